@@ -1,0 +1,79 @@
+"""What a plugin author imports, and nothing else.
+
+A plugin is a module with one function:
+
+    from gridsim.api import hookimpl
+
+    @hookimpl
+    def gridsim_register(register):
+        register.der("heat_pump", HeatPump)
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pluggy
+
+from gridsim.contracts.batch import UNITS, Batch, Roster
+from gridsim.contracts.delivery import Format, Framing, Payloads, Receipt, Run, Transport
+from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
+from gridsim.contracts.device import Device, DeviceReading, DeviceTick, fleet_of
+from gridsim.contracts.members import Members
+from gridsim.contracts.settings import DerSettings, Settings, Unit
+from gridsim.contracts.sites import Sites
+from gridsim.contracts.surroundings import Load, Sky, Tick, Weather
+from gridsim.errors import TransportError
+from gridsim.numeric import sun
+from gridsim.numeric.randomness import Draws, Floats, Keys, identities, identity
+
+__all__ = [
+    "UNITS",
+    "Batch",
+    "Capability",
+    "DerSettings",
+    "Device",
+    "DeviceReading",
+    "DeviceTick",
+    "Draws",
+    "Fleet",
+    "Floats",
+    "Format",
+    "Framing",
+    "Keys",
+    "Load",
+    "Members",
+    "Orders",
+    "Payloads",
+    "Receipt",
+    "Register",
+    "Roster",
+    "Run",
+    "Settings",
+    "Sites",
+    "Sky",
+    "Stage",
+    "Telemetry",
+    "Tick",
+    "Transport",
+    "TransportError",
+    "Unit",
+    "Weather",
+    "fleet_of",
+    "hookimpl",
+    "identities",
+    "identity",
+    "sun",
+]
+
+hookimpl = pluggy.HookimplMarker("gridsim")
+
+
+class Register(Protocol):
+    """What `gridsim_register` is handed. Names are what the configuration's `type` says."""
+
+    def der(self, name: str, fleet: type[Fleet] | type[Device]) -> None: ...
+    def transport(self, name: str, transport: type[Transport]) -> None: ...
+    def format(self, name: str, format: type[Format]) -> None: ...
+    def weather(self, name: str, weather: type[Weather]) -> None: ...
+    def load(self, name: str, load: type[Load]) -> None: ...

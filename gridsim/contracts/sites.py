@@ -1,0 +1,66 @@
+"""Sites: where the projects are, and what time it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.numeric.randomness import Floats, Keys
+
+# Every zone's offset changes on a quarter of an hour, if it changes.
+_OFFSET_HOLDS_MS = 900_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sites:
+    """The sites of all projects, as columns of length n, in configuration order."""
+
+    ids: Sequence[str]
+    keys: Keys
+    """uint64[n], the sites' identities for random draws."""
+    latitude: Floats
+    """float64[n], degrees, north positive."""
+    longitude: Floats
+    """float64[n], degrees, east positive."""
+    altitude: Floats
+    """float64[n], m above sea level."""
+    timezone: Sequence[str]
+    """IANA names, one per site."""
+    _zone: NDArray[np.intp] = field(init=False, repr=False)
+    _zones: tuple[ZoneInfo, ...] = field(init=False, repr=False)
+    _offsets: dict[int, NDArray[np.int64]] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = sorted(set(self.timezone))
+        place = {name: index for index, name in enumerate(names)}
+        zone = np.array([place[name] for name in self.timezone], np.intp)
+        object.__setattr__(self, "_zone", zone)
+        object.__setattr__(self, "_zones", tuple(ZoneInfo(name) for name in names))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def local_ms(self, time_ms: int) -> NDArray[np.int64]:
+        """The sites' clocks at UTC `time_ms`: int64[n], ms since 1970-01-01 00:00 local.
+
+        Integer division by 86,400,000 gives the local day, the remainder the time of day.
+        """
+        quarter = time_ms // _OFFSET_HOLDS_MS
+        offset = self._offsets.get(quarter)
+        if offset is None:
+            at = datetime.fromtimestamp(quarter * _OFFSET_HOLDS_MS / 1000, UTC)
+            by_zone = [_offset_ms(zone, at) for zone in self._zones]
+            offset = np.array(by_zone, np.int64)[self._zone]
+            self._offsets.clear()
+            self._offsets[quarter] = offset
+        return offset + time_ms
+
+
+def _offset_ms(zone: ZoneInfo, at: datetime) -> int:
+    offset = zone.utcoffset(at.astimezone(zone))
+    return int(offset.total_seconds() * 1000) if offset is not None else 0

@@ -1,0 +1,104 @@
+"""Random numbers as a pure function of (seed, identity, purpose, slot).
+
+No generator state is kept: a number depends on who draws it, for what, and for which slot
+of time, never on what was drawn before or on which other devices exist. The generator is
+Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3,
+SC 2011), vectorised over identities and slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Keys = NDArray[np.uint64]
+
+_M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_W0, _W1 = 0x9E3779B9, 0xBB67AE85
+_LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
+
+
+def philox4x32(
+    c0: Keys, c1: Keys, c2: Keys, c3: Keys, key: tuple[int, int]
+) -> tuple[Keys, Keys, Keys, Keys]:
+    """Philox4x32-10: four words of 32 bits (held in uint64) for each counter.
+
+    The counter words are uint64 arrays that broadcast against each other, each value below
+    2**32; `key` is two such integers.
+    """
+    k0, k1 = key
+    for _ in range(10):
+        p0 = c0 * _M0
+        p1 = c2 * _M1
+        c0, c1, c2, c3 = (
+            (p1 >> _32) ^ c1 ^ np.uint64(k0),
+            p1 & _LOW,
+            (p0 >> _32) ^ c3 ^ np.uint64(k1),
+            p0 & _LOW,
+        )
+        k0 = (k0 + _W0) & 0xFFFFFFFF
+        k1 = (k1 + _W1) & 0xFFFFFFFF
+    return c0, c1, c2, c3
+
+
+def identity(name: str) -> int:
+    """The 64-bit key of a named thing, the same in every process and on every platform."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
+
+
+def identities(names: Iterable[str]) -> Keys:
+    """The keys of many names, uint64[n]."""
+    return np.fromiter((identity(name) for name in names), np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Draws of one seed. `keys` and `slot` broadcast against each other in every method.
+
+    `purpose` names what the number is for and must be unique to it within a plugin: prefix
+    it with the plugin's name. `slot` is an integer that says which draw of that purpose it
+    is: a minute, a session, a day.
+    """
+
+    seed: int
+    _purposes: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
+
+    def uniform4(self, purpose: str, keys: ArrayLike, slot: ArrayLike = 0) -> Floats:
+        """Four independent uniforms in (0, 1), float64[4, ...]."""
+        key = np.asarray(keys, np.uint64)
+        at = np.asarray(slot, np.int64).astype(np.uint64)
+        words = philox4x32(key & _LOW, key >> _32, at & _LOW, at >> _32, self._key(purpose))
+        uniforms: Floats = (np.stack(words).astype(np.float64) + 0.5) * 2.0**-32
+        return uniforms
+
+    def uniform(self, purpose: str, keys: ArrayLike, slot: ArrayLike = 0) -> Floats:
+        """Uniforms in (0, 1)."""
+        first: Floats = self.uniform4(purpose, keys, slot)[0]
+        return first
+
+    def normal(self, purpose: str, keys: ArrayLike, slot: ArrayLike = 0) -> Floats:
+        """Standard normal deviates, by Box and Muller's transformation."""
+        u = self.uniform4(purpose, keys, slot)
+        deviates: Floats = np.sqrt(-2.0 * np.log(u[0])) * np.cos(2.0 * np.pi * u[1])
+        return deviates
+
+    def generator(self, purpose: str, key: int, slot: int = 0) -> np.random.Generator:
+        """A NumPy generator for one identity and slot; for code that draws one at a time."""
+        k0, k1 = self._key(purpose)
+        bits = np.random.Philox(
+            key=np.array([k0 | k1 << 32, key], np.uint64),
+            counter=np.array([0, 0, 0, slot & 0xFFFFFFFFFFFFFFFF], np.uint64),
+        )
+        return np.random.Generator(bits)
+
+    def _key(self, purpose: str) -> tuple[int, int]:
+        known = self._purposes.get(purpose)
+        if known is None:
+            mixed = identity(f"{self.seed}/{purpose}")
+            known = self._purposes[purpose] = (mixed & 0xFFFFFFFF, mixed >> 32)
+        return known

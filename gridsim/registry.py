@@ -1,0 +1,87 @@
+"""The registry: which name stands for which plugin type, and who owns it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from gridsim.api import Device, Fleet, Format, Load, Transport, Weather, fleet_of
+from gridsim.errors import UsageError
+
+Kind = Literal["der", "transport", "format", "weather", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One registered type."""
+
+    kind: Kind
+    name: str
+    type: type[Any]
+    owner: str
+    """The distribution and version, or the file, that it comes from."""
+
+
+@dataclass(slots=True)
+class Registry:
+    """Names to types, for each kind."""
+
+    _entries: dict[tuple[Kind, str], Entry] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(sorted(self._entries.values(), key=lambda entry: (entry.kind, entry.name)))
+
+    def add(self, entry: Entry) -> None:
+        """Raises UsageError if the name is taken, naming both owners."""
+        other = self._entries.setdefault((entry.kind, entry.name), entry)
+        if other is not entry:
+            raise UsageError(
+                f"two plugins register the {entry.kind} {entry.name!r}: "
+                f"{other.owner} and {entry.owner}"
+            )
+
+    def find(self, kind: Kind, name: str) -> Entry | None:
+        return self._entries.get((kind, name))
+
+    def names(self, kind: Kind) -> list[str]:
+        return sorted(name for known, name in self._entries if known == kind)
+
+    def suggest(self, kind: Kind, name: str) -> str | None:
+        """The registered name nearest to a misspelt one."""
+        return next(iter(get_close_matches(name, self.names(kind), 1)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Registrar:
+    """What `gridsim_register` is handed: registers types on behalf of one owner."""
+
+    registry: Registry
+    owner: str
+
+    def der(self, name: str, fleet: type[Fleet] | type[Device]) -> None:
+        """Register a DER type: a `Fleet`, or a `Device` of the easy contract."""
+        if isinstance(fleet, type) and issubclass(fleet, Device):
+            fleet = fleet_of(fleet, name)
+        self._add("der", name, fleet, Fleet)
+
+    def transport(self, name: str, transport: type[Transport]) -> None:
+        self._add("transport", name, transport, Transport)
+
+    def format(self, name: str, format: type[Format]) -> None:
+        self._add("format", name, format, Format)
+
+    def weather(self, name: str, weather: type[Weather]) -> None:
+        self._add("weather", name, weather, Weather)
+
+    def load(self, name: str, load: type[Load]) -> None:
+        self._add("load", name, load, Load)
+
+    def _add(self, kind: Kind, name: str, cls: type[Any], base: type[Any]) -> None:
+        if not (isinstance(cls, type) and issubclass(cls, base)):
+            raise UsageError(
+                f"{self.owner} registers {cls!r} as the {kind} {name!r}: "
+                f"it must be a class derived from gridsim.api.{base.__name__}"
+            )
+        self.registry.add(Entry(kind, name, cls, self.owner))
