@@ -20,7 +20,7 @@ from gridsim.contracts.delivery import Format, Framing, Payloads, Receipt, Run, 
 from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
 from gridsim.contracts.device import Device, DeviceReading, DeviceTick, fleet_of
 from gridsim.contracts.members import Members
-from gridsim.contracts.settings import DerSettings, Settings, Unit
+from gridsim.contracts.settings import DerSettings, Settings, Unit, numeric_fields
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.surroundings import Load, Sky, Tick, Weather
 from gridsim.errors import TransportError
@@ -63,6 +63,7 @@ __all__ = [
     "hookimpl",
     "identities",
     "identity",
+    "numeric_fields",
     "sun",
 ]
 

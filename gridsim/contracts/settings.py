@@ -42,3 +42,11 @@ class DerSettings(Settings):
     nameplate_capacity: Annotated[float, Unit("kW")] = Field(
         gt=0, description="rated power; the output never exceeds it, in either direction"
     )
+
+
+def numeric_fields(settings: type[Settings]) -> list[str]:
+    """The settings that become columns and may be distributions: numbers, also optional ones."""
+    return [name for name, info in settings.model_fields.items() if info.annotation in _NUMBERS]
+
+
+_NUMBERS = (int, float, int | None, float | None)
