@@ -120,7 +120,7 @@ def make_roster(ders: Sequence[int] = (2, 1), columns: Mapping[str, str] | None 
 
 
 def make_batch(roster: Roster | None = None, *, ticks: int = 1, start_ms: int = START_MS) -> Batch:
-    """Readings of every device for `ticks` ticks: deterministic, all different, solar without SoC."""
+    """Readings of every device for `ticks` ticks, all different; solar has no SoC."""
     roster = roster if roster is not None else make_roster()
     n = len(roster) * ticks
     device = np.tile(np.arange(len(roster)), ticks)
