@@ -1,0 +1,98 @@
+"""Makes the batch of a tick: picks the rows that are due and rounds, once, for every path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Batch, Floats, identities
+from gridsim.simulation.scenario import Scenario
+
+_DAY_MS = 86_400_000
+# A device has been connected for up to this long when the simulation starts.
+_CONNECTED_DAYS = 90
+
+
+class BatchMaker:
+    """Holds the columns that do not change, and makes batches from those that do."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        roster = self._roster = scenario.roster
+        n = len(roster)
+        self._project = roster.project
+        self._start_ms, self._tick_ms = scenario.start_ms, scenario.tick_ms
+        self._all = _locked(np.arange(n))
+        self._online = _locked(np.ones(n, np.bool_))
+        self._threshold = _locked(rounded(scenario.contract_threshold, 2)[roster.project])
+        keys = identities(roster.der_id)
+        age = scenario.draws.uniform("connection", keys) * _CONNECTED_DAYS * _DAY_MS
+        self._connected = _locked(scenario.start_ms - age.astype(np.int64))
+        every = scenario.report_every_ticks
+        self._every = None if (every == 1).all() else every
+        self._phase = (keys % every.astype(np.uint64)).astype(np.int64)
+        self._absent: NDArray[np.bool_] | None = None
+
+    def take_out(self, devices: NDArray[np.intp]) -> None:
+        """These devices report no more."""
+        if self._absent is None:
+            self._absent = np.zeros(len(self._roster), np.bool_)
+        self._absent[devices] = True
+
+    def make(
+        self,
+        index: int,
+        power: Floats,
+        soc: Floats,
+        meter: Floats,
+        baseline: Floats,
+        extra: Mapping[str, Floats],
+    ) -> Batch:
+        """`power`, `soc` and `extra` per device, `meter` and `baseline` per site; not rounded."""
+        rows = self._due(index)
+        everyone = rows is self._all
+
+        def pick(column: NDArray[Any]) -> NDArray[Any]:
+            return column if everyone else _locked(column[rows])
+
+        project = pick(self._project)
+        n = len(rows)
+        return Batch(
+            roster=self._roster,
+            device=rows,
+            tick=_locked(np.full(n, index, np.int64)),
+            timestamp_ms=_locked(np.full(n, self._start_ms + index * self._tick_ms, np.int64)),
+            is_online=pick(self._online),
+            current_output=pick(_locked(rounded(power, 2))),
+            power_meter_measurement=_locked(rounded(meter, 2)[project]),
+            baseline=_locked(rounded(baseline, 2)[project]),
+            contract_threshold=pick(self._threshold),
+            connection_start_ms=pick(self._connected),
+            current_soc=pick(_locked(rounded(soc, 1))),
+            extra={name: pick(_locked(column)) for name, column in extra.items()},
+        )
+
+    def _due(self, index: int) -> NDArray[np.intp]:
+        """The devices that report at tick `index`; each has a phase of its own."""
+        if self._every is None and self._absent is None:
+            return self._all
+        due = np.ones(len(self._all), np.bool_)
+        if self._every is not None:
+            due = (index - self._phase) % self._every == 0
+        if self._absent is not None:
+            due &= ~self._absent
+        return _locked(np.flatnonzero(due))
+
+
+def rounded(values: Floats, digits: int) -> Floats:
+    """Rounded to `digits` decimals, with minus zero made zero."""
+    result: Floats = np.round(values, digits)
+    result += 0.0
+    return result
+
+
+def _locked(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,95 @@
+"""The fleets of a simulation, each behind a guard that names its plugin when it fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Capability, Fleet, Floats, Orders, Telemetry, Tick
+from gridsim.errors import PluginError
+from gridsim.simulation.scenario import FleetSpec
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFailure:
+    """A fleet that was taken out of the run."""
+
+    fleet: str
+    devices: int
+    tick: int
+    reason: str
+
+
+class RunningFleet:
+    """One fleet with the checks on what it returns; every error is a PluginError."""
+
+    def __init__(self, spec: FleetSpec) -> None:
+        self.name = spec.name
+        self.device = spec.device
+        self.site = spec.members.site
+        self.ids = spec.members.ids
+        self.flexible = spec.stage == "flexible"
+        try:
+            self.fleet: Fleet = spec.type(spec.members)
+            self.balances = self._mask(self.fleet.balances())
+        except Exception as error:
+            raise self._failed("while it was made", error) from error
+        self._columns = frozenset(spec.type.columns)
+
+    def capability(self, tick: Tick) -> Capability:
+        try:
+            able = self.fleet.capability(tick)
+            return Capability(
+                self._column("min_kw", able.min_kw), self._column("max_kw", able.max_kw)
+            )
+        except PluginError:
+            raise
+        except Exception as error:
+            raise self._failed(f"at tick {tick.index}", error) from error
+
+    def step(self, tick: Tick, orders: Orders) -> Telemetry:
+        try:
+            told = self.fleet.step(tick, orders)
+            soc = told.current_soc
+            return Telemetry(
+                self._column("current_output", told.current_output),
+                None if soc is None else self._column("current_soc", soc, gaps=True),
+                {name: self._extra(name, column) for name, column in told.extra.items()},
+            )
+        except PluginError:
+            raise
+        except Exception as error:
+            raise self._failed(f"at tick {tick.index}", error) from error
+
+    def _extra(self, name: str, column: Floats) -> Floats:
+        if name not in self._columns:
+            raise PluginError(
+                f"the DER type {self.name!r} reports {name!r} but does not declare it"
+            )
+        return self._column(name, column, gaps=True)
+
+    def _column(self, name: str, column: Floats, *, gaps: bool = False) -> Floats:
+        """The column as float64[n]; NaN passes only where `gaps` says, infinity never."""
+        values = np.asarray(column, np.float64)
+        if values.shape != self.device.shape:
+            raise PluginError(
+                f"the DER type {self.name!r} returned {name} of shape {values.shape} "
+                f"for {len(self.device)} devices"
+            )
+        bad = np.isinf(values) if gaps else ~np.isfinite(values)
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise PluginError(
+                f"the DER type {self.name!r} returned {name} = {values[row]} for {self.ids[row]}"
+            )
+        return values
+
+    def _mask(self, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        return np.zeros(self.device.shape, np.bool_) if mask is None else np.asarray(mask, np.bool_)
+
+    def _failed(self, when: str, error: Exception) -> PluginError:
+        return PluginError(
+            f"the DER type {self.name!r} failed {when}: {type(error).__name__}: {error}"
+        )

@@ -1,0 +1,151 @@
+"""The simulation: projects, fleets, weather and loads, advanced one tick at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+
+from gridsim.api import Batch, Floats, Load, Orders, Sky, Tick
+from gridsim.errors import PluginError
+from gridsim.simulation.batch import BatchMaker
+from gridsim.simulation.dispatch import balance, no_orders
+from gridsim.simulation.fleets import FleetFailure, RunningFleet
+from gridsim.simulation.scenario import Scenario
+
+T = TypeVar("T")
+
+
+class Simulation:
+    """A pure function of its state: no clock, thread, socket or file.
+
+    Its state pickles, and that is the checkpoint. One thread steps it.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Raises PluginError if a plugin cannot be made."""
+        self._scenario = scenario
+        self._sites = len(scenario.sites)
+        self.next_tick = 0
+        self.failures: list[FleetFailure] = []
+        """The fleets that were taken out so far."""
+        self.busy_with = ""
+        """The plugin that is being called, for a watcher in another thread."""
+        weather = scenario.weather
+        self._weather = self._call(
+            f"the weather {weather.name!r}",
+            partial(weather.type, weather.settings, scenario.sites, scenario.draws),
+        )
+        self._loads: list[Load] = [
+            self._call(f"the load {spec.name!r}", partial(spec.type, spec.members))
+            for spec in scenario.loads
+        ]
+        self._fleets = [RunningFleet(spec) for spec in scenario.fleets]
+        self._follows_load = np.isnan(scenario.baseline)
+        self._maker = BatchMaker(scenario)
+
+    def step(self) -> Batch:
+        """Advances by one tick and returns the readings that are due in it.
+
+        Raises PluginError, naming the plugin, if one fails; with `on_error = "skip_fleet"`
+        a failing fleet is taken out instead, and `failures` grows.
+        """
+        scenario = self._scenario
+        time_ms = scenario.start_ms + self.next_tick * scenario.tick_ms
+        sky = self._sky(time_ms)
+        tick = Tick(self.next_tick, time_ms, scenario.tick_ms / 1000, sky)
+        meter = self._load(tick)
+        power, soc, extra = self._step_fleets(tick, meter)
+        baseline = self._baseline(time_ms)
+        batch = self._maker.make(tick.index, power, soc, meter, baseline, extra)
+        self.next_tick += 1
+        return batch
+
+    def _sky(self, time_ms: int) -> Sky:
+        name = f"the weather {self._scenario.weather.name!r}"
+        sky = self._call(name, partial(self._weather.at, time_ms))
+        for field in ("ghi", "dni", "dhi", "temperature_c", "wind_m_s"):
+            _check(name, field, getattr(sky, field), self._sites)
+        return sky
+
+    def _load(self, tick: Tick) -> Floats:
+        return self._per_site("load", lambda load: load.at(tick))
+
+    def _baseline(self, time_ms: int) -> Floats:
+        constant = self._scenario.baseline
+        if not self._follows_load.any():
+            return constant
+        expected = self._per_site("expectation", lambda load: load.expected(time_ms))
+        return np.where(self._follows_load, expected, constant)
+
+    def _per_site(self, what: str, ask: Callable[[Load], Floats]) -> Floats:
+        result = np.empty(self._sites)
+        for load, spec in zip(self._loads, self._scenario.loads, strict=True):
+            name = f"the load {spec.name!r}"
+            values = self._call(name, partial(ask, load))
+            result[spec.members.site] = _check(name, what, values, len(spec.members))
+        return result
+
+    def _step_fleets(self, tick: Tick, meter: Floats) -> tuple[Floats, Floats, dict[str, Floats]]:
+        n = len(self._scenario.roster)
+        power, soc = np.zeros(n), np.full(n, np.nan)
+        extra = {name: np.full(n, np.nan) for name in self._scenario.roster.columns}
+        net = meter.copy()
+
+        def step(fleet: RunningFleet, orders: Orders) -> None:
+            told = fleet.step(tick, orders)
+            power[fleet.device] = told.current_output
+            if told.current_soc is not None:
+                soc[fleet.device] = told.current_soc
+            for name, column in told.extra.items():
+                extra[name][fleet.device] = column
+            np.subtract(net, np.bincount(fleet.site, told.current_output, len(net)), out=net)
+
+        for fleet in [fleet for fleet in self._fleets if not fleet.flexible]:
+            self._guard(fleet, tick, partial(step, fleet, no_orders(len(fleet.device))))
+        able = []
+        for fleet in [fleet for fleet in self._fleets if fleet.flexible]:
+            ability = self._guard(fleet, tick, partial(fleet.capability, tick))
+            if ability is not None:
+                able.append((fleet, ability))
+        shares = balance(net, [fleet for fleet, _ in able], [ability for _, ability in able])
+        for (fleet, _), share in zip(able, shares, strict=True):
+            orders = Orders(np.full(len(share), np.nan), share)
+            self._guard(fleet, tick, partial(step, fleet, orders))
+        return power, soc, extra
+
+    def _guard(self, fleet: RunningFleet, tick: Tick, do: Callable[[], T]) -> T | None:
+        """`do()`; if the fleet's plugin fails, ends the run or takes the fleet out of it."""
+        self.busy_with = f"the DER type {fleet.name!r}"
+        try:
+            return do()
+        except PluginError as error:
+            if self._scenario.on_error == "stop":
+                raise
+            self._fleets.remove(fleet)
+            self._maker.take_out(fleet.device)
+            self.failures.append(
+                FleetFailure(fleet.name, len(fleet.device), tick.index, str(error))
+            )
+            return None
+        finally:
+            self.busy_with = ""
+
+    def _call(self, name: str, do: Callable[[], T]) -> T:
+        self.busy_with = name
+        try:
+            return do()
+        except Exception as error:
+            raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error
+        finally:
+            self.busy_with = ""
+
+
+def _check(name: str, what: str, values: Floats, n: int) -> Floats:
+    if np.shape(values) != (n,):
+        raise PluginError(f"{name} returned {what} of shape {np.shape(values)} for {n} sites")
+    if not np.isfinite(values).all():
+        raise PluginError(f"{name} returned {what} that is not a finite number")
+    return values
