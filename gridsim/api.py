@@ -23,7 +23,7 @@ from gridsim.contracts.members import Members
 from gridsim.contracts.settings import DerSettings, Settings, Unit, numeric_fields
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.surroundings import Load, Sky, Tick, Weather
-from gridsim.errors import TransportError
+from gridsim.errors import ReaderGone, TransportError
 from gridsim.numeric import sun
 from gridsim.numeric.randomness import Draws, Floats, Keys, identities, identity
 
@@ -45,6 +45,7 @@ __all__ = [
     "Members",
     "Orders",
     "Payloads",
+    "ReaderGone",
     "Receipt",
     "Register",
     "Roster",

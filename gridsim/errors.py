@@ -34,6 +34,15 @@ class TransportError(GridsimError):
         self.permanent = permanent
 
 
+class ReaderGone(TransportError):  # noqa: N818 - says what happened; it is no failure
+    """The consumer has left on purpose (`| head`): the run ends quietly with exit 0."""
+
+    exit_status = 0
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
 class NeverConnectedError(GridsimError):
     """A transport did not connect once in the whole run."""
 
