@@ -24,10 +24,20 @@ class Entry:
     """The distribution and version, or the file, that it comes from."""
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An installed plugin that could not be loaded."""
+
+    name: str
+    owner: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Registry:
     """Names to types, for each kind."""
 
+    broken: list[Broken] = field(default_factory=list)
     _entries: dict[tuple[Kind, str], Entry] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Entry]:

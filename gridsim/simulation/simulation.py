@@ -27,6 +27,7 @@ class Simulation:
     def __init__(self, scenario: Scenario) -> None:
         """Raises PluginError if a plugin cannot be made."""
         self._scenario = scenario
+        self.roster = scenario.roster
         self._sites = len(scenario.sites)
         self.next_tick = 0
         self.failures: list[FleetFailure] = []

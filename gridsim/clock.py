@@ -1,0 +1,71 @@
+"""The clock: APScheduler wakes the engine in real time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from loguru import logger
+
+_JUMP_S = 0.2
+
+
+class _NextWake(BaseTrigger):  # type: ignore[misc]
+    """Fires at the next wake-up after now, by the engine's monotonic schedule.
+
+    The previous fire time does not enter, so neither an overrun nor a jump of the wall
+    clock makes a backlog.
+    """
+
+    def __init__(self, until_next: Callable[[], float]) -> None:
+        self._until_next = until_next
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        return now + timedelta(seconds=self._until_next())
+
+
+class Clock:
+    """Calls `wake` on one thread of its own, whenever `until_next` seconds have passed."""
+
+    def __init__(self, wake: Callable[[], None], until_next: Callable[[], float]) -> None:
+        self._wake = wake
+        self._until_next = until_next
+        self._scheduler: Any = BackgroundScheduler(
+            timezone="UTC", daemon=True, executors={"default": ThreadPoolExecutor(1)}
+        )
+        self._shift = _wall_shift()
+
+    def start(self) -> None:
+        self._scheduler.add_job(
+            self._wake,
+            _NextWake(self._until_next),
+            id="tick",
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        self._scheduler.start()
+
+    def watch(self) -> None:
+        """To be called a few times a second: re-arms the scheduler if the wall clock jumped.
+
+        APScheduler waits for a wall-clock time; set back by an hour, it would sleep for one.
+        """
+        shift = _wall_shift()
+        if abs(shift - self._shift) > _JUMP_S:
+            logger.warning("the wall clock jumped by {:+.1f} s; ticks go on", shift - self._shift)
+            self._shift = shift
+            self._scheduler.modify_job("tick", next_run_time=datetime.now(self._scheduler.timezone))
+
+    def stop(self) -> None:
+        """No wake-up starts after this. Does not wait for one that hangs."""
+        self._scheduler.pause()
+
+
+def _wall_shift() -> float:
+    return time.time() - time.monotonic()

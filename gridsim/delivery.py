@@ -1,0 +1,355 @@
+"""Delivery: one runner per transport, with its queue, retries, counters and thread.
+
+A slow or dead transport delays neither a real-time tick nor another transport. In readings,
+at all times: accepted = delivered + dropped + unconfirmed + pending.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from loguru import logger
+
+from gridsim.api import Batch, ReaderGone, Transport, TransportError
+
+OnFull = Literal["drop_oldest", "drop_newest", "block"]
+State = Literal["connecting", "up", "closed", "failed", "reader gone"]
+
+_IDLE_S = 0.2
+_BACKOFF_S = (0.2, 1.5)
+_PERMANENT_BACKOFF_S = 30.0
+_LOG_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPolicy:
+    """How a runner treats its transport."""
+
+    queue_bytes: int
+    on_full: OnFull
+    stall_timeout_s: float
+    """How long a blocked or final flush may go without progress before the transport fails."""
+    give_up_at_start: bool
+    """Whether a first connection that fails ends it, instead of being tried again."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """In readings. A snapshot is taken under the runner's lock."""
+
+    accepted: int = 0
+    delivered: int = 0
+    unconfirmed: int = 0
+    pending: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+    reconnects: int = 0
+
+
+class Runner:
+    """Carries batches to one transport on a worker thread of its own."""
+
+    def __init__(self, name: str, transport: Transport, policy: DeliveryPolicy) -> None:
+        self.name = name
+        self.transport = transport
+        self.error: str | None = None
+        """Why the transport last failed, for a person."""
+        self.ever_connected = False
+        self._policy = policy
+        self._state: State = "connecting"
+        self._queue: deque[Batch] = deque()
+        self._queued_bytes = 0
+        self._counters = Counters()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._abandoned = False
+        self._progress_at = time.monotonic()
+        self._quiet_until = 0.0
+        self._thread = threading.Thread(target=self._work, name=f"transport {name}", daemon=True)
+
+    # Called from the engine's thread and the main thread.
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait_first_attempt(self, timeout_s: float) -> None:
+        """Returns once the transport is up, or its first attempt to connect has failed."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._state != "connecting" or self.error is not None, timeout_s
+            )
+
+    def offer(self, batch: Batch) -> None:
+        """Queues a batch; what does not fit is dropped, or waited for, by policy."""
+        if not len(batch):
+            return
+        with self._changed:
+            self._counters.accepted += len(batch)
+            self._counters.pending += len(batch)
+            if self._policy.on_full == "block":
+                self._wait_for_room(batch)
+            while not self._fits(batch) and self._policy.on_full == "drop_oldest":
+                oldest = self._queue.popleft()
+                self._queued_bytes -= oldest.nbytes
+                self._drop(len(oldest), "queue full")
+            if self._over():
+                self._drop(len(batch), f"transport {self._state}")
+            elif not self._fits(batch):
+                self._drop(len(batch), "queue full")
+            else:
+                self._queue.append(batch)
+                self._queued_bytes += batch.nbytes
+                self._changed.notify_all()
+
+    def counters(self) -> Counters:
+        """The counters now, consistent with each other."""
+        with self._changed:
+            now = self._counters
+            return Counters(
+                now.accepted,
+                now.delivered,
+                now.unconfirmed,
+                now.pending,
+                Counter(now.dropped),
+                now.reconnects,
+            )
+
+    def close(self) -> None:
+        """Asks the worker to write what is queued, then to close the transport."""
+        with self._changed:
+            self._closing = True
+            self._progress_at = time.monotonic()
+            self._changed.notify_all()
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Waits for the end that `close` asked for, then settles the account.
+
+        With a timeout, what is not written by then counts as dropped, and what is being
+        written as unconfirmed; without one, as soon as nothing has moved for the stall
+        timeout. A transport that hangs is left behind on its daemon thread.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while self._thread.is_alive():
+            now = time.monotonic()
+            stalled = now - self._progress_at > self._policy.stall_timeout_s
+            if (deadline is not None and now >= deadline) or (deadline is None and stalled):
+                break
+            self._thread.join(0.05)
+        with self._changed:
+            if self._thread.is_alive() and deadline is None:
+                self._fail(f"nothing moved for {self._policy.stall_timeout_s:g} s")
+            self._abandoned = True
+            self._drop_queue("not sent before the end")
+            if self._counters.pending:
+                self._counters.unconfirmed += self._counters.pending
+                self._counters.pending = 0
+            self._changed.notify_all()
+
+    # Called from the worker's thread.
+
+    def _work(self) -> None:
+        try:
+            while self._connect():
+                if self._serve():
+                    break
+        except ReaderGone as gone:
+            self._end("reader gone", str(gone))
+        except Exception as error:
+            # The transport is a plugin: whatever it raises must take out nobody else.
+            message = f"{type(error).__name__}: {error}"
+            logger.error("transport {} is taken out: {}", self.name, message)
+            self._end("failed", message)
+        self._close_transport()
+        with self._changed:
+            if self._state not in ("failed", "reader gone"):
+                self._state = "closed"
+            self._changed.notify_all()
+
+    def _connect(self) -> bool:
+        """Tries until the transport is connected; False if there is no more use in it."""
+        attempt = 0
+        while True:
+            self._close_transport()
+            try:
+                self.transport.connect()
+            except ReaderGone:
+                raise
+            except TransportError as error:
+                if not self._may_try_again(error, attempt):
+                    return False
+            else:
+                with self._changed:
+                    self._state = "up"
+                    self._counters.reconnects += self.ever_connected
+                    self.ever_connected = True
+                    self._progress_at = time.monotonic()
+                    recovered, self.error = self.error, None
+                    self._changed.notify_all()
+                if recovered is not None:
+                    logger.info("transport {} is connected again", self.name)
+                return True
+            attempt += 1
+
+    def _may_try_again(self, error: TransportError, attempt: int) -> bool:
+        if not self.ever_connected and self._policy.give_up_at_start:
+            self._end("failed", str(error))
+            return False
+        with self._changed:
+            self.error = str(error)
+            self._changed.notify_all()
+        self._say("transport {} cannot connect: {}; trying again", self.name, error)
+        low, high = _BACKOFF_S
+        pause = random.uniform(low, min(high, low * 2.0 ** (attempt + 1)))
+        if error.permanent:
+            pause = _PERMANENT_BACKOFF_S
+        with self._changed:
+            # While closing, a lost connection is tried again as long as `join` has patience,
+            # but one that never was there, or never will be, is not worth waiting for.
+            hopeless = error.permanent or not self.ever_connected
+            self._changed.wait_for(lambda: self._abandoned or (self._closing and hopeless), pause)
+            return not (self._abandoned or (self._closing and (hopeless or not self._queue)))
+
+    def _serve(self) -> bool:
+        """Writes batches until told to close (True) or until the connection is lost (False)."""
+        try:
+            while True:
+                batch = self._next()
+                if batch is None:
+                    if self._closing:
+                        return True
+                    self.transport.idle()
+                    continue
+                self._write(batch)
+        except ReaderGone:
+            raise
+        except TransportError as error:
+            with self._changed:
+                self._state = "connecting"
+                self.error = str(error)
+            self._say("transport {} lost its connection: {}", self.name, error)
+            return False
+
+    def _next(self) -> Batch | None:
+        """The oldest batch, taken off the queue; None after a while without one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closing, _IDLE_S)
+            if not self._queue:
+                return None
+            batch = self._queue.popleft()
+            self._queued_bytes -= batch.nbytes
+            self._changed.notify_all()
+            return batch
+
+    def _write(self, batch: Batch) -> None:
+        receipt = _Receipt(self, len(batch))
+        try:
+            self.transport.write(batch, receipt)
+            receipt.delivered(receipt.left)
+        finally:
+            if receipt.left and not self._abandoned:
+                # At the head again, in order: it is written anew after the reconnection.
+                rest = batch.rows(len(batch) - receipt.left)
+                with self._changed:
+                    self._queue.appendleft(rest)
+                    self._queued_bytes += rest.nbytes
+
+    def _close_transport(self) -> None:
+        try:
+            self.transport.close()
+        except Exception as error:
+            logger.debug("transport {} while closing: {}", self.name, error)
+
+    # Called with the lock held, or by the worker at its end.
+
+    def _settle(self, rows: int, delivered: int, unconfirmed: int, reason: str) -> None:
+        with self._changed:
+            if self._abandoned:
+                return
+            self._progress_at = time.monotonic()
+            self._counters.delivered += delivered
+            self._counters.unconfirmed += unconfirmed
+            if reason:
+                self._drop(rows, reason)
+            else:
+                self._counters.pending -= rows
+
+    def _end(self, state: State, reason: str) -> None:
+        with self._changed:
+            self._state, self.error = state, reason
+            self._drop_queue(f"transport {state}")
+            self._changed.notify_all()
+
+    def _fail(self, reason: str) -> None:
+        self._state, self.error = "failed", reason
+        logger.error("transport {} failed: {}", self.name, reason)
+
+    def _over(self) -> bool:
+        return self._abandoned or self._state in ("failed", "reader gone", "closed")
+
+    def _fits(self, batch: Batch) -> bool:
+        # A batch larger than the whole queue passes when it is alone.
+        return not self._queue or self._queued_bytes + batch.nbytes <= self._policy.queue_bytes
+
+    def _wait_for_room(self, batch: Batch) -> None:
+        since = time.monotonic()
+        while not (self._over() or self._fits(batch)):
+            stalled = time.monotonic() - max(since, self._progress_at)
+            if stalled > self._policy.stall_timeout_s:
+                self._fail(f"nothing moved for {self._policy.stall_timeout_s:g} s")
+                self._drop_queue("transport failed")
+                return
+            self._changed.wait(0.1)
+
+    def _drop(self, rows: int, reason: str) -> None:
+        self._counters.dropped[reason] += rows
+        self._counters.pending -= rows
+        total = sum(self._counters.dropped.values())
+        self._say("transport {} drops readings ({}), {} in all", self.name, reason, total)
+
+    def _drop_queue(self, reason: str) -> None:
+        rows = sum(len(batch) for batch in self._queue)
+        self._queue.clear()
+        self._queued_bytes = 0
+        if rows:
+            self._drop(rows, reason)
+
+    def _say(self, message: str, *values: object) -> None:
+        """Logs a warning, but at most one in ten seconds."""
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + _LOG_EVERY_S
+            logger.warning(message, *values)
+
+
+class _Receipt:
+    """The account of one `write`."""
+
+    def __init__(self, runner: Runner, rows: int) -> None:
+        self._runner = runner
+        self.left = rows
+
+    def delivered(self, rows: int) -> None:
+        self._take(rows, delivered=rows)
+
+    def unconfirmed(self, rows: int) -> None:
+        self._take(rows, unconfirmed=rows)
+
+    def dropped(self, rows: int, reason: str) -> None:
+        self._take(rows, reason=reason)
+
+    def _take(
+        self, rows: int, *, delivered: int = 0, unconfirmed: int = 0, reason: str = ""
+    ) -> None:
+        if not 0 <= rows <= self.left:
+            raise ValueError(f"a receipt for {rows} rows where {self.left} are left")
+        self.left -= rows
+        self._runner._settle(rows, delivered, unconfirmed, reason)
