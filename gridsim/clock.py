@@ -64,7 +64,8 @@ class Clock:
 
     def stop(self) -> None:
         """No wake-up starts after this. Does not wait for one that hangs."""
-        self._scheduler.pause()
+        if self._scheduler.running:
+            self._scheduler.pause()
 
 
 def _wall_shift() -> float:

@@ -123,6 +123,10 @@ class Runner:
                 now.reconnects,
             )
 
+    def is_alive(self) -> bool:
+        """Whether the worker's thread still runs; after `join`: whether the transport hangs."""
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Asks the worker to write what is queued, then to close the transport."""
         with self._changed:
@@ -301,7 +305,7 @@ class Runner:
 
     def _wait_for_room(self, batch: Batch) -> None:
         since = time.monotonic()
-        while not (self._over() or self._fits(batch)):
+        while not (self._over() or self._closing or self._fits(batch)):
             stalled = time.monotonic() - max(since, self._progress_at)
             if stalled > self._policy.stall_timeout_s:
                 self._fail(f"nothing moved for {self._policy.stall_timeout_s:g} s")

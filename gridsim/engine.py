@@ -65,6 +65,7 @@ class Engine:
         self._ticks = ticks
         self._monotonic = monotonic
         self._stopping = False
+        self._running = threading.Lock()
         self._started: float | None = None
         self._step_began: float | None = None
         roster = simulation.roster
@@ -74,6 +75,13 @@ class Engine:
     def stop(self) -> None:
         """The tick that is running ends, then no other begins. From any thread."""
         self._stopping = True
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Whether the tick that is running, if any, ended in time."""
+        idle = self._running.acquire(timeout=timeout_s)
+        if idle:
+            self._running.release()
+        return idle
 
     def until_next_wake(self) -> float:
         """Real seconds until the clock should call `run_due` again."""
@@ -94,18 +102,20 @@ class Engine:
             return
         if self._started is None:
             self._started = self._monotonic()
-        while not self._ended():
-            lateness = self._monotonic() - self._started - self.pace.ticks * self.interval_s
-            if lateness < -_EARLY_S:
-                return
-            self._note(max(lateness, 0.0))
-            self._tick()
+        with self._running:
+            while not self._ended():
+                lateness = self._monotonic() - self._started - self.pace.ticks * self.interval_s
+                if lateness < -_EARLY_S:
+                    return
+                self._note(max(lateness, 0.0))
+                self._tick()
         self.finished.set()
 
     def run_free(self) -> None:
         """Runs all ticks, one after the other."""
-        while not self._ended():
-            self._tick()
+        with self._running:
+            while not self._ended():
+                self._tick()
         self.finished.set()
 
     def output_by_type(self) -> dict[str, float]:

@@ -62,6 +62,10 @@ class Registry:
         """The registered name nearest to a misspelt one."""
         return next(iter(get_close_matches(name, self.names(kind), 1)), None)
 
+    def suggest_any(self, name: str) -> str | None:
+        """The same, over all kinds."""
+        return next(iter(get_close_matches(name, {known for _, known in self._entries}, 1)), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Registrar:

@@ -1,0 +1,187 @@
+"""The command line. Heavy parts are imported when a command needs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
+
+import typer
+
+from gridsim import __version__
+
+if TYPE_CHECKING:
+    from gridsim.compose import Options
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# Typer reads these at run time, so they are spelled for it.
+Config = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--config", "-c", help="The TOML file; without it, the default fleet runs."),
+]
+Plugins = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option("--plugin", help="A file or folder with plugins of your own; repeatable."),
+]
+Overrides = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of the TOML, such as transports.0.qos=1; repeatable.",
+    ),
+]
+
+
+@app.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    config: Config = None,
+    duration: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="How long to simulate: 10s, 5m, 2h, 1d; without it, until Ctrl-C."),
+    ] = None,
+    speed: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="1 is real time, 60 a minute per second, 0 as fast as it can."),
+    ] = None,
+    seed: Annotated[Optional[int], typer.Option(help="Seed of all random numbers.")] = None,  # noqa: UP045
+    start: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help='Simulated start: "now", or a time such as 2026-07-01T00:00:00-03:00.'),
+    ] = None,
+    plugin: Plugins = None,
+    set_: Overrides = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, print the plan, connect nothing.")
+    ] = False,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Puts a believable fleet of distributed energy resources on your message broker."""
+    if version:
+        print(f"gridsim {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is not None:
+        return
+    _configure_logs(log_level, log_json)
+    with _errors():
+        from gridsim.compose import make_plan
+
+        plan = make_plan(
+            _options(config, plugin, set_, duration=duration, speed=speed, seed=seed, start=start)
+        )
+        if dry_run:
+            from gridsim.summary import plan_lines
+
+            print("\n".join(plan_lines(plan)))
+            raise typer.Exit
+        from gridsim.supervise import supervise
+
+        ending = supervise(plan)
+    _leave(ending.status, ending.hung)
+
+
+@app.command()
+def validate(config: Config = None, plugin: Plugins = None, set_: Overrides = None) -> None:
+    """Report every error of a configuration."""
+    with _errors():
+        from gridsim.compose import make_plan
+
+        plan = make_plan(_options(config, plugin, set_))
+        print(f"{plan.config}: no errors")
+
+
+@app.command()
+def plugins(
+    name: Annotated[Optional[str], typer.Argument(help="Show this plugin's settings.")] = None,  # noqa: UP045
+    config: Config = None,
+    plugin: Plugins = None,
+) -> None:
+    """List the plugins, or the settings of one."""
+    with _errors():
+        from gridsim import listing
+        from gridsim.compose import find_plugins
+
+        registry = find_plugins(config, tuple(plugin or ()))
+        lines = listing.table(registry) if name is None else listing.details(registry, name)
+        print("\n".join(lines))
+
+
+@app.command()
+def schema(config: Config = None, plugin: Plugins = None) -> None:
+    """Print the JSON Schema of the configuration, made from the plugins that are there."""
+    with _errors():
+        import json
+
+        from gridsim.compose import find_plugins
+        from gridsim.config.schema import build
+
+        print(json.dumps(build(find_plugins(config, tuple(plugin or ()))), indent=2))
+
+
+def _options(
+    config: Path | None,
+    plugin: list[Path] | None,
+    overrides: list[str] | None,
+    *,
+    duration: str | None = None,
+    speed: float | None = None,
+    seed: int | None = None,
+    start: str | None = None,
+) -> Options:
+    from gridsim.compose import DEFAULT_CONFIG, Options
+    from gridsim.config.resolve import Flags
+
+    return Options(
+        config=config or DEFAULT_CONFIG,
+        duration=duration,
+        flags=Flags(seed=seed, speed=speed, start=start),
+        plugins=tuple(plugin or ()),
+        overrides=tuple(overrides or ()),
+    )
+
+
+def _configure_logs(level: str, as_json: bool) -> None:
+    from gridsim import logs
+
+    if level not in logs.LEVELS:
+        raise typer.BadParameter(
+            f"{level!r} is not one of {', '.join(logs.LEVELS)}", param_hint="--log-level"
+        )
+    logs.configure(level, as_json=as_json)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """An error that gridsim raises on purpose becomes its message and its exit status."""
+    from gridsim.errors import GridsimError
+
+    try:
+        yield
+    except GridsimError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(error.exit_status) from None
+    except BrokenPipeError:
+        # Whoever read our list has seen enough of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None
+
+
+def _leave(status: int, hung: bool) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if hung:
+        # A plugin's thread never returns; leaving in the ordinary way would wait for it.
+        os._exit(status)
+    raise typer.Exit(status)

@@ -1,0 +1,132 @@
+"""From the command line's options to a plan: everything checked, nothing connected."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gridsim.api import Run, Transport
+from gridsim.broker import EmbeddedBroker
+from gridsim.config.environment import gather
+from gridsim.config.load import Document, read
+from gridsim.config.model import Configuration, TransportChoice
+from gridsim.config.report import ConfigError
+from gridsim.config.resolve import Flags, resolve
+from gridsim.delivery import DeliveryPolicy
+from gridsim.errors import UsageError
+from gridsim.plugins import PluginHost
+from gridsim.registry import Registry
+
+DEFAULT_CONFIG = Path(__file__).with_name("default.toml")
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    config: Path = DEFAULT_CONFIG
+    duration: str | None = None
+    flags: Flags = field(default_factory=Flags)
+    plugins: tuple[Path, ...] = ()
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """A transport that is ready to connect, and how delivery treats it."""
+
+    name: str
+    transport: Transport
+    policy: DeliveryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run that has been checked."""
+
+    config: Path
+    configuration: Configuration
+    ticks: int | None
+    outlets: tuple[Outlet, ...]
+    broker: EmbeddedBroker
+
+
+def load_plugins(local: tuple[Path, ...]) -> PluginHost:
+    """The installed plugins, then the local ones. Raises UsageError."""
+    host = PluginHost()
+    host.load_installed()
+    for path in local:
+        host.load_local(path)
+    return host
+
+
+def find_plugins(config: Path | None, local: tuple[Path, ...]) -> Registry:
+    """What is there for a configuration to use. Raises UsageError."""
+    of_config: tuple[Path, ...] = ()
+    if config is not None:
+        of_config = read(config, environment=gather(Path.cwd())).plugin_paths
+    return load_plugins((*of_config, *local)).registry
+
+
+def make_plan(options: Options) -> Plan:
+    """Reads and checks everything. Raises UsageError with all that is wrong."""
+    document = read(options.config, overrides=options.overrides, environment=gather(Path.cwd()))
+    host = load_plugins((*document.plugin_paths, *options.plugins))
+    now_ms = time.time_ns() // 1_000_000
+    configuration = resolve(document, host.registry, now_ms=now_ms, flags=options.flags)
+    ticks = _ticks(options.duration, configuration.tick_ms)
+    broker = EmbeddedBroker()
+    run = Run(configuration.scenario.roster, configuration.start_ms, broker.start)
+    outlets = _outlets(document, configuration, run)
+    return Plan(options.config, configuration, ticks, outlets, broker)
+
+
+def _outlets(document: Document, configuration: Configuration, run: Run) -> tuple[Outlet, ...]:
+    outlets, problems = [], []
+    for choice in configuration.transports:
+        try:
+            transport = _transport(choice, run)
+        except ValueError as error:
+            problems.append(document.problem(choice.key_path, str(error)))
+            continue
+        policy = _policy(choice, configuration.simulation.speed)
+        outlets.append(Outlet(choice.name, transport, policy))
+    if problems:
+        raise ConfigError(problems)
+    return tuple(outlets)
+
+
+def _transport(choice: TransportChoice, run: Run) -> Transport:
+    format = choice.format_type(choice.format_settings, choice.framing, run.roster)
+    transport: Transport = choice.type(choice.settings, format, run)
+    return transport
+
+
+def _policy(choice: TransportChoice, speed: float) -> DeliveryPolicy:
+    delivery = choice.delivery
+    return DeliveryPolicy(
+        queue_bytes=int(delivery.queue_mb * 1e6),
+        on_full=delivery.on_full or ("drop_oldest" if speed else "block"),
+        stall_timeout_s=delivery.stall_timeout_s,
+        give_up_at_start=delivery.startup == "fail",
+    )
+
+
+def _ticks(duration: str | None, tick_ms: int) -> int | None:
+    if duration is None:
+        return None
+    match = _DURATION.fullmatch(duration)
+    if match is None:
+        raise UsageError(f"--duration: error: {duration!r} is not a time such as 10s, 5m, 2h or 1d")
+    milliseconds = float(match[1]) * _SECONDS[match[2]] * 1000
+    ticks = round(milliseconds / tick_ms)
+    if ticks < 1 or abs(ticks * tick_ms - milliseconds) > 0.5:
+        raise UsageError(
+            f"--duration: error: {duration} is not a whole number of ticks of {tick_ms / 1000:g} s"
+        )
+    return ticks

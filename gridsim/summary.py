@@ -1,0 +1,120 @@
+"""What a run says of itself: the plan, a line every few seconds, and the account at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from gridsim import __version__
+from gridsim.compose import Plan
+from gridsim.delivery import Runner
+from gridsim.engine import Engine
+
+# What the embedded broker takes; see the README.
+EMBEDDED_BROKER_LIMIT = 5_000
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """What will run, and where the readings go."""
+    configuration = plan.configuration
+    roster = configuration.scenario.roster
+    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(Counter(roster.type).items()))
+    simulation = configuration.simulation
+    yield f"gridsim {__version__}, {plan.config}"
+    yield f"{_count(len(roster.project_id), 'project')}, {_count(len(roster), 'DER')}: {kinds}"
+    start = datetime.fromtimestamp(configuration.start_ms / 1000, UTC)
+    length = "until Ctrl-C" if plan.ticks is None else f"{plan.ticks:,} ticks"
+    yield (
+        f"from {start:%Y-%m-%dT%H:%M:%SZ}, {length} of {simulation.tick_s:g} s, "
+        f"{_speed(simulation.speed)}, seed {simulation.seed}"
+    )
+    for outlet in plan.outlets:
+        yield f"{outlet.name}: {outlet.transport.describe()}"
+
+
+def broker_lines(plan: Plan) -> Iterator[str]:
+    """Where to look, once the transports are up."""
+    for outlet in plan.outlets:
+        hint = outlet.transport.hint()
+        if hint:
+            yield f"watch it: {hint}"
+    if plan.broker.address is None:
+        return
+    rate = _readings_per_second(plan)
+    if rate > EMBEDDED_BROKER_LIMIT:
+        yield (
+            f"the embedded broker takes about {EMBEDDED_BROKER_LIMIT:,} messages/s and this run "
+            f"makes up to {rate:,.0f}: use Mosquitto for it"
+        )
+
+
+def live_line(engine: Engine, runners: Sequence[Runner]) -> str:
+    """How the run is doing."""
+    parts = [f"tick {engine.pace.ticks:,}"]
+    for runner in runners:
+        counters = runner.counters()
+        text = f"{runner.name} {counters.delivered:,} delivered"
+        if counters.pending:
+            text += f", {counters.pending:,} pending"
+        lost = counters.dropped.total() + counters.unconfirmed
+        if lost:
+            text += f", {lost:,} lost"
+        if runner.state != "up":
+            text += f" ({runner.state})"
+        parts.append(text)
+    if engine.interval_s:
+        p50, _ = engine.pace.percentiles()
+        parts.append(f"lag {p50 * 1000:.1f} ms")
+    output = engine.output_by_type()
+    parts.append(", ".join(f"{kind} {kw:+,.2f} kW" for kind, kw in output.items()))
+    return " | ".join(parts)
+
+
+def closing_lines(
+    engine: Engine, runners: Sequence[Runner], elapsed_s: float, cpu_s: float
+) -> Iterator[str]:
+    """What was done, and what became of every reading."""
+    pace = engine.pace
+    yield (
+        f"{pace.ticks:,} ticks and {pace.readings:,} readings in {elapsed_s:.1f} s, "
+        f"CPU {100 * cpu_s / max(elapsed_s, 1e-9):.0f} %"
+    )
+    if engine.interval_s:
+        p50, p99 = pace.percentiles()
+        yield (
+            f"tick lag p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms, "
+            f"worst {pace.worst_s * 1000:.1f} ms; {pace.late_ticks:,} late ticks caught up"
+        )
+    for failure in engine.simulation.failures:
+        yield (
+            f"{failure.fleet}: {_count(failure.devices, 'DER')} taken out at tick "
+            f"{failure.tick}: {failure.reason}"
+        )
+    for runner in runners:
+        counters = runner.counters()
+        dropped = ", ".join(f"{n:,} {reason}" for reason, n in sorted(counters.dropped.items()))
+        yield (
+            f"{runner.name}: {counters.accepted:,} accepted = {counters.delivered:,} delivered + "
+            f"{counters.dropped.total():,} dropped{f' ({dropped})' if dropped else ''} + "
+            f"{counters.unconfirmed:,} unconfirmed + {counters.pending:,} pending"
+        )
+
+
+def _readings_per_second(plan: Plan) -> float:
+    configuration = plan.configuration
+    speed = configuration.simulation.speed or np.inf
+    interval = configuration.scenario.report_every_ticks * configuration.tick_ms / 1000
+    return float((speed / interval).sum())
+
+
+def _speed(speed: float) -> str:
+    if not speed:
+        return "as fast as it can"
+    return "in real time" if speed == 1 else f"at {speed:g} times real time"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

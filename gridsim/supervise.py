@@ -1,0 +1,204 @@
+"""Runs a plan: starts its threads, watches over them, and ends them in good order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from loguru import logger
+
+from gridsim import summary
+from gridsim.api import Batch
+from gridsim.clock import Clock
+from gridsim.compose import Plan
+from gridsim.delivery import Runner
+from gridsim.engine import Engine
+from gridsim.errors import GridsimError, NeverConnectedError
+from gridsim.simulation.simulation import Simulation
+
+_LOOK_S = 0.2
+# Until when everything that is queued must be out after a signal, seconds.
+_FLUSH_S = {signal.SIGINT: 1.7, signal.SIGTERM: 4.7}
+_FIRST_ATTEMPT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended."""
+
+    status: int
+    hung: bool
+    """A plugin's thread is still busy: only `os._exit` ends the process."""
+
+
+class _Signals:
+    """Notes the first SIGINT or SIGTERM; the second ends the process at once."""
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> _Signals:
+        for number in _FLUSH_S:
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        if self.received is not None:
+            os._exit(128 + number)
+        self.received = signal.Signals(number)
+
+
+def supervise(plan: Plan) -> Ending:
+    """Runs a plan to its end, or to the first signal. Called from the main thread."""
+    with _Signals() as signals:
+        runners = [Runner(o.name, o.transport, o.policy) for o in plan.outlets]
+        try:
+            return _Supervisor(plan, runners, signals).run()
+        finally:
+            plan.broker.stop()
+
+
+class _Supervisor:
+    def __init__(self, plan: Plan, runners: list[Runner], signals: _Signals) -> None:
+        configuration = plan.configuration
+        self._plan = plan
+        self._runners = runners
+        self._signals = signals
+        self._engine = Engine(
+            Simulation(configuration.scenario),
+            self._emit,
+            tick_s=configuration.tick_ms / 1000,
+            speed=configuration.simulation.speed,
+            ticks=plan.ticks,
+        )
+        self._clock = Clock(self._engine.run_due, self._engine.until_next_wake)
+        self._seen_failures = 0
+
+    def run(self) -> Ending:
+        _say(summary.plan_lines(self._plan))
+        for runner in self._runners:
+            runner.start()
+        self._wait_for_transports()
+        if self._may_begin():
+            _say(summary.broker_lines(self._plan))
+            began, cpu = time.monotonic(), time.process_time()
+            self._begin()
+            error = self._watch()
+            hung = self._end(error)
+            elapsed = time.monotonic() - began
+            cpu = time.process_time() - cpu
+            _say(summary.closing_lines(self._engine, self._runners, elapsed, cpu))
+        else:
+            error, hung = None, self._end(None)
+        return Ending(self._status(error), hung)
+
+    def _emit(self, batch: Batch) -> None:
+        for runner in self._runners:
+            runner.offer(batch)
+
+    def _wait_for_transports(self) -> None:
+        deadline = time.monotonic() + _FIRST_ATTEMPT_S
+        for runner in self._runners:
+            while runner.state == "connecting" and runner.error is None:
+                if self._signals.received is not None or time.monotonic() > deadline:
+                    return
+                runner.wait_first_attempt(_LOOK_S)
+
+    def _may_begin(self) -> bool:
+        return self._signals.received is None and not any(
+            r.state == "failed" for r in self._runners
+        )
+
+    def _begin(self) -> None:
+        if self._engine.interval_s:
+            self._clock.start()
+        else:
+            threading.Thread(target=self._engine.run_free, name="engine", daemon=True).start()
+
+    def _watch(self) -> Exception | None:
+        """Returns when the run is over, with what ended it early, if it was an error."""
+        settings = self._plan.configuration.simulation
+        next_line = time.monotonic() + settings.summary_every_s
+        named = ""
+        while not self._engine.finished.wait(_LOOK_S):
+            if self._signals.received is not None or self._nobody_listens():
+                return None
+            if self._engine.interval_s:
+                self._clock.watch()
+            self._report_failures()
+            named = self._report_stuck(named)
+            stuck = self._engine.stuck_in(settings.hang_timeout_s)
+            if stuck:
+                return GridsimError(f"{stuck} has not returned for {settings.hang_timeout_s:g} s")
+            if time.monotonic() >= next_line:
+                next_line += settings.summary_every_s
+                logger.info("{}", summary.live_line(self._engine, self._runners))
+        self._report_failures()
+        return self._engine.error
+
+    def _end(self, error: Exception | None) -> bool:
+        """Stops the ticks, flushes, closes; returns whether a plugin's thread still hangs."""
+        received = self._signals.received
+        # A complete run may take as long as its transports make progress.
+        patience = (
+            None if received is None and error is None else _FLUSH_S.get(received or signal.SIGTERM)
+        )
+        deadline = None if patience is None else time.monotonic() + patience
+        self._engine.stop()
+        self._clock.stop()
+        idle = self._engine.wait_idle(0.5)
+        for runner in self._runners:
+            runner.close()
+        idle = idle or self._engine.wait_idle(0.5)
+        for runner in self._runners:
+            runner.join(None if deadline is None else max(deadline - time.monotonic(), 0.05))
+        return not idle or any(runner.is_alive() for runner in self._runners)
+
+    def _status(self, error: Exception | None) -> int:
+        status = 0
+        if error is not None:
+            logger.error("{}", error)
+            status = error.exit_status if isinstance(error, GridsimError) else 1
+        for runner in self._runners:
+            if runner.state == "reader gone":
+                continue
+            if not runner.ever_connected and self._signals.received is None:
+                logger.error("transport {} never connected: {}", runner.name, runner.error)
+                status = status or NeverConnectedError.exit_status
+            elif runner.state == "failed":
+                status = status or 1
+        received = self._signals.received
+        return status if received is None else 128 + received
+
+    def _nobody_listens(self) -> bool:
+        """A reader has left on purpose, or every transport has failed."""
+        states = [runner.state for runner in self._runners]
+        return "reader gone" in states or all(state == "failed" for state in states)
+
+    def _report_failures(self) -> None:
+        for failure in self._engine.simulation.failures[self._seen_failures :]:
+            logger.error("{}; its {} DERs are taken out", failure.reason, failure.devices)
+            self._seen_failures += 1
+
+    def _report_stuck(self, named: str) -> str:
+        """Names a plugin that holds up the run for two ticks; once."""
+        stuck = self._engine.stuck_in(2 * max(self._engine.interval_s, 1.0))
+        if stuck and stuck != named:
+            logger.warning("{} holds up the run", stuck)
+        return stuck
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        logger.info("{}", line)

@@ -1,0 +1,301 @@
+"""The conservation law and the policies of delivery, under transports that misbehave."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gridsim.api import (
+    Batch,
+    Format,
+    Payloads,
+    ReaderGone,
+    Receipt,
+    Roster,
+    Run,
+    Transport,
+    TransportError,
+)
+from gridsim.delivery import Counters, DeliveryPolicy, Runner
+from gridsim.testing import START_MS, make_batch, make_roster
+
+ROSTER = make_roster((3, 2))
+ROWS = len(ROSTER)
+POLICY = DeliveryPolicy(
+    queue_bytes=10_000_000, on_full="drop_oldest", stall_timeout_s=30, give_up_at_start=False
+)
+DEADLINE_S = 20.0
+
+Script = Callable[["Scripted", Batch, Receipt], None]
+
+
+class Blank(Format):
+    def encode(self, batch: Batch) -> Payloads:
+        return Payloads([b"{}"] * len(batch), np.arange(len(batch) + 1))
+
+
+class Scripted(Transport):
+    """A transport whose writes do what the test says, in turn; the last is repeated."""
+
+    def __init__(self, *script: Script, connects: tuple[Exception | None, ...] = ()) -> None:
+        run = Run(ROSTER, START_MS, lambda port: ("127.0.0.1", port))
+        super().__init__(None, Blank(None, "der", ROSTER), run)
+        self.script = list(script) or [accept]
+        self.connects = list(connects)
+        self.written: list[tuple[int, int]] = []
+        """(tick, device) of the rows that arrived."""
+        self.release = threading.Event()
+        self.entered = threading.Event()
+
+    def describe(self) -> str:
+        return "scripted"
+
+    def connect(self) -> None:
+        outcome = self.connects.pop(0) if self.connects else None
+        if outcome is not None:
+            raise outcome
+
+    def write(self, batch: Batch, receipt: Receipt) -> None:
+        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        step(self, batch, receipt)
+
+    def close(self) -> None:
+        pass
+
+    def arrive(self, batch: Batch) -> None:
+        self.written += zip(batch.tick.tolist(), batch.device.tolist(), strict=True)
+
+
+def accept(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+    transport.arrive(batch)
+
+
+def lose(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+    raise TransportError("the line went dead")
+
+
+def lose_after_two(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+    transport.arrive(batch.rows(0, 2))
+    receipt.delivered(2)
+    raise TransportError("the line went dead")
+
+
+def doubt_two(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+    receipt.unconfirmed(2)
+    raise TransportError("the line went dead")
+
+
+def refuse_first(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+    receipt.dropped(1, "oversize")
+    transport.arrive(batch.rows(1))
+
+
+def crash(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+    raise ZeroDivisionError("a defect")
+
+
+def stall(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+    transport.entered.set()
+    assert transport.release.wait(DEADLINE_S)
+    transport.arrive(batch)
+
+
+def leave(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+    raise ReaderGone("closed")
+
+
+def batch_of(tick: int, roster: Roster = ROSTER) -> Batch:
+    batch = make_batch(roster)
+    return replace(batch, tick=np.full(len(batch), tick))
+
+
+def balanced(c: Counters) -> bool:
+    return c.accepted == c.delivered + c.dropped.total() + c.unconfirmed + c.pending
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., tuple[Runner, Scripted]]]:
+    made: list[tuple[Runner, Scripted]] = []
+
+    def start(transport: Scripted, **policy: Any) -> tuple[Runner, Scripted]:
+        runner = Runner("scripted", transport, replace(POLICY, **policy))
+        made.append((runner, transport))
+        runner.start()
+        return runner, transport
+
+    yield start
+    for runner, transport in made:
+        transport.release.set()
+        runner.close()
+        runner.join(DEADLINE_S)
+
+
+def finish(runner: Runner) -> Counters:
+    runner.close()
+    runner.join(DEADLINE_S)
+    counters = runner.counters()
+    assert counters.pending == 0
+    assert balanced(counters)
+    return counters
+
+
+def test_all_that_is_offered_arrives_in_order(started: Any) -> None:
+    runner, transport = started(Scripted())
+    for tick in range(50):
+        runner.offer(batch_of(tick))
+    assert finish(runner).delivered == 50 * ROWS
+    assert transport.written == [(t, d) for t in range(50) for d in range(ROWS)]
+
+
+def test_a_lost_connection_costs_nothing_and_doubles_nothing(started: Any) -> None:
+    runner, transport = started(Scripted(lose, lose_after_two, lose, accept))
+    for tick in range(4):
+        runner.offer(batch_of(tick))
+    counters = finish(runner)
+    assert counters.delivered == 4 * ROWS
+    assert counters.reconnects == 3
+    assert transport.written == [(t, d) for t in range(4) for d in range(ROWS)]
+
+
+def test_rows_in_doubt_are_counted_and_not_repeated(started: Any) -> None:
+    runner, transport = started(Scripted(doubt_two, accept))
+    runner.offer(batch_of(0))
+    counters = finish(runner)
+    assert (counters.unconfirmed, counters.delivered) == (2, ROWS - 2)
+    assert transport.written == [(0, d) for d in range(2, ROWS)]
+
+
+def test_a_refused_row_is_dropped_by_its_reason(started: Any) -> None:
+    runner, _ = started(Scripted(refuse_first))
+    runner.offer(batch_of(0))
+    assert finish(runner).dropped == {"oversize": 1}
+
+
+def test_a_crashing_transport_is_taken_out_and_the_account_still_adds_up(started: Any) -> None:
+    runner, _ = started(Scripted(accept, crash))
+    for tick in range(5):
+        runner.offer(batch_of(tick))
+    runner.join(DEADLINE_S)
+    runner.offer(batch_of(5))
+    counters = runner.counters()
+    assert runner.state == "failed"
+    assert "ZeroDivisionError: a defect" in (runner.error or "")
+    assert counters.delivered == ROWS
+    assert counters.dropped["transport failed"] == 5 * ROWS - counters.unconfirmed
+    assert balanced(counters)
+
+
+def test_a_reader_that_leaves_ends_it_without_a_failure(started: Any) -> None:
+    runner, _ = started(Scripted(leave))
+    runner.offer(batch_of(0))
+    runner.join(DEADLINE_S)
+    assert runner.state == "reader gone"
+    assert balanced(runner.counters())
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"), [("drop_oldest", [0, 8, 9]), ("drop_newest", [0, 1, 2])]
+)
+def test_a_stalled_transport_keeps_only_what_fits(
+    started: Any, policy: str, kept: list[int]
+) -> None:
+    two_batches = 2 * batch_of(0).nbytes
+    runner, transport = started(Scripted(stall), on_full=policy, queue_bytes=two_batches)
+    runner.offer(batch_of(0))
+    assert transport.entered.wait(DEADLINE_S)
+    for tick in range(1, 10):
+        runner.offer(batch_of(tick))  # returns at once, though nothing moves
+        assert balanced(runner.counters())
+    assert runner.counters().dropped == {"queue full": 7 * ROWS}
+    transport.release.set()
+    finish(runner)
+    assert [t for t, d in transport.written if d == 0] == kept
+
+
+def test_block_waits_for_room_and_loses_nothing(started: Any) -> None:
+    runner, transport = started(Scripted(stall), on_full="block", queue_bytes=batch_of(0).nbytes)
+    offered = threading.Event()
+
+    def offer_all() -> None:
+        for tick in range(20):
+            runner.offer(batch_of(tick))
+        offered.set()
+
+    threading.Thread(target=offer_all, daemon=True).start()
+    assert transport.entered.wait(DEADLINE_S)
+    assert not offered.is_set()
+    transport.release.set()
+    assert offered.wait(DEADLINE_S)
+    assert finish(runner).delivered == 20 * ROWS
+
+
+def test_block_fails_a_transport_that_never_moves(started: Any) -> None:
+    runner, transport = started(
+        Scripted(stall), on_full="block", queue_bytes=1, stall_timeout_s=0.05
+    )
+    runner.offer(batch_of(0))
+    assert transport.entered.wait(DEADLINE_S)
+    runner.offer(batch_of(1))
+    runner.offer(batch_of(2))
+    assert runner.state == "failed"
+    counters = runner.counters()
+    assert balanced(counters)
+    assert counters.dropped.total() == 2 * ROWS
+
+
+def test_a_hanging_transport_is_left_behind_at_the_end(started: Any) -> None:
+    runner, transport = started(Scripted(stall))
+    runner.offer(batch_of(0))
+    runner.offer(batch_of(1))
+    assert transport.entered.wait(DEADLINE_S)
+    runner.close()
+    runner.join(0.05)
+    counters = runner.counters()
+    assert (counters.unconfirmed, counters.dropped.total(), counters.pending) == (ROWS, ROWS, 0)
+    assert runner.is_alive()
+    transport.release.set()
+    runner.join(DEADLINE_S)
+    assert runner.counters() == counters  # what it does afterwards changes no account
+
+
+def test_a_first_failure_ends_it_where_the_policy_says_so(started: Any) -> None:
+    refused = TransportError("connection refused")
+    runner, _ = started(Scripted(connects=(refused,)), give_up_at_start=True)
+    runner.wait_first_attempt(DEADLINE_S)
+    assert (runner.state, runner.error) == ("failed", "connection refused")
+    assert not runner.ever_connected
+
+
+def test_it_tries_again_where_the_policy_says_so(started: Any) -> None:
+    refused = TransportError("connection refused")
+    runner, transport = started(Scripted(connects=(refused, refused, None)))
+    runner.offer(batch_of(0))
+    while runner.state == "connecting":
+        runner.wait_first_attempt(DEADLINE_S)
+    assert finish(runner).delivered == ROWS
+    assert transport.written
+
+
+STEPS = [accept, lose, lose_after_two, doubt_two, refuse_first]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.sampled_from(STEPS[1:]), max_size=3), st.integers(1, 8))
+def test_the_account_adds_up_whatever_happens(faults: list[Script], batches: int) -> None:
+    transport = Scripted(*faults, accept)
+    runner = Runner("scripted", transport, POLICY)
+    runner.start()
+    for tick in range(batches):
+        runner.offer(batch_of(tick))
+        assert balanced(runner.counters())
+    counters = finish(runner)
+    assert counters.accepted == batches * ROWS
+    assert counters.delivered == len(transport.written)
+    assert transport.written == sorted(set(transport.written))
