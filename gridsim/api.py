@@ -20,14 +20,18 @@ from gridsim.contracts.delivery import Format, Framing, Payloads, Receipt, Run, 
 from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
 from gridsim.contracts.device import Device, DeviceReading, DeviceTick, fleet_of
 from gridsim.contracts.members import Members
+from gridsim.contracts.record import FIELDS, RecordField, RecordSettings, choose_fields
+from gridsim.contracts.rows import RowEncoder, RowLayout
 from gridsim.contracts.settings import DerSettings, Settings, Unit, numeric_fields
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.surroundings import Load, Sky, Tick, Weather
 from gridsim.errors import ReaderGone, TransportError
 from gridsim.numeric import sun
 from gridsim.numeric.randomness import Draws, Floats, Keys, identities, identity
+from gridsim.numeric.timestamps import compact_stamp, rfc3339, utc_date
 
 __all__ = [
+    "FIELDS",
     "UNITS",
     "Batch",
     "Capability",
@@ -47,8 +51,12 @@ __all__ = [
     "Payloads",
     "ReaderGone",
     "Receipt",
+    "RecordField",
+    "RecordSettings",
     "Register",
     "Roster",
+    "RowEncoder",
+    "RowLayout",
     "Run",
     "Settings",
     "Sites",
@@ -60,12 +68,16 @@ __all__ = [
     "TransportError",
     "Unit",
     "Weather",
+    "choose_fields",
+    "compact_stamp",
     "fleet_of",
     "hookimpl",
     "identities",
     "identity",
     "numeric_fields",
+    "rfc3339",
     "sun",
+    "utc_date",
 ]
 
 hookimpl = pluggy.HookimplMarker("gridsim")

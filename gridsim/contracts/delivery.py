@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -44,6 +44,22 @@ class Format(ABC):
     @abstractmethod
     def encode(self, batch: Batch) -> Payloads:
         """One payload per row (framing `der`) or per group of rows (`project`)."""
+
+    def encode_parts(self, batch: Batch, rows: int = 16_384) -> Iterator[tuple[Batch, Payloads]]:
+        """`encode` a batch that may be large, in parts of about `rows` rows.
+
+        Parts are cut between payloads; each comes with its rows. Bounds the memory, and lets
+        a transport account for what has left before the rest is encoded.
+        """
+        ends = batch.groups() if self.framing == "project" else None
+        start = 0
+        while start < len(batch):
+            stop = min(start + rows, len(batch))
+            if ends is not None:
+                stop = int(ends[np.searchsorted(ends, stop)])
+            part = batch.rows(start, stop)
+            yield part, self.encode(part)
+            start = stop
 
 
 class Receipt(Protocol):
