@@ -1,0 +1,66 @@
+"""The record as CSV."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from gridsim.api import (
+    Batch,
+    Format,
+    Framing,
+    Payloads,
+    RecordSettings,
+    Register,
+    Roster,
+    RowEncoder,
+    RowLayout,
+    choose_fields,
+    hookimpl,
+)
+
+_MISSING_SOC = {"empty": "", "zero": "0.0"}
+_NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
+
+
+class CsvSettings(RecordSettings):
+    missing_soc: Literal["empty", "zero"] = Field(
+        "empty",
+        description="what current_soc says where there is no storage: nothing, or zero",
+    )
+
+
+class Csv(Format):
+    """Comma-separated values by RFC 4180: a line per reading, without its line break."""
+
+    Settings = CsvSettings
+
+    def __init__(self, settings: Any, framing: Framing, roster: Roster) -> None:
+        if framing == "project":
+            raise ValueError("csv has a line per DER and cannot be framed by project")
+        super().__init__(settings, framing, roster)
+        fields = choose_fields(settings, roster)
+        self.header = ",".join(_quote(field.name) for field in fields).encode()
+        layout = RowLayout(
+            prefixes=[""] * len(fields),
+            quote=_quote,
+            missing_soc=_MISSING_SOC[settings.missing_soc],
+            missing="",
+        )
+        self._rows = RowEncoder(fields, roster, layout)
+
+    def encode(self, batch: Batch) -> Payloads:
+        rows = self._rows.encode(batch)
+        return Payloads(rows, np.arange(len(rows) + 1))
+
+
+def _quote(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.format("csv", Csv)

@@ -1,0 +1,70 @@
+"""The record as JSON."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from pydantic import Field
+
+from gridsim.api import (
+    Batch,
+    Format,
+    Framing,
+    Payloads,
+    RecordSettings,
+    Register,
+    Roster,
+    RowEncoder,
+    RowLayout,
+    choose_fields,
+    hookimpl,
+)
+
+_MISSING_SOC = {"null": '"null"', "zero": "0.0", "omit": None}
+
+
+class JsonSettings(RecordSettings):
+    missing_soc: Literal["null", "zero", "omit"] = Field(
+        "null",
+        description='what current_soc says where there is no storage: the string "null", zero, '
+        "or the field is omitted",
+    )
+
+
+class Json(Format):
+    """Compact JSON: an object per reading, or (framing `project`) an array per project."""
+
+    Settings = JsonSettings
+
+    def __init__(self, settings: Any, framing: Framing, roster: Roster) -> None:
+        super().__init__(settings, framing, roster)
+        fields = choose_fields(settings, roster)
+        layout = RowLayout(
+            prefixes=[f"{_quote(field.name)}:" for field in fields],
+            quote=_quote,
+            missing_soc=_MISSING_SOC[settings.missing_soc],
+            missing=None,
+            opening="{",
+            closing="}",
+        )
+        self._rows = RowEncoder(fields, roster, layout)
+
+    def encode(self, batch: Batch) -> Payloads:
+        rows = self._rows.encode(batch)
+        if self.framing == "der":
+            return Payloads(rows, np.arange(len(rows) + 1))
+        starts = batch.groups()
+        bodies = [b"[%b]" % b",".join(rows[a:b]) for a, b in pairwise(starts.tolist())]
+        return Payloads(bodies, starts)
+
+
+def _quote(text: str) -> str:
+    return msgspec.json.encode(text).decode()
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.format("json", Json)
