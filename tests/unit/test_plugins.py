@@ -1,0 +1,166 @@
+"""The plugin host: local files, broken and doubled plugins, misspelt hooks."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gridsim.errors import UsageError
+from gridsim.listing import details, table
+from gridsim.plugins import PluginHost
+
+HEAT_PUMP = '''
+from dataclasses import dataclass
+from gridsim.api import Device, DerSettings, hookimpl
+
+@dataclass
+class State:
+    heat: float = 1.5
+
+class HeatPump(Device):
+    """Draws a kilowatt."""
+    def step(self, tick):
+        return -1.0
+
+@hookimpl
+def gridsim_register(register):
+    register.der("{name}", HeatPump)
+'''
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Write:
+    def write(
+        text: str = HEAT_PUMP, *, file: str = "heat_pump.py", name: str = "heat_pump"
+    ) -> Path:
+        path = tmp_path / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("{name}", name))
+        return path
+
+    return write
+
+
+def installed() -> PluginHost:
+    host = PluginHost()
+    host.load_installed()
+    return host
+
+
+def test_the_built_in_plugins_are_found_like_any_other() -> None:
+    registry = installed().registry
+    assert registry.broken == []
+    assert {"battery", "solar", "ev_charger"} <= set(registry.names("der"))
+    assert {"mqtt", "stdout", "file"} <= set(registry.names("transport"))
+    assert {entry.owner.split()[0] for entry in registry} == {"gridsim-der"}
+
+
+def test_a_local_file_registers_its_types(plugin: Write) -> None:
+    host = PluginHost()
+    host.load_local(plugin())
+    entry = host.registry.find("der", "heat_pump")
+    assert entry is not None
+    assert entry.type.reported_type == "heat_pump"
+    assert entry.owner.endswith("heat_pump.py")
+
+
+def test_what_a_local_file_defines_can_be_pickled(plugin: Write) -> None:
+    host = PluginHost()
+    host.load_local(plugin(file="stateful.py", name="stateful"))
+    module = next(m for n, m in sys.modules.items() if n.startswith("gridsim_local_stateful"))
+    assert pickle.loads(pickle.dumps(module.State(2.0))) == module.State(2.0)
+
+
+def test_a_folder_is_loaded_whole_and_a_package_as_one(plugin: Write, tmp_path: Path) -> None:
+    plugin(file="folder/one.py", name="one")
+    plugin(file="folder/two.py", name="two")
+    plugin("raise RuntimeError('private')", file="folder/_helper.py")
+    plugin("from .inner import gridsim_register", file="package/__init__.py")
+    plugin(file="package/inner.py", name="three")
+    host = PluginHost()
+    host.load_local(tmp_path / "folder")
+    host.load_local(tmp_path / "package")
+    assert host.registry.names("der") == ["one", "three", "two"]
+
+
+def test_the_same_file_twice_is_loaded_once(plugin: Write) -> None:
+    host = PluginHost()
+    path = plugin()
+    host.load_local(path)
+    host.load_local(path)
+    assert host.registry.names("der") == ["heat_pump"]
+
+
+def test_two_owners_of_a_name_are_both_named(plugin: Write) -> None:
+    host = installed()
+    with pytest.raises(UsageError, match=r"der 'battery': gridsim-der .* and .*mine\.py"):
+        host.load_local(plugin(file="mine.py", name="battery"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def oops(:", r"bad\.py could not be loaded: line 1: SyntaxError"),
+        ("\n\nimport not_there_at_all", r"line 3: ModuleNotFoundError"),
+        ("x = 1", "has no function gridsim_register marked with @hookimpl"),
+        (
+            "from gridsim.api import hookimpl\n@hookimpl\ndef gridsim_registr(register): ...",
+            "no hook 'gridsim_registr'; did you mean 'gridsim_register'",
+        ),
+        (
+            "from gridsim.api import hookimpl\n@hookimpl\ndef gridsim_register(register):\n"
+            "    register.der('x', int)",
+            r"the der 'x': it must be a class derived from gridsim\.api\.Fleet",
+        ),
+        (
+            "from gridsim.api import hookimpl\n@hookimpl\ndef gridsim_register(register):\n"
+            "    register.dre('x', int)",
+            "gridsim_register failed: AttributeError",
+        ),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_reason(plugin: Write, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        PluginHost().load_local(plugin(text, file="bad.py"))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no plugin file"):
+        PluginHost().load_local(tmp_path / "nowhere.py")
+
+
+def test_a_broken_installed_plugin_spoils_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "ruin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ruin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[gridsim]\naaa = ruin_module\n")
+    (tmp_path / "ruin_module.py").write_text("import a_library_that_is_not_there")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry = installed().registry
+    assert "battery" in registry.names("der")
+    [broken] = registry.broken
+    assert (broken.name, broken.owner) == ("aaa", "ruin 1.0")
+    assert "ModuleNotFoundError" in broken.reason
+    assert any("ruin 1.0" in line and "broken" in line for line in table(registry))
+    with pytest.raises(UsageError, match=r"'aaa' of ruin 1\.0 is broken: ModuleNotFoundError"):
+        list(details(registry, "aaa"))
+
+
+def test_the_settings_of_a_plugin_are_shown_with_type_default_unit_and_text() -> None:
+    lines = list(details(installed().registry, "battery"))
+    [line] = [line for line in lines if line.startswith("nameplate_capacity")]
+    assert line.split()[:4] == ["nameplate_capacity", "float", "required", "kW"]
+    assert "rated power" in line
+
+
+def test_an_unknown_plugin_has_a_suggestion() -> None:
+    with pytest.raises(UsageError, match="no plugin 'batery'; did you mean 'battery'"):
+        list(details(installed().registry, "batery"))
