@@ -1,0 +1,60 @@
+"""A paho client made from the settings."""
+
+from __future__ import annotations
+
+import ssl
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from gridsim.api import TransportError
+from gridsim_plugins.mqtt.settings import MqttSettings
+
+_VERSIONS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
+
+
+def make_client(settings: MqttSettings, client_id: str) -> Client:
+    """A client for one clean session that never reconnects by itself.
+
+    Raises TransportError if a certificate file cannot be used.
+    """
+    v5 = settings.protocol == "5"
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        clean_session=None if v5 else True,
+        protocol=_VERSIONS[settings.protocol],
+        # With it paho would also fall back to MQTT 3.1 by itself.
+        reconnect_on_failure=False,
+    )
+    client.connect_timeout = settings.connect_timeout_s
+    # No window of paho's: to keep one it scans all messages at each acknowledgement.
+    client.max_inflight_messages = 0
+    if settings.username:
+        client.username_pw_set(settings.username, settings.password.get_secret_value() or None)
+    if settings.uses_tls:
+        client.tls_set_context(_tls_context(settings))
+    if settings.will is not None:
+        will = settings.will
+        client.will_set(will.topic, will.payload.encode(), will.qos, will.retain)
+    return client
+
+
+def _tls_context(settings: MqttSettings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file or None)
+        if settings.cert_file:
+            # Without the empty password an encrypted key would ask for one on the terminal.
+            context.load_cert_chain(settings.cert_file, settings.key_file or None, "")
+    except OSError as error:
+        names = ("ca_file", "cert_file", "key_file")
+        files = ", ".join(
+            f"{name} {getattr(settings, name)!r}" for name in names if getattr(settings, name)
+        )
+        reason = error.strerror or str(error)
+        raise TransportError(f"cannot use {files}: {reason}", permanent=True) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.tls_insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,94 @@
+"""Topic templates: one topic per device, or per project, made and checked once."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from string import Formatter
+
+from gridsim.api import UNITS, Framing, Roster
+
+DEFAULT_TOPIC = {"der": "projects/{project_id}/ders/{der_id}", "project": "projects/{project_id}"}
+
+_FIELDS = {"der": ("project_id", "der_id", "type", "units"), "project": ("project_id",)}
+_MAX_BYTES = 65_535
+_BAD = re.compile(r"[\x00-\x1f\x7f-\x9f+#\ud800-\udfff]")
+
+
+def make_topics(template: str, framing: Framing, roster: Roster) -> list[str]:
+    """The topic of every device (framing `der`) or project (`project`), in roster order.
+
+    Raises ValueError, naming the template's fault or the id that spoils a topic.
+    """
+    _check_template(template, framing)
+    check_topic(re.sub(r"\{\w*\}", "x", template), "topic")
+    if framing == "project":
+        topics = [template.format(project_id=project) for project in roster.project_id]
+        owners: Iterable[str] = roster.project_id
+    else:
+        topics = [
+            template.format(project_id=roster.project_id[p], der_id=der, type=kind, units=UNITS)
+            for p, der, kind in zip(
+                roster.project.tolist(), roster.der_id, roster.type, strict=True
+            )
+        ]
+        owners = roster.der_id
+    for owner, topic in zip(owners, topics, strict=True):
+        check_topic(topic, f"topic of {owner}")
+    return topics
+
+
+def check_topic(topic: str, name: str) -> None:
+    """Raises ValueError, starting with `name`, if nobody may publish to `topic`."""
+    if not topic:
+        raise ValueError(f"{name}: it is empty")
+    if topic.startswith("$"):
+        raise ValueError(f"{name}: {topic!r} starts with $, which brokers keep for themselves")
+    bad = _BAD.search(topic)
+    if bad:
+        what = "the wildcard" if bad[0] in "+#" else "the character"
+        raise ValueError(f"{name}: {_shown(topic)} holds {what} {bad[0]!r}")
+    if len(topic.encode()) > _MAX_BYTES:
+        raise ValueError(f"{name}: {_shown(topic)} is over {_MAX_BYTES} bytes")
+
+
+def subscription(template: str) -> str:
+    """The filter that matches all topics of a template: its constant levels, then `#`."""
+    levels = template.split("/")
+    constant = [level for level in levels if "{" not in level]
+    if len(constant) == len(levels):
+        return template
+    return "/".join([*levels[: next(i for i, x in enumerate(levels) if "{" in x)], "#"])
+
+
+def mosquitto_sub(
+    host: str, port: int, pattern: str, *, username: str = "", tls_options: Iterable[str] = ()
+) -> str:
+    """A command line to look at what arrives; the password is left for the reader to fill in."""
+    words = ["mosquitto_sub", "-h", host, "-p", str(port), *tls_options]
+    if username:
+        words += ["-u", username, "-P", "PASSWORD"]
+    quoted = "'" + pattern.replace("'", "'\"'\"'") + "'"
+    return f"{shlex.join(words)} -t {quoted} -v"
+
+
+def _check_template(template: str, framing: Framing) -> None:
+    known = _FIELDS[framing]
+    try:
+        parsed = list(Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"topic: {_shown(template)}: {error}") from error
+    for _, name, spec, conversion in parsed:
+        if name is None:
+            continue
+        if name not in known or spec or conversion:
+            placeholders = ", ".join(f"{{{field}}}" for field in known)
+            whole = name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
+            raise ValueError(
+                f"topic: unknown placeholder {{{whole}}}; framing {framing} knows {placeholders}"
+            )
+
+
+def _shown(topic: str) -> str:
+    return repr(topic if len(topic) <= 80 else topic[:77] + "...")

@@ -1,0 +1,150 @@
+"""The transport `mqtt`: publishes readings to a broker."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from loguru import logger
+
+from gridsim.api import Batch, Format, Receipt, Register, Run, Transport, TransportError, hookimpl
+from gridsim_plugins.mqtt.messages import Account, encoded
+from gridsim_plugins.mqtt.settings import MqttSettings, check
+from gridsim_plugins.mqtt.topics import (
+    DEFAULT_TOPIC,
+    check_topic,
+    make_topics,
+    mosquitto_sub,
+    subscription,
+)
+
+if TYPE_CHECKING:
+    from gridsim_plugins.mqtt.connection import Connection
+    from gridsim_plugins.mqtt.publish import PublishAcknowledged, PublishUnacknowledged
+
+_SHORT_S = 10.0
+_SUSPICIOUS = 3
+
+
+class Mqtt(Transport):
+    """One connection for all devices."""
+
+    Settings = MqttSettings
+    patience_s: ClassVar[float] = 5.0
+    """How long the broker may owe an answer before the connection counts as lost."""
+
+    settings: MqttSettings
+
+    def __init__(self, settings: MqttSettings, format: Format, run: Run) -> None:
+        super().__init__(settings, format, run)
+        check(settings)
+        if settings.will is not None:
+            check_topic(settings.will.topic, "will.topic")
+        self._template = settings.topic or DEFAULT_TOPIC[format.framing]
+        self._topics = make_topics(self._template, format.framing, run.roster)
+        self._client_id = settings.client_id or f"gridsim-{secrets.token_hex(6)}"
+        self._address = (settings.host, settings.port)
+        self._connection: Connection | None = None
+        self._publisher: PublishAcknowledged | PublishUnacknowledged | None = None
+        self._connected_at = 0.0
+        self._short_lived = 0
+        self._warned = False
+
+    def describe(self) -> str:
+        settings = self.settings
+        scheme = "mqtts" if settings.uses_tls else "mqtt"
+        host, port = self._address
+        return (
+            f"{scheme}://{host}:{port} {self._template}, "
+            f"QoS {settings.qos}, MQTT {settings.protocol}"
+        )
+
+    def hint(self) -> str:
+        settings = self.settings
+        host, port = self._address
+        options: list[str] = []
+        if settings.uses_tls:
+            trust = ["--cafile", settings.ca_file] if settings.ca_file else ["--tls-use-os-certs"]
+            options = trust + (["--insecure"] if settings.tls_insecure else [])
+        if settings.cert_file:
+            key = settings.key_file or settings.cert_file
+            options += ["--cert", settings.cert_file, "--key", key]
+        return mosquitto_sub(
+            "127.0.0.1" if settings.embedded else host,
+            port,
+            subscription(self._template),
+            username=settings.username,
+            tls_options=options,
+        )
+
+    def connect(self) -> None:
+        # Here, for loading the plugin must not cost the import of paho.
+        from gridsim_plugins.mqtt.connection import Connection
+
+        settings = self.settings
+        if settings.embedded:
+            self._address = self.run.embedded_broker(settings.port)
+        if settings.tls_insecure and not self._warned:
+            self._warned = True
+            logger.warning("mqtt: tls_insecure is set: the broker's identity is not checked")
+        self._connection = Connection(
+            settings, *self._address, client_id=self._client_id, patience_s=self.patience_s
+        )
+        self._connection.open()
+        self._publisher = self._make_publisher(self._connection)
+        self._connected_at = time.monotonic()
+
+    def write(self, batch: Batch, receipt: Receipt) -> None:
+        assert self._publisher is not None
+        try:
+            self._publisher.write(encoded(self.format, batch), Account(receipt))
+        except TransportError as error:
+            raise self._explained(error) from error
+
+    def idle(self) -> None:
+        assert self._connection is not None
+        try:
+            self._connection.keep_alive()
+        except TransportError as error:
+            raise self._explained(error) from error
+
+    def close(self) -> None:
+        connection, self._connection, self._publisher = self._connection, None, None
+        if connection is not None:
+            connection.close()
+
+    def _make_publisher(
+        self, connection: Connection
+    ) -> PublishAcknowledged | PublishUnacknowledged:
+        from gridsim_plugins.mqtt.publish import PublishAcknowledged, PublishUnacknowledged
+
+        settings = self.settings
+        v5 = settings.protocol == "5"
+        if settings.qos:
+            return PublishAcknowledged(connection, self._topics, qos=settings.qos, v5=v5)
+        return PublishUnacknowledged(connection, self._topics, retain=settings.retain, v5=v5)
+
+    def _explained(self, error: TransportError) -> TransportError:
+        """A broker that keeps hanging up soon after it accepted: say what is likely."""
+        assert self._connection is not None
+        lived = time.monotonic() - self._connected_at
+        if not (self._connection.closed_by_broker and lived < _SHORT_S):
+            self._short_lived = 0
+            return error
+        self._short_lived += 1
+        if self._short_lived < _SUSPICIOUS:
+            return error
+        if self.settings.client_id:
+            likely = f"is another client using the client id {self._client_id!r}?"
+        else:
+            likely = "the broker's log may say why"
+        return TransportError(
+            f"{error}; {self._short_lived} times in a row soon after connecting: {likely}",
+            permanent=error.permanent,
+        )
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.transport("mqtt", Mqtt)
