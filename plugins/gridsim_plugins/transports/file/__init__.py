@@ -1,0 +1,141 @@
+"""Readings to files."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from gridsim.api import (
+    Batch,
+    Format,
+    Payloads,
+    Receipt,
+    Register,
+    Run,
+    Settings,
+    Transport,
+    TransportError,
+    Unit,
+    hookimpl,
+)
+from gridsim_plugins.transports.file.fileset import FileOptions, FileSet, failure
+from gridsim_plugins.transports.file.paths import PathTemplate
+
+
+class FileSettings(Settings):
+    path: str = Field(
+        description="the file, appended to and made with mode 0600, relative to the current "
+        "folder; may contain {date} (the readings' simulated UTC date), {start} (the "
+        "simulation's start), {project_id}, {der_id} and {type}"
+    )
+    rotate_mb: Annotated[float | None, Unit("MB")] = Field(
+        None,
+        gt=0,
+        description="put a file aside under the next free number (x.0001.jsonl) before it "
+        "grows beyond this; with gzip, once it has",
+    )
+    rotate_s: Annotated[float | None, Unit("s")] = Field(
+        None,
+        gt=0,
+        description="put a file aside when it holds this much simulated time, counted from "
+        "the simulation's start, and when a new run begins",
+    )
+    gzip: bool = Field(
+        False,
+        description="compress, each tick as a gzip member of its own, so that a killed run "
+        "leaves a file that can be read; .gz is added to the name",
+    )
+
+
+class File(Transport):
+    """Appends a line per payload. What is delivered has been handed to the operating system."""
+
+    Settings = FileSettings
+
+    def __init__(self, settings: Any, format: Format, run: Run) -> None:
+        super().__init__(settings, format, run)
+        path = settings.path
+        if settings.gzip and not path.endswith(".gz"):
+            path += ".gz"
+        self._template = PathTemplate(path, run.roster, run.start_ms)
+        if format.framing == "project" and self._template.per_der:
+            raise ValueError(
+                "path: {der_id} and {type} do not fit the framing by project, "
+                "whose messages carry several DERs"
+            )
+        self._period_ms = None if settings.rotate_s is None else int(settings.rotate_s * 1000)
+        limit = None if settings.rotate_mb is None else max(1, int(settings.rotate_mb * 1e6))
+        options = FileOptions(format.header, settings.gzip, limit)
+        self._files = FileSet(options, self._template.resolve)
+        self._path = path
+
+    def describe(self) -> str:
+        return f"file {self._path}"
+
+    def hint(self) -> str:
+        if not len(self.run.roster):
+            return ""
+        path = shlex.quote(self._template.path(0, self.run.start_ms // 86_400_000))
+        return f"zcat {path} | tail" if self.settings.gzip else f"tail -F {path}"
+
+    def connect(self) -> None:
+        folder = self._template.folder
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise failure(folder, error) from error
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise TransportError(f"{folder}: no permission to write here", permanent=True)
+
+    def write(self, batch: Batch, receipt: Receipt) -> None:
+        for part, payloads in self.format.encode_parts(batch):
+            for path, bodies, period in self._by_file(part, payloads):
+                try:
+                    self._files.append(path, bodies, period)
+                except OSError as error:
+                    self._files.roll_back()
+                    raise failure(path, error) from error
+                except TransportError:
+                    self._files.roll_back()
+                    raise
+            self._files.commit()
+            receipt.delivered(len(part))
+
+    def close(self) -> None:
+        self._files.close()
+
+    def _by_file(
+        self, part: Batch, payloads: Payloads
+    ) -> Iterator[tuple[str, Sequence[bytes], int | None]]:
+        """Path, payloads in order, and rotation period of each run that goes to one file."""
+        if not payloads.bodies:
+            return
+        rows = payloads.starts[:-1]
+        time_ms = part.timestamp_ms[rows]
+        target = self._template.targets(part.device[rows])
+        day = self._template.days(time_ms)
+        period = np.zeros_like(time_ms)
+        if self._period_ms is not None:
+            # Readings that come late go to the period in which they come.
+            period = np.maximum.accumulate((time_ms - self.run.start_ms) // self._period_ms)
+        keys = np.stack((target, day, period))
+        order = np.arange(len(rows))
+        if (keys != keys[:, :1]).any():
+            order = np.lexsort(keys[::-1])
+            keys = keys[:, order]
+        cuts = np.flatnonzero((keys[:, 1:] != keys[:, :-1]).any(axis=0)) + 1
+        places = order.tolist()
+        for first, stop in zip([0, *cuts], [*cuts, len(places)], strict=True):
+            bodies = [payloads.bodies[place] for place in places[first:stop]]
+            path = self._template.path(int(target[places[first]]), int(day[places[first]]))
+            yield path, bodies, None if self._period_ms is None else int(keys[2, first])
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.transport("file", File)

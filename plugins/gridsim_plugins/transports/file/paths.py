@@ -1,0 +1,123 @@
+"""Which file a reading goes to."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from string import Formatter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Roster, TransportError, compact_stamp, utc_date
+
+PLACEHOLDERS = ("date", "start", "project_id", "der_id", "type")
+_OF_A_DER = ("der_id", "type")
+_DAY_MS = 86_400_000
+_FORBIDDEN = "/\\:" if os.name == "nt" else "/\\"
+
+
+class PathTemplate:
+    """A path with placeholders. Devices that share all values share a target."""
+
+    def __init__(self, template: str, roster: Roster, start_ms: int) -> None:
+        """Raises ValueError for a template, or an id in it, that cannot be a path."""
+        pieces = _parse(template)
+        self.names = {name for _, name in pieces if name}
+        fixed = _before_placeholders(pieces)
+        self.folder = os.path.dirname(fixed) or os.curdir
+        """Everything that is written lies below this folder."""
+        if not os.path.basename(template):
+            raise ValueError(f"path: {template!r} names a folder, not a file")
+        start = compact_stamp(start_ms)
+        known: dict[tuple[str, ...], int] = {}
+        devices = (
+            range(len(roster)) if self.names - {"date", "start"} else range(min(1, len(roster)))
+        )
+        place = [
+            known.setdefault(_fill(pieces, _values(self.names, roster, device, start)), len(known))
+            for device in devices
+        ]
+        self._targets = list(known)
+        self._target_of = np.array(place, np.intp) if len(known) > 1 else None
+
+    @property
+    def per_der(self) -> bool:
+        """Whether DERs of one project may go to different files."""
+        return not self.names.isdisjoint(_OF_A_DER)
+
+    def targets(self, device: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The target of each device."""
+        if self._target_of is None:
+            return np.zeros(len(device), np.intp)
+        return self._target_of[device]
+
+    def days(self, timestamp_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The day that each reading's path depends on; zero if it depends on none."""
+        return timestamp_ms // _DAY_MS if "date" in self.names else np.zeros_like(timestamp_ms)
+
+    def path(self, target: int, day: int) -> str:
+        """The path of a target's file for a day."""
+        return utc_date(day * _DAY_MS).join(self._targets[target])
+
+    def resolve(self, path: str) -> str:
+        """The real path behind `path`; TransportError if links lead out of the folder."""
+        real = os.path.realpath(path)
+        if not Path(real).is_relative_to(os.path.realpath(self.folder)):
+            raise TransportError(f"{path}: leads out of the folder {self.folder}", permanent=True)
+        return real
+
+
+def _parse(template: str) -> list[tuple[str, str]]:
+    """Literal text and the placeholder after it, which is empty at the end."""
+    try:
+        parsed = list(Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"path: {error}") from None
+    for _, name, spec, conversion in parsed:
+        if name is not None and name not in PLACEHOLDERS:
+            near = get_close_matches(name, PLACEHOLDERS, 1) or PLACEHOLDERS
+            choice = " or ".join(f"{{{one}}}" for one in near)
+            raise ValueError(f"path: there is no placeholder {{{name}}}; did you mean {choice}?")
+        if spec or conversion:
+            raise ValueError(f"path: {{{name}}} takes no format")
+    return [(literal, name or "") for literal, name, _, _ in parsed]
+
+
+def _before_placeholders(pieces: list[tuple[str, str]]) -> str:
+    text = ""
+    for literal, name in pieces:
+        text += literal
+        if name:
+            break
+    return text
+
+
+def _values(names: set[str], roster: Roster, device: int, start: str) -> dict[str, str]:
+    values = {"start": start}
+    if "der_id" in names:
+        values["der_id"] = _safe("der_id", roster.der_id[device])
+    if "type" in names:
+        values["type"] = _safe("type", roster.type[device])
+    if "project_id" in names:
+        values["project_id"] = _safe("project_id", roster.project_id[roster.project[device]])
+    return values
+
+
+def _safe(name: str, value: str) -> str:
+    if value in ("", ".", "..") or any(char in _FORBIDDEN or ord(char) < 32 for char in value):
+        raise ValueError(f"path: the {name} {value!r} cannot be a part of a file's name")
+    return value
+
+
+def _fill(pieces: list[tuple[str, str]], values: dict[str, str]) -> tuple[str, ...]:
+    """The path in parts, between which the date goes."""
+    parts = [""]
+    for literal, name in pieces:
+        parts[-1] += literal
+        if name == "date":
+            parts.append("")
+        elif name:
+            parts[-1] += values[name]
+    return tuple(parts)

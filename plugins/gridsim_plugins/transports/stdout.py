@@ -1,0 +1,105 @@
+"""Readings to standard output, one payload per line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import sys
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gridsim.api import (
+    Batch,
+    Format,
+    ReaderGone,
+    Receipt,
+    Register,
+    Run,
+    Transport,
+    TransportError,
+    hookimpl,
+)
+
+# A pipe without a reader; Windows says EINVAL.
+_GONE = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
+
+
+class Stdout(Transport):
+    """Writes past Python's buffers, so that what is counted as delivered has left."""
+
+    def __init__(self, settings: Any, format: Format, run: Run) -> None:
+        super().__init__(settings, format, run)
+        self._fd = -1
+        self._header_due = bool(format.header)
+        self._torn = b""
+
+    def describe(self) -> str:
+        return "standard output"
+
+    def connect(self) -> None:
+        # Without a standard output its number may by now belong to somebody else's file.
+        if sys.stdout is None or sys.stdout.closed:
+            raise TransportError("standard output is closed", permanent=True)
+        try:
+            sys.stdout.flush()
+            self._fd = sys.stdout.fileno()
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def write(self, batch: Batch, receipt: Receipt) -> None:
+        if self._header_due:
+            self._send([self.format.header], [0, 0], receipt)
+            self._header_due = False
+        for _, payloads in self.format.encode_parts(batch):
+            self._send(payloads.bodies, payloads.starts, receipt)
+
+    def close(self) -> None:
+        self._fd = -1
+
+    def _send(self, bodies: Sequence[bytes], starts: ArrayLike, receipt: Receipt) -> None:
+        data = b"\n".join(bodies) + b"\n"
+        ends = list(accumulate(len(body) + 1 for body in bodies))
+        sent = 0
+        try:
+            if self._torn and data.startswith(self._torn):
+                sent = len(self._torn)
+            elif self._torn:
+                self._put(b"\n")
+            self._torn = b""
+            while sent < len(data):
+                sent += self._put(memoryview(data)[sent:])
+        except OSError as error:
+            whole = bisect_right(ends, sent)
+            receipt.delivered(int(np.asarray(starts)[whole]))
+            # What has left cannot be taken back: the next write completes the line.
+            self._torn = data[ends[whole - 1] if whole else 0 : sent] or self._torn
+            raise self._failure(error) from error
+        receipt.delivered(int(np.asarray(starts)[-1]))
+
+    def _put(self, data: bytes | memoryview) -> int:
+        while True:
+            try:
+                return os.write(self._fd, data)
+            except BlockingIOError:
+                # Somebody who shares the pipe has made it non-blocking.
+                select.select([], [self._fd], [])
+
+    def _failure(self, error: OSError) -> TransportError:
+        if error.errno not in _GONE:
+            return TransportError(f"standard output: {error.strerror or error}")
+        # What Python still flushes at its exit must not complain about the same pipe.
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
+        os.close(devnull)
+        return ReaderGone("the reader of standard output has left")
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.transport("stdout", Stdout)
