@@ -26,7 +26,8 @@ from gridsim.contracts.settings import DerSettings, Settings, Unit, numeric_fiel
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.surroundings import Load, Sky, Tick, Weather
 from gridsim.errors import ReaderGone, TransportError
-from gridsim.numeric import sun
+from gridsim.numeric import clearsky, climate, sun
+from gridsim.numeric.minutely import Minutely
 from gridsim.numeric.randomness import Draws, Floats, Keys, identities, identity
 from gridsim.numeric.timestamps import compact_stamp, rfc3339, utc_date
 
@@ -47,6 +48,7 @@ __all__ = [
     "Keys",
     "Load",
     "Members",
+    "Minutely",
     "Orders",
     "Payloads",
     "ReaderGone",
@@ -69,6 +71,8 @@ __all__ = [
     "Unit",
     "Weather",
     "choose_fields",
+    "clearsky",
+    "climate",
     "compact_stamp",
     "fleet_of",
     "hookimpl",

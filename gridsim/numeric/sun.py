@@ -10,6 +10,7 @@ import numpy as np
 from gridsim.numeric.randomness import Floats
 
 _J2000_MS = 946_728_000_000
+_SOLAR_CONSTANT = 1366.1  # W/m2 at 1 AU
 _EARTH_RADIUS_AU = 4.26352e-5  # parallax: 6,371.01 km over 149,597,890 km
 
 
@@ -90,3 +91,8 @@ def cos_zenith(sun: SunVector, up: Floats) -> Floats:
     sine = np.sqrt(np.maximum(0.0, 1.0 - cosine * cosine))
     # The observer stands a radius off the centre: the zenith grows by R sin z.
     return cosine - _EARTH_RADIUS_AU * sine * sine
+
+
+def extraterrestrial(sun: SunVector) -> float:
+    """The irradiance above the atmosphere on a plane that faces the sun, W/m2."""
+    return _SOLAR_CONSTANT / sun.distance_au**2

@@ -1,0 +1,94 @@
+"""A cloudless sky: for tests and demonstrations, and as the most that solar can yield."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from gridsim.api import (
+    Draws,
+    Floats,
+    Minutely,
+    Register,
+    Settings,
+    Sites,
+    Sky,
+    Unit,
+    Weather,
+    clearsky,
+    climate,
+    hookimpl,
+    sun,
+)
+
+
+class ClearSettings(Settings):
+    """Settings of the weather `clear`."""
+
+    turbidity: Annotated[float | None, Unit("1")] = Field(
+        None,
+        ge=1.0,
+        le=10.0,
+        description="Linke turbidity, 2 for clean cold air to 6 for haze; "
+        "unset: a mean value for the latitude and season",
+    )
+    mean_temperature: Annotated[float | None, Unit("degC")] = Field(
+        None,
+        ge=-60.0,
+        le=40.0,
+        description="mean air temperature of the year; unset: by latitude and altitude",
+    )
+    wind: Annotated[float, Unit("m/s")] = Field(
+        2.0, ge=0.0, le=40.0, description="wind speed at 10 m, constant"
+    )
+
+
+class Clear(Weather):
+    """Sun and temperature without clouds, the same every day but for the season."""
+
+    Settings = ClearSettings
+
+    def __init__(self, settings: ClearSettings, sites: Sites, draws: Draws) -> None:
+        super().__init__(settings, sites, draws)
+        self._up = sun.up_vector(sites.latitude, sites.longitude)
+        self._pressure = clearsky.pressure_ratio(sites.altitude)
+        given = settings.mean_temperature
+        self._mean_c = (
+            climate.annual_mean_c(sites.latitude, sites.altitude)
+            if given is None
+            else np.full(len(sites), given)
+        )
+        self._wind = np.full(len(sites), settings.wind)
+        self._slow = Minutely(self._slowly)
+
+    def at(self, time_ms: int) -> Sky:
+        position = sun.sun_vector(time_ms)
+        lift, whole, direct, temperature = self._slow.at(time_ms)
+        height = np.maximum(sun.cos_zenith(position, self._up) + lift, 0.0)
+        above = sun.extraterrestrial(position)
+        ghi = above * height * whole
+        dni = np.where(height > 0.0, above * direct, 0.0)
+        return Sky(ghi, dni, ghi - dni * height, temperature, self._wind)
+
+    def _slowly(self, time_ms: int) -> Floats:
+        """Refraction, the two transmittances, and the temperature: float64[4, n]."""
+        sites = self.sites
+        height = sun.cos_zenith(sun.sun_vector(time_ms), self._up)
+        lift = clearsky.lift(height, self._pressure)
+        apparent = height + lift
+        mass = clearsky.air_mass(apparent) * self._pressure
+        linke = self.settings.turbidity
+        if linke is None:
+            linke = clearsky.turbidity(sites.latitude, climate.year_fraction(time_ms))
+        whole, direct = clearsky.transmittances(apparent, mass, linke, sites.altitude)
+        temperature = climate.temperature_c(
+            self._mean_c, sites.latitude, sites.longitude, time_ms, climate.DAILY_SWING_K
+        )
+        return np.stack((lift, whole, direct, temperature))
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.weather("clear", Clear)

@@ -1,0 +1,96 @@
+"""A frozen field of clouds that the wind carries over all sites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Floats
+
+_OUTER_SCALE_M = 20_000.0
+_HURST = 0.5
+_PENUMBRA_M = 12.0
+_SURROUNDINGS_M = 150.0
+_LOGISTIC = 1.702  # makes the logistic function follow the normal distribution within 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CloudField:
+    """A periodic Gaussian field; there is cloud where it exceeds a threshold."""
+
+    size: int
+    """Points along each side, a power of two."""
+    spacing_m: float
+    points: NDArray[np.float32]
+    """float32[size * size, 4]: at each point the mean and the spread of the field within the
+    penumbra, and the same within the surroundings that brighten by reflection."""
+    quantiles: Floats
+    """float64[257], what 1, 255/256, ... 0 of the area exceeds."""
+
+    def threshold(self, cover: Floats) -> Floats:
+        """The threshold above which `cover` (0 to 1) of the area lies."""
+        return np.interp(1.0 - cover, np.linspace(0.0, 1.0, len(self.quantiles)), self.quantiles)
+
+    def at(self, x_m: Floats, y_m: Floats) -> Floats:
+        """The four quantities at places in m, interpolated, float64[4, n]."""
+        x, y = x_m / self.spacing_m, y_m / self.spacing_m
+        left, low = np.floor(x), np.floor(y)
+        wrap = self.size - 1
+        column, row = left.astype(np.int64), low.astype(np.int64)
+        column_1, row_1 = (column + 1) & wrap, ((row + 1) & wrap) * self.size
+        column, row = column & wrap, (row & wrap) * self.size
+        right, up = (x - left)[:, None], (y - low)[:, None]
+        at, left_part, low_part = self.points.take, 1.0 - right, 1.0 - up
+        below = at(row + column, axis=0) * left_part + at(row + column_1, axis=0) * right
+        above = at(row_1 + column, axis=0) * left_part + at(row_1 + column_1, axis=0) * right
+        here: Floats = below * low_part + above * up
+        return here.T
+
+
+def make_field(generator: np.random.Generator, size: int, spacing_m: float) -> CloudField:
+    """A field with the spectrum ((2 pi / L0)^2 + k^2)^-(H + 1), L0 = 20 km, H = 0.5."""
+    k = 2.0 * np.pi * np.fft.fftfreq(size, spacing_m)
+    half = 2.0 * np.pi * np.fft.rfftfreq(size, spacing_m)
+    k2 = k[:, None] ** 2 + half[None, :] ** 2
+    amplitude = ((2.0 * np.pi / _OUTER_SCALE_M) ** 2 + k2) ** (-(_HURST + 1.0) / 2.0)
+    amplitude[0, 0] = 0.0
+    noise = np.fft.rfft2(generator.standard_normal((size, size)))
+    field = np.fft.irfft2(noise * amplitude, s=(size, size))
+    field /= field.std()
+
+    def blurred(values: Floats, sigma_m: float) -> Floats:
+        smooth = np.exp(-0.5 * k2 * sigma_m**2)
+        return np.fft.irfft2(np.fft.rfft2(values) * smooth, s=(size, size))
+
+    # The penumbra is narrower than the grid: its spread is that of the slope across it.
+    east = (np.roll(field, -1, 1) - np.roll(field, 1, 1)) / (2.0 * spacing_m)
+    north = (np.roll(field, -1, 0) - np.roll(field, 1, 0)) / (2.0 * spacing_m)
+    near_spread = np.maximum(_PENUMBRA_M * np.hypot(east, north), 1e-3)
+    wide = blurred(field, _SURROUNDINGS_M)
+    variance = blurred(field * field, _SURROUNDINGS_M) - wide * wide
+    wide_spread = np.sqrt(np.maximum(variance, 1e-6))
+    columns = (field, near_spread, wide, wide_spread)
+    points = np.stack([column.ravel() for column in columns], axis=1).astype(np.float32)
+    return CloudField(size, spacing_m, points, np.quantile(field, np.linspace(0.0, 1.0, 257)))
+
+
+def shares(values: Floats, spread: Floats, threshold: Floats) -> Floats:
+    """Which part of a surrounding exceeds the threshold, 0 to 1, from its mean and spread."""
+    part: Floats = 1.0 / (1.0 + np.exp(np.clip(_LOGISTIC * (threshold - values) / spread, -40, 40)))
+    return part
+
+
+def clear_sky_index(
+    shaded: Floats, clouded: Floats, depth: Floats, enhancement: float
+) -> tuple[Floats, Floats]:
+    """Irradiance relative to a clear sky: (global, direct), each float64[n].
+
+    `shaded` is the covered part of the sun's disc, `clouded` that of the sky around it, and
+    `depth` by how much the field exceeds the threshold. The beam is gone behind a cloud; next
+    to one the ground gets more than from a clear sky.
+    """
+    free = 1.0 - shaded
+    bright = 1.02 * free * (1.0 + enhancement * 4.0 * clouded * (1.0 - clouded))
+    return bright + shaded * np.clip(0.55 - 0.25 * depth, 0.07, 0.9), free

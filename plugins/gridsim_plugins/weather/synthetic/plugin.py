@@ -1,0 +1,191 @@
+"""The weather plugin `synthetic`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from gridsim.api import (
+    Draws,
+    Floats,
+    Minutely,
+    Register,
+    Settings,
+    Sites,
+    Sky,
+    Unit,
+    Weather,
+    clearsky,
+    climate,
+    hookimpl,
+    sun,
+)
+from gridsim_plugins.weather.synthetic.clouds import (
+    CloudField,
+    clear_sky_index,
+    make_field,
+    shares,
+)
+from gridsim_plugins.weather.synthetic.waves import make_drift, make_waves
+
+_EARTH_RADIUS_M = 6.371e6
+_ENHANCEMENT = 0.2
+# How often an hour has 0, 1, ... 8 eighths of cloud, about as a mid-latitude station sees it.
+_OKTA_SHARES = (0.08, 0.10, 0.08, 0.07, 0.07, 0.08, 0.10, 0.20, 0.22)
+
+
+class SyntheticSettings(Settings):
+    """Settings of the weather `synthetic`."""
+
+    cloud_cover: Annotated[float | None, Unit("%")] = Field(
+        None,
+        ge=0.0,
+        le=100.0,
+        description="holds the cloud cover; unset: it changes from hour to hour and place to place",
+    )
+    field_points: Annotated[Literal[256, 512, 1024, 2048, 4096], Unit("1")] = Field(
+        1024, description="points along each side of the cloud field, which repeats beyond"
+    )
+    field_spacing: Annotated[float, Unit("m")] = Field(
+        20.0, ge=5.0, le=100.0, description="distance between the points of the cloud field"
+    )
+    turbidity: Annotated[float | None, Unit("1")] = Field(
+        None,
+        ge=1.0,
+        le=10.0,
+        description="Linke turbidity, 2 for clean cold air to 6 for haze; "
+        "unset: a mean value for the latitude and season",
+    )
+    mean_temperature: Annotated[float | None, Unit("degC")] = Field(
+        None,
+        ge=-60.0,
+        le=40.0,
+        description="mean air temperature of the year; unset: by latitude and altitude",
+    )
+    mean_wind: Annotated[float, Unit("m/s")] = Field(
+        3.5, ge=0.0, le=20.0, description="mean wind speed at 10 m"
+    )
+
+
+class Synthetic(Weather):
+    """One sky over all sites: what passes over one site passes over its neighbours.
+
+    Everything is a function of the seed, the place and the time. Places are laid on a
+    Mercator map that is true to scale at 45 degrees, so that the sky has no seams; clouds
+    are larger by 1.4 at the equator and smaller by 1.4 at 60 degrees.
+    """
+
+    Settings = SyntheticSettings
+
+    def __init__(self, settings: SyntheticSettings, sites: Sites, draws: Draws) -> None:
+        super().__init__(settings, sites, draws)
+        # Sites at the same place have the same weather: it is worked out once.
+        where = np.stack((sites.latitude, sites.longitude, sites.altitude))
+        places, inverse = np.unique(where, axis=1, return_inverse=True)
+        self._latitude, self._longitude, self._altitude = places
+        self._place = None if places.shape[1] == len(sites) else inverse.reshape(-1)
+        if self._place is None:
+            self._latitude, self._longitude, self._altitude = where
+        self._up = sun.up_vector(self._latitude, self._longitude)
+        self._pressure = clearsky.pressure_ratio(self._altitude)
+        given = settings.mean_temperature
+        self._mean_c = (
+            climate.annual_mean_c(self._latitude, self._altitude)
+            if given is None
+            else np.full_like(self._latitude, given)
+        )
+        self._cover = make_waves(draws, "synthetic/cover", 24, hours=8.0, km=250.0)
+        self._warmth = make_waves(draws, "synthetic/warmth", 12, hours=60.0, km=700.0)
+        self._gusts = make_waves(draws, "synthetic/gusts", 12, hours=6.0, km=150.0)
+        self._drift = make_drift(draws)
+        self._east, self._north = _on_map(
+            self._latitude, self._longitude, settings.field_points * settings.field_spacing
+        )
+        self._clouds: CloudField | None = None
+        self._slow = Minutely(self._slowly)
+
+    def at(self, time_ms: int) -> Sky:
+        position = sun.sun_vector(time_ms)
+        lift, whole, direct, temperature, wind, threshold = self._slow.at(time_ms)
+        height = np.maximum(sun.cos_zenith(position, self._up) + lift, 0.0)
+        if not height.any():
+            dark = np.zeros_like(height)
+            return self._sky(dark, dark, dark, temperature, wind)
+        above = sun.extraterrestrial(position)
+        east, north = self._drift.at(time_ms)
+        near, near_spread, wide, wide_spread = self._field().at(
+            self._east - east, self._north - north
+        )
+        index, free = clear_sky_index(
+            shares(near, near_spread, threshold),
+            shares(wide, wide_spread, threshold),
+            near - threshold,
+            _ENHANCEMENT,
+        )
+        ghi = above * height * whole * index
+        dni = np.where(height > 0.0, above * direct * free, 0.0)
+        return self._sky(ghi, dni, ghi - dni * height, temperature, wind)
+
+    def _sky(self, ghi: Floats, dni: Floats, dhi: Floats, temperature: Floats, wind: Floats) -> Sky:
+        if self._place is None:
+            return Sky(ghi, dni, dhi, temperature, wind)
+        place = self._place
+        return Sky(ghi[place], dni[place], dhi[place], temperature[place], wind[place])
+
+    def _field(self) -> CloudField:
+        if self._clouds is None:
+            settings = self.settings
+            generator = self.draws.generator("synthetic/field", 0)
+            self._clouds = make_field(generator, settings.field_points, settings.field_spacing)
+        return self._clouds
+
+    def _slowly(self, time_ms: int) -> Floats:
+        """What changes slowly, float64[6, n]: refraction, the two clear-sky transmittances,
+        temperature, wind, and the cloud field's threshold."""
+        height = sun.cos_zenith(sun.sun_vector(time_ms), self._up)
+        lift = clearsky.lift(height, self._pressure)
+        apparent = height + lift
+        mass = clearsky.air_mass(apparent) * self._pressure
+        linke = self.settings.turbidity
+        if linke is None:
+            linke = clearsky.turbidity(self._latitude, climate.year_fraction(time_ms))
+        whole, direct = clearsky.transmittances(apparent, mass, linke, self._altitude)
+        cover = self._cover_at(time_ms)
+        spell = self._warmth.at(self._up, time_ms) * (1.0 + 3.0 * np.abs(self._up[2]))
+        # Clouds keep the night warm and the day cool.
+        swing = climate.DAILY_SWING_K * (1.3 - 0.9 * cover)
+        temperature = climate.temperature_c(
+            self._mean_c, self._latitude, self._longitude, time_ms, swing
+        )
+        # The square of a Gaussian sum of two is exponential, its root a Rayleigh wind.
+        wind = self.settings.mean_wind * np.exp(
+            0.45 * self._gusts.at(self._up, time_ms) - 0.5 * 0.45**2
+        )
+        threshold = self._field().threshold(cover)
+        return np.stack((lift, whole, direct, temperature + spell, wind, threshold))
+
+    def _cover_at(self, time_ms: int) -> Floats:
+        """The part of the sky that is covered, float64[n]."""
+        held = self.settings.cloud_cover
+        if held is not None:
+            return np.full_like(self._latitude, held / 100.0)
+        score = self._cover.at(self._up, time_ms)
+        # The logistic function makes a uniform rank of the normal score.
+        rank = 1.0 / (1.0 + np.exp(-1.702 * score))
+        ends = np.concatenate(([0.0], np.cumsum(_OKTA_SHARES)))
+        return np.interp(rank, ends / ends[-1], np.linspace(0.0, 1.0, 10))
+
+
+def _on_map(latitude: Floats, longitude: Floats, period_m: float) -> tuple[Floats, Floats]:
+    """Metres to the east and north on a Mercator map that repeats along the date line."""
+    scale = _EARTH_RADIUS_M * np.cos(np.radians(45.0))
+    around = np.round(2.0 * np.pi * scale / period_m) * period_m
+    polar = np.clip(np.radians(latitude), -1.56, 1.56)
+    return around * longitude / 360.0, scale * np.arcsinh(np.tan(polar))
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.weather("synthetic", Synthetic)

@@ -1,0 +1,94 @@
+"""Smooth random quantities as functions of place and time, without state or history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridsim.api import Draws, Floats
+
+_EARTH_RADIUS_KM = 6371.0
+# rad/s: the Cauchy distribution's tails would make the quantities flicker.
+_FASTEST = 2.0 * np.pi / 5400.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waves:
+    """A Gaussian random field over the globe and time, with mean 0 and variance 1.
+
+    A sum of plane waves of random direction, frequency and phase (Rahimi, Recht: Random
+    features for large-scale kernel machines, 2007). The frequencies are Cauchy distributed,
+    so that the autocorrelation in time decays exponentially, as that of a Markov process;
+    in space it decays as a Gaussian. Unlike a chain it needs no starting point and makes
+    no jump, and neighbouring places never fall into different cells.
+    """
+
+    frequency: Floats
+    """rad/s, float64[waves]"""
+    wave: Floats
+    """rad per unit of the up-vector, float64[waves, 3]"""
+    phase: Floats
+    """rad, float64[waves]"""
+
+    def at(self, up: Floats, time_ms: int) -> Floats:
+        """The field at places given by their up-vectors, float64[3, n], at UTC `time_ms`."""
+        total = np.zeros(up.shape[1])
+        turns = self.frequency * (time_ms / 1000.0) + self.phase
+        # Wave by wave: sums over an array's axis depend on its shape in the last bit.
+        for (x, y, z), turn in zip(self.wave.tolist(), turns.tolist(), strict=True):
+            total += np.cos(x * up[0] + y * up[1] + z * up[2] + turn)
+        total *= (2.0 / len(turns)) ** 0.5
+        return total
+
+
+def make_waves(draws: Draws, purpose: str, waves: int, *, hours: float, km: float) -> Waves:
+    """Waves whose correlation falls to 1/e over `hours`, and to 0.61 over `km`."""
+    index = np.arange(waves)
+    u = draws.uniform4(purpose, index)
+    # Strata instead of free draws: a few waves then cover the spectrum evenly.
+    rate = np.tan(np.pi * ((index + u[0]) / waves - 0.5)) / (hours * 3600.0)
+    directions = [draws.normal(f"{purpose}/{axis}", index) for axis in "xyz"]
+    return Waves(
+        frequency=np.clip(rate, -_FASTEST, _FASTEST),
+        wave=np.stack(directions, axis=1) * (_EARTH_RADIUS_KM / km),
+        phase=2.0 * np.pi * u[1],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far the wind has carried the clouds, as a function of time alone.
+
+    A steady wind plus slow swings, given by their integral, so that no step of time has to
+    be added up. The speeds come near the Gamma(2.69, 2.14) m/s of cloud-level winds.
+    """
+
+    steady: tuple[float, float]
+    swings: tuple[tuple[float, float, float, float], ...]
+    """(rad/s, m/s, phase, heading) each."""
+
+    def at(self, time_ms: int) -> tuple[float, float]:
+        """Metres to the east and north since 1970, at UTC `time_ms`."""
+        seconds = time_ms / 1000.0
+        east, north = self.steady[0] * seconds, self.steady[1] * seconds
+        for rate, speed, phase, heading in self.swings:
+            way = speed / rate * float(np.sin(rate * seconds + phase))
+            east += way * float(np.cos(heading))
+            north += way * float(np.sin(heading))
+        return east, north
+
+
+def make_drift(draws: Draws) -> Drift:
+    """The wind of one seed: from the west, with swings of half a day to twelve days."""
+    u = draws.uniform4("synthetic/wind", np.arange(9))
+    days = np.geomspace(0.5, 12.0, 8) * (0.9 + 0.2 * u[0, 1:])
+    swings = zip(
+        (2.0 * np.pi / (days * 86400.0)).tolist(),
+        np.full(8, 1.9).tolist(),
+        (2.0 * np.pi * u[1, 1:]).tolist(),
+        (2.0 * np.pi * u[2, 1:]).tolist(),
+        strict=True,
+    )
+    heading = (float(u[0, 0]) - 0.5) * 1.2
+    return Drift((4.2 * float(np.cos(heading)), 4.2 * float(np.sin(heading))), tuple(swings))
