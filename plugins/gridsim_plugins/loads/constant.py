@@ -1,0 +1,36 @@
+"""A load that never changes: for tests, and for sites that only need a meter."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from gridsim.api import Floats, Load, Members, Register, Settings, Tick, Unit, hookimpl
+
+
+class ConstantSettings(Settings):
+    """Settings of the load `constant`."""
+
+    kw: Annotated[float, Unit("kW")] = Field(1.0, ge=0.0, description="the load, day and night")
+
+
+class Constant(Load):
+    """The same power at every time."""
+
+    Settings = ConstantSettings
+
+    def __init__(self, members: Members[Any]) -> None:
+        super().__init__(members)
+        self._kw = members.columns["kw"].copy()
+
+    def at(self, tick: Tick) -> Floats:
+        return self._kw.copy()
+
+    def expected(self, time_ms: int) -> Floats:
+        return self._kw.copy()
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.load("constant", Constant)

@@ -1,0 +1,88 @@
+"""Appliances that switch on and off: the part of a household's load that is not smooth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Draws, Floats, Keys
+
+# Power in kW, duration in ms, share of the year's energy, and slots per duration: kettle,
+# oven and hob, washing and dishwasher, dryer, television, lamps. A slot holds one start at
+# most; the more slots, the freer the starts.
+_KW = np.array([1.9, 1.6, 2.0, 2.4, 0.16, 0.11])
+_DURATION_MS = np.array([150_000, 1_500_000, 1_200_000, 2_700_000, 7_200_000, 5_400_000])
+_SHARE = np.array([0.10, 0.16, 0.12, 0.08, 0.16, 0.16])
+_SLOTS = np.array([2, 4, 4, 4, 4, 4])
+_SLOT_MS = _DURATION_MS // _SLOTS
+_KINDS = len(_KW)
+# A refrigerator of 90 W in a home of 4000 kWh a year runs 35 % of the time.
+_FRIDGE_CYCLE_MS, _FRIDGE_ON = 2_400_000, 0.35
+_FRIDGE_KW_PER_KWH = 0.09 / 4000.0
+
+SMOOTH_SHARE = 1.0 - float(_SHARE.sum())
+"""What share of the load the appliances leave to be smooth; the refrigerator is in it."""
+
+Expectation = Callable[[NDArray[np.intp], NDArray[np.int64]], Floats]
+"""The expected load, kW, of sites given by index at UTC times, ms; both of shape [k, m]."""
+
+
+class Appliances:
+    """The appliances of n sites, as a function of (seed, site, time).
+
+    The starts of each kind are drawn per site and slot of time, at a rate that follows the
+    expected load, so that the mean power stays what is expected by construction.
+    """
+
+    def __init__(self, keys: Keys, draws: Draws, annual_kwh: Floats, expect: Expectation) -> None:
+        self._keys, self._draws, self._expect = keys, draws, expect
+        n = len(keys)
+        phases = [draws.uniform("household/phase", keys, kind) for kind in range(_KINDS)]
+        phase = np.stack(phases) * _SLOT_MS[:, None]
+        self._phase: NDArray[np.int64] = phase.astype(np.int64).reshape(-1)
+        self._next = np.full(_KINDS * n, np.iinfo(np.int64).min)
+        self._power = np.zeros((_KINDS, n))
+        self._sum = np.zeros(n)
+        fridge = draws.uniform("household/fridge", keys) * _FRIDGE_CYCLE_MS
+        self._fridge_phase = fridge.astype(np.int64)
+        self._fridge_kw = annual_kwh * _FRIDGE_KW_PER_KWH
+
+    def excess(self, time_ms: int) -> Floats:
+        """How much they draw at UTC `time_ms` beyond the smooth share, kW, float64[n].
+
+        It may be negative, by the refrigerator's mean power at most. Times may only grow.
+        """
+        due = np.flatnonzero(self._next <= time_ms)
+        if len(due):
+            self._switch(due, time_ms)
+        on = (time_ms + self._fridge_phase) % _FRIDGE_CYCLE_MS < _FRIDGE_ON * _FRIDGE_CYCLE_MS
+        excess: Floats = self._sum + self._fridge_kw * (on - _FRIDGE_ON)
+        return excess
+
+    def _switch(self, due: NDArray[np.intp], time_ms: int) -> None:
+        """Brings the pairs of kind and site that enter a new slot up to date."""
+        n = len(self._keys)
+        kind, site = due // n, due % n
+        length, phase = _SLOT_MS[kind], self._phase[due]
+        slot = (time_ms - phase) // length
+        self._next[due] = (slot + 1) * length + phase
+        back = np.arange(int(_SLOTS.max()))
+        recent = slot[:, None] - back
+        # The rate is that of the pulse's middle, so that the mean does not lag.
+        middle = recent * length[:, None] + (phase + _DURATION_MS[kind] // 2)[:, None]
+        sites = np.broadcast_to(site[:, None], middle.shape)
+        slots = _SLOTS[kind]
+        rate = (_SHARE / _KW)[kind, None] * self._expect(sites, middle) / slots[:, None]
+        keys = self._keys[site][:, None]
+        u = self._draws.uniform("household/start", keys, recent * _KINDS + kind[:, None])
+        # Where one start per slot is not enough, the appliance is larger instead.
+        starts = np.where((u < rate) & (back < slots[:, None]), np.maximum(rate, 1.0), 0.0)
+        running = starts[:, 0] + starts[:, 1] + starts[:, 2] + starts[:, 3]
+        self._power[kind, site] = running * _KW[kind]
+        # Summed anew and in one order: running totals would depend on the past.
+        total = np.zeros(len(site))
+        for row in self._power:
+            total += row[site]
+        self._sum[site] = total
