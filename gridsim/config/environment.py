@@ -1,0 +1,78 @@
+"""Placeholders in the configuration's strings, and the variables that fill them."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+from loguru import logger
+
+from gridsim.errors import UsageError
+
+_PLACEHOLDER = re.compile(r"\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A string after its placeholders were filled."""
+
+    text: str
+    wholly: bool
+    """Whether nothing of the text stands in the configuration itself, but for defaults."""
+    problems: tuple[str, ...] = ()
+
+
+def gather(folder: Path) -> dict[str, str]:
+    """The environment's variables, over those of the folder's `.env`.
+
+    Values in `.env` are taken as they are: `$` has no meaning there, as it may be part of a
+    password. Raises UsageError if the file cannot be read.
+    """
+    path = folder / ".env"
+    own: dict[str, str | None] = {}
+    if path.is_file():
+        try:
+            own = dotenv_values(path, interpolate=False, encoding="utf-8")
+            mode = path.stat().st_mode
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path}: cannot be read: {error}") from None
+        if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
+            logger.warning("{} may be read by other users; chmod 600 {}", path, path)
+    given = {name: value for name, value in own.items() if value is not None}
+    return {**given, **os.environ}
+
+
+def fill(text: str, environment: Mapping[str, str]) -> Filled | None:
+    """`${NAME}` and `${NAME:-default}` replaced; None if the text has no placeholder.
+
+    As in a shell, the default also stands in for an empty variable.
+    """
+    if "${" not in text:
+        return None
+    problems = []
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match[1], match[2]
+        if name is None:
+            problems.append("a placeholder is written ${NAME} or ${NAME:-default}")
+            return ""
+        found = environment.get(name)
+        if found is None and default is None:
+            problems.append(
+                f"the variable {name} is needed here: set it in the environment or in .env"
+            )
+            return ""
+        if not found:
+            return found if default is None and found is not None else default or ""
+        if any("\ud800" <= char <= "\udfff" for char in found):
+            problems.append(f"the variable {name} is not UTF-8")
+            return ""
+        return found
+
+    filled = _PLACEHOLDER.sub(value, text)
+    return Filled(filled, not _PLACEHOLDER.sub("", text), tuple(problems))

@@ -1,0 +1,213 @@
+"""From stanzas to columns: every project and device of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import (
+    Draws,
+    Floats,
+    Keys,
+    Members,
+    Roster,
+    Settings,
+    Sites,
+    identities,
+    numeric_fields,
+)
+from gridsim.config.distributions import Bounds, Distribution
+from gridsim.config.model import Site
+from gridsim.config.plugged import Plugged
+from gridsim.config.stanzas import PLACE, Projects, ProjectStanza
+from gridsim.config.validation import Validated
+from gridsim.simulation.scenario import FleetSpec, LoadSpec, OnError, Scenario, WeatherSpec
+
+Rows = NDArray[np.intp]
+Part = tuple[Plugged, Rows]
+"""A stanza's plugin, and the places of its members among all DERs or all projects."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """All DERs, or all projects, of which a plugin gets those that are its own."""
+
+    ids: Sequence[str]
+    keys: Keys
+    site: Rows
+    sites: Sites
+    draws: Draws
+    start_ms: int
+    tick_ms: int
+
+    def members(self, parts: Sequence[Part]) -> tuple[Members[Any], Rows]:
+        """The members of the parts, in configuration order, and their places."""
+        rows = np.sort(np.concatenate([own for _, own in parts]))
+        columns = {name: np.empty(len(rows)) for name in numeric_fields(parts[0][0].type.Settings)}
+        stanza = np.empty(len(rows), np.intp)
+        for index, (plugged, own) in enumerate(parts):
+            place = np.searchsorted(rows, own)
+            stanza[place] = index
+            for name, column in columns.items():
+                column[place] = sampled(
+                    plugged.settings, plugged.spread, name, self.draws, self.keys[own]
+                )
+        members = Members(
+            ids=[self.ids[row] for row in rows.tolist()],
+            keys=self.keys[rows],
+            columns=columns,
+            settings=[plugged.settings for plugged, _ in parts],
+            stanza=stanza,
+            site=self.site[rows],
+            sites=self.sites,
+            draws=self.draws,
+            start_ms=self.start_ms,
+            tick_ms=self.tick_ms,
+        )
+        return members, rows
+
+
+def expand(
+    projects: Projects,
+    site: Validated[Site],
+    weather: WeatherSpec,
+    *,
+    draws: Draws,
+    start_ms: int,
+    tick_ms: int,
+    on_error: OnError,
+) -> Scenario:
+    """The scenario: projects in order of their stanzas, the DERs of each project together."""
+    stanzas, names = projects.stanzas, projects.names
+    keys = identities(names.projects)
+    at_site, at_der, project_of = _places(stanzas)
+
+    def per_site(name: str) -> Floats:
+        values = np.empty(len(keys))
+        for stanza, rows in zip(stanzas, at_site, strict=True):
+            own = stanza.project
+            inherits = name in PLACE and _is_absent(own, name)
+            source: Validated[Any] = site if inherits else own
+            values[rows] = sampled(source.settings, source.spread, name, draws, keys[rows])
+        return values
+
+    zones = [stanza.project.settings.timezone or site.settings.timezone for stanza in stanzas]
+    sites = Sites(
+        ids=names.projects,
+        keys=keys,
+        latitude=per_site("latitude"),
+        longitude=per_site("longitude"),
+        altitude=per_site("altitude"),
+        timezone=_repeated(zones, at_site),
+    )
+    own_site = np.arange(len(keys), dtype=np.intp)
+    homes = _Whole(names.projects, keys, own_site, sites, draws, start_ms, tick_ms)
+    loads = [
+        LoadSpec(name, parts[0][0].type, homes.members(parts)[0])
+        for (name, _), parts in _grouped(
+            (stanza.load, rows, "") for stanza, rows in zip(stanzas, at_site, strict=True)
+        ).items()
+    ]
+    devices = _Whole(
+        names.ders, identities(names.ders), project_of, sites, draws, start_ms, tick_ms
+    )
+    ders = [der for stanza in stanzas for der in stanza.ders]
+    nameplate = np.empty(len(project_of))
+    fleets = []
+    for (name, stage), parts in _grouped(
+        (der.plugged, rows, der.plugged.type.stage(der.plugged.settings))
+        for der, rows in zip(ders, at_der, strict=True)
+    ).items():
+        members, rows = devices.members(parts)
+        nameplate[rows] = members.columns["nameplate_capacity"]
+        fleets.append(FleetSpec(name, parts[0][0].type, stage, members, rows))
+    types = [der.settings.reported_type or der.plugged.type.reported_type for der in ders]
+    every = np.empty(len(project_of), np.int64)
+    for der, rows in zip(ders, at_der, strict=True):
+        every[rows] = der.every_ticks
+    standalone = np.empty(len(keys), np.bool_)
+    for stanza, rows in zip(stanzas, at_site, strict=True):
+        standalone[rows] = stanza.project.settings.standalone
+    roster = Roster(
+        der_id=names.ders,
+        project=project_of,
+        type=_repeated(types, at_der),
+        nameplate_capacity=np.round(nameplate, 2),
+        project_id=names.projects,
+        is_standalone=standalone,
+        columns={key: unit for fleet in fleets for key, unit in fleet.type.columns.items()},
+    )
+    return Scenario(
+        draws=draws,
+        start_ms=start_ms,
+        tick_ms=tick_ms,
+        on_error=on_error,
+        roster=roster,
+        sites=sites,
+        baseline=per_site("baseline"),
+        contract_threshold=per_site("contract_threshold"),
+        report_every_ticks=every,
+        weather=weather,
+        loads=loads,
+        fleets=fleets,
+    )
+
+
+def sampled(
+    settings: Settings,
+    spread: Mapping[str, Distribution],
+    name: str,
+    draws: Draws,
+    keys: Keys,
+) -> Floats:
+    """A setting for each of the keys, float64[n]; NaN where it is None."""
+    if name in spread:
+        bounds = Bounds.of(type(settings).model_fields[name])
+        return bounds.clip(spread[name].sample(draws, f"setting.{name}", keys))
+    value = getattr(settings, name)
+    return np.full(len(keys), np.nan if value is None else value, np.float64)
+
+
+def _places(stanzas: Sequence[ProjectStanza]) -> tuple[list[Rows], list[Rows], Rows]:
+    """The projects of each stanza, the DERs of each DER stanza, and each DER's project."""
+    at_site: list[Rows] = []
+    at_der: list[Rows] = []
+    project_of: list[Rows] = []
+    sites = devices = 0
+    for stanza in stanzas:
+        count = stanza.project.settings.count
+        rows = np.arange(sites, sites + count, dtype=np.intp)
+        each = [der.settings.count for der in stanza.ders]
+        block = devices + np.arange(count, dtype=np.intp)[:, None] * sum(each)
+        for offset, number in zip(np.cumsum([0, *each]).tolist(), each, strict=False):
+            at_der.append((block + np.arange(offset, offset + number)).ravel())
+        at_site.append(rows)
+        project_of.append(np.repeat(rows, sum(each)))
+        sites += count
+        devices += count * sum(each)
+    return at_site, at_der, np.concatenate(project_of)
+
+
+def _grouped(parts: Iterable[tuple[Plugged, Rows, Any]]) -> dict[tuple[str, Any], list[Part]]:
+    """The parts by plugin, and by what else keeps them apart."""
+    groups: dict[tuple[str, Any], list[Part]] = {}
+    for plugged, rows, apart in parts:
+        groups.setdefault((plugged.name, apart), []).append((plugged, rows))
+    return groups
+
+
+def _is_absent(table: Validated[Any], name: str) -> bool:
+    return name not in table.spread and getattr(table.settings, name) is None
+
+
+def _repeated(values: Sequence[str], at: Sequence[Rows]) -> list[str]:
+    """Each value at its places."""
+    column = np.empty(sum(len(rows) for rows in at), object)
+    for value, rows in zip(values, at, strict=True):
+        column[rows] = value
+    repeated: list[str] = column.tolist()
+    return repeated

@@ -1,0 +1,43 @@
+"""Ids of projects and DERs: what may be one, and the templates that make many."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+MAX_BYTES = 128
+
+_PART = re.compile(r"\{(?P<name>n|project_id)(?::0(?P<width>\d{1,2}))?\}|(?P<other>[{}])")
+_REFUSED = re.compile(r"[/+#$\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+Maker = Callable[[int, str], str]
+"""(n, project_id) -> id"""
+
+
+def template(text: str, *, of_project: bool) -> Maker:
+    """What makes the ids. Raises ValueError with what is wrong with the template.
+
+    MQTT gives `/ + # $` a meaning in topics, and file systems give one to dots.
+    """
+    fields = "{n} and {n:05}" if of_project else "{n}, {n:05} and {project_id}"
+    for part in _PART.finditer(text):
+        misplaced = part["name"] == "project_id" and (of_project or part["width"])
+        if part["other"] or misplaced or int(part["width"] or 1) == 0:
+            raise ValueError(f"may hold {fields}, and no other braces")
+    if refused := _REFUSED.search(text):
+        raise ValueError(f"must not hold {refused[0]!r}")
+    if not text or text != text.strip() or text in (".", ".."):
+        raise ValueError("must not be empty, a dot or two, nor begin or end with a blank")
+    pattern = _PART.sub(_printf, text.replace("%", "%%"))
+    return lambda n, project_id: pattern % {"n": n, "project_id": project_id}
+
+
+def too_long(name: str) -> bool:
+    # Most names are so short that nobody need encode them.
+    return len(name) > MAX_BYTES // 4 and len(name.encode()) > MAX_BYTES
+
+
+def _printf(part: re.Match[str]) -> str:
+    if part["name"] == "project_id":
+        return "%(project_id)s"
+    return f"%(n)0{part['width']}d" if part["width"] else "%(n)d"

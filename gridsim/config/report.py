@@ -1,0 +1,53 @@
+"""Problems in a configuration, and the report of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gridsim.errors import UsageError
+
+_WIDTH = 120  # of the part of a long source line that is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, and where."""
+
+    origin: str
+    """The file as the user named it, or the flag (`--set a=1`) that the value came from."""
+    message: str
+    line: int = 0
+    """From 1; 0 for what came from a flag."""
+    column: int = 0
+    """From 1, in characters."""
+    source: str = ""
+    """The line, without any secret."""
+    suggestion: str | None = None
+
+    def __str__(self) -> str:
+        place = f":{self.line}:{self.column}" if self.line else ""
+        hint = f"; did you mean {self.suggestion!r}?" if self.suggestion else ""
+        text = f"{self.origin}{place}: error: {self.message}{hint}"
+        if not self.source.strip():
+            return text
+        shown, caret = _window(self.source, self.column - 1)
+        return f"{text}\n    {shown}\n    {caret}^"
+
+
+class ConfigError(UsageError):
+    """Everything that is wrong with a configuration; `str` is the whole report."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda p: (p.line, p.column)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def _window(source: str, column: int) -> tuple[str, str]:
+    """The part of the line around the column, and what indents the caret under it."""
+    start = max(0, column - _WIDTH // 2) if len(source) > _WIDTH else 0
+    part = source[start : start + _WIDTH]
+    # Tabs stay, so that the caret keeps its place; nothing else may reach the terminal raw.
+    shown = "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in part)
+    caret = "".join(char if char == "\t" else " " for char in shown[: column - start])
+    return shown, caret

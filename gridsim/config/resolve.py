@@ -1,0 +1,155 @@
+"""From a document to a configuration: every table checked, every name looked up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gridsim.api import Draws, Framing
+from gridsim.config.document import Document
+from gridsim.config.expand import expand
+from gridsim.config.model import Configuration, Outlet, Simulation, Site, TransportChoice, start_ms
+from gridsim.config.plugged import choose
+from gridsim.config.report import ConfigError
+from gridsim.config.stanzas import PLACE, read_projects
+from gridsim.config.validation import Findings, Validated, validate
+from gridsim.registry import Registry
+from gridsim.simulation.scenario import WeatherSpec
+
+TABLES = ("simulation", "site", "weather", "projects", "transports")
+_TRANSPORTS = 'write [[transports]], then type = "stdout" under it'
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """Of the command line; what is given comes over the file."""
+
+    seed: int | None = None
+    speed: float | None = None
+    start: str | None = None
+
+
+def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags) -> Configuration:
+    """The configuration that a document says. Raises ConfigError with all that is wrong.
+
+    `now_ms` is the present, UTC: what `start = "now"` means.
+    """
+    for name in ("seed", "speed", "start"):
+        if (value := getattr(flags, name)) is not None:
+            document = document.overlaid(("simulation", name), value, f"--{name}")
+    data = document.data
+    findings = Findings(document)
+    for table in data.keys() - set(TABLES):
+        findings.unknown((table,), "a table of the configuration", TABLES)
+    simulation = _simulation(findings, data)
+    site = _site(findings, data)
+    weather = _weather(findings, registry, data)
+    tick_ms = round(simulation.tick_s * 1000) if simulation else None
+    projects = read_projects(findings, registry, data, tick_ms)
+    transports = _transports(findings, registry, data, simulation)
+    if problems := document.report(findings):
+        raise ConfigError(problems)
+    if simulation is None or site is None or weather is None or tick_ms is None:
+        raise AssertionError("a table was refused without a finding")
+    start = start_ms(simulation.start, now_ms)
+    scenario = expand(
+        projects,
+        site,
+        weather,
+        draws=Draws(simulation.seed),
+        start_ms=start,
+        tick_ms=tick_ms,
+        on_error=simulation.on_error,
+    )
+    return Configuration(simulation, start, tick_ms, scenario, transports)
+
+
+def _simulation(findings: Findings, data: Mapping[str, Any]) -> Simulation | None:
+    table = findings.table(data.get("simulation", {}), ("simulation",), "write [simulation]")
+    found = validate(findings, Simulation, table, ("simulation",), owner="[simulation]")
+    return found.settings if found else None
+
+
+def _site(findings: Findings, data: Mapping[str, Any]) -> Validated[Site] | None:
+    table = findings.table(data.get("site", {}), ("site",), "write [site]")
+    return validate(findings, Site, table, ("site",), owner="[site]", spread=PLACE)
+
+
+def _weather(findings: Findings, registry: Registry, data: Mapping[str, Any]) -> WeatherSpec | None:
+    path = ("weather",)
+    table = findings.table(
+        data.get("weather", {}), path, 'write [weather], then type = "synthetic"'
+    )
+    plugged = choose(findings, registry, "weather", table, path, default="synthetic")
+    if plugged is None:
+        return None
+    return WeatherSpec(plugged.name, plugged.type, plugged.settings)
+
+
+def _transports(
+    findings: Findings, registry: Registry, data: Mapping[str, Any], simulation: Simulation | None
+) -> tuple[TransportChoice, ...]:
+    if not data.get("transports", []):
+        findings.add(("transports",), f"there is no transport: {_TRANSPORTS}")
+        return ()
+    seen: Counter[str] = Counter()
+    choices = []
+    for index, table in enumerate(
+        findings.tables(data["transports"], ("transports",), _TRANSPORTS)
+    ):
+        choice = _transport(findings, registry, table, index, simulation, seen)
+        if choice is not None:
+            choices.append(choice)
+    return tuple(choices)
+
+
+def _transport(
+    findings: Findings,
+    registry: Registry,
+    table: dict[str, Any],
+    index: int,
+    simulation: Simulation | None,
+    seen: Counter[str],
+) -> TransportChoice | None:
+    path = ("transports", index)
+    own = {key: table[key] for key in table.keys() & Outlet.model_fields.keys()}
+    rest = {key: value for key, value in table.items() if key not in own and key != "format"}
+    outlet = validate(findings, Outlet, own, path, owner="a transport")
+    plugged = choose(
+        findings, registry, "transport", rest, path, also=(*Outlet.model_fields, "format")
+    )
+    given = table.get("format", "json")
+    inner = {"type": given} if isinstance(given, str) else given
+    at = (*path, "format")
+    inner = findings.table(inner, at, 'such as { type = "json" }, or a name')
+    format = choose(findings, registry, "format", inner, at, named=isinstance(given, str))
+    if outlet and outlet.settings.on_full == "block" and simulation and simulation.speed > 0:
+        findings.add(
+            (*path, "on_full"),
+            "'on_full' must not be block unless speed is 0: the simulation would wait for the "
+            "transport and fall behind real time",
+        )
+    if plugged is None or outlet is None or format is None:
+        return None
+    framings: tuple[Framing, ...] = plugged.type.framings
+    framing = outlet.settings.framing or ("der" if "der" in framings else framings[0])
+    if framing not in framings:
+        known = " or ".join(framings)
+        findings.add(
+            (*path, "framing"), f"the {plugged.name} transport knows the framing {known} only"
+        )
+    seen[plugged.name] += 1
+    number = seen[plugged.name]
+    return TransportChoice(
+        name=plugged.name if number == 1 else f"{plugged.name}#{number}",
+        type=plugged.type,
+        settings=plugged.settings,
+        format_name=format.name,
+        format_type=format.type,
+        format_settings=format.settings,
+        framing=framing,
+        delivery=outlet.settings,
+        key_path=path,
+    )
