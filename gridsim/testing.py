@@ -12,21 +12,30 @@ pytest collects the inherited tests. The built-in plugins pass the same ones.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import SecretStr
 
 from gridsim.api import (
     Batch,
     Draws,
     Floats,
+    Format,
+    Framing,
     Members,
+    Payloads,
     Roster,
+    Run,
     Settings,
     Sites,
     Sky,
     Tick,
+    Transport,
     identities,
     numeric_fields,
 )
@@ -141,6 +150,212 @@ def make_batch(roster: Roster | None = None, *, ticks: int = 1, start_ms: int = 
         current_soc=np.where(solar, np.nan, np.round(row % 1000 * 0.1, 1)),
         extra={name: np.full(n, 1.25) for name in roster.columns},
     )
+
+
+class RecordingReceipt:
+    """A receipt that adds up what a transport says became of a batch's rows."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.delivered_rows = 0
+        self.unconfirmed_rows = 0
+        self.dropped_rows = 0
+        self.reasons: list[str] = []
+
+    @property
+    def left(self) -> int:
+        """Rows that are not accounted for."""
+        return self.rows - self.delivered_rows - self.unconfirmed_rows - self.dropped_rows
+
+    def delivered(self, rows: int) -> None:
+        self.delivered_rows += self._checked(rows)
+
+    def unconfirmed(self, rows: int) -> None:
+        self.unconfirmed_rows += self._checked(rows)
+
+    def dropped(self, rows: int, reason: str) -> None:
+        self.dropped_rows += self._checked(rows)
+        self.reasons.append(reason)
+
+    def _checked(self, rows: int) -> int:
+        assert 0 <= rows <= self.left, f"{rows} rows accounted for, where {self.left} were left"
+        return rows
+
+
+class PlainFormat(Format):
+    """A format for tests of transports: `DER_0@1767225600000` for each row, joined by spaces."""
+
+    def encode(self, batch: Batch) -> Payloads:
+        rows = [
+            f"{batch.roster.der_id[device]}@{time}".encode()
+            for device, time in zip(batch.device, batch.timestamp_ms, strict=True)
+        ]
+        if self.framing == "der":
+            return Payloads(rows, np.arange(len(rows) + 1))
+        starts = batch.groups()
+        return Payloads([b" ".join(rows[a:b]) for a, b in pairwise(starts)], starts)
+
+
+def make_run(roster: Roster | None = None, *, start_ms: int = START_MS) -> Run:
+    """A run without an embedded broker."""
+
+    def no_broker(port: int) -> tuple[str, int]:
+        raise AssertionError("this run has no embedded broker")
+
+    return Run(roster if roster is not None else make_roster(), start_ms, no_broker)
+
+
+class FormatContract:
+    """What every format must do. Inherit, and name the format:
+
+    class TestXml(FormatContract):
+        format = Xml
+        framings = ("der",)
+    """
+
+    format: ClassVar[type[Format]]
+    settings: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
+    """Each of these is tested."""
+    framings: ClassVar[Sequence[Framing]] = ("der", "project")
+    """Those that the format knows; it must refuse others with a ValueError."""
+
+    def test_every_setting_is_described(self) -> None:
+        _assert_described(self.format.Settings)
+
+    def test_every_row_is_in_one_payload(self) -> None:
+        batch = make_batch(ticks=3)
+        for made in self._made():
+            payloads = made.encode(batch)
+            bounds = np.asarray(payloads.starts).tolist()
+            wanted = batch.groups().tolist() if made.framing == "project" else range(len(batch) + 1)
+            assert bounds == list(wanted), "starts says which rows each body encodes"
+            assert len(payloads.bodies) == len(bounds) - 1
+            assert all(type(body) is bytes and body for body in payloads.bodies)
+
+    def test_the_same_rows_give_the_same_bytes(self) -> None:
+        batch = make_batch(ticks=4)
+        half = len(batch) // 2
+        for made, again in zip(self._made(), self._made(), strict=True):
+            whole = list(made.encode(batch).bodies)
+            parts = (again.encode(part) for part in (batch.rows(0, half), batch.rows(half)))
+            assert [body for part in parts for body in part.bodies] == whole
+            assert list(made.encode(batch).bodies) == whole, "encoded twice, it differs"
+
+    def test_what_a_device_said_before_is_forgotten(self) -> None:
+        first = make_batch()
+        later = replace(
+            first,
+            is_online=~first.is_online,
+            contract_threshold=first.contract_threshold + 1.0,
+            connection_start_ms=first.connection_start_ms + 1,
+            current_soc=np.where(np.isnan(first.current_soc), 50.0, np.nan),
+        )
+        for made, fresh in zip(self._made(), self._made(), strict=True):
+            made.encode(first)
+            assert list(made.encode(later).bodies) == list(fresh.encode(later).bodies)
+
+    def test_a_batch_may_be_empty(self) -> None:
+        for made in self._made():
+            payloads = made.encode(make_batch().rows(0, 0))
+            assert list(payloads.bodies) == []
+            assert np.asarray(payloads.starts).tolist() == [0]
+
+    def test_a_framing_it_does_not_know_is_refused(self) -> None:
+        every: tuple[Framing, ...] = ("der", "project")
+        for framing in set(every) - set(self.framings):
+            for settings in self.settings:
+                try:
+                    self._make(settings, framing)
+                except ValueError:
+                    continue
+                raise AssertionError(f"the framing {framing} is not refused")
+
+    def _made(self) -> list[Format]:
+        return [self._make(one, framing) for one in self.settings for framing in self.framings]
+
+    def _make(self, settings: Mapping[str, Any], framing: Framing) -> Format:
+        validated = self.format.Settings.model_validate(settings)
+        return self.format(validated, framing, make_roster())
+
+
+class TransportContract:
+    """What every transport must do, tried on a real target. Inherit, and say what that is:
+
+    class TestArchive(TransportContract):
+        transport = Archive
+
+        def target(self, tmp_path):
+            return {"path": str(tmp_path / "out")}
+
+        def received(self, tmp_path):
+            return (tmp_path / "out").read_bytes().splitlines()
+    """
+
+    transport: ClassVar[type[Transport]]
+
+    def target(self, tmp_path: Path) -> Mapping[str, Any]:
+        """Settings that lead to an empty target."""
+        raise NotImplementedError
+
+    def received(self, tmp_path: Path) -> list[bytes]:
+        """The payloads that have arrived, in order; called when the transport is closed."""
+        raise NotImplementedError
+
+    def test_every_setting_is_described(self) -> None:
+        _assert_described(self.transport.Settings)
+
+    def test_what_is_written_arrives_in_order(self, tmp_path: Path) -> None:
+        made = self._make(tmp_path, self.transport.framings[-1])
+        batch = make_batch(ticks=3)
+        made.connect()
+        for part in (batch.rows(0, 3), batch.rows(3)):
+            _write(made, part)
+        made.close()
+        assert self.received(tmp_path) == list(made.format.encode(batch).bodies)
+
+    def test_it_can_be_connected_again(self, tmp_path: Path) -> None:
+        made = self._make(tmp_path, self.transport.framings[0])
+        batch = make_batch(ticks=2)
+        for part in (batch.rows(0, 3), batch.rows(3)):
+            made.connect()
+            made.idle()
+            _write(made, part)
+            made.close()
+        assert self.received(tmp_path) == list(made.format.encode(batch).bodies)
+
+    def test_closing_is_always_possible(self, tmp_path: Path) -> None:
+        made = self._make(tmp_path, self.transport.framings[0])
+        made.close()
+        made.connect()
+        made.close()
+        made.close()
+
+    def test_it_describes_itself_without_secrets(self, tmp_path: Path) -> None:
+        made = self._make(tmp_path, self.transport.framings[0])
+        for text in (made.describe(), made.hint()):
+            assert "\n" not in text
+            for name, value in made.settings:
+                if isinstance(value, SecretStr) and value.get_secret_value():
+                    assert value.get_secret_value() not in text, f"{name} is shown"
+        assert made.describe()
+
+    def _make(self, tmp_path: Path, framing: Framing) -> Transport:
+        settings = self.transport.Settings.model_validate(self.target(tmp_path))
+        roster = make_roster()
+        plain = PlainFormat(Settings(), framing, roster)
+        return self.transport(settings, plain, make_run(roster))
+
+
+def _write(transport: Transport, batch: Batch) -> None:
+    receipt = RecordingReceipt(len(batch))
+    transport.write(batch, receipt)
+    assert not receipt.dropped_rows, f"dropped: {receipt.reasons}"
+    assert not receipt.unconfirmed_rows, "the target was there, and yet rows are unconfirmed"
+
+
+def _assert_described(settings: type[Settings]) -> None:
+    silent = [name for name, info in settings.model_fields.items() if not info.description]
+    assert not silent, f"these settings have no description: {silent}"
 
 
 def _column(stanzas: Sequence[Settings], name: str) -> Floats:
