@@ -1,0 +1,5 @@
+"""EV chargers: cars come, charge, stay and leave."""
+
+from gridsim_plugins.ders.ev_charger.plugin import EvCharger, gridsim_register
+
+__all__ = ["EvCharger", "gridsim_register"]
