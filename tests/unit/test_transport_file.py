@@ -314,6 +314,13 @@ def test_a_file_holds_a_period_of_simulated_time(tmp_path: Path) -> None:
     assert rotated(tmp_path)[2:] == [lines[12:] + lines[:1], lines[:6], lines[6:12], lines[12:]]
 
 
+def test_readings_of_a_batch_keep_their_order_whatever_their_time(tmp_path: Path) -> None:
+    batch = make_batch(ticks=5)
+    mixed = replace(batch, timestamp_ms=batch.timestamp_ms[::-1])
+    write(made(tmp_path / "x.jsonl", rotate_s=2), mixed)
+    assert rotated(tmp_path) == [lines_of(mixed)]
+
+
 # Full disks
 
 

@@ -115,8 +115,14 @@ def say(*words):
 
 
 def program(body: str, stdout: int) -> subprocess.Popen[str]:
+    # Buffered, as a user's is: what is in the buffer at the end is what makes trouble.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM + body], stdout=stdout, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM + body],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
 
 
