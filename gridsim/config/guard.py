@@ -66,3 +66,8 @@ def too_deep(text: str) -> int | None:
         elif token[0].strip() and not (in_header and mark == "["):
             line_is_empty = False
     return None
+
+
+def torn_string(text: str) -> int | None:
+    """Where the first string starts that has no end."""
+    return next((token.start() for token in _TOKEN.finditer(text) if token["torn"]), None)

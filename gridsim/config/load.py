@@ -11,7 +11,7 @@ import tomli
 from gridsim.config import overrides
 from gridsim.config.document import Document, Finding, mask_flag, mask_line
 from gridsim.config.environment import fill
-from gridsim.config.guard import MAX_BYTES, MAX_DEPTH, too_deep
+from gridsim.config.guard import MAX_BYTES, MAX_DEPTH, too_deep, torn_string
 from gridsim.config.locate import KeyPath
 from gridsim.config.report import ConfigError, Problem
 from gridsim.errors import UsageError
@@ -74,7 +74,12 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
-        raise ConfigError([_problem(path, text, _lower(error.msg), error.pos)]) from None
+        message, offset = _lower(error.msg), error.pos
+        # The parser notices a missing quote only where the next one stands, or the text ends.
+        torn = torn_string(text)
+        if torn is not None and torn < offset:
+            message, offset = "this string is not closed", torn
+        raise ConfigError([_problem(path, text, message, offset)]) from None
     except ValueError as error:
         # What Python refuses rather than TOML: a whole number of thousands of digits.
         raise ConfigError([Problem(str(path), f"holds a bad value: {error}")]) from None

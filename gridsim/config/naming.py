@@ -19,6 +19,12 @@ class DerIds:
     settings: Der
     make: Maker
 
+    @property
+    def lacks(self) -> str:
+        """What would tell the ids of this stanza apart."""
+        is_counted = self.settings.count == 1 or "{n" in self.settings.id
+        return "{project_id}" if is_counted else "{n}"
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectIds:
@@ -26,6 +32,7 @@ class ProjectIds:
     settings: Project
     make: Maker
     ders: Sequence[DerIds]
+    lacks = "{n}"
 
     def projects(self) -> list[str]:
         return [self.make(n, "") for n in range(1, self.settings.count + 1)]
@@ -58,11 +65,9 @@ def name_all(findings: Findings, stanzas: Sequence[ProjectIds]) -> Names:
     projects = [name for stanza in stanzas for name in stanza.projects()]
     ders = [name for stanza in stanzas for _, name in stanza.devices()]
     if _is_faulty(projects):
-        pairs = ((stanza, name) for stanza in stanzas for name in stanza.projects())
-        _find(findings, "{n}", pairs)
+        _find(findings, ((stanza, name) for stanza in stanzas for name in stanza.projects()))
     if _is_faulty(ders):
-        every = (pair for stanza in stanzas for pair in stanza.devices())
-        _find(findings, "{n}, and {project_id} where the project has a count,", every)
+        _find(findings, (pair for stanza in stanzas for pair in stanza.devices()))
     return Names(projects, ders)
 
 
@@ -70,9 +75,7 @@ def _is_faulty(names: Sequence[str]) -> bool:
     return len(set(names)) < len(names) or any(too_long(name) for name in names)
 
 
-def _find(
-    findings: Findings, fields: str, named: Iterable[tuple[ProjectIds | DerIds, str]]
-) -> None:
+def _find(findings: Findings, named: Iterable[tuple[ProjectIds | DerIds, str]]) -> None:
     owners: dict[str, KeyPath] = {}
     faulty: set[KeyPath] = set()
     for stanza, name in named:
@@ -85,7 +88,7 @@ def _find(
             owners[name] = at
             continue
         elif owners[name] == at:
-            findings.add(at, f"the id {name!r} comes up more than once: put {fields} into it")
+            findings.add(at, f"the id {name!r} comes up more than once: put {stanza.lacks} into it")
         else:
             other = findings.document.where(owners[name])
             findings.add(at, f"the id {name!r} is already taken {other}: every id must be unique")

@@ -77,5 +77,6 @@ def _index(array: list[Any], part: str, name: str) -> int:
     if not part.isdecimal():
         raise ValueError(f"{name} is an array: a number from 0 comes next, not {part!r}")
     if int(part) >= len(array):
-        raise ValueError(f"{name} has {len(array)} entries, counted from 0")
+        last = f"the last is {name}.{len(array) - 1}" if array else "it is empty"
+        raise ValueError(f"{name} has no entry {part}: {last}")
     return int(part)

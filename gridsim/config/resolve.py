@@ -68,12 +68,16 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
 
 def _simulation(findings: Findings, data: Mapping[str, Any]) -> Simulation | None:
     table = findings.table(data.get("simulation", {}), ("simulation",), "write [simulation]")
+    if table is None:
+        return None
     found = validate(findings, Simulation, table, ("simulation",), owner="[simulation]")
     return found.settings if found else None
 
 
 def _site(findings: Findings, data: Mapping[str, Any]) -> Validated[Site] | None:
     table = findings.table(data.get("site", {}), ("site",), "write [site]")
+    if table is None:
+        return None
     return validate(findings, Site, table, ("site",), owner="[site]", spread=PLACE)
 
 
@@ -82,6 +86,8 @@ def _weather(findings: Findings, registry: Registry, data: Mapping[str, Any]) ->
     table = findings.table(
         data.get("weather", {}), path, 'write [weather], then type = "synthetic"'
     )
+    if table is None:
+        return None
     plugged = choose(findings, registry, "weather", table, path, default="synthetic")
     if plugged is None:
         return None
@@ -96,9 +102,7 @@ def _transports(
         return ()
     seen: Counter[str] = Counter()
     choices = []
-    for index, table in enumerate(
-        findings.tables(data["transports"], ("transports",), _TRANSPORTS)
-    ):
+    for index, table in findings.tables(data["transports"], ("transports",), _TRANSPORTS):
         choice = _transport(findings, registry, table, index, simulation, seen)
         if choice is not None:
             choices.append(choice)
@@ -121,10 +125,13 @@ def _transport(
         findings, registry, "transport", rest, path, also=(*Outlet.model_fields, "format")
     )
     given = table.get("format", "json")
-    inner = {"type": given} if isinstance(given, str) else given
+    named = isinstance(given, str)
+    given = {"type": given} if named else given
     at = (*path, "format")
-    inner = findings.table(inner, at, 'such as { type = "json" }, or a name')
-    format = choose(findings, registry, "format", inner, at, named=isinstance(given, str))
+    inner = findings.table(given, at, 'such as { type = "json" }, or a name')
+    format = (
+        choose(findings, registry, "format", inner, at, named=named) if inner is not None else None
+    )
     if outlet and outlet.settings.on_full == "block" and simulation and simulation.speed > 0:
         findings.add(
             (*path, "on_full"),

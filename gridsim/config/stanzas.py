@@ -49,8 +49,7 @@ def read_projects(
     stanzas = []
     ids = []
     units: dict[str, tuple[str, str]] = {}
-    tables = findings.tables(data.get("projects", []), ("projects",), _PROJECTS)
-    for index, table in enumerate(tables):
+    for index, table in findings.tables(data.get("projects", []), ("projects",), _PROJECTS):
         reader = _Reader(findings, registry, tick_ms, units, ("projects", index))
         stanza = reader.read(table)
         if stanza is not None:
@@ -88,15 +87,16 @@ class _Reader:
             self._check_contract(project)
         at = (*path, "load")
         load_table = findings.table(table.get("load", {}), at, 'such as { type = "household" }')
-        load = choose(
-            findings, self.registry, "load", load_table, at, default="household", spread=True
-        )
+        load = None
+        if load_table is not None:
+            load = choose(
+                findings, self.registry, "load", load_table, at, default="household", spread=True
+            )
         if not table.get("ders", []):
             findings.add((*path, "ders"), f"the project has no DER: {_DERS}")
         ders = []
         der_ids = []
-        entries = findings.tables(table.get("ders", []), (*path, "ders"), _DERS)
-        for index, entry in enumerate(entries):
+        for index, entry in findings.tables(table.get("ders", []), (*path, "ders"), _DERS):
             stanza, ids = self._der(entry, (*path, "ders", index))
             ders.append(stanza)
             der_ids.append(ids)

@@ -53,19 +53,21 @@ class Findings:
     def __len__(self) -> int:
         return len(self._found)
 
-    def table(self, value: Any, path: KeyPath, shape: str) -> dict[str, Any]:
-        """The value if it is a table; otherwise an empty one, and a finding."""
+    def table(self, value: Any, path: KeyPath, shape: str) -> dict[str, Any] | None:
+        """The value if it is a table; otherwise a finding that shows the shape."""
         if isinstance(value, dict):
             return value
         self.add(path, f"must be a table: {shape}")
-        return {}
+        return None
 
-    def tables(self, value: Any, path: KeyPath, shape: str) -> list[dict[str, Any]]:
-        """The value if it is an array of tables; otherwise what of it is, and findings."""
+    def tables(self, value: Any, path: KeyPath, shape: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The tables of an array with their indices; findings about all else."""
         if not isinstance(value, list):
             self.add(path, f"must be an array of tables: {shape}")
-            return []
-        return [self.table(entry, (*path, index), shape) for index, entry in enumerate(value)]
+            return
+        for index, entry in enumerate(value):
+            if (table := self.table(entry, (*path, index), shape)) is not None:
+                yield index, table
 
     def unknown(self, path: KeyPath, what: str, known: Iterable[str]) -> None:
         """A key that is none."""
