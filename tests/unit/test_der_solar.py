@@ -1,0 +1,151 @@
+"""Solar arrays against published values, against pvlib, and by common sense."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pvlib
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gridsim.api import Draws, Floats, Orders, Sky, Tick, sun
+from gridsim.testing import FleetContract, make_members, make_sites, make_sky, make_tick
+from gridsim_plugins.ders import solar
+from gridsim_plugins.ders.solar import Solar, SolarSettings
+from gridsim_plugins.weather.clear import Clear, ClearSettings
+
+NOTHING_ASKED = Orders(np.array([np.nan]), np.zeros(1))
+
+
+class TestSolarContract(FleetContract):
+    fleet = Solar
+    settings = (
+        {"nameplate_capacity": 5.0},
+        {"nameplate_capacity": 8.0, "tilt": 90.0, "azimuth": 90.0, "dc_ac_ratio": 2.0},
+        {"nameplate_capacity": 3.0, "curtailment_rate": 0.01},
+    )
+
+
+def arr(*values: float) -> Floats:
+    return np.array(values)
+
+
+def test_published_values() -> None:
+    assert solar.cell_temperature(arr(900.0), arr(20.0), arr(5.0))[0] == pytest.approx(
+        35.203, abs=0.001
+    )
+    dc = solar.dc_power(arr(900.0), arr(30.0), arr(100.0), arr(-0.003))
+    assert dc[0] == pytest.approx(88.65)
+    # An inverter for 100 W DC.
+    ac = solar.ac_power(arr(90.0), arr(95.0), arr(0.95))
+    assert ac[0] == pytest.approx(85.585566, abs=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofyear")  # pvlib's, with pandas 3
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "day"),
+    [(45.96, -66.64, "2026-06-20"), (45.96, -66.64, "2026-12-20"), (69.65, 18.96, "2026-05-10"),
+     (0.0, 36.8, "2026-03-20"), (-33.87, 151.2, "2026-01-10")],
+)  # fmt: skip
+def test_a_clear_day_against_pvlib(latitude: float, longitude: float, day: str) -> None:
+    """Every minute within 0.5 % of the nameplate, from sun position to AC power."""
+    altitude, nameplate, turbidity = 300.0, 5.0, 3.0
+    sites = make_sites(1, latitude=latitude, longitude=longitude, altitude=altitude)
+    weather = Clear(ClearSettings(turbidity=turbidity), sites, Draws(1))
+    fleet = Solar(make_members(SolarSettings, [{"nameplate_capacity": nameplate}], sites=sites))
+    start = int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
+    ours, air = [], []
+    for minute in range(1440):
+        at = start + minute * 60_000
+        sky = weather.at(at)
+        told = fleet.step(Tick(minute, at, 60.0, sky), NOTHING_ASKED)
+        ours.append(told.current_output[0])
+        air.append(sky.temperature_c[0])
+
+    times = pd.date_range(day, periods=1440, freq="min", tz="UTC")
+    position = pvlib.solarposition.get_solarposition(times, latitude, longitude, altitude)
+    mass = pvlib.atmosphere.get_absolute_airmass(
+        pvlib.atmosphere.get_relative_airmass(position["apparent_zenith"]),
+        pvlib.atmosphere.alt2pres(altitude),
+    )
+    clear = pvlib.clearsky.ineichen(
+        position["apparent_zenith"], mass, turbidity, altitude,
+        dni_extra=pvlib.irradiance.get_extra_radiation(times.day_of_year.to_numpy()),
+    )  # fmt: skip
+    azimuth = 180.0 if latitude >= 0.0 else 0.0
+    plane = pvlib.irradiance.get_total_irradiance(
+        30.0, azimuth, position["apparent_zenith"], position["azimuth"],
+        clear["dni"], clear["ghi"], clear["dhi"], albedo=0.2, model="isotropic",
+    )["poa_global"].fillna(0.0)  # fmt: skip
+    cell = pvlib.temperature.faiman(plane, np.array(air), 2.0, u0=25.0, u1=6.84)
+    rated_dc = nameplate * 1.2 * (1.0 - 0.1408)
+    dc = pvlib.pvsystem.pvwatts_dc(plane, cell, rated_dc, -0.0037)
+    reference = pvlib.inverter.pvwatts(dc, nameplate / 0.96, eta_inv_nom=0.96).fillna(0.0)
+    assert reference.max() > 0.3 * nameplate, "a day without sun checks nothing"
+    difference = np.abs(np.array(ours) - np.maximum(reference.to_numpy(), 0.0))
+    assert difference.max() < 0.005 * nameplate
+
+
+@given(
+    time_ms=st.integers(1_600_000_000_000, 1_900_000_000_000),
+    latitude=st.floats(-89.0, 89.0),
+    longitude=st.floats(-180.0, 180.0),
+    tilt=st.floats(0.0, 90.0),
+    azimuth=st.floats(0.0, 360.0),
+)
+def test_never_above_nameplate_and_nothing_at_night(
+    time_ms: int, latitude: float, longitude: float, tilt: float, azimuth: float
+) -> None:
+    sites = make_sites(1, latitude=latitude, longitude=longitude)
+    settings = {"nameplate_capacity": 4.0, "tilt": tilt, "azimuth": azimuth, "dc_ac_ratio": 1.6}
+    fleet = Solar(make_members(SolarSettings, [settings], sites=sites))
+    sky = Clear(ClearSettings(), sites, Draws(1)).at(time_ms)
+    power = fleet.step(Tick(0, time_ms, 1.0, sky), NOTHING_ASKED).current_output[0]
+    up = sun.up_vector(sites.latitude, sites.longitude)
+    assert 0.0 <= power <= 4.0
+    if sun.cos_zenith(sun.sun_vector(time_ms), up)[0] < np.sin(np.radians(-1.0)):
+        assert power == 0.0
+
+
+def output(fleet: Solar, index: int, sky: Sky, setpoint: float) -> float:
+    told = fleet.step(make_tick(index, sky=sky), Orders(np.array([setpoint]), np.zeros(1)))
+    return float(told.current_output[0])
+
+
+def bright(**settings: Any) -> tuple[Solar, Sky]:
+    """An array that yields its nameplate of 5 kW: about 09:30 solar time, strong sun."""
+    base = {"nameplate_capacity": 5.0, "dc_ac_ratio": 3.0, "tilt": 0.0}
+    return Solar(make_members(SolarSettings, [{**base, **settings}])), make_sky(ghi=1000.0)
+
+
+def test_a_setpoint_curtails_and_its_end_releases() -> None:
+    fleet, sky = bright()
+    nan = float("nan")
+    assert [output(fleet, i, sky, s) for i, s in enumerate([nan, 2.0, 0.0, -3.0, 9.0, nan])] == [
+        5.0, 2.0, 0.0, 0.0, 5.0, 5.0,
+    ]  # fmt: skip
+
+
+def test_curtailment_moves_at_its_rate() -> None:
+    fleet, sky = bright(curtailment_rate=10.0)
+    down = [output(fleet, i, sky, 4.2) for i in range(4)]
+    assert down == pytest.approx([4.5, 4.2, 4.2, 4.2])
+    assert output(fleet, 4, sky, float("nan")) == pytest.approx(4.7)
+
+
+@pytest.mark.parametrize(("latitude", "equator"), [(45.0, 180.0), (-45.0, 0.0)])
+def test_an_array_faces_the_equator_unless_told(latitude: float, equator: float) -> None:
+    sites = make_sites(1, latitude=latitude)
+    noon = int(datetime(2026, 3, 20, 16, 30, tzinfo=UTC).timestamp() * 1000)
+    sky = Clear(ClearSettings(), sites, Draws(1)).at(noon)
+
+    def power(**azimuth: float) -> float:
+        settings = {"nameplate_capacity": 5.0, **azimuth}
+        fleet = Solar(make_members(SolarSettings, [settings], sites=sites))
+        return float(fleet.step(Tick(0, noon, 1.0, sky), NOTHING_ASKED).current_output[0])
+
+    assert power() == power(azimuth=equator) > 2.0 * power(azimuth=180.0 - equator)
