@@ -31,9 +31,11 @@ from gridsim_plugins.weather.synthetic.clouds import (
 from gridsim_plugins.weather.synthetic.waves import make_drift, make_waves
 
 _EARTH_RADIUS_M = 6.371e6
-_ENHANCEMENT = 0.2
+_ENHANCEMENT = 0.25
+# How much the field shows in closed cloud.
+_TEXTURE = 0.35
 # How often an hour has 0, 1, ... 8 eighths of cloud, about as a mid-latitude station sees it.
-_OKTA_SHARES = (0.08, 0.10, 0.08, 0.07, 0.07, 0.08, 0.10, 0.20, 0.22)
+_OKTA_SHARES = (0.17, 0.09, 0.05, 0.04, 0.04, 0.05, 0.07, 0.17, 0.32)
 
 
 class SyntheticSettings(Settings):
@@ -99,6 +101,7 @@ class Synthetic(Weather):
         self._cover = make_waves(draws, "synthetic/cover", 24, hours=8.0, km=250.0)
         self._warmth = make_waves(draws, "synthetic/warmth", 12, hours=60.0, km=700.0)
         self._gusts = make_waves(draws, "synthetic/gusts", 12, hours=6.0, km=150.0)
+        self._thickness = make_waves(draws, "synthetic/thickness", 12, hours=1.5, km=40.0)
         self._drift = make_drift(draws)
         self._east, self._north = _on_map(
             self._latitude, self._longitude, settings.field_points * settings.field_spacing
@@ -108,7 +111,7 @@ class Synthetic(Weather):
 
     def at(self, time_ms: int) -> Sky:
         position = sun.sun_vector(time_ms)
-        lift, whole, direct, temperature, wind, threshold = self._slow.at(time_ms)
+        lift, whole, direct, temperature, wind, threshold, thick = self._slow.at(time_ms)
         height = np.maximum(sun.cos_zenith(position, self._up) + lift, 0.0)
         if not height.any():
             dark = np.zeros_like(height)
@@ -121,7 +124,8 @@ class Synthetic(Weather):
         index, free = clear_sky_index(
             shares(near, near_spread, threshold),
             shares(wide, wide_spread, threshold),
-            near - threshold,
+            wide - threshold,
+            thick * (1.0 - _TEXTURE * wide),
             _ENHANCEMENT,
         )
         ghi = above * height * whole * index
@@ -142,8 +146,8 @@ class Synthetic(Weather):
         return self._clouds
 
     def _slowly(self, time_ms: int) -> Floats:
-        """What changes slowly, float64[6, n]: refraction, the two clear-sky transmittances,
-        temperature, wind, and the cloud field's threshold."""
+        """What changes slowly, float64[7, n]: refraction, the two clear-sky transmittances,
+        temperature, wind, the cloud field's threshold, and what the thickest cloud lets through."""
         height = sun.cos_zenith(sun.sun_vector(time_ms), self._up)
         lift = clearsky.lift(height, self._pressure)
         apparent = height + lift
@@ -164,7 +168,9 @@ class Synthetic(Weather):
             0.45 * self._gusts.at(self._up, time_ms) - 0.5 * 0.45**2
         )
         threshold = self._field().threshold(cover)
-        return np.stack((lift, whole, direct, temperature + spell, wind, threshold))
+        # What the thickest cloud lets through: a fifth, now more, now less.
+        thick = 0.2 * np.exp(0.45 * self._thickness.at(self._up, time_ms))
+        return np.stack((lift, whole, direct, temperature + spell, wind, threshold, thick))
 
     def _cover_at(self, time_ms: int) -> Floats:
         """The part of the sky that is covered, float64[n]."""
@@ -174,8 +180,9 @@ class Synthetic(Weather):
         score = self._cover.at(self._up, time_ms)
         # The logistic function makes a uniform rank of the normal score.
         rank = 1.0 / (1.0 + np.exp(-1.702 * score))
-        ends = np.concatenate(([0.0], np.cumsum(_OKTA_SHARES)))
-        return np.interp(rank, ends / ends[-1], np.linspace(0.0, 1.0, 10))
+        # No eighth is a sky without any cloud, eight are one without any gap.
+        ends = np.cumsum(_OKTA_SHARES)
+        return np.interp(rank, ends[:-1] / ends[-1], np.linspace(0.0, 1.0, 8))
 
 
 def _on_map(latitude: Floats, longitude: Floats, period_m: float) -> tuple[Floats, Floats]:
