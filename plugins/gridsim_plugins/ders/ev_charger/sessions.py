@@ -37,6 +37,7 @@ _SAME_DAY, _LONG = 0.46, 0.08
 _LEAVE_FROM_H, _LEAVE_MU, _LEAVE_SIGMA = 7.065, -0.350, 1.832
 _LONG_H, _LONG_MEAN_H, _LONG_MOST_H = 24.0, 29.0, 94.0
 _MINUTE_H = 1.0 / 60.0
+_TOGETHER = 0.85  # correlation of energy and stay of those who leave the same day; assumed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +83,9 @@ def _drawn(
     normal = np.sqrt(-2.0 * np.log(u[2])) * np.cos(2.0 * np.pi * u[3])
     energy = np.exp(2.11 + 0.83 * normal)
     radius, turn = np.sqrt(-2.0 * np.log(v[1])), 2.0 * np.pi * v[2]
-    same_day = np.exp(0.74 + 0.95 * radius * np.cos(turn))
+    # Who comes for much stays for longer: without that, short stays would cut the energy.
+    short = _TOGETHER * normal + (1.0 - _TOGETHER**2) ** 0.5 * radius * np.cos(turn)
+    same_day = np.exp(0.74 + 0.95 * short)
     leave = np.exp(_LEAVE_MU + _LEAVE_SIGMA * radius * np.sin(turn))
     # Nobody who leaves "next morning" stays for a whole day.
     leave_h = np.minimum(_LEAVE_FROM_H + leave, np.maximum(start_h - 0.1, _LEAVE_FROM_H))
