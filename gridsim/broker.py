@@ -16,6 +16,8 @@ import sys
 import threading
 from typing import Any
 
+from loguru import logger
+
 from gridsim.errors import UsageError
 
 HOST = "127.0.0.1"
@@ -58,6 +60,11 @@ class EmbeddedBroker:
                 self._launch(self._address[1] or port)
             return self._address
 
+    @property
+    def running(self) -> bool:
+        """Whether a broker has been asked for and not been stopped."""
+        return self._child is not None
+
     def stop(self) -> None:
         """Ends the broker, if it runs."""
         with self._lock:
@@ -86,6 +93,10 @@ class EmbeddedBroker:
         report = json.loads(answer) if answer else {}
         if "port" in report:
             self._address = (HOST, int(report["port"]))
+            if port not in (0, self._address[1]):
+                logger.warning(
+                    "port {} is taken: the embedded broker listens on {}:{}", port, *self._address
+                )
             return
         self._end()
         reason = report.get("error", f"its process ended with status {child.returncode}")

@@ -73,6 +73,8 @@ def run(
         print(f"gridsim {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
+        # So that `gridsim --config X validate` means what it says.
+        context.obj = config
         return
     _configure_logs(log_level, log_json)
     with _errors():
@@ -93,17 +95,20 @@ def run(
 
 
 @app.command()
-def validate(config: Config = None, plugin: Plugins = None, set_: Overrides = None) -> None:
+def validate(
+    context: typer.Context, config: Config = None, plugin: Plugins = None, set_: Overrides = None
+) -> None:
     """Report every error of a configuration."""
     with _errors():
         from gridsim.compose import make_plan
 
-        plan = make_plan(_options(config, plugin, set_))
+        plan = make_plan(_options(config or context.obj, plugin, set_))
         print(f"{plan.config}: no errors")
 
 
 @app.command()
 def plugins(
+    context: typer.Context,
     name: Annotated[Optional[str], typer.Argument(help="Show this plugin's settings.")] = None,  # noqa: UP045
     config: Config = None,
     plugin: Plugins = None,
@@ -113,21 +118,21 @@ def plugins(
         from gridsim import listing
         from gridsim.compose import find_plugins
 
-        registry = find_plugins(config, tuple(plugin or ()))
+        registry = find_plugins(config or context.obj, tuple(plugin or ()))
         lines = listing.table(registry) if name is None else listing.details(registry, name)
         print("\n".join(lines))
 
 
 @app.command()
-def schema(config: Config = None, plugin: Plugins = None) -> None:
-    """Print the JSON Schema of the configuration, made from the plugins that are there."""
+def schema(context: typer.Context, config: Config = None, plugin: Plugins = None) -> None:
+    """Print the configuration's JSON Schema."""
     with _errors():
         import json
 
         from gridsim.compose import find_plugins
         from gridsim.config.schema import build
 
-        print(json.dumps(build(find_plugins(config, tuple(plugin or ()))), indent=2))
+        print(json.dumps(build(find_plugins(config or context.obj, tuple(plugin or ()))), indent=2))
 
 
 def _options(

@@ -13,6 +13,8 @@ from apscheduler.triggers.base import BaseTrigger
 from loguru import logger
 
 _JUMP_S = 0.2
+# APScheduler asks for fire times until one lies in the future.
+_SHORTEST_S = 0.001
 
 
 class _NextWake(BaseTrigger):  # type: ignore[misc]
@@ -26,7 +28,7 @@ class _NextWake(BaseTrigger):  # type: ignore[misc]
         self._until_next = until_next
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        return now + timedelta(seconds=self._until_next())
+        return now + timedelta(seconds=max(self._until_next(), _SHORTEST_S))
 
 
 class Clock:
@@ -45,6 +47,7 @@ class Clock:
             self._wake,
             _NextWake(self._until_next),
             id="tick",
+            next_run_time=datetime.now(self._scheduler.timezone),
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,

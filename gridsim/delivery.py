@@ -316,6 +316,8 @@ class Runner:
     def _drop(self, rows: int, reason: str) -> None:
         self._counters.dropped[reason] += rows
         self._counters.pending -= rows
+        if self._state == "reader gone":
+            return  # on purpose: nobody is missing them
         total = sum(self._counters.dropped.values())
         self._say("transport {} drops readings ({}), {} in all", self.name, reason, total)
 

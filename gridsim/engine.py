@@ -86,7 +86,7 @@ class Engine:
     def until_next_wake(self) -> float:
         """Real seconds until the clock should call `run_due` again."""
         if self._started is None:
-            return 0.0
+            return self.wake_s
         return self.wake_s - (self._monotonic() - self._started) % self.wake_s
 
     def stuck_in(self, longer_than_s: float) -> str:

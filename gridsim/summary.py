@@ -41,7 +41,7 @@ def broker_lines(plan: Plan) -> Iterator[str]:
         hint = outlet.transport.hint()
         if hint:
             yield f"watch it: {hint}"
-    if plan.broker.address is None:
+    if not plan.broker.running:
         return
     rate = _readings_per_second(plan)
     if rate > EMBEDDED_BROKER_LIMIT:
