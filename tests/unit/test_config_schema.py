@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import tomli
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 
 from gridsim.config.load import read
 from gridsim.config.resolve import Flags, resolve

@@ -1,0 +1,253 @@
+"""The command as a user runs it: a process, its output, its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DEADLINE_S = 60
+
+HOME = """
+[[projects]]
+id = "HOME"
+
+[[projects.ders]]
+id = "HOME_BAT"
+type = "battery"
+nameplate_capacity = 5.0
+energy_capacity_kwh = 10.0
+"""
+STDOUT = '\n[[transports]]\ntype = "stdout"\n'
+
+PLUGIN = """
+import time
+from gridsim.api import DerSettings, Device, hookimpl
+
+class Odd(Device):
+    def step(self, tick):
+        {body}
+        return -1.0
+
+@hookimpl
+def gridsim_register(register):
+    register.der("odd", Odd)
+"""
+ODD = """
+[[projects.ders]]
+id = "HOME_ODD"
+type = "odd"
+nameplate_capacity = 5.0
+"""
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "gridsim", *map(str, words)]
+
+
+def gridsim(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        command(*words), capture_output=True, text=True, timeout=DEADLINE_S, cwd=cwd
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "home.toml"
+    path.write_text(HOME + STDOUT)
+    return path
+
+
+def records(output: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def test_a_configuration_runs_without_a_subcommand(config: Path) -> None:
+    done = gridsim("--config", config, "--speed", 0, "--duration", "5s")
+    assert done.returncode == 0
+    assert [r["der_id"] for r in records(done.stdout)] == ["HOME_BAT"] * 5
+    assert "5 accepted = 5 delivered" in done.stderr
+
+
+def test_the_default_fleet_runs_from_any_folder(tmp_path: Path) -> None:
+    done = gridsim("--speed", 0, "--duration", "3s", "--set", "transports.0.port=0", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "2 projects, 6 DERs" in done.stderr
+    assert "18 accepted = 18 delivered" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_seed_and_start_give_the_same_output(config: Path) -> None:
+    options = ("--config", config, "--start", "2026-07-01T12:00:00Z", "--duration", "3s")
+    real = gridsim(*options)
+    free = gridsim(*options, "--speed", 0)
+    assert real.returncode == free.returncode == 0
+    assert real.stdout == free.stdout
+    assert len(real.stdout.splitlines()) == 3
+
+
+def test_a_dry_run_connects_nothing(tmp_path: Path) -> None:
+    done = gridsim("--dry-run", "--set", "transports.0.host=192.0.2.1", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "mqtt://192.0.2.1:1883" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--duration", "10"),
+        ("--duration", "0.5s"),
+        ("--duration", "-1s"),
+        ("--speed", "-1"),
+        ("--start", "yesterday"),
+        ("--set", "transports"),
+        ("--set", "transports.7.qos=1"),
+        ("--set", "transports.0.qqs=1"),
+        ("--log-level", "loud"),
+        ("--plugin", "nowhere.py"),
+        ("--config", "nowhere.toml"),
+        ("--colour",),
+        ("plugins", "batery"),
+    ],
+)
+def test_a_bad_command_line_is_refused_by_name(words: Sequence[str], tmp_path: Path) -> None:
+    done = gridsim(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words[0] in done.stderr or words[-1].split("=")[0] in done.stderr
+
+
+def test_validate_reports_every_error_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(
+        HOME.replace("battery", "batery") + STDOUT + 'format = "jsn"\n[simulation]\nsed = 1\n'
+    )
+    for words in (("validate", "--config", path), ("--config", path)):
+        done = gridsim(*words)
+        assert done.returncode == 2
+        assert f"{path}:7:8: error: " in done.stderr
+        assert "did you mean 'battery'" in done.stderr
+        assert f"{path}:13:10: error: " in done.stderr
+        assert f"{path}:15:1: error: " in done.stderr
+        assert done.stdout == ""
+    path.write_text(HOME + STDOUT)
+    assert gridsim("validate", "--config", path).stdout == f"{path}: no errors\n"
+
+
+def test_a_reader_that_leaves_ends_the_run_quietly(config: Path) -> None:
+    run = " ".join(command("--config", config, "--speed", 0))
+    script = f"{{ {run}; echo $? >&2; }} | head -2"
+    done = subprocess.run(
+        ["sh", "-c", script], capture_output=True, text=True, timeout=DEADLINE_S, check=True
+    )
+    assert len(records(done.stdout)) == 2
+    assert done.stderr.rstrip().endswith("\n0")
+    assert "Traceback" not in done.stderr
+    assert "WARN" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_cleanly(config: Path, number: signal.Signals, status: int) -> None:
+    process = subprocess.Popen(
+        command("--config", config), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(number)
+    rest, log = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == status
+    lines = records(first + rest)
+    assert f"{len(lines)} accepted = {len(lines)} delivered" in log
+
+
+def test_a_broker_that_is_not_there_ends_it_with_3(tmp_path: Path) -> None:
+    path = tmp_path / "mqtt.toml"
+    path.write_text(HOME + '[[transports]]\ntype = "mqtt"\nhost = "127.0.0.1"\nport = 9\n')
+    done = gridsim("--config", path, "--duration", "1s")
+    assert done.returncode == 3
+    assert "refused" in done.stderr
+    path.write_text(path.read_text() + 'startup = "retry"\n' + STDOUT)
+    done = gridsim("--config", path, "--duration", "2s")
+    assert done.returncode == 3
+    assert len(records(done.stdout)) == 2  # the other transport is not affected
+
+
+def test_a_plugin_that_fails_ends_it_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(PLUGIN.format(body="assert tick.index < 2, 'worn out'"))
+    path = tmp_path / "odd.toml"
+    path.write_text('[simulation]\nplugins = ["odd.py"]\n' + HOME + ODD + STDOUT)
+    done = gridsim("--config", path, "--speed", 0, "--duration", "5s")
+    assert done.returncode == 1
+    assert "the DER type 'odd' failed at tick 2: AssertionError: worn out" in done.stderr
+    assert len(records(done.stdout)) == 4
+    done = gridsim(
+        *("--config", path, "--speed", 0, "--duration", "5s"),
+        *("--set", "simulation.on_error=skip_fleet"),
+    )
+    assert done.returncode == 0
+    assert "1 DERs are taken out" in done.stderr
+    assert [r["der_id"] for r in records(done.stdout)].count("HOME_BAT") == 5
+
+
+def test_a_plugin_that_hangs_is_named_and_left_behind(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(PLUGIN.format(body="tick.index and time.sleep(3600)"))
+    path = tmp_path / "odd.toml"
+    path.write_text(
+        '[simulation]\nplugins = ["odd.py"]\nhang_timeout_s = 1.0\n' + HOME + ODD + STDOUT
+    )
+    done = gridsim("--config", path, "--speed", 0, "--duration", "5s")
+    assert done.returncode == 1
+    assert "the DER type 'odd' has not returned for 1 s" in done.stderr
+    assert len(records(done.stdout)) == 2
+
+
+def test_several_transports_at_once(config: Path, tmp_path: Path) -> None:
+    with config.open("a") as toml:
+        toml.write(
+            f'\n[[transports]]\ntype = "file"\npath = "{tmp_path}/out.csv"\nformat = "csv"\n'
+        )
+    done = gridsim("--config", config, "--speed", 0, "--duration", "4s")
+    assert done.returncode == 0
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert len(lines) == 1 + 4
+    assert len(records(done.stdout)) == 4
+
+
+def test_logs_can_be_json_lines(config: Path) -> None:
+    done = gridsim("--config", config, "--speed", 0, "--duration", "1s", "--log-json")
+    assert {line["level"] for line in records(done.stderr)} == {"info"}
+
+
+def test_the_plugins_and_the_schema_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(PLUGIN.format(body="pass"))
+    listed = gridsim("plugins", "--plugin", tmp_path / "odd.py").stdout
+    assert any(
+        line.split()[:2] == ["odd", "der"] and "odd.py" in line for line in listed.splitlines()
+    )
+    schema = json.loads(gridsim("schema", "--plugin", tmp_path / "odd.py").stdout)
+    assert '"odd"' in json.dumps(schema)
+
+
+def test_the_shipped_schema_is_that_of_the_built_in_plugins() -> None:
+    shipped = (ROOT / "configs/gridsim.schema.json").read_text()
+    assert gridsim("schema").stdout == shipped, "gridsim schema > configs/gridsim.schema.json"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda p: p.stem)
+def test_every_shipped_configuration_is_valid(path: Path, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "MQTT_HOST=example.org\nMQTT_PORT=8883\nMQTT_USERNAME=u\nMQTT_PASSWORD=p\n"
+    )
+    (tmp_path / ".env").chmod(0o600)
+    done = gridsim("--config", path, "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
