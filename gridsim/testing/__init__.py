@@ -1,0 +1,46 @@
+"""What a plugin's tests need: builders of small inputs, and contract tests to inherit.
+
+    from gridsim.testing import FleetContract
+
+    class TestHeatPump(FleetContract):
+        fleet = HeatPump
+        settings = ({"nameplate_capacity": 6.0},)
+
+pytest collects the inherited tests. The built-in plugins pass the same ones.
+"""
+
+from gridsim.testing.builders import (
+    START_MS,
+    make_batch,
+    make_members,
+    make_roster,
+    make_run,
+    make_sites,
+    make_sky,
+    make_tick,
+    some_of,
+)
+from gridsim.testing.fleets import FleetContract
+from gridsim.testing.formats import FormatContract
+from gridsim.testing.loads import LoadContract
+from gridsim.testing.transports import PlainFormat, RecordingReceipt, TransportContract
+from gridsim.testing.weather import WeatherContract
+
+__all__ = [
+    "START_MS",
+    "FleetContract",
+    "FormatContract",
+    "LoadContract",
+    "PlainFormat",
+    "RecordingReceipt",
+    "TransportContract",
+    "WeatherContract",
+    "make_batch",
+    "make_members",
+    "make_roster",
+    "make_run",
+    "make_sites",
+    "make_sky",
+    "make_tick",
+    "some_of",
+]

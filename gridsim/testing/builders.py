@@ -1,0 +1,163 @@
+"""Small inputs: sites, members, a sky, ticks, a roster, a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import (
+    Batch,
+    Draws,
+    Floats,
+    Members,
+    Roster,
+    Run,
+    Settings,
+    Sites,
+    Sky,
+    Tick,
+    identities,
+    numeric_fields,
+)
+
+START_MS = int(datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp() * 1000)
+
+
+def make_sites(
+    n: int = 1,
+    *,
+    latitude: float = 45.96,
+    longitude: float = -66.64,
+    altitude: float = 20.0,
+    timezone: str = "America/Moncton",
+) -> Sites:
+    """`n` sites at one place, with ids SITE_0, SITE_1, ..."""
+    ids = [f"SITE_{i}" for i in range(n)]
+    return Sites(
+        ids=ids,
+        keys=identities(ids),
+        latitude=np.full(n, latitude),
+        longitude=np.full(n, longitude),
+        altitude=np.full(n, altitude),
+        timezone=[timezone] * n,
+    )
+
+
+def make_members(
+    settings_type: type[Settings],
+    settings: Sequence[Mapping[str, Any]],
+    *,
+    sites: Sites | None = None,
+    site: Sequence[int] | None = None,
+    ids: Sequence[str] | None = None,
+    seed: int = 42,
+    start_ms: int = START_MS,
+    tick_s: float = 1.0,
+) -> Members[Any]:
+    """One member per entry of `settings`, all at one site unless `site` says otherwise."""
+    stanzas = [settings_type.model_validate(entry) for entry in settings]
+    names = list(ids) if ids is not None else [f"DER_{i}" for i in range(len(stanzas))]
+    return Members(
+        ids=names,
+        keys=identities(names),
+        columns={name: _column(stanzas, name) for name in numeric_fields(settings_type)},
+        settings=stanzas,
+        stanza=np.arange(len(stanzas)),
+        site=np.zeros(len(stanzas), np.intp) if site is None else np.array(site, np.intp),
+        sites=sites if sites is not None else make_sites(),
+        draws=Draws(seed),
+        start_ms=start_ms,
+        tick_ms=round(tick_s * 1000),
+    )
+
+
+def make_sky(
+    n: int = 1, *, ghi: float = 0.0, temperature_c: float = 20.0, wind_m_s: float = 2.0
+) -> Sky:
+    """The same weather over `n` sites; three quarters of the irradiance is direct on the ground."""
+    value = np.full(n, ghi)
+    return Sky(
+        ghi=value,
+        dni=0.75 * value,
+        dhi=0.25 * value,
+        temperature_c=np.full(n, temperature_c),
+        wind_m_s=np.full(n, wind_m_s),
+    )
+
+
+def make_tick(
+    index: int = 0, *, sky: Sky | None = None, start_ms: int = START_MS, tick_s: float = 1.0
+) -> Tick:
+    """Tick `index` of a simulation that starts at `start_ms`."""
+    at = start_ms + index * round(tick_s * 1000)
+    return Tick(index, at, tick_s, sky if sky is not None else make_sky())
+
+
+def make_roster(ders: Sequence[int] = (2, 1), columns: Mapping[str, str] | None = None) -> Roster:
+    """Projects with as many devices each as `ders` says: batteries, the last one solar."""
+    project = np.repeat(np.arange(len(ders)), ders)
+    n = len(project)
+    return Roster(
+        der_id=[f"DER_{i}" for i in range(n)],
+        project=project,
+        type=["battery_storage"] * (n - 1) + ["solar"] * min(n, 1),
+        nameplate_capacity=np.full(n, 10.0),
+        project_id=[f"PRJ_{i}" for i in range(len(ders))],
+        is_standalone=np.zeros(len(ders), np.bool_),
+        columns=dict(columns or {}),
+    )
+
+
+def make_batch(roster: Roster | None = None, *, ticks: int = 1, start_ms: int = START_MS) -> Batch:
+    """Readings of every device for `ticks` ticks, all different; solar has no SoC."""
+    roster = roster if roster is not None else make_roster()
+    n = len(roster) * ticks
+    device = np.tile(np.arange(len(roster)), ticks)
+    tick = np.repeat(np.arange(ticks), len(roster))
+    row = np.arange(n, dtype=np.float64)
+    solar = np.array([kind == "solar" for kind in roster.type], np.bool_)[device]
+    return Batch(
+        roster=roster,
+        device=device,
+        tick=tick,
+        timestamp_ms=start_ms + tick * 1000,
+        is_online=np.ones(n, np.bool_),
+        current_output=np.round(row * 0.37 - 1.5, 2),
+        power_meter_measurement=np.round(row * 0.11 + 2.0, 2),
+        baseline=np.full(n, 5.0),
+        contract_threshold=np.full(n, 4.0),
+        connection_start_ms=np.full(n, start_ms - 86_400_123),
+        current_soc=np.where(solar, np.nan, np.round(row % 1000 * 0.1, 1)),
+        extra={name: np.full(n, 1.25) for name in roster.columns},
+    )
+
+
+def make_run(roster: Roster | None = None, *, start_ms: int = START_MS) -> Run:
+    """A run without an embedded broker."""
+
+    def no_broker(port: int) -> tuple[str, int]:
+        raise AssertionError("this run has no embedded broker")
+
+    return Run(roster if roster is not None else make_roster(), start_ms, no_broker)
+
+
+def some_of(members: Members[Any], rows: NDArray[np.intp]) -> Members[Any]:
+    """The members `rows` alone, in that order; the sites stay."""
+    return replace(
+        members,
+        ids=[members.ids[row] for row in rows],
+        keys=members.keys[rows],
+        columns={name: column[rows] for name, column in members.columns.items()},
+        stanza=members.stanza[rows],
+        site=members.site[rows],
+    )
+
+
+def _column(stanzas: Sequence[Settings], name: str) -> Floats:
+    values = [getattr(stanza, name) for stanza in stanzas]
+    return np.array([np.nan if value is None else value for value in values], np.float64)

@@ -1,0 +1,116 @@
+"""The contract test of DER types."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Fleet, Members, Orders, Telemetry
+from gridsim.testing.builders import make_members, make_sky, make_tick, some_of
+from gridsim.testing.settings import assert_described
+
+
+class FleetContract:
+    """What every DER type must do, tried over a simulated day. Inherit, and name the type:
+
+    class TestHeatPump(FleetContract):
+        fleet = HeatPump
+        settings = ({"nameplate_capacity": 6.0}, {"nameplate_capacity": 3.0})
+
+    For a `Device`, give `fleet_of(HeatPump, "heat_pump")`.
+    """
+
+    fleet: ClassVar[type[Fleet]]
+    settings: ClassVar[Sequence[Mapping[str, Any]]]
+    """One device or more of each is tested, all in one fleet."""
+    tick_s: ClassVar[float] = 300.0
+    ticks: ClassVar[int] = 288
+
+    def test_every_setting_is_described(self) -> None:
+        assert_described(self.fleet.Settings)
+
+    def test_reports_are_physical(self) -> None:
+        members = self._members()
+        rated = members.columns["nameplate_capacity"]
+        for told in self._run(self.fleet(members), range(self.ticks)):
+            assert told.current_output.shape == rated.shape
+            assert np.isfinite(told.current_output).all()
+            assert (np.abs(told.current_output) <= rated * (1 + 1e-12)).all(), "above nameplate"
+            if told.current_soc is not None:
+                soc = told.current_soc[~np.isnan(told.current_soc)]
+                assert ((soc >= 0.0) & (soc <= 100.0)).all(), "state of charge out of bounds"
+            assert set(told.extra) <= set(self.fleet.columns), "a column is not declared"
+
+    def test_a_device_does_not_depend_on_the_others(self) -> None:
+        members = self._members()
+        every = self._run(self.fleet(members), range(self.ticks))
+        for rows in (np.array([0]), np.arange(len(members))[::-1], np.arange(1, len(members), 2)):
+            some = self._run(self.fleet(some_of(members, rows)), range(self.ticks))
+            for whole, part in zip(every, some, strict=True):
+                _assert_same_telemetry(_rows(whole, rows), part)
+
+    def test_a_pickled_fleet_continues(self) -> None:
+        fleet, half = self.fleet(self._members()), self.ticks // 2
+        self._run(fleet, range(half))
+        copy = pickle.loads(pickle.dumps(fleet))
+        rest = range(half, self.ticks)
+        for one, other in zip(self._run(fleet, rest), self._run(copy, rest), strict=True):
+            _assert_same_telemetry(one, other)
+
+    def test_what_was_reported_does_not_change_later(self) -> None:
+        fleet = self.fleet(self._members())
+        first = self._run(fleet, range(1))[0]
+        kept = pickle.loads(pickle.dumps(first))
+        self._run(fleet, range(1, self.ticks // 4))
+        _assert_same_telemetry(first, kept)
+
+    def _members(self) -> Members[Any]:
+        stages = {self.fleet.stage(self.fleet.Settings.model_validate(s)) for s in self.settings}
+        assert len(stages) == 1, "settings of two stages: use a contract test for each"
+        entries = list(self.settings) * 3
+        ids = [f"DER_{i}" for i in range(len(entries))]
+        return make_members(self.fleet.Settings, entries, ids=ids, tick_s=self.tick_s)
+
+    def _run(self, fleet: Fleet, ticks: Iterable[int]) -> list[Telemetry]:
+        """A day with sun, a site that now draws and now feeds, and some setpoints."""
+        members = fleet.members
+        rated = members.columns["nameplate_capacity"]
+        flexible = fleet.stage(members.settings[0]) == "flexible"
+        told = []
+        for index in ticks:
+            day = index * self.tick_s / 86_400
+            sky = make_sky(len(members.sites), ghi=max(0.0, 900.0 * np.cos(2 * np.pi * day)))
+            tick = make_tick(index, sky=sky, tick_s=self.tick_s)
+            balance = rated * np.sin(2 * np.pi * 3 * day)
+            if flexible:
+                able = fleet.capability(tick)
+                assert (able.min_kw <= 0.0).all()
+                assert (able.max_kw >= 0.0).all()
+                assert (able.min_kw >= -rated * (1 + 1e-12)).all(), "promises above nameplate"
+                assert (able.max_kw <= rated * (1 + 1e-12)).all(), "promises above nameplate"
+                balance = np.clip(balance, able.min_kw, able.max_kw)
+            asked = (members.keys + np.uint64(index // 24)) % np.uint64(3) == 0
+            setpoint = np.where(asked, 1.5 * rated * np.cos(2 * np.pi * 7 * day), np.nan)
+            share = balance if flexible else np.zeros_like(balance)
+            told.append(fleet.step(tick, Orders(setpoint, share)))
+        return told
+
+
+def _rows(told: Telemetry, rows: NDArray[np.intp]) -> Telemetry:
+    soc = told.current_soc
+    extra = {name: column[rows] for name, column in told.extra.items()}
+    return Telemetry(told.current_output[rows], None if soc is None else soc[rows], extra)
+
+
+def _assert_same_telemetry(one: Telemetry, other: Telemetry) -> None:
+    np.testing.assert_array_equal(one.current_output, other.current_output)
+    assert (one.current_soc is None) == (other.current_soc is None)
+    if one.current_soc is not None and other.current_soc is not None:
+        np.testing.assert_array_equal(one.current_soc, other.current_soc)
+    assert one.extra.keys() == other.extra.keys()
+    for name, column in one.extra.items():
+        np.testing.assert_array_equal(column, other.extra[name])

@@ -1,0 +1,88 @@
+"""The contract test of formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gridsim.api import Format, Framing
+from gridsim.testing.builders import make_batch, make_roster
+from gridsim.testing.settings import assert_described
+
+
+class FormatContract:
+    """What every format must do. Inherit, and name the format:
+
+    class TestXml(FormatContract):
+        format = Xml
+        framings = ("der",)
+    """
+
+    format: ClassVar[type[Format]]
+    settings: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
+    """Each of these is tested."""
+    framings: ClassVar[Sequence[Framing]] = ("der", "project")
+    """Those that the format knows; it must refuse others with a ValueError."""
+
+    def test_every_setting_is_described(self) -> None:
+        assert_described(self.format.Settings)
+
+    def test_every_row_is_in_one_payload(self) -> None:
+        batch = make_batch(ticks=3)
+        for made in self._made():
+            payloads = made.encode(batch)
+            bounds = np.asarray(payloads.starts).tolist()
+            wanted = batch.groups().tolist() if made.framing == "project" else range(len(batch) + 1)
+            assert bounds == list(wanted), "starts says which rows each body encodes"
+            assert len(payloads.bodies) == len(bounds) - 1
+            assert all(type(body) is bytes and body for body in payloads.bodies)
+
+    def test_the_same_rows_give_the_same_bytes(self) -> None:
+        batch = make_batch(ticks=4)
+        half = len(batch) // 2
+        for made, again in zip(self._made(), self._made(), strict=True):
+            whole = list(made.encode(batch).bodies)
+            parts = (again.encode(part) for part in (batch.rows(0, half), batch.rows(half)))
+            assert [body for part in parts for body in part.bodies] == whole
+            assert list(made.encode(batch).bodies) == whole, "encoded twice, it differs"
+
+    def test_what_a_device_said_before_is_forgotten(self) -> None:
+        first = make_batch()
+        changes: list[dict[str, Any]] = [
+            {"is_online": ~first.is_online},
+            {"contract_threshold": first.contract_threshold + 1.0},
+            {"connection_start_ms": first.connection_start_ms + 1},
+            {"current_soc": np.where(np.isnan(first.current_soc), 50.0, np.nan)},
+        ]
+        for change in changes:
+            later = replace(first, **change)
+            for made, fresh in zip(self._made(), self._made(), strict=True):
+                made.encode(first)
+                found, wanted = made.encode(later).bodies, fresh.encode(later).bodies
+                assert list(found) == list(wanted), f"another {next(iter(change))} does not show"
+
+    def test_a_batch_may_be_empty(self) -> None:
+        for made in self._made():
+            payloads = made.encode(make_batch().rows(0, 0))
+            assert list(payloads.bodies) == []
+            assert np.asarray(payloads.starts).tolist() == [0]
+
+    def test_a_framing_it_does_not_know_is_refused(self) -> None:
+        every: tuple[Framing, ...] = ("der", "project")
+        for framing in set(every) - set(self.framings):
+            for settings in self.settings:
+                try:
+                    self._make(settings, framing)
+                except ValueError:
+                    continue
+                raise AssertionError(f"the framing {framing} is not refused")
+
+    def _made(self) -> list[Format]:
+        return [self._make(one, framing) for one in self.settings for framing in self.framings]
+
+    def _make(self, settings: Mapping[str, Any], framing: Framing) -> Format:
+        validated = self.format.Settings.model_validate(settings)
+        return self.format(validated, framing, make_roster())

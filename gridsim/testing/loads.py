@@ -1,0 +1,77 @@
+"""The contract test of loads."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gridsim.api import Floats, Load, Members, Tick
+from gridsim.testing.builders import make_members, make_sites, make_sky, make_tick, some_of
+from gridsim.testing.settings import assert_described
+
+
+class LoadContract:
+    """What every load plugin must do. Inherit, and name it:
+
+    class TestBakery(LoadContract):
+        load = Bakery
+        settings = ({"ovens": 3},)
+    """
+
+    load: ClassVar[type[Load]]
+    settings: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
+    """Three sites of each are tested, all in one object."""
+
+    def test_every_setting_is_described(self) -> None:
+        assert_described(self.load.Settings)
+
+    def test_the_load_is_physical(self) -> None:
+        members = self._members()
+        load = self.load(members)
+        for tick in self._ticks():
+            for values in (load.at(tick), load.expected(tick.time_ms)):
+                assert values.shape == (len(members),)
+                assert np.isfinite(values).all()
+                assert (values >= 0.0).all()
+
+    def test_a_site_does_not_depend_on_the_others(self) -> None:
+        members = self._members()
+        every = self._run(self.load(members))
+        for rows in (np.array([0]), np.arange(len(members))[::-1]):
+            some = self._run(self.load(some_of(members, rows)))
+            np.testing.assert_array_equal(every[:, rows], some)
+
+    def test_expectation_does_not_depend_on_what_was_drawn(self) -> None:
+        used, fresh = self.load(self._members()), self.load(self._members())
+        for tick in self._ticks():
+            used.at(tick)
+            expected = fresh.expected(tick.time_ms)
+            np.testing.assert_array_equal(used.expected(tick.time_ms), expected)
+
+    def test_a_pickled_load_continues(self) -> None:
+        load, ticks = self.load(self._members()), self._ticks()
+        half = len(ticks) // 2
+        for tick in ticks[:half]:
+            load.at(tick)
+        copy = pickle.loads(pickle.dumps(load))
+        for tick in ticks[half:]:
+            np.testing.assert_array_equal(load.at(tick), copy.at(tick))
+
+    def _members(self) -> Members[Any]:
+        entries = list(self.settings) * 3
+        n = len(entries)
+        ids = [f"SITE_{i}" for i in range(n)]
+        return make_members(
+            self.load.Settings, entries, ids=ids, sites=make_sites(n), site=range(n)
+        )
+
+    def _run(self, load: Load) -> Floats:
+        return np.stack([load.at(tick) for tick in self._ticks()])
+
+    def _ticks(self) -> list[Tick]:
+        """A day in steps of ten minutes."""
+        sky = make_sky(3 * len(self.settings))
+        return [make_tick(index, sky=sky, tick_s=600.0) for index in range(144)]

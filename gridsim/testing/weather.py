@@ -1,0 +1,106 @@
+"""The contract test of weather."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gridsim.api import Draws, Sites, Sky, Weather, sun
+from gridsim.testing.builders import START_MS, make_sites
+from gridsim.testing.settings import assert_described
+
+
+class WeatherContract:
+    """What every weather plugin must do. Inherit, and name it:
+
+    class TestFoehn(WeatherContract):
+        weather = Foehn
+    """
+
+    weather: ClassVar[type[Weather]]
+    settings: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
+
+    def test_every_setting_is_described(self) -> None:
+        assert_described(self.weather.Settings)
+
+    def test_the_sky_is_physical(self) -> None:
+        sites = self._sites()
+        up = sun.up_vector(sites.latitude, sites.longitude)
+        for weather in self._made(sites):
+            for time_ms in self._times():
+                sky = weather.at(time_ms)
+                height = sun.cos_zenith(sun.sun_vector(time_ms), up)
+                for values in (sky.ghi, sky.dni, sky.dhi, sky.temperature_c, sky.wind_m_s):
+                    assert values.shape == height.shape
+                    assert np.isfinite(values).all()
+                for values in (sky.ghi, sky.dni, sky.dhi, sky.wind_m_s):
+                    assert (values >= 0.0).all()
+                dark = height < np.sin(np.radians(-1.0))
+                assert not (sky.ghi + sky.dni + sky.dhi)[dark].any(), "sun at night"
+                parts = sky.dhi + sky.dni * np.maximum(height, 0.0)
+                np.testing.assert_allclose(sky.ghi, parts, atol=5.0, err_msg="parts do not add up")
+                assert (sky.ghi < 1800.0).all()
+
+    def test_it_is_a_function_of_time(self) -> None:
+        sites = self._sites()
+        for forward, backward in zip(self._made(sites), self._made(sites), strict=True):
+            seen = {time_ms: forward.at(time_ms) for time_ms in self._times()}
+            for time_ms in reversed(self._times()):
+                _assert_same_sky(backward.at(time_ms), seen[time_ms])
+
+    def test_a_site_does_not_depend_on_the_others(self) -> None:
+        sites = self._sites()
+        for rows in ([2], [4, 3, 0]):
+            few = _some_sites(sites, rows)
+            for whole, part in zip(self._made(sites), self._made(few), strict=True):
+                for time_ms in self._times():
+                    _assert_same_sky(part.at(time_ms), whole.at(time_ms), rows)
+
+    def test_a_pickled_weather_continues(self) -> None:
+        for weather in self._made(self._sites()):
+            weather.at(START_MS)
+            copy = pickle.loads(pickle.dumps(weather))
+            for time_ms in self._times():
+                _assert_same_sky(copy.at(time_ms), weather.at(time_ms))
+
+    def _sites(self) -> Sites:
+        """From the Arctic to the southern hemisphere, two of them at one place."""
+        base = make_sites(6)
+        return replace(
+            base,
+            latitude=np.array([45.96, 45.97, 69.65, 0.0, -33.87, 45.96]),
+            longitude=np.array([-66.64, -66.63, 18.96, 36.8, 151.2, -66.64]),
+            altitude=np.array([20.0, 20.0, 10.0, 1700.0, 30.0, 20.0]),
+        )
+
+    def _times(self) -> list[int]:
+        """Three days of the year around the clock, and some seconds in a row."""
+        days = [START_MS + day * 86_400_000 for day in (0, 83, 174)]
+        around = [day + step * 4_321_000 for day in days for step in range(20)]
+        return around + [around[-1] + step * 1000 for step in range(1, 70)]
+
+    def _made(self, sites: Sites) -> list[Weather]:
+        validated = (self.weather.Settings.model_validate(one) for one in self.settings)
+        return [self.weather(one, sites, Draws(42)) for one in validated]
+
+
+def _some_sites(sites: Sites, rows: Sequence[int]) -> Sites:
+    return Sites(
+        ids=[sites.ids[row] for row in rows],
+        keys=sites.keys[rows],
+        latitude=sites.latitude[rows],
+        longitude=sites.longitude[rows],
+        altitude=sites.altitude[rows],
+        timezone=[sites.timezone[row] for row in rows],
+    )
+
+
+def _assert_same_sky(part: Sky, whole: Sky, rows: Sequence[int] | None = None) -> None:
+    for name in ("ghi", "dni", "dhi", "temperature_c", "wind_m_s"):
+        values = getattr(whole, name)
+        wanted = values if rows is None else values[rows]
+        np.testing.assert_array_equal(getattr(part, name), wanted, err_msg=name)
