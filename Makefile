@@ -39,12 +39,14 @@ wheel: $(VENV)/dev.stamp
 # The example plugin as a stranger would use it: installed beside gridsim, elsewhere.
 example: $(VENV)/dev.stamp
 	rm -rf build/example && mkdir -p build/example
-	$(BIN)/python -m pip wheel -q --no-deps -w build/example . examples/gridsim-heat-pump
+	$(BIN)/python -m pip wheel -q --no-deps -w build/example . examples/gridsim-cold-store
 	$(PYTHON) -m venv --clear build/example/env
 	build/example/env/bin/python -m pip install -q --upgrade pip
 	build/example/env/bin/python -m pip install -q build/example/*.whl pytest
-	build/example/env/bin/pytest examples/gridsim-heat-pump
-	build/example/env/bin/gridsim --config examples/gridsim-heat-pump/heat-pump.toml --duration 3s
+	build/example/env/bin/pytest examples/gridsim-cold-store
+	build/example/env/bin/gridsim --config examples/gridsim-cold-store/cold-store.toml --duration 3s \
+	  > build/example/readings.jsonl
+	tail -n 1 build/example/readings.jsonl
 
 soak: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/soak.py

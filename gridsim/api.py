@@ -6,7 +6,7 @@ A plugin is a module with one function:
 
     @hookimpl
     def gridsim_register(register):
-        register.der("heat_pump", HeatPump)
+        register.der("ice_rink", IceRink)
 """
 
 from __future__ import annotations

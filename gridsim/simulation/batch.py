@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Batch, Floats, identities
+from gridsim.api import UNITS, Batch, Floats, identities
 from gridsim.simulation.scenario import Scenario
 
 _DAY_MS = 86_400_000
@@ -27,6 +27,7 @@ class BatchMaker:
         self._all = _locked(np.arange(n))
         self._online = _locked(np.ones(n, np.bool_))
         self._threshold = _locked(rounded(scenario.contract_threshold, 2)[roster.project])
+        self._digits = {name: 2 if unit == UNITS else 3 for name, unit in roster.columns.items()}
         keys = identities(roster.der_id)
         age = scenario.draws.uniform("connection", keys) * _CONNECTED_DAYS * _DAY_MS
         self._connected = _locked(scenario.start_ms - age.astype(np.int64))
@@ -71,7 +72,10 @@ class BatchMaker:
             contract_threshold=pick(self._threshold),
             connection_start_ms=pick(self._connected),
             current_soc=pick(_locked(rounded(soc, 1))),
-            extra={name: pick(_locked(column)) for name, column in extra.items()},
+            extra={
+                name: pick(_locked(rounded(column, self._digits[name])))
+                for name, column in extra.items()
+            },
         )
 
     def _due(self, index: int) -> NDArray[np.intp]:

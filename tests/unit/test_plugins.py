@@ -13,7 +13,7 @@ from gridsim.errors import UsageError
 from gridsim.listing import details, table
 from gridsim.plugins import PluginHost
 
-HEAT_PUMP = '''
+GIZMO = '''
 from dataclasses import dataclass
 from gridsim.api import Device, DerSettings, hookimpl
 
@@ -21,14 +21,14 @@ from gridsim.api import Device, DerSettings, hookimpl
 class State:
     heat: float = 1.5
 
-class HeatPump(Device):
+class Gizmo(Device):
     """Draws a kilowatt."""
     def step(self, tick):
         return -1.0
 
 @hookimpl
 def gridsim_register(register):
-    register.der("{name}", HeatPump)
+    register.der("{name}", Gizmo)
 '''
 
 Write = Callable[..., Path]
@@ -36,9 +36,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> Write:
-    def write(
-        text: str = HEAT_PUMP, *, file: str = "heat_pump.py", name: str = "heat_pump"
-    ) -> Path:
+    def write(text: str = GIZMO, *, file: str = "gizmo.py", name: str = "gizmo") -> Path:
         path = tmp_path / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.replace("{name}", name))
@@ -64,10 +62,10 @@ def test_the_built_in_plugins_are_found_like_any_other() -> None:
 def test_a_local_file_registers_its_types(plugin: Write) -> None:
     host = PluginHost()
     host.load_local(plugin())
-    entry = host.registry.find("der", "heat_pump")
+    entry = host.registry.find("der", "gizmo")
     assert entry is not None
-    assert entry.type.reported_type == "heat_pump"
-    assert entry.owner.endswith("heat_pump.py")
+    assert entry.type.reported_type == "gizmo"
+    assert entry.owner.endswith("gizmo.py")
 
 
 def test_what_a_local_file_defines_can_be_pickled(plugin: Write) -> None:
@@ -94,7 +92,7 @@ def test_the_same_file_twice_is_loaded_once(plugin: Write) -> None:
     path = plugin()
     host.load_local(path)
     host.load_local(path)
-    assert host.registry.names("der") == ["heat_pump"]
+    assert host.registry.names("der") == ["gizmo"]
 
 
 def test_two_owners_of_a_name_are_both_named(plugin: Write) -> None:
