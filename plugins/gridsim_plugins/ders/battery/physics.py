@@ -72,3 +72,20 @@ def energy_stored(charge_dc: Floats, discharge_dc: Floats, hours: float, cell: F
     one_way = np.sqrt(cell)
     stored: Floats = (charge_dc * one_way - discharge_dc / one_way) * hours
     return stored
+
+
+def standby_kw(soc: Floats, full_w: Floats, empty_w: Floats) -> Floats:
+    """What the system draws while at rest, kW: measured full and empty, linear in between."""
+    draw: Floats = (empty_w + (full_w - empty_w) * soc) / 1000.0
+    return draw
+
+
+def faded(cycles: Floats, cycle_life: Floats) -> Floats:
+    """The share of the capacity left after `cycles` full cycles; 0.8 after `cycle_life`.
+
+    The loss grows with the square root of the charge throughput: Naumann, Spingler, Jossen:
+    Analysis and modeling of cycle aging of a commercial LiFePO4/graphite cell, Journal of
+    Power Sources 451 (2020). At a tenth the battery is taken to be at its end.
+    """
+    left: Floats = np.maximum(1.0 - 0.2 * np.sqrt(cycles / cycle_life), 0.1)
+    return left

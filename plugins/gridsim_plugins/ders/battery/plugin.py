@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
 
 from gridsim.api import (
     Capability,
-    DerSettings,
     Fleet,
     Floats,
     Members,
@@ -19,10 +18,12 @@ from gridsim.api import (
     Stage,
     Telemetry,
     Tick,
-    Unit,
     hookimpl,
 )
 from gridsim_plugins.ders.battery import physics
+from gridsim_plugins.ders.battery.losses import System
+from gridsim_plugins.ders.battery.response import Response
+from gridsim_plugins.ders.battery.settings import BatterySettings
 from gridsim_plugins.ders.battery.strategies import (
     BALANCE,
     CHARGE,
@@ -30,72 +31,27 @@ from gridsim_plugins.ders.battery.strategies import (
     MINUTES_PER_DAY,
     STORE,
     day_plan,
-    parse_window,
 )
 
 _MINUTE_MS = 60_000
-# Charging a, b, c, discharging a, b, c, round trip of the battery itself.
-_PRESETS = {
-    "generic": (0.0355, -0.0031, 0.0182, 0.0376, -0.0036, 0.0193, 0.95),
-    "siemens_junelight": (0.0302, 0.0098, 0.0100, 0.0431, 0.0065, 0.0107, 0.9687),
-    "ideal": (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
-}
-
-
-class BatterySettings(DerSettings):
-    """Settings of the DER type `battery`; `nameplate_capacity` is the rated AC power."""
-
-    energy_capacity_kwh: Annotated[float, Unit("kWh")] = Field(
-        13.5, gt=0.0, description="usable energy between 0 and 100 % state of charge"
-    )
-    charge_power: Annotated[float | None, Unit("kW")] = Field(
-        None, gt=0.0, description="most AC power to charge with; unset: the nameplate capacity"
-    )
-    initial_soc: Annotated[float, Unit("%")] = Field(
-        50.0, ge=0.0, le=100.0, description="state of charge at the start"
-    )
-    min_soc: Annotated[float, Unit("%")] = Field(
-        10.0,
-        ge=0.0,
-        le=100.0,
-        description="backup reserve: never discharged below, not by a setpoint either",
-    )
-    losses: Literal["generic", "siemens_junelight", "ideal"] = Field(
-        "generic",
-        description="measured loss curve: generic AC-coupled, Siemens Junelight, or none",
-    )
-    strategy: Literal["self_consumption", "idle", "time_of_use"] = Field(
-        "self_consumption",
-        description="without a setpoint: bring the site's net consumption to zero; nothing; or "
-        "charge in the charge windows, cover the site's consumption in the discharge windows, "
-        "and store the site's surplus in between",
-    )
-    charge_windows: tuple[str, ...] = Field(
-        ("00:00-06:00",), description="for time_of_use, by the site's clock: HH:MM-HH:MM"
-    )
-    discharge_windows: tuple[str, ...] = Field(
-        ("16:00-21:00",),
-        description="for time_of_use, by the site's clock; they go before charge windows",
-    )
-
-    @field_validator("charge_windows", "discharge_windows")
-    @classmethod
-    def _windows_are_times(cls, windows: tuple[str, ...]) -> tuple[str, ...]:
-        for window in windows:
-            parse_window(window)
-        return windows
 
 
 class Battery(Fleet):
     """Integrates the state of charge with losses; power is limited near full and reserve.
 
-    A setpoint replaces the strategy; the limits and the backup reserve hold for both, so that
-    what `capability` promises is what a setpoint gets. A battery that starts below its
-    reserve does not discharge, and charges when its strategy would.
+    A setpoint replaces the strategy; the limits and the backup reserve hold for both.
+    `capability` is what the power is held to in the tick: a setpoint within it is reached
+    after the system's dead time and a few time constants, at once where it has none. The
+    output is the mean over the tick; the losses are those at this mean, so that energy adds
+    up. At rest, the system draws its standby power from the site, none from the cells.
+
+    A battery that starts below its reserve does not discharge, and charges when its strategy
+    would. The state of charge refers to the capacity that is left.
     """
 
     Settings = BatterySettings
     reported_type = "battery_storage"
+    columns = {"state_of_health": "%"}  # noqa: RUF012 - the contract's ClassVar
 
     @classmethod
     def stage(cls, settings: Any) -> Stage:
@@ -107,22 +63,35 @@ class Battery(Fleet):
         self._rated = column["nameplate_capacity"]
         most = column["charge_power"]
         self._most_charge = np.fmin(self._rated, np.where(np.isnan(most), self._rated, most))
-        self._energy = column["energy_capacity_kwh"]
         self._reserve = column["min_soc"] / 100.0
         self._soc = column["initial_soc"] / 100.0
-        curves = members.choose(lambda settings: _PRESETS[settings.losses], np.float64).T
+        curves = members.choose(lambda settings: sum(settings.curves, ()), np.float64).T
         self._charging = physics.LossCurve(*curves[0:3])
         self._discharging = physics.LossCurve(*curves[3:6])
-        self._cell = curves[6]
+        self._cell = self._figure("cell_efficiency", lambda preset: 100.0 * preset.efficiency)
+        self._cell /= 100.0
         self._one_way = np.sqrt(self._cell)
-        plans = [
-            day_plan(s.strategy, s.charge_windows, s.discharge_windows) for s in members.settings
-        ]
-        self._plans = np.array(plans)
+        self._standby_full = self._figure("standby_full", lambda preset: preset.standby_full_w)
+        self._standby_empty = self._figure("standby_empty", lambda preset: preset.standby_empty_w)
+        self._stands_by = bool((self._standby_full + self._standby_empty).any())
+        dead = self._figure("dead_time", lambda preset: preset.dead_time_s)
+        tau = self._figure("time_constant", lambda preset: preset.time_constant_s)
+        self._response: Response | None = None
+        if (dead + tau).any():
+            self._response = Response(self._rated, dead, tau, members.tick_ms / 1000.0)
+        self._new_energy = column["energy_capacity_kwh"]
+        life = column["cycle_life"]
+        self._fades = not np.isnan(life).all()
+        self._life = np.where(np.isnan(life), np.inf, life)
+        self._cycles = column["initial_cycles"].copy()
+        self._age()
+        self._plans = np.array(
+            [day_plan(s.strategy, s.charge_windows, s.discharge_windows) for s in members.settings]
+        )
         self._mode = np.empty(len(members), np.int8)
         self._mode_minute = -1
         self._all_balance = bool((self._plans[members.stanza] == BALANCE).all())
-        self._able: tuple[int, Capability] | None = None
+        self._limits: tuple[int, Capability] | None = None
 
     def balances(self) -> NDArray[np.bool_]:
         """All but idle batteries take a share in balancing their site."""
@@ -130,8 +99,42 @@ class Battery(Fleet):
 
     def capability(self, tick: Tick) -> Capability:
         """The limits of power and what the energy allows over the whole tick."""
-        if self._able is not None and self._able[0] == tick.index:
-            return self._able[1]
+        able = self._limits_in(tick)
+        if not self._stands_by:
+            return able
+        return Capability(np.minimum(able.min_kw, -self._standby()), able.max_kw)
+
+    def step(self, tick: Tick, orders: Orders) -> Telemetry:
+        able = self._limits_in(tick)
+        asked = orders.setpoint_kw
+        wanted = np.where(np.isnan(asked), self._own_wish(tick, orders.balance_kw), asked)
+        power = np.minimum(np.maximum(wanted, able.min_kw), able.max_kw)
+        if self._response is not None:
+            power = self._response.follow(power)
+            power = np.minimum(np.maximum(power, able.min_kw), able.max_kw)
+            self._response.limit(able.min_kw, able.max_kw)
+        output = power
+        if self._stands_by:
+            standby = self._standby()
+            rests = (power <= 0.0) & (power >= -standby)
+            output = np.where(rests, -standby, power)
+            power = np.where(rests, 0.0, power)
+        charge = physics.dc_charging(np.maximum(-power, 0.0), self._rated, self._charging)
+        give = physics.dc_discharging(np.maximum(power, 0.0), self._rated, self._discharging)
+        hours = tick.dt_s / 3600.0
+        stored = physics.energy_stored(charge, give, hours, self._cell)
+        before = self._soc
+        # The clip only takes off rounding: the limits hold the energy in bounds.
+        self._soc = np.minimum(np.maximum(before + stored / self._energy, 0.0), 1.0)
+        told = Telemetry(output, before * 100.0, {"state_of_health": self._health_percent})
+        if self._fades:
+            self._cycles += np.abs(stored) / (2.0 * self._new_energy)
+            self._age()
+        return told
+
+    def _limits_in(self, tick: Tick) -> Capability:
+        if self._limits is not None and self._limits[0] == tick.index:
+            return self._limits[1]
         hours = tick.dt_s / 3600.0
         room, stock = 1.0 - self._soc, np.maximum(self._soc - self._reserve, 0.0)
         charge = self._most_charge * np.minimum(room / physics.CHARGE_TAPER, 1.0)
@@ -147,21 +150,23 @@ class Battery(Fleet):
             most = physics.ac_for_discharging(out, self._rated, self._discharging)
             discharge = np.minimum(discharge, np.where(out < 2.0 * self._rated, most, discharge))
         able = Capability(0.0 - charge, discharge)
-        self._able = (tick.index, able)
+        self._limits = (tick.index, able)
         return able
 
-    def step(self, tick: Tick, orders: Orders) -> Telemetry:
-        able = self.capability(tick)
-        asked = orders.setpoint_kw
-        wanted = np.where(np.isnan(asked), self._own_wish(tick, orders.balance_kw), asked)
-        power = np.minimum(np.maximum(wanted, able.min_kw), able.max_kw)
-        charge = physics.dc_charging(np.maximum(-power, 0.0), self._rated, self._charging)
-        give = physics.dc_discharging(np.maximum(power, 0.0), self._rated, self._discharging)
-        stored = physics.energy_stored(charge, give, tick.dt_s / 3600.0, self._cell)
-        before = self._soc
-        # The clip only takes off rounding: the capability holds the energy in bounds.
-        self._soc = np.minimum(np.maximum(before + stored / self._energy, 0.0), 1.0)
-        return Telemetry(power, before * 100.0)
+    def _standby(self) -> Floats:
+        draw = physics.standby_kw(self._soc, self._standby_full, self._standby_empty)
+        return np.minimum(draw, self._rated)
+
+    def _age(self) -> None:
+        health = physics.faded(self._cycles, self._life)
+        self._energy = self._new_energy * health
+        self._health_percent = health * 100.0
+
+    def _figure(self, name: str, of: Callable[[System], float]) -> Floats:
+        """A setting where it is given, else the measured system's, float64[n]."""
+        given = self.members.columns[name]
+        preset = self.members.choose(lambda settings: of(settings.preset), np.float64)
+        return np.where(np.isnan(given), preset, given)
 
     def _own_wish(self, tick: Tick, balance_kw: Floats) -> Floats:
         if self._all_balance:
