@@ -64,6 +64,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, print the plan, connect nothing.")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 4 if the promised rate was not held.")
+    ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
@@ -79,6 +82,7 @@ def run(
     _configure_logs(log_level, log_json)
     with _errors():
         from gridsim.compose import make_plan
+        from gridsim.errors import UsageError
 
         plan = make_plan(
             _options(config, plugin, set_, duration=duration, speed=speed, seed=seed, start=start)
@@ -88,9 +92,11 @@ def run(
 
             print("\n".join(plan_lines(plan)))
             raise typer.Exit
+        if strict and not plan.configuration.simulation.speed:
+            raise UsageError("--strict: error: at speed 0 no rate is promised")
         from gridsim.supervise import supervise
 
-        ending = supervise(plan)
+        ending = supervise(plan, strict=strict)
     _leave(ending.status, ending.hung)
 
 

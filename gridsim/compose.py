@@ -14,7 +14,7 @@ from gridsim.config.load import Document, read
 from gridsim.config.model import Configuration, TransportChoice
 from gridsim.config.report import ConfigError
 from gridsim.config.resolve import Flags, resolve
-from gridsim.delivery import DeliveryPolicy
+from gridsim.delivery import DeliveryPolicy, Runner, TimedFormat
 from gridsim.errors import UsageError
 from gridsim.plugins import PluginHost
 from gridsim.registry import Registry
@@ -42,7 +42,12 @@ class Outlet:
 
     name: str
     transport: Transport
+    format: TimedFormat
     policy: DeliveryPolicy
+
+    def runner(self, wake_s: float) -> Runner:
+        """What carries batches to it; `wake_s` as in `Runner`."""
+        return Runner(self.name, self.transport, self.policy, wake_s=wake_s, format=self.format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +95,19 @@ def _outlets(document: Document, configuration: Configuration, run: Run) -> tupl
     outlets, problems = [], []
     for choice in configuration.transports:
         try:
-            transport = _transport(choice, run)
+            outlets.append(_outlet(choice, run, configuration.simulation.speed))
         except ValueError as error:
             problems.append(document.problem(choice.key_path, str(error)))
-            continue
-        policy = _policy(choice, configuration.simulation.speed)
-        outlets.append(Outlet(choice.name, transport, policy))
     if problems:
         raise ConfigError(problems)
     return tuple(outlets)
 
 
-def _transport(choice: TransportChoice, run: Run) -> Transport:
+def _outlet(choice: TransportChoice, run: Run, speed: float) -> Outlet:
     format = choice.format_type(choice.format_settings, choice.framing, run.roster)
-    transport: Transport = choice.type(choice.settings, format, run)
-    return transport
+    timed = TimedFormat(format)
+    transport = choice.type(choice.settings, timed, run)
+    return Outlet(choice.name, transport, timed, _policy(choice, speed))
 
 
 def _policy(choice: TransportChoice, speed: float) -> DeliveryPolicy:

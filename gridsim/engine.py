@@ -28,14 +28,10 @@ class Pace:
     late_ticks: int = 0
     """Ticks that started after the wake-up that should have run them."""
     worst_s: float = 0.0
+    stepping_s: float = 0.0
+    """Real time spent in the models."""
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
-
-    def percentiles(self) -> tuple[float, float]:
-        """The median and the 99th percentile of the recent latenesses, s."""
-        if not self.recent:
-            return 0.0, 0.0
-        p50, p99 = np.percentile(list(self.recent), (50, 99))
-        return float(p50), float(p99)
+    """The latenesses of the last ticks."""
 
 
 class Engine:
@@ -89,6 +85,13 @@ class Engine:
             return self.wake_s
         return self.wake_s - (self._monotonic() - self._started) % self.wake_s
 
+    def behind_s(self) -> float:
+        """How long ago the next tick was due, real seconds; 0 before it is."""
+        if self._started is None or self._ended():
+            return 0.0
+        due = self._started + self.pace.ticks * self.interval_s
+        return max(self._monotonic() - due, 0.0)
+
     def stuck_in(self, longer_than_s: float) -> str:
         """The plugin that has been holding up the present tick for so long, or nothing."""
         began = self._step_began
@@ -136,6 +139,7 @@ class Engine:
         try:
             self._step_began = self._monotonic()
             batch = self.simulation.step()
+            self.pace.stepping_s += self._monotonic() - self._step_began
             self._step_began = None
             self.pace.ticks += 1
             self.pace.readings += len(batch)

@@ -11,7 +11,9 @@ import numpy as np
 from gridsim import __version__
 from gridsim.compose import Plan
 from gridsim.delivery import Runner
+from gridsim.delivery.timing import percentiles
 from gridsim.engine import Engine
+from gridsim.pacing import behind_now, is_held, shortfall_lines
 
 # What the embedded broker takes; see the README.
 EMBEDDED_BROKER_LIMIT = 5_000
@@ -66,10 +68,13 @@ def live_line(engine: Engine, runners: Sequence[Runner]) -> str:
             text += f" ({runner.state})"
         parts.append(text)
     if engine.interval_s:
-        p50, _ = engine.pace.percentiles()
+        p50, _ = percentiles(engine.pace.recent)
         parts.append(f"lag {p50 * 1000:.1f} ms")
     output = engine.output_by_type()
     parts.append(", ".join(f"{kind} {kw:+,.2f} kW" for kind, kw in output.items()))
+    behind = behind_now(engine, runners)
+    if behind:
+        parts.insert(1, f"BEHIND: {behind}")
     return " | ".join(parts)
 
 
@@ -83,7 +88,7 @@ def closing_lines(
         f"CPU {100 * cpu_s / max(elapsed_s, 1e-9):.0f} %"
     )
     if engine.interval_s:
-        p50, p99 = pace.percentiles()
+        p50, p99 = percentiles(pace.recent)
         yield (
             f"tick lag p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms, "
             f"worst {pace.worst_s * 1000:.1f} ms; {pace.late_ticks:,} late ticks caught up"
@@ -101,6 +106,19 @@ def closing_lines(
             f"{counters.dropped.total():,} dropped{f' ({dropped})' if dropped else ''} + "
             f"{counters.unconfirmed:,} unconfirmed + {counters.pending:,} pending"
         )
+        if engine.interval_s and runner.timing.settled:
+            yield f"{runner.name}: {_lags(runner)}"
+    if not is_held(engine, runners):
+        yield from shortfall_lines(engine, runners)
+
+
+def _lags(runner: Runner) -> str:
+    p50, p99 = percentiles(runner.timing.settled)
+    text = f"confirmed p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms after its tick"
+    if runner.timing.far_end:
+        p50, p99 = percentiles(runner.timing.far_end)
+        text += f"; broker lag p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms"
+    return text
 
 
 def _readings_per_second(plan: Plan) -> float:

@@ -19,7 +19,8 @@ from gridsim.clock import Clock
 from gridsim.compose import Plan
 from gridsim.delivery import Runner
 from gridsim.engine import Engine
-from gridsim.errors import GridsimError, NeverConnectedError
+from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError
+from gridsim.pacing import is_held
 from gridsim.simulation.simulation import Simulation
 
 _LOOK_S = 0.2
@@ -59,21 +60,23 @@ class _Signals:
         self.received = signal.Signals(number)
 
 
-def supervise(plan: Plan) -> Ending:
-    """Runs a plan to its end, or to the first signal. Called from the main thread."""
+def supervise(plan: Plan, *, strict: bool = False) -> Ending:
+    """Runs a plan to its end, or to the first signal. Called from the main thread.
+
+    With `strict` a run that did not hold its rate ends with the status of NotHeldError.
+    """
     with _Signals() as signals:
-        runners = [Runner(o.name, o.transport, o.policy) for o in plan.outlets]
         try:
-            return _Supervisor(plan, runners, signals).run()
+            return _Supervisor(plan, signals, strict).run()
         finally:
             plan.broker.stop()
 
 
 class _Supervisor:
-    def __init__(self, plan: Plan, runners: list[Runner], signals: _Signals) -> None:
+    def __init__(self, plan: Plan, signals: _Signals, strict: bool) -> None:
         configuration = plan.configuration
         self._plan = plan
-        self._runners = runners
+        self._strict = strict
         self._signals = signals
         self._engine = Engine(
             Simulation(configuration.scenario),
@@ -82,6 +85,8 @@ class _Supervisor:
             speed=configuration.simulation.speed,
             ticks=plan.ticks,
         )
+        wake_s = self._engine.wake_s if self._engine.interval_s else 0.0
+        self._runners: list[Runner] = [outlet.runner(wake_s) for outlet in plan.outlets]
         self._clock = Clock(self._engine.run_due, self._engine.until_next_wake)
         self._seen_failures = 0
 
@@ -178,6 +183,8 @@ class _Supervisor:
                 status = status or NeverConnectedError.exit_status
             elif runner.state == "failed":
                 status = status or 1
+        if self._strict and not is_held(self._engine, self._runners):
+            status = status or NotHeldError.exit_status
         received = self._signals.received
         return status if received is None else 128 + received
 

@@ -78,6 +78,9 @@ class Receipt(Protocol):
     def dropped(self, rows: int, reason: str) -> None:
         """The next rows cannot be sent at all (over the size limit, say)."""
 
+    def lag(self, seconds: float) -> None:
+        """The far end has answered this long after it had been sent everything; optional."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:

@@ -40,6 +40,9 @@ class RecordingReceipt:
         self.dropped_rows += self._checked(rows)
         self.reasons.append(reason)
 
+    def lag(self, seconds: float) -> None:
+        assert seconds >= 0.0
+
     def _checked(self, rows: int) -> int:
         assert 0 <= rows <= self.left, f"{rows} rows accounted for, where {self.left} were left"
         return rows

@@ -83,12 +83,12 @@ def lose(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
 
 def lose_after_two(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
     transport.arrive(batch.rows(0, 2))
-    receipt.delivered(2)
+    receipt.delivered(min(2, len(batch)))
     raise TransportError("the line went dead")
 
 
 def doubt_two(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
-    receipt.unconfirmed(2)
+    receipt.unconfirmed(min(2, len(batch)))
     raise TransportError("the line went dead")
 
 
@@ -281,6 +281,19 @@ def test_it_tries_again_where_the_policy_says_so(started: Any) -> None:
         runner.wait_first_attempt(DEADLINE_S)
     assert finish(runner).delivered == ROWS
     assert transport.written
+
+
+def test_a_batch_confirmed_after_the_next_wake_up_is_late(started: Any) -> None:
+    transport = Scripted(stall, accept)
+    runner = Runner("scripted", transport, POLICY, wake_s=1e-6)
+    runner.start()
+    runner.offer(batch_of(0))
+    assert transport.entered.wait(DEADLINE_S)
+    assert runner.behind_s() > 0
+    transport.release.set()
+    finish(runner)
+    assert runner.behind_s() == 0
+    assert runner.timing.late_batches == len(runner.timing.settled) == 1
 
 
 STEPS = [accept, lose, lose_after_two, doubt_two, refuse_first]

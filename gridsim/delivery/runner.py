@@ -1,24 +1,18 @@
-"""Delivery: one runner per transport, with its queue, retries, counters and thread.
-
-A slow or dead transport delays neither a real-time tick nor another transport. In readings,
-at all times: accepted = delivered + dropped + unconfirmed + pending.
-"""
+"""The runner of one transport: its queue, its thread, its retries."""
 
 from __future__ import annotations
 
 import random
 import threading
 import time
-from collections import Counter, deque
-from dataclasses import dataclass, field
-from typing import Literal
+from collections import deque
+from dataclasses import dataclass
 
 from loguru import logger
 
 from gridsim.api import Batch, ReaderGone, Transport, TransportError
-
-OnFull = Literal["drop_oldest", "drop_newest", "block"]
-State = Literal["connecting", "up", "closed", "failed", "reader gone"]
+from gridsim.delivery.account import QUEUE_FULL, Counters, DeliveryPolicy, State
+from gridsim.delivery.timing import TimedFormat, Timing
 
 _IDLE_S = 0.2
 _BACKOFF_S = (0.2, 1.5)
@@ -27,42 +21,37 @@ _LOG_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryPolicy:
-    """How a runner treats its transport."""
-
-    queue_bytes: int
-    on_full: OnFull
-    stall_timeout_s: float
-    """How long a blocked or final flush may go without progress before the transport fails."""
-    give_up_at_start: bool
-    """Whether a first connection that fails ends it, instead of being tried again."""
-
-
-@dataclass(slots=True)
-class Counters:
-    """In readings. A snapshot is taken under the runner's lock."""
-
-    accepted: int = 0
-    delivered: int = 0
-    unconfirmed: int = 0
-    pending: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    """By reason."""
-    reconnects: int = 0
+class _Entry:
+    batch: Batch
+    offered_at: float
 
 
 class Runner:
     """Carries batches to one transport on a worker thread of its own."""
 
-    def __init__(self, name: str, transport: Transport, policy: DeliveryPolicy) -> None:
+    def __init__(
+        self,
+        name: str,
+        transport: Transport,
+        policy: DeliveryPolicy,
+        *,
+        wake_s: float = 0.0,
+        format: TimedFormat | None = None,
+    ) -> None:
+        """`wake_s` is the real time from wake-up to wake-up, 0 where no pace is promised;
+        `format` the transport's, if its time is to be told apart."""
         self.name = name
         self.transport = transport
+        self.timing = Timing()
         self.error: str | None = None
         """Why the transport last failed, for a person."""
         self.ever_connected = False
         self._policy = policy
+        self._wake_s = wake_s
+        self._format = format
         self._state: State = "connecting"
-        self._queue: deque[Batch] = deque()
+        self._queue: deque[_Entry] = deque()
+        self._writing_since: float | None = None
         self._queued_bytes = 0
         self._counters = Counters()
         self._changed = threading.Condition()
@@ -77,6 +66,11 @@ class Runner:
     @property
     def state(self) -> State:
         return self._state
+
+    @property
+    def encoding_s(self) -> float:
+        """Seconds spent in the transport's format."""
+        return self._format.seconds if self._format is not None else 0.0
 
     def start(self) -> None:
         self._thread.start()
@@ -98,30 +92,29 @@ class Runner:
             if self._policy.on_full == "block":
                 self._wait_for_room(batch)
             while not self._fits(batch) and self._policy.on_full == "drop_oldest":
-                oldest = self._queue.popleft()
+                oldest = self._queue.popleft().batch
                 self._queued_bytes -= oldest.nbytes
-                self._drop(len(oldest), "queue full")
+                self._drop(len(oldest), QUEUE_FULL)
             if self._over():
                 self._drop(len(batch), f"transport {self._state}")
             elif not self._fits(batch):
-                self._drop(len(batch), "queue full")
+                self._drop(len(batch), QUEUE_FULL)
             else:
-                self._queue.append(batch)
+                self._queue.append(_Entry(batch, time.monotonic()))
                 self._queued_bytes += batch.nbytes
                 self._changed.notify_all()
 
     def counters(self) -> Counters:
         """The counters now, consistent with each other."""
         with self._changed:
-            now = self._counters
-            return Counters(
-                now.accepted,
-                now.delivered,
-                now.unconfirmed,
-                now.pending,
-                Counter(now.dropped),
-                now.reconnects,
-            )
+            return self._counters.copy()
+
+    def behind_s(self) -> float:
+        """How long ago the oldest batch was offered that is not settled yet."""
+        with self._changed:
+            oldest = self._queue[0].offered_at if self._queue else None
+            since = self._writing_since if self._writing_since is not None else oldest
+            return 0.0 if since is None else time.monotonic() - since
 
     def is_alive(self) -> bool:
         """Whether the worker's thread still runs; after `join`: whether the transport hangs."""
@@ -226,13 +219,13 @@ class Runner:
         """Writes batches until told to close (True) or until the connection is lost (False)."""
         try:
             while True:
-                batch = self._next()
-                if batch is None:
+                entry = self._next()
+                if entry is None:
                     if self._closing:
                         return True
                     self.transport.idle()
                     continue
-                self._write(batch)
+                self._write(entry)
         except ReaderGone:
             raise
         except TransportError as error:
@@ -242,29 +235,43 @@ class Runner:
             self._say("transport {} lost its connection: {}", self.name, error)
             return False
 
-    def _next(self) -> Batch | None:
+    def _next(self) -> _Entry | None:
         """The oldest batch, taken off the queue; None after a while without one."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closing, _IDLE_S)
             if not self._queue:
                 return None
-            batch = self._queue.popleft()
-            self._queued_bytes -= batch.nbytes
+            entry = self._queue.popleft()
+            self._queued_bytes -= entry.batch.nbytes
+            self._writing_since = entry.offered_at
             self._changed.notify_all()
-            return batch
+            return entry
 
-    def _write(self, batch: Batch) -> None:
+    def _write(self, entry: _Entry) -> None:
+        batch = entry.batch
         receipt = _Receipt(self, len(batch))
+        began, computed = time.monotonic(), time.thread_time()
         try:
             self.transport.write(batch, receipt)
             receipt.delivered(receipt.left)
         finally:
-            if receipt.left and not self._abandoned:
-                # At the head again, in order: it is written anew after the reconnection.
-                rest = batch.rows(len(batch) - receipt.left)
-                with self._changed:
-                    self._queue.appendleft(rest)
+            now = time.monotonic()
+            self.timing.writing += now - began
+            self.timing.computing += time.thread_time() - computed
+            with self._changed:
+                self._writing_since = None
+                if not receipt.left:
+                    self._note_settled(now - entry.offered_at)
+                elif not self._abandoned:
+                    # At the head again, in order: it is written anew after the reconnection.
+                    rest = batch.rows(len(batch) - receipt.left)
+                    self._queue.appendleft(_Entry(rest, entry.offered_at))
                     self._queued_bytes += rest.nbytes
+
+    def _note_settled(self, seconds: float) -> None:
+        self.timing.settled.append(seconds)
+        if self._wake_s:
+            self.timing.late_batches += seconds > self._wake_s
 
     def _close_transport(self) -> None:
         try:
@@ -322,7 +329,7 @@ class Runner:
         self._say("transport {} drops readings ({}), {} in all", self.name, reason, total)
 
     def _drop_queue(self, reason: str) -> None:
-        rows = sum(len(batch) for batch in self._queue)
+        rows = sum(len(entry.batch) for entry in self._queue)
         self._queue.clear()
         self._queued_bytes = 0
         if rows:
@@ -351,6 +358,9 @@ class _Receipt:
 
     def dropped(self, rows: int, reason: str) -> None:
         self._take(rows, reason=reason)
+
+    def lag(self, seconds: float) -> None:
+        self._runner.timing.far_end.append(seconds)
 
     def _take(
         self, rows: int, *, delivered: int = 0, unconfirmed: int = 0, reason: str = ""

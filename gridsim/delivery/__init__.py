@@ -1,0 +1,11 @@
+"""Delivery: one runner per transport, with its queue, retries, counters and thread.
+
+A slow or dead transport delays neither a real-time tick nor another transport. In readings,
+at all times: accepted = delivered + dropped + unconfirmed + pending.
+"""
+
+from gridsim.delivery.account import Counters, DeliveryPolicy
+from gridsim.delivery.runner import Runner
+from gridsim.delivery.timing import TimedFormat, Timing
+
+__all__ = ["Counters", "DeliveryPolicy", "Runner", "TimedFormat", "Timing"]
