@@ -5,7 +5,10 @@ from __future__ import annotations
 import ssl
 
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from gridsim.api import TransportError
 from gridsim_plugins.mqtt.settings import MqttSettings
@@ -19,7 +22,7 @@ def make_client(settings: MqttSettings, client_id: str) -> Client:
     Raises TransportError if a certificate file cannot be used.
     """
     v5 = settings.protocol == "5"
-    client = Client(
+    client = _Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         clean_session=None if v5 else True,
@@ -54,7 +57,37 @@ def _tls_context(settings: MqttSettings) -> ssl.SSLContext:
         reason = error.strerror or str(error)
         raise TransportError(f"cannot use {files}: {reason}", permanent=True) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _Socket
     if settings.tls_insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+class _Client(Client):
+    """paho overlooks that the PUBREC of MQTT 5 may be a refusal (section 4.3.3), and goes on as
+    if the message had been accepted. It has no public place to mend that.
+    """
+
+    def _handle_pubrec(self) -> MQTTErrorCode:
+        packet = self._in_packet["packet"]
+        if self._protocol != MQTTProtocolVersion.MQTTv5 or len(packet) < 3 or packet[2] < 0x80:
+            return super()._handle_pubrec()
+        mid = int.from_bytes(packet[:2], "big")
+        with self._out_message_mutex:
+            if mid not in self._out_messages:
+                return MQTTErrorCode.MQTT_ERR_SUCCESS
+            refusal = ReasonCode(PacketTypes.PUBREC, identifier=packet[2])
+            none = Properties(PacketTypes.PUBREC)  # type: ignore[no-untyped-call]
+            return self._do_on_publish(mid, refusal, none)
+
+
+class _Socket(ssl.SSLSocket):
+    """paho leaves the socket open when the handshake fails."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise

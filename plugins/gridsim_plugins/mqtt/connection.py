@@ -178,13 +178,14 @@ class Connection:
         events = 0
         for _, ready in self._selector.select(0 if buffered else timeout_s):
             events |= ready
+        # Read first: the broker's reason for hanging up is there, a write would only fail.
+        if buffered or events & selectors.EVENT_READ:
+            self._client.loop_read()
+            self._moved = time.monotonic()
         if events & selectors.EVENT_WRITE:
             self._client.loop_write()
             if not self._client.want_write():
                 self._moved = time.monotonic()
-        if buffered or events & selectors.EVENT_READ:
-            self._client.loop_read()
-            self._moved = time.monotonic()
 
     def _await(self, sock: socket.socket, event: int) -> None:
         """Wait in the middle of a block; here paho must not touch the socket."""

@@ -36,8 +36,8 @@ def unreachable(error: Exception, where: str, timeout_s: float) -> TransportErro
     """Connecting the socket, or its TLS handshake, failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return TransportError(f"TLS to {where}: {_distrust(error)}", permanent=True)
-    if isinstance(error, ssl.SSLEOFError):
-        return TransportError(f"TLS to {where}: the other side hung up in the handshake")
+    if isinstance(error, ssl.SSLEOFError | ConnectionResetError):
+        return TransportError(f"{where} hangs up in the TLS handshake; does this port expect TLS?")
     if isinstance(error, ssl.SSLError):
         return tls_failure(str(error), where)
     if isinstance(error, socket.gaierror):
@@ -67,6 +67,8 @@ def tls_failure(said: str, where: str) -> TransportError:
             f"TLS to {where}: the broker does not accept the client certificate: {said}",
             permanent=True,
         )
+    if "eof occurred" in lower:
+        return TransportError(f"{where} hangs up after the TLS handshake")
     return TransportError(f"TLS to {where} failed: {said}")
 
 

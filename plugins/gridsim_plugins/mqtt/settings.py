@@ -42,7 +42,9 @@ class MqttSettings(Settings):
         pattern=r"^[^\s/]+$",
         description='the broker\'s name or address; "embedded" starts the one that comes along',
     )
-    port: int = Field(1883, ge=1, le=65_535, description="the broker's TCP port")
+    port: int = Field(
+        1883, ge=0, le=65_535, description="the broker's TCP port; 0: a free one, if embedded"
+    )
     username: str = Field("", description="empty: the client is anonymous")
     password: SecretStr = Field(SecretStr(""), description="only with a username")
     tls: Literal["auto", "on", "off"] = Field(
@@ -61,8 +63,8 @@ class MqttSettings(Settings):
     )
     protocol: Annotated[Literal["3.1.1", "5"], BeforeValidator(_text)] = Field(
         "3.1.1",
-        description="MQTT version. A broker's access list drops messages in silence in 3.1.1; "
-        "with 5 and QoS 1 or 2 the refusal is seen and counted",
+        description="MQTT version. A broker's access list drops messages in silence, but with 5 "
+        "and QoS 1 or 2 the refusal is seen and counted",
     )
     qos: Qos = Field(0, description="quality of service of the readings")
     retain: bool = Field(False, description="whether the broker keeps the last reading per topic")
@@ -104,6 +106,8 @@ def check(settings: MqttSettings) -> None:
         raise ValueError("tls: the embedded broker has none; name a host, or leave tls out")
     if settings.embedded and settings.protocol == "5":
         raise ValueError('protocol: the embedded broker speaks MQTT 3.1.1 only, not "5"')
+    if settings.port == 0 and not settings.embedded:
+        raise ValueError("port: 0 is for the embedded broker only")
     if settings.key_file and not settings.cert_file:
         raise ValueError("key_file: it needs a cert_file")
     for name in ("ca_file", "cert_file", "tls_insecure"):

@@ -138,7 +138,7 @@ class Mqtt(Transport):
         if self.settings.client_id:
             likely = f"is another client using the client id {self._client_id!r}?"
         else:
-            likely = "the broker's log may say why"
+            likely = "the broker's log may say why (its access list, its size limit)"
         return TransportError(
             f"{error}; {self._short_lived} times in a row soon after connecting: {likely}",
             permanent=error.permanent,
