@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gridsim.api import Framing, Settings
+from gridsim.testing import PlainFormat, make_roster, make_run
+from gridsim_plugins.mqtt.settings import MqttSettings
+from gridsim_plugins.mqtt.topics import DEFAULT_TOPIC, make_topics, subscription
+from gridsim_plugins.mqtt.transport import Mqtt
+
+ROSTER = make_roster([2, 1])
+
+
+def make(framing: Framing = "der", **settings: object) -> Mqtt:
+    plain = PlainFormat(Settings(), framing, ROSTER)
+    return Mqtt(MqttSettings.model_validate(settings), plain, make_run(ROSTER))
+
+
+def test_a_topic_per_device_or_per_project() -> None:
+    assert make_topics(DEFAULT_TOPIC["der"], "der", ROSTER) == [
+        "projects/PRJ_0/ders/DER_0",
+        "projects/PRJ_0/ders/DER_1",
+        "projects/PRJ_1/ders/DER_2",
+    ]
+    assert make_topics(DEFAULT_TOPIC["project"], "project", ROSTER) == [
+        "projects/PRJ_0",
+        "projects/PRJ_1",
+    ]
+
+
+def test_the_constant_fields_of_the_record_are_known() -> None:
+    topics = make_topics("a/{type}/{units}/{{b}}/{der_id}", "der", ROSTER)
+    assert topics[0] == "a/battery_storage/kW/{b}/DER_0"
+    assert topics[2] == "a/solar/kW/{b}/DER_2"
+
+
+@pytest.mark.parametrize(
+    ("framing", "topic", "says"),
+    [
+        ("der", "a/{der}", "unknown placeholder {der}; framing der knows {project_id}, {der_id}"),
+        ("der", "a/{}", "unknown placeholder {}"),
+        ("der", "a/{der_id.__class__}", "unknown placeholder {der_id.__class__}"),
+        ("der", "a/{der_id!r:>9}", "unknown placeholder {der_id!r:>9}"),
+        ("project", "a/{der_id}", "unknown placeholder {der_id}; framing project knows {project"),
+        ("der", "a/{der_id", "expected '}'"),
+        ("der", "a/+/{der_id}", "holds the wildcard '+'"),
+        ("der", "#", "holds the wildcard '#'"),
+        ("der", "a/\x00/{der_id}", r"holds the character '\x00'"),
+        ("der", "a\n/{der_id}", r"holds the character '\n'"),
+        ("der", "$SYS/{der_id}", "starts with $"),
+        ("der", "a" * 65_533 + "{der_id}", "over 65535 bytes"),
+    ],
+)
+def test_what_nobody_can_publish_to_is_refused(framing: Framing, topic: str, says: str) -> None:
+    with pytest.raises(ValueError, match=r"^topic") as caught:
+        make(framing, topic=topic)
+    assert says in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_an_id_that_spoils_its_topic_is_named() -> None:
+    spoilt = replace(ROSTER, der_id=["DER_0", "DER/#", "DER_2"])
+    with pytest.raises(ValueError, match=r"topic of DER/#: .* holds the wildcard '#'"):
+        make_topics(DEFAULT_TOPIC["der"], "der", spoilt)
+    first = replace(ROSTER, project_id=["$share", "PRJ_1"])
+    with pytest.raises(ValueError, match=r"topic of \$share: .* starts with \$"):
+        make_topics("{project_id}", "project", first)
+
+
+def test_the_will_needs_a_proper_topic_too() -> None:
+    with pytest.raises(ValueError, match=r"^will\.topic: .* holds the wildcard"):
+        make(will={"topic": "a/#"})
+
+
+@pytest.mark.parametrize(
+    ("template", "pattern"),
+    [
+        (DEFAULT_TOPIC["der"], "projects/#"),
+        ("{project_id}/x", "#"),
+        ("a/b{project_id}/c", "a/#"),
+        ("all", "all"),
+    ],
+)
+def test_a_subscription_matches_all_topics(template: str, pattern: str) -> None:
+    assert subscription(template) == pattern
+
+
+def test_what_a_person_is_told() -> None:
+    plain = make(host="127.0.0.1")
+    assert plain.describe() == (
+        "mqtt://127.0.0.1:1883 projects/{project_id}/ders/{der_id}, QoS 0, MQTT 3.1.1"
+    )
+    assert plain.hint() == "mosquitto_sub -h 127.0.0.1 -p 1883 -t 'projects/#' -v"
+    secured = make(
+        "project",
+        host="broker.example",
+        port="8883",
+        username="it's me",
+        password="hush",
+        ca_file="my ca.pem",
+        qos="1",
+        protocol="5",
+    )
+    assert secured.describe() == "mqtts://broker.example:8883 projects/{project_id}, QoS 1, MQTT 5"
+    assert secured.hint() == (
+        "mosquitto_sub -h broker.example -p 8883 --cafile 'my ca.pem' "
+        "-u 'it'\"'\"'s me' -P PASSWORD -t 'projects/#' -v"
+    )
