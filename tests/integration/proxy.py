@@ -45,11 +45,13 @@ class FaultProxy:
     def swallow(self) -> None:
         """A half-open connection: all is accepted, nothing arrives, nothing comes back."""
         self._swallowing = True
+        self._do(self._honest.clear)
 
     def recover(self) -> None:
         """Ends what `stall` and `swallow` began, for connections yet to come."""
         self._swallowing = False
         self._do(self._flowing.set)
+        self._do(self._honest.set)
 
     def reset(self) -> None:
         """Tears down all connections with a TCP reset."""
@@ -74,31 +76,39 @@ class FaultProxy:
         self._done = asyncio.Event()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._honest = asyncio.Event()
+        self._honest.set()
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._done.wait()
         server.close()
+        self._flowing.set()
+        self._honest.set()
         self._reset()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=10)
 
     async def _connected(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         try:
             far_reader, far = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             client.transport.abort()
             return
         self._clients.add(client)
-        pumps = [
+        pumps = {
             asyncio.create_task(self._pump(reader, far, towards_broker=True)),
             asyncio.create_task(self._pump(far_reader, client, towards_broker=False)),
-        ]
-        self._tasks.update(pumps)
+        }
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        # Nor does it come through, if so wished, that the other side has hung up.
+        await self._honest.wait()
         for pump in pumps:
             pump.cancel()
+        await asyncio.wait(pumps)
         self._clients.discard(client)
         client.transport.abort()
         far.transport.abort()
