@@ -175,6 +175,43 @@ def test_where_there_is_no_storage(missing_soc: str, text: str) -> None:
     assert one(solar, missing_soc=missing_soc, fields=["current_soc", "seq"]) == text
 
 
+def test_the_first_field_may_be_left_out() -> None:
+    batch = replace(make_batch(), current_soc=np.array([np.nan, 50.0, np.nan]))
+    made = encoder(batch.roster, missing_soc="omit", fields=["current_soc", "seq"])
+    assert made.encode(batch).bodies == [
+        b'{"seq":0}',
+        b'{"current_soc":50.0,"seq":0}',
+        b'{"seq":0}',
+    ]
+    alone = encoder(batch.roster, missing_soc="omit", fields=["current_soc"])
+    assert alone.encode(batch).bodies == [b"{}", b'{"current_soc":50.0}', b"{}"]
+
+
+@pytest.mark.parametrize("hundredths", [0, 1, -1, 99_999, 100_000, 100_001, -100_000, -100_001])
+def test_numbers_of_any_size_have_two_decimals(hundredths: int) -> None:
+    power = np.full(3, hundredths / 100)
+    made = encoder(make_roster(), fields=["current_output"])
+    for _ in range(2):
+        bodies = made.encode(replace(make_batch(), current_output=power)).bodies
+        assert bodies[0] == b'{"current_output":%.2f}' % (hundredths / 100)
+
+
+def test_a_reading_from_before_a_change_says_what_was_then() -> None:
+    roster = make_roster([1])
+    made = encoder(roster, fields=["contract_threshold", "units"])
+    late = replace(make_batch(roster, ticks=3), contract_threshold=np.array([1.0, 2.0, 1.0]))
+    for _ in range(2):
+        assert made.encode(late).bodies == [
+            b'{"contract_threshold":%b,"units":"kW"}' % value
+            for value in (b"1.00", b"2.00", b"1.00")
+        ]
+
+
+def test_rows_may_all_be_the_same() -> None:
+    bodies = encoder(make_roster(), fields=["seq"]).encode(make_batch()).bodies
+    assert bodies == [b'{"seq":0}'] * 3
+
+
 def test_a_late_reading_is_a_message_of_its_own() -> None:
     roster = make_roster([2])
     now = make_batch(roster, ticks=1)
