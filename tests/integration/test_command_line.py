@@ -251,3 +251,17 @@ def test_every_shipped_configuration_is_valid(path: Path, tmp_path: Path) -> Non
     (tmp_path / ".env").chmod(0o600)
     done = gridsim("--config", path, "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_strict_tells_by_its_status_that_the_rate_was_not_held(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(PLUGIN.format(body="time.sleep(0.2)"))
+    path = tmp_path / "odd.toml"
+    path.write_text('[simulation]\nplugins = ["odd.py"]\n' + HOME + ODD + STDOUT)
+    slow = gridsim("--config", path, "--speed", 100, "--duration", "10s", "--strict")
+    assert slow.returncode == 4
+    assert "the rate was not held" in slow.stderr
+    assert "the slowest part was models" in slow.stderr
+    assert len(records(slow.stdout)) == 20  # late, but all there
+    held = gridsim("--config", path, "--speed", 1, "--duration", "2s", "--strict")
+    assert held.returncode == 0
+    assert gridsim("--config", path, "--speed", 0, "--strict").returncode == 2
