@@ -26,7 +26,7 @@ from gridsim.contracts.settings import DerSettings, Settings, Unit, numeric_fiel
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.surroundings import Load, Sky, Tick, Weather
 from gridsim.errors import ReaderGone, TransportError
-from gridsim.numeric import clearsky, climate, sun
+from gridsim.numeric import clearsky, climate, sun, windows
 from gridsim.numeric.minutely import Minutely
 from gridsim.numeric.randomness import Draws, Floats, Keys, identities, identity
 from gridsim.numeric.timestamps import compact_stamp, rfc3339, utc_date
@@ -82,6 +82,7 @@ __all__ = [
     "rfc3339",
     "sun",
     "utc_date",
+    "windows",
 ]
 
 hookimpl = pluggy.HookimplMarker("gridsim")

@@ -14,8 +14,9 @@ from gridsim.api import Draws, Floats, Orders
 from gridsim.testing import FleetContract, make_members, make_tick
 from gridsim_plugins.ders.ev_charger import EvCharger
 from gridsim_plugins.ders.ev_charger.charging import charged
-from gridsim_plugins.ders.ev_charger.plugin import EvChargerSettings, pilot_power
+from gridsim_plugins.ders.ev_charger.plugin import pilot_power
 from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, sessions_of
+from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
 
 # Saturday to Friday make no difference to the model; 21:00 in Moncton.
 EVENING_MS = int(datetime(2026, 7, 2, 0, tzinfo=UTC).timestamp() * 1000)

@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from gridsim.api import DerSettings, Unit
+from gridsim.api import DerSettings, Unit, windows
 from gridsim_plugins.ders.battery.losses import PRESETS, Coefficients, System, check_coefficients
-from gridsim_plugins.ders.battery.strategies import parse_window
 
 
 class BatterySettings(DerSettings):
@@ -108,10 +107,10 @@ class BatterySettings(DerSettings):
 
     @field_validator("charge_windows", "discharge_windows")
     @classmethod
-    def _windows_are_times(cls, windows: tuple[str, ...]) -> tuple[str, ...]:
-        for window in windows:
-            parse_window(window)
-        return windows
+    def _windows_are_times(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for window in given:
+            windows.parse_window(window)
+        return given
 
     @field_validator("loss_charge", "loss_discharge")
     @classmethod

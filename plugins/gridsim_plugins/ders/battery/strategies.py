@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from numpy.typing import NDArray
+
+from gridsim.api import windows
 
 BALANCE, REST, CHARGE, COVER, STORE = range(5)
 """Bring the site to zero; do nothing; charge at full power; only cover what the site draws;
 only store what the site has to spare."""
 
-MINUTES_PER_DAY = 1440
-_WINDOW = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
-
-
-def parse_window(text: str) -> tuple[int, int]:
-    """Start and end of "HH:MM-HH:MM" in minutes of the day; ValueError if it is none."""
-    match = _WINDOW.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is not a window such as 22:00-06:00")
-    h0, m0, h1, m1 = (int(part) for part in match.groups())
-    start, end = 60 * h0 + m0, 60 * h1 + m1
-    if max(start, end) > MINUTES_PER_DAY or start == end:
-        raise ValueError(f"{text!r} is not a window within a day")
-    return start, end
-
-
-def in_windows(windows: tuple[str, ...]) -> NDArray[np.bool_]:
-    """bool[1440]: the minutes of the day within any of the windows; they may pass midnight."""
-    minute = np.arange(MINUTES_PER_DAY)
-    inside = np.zeros(MINUTES_PER_DAY, np.bool_)
-    for start, end in map(parse_window, windows):
-        within = (minute >= start) & (minute < end)
-        past_midnight = (minute >= start) | (minute < end)
-        inside |= within if start < end else past_midnight
-    return inside
+MINUTES_PER_DAY = windows.MINUTES_PER_DAY
 
 
 def day_plan(
@@ -47,6 +23,6 @@ def day_plan(
     if strategy == "self_consumption":
         return np.full(MINUTES_PER_DAY, BALANCE, np.int8)
     plan = np.full(MINUTES_PER_DAY, STORE, np.int8)
-    plan[in_windows(charge)] = CHARGE
-    plan[in_windows(discharge)] = COVER
+    plan[windows.in_windows(charge)] = CHARGE
+    plan[windows.in_windows(discharge)] = COVER
     return plan

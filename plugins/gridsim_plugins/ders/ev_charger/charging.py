@@ -39,3 +39,37 @@ def charged(soc: Floats, target: Floats, rate: Floats, hours: Floats | float) ->
     last = second + np.minimum(rate, _LAST_PER_H) * (left - taper_h)
     reached: Floats = np.minimum(last, np.maximum(target, soc))
     return reached
+
+
+def hours_from_empty(soc: Floats, rate: Floats) -> Floats:
+    """How long a car charges at most at `rate` from 0 to `soc`: the inverse of `charged`.
+
+    How long from one state of charge to another is the difference of two of these, as the
+    power depends on the state of charge alone.
+    """
+    taper_from, taper_h, last = _stages(rate)
+    constant = np.minimum(soc, taper_from) / np.maximum(rate, 1e-9)
+    room = np.maximum(1.0 - np.maximum(soc, taper_from), _LAST)
+    tapering = np.where(taper_h > 0.0, _TAPER_H * np.log((1.0 - taper_from) / room), 0.0)
+    hours: Floats = constant + tapering + np.maximum(soc - (1.0 - _LAST), 0.0) / last
+    return hours
+
+
+def soc_after(hours: Floats, rate: Floats) -> Floats:
+    """The state of charge after `hours` from empty; 0 for a negative time."""
+    taper_from, taper_h, last = _stages(rate)
+    safe = np.maximum(rate, 1e-9)
+    left = hours - taper_from / safe
+    tapering = 1.0 - (1.0 - taper_from) * np.exp(-np.clip(left, 0.0, taper_h) / _TAPER_H)
+    ending = 1.0 - _LAST + (left - taper_h) * last
+    soc = np.where(left <= 0.0, hours * safe, np.where(left <= taper_h, tapering, ending))
+    clipped: Floats = np.clip(soc, 0.0, 1.0)
+    return clipped
+
+
+def _stages(rate: Floats) -> tuple[Floats, Floats, Floats]:
+    """Where the taper begins, how long it lasts, and the rate of the last percent."""
+    safe = np.maximum(rate, 1e-9)
+    taper_from = np.minimum(1.0 - safe * _TAPER_H, 1.0 - _LAST)
+    taper_h = _TAPER_H * np.log((1.0 - taper_from) / _LAST)
+    return taper_from, taper_h, np.minimum(safe, _LAST_PER_H)

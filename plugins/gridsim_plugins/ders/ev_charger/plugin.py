@@ -2,53 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from gridsim.api import (
-    DerSettings,
+    Capability,
     Fleet,
     Floats,
     Members,
     Orders,
     Register,
+    Stage,
     Telemetry,
     Tick,
-    Unit,
     hookimpl,
 )
-from gridsim_plugins.ders.ev_charger.charging import charged
+from gridsim_plugins.ders.ev_charger.charging import charged, hours_from_empty
 from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, LOOK_BACK_DAYS, sessions_of
+from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
+from gridsim_plugins.ders.ev_charger.smart import CheapHours, least_soc
 
 _LEAST_AMPERES = 6.0
 _LEAST_ARRIVAL_SOC = 0.05
-
-
-class EvChargerSettings(DerSettings):
-    """Settings of the DER type `ev_charger`; `nameplate_capacity` limits the AC power."""
-
-    sessions_per_day: Annotated[float, Unit("1/d")] = Field(
-        0.58, ge=0.0, le=0.8, description="how often a car is plugged in, on average"
-    )
-    battery_capacity_kwh: Annotated[float, Unit("kWh")] = Field(
-        60.0, gt=0.0, description="the car's battery"
-    )
-    onboard_limit: Annotated[float, Unit("kW")] = Field(
-        11.0, gt=0.0, description="most AC power that the car's own charger takes"
-    )
-    target_soc: Annotated[float, Unit("%")] = Field(
-        100.0, gt=10.0, le=100.0, description="state of charge at which the car is done"
-    )
-    efficiency: Annotated[float, Unit("%")] = Field(
-        90.0, ge=50.0, le=100.0, description="from the meter into the car's battery"
-    )
-    volts: Annotated[float, Unit("V")] = Field(
-        240.0, gt=0.0, description="voltage of a phase, for the pilot's amperes"
-    )
-    phases: Annotated[int, Unit("1")] = Field(1, ge=1, le=3, description="number of phases")
+_HOUR_MS = 3_600_000
 
 
 def pilot_power(limit_kw: Floats, volts: Floats, phases: Floats) -> Floats:
@@ -60,15 +39,40 @@ def pilot_power(limit_kw: Floats, volts: Floats, phases: Floats) -> Floats:
     return np.where(amperes >= _LEAST_AMPERES, amperes * volts * phases / 1000.0, 0.0)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Able:
+    """What the cars of a managed fleet can do in a tick, float64[cars]."""
+
+    tick: int
+    car: NDArray[np.intp]
+    """The devices with a car."""
+    full_power: Floats
+    """The state of charge after the tick at full power."""
+    charge_kw: Floats
+    discharge_kw: Floats
+    must: NDArray[np.bool_]
+    """Which have to charge now, to be at their least state of charge when they leave."""
+
+
 class EvCharger(Fleet):
     """One plug per device. A car charges on arrival, tapers off, and stays until it leaves.
 
     The sessions are a function of (seed, device, local day). A negative setpoint throttles to
-    that power by whole amperes; zero or a positive one pauses: a car feeds nothing back.
+    that power by whole amperes; zero or a positive one pauses.
+
+    A managed charger follows its strategy where no setpoint is given, and feeds back on a
+    positive setpoint if it may. A setpoint of all that `capability` offers is met as it is,
+    one in between by whole amperes; discharging is not bound to amperes (ISO 15118-20). One
+    thing goes before setpoints: a car from which energy may be taken charges in time to leave
+    with its least state of charge; nothing but that charging is then on offer.
     """
 
     Settings = EvChargerSettings
     reported_type = "ev_charger"
+
+    @classmethod
+    def stage(cls, settings: Any) -> Stage:
+        return "flexible" if settings.managed else "free"
 
     def __init__(self, members: Members[Any]) -> None:
         super().__init__(members)
@@ -86,11 +90,26 @@ class EvCharger(Fleet):
         self._charging = np.empty(0, np.intp)
         self._next = np.full(n, np.iinfo(np.int64).min)
         self._offsets: dict[int, NDArray[np.int64]] = {}
+        self._managed = any(settings.managed for settings in members.settings)
+        self._smart = members.choose(lambda settings: settings.strategy == "smart", np.bool_)
+        self._cheap = CheapHours([settings.cheap_windows for settings in members.settings])
+        self._v2g = members.choose(lambda settings: settings.v2g, np.bool_)
+        self._min_soc = column["min_soc"] / 100.0
+        self._min_leaving = np.minimum(column["min_soc_at_departure"] / 100.0, self._full)
+        self._able: _Able | None = None
+
+    def capability(self, tick: Tick) -> Capability:
+        """What the cars take at full power, and what they may give; zero without a car."""
+        able = self._able_in(tick)
+        least, most = np.zeros(len(self.members)), np.zeros(len(self.members))
+        least[able.car] -= able.charge_kw
+        most[able.car] = able.discharge_kw
+        return Capability(least, most)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
-        due = np.flatnonzero(self._next <= tick.time_ms)
-        if len(due):
-            self._meet(due, tick.time_ms)
+        if self._managed:
+            return self._step_managed(tick, orders)
+        self._come_and_go(tick.time_ms)
         power, before = np.zeros(len(self.members)), self._soc.copy()
         which = self._charging
         if len(which):
@@ -104,6 +123,75 @@ class EvCharger(Fleet):
             if full.any():
                 self._charging = which[~full]
         return Telemetry(power, before * 100.0)
+
+    def _step_managed(self, tick: Tick, orders: Orders) -> Telemetry:
+        able = self._able_in(tick)
+        car, hours = able.car, tick.dt_s / 3600.0
+        power, before = np.zeros(len(self.members)), self._soc.copy()
+        soc, limit, speed = before[car], self._limit[car], self._speed[car]
+        asked = orders.setpoint_kw[car]
+        given = ~np.isnan(asked) & ~able.must
+        after = self._wish(able, tick)
+        out = np.zeros(len(car))
+        if given.any():
+            some = np.minimum(self._throttled(car, asked), limit)
+            partly = np.minimum(
+                charged(soc, self._target[car], some * speed, hours), able.full_power
+            )
+            whole = -asked >= able.charge_kw * (1.0 - 1e-12)
+            obeyed = np.where(whole & (asked < 0.0), able.full_power, partly)
+            out = np.where(given & (asked > 0.0), np.minimum(asked, able.discharge_kw), 0.0)
+            after = np.where(given, obeyed, after)
+        # At most the limit: the quotient's rounding may exceed it in the last bit.
+        drawn = np.minimum((after - soc) / (speed * hours), limit)
+        power[car] = np.where(out > 0.0, out, 0.0 - drawn)
+        taken = out * hours / (self._efficiency[car] * self._capacity[car])
+        self._soc[car] = np.where(out > 0.0, soc - taken, after)
+        return Telemetry(power, before * 100.0)
+
+    def _able_in(self, tick: Tick) -> _Able:
+        if self._able is not None and self._able.tick == tick.index:
+            return self._able
+        self._come_and_go(tick.time_ms)
+        car, hours = np.flatnonzero(~np.isnan(self._soc)), tick.dt_s / 3600.0
+        soc, limit, speed = self._soc[car], self._limit[car], self._speed[car]
+        rate = limit * speed
+        full_power = charged(soc, self._target[car], rate, hours)
+        charge_kw = np.minimum((full_power - soc) / (speed * hours), limit)
+        must = np.zeros(len(car), np.bool_)
+        discharge_kw = np.zeros(len(car))
+        if self._v2g[car].any():
+            left_h = (self._next[car] - tick.time_ms) / _HOUR_MS
+            leaving, v2g = self._min_leaving[car], self._v2g[car]
+            need_h = hours_from_empty(leaving, rate) - hours_from_empty(soc, rate)
+            # A tick early, as a later tick could not begin before its time.
+            must = v2g & (soc < leaving) & (need_h >= left_h - hours - 1e-9)
+            floor = np.maximum(self._min_soc[car], least_soc(leaving, rate, left_h - 2.0 * hours))
+            spare = (soc - floor) * self._capacity[car] * self._efficiency[car] / hours
+            discharge_kw = np.where(v2g, np.clip(spare, 0.0, limit), 0.0)
+        self._able = _Able(tick.index, car, full_power, charge_kw, discharge_kw, must)
+        return self._able
+
+    def _wish(self, able: _Able, tick: Tick) -> Floats:
+        """The cars' states of charge after the tick if nobody asks for anything."""
+        rows = np.flatnonzero(self._smart[able.car] & ~able.must)
+        wish = able.full_power
+        if not len(rows):
+            return wish
+        car, dt_ms = able.car[rows], round(tick.dt_s * 1000)
+        start = self.members.sites.local_ms(tick.time_ms)[self.members.site[car]]
+        cheap_h = self._cheap.between(self.members.stanza[car], start, start + dt_ms)
+        rate, goal = self._limit[car] * self._speed[car], self._target[car]
+        left_h = (self._next[car] - (tick.time_ms + dt_ms)) / _HOUR_MS
+        late = np.minimum(least_soc(goal, rate, left_h), wish[rows])
+        wish = wish.copy()
+        wish[rows] = np.maximum(charged(self._soc[car], goal, rate, cheap_h), late)
+        return wish
+
+    def _come_and_go(self, time_ms: int) -> None:
+        due = np.flatnonzero(self._next <= time_ms)
+        if len(due):
+            self._meet(due, time_ms)
 
     def _throttled(self, which: NDArray[np.intp], asked: Floats) -> Floats:
         limit = self._limit[which]
@@ -136,8 +224,17 @@ class EvCharger(Fleet):
         full, speed = self._full[due], self._speed[due]
         stored = found.energy_kwh[row, slot] * speed
         arrived = np.maximum(full - stored, np.minimum(_LEAST_ARRIVAL_SOC, full))
-        hours = (time_ms - arrival[row, slot]) / 3_600_000
-        now = charged(arrived, full, self._limit[due] * speed, np.maximum(hours, 0.0))
+        since, until = arrival[row, slot], departure[row, slot]
+        hours = np.maximum((time_ms - since) / _HOUR_MS, 0.0)
+        rate = self._limit[due] * speed
+        now = charged(arrived, full, rate, hours)
+        if self._smart[due].any():
+            local = self.members.sites.local_ms(time_ms)[self.members.site[due]]
+            stanza = self.members.stanza[due]
+            cheap_h = self._cheap.between(stanza, local - time_ms + since, local)
+            late = np.minimum(now, least_soc(full, rate, (until - time_ms) / _HOUR_MS))
+            cheaply = charged(arrived, full, rate, np.clip(cheap_h, 0.0, hours))
+            now = np.where(self._smart[due], np.maximum(cheaply, late), now)
         self._soc[due] = np.where(here, now, np.nan)
         self._target[due] = np.where(here, full, np.nan)
         gone = np.isin(self._charging, due)
