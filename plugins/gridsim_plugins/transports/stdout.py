@@ -63,7 +63,7 @@ class Stdout(Transport):
         self._fd = -1
 
     def _send(self, bodies: Sequence[bytes], starts: ArrayLike, receipt: Receipt) -> None:
-        data = b"\n".join(bodies) + b"\n"
+        data = b"\n".join((*bodies, b""))
         ends = list(accumulate(len(body) + 1 for body in bodies))
         sent = 0
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
@@ -124,16 +125,15 @@ class File(Transport):
             # Readings that come late go to the period in which they come.
             period = np.maximum.accumulate((time_ms - self.run.start_ms) // self._period_ms)
         keys = np.stack((target, day, period))
-        order = np.arange(len(rows))
+        bodies = payloads.bodies
         if (keys != keys[:, :1]).any():
             order = np.lexsort(keys[::-1])
             keys = keys[:, order]
-        cuts = np.flatnonzero((keys[:, 1:] != keys[:, :-1]).any(axis=0)) + 1
-        places = order.tolist()
-        for first, stop in zip([0, *cuts], [*cuts, len(places)], strict=True):
-            bodies = [payloads.bodies[place] for place in places[first:stop]]
-            path = self._template.path(int(target[places[first]]), int(day[places[first]]))
-            yield path, bodies, None if self._period_ms is None else int(keys[2, first])
+            bodies = [payloads.bodies[place] for place in order.tolist()]
+        cuts = (np.flatnonzero((keys[:, 1:] != keys[:, :-1]).any(axis=0)) + 1).tolist()
+        for first, stop in pairwise([0, *cuts, len(bodies)]):
+            path = self._template.path(int(keys[0, first]), int(keys[1, first]))
+            yield path, bodies[first:stop], None if self._period_ms is None else int(keys[2, first])
 
 
 @hookimpl

@@ -102,7 +102,7 @@ class FileSet:
 
     def _write(self, file: AppendFile, bodies: Sequence[bytes]) -> None:
         self._touched[file] = None
-        file.append(b"\n".join(bodies) + b"\n")
+        file.append(b"\n".join((*bodies, b"")))
 
     def _file(self, path: str) -> AppendFile:
         """The file at `path`, open."""
