@@ -5,25 +5,19 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass
 
 from loguru import logger
 
 from gridsim.api import Batch, ReaderGone, Transport, TransportError
 from gridsim.delivery.account import QUEUE_FULL, Counters, DeliveryPolicy, State
+from gridsim.delivery.queue import BatchQueue, Entry
+from gridsim.delivery.receipt import CountingReceipt, Settled
 from gridsim.delivery.timing import TimedFormat, Timing
 
 _IDLE_S = 0.2
 _BACKOFF_S = (0.2, 1.5)
 _PERMANENT_BACKOFF_S = 30.0
 _LOG_EVERY_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    batch: Batch
-    offered_at: float
 
 
 class Runner:
@@ -50,9 +44,8 @@ class Runner:
         self._wake_s = wake_s
         self._format = format
         self._state: State = "connecting"
-        self._queue: deque[_Entry] = deque()
+        self._queue = BatchQueue(policy.queue_bytes)
         self._writing_since: float | None = None
-        self._queued_bytes = 0
         self._counters = Counters()
         self._changed = threading.Condition()
         self._closing = False
@@ -91,17 +84,14 @@ class Runner:
             self._counters.pending += len(batch)
             if self._policy.on_full == "block":
                 self._wait_for_room(batch)
-            while not self._fits(batch) and self._policy.on_full == "drop_oldest":
-                oldest = self._queue.popleft().batch
-                self._queued_bytes -= oldest.nbytes
-                self._drop(len(oldest), QUEUE_FULL)
+            while not self._queue.has_room_for(batch) and self._policy.on_full == "drop_oldest":
+                self._drop(len(self._queue.take().batch), QUEUE_FULL)
             if self._over():
                 self._drop(len(batch), f"transport {self._state}")
-            elif not self._fits(batch):
+            elif not self._queue.has_room_for(batch):
                 self._drop(len(batch), QUEUE_FULL)
             else:
-                self._queue.append(_Entry(batch, time.monotonic()))
-                self._queued_bytes += batch.nbytes
+                self._queue.put(Entry(batch, time.monotonic()))
                 self._changed.notify_all()
 
     def counters(self) -> Counters:
@@ -112,8 +102,9 @@ class Runner:
     def behind_s(self) -> float:
         """How long ago the oldest batch was offered that is not settled yet."""
         with self._changed:
-            oldest = self._queue[0].offered_at if self._queue else None
-            since = self._writing_since if self._writing_since is not None else oldest
+            since = self._writing_since
+            if since is None:
+                since = self._queue.oldest_at
             return 0.0 if since is None else time.monotonic() - since
 
     def is_alive(self) -> bool:
@@ -235,21 +226,20 @@ class Runner:
             self._say("transport {} lost its connection: {}", self.name, error)
             return False
 
-    def _next(self) -> _Entry | None:
+    def _next(self) -> Entry | None:
         """The oldest batch, taken off the queue; None after a while without one."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closing, _IDLE_S)
+            self._changed.wait_for(lambda: len(self._queue) or self._closing, _IDLE_S)
             if not self._queue:
                 return None
-            entry = self._queue.popleft()
-            self._queued_bytes -= entry.batch.nbytes
+            entry = self._queue.take()
             self._writing_since = entry.offered_at
             self._changed.notify_all()
             return entry
 
-    def _write(self, entry: _Entry) -> None:
+    def _write(self, entry: Entry) -> None:
         batch = entry.batch
-        receipt = _Receipt(self, len(batch))
+        receipt = CountingReceipt(len(batch), self._settle, self.timing.far_end.append)
         began, computed = time.monotonic(), time.thread_time()
         try:
             self.transport.write(batch, receipt)
@@ -265,8 +255,7 @@ class Runner:
                 elif not self._abandoned:
                     # At the head again, in order: it is written anew after the reconnection.
                     rest = batch.rows(len(batch) - receipt.left)
-                    self._queue.appendleft(_Entry(rest, entry.offered_at))
-                    self._queued_bytes += rest.nbytes
+                    self._queue.put_back(Entry(rest, entry.offered_at))
 
     def _note_settled(self, seconds: float) -> None:
         self.timing.settled.append(seconds)
@@ -281,17 +270,17 @@ class Runner:
 
     # Called with the lock held, or by the worker at its end.
 
-    def _settle(self, rows: int, delivered: int, unconfirmed: int, reason: str) -> None:
+    def _settle(self, settled: Settled) -> None:
         with self._changed:
             if self._abandoned:
                 return
             self._progress_at = time.monotonic()
-            self._counters.delivered += delivered
-            self._counters.unconfirmed += unconfirmed
-            if reason:
-                self._drop(rows, reason)
+            self._counters.delivered += settled.delivered
+            self._counters.unconfirmed += settled.unconfirmed
+            if settled.reason:
+                self._drop(settled.rows, settled.reason)
             else:
-                self._counters.pending -= rows
+                self._counters.pending -= settled.rows
 
     def _end(self, state: State, reason: str) -> None:
         with self._changed:
@@ -306,13 +295,9 @@ class Runner:
     def _over(self) -> bool:
         return self._abandoned or self._state in ("failed", "reader gone", "closed")
 
-    def _fits(self, batch: Batch) -> bool:
-        # A batch larger than the whole queue passes when it is alone.
-        return not self._queue or self._queued_bytes + batch.nbytes <= self._policy.queue_bytes
-
     def _wait_for_room(self, batch: Batch) -> None:
         since = time.monotonic()
-        while not (self._over() or self._closing or self._fits(batch)):
+        while not (self._over() or self._closing or self._queue.has_room_for(batch)):
             stalled = time.monotonic() - max(since, self._progress_at)
             if stalled > self._policy.stall_timeout_s:
                 self._fail(f"nothing moved for {self._policy.stall_timeout_s:g} s")
@@ -329,9 +314,7 @@ class Runner:
         self._say("transport {} drops readings ({}), {} in all", self.name, reason, total)
 
     def _drop_queue(self, reason: str) -> None:
-        rows = sum(len(entry.batch) for entry in self._queue)
-        self._queue.clear()
-        self._queued_bytes = 0
+        rows = self._queue.clear()
         if rows:
             self._drop(rows, reason)
 
@@ -341,31 +324,3 @@ class Runner:
         if now >= self._quiet_until:
             self._quiet_until = now + _LOG_EVERY_S
             logger.warning(message, *values)
-
-
-class _Receipt:
-    """The account of one `write`."""
-
-    def __init__(self, runner: Runner, rows: int) -> None:
-        self._runner = runner
-        self.left = rows
-
-    def delivered(self, rows: int) -> None:
-        self._take(rows, delivered=rows)
-
-    def unconfirmed(self, rows: int) -> None:
-        self._take(rows, unconfirmed=rows)
-
-    def dropped(self, rows: int, reason: str) -> None:
-        self._take(rows, reason=reason)
-
-    def lag(self, seconds: float) -> None:
-        self._runner.timing.far_end.append(seconds)
-
-    def _take(
-        self, rows: int, *, delivered: int = 0, unconfirmed: int = 0, reason: str = ""
-    ) -> None:
-        if not 0 <= rows <= self.left:
-            raise ValueError(f"a receipt for {rows} rows where {self.left} are left")
-        self.left -= rows
-        self._runner._settle(rows, delivered, unconfirmed, reason)
