@@ -7,9 +7,11 @@ BIN := $(VENV)/bin
 
 .PHONY: run test check lint types imports wheel example soak hold clean
 
-# Ctrl-C is how a run is meant to end, so its 130 is no failure.
+# Ctrl-C is how a run is meant to end, so its 130 is no failure. With job control the run has
+# the terminal to itself: make would otherwise take the same Ctrl-C for its own.
 run: $(VENV)/run.stamp
-	@$(BIN)/gridsim --config $(CONFIG) $(ARGS) || { status=$$?; test $$status -eq 130 || exit $$status; }
+	@test ! -t 0 || set -m; \
+	$(BIN)/gridsim --config $(CONFIG) $(ARGS) || { status=$$?; test $$status -eq 130 || exit $$status; }
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest
