@@ -27,6 +27,9 @@ from gridsim.api import (
 from gridsim_plugins.transports.file.fileset import FileOptions, FileSet, failure
 from gridsim_plugins.transports.file.paths import PathTemplate
 
+# Rows and lines of so many readings stay in a processor's cache from one step to the next.
+_PART_ROWS = 4096
+
 
 class FileSettings(Settings):
     path: str = Field(
@@ -94,7 +97,7 @@ class File(Transport):
             raise TransportError(f"{folder}: no permission to write here", permanent=True)
 
     def write(self, batch: Batch, receipt: Receipt) -> None:
-        for part, payloads in self.format.encode_parts(batch):
+        for part, payloads in self.format.encode_parts(batch, _PART_ROWS):
             for path, bodies, period in self._by_file(part, payloads):
                 try:
                     self._files.append(path, bodies, period)
