@@ -1,0 +1,114 @@
+"""How fast are readings encoded? Compares the formats with json and msgspec on whole objects.
+
+python benchmarks/encode.py
+
+All take the same batches of a fleet's models in turn, so the ratios hold on a busy machine.
+The first encoding, which makes what is kept of each device, is timed apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from gridsim.api import FIELDS, Batch, Format, Framing
+from gridsim.compose import Options, make_plan
+from gridsim.numeric.timestamps import rfc3339
+from gridsim.simulation.simulation import Simulation
+from gridsim_plugins.formats.csv import Csv
+from gridsim_plugins.formats.json import Json
+
+ROOT = Path(__file__).parent.parent
+# A script would keep the texts of times that come again.
+_stamp = cache(rfc3339)
+Encode = Callable[[Batch], Sequence[bytes]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, default=ROOT / "configs/fleet-10k.toml")
+    parser.add_argument("--ticks", type=int, default=10, help="batches for each measurement")
+    parser.add_argument("--rounds", type=int, default=7, help="alternating measurements")
+    options = parser.parse_args()
+    scenario = make_plan(Options(config=options.config)).configuration.scenario
+    simulation = Simulation(scenario)
+    batches = [simulation.step() for _ in range(options.ticks)]
+    ways: dict[str, Callable[[], Encode]] = {
+        "json.dumps of dicts": lambda: _objects(lambda record: json.dumps(record).encode()),
+        "msgspec of dicts": lambda: _objects(msgspec.json.encode),
+        "json, framing der": lambda: _format(Json, "der", batches[0]),
+        "json, framing project": lambda: _format(Json, "project", batches[0]),
+        "csv": lambda: _format(Csv, "der", batches[0]),
+    }
+    first: dict[str, list[float]] = {name: [] for name in ways}
+    later: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(options.rounds):
+        for name, make in ways.items():
+            encode = make()
+            first[name].append(_seconds(encode, batches[:1]))
+            later[name].append(_seconds(encode, batches[1:]))
+    _report(first, later, len(batches[0]))
+
+
+def _report(first: dict[str, list[float]], later: dict[str, list[float]], devices: int) -> None:
+    slowest = median(next(iter(later.values())))
+    print(f"{devices:,} devices, medians of {len(next(iter(first.values())))} alternating rounds")
+    print(f"{'':24}{'records/s':>12}{'ratio':>8}{'first batch, us per device':>28}")
+    for name, times in later.items():
+        seconds = median(times)
+        print(
+            f"{name:24}{1 / seconds:>12,.0f}{slowest / seconds:>8.1f}"
+            f"{median(first[name]) * 1e6:>28.1f}"
+        )
+
+
+def _seconds(encode: Encode, batches: Sequence[Batch]) -> float:
+    """Seconds per reading."""
+    began = time.perf_counter()
+    for batch in batches:
+        encode(batch)
+    return (time.perf_counter() - began) / sum(map(len, batches))
+
+
+def _format(kind: type[Format], framing: Framing, batch: Batch) -> Encode:
+    made = kind(kind.Settings(), framing, batch.roster)
+    return lambda batch: made.encode(batch).bodies
+
+
+def _objects(encode: Callable[[Any], bytes]) -> Encode:
+    return lambda batch: [encode(record) for record in _records(batch)]
+
+
+def _records(batch: Batch) -> list[dict[str, Any]]:
+    """The readings as most scripts have them: a dict each."""
+    roster = batch.roster
+    project = roster.project[batch.device]
+    columns = (
+        [roster.der_id[device] for device in batch.device.tolist()],
+        batch.is_online.tolist(),
+        [_stamp(time_ms) for time_ms in batch.timestamp_ms.tolist()],
+        batch.current_output.tolist(),
+        batch.power_meter_measurement.tolist(),
+        batch.baseline.tolist(),
+        batch.contract_threshold.tolist(),
+        ["kW"] * len(batch),
+        [roster.project_id[place] for place in project.tolist()],
+        roster.is_standalone[project].tolist(),
+        [_stamp(time_ms) for time_ms in batch.connection_start_ms.tolist()],
+        ["null" if soc != soc else soc for soc in batch.current_soc.tolist()],
+        [roster.type[device] for device in batch.device.tolist()],
+        roster.nameplate_capacity[batch.device].tolist(),
+    )
+    return [dict(zip(FIELDS, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+if __name__ == "__main__":
+    main()
