@@ -141,6 +141,52 @@ def schema(context: typer.Context, config: Config = None, plugin: Plugins = None
         print(json.dumps(build(find_plugins(config or context.obj, tuple(plugin or ()))), indent=2))
 
 
+@app.command()
+def bench(
+    context: typer.Context,
+    config: Config = None,
+    plugin: Plugins = None,
+    set_: Overrides = None,
+    seconds: Annotated[
+        float, typer.Option(help="How many seconds of readings each measurement sends.")
+    ] = 10.0,
+    runs: Annotated[int, typer.Option(help="How many rounds; medians are printed.")] = 5,
+    ramp: Annotated[
+        bool, typer.Option("--ramp", help="Find the largest fleet that holds its rate.")
+    ] = False,
+    ramp_seconds: Annotated[
+        float, typer.Option(help="How long a fleet must hold its rate with --ramp.")
+    ] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Measure a broker, and gridsim beside a raw socket and plain paho.
+
+    Without --config: 10,000 DERs, or 1,000 on the embedded broker.
+    """
+    _configure_logs("error", False)
+    with _errors():
+        import json
+
+        from gridsim.bench import BenchOptions
+        from gridsim.bench import bench as run_bench
+        from gridsim.bench.report import lines
+
+        options = BenchOptions(
+            config=config or context.obj,
+            overrides=tuple(set_ or ()),
+            plugins=tuple(plugin or ()),
+            seconds=seconds,
+            runs=runs,
+            ramp=ramp,
+            ramp_seconds=ramp_seconds,
+        )
+        try:
+            report = run_bench(options, lambda line: print(line, file=sys.stderr, flush=True))
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        print(json.dumps(report.as_json(), indent=2) if as_json else "\n".join(lines(report)))
+
+
 def _options(
     config: Path | None,
     plugin: list[Path] | None,

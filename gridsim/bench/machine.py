@@ -1,0 +1,53 @@
+"""What the figures were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    cpu: str
+    cores: int
+    """The processors that this process may use."""
+    python: str
+    os: str
+
+
+def machine() -> Machine:
+    """This one."""
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return Machine(_cpu(), _cores(), python, platform.platform(terse=True))
+
+
+def peak_memory() -> int | None:
+    """The most bytes of memory that this process has held so far; None where nobody tells.
+
+    Not `resource.getrusage`: its figure starts with what the parent process held.
+    """
+    held = _first(Path("/proc/self/status"), r"VmHWM:\s*(\d+) kB")
+    return int(held) * 1024 if held else None
+
+
+def _cpu() -> str:
+    # `platform.processor` is empty or an architecture on most systems.
+    model = _first(Path("/proc/cpuinfo"), r"model name\s*: (.+)")
+    return model or platform.processor() or platform.machine() or "unknown"
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _first(file: Path, pattern: str) -> str | None:
+    try:
+        match = re.search(pattern, file.read_text())
+    except OSError:
+        return None
+    return match[1].strip() if match else None

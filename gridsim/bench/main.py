@@ -1,0 +1,140 @@
+"""Runs a bench from its options to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gridsim import __version__
+from gridsim.bench.broker import Broker, broker_version, check_reachable, find_broker
+from gridsim.bench.machine import machine, peak_memory
+from gridsim.bench.ramp import Ramp, ramp
+from gridsim.bench.realtime import RealTime, real_time
+from gridsim.bench.report import BrokerFacts, Fleet, Memory, Report, Wire
+from gridsim.bench.rounds import ALL_WAYS, FlatOut, compare, ways
+from gridsim.bench.survey import Survey, survey
+from gridsim.bench.target import Target, default_or_named, sized
+from gridsim.compose import Options
+from gridsim.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class BenchOptions:
+    """What the command line says."""
+
+    config: Path | None = None
+    overrides: tuple[str, ...] = ()
+    plugins: tuple[Path, ...] = ()
+    seconds: float = 10.0
+    """Of the fleet's readings: sent once in real time, and in every round by every way."""
+    runs: int = 5
+    ramp: bool = False
+    """Search for the largest fleet instead of comparing."""
+    ramp_seconds: float = 60.0
+    ways: tuple[str, ...] = ALL_WAYS
+
+
+def bench(options: BenchOptions, say: Callable[[str], None]) -> Report:
+    """Measures; `say` hears how far it is.
+
+    Raises UsageError for options that cannot be used, NeverConnectedError if the broker is not
+    there, GridsimError if it drops the connection or does not confirm every reading.
+    """
+    _check(options)
+    chosen, target = default_or_named(options.config, options.overrides, options.plugins)
+    check_reachable(target.settings)
+    try:
+        if options.ramp:
+            found = ramp(chosen, target, options.ramp_seconds, say)
+            return _report(target, survey(target, 1), climbed=found)
+        return _compare(options, chosen, target, say)
+    finally:
+        target.plan.broker.stop()
+
+
+def _compare(
+    options: BenchOptions, chosen: Options, target: Target, say: Callable[[str], None]
+) -> Report:
+    small = _run_a_tenth(chosen, target)
+    before = peak_memory()
+    say(f"in real time for {options.seconds:g} s: {target.ders:,} DERs")
+    paced = real_time(target, options.seconds)
+    held = _memory(before, peak_memory(), target.ders - small)
+    ticks = target.ticks(options.seconds)
+    fleet = survey(target, ticks)
+    if not fleet.messages:
+        raise UsageError(
+            f"--seconds: error: this fleet sends nothing in {options.seconds:g} s: make it longer"
+        )
+    broker = find_broker(target)
+    chosen_ways = {
+        name: way
+        for name, way in ways(target, broker, fleet, ticks).items()
+        if name in options.ways
+    }
+    flat = compare(chosen_ways, fleet, options.runs, say)
+    return _report(target, fleet, paced=paced, held=held, flat=flat)
+
+
+def _run_a_tenth(chosen: Options, target: Target) -> int:
+    """Steps a small fleet of the kind, for the memory that does not grow with a fleet.
+
+    Returns its size; 0 if the configuration makes fleets of one size only.
+    """
+    try:
+        small = sized(chosen, max(target.ders // 10, 1), target.ders)
+    except UsageError:
+        return 0
+    survey(small, 1)
+    return small.ders if small.ders < target.ders else 0
+
+
+def _report(
+    target: Target,
+    fleet: Survey,
+    *,
+    paced: RealTime | None = None,
+    held: Memory | None = None,
+    flat: FlatOut | None = None,
+    climbed: Ramp | None = None,
+) -> Report:
+    settings, broker = target.settings, find_broker(target)
+    roster = target.plan.configuration.scenario.roster
+    return Report(
+        gridsim=__version__,
+        machine=machine(),
+        broker=_broker_facts(broker),
+        fleet=Fleet(str(target.plan.config), len(roster.project_id), len(roster), target.tick_s),
+        wire=Wire(
+            settings.qos,
+            settings.protocol,
+            target.outlet.format.framing,
+            fleet.payload_bytes,
+            fleet.packet_bytes,
+        ),
+        real_time=paced,
+        memory=held,
+        flat_out=flat,
+        ramp=climbed,
+    )
+
+
+def _broker_facts(broker: Broker) -> BrokerFacts:
+    return BrokerFacts(broker.host, broker.port, broker_version(broker), broker.settings.uses_tls)
+
+
+def _memory(before: int | None, peak: int | None, ders: int) -> Memory | None:
+    if before is None or peak is None:
+        return None
+    return Memory(peak / 1e6, (peak - before) / ders)
+
+
+def _check(options: BenchOptions) -> None:
+    for flag, value, least in (
+        ("--seconds", options.seconds, 1.0),
+        ("--ramp-seconds", options.ramp_seconds, 1.0),
+        ("--runs", options.runs, 1),
+    ):
+        if not least <= value <= 86_400:
+            raise UsageError(f"{flag}: error: {value:g} is not from {least:g} to 86,400")

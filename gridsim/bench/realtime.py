@@ -1,0 +1,109 @@
+"""A fleet at its own pace: does it hold it, and what does that cost?"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from gridsim.bench.product import connected
+from gridsim.bench.sample import Sample, Stopwatch
+from gridsim.bench.target import Target
+from gridsim.clock import Clock
+from gridsim.delivery import Runner
+from gridsim.delivery.timing import percentiles
+from gridsim.engine import Engine
+from gridsim.pacing import is_held
+from gridsim.simulation.simulation import Simulation
+
+_LOOK_S = 0.02
+# A run that is so far behind will not hold its rate, whatever comes.
+_HOPELESS_S, _HOPELESS_SHARE = 5.0, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Milliseconds."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class RealTime:
+    """A run in real time. The first tick is not in its figures."""
+
+    ticks: int
+    rate_hz: float
+    held: bool
+    """The verdict of `--strict`."""
+    records: int
+    delivered: int
+    dropped: int
+    tick_lag: Lag
+    confirmed: Lag
+    """From a tick to the confirmation of all its readings."""
+    broker_lag: Lag | None
+    """What the broker took to answer; None if the transport does not tell."""
+    cpu_cores: float
+    """Core-seconds per second, the broker's not included."""
+
+
+def real_time(target: Target, seconds: float) -> RealTime:
+    """Runs the target at speed 1 for so long, or until it is hopelessly behind."""
+    ticks = 1 + target.ticks(seconds)
+    wake_s = max(target.tick_s, 0.05)
+    with connected(target, "drop_oldest", wake_s) as runner:
+        engine = Engine(
+            Simulation(target.plan.configuration.scenario),
+            runner.offer,
+            tick_s=target.tick_s,
+            speed=1.0,
+            ticks=ticks,
+        )
+        clock = Clock(engine.run_due, engine.until_next_wake)
+        clock.start()
+        try:
+            used, hopeless = _watch(
+                engine, runner, clock, max(_HOPELESS_S, seconds * _HOPELESS_SHARE)
+            )
+        finally:
+            engine.stop()
+            clock.stop()
+            engine.wait_idle(5.0)
+    if engine.error is not None:
+        raise engine.error
+    counters, timing = runner.counters(), runner.timing
+    return RealTime(
+        ticks=ticks - 1,
+        rate_hz=1 / target.tick_s,
+        held=not hopeless and not runner.error and is_held(engine, [runner]),
+        records=counters.accepted,
+        delivered=counters.delivered,
+        dropped=counters.dropped.total() + counters.unconfirmed,
+        tick_lag=_lag(engine.pace.recent),
+        confirmed=_lag(timing.settled),
+        broker_lag=_lag(timing.far_end, warm_up=0) if timing.far_end else None,
+        cpu_cores=used.cpu_s / used.seconds,
+    )
+
+
+def _watch(engine: Engine, runner: Runner, clock: Clock, too_far_s: float) -> tuple[Sample, bool]:
+    """What was used from the end of the first tick to that of the last; whether it broke off."""
+    watch, warm = Stopwatch(), False
+    while not engine.finished.wait(_LOOK_S):
+        if not warm and runner.timing.settled:
+            watch, warm = Stopwatch(), True
+        clock.watch()
+        if max(engine.behind_s(), runner.behind_s()) > too_far_s or runner.error is not None:
+            return watch.read(), True
+    while runner.counters().pending:
+        if runner.behind_s() > too_far_s or runner.error is not None:
+            return watch.read(), True
+        time.sleep(_LOOK_S)
+    return watch.read(), False
+
+
+def _lag(seconds: deque[float], warm_up: int = 1) -> Lag:
+    p50, p99 = percentiles(deque(list(seconds)[warm_up:]))
+    return Lag(p50 * 1000, p99 * 1000)

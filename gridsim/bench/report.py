@@ -1,0 +1,136 @@
+"""What a bench found: as one object of stable shape (`--json`), and as lines for a person.
+
+Keys are never renamed or removed; what does not apply is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gridsim.bench.machine import Machine
+from gridsim.bench.ramp import Ramp
+from gridsim.bench.realtime import Lag, RealTime
+from gridsim.bench.rounds import FlatOut
+
+_NAMES = {
+    "gridsim": "gridsim",
+    "raw": "raw socket, one constant packet",
+    "paho_script": "paho as most scripts use it",
+    "paho_best": "paho, bytes and no callback",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerFacts:
+    host: str
+    port: int
+    version: str
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    config: str
+    projects: int
+    ders: int
+    tick_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    qos: int
+    protocol: str
+    framing: str
+    payload_bytes: float
+    """Mean."""
+    packet_bytes: float
+    """Mean size of the PUBLISH packets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of this process; None where the system does not tell."""
+
+    peak_mb: float
+    """The most that it held until the end of the run in real time, libraries included."""
+    kb_per_1000_ders: float
+    """What the fleet took beyond a tenth of itself; with a fleet that cannot be made smaller, all
+    that running it added to making it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    gridsim: str
+    machine: Machine
+    broker: BrokerFacts
+    fleet: Fleet
+    wire: Wire
+    real_time: RealTime | None
+    memory: Memory | None
+    flat_out: FlatOut | None
+    ramp: Ramp | None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def lines(report: Report) -> Iterator[str]:
+    """The report for a person."""
+    machine, broker, fleet, wire = report.machine, report.broker, report.fleet, report.wire
+    tls = ", TLS" if broker.tls else ""
+    yield f"machine   {machine.cpu}, {machine.cores} cores, {machine.python}, {machine.os}"
+    yield f"gridsim   {report.gridsim}, {fleet.config}"
+    yield f"broker    {broker.version}, {broker.host}:{broker.port}{tls}"
+    yield (
+        f"fleet     {fleet.ders:,} DERs in {fleet.projects:,} projects, tick of {fleet.tick_s:g} s"
+    )
+    yield (
+        f"wire      MQTT {wire.protocol}, QoS {wire.qos}, framing {wire.framing}, "
+        f"payload {wire.payload_bytes:.0f} bytes, packet {wire.packet_bytes:.0f} bytes"
+    )
+    if report.real_time is not None:
+        yield ""
+        yield from _real_time(report.real_time)
+    if report.memory is not None:
+        yield (
+            f"  memory {report.memory.peak_mb:.0f} MB in all, "
+            f"{report.memory.kb_per_1000_ders:,.0f} kB per 1,000 DERs"
+        )
+    if report.flat_out is not None:
+        yield ""
+        yield from _flat_out(report.flat_out)
+    if report.ramp is not None:
+        yield ""
+        yield (
+            f"the largest fleet that held its rate for {report.ramp.seconds:g} s: "
+            f"{report.ramp.largest_held:,} DERs"
+        )
+
+
+def _real_time(run: RealTime) -> Iterator[str]:
+    verdict = "held" if run.held else "NOT held"
+    yield f"in real time, {run.ticks} ticks at {run.rate_hz:g} Hz: {verdict}"
+    yield (
+        f"  {run.records:,} records, {run.delivered:,} confirmed, {run.dropped:,} lost; "
+        f"CPU {run.cpu_cores:.2f} cores"
+    )
+    yield f"  tick lag {_lag(run.tick_lag)}; confirmed {_lag(run.confirmed)} after the tick"
+    yield f"  broker lag {_lag(run.broker_lag) if run.broker_lag else 'unknown'}"
+
+
+def _flat_out(flat: FlatOut) -> Iterator[str]:
+    yield f"flat out, median of {flat.rounds} rounds in turns, {flat.messages:,} messages each way"
+    yield f"  {'':<32} {'messages/s':>11} {'records/s':>11} {'CPU/message':>12}"
+    for name, speed in flat.ways.items():
+        yield (
+            f"  {_NAMES[name]:<32} {speed.messages_per_s:>11,.0f} {speed.records_per_s:>11,.0f} "
+            f"{speed.cpu_us_per_message:>9.2f} us"
+        )
+    for name, ratio in flat.ratios.items():
+        yield f"  gridsim / {_NAMES[name]}: {ratio:.2f}"
+
+
+def _lag(lag: Lag) -> str:
+    return f"p50 {lag.p50_ms:.1f} ms, p99 {lag.p99_ms:.1f} ms"
