@@ -1,0 +1,85 @@
+"""What the README shows works: its configurations, its plugin, its flags, its targets."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gridsim.compose import Options, make_plan
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+PROJECT = """
+[[projects]]
+id = "HOME"
+[[projects.ders]]
+id = "HOME_PV"
+type = "solar"
+nameplate_capacity = 5.0
+"""
+STDOUT = '[[transports]]\ntype = "stdout"\n'
+
+
+@pytest.mark.parametrize("block", blocks("toml"))
+def test_its_configurations_are_valid(block: str, tmp_path: Path) -> None:
+    if block.startswith("format"):
+        block = PROJECT + STDOUT + block
+    elif "[[projects]]" not in block:
+        block = PROJECT + block
+    path = tmp_path / "readme.toml"
+    path.write_text(block)
+    plan = make_plan(Options(config=path))
+    assert len(plan.configuration.scenario.roster) > 0
+
+
+def test_its_plugin_is_the_one_in_the_examples() -> None:
+    [block] = blocks("python")
+    example = (ROOT / "examples/my_ders/electric_heater.py").read_text()
+    assert block.split('"""\n', 1)[1] == example.split('"""\n', 1)[1]
+
+
+def test_its_record_has_the_fields_in_order() -> None:
+    [record] = blocks("json")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "gridsim", "--config", str(ROOT / "configs/stdout.toml")),
+            *("--speed", "0", "--duration", "1s"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    sent = json.loads(done.stdout.splitlines()[0])
+    assert list(sent) == list(json.loads(record))
+
+
+def test_its_flags_and_commands_exist() -> None:
+    helps = [["--help"], ["plugins", "--help"]]
+    known = ""
+    for words in helps:
+        done = subprocess.run(
+            [sys.executable, "-m", "gridsim", *words], capture_output=True, text=True, check=True
+        )
+        known += done.stdout
+    flags = set(re.findall(r"`(?:gridsim [^`]*)?(--[a-z-]+)", README)) - {"--config"}
+    assert flags
+    assert {flag for flag in flags if flag not in known} == set()
+
+
+def test_its_targets_and_files_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"`make ([a-z][a-z-]*)", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for path in set(re.findall(r"\b((?:configs|examples|benchmarks)/[\w./-]+\w)", README)):
+        assert (ROOT / path).exists(), path
