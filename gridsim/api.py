@@ -29,6 +29,7 @@ from gridsim.errors import ReaderGone, TransportError
 from gridsim.numeric import clearsky, climate, sun, windows
 from gridsim.numeric.minutely import Minutely
 from gridsim.numeric.randomness import Draws, Floats, Keys, identities, identity
+from gridsim.numeric.tables import Table, read_table
 from gridsim.numeric.timestamps import compact_stamp, rfc3339, utc_date
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "Sites",
     "Sky",
     "Stage",
+    "Table",
     "Telemetry",
     "Tick",
     "Transport",
@@ -79,6 +81,7 @@ __all__ = [
     "identities",
     "identity",
     "numeric_fields",
+    "read_table",
     "rfc3339",
     "sun",
     "utc_date",

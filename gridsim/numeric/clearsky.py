@@ -68,3 +68,15 @@ def transmittances(
     beam = (0.664 + 0.163 / fh1) * np.exp(-0.09 * absolute_air_mass * (linke - 1.0))
     most = whole * (1.0 - (0.1 - 0.2 * np.exp(-linke)) / (0.1 + 0.882 / fh1))
     return whole, np.where(cos_zenith > 0.0, np.minimum(beam, most), 0.0)
+
+
+def diffuse_share(clearness: Floats) -> Floats:
+    """The diffuse share of the global horizontal irradiance, from the clearness index: the
+    global irradiance over the extraterrestrial one on the horizontal plane.
+
+    Erbs, Klein, Duffie, Solar Energy 28 (1982).
+    """
+    k = np.clip(clearness, 0.0, 0.8)
+    middle = 0.9511 - 0.1604 * k + 4.388 * k**2 - 16.638 * k**3 + 12.336 * k**4
+    share: Floats = np.where(k <= 0.22, 1.0 - 0.09 * k, middle)
+    return np.where(clearness > 0.8, 0.165, share)

@@ -1,0 +1,169 @@
+"""A load from a file of the user's: measured kW over time, or over the time of day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from gridsim.api import (
+    Floats,
+    Load,
+    Members,
+    Register,
+    Settings,
+    Table,
+    Tick,
+    Unit,
+    hookimpl,
+    read_table,
+    rfc3339,
+)
+
+_DAY_MS = 86_400_000
+_PERIODS = {"day": _DAY_MS, "week": 7 * _DAY_MS}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ProfileSettings(Settings):
+    """Settings of the load `profile`."""
+
+    path: str = Field(
+        min_length=1, description="a CSV with the load, relative to the working folder"
+    )
+    time_column: str = Field(
+        "time",
+        description="the column of times: all HH:MM by the site's clock, for a day that repeats; "
+        "or all ISO 8601, by the site's clock where they have no offset",
+    )
+    power_column: str = Field("kw", description="the column of the load, kW")
+    repeat: Literal["none", "day", "week"] | None = Field(
+        None,
+        description="whether the file's day or week comes again and again; unset: what its "
+        "length is, and none otherwise: the load then ends with the file",
+    )
+    scale: Annotated[float, Unit("1")] = Field(
+        1.0, ge=0.0, description="factor on the load, also as a distribution over sites"
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """A load over time, straight from point to point."""
+
+    path: str
+    at_ms: NDArray[np.int64]
+    """UTC, or the site's clock if `local`; growing."""
+    kw: Floats
+    local: bool
+    period_ms: int | None
+    """After which it repeats; None: never."""
+
+    def power(self, time_ms: NDArray[np.int64]) -> Floats:
+        """kW, float64[n]. ValueError at a time that the file does not hold."""
+        if self.period_ms is not None:
+            since = (time_ms - self.at_ms[0]) % self.period_ms
+            # The first point comes again at the period's end.
+            points = np.append(self.at_ms - self.at_ms[0], self.period_ms)
+            load: Floats = np.interp(since, points, np.append(self.kw, self.kw[0]))
+            return load
+        first, last = int(self.at_ms[0]), int(self.at_ms[-1])
+        if len(time_ms) and (time_ms.min() < first or time_ms.max() > last):
+            clock = " by the site's clock" if self.local else ""
+            outside = time_ms[(time_ms < first) | (time_ms > last)][0]
+            raise ValueError(
+                f"{self.path}: it holds {rfc3339(first)} to {rfc3339(last)}{clock}, and no load "
+                f"for {rfc3339(int(outside))}"
+            )
+        return np.interp(time_ms, self.at_ms, self.kw)
+
+
+def read_profile(settings: ProfileSettings) -> Profile:
+    """The profile of a CSV. ValueError names the file and the line."""
+    table = read_table(settings.path)
+    kw = table.numbers(settings.power_column)
+    negative = np.flatnonzero(kw < 0.0)
+    if len(negative):
+        row = int(negative[0])
+        raise table.error(row, f"{settings.power_column} is {kw[row]:g}: a load is not negative")
+    texts = table.texts(settings.time_column)
+    if all(len(text) <= len("HH:MM:SS") for text in texts):
+        at = _of_day(table, texts)
+        if settings.repeat not in (None, "day"):
+            raise ValueError(
+                f"{settings.path}: times of day repeat each day, not {settings.repeat}"
+            )
+        _check_growing(table, at)
+        return Profile(settings.path, at, kw, True, _DAY_MS)
+    times = table.times(settings.time_column)
+    local = times[0].tzinfo is None
+    for row, one in enumerate(times):
+        if (one.tzinfo is None) != local:
+            raise table.error(row, "all times have an offset, or none has")
+    aware = [one.replace(tzinfo=UTC) if local else one for one in times]
+    at = np.array([(one - _EPOCH) // timedelta(milliseconds=1) for one in aware], np.int64)
+    _check_growing(table, at)
+    return Profile(settings.path, at, kw, local, _period(settings, at))
+
+
+def _of_day(table: Table, texts: list[str]) -> NDArray[np.int64]:
+    at = np.empty(len(texts), np.int64)
+    for row, text in enumerate(texts):
+        try:
+            one = time.fromisoformat(text)
+        except ValueError:
+            raise table.error(row, f"{text!r} is no time of day such as 06:30") from None
+        at[row] = ((one.hour * 60 + one.minute) * 60 + one.second) * 1000
+    return at
+
+
+def _check_growing(table: Table, at: NDArray[np.int64]) -> None:
+    back = np.flatnonzero(np.diff(at) <= 0)
+    if len(back):
+        raise table.error(int(back[0]) + 1, "its time is not later than that of the row above")
+
+
+def _period(settings: ProfileSettings, at: NDArray[np.int64]) -> int | None:
+    if settings.repeat == "none":
+        return None
+    span = int(at[-1] - at[0])
+    if settings.repeat is not None:
+        period = _PERIODS[settings.repeat]
+        if span >= period:
+            raise ValueError(f"{settings.path}: it is longer than the {settings.repeat} to repeat")
+        return period
+    # The last point stands for a step as long as the one before it.
+    whole = span + int(at[-1] - at[-2]) if len(at) > 1 else 0
+    return whole if whole in _PERIODS.values() else None
+
+
+class ProfileLoad(Load):
+    """Follows a file; it is also what is expected, so that the baseline is the load itself."""
+
+    Settings = ProfileSettings
+
+    def __init__(self, members: Members[Any]) -> None:
+        """ValueError if a file cannot be used."""
+        super().__init__(members)
+        self._profiles = [read_profile(settings) for settings in members.settings]
+        self._rows = [np.flatnonzero(members.stanza == i) for i in range(len(self._profiles))]
+
+    def at(self, tick: Tick) -> Floats:
+        return self.expected(tick.time_ms)
+
+    def expected(self, time_ms: int) -> Floats:
+        members, result = self.members, np.empty(len(self.members))
+        local = members.sites.local_ms(time_ms)[members.site]
+        for profile, rows in zip(self._profiles, self._rows, strict=True):
+            when = local[rows] if profile.local else np.full(len(rows), time_ms, np.int64)
+            result[rows] = profile.power(when) * members.columns["scale"][rows]
+        return result
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.load("profile", ProfileLoad)

@@ -1,0 +1,105 @@
+"""Reading a CSV of the user's."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from gridsim.api import Floats, Table, read_table
+from gridsim_plugins.weather.file.series import DAY_MS, YEAR_DAYS, Series, utc_ms, without_leap_day
+from gridsim_plugins.weather.file.settings import FileSettings
+
+_WIND_M_S = 2.0
+
+
+def read_csv(settings: FileSettings) -> Series:
+    """The series of a CSV. ValueError names the file, and the line where there is one."""
+    table = read_table(settings.path)
+    zone = ZoneInfo(settings.timezone)
+    times = [
+        time.replace(tzinfo=zone) if time.tzinfo is None else time
+        for time in table.times(settings.time_column)
+    ]
+    stamps = np.array([utc_ms(time) for time in times], np.int64)
+    step_ms = _step(table, stamps)
+    columns = _irradiance(table, settings)
+    temperature = table.numbers(settings.temperature_column)
+    wind = np.full(len(table), _WIND_M_S)
+    if table.has(settings.wind_column):
+        wind = _not_negative(table, settings.wind_column)
+    # A typical year counts days by standard time: that of January, or July in the south.
+    new_year = times[0].replace(month=1, day=1, tzinfo=None)
+    offsets = [(new_year + timedelta(days=d)).replace(tzinfo=zone).utcoffset() for d in (0, 182)]
+    own = times[0].utcoffset() if times[0].tzinfo is not zone else None
+    offset = own if own is not None else min(o for o in offsets if o is not None)
+    offset_ms = offset // timedelta(milliseconds=1)
+    local = [time.astimezone(UTC_ZERO) + offset for time in times]
+    keep = without_leap_day(local)
+    whole_year = keep.sum() * step_ms == YEAR_DAYS * DAY_MS and DAY_MS % step_ms == 0
+    typical = whole_year if settings.typical_year is None else settings.typical_year
+    if typical:
+        first = local[0]
+        if not whole_year or (first.month, first.day, first.hour, first.minute) != (1, 1, 0, 0):
+            raise ValueError(
+                f"{settings.path}: a typical year has 365 days from 1 January 00:00 standard time "
+                f"in steps that divide a day, not {len(table)} rows from {first:%d %B %H:%M}"
+            )
+    else:
+        keep[:] = True
+    kept = {name: None if column is None else column[keep] for name, column in columns.items()}
+    assert settings.latitude is not None
+    assert settings.longitude is not None
+    return Series(
+        path=settings.path,
+        latitude=settings.latitude,
+        longitude=settings.longitude,
+        offset_ms=offset_ms,
+        start_ms=int(stamps[0]),
+        step_ms=step_ms,
+        typical_year=typical,
+        ghi=kept["ghi"],
+        dni=kept["dni"],
+        dhi=kept["dhi"],
+        temperature_c=temperature[keep],
+        wind_m_s=wind[keep],
+    )
+
+
+UTC_ZERO = ZoneInfo("UTC")
+
+
+def _step(table: Table, stamps: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
+    if len(stamps) < 2:
+        raise ValueError(f"{table.path}: one row is no weather")
+    steps = np.diff(stamps)
+    step = int(np.median(steps))
+    odd = np.flatnonzero(steps != step)
+    if len(odd) or step <= 0:
+        row = int(odd[0]) + 1 if len(odd) else 1
+        seconds = steps[row - 1] / 1000
+        raise table.error(row, f"it comes {seconds:g} s after the row above, not {step / 1000:g} s")
+    return step
+
+
+def _irradiance(table: Table, settings: FileSettings) -> dict[str, Floats | None]:
+    names = {"ghi": settings.ghi_column, "dni": settings.dni_column, "dhi": settings.dhi_column}
+    found = {
+        key: _not_negative(table, name) if table.has(name) else None for key, name in names.items()
+    }
+    if found["ghi"] is None and (found["dni"] is None or found["dhi"] is None):
+        raise ValueError(
+            f"{table.path}: it has neither a column {names['ghi']!r} nor both {names['dni']!r} "
+            f"and {names['dhi']!r}; there are: {', '.join(table.header)}"
+        )
+    return found
+
+
+def _not_negative(table: Table, name: str) -> Floats:
+    values = table.numbers(name)
+    # Pyranometers show some W/m2 below zero at night.
+    wrong = np.flatnonzero(values < -20.0)
+    if len(wrong):
+        raise table.error(int(wrong[0]), f"{name} is {values[wrong[0]]:g}, which is negative")
+    return np.maximum(values, 0.0)

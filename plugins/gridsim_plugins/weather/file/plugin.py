@@ -1,0 +1,128 @@
+"""The weather plugin `file`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gridsim.api import Draws, Floats, Register, Sites, Sky, Weather, clearsky, hookimpl, sun
+from gridsim_plugins.weather.file.csvfile import read_csv
+from gridsim_plugins.weather.file.daylight import MonotoneSlope, monotone_slope, usable_knots
+from gridsim_plugins.weather.file.series import DAY_MS, Series
+from gridsim_plugins.weather.file.settings import FileSettings
+from gridsim_plugins.weather.file.typical import read_typical
+
+# The sun's path is added up in steps of at most a minute.
+_FINE_MS = 60_000
+_LOW_SUN = 0.05
+# Over the irradiance above the air; a row with more has the sun at the wrong time.
+_BRIGHTEST = 1.2
+
+
+class FileWeather(Weather):
+    """Irradiance, temperature and wind as measured at one place, over every site.
+
+    Irradiance is interpolated so that each row keeps its energy and the light follows the sun
+    at each site; temperature and wind go straight from the middle of one row to the next.
+    """
+
+    Settings = FileSettings
+
+    def __init__(self, settings: FileSettings, sites: Sites, draws: Draws) -> None:
+        """ValueError if the file cannot be used."""
+        super().__init__(settings, sites, draws)
+        self._series: Series = (
+            read_csv(settings) if settings.kind == "csv" else read_typical(settings)
+        )
+        self._up = sun.up_vector(sites.latitude, sites.longitude)
+        place = (np.array([self._series.latitude]), np.array([self._series.longitude]))
+        self._station = sun.up_vector(*place)
+        self._day: _Day | None = None
+
+    def at(self, time_ms: int) -> Sky:
+        """ValueError if the file does not reach there."""
+        self._series.require(time_ms)
+        position = sun.sun_vector(time_ms)
+        height = np.maximum(sun.cos_zenith(position, self._up), 0.0)
+        above = sun.extraterrestrial(position)
+        day = self._day_of(time_ms)
+        bright, diffuse = day.light(time_ms)
+        bright = min(bright, _BRIGHTEST * above)
+        if diffuse is None:
+            diffuse = bright * float(clearsky.diffuse_share(np.array(bright / above)))
+        ghi = bright * height
+        # What the file calls direct is that only as far as there is sun above the air for it.
+        beam = np.minimum(
+            (ghi - min(diffuse, bright) * height) / np.maximum(height, _LOW_SUN), above
+        )
+        n = len(self.sites)
+        temperature, wind = (
+            self._between(values, time_ms)
+            for values in (self._series.temperature_c, self._series.wind_m_s)
+        )
+        return Sky(ghi, beam, ghi - beam * height, np.full(n, temperature), np.full(n, wind))
+
+    def _between(self, values: Floats, time_ms: int) -> float:
+        step = self._series.step_ms
+        since = time_ms - self._series.start_ms - step // 2
+        first = self._series.start_ms + since // step * step
+        before, after = self._series.rows(np.array([first, first + step], np.int64))
+        share = since % step / step
+        return float((1.0 - share) * values[before] + share * values[after])
+
+    def _day_of(self, time_ms: int) -> _Day:
+        number = time_ms // DAY_MS
+        if self._day is None or self._day.number != number:
+            self._day = _Day(number, self._series, self._station)
+        return self._day
+
+
+class _Day:
+    """The clearness of one UTC day, from the rows of it and of a day to either side."""
+
+    def __init__(self, number: int, series: Series, station: Floats) -> None:
+        self.number = number
+        step, start = series.step_ms, series.start_ms
+        first = (number - 1) * DAY_MS - start
+        last = (number + 2) * DAY_MS - start
+        edges = np.arange(first // step, -(-last // step) + 1) * step + start
+        if not series.typical_year:
+            edges = edges[(edges >= start) & (edges <= series.end_ms)]
+        fine = max(1, -(-step // _FINE_MS))
+        self._at = np.linspace(edges[0], edges[-1], (len(edges) - 1) * fine + 1)
+        towards = [sun.sun_vector(int(at)) for at in self._at.tolist()]
+        x, y, z = station[:, 0].tolist()
+        height = np.array([max(s.x * x + s.y * y + s.z * z, 0.0) for s in towards])
+        # In units of a row's length, so that E is that of means over rows.
+        path = np.concatenate(([0.0], np.cumsum((height[1:] + height[:-1]) * (0.5 / fine))))
+        self._path = path
+        u = path[::fine]
+        rise = np.diff(u)
+        rows = series.rows(edges[:-1])
+        ghi = None if series.ghi is None else series.ghi[rows]
+        dhi = None if series.dhi is None else series.dhi[rows]
+        if dhi is None and ghi is not None and series.dni is not None:
+            dhi = np.maximum(ghi - series.dni[rows] * rise, 0.0)
+        if ghi is None and dhi is not None and series.dni is not None:
+            ghi = dhi + series.dni[rows] * rise
+        assert ghi is not None
+        keep = usable_knots(u)
+        self._ghi = _slope(u, ghi, keep)
+        self._dhi = None if dhi is None else _slope(u, dhi, keep)
+
+    def light(self, time_ms: int) -> tuple[float, float | None]:
+        """Global and diffuse irradiance over the cosine of the zenith angle, W/m2."""
+        u = float(np.interp(time_ms, self._at, self._path))
+        return self._ghi.at(u), None if self._dhi is None else self._dhi.at(u)
+
+
+def _slope(
+    u: Floats, mean: Floats, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> MonotoneSlope:
+    # A row without any sun has no energy to place, whatever a sensor's noise says.
+    energy = np.concatenate(([0.0], np.cumsum(np.where(np.diff(u) > 0.0, mean, 0.0))))
+    return monotone_slope(u[keep], energy[keep])
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.weather("file", FileWeather)
