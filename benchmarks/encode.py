@@ -29,6 +29,8 @@ from gridsim_plugins.formats.json import Json
 ROOT = Path(__file__).parent.parent
 # A script would keep the texts of times that come again.
 _stamp = cache(rfc3339)
+# The models are wanted, not what the configuration connects to.
+NO_BROKER = 'transports=[{type="stdout"}]'
 Encode = Callable[[Batch], Sequence[bytes]]
 
 
@@ -38,7 +40,9 @@ def main() -> None:
     parser.add_argument("--ticks", type=int, default=10, help="batches for each measurement")
     parser.add_argument("--rounds", type=int, default=7, help="alternating measurements")
     options = parser.parse_args()
-    scenario = make_plan(Options(config=options.config)).configuration.scenario
+    scenario = make_plan(
+        Options(config=options.config, overrides=(NO_BROKER,))
+    ).configuration.scenario
     simulation = Simulation(scenario)
     batches = [simulation.step() for _ in range(options.ticks)]
     ways: dict[str, Callable[[], Encode]] = {
