@@ -51,7 +51,7 @@ class FileSettings(Settings):
     )
     gzip: bool = Field(
         False,
-        description="compress, each tick as a gzip member of its own, so that a killed run "
+        description="compress, in members of at most 4,096 readings each, so that a file cut off is readable up to its last whole one, so that a killed run "
         "leaves a file that can be read; .gz is added to the name",
     )
 
