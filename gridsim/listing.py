@@ -7,13 +7,17 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from gridsim.api import Unit
+from gridsim.config.model import Der, Outlet
 from gridsim.errors import UsageError
 from gridsim.registry import Entry, Registry
+
+
+_SHARED: dict[str, type[BaseModel]] = {"der": Der, "transport": Outlet}
 
 
 def table(registry: Registry) -> Iterator[str]:
@@ -46,24 +50,34 @@ def _details(entry: Entry) -> Iterator[str]:
     if text:
         yield from ("", *text.splitlines())
     yield ""
-    rows: list[tuple[str, ...]] = [("SETTING", "TYPE", "DEFAULT", "UNIT", "DESCRIPTION")]
-    rows += _settings(entry.type.Settings)
-    if len(rows) == 1:
-        yield "It has no settings."
+    yield from _table(entry.type.Settings, "It has no settings.")
+    shared = _SHARED.get(entry.kind)
+    if shared is not None:
+        yield from ("", f"Every {entry.kind} takes these, too:", "")
+        yield from _table(shared, "")
+
+
+def _table(model: type[BaseModel], nothing: str) -> Iterator[str]:
+    rows = list(_settings(model))
+    if rows:
+        yield from _columns([("SETTING", "TYPE", "DEFAULT", "UNIT", "DESCRIPTION"), *rows])
     else:
-        yield from _columns(rows)
+        yield nothing
 
 
-def _settings(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, ...]]:
     for name, info in model.model_fields.items():
         unit = next((m.name for m in info.metadata if isinstance(m, Unit)), "")
         yield (
-            name,
+            prefix + name,
             _type(info.annotation),
             _default(info),
             unit,
             info.description or "",
         )
+        for inner in (info.annotation, *get_args(info.annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from _settings(inner, f"{prefix}{name}.")
 
 
 def _type(annotation: Any) -> str:
@@ -72,8 +86,14 @@ def _type(annotation: Any) -> str:
         return " | ".join(repr(value) if value != "" else '""' for value in get_args(annotation))
     if origin in (Union, types.UnionType):
         return " | ".join(_type(a) for a in get_args(annotation) if a is not type(None))
+    if origin is dict:
+        return "table"
     if origin is not None:
-        return f"{origin.__name__} of {', '.join(_type(a) for a in get_args(annotation))}"
+        return f"list of {_type(get_args(annotation)[0])}"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
+    if annotation is SecretStr:
+        return "secret"
     return getattr(annotation, "__name__", str(annotation))
 
 
@@ -85,6 +105,13 @@ def _default(info: FieldInfo) -> str:
         return "none"
     if hasattr(value, "get_secret_value"):
         return '""'
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_shown, value))}]"
+    return _shown(value)
+
+
+def _shown(value: object) -> str:
+    """The value as TOML writes it."""
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, bool):
