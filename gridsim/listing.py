@@ -16,7 +16,6 @@ from gridsim.config.model import Der, Outlet
 from gridsim.errors import UsageError
 from gridsim.registry import Entry, Registry
 
-
 _SHARED: dict[str, type[BaseModel]] = {"der": Der, "transport": Outlet}
 
 
