@@ -1,16 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridsim_plugins.mqtt.frames import (
-    PINGREQ,
-    packet_size,
-    publish_header,
-    publishes,
-    topic_head,
-    whole_packets,
-)
+from gridsim_plugins.mqtt.frames import PINGREQ, Frames, length, pubrels, whole_packets
 
 TOPICS = st.text(
     st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="+#"), min_size=1
@@ -18,8 +12,20 @@ TOPICS = st.text(
 MESSAGES = st.lists(st.tuples(TOPICS, st.binary(max_size=300)), max_size=5)
 
 
-def decode(stream: bytes, *, v5: bool) -> list[tuple[int, str, bytes]]:
-    """(first byte, topic, payload) of QoS 0 PUBLISH packets, by the letter of the standard."""
+def pack(
+    messages: list[tuple[str, bytes]], *, qos: int = 0, retain: bool = False, v5: bool = False
+) -> tuple[bytes, list[int]]:
+    """The packets, and how large each was said to be; packet ids from 65,534 on."""
+    frames = Frames([topic for topic, _ in messages], qos=qos, retain=retain, v5=v5)
+    topic = np.arange(len(messages))
+    bodies = [body for _, body in messages]
+    sizes = np.array([len(body) for body in bodies], np.intp)
+    ids = np.arange(65_534, 65_534 + len(messages)).astype(np.uint16) if qos else None
+    return frames.pack(topic, bodies, sizes, ids), frames.sizes(topic, sizes).tolist()
+
+
+def decode(stream: bytes, *, v5: bool) -> list[tuple[int, int, str, int, bytes]]:
+    """(first byte, size, topic, packet id, payload) of PUBLISH packets, by the standard."""
     packets = []
     while stream:
         first, at, remaining, factor = stream[0], 1, 0, 1
@@ -32,22 +38,32 @@ def decode(stream: bytes, *, v5: bool) -> list[tuple[int, str, bytes]]:
         body, stream = stream[at : at + remaining], stream[at + remaining :]
         assert len(body) == remaining
         end = 2 + int.from_bytes(body[:2], "big")
-        payload = body[end:]
+        payload, mid = body[end:], 0
+        if first & 0x06:
+            mid, payload = int.from_bytes(payload[:2], "big"), payload[2:]
         if v5:
             assert payload[0] == 0, "no properties"
             payload = payload[1:]
-        packets.append((first, body[2:end].decode(), payload))
+        packets.append((first, at + remaining, body[2:end].decode(), mid, payload))
     return packets
 
 
-@given(MESSAGES, st.booleans(), st.booleans())
+@given(MESSAGES, st.sampled_from([0, 1, 2]), st.booleans(), st.booleans())
 def test_what_is_encoded_can_be_decoded(
-    messages: list[tuple[str, bytes]], retain: bool, v5: bool
+    messages: list[tuple[str, bytes]], qos: int, retain: bool, v5: bool
 ) -> None:
-    heads = [topic_head(topic, v5=v5) for topic, _ in messages]
-    stream = publishes(heads, [body for _, body in messages], retain=retain)
-    first = 0x31 if retain else 0x30
-    assert decode(stream, v5=v5) == [(first, topic, body) for topic, body in messages]
+    stream, sizes = pack(messages, qos=qos, retain=retain, v5=v5)
+    first = 0x30 | qos << 1 | retain
+    assert decode(stream, v5=v5) == [
+        (first, size, topic, (65_534 + i) & 0xFFFF if qos else 0, body)
+        for i, ((topic, body), size) in enumerate(zip(messages, sizes, strict=True))
+    ]
+
+
+def test_large_sizes_are_known_beforehand() -> None:
+    for body in (117, 118, 16_373, 16_374, 2_097_141, 2_097_142):
+        stream, [size] = pack([("topic/id", bytes(body))])
+        assert size == len(stream)
 
 
 def test_lengths_are_encoded_as_in_the_standards_table() -> None:
@@ -62,26 +78,19 @@ def test_lengths_are_encoded_as_in_the_standards_table() -> None:
         268_435_455: "ffffff7f",
     }
     for remaining, encoded in table.items():
-        assert publish_header(remaining, False).hex() == "30" + encoded
+        assert length(remaining).hex() == encoded
 
 
-@given(TOPICS, st.integers(0, 20_000), st.booleans())
-def test_the_size_is_known_beforehand(topic: str, length: int, v5: bool) -> None:
-    made = publishes([topic_head(topic, v5=v5)], [bytes(length)], retain=False)
-    size = packet_size(len(topic.encode()), length, qos=0, v5=v5)
-    assert size == len(made)
-    at_qos_1 = packet_size(len(topic.encode()), length, qos=1, v5=v5)
-    assert at_qos_1 in (size + 2, size + 3), "a packet id, and perhaps a longer length"
+def test_releases_follow_each_other() -> None:
+    assert pubrels(np.array([1, 0x1234, 65_535], np.uint16)).hex() == "62020001620212346202ffff"
 
 
 @given(MESSAGES, st.data())
 def test_whole_packets_are_counted_up_to_any_byte(
     messages: list[tuple[str, bytes]], data: st.DataObject
 ) -> None:
-    single = [
-        publishes([topic_head(topic, v5=False)], [body], retain=False) for topic, body in messages
-    ]
-    stream = b"".join(single) + PINGREQ
-    ends = [len(b"".join(single[: i + 1])) for i in range(len(single))] + [len(stream)]
+    packed, sizes = pack(messages)
+    stream = packed + PINGREQ
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))] + [len(stream)]
     size = data.draw(st.integers(0, len(stream)))
     assert whole_packets(stream, size) == sum(end <= size for end in ends)

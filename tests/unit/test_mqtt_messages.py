@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,6 @@ from gridsim_plugins.mqtt.messages import (
     UNCONFIRMED,
     Account,
     Messages,
-    SizeLimit,
     encoded,
 )
 
@@ -20,7 +20,7 @@ FRAMINGS: list[Framing] = ["der", "project"]
 
 @settings(deadline=None, max_examples=25)
 @given(
-    st.lists(st.sampled_from([1, 7, 1000, PART_ROWS, PART_ROWS + 1, 9000]), max_size=6),
+    st.lists(st.sampled_from([1, 7, 512, 1000, 4096, 4097, 9000]), max_size=6),
     st.sampled_from(FRAMINGS),
 )
 def test_parts_together_are_the_whole(ders: list[int], framing: Framing) -> None:
@@ -30,12 +30,14 @@ def test_parts_together_are_the_whole(ders: list[int], framing: Framing) -> None
     whole = plain.encode(batch)
     parts = list(encoded(plain, batch))
     assert [body for part in parts for body in part.bodies] == list(whole.bodies)
-    assert sum(rows for part in parts for rows in part.rows) == len(batch)
+    assert [size for part in parts for size in part.sizes] == [len(body) for body in whole.bodies]
+    assert sum(int(part.rows.sum()) for part in parts) == len(batch)
     ids = roster.der_id if framing == "der" else roster.project_id
     topics = [ids[topic] for part in parts for topic in part.topic]
     assert topics == list(ids), "each body goes to its own device or project"
-    full = [sum(part.rows) for part in parts[:-1]]
-    assert all(rows >= PART_ROWS for rows in full)
+    first, most = PART_ROWS
+    full = [int(part.rows.sum()) for part in parts[:-1]]
+    assert all(rows >= min(first << i, most) for i, rows in enumerate(full))
 
 
 class Noting(RecordingReceipt):
@@ -79,11 +81,11 @@ def test_the_account_keeps_the_order_and_joins_equal_neighbours() -> None:
     ]
 
 
-def test_the_size_limit_is_exact() -> None:
-    # 1 + 1 for the fixed header, 2 + 3 for the topic, then the payload.
-    limit = SizeLimit(["a/b", "much/longer"], 20, qos=0, v5=False)
-    fits, over = Messages([0], [bytes(13)], [1]), Messages([0, 0], [bytes(13), bytes(14)], [1, 1])
-    assert limit.exceeded_by(fits) == set()
-    assert limit.exceeded_by(over) == {1}
-    assert limit.exceeded_by(Messages([1], [bytes(13)], [1])) == {0}
-    assert SizeLimit(["a/b"], 20, qos=1, v5=True).exceeded_by(fits) == {0}
+def test_some_messages_are_left_out() -> None:
+    column = np.arange(4)
+    messages = Messages(column, [b"0", b"1", b"2", b"3"], column * 10, column * 100)
+    kept = messages.without(np.array([0, 2]))
+    assert kept.bodies == [b"1", b"3"]
+    for kept_column, factor in ((kept.topic, 1), (kept.sizes, 10), (kept.rows, 100)):
+        assert kept_column.tolist() == [factor, 3 * factor]
+    assert messages.without(np.array([], np.intp)) is messages

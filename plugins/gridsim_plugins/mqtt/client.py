@@ -5,10 +5,7 @@ from __future__ import annotations
 import ssl
 
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from gridsim.api import TransportError
 from gridsim_plugins.mqtt.settings import MqttSettings
@@ -17,26 +14,27 @@ _VERSIONS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQT
 
 
 def make_client(settings: MqttSettings, client_id: str) -> Client:
-    """A client for one clean session that never reconnects by itself.
+    """A client to open one clean session with.
 
     Raises TransportError if a certificate file cannot be used.
     """
     v5 = settings.protocol == "5"
-    client = _Client(
+    client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
+        transport=settings.transport,
         clean_session=None if v5 else True,
         protocol=_VERSIONS[settings.protocol],
         # With it paho would also fall back to MQTT 3.1 by itself.
         reconnect_on_failure=False,
     )
     client.connect_timeout = settings.connect_timeout_s
-    # No window of paho's: to keep one it scans all messages at each acknowledgement.
-    client.max_inflight_messages = 0
     if settings.username:
         client.username_pw_set(settings.username, settings.password.get_secret_value() or None)
     if settings.uses_tls:
         client.tls_set_context(_tls_context(settings))
+    if settings.transport == "websockets":
+        client.ws_set_options(settings.websocket_path)
     if settings.will is not None:
         will = settings.will
         client.will_set(will.topic, will.payload.encode(), will.qos, will.retain)
@@ -62,24 +60,6 @@ def _tls_context(settings: MqttSettings) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-class _Client(Client):
-    """paho overlooks that the PUBREC of MQTT 5 may be a refusal (section 4.3.3), and goes on as
-    if the message had been accepted. It has no public place to mend that.
-    """
-
-    def _handle_pubrec(self) -> MQTTErrorCode:
-        packet = self._in_packet["packet"]
-        if self._protocol != MQTTProtocolVersion.MQTTv5 or len(packet) < 3 or packet[2] < 0x80:
-            return super()._handle_pubrec()
-        mid = int.from_bytes(packet[:2], "big")
-        with self._out_message_mutex:
-            if mid not in self._out_messages:
-                return MQTTErrorCode.MQTT_ERR_SUCCESS
-            refusal = ReasonCode(PacketTypes.PUBREC, identifier=packet[2])
-            none = Properties(PacketTypes.PUBREC)  # type: ignore[no-untyped-call]
-            return self._do_on_publish(mid, refusal, none)
 
 
 class _Socket(ssl.SSLSocket):

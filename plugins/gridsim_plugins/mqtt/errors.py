@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 
+from paho.mqtt.reasoncodes import ReasonCode
+
 from gridsim.api import TransportError
 
 # MQTT 5 reason codes, to which paho also translates the return codes of 3.1.1.
@@ -48,8 +50,7 @@ def unreachable(error: Exception, where: str, timeout_s: float) -> TransportErro
         return TransportError(f"{where} does not answer within {timeout_s:g} s")
     if isinstance(error, ConnectionRefusedError):
         return TransportError(f"nothing listens at {where}: connection refused")
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return TransportError(f"cannot connect to {where}: {reason}")
+    return TransportError(f"cannot connect to {where}: {spoken(error)}")
 
 
 def tls_failure(said: str, where: str) -> TransportError:
@@ -80,3 +81,18 @@ def _distrust(error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code in (_WRONG_NAME, _WRONG_ADDRESS):
         return f"the broker's certificate is for another host: {error.verify_message}"
     return f"the broker's certificate is not trusted (ca_file): {error.verify_message}"
+
+
+def reason_name(kind: int, reason: int) -> str:
+    """MQTT 5's name of a reason code in a packet that starts with the byte `kind`."""
+    try:
+        return str(ReasonCode(kind >> 4, identifier=reason))
+    except KeyError:
+        return f"reason code 0x{reason:02x}"
+
+
+def spoken(error: Exception) -> str:
+    """An error's own words, without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)

@@ -1,49 +1,105 @@
-"""MQTT's wire format, as far as a publisher at QoS 0 needs it (OASIS MQTT 3.1.1 and 5.0)."""
+"""MQTT's wire format, as far as a publisher needs it (OASIS MQTT 3.1.1 and 5.0)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
 
 MAX_PACKET = 1 + 4 + 268_435_455
 """Bytes of the largest packet that MQTT can express, fixed header included (section 2.2.3)."""
 PINGREQ = b"\xc0\x00"
+DISCONNECT = b"\xe0\x00"
 
 _PUBLISH = 0x30
 _RETAIN = 0x01
+_PUBREL = 0x6202
 
 
-@lru_cache(maxsize=16_384)
-def publish_header(remaining: int, retain: bool) -> bytes:
-    """The fixed header of a QoS 0 PUBLISH with `remaining` bytes after it (section 2.2)."""
-    header = bytearray([_PUBLISH | _RETAIN if retain else _PUBLISH])
-    rest = remaining
-    while rest >= 128:
-        header.append(rest & 127 | 128)
-        rest >>= 7
-    header.append(rest)
-    return bytes(header)
+class Frames:
+    """PUBLISH packets to known topics. Whatever repeats is made once."""
+
+    def __init__(self, topics: Sequence[str], *, qos: int, retain: bool, v5: bool) -> None:
+        names = [string(topic) for topic in topics]
+        if v5 and not qos:
+            names = [name + b"\x00" for name in names]
+        self._names = names
+        # After the topic come, at QoS 1 and 2, the packet id, and in MQTT 5 no properties.
+        self._between = (2 + v5) if qos else 0
+        self._before_body = np.array([len(name) for name in names], np.intp) + self._between
+        self._headers = _Headers(_PUBLISH | qos << 1 | (_RETAIN if retain else 0))
+
+    def sizes(self, topic: NDArray[np.intp], body_sizes: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Bytes of each packet, all included."""
+        rest = self._before_body[topic] + body_sizes
+        return rest + 2 + (rest > 127) + (rest > 16_383) + (rest > 2_097_151)
+
+    def pack(
+        self,
+        topic: NDArray[np.intp],
+        bodies: Sequence[bytes],
+        body_sizes: NDArray[np.intp],
+        ids: NDArray[np.uint16] | None = None,
+        *,
+        trailer: bytes = b"",
+    ) -> bytes:
+        """The packets one after the other, `trailer` behind them.
+
+        `ids` are the packet ids at QoS 1 and 2.
+        """
+        rest = self._before_body[topic] + body_sizes
+        count = len(bodies)
+        headers = map(self._headers.__getitem__, rest.tolist())
+        names = map(self._names.__getitem__, topic.tolist())
+        if ids is None:
+            return _join(zip(headers, names, bodies, strict=True), trailer)
+        step = self._between
+        raw = np.zeros((count, step), np.uint8)
+        raw[:, 0], raw[:, 1] = ids >> 8, ids & 255
+        flat = raw.tobytes()
+        cut = [flat[at : at + step] for at in range(0, count * step, step)]
+        return _join(zip(headers, names, cut, bodies, strict=True), trailer)
 
 
-def topic_head(topic: str, *, v5: bool) -> bytes:
-    """What precedes the payload at QoS 0: the topic with its length, in MQTT 5 no properties."""
-    name = topic.encode()
-    return len(name).to_bytes(2, "big") + name + (b"\x00" if v5 else b"")
+def _join(packets: Iterable[tuple[bytes, ...]], trailer: bytes) -> bytes:
+    return b"".join(chain(chain.from_iterable(packets), (trailer,)))
 
 
-def publishes(heads: Iterable[bytes], bodies: Iterable[bytes], *, retain: bool) -> bytes:
-    """QoS 0 PUBLISH packets, one after the other."""
-    pieces: list[bytes] = []
-    for head, body in zip(heads, bodies, strict=True):
-        pieces += (publish_header(len(head) + len(body), retain), head, body)
-    return b"".join(pieces)
+class _Headers(dict[int, bytes]):
+    """Fixed headers by remaining length."""
+
+    def __init__(self, first: int) -> None:
+        super().__init__()
+        self._first = first
+
+    def __missing__(self, remaining: int) -> bytes:
+        made = self[remaining] = bytes([self._first]) + length(remaining)
+        return made
 
 
-def packet_size(topic_bytes: int, body_bytes: int, *, qos: int, v5: bool) -> int:
-    """Bytes of a PUBLISH packet, all included."""
-    remaining = 2 + topic_bytes + (2 if qos else 0) + (1 if v5 else 0) + body_bytes
-    length_bytes = 1 + (remaining > 127) + (remaining > 16_383) + (remaining > 2_097_151)
-    return 1 + length_bytes + remaining
+def length(remaining: int) -> bytes:
+    """A remaining length, seven bits a byte (section 2.2.3)."""
+    encoded = bytearray()
+    while remaining >= 128:
+        encoded.append(remaining & 127 | 128)
+        remaining >>= 7
+    encoded.append(remaining)
+    return bytes(encoded)
+
+
+def string(text: str) -> bytes:
+    """UTF-8 with its length (section 1.5.3)."""
+    encoded = text.encode()
+    return len(encoded).to_bytes(2, "big") + encoded
+
+
+def pubrels(ids: NDArray[np.uint16]) -> bytes:
+    """PUBREL packets, one after the other (section 3.6)."""
+    packets = np.empty((len(ids), 2), ">u2")
+    packets[:, 0], packets[:, 1] = _PUBREL, ids
+    return packets.tobytes()
 
 
 def whole_packets(stream: bytes, size: int) -> int:

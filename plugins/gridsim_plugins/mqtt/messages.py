@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.api import Batch, Format, Receipt
-from gridsim_plugins.mqtt.frames import packet_size
 
-PART_ROWS = 4096
+PART_ROWS = (512, 4096)
+"""Rows of a batch's first part, which the broker waits for, and the most of a later one."""
 
 DELIVERED = "delivered"
 UNCONFIRMED = "unconfirmed"
@@ -20,34 +20,30 @@ OVERSIZE = "oversize"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Messages:
-    """Messages that follow each other: one element of each list per message."""
+    """Messages that follow each other: one element of each column per message."""
 
-    topic: list[int]
+    topic: NDArray[np.intp]
     """Index of the device, or with framing project of the project."""
     bodies: Sequence[bytes]
-    rows: list[int]
+    sizes: NDArray[np.intp]
+    """Bytes of each body."""
+    rows: NDArray[np.intp]
     """How many readings each carries."""
 
+    def __len__(self) -> int:
+        return len(self.bodies)
 
-class SizeLimit:
-    """Finds the messages that a broker would cut the connection for."""
+    def part(self, start: int, stop: int) -> Messages:
+        at = slice(start, stop)
+        return Messages(self.topic[at], self.bodies[at], self.sizes[at], self.rows[at])
 
-    def __init__(self, topics: Sequence[str], max_packet: int, *, qos: int, v5: bool) -> None:
-        self._topic_bytes = [len(topic.encode()) for topic in topics]
-        self._longest = max(self._topic_bytes, default=0)
-        self._max_packet = max_packet
-        self._size = partial(packet_size, qos=qos, v5=v5)
-
-    def exceeded_by(self, messages: Messages) -> set[int]:
-        """Indices of the messages whose packet would be too large."""
-        largest = max(map(len, messages.bodies), default=0)
-        if self._size(self._longest, largest) <= self._max_packet:
-            return set()
-        return {
-            i
-            for i, (topic, body) in enumerate(zip(messages.topic, messages.bodies, strict=True))
-            if self._size(self._topic_bytes[topic], len(body)) > self._max_packet
-        }
+    def without(self, excluded: NDArray[np.intp]) -> Messages:
+        """All but those at these indices."""
+        if not len(excluded):
+            return self
+        kept = np.delete(np.arange(len(self)), excluded)
+        bodies = [self.bodies[i] for i in kept.tolist()]
+        return Messages(self.topic[kept], bodies, self.sizes[kept], self.rows[kept])
 
 
 class Account:
@@ -64,6 +60,9 @@ class Account:
             self.tell()
             self._outcome = outcome
         self._rows += rows
+
+    def lag(self, seconds: float) -> None:
+        self._receipt.lag(seconds)
 
     def tell(self) -> None:
         rows, self._rows = self._rows, 0
@@ -86,19 +85,20 @@ def encoded(format: Format, batch: Batch) -> Iterator[Messages]:
         first = part.device[payloads.starts[:-1]]
         if format.framing == "project":
             first = roster.project[first]
-        yield Messages(first.tolist(), payloads.bodies, np.diff(payloads.starts).tolist())
+        bodies = payloads.bodies
+        sizes = np.fromiter(map(len, bodies), np.intp, len(bodies))
+        yield Messages(first, bodies, sizes, np.diff(payloads.starts))
 
 
 def _cuts(format: Format, batch: Batch) -> Iterator[tuple[int, int]]:
-    if format.framing == "der":
-        for start in range(0, len(batch), PART_ROWS):
-            yield start, min(start + PART_ROWS, len(batch))
-        return
     # A project's readings of one time make one message: cut between such groups only.
-    groups = batch.groups()
+    groups = batch.groups() if format.framing == "project" else None
     start = 0
+    rows, most = PART_ROWS
     while start < len(batch):
-        end = min(start + PART_ROWS, len(batch))
-        stop = int(groups[np.searchsorted(groups, end)])
+        stop = min(start + rows, len(batch))
+        if groups is not None:
+            stop = int(groups[np.searchsorted(groups, stop)])
         yield start, stop
         start = stop
+        rows = min(2 * rows, most)

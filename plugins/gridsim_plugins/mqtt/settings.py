@@ -66,7 +66,21 @@ class MqttSettings(Settings):
         description="MQTT version. A broker's access list drops messages in silence, but with 5 "
         "and QoS 1 or 2 the refusal is seen and counted",
     )
+    transport: Literal["tcp", "websockets"] = Field(
+        "tcp", description="what carries MQTT; over WebSockets (with TLS too) much less passes"
+    )
+    websocket_path: str = Field(
+        "/mqtt", pattern=r"^/[\x21-\x7e]*$", description="where the broker serves WebSockets"
+    )
     qos: Qos = Field(0, description="quality of service of the readings")
+    max_inflight: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="messages of QoS 1 or 2 under way at once, if MQTT 5's broker allows. "
+        "0: 4096 with QoS 1, and 20 with QoS 2, of which Mosquitto drops in silence what "
+        "is more than its own max_inflight_messages",
+    )
     retain: bool = Field(False, description="whether the broker keeps the last reading per topic")
     client_id: str = Field("", max_length=65_535, description="empty: gridsim- and a random suffix")
     keepalive_s: Annotated[int, Unit("s")] = Field(
@@ -88,6 +102,11 @@ class MqttSettings(Settings):
         return self.host == EMBEDDED
 
     @property
+    def window(self) -> int:
+        """Messages under way at once at QoS 1 and 2, as far as this side is concerned."""
+        return self.max_inflight or {1: 4096, 2: 20}.get(self.qos, 0)
+
+    @property
     def uses_tls(self) -> bool:
         if self.tls == "auto":
             return self.port == TLS_PORT and not self.embedded
@@ -106,6 +125,8 @@ def check(settings: MqttSettings) -> None:
         raise ValueError("tls: the embedded broker has none; name a host, or leave tls out")
     if settings.embedded and settings.protocol == "5":
         raise ValueError('protocol: the embedded broker speaks MQTT 3.1.1 only, not "5"')
+    if settings.embedded and settings.transport == "websockets":
+        raise ValueError("transport: the embedded broker speaks no WebSockets; name a host")
     if settings.port == 0 and not settings.embedded:
         raise ValueError("port: 0 is for the embedded broker only")
     if settings.key_file and not settings.cert_file:

@@ -53,10 +53,11 @@ class Mqtt(Transport):
 
     def describe(self) -> str:
         settings = self.settings
-        scheme = "mqtts" if settings.uses_tls else "mqtt"
+        kind = "mqtt" if settings.transport == "tcp" else "ws"
         host, port = self._address
+        where = f"{host}:{port}{settings.websocket_path if kind == 'ws' else ''}"
         return (
-            f"{scheme}://{host}:{port} {self._template}, "
+            f"{kind}{'s' if settings.uses_tls else ''}://{where} {self._template}, "
             f"QoS {settings.qos}, MQTT {settings.protocol}"
         )
 
@@ -91,7 +92,6 @@ class Mqtt(Transport):
         self._connection = Connection(
             settings, *self._address, client_id=self._client_id, patience_s=self.patience_s
         )
-        self._connection.open()
         self._publisher = self._make_publisher(self._connection)
         self._connected_at = time.monotonic()
 
@@ -121,9 +121,17 @@ class Mqtt(Transport):
 
         settings = self.settings
         v5 = settings.protocol == "5"
+        retain = settings.retain
         if settings.qos:
-            return PublishAcknowledged(connection, self._topics, qos=settings.qos, v5=v5)
-        return PublishUnacknowledged(connection, self._topics, retain=settings.retain, v5=v5)
+            return PublishAcknowledged(
+                connection,
+                self._topics,
+                qos=settings.qos,
+                retain=retain,
+                v5=v5,
+                window=settings.window,
+            )
+        return PublishUnacknowledged(connection, self._topics, retain=retain, v5=v5)
 
     def _explained(self, error: TransportError) -> TransportError:
         """A broker that keeps hanging up soon after it accepted: say what is likely."""

@@ -1,0 +1,108 @@
+"""What a broker sends to a client that only publishes, read in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+PUBACK, PUBREC, PUBCOMP, PINGRESP, DISCONNECT = 0x40, 0x50, 0x70, 0xD0, 0xE0
+
+_WITH_ID = (PUBACK, PUBREC, PUBCOMP)
+_NO_IDS = np.empty(0, np.uint16)
+_LONGEST = 1 << 20
+
+
+class ProtocolError(ValueError):
+    """The other side does not keep to MQTT."""
+
+
+class Run(NamedTuple):
+    """Packets of one kind and reason code that came one after the other."""
+
+    kind: int
+    """The packets' first byte."""
+    reason: int
+    """The reason code of MQTT 5; 0 in 3.1.1."""
+    packets: int
+    ids: NDArray[np.uint16]
+    """Their packet ids, uint16[count], empty for kinds without."""
+
+
+_ONE_PING = Run(PINGRESP, 0, 1, _NO_IDS)
+
+
+class AnswerParser:
+    """Takes a broker's bytes as they come, in any pieces."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Run]:
+        """The packets that are complete now. Raises ProtocolError."""
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        elif data == b"\xd0\x00":
+            return [_ONE_PING]
+        runs: list[Run] = []
+        at, look = 0, 1
+        while at + 2 <= len(data):
+            start, size = _length(data, at + 1)
+            if start + size > len(data) or not start:
+                break
+            stride = start + size - at
+            if start - at > 2:
+                # So long an answer, with properties, comes seldom: one by one.
+                rows = np.frombuffer(data, np.uint8, stride, at)[None]
+            else:
+                count = min((len(data) - at) // stride, look)
+                rows = np.frombuffer(data, np.uint8, count * stride, at).reshape(count, stride)
+                different = np.flatnonzero(rows[:, 1] != size)
+                # What follows a packet of another length is no packet's start.
+                rows = rows[: different[0]] if len(different) else rows
+                # Looking further pays where equal lengths follow each other, and only there.
+                look = 2 * len(rows) + 1
+            runs += _runs(rows, start - at, size)
+            at += len(rows) * stride
+            if runs[-1].kind == DISCONNECT:
+                return runs
+        self._rest = data[at:]
+        return runs
+
+
+def _length(data: bytes, at: int) -> tuple[int, int]:
+    """Where a packet's rest starts (0: not known yet), and its length."""
+    size = shift = 0
+    for place in range(at, min(at + 4, len(data))):
+        size |= (data[place] & 127) << shift
+        shift += 7
+        if size > _LONGEST or (shift == 28 and data[place] > 127):
+            raise ProtocolError(f"an answer of {size} bytes or more")
+        if data[place] < 128:
+            return place + 1, size
+    return 0, 0
+
+
+def _runs(rows: NDArray[np.uint8], body: int, size: int) -> Iterator[Run]:
+    """Packets of one length, a row each; the fixed header has `body` bytes."""
+    kinds = rows[:, 0]
+    reasons = rows[:, body + 2] if size > 2 else np.zeros_like(kinds)
+    change = (kinds[1:] != kinds[:-1]) | (reasons[1:] != reasons[:-1])
+    bounds = [0, *(np.flatnonzero(change) + 1).tolist(), len(rows)]
+    for first, end in pairwise(bounds):
+        kind, reason = int(kinds[first]), int(reasons[first])
+        if kind == PINGRESP and size == 0:
+            yield Run(kind, 0, end - first, _NO_IDS)
+        elif kind in _WITH_ID and size >= 2:
+            pairs = np.ascontiguousarray(rows[first:end, body : body + 2])
+            yield Run(kind, reason, end - first, pairs.view(">u2").ravel().astype(np.uint16))
+        elif kind == DISCONNECT:
+            yield Run(kind, int(rows[first, body]) if size else 0, 1, _NO_IDS)
+            return
+        else:
+            raise ProtocolError(f"an unexpected packet 0x{kind:02x} of {size} bytes")
