@@ -5,7 +5,7 @@ CONFIG ?= configs/default.toml
 ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint types imports wheel example soak hold clean
+.PHONY: run test check lint types imports wheel example soak hold realism clean
 
 # Ctrl-C is how a run is meant to end, so its 130 is no failure. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
@@ -55,6 +55,10 @@ soak: $(VENV)/dev.stamp
 
 hold: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/hold.py
+
+# The models against published figures and pvlib; writes docs/realism.md.
+realism: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks.realism
 
 $(VENV)/run.stamp: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
