@@ -111,6 +111,11 @@ class Simulation:
             ability = self._guard(fleet, tick, partial(fleet.capability, tick))
             if ability is not None:
                 able.append((fleet, ability))
+        # Those who balance a site need to know what all others draw there.
+        others = [fleet for fleet, _ in able if not fleet.balances.any()]
+        for fleet in others:
+            self._guard(fleet, tick, partial(step, fleet, no_orders(len(fleet.device))))
+        able = [(fleet, ability) for fleet, ability in able if fleet not in others]
         shares = balance(net, [fleet for fleet, _ in able], [ability for _, ability in able])
         for (fleet, _), share in zip(able, shares, strict=True):
             orders = Orders(np.full(len(share), np.nan), share)

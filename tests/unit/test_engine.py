@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gridsim.api import (
     Batch,
+    Capability,
     DerSettings,
     Draws,
     Fleet,
@@ -20,6 +21,7 @@ from gridsim.api import (
     Orders,
     Settings,
     Sky,
+    Stage,
     Telemetry,
     Tick,
     Weather,
@@ -72,6 +74,34 @@ class Flat(Load):
         return np.full(len(self.members), 2.5)
 
 
+class Sink(Steady):
+    """A flexible fleet that draws two kilowatts and balances nothing."""
+
+    @classmethod
+    def stage(cls, settings: Any) -> Stage:
+        return "flexible"
+
+    def capability(self, tick: Tick) -> Capability:
+        n = len(self.members)
+        return Capability(np.full(n, -2.0), np.zeros(n))
+
+    def step(self, tick: Tick, orders: Orders) -> Telemetry:
+        return Telemetry(np.full(len(self.members), -2.0))
+
+
+class Balancer(Sink):
+    """Does what balances its site; the second device can do twice as much as the first."""
+
+    def balances(self) -> Any:
+        return np.ones(len(self.members), np.bool_)
+
+    def capability(self, tick: Tick) -> Capability:
+        return Capability(np.array([-5.0, -10.0]), np.array([5.0, 10.0]))
+
+    def step(self, tick: Tick, orders: Orders) -> Telemetry:
+        return Telemetry(orders.balance_kw)
+
+
 def simulation(*types: type[Fleet], on_error: OnError = "stop") -> Simulation:
     """One project with two devices of each type."""
     n = 2 * len(types)
@@ -99,7 +129,7 @@ def simulation(*types: type[Fleet], on_error: OnError = "stop") -> Simulation:
             weather=WeatherSpec("calm", Calm, Settings()),
             loads=[LoadSpec("flat", Flat, make_members(Settings, [{}], sites=sites))],
             fleets=[
-                FleetSpec(t.__name__.lower(), t, "free", m, np.arange(2 * i, 2 * i + 2))
+                FleetSpec(t.__name__.lower(), t, t.stage(None), m, np.arange(2 * i, 2 * i + 2))
                 for i, (t, m) in enumerate(zip(types, members, strict=True))
             ],
         )
@@ -278,3 +308,12 @@ def test_the_record_keeps_the_meter_identity_and_the_baseline() -> None:
     assert batch.current_output.tolist() == [1.0, 1.0]
     with pytest.raises(ValueError, match="read-only"):
         batch.current_output[0] = 5.0
+
+
+@pytest.mark.parametrize("order", [(Balancer, Sink, Steady), (Sink, Steady, Balancer)])
+def test_those_who_balance_know_what_all_others_draw(order: tuple[type[Fleet], ...]) -> None:
+    batch = simulation(*order).step()
+    # The load draws 3, the sinks 4, the steady ones feed 2: 5 kW are shared as 1 to 2.
+    output = dict(zip(order, batch.current_output.reshape(-1, 2).tolist(), strict=True))
+    assert output[Balancer] == [1.67, 3.33]
+    assert batch.current_output.sum() == pytest.approx(batch.power_meter_measurement[0])
