@@ -16,8 +16,12 @@ serial = {folder}/serial
 default_md = sha256
 policy = any
 copy_extensions = copy
+x509_extensions = issued
 [any]
 commonName = supplied
+[issued]
+authorityKeyIdentifier = keyid
+subjectKeyIdentifier = hash
 """
 
 
@@ -38,7 +42,10 @@ class Authority:
         (folder / "serial").write_text("01\n")
         (folder / "ca.cnf").write_text(_CA.format(folder=folder))
         self.file = folder / "ca.crt"
-        self._run("req", "-x509", *self._new("ca", "gridsim test authority"), "-days", "30")
+        # Python 3.13 refuses an authority that does not say what its key is for.
+        usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        new = self._new("ca", "gridsim test authority")
+        self._run("req", "-x509", *new, *usage, "-days", "30")
 
     def issue(self, name: str, alternative: str, *, expired: bool = False) -> Certificate:
         """A certificate for the names in `alternative`, such as `IP:127.0.0.1,DNS:localhost`."""
