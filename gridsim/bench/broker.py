@@ -45,10 +45,11 @@ def find_broker(target: Target) -> Broker:
     return Broker(settings.host, settings.port, settings)
 
 
-def connect(broker: Broker) -> tuple[Client, int]:
+def connect(broker: Broker, *, window: int | None = None) -> tuple[Client, int]:
     """A paho client that is connected and has no thread yet, and the broker's Receive Maximum.
 
-    Raises NeverConnectedError.
+    `window` is how many messages of QoS 1 and 2 paho lets be under way, 0 for all; without it,
+    paho's own number. Raises NeverConnectedError.
     """
     settings = broker.settings
     client = Client(
@@ -57,6 +58,8 @@ def connect(broker: Broker) -> tuple[Client, int]:
         protocol=_VERSIONS[settings.protocol],
         reconnect_on_failure=False,
     )
+    if window is not None:
+        client.max_inflight_messages_set(window)
     if settings.username:
         client.username_pw_set(settings.username, settings.password.get_secret_value() or None)
     answers: list[tuple[Any, Any]] = []

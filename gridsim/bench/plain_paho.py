@@ -45,7 +45,7 @@ def script(broker: Broker, records: Sequence[Record], count: int) -> Sample:
         info = client.publish(topic, text, qos, retain)
         if number % _LET_IT_CATCH_UP == 0:
             _wait(info)
-    sample = _end(client, records[0][0], watch)
+    sample = _end(client, records[0][0], qos, watch)
     if published != count + 1:
         raise GridsimError(f"paho published {published - 1:,} of {count:,} messages")
     return sample
@@ -53,11 +53,9 @@ def script(broker: Broker, records: Sequence[Record], count: int) -> Sample:
 
 def best(broker: Broker, stock: Sequence[Message], count: int) -> Sample:
     """`loop_start`, payloads that are bytes already, no callback."""
-    client, _ = connect(broker)
-    if broker.qos and not broker.v5:
-        # No window: to keep one paho scans its messages at each acknowledgement. (With MQTT 5
-        # the broker would hang up.)
-        client.max_inflight_messages_set(0)
+    # No window: to keep one paho scans its messages at each acknowledgement. But with MQTT 5
+    # and at QoS 2 the broker would hang up on it.
+    client, _ = connect(broker, window=0 if broker.qos == 1 and not broker.v5 else None)
     qos, retain = broker.qos, broker.settings.retain
     watch = Stopwatch()
     client.loop_start()
@@ -65,12 +63,12 @@ def best(broker: Broker, stock: Sequence[Message], count: int) -> Sample:
         info = client.publish(message.topic, message.body, qos, retain)
         if number % _LET_IT_CATCH_UP == 0:
             _wait(info)
-    return _end(client, stock[0].topic, watch)
+    return _end(client, stock[0].topic, qos, watch)
 
 
-def _end(client: Client, topic: str, watch: Stopwatch) -> Sample:
+def _end(client: Client, topic: str, qos: int, watch: Stopwatch) -> Sample:
     # The acknowledgement of this one says that the broker has read all before it.
-    _wait(client.publish(topic, b"", 1))
+    _wait(client.publish(topic, b"", max(qos, 1)))
     sample = watch.read()
     client.disconnect()
     client.loop_stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 
 from gridsim.bench.broker import Broker, connect
 from gridsim.bench.sample import Sample, Stopwatch
@@ -11,33 +10,34 @@ from gridsim.bench.survey import Message
 from gridsim.errors import GridsimError
 
 _BLOCK = 1 << 18
-_WAVE = 1_000
+# Messages that are under way at once, at QoS 2 no more than brokers commonly take.
+_WINDOW = {1: 2_000, 2: 20}
 _PINGREQ, _PINGRESP = b"\xc0\x00", 0xD0
-_PUBACK, _PUBREC, _PUBREL, _PUBCOMP = 0x40, 0x50, 0x62, 0x70
+_PUBACK, _PUBREC, _PUBREL, _PUBCOMP = 0x40, 0x50, b"\x62\x02", 0x70
 
 
 def raw(broker: Broker, message: Message, count: int) -> Sample:
     """`count` times the same PUBLISH, then a PINGREQ, to its answer: the broker has read all.
 
-    At QoS 1 and 2 acknowledgements are awaited in blocks, two blocks being under way at QoS 1.
-    paho makes the connection, so that this is the same socket as everyone's.
+    At QoS 1 and 2 a window is kept full, and acknowledgements are taken in blocks. paho makes
+    the connection, so that this is the same socket as everyone's.
     """
     client, receive_maximum = connect(broker)
     sock = client.socket()
     assert isinstance(sock, socket.socket)
     sock.setblocking(True)
     sock.settimeout(30.0)
+    # Else the last bytes of a block may wait for the acknowledgement of those before.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     line = _Line(sock)
     watch = Stopwatch()
     try:
         if broker.qos == 0:
             _send_all(line, publish(message, broker, 0), count)
         else:
-            wave = max(1, min(_WAVE, receive_maximum // 2))
-            send = _wave_of_1 if broker.qos == 1 else _wave_of_2
-            send(line, message, broker, wave, count)
-        line.send(_PINGREQ)
-        line.expect(_PINGRESP, 1)
+            window = min(_WINDOW[broker.qos], receive_maximum)
+            _acknowledged(line, message, broker, window, count)
+        line.ping()
         sample = watch.read()
     except OSError as error:
         raise GridsimError(f"the broker dropped the raw socket: {error}") from error
@@ -70,39 +70,21 @@ def _send_all(line: _Line, packet: bytes, count: int) -> None:
     line.send(packet * rest)
 
 
-def _wave_of_1(line: _Line, message: Message, broker: Broker, wave: int, count: int) -> None:
-    # Two blocks with ids of their own: while one is acknowledged the other is on its way.
-    blocks = [_packets(message, broker, wave * half + 1, wave) for half in (0, 1)]
-    sizes = list(_sizes(count, wave))
-    for number, size in enumerate(sizes):
-        if number >= 2:
-            line.expect(_PUBACK, sizes[number - 2])
-        packets = blocks[number % 2]
-        line.send(packets if size == wave else packets[: len(packets) // wave * size])
-    line.expect(_PUBACK, sum(sizes[-2:]))
-
-
-def _wave_of_2(line: _Line, message: Message, broker: Broker, wave: int, count: int) -> None:
-    packets = _packets(message, broker, 1, wave)
-    releases = b"".join(bytes([_PUBREL, 2]) + i.to_bytes(2, "big") for i in range(1, wave + 1))
-    for size in _sizes(count, wave):
-        line.send(packets[: len(packets) // wave * size])
-        line.expect(_PUBREC, size)
-        line.send(releases[: 4 * size])
-        line.expect(_PUBCOMP, size)
-
-
-def _packets(message: Message, broker: Broker, first_id: int, count: int) -> bytes:
-    return b"".join(publish(message, broker, first_id + i) for i in range(count))
-
-
-def _sizes(count: int, wave: int) -> Iterator[int]:
-    for start in range(0, count, wave):
-        yield min(wave, count - start)
+def _acknowledged(line: _Line, message: Message, broker: Broker, window: int, count: int) -> None:
+    # Twice the ids, so that every slice of them is one piece.
+    ring = b"".join(publish(message, broker, i % window + 1) for i in range(2 * window))
+    size = len(ring) // (2 * window)
+    sent = done = 0
+    while done < count:
+        free = min(window - (sent - done), count - sent)
+        at = sent % window
+        line.send(ring[at * size : (at + free) * size])
+        sent += free
+        done += line.acknowledgements() if broker.qos == 1 else line.completions()
 
 
 class _Line:
-    """A blocking socket on which answers are counted, not read one by one."""
+    """A blocking socket on which answers are taken in blocks."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -111,18 +93,48 @@ class _Line:
     def send(self, data: bytes) -> None:
         self._sock.sendall(data)
 
-    def expect(self, kind: int, count: int) -> None:
-        """Wait for so many packets of a kind, all of the size of the first."""
-        self._fill(2)
-        if self._rest[0] != kind:
-            raise GridsimError(f"the broker answers the raw socket with packet {self._rest[0]:#x}")
-        size = count * (2 + self._rest[1])
-        self._fill(size)
-        self._rest = self._rest[size:]
+    def ping(self) -> None:
+        """Until the broker has answered a PINGREQ."""
+        self.send(_PINGREQ)
+        while len(self._rest) < 2:
+            self._receive()
+        if self._rest[0] != _PINGRESP:
+            raise _unexpected(self._rest[0])
 
-    def _fill(self, size: int) -> None:
-        while len(self._rest) < size:
-            got = self._sock.recv(1 << 16)
-            if not got:
-                raise OSError("it hung up")
-            self._rest += got
+    def acknowledgements(self) -> int:
+        """How many PUBACKs have come; at least one. They all have the size of the first."""
+        while len(self._rest) < 2 or len(self._rest) < 2 + self._rest[1]:
+            self._receive()
+        if self._rest[0] != _PUBACK:
+            raise _unexpected(self._rest[0])
+        size = 2 + self._rest[1]
+        count = len(self._rest) // size
+        self._rest = self._rest[count * size :]
+        return count
+
+    def completions(self) -> int:
+        """Answers the PUBRECs that have come, and returns how many PUBCOMPs there were."""
+        self._receive()
+        releases, completed, at = [], 0, 0
+        while at + 2 <= len(self._rest) and at + 2 + self._rest[at + 1] <= len(self._rest):
+            kind = self._rest[at]
+            if kind == _PUBREC:
+                releases.append(_PUBREL + self._rest[at + 2 : at + 4])
+            elif kind == _PUBCOMP:
+                completed += 1
+            else:
+                raise _unexpected(kind)
+            at += 2 + self._rest[at + 1]
+        self._rest = self._rest[at:]
+        self.send(b"".join(releases))
+        return completed
+
+    def _receive(self) -> None:
+        got = self._sock.recv(1 << 16)
+        if not got:
+            raise OSError("it hung up")
+        self._rest += got
+
+
+def _unexpected(kind: int) -> GridsimError:
+    return GridsimError(f"the broker answers the raw socket with a packet {kind:#x}")
