@@ -27,7 +27,7 @@ from gridsim.contracts.sites import Sites
 from gridsim.contracts.surroundings import Load, Sky, Tick, Weather
 from gridsim.errors import ReaderGone, TransportError
 from gridsim.numeric import clearsky, climate, sun, windows
-from gridsim.numeric.minutely import Minutely
+from gridsim.numeric.minutely import Minutely, Staggered
 from gridsim.numeric.randomness import Draws, Floats, Keys, identities, identity
 from gridsim.numeric.tables import Table, read_table
 from gridsim.numeric.timestamps import compact_stamp, rfc3339, utc_date
@@ -65,6 +65,7 @@ __all__ = [
     "Sites",
     "Sky",
     "Stage",
+    "Staggered",
     "Table",
     "Telemetry",
     "Tick",

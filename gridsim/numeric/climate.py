@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.numeric.randomness import Floats
+
+Times = int | NDArray[np.int64]
 
 DAILY_SWING_K = 4.5
 """Half the difference between afternoon and early morning under a clear sky."""
@@ -15,9 +20,12 @@ _YEAR_MS = 365.2425 * _DAY_MS
 _NEW_YEAR_MS = 946_684_800_000
 
 
-def year_fraction(time_ms: int) -> float:
-    """How much of the year has passed at UTC `time_ms`, 0 to 1; good to a day."""
-    return float((time_ms - _NEW_YEAR_MS) / _YEAR_MS % 1.0)
+def year_fraction(time_ms: Times) -> Any:
+    """How much of the year has passed at UTC `time_ms`, 0 to 1; good to a day.
+
+    A float for one time, float64[n] for int64[n].
+    """
+    return (time_ms - _NEW_YEAR_MS) / _YEAR_MS % 1.0
 
 
 def annual_mean_c(latitude: Floats, altitude: Floats) -> Floats:
@@ -32,7 +40,11 @@ def annual_mean_c(latitude: Floats, altitude: Floats) -> Floats:
 
 
 def temperature_c(
-    mean_c: Floats, latitude: Floats, longitude: Floats, time_ms: int, daily_swing_k: Floats | float
+    mean_c: Floats,
+    latitude: Floats,
+    longitude: Floats,
+    time_ms: Times,
+    daily_swing_k: Floats | float,
 ) -> Floats:
     """The mean with its course over the year and, by `daily_swing_k` up and down, the day.
 

@@ -52,7 +52,7 @@ def test_no_cloud_is_clear_and_full_cloud_is_dark() -> None:
     full = index_of(synthetic(sites, cloud_cover=100.0), sites, [NOON_MS])
     assert (np.abs(free - 1.02) < 0.03).all()
     assert (full < 0.6).all()
-    assert not synthetic(sites, cloud_cover=100.0).at(NOON_MS).dni.max() > 1.0
+    assert not synthetic(sites, cloud_cover=100.0).at(NOON_MS).dni.max() > 5.0
 
 
 def test_cover_is_the_part_of_the_field_in_shade() -> None:
@@ -148,3 +148,27 @@ def test_sun_and_night_near_the_pole() -> None:
     december = june + 183 * 24 * HOUR_MS
     assert all(weather.at(june + h * HOUR_MS).ghi[0] > 0.0 for h in range(24))
     assert not any(weather.at(december + h * HOUR_MS).ghi[0] > 0.0 for h in range(24))
+
+
+def test_changes_of_the_light_are_about_those_at_lyngby() -> None:
+    """Two seeds and five days only: by half at most. `make realism` measures many."""
+    base = make_sites(60, latitude=55.79, longitude=12.52)
+    spread = np.linspace(-1.5, 1.5, 60)
+    sites = replace(base, latitude=base.latitude + spread, longitude=base.longitude + 2.0 * spread)
+    start = START_MS - 5 * HOUR_MS
+    hours = []
+    for seed in (20, 21):
+        weather = Synthetic(SyntheticSettings(), sites, Draws(seed))
+        for day in (0, 40, 80, 290, 330):
+            first = start + day * 24 * HOUR_MS
+            seen = index_of(weather, sites, [first + minute * 60_000 for minute in range(600)])
+            hours.append(seen.T.reshape(-1, 60))
+    index = np.concatenate(hours)
+    changes = np.abs(np.diff(index, axis=1))
+    quantiles = np.quantile(changes, [0.5, 0.9, 0.95, 0.99])
+    assert quantiles == pytest.approx([0.011, 0.124, 0.301, 0.756], rel=0.5)
+    variable = index[index.std(axis=1) > 0.2]
+    off = variable - variable.mean()
+    for lag, measured in ((1, 0.77), (10, 0.31)):
+        found = np.mean(off[:, :-lag] * off[:, lag:]) / np.mean(off**2)
+        assert found == pytest.approx(measured, abs=0.12)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from gridsim.api import (
@@ -15,6 +16,7 @@ from gridsim.api import (
     Settings,
     Sites,
     Sky,
+    Staggered,
     Unit,
     Weather,
     clearsky,
@@ -31,11 +33,13 @@ from gridsim_plugins.weather.synthetic.clouds import (
 from gridsim_plugins.weather.synthetic.waves import make_drift, make_waves
 
 _EARTH_RADIUS_M = 6.371e6
-_ENHANCEMENT = 0.25
+_ENHANCEMENT = 0.22
 # How much the field shows in closed cloud.
 _TEXTURE = 0.35
+# How often the slow quantities are worked out for a place, each at its own second.
+_SLOW_MS = 300_000
 # How often an hour has 0, 1, ... 8 eighths of cloud, about as a mid-latitude station sees it.
-_OKTA_SHARES = (0.17, 0.09, 0.05, 0.04, 0.04, 0.05, 0.07, 0.17, 0.32)
+_OKTA_SHARES = (0.12, 0.10, 0.06, 0.05, 0.05, 0.06, 0.09, 0.19, 0.28)
 
 
 class SyntheticSettings(Settings):
@@ -107,11 +111,13 @@ class Synthetic(Weather):
             self._latitude, self._longitude, settings.field_points * settings.field_spacing
         )
         self._clouds: CloudField | None = None
-        self._slow = Minutely(self._slowly)
+        self._light = Minutely(self._clear_light)
+        self._slow = Staggered(self._slowly, self._marks(), _SLOW_MS)
 
     def at(self, time_ms: int) -> Sky:
         position = sun.sun_vector(time_ms)
-        lift, whole, direct, temperature, wind, threshold, thick = self._slow.at(time_ms)
+        temperature, wind, threshold, thick = self._slow.at(time_ms)
+        lift, whole, direct = self._light.at(time_ms)
         height = np.maximum(sun.cos_zenith(position, self._up) + lift, 0.0)
         if not height.any():
             dark = np.zeros_like(height)
@@ -145,9 +151,18 @@ class Synthetic(Weather):
             self._clouds = make_field(generator, settings.field_points, settings.field_spacing)
         return self._clouds
 
-    def _slowly(self, time_ms: int) -> Floats:
-        """What changes slowly, float64[7, n]: refraction, the two clear-sky transmittances,
-        temperature, wind, the cloud field's threshold, and what the thickest cloud lets through."""
+    def _marks(self) -> NDArray[np.int64]:
+        """When in each `_SLOW_MS` a place's slow quantities are worked out: by its coordinates."""
+        latitude, longitude = (
+            np.ascontiguousarray(values).view(np.uint64)
+            for values in (self._latitude, self._longitude)
+        )
+        keys = latitude ^ (longitude << np.uint64(7)) ^ (longitude >> np.uint64(57))
+        spread = self.draws.uniform("synthetic/marks", keys) * _SLOW_MS
+        return spread.astype(np.int64)
+
+    def _clear_light(self, time_ms: int) -> Floats:
+        """Refraction and the two clear-sky transmittances, float64[3, n]."""
         height = sun.cos_zenith(sun.sun_vector(time_ms), self._up)
         lift = clearsky.lift(height, self._pressure)
         apparent = height + lift
@@ -156,28 +171,31 @@ class Synthetic(Weather):
         if linke is None:
             linke = clearsky.turbidity(self._latitude, climate.year_fraction(time_ms))
         whole, direct = clearsky.transmittances(apparent, mass, linke, self._altitude)
-        cover = self._cover_at(time_ms)
-        spell = self._warmth.at(self._up, time_ms) * (1.0 + 3.0 * np.abs(self._up[2]))
+        return np.stack((lift, whole, direct))
+
+    def _slowly(self, rows: NDArray[np.intp], time_ms: NDArray[np.int64]) -> Floats:
+        """What changes slowly, float64[4, k], at a time for each of k places: temperature, wind,
+        the cloud field's threshold, and what the thickest cloud lets through."""
+        up = self._up[:, rows]
+        cover = self._cover_at(up, time_ms)
+        spell = self._warmth.at(up, time_ms) * (1.0 + 3.0 * np.abs(up[2]))
         # Clouds keep the night warm and the day cool.
         swing = climate.DAILY_SWING_K * (1.3 - 0.9 * cover)
         temperature = climate.temperature_c(
-            self._mean_c, self._latitude, self._longitude, time_ms, swing
+            self._mean_c[rows], self._latitude[rows], self._longitude[rows], time_ms, swing
         )
-        # The square of a Gaussian sum of two is exponential, its root a Rayleigh wind.
-        wind = self.settings.mean_wind * np.exp(
-            0.45 * self._gusts.at(self._up, time_ms) - 0.5 * 0.45**2
-        )
+        wind = self.settings.mean_wind * np.exp(0.45 * self._gusts.at(up, time_ms) - 0.5 * 0.45**2)
         threshold = self._field().threshold(cover)
         # What the thickest cloud lets through: a fifth, now more, now less.
-        thick = 0.2 * np.exp(0.45 * self._thickness.at(self._up, time_ms))
-        return np.stack((lift, whole, direct, temperature + spell, wind, threshold, thick))
+        thick = 0.2 * np.exp(0.45 * self._thickness.at(up, time_ms))
+        return np.stack((temperature + spell, wind, threshold, thick))
 
-    def _cover_at(self, time_ms: int) -> Floats:
-        """The part of the sky that is covered, float64[n]."""
+    def _cover_at(self, up: Floats, time_ms: NDArray[np.int64]) -> Floats:
+        """The part of the sky that is covered, float64[k]."""
         held = self.settings.cloud_cover
         if held is not None:
-            return np.full_like(self._latitude, held / 100.0)
-        score = self._cover.at(self._up, time_ms)
+            return np.full(up.shape[1], held / 100.0)
+        score = self._cover.at(up, time_ms)
         # The logistic function makes a uniform rank of the normal score.
         rank = 1.0 / (1.0 + np.exp(-1.702 * score))
         # No eighth is a sky without any cloud, eight are one without any gap.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.api import Draws, Floats
 
@@ -31,14 +32,19 @@ class Waves:
     phase: Floats
     """rad, float64[waves]"""
 
-    def at(self, up: Floats, time_ms: int) -> Floats:
-        """The field at places given by their up-vectors, float64[3, n], at UTC `time_ms`."""
+    def at(self, up: Floats, time_ms: int | NDArray[np.int64]) -> Floats:
+        """The field at places given by their up-vectors, float64[3, n], at UTC `time_ms`.
+
+        One time for all, or int64[n].
+        """
         total = np.zeros(up.shape[1])
-        turns = self.frequency * (time_ms / 1000.0) + self.phase
+        seconds = np.asarray(time_ms) / 1000.0
         # Wave by wave: sums over an array's axis depend on its shape in the last bit.
-        for (x, y, z), turn in zip(self.wave.tolist(), turns.tolist(), strict=True):
+        waves = zip(self.wave.tolist(), self.frequency.tolist(), self.phase.tolist(), strict=True)
+        for (x, y, z), rate, phase in waves:
+            turn = rate * seconds + phase
             total += np.cos(x * up[0] + y * up[1] + z * up[2] + turn)
-        total *= (2.0 / len(turns)) ** 0.5
+        total *= (2.0 / len(self.phase)) ** 0.5
         return total
 
 
@@ -85,10 +91,10 @@ def make_drift(draws: Draws) -> Drift:
     days = np.geomspace(0.5, 12.0, 8) * (0.9 + 0.2 * u[0, 1:])
     swings = zip(
         (2.0 * np.pi / (days * 86400.0)).tolist(),
-        np.full(8, 1.9).tolist(),
+        np.full(8, 2.13).tolist(),
         (2.0 * np.pi * u[1, 1:]).tolist(),
         (2.0 * np.pi * u[2, 1:]).tolist(),
         strict=True,
     )
     heading = (float(u[0, 0]) - 0.5) * 1.2
-    return Drift((4.2 * float(np.cos(heading)), 4.2 * float(np.sin(heading))), tuple(swings))
+    return Drift((4.7 * float(np.cos(heading)), 4.7 * float(np.sin(heading))), tuple(swings))
