@@ -28,6 +28,8 @@ class ScriptedBroker:
     under_way: int = 1
     """How many messages must have come before their answers go out."""
     most_at_once: int = 0
+    released: list[int] = field(default_factory=list)
+    """Packet ids of the PUBRELs that came; each is completed."""
     _server: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
     def __post_init__(self) -> None:
@@ -59,6 +61,9 @@ class ScriptedBroker:
                     client.sendall(self.connack)
                 elif kind == 12:
                     client.sendall(b"\xd0\x00")
+                elif kind == 6:
+                    self.released.append(int.from_bytes(body, "big"))
+                    client.sendall(b"\x70\x02" + body)
                 elif kind == 3:
                     end = 2 + int.from_bytes(body[:2], "big")
                     waiting.append(self.answer(number, body[end : end + 2]))
@@ -183,3 +188,60 @@ def test_the_acknowledged_prefix_counts_though_the_connection_breaks(
         transport.write(make_batch(transport.run.roster), receipt)
     transport.close()
     assert (receipt.delivered_rows, receipt.left) == (1, 2)
+
+
+def test_qos_2_is_released_and_a_refusal_at_once_is_the_end(
+    started: list[ScriptedBroker],
+) -> None:
+    def answer(number: int, mid: bytes) -> bytes:
+        # PUBREC: taken, refused, taken.
+        return b"\x50\x03" + mid + b"\x97" if number == 1 else b"\x50\x02" + mid
+
+    started.append(ScriptedBroker(CONNACK_5, answer, under_way=3))
+    transport = connected(started[0], protocol="5", qos=2)
+    receipt = RecordingReceipt(3)
+    transport.write(make_batch(transport.run.roster), receipt)
+    transport.close()
+    assert (receipt.delivered_rows, receipt.dropped_rows) == (2, 1)
+    assert receipt.reasons == ["refused by broker: Quota exceeded"]
+    assert started[0].released == [1, 3]
+
+
+def test_packet_ids_go_round(started: list[ScriptedBroker]) -> None:
+    ids: list[int] = []
+
+    def answer(number: int, mid: bytes) -> bytes:
+        ids.append(int.from_bytes(mid, "big"))
+        return b"\x40\x02" + mid
+
+    started.append(ScriptedBroker(answer=answer))
+    transport = connected(started[0], ders=10_000, qos=1)
+    batch = make_batch(transport.run.roster)
+    for _ in range(7):
+        receipt = RecordingReceipt(len(batch))
+        transport.write(batch, receipt)
+        assert receipt.delivered_rows == len(batch)
+    transport.close()
+    assert ids == [1 + n % 65_535 for n in range(70_000)]
+
+
+class Lags(RecordingReceipt):
+    def __init__(self, rows: int) -> None:
+        super().__init__(rows)
+        self.lags: list[float] = []
+
+    def lag(self, seconds: float) -> None:
+        super().lag(seconds)
+        self.lags.append(seconds)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_the_receipt_learns_how_long_the_broker_took(
+    started: list[ScriptedBroker], qos: int
+) -> None:
+    started.append(ScriptedBroker())
+    transport = connected(started[0], qos=qos)
+    receipt = Lags(3)
+    transport.write(make_batch(transport.run.roster), receipt)
+    transport.close()
+    assert len(receipt.lags) == 1

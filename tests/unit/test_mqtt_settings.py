@@ -32,6 +32,7 @@ def test_placeholders_values_are_text() -> None:
         {"host": ""},
         {"host": "mqtt://broker"},
         {"keepalive_s": 0},
+        {"transport": "websockets", "websocket_path": "no slash"},
         {"will": {"payload": "no topic"}},
     ],
 )
@@ -65,6 +66,7 @@ def test_when_tls_is_used(settings: dict[str, Any], uses_tls: bool) -> None:
         ({"host": "b", "cert_file": "c", "tls": "off"}, "cert_file"),
         ({"host": "b", "tls_insecure": True}, "tls_insecure"),
         ({"host": "b", "port": 0}, "port"),
+        ({"transport": "websockets"}, "transport"),
     ],
 )
 def test_contradictions_are_refused(settings: dict[str, Any], key: str) -> None:
