@@ -12,7 +12,7 @@ from gridsim.bench.machine import machine, peak_memory
 from gridsim.bench.ramp import Ramp, ramp
 from gridsim.bench.realtime import RealTime, real_time
 from gridsim.bench.report import BrokerFacts, Fleet, Memory, Report, Wire
-from gridsim.bench.rounds import ALL_WAYS, FlatOut, compare, ways
+from gridsim.bench.rounds import FlatOut, compare, ways
 from gridsim.bench.survey import Survey, survey
 from gridsim.bench.target import Target, default_or_named, sized
 from gridsim.compose import Options
@@ -32,7 +32,6 @@ class BenchOptions:
     ramp: bool = False
     """Search for the largest fleet instead of comparing."""
     ramp_seconds: float = 60.0
-    ways: tuple[str, ...] = ALL_WAYS
 
 
 def bench(options: BenchOptions, say: Callable[[str], None]) -> Report:
@@ -68,12 +67,7 @@ def _compare(
             f"--seconds: error: this fleet sends nothing in {options.seconds:g} s: make it longer"
         )
     broker = find_broker(target)
-    chosen_ways = {
-        name: way
-        for name, way in ways(target, broker, fleet, ticks).items()
-        if name in options.ways
-    }
-    flat = compare(chosen_ways, fleet, options.runs, say)
+    flat = compare(ways(target, broker, fleet, ticks), fleet, options.runs, say)
     return _report(target, fleet, paced=paced, held=held, flat=flat)
 
 

@@ -19,7 +19,6 @@ Way = Callable[[], Sample]
 Say = Callable[[str], None]
 
 GRIDSIM, RAW, SCRIPT, BEST = "gridsim", "raw", "paho_script", "paho_best"
-ALL_WAYS = (GRIDSIM, RAW, SCRIPT, BEST)
 
 
 @dataclass(frozen=True, slots=True)

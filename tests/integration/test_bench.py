@@ -13,6 +13,7 @@ import pytest
 from tests.integration.conftest import Brokers
 from tests.integration.mosquitto import free_port
 
+ROOT = Path(__file__).parents[2]
 DEADLINE_S = 120
 
 FLEET = """
@@ -181,3 +182,12 @@ def test_a_broker_that_is_not_there_is_exit_3(config: Path) -> None:
 )
 def test_what_cannot_be_measured_is_exit_2(words: tuple[object, ...], said: str) -> None:
     assert said in run(*words, status=2).stderr
+
+
+@pytest.mark.parametrize("way", [(), ("--tls",)])
+@pytest.mark.usefixtures("commands")
+def test_every_byte_that_arrives_is_a_record_of_the_simulation(way: tuple[str, ...]) -> None:
+    sink = [sys.executable, str(ROOT / "benchmarks/sink.py"), "--messages", "2000", "--ders", "100"]
+    done = subprocess.run([*sink, *way], capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2,000 of 2,000 records right" in done.stdout

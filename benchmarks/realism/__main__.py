@@ -1,0 +1,83 @@
+"""Checks the models against published figures and pvlib, and writes docs/realism.md.
+
+Prints every comparison; exit status 1 if one is outside its tolerance. Seeds are fixed: only
+the figures of the last group, which are times, differ from run to run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.realism import (
+    battery,
+    clouds,
+    cost,
+    day,
+    ev,
+    home,
+    household,
+    others,
+    places,
+    randomness,
+    solar,
+)
+from benchmarks.realism.report import Check, Group, exit_status, markdown, summary, table
+
+ROOT = Path(__file__).parents[2]
+INTRO = """`make realism` writes this page: it runs gridsim's models against published figures,
+and against [pvlib](https://pvlib-python.readthedocs.io) in the same run. Exit status 1 says
+that a check is outside its tolerance. A dash as verdict marks a figure that is shown without
+being judged."""
+
+GROUPS: dict[str, Callable[[Path], Group]] = {
+    "randomness": randomness.run,
+    "solar": solar.run,
+    "clouds": clouds.run,
+    "battery": battery.run,
+    "ev": ev.run,
+    "household": household.run,
+    "others": others.run,
+    "home": home.run,
+    "day": day.run,
+    "places": places.run,
+    "cost": cost.run,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("groups", nargs="*", choices=[[], *GROUPS], help="only these; no report")
+    only = parser.parse_args().groups
+    # pvlib warns of pandas' coming changes.
+    warnings.filterwarnings("ignore", module="pvlib")
+    plots = ROOT / "docs" / "realism"
+    plots.mkdir(parents=True, exist_ok=True)
+    groups = []
+    for name in only or GROUPS:
+        began = time.perf_counter()
+        groups.append(_ran(name, plots))
+        print(table(groups[-1]))
+        print(f"({time.perf_counter() - began:.0f} s)\n", flush=True)
+    print(summary(groups))
+    if not only:
+        (ROOT / "docs" / "realism.md").write_text(markdown(groups, INTRO))
+    return exit_status(groups)
+
+
+def _ran(name: str, plots: Path) -> Group:
+    """The group's result; an error in it is a failed check, so that the others still show."""
+    try:
+        return GROUPS[name](plots)
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        check = Check("it runs", "-", "-", said, "holds", passed=False)
+        return Group(name, "It failed.", [check])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""Batteries against PerMod's measured systems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.realism.drive import drive, outputs, socs
+from benchmarks.realism.plotting import canvas, save
+from benchmarks.realism.report import Check, Figure, Group, at_most, near
+from gridsim.api import Floats
+from gridsim_plugins.ders.battery import Battery
+
+_PERMOD = "PerMod, HTW Berlin (data CC BY 4.0)"
+_TESLA = "Powerwall 3 data sheet"
+SIEMENS = {"nameplate_capacity": 3.57, "energy_capacity_kwh": 8.85, "losses": "siemens_junelight"}
+GENERIC = {"nameplate_capacity": 5.0, "energy_capacity_kwh": 10.0}
+# a, b, c for charging and discharging, and the cells' round trip.
+COEFFICIENTS = {
+    "siemens_junelight": (0.0302, 0.0098, 0.0100, 0.0431, 0.0065, 0.0107, 0.9687),
+    "generic": (0.0355, -0.0031, 0.0182, 0.0376, -0.0036, 0.0193, 0.95),
+}
+_PUBLISHED = {0.1: 0.769, 0.5: 0.882, 1.0: 0.868}
+# All that the data sheet says of losses is one round trip.
+POWERWALL = {
+    "nameplate_capacity": 11.04, "charge_power": 5.0, "energy_capacity_kwh": 13.5,
+    "losses": "ideal", "cell_efficiency": 89.0, "min_soc": 0.0,
+}  # fmt: skip
+
+
+def stored_kw(power: Floats, rated: Floats, coefficients: tuple[float, ...]) -> Floats:
+    """What a mean power over a tick adds to the stored energy, by the published formulas, kW."""
+    a0, b0, c0, a1, b1, c1, cell = coefficients
+    x = np.abs(power) / rated
+    into = np.maximum(-power - rated * (a0 * x * x + b0 * x + c0), 0.0) * cell**0.5
+    out = (power + rated * (a1 * x * x + b1 * x + c1)) / cell**0.5
+    stored: Floats = np.where(power < 0.0, into, np.where(power > 0.0, -out, 0.0))
+    return stored
+
+
+def round_trip(settings: Mapping[str, Any], loads: Floats) -> Floats:
+    """AC round-trip efficiency at shares of the rated power, from ten minutes of telemetry."""
+    power = loads * float(settings["nameplate_capacity"])
+
+    def run(sign: float, soc: float) -> tuple[Floats, Floats]:
+        entries = [{**settings, "initial_soc": soc}] * len(loads)
+        told = drive(Battery, entries, lambda i: sign * power, 601, 1.0)
+        # After the dead time and the time constant.
+        change = socs(told)[-1] - socs(told)[20]
+        return change, outputs(told)[20:-1].sum(axis=0)
+
+    gained, drawn = run(-1.0, 40.0)
+    lost, given = run(1.0, 60.0)
+    efficiency: Floats = (gained / -drawn) / (-lost / given)
+    return efficiency
+
+
+def run(plots: Path) -> Group:
+    about = (
+        "The Siemens Junelight (3.57 kW, 8.85 kWh) and a generic AC-coupled system of 5 kW. "
+        "Round trips come from ten minutes of charging and of discharging at a constant "
+        "setpoint: kWh out per kWh in at the same change of the state of charge, "
+        "standby excluded as in the published figures."
+    )
+    loads = np.array(list(_PUBLISHED))
+    checks = [
+        near(f"Siemens, round trip at {x:g} of rated power", published, float(found), _PERMOD,
+             by=0.01)
+        for (x, published), found in zip(_PUBLISHED.items(), round_trip(SIEMENS, loads), strict=True)
+    ]  # fmt: skip
+    for x, found in zip(loads, round_trip(GENERIC, loads), strict=True):
+        a0, b0, c0, a1, b1, c1, cell = COEFFICIENTS["generic"]
+        into = 1.0 - (a0 * x * x + b0 * x + c0) / x
+        wanted = into * cell / (1.0 + (a1 * x * x + b1 * x + c1) / x)
+        source = f"{_PERMOD}: from the coefficients"
+        checks.append(near(f"generic, round trip at {x:g}", wanted, float(found), source, by=0.01))
+    checks += [*_response(), *_limits(), *_powerwall(), *_integral()]
+    _plot(plots)
+    caption = "AC round trip of both presets over the load, with the published points."
+    return Group("Batteries", about, checks, [Figure("battery-round-trip.png", caption)])
+
+
+def _response() -> list[Check]:
+    entry = {**SIEMENS, "min_soc": 0.0}
+    told = drive(Battery, [entry], lambda i: np.array([2.0]), 60, 0.1)
+    power = outputs(told)[:, 0]
+    begins = int(np.argmax(power > 0.0)) * 0.1
+    # Means over ticks of 0.1 s: the middle of a tick.
+    reached = float(np.interp(2.0 * (1.0 - np.exp(-1.0)), power, np.arange(60) * 0.1 + 0.05))
+    rest = drive(
+        Battery, [{**entry, "initial_soc": 100.0}, {**entry, "initial_soc": 0.0}],
+        lambda i: np.zeros(2), 1, 60.0,
+    )  # fmt: skip
+    full, empty = (-1000.0 * outputs(rest)[0]).tolist()
+    return [
+        near("Siemens, dead time", 1.6, begins, _PERMOD, by=0.1, unit="s"),
+        near("Siemens, time constant", 0.6, reached - 1.6, _PERMOD, by=0.05, unit="s"),
+        near("Siemens, standby full", 14.9, full, _PERMOD, by=0.01, unit="W"),
+        near("Siemens, standby empty", 12.1, empty, _PERMOD, by=0.01, unit="W"),
+    ]
+
+
+def _limits() -> list[Check]:
+    def power(soc: float, setpoint: float) -> float:
+        entry = {**GENERIC, "min_soc": 0.0, "initial_soc": soc}
+        told = drive(Battery, [entry], lambda i: np.array([setpoint]), 1, 1.0)
+        return float(outputs(told)[0, 0])
+
+    return [
+        near("charging at 95 %: limit", -2.5, power(95.0, -5.0), _PERMOD, by=0.01, unit="kW"),
+        near("charging at 85 %: limit", -5.0, power(85.0, -5.0), _PERMOD, by=0.01, unit="kW"),
+        near("discharging at 2 %: limit", 2.0, power(2.0, 5.0), _PERMOD, by=0.01, unit="kW"),
+        near("discharging at 10 %: limit", 5.0, power(10.0, 5.0), _PERMOD, by=0.01, unit="kW"),
+    ]
+
+
+def _powerwall() -> list[Check]:
+    entry = {**POWERWALL, "initial_soc": 50.0}
+    asked = np.array([20.0, -20.0])
+    told = drive(Battery, [entry, entry], lambda i: asked, 1, 1.0)
+    out, into = outputs(told)[0].tolist()
+    trip = float(round_trip(POWERWALL, np.array([3.3 / 11.04]))[0])
+    return [
+        near("Powerwall 3 as settings: power out", 11.04, out, _TESLA, by=0.01, unit="kW"),
+        near("Powerwall 3: power in", 5.0, -into, _TESLA, by=0.01, unit="kW"),
+        near("Powerwall 3: round trip at 3.3 kW", 0.89, trip, _TESLA, by=0.01),
+    ]
+
+
+def _integral() -> list[Check]:
+    """Random setpoints, between and beyond the limits, at three tick lengths."""
+    checks = []
+    draws = np.random.default_rng(7)
+    entries = [SIEMENS, GENERIC, {**GENERIC, "energy_capacity_kwh": 2.0, "min_soc": 0.0}]
+    rated = np.array([float(entry["nameplate_capacity"]) for entry in entries])  # type: ignore[arg-type]
+    capacity = np.array([8.85, 10.0, 2.0])
+    names = ["siemens_junelight", "generic", "generic"]
+    for tick_s in (1.0, 60.0, 900.0):
+        asked = draws.uniform(-1.5, 1.5, (2000, 3)) * rated
+        told = drive(Battery, entries, lambda i, asked=asked: asked[i], 2000, tick_s)  # type: ignore[misc]
+        soc, power = socs(told), outputs(told)
+        worst = 0.0
+        for i, name in enumerate(names):
+            resting = power[:, i] >= -0.015 if name == "siemens_junelight" else np.False_
+            active = np.where(resting & (power[:, i] < 0.0), 0.0, power[:, i])
+            stored = stored_kw(active, rated[i : i + 1], COEFFICIENTS[name]) * tick_s / 3600.0
+            change = (soc[-1, i] - soc[0, i]) / 100.0 * capacity[i]
+            worst = max(worst, abs(float(stored[:-1].sum()) - change))
+        name = f"2,000 random setpoints at ticks of {tick_s:g} s: dSoC less integral"
+        checks.append(at_most(name, 1e-9, worst, "energy conservation", unit="kWh"))
+        outside = float(max(0.0, -soc.min(), soc.max() - 100.0))
+        checks.append(at_most(f"  at {tick_s:g} s: SoC beyond 0 to 100 %", 0.0, outside,
+                              "energy conservation", unit="%"))  # fmt: skip
+    return checks
+
+
+def _plot(plots: Path) -> None:
+    loads = np.concatenate((np.linspace(0.03, 0.2, 18), np.linspace(0.22, 1.0, 40)))
+    figure, axes = canvas(size=(7, 3.6))
+    axes.plot(100 * loads, 100 * round_trip(SIEMENS, loads), label="Siemens Junelight 3.57 kW")
+    axes.plot(100 * loads, 100 * round_trip(GENERIC, loads), label="generic AC-coupled 5 kW")
+    published = (100 * np.array(list(_PUBLISHED)), 100 * np.array(list(_PUBLISHED.values())))
+    axes.plot(*published, "o", color="tab:blue", label="published for the Siemens (PerMod)")
+    axes.set(
+        xlabel="load, % of rated power", ylabel="AC round trip, %", xlim=(0, 102), ylim=(30, 95)
+    )
+    axes.legend(loc="lower right")
+    save(figure, plots, "battery-round-trip.png")

@@ -1,0 +1,153 @@
+"""What a check says, what it means for the exit status, and how the report is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One comparison of gridsim with a reference; all texts are ready to be shown."""
+
+    name: str
+    reference: str
+    source: str
+    found: str
+    tolerance: str
+    passed: bool | None
+    """None: shown for information, without a verdict."""
+
+    @property
+    def verdict(self) -> str:
+        return {True: "ok", False: "FAIL", None: "-"}[self.passed]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A plot under `docs/realism/`."""
+
+    file: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Checks that belong together."""
+
+    title: str
+    about: str
+    """What was run and how it was measured: paragraphs of Markdown."""
+    checks: Sequence[Check]
+    figures: Sequence[Figure] = field(default=())
+
+
+def near(
+    name: str,
+    reference: float,
+    found: float,
+    source: str,
+    *,
+    rel: float | None = None,
+    by: float | None = None,
+    unit: str = "",
+) -> Check:
+    """`found` within the share `rel` or the amount `by` of `reference`; both: within either."""
+    allowed, said = [], []
+    if rel is not None:
+        allowed.append(rel * abs(reference))
+        said.append(f"{100 * rel:g} %")
+    if by is not None:
+        allowed.append(by)
+        said.append(_with(by, unit))
+    tolerance = "within " + " or ".join(said)
+    # A number that is none passes nothing.
+    passed = abs(found - reference) <= max(allowed)
+    return Check(name, _with(reference, unit), source, _with(found, unit), tolerance, passed)
+
+
+def at_most(name: str, limit: float, found: float, source: str, *, unit: str = "") -> Check:
+    """`found` is at most `limit`."""
+    return Check(name, "-", source, _with(found, unit), f"<= {_with(limit, unit)}", found <= limit)
+
+
+def at_least(name: str, limit: float, found: float, source: str, *, unit: str = "") -> Check:
+    """`found` is at least `limit`."""
+    return Check(name, "-", source, _with(found, unit), f">= {_with(limit, unit)}", found >= limit)
+
+
+def holds(name: str, found: str, source: str, passed: bool) -> Check:
+    """Something that is so or not."""
+    return Check(name, "-", source, found, "holds", passed)
+
+
+def note(name: str, found: str, source: str, reference: str = "-") -> Check:
+    """A figure without a verdict."""
+    return Check(name, reference, source, found, "-", None)
+
+
+def failures(groups: Sequence[Group]) -> list[tuple[Group, Check]]:
+    """The checks that are outside their tolerance."""
+    return [(group, check) for group in groups for check in group.checks if check.passed is False]
+
+
+def exit_status(groups: Sequence[Group]) -> int:
+    """1 if a check failed or there was none with a verdict, else 0."""
+    judged = any(check.passed is not None for group in groups for check in group.checks)
+    return 1 if failures(groups) or not judged else 0
+
+
+def table(group: Group) -> str:
+    """The group's checks as aligned text."""
+    head = ("check", "reference", "gridsim", "tolerance", "verdict")
+    rows = [(c.name, c.reference, c.found, c.tolerance, c.verdict) for c in group.checks]
+    width = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, width, strict=True)).rstrip()
+             for row in (head, *rows)]  # fmt: skip
+    return "\n".join([f"== {group.title}", *lines])
+
+
+def summary(groups: Sequence[Group]) -> str:
+    """How many checks there were, and which failed."""
+    failed = failures(groups)
+    judged = sum(check.passed is not None for group in groups for check in group.checks)
+    lines = [f"{judged} checks, {len(failed)} outside their tolerance"]
+    lines += [
+        f"FAIL {group.title}: {check.name}: {check.found}, reference {check.reference}, "
+        f"{check.tolerance}"
+        for group, check in failed
+    ]
+    return "\n".join(lines)
+
+
+def markdown(groups: Sequence[Group], intro: str) -> str:
+    """The whole report."""
+    judged = sum(check.passed is not None for group in groups for check in group.checks)
+    parts = ["# How real the models are", intro, f"{judged} checks, {len(failures(groups))} "
+             "outside their tolerance."]  # fmt: skip
+    for group in groups:
+        parts += [f"## {group.title}", group.about]
+        rows = [
+            "| check | reference | gridsim | tolerance | verdict | source |",
+            "|" + " --- |" * 6,
+        ]
+        rows += [
+            "| "
+            + " | ".join(
+                _cell(text)
+                for text in (c.name, c.reference, c.found, c.tolerance, c.verdict, c.source)
+            )
+            + " |"
+            for c in group.checks
+        ]
+        parts.append("\n".join(rows))
+        parts += [f"![{f.caption}](realism/{f.file})\n\n{f.caption}" for f in group.figures]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _with(value: float, unit: str) -> str:
+    return f"{value:.5g} {unit}".rstrip()
