@@ -70,16 +70,11 @@ class Draws:
 
     def uniform4(self, purpose: str, keys: ArrayLike, slot: ArrayLike = 0) -> Floats:
         """Four independent uniforms in (0, 1), float64[4, ...]."""
-        key = np.asarray(keys, np.uint64)
-        at = np.asarray(slot, np.int64).astype(np.uint64)
-        words = philox4x32(key & _LOW, key >> _32, at & _LOW, at >> _32, self._key(purpose))
-        uniforms: Floats = (np.stack(words).astype(np.float64) + 0.5) * 2.0**-32
-        return uniforms
+        return _uniforms(np.stack(self._words(purpose, keys, slot)))
 
     def uniform(self, purpose: str, keys: ArrayLike, slot: ArrayLike = 0) -> Floats:
         """Uniforms in (0, 1)."""
-        first: Floats = self.uniform4(purpose, keys, slot)[0]
-        return first
+        return _uniforms(self._words(purpose, keys, slot)[0])
 
     def normal(self, purpose: str, keys: ArrayLike, slot: ArrayLike = 0) -> Floats:
         """Standard normal deviates, by Box and Muller's transformation."""
@@ -96,9 +91,22 @@ class Draws:
         )
         return np.random.Generator(bits)
 
+    def _words(
+        self, purpose: str, keys: ArrayLike, slot: ArrayLike
+    ) -> tuple[Keys, Keys, Keys, Keys]:
+        key = np.asarray(keys, np.uint64)
+        at = np.asarray(slot, np.int64).astype(np.uint64)
+        return philox4x32(key & _LOW, key >> _32, at & _LOW, at >> _32, self._key(purpose))
+
     def _key(self, purpose: str) -> tuple[int, int]:
         known = self._purposes.get(purpose)
         if known is None:
             mixed = identity(f"{self.seed}/{purpose}")
             known = self._purposes[purpose] = (mixed & 0xFFFFFFFF, mixed >> 32)
         return known
+
+
+def _uniforms(words: Keys) -> Floats:
+    """Words of 32 bits as numbers in (0, 1)."""
+    uniforms: Floats = (words.astype(np.float64) + 0.5) * 2.0**-32
+    return uniforms

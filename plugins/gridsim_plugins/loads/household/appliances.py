@@ -22,6 +22,9 @@ _KINDS = len(_KW)
 _FRIDGE_CYCLE_MS, _FRIDGE_ON = 2_400_000, 0.35
 _FRIDGE_KW_PER_KWH = 0.09 / 4000.0
 
+# Pairs of kind and site that are worked out together: they fit the processor's cache.
+_BLOCK = 4096
+
 SMOOTH_SHARE = 1.0 - float(_SHARE.sum())
 """What share of the load the appliances leave to be smooth; the refrigerator is in it."""
 
@@ -55,8 +58,10 @@ class Appliances:
         It may be negative, by the refrigerator's mean power at most. Times may only grow.
         """
         due = np.flatnonzero(self._next <= time_ms)
+        for start in range(0, len(due), _BLOCK):
+            self._switch(due[start : start + _BLOCK], time_ms)
         if len(due):
-            self._switch(due, time_ms)
+            self._add_up(np.unique(due % len(self._keys)))
         on = (time_ms + self._fridge_phase) % _FRIDGE_CYCLE_MS < _FRIDGE_ON * _FRIDGE_CYCLE_MS
         excess: Floats = self._sum + self._fridge_kw * (on - _FRIDGE_ON)
         return excess
@@ -81,6 +86,8 @@ class Appliances:
         starts = np.where((u < rate) & (back < slots[:, None]), np.maximum(rate, 1.0), 0.0)
         running = starts[:, 0] + starts[:, 1] + starts[:, 2] + starts[:, 3]
         self._power[kind, site] = running * _KW[kind]
+
+    def _add_up(self, site: NDArray[np.intp]) -> None:
         # Summed anew and in one order: running totals would depend on the past.
         total = np.zeros(len(site))
         for row in self._power:

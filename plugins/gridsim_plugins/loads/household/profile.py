@@ -74,7 +74,24 @@ def relative_power(local_ms: NDArray[np.int64], southern: NDArray[np.bool_]) -> 
     since_middle = local_ms - HOUR_MS // 2
     hour = since_middle // HOUR_MS
     past = (since_middle % HOUR_MS) / HOUR_MS
-    return (1.0 - past) * _hourly(hour, southern) + past * _hourly(hour + 1, southern)
+    before, after = _at_hours(hour, southern)
+    return (1.0 - past) * before + past * after
+
+
+def _at_hours(hour: NDArray[np.int64], southern: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """The values of `hour` and the hour after it."""
+    if not hour.size:
+        return np.zeros(hour.shape), np.zeros(hour.shape)
+    first = int(hour.min())
+    span = int(hour.max()) - first + 2
+    if span >= hour.size:
+        return _hourly(hour, southern), _hourly(hour + 1, southern)
+    # Many sites live in few hours: those are worked out once for either half of the globe.
+    hours = first + np.arange(span)
+    halves = (np.zeros(span, np.bool_), np.ones(span, np.bool_))
+    table = np.concatenate([_hourly(hours, half) for half in halves])
+    place = hour - first + southern * span
+    return table.take(place), table.take(place + 1)
 
 
 def _hourly(hour: NDArray[np.int64], southern: NDArray[np.bool_]) -> Floats:
