@@ -182,3 +182,27 @@ def test_arrival_charge_is_that_of_long_range_cars() -> None:
     arriving = np.isnan(soc[:-1]) & ~np.isnan(soc[1:])
     quantiles = np.quantile(soc[1:][arriving], [0.05, 0.5, 0.95])
     assert quantiles == pytest.approx([54.0, 88.0, 98.0], abs=6.0)
+
+
+def test_what_is_reported_is_as_published() -> None:
+    """Sessions seen in the telemetry: starts, energy and stay of 300 chargers in 21 days."""
+    start = EVENING_MS + 3 * 3_600_000  # midnight in Moncton
+    output, soc = run(fleet_of(300, start), range(21 * 144), 600.0)
+    there = ~np.isnan(soc)
+    starts, energies, stays = [], [], []
+    for device in range(300):
+        change = np.diff(there[:, device].astype(np.int8))
+        begins, ends = np.flatnonzero(change == 1) + 1, np.flatnonzero(change == -1) + 1
+        ends = ends[ends > begins[0]] if len(begins) else ends
+        for begin, end in zip(begins, ends, strict=False):
+            starts.append(begin % 144 / 6.0)
+            stays.append((end - begin) / 6.0)
+            energies.append(-output[begin:end, device].sum() / 6.0)
+    assert np.quantile(energies, [0.5, 0.95]) == pytest.approx([8.2, 30.9], rel=0.1)
+    assert np.quantile(stays, [0.5, 0.95]) == pytest.approx([11.25, 37.7], rel=0.1)
+    # Trondheim's shares of the hours, %.
+    shares = [0.9, 0.4, 0.2, 0.2, 0.0, 0.1, 0.3, 1.2, 1.1, 0.7, 1.3, 1.7, 2.0, 2.9, 4.4, 11.9,
+              17.5, 8.5, 8.2, 10.5, 9.8, 7.6, 5.7, 2.9]  # fmt: skip
+    counted = np.bincount(np.array(starts).astype(int), minlength=24) / len(starts)
+    distance = np.abs(np.cumsum(counted) - np.cumsum(shares) / np.sum(shares)).max()
+    assert distance < 0.05
