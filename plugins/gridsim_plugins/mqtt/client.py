@@ -32,7 +32,7 @@ def make_client(settings: MqttSettings, client_id: str) -> Client:
     if settings.username:
         client.username_pw_set(settings.username, settings.password.get_secret_value() or None)
     if settings.uses_tls:
-        client.tls_set_context(_tls_context(settings))
+        client.tls_set_context(tls_context(settings))
     if settings.transport == "websockets":
         client.ws_set_options(settings.websocket_path)
     if settings.will is not None:
@@ -41,7 +41,7 @@ def make_client(settings: MqttSettings, client_id: str) -> Client:
     return client
 
 
-def _tls_context(settings: MqttSettings) -> ssl.SSLContext:
+def tls_context(settings: MqttSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.ca_file or None)
         if settings.cert_file:

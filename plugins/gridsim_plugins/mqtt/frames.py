@@ -120,3 +120,9 @@ def whole_packets(stream: bytes, size: int) -> int:
         if at > size:
             return count
         count += 1
+
+
+def status_packet(topic: str, payload: bytes, *, v5: bool) -> bytes:
+    """One retained PUBLISH of QoS 0."""
+    body = string(topic) + (b"\x00" if v5 else b"") + payload
+    return bytes([_PUBLISH | _RETAIN]) + length(len(body)) + body

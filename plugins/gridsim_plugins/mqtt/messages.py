@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Batch, Format, Receipt
+from gridsim.api import Batch, Format, Payloads, Receipt
 
 PART_ROWS = (512, 4096)
 """Rows of a batch's first part, which the broker waits for, and the most of a later one."""
@@ -78,16 +78,19 @@ class Account:
 
 def encoded(format: Format, batch: Batch) -> Iterator[Messages]:
     """Encode a batch part by part, so that the first bytes leave before the last are made."""
-    roster = batch.roster
     for start, stop in _cuts(format, batch):
         part = batch.rows(start, stop)
-        payloads = format.encode(part)
-        first = part.device[payloads.starts[:-1]]
-        if format.framing == "project":
-            first = roster.project[first]
-        bodies = payloads.bodies
-        sizes = np.fromiter(map(len, bodies), np.intp, len(bodies))
-        yield Messages(first, bodies, sizes, np.diff(payloads.starts))
+        yield as_messages(format, part, format.encode(part))
+
+
+def as_messages(format: Format, batch: Batch, payloads: Payloads) -> Messages:
+    """A batch that has been encoded."""
+    first = batch.device[payloads.starts[:-1]]
+    if format.framing == "project":
+        first = batch.roster.project[first]
+    bodies = payloads.bodies
+    sizes = np.fromiter(map(len, bodies), np.intp, len(bodies))
+    return Messages(first, bodies, sizes, np.diff(payloads.starts))
 
 
 def _cuts(format: Format, batch: Batch) -> Iterator[tuple[int, int]]:

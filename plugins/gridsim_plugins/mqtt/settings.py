@@ -45,7 +45,9 @@ class MqttSettings(Settings):
     port: int = Field(
         1883, ge=0, le=65_535, description="the broker's TCP port; 0: a free one, if embedded"
     )
-    username: str = Field("", description="empty: the client is anonymous")
+    username: str = Field(
+        "", description="empty: the client is anonymous. A template as client_id is"
+    )
     password: SecretStr = Field(SecretStr(""), description="only with a username")
     tls: Literal["auto", "on", "off"] = Field(
         "auto", description='TLS 1.2 or later; "auto": on for port 8883'
@@ -82,7 +84,24 @@ class MqttSettings(Settings):
         "is more than its own max_inflight_messages",
     )
     retain: bool = Field(False, description="whether the broker keeps the last reading per topic")
-    client_id: str = Field("", max_length=65_535, description="empty: gridsim- and a random suffix")
+    connections: Literal["shared", "project", "der"] = Field(
+        "shared",
+        description='one client for all, or one per project or DER. Those say {"is_online": '
+        "true} or false, retained, at status_topic, false also by their last will; a DER that "
+        "goes offline drops its connection. What comes while its client is not connected is "
+        "dropped and counted",
+    )
+    status_topic: str = Field(
+        "",
+        description="with connections project or der: template of the topic of is_online. Empty: "
+        "{topic}/status; projects/{project_id}/status if a project has several topics",
+    )
+    client_id: str = Field(
+        "",
+        max_length=65_535,
+        description="empty: gridsim- and a random suffix. With connections der a template with "
+        "{der_id}, {project_id}, {type}, with connections project with {project_id}",
+    )
     keepalive_s: Annotated[int, Unit("s")] = Field(
         4, ge=1, le=65_535, description="a dead connection is found after twice this, if idle"
     )
@@ -134,6 +153,13 @@ def check(settings: MqttSettings) -> None:
     for name in ("ca_file", "cert_file", "tls_insecure"):
         if getattr(settings, name) and not settings.uses_tls:
             raise ValueError(f'{name}: it is of no use without TLS; set tls = "on"')
+    own = settings.connections != "shared"
+    if settings.status_topic and not own:
+        raise ValueError('status_topic: it needs connections = "project" or "der"')
+    if own and settings.will is not None:
+        raise ValueError(f"will: with connections {settings.connections} each client has its own")
+    if own and settings.transport == "websockets":
+        raise ValueError('transport: WebSockets are for connections = "shared" only')
     if password and not (
         settings.uses_tls or settings.allow_plaintext_password or _is_local(settings)
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from string import Formatter
 
 from gridsim.api import UNITS, Framing, Roster
@@ -21,7 +21,7 @@ def make_topics(template: str, framing: Framing, roster: Roster) -> list[str]:
 
     Raises ValueError, naming the template's fault or the id that spoils a topic.
     """
-    _check_template(template, framing)
+    check_template(template, "topic", _FIELDS[framing], f"framing {framing}")
     check_topic(re.sub(r"\{\w*\}", "x", template), "topic")
     if framing == "project":
         topics = [template.format(project_id=project) for project in roster.project_id]
@@ -73,21 +73,19 @@ def mosquitto_sub(
     return f"{shlex.join(words)} -t {quoted} -v"
 
 
-def _check_template(template: str, framing: Framing) -> None:
-    known = _FIELDS[framing]
+def check_template(template: str, name: str, known: Sequence[str], who: str) -> None:
+    """Raises ValueError, starting with `name`, if it has a placeholder that `who` has not."""
     try:
         parsed = list(Formatter().parse(template))
     except ValueError as error:
-        raise ValueError(f"topic: {_shown(template)}: {error}") from error
-    for _, name, spec, conversion in parsed:
-        if name is None:
+        raise ValueError(f"{name}: {_shown(template)}: {error}") from error
+    for _, field, spec, conversion in parsed:
+        if field is None:
             continue
-        if name not in known or spec or conversion:
-            placeholders = ", ".join(f"{{{field}}}" for field in known)
-            whole = name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
-            raise ValueError(
-                f"topic: unknown placeholder {{{whole}}}; framing {framing} knows {placeholders}"
-            )
+        if field not in known or spec or conversion:
+            placeholders = ", ".join(f"{{{one}}}" for one in known)
+            whole = field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
+            raise ValueError(f"{name}: unknown placeholder {{{whole}}}; {who} knows {placeholders}")
 
 
 def _shown(topic: str) -> str:

@@ -6,10 +6,12 @@ import secrets
 import time
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from loguru import logger
 
 from gridsim.api import Batch, Format, Receipt, Register, Run, Transport, TransportError, hookimpl
-from gridsim_plugins.mqtt.messages import Account, encoded
+from gridsim_plugins.mqtt.identities import make_identities
+from gridsim_plugins.mqtt.messages import Account
 from gridsim_plugins.mqtt.settings import MqttSettings, check
 from gridsim_plugins.mqtt.topics import (
     DEFAULT_TOPIC,
@@ -20,15 +22,15 @@ from gridsim_plugins.mqtt.topics import (
 )
 
 if TYPE_CHECKING:
-    from gridsim_plugins.mqtt.connection import Connection
-    from gridsim_plugins.mqtt.publish import PublishAcknowledged, PublishUnacknowledged
+    from gridsim_plugins.mqtt.apart import Apart
+    from gridsim_plugins.mqtt.shared import Shared
 
 _SHORT_S = 10.0
 _SUSPICIOUS = 3
 
 
 class Mqtt(Transport):
-    """One connection for all devices."""
+    """One connection for all devices, or one for each, or for each project."""
 
     Settings = MqttSettings
     patience_s: ClassVar[float] = 5.0
@@ -43,10 +45,17 @@ class Mqtt(Transport):
             check_topic(settings.will.topic, "will.topic")
         self._template = settings.topic or DEFAULT_TOPIC[format.framing]
         self._topics = make_topics(self._template, format.framing, run.roster)
-        self._client_id = settings.client_id or f"gridsim-{secrets.token_hex(6)}"
+        unique = f"gridsim-{secrets.token_hex(6)}"
+        self._client_id = settings.client_id or unique
+        self._identities = None
+        if settings.connections != "shared":
+            self._identities = make_identities(
+                settings, format.framing, run.roster, self._topics, unique
+            )
+        self._online = np.ones(len(run.roster), np.bool_)
+        """Which devices were online last, as far as their readings say."""
         self._address = (settings.host, settings.port)
-        self._connection: Connection | None = None
-        self._publisher: PublishAcknowledged | PublishUnacknowledged | None = None
+        self._way: Shared | Apart | None = None
         self._connected_at = 0.0
         self._short_lived = 0
         self._warned = False
@@ -55,10 +64,13 @@ class Mqtt(Transport):
         settings = self.settings
         kind = "mqtt" if settings.transport == "tcp" else "ws"
         host, port = self._address
+        clients = ""
+        if self._identities is not None:
+            clients = f", {len(self._identities)} connections, one per {settings.connections}"
         where = f"{host}:{port}{settings.websocket_path if kind == 'ws' else ''}"
         return (
             f"{kind}{'s' if settings.uses_tls else ''}://{where} {self._template}, "
-            f"QoS {settings.qos}, MQTT {settings.protocol}"
+            f"QoS {settings.qos}, MQTT {settings.protocol}{clients}"
         )
 
     def hint(self) -> str:
@@ -80,64 +92,58 @@ class Mqtt(Transport):
         )
 
     def connect(self) -> None:
-        # Here, for loading the plugin must not cost the import of paho.
-        from gridsim_plugins.mqtt.connection import Connection
-
         settings = self.settings
         if settings.embedded:
             self._address = self.run.embedded_broker(settings.port)
         if settings.tls_insecure and not self._warned:
             self._warned = True
             logger.warning("mqtt: tls_insecure is set: the broker's identity is not checked")
-        self._connection = Connection(
-            settings, *self._address, client_id=self._client_id, patience_s=self.patience_s
-        )
-        self._publisher = self._make_publisher(self._connection)
+        self._way = self._open()
         self._connected_at = time.monotonic()
 
     def write(self, batch: Batch, receipt: Receipt) -> None:
-        assert self._publisher is not None
+        assert self._way is not None
         try:
-            self._publisher.write(encoded(self.format, batch), Account(receipt))
+            self._way.write(self.format, batch, Account(receipt))
         except TransportError as error:
             raise self._explained(error) from error
 
     def idle(self) -> None:
-        assert self._connection is not None
+        assert self._way is not None
         try:
-            self._connection.keep_alive()
+            self._way.keep_alive()
         except TransportError as error:
             raise self._explained(error) from error
 
     def close(self) -> None:
-        connection, self._connection, self._publisher = self._connection, None, None
-        if connection is not None:
-            connection.close()
+        way, self._way = self._way, None
+        if way is not None:
+            way.close()
 
-    def _make_publisher(
-        self, connection: Connection
-    ) -> PublishAcknowledged | PublishUnacknowledged:
-        from gridsim_plugins.mqtt.publish import PublishAcknowledged, PublishUnacknowledged
+    def _open(self) -> Shared | Apart:
+        # Imported here, for loading the plugin must not cost the import of paho.
+        if self._identities is None:
+            from gridsim_plugins.mqtt.shared import Shared
 
-        settings = self.settings
-        v5 = settings.protocol == "5"
-        retain = settings.retain
-        if settings.qos:
-            return PublishAcknowledged(
-                connection,
-                self._topics,
-                qos=settings.qos,
-                retain=retain,
-                v5=v5,
-                window=settings.window,
+            return Shared(
+                self.settings, self._address, self._client_id, self._topics, self.patience_s
             )
-        return PublishUnacknowledged(connection, self._topics, retain=retain, v5=v5)
+        from gridsim_plugins.mqtt.apart import Apart
+
+        return Apart(
+            self.settings,
+            self._address,
+            self._identities,
+            self._topics,
+            self._online,
+            self.patience_s,
+        )
 
     def _explained(self, error: TransportError) -> TransportError:
         """A broker that keeps hanging up soon after it accepted: say what is likely."""
-        assert self._connection is not None
+        assert self._way is not None
         lived = time.monotonic() - self._connected_at
-        if not (self._connection.closed_by_broker and lived < _SHORT_S):
+        if not (self._way.closed_by_broker and lived < _SHORT_S):
             self._short_lived = 0
             return error
         self._short_lived += 1

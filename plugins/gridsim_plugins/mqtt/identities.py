@@ -1,0 +1,80 @@
+"""Who connects, where every project or DER has a connection of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Framing, Roster
+from gridsim_plugins.mqtt.settings import MqttSettings
+from gridsim_plugins.mqtt.topics import check_template, check_topic
+
+_FIELDS = {"der": ("der_id", "project_id", "type"), "project": ("project_id",)}
+_PROJECT_STATUS = "projects/{project_id}/status"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identities:
+    """One entry per connection, in roster order."""
+
+    owner: Sequence[str]
+    """The project's or DER's id."""
+    client_id: Sequence[str]
+    username: Sequence[str]
+    status_topic: Sequence[str]
+    of_device: NDArray[np.intp]
+    """intp[devices], each device's connection."""
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+
+def make_identities(
+    settings: MqttSettings, framing: Framing, roster: Roster, topics: Sequence[str], prefix: str
+) -> Identities:
+    """`prefix` makes client ids unique that the user does not name. Raises ValueError."""
+    kind = settings.connections
+    if kind == "shared":
+        raise AssertionError("a shared connection has no identities")
+    if kind == "der" and framing == "project":
+        raise ValueError('connections: a message of framing project holds many DERs; use "project"')
+    owner = roster.der_id if kind == "der" else roster.project_id
+    default = f"{prefix}-{{{'der_id' if kind == 'der' else 'project_id'}}}"
+    client_id = _fill(settings.client_id or default, "client_id", kind, roster)
+    username = _fill(settings.username, "username", kind, roster)
+    _check_unique(client_id, owner)
+    if settings.status_topic or len(topics) != len(owner):
+        status = _fill(settings.status_topic or _PROJECT_STATUS, "status_topic", kind, roster)
+    else:
+        status = [f"{topic}/status" for topic in topics]
+    for one, topic in zip(owner, status, strict=True):
+        check_topic(topic, f"status_topic of {one}")
+    of_device = np.arange(len(roster)) if kind == "der" else roster.project
+    return Identities(owner, client_id, username, status, of_device)
+
+
+def _fill(template: str, name: str, kind: Literal["project", "der"], roster: Roster) -> list[str]:
+    check_template(template, name, _FIELDS[kind], f"connections {kind}")
+    if kind == "project":
+        return [template.format(project_id=project) for project in roster.project_id]
+    return [
+        template.format(der_id=der, project_id=roster.project_id[project], type=kind_of_der)
+        for der, project, kind_of_der in zip(
+            roster.der_id, roster.project.tolist(), roster.type, strict=True
+        )
+    ]
+
+
+def _check_unique(client_ids: Sequence[str], owners: Sequence[str]) -> None:
+    first: dict[str, str] = {}
+    for client_id, owner in zip(client_ids, owners, strict=True):
+        other = first.setdefault(client_id, owner)
+        if other != owner:
+            raise ValueError(
+                f"client_id: {client_id!r} would be that of {other} and of {owner}; "
+                "brokers allow one connection per client id"
+            )
