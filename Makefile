@@ -5,7 +5,7 @@ CONFIG ?= configs/default.toml
 ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint types imports wheel example soak hold realism clean
+.PHONY: run test check lint types imports wheel example soak bench-check performance hold realism clean
 
 # Ctrl-C is how a run is meant to end, so its 130 is no failure. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
@@ -52,6 +52,14 @@ example: $(VENV)/dev.stamp
 
 soak: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/soak.py
+
+# Fails if the QoS 0 path is under 70 % of a raw socket in the same run.
+bench-check: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/raw_ratio.py
+
+# Runs every benchmark and writes docs/performance.md; half an hour on a quiet machine.
+performance: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/performance.py
 
 hold: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/hold.py

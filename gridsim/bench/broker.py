@@ -106,7 +106,7 @@ def broker_version(broker: Broker) -> str:
 
 def check_reachable(settings: Any) -> None:
     """Raises UsageError where the baselines cannot go the transport's way."""
-    if getattr(settings, "websockets", False):
+    if settings.transport == "websockets":
         raise UsageError("gridsim bench: error: it compares with a plain socket, not WebSockets")
 
 

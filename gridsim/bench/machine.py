@@ -29,8 +29,17 @@ def peak_memory() -> int | None:
 
     Not `resource.getrusage`: its figure starts with what the parent process held.
     """
-    held = _first(Path("/proc/self/status"), r"VmHWM:\s*(\d+) kB")
-    return int(held) * 1024 if held else None
+    return _status("VmHWM")
+
+
+def memory_now() -> int | None:
+    """The bytes of memory that this process holds; None where nobody tells."""
+    return _status("VmRSS")
+
+
+def _status(field: str) -> int | None:
+    kilobytes = _first(Path("/proc/self/status"), rf"{field}:\s*(\d+) kB")
+    return int(kilobytes) * 1024 if kilobytes else None
 
 
 def _cpu() -> str:

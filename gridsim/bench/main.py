@@ -8,13 +8,14 @@ from pathlib import Path
 
 from gridsim import __version__
 from gridsim.bench.broker import Broker, broker_version, check_reachable, find_broker
-from gridsim.bench.machine import machine, peak_memory
+from gridsim.bench.footprint import Memory, footprint
+from gridsim.bench.machine import machine
 from gridsim.bench.ramp import Ramp, ramp
 from gridsim.bench.realtime import RealTime, real_time
-from gridsim.bench.report import BrokerFacts, Fleet, Memory, Report, Wire
+from gridsim.bench.report import BrokerFacts, Fleet, Report, Wire
 from gridsim.bench.rounds import FlatOut, compare, ways
 from gridsim.bench.survey import Survey, survey
-from gridsim.bench.target import Target, default_or_named, sized
+from gridsim.bench.target import Target, default_or_named
 from gridsim.compose import Options
 from gridsim.errors import UsageError
 
@@ -55,11 +56,9 @@ def bench(options: BenchOptions, say: Callable[[str], None]) -> Report:
 def _compare(
     options: BenchOptions, chosen: Options, target: Target, say: Callable[[str], None]
 ) -> Report:
-    small = _run_a_tenth(chosen, target)
-    before = peak_memory()
     say(f"in real time for {options.seconds:g} s: {target.ders:,} DERs")
     paced = real_time(target, options.seconds)
-    held = _memory(before, peak_memory(), target.ders - small)
+    held = footprint(chosen, target)
     ticks = target.ticks(options.seconds)
     fleet = survey(target, ticks)
     if not fleet.messages:
@@ -69,19 +68,6 @@ def _compare(
     broker = find_broker(target)
     flat = compare(ways(target, broker, fleet, ticks), fleet, options.runs, say)
     return _report(target, fleet, paced=paced, held=held, flat=flat)
-
-
-def _run_a_tenth(chosen: Options, target: Target) -> int:
-    """Steps a small fleet of the kind, for the memory that does not grow with a fleet.
-
-    Returns its size; 0 if the configuration makes fleets of one size only.
-    """
-    try:
-        small = sized(chosen, max(target.ders // 10, 1), target.ders)
-    except UsageError:
-        return 0
-    survey(small, 1)
-    return small.ders if small.ders < target.ders else 0
 
 
 def _report(
@@ -116,12 +102,6 @@ def _report(
 
 def _broker_facts(broker: Broker) -> BrokerFacts:
     return BrokerFacts(broker.host, broker.port, broker_version(broker), broker.settings.uses_tls)
-
-
-def _memory(before: int | None, peak: int | None, ders: int) -> Memory | None:
-    if before is None or peak is None:
-        return None
-    return Memory(peak / 1e6, (peak - before) / ders)
 
 
 def _check(options: BenchOptions) -> None:

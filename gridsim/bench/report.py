@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gridsim.bench.footprint import Memory
 from gridsim.bench.machine import Machine
-from gridsim.bench.ramp import Ramp
+from gridsim.bench.ramp import Ramp, step_line
 from gridsim.bench.realtime import Lag, RealTime
 from gridsim.bench.rounds import FlatOut
 
@@ -50,17 +51,6 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """Of this process; None where the system does not tell."""
-
-    peak_mb: float
-    """The most that it held until the end of the run in real time, libraries included."""
-    kb_per_1000_ders: float
-    """What the fleet took beyond a tenth of itself; with a fleet that cannot be made smaller, all
-    that running it added to making it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     gridsim: str
     machine: Machine
@@ -94,15 +84,13 @@ def lines(report: Report) -> Iterator[str]:
         yield ""
         yield from _real_time(report.real_time)
     if report.memory is not None:
-        yield (
-            f"  memory {report.memory.peak_mb:.0f} MB in all, "
-            f"{report.memory.kb_per_1000_ders:,.0f} kB per 1,000 DERs"
-        )
+        yield f"  {_memory(report.memory)}"
     if report.flat_out is not None:
         yield ""
         yield from _flat_out(report.flat_out)
     if report.ramp is not None:
         yield ""
+        yield from map(step_line, report.ramp.steps)
         yield (
             f"the largest fleet that held its rate for {report.ramp.seconds:g} s: "
             f"{report.ramp.largest_held:,} DERs"
@@ -118,6 +106,13 @@ def _real_time(run: RealTime) -> Iterator[str]:
     )
     yield f"  tick lag {_lag(run.tick_lag)}; confirmed {_lag(run.confirmed)} after the tick"
     yield f"  broker lag {_lag(run.broker_lag) if run.broker_lag else 'unknown'}"
+
+
+def _memory(memory: Memory) -> str:
+    text = f"memory {memory.end_mb:.0f} MB, at its peak {memory.peak_mb:.0f} MB"
+    if memory.kb_per_1000_ders is None:
+        return text
+    return f"{text}; {memory.kb_per_1000_ders:,.0f} kB for each further 1,000 DERs"
 
 
 def _flat_out(flat: FlatOut) -> Iterator[str]:

@@ -136,6 +136,8 @@ def test_the_json_has_its_documented_shape(brokers: Brokers, config: Path) -> No
     assert shape(report["real_time"]) == RUN
     wire = {"qos": "int", "protocol": "str", "framing": "str"}
     assert shape(report["wire"]) == {**wire, "payload_bytes": "float", "packet_bytes": "float"}
+    memory = {"peak_mb": "float", "end_mb": "float", "kb_per_1000_ders": "NoneType"}
+    assert report["memory"] is None or shape(report["memory"]) == memory
     assert report["ramp"] is None
 
 
@@ -177,7 +179,8 @@ def test_a_broker_that_is_not_there_is_exit_3(config: Path) -> None:
     [
         (("--runs", 0), "--runs"),
         (("--seconds", 0), "--seconds"),
-        (("--config", "configs/stdout.toml"), "mqtt transport"),
+        (("--config", ROOT / "configs/stdout.toml"), "mqtt transport"),
+        (("--set", "transports.0.transport=websockets", "--set", "transports.0.host=x"), "plain"),
     ],
 )
 def test_what_cannot_be_measured_is_exit_2(words: tuple[object, ...], said: str) -> None:

@@ -1,0 +1,92 @@
+"""What each further device costs in memory.
+
+A tenth of the fleet runs in a process of its own: within one process the second fleet would
+live in what the first has left behind. The child runs this module, and is told over its
+standard input which fleet to run.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gridsim.bench.machine import memory_now, peak_memory
+from gridsim.bench.realtime import real_time
+from gridsim.bench.target import Target, counts_for, find_target
+from gridsim.compose import Options
+from gridsim.config.resolve import Flags
+from gridsim.errors import UsageError
+
+_SMALLEST = 1_000
+_TICKS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of this process; None where the system does not tell."""
+
+    peak_mb: float
+    """The most that it held until the end of the run in real time, libraries included."""
+    end_mb: float
+    """What it held then."""
+    kb_per_1000_ders: float | None
+    """By how much the peak of a tenth of the fleet is lower; None for fleets under 1,000 DERs,
+    and for those that cannot be made smaller."""
+
+
+def footprint(options: Options, target: Target) -> Memory | None:
+    """To be called after the target has run, before anything else has."""
+    peak, now = peak_memory(), memory_now()
+    if peak is None or now is None:
+        return None
+    return Memory(peak / 1e6, now / 1e6, _each_thousand(options, target, peak))
+
+
+def _each_thousand(options: Options, target: Target, peak: int) -> float | None:
+    if target.ders < _SMALLEST:
+        return None
+    try:
+        counts = counts_for(options, target.ders // 10, target.ders)
+    except UsageError:
+        return None
+    told = {
+        "config": str(options.config),
+        "overrides": [*options.overrides, *counts],
+        "plugins": [str(path) for path in options.plugins],
+    }
+    child = subprocess.run(
+        # -P: a file of the working folder must not shadow a module.
+        [sys.executable, "-P", "-m", "gridsim.bench.footprint"],
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+    )
+    if child.returncode:
+        return None
+    small = json.loads(child.stdout)
+    return float((peak - small["peak"]) / (target.ders - small["ders"]))
+
+
+def _main() -> None:
+    told: dict[str, Any] = json.load(sys.stdin)
+    target = find_target(
+        Options(
+            config=Path(told["config"]),
+            flags=Flags(speed=0.0),
+            plugins=tuple(map(Path, told["plugins"])),
+            overrides=tuple(told["overrides"]),
+        )
+    )
+    try:
+        real_time(target, _TICKS * target.tick_s)
+    finally:
+        target.plan.broker.stop()
+    print(json.dumps({"ders": target.ders, "peak": peak_memory()}))
+
+
+if __name__ == "__main__":
+    _main()
