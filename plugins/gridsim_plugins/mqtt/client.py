@@ -32,7 +32,9 @@ def make_client(settings: MqttSettings, client_id: str) -> Client:
     if settings.username:
         client.username_pw_set(settings.username, settings.password.get_secret_value() or None)
     if settings.uses_tls:
-        client.tls_set_context(tls_context(settings))
+        context = tls_context(settings)
+        context.sslsocket_class = _Socket
+        client.tls_set_context(context)
     if settings.transport == "websockets":
         client.ws_set_options(settings.websocket_path)
     if settings.will is not None:
@@ -42,6 +44,7 @@ def make_client(settings: MqttSettings, client_id: str) -> Client:
 
 
 def tls_context(settings: MqttSettings) -> ssl.SSLContext:
+    """Raises TransportError if a certificate file cannot be used."""
     try:
         context = ssl.create_default_context(cafile=settings.ca_file or None)
         if settings.cert_file:
@@ -55,7 +58,6 @@ def tls_context(settings: MqttSettings) -> ssl.SSLContext:
         reason = error.strerror or str(error)
         raise TransportError(f"cannot use {files}: {reason}", permanent=True) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _Socket
     if settings.tls_insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

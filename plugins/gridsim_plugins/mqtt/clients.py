@@ -90,7 +90,6 @@ class Clients:
         if not self._schedule:
             return
         allow_descriptors(len(self._schedule))
-        self._find_address()
         began = time.monotonic()
         while self._opening or (self._schedule and self._schedule[0][0] <= began):
             # One first: it tells whether the broker takes us.
@@ -192,24 +191,31 @@ class Clients:
             within = f"within {self._settings.connect_timeout_s:g} s"
             self.fail(self.links[index], f"{self._where} does not answer {within}")
 
-    def _find_address(self) -> None:
-        """The first address of the broker's name that somebody listens at."""
-        timeout_s = self._settings.connect_timeout_s
-        try:
-            with socket.create_connection((self._host, self._port), timeout_s) as probe:
-                self._family, self._address = probe.family, probe.getpeername()
-        except (OSError, UnicodeError) as error:
-            raise errors.unreachable(error, self._where, timeout_s) from error
-
     def _start(self, link: Link, now: float) -> None:
         try:
-            link.start(self._family, self._address, self._context, self._host)
+            if self._address is None:
+                link.adopt(self._first_socket(), self._context, self._host)
+            else:
+                link.start(self._family, self._address, self._context, self._host)
         except OSError as error:
             end = exhausted(error, self.up + len(self._opening), len(self.links))
             if end is not None:
                 raise end from error
             self._give_up(link, error)
             return
+        self._opened(link, now)
+
+    def _first_socket(self) -> socket.socket:
+        """Finds the first address of the broker's name that somebody listens at."""
+        timeout_s = self._settings.connect_timeout_s
+        try:
+            sock = socket.create_connection((self._host, self._port), timeout_s)
+        except (OSError, UnicodeError) as error:
+            raise errors.unreachable(error, self._where, timeout_s) from error
+        self._family, self._address = sock.family, sock.getpeername()
+        return sock
+
+    def _opened(self, link: Link, now: float) -> None:
         link.due = now + self._settings.connect_timeout_s
         self._opening.add(link.index)
         link.events = WRITE

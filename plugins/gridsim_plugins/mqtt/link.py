@@ -68,10 +68,19 @@ class Link:
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = sock.connect_ex(address)
             if code not in _UNDER_WAY:
                 raise OSError(code, os.strerror(code))
+        except BaseException:
+            sock.close()
+            raise
+        self.adopt(sock, context, host)
+
+    def adopt(self, sock: socket.socket, context: ssl.SSLContext | None, host: str) -> None:
+        """Goes on with a socket that is connected, or about to be. Raises OSError."""
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if context is not None:
                 sock = context.wrap_socket(
                     sock, server_hostname=host, do_handshake_on_connect=False

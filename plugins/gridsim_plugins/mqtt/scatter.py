@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,8 +99,8 @@ class Scatter:
         stop = (by_message == OPEN) | (resend & ((by_message == GONE) | (by_message == LOST)))
         places = np.flatnonzero(stop)
         settled = by_message[: places[0]] if len(places) else by_message
-        bounds = np.flatnonzero(np.diff(settled, prepend=-1))
-        for first, end in zip(bounds, [*bounds[1:], len(settled)], strict=True):
+        bounds = [*np.flatnonzero(np.diff(settled, prepend=-1)).tolist(), len(settled)]
+        for first, end in pairwise(bounds):
             account.add(self._names[settled[first]], int(self._rows[first:end].sum()))
         account.tell()
 
