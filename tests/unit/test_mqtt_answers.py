@@ -64,7 +64,7 @@ class ScriptedBroker:
                 elif kind == 6:
                     self.released.append(int.from_bytes(body, "big"))
                     client.sendall(b"\x70\x02" + body)
-                elif kind == 3:
+                elif kind == 3 and first[0] & 0x06:
                     end = 2 + int.from_bytes(body[:2], "big")
                     waiting.append(self.answer(number, body[end : end + 2]))
                     number += 1
@@ -245,3 +245,20 @@ def test_the_receipt_learns_how_long_the_broker_took(
     transport.write(make_batch(transport.run.roster), receipt)
     transport.close()
     assert len(receipt.lags) == 1
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_nor_is_more_under_way_on_a_connection_of_its_own(
+    started: list[ScriptedBroker], qos: int
+) -> None:
+    def answer(number: int, mid: bytes) -> bytes:
+        return (b"\x40\x02" if qos == 1 else b"\x50\x02") + mid
+
+    started.append(ScriptedBroker(b"\x20\x06\x00\x00\x03\x21\x00\x05", answer, under_way=5))
+    # One message is the connection's state, of QoS 0.
+    transport = connected(started[0], ders=50, protocol="5", qos=qos, connections="project")
+    receipt = RecordingReceipt(50)
+    transport.write(make_batch(transport.run.roster), receipt)
+    transport.close()
+    assert receipt.delivered_rows == 50
+    assert started[0].most_at_once == 5
