@@ -123,8 +123,8 @@ def sections(*, quick: bool, plot: Path) -> list[Section]:
         ),
         Section(
             "A connection for each DER",
-            "Against the same fleet on one connection.",
-            ("connections.py", "--seconds", minute, "--ders", "50" if quick else "10000"),
+            "One process, one client for each DER.",
+            ("connections.py", "--seconds", minute, "--connections", "50" if quick else "10000"),
         ),
         Section(
             "Every byte",
