@@ -90,7 +90,7 @@ class Battery(Fleet):
         )
         self._mode = np.empty(len(members), np.int8)
         self._mode_minute = -1
-        self._all_balance = bool((self._plans[members.stanza] == BALANCE).all())
+        self._all_balance = bool((self._plans == BALANCE).all())
         self._limits: tuple[int, Capability] | None = None
 
     def balances(self) -> NDArray[np.bool_]:
