@@ -16,8 +16,12 @@ from gridsim_plugins.ders.battery import Battery
 
 _PERMOD = "PerMod, HTW Berlin (data CC BY 4.0)"
 _TESLA = "Powerwall 3 data sheet"
-SIEMENS = {"nameplate_capacity": 3.57, "energy_capacity_kwh": 8.85, "losses": "siemens_junelight"}
-GENERIC = {"nameplate_capacity": 5.0, "energy_capacity_kwh": 10.0}
+SIEMENS: dict[str, Any] = {
+    "nameplate_capacity": 3.57,
+    "energy_capacity_kwh": 8.85,
+    "losses": "siemens_junelight",
+}
+GENERIC: dict[str, Any] = {"nameplate_capacity": 5.0, "energy_capacity_kwh": 10.0}
 # a, b, c for charging and discharging, and the cells' round trip.
 COEFFICIENTS = {
     "siemens_junelight": (0.0302, 0.0098, 0.0100, 0.0431, 0.0065, 0.0107, 0.9687),
@@ -66,11 +70,11 @@ def run(plots: Path) -> Group:
         "standby excluded as in the published figures."
     )
     loads = np.array(list(_PUBLISHED))
+    measured = zip(_PUBLISHED.items(), round_trip(SIEMENS, loads), strict=True)
     checks = [
-        near(f"Siemens, round trip at {x:g} of rated power", published, float(found), _PERMOD,
-             by=0.01)
-        for (x, published), found in zip(_PUBLISHED.items(), round_trip(SIEMENS, loads), strict=True)
-    ]  # fmt: skip
+        near(f"Siemens, round trip at {x:g} of rated power", wanted, float(found), _PERMOD, by=0.01)
+        for (x, wanted), found in measured
+    ]
     for x, found in zip(loads, round_trip(GENERIC, loads), strict=True):
         a0, b0, c0, a1, b1, c1, cell = COEFFICIENTS["generic"]
         into = 1.0 - (a0 * x * x + b0 * x + c0) / x
@@ -135,7 +139,7 @@ def _integral() -> list[Check]:
     checks = []
     draws = np.random.default_rng(7)
     entries = [SIEMENS, GENERIC, {**GENERIC, "energy_capacity_kwh": 2.0, "min_soc": 0.0}]
-    rated = np.array([float(entry["nameplate_capacity"]) for entry in entries])  # type: ignore[arg-type]
+    rated = np.array([entry["nameplate_capacity"] for entry in entries])
     capacity = np.array([8.85, 10.0, 2.0])
     names = ["siemens_junelight", "generic", "generic"]
     for tick_s in (1.0, 60.0, 900.0):
