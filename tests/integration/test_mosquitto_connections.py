@@ -1,4 +1,7 @@
-"""A connection for every project or DER: who is seen, who is missed, and what is counted."""
+"""A connection for every project or DER: who is seen, who is missed, and what is counted.
+
+The broker is that of all tests, and keeps what is retained: hence a topic for each test.
+"""
 
 from __future__ import annotations
 
@@ -252,7 +255,7 @@ from gridsim.api import Settings, TransportError
 from gridsim.testing import PlainFormat, make_roster, make_run
 from gridsim_plugins.mqtt.transport import Mqtt
 run = make_run(make_roster([1] * int(sys.argv[2])))
-given = {"host": "127.0.0.1", "port": sys.argv[1], "connections": "der"}
+given = {"host": "127.0.0.1", "port": sys.argv[1], "connections": "der", "topic": "e/{der_id}"}
 plain = PlainFormat(Settings(), "der", run.roster)
 transport = Mqtt(Mqtt.Settings.model_validate(given), plain, run)
 try:

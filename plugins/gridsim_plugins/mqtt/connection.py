@@ -20,7 +20,7 @@ from gridsim_plugins.mqtt.answers import (
 from gridsim_plugins.mqtt.frames import DISCONNECT, PINGREQ
 from gridsim_plugins.mqtt.handshake import open_session
 from gridsim_plugins.mqtt.settings import MqttSettings
-from gridsim_plugins.mqtt.sockets import receive, transmit
+from gridsim_plugins.mqtt.sockets import hasten, receive, transmit
 
 _CHUNK = 1 << 18
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -72,6 +72,7 @@ class Connection:
 
     def wait(self) -> None:
         """Reads as soon as something comes."""
+        hasten(self._sock)
         self._select(_READ, "no answer")
         self.poll()
 
