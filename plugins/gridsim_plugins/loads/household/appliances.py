@@ -25,6 +25,9 @@ _FRIDGE_KW_PER_KWH = 0.09 / 4000.0
 # Pairs of kind and site that are worked out together: they fit the processor's cache.
 _BLOCK = 4096
 
+# How far ahead slots are worked out: less than the shortest lasts, so that none is passed over.
+_LONGEST_LOOK_MS = 60_000
+
 SMOOTH_SHARE = 1.0 - float(_SHARE.sum())
 """What share of the load the appliances leave to be smooth; the refrigerator is in it."""
 
@@ -48,6 +51,13 @@ class Appliances:
         self._next = np.full(_KINDS * n, np.iinfo(np.int64).min)
         self._power = np.zeros((_KINDS, n))
         self._sum = np.zeros(n)
+        per_ms = n * float((1.0 / _SLOT_MS).sum())
+        self._horizon_ms = int(min(_BLOCK / max(per_ms, 1e-9), _LONGEST_LOOK_MS))
+        self._looked_until = np.iinfo(np.int64).min
+        self._coming = np.zeros(0, np.intp)
+        self._coming_kw = np.zeros(0)
+        self._comes_at = np.zeros(0, np.int64)
+        self._done = 0
         fridge = draws.uniform("household/fridge", keys) * _FRIDGE_CYCLE_MS
         self._fridge_phase = fridge.astype(np.int64)
         self._fridge_kw = annual_kwh * _FRIDGE_KW_PER_KWH
@@ -57,17 +67,47 @@ class Appliances:
 
         It may be negative, by the refrigerator's mean power at most. Times may only grow.
         """
-        due = np.flatnonzero(self._next <= time_ms)
-        for start in range(0, len(due), _BLOCK):
-            self._switch(due[start : start + _BLOCK], time_ms)
-        if len(due):
-            self._add_up(np.unique(due % len(self._keys)))
+        reached = int(np.searchsorted(self._comes_at, time_ms, side="right"))
+        if reached > self._done:
+            new = slice(self._done, reached)
+            self._apply(self._coming[new], self._coming_kw[new])
+            self._done = reached
+        if time_ms >= self._looked_until:
+            due = np.flatnonzero(self._next <= time_ms)
+            self._apply(due, self._powers(due, time_ms))
+            self._look_ahead(time_ms)
         on = (time_ms + self._fridge_phase) % _FRIDGE_CYCLE_MS < _FRIDGE_ON * _FRIDGE_CYCLE_MS
         excess: Floats = self._sum + self._fridge_kw * (on - _FRIDGE_ON)
         return excess
 
-    def _switch(self, due: NDArray[np.intp], time_ms: int) -> None:
-        """Brings the pairs of kind and site that enter a new slot up to date."""
+    def _look_ahead(self, time_ms: int) -> None:
+        """Works out the slots that begin soon, all at once: a few cost as much as thousands."""
+        until = time_ms + self._horizon_ms
+        coming = np.flatnonzero(self._next < until)
+        order = np.argsort(self._next[coming], kind="stable")
+        self._coming = coming[order]
+        self._comes_at = self._next[self._coming]
+        self._coming_kw = self._powers(self._coming, self._comes_at)
+        self._done = 0
+        self._looked_until = until
+
+    def _apply(self, due: NDArray[np.intp], power_kw: Floats) -> None:
+        """Lets pairs of kind and site enter their new slots."""
+        n = len(self._keys)
+        self._power.reshape(-1)[due] = power_kw
+        if len(due):
+            self._add_up(np.unique(due % n))
+
+    def _powers(self, due: NDArray[np.intp], time_ms: int | NDArray[np.int64]) -> Floats:
+        """What pairs of kind and site draw in the slots at a time for all, or one for each."""
+        times = np.broadcast_to(time_ms, due.shape)
+        parts = [
+            self._powers_in_block(due[i : i + _BLOCK], times[i : i + _BLOCK])
+            for i in range(0, len(due), _BLOCK)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def _powers_in_block(self, due: NDArray[np.intp], time_ms: NDArray[np.int64]) -> Floats:
         n = len(self._keys)
         kind, site = due // n, due % n
         length, phase = _SLOT_MS[kind], self._phase[due]
@@ -85,7 +125,8 @@ class Appliances:
         # Where one start per slot is not enough, the appliance is larger instead.
         starts = np.where((u < rate) & (back < slots[:, None]), np.maximum(rate, 1.0), 0.0)
         running = starts[:, 0] + starts[:, 1] + starts[:, 2] + starts[:, 3]
-        self._power[kind, site] = running * _KW[kind]
+        power: Floats = running * _KW[kind]
+        return power
 
     def _add_up(self, site: NDArray[np.intp]) -> None:
         # Summed anew and in one order: running totals would depend on the past.

@@ -36,8 +36,10 @@ _EARTH_RADIUS_M = 6.371e6
 _ENHANCEMENT = 0.22
 # How much the field shows in closed cloud.
 _TEXTURE = 0.35
-# How often the slow quantities are worked out for a place, each at its own second.
+# How often the slow quantities are worked out for a place. Places are spread over groups, that
+# no tick has to work them all out, but not finer: a few places cost as much as hundreds.
 _SLOW_MS = 300_000
+_TOGETHER_MS = 10_000
 # How often an hour has 0, 1, ... 8 eighths of cloud, about as a mid-latitude station sees it.
 _OKTA_SHARES = (0.12, 0.10, 0.06, 0.05, 0.05, 0.06, 0.09, 0.19, 0.28)
 
@@ -158,8 +160,9 @@ class Synthetic(Weather):
             for values in (self._latitude, self._longitude)
         )
         keys = latitude ^ (longitude << np.uint64(7)) ^ (longitude >> np.uint64(57))
-        spread = self.draws.uniform("synthetic/marks", keys) * _SLOW_MS
-        return spread.astype(np.int64)
+        groups = _SLOW_MS // _TOGETHER_MS
+        group = (self.draws.uniform("synthetic/marks", keys) * groups).astype(np.int64)
+        return group * _TOGETHER_MS
 
     def _clear_light(self, time_ms: int) -> Floats:
         """Refraction and the two clear-sky transmittances, float64[3, n]."""
