@@ -170,7 +170,7 @@ def _invariants(day: Day) -> list[Check]:
         [sun.cos_zenith(sun.sun_vector(start + t * 60_000), up) < -0.0145 for t in range(1440)]
     )
     night = np.repeat(dark, 60, axis=0)[:, roster.project]
-    at_night = np.abs(day.output[:, kinds == "solar"][night[:, kinds == "solar"]])
+    at_night = np.abs(day.output[:, np.isin(kinds, ["solar"])][night[:, np.isin(kinds, ["solar"])]])
     same = np.abs(day.meter - np.round(day.load, 2)[:, roster.project]).max()
     storage = np.isin(kinds, ["battery_storage", "ev_charger"])
     missing = np.isnan(day.soc).all(axis=0)
@@ -179,7 +179,7 @@ def _invariants(day: Day) -> list[Check]:
         at_most("readings with a SoC beyond 0 to 100 %", 0.0,
                 float(((soc < 0.0) | (soc > 100.0)).sum()), sources),
         holds("SoC is reported by storage alone", "yes", sources,
-              bool(missing[~storage].all() and not np.isnan(day.soc[:, kinds == "battery_storage"])
+              bool(missing[~storage].all() and not np.isnan(day.soc[:, np.isin(kinds, ["battery_storage"])])
                    .any())),
         at_most("output above nameplate", 1e-5, float(above.max()), sources, unit="kW"),
         at_most("solar output with the sun below the horizon", 0.0,
