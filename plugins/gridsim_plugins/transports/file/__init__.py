@@ -51,8 +51,8 @@ class FileSettings(Settings):
     )
     gzip: bool = Field(
         False,
-        description="compress, in members of at most 4,096 readings each, so that a file cut off is readable up to its last whole one, so that a killed run "
-        "leaves a file that can be read; .gz is added to the name",
+        description="compress, in members of at most 4,096 readings each, so that a file that is "
+        "cut off can be read up to its last whole one; adds .gz to the name",
     )
 
 
