@@ -170,17 +170,18 @@ def _invariants(day: Day) -> list[Check]:
         [sun.cos_zenith(sun.sun_vector(start + t * 60_000), up) < -0.0145 for t in range(1440)]
     )
     night = np.repeat(dark, 60, axis=0)[:, roster.project]
-    at_night = np.abs(day.output[:, np.isin(kinds, ["solar"])][night[:, np.isin(kinds, ["solar"])]])
+    arrays = np.flatnonzero(np.isin(kinds, ["solar"]))
+    at_night = np.abs(day.output[:, arrays][night[:, arrays]])
     same = np.abs(day.meter - np.round(day.load, 2)[:, roster.project]).max()
+    batteries = np.flatnonzero(np.isin(kinds, ["battery_storage"]))
     storage = np.isin(kinds, ["battery_storage", "ev_charger"])
-    missing = np.isnan(day.soc).all(axis=0)
+    missing: NDArray[np.bool_] = np.asarray(np.isnan(day.soc).all(axis=0))
     sources = "invariant"
     return [
         at_most("readings with a SoC beyond 0 to 100 %", 0.0,
                 float(((soc < 0.0) | (soc > 100.0)).sum()), sources),
         holds("SoC is reported by storage alone", "yes", sources,
-              bool(missing[~storage].all() and not np.isnan(day.soc[:, np.isin(kinds, ["battery_storage"])])
-                   .any())),
+              bool(missing[~storage].all() and not np.isnan(day.soc[:, batteries]).any())),
         at_most("output above nameplate", 1e-5, float(above.max()), sources, unit="kW"),
         at_most("solar output with the sun below the horizon", 0.0,
                 float(at_night.max(initial=0.0)), sources, unit="kW"),

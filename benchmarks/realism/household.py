@@ -61,8 +61,8 @@ fall together) over a week in March at ticks of 50 s: starts times power times d
     checks = [*_profile(smooth), *_pulses(homes, smooth), *_appliances()]
     _plot(plots, smooth, homes)
     caption = (
-        "A year of load: the expectation H0 for 4000 kWh, and one home with appliances, kW. Hours are "
-        "UTC+1, so that the change of clocks shows as a step."
+        "A year of load: the expectation H0 for 4000 kWh, and one home with appliances, kW. "
+        "Hours are UTC+1, so that the change of clocks shows as a step."
     )
     return Group("Household loads", about, checks, [Figure("load-year.png", caption)])
 
