@@ -5,8 +5,9 @@ Comfortable for a handful up to some thousand devices; a `Fleet` serves more.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+import copyreg
+from abc import ABC, ABCMeta, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -18,6 +19,7 @@ from gridsim.contracts.der import Fleet, Orders, Telemetry
 from gridsim.contracts.members import Members
 from gridsim.contracts.settings import DerSettings
 from gridsim.contracts.surroundings import Tick
+from gridsim.errors import PluginError
 
 
 class DeviceTick:
@@ -81,8 +83,15 @@ class Device(ABC):
         """Power over the tick in kW: positive feeds the site, negative draws from it."""
 
 
-class DeviceFleet(Fleet):
-    """Steps devices of the easy contract; made per type by `fleet_of`."""
+class _MadeClass(ABCMeta):
+    """Classes that no module holds by name: they pickle as what makes them anew."""
+
+
+class DeviceFleet(Fleet, metaclass=_MadeClass):
+    """Steps devices of the easy contract; made per type by `fleet_of`.
+
+    Raises PluginError from `step` where a device returns what the contract does not allow.
+    """
 
     device: ClassVar[type[Device]]
 
@@ -104,10 +113,19 @@ class DeviceFleet(Fleet):
                 if result.current_soc is not None:
                     soc[row] = result.current_soc
                 for name, value in result.extra.items():
+                    if name not in extra:
+                        raise PluginError(
+                            f"{self._what()} reports {name!r} but does not declare it in `columns`"
+                        )
                     extra[name][row] = value
+            elif result is None:  # NumPy would take it for NaN.
+                raise PluginError(f"{self._what()}: step returned None instead of kW")
             else:
                 power[row] = result
         return Telemetry(power, soc, extra)
+
+    def _what(self) -> str:
+        return f"the DER type {self.reported_type!r} (class {self.device.__name__})"
 
 
 def fleet_of(device: type[Device], name: str) -> type[DeviceFleet]:
@@ -121,6 +139,15 @@ def fleet_of(device: type[Device], name: str) -> type[DeviceFleet]:
         "__doc__": device.__doc__,
     }
     return type(f"{device.__name__}Fleet", (DeviceFleet,), body)
+
+
+def _reduce(fleet: type[DeviceFleet]) -> str | tuple[Callable[..., Any], tuple[Any, ...]]:
+    if "device" in vars(fleet):
+        return fleet_of, (fleet.device, fleet.reported_type)
+    return fleet.__qualname__  # written in a module, so found there
+
+
+copyreg.pickle(_MadeClass, _reduce)  # type: ignore[arg-type]
 
 
 def _settings(members: Members[Any], row: int) -> DerSettings:
