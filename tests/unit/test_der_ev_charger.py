@@ -110,6 +110,10 @@ def test_sessions_are_as_published() -> None:
     leave = found.departure_ms[real][(days_on == 1) & (stay < 24)] % DAY_MS / 3.6e6
     assert np.quantile(leave, [0.25, 0.5, 0.75]) == pytest.approx([7.27, 7.77, 9.48], rel=0.1)
     assert (days_on == 0).mean() == pytest.approx(0.37, abs=0.02)
+    # Those who leave the same day: lognormal(.74, .95) h.
+    same_day = stay[days_on == 0]
+    assert np.median(same_day) == pytest.approx(np.exp(0.74), rel=0.1)
+    assert np.log(same_day).std() == pytest.approx(0.95, rel=0.1)
 
 
 def test_a_charger_never_has_two_cars() -> None:
