@@ -139,6 +139,32 @@ def test_power_fades_near_full_and_near_the_reserve() -> None:
     assert below[0] == 0.0
 
 
+@pytest.mark.parametrize("kind", [*KINDS, FADING])
+@pytest.mark.parametrize("tick_s", [60.0, 900.0])
+def test_a_standing_charge_order_fills_the_battery_which_then_rests(
+    kind: Mapping[str, Any], tick_s: float
+) -> None:
+    ticks = round(12 * 3600 / tick_s)
+    output, soc = drive(
+        {**kind, "initial_soc": 80.0}, [-kind["nameplate_capacity"]] * ticks, tick_s
+    )
+    assert soc[-1] == pytest.approx(100.0, abs=2e-7)
+    full = int(np.argmax(soc >= soc[-1]))
+    assert (np.diff(soc[: full + 1]) > 0.0).all(), "draws while nothing arrives"
+    settings = BatterySettings.model_validate(kind)
+    watts = settings.standby_full
+    if watts is None:
+        watts = settings.preset.standby_full_w
+    assert output[full:] == pytest.approx(-watts / 1000.0, abs=1e-9)
+
+
+def test_a_battery_that_cannot_charge_against_its_losses_draws_nothing() -> None:
+    settings = {"nameplate_capacity": 5.0, "charge_power": 0.08}
+    output, soc = drive(settings, [-5.0] * 3, 60.0)
+    assert not output.any()
+    assert (soc == 50.0).all()
+
+
 def step_at(settings: Mapping[str, Any], hour: int, balance: float) -> float:
     """Output with a share of `balance` at the local hour (START is 09:00 in Moncton)."""
     fleet = Battery(make_members(BatterySettings, [settings]))

@@ -15,6 +15,13 @@ from gridsim.api import Floats
 
 CHARGE_TAPER = 0.10
 """Below this much room, as a fraction of the capacity, charging slows down in proportion."""
+LAST_CHARGE = 0.02
+"""What still arrives at the battery at the end, over rated power: charging at constant voltage
+ends at a cut-off current. By proportion alone the constant loss would eat the last of it, and
+the system would draw that for ever without getting full. Our assumption; it holds within the
+last 0.4 % for the generic system."""
+FULL = 1e-9
+"""Less room than this is rounding: the battery is full."""
 DISCHARGE_TAPER = 0.05
 """Within this much of the reserve, discharging slows down in proportion."""
 

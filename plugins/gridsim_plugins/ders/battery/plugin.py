@@ -67,6 +67,12 @@ class Battery(Fleet):
         self._soc = column["initial_soc"] / 100.0
         curves = members.choose(lambda settings: sum(settings.curves, ()), np.float64).T
         self._charging = physics.LossCurve(*curves[0:3])
+        # Who has less to charge with than is lost would draw, but never charge.
+        arrives = physics.dc_charging(self._most_charge, self._rated, self._charging) > 0.0
+        self._most_charge = np.where(arrives, self._most_charge, 0.0)
+        last = physics.LAST_CHARGE * self._rated
+        last = physics.ac_for_charging(last, self._rated, self._charging)
+        self._last_charge = np.minimum(last, self._most_charge)
         self._discharging = physics.LossCurve(*curves[3:6])
         self._cell = self._figure("cell_efficiency", lambda preset: 100.0 * preset.efficiency)
         self._cell /= 100.0
@@ -137,7 +143,9 @@ class Battery(Fleet):
             return self._limits[1]
         hours = tick.dt_s / 3600.0
         room, stock = 1.0 - self._soc, np.maximum(self._soc - self._reserve, 0.0)
+        room = np.where(room > physics.FULL, room, 0.0)
         charge = self._most_charge * np.minimum(room / physics.CHARGE_TAPER, 1.0)
+        charge = np.maximum(charge, self._last_charge)
         discharge = self._rated * np.minimum(stock / physics.DISCHARGE_TAPER, 1.0)
         into = room * self._energy / (hours * self._one_way)
         out = stock * self._energy / hours * self._one_way
