@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from gridsim.config.model import Configuration, TransportChoice
 from gridsim.config.report import ConfigError
 from gridsim.config.resolve import Flags, resolve
 from gridsim.delivery import DeliveryPolicy, Runner, TimedFormat
-from gridsim.errors import UsageError
+from gridsim.errors import GridsimError, UsageError
 from gridsim.plugins import PluginHost
 from gridsim.registry import Registry
 
@@ -23,6 +25,7 @@ DEFAULT_CONFIG = Path(__file__).with_name("default.toml")
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LONGEST_DAYS = 36_525
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +107,25 @@ def _outlets(document: Document, configuration: Configuration, run: Run) -> tupl
 
 
 def _outlet(choice: TransportChoice, run: Run, speed: float) -> Outlet:
-    format = choice.format_type(choice.format_settings, choice.framing, run.roster)
+    with _made(f"the format {choice.format_name!r}"):
+        format = choice.format_type(choice.format_settings, choice.framing, run.roster)
     timed = TimedFormat(format)
-    transport = choice.type(choice.settings, timed, run)
+    with _made(f"the transport {choice.name!r}"):
+        transport = choice.type(choice.settings, timed, run)
     return Outlet(choice.name, transport, timed, _policy(choice, speed))
+
+
+@contextmanager
+def _made(what: str) -> Iterator[None]:
+    """Constructors refuse settings by a ValueError; anything else is their own defect."""
+    try:
+        yield
+    except GridsimError:
+        raise
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ValueError) and str(error):
+            raise
+        raise ValueError(f"{what} could not be made: {type(error).__name__}: {error}") from error
 
 
 def _policy(choice: TransportChoice, speed: float) -> DeliveryPolicy:
@@ -127,6 +145,8 @@ def _ticks(duration: str | None, tick_ms: int) -> int | None:
     if match is None:
         raise UsageError(f"--duration: error: {duration!r} is not a time such as 10s, 5m, 2h or 1d")
     milliseconds = float(match[1]) * _SECONDS[match[2]] * 1000
+    if milliseconds > _LONGEST_DAYS * 86_400_000:
+        raise UsageError("--duration: error: must be at most 100 years")
     ticks = round(milliseconds / tick_ms)
     if ticks < 1 or abs(ticks * tick_ms - milliseconds) > 0.5:
         raise UsageError(

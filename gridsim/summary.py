@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -28,19 +28,24 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield f"gridsim {__version__}, {plan.config}"
     yield f"{_count(len(roster.project_id), 'project')}, {_count(len(roster), 'DER')}: {kinds}"
     start = datetime.fromtimestamp(configuration.start_ms / 1000, UTC)
-    length = "until Ctrl-C" if plan.ticks is None else f"{plan.ticks:,} ticks"
+    each = f"{simulation.tick_s:g} s"
+    length = (
+        f"a tick every {each} until Ctrl-C"
+        if plan.ticks is None
+        else f"{_count(plan.ticks, 'tick')} of {each}"
+    )
     yield (
-        f"from {start:%Y-%m-%dT%H:%M:%SZ}, {length} of {simulation.tick_s:g} s, "
+        f"from {start:%Y-%m-%dT%H:%M:%SZ}, {length}, "
         f"{_speed(simulation.speed)}, seed {simulation.seed}"
     )
     for outlet in plan.outlets:
-        yield f"{outlet.name}: {outlet.transport.describe()}"
+        yield f"{outlet.name}: {_said(outlet.transport.describe)}"
 
 
 def broker_lines(plan: Plan) -> Iterator[str]:
     """Where to look, once the transports are up."""
     for outlet in plan.outlets:
-        hint = outlet.transport.hint()
+        hint = _said(outlet.transport.hint)
         if hint:
             yield f"watch it: {hint}"
     if not plan.broker.running:
@@ -84,8 +89,8 @@ def closing_lines(
     """What was done, and what became of every reading."""
     pace = engine.pace
     yield (
-        f"{pace.ticks:,} ticks and {pace.readings:,} readings in {elapsed_s:.1f} s, "
-        f"CPU {100 * cpu_s / max(elapsed_s, 1e-9):.0f} %"
+        f"{_count(pace.ticks, 'tick')} and {_count(pace.readings, 'reading')} "
+        f"in {elapsed_s:.1f} s, CPU {100 * cpu_s / max(elapsed_s, 1e-9):.0f} %"
     )
     if engine.interval_s:
         p50, p99 = percentiles(pace.recent)
@@ -132,6 +137,14 @@ def _speed(speed: float) -> str:
     if not speed:
         return "as fast as it can"
     return "in real time" if speed == 1 else f"at {speed:g} times real time"
+
+
+def _said(text: Callable[[], str]) -> str:
+    """What a transport says of itself; no run ends because it cannot."""
+    try:
+        return text()
+    except (Exception, SystemExit) as error:
+        return f"(its description failed: {type(error).__name__}: {error})"
 
 
 def _count(n: int, what: str) -> str:

@@ -119,8 +119,7 @@ def expand(
     nameplate = np.empty(len(project_of))
     fleets = []
     for (name, stage), parts in _grouped(
-        (der.plugged, rows, der.plugged.type.stage(der.plugged.settings))
-        for der, rows in zip(ders, at_der, strict=True)
+        (der.plugged, rows, der.stage) for der, rows in zip(ders, at_der, strict=True)
     ).items():
         members, rows = devices.members(parts)
         nameplate[rows] = members.columns["nameplate_capacity"]

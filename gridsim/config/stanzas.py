@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
+from gridsim.api import Stage
 from gridsim.config.identifiers import Maker, template
 from gridsim.config.locate import KeyPath
 from gridsim.config.model import Der, Project
@@ -24,6 +25,7 @@ _DERS = "write [[projects.ders]] under the project"
 class DerStanza:
     settings: Der
     plugged: Plugged
+    stage: Stage
     every_ticks: int
 
 
@@ -125,9 +127,10 @@ class _Reader:
         make = self._template(settings.id, path, of_project=False)
         ids = DerIds(path, settings, make) if make is not None else None
         every = self._every_ticks(settings, path)
-        if plugged is None or every is None:
+        stage = self._stage(plugged, path) if plugged is not None else None
+        if plugged is None or stage is None or every is None:
             return None, ids
-        return DerStanza(settings, plugged, every), ids
+        return DerStanza(settings, plugged, stage, every), ids
 
     def _check_contract(self, project: Validated[Project]) -> None:
         promised = project.settings.contract_threshold or "contract_threshold" in project.spread
@@ -147,6 +150,18 @@ class _Reader:
                     f"the DER types {owner} and {plugged.name} report {column!r} in different "
                     f"units, {known} and {unit}, and so cannot be in one run",
                 )
+
+    def _stage(self, plugged: Plugged, path: KeyPath) -> Stage | None:
+        try:
+            stage: Stage = plugged.type.stage(plugged.settings)
+        except (Exception, SystemExit) as error:
+            fault = f"failed: {type(error).__name__}: {error}"
+        else:
+            if stage in get_args(Stage):
+                return stage
+            fault = f"gave {stage!r}, which is neither 'free' nor 'flexible'"
+        self.findings.add((*path, "type"), f"the DER type {plugged.name!r}: stage() {fault}")
+        return None
 
     def _template(self, text: str, path: KeyPath, *, of_project: bool) -> Maker | None:
         try:
