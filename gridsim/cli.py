@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
@@ -42,6 +45,15 @@ Overrides = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The options before a subcommand that hold for it, too."""
+
+    config: Path | None
+    plugins: tuple[Path, ...]
+    overrides: tuple[str, ...]
+
+
 @app.callback(invoke_without_command=True)
 def run(
     context: typer.Context,
@@ -72,12 +84,15 @@ def run(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Puts a believable fleet of distributed energy resources on your message broker."""
+    _escape_what_cannot_be_shown()
     if version:
-        print(f"gridsim {__version__}")
+        with _errors():
+            _print(f"gridsim {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
         # So that `gridsim --config X validate` means what it says.
-        context.obj = config
+        _refuse_options_of_a_run(context, context.invoked_subcommand)
+        context.obj = _Given(config, tuple(plugin or ()), tuple(set_ or ()))
         return
     _configure_logs(log_level, log_json)
     with _errors():
@@ -90,7 +105,7 @@ def run(
         if dry_run:
             from gridsim.summary import plan_lines
 
-            print("\n".join(plan_lines(plan)))
+            _print("\n".join(plan_lines(plan)))
             raise typer.Exit
         if strict and not plan.configuration.simulation.speed:
             raise UsageError("--strict: error: at speed 0 no rate is promised")
@@ -108,8 +123,9 @@ def validate(
     with _errors():
         from gridsim.compose import make_plan
 
-        plan = make_plan(_options(config or context.obj, plugin, set_))
-        print(f"{plan.config}: no errors")
+        given = _given(context, config, plugin, set_)
+        plan = make_plan(_options(given.config, given.plugins, given.overrides))
+        _print(f"{plan.config}: no errors")
 
 
 @app.command()
@@ -124,9 +140,10 @@ def plugins(
         from gridsim import listing
         from gridsim.compose import find_plugins
 
-        registry = find_plugins(config or context.obj, tuple(plugin or ()))
+        given = _given(context, config, plugin)
+        registry = find_plugins(given.config, given.plugins)
         lines = listing.table(registry) if name is None else listing.details(registry, name)
-        print("\n".join(lines))
+        _print("\n".join(lines))
 
 
 @app.command()
@@ -138,7 +155,8 @@ def schema(context: typer.Context, config: Config = None, plugin: Plugins = None
         from gridsim.compose import find_plugins
         from gridsim.config.schema import build
 
-        print(json.dumps(build(find_plugins(config or context.obj, tuple(plugin or ()))), indent=2))
+        given = _given(context, config, plugin)
+        _print(json.dumps(build(find_plugins(given.config, given.plugins)), indent=2))
 
 
 @app.command()
@@ -171,10 +189,11 @@ def bench(
         from gridsim.bench import bench as run_bench
         from gridsim.bench.report import lines
 
+        given = _given(context, config, plugin, set_)
         options = BenchOptions(
-            config=config or context.obj,
-            overrides=tuple(set_ or ()),
-            plugins=tuple(plugin or ()),
+            config=given.config,
+            overrides=given.overrides,
+            plugins=given.plugins,
             seconds=seconds,
             runs=runs,
             ramp=ramp,
@@ -184,13 +203,39 @@ def bench(
             report = run_bench(options, lambda line: print(line, file=sys.stderr, flush=True))
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
-        print(json.dumps(report.as_json(), indent=2) if as_json else "\n".join(lines(report)))
+        _print(json.dumps(report.as_json(), indent=2) if as_json else "\n".join(lines(report)))
+
+
+def _refuse_options_of_a_run(context: typer.Context, name: str) -> None:
+    """None may be dropped in silence."""
+    subcommand = getattr(context.command, "commands")[name]  # noqa: B009 - a group's; untyped
+    taken = {parameter.name for parameter in subcommand.params}
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE" and parameter.name not in taken:
+            print(f"{parameter.opts[0]} goes with a run, not with {name}", file=sys.stderr)
+            raise typer.Exit(2)
+
+
+def _given(
+    context: typer.Context,
+    config: Path | None,
+    plugin: list[Path] | None,
+    overrides: list[str] | None = None,
+) -> _Given:
+    """A subcommand's own options with those before it; its own come last."""
+    before: _Given = context.obj
+    return _Given(
+        config or before.config,
+        (*before.plugins, *(plugin or ())),
+        (*before.overrides, *(overrides or ())),
+    )
 
 
 def _options(
     config: Path | None,
-    plugin: list[Path] | None,
-    overrides: list[str] | None,
+    plugin: Sequence[Path] | None,
+    overrides: Sequence[str] | None,
     *,
     duration: str | None = None,
     speed: float | None = None,
@@ -229,15 +274,36 @@ def _errors() -> Iterator[None]:
     except GridsimError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(error.exit_status) from None
-    except BrokenPipeError:
-        # Whoever read our list has seen enough of it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit from None
+
+
+def _print(text: str) -> None:
+    """To standard output, and out of our buffer, so that a failure has a message."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # What is left in the buffer would fail once more when Python ends.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:
+            # Whoever read our list has seen enough of it.
+            raise typer.Exit from None
+        print(f"standard output: cannot be written: {error.strerror}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _escape_what_cannot_be_shown() -> None:
+    """A path or value that the terminal's encoding lacks must not end a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _leave(status: int, hung: bool) -> NoReturn:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # None if it was closed when we were started.
+        if stream is not None:
+            with suppress(OSError):
+                stream.flush()
     if hung:
         # A plugin's thread never returns; leaving in the ordinary way would wait for it.
         os._exit(status)

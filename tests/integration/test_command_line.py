@@ -107,6 +107,7 @@ def test_a_dry_run_connects_nothing(tmp_path: Path) -> None:
         ("--duration", "10"),
         ("--duration", "0.5s"),
         ("--duration", "-1s"),
+        ("--duration", "9" * 400 + "d"),
         ("--speed", "-1"),
         ("--start", "yesterday"),
         ("--set", "transports"),
@@ -123,6 +124,147 @@ def test_a_bad_command_line_is_refused_by_name(words: Sequence[str], tmp_path: P
     done = gridsim(*words, cwd=tmp_path)
     assert done.returncode == 2
     assert words[0] in done.stderr or words[-1].split("=")[0] in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--duration", "bogus", "validate"), "--duration goes with a run, not with validate"),
+        (("--log-json", "schema"), "--log-json goes with a run, not with schema"),
+        (("--set", "simulation.seed=1", "plugins"), "--set goes with a run, not with plugins"),
+        (("--set", "simulation.seed=-1", "validate"), "'seed' must be at least 0"),
+        (("--plugin", "nowhere.py", "plugins"), "nowhere.py"),
+    ],
+)
+def test_no_option_before_a_subcommand_is_dropped_in_silence(
+    words: Sequence[str], message: str, tmp_path: Path
+) -> None:
+    done = gridsim(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_options_before_a_subcommand_hold_for_it(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(PLUGIN.format(body="pass"))
+    path = tmp_path / "odd.toml"
+    path.write_text(HOME + ODD + STDOUT)
+    done = gridsim("--config", path, "--plugin", tmp_path / "odd.py", "validate")
+    assert done.stdout == f"{path}: no errors\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("words", [("plugins",), ("--dry-run",), ("--version",), ("schema",)])
+def test_output_that_cannot_be_written_is_one_line_and_1(
+    words: Sequence[str], tmp_path: Path
+) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command(*words), stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        )
+    assert done.returncode == 1
+    assert done.stderr == "standard output: cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a descriptor as POSIX shells do")
+def test_a_closed_standard_output_does_not_matter_where_nothing_goes_there(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "home.toml"
+    path.write_text(HOME + '[[transports]]\ntype = "file"\npath = "out.jsonl"\n')
+    words = " ".join(command("--config", path, "--speed", 0, "--duration", "2s"))
+    done = subprocess.run(
+        ["sh", "-c", f"{words} >&-"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
+
+
+def test_what_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "caf\u00e9.toml"
+    path.write_text(HOME + STDOUT)
+    done = subprocess.run(
+        command("validate", "--config", path.name),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.stdout == "caf\\xe9.toml: no errors\n"
+
+
+TRANSPORT = """
+from gridsim.api import Transport, hookimpl
+
+class Pipe(Transport):
+    def __init__(self, settings, format, run):
+        super().__init__(settings, format, run)
+        {made}
+
+    def describe(self):
+        return {{}}["words"]
+
+    def hint(self):
+        raise SystemExit("never mind")
+
+    def connect(self): ...
+
+    def write(self, batch, receipt):
+        receipt.delivered(len(batch))
+
+    def close(self): ...
+
+@hookimpl
+def gridsim_register(register):
+    register.transport("pipe", Pipe)
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        ("{}['pump']", "the transport 'pipe' could not be made: KeyError: 'pump'"),
+        ("raise SystemExit('no')", "the transport 'pipe' could not be made: SystemExit: no"),
+        ("raise ValueError('no pump')", "error: no pump"),
+    ],
+)
+def test_a_transport_that_cannot_be_made_is_named(made: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "pipe.py").write_text(TRANSPORT.format(made=made))
+    path = tmp_path / "pipe.toml"
+    path.write_text(HOME + '[[transports]]\ntype = "pipe"\n')
+    done = gridsim("validate", "--config", path, "--plugin", tmp_path / "pipe.py")
+    assert done.returncode == 2
+    assert f"{path}:10:1: error: " in done.stderr
+    assert message in done.stderr
+
+
+def test_a_transport_that_cannot_describe_itself_runs_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "pipe.py").write_text(TRANSPORT.format(made="pass"))
+    path = tmp_path / "pipe.toml"
+    path.write_text(HOME + '[[transports]]\ntype = "pipe"\n')
+    options = ("--config", path, "--plugin", tmp_path / "pipe.py", "--duration", "1s")
+    done = gridsim(*options, "--speed", 0)
+    assert done.returncode == 0
+    assert "pipe: (its description failed: KeyError: 'words')" in done.stderr
+    assert "1 tick of 1 s, as fast as it can" in done.stderr
+    assert "1 accepted = 1 delivered" in done.stderr
+
+
+def test_a_der_type_whose_stage_fails_is_named_where_it_is_used(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(
+        "from gridsim.api import Fleet, hookimpl\n"
+        "class Odd(Fleet):\n"
+        "    @classmethod\n"
+        "    def stage(cls, settings): return {}['x']\n"
+        "    def step(self, tick, orders): ...\n"
+        "@hookimpl\n"
+        "def gridsim_register(register): register.der('odd', Odd)\n"
+    )
+    path = tmp_path / "odd.toml"
+    path.write_text(HOME + ODD + STDOUT)
+    done = gridsim("validate", "--config", path, "--plugin", tmp_path / "odd.py")
+    assert done.returncode == 2
+    assert f"{path}:13:8: error: the DER type 'odd': stage() failed: KeyError: 'x'" in done.stderr
 
 
 def test_validate_reports_every_error_with_its_place(tmp_path: Path) -> None:
