@@ -87,26 +87,15 @@ class Distribution:
             case "lognormal":
                 value = exp(self.numbers[0])
             case "uniform":
-                value = sum(self.numbers) / 2
+                value = self.numbers[0] / 2 + self.numbers[1] / 2
             case "choice":
                 value = self.numbers[int(np.argmax(self.weights))]
         return self._within(value)
 
     def sample(self, draws: Draws, purpose: str, keys: Keys) -> Floats:
-        """One value for each of the keys, float64[n]."""
-        first, second = self.numbers[0], self.numbers[-1]
-        match self.kind:
-            case "normal":
-                values = first + second * draws.normal(purpose, keys)
-            case "lognormal":
-                values = np.exp(first + second * draws.normal(purpose, keys))
-            case "uniform":
-                values = first + (second - first) * draws.uniform(purpose, keys)
-            case "choice":
-                steps = np.cumsum(self.weights) / np.sum(self.weights)
-                place = np.searchsorted(steps[:-1], draws.uniform(purpose, keys), side="right")
-                values = np.array(self.numbers)[place]
-        clipped: Floats = np.clip(values, self.min, self.max)
+        """One value for each of the keys, float64[n]; not finite where it overflows."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            clipped: Floats = np.clip(self._drawn(draws, purpose, keys), self.min, self.max)
         return clipped
 
     def fault(self, bounds: Bounds) -> str | None:
@@ -125,6 +114,22 @@ class Distribution:
         if high > bounds.high or (refuses_high and high == bounds.high):
             return f"goes up to {high:g}, but must {_most(bounds)}"
         return None
+
+    def _drawn(self, draws: Draws, purpose: str, keys: Keys) -> Floats:
+        first, second = self.numbers[0], self.numbers[-1]
+        values: Floats
+        match self.kind:
+            case "normal":
+                values = first + second * draws.normal(purpose, keys)
+            case "lognormal":
+                values = np.exp(first + second * draws.normal(purpose, keys))
+            case "uniform":
+                values = first + (second - first) * draws.uniform(purpose, keys)
+            case "choice":
+                steps = np.cumsum(self.weights) / np.sum(self.weights)
+                place = np.searchsorted(steps[:-1], draws.uniform(purpose, keys), side="right")
+                values = np.array(self.numbers)[place]
+        return values
 
     def _within(self, value: float) -> float:
         return min(max(value, self.min), self.max)

@@ -163,5 +163,7 @@ def mask_line(source: str) -> str:
 def mask_flag(flag: str, *, secret: bool = False) -> str:
     """`--set KEY=VALUE` without the value if that is secret, or may hold a secret."""
     key, equals, _ = flag.partition("=")
-    named = any(SECRET_NAME.search(word) for word in re.findall(r"\w+", flag))
+    # A value may be a table with keys of its own, or a query with names.
+    keys = re.findall(r"[\w.\"'-]+\s*=", flag)
+    named = any(SECRET_NAME.search(word) for word in keys)
     return f"{key}={MASK}" if equals and (secret or named) else flag

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +15,21 @@ from gridsim.api import (
     Keys,
     Members,
     Roster,
-    Settings,
     Sites,
+    Unit,
     identities,
     numeric_fields,
 )
-from gridsim.config.distributions import Bounds, Distribution
+from gridsim.config.distributions import Bounds
 from gridsim.config.model import Site
 from gridsim.config.plugged import Plugged
 from gridsim.config.stanzas import PLACE, Projects, ProjectStanza
-from gridsim.config.validation import Validated
+from gridsim.config.validation import Findings, Validated
 from gridsim.simulation.scenario import FleetSpec, LoadSpec, OnError, Scenario, WeatherSpec
+
+# Beyond these, sums over a fleet or products with time may be infinite.
+_LIMIT = 1e9
+_LIMITED = ("kW", "kWh")
 
 Rows = NDArray[np.intp]
 Part = tuple[Plugged, Rows]
@@ -43,6 +47,7 @@ class _Whole:
     draws: Draws
     start_ms: int
     tick_ms: int
+    findings: Findings
 
     def members(self, parts: Sequence[Part]) -> tuple[Members[Any], Rows]:
         """The members of the parts, in configuration order, and their places."""
@@ -53,9 +58,7 @@ class _Whole:
             place = np.searchsorted(rows, own)
             stanza[place] = index
             for name, column in columns.items():
-                column[place] = sampled(
-                    plugged.settings, plugged.spread, name, self.draws, self.keys[own]
-                )
+                column[place] = _sampled(self.findings, plugged, name, self.draws, self.keys[own])
         members = Members(
             ids=[self.ids[row] for row in rows.tolist()],
             keys=self.keys[rows],
@@ -72,6 +75,7 @@ class _Whole:
 
 
 def expand(
+    findings: Findings,
     projects: Projects,
     site: Validated[Site],
     weather: WeatherSpec,
@@ -81,7 +85,10 @@ def expand(
     tick_ms: int,
     on_error: OnError,
 ) -> Scenario:
-    """The scenario: projects in order of their stanzas, the DERs of each project together."""
+    """The scenario: projects in order of their stanzas, the DERs of each project together.
+
+    Values that no run could use are found; then the scenario is of no use.
+    """
     stanzas, names = projects.stanzas, projects.names
     keys = identities(names.projects)
     at_site, at_der, project_of = _places(stanzas)
@@ -92,7 +99,7 @@ def expand(
             own = stanza.project
             inherits = name in PLACE and _is_absent(own, name)
             source: Validated[Any] = site if inherits else own
-            values[rows] = sampled(source.settings, source.spread, name, draws, keys[rows])
+            values[rows] = _sampled(findings, source, name, draws, keys[rows])
         return values
 
     zones = [stanza.project.settings.timezone or site.settings.timezone for stanza in stanzas]
@@ -105,7 +112,7 @@ def expand(
         timezone=_repeated(zones, at_site),
     )
     own_site = np.arange(len(keys), dtype=np.intp)
-    homes = _Whole(names.projects, keys, own_site, sites, draws, start_ms, tick_ms)
+    homes = _Whole(names.projects, keys, own_site, sites, draws, start_ms, tick_ms, findings)
     loads = [
         LoadSpec(name, parts[0][0].type, homes.members(parts)[0])
         for (name, _), parts in _grouped(
@@ -113,7 +120,7 @@ def expand(
         ).items()
     ]
     devices = _Whole(
-        names.ders, identities(names.ders), project_of, sites, draws, start_ms, tick_ms
+        names.ders, identities(names.ders), project_of, sites, draws, start_ms, tick_ms, findings
     )
     ders = [der for stanza in stanzas for der in stanza.ders]
     nameplate = np.empty(len(project_of))
@@ -156,19 +163,28 @@ def expand(
     )
 
 
-def sampled(
-    settings: Settings,
-    spread: Mapping[str, Distribution],
-    name: str,
-    draws: Draws,
-    keys: Keys,
+def _sampled(
+    findings: Findings, source: Validated[Any] | Plugged, name: str, draws: Draws, keys: Keys
 ) -> Floats:
     """A setting for each of the keys, float64[n]; NaN where it is None."""
-    if name in spread:
-        bounds = Bounds.of(type(settings).model_fields[name])
-        return bounds.clip(spread[name].sample(draws, f"setting.{name}", keys))
-    value = getattr(settings, name)
-    return np.full(len(keys), np.nan if value is None else value, np.float64)
+    info = type(source.settings).model_fields[name]
+    value = getattr(source.settings, name)
+    if name in source.spread:
+        drawn = source.spread[name].sample(draws, f"setting.{name}", keys)
+        values = Bounds.of(info).clip(drawn)
+    elif value is None:
+        return np.full(len(keys), np.nan)
+    else:
+        values = np.full(len(keys), value, np.float64)
+    unit = next((meta.name for meta in info.metadata if isinstance(meta, Unit)), "")
+    if not np.isfinite(values).all():
+        fault = "overflows for some: give `max`, or other numbers"
+    elif unit in _LIMITED and (np.abs(values) > _LIMIT).any():
+        fault = f"must be within -{_LIMIT:,.0f} and {_LIMIT:,.0f} {unit}"
+    else:
+        return values
+    findings.add((*source.path, name), f"{name!r} {fault}")
+    return np.ones(len(keys))
 
 
 def _places(stanzas: Sequence[ProjectStanza]) -> tuple[list[Rows], list[Rows], Rows]:

@@ -36,6 +36,10 @@ def read(path: Path, *, overrides: Sequence[str] = (), environment: Mapping[str,
             return {key: fill_in(inner, (*at, key)) for key, inner in value.items()}
         if isinstance(value, list):
             return [fill_in(inner, (*at, index)) for index, inner in enumerate(value)]
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            name = f"{at[-1]!r} " if isinstance(at[-1], str) else ""
+            findings.append(Finding(at, f"{name}is a whole number of more than 64 bits"))
+            return 0
         result = fill(value, environment) if isinstance(value, str) else None
         if result is None:
             return value

@@ -21,19 +21,26 @@ OnFull = Literal["drop_oldest", "drop_newest", "block"]
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
+_YEAR_S = 366 * 86_400
 
 
 class Simulation(Settings):
     """`[simulation]`"""
 
     seed: int = Field(
-        42, ge=0, description="of all random numbers: the same seed gives the same run"
+        42,
+        ge=0,
+        le=2**63 - 1,
+        description="of all random numbers: the same seed gives the same run",
     )
     tick_s: Annotated[float, Unit("s")] = Field(
         1.0, gt=0, le=86_400, description="simulated time between two readings"
     )
     speed: float = Field(
-        1.0, ge=0, description="1 is real time, 60 a minute per second, 0 as fast as it can"
+        1.0,
+        ge=0,
+        le=1e6,
+        description="1 is real time, 60 a minute per second, 0 as fast as it can",
     )
     start: str = Field(
         "now",
@@ -47,10 +54,10 @@ class Simulation(Settings):
         "stop", description="when a DER plugin fails: end the run, or go on without its devices"
     )
     hang_timeout_s: Annotated[float, Unit("s")] = Field(
-        10.0, gt=0, description="a plugin that does not return within this ends the run"
+        10.0, gt=0, le=_YEAR_S, description="a plugin that does not return within this ends the run"
     )
     summary_every_s: Annotated[float, Unit("s")] = Field(
-        5.0, gt=0, description="time between two summary lines"
+        5.0, gt=0, le=_YEAR_S, description="time between two summary lines"
     )
 
     @field_validator("tick_s")
@@ -58,6 +65,13 @@ class Simulation(Settings):
     def _whole_milliseconds(cls, value: float) -> float:
         if value * 1000 < 1 or abs(value * 1000 - round(value * 1000)) > 1e-6:
             raise ValueError("must be a whole number of milliseconds, at least 0.001")
+        return value
+
+    @field_validator("speed")
+    @classmethod
+    def _no_standstill(cls, value: float) -> float:
+        if 0 < value < 1e-3:
+            raise ValueError("must be 0 or at least 0.001")
         return value
 
     @field_validator("start")
@@ -156,7 +170,10 @@ class Der(Settings):
         1, ge=1, le=1_000_000, description="how many DERs this stanza makes in each project"
     )
     report_every_s: Annotated[float | None, Unit("s")] = Field(
-        None, gt=0, description="time between two readings, in whole ticks; without it, every tick"
+        None,
+        gt=0,
+        le=_YEAR_S,
+        description="time between two readings, in whole ticks; without it, every tick",
     )
     reported_type: str | None = Field(
         None, min_length=1, description="what the record's type says instead of the type's own word"
@@ -175,10 +192,10 @@ class DeliverySettings(Settings):
         "speed 0",
     )
     queue_mb: Annotated[float, Unit("MB")] = Field(
-        64.0, gt=0, description="what the queue holds at most"
+        64.0, gt=0, le=1e6, description="what the queue holds at most"
     )
     stall_timeout_s: Annotated[float, Unit("s")] = Field(
-        30.0, gt=0, description="a transport that blocks the run for longer fails"
+        30.0, gt=0, le=_YEAR_S, description="a transport that blocks the run for longer fails"
     )
 
 

@@ -15,7 +15,14 @@ def parse(text: str) -> tuple[list[str], Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ValueError("is written KEY=VALUE, such as transports.0.qos=1")
+    if not is_utf8(text):
+        raise ValueError("is not UTF-8")
     return _key(key), _value(value.strip())
+
+
+def is_utf8(argument: str) -> bool:
+    """Whether an argument of the command line was; what was not came as surrogates."""
+    return not any("\ud800" <= char <= "\udfff" for char in argument)
 
 
 def put(data: dict[str, Any], parts: list[str], value: Any) -> tuple[KeyPath, int]:

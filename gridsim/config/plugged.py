@@ -23,6 +23,8 @@ class Plugged:
     type: Any
     settings: Any
     spread: Mapping[str, Distribution]
+    path: KeyPath
+    """Of the table."""
 
 
 def choose(
@@ -75,4 +77,4 @@ def choose(
     )
     if validated is None:
         return None
-    return Plugged(name, entry.type, validated.settings, validated.spread)
+    return Plugged(name, entry.type, validated.settings, validated.spread, path)

@@ -11,10 +11,12 @@ from gridsim.api import Draws, Framing
 from gridsim.config.document import Document
 from gridsim.config.expand import expand
 from gridsim.config.model import Configuration, Outlet, Simulation, Site, TransportChoice, start_ms
+from gridsim.config.overrides import is_utf8
 from gridsim.config.plugged import choose
 from gridsim.config.report import ConfigError
 from gridsim.config.stanzas import PLACE, read_projects
 from gridsim.config.validation import Findings, Validated, validate
+from gridsim.errors import UsageError
 from gridsim.registry import Registry
 from gridsim.simulation.scenario import WeatherSpec
 
@@ -38,11 +40,16 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
     """
     for name in ("seed", "speed", "start"):
         if (value := getattr(flags, name)) is not None:
+            if isinstance(value, str) and not is_utf8(value):
+                raise UsageError(f"--{name}: error: is not UTF-8")
             document = document.overlaid(("simulation", name), value, f"--{name}")
     data = document.data
     findings = Findings(document)
     for table in data.keys() - set(TABLES):
-        findings.unknown((table,), "a table of the configuration", TABLES)
+        if table in Simulation.model_fields:
+            findings.add((table,), f"{table!r} belongs under [simulation]", at="key")
+        else:
+            findings.unknown((table,), "a table of the configuration", TABLES)
     simulation = _simulation(findings, data)
     site = _site(findings, data)
     weather = _weather(findings, registry, data)
@@ -55,6 +62,7 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
         raise AssertionError("a table was refused without a finding")
     start = start_ms(simulation.start, now_ms)
     scenario = expand(
+        findings,
         projects,
         site,
         weather,
@@ -63,6 +71,8 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
         tick_ms=tick_ms,
         on_error=simulation.on_error,
     )
+    if problems := document.report(findings):
+        raise ConfigError(problems)
     return Configuration(simulation, start, tick_ms, scenario, transports)
 
 

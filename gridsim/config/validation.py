@@ -31,6 +31,8 @@ class Validated(Generic[M]):
 
     settings: M
     spread: Mapping[str, Distribution]
+    path: KeyPath
+    """Of the table."""
 
 
 class Findings:
@@ -119,7 +121,8 @@ def validate(
         findings.add(at, "is not valid" if hidden else f"{name}{message}", suggestion=suggestion)
     if settings is None or len(findings) > before:
         return None
-    return Validated(settings, {name: value for name, value in found.items() if value is not None})
+    usable = {name: value for name, value in found.items() if value is not None}
+    return Validated(settings, usable, path)
 
 
 def _model(

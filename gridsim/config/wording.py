@@ -72,4 +72,4 @@ def _at_least(count: int, what: str) -> str:
 
 
 def _plain(bound: Any) -> str:
-    return f"{bound:g}" if isinstance(bound, int | float) else str(bound)
+    return f"{bound:.15g}" if isinstance(bound, float) else str(bound)

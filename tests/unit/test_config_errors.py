@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,14 @@ c.toml:16:8: error: 'port' must be a whole number or 'auto'
         ("simulation.start = '2026-07-32T00:00Z'\n" + MINIMAL, "'start' is no time"),
         ("simulation.start = 1969-07-01T00:00:00Z\n" + MINIMAL, "must be from 1970 to 2199"),
         ("simulation.seed = -1\n" + MINIMAL, "'seed' must be at least 0"),
+        (f"simulation.seed = {2**63 - 1}0\n" + MINIMAL, "'seed' is a whole number of more than 64"),
+        ("simulation.seed = 0x" + "f" * 9000 + "\n" + MINIMAL, "of more than 64 bits"),
+        ("simulation.speed = 1e-4\n" + MINIMAL, "'speed' must be 0 or at least 0.001"),
+        ("simulation.speed = 1e7\n" + MINIMAL, "'speed' must be at most 1000000"),
+        ("simulation.hang_timeout_s = 1e99\n" + MINIMAL, "must be at most 31622400"),
+        (with_der("report_every_s = 1e300"), "'report_every_s' must be at most 31622400"),
+        (with_radio("queue_mb = 1e300"), "'queue_mb' must be at most 1000000"),
+        ("plugins = ['a.py']\n" + MINIMAL, "1:1: error: 'plugins' belongs under [simulation]"),
         ("projects = 3\n[[transports]]\ntype = 'radio'", "must be an array of tables"),
         ("[projects]\nid = 'P'\n[[transports]]\ntype = 'radio'", "1:1: error: must be an array"),
         ("[[transports]]\ntype = 'radio'", "1:1: error: there is no project"),
@@ -165,6 +174,38 @@ def test_a_plugin_that_could_not_be_loaded_says_why_where_it_is_used(tmp_path: P
     known.broken.append(Broken("wind", "wind-farm 1.0", "ImportError: no blades"))
     with pytest.raises(ConfigError, match=r"of wind-farm 1\.0 cannot be loaded: ImportError"):
         resolve(read(tmp_path / "c.toml", environment={}), known, now_ms=0, flags=Flags())
+
+
+def with_project(lines: str) -> str:
+    return MINIMAL.replace('id = "P"', f'id = "P"\n{lines}')
+
+
+BEYOND = "must be within -1,000,000,000 and 1,000,000,000 kW"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (with_project("contract_threshold = 1e307"), f"'contract_threshold' {BEYOND}"),
+        (with_project("baseline = -1e10"), f"'baseline' {BEYOND}"),
+        (with_project("baseline = { normal = [0, 1e300] }"), f"'baseline' {BEYOND}"),
+        (
+            with_project("baseline = { uniform = [-1.7e308, 1.7e308] }"),
+            "'baseline' overflows for some",
+        ),
+        (
+            with_project("load = { type = 'shop', annual_kwh = 1e300 }"),
+            "'annual_kwh' must be within",
+        ),
+        (MINIMAL.replace("nameplate_capacity = 5.0", "nameplate_capacity = 1e307"), BEYOND),
+    ],
+)
+def test_numbers_that_would_become_infinite_are_refused_in_their_stanza(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    found = report(tmp_path, text)
+    assert message in found
+    assert re.match(r"c\.toml:[2-6]:\d+: error: ", found)
 
 
 def test_ids_are_unique_and_both_stanzas_are_named(tmp_path: Path) -> None:

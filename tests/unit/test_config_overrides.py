@@ -36,6 +36,10 @@ def test_overrides_make_the_tables_that_are_missing_and_the_last_one_holds(tmp_p
         ("transports.1.host=a", "transports has no entry 1: the last is transports.0"),
         ("transports.x.host=a", "transports is an array"),
         ("projects.0.id.x=1", "projects.0.id is neither a table nor an array"),
+        ("simulation.seed=1" + "0" * 5000, "'seed' must be a whole number"),
+        ("simulation.seed=1" + "0" * 50, "of more than 64 bits"),
+        ("site.timezone=../../etc/passwd", "'timezone' must be the name of a time zone"),
+        ("transports.0.host=b\udcff", "is not UTF-8"),
         ("seed", "is written KEY=VALUE"),
         ("a b=1", "has a key that is none"),
         ("site.latitude=[1", "has a value that is no TOML"),
@@ -69,7 +73,10 @@ def test_now_is_the_present(tmp_path: Path) -> None:
     [
         (Flags(start="today"), "--start: error: 'start' must be"),
         (Flags(seed=-1), "--seed: error: 'seed' must be at least 0"),
+        (Flags(seed=10**4000), "--seed: error: 'seed' must be at most 9223372036854775807"),
         (Flags(speed=-1), "--speed: error: 'speed' must be at least 0"),
+        (Flags(speed=float("nan")), "--speed: error: 'speed' must be"),
+        (Flags(speed=1e-9), "--speed: error: 'speed' must be 0 or at least 0.001"),
     ],
 )
 def test_flags_name_themselves_when_they_are_wrong(

@@ -54,5 +54,7 @@ def test_an_empty_literal_is_no_secret(tmp_path: Path) -> None:
 def test_a_flag_that_holds_one_is_masked(tmp_path: Path) -> None:
     found = report(tmp_path, MINIMAL, overrides=["transports.0.pin=hunter2"])
     assert found.startswith("--set transports.0.pin=****: error: 'pin' is a secret")
+    url = "transports.0.host=h?token=hunter2"
+    assert "hunter2" not in report(tmp_path, MINIMAL, overrides=[url, "transports.0.retries=x"])
     whole = "transports.0={type='radio', pin='hunter2', retries=10}"
     assert "hunter2" not in report(tmp_path, MINIMAL, overrides=[whole])
