@@ -45,7 +45,8 @@ def details(registry: Registry, name: str) -> Iterator[str]:
 
 def _details(entry: Entry) -> Iterator[str]:
     yield f"{entry.name} ({entry.kind}), {entry.owner}"
-    text = inspect.getdoc(entry.type) or ""
+    # Its own docstring: that of its base speaks to those who write plugins.
+    text = inspect.cleandoc(entry.type.__doc__ or "")
     if text:
         yield from ("", *text.splitlines())
     yield ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from inspect import getdoc
+from inspect import cleandoc
 from typing import Any
 
 from gridsim.api import Settings, numeric_fields
@@ -70,7 +70,7 @@ def _plugin(entry: Entry, defs: Schema) -> Schema:
         required.discard("type")
     return {
         **own,
-        "description": (getdoc(entry.type) or "").partition("\n\n")[0].replace("\n", " "),
+        "description": cleandoc(entry.type.__doc__ or "").partition("\n\n")[0].replace("\n", " "),
         "properties": {**core["properties"], **named, **own["properties"]},
         "required": sorted(required),
     }

@@ -267,6 +267,23 @@ def test_a_der_type_whose_stage_fails_is_named_where_it_is_used(tmp_path: Path) 
     assert f"{path}:13:8: error: the DER type 'odd': stage() failed: KeyError: 'x'" in done.stderr
 
 
+def test_a_path_that_no_file_can_have_is_refused_before_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "home.toml"
+    path.write_text(HOME + '[[transports]]\ntype = "file"\npath = "a\\u0000b"\n')
+    done = gridsim("validate", "--config", path)
+    assert done.returncode == 2
+    assert "path: must not hold a NUL character" in done.stderr
+
+
+@pytest.mark.parametrize("flag", ["--start", "--set", "--duration"])
+def test_an_argument_that_is_no_utf8_is_blamed_on_itself(flag: str, tmp_path: Path) -> None:
+    value = b"site.timezone=\xff" if flag == "--set" else b"\xff"
+    done = subprocess.run([*command(), flag, value], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(flag)
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_validate_reports_every_error_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text(
@@ -376,6 +393,8 @@ def test_the_plugins_and_the_schema_are_listed(tmp_path: Path) -> None:
     assert any(
         line.split()[:2] == ["odd", "der"] and "odd.py" in line for line in listed.splitlines()
     )
+    shown = gridsim("plugins", "odd", "--plugin", tmp_path / "odd.py").stdout
+    assert shown.splitlines()[1:3] == ["", "SETTING             TYPE   DEFAULT   UNIT  DESCRIPTION"]
     schema = json.loads(gridsim("schema", "--plugin", tmp_path / "odd.py").stdout)
     assert '"odd"' in json.dumps(schema)
 

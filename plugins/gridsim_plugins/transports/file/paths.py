@@ -23,6 +23,8 @@ class PathTemplate:
 
     def __init__(self, template: str, roster: Roster, start_ms: int) -> None:
         """Raises ValueError for a template, or an id in it, that cannot be a path."""
+        if "\0" in template:
+            raise ValueError("path: must not hold a NUL character")
         pieces = _parse(template)
         self.names = {name for _, name in pieces if name}
         fixed = _before_placeholders(pieces)
