@@ -14,7 +14,7 @@ from loguru import logger
 
 _JUMP_S = 0.2
 # APScheduler asks for fire times until one lies in the future.
-_SHORTEST_S = 0.001
+_SHORTEST_S, _LONGEST_S = 0.001, 86_400.0
 
 
 class _NextWake(BaseTrigger):  # type: ignore[misc]
@@ -28,7 +28,7 @@ class _NextWake(BaseTrigger):  # type: ignore[misc]
         self._until_next = until_next
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        return now + timedelta(seconds=max(self._until_next(), _SHORTEST_S))
+        return now + timedelta(seconds=min(max(self._until_next(), _SHORTEST_S), _LONGEST_S))
 
 
 class Clock:

@@ -52,7 +52,7 @@ class Engine:
         self.pace = Pace()
         self.finished = threading.Event()
         """Set after the last tick, after `stop`, or when `error` is there."""
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.interval_s = tick_s / speed if speed else 0.0
         """Real seconds from tick to tick."""
         self.wake_s = max(self.interval_s, SHORTEST_WAKE_S)
@@ -145,7 +145,7 @@ class Engine:
             self.pace.readings += len(batch)
             self._output[batch.device] = batch.current_output
             self._emit(batch)
-        except Exception as error:
+        except BaseException as error:
             # On a scheduler's thread nobody else would see it: the run must end with it.
             self._step_began = None
             self.error = error

@@ -38,7 +38,7 @@ class PluginHost:
             owner = _owner(point)
             try:
                 module = point.load()
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 reason = f"{type(error).__name__}: {error}"
                 self.registry.broken.append(Broken(point.name, owner, reason))
                 continue
@@ -76,7 +76,7 @@ class PluginHost:
             hook(register=Registrar(self.registry, owner))
         except UsageError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UsageError(f"{owner}: {_HOOK} failed: {type(error).__name__}: {error}") from error
 
 
@@ -100,7 +100,7 @@ def _execute(source: Path, path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UsageError(
             f"the plugin {path} could not be loaded: {_where(error, source)}"
@@ -109,7 +109,7 @@ def _execute(source: Path, path: Path) -> ModuleType:
     return module
 
 
-def _where(error: Exception, source: Path) -> str:
+def _where(error: BaseException, source: Path) -> str:
     """`line N: ` of the innermost frame in the plugin's own file."""
     line = error.lineno if isinstance(error, SyntaxError) else None
     trace = error.__traceback__

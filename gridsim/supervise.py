@@ -65,21 +65,23 @@ def supervise(plan: Plan, *, strict: bool = False) -> Ending:
 
     With `strict` a run that did not hold its rate ends with the status of NotHeldError.
     """
+    # Before the signals are taken over: a plugin that hangs here can be interrupted.
+    simulation = Simulation(plan.configuration.scenario)
     with _Signals() as signals:
         try:
-            return _Supervisor(plan, signals, strict).run()
+            return _Supervisor(plan, simulation, signals, strict).run()
         finally:
             plan.broker.stop()
 
 
 class _Supervisor:
-    def __init__(self, plan: Plan, signals: _Signals, strict: bool) -> None:
+    def __init__(self, plan: Plan, simulation: Simulation, signals: _Signals, strict: bool) -> None:
         configuration = plan.configuration
         self._plan = plan
         self._strict = strict
         self._signals = signals
         self._engine = Engine(
-            Simulation(configuration.scenario),
+            simulation,
             self._emit,
             tick_s=configuration.tick_ms / 1000,
             speed=configuration.simulation.speed,
@@ -131,7 +133,7 @@ class _Supervisor:
         else:
             threading.Thread(target=self._engine.run_free, name="engine", daemon=True).start()
 
-    def _watch(self) -> Exception | None:
+    def _watch(self) -> BaseException | None:
         """Returns when the run is over, with what ended it early, if it was an error."""
         settings = self._plan.configuration.simulation
         next_line = time.monotonic() + settings.summary_every_s
@@ -152,25 +154,33 @@ class _Supervisor:
         self._report_failures()
         return self._engine.error
 
-    def _end(self, error: Exception | None) -> bool:
+    def _end(self, error: BaseException | None) -> bool:
         """Stops the ticks, flushes, closes; returns whether a plugin's thread still hangs."""
-        received = self._signals.received
-        # A complete run may take as long as its transports make progress.
-        patience = (
-            None if received is None and error is None else _FLUSH_S.get(received or signal.SIGTERM)
-        )
-        deadline = None if patience is None else time.monotonic() + patience
         self._engine.stop()
         self._clock.stop()
         idle = self._engine.wait_idle(0.5)
         for runner in self._runners:
             runner.close()
         idle = idle or self._engine.wait_idle(0.5)
+        self._flush(error)
         for runner in self._runners:
-            runner.join(None if deadline is None else max(deadline - time.monotonic(), 0.05))
+            runner.settle()
         return not idle or any(runner.is_alive() for runner in self._runners)
 
-    def _status(self, error: Exception | None) -> int:
+    def _flush(self, error: BaseException | None) -> None:
+        """Waits for the transports: a complete run as long as they make progress, one that was
+        ended by a signal, now or meanwhile, or by an error not for long."""
+        deadline: float | None = None
+        waiting = list(self._runners)
+        while waiting:
+            received = self._signals.received
+            if deadline is None and (received is not None or error is not None):
+                deadline = time.monotonic() + _FLUSH_S[received or signal.SIGTERM]
+            if deadline is not None and time.monotonic() >= deadline:
+                return
+            waiting = [r for r in waiting if not (r.wait(0.02) or r.is_stalled())]
+
+    def _status(self, error: BaseException | None) -> int:
         status = 0
         if error is not None:
             logger.error("{}", error)

@@ -86,7 +86,11 @@ def _index() -> Floats:
     )  # fmt: skip
     start = utc_ms("2016-01-01")
     spacing = 1096 // _DAYS
-    days = [_day_index(sites, start + day * spacing * _DAY_MS, 60_000) for day in range(_DAYS)]
+    # Each day under another seed: within one, all places share the wind that carries the field.
+    days = [
+        _day_index(sites, start + day * spacing * _DAY_MS, 60_000, seed=day)
+        for day in range(_DAYS)
+    ]
     return np.array(days)
 
 

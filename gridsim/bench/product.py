@@ -35,7 +35,8 @@ def connected(target: Target, on_full: OnFull, wake_s: float) -> Iterator[Runner
         yield runner
     finally:
         runner.close()
-        runner.join(policy.stall_timeout_s)
+        runner.wait(policy.stall_timeout_s)
+        runner.settle()
 
 
 def flat_out(target: Target, fleet: Survey, ticks: int) -> Sample:

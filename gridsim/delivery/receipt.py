@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import index
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,10 @@ class CountingReceipt:
         self._take(Settled(rows, reason=reason))
 
     def lag(self, seconds: float) -> None:
-        self._lag(seconds)
+        self._lag(float(seconds))
 
     def _take(self, settled: Settled) -> None:
-        if not 0 <= settled.rows <= self.left:
+        if not 0 <= index(settled.rows) <= self.left:
             raise ValueError(f"a receipt for {settled.rows} rows where {self.left} are left")
         self.left -= settled.rows
         self._settle(settled)

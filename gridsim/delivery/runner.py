@@ -51,7 +51,9 @@ class Runner:
         self._closing = False
         self._abandoned = False
         self._progress_at = time.monotonic()
-        self._quiet_until = 0.0
+        self._attempts = 0
+        self._hopeless = False
+        self._quiet_until: dict[str, float] = {}
         self._thread = threading.Thread(target=self._work, name=f"transport {name}", daemon=True)
 
     # Called from the engine's thread and the main thread.
@@ -108,7 +110,7 @@ class Runner:
             return 0.0 if since is None else time.monotonic() - since
 
     def is_alive(self) -> bool:
-        """Whether the worker's thread still runs; after `join`: whether the transport hangs."""
+        """Whether the worker's thread still runs; after `settle`: whether the transport hangs."""
         return self._thread.is_alive()
 
     def close(self) -> None:
@@ -118,28 +120,26 @@ class Runner:
             self._progress_at = time.monotonic()
             self._changed.notify_all()
 
-    def join(self, timeout_s: float | None = None) -> None:
-        """Waits for the end that `close` asked for, then settles the account.
+    def wait(self, timeout_s: float) -> bool:
+        """Whether the worker has come to its end in time; see `close`."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
-        With a timeout, what is not written by then counts as dropped, and what is being
-        written as unconfirmed; without one, as soon as nothing has moved for the stall
-        timeout. A transport that hangs is left behind on its daemon thread.
-        """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while self._thread.is_alive():
-            now = time.monotonic()
-            stalled = now - self._progress_at > self._policy.stall_timeout_s
-            if (deadline is not None and now >= deadline) or (deadline is None and stalled):
-                break
-            self._thread.join(0.05)
+    def is_stalled(self) -> bool:
+        """Whether nothing has moved for the stall timeout, or ever will."""
+        stalled = time.monotonic() - self._progress_at > self._policy.stall_timeout_s
+        return stalled or self._state == "failed"
+
+    def settle(self) -> None:
+        """Closes the account: what is not written counts as dropped, and what is being written
+        as unconfirmed. A transport that hangs is left behind on its daemon thread."""
         with self._changed:
-            if self._thread.is_alive() and deadline is None:
-                self._fail(f"nothing moved for {self._policy.stall_timeout_s:g} s")
+            if self._thread.is_alive() and self.is_stalled() and self._state != "failed":
+                self._fail()
             self._abandoned = True
             self._drop_queue("not sent before the end")
-            if self._counters.pending:
-                self._counters.unconfirmed += self._counters.pending
-                self._counters.pending = 0
+            self._counters.unconfirmed += self._counters.pending
+            self._counters.pending = 0
             self._changed.notify_all()
 
     # Called from the worker's thread.
@@ -151,7 +151,7 @@ class Runner:
                     break
         except ReaderGone as gone:
             self._end("reader gone", str(gone))
-        except Exception as error:
+        except BaseException as error:
             # The transport is a plugin: whatever it raises must take out nobody else.
             message = f"{type(error).__name__}: {error}"
             logger.error("transport {} is taken out: {}", self.name, message)
@@ -164,47 +164,58 @@ class Runner:
 
     def _connect(self) -> bool:
         """Tries until the transport is connected; False if there is no more use in it."""
-        attempt = 0
-        while True:
-            self._close_transport()
+        while self._may_connect():
+            self._attempts += 1
             try:
                 self.transport.connect()
             except ReaderGone:
                 raise
             except TransportError as error:
-                if not self._may_try_again(error, attempt):
+                if not self.ever_connected and self._policy.give_up_at_start:
+                    self._end("failed", str(error))
                     return False
+                self._note_loss("cannot connect", error)
             else:
-                with self._changed:
-                    self._state = "up"
-                    self._counters.reconnects += self.ever_connected
-                    self.ever_connected = True
-                    self._progress_at = time.monotonic()
-                    recovered, self.error = self.error, None
-                    self._changed.notify_all()
-                if recovered is not None:
-                    logger.info("transport {} is connected again", self.name)
+                self._note_connection()
                 return True
-            attempt += 1
+        return False
 
-    def _may_try_again(self, error: TransportError, attempt: int) -> bool:
-        if not self.ever_connected and self._policy.give_up_at_start:
-            self._end("failed", str(error))
-            return False
+    def _may_connect(self) -> bool:
+        """Waits, the longer the more attempts have brought nothing; False if told to end."""
+        self._close_transport()
         with self._changed:
-            self.error = str(error)
+            # While closing, a lost connection is tried again as long as the end can wait, but
+            # one that never was there, or never will be, is not worth waiting for.
+            hopeless = self._hopeless or not self.ever_connected
+
+            def leaves() -> bool:
+                return self._abandoned or (
+                    self._closing and ((hopeless and self._attempts > 0) or not self._queue)
+                )
+
+            if self._attempts:
+                low, high = _BACKOFF_S
+                pause = random.uniform(low, min(high, low * 2.0**self._attempts))
+                self._changed.wait_for(leaves, _PERMANENT_BACKOFF_S if self._hopeless else pause)
+            return not leaves()
+
+    def _note_connection(self) -> None:
+        with self._changed:
+            self._state = "up"
+            self._counters.reconnects += self.ever_connected
+            self.ever_connected = True
+            recovered, self.error = self.error, None
             self._changed.notify_all()
-        self._say("transport {} cannot connect: {}; trying again", self.name, error)
-        low, high = _BACKOFF_S
-        pause = random.uniform(low, min(high, low * 2.0 ** (attempt + 1)))
-        if error.permanent:
-            pause = _PERMANENT_BACKOFF_S
+        if recovered is not None:
+            self._say("INFO", "transport {} is connected again", self.name)
+
+    def _note_loss(self, what: str, error: TransportError) -> None:
         with self._changed:
-            # While closing, a lost connection is tried again as long as `join` has patience,
-            # but one that never was there, or never will be, is not worth waiting for.
-            hopeless = error.permanent or not self.ever_connected
-            self._changed.wait_for(lambda: self._abandoned or (self._closing and hopeless), pause)
-            return not (self._abandoned or (self._closing and (hopeless or not self._queue)))
+            self._state = "connecting"
+            self.error = str(error)
+            self._hopeless = error.permanent
+            self._changed.notify_all()
+        self._say("WARNING", f"transport {{}} {what}: {{}}; trying again", self.name, error)
 
     def _serve(self) -> bool:
         """Writes batches until told to close (True) or until the connection is lost (False)."""
@@ -220,10 +231,10 @@ class Runner:
         except ReaderGone:
             raise
         except TransportError as error:
-            with self._changed:
-                self._state = "connecting"
-                self.error = str(error)
-            self._say("transport {} lost its connection: {}", self.name, error)
+            if error.permanent and self._policy.give_up_at_start and not self._counters.delivered:
+                self._end("failed", str(error))
+                return True
+            self._note_loss("lost its connection", error)
             return False
 
     def _next(self) -> Entry | None:
@@ -265,16 +276,18 @@ class Runner:
     def _close_transport(self) -> None:
         try:
             self.transport.close()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             logger.debug("transport {} while closing: {}", self.name, error)
 
     # Called with the lock held, or by the worker at its end.
 
     def _settle(self, settled: Settled) -> None:
         with self._changed:
-            if self._abandoned:
+            if self._abandoned or not settled.rows:
                 return
             self._progress_at = time.monotonic()
+            if settled.delivered:
+                self._attempts = 0
             self._counters.delivered += settled.delivered
             self._counters.unconfirmed += settled.unconfirmed
             if settled.reason:
@@ -288,7 +301,10 @@ class Runner:
             self._drop_queue(f"transport {state}")
             self._changed.notify_all()
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self) -> None:
+        reason = f"nothing moved for {self._policy.stall_timeout_s:g} s"
+        if self.error is not None:
+            reason += f" ({self.error})"
         self._state, self.error = "failed", reason
         logger.error("transport {} failed: {}", self.name, reason)
 
@@ -300,7 +316,7 @@ class Runner:
         while not (self._over() or self._closing or self._queue.has_room_for(batch)):
             stalled = time.monotonic() - max(since, self._progress_at)
             if stalled > self._policy.stall_timeout_s:
-                self._fail(f"nothing moved for {self._policy.stall_timeout_s:g} s")
+                self._fail()
                 self._drop_queue("transport failed")
                 return
             self._changed.wait(0.1)
@@ -311,16 +327,18 @@ class Runner:
         if self._state == "reader gone":
             return  # on purpose: nobody is missing them
         total = sum(self._counters.dropped.values())
-        self._say("transport {} drops readings ({}), {} in all", self.name, reason, total)
+        self._say(
+            "WARNING", "transport {} drops readings ({}), {} in all", self.name, reason, total
+        )
 
     def _drop_queue(self, reason: str) -> None:
         rows = self._queue.clear()
         if rows:
             self._drop(rows, reason)
 
-    def _say(self, message: str, *values: object) -> None:
-        """Logs a warning, but at most one in ten seconds."""
+    def _say(self, level: str, message: str, *values: object) -> None:
+        """Logs, but the same message at most once in ten seconds."""
         now = time.monotonic()
-        if now >= self._quiet_until:
-            self._quiet_until = now + _LOG_EVERY_S
-            logger.warning(message, *values)
+        if now >= self._quiet_until.get(message, 0.0):
+            self._quiet_until[message] = now + _LOG_EVERY_S
+            logger.log(level, message, *values)

@@ -11,6 +11,9 @@ from gridsim.api import Capability, Fleet, Floats, Orders, Telemetry, Tick
 from gridsim.errors import PluginError
 from gridsim.simulation.scenario import FleetSpec
 
+LARGEST = 1e12
+"""No reading is larger: rounding would overflow far beyond it, and no device comes near."""
+
 
 @dataclass(frozen=True, slots=True)
 class FleetFailure:
@@ -34,7 +37,9 @@ class RunningFleet:
         try:
             self.fleet: Fleet = spec.type(spec.members)
             self.balances = self._mask(self.fleet.balances())
-        except Exception as error:
+        except PluginError:
+            raise
+        except (Exception, SystemExit) as error:
             raise self._failed("while it was made", error) from error
         self._columns = frozenset(spec.type.columns)
 
@@ -46,7 +51,7 @@ class RunningFleet:
             )
         except PluginError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failed(f"at tick {tick.index}", error) from error
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
@@ -60,7 +65,7 @@ class RunningFleet:
             )
         except PluginError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failed(f"at tick {tick.index}", error) from error
 
     def _extra(self, name: str, column: Floats) -> Floats:
@@ -71,14 +76,15 @@ class RunningFleet:
         return self._column(name, column, gaps=True)
 
     def _column(self, name: str, column: Floats, *, gaps: bool = False) -> Floats:
-        """The column as float64[n]; NaN passes only where `gaps` says, infinity never."""
+        """The column as float64[n]; NaN passes only where `gaps` says, what is beyond all
+        measure never."""
         values = np.asarray(column, np.float64)
         if values.shape != self.device.shape:
             raise PluginError(
                 f"the DER type {self.name!r} returned {name} of shape {values.shape} "
                 f"for {len(self.device)} devices"
             )
-        bad = np.isinf(values) if gaps else ~np.isfinite(values)
+        bad = np.abs(values) > LARGEST if gaps else ~(np.abs(values) <= LARGEST)
         if bad.any():
             row = int(np.argmax(bad))
             raise PluginError(
@@ -87,9 +93,17 @@ class RunningFleet:
         return values
 
     def _mask(self, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-        return np.zeros(self.device.shape, np.bool_) if mask is None else np.asarray(mask, np.bool_)
+        if mask is None:
+            return np.zeros(self.device.shape, np.bool_)
+        values = np.asarray(mask, np.bool_)
+        if values.shape != self.device.shape:
+            raise PluginError(
+                f"the DER type {self.name!r} returned balances of shape {values.shape} "
+                f"for {len(self.device)} devices"
+            )
+        return values
 
-    def _failed(self, when: str, error: Exception) -> PluginError:
+    def _failed(self, when: str, error: BaseException) -> PluginError:
         return PluginError(
             f"the DER type {self.name!r} failed {when}: {type(error).__name__}: {error}"
         )

@@ -12,8 +12,8 @@ from gridsim.api import Batch, Floats, Load, Orders, Sky, Tick
 from gridsim.errors import PluginError
 from gridsim.simulation.batch import BatchMaker
 from gridsim.simulation.dispatch import balance, no_orders
-from gridsim.simulation.fleets import FleetFailure, RunningFleet
-from gridsim.simulation.scenario import Scenario
+from gridsim.simulation.fleets import LARGEST, FleetFailure, RunningFleet
+from gridsim.simulation.scenario import FleetSpec, Scenario
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class Simulation:
     """
 
     def __init__(self, scenario: Scenario) -> None:
-        """Raises PluginError if a plugin cannot be made."""
+        """Raises PluginError if a plugin cannot be made and the run must not go on without."""
         self._scenario = scenario
         self.roster = scenario.roster
         self._sites = len(scenario.sites)
@@ -43,9 +43,16 @@ class Simulation:
             self._call(f"the load {spec.name!r}", partial(spec.type, spec.members))
             for spec in scenario.loads
         ]
-        self._fleets = [RunningFleet(spec) for spec in scenario.fleets]
         self._follows_load = np.isnan(scenario.baseline)
         self._maker = BatchMaker(scenario)
+        self._fleets: list[RunningFleet] = []
+        for spec in scenario.fleets:
+            self.busy_with = f"the DER type {spec.name!r}"
+            try:
+                self._fleets.append(RunningFleet(spec))
+            except PluginError as error:
+                self._take_out(spec, error)
+        self.busy_with = ""
 
     def step(self) -> Batch:
         """Advances by one tick and returns the readings that are due in it.
@@ -105,45 +112,49 @@ class Simulation:
             np.subtract(net, np.bincount(fleet.site, told.current_output, len(net)), out=net)
 
         for fleet in [fleet for fleet in self._fleets if not fleet.flexible]:
-            self._guard(fleet, tick, partial(step, fleet, no_orders(len(fleet.device))))
+            self._guard(fleet, partial(step, fleet, no_orders(len(fleet.device))))
         able = []
         for fleet in [fleet for fleet in self._fleets if fleet.flexible]:
-            ability = self._guard(fleet, tick, partial(fleet.capability, tick))
+            ability = self._guard(fleet, partial(fleet.capability, tick))
             if ability is not None:
                 able.append((fleet, ability))
         # Those who balance a site need to know what all others draw there.
         others = [fleet for fleet, _ in able if not fleet.balances.any()]
         for fleet in others:
-            self._guard(fleet, tick, partial(step, fleet, no_orders(len(fleet.device))))
+            self._guard(fleet, partial(step, fleet, no_orders(len(fleet.device))))
         able = [(fleet, ability) for fleet, ability in able if fleet not in others]
         shares = balance(net, [fleet for fleet, _ in able], [ability for _, ability in able])
         for (fleet, _), share in zip(able, shares, strict=True):
             orders = Orders(np.full(len(share), np.nan), share)
-            self._guard(fleet, tick, partial(step, fleet, orders))
+            self._guard(fleet, partial(step, fleet, orders))
         return power, soc, extra
 
-    def _guard(self, fleet: RunningFleet, tick: Tick, do: Callable[[], T]) -> T | None:
+    def _guard(self, fleet: RunningFleet, do: Callable[[], T]) -> T | None:
         """`do()`; if the fleet's plugin fails, ends the run or takes the fleet out of it."""
         self.busy_with = f"the DER type {fleet.name!r}"
         try:
             return do()
         except PluginError as error:
-            if self._scenario.on_error == "stop":
-                raise
+            self._take_out(fleet, error)
             self._fleets.remove(fleet)
-            self._maker.take_out(fleet.device)
-            self.failures.append(
-                FleetFailure(fleet.name, len(fleet.device), tick.index, str(error))
-            )
             return None
         finally:
             self.busy_with = ""
+
+    def _take_out(self, fleet: RunningFleet | FleetSpec, error: PluginError) -> None:
+        """The fleet's devices report no more, if the scenario allows it to go on without."""
+        if self._scenario.on_error == "stop":
+            raise error
+        self._maker.take_out(fleet.device)
+        self.failures.append(
+            FleetFailure(fleet.name, len(fleet.device), self.next_tick, str(error))
+        )
 
     def _call(self, name: str, do: Callable[[], T]) -> T:
         self.busy_with = name
         try:
             return do()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error
         finally:
             self.busy_with = ""
@@ -152,6 +163,6 @@ class Simulation:
 def _check(name: str, what: str, values: Floats, n: int) -> Floats:
     if np.shape(values) != (n,):
         raise PluginError(f"{name} returned {what} of shape {np.shape(values)} for {n} sites")
-    if not np.isfinite(values).all():
-        raise PluginError(f"{name} returned {what} that is not a finite number")
+    if not (np.abs(values) <= LARGEST).all():
+        raise PluginError(f"{name} returned {what} that is not a number, or beyond all measure")
     return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -78,6 +79,7 @@ def accept(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
 
 
 def lose(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+    receipt.delivered(0)  # no progress
     raise TransportError("the line went dead")
 
 
@@ -134,12 +136,13 @@ def started() -> Iterator[Callable[..., tuple[Runner, Scripted]]]:
     for runner, transport in made:
         transport.release.set()
         runner.close()
-        runner.join(DEADLINE_S)
+        runner.wait(DEADLINE_S)
 
 
 def finish(runner: Runner) -> Counters:
     runner.close()
-    runner.join(DEADLINE_S)
+    assert runner.wait(DEADLINE_S)
+    runner.settle()
     counters = runner.counters()
     assert counters.pending == 0
     assert balanced(counters)
@@ -182,7 +185,7 @@ def test_a_crashing_transport_is_taken_out_and_the_account_still_adds_up(started
     runner, _ = started(Scripted(accept, crash))
     for tick in range(5):
         runner.offer(batch_of(tick))
-    runner.join(DEADLINE_S)
+    runner.wait(DEADLINE_S)
     runner.offer(batch_of(5))
     counters = runner.counters()
     assert runner.state == "failed"
@@ -195,7 +198,7 @@ def test_a_crashing_transport_is_taken_out_and_the_account_still_adds_up(started
 def test_a_reader_that_leaves_ends_it_without_a_failure(started: Any) -> None:
     runner, _ = started(Scripted(leave))
     runner.offer(batch_of(0))
-    runner.join(DEADLINE_S)
+    runner.wait(DEADLINE_S)
     assert runner.state == "reader gone"
     assert balanced(runner.counters())
 
@@ -256,12 +259,13 @@ def test_a_hanging_transport_is_left_behind_at_the_end(started: Any) -> None:
     runner.offer(batch_of(1))
     assert transport.entered.wait(DEADLINE_S)
     runner.close()
-    runner.join(0.05)
+    assert not runner.wait(0.05)
+    runner.settle()
     counters = runner.counters()
     assert (counters.unconfirmed, counters.dropped.total(), counters.pending) == (ROWS, ROWS, 0)
     assert runner.is_alive()
     transport.release.set()
-    runner.join(DEADLINE_S)
+    runner.wait(DEADLINE_S)
     assert runner.counters() == counters  # what it does afterwards changes no account
 
 
@@ -294,6 +298,74 @@ def test_a_batch_confirmed_after_the_next_wake_up_is_late(started: Any) -> None:
     finish(runner)
     assert runner.behind_s() == 0
     assert runner.timing.late_batches == len(runner.timing.settled) == 1
+
+
+def test_a_transport_that_connects_but_never_writes_is_tried_ever_more_rarely(
+    started: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = threading.Semaphore(0)
+    pauses: list[float] = []
+
+    def longest(low: float, high: float) -> float:
+        pauses.append(high)
+        attempts.release()
+        return 0.0
+
+    monkeypatch.setattr("gridsim.delivery.runner.random.uniform", longest)
+    runner, transport = started(Scripted(lose))
+    runner.offer(batch_of(0))
+    for _ in range(6):
+        assert attempts.acquire(timeout=DEADLINE_S)
+    assert pauses[:5] == [0.4, 0.8, 1.5, 1.5, 1.5]
+    transport.script = [accept]
+    assert finish(runner).delivered == ROWS
+
+
+def test_a_transport_that_never_writes_counts_as_stalled(started: Any) -> None:
+    runner, _ = started(Scripted(lose), stall_timeout_s=0.2)
+    runner.offer(batch_of(0))
+    runner.close()
+    deadline = time.monotonic() + DEADLINE_S
+    while not runner.is_stalled():
+        assert time.monotonic() < deadline
+        runner.wait(0.01)
+    runner.settle()
+    assert runner.state == "failed"
+    assert balanced(runner.counters())
+
+
+def test_an_error_that_never_mends_ends_it_before_anything_was_delivered(started: Any) -> None:
+    def refuse(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+        raise TransportError("not a regular file", permanent=True)
+
+    runner, _ = started(Scripted(refuse), give_up_at_start=True)
+    runner.offer(batch_of(0))
+    assert runner.wait(DEADLINE_S)
+    assert (runner.state, runner.error) == ("failed", "not a regular file")
+    assert balanced(runner.counters())
+
+
+def test_a_plugin_that_exits_takes_out_itself_alone(started: Any) -> None:
+    def leave_all(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+        raise SystemExit(0)
+
+    runner, _ = started(Scripted(leave_all))
+    runner.offer(batch_of(0))
+    assert runner.wait(DEADLINE_S)
+    assert runner.state == "failed"
+    assert balanced(runner.counters())
+
+
+@pytest.mark.parametrize("claim", [0.5, -1, ROWS + 1])
+def test_a_receipt_takes_whole_rows_that_are_there(started: Any, claim: Any) -> None:
+    def boast(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+        receipt.delivered(claim)
+
+    runner, _ = started(Scripted(boast))
+    runner.offer(batch_of(0))
+    assert runner.wait(DEADLINE_S)
+    assert runner.state == "failed"
+    assert runner.counters().delivered == 0
 
 
 STEPS = [accept, lose, lose_after_two, doubt_two, refuse_first]

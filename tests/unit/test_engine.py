@@ -317,3 +317,56 @@ def test_those_who_balance_know_what_all_others_draw(order: tuple[type[Fleet], .
     output = dict(zip(order, batch.current_output.reshape(-1, 2).tolist(), strict=True))
     assert output[Balancer] == [1.67, 3.33]
     assert batch.current_output.sum() == pytest.approx(batch.power_meter_measurement[0])
+
+
+class Unmakeable(Steady):
+    def __init__(self, members: Members[Any]) -> None:
+        raise RuntimeError("no such model")
+
+
+class Crooked(Sink):
+    def balances(self) -> Any:
+        return np.ones(7, np.bool_)
+
+
+class Leaving(Steady):
+    def step(self, tick: Tick, orders: Orders) -> Telemetry:
+        raise SystemExit(0)
+
+
+class Boundless(Steady):
+    def step(self, tick: Tick, orders: Orders) -> Telemetry:
+        return Telemetry(np.full(len(self.members), 1e307))
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (Unmakeable, "'unmakeable' failed while it was made: RuntimeError: no such model"),
+        (Crooked, r"'crooked' returned balances of shape \(7,\) for 2 devices"),
+        (Leaving, "'leaving' failed at tick 0: SystemExit: 0"),
+        (Boundless, r"'boundless' returned current_output = 1e\+307 for DER_2"),
+    ],
+)
+def test_a_fleet_that_breaks_its_contract_is_named_or_taken_out(
+    bad: type[Fleet], message: str
+) -> None:
+    with pytest.raises(PluginError, match=message):
+        simulation(Steady, bad).step()
+    sim = simulation(Steady, bad, on_error="skip_fleet")
+    assert sim.step().device.tolist() == [0, 1]
+    [failure] = sim.failures
+    assert failure.fleet == bad.__name__.lower()
+
+
+def test_whatever_a_plugin_raises_ends_the_run_and_does_not_hang_it() -> None:
+    out = list[Batch]()
+
+    def emit(batch: Batch) -> None:
+        raise KeyboardInterrupt
+
+    run = Engine(simulation(Steady), emit, tick_s=1.0, speed=1.0, ticks=5, monotonic=Hand())
+    run.run_due()
+    assert run.finished.is_set()
+    assert isinstance(run.error, KeyboardInterrupt)
+    assert out == []

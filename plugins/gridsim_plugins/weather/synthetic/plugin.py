@@ -133,7 +133,7 @@ class Synthetic(Weather):
             shares(near, near_spread, threshold),
             shares(wide, wide_spread, threshold),
             wide - threshold,
-            thick * (1.0 - _TEXTURE * wide),
+            thick * np.exp(-_TEXTURE * wide),
             _ENHANCEMENT,
         )
         ghi = above * height * whole * index
