@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 import typer
 
 from gridsim import __version__
+from gridsim.terminal import escape_what_cannot_be_shown, flush_all, print_out
 
 if TYPE_CHECKING:
     from gridsim.compose import Options
@@ -84,10 +83,10 @@ def run(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Puts a believable fleet of distributed energy resources on your message broker."""
-    _escape_what_cannot_be_shown()
+    escape_what_cannot_be_shown()
     if version:
         with _errors():
-            _print(f"gridsim {__version__}")
+            print_out(f"gridsim {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
         # So that `gridsim --config X validate` means what it says.
@@ -105,7 +104,7 @@ def run(
         if dry_run:
             from gridsim.summary import plan_lines
 
-            _print("\n".join(plan_lines(plan)))
+            print_out("\n".join(plan_lines(plan)))
             raise typer.Exit
         if strict and not plan.configuration.simulation.speed:
             raise UsageError("--strict: error: at speed 0 no rate is promised")
@@ -125,7 +124,7 @@ def validate(
 
         given = _given(context, config, plugin, set_)
         plan = make_plan(_options(given.config, given.plugins, given.overrides))
-        _print(f"{plan.config}: no errors")
+        print_out(f"{plan.config}: no errors")
 
 
 @app.command()
@@ -143,7 +142,7 @@ def plugins(
         given = _given(context, config, plugin)
         registry = find_plugins(given.config, given.plugins)
         lines = listing.table(registry) if name is None else listing.details(registry, name)
-        _print("\n".join(lines))
+        print_out("\n".join(lines))
 
 
 @app.command()
@@ -156,7 +155,7 @@ def schema(context: typer.Context, config: Config = None, plugin: Plugins = None
         from gridsim.config.schema import build
 
         given = _given(context, config, plugin)
-        _print(json.dumps(build(find_plugins(given.config, given.plugins)), indent=2))
+        print_out(json.dumps(build(find_plugins(given.config, given.plugins)), indent=2))
 
 
 @app.command()
@@ -203,7 +202,7 @@ def bench(
             report = run_bench(options, lambda line: print(line, file=sys.stderr, flush=True))
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
-        _print(json.dumps(report.as_json(), indent=2) if as_json else "\n".join(lines(report)))
+        print_out(json.dumps(report.as_json(), indent=2) if as_json else "\n".join(lines(report)))
 
 
 def _refuse_options_of_a_run(context: typer.Context, name: str) -> None:
@@ -276,34 +275,8 @@ def _errors() -> Iterator[None]:
         raise typer.Exit(error.exit_status) from None
 
 
-def _print(text: str) -> None:
-    """To standard output, and out of our buffer, so that a failure has a message."""
-    try:
-        print(text, flush=True)
-    except OSError as error:
-        # What is left in the buffer would fail once more when Python ends.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if error.errno == errno.EPIPE:
-            # Whoever read our list has seen enough of it.
-            raise typer.Exit from None
-        print(f"standard output: cannot be written: {error.strerror}", file=sys.stderr)
-        raise typer.Exit(1) from None
-
-
-def _escape_what_cannot_be_shown() -> None:
-    """A path or value that the terminal's encoding lacks must not end a run."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def _leave(status: int, hung: bool) -> NoReturn:
-    for stream in (sys.stdout, sys.stderr):
-        # None if it was closed when we were started.
-        if stream is not None:
-            with suppress(OSError):
-                stream.flush()
+    flush_all()
     if hung:
         # A plugin's thread never returns; leaving in the ordinary way would wait for it.
         os._exit(status)
