@@ -225,7 +225,8 @@ def test_qos_1_survives_a_restart_of_the_broker(
             runner.offer(make_batch(roster, start_ms=1000 * second))
         mosquitto.start()
         runner.close()
-        runner.join(DEADLINE_S)
+        runner.wait(DEADLINE_S)
+        runner.settle()
         counters = runner.counters()
     assert counters.accepted == 1200
     assert counters.delivered + sum(counters.dropped.values()) + counters.unconfirmed == 1200

@@ -30,7 +30,8 @@ def running(transport: Mqtt) -> Iterator[Runner]:
         yield runner
     finally:
         runner.close()
-        runner.join(DEADLINE_S)
+        runner.wait(DEADLINE_S)
+        runner.settle()
 
 
 def payloads(batch: Batch) -> list[str]:
