@@ -25,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", default=str(ROOT / "configs/fleet-10k.toml"))
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--no-reader", action="store_true", help="publish to nobody")
     options = parser.parse_args()
     print(f"Mosquitto {version()}, {'no reader' if options.no_reader else 'one reader'}")
@@ -36,6 +37,8 @@ def main() -> None:
                     *(sys.executable, "-m", "gridsim", "--config", options.config),
                     *("--duration", f"{options.seconds}s"),
                     *("--set", "transports.0.host=127.0.0.1", "--set", f"transports.0.port={port}"),
+                    *(word for override in options.set for word in ("--set", override)),
+                    "--strict",
                 ],
                 check=True,
             )
