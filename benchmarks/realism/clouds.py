@@ -88,8 +88,7 @@ def _index() -> Floats:
     spacing = 1096 // _DAYS
     # Each day under another seed: within one, all places share the wind that carries the field.
     days = [
-        _day_index(sites, start + day * spacing * _DAY_MS, 60_000, seed=day)
-        for day in range(_DAYS)
+        _day_index(sites, start + day * spacing * _DAY_MS, 60_000, seed=day) for day in range(_DAYS)
     ]
     return np.array(days)
 
