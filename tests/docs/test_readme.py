@@ -65,7 +65,7 @@ def test_its_record_has_the_fields_in_order() -> None:
 
 
 def test_its_flags_and_commands_exist() -> None:
-    helps = [["--help"], ["plugins", "--help"]]
+    helps = [["--help"], ["plugins", "--help"], ["bench", "--help"]]
     known = ""
     for words in helps:
         done = subprocess.run(
