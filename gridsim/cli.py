@@ -273,6 +273,8 @@ def _errors() -> Iterator[None]:
     except GridsimError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(error.exit_status) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
 
 
 def _leave(status: int, hung: bool) -> NoReturn:
