@@ -28,7 +28,8 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--no-reader", action="store_true", help="publish to nobody")
     options = parser.parse_args()
-    print(f"Mosquitto {version()}, {'no reader' if options.no_reader else 'one reader'}")
+    reader = "no reader" if options.no_reader else "one reader"
+    print(f"Mosquitto {version()}, {reader}", flush=True)
     with mosquitto() as port:
         counting = nullcontext([]) if options.no_reader else _count(port)
         with counting as received:
@@ -41,6 +42,7 @@ def main() -> None:
                     "--strict",
                 ],
                 check=True,
+                stderr=subprocess.STDOUT,  # the run's log is what this prints
             )
     if received:
         print(f"another client received {received[0]:,} messages")

@@ -60,6 +60,12 @@ class Section:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument(
+        "--again",
+        action="append",
+        metavar="TITLE",
+        help="only this section of the page; repeatable",
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "docs/performance.md")
     options = parser.parse_args()
     here = machine()
@@ -73,12 +79,28 @@ def main() -> None:
             day=f"{datetime.now(UTC):%Y-%m-%d}",
         )
     ]
+    kept = _kept(options.out, options.again)
     for section in sections(quick=options.quick, plot=options.out.with_name("growth.svg")):
+        if section.title in kept:
+            parts.append(kept[section.title])
+            continue
         print(f"{section.title} ...", flush=True)
         parts.append(f"## {section.title}\n\n{section.text}\n\n{_transcript(section.command)}")
     options.out.parent.mkdir(exist_ok=True)
     options.out.write_text("\n".join([*parts, _TAIL]))
     print(f"wrote {options.out}")
+
+
+def _kept(page: Path, again: Sequence[str] | None) -> dict[str, str]:
+    """The sections of the page as it is that are not to be measured again, by title."""
+    if again is None:
+        return {}
+    texts = page.read_text().split("\n## ")[1:]
+    return {
+        text.partition("\n")[0]: f"## {text}"
+        for text in texts
+        if text.partition("\n")[0] not in again
+    }
 
 
 def sections(*, quick: bool, plot: Path) -> list[Section]:

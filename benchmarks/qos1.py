@@ -59,7 +59,9 @@ def main() -> None:
 
 def _gridsim(port: int, batch: Batch, qos: int) -> Callable[[], None]:
     run = make_run(batch.roster)
-    settings = Mqtt.Settings.model_validate({"host": "127.0.0.1", "port": port, "qos": qos})
+    # It is silent while the others have their turn, for longer than any ordinary keepalive.
+    given = {"host": "127.0.0.1", "port": port, "qos": qos, "keepalive_s": 600}
+    settings = Mqtt.Settings.model_validate(given)
     transport = Mqtt(settings, Json(Json.Settings(), "der", batch.roster), run)
     transport.connect()
 
