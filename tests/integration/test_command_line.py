@@ -362,11 +362,11 @@ def test_a_plugin_that_hangs_is_named_and_left_behind(tmp_path: Path) -> None:
     (tmp_path / "odd.py").write_text(PLUGIN.format(body="tick.index and time.sleep(3600)"))
     path = tmp_path / "odd.toml"
     path.write_text(
-        '[simulation]\nplugins = ["odd.py"]\nhang_timeout_s = 1.0\n' + HOME + ODD + STDOUT
+        '[simulation]\nplugins = ["odd.py"]\nhang_timeout_s = 4.0\n' + HOME + ODD + STDOUT
     )
     done = gridsim("--config", path, "--speed", 0, "--duration", "5s")
     assert done.returncode == 1
-    assert "the DER type 'odd' has not returned for 1 s" in done.stderr
+    assert "the DER type 'odd' has not returned for 4 s" in done.stderr
     assert len(records(done.stdout)) == 2
 
 
