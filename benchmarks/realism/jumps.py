@@ -52,11 +52,16 @@ def _battery(day: Day) -> list[Check]:
     steps = _steps(told)
     # Skips the start, when a battery at rest begins to follow.
     beyond = (steps[_BACK - 1 :] - lately[:, site]) / rated
+    # Where it has become full, charging ends at its cut-off power and not at nothing.
+    full = np.maximum(told["soc"][1:], told["soc"][:-1])[_BACK - 1 :] >= 99.5
+    ends, beyond = np.where(full, beyond, 0.0), np.where(full, 0.0, beyond)
     capacity = members.columns["energy_capacity_kwh"]
     fastest = np.diff(told["soc"], axis=0) / 100.0 * capacity * 3600.0 / rated
     return [
         at_most("battery: step beyond what the site's net load did within 12 s", 0.01,
                 float(beyond[_BACK:].max()), "it follows its site", unit="of rated power"),
+        at_most("battery: step when full, beyond the net load's", 0.05,
+                float(ends[_BACK:].max()), "cut-off power", unit="of rated power"),
         at_most("battery: SoC, fastest over rated power", 1.1, float(np.abs(fastest).max()),
                 "power and losses over capacity", unit=""),
     ]  # fmt: skip
