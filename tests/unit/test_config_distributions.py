@@ -59,7 +59,7 @@ ends = st.floats(-100, 100)
         high=st.just(np.inf) | ends,
         open_low=st.booleans(),
         open_high=st.booleans(),
-    ),
+    ).filter(lambda bounds: bounds.low < bounds.high),
 )
 def test_what_is_admitted_stays_within_the_bounds(
     kind: str, numbers: list[float], low: float | None, high: float | None, bounds: Bounds
