@@ -15,15 +15,34 @@ from typing import Protocol
 
 import pluggy
 
-from gridsim.contracts.batch import UNITS, Batch, Roster
+from gridsim.contracts.batch import UNITS, Batch, Labels, Roster
+from gridsim.contracts.commands import (
+    Acknowledgement,
+    Action,
+    Command,
+    Inbox,
+    Request,
+    Target,
+)
 from gridsim.contracts.delivery import Format, Framing, Payloads, Receipt, Run, Transport
 from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
 from gridsim.contracts.device import Device, DeviceReading, DeviceTick, fleet_of
+from gridsim.contracts.faults import (
+    LOST,
+    SENT,
+    STORED,
+    DeviceFault,
+    Fault,
+    MessageFault,
+    Passage,
+    Struck,
+)
 from gridsim.contracts.members import Members
 from gridsim.contracts.record import FIELDS, RecordField, RecordSettings, choose_fields
 from gridsim.contracts.rows import RowEncoder, RowLayout
 from gridsim.contracts.settings import DerSettings, Settings, Unit, numeric_fields
 from gridsim.contracts.sites import Sites
+from gridsim.contracts.source import Source
 from gridsim.contracts.surroundings import Load, Sky, Tick, Weather
 from gridsim.errors import ReaderGone, TransportError
 from gridsim.numeric import clearsky, climate, sun, windows
@@ -34,29 +53,42 @@ from gridsim.numeric.timestamps import compact_stamp, rfc3339, utc_date
 
 __all__ = [
     "FIELDS",
+    "LOST",
+    "SENT",
+    "STORED",
     "UNITS",
+    "Acknowledgement",
+    "Action",
     "Batch",
     "Capability",
+    "Command",
     "DerSettings",
     "Device",
+    "DeviceFault",
     "DeviceReading",
     "DeviceTick",
     "Draws",
+    "Fault",
     "Fleet",
     "Floats",
     "Format",
     "Framing",
+    "Inbox",
     "Keys",
+    "Labels",
     "Load",
     "Members",
+    "MessageFault",
     "Minutely",
     "Orders",
+    "Passage",
     "Payloads",
     "ReaderGone",
     "Receipt",
     "RecordField",
     "RecordSettings",
     "Register",
+    "Request",
     "Roster",
     "RowEncoder",
     "RowLayout",
@@ -64,9 +96,12 @@ __all__ = [
     "Settings",
     "Sites",
     "Sky",
+    "Source",
     "Stage",
     "Staggered",
+    "Struck",
     "Table",
+    "Target",
     "Telemetry",
     "Tick",
     "Transport",
@@ -100,3 +135,5 @@ class Register(Protocol):
     def format(self, name: str, format: type[Format]) -> None: ...
     def weather(self, name: str, weather: type[Weather]) -> None: ...
     def load(self, name: str, load: type[Load]) -> None: ...
+    def source(self, name: str, source: type[Source]) -> None: ...
+    def fault(self, name: str, fault: type[Fault]) -> None: ...

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gridsim.api import Batch
+from gridsim.simulation.outcome import Outcome
 from gridsim.simulation.simulation import Simulation
 
 # A wake-up this much early still runs its tick: waiting for the next would cost a whole one.
@@ -40,7 +40,7 @@ class Engine:
     def __init__(
         self,
         simulation: Simulation,
-        emit: Callable[[Batch], None],
+        emit: Callable[[Outcome], None],
         *,
         tick_s: float,
         speed: float,
@@ -138,13 +138,14 @@ class Engine:
     def _tick(self) -> None:
         try:
             self._step_began = self._monotonic()
-            batch = self.simulation.step()
+            outcome = self.simulation.advance()
             self.pace.stepping_s += self._monotonic() - self._step_began
             self._step_began = None
+            batch = outcome.batch
             self.pace.ticks += 1
             self.pace.readings += len(batch)
             self._output[batch.device] = batch.current_output
-            self._emit(batch)
+            self._emit(outcome)
         except BaseException as error:
             # On a scheduler's thread nobody else would see it: the run must end with it.
             self._step_began = None

@@ -7,10 +7,22 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from gridsim.api import Device, Fleet, Format, Load, Transport, Weather, fleet_of
+from gridsim.api import (
+    Device,
+    DeviceFault,
+    Fault,
+    Fleet,
+    Format,
+    Load,
+    MessageFault,
+    Source,
+    Transport,
+    Weather,
+    fleet_of,
+)
 from gridsim.errors import UsageError
 
-Kind = Literal["der", "transport", "format", "weather", "load"]
+Kind = Literal["der", "transport", "format", "weather", "load", "source", "fault"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,14 @@ class Registrar:
 
     def load(self, name: str, load: type[Load]) -> None:
         self._add("load", name, load, Load)
+
+    def source(self, name: str, source: type[Source]) -> None:
+        self._add("source", name, source, Source)
+
+    def fault(self, name: str, fault: type[Fault]) -> None:
+        """Register a fault: a `DeviceFault` or a `MessageFault`."""
+        base = MessageFault if issubclass(fault, MessageFault) else DeviceFault
+        self._add("fault", name, fault, base)
 
     def _add(self, kind: Kind, name: str, cls: type[Any], base: type[Any]) -> None:
         if not (isinstance(cls, type) and issubclass(cls, base)):

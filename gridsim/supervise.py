@@ -14,13 +14,13 @@ from typing import Any
 from loguru import logger
 
 from gridsim import summary
-from gridsim.api import Batch
 from gridsim.clock import Clock
 from gridsim.compose import Plan
 from gridsim.delivery import Runner
 from gridsim.engine import Engine
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError
 from gridsim.pacing import is_held
+from gridsim.simulation.outcome import Outcome
 from gridsim.simulation.simulation import Simulation
 
 _LOOK_S = 0.2
@@ -110,9 +110,9 @@ class _Supervisor:
             error, hung = None, self._end(None)
         return Ending(self._status(error), hung)
 
-    def _emit(self, batch: Batch) -> None:
+    def _emit(self, outcome: Outcome) -> None:
         for runner in self._runners:
-            runner.offer(batch)
+            runner.offer(outcome.batch)
 
     def _wait_for_transports(self) -> None:
         deadline = time.monotonic() + _FIRST_ATTEMPT_S

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from gridsim.api import Batch
 from gridsim.bench.sample import Sample, Stopwatch
 from gridsim.bench.survey import WARM_UP_TICKS, Survey
 from gridsim.bench.target import Target
@@ -15,6 +14,7 @@ from gridsim.delivery import Runner
 from gridsim.delivery.account import OnFull
 from gridsim.engine import Engine
 from gridsim.errors import GridsimError, NeverConnectedError
+from gridsim.simulation.outcome import Outcome
 from gridsim.simulation.simulation import Simulation
 
 _LOOK_S = 0.0005
@@ -47,8 +47,8 @@ def flat_out(target: Target, fleet: Survey, ticks: int) -> Sample:
     began: list[Stopwatch] = []
     with connected(target, "block", 0.0) as runner:
 
-        def emit(batch: Batch) -> None:
-            runner.offer(batch)
+        def emit(outcome: Outcome) -> None:
+            runner.offer(outcome.batch)
             if engine.pace.ticks == WARM_UP_TICKS:
                 wait_settled(runner)
                 began.append(Stopwatch())

@@ -56,7 +56,7 @@ def real_time(target: Target, seconds: float) -> RealTime:
     with connected(target, "drop_oldest", wake_s) as runner:
         engine = Engine(
             Simulation(target.plan.configuration.scenario),
-            runner.offer,
+            lambda outcome: runner.offer(outcome.batch),
             tick_s=target.tick_s,
             speed=1.0,
             ticks=ticks,

@@ -46,6 +46,8 @@ class Document:
     """The same, of flags that belong to no value."""
     secrets: set[KeyPath] = field(default_factory=set)
     """Values that must never be shown."""
+    scenarios: tuple[Document, ...] = ()
+    """The files that `simulation.scenarios` names, in this order."""
 
     @property
     def plugin_paths(self) -> tuple[Path, ...]:

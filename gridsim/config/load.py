@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ def read(path: Path, *, overrides: Sequence[str] = (), environment: Mapping[str,
     Raises UsageError if there is no such text, ConfigError if it is no TOML. What is wrong
     with an override or a placeholder is kept for `resolve`, which reports it with all else.
     """
+    document = _read(path, overrides, environment)
+    return replace(document, scenarios=tuple(_scenarios(document, environment)))
+
+
+def _read(path: Path, overrides: Sequence[str], environment: Mapping[str, str]) -> Document:
     text = _text(path)
     data = _parse(path, text)
     origins, faults = _override(data, overrides)
@@ -49,6 +55,22 @@ def read(path: Path, *, overrides: Sequence[str] = (), environment: Mapping[str,
 
     data = fill_in(data, ())
     return Document(path, text, data, filled, origins, tuple(findings), tuple(faults))
+
+
+def _scenarios(document: Document, environment: Mapping[str, str]) -> Iterator[Document]:
+    """The files with events and faults that a configuration names, relative to its folder."""
+    simulation = document.data.get("simulation")
+    named = simulation.get("scenarios") if isinstance(simulation, dict) else None
+    for index, name in enumerate(named if isinstance(named, list) else []):
+        at = ("simulation", "scenarios", index)
+        if not isinstance(name, str) or at in {finding.path for finding in document.findings}:
+            continue
+        try:
+            yield _read(document.path.parent / name, (), environment)
+        except ConfigError:
+            raise
+        except UsageError as error:
+            raise ConfigError([document.problem(at, str(error))]) from None
 
 
 def _text(path: Path) -> str:

@@ -50,6 +50,11 @@ class Simulation(Settings):
         default_factory=list,
         description="files or folders with plugins of your own, relative to this file",
     )
+    scenarios: list[str] = Field(
+        default_factory=list,
+        description="files with [[events]] and [[faults]] that come on top of this file's, "
+        "relative to it",
+    )
     on_error: OnError = Field(
         "stop", description="when a DER plugin fails: end the run, or go on without its devices"
     )

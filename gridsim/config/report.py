@@ -39,7 +39,15 @@ class ConfigError(UsageError):
     """Everything that is wrong with a configuration; `str` is the whole report."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda p: (p.line, p.column)))
+        given = tuple(problems)
+        file = {
+            origin: place for place, origin in enumerate(dict.fromkeys(p.origin for p in given))
+        }
+
+        def place(problem: Problem) -> tuple[int, int, int]:
+            return problem.line and 1 + file[problem.origin], problem.line, problem.column
+
+        self.problems = tuple(sorted(given, key=place))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

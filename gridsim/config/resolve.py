@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from gridsim.registry import Registry
 from gridsim.simulation.scenario import WeatherSpec
 
 TABLES = ("simulation", "site", "weather", "projects", "transports")
+OF_SCENARIOS = ()
+"""Those of them that may stand in the files that `simulation.scenarios` names."""
 _TRANSPORTS = 'write [[transports]], then type = "stdout" under it'
 
 
@@ -45,19 +47,22 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
             document = document.overlaid(("simulation", name), value, f"--{name}")
     data = document.data
     findings = Findings(document)
+    sheets = [findings, *(Findings(scenario) for scenario in document.scenarios)]
     for table in data.keys() - set(TABLES):
         if table in Simulation.model_fields:
             findings.add((table,), f"{table!r} belongs under [simulation]", at="key")
         else:
             findings.unknown((table,), "a table of the configuration", TABLES)
+    for sheet in sheets[1:]:
+        for table in sheet.document.data.keys() - set(OF_SCENARIOS):
+            sheet.unknown((table,), "a table of a scenario file", OF_SCENARIOS)
     simulation = _simulation(findings, data)
     site = _site(findings, data)
     weather = _weather(findings, registry, data)
     tick_ms = round(simulation.tick_s * 1000) if simulation else None
     projects = read_projects(findings, registry, data, tick_ms)
     transports = _transports(findings, registry, data, simulation)
-    if problems := document.report(findings):
-        raise ConfigError(problems)
+    _refuse(sheets)
     if simulation is None or site is None or weather is None or tick_ms is None:
         raise AssertionError("a table was refused without a finding")
     start = start_ms(simulation.start, now_ms)
@@ -71,9 +76,15 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
         tick_ms=tick_ms,
         on_error=simulation.on_error,
     )
-    if problems := document.report(findings):
-        raise ConfigError(problems)
+    _refuse(sheets)
     return Configuration(simulation, start, tick_ms, scenario, transports)
+
+
+def _refuse(sheets: Sequence[Findings]) -> None:
+    """Raises ConfigError if anything was found in one of the files."""
+    problems = [problem for sheet in sheets for problem in sheet.document.report(sheet)]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _simulation(findings: Findings, data: Mapping[str, Any]) -> Simulation | None:

@@ -36,11 +36,37 @@ class Roster:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """What went wrong on purpose with the rows of a batch, and what would have been right.
+
+    Columns of the batch's length.
+    """
+
+    faults: NDArray[np.uint64]
+    """Bit i is set where the i-th fault of the configuration had a hand in the row."""
+    timestamp_ms: NDArray[np.int64]
+    """The true time of the reading, as the following are true and rounded like the batch's."""
+    current_output: Floats
+    """NaN where there is no such device."""
+    power_meter_measurement: Floats
+    current_soc: Floats
+    altered: NDArray[np.int16]
+    """Which fault alters the row's message between format and transport; -1: none."""
+    chance: Floats
+    """In [0, 1): by what such a fault chooses how."""
+    copy: NDArray[np.bool_]
+    """Whether the row repeats one that leaves in this batch or has left before."""
+
+    def rows(self, part: slice) -> Labels:
+        return Labels(*(getattr(self, f.name)[part] for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """Readings as columns of length n, rounded and checked; arrays are read-only.
 
     Rows of a project and timestamp are contiguous and in configuration order; readings that
-    are delivered late come first.
+    are delivered late come first, repeated and overtaken ones last.
     """
 
     roster: Roster
@@ -58,6 +84,10 @@ class Batch:
     """%, NaN where there is no storage."""
     extra: Mapping[str, Floats] = field(default_factory=dict)
     """The roster's further columns, NaN for devices whose type does not declare them."""
+    number: int = 0
+    """How many readings left the simulation before this batch's first."""
+    labels: Labels | None = None
+    """None in a run without faults."""
 
     def __len__(self) -> int:
         return len(self.device)
@@ -73,15 +103,21 @@ class Batch:
         part = slice(start, stop)
         columns = {name: getattr(self, name)[part] for name in _COLUMNS}
         extra = {name: column[part] for name, column in self.extra.items()}
-        return replace(self, **columns, extra=extra)
+        labels = None if self.labels is None else self.labels.rows(part)
+        return replace(self, **columns, extra=extra, number=self.number + start, labels=labels)
 
     def groups(self) -> NDArray[np.intp]:
-        """Where each run of rows of one project and timestamp starts, then n: intp[groups + 1]."""
+        """Where each run of rows of one project and timestamp starts, then n: intp[groups + 1].
+
+        No device is twice in a run.
+        """
         project = self.roster.project[self.device]
         change = (project[1:] != project[:-1]) | (self.timestamp_ms[1:] != self.timestamp_ms[:-1])
+        change |= self.device[1:] <= self.device[:-1]
         inner = np.flatnonzero(change) + 1
         ends = [len(self)] if len(self) else []
         return np.concatenate(([0], inner, ends)).astype(np.intp)
 
 
-_COLUMNS = tuple(f.name for f in fields(Batch) if f.name not in ("roster", "extra"))
+_APART = ("roster", "extra", "number", "labels")
+_COLUMNS = tuple(f.name for f in fields(Batch) if f.name not in _APART)

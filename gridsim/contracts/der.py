@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.contracts.members import Members
@@ -23,17 +24,37 @@ class Capability:
 
     min_kw: Floats
     max_kw: Floats
+    wish_kw: Floats | None = None
+    """What each device would do by itself, as far as it can tell; None: rest at zero. A
+    dispatcher starts from there: a solar array produces, a car charges."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Orders:
-    """What is asked of each device of a fleet for one tick: float64[n], kW."""
+    """What is asked of each device of a fleet for one tick: float64[n], kW.
+
+    A setpoint is a wish that replaces the device's strategy; what guards the device (comfort,
+    reserve, departure) may stand above it. A limit is a bound: neither strategy nor guard nor
+    setpoint leads beyond it. Both are reached in the device's own time (dead time, ramp).
+    """
 
     setpoint_kw: Floats
     """NaN where nothing is asked: the device then follows its own strategy."""
     balance_kw: Floats
     """A flexible device's share of what would bring its site's net consumption to zero;
     positive where the site draws. Zero for fleets of the stage `free`."""
+    least_kw: Floats | None = None
+    """The least output allowed (at most zero), -inf where there is no limit; None: nowhere one."""
+    most_kw: Floats | None = None
+    """The most output allowed, inf where there is no limit; None: nowhere one."""
+
+    def within(self, power: Floats) -> Floats:
+        """`power`, float64[n] kW, held within the limits; the same array if there are none."""
+        if self.least_kw is not None:
+            power = np.maximum(power, self.least_kw)
+        if self.most_kw is not None:
+            power = np.minimum(power, self.most_kw)
+        return power
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,12 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Draws, Fleet, Floats, Load, Members, Roster, Settings, Sites, Stage, Weather
+from gridsim.api import (
+    Draws,
+    Fault,
+    Fleet,
+    Floats,
+    Keys,
+    Load,
+    Members,
+    Roster,
+    Settings,
+    Sites,
+    Stage,
+    Weather,
+)
+from gridsim.simulation.schedule import Schedule
 
 OnError = Literal["stop", "skip_fleet"]
 
@@ -47,6 +61,62 @@ class WeatherSpec:
     settings: Settings
 
 
+class Sampler(Protocol):
+    """A number, or a distribution of numbers."""
+
+    def sample(self, draws: Draws, purpose: str, keys: Keys) -> Floats:
+        """One value for each of the keys, float64[n]."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventSpec:
+    """Something scheduled that acts on projects. Of reduction and limits at least one is given."""
+
+    id: str
+    projects: NDArray[np.intp]
+    """intp[m], ascending; none is standalone."""
+    schedule: Schedule
+    duration_ms: int
+    notice_ms: int
+    ramp_ms: int
+    randomize_ms: int
+    """Each project begins by up to this much later."""
+    reduces: bool
+    """Whether it calls for a reduction."""
+    target_kw: Sampler | None
+    """The reduction called for; None: each project's contract threshold."""
+    compliance: Sampler
+    """What part of the target a project sets out to deliver."""
+    opt_out: float
+    """The probability with which a project does not take part."""
+    export_limit_kw: float | None
+    import_limit_kw: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaultSpec:
+    """Something that goes wrong on purpose with some devices."""
+
+    id: str
+    name: str
+    """The name under which the type is registered."""
+    type: type[Fault]
+    members: Members[Any]
+    """Those that it may strike; their keys are mixed with the fault's id."""
+    device: NDArray[np.intp]
+    """intp[m], the members' places in the roster."""
+    schedule: Schedule | None
+    """When it strikes all members at once; None with no rate either: always."""
+    per_day: float
+    """How often a day it strikes each member by itself; 0: not at all."""
+    duration_s: Sampler | None
+    """How long it then lasts."""
+    probability: float
+    """While it lasts, the part of the readings that it strikes."""
+    of_project: bool
+    """Whether chance takes all members of a project together."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scenario:
     """All projects and devices, as columns; `sites`, `baseline` and `contract_threshold` have
@@ -69,3 +139,5 @@ class Scenario:
     """Every site is in exactly one."""
     fleets: Sequence[FleetSpec]
     """Every device is in exactly one."""
+    events: Sequence[EventSpec] = ()
+    faults: Sequence[FaultSpec] = ()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
-from gridsim.api import Batch, Floats, Load, Orders, Sky, Tick
+from gridsim.api import Batch, Floats, Load, Orders, Request, Sky, Tick
 from gridsim.errors import PluginError
 from gridsim.simulation.batch import BatchMaker
 from gridsim.simulation.dispatch import balance, no_orders
 from gridsim.simulation.fleets import LARGEST, FleetFailure, RunningFleet
+from gridsim.simulation.outcome import Outcome
 from gridsim.simulation.scenario import FleetSpec, Scenario
 
 T = TypeVar("T")
@@ -55,7 +56,11 @@ class Simulation:
         self.busy_with = ""
 
     def step(self) -> Batch:
-        """Advances by one tick and returns the readings that are due in it.
+        """`advance` without requests, for who wants the readings only."""
+        return self.advance().batch
+
+    def advance(self, requests: Sequence[Request] = ()) -> Outcome:
+        """Advances by one tick; the requests are heeded from its beginning on.
 
         Raises PluginError, naming the plugin, if one fails; with `on_error = "skip_fleet"`
         a failing fleet is taken out instead, and `failures` grows.
@@ -69,7 +74,7 @@ class Simulation:
         baseline = self._baseline(time_ms)
         batch = self._maker.make(tick.index, power, soc, meter, baseline, extra)
         self.next_tick += 1
-        return batch
+        return Outcome(batch)
 
     def _sky(self, time_ms: int) -> Sky:
         name = f"the weather {self._scenario.weather.name!r}"

@@ -28,6 +28,7 @@ from gridsim.api import (
 )
 from gridsim.engine import Engine
 from gridsim.errors import PluginError
+from gridsim.simulation.outcome import Outcome
 from gridsim.simulation.scenario import FleetSpec, LoadSpec, OnError, Scenario, WeatherSpec
 from gridsim.simulation.simulation import Simulation
 from gridsim.testing import START_MS, make_members, make_roster, make_sites, make_sky
@@ -149,7 +150,7 @@ class Hand:
 def engine(hand: Hand, emitted: list[Batch], **options: Any) -> Engine:
     options = {"tick_s": 1.0, "speed": 1.0, **options}
     sim = options.pop("simulation", None) or simulation(Steady)
-    return Engine(sim, emitted.append, monotonic=hand, **options)
+    return Engine(sim, lambda outcome: emitted.append(outcome.batch), monotonic=hand, **options)
 
 
 def ticks(emitted: list[Batch]) -> list[int]:
@@ -362,7 +363,7 @@ def test_a_fleet_that_breaks_its_contract_is_named_or_taken_out(
 def test_whatever_a_plugin_raises_ends_the_run_and_does_not_hang_it() -> None:
     out = list[Batch]()
 
-    def emit(batch: Batch) -> None:
+    def emit(outcome: Outcome) -> None:
         raise KeyboardInterrupt
 
     run = Engine(simulation(Steady), emit, tick_s=1.0, speed=1.0, ticks=5, monotonic=Hand())

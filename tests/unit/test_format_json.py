@@ -216,7 +216,9 @@ def test_a_late_reading_is_a_message_of_its_own() -> None:
     roster = make_roster([2])
     now = make_batch(roster, ticks=1)
     late = replace(
-        make_batch(roster, ticks=2).rows(0, 3), timestamp_ms=now.timestamp_ms[0] + [-1000, 0, 0]
+        make_batch(roster, ticks=2).rows(0, 3),
+        device=np.array([0, 0, 1]),
+        timestamp_ms=now.timestamp_ms[0] + [-1000, 0, 0],
     )
     payloads = encoder(roster, "project", fields=["timestamp"]).encode(late)
     assert payloads.bodies == [

@@ -96,7 +96,7 @@ def run(tmp_path: Path) -> Run:
         hand = Hand()
         engine = Engine(
             Simulation(plan.configuration.scenario),
-            lambda batch: payloads.extend(format.encode(batch).bodies),
+            lambda outcome: payloads.extend(format.encode(outcome.batch).bodies),
             tick_s=60.0,
             speed=speed,
             ticks=ticks,
