@@ -51,9 +51,9 @@ class BatchQueue:
         self._bytes -= entry.batch.nbytes
         return entry
 
-    def clear(self) -> int:
-        """Empties it; returns how many readings it held."""
-        rows = sum(len(entry.batch) for entry in self._entries)
+    def clear(self) -> list[Batch]:
+        """Empties it; returns what it held."""
+        batches = [entry.batch for entry in self._entries]
         self._entries.clear()
         self._bytes = 0
-        return rows
+        return batches

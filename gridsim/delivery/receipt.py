@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import index
 
+from gridsim.delivery.tally import Fate
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What became of some rows."""
 
     rows: int
-    delivered: int = 0
-    unconfirmed: int = 0
+    fate: Fate
     reason: str = ""
     """Why they were dropped, if they were."""
 
@@ -29,13 +30,13 @@ class CountingReceipt:
         self._lag = lag
 
     def delivered(self, rows: int) -> None:
-        self._take(Settled(rows, delivered=rows))
+        self._take(Settled(rows, "delivered"))
 
     def unconfirmed(self, rows: int) -> None:
-        self._take(Settled(rows, unconfirmed=rows))
+        self._take(Settled(rows, "unconfirmed"))
 
     def dropped(self, rows: int, reason: str) -> None:
-        self._take(Settled(rows, reason=reason))
+        self._take(Settled(rows, "dropped", reason))
 
     def lag(self, seconds: float) -> None:
         self._lag(float(seconds))

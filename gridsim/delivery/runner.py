@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Iterable
 
 from loguru import logger
 
@@ -12,12 +13,12 @@ from gridsim.api import Batch, ReaderGone, Transport, TransportError
 from gridsim.delivery.account import QUEUE_FULL, Counters, DeliveryPolicy, State
 from gridsim.delivery.queue import BatchQueue, Entry
 from gridsim.delivery.receipt import CountingReceipt, Settled
+from gridsim.delivery.tally import Observer, Tally
 from gridsim.delivery.timing import TimedFormat, Timing
 
 _IDLE_S = 0.2
 _BACKOFF_S = (0.2, 1.5)
 _PERMANENT_BACKOFF_S = 30.0
-_LOG_EVERY_S = 10.0
 
 
 class Runner:
@@ -31,9 +32,11 @@ class Runner:
         *,
         wake_s: float = 0.0,
         format: TimedFormat | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """`wake_s` is the real time from wake-up to wake-up, 0 where no pace is promised;
-        `format` the transport's, if its time is to be told apart."""
+        `format` the transport's, if its time is to be told apart; `observer` hears what
+        becomes of every reading."""
         self.name = name
         self.transport = transport
         self.timing = Timing()
@@ -46,14 +49,15 @@ class Runner:
         self._state: State = "connecting"
         self._queue = BatchQueue(policy.queue_bytes)
         self._writing_since: float | None = None
-        self._counters = Counters()
+        self._writing = 0
+        """The number of the first reading under way that is not settled yet."""
+        self._tally = Tally(name, observer)
         self._changed = threading.Condition()
         self._closing = False
         self._abandoned = False
         self._progress_at = time.monotonic()
         self._attempts = 0
         self._hopeless = False
-        self._quiet_until: dict[str, float] = {}
         self._thread = threading.Thread(target=self._work, name=f"transport {name}", daemon=True)
 
     # Called from the engine's thread and the main thread.
@@ -82,16 +86,15 @@ class Runner:
         if not len(batch):
             return
         with self._changed:
-            self._counters.accepted += len(batch)
-            self._counters.pending += len(batch)
+            self._tally.accept(len(batch))
             if self._policy.on_full == "block":
                 self._wait_for_room(batch)
             while not self._queue.has_room_for(batch) and self._policy.on_full == "drop_oldest":
-                self._drop(len(self._queue.take().batch), QUEUE_FULL)
+                self._drop([self._queue.take().batch], QUEUE_FULL)
             if self._over():
-                self._drop(len(batch), f"transport {self._state}")
+                self._drop([batch], f"transport {self._state}")
             elif not self._queue.has_room_for(batch):
-                self._drop(len(batch), QUEUE_FULL)
+                self._drop([batch], QUEUE_FULL)
             else:
                 self._queue.put(Entry(batch, time.monotonic()))
                 self._changed.notify_all()
@@ -99,7 +102,7 @@ class Runner:
     def counters(self) -> Counters:
         """The counters now, consistent with each other."""
         with self._changed:
-            return self._counters.copy()
+            return self._tally.counters.copy()
 
     def behind_s(self) -> float:
         """How long ago the oldest batch was offered that is not settled yet."""
@@ -138,8 +141,9 @@ class Runner:
                 self._fail()
             self._abandoned = True
             self._drop_queue("not sent before the end")
-            self._counters.unconfirmed += self._counters.pending
-            self._counters.pending = 0
+            under_way = self._tally.counters.pending
+            if under_way:
+                self._tally.settle(self._writing, under_way, "unconfirmed")
             self._changed.notify_all()
 
     # Called from the worker's thread.
@@ -202,12 +206,12 @@ class Runner:
     def _note_connection(self) -> None:
         with self._changed:
             self._state = "up"
-            self._counters.reconnects += self.ever_connected
+            self._tally.counters.reconnects += self.ever_connected
             self.ever_connected = True
             recovered, self.error = self.error, None
             self._changed.notify_all()
         if recovered is not None:
-            self._say("INFO", "transport {} is connected again", self.name)
+            self._tally.say("INFO", "transport {} is connected again", self.name)
 
     def _note_loss(self, what: str, error: TransportError) -> None:
         with self._changed:
@@ -215,7 +219,8 @@ class Runner:
             self.error = str(error)
             self._hopeless = error.permanent
             self._changed.notify_all()
-        self._say("WARNING", f"transport {{}} {what}: {{}}; trying again", self.name, error)
+        message = f"transport {{}} {what}: {{}}; trying again"
+        self._tally.say("WARNING", message, self.name, error)
 
     def _serve(self) -> bool:
         """Writes batches until told to close (True) or until the connection is lost (False)."""
@@ -231,7 +236,8 @@ class Runner:
         except ReaderGone:
             raise
         except TransportError as error:
-            if error.permanent and self._policy.give_up_at_start and not self._counters.delivered:
+            delivered = self._tally.counters.delivered
+            if error.permanent and self._policy.give_up_at_start and not delivered:
                 self._end("failed", str(error))
                 return True
             self._note_loss("lost its connection", error)
@@ -245,6 +251,7 @@ class Runner:
                 return None
             entry = self._queue.take()
             self._writing_since = entry.offered_at
+            self._writing = entry.batch.number
             self._changed.notify_all()
             return entry
 
@@ -267,6 +274,7 @@ class Runner:
                     # At the head again, in order: it is written anew after the reconnection.
                     rest = batch.rows(len(batch) - receipt.left)
                     self._queue.put_back(Entry(rest, entry.offered_at))
+                    self._tally.again(rest.number, len(rest))
 
     def _note_settled(self, seconds: float) -> None:
         self.timing.settled.append(seconds)
@@ -286,14 +294,12 @@ class Runner:
             if self._abandoned or not settled.rows:
                 return
             self._progress_at = time.monotonic()
-            if settled.delivered:
+            if settled.fate == "delivered":
                 self._attempts = 0
-            self._counters.delivered += settled.delivered
-            self._counters.unconfirmed += settled.unconfirmed
+            self._tally.settle(self._writing, settled.rows, settled.fate, settled.reason)
+            self._writing += settled.rows
             if settled.reason:
-                self._drop(settled.rows, settled.reason)
-            else:
-                self._counters.pending -= settled.rows
+                self._say_drop(settled.reason)
 
     def _end(self, state: State, reason: str) -> None:
         with self._changed:
@@ -321,24 +327,14 @@ class Runner:
                 return
             self._changed.wait(0.1)
 
-    def _drop(self, rows: int, reason: str) -> None:
-        self._counters.dropped[reason] += rows
-        self._counters.pending -= rows
-        if self._state == "reader gone":
-            return  # on purpose: nobody is missing them
-        total = sum(self._counters.dropped.values())
-        self._say(
-            "WARNING", "transport {} drops readings ({}), {} in all", self.name, reason, total
-        )
+    def _drop(self, batches: Iterable[Batch], reason: str) -> None:
+        for batch in batches:
+            self._tally.settle(batch.number, len(batch), "dropped", reason)
+            self._say_drop(reason)
+
+    def _say_drop(self, reason: str) -> None:
+        if self._state != "reader gone":  # on purpose: nobody is missing them
+            self._tally.say_drop(reason)
 
     def _drop_queue(self, reason: str) -> None:
-        rows = self._queue.clear()
-        if rows:
-            self._drop(rows, reason)
-
-    def _say(self, level: str, message: str, *values: object) -> None:
-        """Logs, but the same message at most once in ten seconds."""
-        now = time.monotonic()
-        if now >= self._quiet_until.get(message, 0.0):
-            self._quiet_until[message] = now + _LOG_EVERY_S
-            logger.log(level, message, *values)
+        self._drop(self._queue.clear(), reason)
