@@ -44,7 +44,7 @@ class Orders:
     """A flexible device's share of what would bring its site's net consumption to zero;
     positive where the site draws. Zero for fleets of the stage `free`."""
     least_kw: Floats | None = None
-    """The least output allowed (at most zero), -inf where there is no limit; None: nowhere one."""
+    """The least output allowed, -inf where there is no limit; None: nowhere one."""
     most_kw: Floats | None = None
     """The most output allowed, inf where there is no limit; None: nowhere one."""
 

@@ -36,7 +36,9 @@ class RunningFleet:
         self.flexible = spec.stage == "flexible"
         try:
             self.fleet: Fleet = spec.type(spec.members)
-            self.balances = self._mask(self.fleet.balances())
+            balances = self.fleet.balances()
+            self.steps_last = balances is not None
+            self.balances = self._mask(balances)
         except PluginError:
             raise
         except (Exception, SystemExit) as error:
@@ -46,8 +48,11 @@ class RunningFleet:
     def capability(self, tick: Tick) -> Capability:
         try:
             able = self.fleet.capability(tick)
+            wish = able.wish_kw
             return Capability(
-                self._column("min_kw", able.min_kw), self._column("max_kw", able.max_kw)
+                self._column("min_kw", able.min_kw),
+                self._column("max_kw", able.max_kw),
+                None if wish is None else self._column("wish_kw", wish),
             )
         except PluginError:
             raise

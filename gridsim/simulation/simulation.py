@@ -11,8 +11,10 @@ import numpy as np
 from gridsim.api import Batch, Floats, Load, Orders, Request, Sky, Tick
 from gridsim.errors import PluginError
 from gridsim.simulation.batch import BatchMaker
-from gridsim.simulation.dispatch import balance, no_orders
+from gridsim.simulation.commands import CommandBook
+from gridsim.simulation.dispatch import dispatch, orders_for
 from gridsim.simulation.fleets import LARGEST, FleetFailure, RunningFleet
+from gridsim.simulation.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.outcome import Outcome
 from gridsim.simulation.scenario import FleetSpec, Scenario
 
@@ -46,6 +48,7 @@ class Simulation:
         ]
         self._follows_load = np.isnan(scenario.baseline)
         self._maker = BatchMaker(scenario)
+        self._commands = CommandBook(scenario)
         self._fleets: list[RunningFleet] = []
         for spec in scenario.fleets:
             self.busy_with = f"the DER type {spec.name!r}"
@@ -70,11 +73,24 @@ class Simulation:
         sky = self._sky(time_ms)
         tick = Tick(self.next_tick, time_ms, scenario.tick_ms / 1000, sky)
         meter = self._load(tick)
-        power, soc, extra = self._step_fleets(tick, meter)
         baseline = self._baseline(time_ms)
+        told = self._commands.take(requests, tick)
+        devices: DeviceOrders | None = self._commands.devices
+        sites: SiteOrders | None = self._commands.sites
+        power, soc, extra = self._step_fleets(tick, meter, devices, sites)
+        self._commands.observe(power, soc, meter)
         batch = self._maker.make(tick.index, power, soc, meter, baseline, extra)
         self.next_tick += 1
-        return Outcome(batch)
+        return Outcome(batch, requests=tuple(requests), acknowledgements=told)
+
+    def finish(self) -> Outcome:
+        """What is still open at the end of a run; called once, after the last tick."""
+        n, extra = len(self.roster), self.roster.columns
+        rows, sites = np.full(n, np.nan), np.full(self._sites, np.nan)
+        nothing = self._maker.make(
+            self.next_tick, rows, rows, sites, sites, dict.fromkeys(extra, rows)
+        ).rows(0, 0)
+        return Outcome(nothing)
 
     def _sky(self, time_ms: int) -> Sky:
         name = f"the weather {self._scenario.weather.name!r}"
@@ -101,7 +117,13 @@ class Simulation:
             result[spec.members.site] = _check(name, what, values, len(spec.members))
         return result
 
-    def _step_fleets(self, tick: Tick, meter: Floats) -> tuple[Floats, Floats, dict[str, Floats]]:
+    def _step_fleets(
+        self,
+        tick: Tick,
+        meter: Floats,
+        devices: DeviceOrders | None,
+        sites: SiteOrders | None,
+    ) -> tuple[Floats, Floats, dict[str, Floats]]:
         n = len(self._scenario.roster)
         power, soc = np.zeros(n), np.full(n, np.nan)
         extra = {name: np.full(n, np.nan) for name in self._scenario.roster.columns}
@@ -117,21 +139,15 @@ class Simulation:
             np.subtract(net, np.bincount(fleet.site, told.current_output, len(net)), out=net)
 
         for fleet in [fleet for fleet in self._fleets if not fleet.flexible]:
-            self._guard(fleet, partial(step, fleet, no_orders(len(fleet.device))))
+            self._guard(fleet, partial(step, fleet, orders_for(fleet, devices)))
         able = []
         for fleet in [fleet for fleet in self._fleets if fleet.flexible]:
             ability = self._guard(fleet, partial(fleet.capability, tick))
             if ability is not None:
                 able.append((fleet, ability))
-        # Those who balance a site need to know what all others draw there.
-        others = [fleet for fleet, _ in able if not fleet.balances.any()]
-        for fleet in others:
-            self._guard(fleet, partial(step, fleet, no_orders(len(fleet.device))))
-        able = [(fleet, ability) for fleet, ability in able if fleet not in others]
-        shares = balance(net, [fleet for fleet, _ in able], [ability for _, ability in able])
-        for (fleet, _), share in zip(able, shares, strict=True):
-            orders = Orders(np.full(len(share), np.nan), share)
-            self._guard(fleet, partial(step, fleet, orders))
+        for asked in dispatch(net, able, devices, sites):
+            for fleet, orders in asked:
+                self._guard(fleet, partial(step, fleet, orders))
         return power, soc, extra
 
     def _guard(self, fleet: RunningFleet, do: Callable[[], T]) -> T | None:
