@@ -65,12 +65,14 @@ class Acknowledgement:
     """Empty if the command had none that could be read."""
     status: Status
     reason: str
-    """Why it was rejected or superseded; else empty."""
+    """Why it was rejected, superseded, or completed short of its aim; else empty."""
     tick: int
     """In which tick this was decided."""
     time_ms: int
     """The same as simulated time, UTC."""
     source: str
+    action: Action | None = None
+    """None if it could not be read."""
 
 
 class Inbox(Protocol):

@@ -1,0 +1,158 @@
+"""What the commands in force ask of devices and sites, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gridsim.api import Floats
+from gridsim.simulation.commands.lines import Lines
+from gridsim.simulation.commands.storage import SocTargets
+from gridsim.simulation.commands.targets import Aim, Level, Slot
+from gridsim.simulation.orders import DeviceOrders, SiteOrders
+from gridsim.simulation.scenario import Scenario
+
+_LEVELS: tuple[Level, ...] = ("device", "project")
+
+
+class Effects:
+    """Lines for each level and kind of command, made when first needed."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._rated = scenario.roster.nameplate_capacity
+        self._project = scenario.roster.project
+        self._sizes: dict[Level, int] = {
+            "site": len(scenario.sites),
+            "project": len(self._rated),
+            "device": len(self._rated),
+        }
+        self._lines: dict[tuple[Level, Slot], Lines] = {}
+        self._storage: dict[Level, SocTargets] = {}
+        self._kept: tuple[DeviceOrders | None, SiteOrders | None] | None = None
+
+    def begin(self, aim: Aim, present: Floats, begin_ms: int, ramp_s: float) -> None:
+        """`present` is what flows now at each of the places, kW: where a ramp of power begins.
+        A ramp of a limit begins at the bound that holds now."""
+        lines = self._at(aim.level, aim.slot)
+        start = present
+        if aim.slot != "power":
+            bound = self._column("site", aim.slot, begin_ms)
+            if aim.level != "site":
+                bound = self._bound(aim.slot, begin_ms)
+            start = self._unbound(aim, present)
+            if bound is not None:
+                start = np.where(np.isnan(bound[aim.places]), start, bound[aim.places])
+        lines.put(aim.places, start, aim.value, begin_ms, 1000.0 * ramp_s)
+        self._kept = None
+
+    def begin_storage(self, aim: Aim) -> None:
+        """The aim's values are targets of the state of charge."""
+        targets = self._storage.get(aim.level)
+        if targets is None:
+            targets = self._storage[aim.level] = SocTargets(self._rated)
+        targets.put(aim.places, aim.value)
+        self._kept = None
+
+    def end(self, aim: Aim) -> None:
+        self._at(aim.level, aim.slot).clear(aim.places)
+        if aim.slot == "power" and aim.level in self._storage:
+            self._storage[aim.level].clear(aim.places)
+        self._kept = None
+
+    def arrived(self) -> Iterator[tuple[Level, int]]:
+        """The targets of commands of whose storage some has just come to its state of charge."""
+        for level, targets in self._storage.items():
+            owners = targets.arrived
+            if level == "project":
+                owners = np.unique(self._project[owners])
+            yield from ((level, owner) for owner in owners.tolist())
+
+    def reached(self, aim: Aim) -> bool:
+        """Whether every storage that is there has come to its target."""
+        return self._storage[aim.level].all_reached(aim.places)
+
+    def orders(
+        self, time_ms: float, soc: Floats | None, power: Floats | None
+    ) -> tuple[DeviceOrders | None, SiteOrders | None]:
+        """What holds at `time_ms`, None where nothing is asked; once per tick.
+
+        `soc` and `power` as in `SocTargets.advance`.
+        """
+        aimed: dict[Level, Floats] = {}
+        if soc is not None and power is not None:
+            aimed = {
+                level: targets.advance(soc, power)
+                for level, targets in self._storage.items()
+                if targets.any
+            }
+        if self._kept is not None and not aimed:
+            return self._kept
+        made = self._devices(time_ms, aimed), self._sites(time_ms)
+        still = not any(lines.moves_at(time_ms) for lines in self._lines.values())
+        self._kept = made if still and not aimed else None
+        return made
+
+    def _devices(self, time_ms: float, aimed: dict[Level, Floats]) -> DeviceOrders | None:
+        if not aimed and not any(level in _LEVELS for level, _ in self._lines):
+            return None
+        orders = DeviceOrders.none(len(self._rated))
+        setpoint, least, most = orders.setpoint_kw, orders.least_kw, orders.most_kw
+        for level in _LEVELS:
+            for column in (aimed.get(level), self._column(level, "power", time_ms)):
+                if column is not None:
+                    np.copyto(setpoint, column, where=np.isnan(setpoint))
+        both = self._bound("limit_power", time_ms)
+        for bound in (both, self._bound("limit_export", time_ms)):
+            if bound is not None:
+                np.fmin(most, bound, out=most)
+        for bound in (both, self._bound("limit_import", time_ms)):
+            if bound is not None:
+                np.fmax(least, -bound, out=least)
+        opened = self._bound("connection", time_ms)
+        if opened is not None:
+            most[opened > 0.5] = 0.0
+            least[opened > 0.5] = 0.0
+        for array in (setpoint, least, most):
+            array.flags.writeable = False
+        return orders
+
+    def _sites(self, time_ms: float) -> SiteOrders | None:
+        if not any(level == "site" for level, _ in self._lines):
+            return None
+        orders = SiteOrders.none(self._sizes["site"])
+        slots: tuple[tuple[Slot, Floats], ...] = (
+            ("power", orders.output_kw),
+            ("limit_export", orders.export_kw),
+            ("limit_import", orders.import_kw),
+        )
+        for slot, into in slots:
+            column = self._column("site", slot, time_ms)
+            if column is not None:
+                np.copyto(into, column, where=~np.isnan(column))
+        return orders
+
+    def _bound(self, slot: Slot, time_ms: float) -> Floats | None:
+        """A device's own command goes over its project's."""
+        own, other = (self._column(level, slot, time_ms) for level in _LEVELS)
+        if own is None or other is None:
+            return own if other is None else other
+        return np.where(np.isnan(own), other, own)
+
+    def _column(self, level: Level, slot: Slot, time_ms: float) -> Floats | None:
+        lines = self._lines.get((level, slot))
+        return None if lines is None else lines.at(time_ms)
+
+    def _at(self, level: Level, slot: Slot) -> Lines:
+        lines = self._lines.get((level, slot))
+        if lines is None:
+            lines = self._lines[level, slot] = Lines(self._sizes[level])
+        return lines
+
+    def _unbound(self, aim: Aim, present: Floats) -> Floats:
+        """Where a limit's ramp begins if there was none: at the rated power; at a site, at what
+        flows now, for it has no rating; and never below the limit itself."""
+        if aim.level != "site":
+            return self._rated[aim.places]
+        sign = -1.0 if aim.slot == "limit_export" else 1.0
+        return np.maximum(sign * present, aim.value)

@@ -1,0 +1,46 @@
+"""Values that move in a straight line and then stay, as columns."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Floats
+
+
+class Lines:
+    """One line per place, or none, for n places."""
+
+    def __init__(self, n: int) -> None:
+        self._from = np.full(n, np.nan)
+        self._to = np.full(n, np.nan)
+        self._begin_ms = np.zeros(n)
+        self._ramp_ms = np.ones(n)
+        self._settled_ms = 0.0
+        """From then on no line moves any more."""
+
+    def moves_at(self, time_ms: float) -> bool:
+        return time_ms < self._settled_ms
+
+    def put(
+        self, places: NDArray[np.intp], start: Floats, value: Floats, begin_ms: int, ramp_ms: float
+    ) -> None:
+        """From `start` to `value`, one for each of the places, over `ramp_ms`."""
+        self._from[places] = start
+        self._to[places] = value
+        self._begin_ms[places] = begin_ms
+        self._ramp_ms[places] = max(ramp_ms, 1e-3)
+        if ramp_ms:
+            self._settled_ms = max(self._settled_ms, begin_ms + ramp_ms)
+
+    def clear(self, places: NDArray[np.intp]) -> None:
+        self._to[places] = np.nan
+
+    def at(self, time_ms: float) -> Floats:
+        """float64[n], NaN where there is no line. Not to be changed."""
+        if not self.moves_at(time_ms):
+            return self._to
+        way = np.minimum(np.maximum((time_ms - self._begin_ms) / self._ramp_ms, 0.0), 1.0)
+        moved: Floats = self._from + (self._to - self._from) * way
+        # Where the line has ended, exactly its end.
+        return np.where(way < 1.0, moved, self._to)

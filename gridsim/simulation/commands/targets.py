@@ -1,0 +1,164 @@
+"""Whom a command is for, whether it can be obeyed there, and what its value means in kW."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Command, Floats, Target
+from gridsim.simulation.commands.parsing import Refused
+from gridsim.simulation.scenario import Scenario
+
+Slot = Literal["power", "limit_power", "limit_export", "limit_import", "connection"]
+Level = Literal["site", "project", "device"]
+"""What a command acts on: the site as a whole, or devices, by its project's or by their own
+name; the latter goes over the former."""
+
+_SLOTS: dict[str, Slot] = {
+    "set_power": "power",
+    "target_soc": "power",
+    "limit_power": "limit_power",
+    "limit_export": "limit_export",
+    "limit_import": "limit_import",
+    "connect": "connection",
+    "disconnect": "connection",
+}
+# Rounding in the text of a value must not make it one that is out of range.
+_SLACK = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aim:
+    """What a command comes down to."""
+
+    slot: Slot
+    level: Level
+    owner: tuple[Level, int]
+    """The target: a project or a device, by its index into the roster."""
+    places: NDArray[np.intp]
+    """The devices that it acts on, or the one site."""
+    value: Floats
+    """One for each place: kW, a target's %, or for a connection 1 to open it."""
+
+    @property
+    def key(self) -> tuple[Level, int, Slot]:
+        """A command takes the place of an older one of the same key."""
+        return (*self.owner, self.slot)
+
+
+class Targets:
+    """Looks commands up in a scenario."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        roster = self._roster = scenario.roster
+        self._flexible = np.zeros(len(roster), np.bool_)
+        for spec in scenario.fleets:
+            if spec.stage == "flexible":
+                self._flexible[spec.device] = True
+        self._projects: dict[str, int] | None = None
+        self._ders: dict[str, int] = {}
+
+    def aim(self, target: Target, command: Command, soc: Floats | None) -> Aim:
+        """`soc` is each device's state of charge, %, as far as it is known.
+
+        Raises Refused.
+        """
+        project, device = self._find(target)
+        if device is None:
+            return self._at_project(project, target.project_id, command, soc)
+        return self._at_device(device, target.der_id or "", command, soc)
+
+    def members(self, project: int) -> NDArray[np.intp]:
+        """The devices of a project: they are contiguous."""
+        first, end = np.searchsorted(self._roster.project, [project, project + 1])
+        return np.arange(first, end)
+
+    def flexible(self, project: int) -> NDArray[np.intp]:
+        """Those of them that share in what a project is told to give."""
+        members = self.members(project)
+        return members[self._flexible[members]]
+
+    def _find(self, target: Target) -> tuple[int, int | None]:
+        roster = self._roster
+        if self._projects is None:
+            self._projects = {name: place for place, name in enumerate(roster.project_id)}
+            self._ders = {name: place for place, name in enumerate(roster.der_id)}
+        project = self._projects.get(target.project_id)
+        if project is None:
+            raise Refused("there is no such project")
+        if target.der_id is None:
+            return project, None
+        device = self._ders.get(target.der_id)
+        if device is None:
+            raise Refused("there is no such DER")
+        if roster.project[device] != project:
+            of = roster.project_id[roster.project[device]]
+            raise Refused(f"the DER is not in this project but in {of}")
+        return project, device
+
+    def _at_device(self, device: int, name: str, command: Command, soc: Floats | None) -> Aim:
+        place = np.array([device])
+        rated = float(self._roster.nameplate_capacity[device])
+        action = command.action
+        slot = _SLOTS[action]
+        if action == "target_soc":
+            if soc is None or np.isnan(soc[device]):
+                raise Refused(f"{name} has no storage: it reports no state of charge now")
+            value = _within(command, 0.0, 100.0, "%")
+        elif command.value is None:
+            value = float(action == "disconnect")
+        elif action == "set_power":
+            value = _power(command, -1.0, rated)
+        else:
+            value = _power(command, 0.0, rated)
+        return Aim(slot, "device", ("device", device), place, np.array([value]))
+
+    def _at_project(self, project: int, name: str, command: Command, soc: Floats | None) -> Aim:
+        action = command.action
+        owner: tuple[Level, int] = ("project", project)
+        slot = _SLOTS[action]
+        members = self.members(project)
+        rated = self._roster.nameplate_capacity[members]
+        if action == "set_power":
+            flexible = self.flexible(project)
+            if not len(flexible):
+                raise Refused(f"{name} has no DER whose power can be set")
+            total = float(self._roster.nameplate_capacity[flexible].sum())
+            value = _power(command, -1.0, total)
+            return Aim(slot, "site", owner, np.array([project]), np.array([value]))
+        if action in ("limit_export", "limit_import"):
+            value = _within(command, 0.0, 1e9, "kW")
+            return Aim(slot, "site", owner, np.array([project]), np.array([value]))
+        if action == "target_soc":
+            members = members[~np.isnan(soc[members])] if soc is not None else members[:0]
+            if not len(members):
+                raise Refused(f"{name} has no storage: no DER reports a state of charge now")
+            values = np.full(len(members), _within(command, 0.0, 100.0, "%"))
+        elif command.value is None:
+            values = np.full(len(members), float(action == "disconnect"))
+        else:
+            # Shared in proportion to what each is rated for, so that the sum keeps the limit.
+            total = float(rated.sum())
+            values = rated * (_power(command, 0.0, total) / total)
+        return Aim(slot, "project", owner, members, values)
+
+
+def _power(command: Command, least: float, rated: float) -> float:
+    """kW; the value must be from `least` (a share of the rated power) to the rated power."""
+    if command.unit == "%":
+        return rated * _within(command, 100.0 * least, 100.0, "%") / 100.0
+    return _within(command, least * rated, rated, "kW, its nameplate capacity")
+
+
+def _within(command: Command, low: float, high: float, what: str) -> float:
+    value = command.value
+    assert value is not None
+    if not low - _SLACK <= value <= high + _SLACK:
+        raise Refused(
+            f"'value' is out of range: {value:g} {command.unit}, but {command.action} takes "
+            f"{low:g} to {high:g} {what}"
+        )
+    return min(max(value, low), high)
