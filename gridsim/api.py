@@ -22,6 +22,7 @@ from gridsim.contracts.commands import (
     Command,
     Inbox,
     Request,
+    Status,
     Target,
 )
 from gridsim.contracts.delivery import Format, Framing, Payloads, Receipt, Run, Transport
@@ -45,7 +46,8 @@ from gridsim.contracts.sites import Sites
 from gridsim.contracts.source import Source
 from gridsim.contracts.surroundings import Load, Sky, Tick, Weather
 from gridsim.errors import ReaderGone, TransportError
-from gridsim.numeric import clearsky, climate, sun, windows
+from gridsim.numeric import clearsky, climate, sun, thermal, windows
+from gridsim.numeric.curtailment import Curtailment
 from gridsim.numeric.minutely import Minutely, Staggered
 from gridsim.numeric.randomness import Draws, Floats, Keys, identities, identity
 from gridsim.numeric.tables import Table, read_table
@@ -62,6 +64,7 @@ __all__ = [
     "Batch",
     "Capability",
     "Command",
+    "Curtailment",
     "DerSettings",
     "Device",
     "DeviceFault",
@@ -99,6 +102,7 @@ __all__ = [
     "Source",
     "Stage",
     "Staggered",
+    "Status",
     "Struck",
     "Table",
     "Target",
@@ -120,6 +124,7 @@ __all__ = [
     "read_table",
     "rfc3339",
     "sun",
+    "thermal",
     "utc_date",
     "windows",
 ]
