@@ -53,6 +53,8 @@ class ColdStore(Fleet):
         store, wish = self._store, mine["setpoint_c"]
         self._on = np.where(self._on, store > wish - 1.0, store > wish + 1.0)
         power = np.where(self._on, mine["nameplate_capacity"], 0.0)
+        # The compressor is on or off: who may not draw all of it rests.
+        power = np.where(orders.within(-power) > -power, 0.0, power)
         heat_kw = mine["gain_kw_per_k"] * (outside - store) - power * mine["cop"]
         self._store = store + heat_kw * tick.dt_s / 3600 / mine["mass_kwh_per_k"]
         return Telemetry(-power, extra={"store_temperature": store})

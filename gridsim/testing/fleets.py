@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Fleet, Members, Orders, Telemetry
+from gridsim.api import Fleet, Floats, Members, Orders, Telemetry
 from gridsim.testing.builders import make_members, make_sky, make_tick, some_of
 from gridsim.testing.settings import assert_described
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limits:
+    """What the devices may do from a tick on: float64[n], kW."""
+
+    least_kw: Floats
+    most_kw: Floats
+    first: int
 
 
 class FleetContract:
@@ -29,6 +39,8 @@ class FleetContract:
     """One device or more of each is tested, all in one fleet."""
     tick_s: ClassVar[float] = 300.0
     ticks: ClassVar[int] = 288
+    obeys_within_s: ClassVar[float | None] = 60.0
+    """How soon the devices are within new limits; None if nothing can limit them."""
 
     def test_every_setting_is_described(self) -> None:
         assert_described(self.fleet.Settings)
@@ -68,6 +80,29 @@ class FleetContract:
         self._run(fleet, range(1, self.ticks // 4))
         _assert_same_telemetry(first, kept)
 
+    def test_limits_bind_in_time(self) -> None:
+        if self.obeys_within_s is None:
+            return
+        members = self._members()
+        rated, first = members.columns["nameplate_capacity"], self.ticks // 8
+        bound = first + int(np.ceil(self.obeys_within_s / self.tick_s)) + 1
+        assert bound < self.ticks * 3 // 4, "too few ticks to see the limits bind"
+        for low, high in ((-0.3, 0.25), (0.0, 1.0), (-1.0, 0.0), (0.0, 0.0)):
+            limits = Limits(low * rated, high * rated, first)
+            told = self._run(self.fleet(members), range(self.ticks), limits)
+            for output in (one.current_output for one in told[bound:]):
+                assert (output >= limits.least_kw * (1 + 1e-9)).all(), "below the least allowed"
+                assert (output <= limits.most_kw * (1 + 1e-9)).all(), "above the most allowed"
+
+    def test_limits_that_do_not_bind_change_nothing(self) -> None:
+        members = self._members()
+        anything = np.full(len(members), np.inf)
+        ticks = range(self.ticks)
+        free = self._run(self.fleet(members), ticks)
+        told = self._run(self.fleet(members), ticks, Limits(-anything, anything, 0))
+        for one, other in zip(free, told, strict=True):
+            _assert_same_telemetry(one, other)
+
     def _members(self) -> Members[Any]:
         stages = {self.fleet.stage(self.fleet.Settings.model_validate(s)) for s in self.settings}
         assert len(stages) == 1, "settings of two stages: use a contract test for each"
@@ -75,7 +110,9 @@ class FleetContract:
         ids = [f"DER_{i}" for i in range(len(entries))]
         return make_members(self.fleet.Settings, entries, ids=ids, tick_s=self.tick_s)
 
-    def _run(self, fleet: Fleet, ticks: Iterable[int]) -> list[Telemetry]:
+    def _run(
+        self, fleet: Fleet, ticks: Iterable[int], limits: Limits | None = None
+    ) -> list[Telemetry]:
         """A day with sun, a site that now draws and now feeds, and some setpoints."""
         members = fleet.members
         rated = members.columns["nameplate_capacity"]
@@ -92,11 +129,18 @@ class FleetContract:
                 assert (able.max_kw >= 0.0).all()
                 assert (able.min_kw >= -rated * (1 + 1e-12)).all(), "promises above nameplate"
                 assert (able.max_kw <= rated * (1 + 1e-12)).all(), "promises above nameplate"
+                if able.wish_kw is not None:
+                    assert able.wish_kw.shape == rated.shape
+                    assert (able.wish_kw >= able.min_kw).all(), "wishes for what it cannot do"
+                    assert (able.wish_kw <= able.max_kw).all(), "wishes for what it cannot do"
                 balance = np.clip(balance, able.min_kw, able.max_kw)
             asked = (members.keys + np.uint64(index // 24)) % np.uint64(3) == 0
             setpoint = np.where(asked, 1.5 * rated * np.cos(2 * np.pi * 7 * day), np.nan)
             share = balance if flexible else np.zeros_like(balance)
-            told.append(fleet.step(tick, Orders(setpoint, share)))
+            orders = Orders(setpoint, share)
+            if limits is not None and index >= limits.first:
+                orders = Orders(setpoint, share, limits.least_kw, limits.most_kw)
+            told.append(fleet.step(tick, orders))
         return told
 
 

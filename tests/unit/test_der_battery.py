@@ -48,6 +48,7 @@ class TestBatteryContractAtOneSecond(FleetContract):
     settings = (*KINDS, FADING)
     tick_s = 1.0
     ticks = 60
+    obeys_within_s = 30.0
 
 
 def drive(settings: Mapping[str, Any], powers: list[float], tick_s: float) -> tuple[Floats, Floats]:

@@ -31,6 +31,7 @@ class TestGeneratorContract(FleetContract):
         {"nameplate_capacity": 50.0, "strategy": "follow_load"},
         {"nameplate_capacity": 8.0, "start_delay_s": 700.0, "ramp_rate": 0.1, "min_load": 0.0},
     )
+    obeys_within_s = 1000.0
 
 
 class TestGeneratorContractAtOneSecond(FleetContract):

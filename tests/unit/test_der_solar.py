@@ -28,6 +28,13 @@ class TestSolarContract(FleetContract):
         {"nameplate_capacity": 8.0, "tilt": 90.0, "azimuth": 90.0, "dc_ac_ratio": 2.0},
         {"nameplate_capacity": 3.0, "curtailment_rate": 0.01},
     )
+    obeys_within_s = 10_000.0
+
+
+class TestManagedSolarContract(FleetContract):
+    fleet = Solar
+    settings = tuple({**kind, "managed": True} for kind in TestSolarContract.settings)
+    obeys_within_s = TestSolarContract.obeys_within_s
 
 
 def arr(*values: float) -> Floats:

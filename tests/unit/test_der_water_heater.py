@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridsim.api import Floats, Orders
+from gridsim.api import Floats, Orders, thermal
 from gridsim.testing import START_MS, FleetContract, make_members, make_sites, make_tick
-from gridsim_plugins.ders.water_heater import WaterHeater, tank
+from gridsim_plugins.ders.water_heater import WaterHeater
 from gridsim_plugins.ders.water_heater.plugin import WaterHeaterSettings
 
 HOUR_MS = 3_600_000
@@ -100,14 +100,17 @@ def test_heat_in_is_losses_and_draws_and_what_is_stored(
 
 def test_many_short_steps_are_one_long_one() -> None:
     ua, room, capacity = np.array([0.002]), np.array([20.0]), np.array([0.2])
-    whole = tank.relaxation(ua, capacity, 1.0)
-    part = tank.relaxation(ua, capacity, 0.1)
-    now = np.array([50.0])
+    none, heat = np.zeros(1), np.array([0.5])
+    whole = thermal.stiffness(ua, capacity, 1.0)
+    part = thermal.stiffness(ua, capacity, 0.1)
+    first = now = np.array([50.0])
     for _ in range(10):
-        now = tank.temperature_after(now, np.array([0.5]), ua, room, part)
-    after = tank.temperature_after(np.array([50.0]), np.array([0.5]), ua, room, whole)
+        holding = thermal.holding_heat(now, room, ua, none)
+        now = thermal.temperature_after(now, heat, holding, part)
+    holding = thermal.holding_heat(first, room, ua, none)
+    after = thermal.temperature_after(first, heat, holding, whole)
     assert now == pytest.approx(after)
-    need = tank.net_heat_to_reach(np.array([50.0]), after, ua, room, whole)
+    need = thermal.heat_to_reach(first, after, holding, whole)
     assert need == pytest.approx(0.5)
 
 

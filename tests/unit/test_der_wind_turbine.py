@@ -34,7 +34,13 @@ class TestWindTurbineContractAtOneSecond(FleetContract):
     fleet = WindTurbine
     settings = ({"nameplate_capacity": 20.0, "curtailment_rate": 1.0},)
     tick_s = 1.0
-    ticks = 120
+    ticks = 240
+    obeys_within_s = 100.0
+
+
+class TestManagedWindTurbineContract(FleetContract):
+    fleet = WindTurbine
+    settings = tuple({**kind, "managed": True} for kind in TestWindTurbineContract.settings)
 
 
 def turbine(altitude: float = 0.0, tick_s: float = 1.0, **settings: Any) -> WindTurbine:

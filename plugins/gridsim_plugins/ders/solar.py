@@ -8,12 +8,15 @@ import numpy as np
 from pydantic import Field
 
 from gridsim.api import (
+    Capability,
+    Curtailment,
     DerSettings,
     Fleet,
     Floats,
     Members,
     Orders,
     Register,
+    Stage,
     Telemetry,
     Tick,
     Unit,
@@ -59,6 +62,11 @@ class SolarSettings(DerSettings):
         gt=0.0,
         description="how fast the power limit moves to a setpoint and back, of the nameplate",
     )
+    managed: bool = Field(
+        False,
+        description="whether the array tells what it can yield and takes setpoints each tick; "
+        "needed for events and limits of its site to curtail it",
+    )
 
 
 def plane_irradiance(
@@ -101,10 +109,17 @@ def ac_power(dc: Floats, rated_ac: Floats, efficiency: Floats) -> Floats:
 
 
 class Solar(Fleet):
-    """Follows the sun and the sky of its site; a setpoint limits the output."""
+    """Follows the sun and the sky of its site; a setpoint limits the output.
+
+    A managed array wishes to yield all that it can.
+    """
 
     Settings = SolarSettings
     reported_type = "solar"
+
+    @classmethod
+    def stage(cls, settings: Any) -> Stage:
+        return "flexible" if settings.managed else "free"
 
     def __init__(self, members: Members[Any]) -> None:
         super().__init__(members)
@@ -120,16 +135,27 @@ class Solar(Fleet):
         self._rated_dc = self._rated_ac * column["dc_ac_ratio"] * kept
         self._coefficient = column["temperature_coefficient"] / 100.0
         self._efficiency = column["inverter_efficiency"] / 100.0
-        self._rate = column["curtailment_rate"] / 100.0 * self._rated_ac
-        self._limit = self._rated_ac.copy()
-        self._limited = False
+        rate = column["curtailment_rate"] / 100.0 * self._rated_ac
+        self._curtailment = Curtailment(self._rated_ac, rate)
+        self._found: tuple[int, Floats] | None = None
+
+    def capability(self, tick: Tick) -> Capability:
+        """From nothing to what sun and sky yield."""
+        yields = self._available(tick)
+        return Capability(np.zeros(len(yields)), yields, yields)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
-        self._move_limit(tick.dt_s, orders.setpoint_kw)
         power = self._available(tick)
-        return Telemetry(np.minimum(power, self._limit) if self._limited else power)
+        limited = self._curtailment.held(power, tick.dt_s, orders.setpoint_kw, orders.most_kw)
+        return Telemetry(limited)
 
     def _available(self, tick: Tick) -> Floats:
+        """What the arrays could yield in this tick; worked out once."""
+        if self._found is None or self._found[0] != tick.index:
+            self._found = (tick.index, self._from_sun(tick))
+        return self._found[1]
+
+    def _from_sun(self, tick: Tick) -> Floats:
         sky, site = tick.sky, self.members.site
         if not sky.ghi.any():
             return np.zeros(len(self.members))
@@ -140,16 +166,6 @@ class Solar(Fleet):
         cell = cell_temperature(plane, sky.temperature_c[site], sky.wind_m_s[site])
         dc = dc_power(plane, cell, self._rated_dc, self._coefficient)
         return ac_power(dc, self._rated_ac, self._efficiency)
-
-    def _move_limit(self, dt_s: float, setpoint_kw: Floats) -> None:
-        """Moves the limits towards the setpoints, or the nameplate where none is given."""
-        asked = ~np.isnan(setpoint_kw)
-        if not self._limited and not asked.any():
-            return
-        wanted = np.where(asked, np.clip(setpoint_kw, 0.0, self._rated_ac), self._rated_ac)
-        step = self._rate * dt_s
-        self._limit += np.clip(wanted - self._limit, -step, step)
-        self._limited = bool((self._limit < self._rated_ac).any())
 
 
 @hookimpl

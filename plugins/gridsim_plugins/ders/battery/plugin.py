@@ -39,7 +39,8 @@ _MINUTE_MS = 60_000
 class Battery(Fleet):
     """Integrates the state of charge with losses; power is limited near full and reserve.
 
-    A setpoint replaces the strategy; the limits and the backup reserve hold for both.
+    A setpoint replaces the strategy; the battery's own limits, those that are set and the
+    backup reserve hold for both.
     `capability` is what the power is held to in the tick: a setpoint within it is reached
     after the system's dead time and a few time constants, at once where it has none. The
     output is the mean over the tick; the losses are those at this mean, so that energy adds
@@ -97,6 +98,7 @@ class Battery(Fleet):
         self._mode = np.empty(len(members), np.int8)
         self._mode_minute = -1
         self._all_balance = bool((self._plans == BALANCE).all())
+        self._any_windows = bool((self._plans == CHARGE).any())
         self._limits: tuple[int, Capability] | None = None
 
     def balances(self) -> NDArray[np.bool_]:
@@ -106,14 +108,19 @@ class Battery(Fleet):
     def capability(self, tick: Tick) -> Capability:
         """The limits of power and what the energy allows over the whole tick."""
         able = self._limits_in(tick)
-        if not self._stands_by:
-            return able
-        return Capability(np.minimum(able.min_kw, -self._standby()), able.max_kw)
+        least, wish = able.min_kw, None
+        if self._any_windows:
+            charges = self._mode_at(tick.time_ms) == CHARGE
+            wish = np.where(charges, np.maximum(-self._most_charge, least), 0.0)
+        if self._stands_by:
+            least = np.minimum(least, -self._standby())
+        return Capability(least, able.max_kw, wish)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         able = self._limits_in(tick)
         asked = orders.setpoint_kw
         wanted = np.where(np.isnan(asked), self._own_wish(tick, orders.balance_kw), asked)
+        wanted = orders.within(wanted)
         power = np.minimum(np.maximum(wanted, able.min_kw), able.max_kw)
         if self._response is not None:
             power = self._response.follow(power)
@@ -123,7 +130,8 @@ class Battery(Fleet):
         if self._stands_by:
             standby = self._standby()
             rests = (power <= 0.0) & (power >= -standby)
-            output = np.where(rests, -standby, power)
+            # Who may draw nothing lives on its cells; that little is not counted.
+            output = np.where(rests, self._drawn_at_rest(standby, orders), power)
             power = np.where(rests, 0.0, power)
         charge = physics.dc_charging(np.maximum(-power, 0.0), self._rated, self._charging)
         give = physics.dc_discharging(np.maximum(power, 0.0), self._rated, self._discharging)
@@ -160,6 +168,11 @@ class Battery(Fleet):
         able = Capability(0.0 - charge, discharge)
         self._limits = (tick.index, able)
         return able
+
+    def _drawn_at_rest(self, standby: Floats, orders: Orders) -> Floats:
+        if orders.least_kw is None:
+            return -standby
+        return np.maximum(-standby, np.minimum(orders.least_kw, 0.0))
 
     def _standby(self) -> Floats:
         draw = physics.standby_kw(self._soc, self._standby_full, self._standby_empty)

@@ -52,6 +52,8 @@ class _Able:
     discharge_kw: Floats
     must: NDArray[np.bool_]
     """Which have to charge now, to be at their least state of charge when they leave."""
+    wish: Floats
+    """The state of charge after the tick if nobody asks for anything."""
 
 
 class EvCharger(Fleet):
@@ -64,7 +66,8 @@ class EvCharger(Fleet):
     positive setpoint if it may. A setpoint of all that `capability` offers is met as it is,
     one in between by whole amperes; discharging is not bound to amperes (ISO 15118-20). One
     thing goes before setpoints: a car from which energy may be taken charges in time to leave
-    with its least state of charge; nothing but that charging is then on offer.
+    with its least state of charge; nothing but that charging is then on offer. Limits go before
+    that too; one that binds is kept by whole amperes, even if the car then leaves with less.
     """
 
     Settings = EvChargerSettings
@@ -104,7 +107,10 @@ class EvCharger(Fleet):
         least, most = np.zeros(len(self.members)), np.zeros(len(self.members))
         least[able.car] -= able.charge_kw
         most[able.car] = able.discharge_kw
-        return Capability(least, most)
+        wish, car = np.zeros(len(self.members)), able.car
+        wished = (able.wish - self._soc[car]) / (self._speed[car] * (tick.dt_s / 3600.0))
+        wish[car] -= np.minimum(wished, able.charge_kw)
+        return Capability(least, most, wish)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         if self._managed:
@@ -114,6 +120,9 @@ class EvCharger(Fleet):
         which = self._charging
         if len(which):
             limit = self._throttled(which, orders.setpoint_kw[which])
+            if orders.least_kw is not None:
+                bound = self._most_pilot(which, orders.least_kw)
+                limit = np.where(limit > 0.0 - orders.least_kw[which], bound, limit)
             soc, speed, hours = before[which], self._speed[which], tick.dt_s / 3600.0
             after = charged(soc, self._target[which], limit * speed, hours)
             # At most the limit: the quotient's rounding may exceed it in the last bit.
@@ -131,7 +140,7 @@ class EvCharger(Fleet):
         soc, limit, speed = before[car], self._limit[car], self._speed[car]
         asked = orders.setpoint_kw[car]
         given = ~np.isnan(asked) & ~able.must
-        after = self._wish(able, tick)
+        after = able.wish
         out = np.zeros(len(car))
         if given.any():
             some = np.minimum(self._throttled(car, asked), limit)
@@ -142,6 +151,12 @@ class EvCharger(Fleet):
             obeyed = np.where(whole & (asked < 0.0), able.full_power, partly)
             out = np.where(given & (asked > 0.0), np.minimum(asked, able.discharge_kw), 0.0)
             after = np.where(given, obeyed, after)
+        if orders.most_kw is not None:
+            out = np.minimum(out, np.maximum(orders.most_kw[car], 0.0))
+        if orders.least_kw is not None:
+            over = after - soc > (0.0 - orders.least_kw[car]) * (1.0 + 1e-12) * speed * hours
+            pilot = np.minimum(self._most_pilot(car, orders.least_kw), limit)
+            after = np.where(over, charged(soc, self._target[car], pilot * speed, hours), after)
         # At most the limit: the quotient's rounding may exceed it in the last bit.
         drawn = np.minimum((after - soc) / (speed * hours), limit)
         power[car] = np.where(out > 0.0, out, 0.0 - drawn)
@@ -169,16 +184,19 @@ class EvCharger(Fleet):
             floor = np.maximum(self._min_soc[car], least_soc(leaving, rate, left_h - 2.0 * hours))
             spare = (soc - floor) * self._capacity[car] * self._efficiency[car] / hours
             discharge_kw = np.where(v2g, np.clip(spare, 0.0, limit), 0.0)
-        self._able = _Able(tick.index, car, full_power, charge_kw, discharge_kw, must)
+        wish = self._wish(tick, car, full_power, must)
+        self._able = _Able(tick.index, car, full_power, charge_kw, discharge_kw, must, wish)
         return self._able
 
-    def _wish(self, able: _Able, tick: Tick) -> Floats:
+    def _wish(
+        self, tick: Tick, cars: NDArray[np.intp], full_power: Floats, must: NDArray[np.bool_]
+    ) -> Floats:
         """The cars' states of charge after the tick if nobody asks for anything."""
-        rows = np.flatnonzero(self._smart[able.car] & ~able.must)
-        wish = able.full_power
+        rows = np.flatnonzero(self._smart[cars] & ~must)
+        wish = full_power
         if not len(rows):
             return wish
-        car, dt_ms = able.car[rows], round(tick.dt_s * 1000)
+        car, dt_ms = cars[rows], round(tick.dt_s * 1000)
         start = self.members.sites.local_ms(tick.time_ms)[self.members.site[car]]
         cheap_h = self._cheap.between(self.members.stanza[car], start, start + dt_ms)
         rate, goal = self._limit[car] * self._speed[car], self._target[car]
@@ -201,6 +219,11 @@ class EvCharger(Fleet):
         most = np.minimum(limit, np.maximum(-asked, 0.0))
         pilot = pilot_power(most, self._volts[which], self._phases[which])
         return np.where(given, pilot, limit)
+
+    def _most_pilot(self, which: NDArray[np.intp], least_kw: Floats) -> Floats:
+        """The power of the highest pilot current within the limits, float64[which]."""
+        allowed = np.clip(0.0 - least_kw[which], 0.0, self._limit[which])
+        return pilot_power(allowed, self._volts[which], self._phases[which])
 
     def _meet(self, due: NDArray[np.intp], time_ms: int) -> None:
         """Lets the cars of the devices `due` come or go, and finds when to look again."""

@@ -76,8 +76,9 @@ class Generator(Fleet):
     A positive setpoint starts it and asks for that power, raised to the minimum load; zero or
     a negative one unloads it at the ramp rate and stops it. After a call it takes the start
     delay until the breaker closes, then loads from zero at the ramp rate. Without a setpoint
-    and strategy it stops. `capability` says what it can do once it is loaded: a set that
-    stands still promises its nameplate and delivers it a start and a ramp later.
+    and strategy it stops, and so it does under a limit below its minimum load. `capability`
+    says what it can do once it is loaded: a set that stands still promises its nameplate and
+    delivers it a start and a ramp later.
 
     `fuel_l` is the fuel used since the start of the simulation.
     """
@@ -117,8 +118,9 @@ class Generator(Fleet):
         return self._follows
 
     def capability(self, tick: Tick) -> Capability:
-        """From standing still to the nameplate."""
-        return Capability(np.zeros(len(self.members)), self._rated)
+        """From standing still to the nameplate; who follows the load wishes to go on as it is."""
+        wish = np.where(self._follows, self._power, 0.0)
+        return Capability(np.zeros(len(self.members)), self._rated, wish)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         wanted = self._wanted(orders)
@@ -141,8 +143,12 @@ class Generator(Fleet):
         follow = self._follows & (((share >= self._threshold) & (share > 0.0)) | stays)
         own = np.where(follow, np.maximum(share, self._least), 0.0)
         ordered = np.where(asked > 0.0, np.maximum(asked, self._least), 0.0)
-        wanted = np.where(np.isnan(asked), own, ordered)
-        return np.minimum(wanted, self._rated)
+        wanted = np.minimum(np.where(np.isnan(asked), own, ordered), self._rated)
+        if orders.most_kw is not None:
+            # Who may give no more than that cannot run at all.
+            stops = orders.most_kw < self._least
+            wanted = np.where(stops, 0.0, np.minimum(wanted, orders.most_kw))
+        return wanted
 
     def _advance(
         self, wanted: Floats, called: NDArray[np.bool_], dt_s: float

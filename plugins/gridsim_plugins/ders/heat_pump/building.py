@@ -1,8 +1,7 @@
-"""The maths of a building with one thermal mass.
+"""What a building gains and loses, beside its heating.
 
-C dT/dt = Q + G - UA (T - To): the simple hourly model of ISO 13790 with one node instead of
-three. With everything but T constant over a step the solution is exact. Powers in kW, UA in
-kW/K, C in kWh/K, temperatures in degrees Celsius; scalars or float64[n].
+It is one thermal mass: the simple hourly model of ISO 13790 with one node instead of three.
+Powers in kW, UA in kW/K, C in kWh/K, temperatures in degrees Celsius; scalars or float64[n].
 """
 
 from __future__ import annotations
@@ -19,30 +18,6 @@ _WINDOWS_TIMES_UA = 1.5
 # What the atmosphere lets through on average, clouds included.
 _CLEARNESS = 0.5
 _HOUR_MS = 3_600_000
-
-
-def stiffness(ua: Floats, capacity: Floats, hours: float) -> Floats:
-    """How much constant heat over a step moves the temperature at its end, kW per K."""
-    per_k: Floats = ua / -np.expm1(-ua * hours / capacity)
-    return per_k
-
-
-def holding_heat(now: Floats, outdoor: Floats, ua: Floats, gains_kw: Floats) -> Floats:
-    """The heat that holds the temperature where it is, kW; negative: heat must go."""
-    heat: Floats = ua * (now - outdoor) - gains_kw
-    return heat
-
-
-def temperature_after(now: Floats, heat: Floats, holding: Floats, per_k: Floats) -> Floats:
-    """The temperature after a step with constant `heat`; `per_k` is the step's stiffness."""
-    after: Floats = now + (heat - holding) / per_k
-    return after
-
-
-def heat_to_reach(now: Floats, target: Floats, holding: Floats, per_k: Floats) -> Floats:
-    """The inverse: the constant heat that ends the step at `target`, kW."""
-    heat: Floats = holding + (target - now) * per_k
-    return heat
 
 
 def window_loss(

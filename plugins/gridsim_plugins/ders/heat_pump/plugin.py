@@ -19,6 +19,7 @@ from gridsim.api import (
     Telemetry,
     Tick,
     hookimpl,
+    thermal,
 )
 from gridsim_plugins.ders.heat_pump import building, performance
 from gridsim_plugins.ders.heat_pump.settings import HeatPumpSettings
@@ -40,6 +41,19 @@ class _Conditions:
     cooling_cop: Floats | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Action:
+    """What the pumps do in a tick."""
+
+    heat: Floats
+    """Into the room, kW; negative where it is cooled."""
+    drawn: Floats
+    """Electric kW, not negative."""
+    heating: NDArray[np.bool_]
+    """Whose thermostat stays on for heating."""
+    cooling: NDArray[np.bool_]
+
+
 class HeatPump(Fleet):
     """A modulating air-source heat pump per building, which is one thermal mass.
 
@@ -47,8 +61,8 @@ class HeatPump(Fleet):
     compressor's least power it cycles within the deadband. The power is the mean over the
     tick. A negative setpoint is the electric power to run at while the room is within its
     comfort band; below the least power, zero or positive it sheds. Outside the band the
-    thermostat takes over. It cools, by setpoint too, where that is allowed and the room is
-    nearer to the cooling setpoint.
+    thermostat takes over, within the limits that are set. It cools, by setpoint too, where
+    that is allowed and the room is nearer to the cooling setpoint.
 
     `room_temperature` is at the start of the tick; `heat_output` is the heat given to the
     room, negative where it cools.
@@ -85,9 +99,9 @@ class HeatPump(Fleet):
         self._flow_at_zero, self._flow_slope = curves
         self._factor = column["cop_factor"]
         hours = self._hours = members.tick_ms / 3_600_000.0
-        self._per_k = building.stiffness(self._ua, self._capacity, hours)
+        self._per_k = thermal.stiffness(self._ua, self._capacity, hours)
         aim_hours = max(hours, _AIM_HOURS)
-        self._aim_per_k = building.stiffness(self._ua, self._capacity, aim_hours)
+        self._aim_per_k = thermal.stiffness(self._ua, self._capacity, aim_hours)
         self._room: Floats | None = None
         self._heating = self._cooling = np.zeros(len(members), np.bool_)
         self._met: _Conditions | None = None
@@ -100,65 +114,90 @@ class HeatPump(Fleet):
             down = -self._heat_up_to(met, self._cool_or(met.room) - self._comfort)
             most = np.where(self._prefers_cooling(met), down / met.cooling_cop, most)
         able = np.where(most >= self._least_kw, np.clip(most, 0.0, self._rated), 0.0)
-        return Capability(0.0 - able, np.zeros(len(self.members)))
+        wish = self._thermostats(met, None, 0.0, self._rated).drawn
+        least, most = 0.0 - able, np.zeros(len(self.members))
+        return Capability(least, most, np.maximum(0.0 - wish, least))
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         met = self._conditions(tick)
         slack: Floats | float = 0.0
         wish: Floats | None = None
+        most = self._rated
+        if orders.least_kw is not None:
+            most = np.clip(0.0 - orders.least_kw, 0.0, self._rated)
+            # Below its least power the compressor cannot run at all.
+            most = np.where(most >= self._least_kw, most, 0.0)
         asked = ~np.isnan(orders.setpoint_kw)
         if asked.any():
             slack = np.where(asked, self._comfort, 0.0)
-            wish = np.clip(-np.where(asked, orders.setpoint_kw, 0.0), 0.0, self._rated)
+            wish = np.clip(-np.where(asked, orders.setpoint_kw, 0.0), 0.0, most)
             wish = np.where(wish >= self._least_kw, wish, 0.0)
-        heat = self._heat(met, wish, slack)
-        drawn = heat / met.heating_cop
+        does = self._thermostats(met, wish, slack, most)
+        self._heating, self._cooling = does.heating, does.cooling
+        self._room = thermal.temperature_after(met.room, does.heat, met.holding, self._per_k)
+        extra = {"room_temperature": met.room, "heat_output": does.heat}
+        return Telemetry(0.0 - does.drawn, extra=extra)
+
+    def _thermostats(
+        self, met: _Conditions, wish: Floats | None, slack: Floats | float, most: Floats
+    ) -> _Action:
+        """What the pumps do, by themselves or towards a wish, with at most `most` kW."""
+        heat, heating = self._heat(met, wish, slack, most)
+        drawn, cooling = heat / met.heating_cop, self._cooling
         if met.cooling_cop is not None:
-            cold = self._cold(met, met.cooling_cop, wish, slack)
+            cold, cooling = self._cold(met, met.cooling_cop, wish, slack, most)
             drawn = drawn + cold / met.cooling_cop
             heat = heat - cold
-        self._room = building.temperature_after(met.room, heat, met.holding, self._per_k)
-        # At most the nameplate: a quotient's rounding may exceed it in the last bit.
-        output = 0.0 - np.minimum(drawn, self._rated)
-        return Telemetry(output, extra={"room_temperature": met.room, "heat_output": heat})
+        # At most that: a quotient's rounding may exceed it in the last bit.
+        return _Action(heat, np.minimum(drawn, most), heating, cooling)
 
-    def _heat(self, met: _Conditions, wish: Floats | None, slack: Floats | float) -> Floats:
-        """Heat into the room, kW: the thermostat's, or that of the wish where it is more."""
+    def _heat(
+        self, met: _Conditions, wish: Floats | None, slack: Floats | float, most: Floats
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Heat into the room, kW: the thermostat's, or that of the wish where it is more.
+
+        With it, whether the thermostat stays on.
+        """
         room, cop = met.room, met.heating_cop
         setpoint = self._warm - slack
         on = self._heating | (room <= setpoint - self._half)
         stop = np.maximum(self._heat_up_to(met, setpoint + self._half), 0.0)
-        aim = building.heat_to_reach(room, setpoint, met.holding, self._aim_per_k)
-        given = np.minimum(np.maximum(aim, self._least_kw * cop), self._rated * cop)
+        aim = thermal.heat_to_reach(room, setpoint, met.holding, self._aim_per_k)
+        given = np.minimum(np.maximum(aim, self._least_kw * cop), most * cop)
         given = np.where(on, np.minimum(given, stop), 0.0)
-        self._heating = on & (given < stop)
+        stays = on & (given < stop)
         if wish is None:
-            return given
+            return given, stays
         wish = np.where(self._prefers_cooling(met), 0.0, wish)
-        most = np.maximum(self._heat_up_to(met, self._warm + self._comfort), 0.0)
-        return np.maximum(given, np.minimum(wish * cop, most))
+        room_for = np.maximum(self._heat_up_to(met, self._warm + self._comfort), 0.0)
+        return np.maximum(given, np.minimum(wish * cop, room_for)), stays
 
     def _cold(
-        self, met: _Conditions, cop: Floats, wish: Floats | None, slack: Floats | float
-    ) -> Floats:
+        self,
+        met: _Conditions,
+        cop: Floats,
+        wish: Floats | None,
+        slack: Floats | float,
+        most: Floats,
+    ) -> tuple[Floats, NDArray[np.bool_]]:
         """Heat out of the room, kW, not negative: as for heating, upside down."""
         room, cool = met.room, self._cool_or(met.room)
         setpoint = cool + slack
         on = self._cools & (self._cooling | (room >= setpoint + self._half))
         stop = np.maximum(-self._heat_up_to(met, setpoint - self._half), 0.0)
-        aim = -building.heat_to_reach(room, setpoint, met.holding, self._aim_per_k)
-        given = np.minimum(np.maximum(aim, self._least_kw * cop), self._rated * cop)
+        aim = -thermal.heat_to_reach(room, setpoint, met.holding, self._aim_per_k)
+        given = np.minimum(np.maximum(aim, self._least_kw * cop), most * cop)
         given = np.where(on, np.minimum(given, stop), 0.0)
-        self._cooling = on & (given < stop)
+        stays = on & (given < stop)
         if wish is None:
-            return given
+            return given, stays
         wish = np.where(self._prefers_cooling(met), wish, 0.0)
-        most = np.maximum(-self._heat_up_to(met, cool - self._comfort), 0.0)
-        return np.maximum(given, np.minimum(wish * cop, most))
+        room_for = np.maximum(-self._heat_up_to(met, cool - self._comfort), 0.0)
+        return np.maximum(given, np.minimum(wish * cop, room_for)), stays
 
     def _heat_up_to(self, met: _Conditions, target: Floats) -> Floats:
         """The pump's heat that ends the tick at `target`, kW."""
-        return building.heat_to_reach(met.room, target, met.holding, self._per_k)
+        return thermal.heat_to_reach(met.room, target, met.holding, self._per_k)
 
     def _prefers_cooling(self, met: _Conditions) -> NDArray[np.bool_]:
         nearer: NDArray[np.bool_] = met.room > 0.5 * (self._warm + self._cool)
@@ -183,7 +222,7 @@ class HeatPump(Fleet):
             gains -= building.window_loss(
                 self._room, self._open_at, self._ua, outdoor, self._capacity, self._hours
             )
-        holding = building.holding_heat(self._room, outdoor, self._ua, gains)
+        holding = thermal.holding_heat(self._room, outdoor, self._ua, gains)
         self._met = _Conditions(tick.index, self._room, holding, heating, cooling)
         return self._met
 

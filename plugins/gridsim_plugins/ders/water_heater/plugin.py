@@ -21,6 +21,7 @@ from gridsim.api import (
     Tick,
     Unit,
     hookimpl,
+    thermal,
 )
 from gridsim_plugins.ders.water_heater import tank
 from gridsim_plugins.ders.water_heater.tapping import PROFILE_KWH, Tapping
@@ -85,7 +86,7 @@ class WaterHeater(Fleet):
     Without a setpoint the thermostat switches the element fully on and off; the power is the
     mean over the tick. A negative setpoint is the power to heat with, up to the maximum
     temperature; zero or a positive one sheds. Under a setpoint the thermostat only guards the
-    minimum temperature, with the same deadband above it.
+    minimum temperature, with the same deadband above it; a limit holds even then.
 
     `tank_temperature` is at the start of the tick; `hot_water` is the heat drawn, a mean over
     the tick.
@@ -115,7 +116,8 @@ class WaterHeater(Fleet):
             np.isnan(column["max_temperature"]), self._off_at, column["max_temperature"]
         )
         self._most = np.maximum(most, self._off_at)
-        self._part: tuple[int, Floats] = (0, self._room)
+        self._per_k: tuple[int, Floats] = (0, self._room)
+        self._nothing = np.zeros(len(members))
         phase = members.draws.uniform("water_heater/phase", members.keys)
         self._now = self._on_at + phase * band
         self._heating = np.zeros(len(members), np.bool_)
@@ -123,37 +125,53 @@ class WaterHeater(Fleet):
         begin = members.start_ms - _BEFORE_MS
         self._tapping = Tapping(members, column["daily_draw_kwh"], begin)
         for at in range(begin, members.start_ms, _COARSE_MS):
-            self._advance(self._tapping.kw(at, at + _COARSE_MS), nobody, _COARSE_MS)
+            tap = self._tapping.kw(at, at + _COARSE_MS)
+            self._advance(tap, nobody, self._rated, _COARSE_MS)
         self._minute = -1
         self._tap = np.zeros(len(members))
 
     def capability(self, tick: Tick) -> Capability:
         """How much it can heat before it is at its maximum, if nobody draws; it never feeds."""
-        part = tank.relaxation(self._ua, self._capacity, tick.dt_s / 3600.0)
-        room = tank.net_heat_to_reach(self._now, self._most, self._ua, self._room, part)
-        return Capability(-np.clip(room, 0.0, self._rated), np.zeros(len(self.members)))
+        per_k = thermal.stiffness(self._ua, self._capacity, tick.dt_s / 3600.0)
+        holding = thermal.holding_heat(self._now, self._room, self._ua, self._nothing)
+        room = thermal.heat_to_reach(self._now, self._most, holding, per_k)
+        least = 0.0 - np.clip(room, 0.0, self._rated)
+        need = thermal.heat_to_reach(self._now, self._off_at, holding, per_k)
+        heating = self._heating | (self._now <= self._on_at)
+        wish = np.where(heating, np.minimum(0.0, np.maximum(0.0 - need, least)), 0.0)
+        return Capability(least, np.zeros(len(self.members)), wish)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         before = self._now
+        most = self._rated
+        if orders.least_kw is not None:
+            most = np.clip(0.0 - orders.least_kw, 0.0, self._rated)
         power, drawn = np.zeros(len(before)), np.zeros(len(before))
         for at, span in _minutes(tick.time_ms, round(tick.dt_s * 1000)):
             minute = at // _MINUTE_MS
             if minute != self._minute:
                 self._tap = self._tapping.kw(minute * _MINUTE_MS, (minute + 1) * _MINUTE_MS)
                 self._minute = minute
-            heat, out = self._advance(self._tap, orders.setpoint_kw, span)
+            heat, out = self._advance(self._tap, orders.setpoint_kw, most, span)
             share = span / (tick.dt_s * 1000.0)
             power += heat * share
             drawn += out * share
-        # At most the nameplate: a sum's rounding may exceed it in the last bit.
-        output = 0.0 - np.minimum(power, self._rated)
+        # At most that: a sum's rounding may exceed it in the last bit.
+        output = 0.0 - np.minimum(power, most)
         return Telemetry(output, extra={"tank_temperature": before, "hot_water": drawn})
 
-    def _advance(self, tap: Floats, setpoint_kw: Floats, span_ms: int) -> tuple[Floats, Floats]:
-        """Moves the tanks on; returns the heat of the element and that drawn, mean kW."""
-        now, ua, room = self._now, self._ua, self._room
-        part = self._relaxation(span_ms)
+    def _advance(
+        self, tap: Floats, setpoint_kw: Floats, most_kw: Floats, span_ms: int
+    ) -> tuple[Floats, Floats]:
+        """Moves the tanks on; returns the heat of the element and that drawn, mean kW.
+
+        The element heats with `most_kw` at most.
+        """
+        now = self._now
+        per_k = self._stiffness(span_ms)
         out = tank.drawn(tap, now, self._cold)
+        # To hold the temperature, the element makes up for what is drawn.
+        holding = thermal.holding_heat(now, self._room, self._ua, -out)
         asked = ~np.isnan(setpoint_kw)
         on_at, off_at = self._on_at, self._off_at
         ordered = asked.any()
@@ -161,21 +179,21 @@ class WaterHeater(Fleet):
             on_at = np.where(asked, self._least, on_at)
             off_at = np.where(asked, self._least_off, off_at)
         heating = self._heating | (now <= on_at)
-        need = tank.net_heat_to_reach(now, off_at, ua, room, part) + out
-        heat = np.where(heating, np.minimum(np.maximum(need, 0.0), self._rated), 0.0)
-        self._heating = heating & (need > self._rated)
+        need = thermal.heat_to_reach(now, off_at, holding, per_k)
+        heat = np.where(heating, np.minimum(np.maximum(need, 0.0), most_kw), 0.0)
+        self._heating = heating & (need > most_kw)
         if ordered:
-            wish = np.clip(-np.where(asked, setpoint_kw, 0.0), 0.0, self._rated)
-            most = tank.net_heat_to_reach(now, self._most, ua, room, part) + out
-            heat = np.maximum(heat, np.minimum(wish, np.maximum(most, 0.0)))
-        self._now = tank.temperature_after(now, heat - out, ua, room, part)
+            wish = np.clip(-np.where(asked, setpoint_kw, 0.0), 0.0, most_kw)
+            room_for = thermal.heat_to_reach(now, self._most, holding, per_k)
+            heat = np.maximum(heat, np.minimum(wish, np.maximum(room_for, 0.0)))
+        self._now = thermal.temperature_after(now, heat, holding, per_k)
         return heat, out
 
-    def _relaxation(self, span_ms: int) -> Floats:
-        if self._part[0] != span_ms:
-            part = tank.relaxation(self._ua, self._capacity, span_ms / 3_600_000.0)
-            self._part = (span_ms, part)
-        return self._part[1]
+    def _stiffness(self, span_ms: int) -> Floats:
+        if self._per_k[0] != span_ms:
+            per_k = thermal.stiffness(self._ua, self._capacity, span_ms / 3_600_000.0)
+            self._per_k = (span_ms, per_k)
+        return self._per_k[1]
 
 
 def _minutes(time_ms: int, length_ms: int) -> Iterator[tuple[int, int]]:

@@ -1,9 +1,8 @@
-"""The maths of a fully mixed tank.
+"""The water of a tank: what it holds, and what leaves it.
 
-One node of water that gains by the element and loses by draws and through its walls:
-C dT/dt = P - Q - UA (T - Ta); see Duffie and Beckman: Solar Engineering of Thermal
-Processes, 8.3. With P and Q constant over a step the solution is exact. Powers in kW, UA in
-kW/K, C in kWh/K, temperatures in degrees Celsius; scalars or float64[n].
+It is fully mixed, one thermal mass that gains by the element and loses by draws and through
+its walls; see Duffie and Beckman: Solar Engineering of Thermal Processes, 8.3. Powers in kW,
+C in kWh/K, temperatures in degrees Celsius; scalars or float64[n].
 """
 
 from __future__ import annotations
@@ -21,28 +20,6 @@ def heat_capacity(litres: Floats) -> Floats:
     """Of water, kWh/K."""
     capacity: Floats = litres * _KWH_PER_LITRE_K
     return capacity
-
-
-def relaxation(ua: Floats, capacity: Floats, hours: float) -> Floats:
-    """Which part of the way to its final temperature a tank goes in a time."""
-    return -np.expm1(-ua * hours / capacity)
-
-
-def temperature_after(
-    now: Floats, net_kw: Floats, ua: Floats, ambient: Floats, part: Floats
-) -> Floats:
-    """The temperature after a step with the constant net heat `net_kw`; `part`: relaxation."""
-    final = ambient + net_kw / ua
-    after: Floats = now + (final - now) * part
-    return after
-
-
-def net_heat_to_reach(
-    now: Floats, target: Floats, ua: Floats, ambient: Floats, part: Floats
-) -> Floats:
-    """The inverse: the net heat in kW that ends the step at `target`."""
-    net: Floats = ua * ((target - now) / part + now - ambient)
-    return net
 
 
 def drawn(tap_kw: Floats, now: Floats, cold: Floats) -> Floats:

@@ -8,12 +8,15 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from gridsim.api import (
+    Capability,
+    Curtailment,
     DerSettings,
     Fleet,
     Floats,
     Members,
     Orders,
     Register,
+    Stage,
     Telemetry,
     Tick,
     Unit,
@@ -64,6 +67,11 @@ class WindTurbineSettings(DerSettings):
         gt=0.0,
         description="how fast the power limit moves to a setpoint and back, of the nameplate",
     )
+    managed: bool = Field(
+        False,
+        description="whether the turbine tells what it can yield and takes setpoints each tick; "
+        "needed for events and limits of its site to curtail it",
+    )
 
     @model_validator(mode="after")
     def _winds_are_in_order(self) -> Self:
@@ -75,12 +83,17 @@ class WindTurbineSettings(DerSettings):
 class WindTurbine(Fleet):
     """Follows the wind of its site, with gusts of its own; a setpoint limits the output.
 
-    A storm stops it by the mean wind, as turbines judge by minutes, not by gusts.
+    A storm stops it by the mean wind, as turbines judge by minutes, not by gusts. A managed
+    turbine wishes to yield all that it can.
     """
 
     Settings = WindTurbineSettings
     reported_type = "wind_turbine"
     columns = {"hub_wind": "m/s"}  # noqa: RUF012 - the contract's class attribute
+
+    @classmethod
+    def stage(cls, settings: Any) -> Stage:
+        return "flexible" if settings.managed else "free"
 
     def __init__(self, members: Members[Any]) -> None:
         super().__init__(members)
@@ -98,13 +111,29 @@ class WindTurbine(Fleet):
         response = column["response_s"] / (members.tick_ms / 1000.0)
         decay = np.divide(-1.0, response, out=np.full_like(response, -np.inf), where=response > 0)
         self._kept, self._mean_kept = np.exp(decay), response * -np.expm1(decay)
-        self._rate = column["curtailment_rate"] / 100.0 * self._rated
-        self._limit = self._rated.copy()
-        self._limited = False
+        rate = column["curtailment_rate"] / 100.0 * self._rated
+        self._curtailment = Curtailment(self._rated, rate)
         self._stopped = np.zeros(len(members), np.bool_)
         self._power: Floats | None = None
+        self._found: tuple[int, Floats, Floats] | None = None
+
+    def capability(self, tick: Tick) -> Capability:
+        """From nothing to what the wind yields."""
+        yields, _ = self._available(tick)
+        return Capability(np.zeros(len(yields)), yields, yields)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
+        power, wind = self._available(tick)
+        limited = self._curtailment.held(power, tick.dt_s, orders.setpoint_kw, orders.most_kw)
+        return Telemetry(limited, extra={"hub_wind": wind})
+
+    def _available(self, tick: Tick) -> tuple[Floats, Floats]:
+        """What the turbines could yield in this tick, and the wind; the rotors move on once."""
+        if self._found is None or self._found[0] != tick.index:
+            self._found = (tick.index, *self._from_wind(tick))
+        return self._found[1:]
+
+    def _from_wind(self, tick: Tick) -> tuple[Floats, Floats]:
         sky, site = tick.sky, self.members.site
         mean = sky.wind_m_s[site] * self._lift
         self._stopped = (mean >= self._stop_at) | (self._stopped & (mean > self._start_at))
@@ -117,21 +146,7 @@ class WindTurbine(Fleet):
         target = np.where(self._stopped, 0.0, self._rated * curve)
         before = target if self._power is None else self._power
         self._power = target + (before - target) * self._kept
-        power = target + (before - target) * self._mean_kept
-        self._move_limit(tick.dt_s, orders.setpoint_kw)
-        if self._limited:
-            power = np.minimum(power, self._limit)
-        return Telemetry(power, extra={"hub_wind": wind})
-
-    def _move_limit(self, dt_s: float, setpoint_kw: Floats) -> None:
-        """Moves the limits towards the setpoints, or the nameplate where none is given."""
-        asked = ~np.isnan(setpoint_kw)
-        if not self._limited and not asked.any():
-            return
-        wanted = np.where(asked, np.clip(setpoint_kw, 0.0, self._rated), self._rated)
-        step = self._rate * dt_s
-        self._limit += np.clip(wanted - self._limit, -step, step)
-        self._limited = bool((self._limit < self._rated).any())
+        return target + (before - target) * self._mean_kept, wind
 
 
 @hookimpl
