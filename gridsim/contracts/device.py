@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from math import inf, isnan
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,7 +26,9 @@ from gridsim.errors import PluginError
 class DeviceTick:
     """One tick as one device sees it."""
 
-    def __init__(self, tick: Tick, members: Members[Any], row: int, local_ms: int) -> None:
+    def __init__(
+        self, tick: Tick, members: Members[Any], row: int, local_ms: int, orders: Orders
+    ) -> None:
         site = members.site[row]
         self.index = tick.index
         self.time_ms = tick.time_ms
@@ -34,6 +37,15 @@ class DeviceTick:
         """Global horizontal irradiance, W/m2."""
         self.temperature_c = float(tick.sky.temperature_c[site])
         self.wind_m_s = float(tick.sky.wind_m_s[site])
+        asked = float(orders.setpoint_kw[row])
+        least, most = orders.least_kw, orders.most_kw
+        self.setpoint_kw: float | None = None if isnan(asked) else asked
+        """The power that a command or an event asks for; None: nobody does."""
+        self.least_kw = -inf if least is None else float(least[row])
+        """The least output allowed, at most zero; -inf without a limit. A device that can be
+        controlled keeps to it, whatever else it would do."""
+        self.most_kw = inf if most is None else float(most[row])
+        """The most output allowed; inf without a limit."""
         self._members = members
         self._row = row
         self._local_ms = local_ms
@@ -80,7 +92,10 @@ class Device(ABC):
 
     @abstractmethod
     def step(self, tick: DeviceTick) -> float | DeviceReading:
-        """Power over the tick in kW: positive feeds the site, negative draws from it."""
+        """Power over the tick in kW: positive feeds the site, negative draws from it.
+
+        Whether the device obeys `tick.setpoint_kw` and the limits is its own affair.
+        """
 
 
 class _MadeClass(ABCMeta):
@@ -107,7 +122,7 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
         extra = {name: np.full(len(members), np.nan) for name in self.columns}
         for row, device in enumerate(self.devices):
             site = members.site[row]
-            result = device.step(DeviceTick(tick, members, row, int(local[site])))
+            result = device.step(DeviceTick(tick, members, row, int(local[site]), orders))
             if isinstance(result, DeviceReading):
                 power[row] = result.current_output
                 if result.current_soc is not None:

@@ -54,8 +54,12 @@ class Pump(Device):
 
     def step(self, tick: DeviceTick) -> DeviceReading:
         share = float(tick.rng.random())
+        rated = self.settings.nameplate_capacity
+        if tick.setpoint_kw is not None:
+            share = min(max(-tick.setpoint_kw / rated, 0.0), 1.0)
+        share = min(share, -tick.least_kw / rated)
         self.level += share * self.settings.flow * tick.dt_s / 3600.0
-        power = -share * self.settings.nameplate_capacity
+        power = -share * rated
         return DeviceReading(power, self.level % 100.0, {"level": self.level})
 
 
