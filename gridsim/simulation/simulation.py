@@ -13,6 +13,7 @@ from gridsim.errors import PluginError
 from gridsim.simulation.batch import BatchMaker
 from gridsim.simulation.commands import CommandBook
 from gridsim.simulation.dispatch import dispatch, orders_for
+from gridsim.simulation.events import Programme
 from gridsim.simulation.fleets import LARGEST, FleetFailure, RunningFleet
 from gridsim.simulation.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.outcome import Outcome
@@ -49,6 +50,7 @@ class Simulation:
         self._follows_load = np.isnan(scenario.baseline)
         self._maker = BatchMaker(scenario)
         self._commands = CommandBook(scenario)
+        self._programme = Programme(scenario) if scenario.events else None
         self._fleets: list[RunningFleet] = []
         for spec in scenario.fleets:
             self.busy_with = f"the DER type {spec.name!r}"
@@ -77,11 +79,23 @@ class Simulation:
         told = self._commands.take(requests, tick)
         devices: DeviceOrders | None = self._commands.devices
         sites: SiteOrders | None = self._commands.sites
+        programme = self._programme
+        if programme is not None:
+            of_events = programme.begin(time_ms, baseline)
+            sites = of_events if sites is None else sites.above(of_events)
         power, soc, extra = self._step_fleets(tick, meter, devices, sites)
         self._commands.observe(power, soc, meter)
+        if programme is not None:
+            programme.add(time_ms, baseline, meter, power)
         batch = self._maker.make(tick.index, power, soc, meter, baseline, extra)
         self.next_tick += 1
-        return Outcome(batch, requests=tuple(requests), acknowledgements=told)
+        return Outcome(
+            batch,
+            requests=tuple(requests),
+            acknowledgements=told,
+            settlements=programme.take_settlements() if programme else (),
+            notes=programme.take_notes() if programme else (),
+        )
 
     def finish(self) -> Outcome:
         """What is still open at the end of a run; called once, after the last tick."""
@@ -90,7 +104,13 @@ class Simulation:
         nothing = self._maker.make(
             self.next_tick, rows, rows, sites, sites, dict.fromkeys(extra, rows)
         ).rows(0, 0)
-        return Outcome(nothing)
+        programme = self._programme
+        if programme is None:
+            return Outcome(nothing)
+        programme.finish(self._scenario.start_ms + self.next_tick * self._scenario.tick_ms)
+        return Outcome(
+            nothing, settlements=programme.take_settlements(), notes=programme.take_notes()
+        )
 
     def _sky(self, time_ms: int) -> Sky:
         name = f"the weather {self._scenario.weather.name!r}"
