@@ -60,6 +60,11 @@ class Labels:
     def rows(self, part: slice) -> Labels:
         return Labels(*(getattr(self, f.name)[part] for f in fields(self)))
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the columns hold."""
+        return sum(getattr(self, f.name).nbytes for f in fields(self))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
@@ -96,7 +101,8 @@ class Batch:
     def nbytes(self) -> int:
         """Bytes that the columns hold."""
         own = sum(getattr(self, name).nbytes for name in _COLUMNS)
-        return int(own) + sum(column.nbytes for column in self.extra.values())
+        labels = 0 if self.labels is None else self.labels.nbytes
+        return int(own) + labels + sum(column.nbytes for column in self.extra.values())
 
     def rows(self, start: int, stop: int | None = None) -> Batch:
         """The rows from `start` to before `stop`, without copying."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -50,6 +51,8 @@ class Struck:
     """%, NaN where there is no storage."""
     leaves: NDArray[np.int8]
     """SENT; STORED: kept in the device and sent when it next sends; LOST: never sent."""
+    stored: NDArray[np.int64]
+    """How many readings each device keeps already; to be read only."""
 
 
 class DeviceFault(Fault):
@@ -57,7 +60,7 @@ class DeviceFault(Fault):
 
     is_ghost: ClassVar[bool] = False
     """Whether its members do not exist: they report only while they are struck, and nothing
-    of it counts in their site."""
+    of it counts in their site. What their model says is what they report."""
 
     @abstractmethod
     def strike(self, tick: Tick, struck: Struck) -> None:
@@ -67,23 +70,32 @@ class DeviceFault(Fault):
 
 @dataclass(slots=True, eq=False)
 class Passage:
-    """How k messages are about to pass: columns of length k, to be overwritten in place."""
+    """How k messages are about to pass: columns of length k, to be overwritten in place.
+
+    They hold what the faults before have made of the messages, and at first what is said here.
+    """
 
     member: NDArray[np.intp]
     chance: Floats
-    """In [0, 1), of each message."""
+    """In [0, 1), of each message, another one for each fault."""
     copies: NDArray[np.int8]
     """1; 0: the message is lost; 2: it comes twice."""
     delay_ms: NDArray[np.int64]
-    """Simulated time by which it comes later; 0."""
+    """Simulated time by which it comes later, in whole ticks rounded up; 0."""
     overtaken: NDArray[np.bool_]
-    """Whether it comes after the next one of the same device; False."""
+    """Whether it comes after the next one of the same device; False. A message that is
+    delayed is not overtaken besides, nor is one while another waits to be overtaken."""
     altered: NDArray[np.bool_]
-    """Whether `alter` is to change its text; False."""
+    """Whether `alter` is to change its text; always False at first. A text that another fault
+    alters already is not altered again."""
 
 
 class MessageFault(Fault):
     """The contract of a fault on the way: a reading is right, its message suffers."""
+
+    def check(self, format: str, fields: Sequence[str]) -> None:
+        """Raises ValueError if it cannot strike messages of this format, which writes these
+        fields under these names (none if it does not say)."""
 
     @abstractmethod
     def strike(self, tick: Tick, passage: Passage) -> None:
@@ -91,5 +103,8 @@ class MessageFault(Fault):
         thread."""
 
     def alter(self, body: bytes, chance: float) -> bytes:
-        """The text that leaves instead: a pure function, called from transports' threads."""
+        """The text that leaves instead: a pure function, called from transports' threads.
+
+        `chance` is that of the passage. The text must not be empty.
+        """
         return body

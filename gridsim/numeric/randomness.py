@@ -21,6 +21,7 @@ Keys = NDArray[np.uint64]
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
 _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
 def philox4x32(
@@ -54,6 +55,23 @@ def identity(name: str) -> int:
 def identities(names: Iterable[str]) -> Keys:
     """The keys of many names, uint64[n]."""
     return np.fromiter((identity(name) for name in names), np.uint64)
+
+
+def mixed(keys: Keys, salt: ArrayLike) -> Keys:
+    """The keys of the same things in another role, uint64[n]; `salt` is one for all, or [n].
+
+    The finaliser of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
+    generators, OOPSLA 2014), over the sum of the key and the salt's own mix.
+    """
+    # One dimension at least: scalars would warn of the overflow that is meant here.
+    salted = _finalised(np.atleast_1d(np.asarray(salt)).astype(np.uint64) + _GAMMA)
+    return _finalised(keys + salted)
+
+
+def _finalised(words: Keys) -> Keys:
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))
 
 
 @dataclass(frozen=True, slots=True)
