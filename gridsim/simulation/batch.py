@@ -35,6 +35,8 @@ class BatchMaker:
         self._every = None if (every == 1).all() else every
         self._phase = (keys % every.astype(np.uint64)).astype(np.int64)
         self._absent: NDArray[np.bool_] | None = None
+        self._left = 0
+        """How many readings were made so far."""
 
     def take_out(self, devices: NDArray[np.intp]) -> None:
         """These devices report no more."""
@@ -60,6 +62,7 @@ class BatchMaker:
 
         project = pick(self._project)
         n = len(rows)
+        self._left += n
         return Batch(
             roster=self._roster,
             device=rows,
@@ -76,6 +79,7 @@ class BatchMaker:
                 name: pick(_locked(rounded(column, self._digits[name])))
                 for name, column in extra.items()
             },
+            number=self._left - n,
         )
 
     def _due(self, index: int) -> NDArray[np.intp]:

@@ -28,12 +28,16 @@ class FleetFailure:
 class RunningFleet:
     """One fleet with the checks on what it returns; every error is a PluginError."""
 
-    def __init__(self, spec: FleetSpec) -> None:
+    def __init__(self, spec: FleetSpec, ghosts: NDArray[np.bool_] | None = None) -> None:
+        """`ghosts`, of all devices: those that do not exist. They step, for what they report,
+        but can do nothing and are asked nothing."""
         self.name = spec.name
         self.device = spec.device
         self.site = spec.members.site
         self.ids = spec.members.ids
         self.flexible = spec.stage == "flexible"
+        here = None if ghosts is None else ghosts[spec.device]
+        self._ghosts = here if here is not None and here.any() else None
         try:
             self.fleet: Fleet = spec.type(spec.members)
             balances = self.fleet.balances()
@@ -50,9 +54,9 @@ class RunningFleet:
             able = self.fleet.capability(tick)
             wish = able.wish_kw
             return Capability(
-                self._column("min_kw", able.min_kw),
-                self._column("max_kw", able.max_kw),
-                None if wish is None else self._column("wish_kw", wish),
+                self.real(self._column("min_kw", able.min_kw)),
+                self.real(self._column("max_kw", able.max_kw)),
+                None if wish is None else self.real(self._column("wish_kw", wish)),
             )
         except PluginError:
             raise
@@ -61,7 +65,7 @@ class RunningFleet:
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         try:
-            told = self.fleet.step(tick, orders)
+            told = self.fleet.step(tick, self._heard(orders))
             soc = told.current_soc
             return Telemetry(
                 self._column("current_output", told.current_output),
@@ -72,6 +76,22 @@ class RunningFleet:
             raise
         except (Exception, SystemExit) as error:
             raise self._failed(f"at tick {tick.index}", error) from error
+
+    def real(self, power: Floats) -> Floats:
+        """`power`, float64[n] kW, with zero where there is no device."""
+        return power if self._ghosts is None else np.where(self._ghosts, 0.0, power)
+
+    def _heard(self, orders: Orders) -> Orders:
+        """The orders without those to ghosts."""
+        if self._ghosts is None:
+            return orders
+        least, most = orders.least_kw, orders.most_kw
+        return Orders(
+            np.where(self._ghosts, np.nan, orders.setpoint_kw),
+            self.real(orders.balance_kw),
+            None if least is None else np.where(self._ghosts, -np.inf, least),
+            None if most is None else np.where(self._ghosts, np.inf, most),
+        )
 
     def _extra(self, name: str, column: Floats) -> Floats:
         if name not in self._columns:

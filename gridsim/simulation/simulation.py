@@ -8,13 +8,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from gridsim.api import Batch, Floats, Load, Orders, Request, Sky, Tick
+from gridsim.api import Batch, Floats, Orders, Request, Sky, Tick
 from gridsim.errors import PluginError
+from gridsim.simulation.baselines import Baselines
 from gridsim.simulation.batch import BatchMaker
 from gridsim.simulation.commands import CommandBook
 from gridsim.simulation.dispatch import dispatch, orders_for
 from gridsim.simulation.events import Programme
-from gridsim.simulation.fleets import LARGEST, FleetFailure, RunningFleet
+from gridsim.simulation.faults import FaultBook, Passed, Tally
+from gridsim.simulation.fleets import FleetFailure, RunningFleet
+from gridsim.simulation.loads import SiteLoads, checked
 from gridsim.simulation.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.outcome import Outcome
 from gridsim.simulation.scenario import FleetSpec, Scenario
@@ -43,22 +46,26 @@ class Simulation:
             f"the weather {weather.name!r}",
             partial(weather.type, weather.settings, scenario.sites, scenario.draws),
         )
-        self._loads: list[Load] = [
-            self._call(f"the load {spec.name!r}", partial(spec.type, spec.members))
-            for spec in scenario.loads
-        ]
-        self._follows_load = np.isnan(scenario.baseline)
+        self._loads = SiteLoads(scenario.loads, self._sites, self._call)
+        self._baselines = Baselines(scenario, self._loads, self._call)
         self._maker = BatchMaker(scenario)
         self._commands = CommandBook(scenario)
-        self._programme = Programme(scenario) if scenario.events else None
+        self._programme = Programme(scenario, self._baselines) if scenario.events else None
+        self._faults = FaultBook(scenario, self._call) if scenario.faults else None
+        ghosts = None if self._faults is None else self._faults.ghosts
         self._fleets: list[RunningFleet] = []
         for spec in scenario.fleets:
             self.busy_with = f"the DER type {spec.name!r}"
             try:
-                self._fleets.append(RunningFleet(spec))
+                self._fleets.append(RunningFleet(spec, ghosts))
             except PluginError as error:
                 self._take_out(spec, error)
         self.busy_with = ""
+
+    @property
+    def tally(self) -> Tally | None:
+        """What faults have done so far; None in a run without faults."""
+        return None if self._faults is None else self._faults.tally
 
     def step(self) -> Batch:
         """`advance` without requests, for who wants the readings only."""
@@ -74,8 +81,8 @@ class Simulation:
         time_ms = scenario.start_ms + self.next_tick * scenario.tick_ms
         sky = self._sky(time_ms)
         tick = Tick(self.next_tick, time_ms, scenario.tick_ms / 1000, sky)
-        meter = self._load(tick)
-        baseline = self._baseline(time_ms)
+        meter = self._loads.at(tick, self._call)
+        baseline = self._baselines.at(tick, self._call)
         told = self._commands.take(requests, tick)
         devices: DeviceOrders | None = self._commands.devices
         sites: SiteOrders | None = self._commands.sites
@@ -84,13 +91,20 @@ class Simulation:
             of_events = programme.begin(time_ms, baseline)
             sites = of_events if sites is None else sites.above(of_events)
         power, soc, extra = self._step_fleets(tick, meter, devices, sites)
-        self._commands.observe(power, soc, meter)
+        real = power if self._faults is None else self._faults.real(power)
+        self._commands.observe(real, soc, meter)
         if programme is not None:
-            programme.add(time_ms, baseline, meter, power)
+            programme.add(time_ms, baseline, meter, real)
+        self._baselines.note(tick, meter, real)
         batch = self._maker.make(tick.index, power, soc, meter, baseline, extra)
+        passed = Passed(batch)
+        if self._faults is not None:
+            passed = self._faults.take(tick, batch, power, soc, meter, self._call)
         self.next_tick += 1
         return Outcome(
-            batch,
+            passed.batch,
+            unsent=passed.unsent,
+            episodes=passed.episodes,
             requests=tuple(requests),
             acknowledgements=told,
             settlements=programme.take_settlements() if programme else (),
@@ -104,38 +118,27 @@ class Simulation:
         nothing = self._maker.make(
             self.next_tick, rows, rows, sites, sites, dict.fromkeys(extra, rows)
         ).rows(0, 0)
+        end_ms = self._scenario.start_ms + self.next_tick * self._scenario.tick_ms
+        passed = Passed(nothing)
+        if self._faults is not None:
+            passed = self._faults.finish(nothing, end_ms)
         programme = self._programme
-        if programme is None:
-            return Outcome(nothing)
-        programme.finish(self._scenario.start_ms + self.next_tick * self._scenario.tick_ms)
+        if programme is not None:
+            programme.finish(end_ms)
         return Outcome(
-            nothing, settlements=programme.take_settlements(), notes=programme.take_notes()
+            passed.batch,
+            unsent=passed.unsent,
+            episodes=passed.episodes,
+            settlements=programme.take_settlements() if programme else (),
+            notes=programme.take_notes() if programme else (),
         )
 
     def _sky(self, time_ms: int) -> Sky:
         name = f"the weather {self._scenario.weather.name!r}"
         sky = self._call(name, partial(self._weather.at, time_ms))
         for field in ("ghi", "dni", "dhi", "temperature_c", "wind_m_s"):
-            _check(name, field, getattr(sky, field), self._sites)
+            checked(name, field, getattr(sky, field), self._sites)
         return sky
-
-    def _load(self, tick: Tick) -> Floats:
-        return self._per_site("load", lambda load: load.at(tick))
-
-    def _baseline(self, time_ms: int) -> Floats:
-        constant = self._scenario.baseline
-        if not self._follows_load.any():
-            return constant
-        expected = self._per_site("expectation", lambda load: load.expected(time_ms))
-        return np.where(self._follows_load, expected, constant)
-
-    def _per_site(self, what: str, ask: Callable[[Load], Floats]) -> Floats:
-        result = np.empty(self._sites)
-        for load, spec in zip(self._loads, self._scenario.loads, strict=True):
-            name = f"the load {spec.name!r}"
-            values = self._call(name, partial(ask, load))
-            result[spec.members.site] = _check(name, what, values, len(spec.members))
-        return result
 
     def _step_fleets(
         self,
@@ -156,7 +159,8 @@ class Simulation:
                 soc[fleet.device] = told.current_soc
             for name, column in told.extra.items():
                 extra[name][fleet.device] = column
-            np.subtract(net, np.bincount(fleet.site, told.current_output, len(net)), out=net)
+            output = fleet.real(told.current_output)
+            np.subtract(net, np.bincount(fleet.site, output, len(net)), out=net)
 
         for fleet in [fleet for fleet in self._fleets if not fleet.flexible]:
             self._guard(fleet, partial(step, fleet, orders_for(fleet, devices)))
@@ -199,11 +203,3 @@ class Simulation:
             raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error
         finally:
             self.busy_with = ""
-
-
-def _check(name: str, what: str, values: Floats, n: int) -> Floats:
-    if np.shape(values) != (n,):
-        raise PluginError(f"{name} returned {what} of shape {np.shape(values)} for {n} sites")
-    if not (np.abs(values) <= LARGEST).all():
-        raise PluginError(f"{name} returned {what} that is not a number, or beyond all measure")
-    return values

@@ -1,0 +1,94 @@
+"""The book of faults: from what is true in a tick to what leaves in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import LOST, Batch, DeviceFault, Fault, Floats, MessageFault, Tick
+from gridsim.errors import PluginError
+from gridsim.simulation.faults.calls import Call, title
+from gridsim.simulation.faults.departures import Departures
+from gridsim.simulation.faults.devices import DeviceFaults, RunningDeviceFault, Truth
+from gridsim.simulation.faults.messages import MessageFaults, RunningMessageFault
+from gridsim.simulation.faults.readings import Readings
+from gridsim.simulation.faults.rows import Rows, fresh, in_order, joined, locked
+from gridsim.simulation.faults.striking import Striking
+from gridsim.simulation.faults.tally import Passed, Tally
+from gridsim.simulation.scenario import Scenario
+
+
+class FaultBook:
+    """All faults of a scenario. Its state pickles."""
+
+    def __init__(self, scenario: Scenario, call: Call) -> None:
+        """Raises PluginError if a fault cannot be made."""
+        n = len(scenario.roster)
+        self.tally = Tally()
+        self.ghosts: NDArray[np.bool_] = np.zeros(n, np.bool_)
+        """bool[n]: the devices that do not exist."""
+        self._project = scenario.roster.project
+        self._strikings: list[Striking] = []
+        devices: list[RunningDeviceFault] = []
+        messages: list[RunningMessageFault] = []
+        for index, spec in enumerate(scenario.faults):
+            striking = Striking(index, spec, scenario.draws, scenario.start_ms)
+            self._strikings.append(striking)
+            plugin: Fault = call(title(spec.name), partial(spec.type, spec.members))
+            if isinstance(plugin, DeviceFault):
+                self.ghosts[spec.device] |= plugin.is_ghost
+                devices.append(RunningDeviceFault(index, spec, striking, plugin))
+            elif isinstance(plugin, MessageFault):
+                place = np.full(n, -1, np.intp)
+                place[spec.device] = np.arange(len(spec.device))
+                messages.append(RunningMessageFault(index, spec, striking, plugin, place))
+            else:
+                raise PluginError(f"{title(spec.name)} is neither DeviceFault nor MessageFault")
+        self._devices = DeviceFaults(devices, self.ghosts)
+        self._messages = MessageFaults(messages, scenario.draws)
+        self._readings = Readings(self.ghosts)
+        self._departures = Departures(n)
+        self._left = 0
+
+    def real(self, power: Floats) -> Floats:
+        """`power`, float64[n] kW, with zero for devices that do not exist."""
+        return np.where(self.ghosts, 0.0, power)
+
+    def take(
+        self, tick: Tick, batch: Batch, power: Floats, soc: Floats, meter: Floats, call: Call
+    ) -> Passed:
+        """`batch` is what would leave without faults; `power` and `soc` are per device, `meter`
+        per site, not rounded. Raises PluginError, naming the fault, if one fails."""
+        episodes = [one for each in self._strikings for one in each.advance(tick.time_ms)]
+        departures = self._departures
+        truth = Truth(power, meter[self._project], soc)
+        report = self._devices.report(tick, truth, departures.stored, call)
+        taken, leaves = self._readings.take(tick, batch, report)
+        self.tally.taken += len(taken)
+        rows = fresh(taken)
+        sent = departures.from_devices(rows, leaves)
+        transit = self._messages.pass_on(tick, sent, departures.waiting, call)
+        left = replace(departures.leave(tick, transit).batch, number=self._left)
+        self._left += len(left)
+        self.tally.count_left(left, tick.index)
+        unsent = self._unsent([rows.where(leaves == LOST), transit.rows.where(transit.is_lost)])
+        return Passed(locked(left), unsent, tuple(episodes))
+
+    def finish(self, nothing: Batch, time_ms: int) -> Passed:
+        """At the run's end, UTC `time_ms`: what was held back never leaves, and what has not
+        ended ends."""
+        episodes = [one for each in self._strikings for one in each.finish(time_ms)]
+        unsent = self._unsent(self._departures.rest())
+        return Passed(replace(nothing, number=self._left), unsent, tuple(episodes))
+
+    def _unsent(self, parts: Sequence[Rows]) -> Batch | None:
+        parts = [part for part in parts if len(part)]
+        if not parts:
+            return None
+        unsent = in_order(joined(parts)).batch
+        self.tally.count_lost(unsent)
+        return locked(unsent)

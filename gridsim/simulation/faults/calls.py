@@ -1,0 +1,75 @@
+"""Calling fault plugins, and holding them to their contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.errors import PluginError
+from gridsim.simulation.fleets import LARGEST
+
+T = TypeVar("T")
+
+# The years 1 to 9999, which are all that RFC 3339 can write.
+_TIMES = (-62_135_596_800_000, 253_402_300_799_999)
+LONGEST_MS = _TIMES[1]
+
+
+class Call(Protocol):
+    """Calls a plugin, which bears the name; what it raises becomes a PluginError."""
+
+    def __call__(self, name: str, do: Callable[[], T]) -> T: ...
+
+
+def title(name: str) -> str:
+    return f"the fault {name!r}"
+
+
+class Checked:
+    """The columns that a fault has overwritten, each as an array of the right kind.
+
+    Every method raises PluginError, naming the fault and the device.
+    """
+
+    def __init__(self, name: str, ids: Sequence[str], columns: Mapping[str, Any]) -> None:
+        self._name, self._ids, self._columns = title(name), ids, columns
+
+    def numbers(self, field: str, *, gaps: bool = False) -> NDArray[np.float64]:
+        values = self._array(field, np.float64)
+        bad = np.abs(values) > LARGEST if gaps else ~(np.abs(values) <= LARGEST)
+        return self._sound(field, values, bad)
+
+    def times(self, field: str) -> NDArray[np.int64]:
+        values = self._array(field, np.int64)
+        return self._sound(field, values, (values < _TIMES[0]) | (values > _TIMES[1]))
+
+    def span(self, field: str) -> NDArray[np.int64]:
+        values = self._array(field, np.int64)
+        return self._sound(field, values, (values < 0) | (values > LONGEST_MS))
+
+    def among(self, field: str, last: int) -> NDArray[np.int8]:
+        """Whole numbers from 0 to `last`."""
+        values = self._array(field, np.int64)
+        return self._sound(field, values, (values < 0) | (values > last)).astype(np.int8)
+
+    def flags(self, field: str) -> NDArray[np.bool_]:
+        return self._array(field, np.bool_)
+
+    def _array(self, field: str, dtype: Any) -> NDArray[Any]:
+        given = np.asarray(self._columns[field])
+        if given.shape != (len(self._ids),):
+            raise PluginError(
+                f"{self._name} made {field} of shape {given.shape} for {len(self._ids)} devices"
+            )
+        if not np.can_cast(given.dtype, dtype, "same_kind"):
+            raise PluginError(f"{self._name} made {field} of the type {given.dtype}")
+        return given.astype(dtype)
+
+    def _sound(self, field: str, values: NDArray[Any], bad: NDArray[np.bool_]) -> NDArray[Any]:
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise PluginError(f"{self._name} made {field} = {values[row]} for {self._ids[row]}")
+        return values

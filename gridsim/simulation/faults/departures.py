@@ -1,0 +1,82 @@
+"""Which messages leave in a tick, in which order, and which are held back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import SENT, STORED, Tick
+from gridsim.simulation.faults.messages import Transit
+from gridsim.simulation.faults.rows import Held, Mask, Rows, everything, in_order, joined, repeated
+
+
+class Departures:
+    """Three places where rows wait: the devices' own stores, the way, and the place behind
+    the device's next message."""
+
+    def __init__(self, devices: int) -> None:
+        self._n = devices
+        self._stored, self._delayed, self._overtaken = Held(devices), Held(devices), Held(devices)
+
+    @property
+    def stored(self) -> NDArray[np.int64]:
+        """int64[devices]: how many readings each device keeps."""
+        return self._stored.count
+
+    @property
+    def waiting(self) -> NDArray[np.int64]:
+        """int64[devices]: how many messages of each wait to be overtaken."""
+        return self._overtaken.count
+
+    def from_devices(self, rows: Rows, leaves: NDArray[np.int8]) -> Rows:
+        """What devices send in a tick in which `rows` were taken: those who send anything send
+        first, oldest first, what they have stored."""
+        sent = rows.where(leaves == SENT)
+        late = self._stored.take(self._of_senders(sent))
+        self._stored.add(rows.where(leaves == STORED))
+        return joined([in_order(joined(late)), sent]) if late else sent
+
+    def leave(self, tick: Tick, transit: Transit) -> Rows:
+        """What leaves, in order: late ones, those of the tick, overtaken ones, repeated ones."""
+        arrived = self._delayed.take(lambda rows: rows.due_ms <= tick.time_ms)
+        self._delayed.add(transit.rows.where(transit.is_delayed))
+        straight = transit.rows.where(transit.goes)
+        overtaken = self._passed_by(transit, straight)
+        is_late = straight.batch.tick < tick.index
+        parts = [straight]
+        if arrived or is_late.any():
+            late = joined([*arrived, straight.where(is_late)])
+            parts = [in_order(late), straight.where(~is_late)]
+        if overtaken:
+            parts.append(in_order(joined(overtaken)))
+        leaving = joined(parts)
+        twice = leaving.copies > 1
+        if twice.any():
+            leaving = joined([leaving, repeated(in_order(leaving.where(twice)))])
+        return leaving
+
+    def rest(self) -> list[Rows]:
+        """All that is held back; it waits no more."""
+        held = (self._stored, self._delayed, self._overtaken)
+        return [rows for store in held for rows in store.take(everything)]
+
+    def _passed_by(self, transit: Transit, straight: Rows) -> list[Rows]:
+        """The messages that others of their devices pass in this tick; the rest waits."""
+        before = self._overtaken.take(self._of_senders(straight))
+        overtaken = np.flatnonzero(transit.is_overtaken)
+        if not len(overtaken):
+            return before
+        # The last of a device's messages that is not overtaken; of several places the last wins.
+        last = np.full(self._n, -1, np.intp)
+        last[straight.batch.device] = np.flatnonzero(transit.goes)
+        passes = last[transit.rows.batch.device[overtaken]] > overtaken
+        self._overtaken.add(transit.rows.pick(overtaken[~passes]))
+        return [*before, transit.rows.pick(overtaken[passes])]
+
+    def _of_senders(self, sent: Rows) -> Callable[[Rows], Mask]:
+        """Which rows are of devices that are among those of `sent`."""
+        sends = np.zeros(self._n, np.bool_)
+        sends[sent.batch.device] = True
+        return lambda rows: sends[rows.batch.device]

@@ -1,0 +1,130 @@
+"""What faults of devices make of their reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import LOST, SENT, DeviceFault, Floats, Struck, Tick
+from gridsim.simulation.faults.calls import Call, Checked, title
+from gridsim.simulation.faults.striking import Rows, Striking
+from gridsim.simulation.scenario import FaultSpec
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """Of each device in a tick: float64[n], not rounded."""
+
+    current_output: Floats
+    """Of ghosts, too: what they would do if they existed."""
+    power_meter_measurement: Floats
+    current_soc: Floats
+
+
+@dataclass(slots=True, eq=False)
+class Report:
+    """What each of n devices says in a tick, and whether it is sent."""
+
+    timestamp_ms: NDArray[np.int64]
+    is_online: NDArray[np.bool_]
+    current_output: Floats
+    power_meter_measurement: Floats
+    current_soc: Floats
+    leaves: NDArray[np.int8]
+    faults: NDArray[np.uint64]
+    """Bit i: the i-th fault of the configuration has changed something."""
+    appears: NDArray[np.bool_]
+    """False for a ghost that does not show itself."""
+
+
+_CHANGED = (
+    "timestamp_ms",
+    "is_online",
+    "current_output",
+    "power_meter_measurement",
+    "current_soc",
+    "leaves",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunningDeviceFault:
+    index: int
+    spec: FaultSpec
+    striking: Striking
+    plugin: DeviceFault
+
+
+class DeviceFaults:
+    """The faults of devices, in the order of the configuration."""
+
+    def __init__(self, faults: list[RunningDeviceFault], ghosts: NDArray[np.bool_]) -> None:
+        self._faults = faults
+        self._ghosts = ghosts
+        self._has_ghosts = bool(ghosts.any())
+
+    def report(
+        self, tick: Tick, truth: Truth, stored: NDArray[np.int64], call: Call
+    ) -> Report | None:
+        """What the devices report; None if it is the truth, and all of them do."""
+        struck = [(fault, fault.striking.struck(tick.time_ms)) for fault in self._faults]
+        struck = [(fault, members) for fault, members in struck if len(members)]
+        if not struck and not self._has_ghosts:
+            return None
+        n = len(stored)
+        report = Report(
+            timestamp_ms=np.full(n, tick.time_ms, np.int64),
+            is_online=np.ones(n, np.bool_),
+            current_output=truth.current_output.copy(),
+            power_meter_measurement=truth.power_meter_measurement.copy(),
+            current_soc=truth.current_soc.copy(),
+            leaves=np.full(n, SENT, np.int8),
+            faults=np.zeros(n, np.uint64),
+            appears=~self._ghosts,
+        )
+        for fault, members in struck:
+            self._strike(fault, members, tick, report, stored, call)
+        return report
+
+    def _strike(
+        self,
+        fault: RunningDeviceFault,
+        members: Rows,
+        tick: Tick,
+        report: Report,
+        stored: NDArray[np.int64],
+        call: Call,
+    ) -> None:
+        device = fault.spec.device[members]
+        before = {name: getattr(report, name)[device] for name in _CHANGED}
+        struck = Struck(
+            member=members,
+            since_ms=fault.striking.since_ms[members],
+            stored=stored[device],
+            **{name: column.copy() for name, column in before.items()},
+        )
+        name = fault.spec.name
+        call(title(name), partial(fault.plugin.strike, tick, struck))
+        ids = [fault.spec.members.ids[member] for member in members.tolist()]
+        checked = Checked(name, ids, {name: getattr(struck, name) for name in _CHANGED})
+        after = {
+            "timestamp_ms": checked.times("timestamp_ms"),
+            "is_online": checked.flags("is_online"),
+            "current_output": checked.numbers("current_output"),
+            "power_meter_measurement": checked.numbers("power_meter_measurement"),
+            "current_soc": checked.numbers("current_soc", gaps=True),
+            "leaves": checked.among("leaves", LOST),
+        }
+        changed = np.zeros(len(device), np.bool_)
+        for field, values in after.items():
+            # Only what is missing differs from itself, and it stays the same where it stays so.
+            old, missing = before[field], values != values
+            changed |= (values != old) & ~(missing & (old != old))
+            getattr(report, field)[device] = values
+        if fault.plugin.is_ghost:
+            report.appears[device] = True
+            changed[:] = True
+        report.faults[device[changed]] |= np.uint64(1) << np.uint64(fault.index)

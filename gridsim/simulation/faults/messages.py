@@ -1,0 +1,149 @@
+"""What faults on the way make of messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import MessageFault, Passage, Tick
+from gridsim.numeric.randomness import Draws
+from gridsim.simulation.faults.calls import LONGEST_MS, Call, Checked, title
+from gridsim.simulation.faults.rows import Mask, Rows, labelled
+from gridsim.simulation.faults.striking import Striking
+from gridsim.simulation.scenario import FaultSpec
+
+_SENT_TWICE = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunningMessageFault:
+    index: int
+    spec: FaultSpec
+    striking: Striking
+    plugin: MessageFault
+    place: NDArray[np.intp]
+    """intp[devices], which member a device is; -1: none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transit:
+    """Messages that were on the way in a tick, and what became of them."""
+
+    rows: Rows
+    """Delayed ones know when they are due, by simulated time."""
+    is_lost: Mask
+    is_delayed: Mask
+    is_overtaken: Mask
+
+    @property
+    def goes(self) -> Mask:
+        """Which leave at once."""
+        return ~(self.is_lost | self.is_delayed | self.is_overtaken)
+
+
+class MessageFaults:
+    """The faults on the way, in the order of the configuration."""
+
+    def __init__(self, faults: list[RunningMessageFault], draws: Draws) -> None:
+        self._faults = faults
+        self._draws = draws
+
+    def pass_on(self, tick: Tick, rows: Rows, waiting: NDArray[np.int64], call: Call) -> Transit:
+        """Lets messages pass; `waiting` says how many of each device are to be overtaken."""
+        n = len(rows)
+        state = _State(rows, np.zeros(n, np.int64), np.zeros(n, np.bool_))
+        for fault in self._faults:
+            self._strike(fault, tick, state, waiting, call)
+        lost = state.rows.copies == 0
+        delayed = ~lost & (state.delay_ms > 0)
+        due_ms = np.where(delayed, tick.time_ms + state.delay_ms, 0)
+        return Transit(
+            rows=replace(state.rows, due_ms=due_ms),
+            is_lost=lost,
+            is_delayed=delayed,
+            is_overtaken=state.overtaken & ~lost & ~delayed,
+        )
+
+    def _strike(
+        self,
+        fault: RunningMessageFault,
+        tick: Tick,
+        state: _State,
+        waiting: NDArray[np.int64],
+        call: Call,
+    ) -> None:
+        batch, labels = state.rows.batch, state.rows.batch.labels
+        assert labels is not None
+        place = fault.place[batch.device]
+        at = np.flatnonzero((place >= 0) & (state.rows.copies > 0))
+        at = at[fault.striking.strikes(place[at], labels.timestamp_ms[at])]
+        if not len(at):
+            return
+        member = place[at]
+        keys = fault.spec.members.keys[member]
+        chance = self._draws.uniform("fault.chance", keys, labels.timestamp_ms[at])
+        passage = Passage(
+            member=member,
+            chance=chance.copy(),
+            copies=state.rows.copies[at],
+            delay_ms=state.delay_ms[at],
+            overtaken=state.overtaken[at],
+            altered=np.zeros(len(at), np.bool_),
+        )
+        name = fault.spec.name
+        call(title(name), partial(fault.plugin.strike, tick, passage))
+        ids = [fault.spec.members.ids[row] for row in member.tolist()]
+        names = ("copies", "delay_ms", "overtaken", "altered")
+        checked = Checked(name, ids, {name: getattr(passage, name) for name in names})
+        copies = checked.among("copies", _SENT_TWICE)
+        delay_ms = np.minimum(checked.span("delay_ms"), LONGEST_MS)
+        overtaken = checked.flags("overtaken") & (waiting[batch.device[at]] == 0)
+        altered = checked.flags("altered") & (labels.altered[at] < 0)
+        changed = altered | (copies != state.rows.copies[at])
+        changed |= (delay_ms != state.delay_ms[at]) | (overtaken != state.overtaken[at])
+        state.set(at, copies, delay_ms, overtaken)
+        state.label(at[changed], at[altered], chance[altered], fault.index)
+
+
+@dataclass(slots=True, eq=False)
+class _State:
+    """What has become of the messages so far."""
+
+    rows: Rows
+    delay_ms: NDArray[np.int64]
+    overtaken: Mask
+
+    def set(
+        self,
+        at: NDArray[np.intp],
+        copies: NDArray[np.int8],
+        delay_ms: NDArray[np.int64],
+        overtaken: Mask,
+    ) -> None:
+        every = self.rows.copies.copy()
+        every[at] = copies
+        self.rows = replace(self.rows, copies=every)
+        self.delay_ms[at] = delay_ms
+        self.overtaken[at] = overtaken
+
+    def label(
+        self,
+        changed: NDArray[np.intp],
+        altered: NDArray[np.intp],
+        chance: NDArray[np.float64],
+        fault: int,
+    ) -> None:
+        labels = self.rows.batch.labels
+        assert labels is not None
+        faults = labels.faults.copy()
+        faults[changed] |= np.uint64(1) << np.uint64(fault)
+        columns = {"faults": faults}
+        batch = labelled(self.rows.batch, **columns)
+        if len(altered):
+            which, chances = labels.altered.copy(), labels.chance.copy()
+            which[altered], chances[altered] = fault, chance
+            batch = labelled(batch, altered=which, chance=chances)
+        self.rows = replace(self.rows, batch=batch)

@@ -1,0 +1,149 @@
+"""Rows that do not leave at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Batch, Labels
+
+Places = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+_APART = ("roster", "extra", "number", "labels")
+_COLUMNS = [f.name for f in fields(Batch) if f.name not in _APART]
+_LABELS = [f.name for f in fields(Labels)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Labelled readings, and how their messages are to leave."""
+
+    batch: Batch
+    copies: NDArray[np.int8]
+    due_ms: NDArray[np.int64]
+    """When the message arrives, UTC; of use for delayed ones."""
+
+    def __len__(self) -> int:
+        return len(self.batch)
+
+    def pick(self, rows: Places) -> Rows:
+        return Rows(pick(self.batch, rows), self.copies[rows], self.due_ms[rows])
+
+    def where(self, mask: Mask) -> Rows:
+        return self if mask.all() else self.pick(np.flatnonzero(mask))
+
+
+def fresh(batch: Batch) -> Rows:
+    """Readings that were just taken."""
+    n = len(batch)
+    return Rows(batch, np.ones(n, np.int8), np.zeros(n, np.int64))
+
+
+def pick(batch: Batch, rows: Places) -> Batch:
+    """The rows at these places, in this order."""
+    labels = batch.labels
+    assert labels is not None
+    columns: dict[str, Any] = {name: _locked(getattr(batch, name)[rows]) for name in _COLUMNS}
+    columns["extra"] = {name: _locked(column[rows]) for name, column in batch.extra.items()}
+    columns["labels"] = Labels(*(_locked(getattr(labels, name)[rows]) for name in _LABELS))
+    return replace(batch, **columns)
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of all parts, one after the other; at least one part."""
+    parts = [part for part in parts if len(part)] or list(parts[:1])
+    if len(parts) == 1:
+        return parts[0]
+    copies = np.concatenate([part.copies for part in parts])
+    due_ms = np.concatenate([part.due_ms for part in parts])
+    return Rows(_joined([part.batch for part in parts]), copies, due_ms)
+
+
+def in_order(rows: Rows) -> Rows:
+    """Oldest first, and in configuration order within a tick."""
+    order = np.lexsort((rows.batch.device, rows.batch.tick))
+    return rows if (order[1:] > order[:-1]).all() else rows.pick(order)
+
+
+def repeated(rows: Rows) -> Rows:
+    """Copies of the rows, labelled as such."""
+    copy = np.ones(len(rows), np.bool_)
+    return replace(rows, batch=labelled(rows.batch, copy=copy))
+
+
+def everything(rows: Rows) -> Mask:
+    return np.ones(len(rows), np.bool_)
+
+
+def locked(batch: Batch) -> Batch:
+    """The same batch, read-only."""
+    assert batch.labels is not None
+    for part, names in ((batch, _COLUMNS), (batch.labels, _LABELS)):
+        for name in names:
+            _locked(getattr(part, name))
+    return batch
+
+
+def labelled(batch: Batch, **columns: NDArray[Any]) -> Batch:
+    """The batch with some of its labels replaced."""
+    assert batch.labels is not None
+    return replace(batch, labels=replace(batch.labels, **columns))
+
+
+class Held:
+    """Rows that wait. Few large parts: two of a size become one, so that adding is cheap."""
+
+    def __init__(self, devices: int) -> None:
+        self.count = np.zeros(devices, np.int64)
+        """How many rows of each device wait."""
+        self._parts: list[Rows] = []
+
+    def add(self, rows: Rows) -> None:
+        if not len(rows):
+            return
+        np.add.at(self.count, rows.batch.device, 1)
+        self._parts.append(rows)
+        while len(self._parts) > 1 and len(self._parts[-2]) <= 2 * len(self._parts[-1]):
+            last = self._parts.pop()
+            self._parts[-1] = joined((self._parts[-1], last))
+
+    def take(self, which: Callable[[Rows], Mask]) -> list[Rows]:
+        """The rows that `which` says, in the order in which they came; they wait no more."""
+        taken, left = [], []
+        for part in self._parts:
+            mask = which(part)
+            if not mask.any():
+                left.append(part)
+                continue
+            taken.append(part.pick(np.flatnonzero(mask)))
+            np.subtract.at(self.count, taken[-1].batch.device, 1)
+            if not mask.all():
+                left.append(part.pick(np.flatnonzero(~mask)))
+        self._parts = left
+        return taken
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    labels = [batch.labels for batch in batches if batch.labels is not None]
+    columns: dict[str, Any] = {
+        name: _locked(np.concatenate([getattr(batch, name) for batch in batches]))
+        for name in _COLUMNS
+    }
+    columns["extra"] = {
+        name: _locked(np.concatenate([batch.extra[name] for batch in batches]))
+        for name in batches[0].extra
+    }
+    columns["labels"] = Labels(
+        *(_locked(np.concatenate([getattr(one, name) for one in labels])) for name in _LABELS)
+    )
+    return replace(batches[0], **columns)
+
+
+def _locked(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array
