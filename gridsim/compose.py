@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gridsim.api import Run, Transport
+from gridsim.api import MessageFault, Run, Source, Transport
 from gridsim.broker import EmbeddedBroker
 from gridsim.config.environment import gather
 from gridsim.config.load import Document, read
-from gridsim.config.model import Configuration, TransportChoice
+from gridsim.config.model import Configuration, SourceChoice, TransportChoice
 from gridsim.config.report import ConfigError
 from gridsim.config.resolve import Flags, resolve
-from gridsim.delivery import DeliveryPolicy, Runner, TimedFormat
+from gridsim.delivery import AlteringFormat, DeliveryPolicy, NamedFault, Runner, TimedFormat
 from gridsim.errors import GridsimError, UsageError
 from gridsim.plugins import PluginHost
 from gridsim.registry import Registry
+from gridsim.simulation.scenario import Scenario
 
 DEFAULT_CONFIG = Path(__file__).with_name("default.toml")
 
@@ -54,6 +55,14 @@ class Outlet:
 
 
 @dataclass(frozen=True, slots=True)
+class Inlet:
+    """A source of commands that is ready to connect."""
+
+    name: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A run that has been checked."""
 
@@ -62,6 +71,7 @@ class Plan:
     ticks: int | None
     outlets: tuple[Outlet, ...]
     broker: EmbeddedBroker
+    inlets: tuple[Inlet, ...] = ()
 
 
 def load_plugins(local: tuple[Path, ...]) -> PluginHost:
@@ -90,25 +100,52 @@ def make_plan(options: Options) -> Plan:
     ticks = _ticks(options.duration, configuration.tick_ms)
     broker = EmbeddedBroker()
     run = Run(configuration.scenario.roster, configuration.start_ms, broker.start)
-    outlets = _outlets(document, configuration, run)
-    return Plan(options.config, configuration, ticks, outlets, broker)
+    outlets, inlets = _ways(document, configuration, run)
+    return Plan(options.config, configuration, ticks, outlets, broker, inlets)
 
 
-def _outlets(document: Document, configuration: Configuration, run: Run) -> tuple[Outlet, ...]:
-    outlets, problems = [], []
+def _ways(
+    document: Document, configuration: Configuration, run: Run
+) -> tuple[tuple[Outlet, ...], tuple[Inlet, ...]]:
+    """The ways out and in."""
+    outlets, inlets, problems = [], [], []
+    faults = message_faults(configuration.scenario)
     for choice in configuration.transports:
         try:
-            outlets.append(_outlet(choice, run, configuration.simulation.speed))
+            outlets.append(_outlet(choice, run, configuration.simulation.speed, faults))
         except ValueError as error:
             problems.append(document.problem(choice.key_path, str(error)))
+    for source in configuration.sources:
+        try:
+            inlets.append(_inlet(source, run))
+        except ValueError as error:
+            problems.append(document.problem(source.key_path, str(error)))
     if problems:
         raise ConfigError(problems)
-    return tuple(outlets)
+    return tuple(outlets), tuple(inlets)
 
 
-def _outlet(choice: TransportChoice, run: Run, speed: float) -> Outlet:
+def _inlet(choice: SourceChoice, run: Run) -> Inlet:
+    with _made(f"the source {choice.name!r}"):
+        return Inlet(choice.name, choice.type(choice.settings, run))
+
+
+def message_faults(scenario: Scenario) -> dict[int, NamedFault]:
+    """The faults that may alter messages, by their places in the scenario."""
+    return {
+        place: (spec.name, spec.type(spec.members))
+        for place, spec in enumerate(scenario.faults)
+        if issubclass(spec.type, MessageFault)
+    }
+
+
+def _outlet(
+    choice: TransportChoice, run: Run, speed: float, faults: Mapping[int, NamedFault]
+) -> Outlet:
     with _made(f"the format {choice.format_name!r}"):
         format = choice.format_type(choice.format_settings, choice.framing, run.roster)
+    if faults:
+        format = AlteringFormat(format, faults)
     timed = TimedFormat(format)
     with _made(f"the transport {choice.name!r}"):
         transport = choice.type(choice.settings, timed, run)
@@ -138,15 +175,21 @@ def _policy(choice: TransportChoice, speed: float) -> DeliveryPolicy:
     )
 
 
+def seconds(text: str, flag: str) -> float:
+    """A time as the command line takes it. Raises UsageError, which names the flag."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{flag}: error: {text!r} is not a time such as 10s, 5m, 2h or 1d")
+    result = float(match[1]) * _SECONDS[match[2]]
+    if result > _LONGEST_DAYS * 86_400:
+        raise UsageError(f"{flag}: error: must be at most 100 years")
+    return result
+
+
 def _ticks(duration: str | None, tick_ms: int) -> int | None:
     if duration is None:
         return None
-    match = _DURATION.fullmatch(duration)
-    if match is None:
-        raise UsageError(f"--duration: error: {duration!r} is not a time such as 10s, 5m, 2h or 1d")
-    milliseconds = float(match[1]) * _SECONDS[match[2]] * 1000
-    if milliseconds > _LONGEST_DAYS * 86_400_000:
-        raise UsageError("--duration: error: must be at most 100 years")
+    milliseconds = 1000 * seconds(duration, "--duration")
     ticks = round(milliseconds / tick_ms)
     if ticks < 1 or abs(ticks * tick_ms - milliseconds) > 0.5:
         raise UsageError(

@@ -5,8 +5,19 @@ at all times: accepted = delivered + dropped + unconfirmed + pending.
 """
 
 from gridsim.delivery.account import Counters, DeliveryPolicy
+from gridsim.delivery.alteration import AlteringFormat, NamedFault
 from gridsim.delivery.runner import Runner
 from gridsim.delivery.tally import Fate, Observer
 from gridsim.delivery.timing import TimedFormat, Timing
 
-__all__ = ["Counters", "DeliveryPolicy", "Fate", "Observer", "Runner", "TimedFormat", "Timing"]
+__all__ = [
+    "AlteringFormat",
+    "Counters",
+    "DeliveryPolicy",
+    "Fate",
+    "NamedFault",
+    "Observer",
+    "Runner",
+    "TimedFormat",
+    "Timing",
+]
