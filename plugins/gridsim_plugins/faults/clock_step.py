@@ -1,0 +1,36 @@
+"""The fault `clock_step`: a clock that is set wrong."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+
+_YEARS_S = 25 * 366 * 86_400
+
+
+class ClockStepSettings(Settings):
+    step_s: Annotated[float, Unit("s")] = Field(
+        300.0, ge=-_YEARS_S, le=_YEARS_S, description="by how much the clock is ahead"
+    )
+
+
+class ClockStep(DeviceFault):
+    """The timestamp is off by a constant."""
+
+    Settings = ClockStepSettings
+
+    def __init__(self, members: Members[Any]) -> None:
+        super().__init__(members)
+        self._step_ms = np.rint(members.columns["step_s"] * 1000.0).astype(np.int64)
+
+    def strike(self, tick: Tick, struck: Struck) -> None:
+        struck.timestamp_ms += self._step_ms[struck.member]
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.fault("clock_step", ClockStep)

@@ -1,0 +1,50 @@
+"""The fault `delay`: messages that come late."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from gridsim.api import Members, MessageFault, Passage, Register, Settings, Tick, Unit, hookimpl
+
+_YEAR_S = 366 * 86_400
+
+
+class DelaySettings(Settings):
+    delay_s: Annotated[float, Unit("s")] = Field(
+        5.0, ge=0, le=_YEAR_S, description="by how much every message is late"
+    )
+    jitter_s: Annotated[float, Unit("s")] = Field(
+        0.0, ge=0, le=_YEAR_S, description="mean of what comes on top, drawn for each message"
+    )
+    jitter: Literal["exponential", "uniform"] = Field(
+        "exponential",
+        description="its distribution: exponential, with few that are very late; or uniform "
+        "from 0 to twice the mean",
+    )
+
+
+class Delay(MessageFault):
+    """The message leaves later, by simulated time, in the first tick after its delay. Later
+    messages of the same device may leave before it."""
+
+    Settings = DelaySettings
+
+    def __init__(self, members: Members[Any]) -> None:
+        super().__init__(members)
+        self._delay_s = members.columns["delay_s"]
+        self._jitter_s = members.columns["jitter_s"]
+        self._is_uniform = members.choose(lambda s: s.jitter == "uniform", np.bool_)
+
+    def strike(self, tick: Tick, passage: Passage) -> None:
+        member, u = passage.member, passage.chance
+        share = np.where(self._is_uniform[member], 2.0 * u, -np.log1p(-u))
+        late_s = self._delay_s[member] + share * self._jitter_s[member]
+        passage.delay_ms += np.rint(late_s * 1000.0).astype(np.int64)
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.fault("delay", Delay)

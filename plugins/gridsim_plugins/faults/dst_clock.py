@@ -1,0 +1,68 @@
+"""The fault `dst_clock`: a clock that learns late of daylight saving."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+
+_QUARTER_MS = 900_000
+_DAY_MS = 86_400_000
+
+
+class DstClockSettings(Settings):
+    lasts_s: Annotated[float, Unit("s")] = Field(
+        3600.0, gt=0, le=86_400, description="for how long after the change it is wrong"
+    )
+
+
+class DstClock(DeviceFault):
+    """A device whose clock shows the local time works out UTC with the offset from before the
+    change. In spring its timestamps are an hour ahead; in autumn an hour behind, so that they
+    say the hour before the change a second time. The site's `timezone` says when that is."""
+
+    Settings = DstClockSettings
+
+    def __init__(self, members: Members[Any]) -> None:
+        super().__init__(members)
+        self._lasts_ms = np.rint(members.columns["lasts_s"] * 1000.0).astype(np.int64)
+        self._quarter = -1
+        self._changed_ms = np.zeros(len(members.sites), np.int64)
+        """When each site's offset last changed within a day before the present quarter."""
+        self._grown_ms = np.zeros(len(members.sites), np.int64)
+        """By how much the offset grew then; 0 where it did not."""
+
+    def strike(self, tick: Tick, struck: Struck) -> None:
+        quarter = tick.time_ms // _QUARTER_MS
+        if quarter != self._quarter:
+            self._look_back(quarter)
+        site = self.members.site[struck.member]
+        late = tick.time_ms - self._changed_ms[site] < self._lasts_ms[struck.member]
+        struck.timestamp_ms += np.where(late, self._grown_ms[site], 0)
+
+    def _look_back(self, quarter: int) -> None:
+        """Finds the last change of each site's offset; they fall on quarters of an hour."""
+        self._quarter = quarter
+        self._grown_ms[:] = 0
+        if (self._offset(quarter) == self._offset(quarter - _DAY_MS // _QUARTER_MS)).all():
+            return
+        later = self._offset(quarter)
+        for at in range(quarter, quarter - _DAY_MS // _QUARTER_MS, -1):
+            earlier = self._offset(at - 1)
+            found = (later != earlier) & (self._grown_ms == 0)
+            self._changed_ms[found] = at * _QUARTER_MS
+            self._grown_ms[found] = (later - earlier)[found]
+            later = earlier
+
+    def _offset(self, quarter: int) -> NDArray[np.int64]:
+        time_ms = quarter * _QUARTER_MS
+        return self.members.sites.local_ms(time_ms) - time_ms
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.fault("dst_clock", DstClock)

@@ -1,0 +1,31 @@
+"""The fault `frozen_meter`: the site's meter says the same again and again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gridsim.api import DeviceFault, Members, Register, Struck, Tick, hookimpl
+
+
+class FrozenMeter(DeviceFault):
+    """`power_meter_measurement` stays at what it was when the fault began. All devices of a
+    site see the same meter: `of = "project"` freezes it for all of them."""
+
+    def __init__(self, members: Members[Any]) -> None:
+        super().__init__(members)
+        self._since = np.full(len(members), -1, np.int64)
+        self._held = np.zeros(len(members))
+
+    def strike(self, tick: Tick, struck: Struck) -> None:
+        member = struck.member
+        new = self._since[member] != struck.since_ms
+        self._since[member[new]] = struck.since_ms[new]
+        self._held[member[new]] = struck.power_meter_measurement[new]
+        struck.power_meter_measurement[:] = self._held[member]
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.fault("frozen_meter", FrozenMeter)

@@ -1,0 +1,51 @@
+"""The fault `malformed`: messages that no parser takes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from gridsim.api import Members, MessageFault, Passage, Register, Settings, Tick, hookimpl
+
+_WAYS = ("unclosed", "garbled", "doubled")
+# Nowhere a part of UTF-8.
+_GARBAGE = b"\xff\xfe\xff\xfe"
+
+
+class MalformedSettings(Settings):
+    how: Literal["unclosed", "garbled", "doubled", "any"] = Field(
+        "any",
+        description="unclosed: the last byte is missing; garbled: some bytes are no UTF-8; "
+        "doubled: the text stands there twice; any: drawn for each message",
+    )
+
+
+class Malformed(MessageFault):
+    """The message's text is broken: neither JSON nor one line of CSV."""
+
+    Settings = MalformedSettings
+
+    def __init__(self, members: Members[Any]) -> None:
+        super().__init__(members)
+        how = members.settings[0].how
+        self._ways = _WAYS if how == "any" else (how,)
+
+    def strike(self, tick: Tick, passage: Passage) -> None:
+        passage.altered[:] = True
+
+    def alter(self, body: bytes, chance: float) -> bytes:
+        # The whole part of the stretched chance says in which way, the rest at which place.
+        stretched = chance * len(self._ways)
+        way = self._ways[int(stretched)]
+        if way == "unclosed":
+            return body[:-1] or _GARBAGE
+        if way == "doubled":
+            return body + body
+        at = int((stretched - int(stretched)) * len(body))
+        return body[:at] + _GARBAGE[: len(body) - at] + body[at + len(_GARBAGE) :]
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.fault("malformed", Malformed)

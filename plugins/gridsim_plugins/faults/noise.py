@@ -1,0 +1,51 @@
+"""The fault `noise`: a sensor that trembles."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+
+
+class NoiseSettings(Settings):
+    """The default is the error that IEC 62053-21 admits of a meter of class 1."""
+
+    field: Literal["current_output", "power_meter_measurement"] = Field(
+        "current_output", description="what trembles"
+    )
+    relative: Annotated[float, Unit("%")] = Field(
+        1.0, ge=0, le=1e4, description="standard deviation, of the value"
+    )
+    absolute: Annotated[float, Unit("kW")] = Field(
+        0.0, ge=0, le=1e6, description="standard deviation that comes on top, whatever the value"
+    )
+
+
+class Noise(DeviceFault):
+    """Normal deviates, new for each reading, on one of the powers."""
+
+    Settings = NoiseSettings
+
+    def __init__(self, members: Members[Any]) -> None:
+        super().__init__(members)
+        self._is_output = members.choose(lambda s: s.field == "current_output", bool)
+        self._relative = members.columns["relative"] / 100.0
+        self._absolute = members.columns["absolute"]
+
+    def strike(self, tick: Tick, struck: Struck) -> None:
+        member, output = struck.member, self._is_output[struck.member]
+        draws, keys = self.members.draws, self.members.keys[member]
+        values = np.where(output, struck.current_output, struck.power_meter_measurement)
+        # Two independent errors: their variances add up.
+        spread = np.hypot(values * self._relative[member], self._absolute[member])
+        off = spread * draws.normal("noise", keys, tick.time_ms)
+        struck.current_output[output] += off[output]
+        struck.power_meter_measurement[~output] += off[~output]
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.fault("noise", Noise)

@@ -1,0 +1,35 @@
+"""The fault `sign_flip`: a current transformer is mounted the wrong way round."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, hookimpl
+
+
+class SignFlipSettings(Settings):
+    field: Literal["current_output", "power_meter_measurement"] = Field(
+        "current_output", description="whose sign is wrong"
+    )
+
+
+class SignFlip(DeviceFault):
+    """Reports a power with the opposite sign."""
+
+    Settings = SignFlipSettings
+
+    def __init__(self, members: Members[Any]) -> None:
+        super().__init__(members)
+        self._is_output = members.choose(lambda s: s.field == "current_output", bool)
+
+    def strike(self, tick: Tick, struck: Struck) -> None:
+        output = self._is_output[struck.member]
+        struck.current_output[output] *= -1.0
+        struck.power_meter_measurement[~output] *= -1.0
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.fault("sign_flip", SignFlip)

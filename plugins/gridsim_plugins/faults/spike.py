@@ -1,0 +1,48 @@
+"""The fault `spike`: single readings that are far off."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+
+_SIGNS = {"up": 0.0, "down": 1.0, "either": 0.5}
+
+
+class SpikeSettings(Settings):
+    field: Literal["current_output", "power_meter_measurement"] = Field(
+        "current_output", description="what has the spikes"
+    )
+    height: Annotated[float, Unit("kW")] = Field(
+        50.0, gt=0, le=1e6, description="by how much a reading is off"
+    )
+    direction: Literal["up", "down", "either"] = Field(
+        "either", description="which way; either: drawn for each reading"
+    )
+
+
+class Spike(DeviceFault):
+    """Readings that are off by a lot. With `probability = 0.001` it is one in a thousand."""
+
+    Settings = SpikeSettings
+
+    def __init__(self, members: Members[Any]) -> None:
+        super().__init__(members)
+        self._is_output = members.choose(lambda s: s.field == "current_output", bool)
+        self._downward = members.choose(lambda s: _SIGNS[s.direction], np.float64)
+        self._height = members.columns["height"]
+
+    def strike(self, tick: Tick, struck: Struck) -> None:
+        member, output = struck.member, self._is_output[struck.member]
+        u = self.members.draws.uniform("spike.sign", self.members.keys[member], tick.time_ms)
+        off = np.where(u < self._downward[member], -1.0, 1.0) * self._height[member]
+        struck.current_output[output] += off[output]
+        struck.power_meter_measurement[~output] += off[~output]
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.fault("spike", Spike)

@@ -1,0 +1,44 @@
+"""The fault `stuck_inverter`: a device's output does not change any more, it says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+
+
+class StuckInverterSettings(Settings):
+    at: Annotated[float | None, Unit("kW")] = Field(
+        None,
+        ge=-1e6,
+        le=1e6,
+        description="where it sticks; without it, at what it was when the fault began",
+    )
+
+
+class StuckInverter(DeviceFault):
+    """`current_output` stays where it is; the state of charge goes on with the truth."""
+
+    Settings = StuckInverterSettings
+
+    def __init__(self, members: Members[Any]) -> None:
+        super().__init__(members)
+        self._at = members.columns["at"]
+        self._since = np.full(len(members), -1, np.int64)
+        self._held = np.zeros(len(members))
+
+    def strike(self, tick: Tick, struck: Struck) -> None:
+        member = struck.member
+        new = self._since[member] != struck.since_ms
+        at = self._at[member[new]]
+        self._since[member[new]] = struck.since_ms[new]
+        self._held[member[new]] = np.where(np.isnan(at), struck.current_output[new], at)
+        struck.current_output[:] = self._held[member]
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.fault("stuck_inverter", StuckInverter)

@@ -1,0 +1,48 @@
+"""The fault `truncate`: messages that are cut off."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from gridsim.api import Members, MessageFault, Passage, Register, Settings, Tick, Unit, hookimpl
+
+
+class TruncateSettings(Settings):
+    least: Annotated[float, Unit("%")] = Field(
+        5.0, ge=0, le=100, description="what is left of the text at least"
+    )
+    most: Annotated[float, Unit("%")] = Field(
+        95.0, ge=0, le=100, description="what is left at most; the last byte always goes"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TruncateSettings:
+        if self.least > self.most:
+            raise ValueError("least must not be above most")
+        return self
+
+
+class Truncate(MessageFault):
+    """The message's text ends too early, at a byte drawn for each message. `least` and `most`
+    are the same for all devices: of a distribution its middle is taken."""
+
+    Settings = TruncateSettings
+
+    def __init__(self, members: Members[Any]) -> None:
+        super().__init__(members)
+        settings = members.settings[0]
+        self._least, self._most = settings.least / 100.0, settings.most / 100.0
+
+    def strike(self, tick: Tick, passage: Passage) -> None:
+        passage.altered[:] = True
+
+    def alter(self, body: bytes, chance: float) -> bytes:
+        left = self._least + (self._most - self._least) * chance
+        return body[: max(min(int(left * len(body)), len(body) - 1), 1)]
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.fault("truncate", Truncate)

@@ -1,0 +1,42 @@
+"""The fault `unit_mixup`: a power in another unit than the record says."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, hookimpl
+
+_PER_KW = {"W": 1000.0, "MW": 0.001}
+
+
+class UnitMixupSettings(Settings):
+    field: Literal["current_output", "power_meter_measurement"] = Field(
+        "current_output", description="what is in the wrong unit"
+    )
+    unit: Literal["W", "MW"] = Field(
+        "W", description="the unit that it is in, while `units` goes on saying kW"
+    )
+
+
+class UnitMixup(DeviceFault):
+    """Reports a power in W or MW where kW are expected."""
+
+    Settings = UnitMixupSettings
+
+    def __init__(self, members: Members[Any]) -> None:
+        super().__init__(members)
+        self._is_output = members.choose(lambda s: s.field == "current_output", bool)
+        self._factor = members.choose(lambda s: _PER_KW[s.unit], np.float64)
+
+    def strike(self, tick: Tick, struck: Struck) -> None:
+        output, factor = self._is_output[struck.member], self._factor[struck.member]
+        struck.current_output[output] *= factor[output]
+        struck.power_meter_measurement[~output] *= factor[~output]
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.fault("unit_mixup", UnitMixup)
