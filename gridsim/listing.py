@@ -12,11 +12,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from gridsim.api import Unit
+from gridsim.config.faults import FaultSettings
 from gridsim.config.model import Der, Outlet
 from gridsim.errors import UsageError
 from gridsim.registry import Entry, Registry
 
-_SHARED: dict[str, type[BaseModel]] = {"der": Der, "transport": Outlet}
+_SHARED: dict[str, type[BaseModel]] = {"der": Der, "transport": Outlet, "fault": FaultSettings}
 
 
 def table(registry: Registry) -> Iterator[str]:

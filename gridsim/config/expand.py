@@ -20,6 +20,7 @@ from gridsim.api import (
     identities,
     numeric_fields,
 )
+from gridsim.config.baselines import LikeDaysSettings
 from gridsim.config.distributions import Bounds
 from gridsim.config.model import Site
 from gridsim.config.plugged import Plugged
@@ -58,7 +59,7 @@ class _Whole:
             place = np.searchsorted(rows, own)
             stanza[place] = index
             for name, column in columns.items():
-                column[place] = _sampled(self.findings, plugged, name, self.draws, self.keys[own])
+                column[place] = sampled(self.findings, plugged, name, self.draws, self.keys[own])
         members = Members(
             ids=[self.ids[row] for row in rows.tolist()],
             keys=self.keys[rows],
@@ -99,7 +100,7 @@ def expand(
             own = stanza.project
             inherits = name in PLACE and _is_absent(own, name)
             source: Validated[Any] = site if inherits else own
-            values[rows] = _sampled(findings, source, name, draws, keys[rows])
+            values[rows] = sampled(findings, source, name, draws, keys[rows])
         return values
 
     zones = [stanza.project.settings.timezone or site.settings.timezone for stanza in stanzas]
@@ -117,6 +118,13 @@ def expand(
         LoadSpec(name, parts[0][0].type, homes.members(parts)[0])
         for (name, _), parts in _grouped(
             (stanza.load, rows, "") for stanza, rows in zip(stanzas, at_site, strict=True)
+        ).items()
+    ]
+    other = [(stanza.baseline, rows) for stanza, rows in zip(stanzas, at_site, strict=True)]
+    baseline_loads = [
+        LoadSpec(name, parts[0][0].type, homes.members(parts)[0])
+        for (name, _), parts in _grouped(
+            (rule, rows, "") for rule, rows in other if isinstance(rule, Plugged)
         ).items()
     ]
     devices = _Whole(
@@ -160,10 +168,12 @@ def expand(
         weather=weather,
         loads=loads,
         fleets=fleets,
+        baseline_loads=baseline_loads,
+        like_days=[rule.spec(rows) for rule, rows in other if isinstance(rule, LikeDaysSettings)],
     )
 
 
-def _sampled(
+def sampled(
     findings: Findings, source: Validated[Any] | Plugged, name: str, draws: Draws, keys: Keys
 ) -> Floats:
     """A setting for each of the keys, float64[n]; NaN where it is None."""

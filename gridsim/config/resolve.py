@@ -9,19 +9,22 @@ from typing import Any
 
 from gridsim.api import Draws, Framing
 from gridsim.config.document import Document
+from gridsim.config.events import bind_events, read_events
 from gridsim.config.expand import expand
+from gridsim.config.faults import bind_faults, read_faults
 from gridsim.config.model import Configuration, Outlet, Simulation, Site, TransportChoice, start_ms
 from gridsim.config.overrides import is_utf8
 from gridsim.config.plugged import choose
 from gridsim.config.report import ConfigError
+from gridsim.config.sources import read_sources
 from gridsim.config.stanzas import PLACE, read_projects
 from gridsim.config.validation import Findings, Validated, validate
 from gridsim.errors import UsageError
 from gridsim.registry import Registry
 from gridsim.simulation.scenario import WeatherSpec
 
-TABLES = ("simulation", "site", "weather", "projects", "transports")
-OF_SCENARIOS = ()
+TABLES = ("simulation", "site", "weather", "projects", "transports", "sources", "events", "faults")
+OF_SCENARIOS = ("events", "faults")
 """Those of them that may stand in the files that `simulation.scenarios` names."""
 _TRANSPORTS = 'write [[transports]], then type = "stdout" under it'
 
@@ -62,6 +65,9 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
     tick_ms = round(simulation.tick_s * 1000) if simulation else None
     projects = read_projects(findings, registry, data, tick_ms)
     transports = _transports(findings, registry, data, simulation)
+    sources = read_sources(findings, registry, data)
+    events = read_events(sheets)
+    faults = read_faults(sheets, registry)
     _refuse(sheets)
     if simulation is None or site is None or weather is None or tick_ms is None:
         raise AssertionError("a table was refused without a finding")
@@ -76,8 +82,10 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
         tick_ms=tick_ms,
         on_error=simulation.on_error,
     )
+    scenario = bind_events(events, scenario, site.settings.timezone)
+    scenario = bind_faults(faults, scenario, transports, site.settings.timezone)
     _refuse(sheets)
-    return Configuration(simulation, start, tick_ms, scenario, transports)
+    return Configuration(simulation, start, tick_ms, scenario, transports, sources)
 
 
 def _refuse(sheets: Sequence[Findings]) -> None:

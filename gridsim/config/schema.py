@@ -7,13 +7,19 @@ from inspect import cleandoc
 from typing import Any
 
 from gridsim.api import Settings, numeric_fields
+from gridsim.config.baselines import LIKE_DAYS, LikeDaysSettings
+from gridsim.config.events import SPREAD as EVENT_SPREAD
+from gridsim.config.events import Event
+from gridsim.config.faults import SPREAD as FAULT_SPREAD
+from gridsim.config.faults import FaultSettings
 from gridsim.config.model import Der, Outlet, Project, Simulation, Site
 from gridsim.config.stanzas import PLACE, SPREAD
 from gridsim.registry import Entry, Kind, Registry
 
 Schema = dict[str, Any]
 
-_CORE: Mapping[Kind, type[Settings]] = {"der": Der, "transport": Outlet}
+_CORE: Mapping[Kind, type[Settings]] = {"der": Der, "transport": Outlet, "fault": FaultSettings}
+_CORE_SPREAD: Mapping[Kind, Collection[str]] = {"fault": FAULT_SPREAD}
 _DEFAULTS: Mapping[Kind, str] = {"weather": "synthetic", "load": "household"}
 _PLACEHOLDER = r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"
 _ONLY_PLACEHOLDERS = rf"^({_PLACEHOLDER})*$"
@@ -29,12 +35,13 @@ def build(registry: Registry) -> Schema:
     }
     for entry in registry:
         defs[f"{entry.kind}.{entry.name}"] = _plugin(entry, defs)
-    for kind in ("der", "transport", "weather", "load", "format"):
+    for kind in ("der", "transport", "weather", "load", "format", "source", "fault"):
         defs[kind] = _one_of(registry, kind)
     formats = {"anyOf": [{"enum": registry.names("format")}, defs["format"]]}
     defs["format"] = {**formats, "description": "how readings are written", "default": "json"}
     project = _model("project", Project, SPREAD, defs)
     project["properties"]["load"] = _ref("load")
+    project["properties"]["baseline"]["anyOf"] += _baselines(defs)
     project["properties"]["ders"] = {"type": "array", "minItems": 1, "items": _ref("der")}
     project["required"].append("ders")
     return {
@@ -49,6 +56,9 @@ def build(registry: Registry) -> Schema:
             "weather": _ref("weather"),
             "projects": {"type": "array", "minItems": 1, "items": project},
             "transports": {"type": "array", "minItems": 1, "items": _ref("transport")},
+            "sources": {"type": "array", "items": _ref("source")},
+            "events": {"type": "array", "items": _model("event", Event, EVENT_SPREAD, defs)},
+            "faults": {"type": "array", "items": _ref("fault")},
         },
         "$defs": defs,
     }
@@ -57,11 +67,11 @@ def build(registry: Registry) -> Schema:
 def _plugin(entry: Entry, defs: Schema) -> Schema:
     """The tables whose `type` is this plugin's name."""
     settings = entry.type.Settings
-    spread = numeric_fields(settings) if entry.kind in ("der", "load") else ()
+    spread = numeric_fields(settings) if entry.kind in ("der", "load", "fault") else ()
     own = _model(f"{entry.kind}.{entry.name}", settings, spread, defs)
     core: Schema = {"properties": {}, "required": []}
     if entry.kind in _CORE:
-        core = _model(entry.kind, _CORE[entry.kind], (), defs)
+        core = _model(entry.kind, _CORE[entry.kind], _CORE_SPREAD.get(entry.kind, ()), defs)
     if entry.kind == "transport":
         core["properties"]["format"] = _ref("format")
     named = {"type": {"const": entry.name}}
@@ -76,8 +86,19 @@ def _plugin(entry: Entry, defs: Schema) -> Schema:
     }
 
 
+def _baselines(defs: Schema) -> list[Schema]:
+    """The tables with a type that a project's baseline may be."""
+    like_days = _model(LIKE_DAYS, LikeDaysSettings, (), defs)
+    like_days["properties"] = {"type": {"const": LIKE_DAYS}, **like_days["properties"]}
+    like_days["required"] = ["type"]
+    defs["baseline.like_days"] = like_days
+    return [_ref("baseline.like_days"), {"required": ["type"], **_ref("load")}]
+
+
 def _one_of(registry: Registry, kind: Kind) -> Schema:
     names = registry.names(kind)
+    if not names:
+        return {"not": {}}
     return {
         "type": "object",
         "properties": {"type": {"enum": names}},
