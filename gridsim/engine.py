@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gridsim.inbox import CommandInbox
 from gridsim.simulation.outcome import Outcome
 from gridsim.simulation.simulation import Simulation
 
@@ -45,9 +46,13 @@ class Engine:
         tick_s: float,
         speed: float,
         ticks: int | None = None,
+        inbox: CommandInbox | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`speed` is simulated seconds per second, 0: as fast as it can; `ticks` None: endless."""
+        """`speed` is simulated seconds per second, 0: as fast as it can; `ticks` None: endless.
+
+        What is in the `inbox` at a tick's start is heeded in it.
+        """
         self.simulation = simulation
         self.pace = Pace()
         self.finished = threading.Event()
@@ -59,6 +64,7 @@ class Engine:
         """Real seconds from wake-up to wake-up."""
         self._emit = emit
         self._ticks = ticks
+        self._inbox = inbox
         self._monotonic = monotonic
         self._stopping = False
         self._running = threading.Lock()
@@ -121,6 +127,10 @@ class Engine:
                 self._tick()
         self.finished.set()
 
+    def finish(self) -> None:
+        """Emits what is still open at the end; called once, when no tick runs any more."""
+        self._emit(self.simulation.finish())
+
     def output_by_type(self) -> dict[str, float]:
         """The sum of the last reported `current_output` for each reported type, kW."""
         sums = np.bincount(self._type, self._output, len(self._types))
@@ -138,7 +148,7 @@ class Engine:
     def _tick(self) -> None:
         try:
             self._step_began = self._monotonic()
-            outcome = self.simulation.advance()
+            outcome = self.simulation.advance(self._inbox.drain() if self._inbox else ())
             self.pace.stepping_s += self._monotonic() - self._step_began
             self._step_began = None
             batch = outcome.batch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,6 +14,8 @@ from gridsim.delivery import Runner
 from gridsim.delivery.timing import percentiles
 from gridsim.engine import Engine
 from gridsim.pacing import behind_now, is_held, shortfall_lines
+from gridsim.simulation.outcome import Settlement
+from gridsim.simulation.settlement import Tally
 
 # What the embedded broker takes; see the README.
 EMBEDDED_BROKER_LIMIT = 5_000
@@ -40,6 +42,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     )
     for outlet in plan.outlets:
         yield f"{outlet.name}: {_said(outlet.transport.describe)}"
+    for inlet in plan.inlets:
+        yield f"commands by {inlet.name}: {_said(inlet.source.describe)}"
 
 
 def broker_lines(plan: Plan) -> Iterator[str]:
@@ -117,6 +121,26 @@ def closing_lines(
         yield from shortfall_lines(engine, runners)
 
 
+class EventTotals:
+    """What came of the events of a run, by their ids."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, int] = {}
+        self._tallies: dict[str, Tally] = {}
+
+    def add(self, settlements: Iterable[Settlement]) -> None:
+        for settlement in settlements:
+            name, _, number = settlement.event.partition("#")
+            self._times[name] = max(self._times.get(name, 1), int(number or 1))
+            self._tallies.setdefault(name, Tally()).add((settlement,))
+
+    def lines(self) -> Iterator[str]:
+        """One for each event that there was."""
+        for name, tally in self._tallies.items():
+            times = self._times[name]
+            yield f"event {name}: {tally}{f'; {times:,} times' if times > 1 else ''}"
+
+
 def _lags(runner: Runner) -> str:
     p50, p99 = percentiles(runner.timing.settled)
     text = f"confirmed p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms after its tick"
@@ -140,7 +164,7 @@ def _speed(speed: float) -> str:
 
 
 def _said(text: Callable[[], str]) -> str:
-    """What a transport says of itself; no run ends because it cannot."""
+    """What a plugin says of itself; no run ends because it cannot."""
     try:
         return text()
     except (Exception, SystemExit) as error:

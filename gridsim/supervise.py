@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -19,14 +19,20 @@ from gridsim.compose import Plan
 from gridsim.delivery import Runner
 from gridsim.engine import Engine
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError
+from gridsim.inbox import CommandInbox
 from gridsim.pacing import is_held
 from gridsim.simulation.outcome import Outcome
 from gridsim.simulation.simulation import Simulation
+from gridsim.sources import Sources, SourceWorker
 
 _LOOK_S = 0.2
 # Until when everything that is queued must be out after a signal, seconds.
 _FLUSH_S = {signal.SIGINT: 1.7, signal.SIGTERM: 4.7}
 _FIRST_ATTEMPT_S = 15.0
+# A run begins with open ears, if they open soon; sources try on without it, too.
+_FIRST_EAR_S = 6.0
+# How long sources may take at the end to hand over what they have been told.
+_LAST_WORDS_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +86,33 @@ class _Supervisor:
         self._plan = plan
         self._strict = strict
         self._signals = signals
+        inbox = CommandInbox()
         self._engine = Engine(
             simulation,
             self._emit,
             tick_s=configuration.tick_ms / 1000,
             speed=configuration.simulation.speed,
             ticks=plan.ticks,
+            inbox=inbox,
         )
         wake_s = self._engine.wake_s if self._engine.interval_s else 0.0
         self._runners: list[Runner] = [outlet.runner(wake_s) for outlet in plan.outlets]
         self._clock = Clock(self._engine.run_due, self._engine.until_next_wake)
+        self._sources = Sources(
+            [SourceWorker(i.name, i.source, inbox, self._next_tick) for i in plan.inlets]
+        )
+        self._events = summary.EventTotals()
         self._seen_failures = 0
 
     def run(self) -> Ending:
         _say(summary.plan_lines(self._plan))
         for runner in self._runners:
             runner.start()
-        self._wait_for_transports()
+        self._wait_for(self._runners, _FIRST_ATTEMPT_S)
         if self._may_begin():
+            # After the transports, which have a say in where an embedded broker listens.
+            self._sources.start()
+            self._wait_for(self._sources.workers, _FIRST_EAR_S)
             _say(summary.broker_lines(self._plan))
             began, cpu = time.monotonic(), time.process_time()
             self._begin()
@@ -105,22 +120,33 @@ class _Supervisor:
             hung = self._end(error)
             elapsed = time.monotonic() - began
             cpu = time.process_time() - cpu
+            _say(self._events.lines())
             _say(summary.closing_lines(self._engine, self._runners, elapsed, cpu))
         else:
             error, hung = None, self._end(None)
         return Ending(self._status(error), hung)
 
     def _emit(self, outcome: Outcome) -> None:
+        _say(outcome.notes)
+        self._events.add(outcome.settlements)
         for runner in self._runners:
             runner.offer(outcome.batch)
+        self._sources.offer(outcome.acknowledgements)
 
-    def _wait_for_transports(self) -> None:
-        deadline = time.monotonic() + _FIRST_ATTEMPT_S
-        for runner in self._runners:
-            while runner.state == "connecting" and runner.error is None:
+    def _wait_for(self, workers: Sequence[Runner | SourceWorker], timeout_s: float) -> None:
+        """Until each is up or has failed once, or a signal comes."""
+        deadline = time.monotonic() + timeout_s
+        for worker in workers:
+            while worker.state == "connecting" and worker.error is None:
                 if self._signals.received is not None or time.monotonic() > deadline:
                     return
-                runner.wait_first_attempt(_LOOK_S)
+                worker.wait_first_attempt(_LOOK_S)
+
+    def _next_tick(self) -> tuple[int, int]:
+        """Which tick comes next, and its simulated time, UTC ms; from any thread."""
+        index = self._engine.simulation.next_tick
+        configuration = self._plan.configuration
+        return index, configuration.start_ms + index * configuration.tick_ms
 
     def _may_begin(self) -> bool:
         return self._signals.received is None and not any(
@@ -159,12 +185,16 @@ class _Supervisor:
         self._engine.stop()
         self._clock.stop()
         idle = self._engine.wait_idle(0.5)
+        if idle and self._engine.pace.ticks:
+            self._engine.finish()
+        self._sources.close()
         for runner in self._runners:
             runner.close()
         idle = idle or self._engine.wait_idle(0.5)
         self._flush(error)
         for runner in self._runners:
             runner.settle()
+        idle = self._sources.wait(_LAST_WORDS_S) and idle
         return not idle or any(runner.is_alive() for runner in self._runners)
 
     def _flush(self, error: BaseException | None) -> None:

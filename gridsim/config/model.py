@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, field_validator
 
-from gridsim.api import Format, Framing, Settings, Transport, Unit
+from gridsim.api import Format, Framing, Settings, Source, Transport, Unit
 from gridsim.config.locate import KeyPath
 from gridsim.simulation.scenario import OnError, Scenario
 
@@ -145,8 +145,9 @@ class Project(Settings):
     )
     baseline: Annotated[float | None, Unit("kW")] = Field(
         None,
-        description="what the site would draw without the programme; "
-        "without it, what the load plugin expects at each time",
+        description="what the site would draw without the programme; without it, what the load "
+        'plugin expects at each time; { type = "like_days" } averages past days, and '
+        "{ type = ... } with a load plugin's name is what that one expects",
     )
     standalone: bool = Field(
         False, description="whether the project has no contract and is never dispatched"
@@ -228,6 +229,17 @@ class TransportChoice:
     key_path: KeyPath
 
 
+@dataclass(frozen=True, slots=True)
+class SourceChoice:
+    """One of `[[sources]]`."""
+
+    name: str
+    """Its type, with `#2` from the second of a type on."""
+    type: type[Source]
+    settings: Any
+    key_path: KeyPath
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Configuration:
     """Everything that a configuration says, checked."""
@@ -237,3 +249,4 @@ class Configuration:
     tick_ms: int
     scenario: Scenario
     transports: tuple[TransportChoice, ...]
+    sources: tuple[SourceChoice, ...] = ()

@@ -46,8 +46,12 @@ class Source(ABC):
     def close(self) -> None:
         """Release everything; called also after a failure, and before each `connect` anew."""
 
-    def send(self, request: Request, timeout_s: float) -> Iterator[bytes]:
+    def send(self, request: Request) -> Iterator[bytes]:
         """The other end: hand a request to whoever listens with these settings, and yield what
-        they answer until `timeout_s` has passed without anything. Called in another process
-        than the one that serves. Raises TransportError."""
+        they answer: an acknowledgement as a JSON object with `id`, `status` and `reason`, and
+        b"" about once a second while nothing comes. The caller closes it when it has enough.
+
+        Called in another process than the one that serves. Raises TransportError, or
+        ValueError if nobody can be reached with these settings.
+        """
         raise ValueError("this source cannot be sent to from outside")

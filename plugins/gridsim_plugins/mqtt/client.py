@@ -8,12 +8,12 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from gridsim.api import TransportError
-from gridsim_plugins.mqtt.settings import MqttSettings
+from gridsim_plugins.mqtt.settings import ConnectionSettings, Will
 
 _VERSIONS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
 
 
-def make_client(settings: MqttSettings, client_id: str) -> Client:
+def make_client(settings: ConnectionSettings, client_id: str, will: Will | None = None) -> Client:
     """A client to open one clean session with.
 
     Raises TransportError if a certificate file cannot be used.
@@ -37,13 +37,12 @@ def make_client(settings: MqttSettings, client_id: str) -> Client:
         client.tls_set_context(context)
     if settings.transport == "websockets":
         client.ws_set_options(settings.websocket_path)
-    if settings.will is not None:
-        will = settings.will
+    if will is not None:
         client.will_set(will.topic, will.payload.encode(), will.qos, will.retain)
     return client
 
 
-def tls_context(settings: MqttSettings) -> ssl.SSLContext:
+def tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
     """Raises TransportError if a certificate file cannot be used."""
     try:
         context = ssl.create_default_context(cafile=settings.ca_file or None)

@@ -36,7 +36,15 @@ class Connection:
     def __init__(
         self, settings: MqttSettings, host: str, port: int, client_id: str, patience_s: float
     ) -> None:
-        self._session = open_session(settings, host, port, client_id)
+        self._session = open_session(
+            settings,
+            host,
+            port,
+            client_id,
+            qos=settings.qos,
+            retain=settings.retain,
+            will=settings.will,
+        )
         self.max_packet = self._session.max_packet
         self.receive_maximum = self._session.receive_maximum
         self.pings_sent = 0

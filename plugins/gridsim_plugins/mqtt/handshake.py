@@ -21,7 +21,7 @@ from gridsim.api import TransportError
 from gridsim_plugins.mqtt import errors
 from gridsim_plugins.mqtt.client import make_client
 from gridsim_plugins.mqtt.frames import MAX_PACKET
-from gridsim_plugins.mqtt.settings import MqttSettings
+from gridsim_plugins.mqtt.settings import ConnectionSettings, Will
 from gridsim_plugins.mqtt.sockets import SocketLike
 
 
@@ -42,22 +42,44 @@ class Session:
         self.sock.close()
 
 
-def open_session(settings: MqttSettings, host: str, port: int, client_id: str) -> Session:
-    """Connects, and waits for the broker's word. Raises TransportError."""
-    return _Handshake(settings, host, port, client_id).run()
+def open_session(
+    settings: ConnectionSettings,
+    host: str,
+    port: int,
+    client_id: str,
+    *,
+    qos: int,
+    retain: bool = False,
+    will: Will | None = None,
+) -> Session:
+    """Connects, and waits for the broker's word, which must allow `qos` and `retain`.
+
+    Raises TransportError.
+    """
+    return _Handshake(settings, host, port, client_id, qos, retain, will).run()
 
 
 class _Handshake:
     """One attempt; paho calls the `_on_` methods, which only take notes."""
 
-    def __init__(self, settings: MqttSettings, host: str, port: int, client_id: str) -> None:
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        host: str,
+        port: int,
+        client_id: str,
+        qos: int,
+        retain: bool,
+        will: Will | None,
+    ) -> None:
         self._settings = settings
+        self._qos, self._retain = qos, retain
         self._address = (host, port)
         self._where = f"{host}:{port}"
         self._connack: tuple[ReasonCode, Any] | None = None
         self._end = ""
         self._complaint = ""
-        self._client = make_client(settings, client_id)
+        self._client = make_client(settings, client_id, will)
 
     def run(self) -> Session:
         client, settings = self._client, self._settings
@@ -119,11 +141,11 @@ class _Handshake:
         """Takes over what a broker of MQTT 5 allows."""
         settings = self._settings
         highest = getattr(properties, "MaximumQoS", 2)
-        if settings.qos > highest:
+        if self._qos > highest:
             raise TransportError(
                 f"the broker at {self._where} takes no QoS above {highest}", permanent=True
             )
-        if settings.retain and not getattr(properties, "RetainAvailable", 1):
+        if self._retain and not getattr(properties, "RetainAvailable", 1):
             raise TransportError(
                 f"the broker at {self._where} keeps no messages: set retain = false",
                 permanent=True,

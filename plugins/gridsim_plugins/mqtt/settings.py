@@ -1,4 +1,4 @@
-"""What a user configures of the MQTT transport, and the rules between the settings."""
+"""What a user configures of the connection and of the transport, and the rules between it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class Will(Settings):
     retain: bool = Field(False, description="whether the broker keeps it for later subscribers")
 
 
-class MqttSettings(Settings):
+class ConnectionSettings(Settings):
+    """How to reach a broker."""
+
     host: str = Field(
         EMBEDDED,
         min_length=1,
@@ -45,9 +47,7 @@ class MqttSettings(Settings):
     port: int = Field(
         1883, ge=0, le=65_535, description="the broker's TCP port; 0: a free one, if embedded"
     )
-    username: str = Field(
-        "", description="empty: the client is anonymous. A template as client_id is"
-    )
+    username: str = Field("", description="empty: the client is anonymous")
     password: SecretStr = Field(SecretStr(""), description="only with a username")
     tls: Literal["auto", "on", "off"] = Field(
         "auto", description='TLS 1.2 or later; "auto": on for port 8883'
@@ -64,15 +64,43 @@ class MqttSettings(Settings):
         False, description="send the password without TLS to an address that is not loopback"
     )
     protocol: Annotated[Literal["3.1.1", "5"], BeforeValidator(_text)] = Field(
-        "3.1.1",
-        description="MQTT version. A broker's access list drops messages in silence, but with 5 "
-        "and QoS 1 or 2 the refusal is seen and counted",
+        "3.1.1", description="MQTT version"
     )
     transport: Literal["tcp", "websockets"] = Field(
         "tcp", description="what carries MQTT; over WebSockets (with TLS too) much less passes"
     )
     websocket_path: str = Field(
         "/mqtt", pattern=r"^/[\x21-\x7e]*$", description="where the broker serves WebSockets"
+    )
+    client_id: str = Field("", max_length=65_535, description="empty: gridsim- and a random suffix")
+    keepalive_s: Annotated[int, Unit("s")] = Field(
+        4, ge=1, le=65_535, description="a dead connection is found after twice this, if idle"
+    )
+    connect_timeout_s: Annotated[float, Unit("s")] = Field(
+        5.0, gt=0, le=300, description="for the connection, and again for the broker's answer"
+    )
+
+    @property
+    def embedded(self) -> bool:
+        return self.host == EMBEDDED
+
+    @property
+    def uses_tls(self) -> bool:
+        if self.tls == "auto":
+            return self.port == TLS_PORT and not self.embedded
+        return self.tls == "on"
+
+
+class MqttSettings(ConnectionSettings):
+    """Settings of the transport `mqtt`."""
+
+    username: str = Field(
+        "", description="empty: the client is anonymous. A template as client_id is"
+    )
+    protocol: Annotated[Literal["3.1.1", "5"], BeforeValidator(_text)] = Field(
+        "3.1.1",
+        description="MQTT version. A broker's access list drops messages in silence, but with 5 "
+        "and QoS 1 or 2 the refusal is seen and counted",
     )
     qos: Qos = Field(0, description="quality of service of the readings")
     max_inflight: int = Field(
@@ -102,12 +130,6 @@ class MqttSettings(Settings):
         description="empty: gridsim- and a random suffix. With connections der a template with "
         "{der_id}, {project_id}, {type}, with connections project with {project_id}",
     )
-    keepalive_s: Annotated[int, Unit("s")] = Field(
-        4, ge=1, le=65_535, description="a dead connection is found after twice this, if idle"
-    )
-    connect_timeout_s: Annotated[float, Unit("s")] = Field(
-        5.0, gt=0, le=300, description="for the connection, and again for the broker's answer"
-    )
     topic: str = Field(
         "",
         description="template with {project_id}, {der_id}, {type}, {units}; framing project "
@@ -117,22 +139,12 @@ class MqttSettings(Settings):
     will: Will | None = Field(None, description="last will, a table: topic, payload, qos, retain")
 
     @property
-    def embedded(self) -> bool:
-        return self.host == EMBEDDED
-
-    @property
     def window(self) -> int:
         """Messages under way at once at QoS 1 and 2, as far as this side is concerned."""
         return self.max_inflight or {1: 4096, 2: 20}.get(self.qos, 0)
 
-    @property
-    def uses_tls(self) -> bool:
-        if self.tls == "auto":
-            return self.port == TLS_PORT and not self.embedded
-        return self.tls == "on"
 
-
-def check(settings: MqttSettings) -> None:
+def check_connection(settings: ConnectionSettings) -> None:
     """Raises ValueError where settings contradict each other.
 
     Not a pydantic validator: its error would carry the input, and so the password.
@@ -153,13 +165,6 @@ def check(settings: MqttSettings) -> None:
     for name in ("ca_file", "cert_file", "tls_insecure"):
         if getattr(settings, name) and not settings.uses_tls:
             raise ValueError(f'{name}: it is of no use without TLS; set tls = "on"')
-    own = settings.connections != "shared"
-    if settings.status_topic and not own:
-        raise ValueError('status_topic: it needs connections = "project" or "der"')
-    if own and settings.will is not None:
-        raise ValueError(f"will: with connections {settings.connections} each client has its own")
-    if own and settings.transport == "websockets":
-        raise ValueError('transport: WebSockets are for connections = "shared" only')
     if password and not (
         settings.uses_tls or settings.allow_plaintext_password or _is_local(settings)
     ):
@@ -169,7 +174,19 @@ def check(settings: MqttSettings) -> None:
         )
 
 
-def _is_local(settings: MqttSettings) -> bool:
+def check(settings: MqttSettings) -> None:
+    """As `check_connection`, with what only the transport has."""
+    check_connection(settings)
+    own = settings.connections != "shared"
+    if settings.status_topic and not own:
+        raise ValueError('status_topic: it needs connections = "project" or "der"')
+    if own and settings.will is not None:
+        raise ValueError(f"will: with connections {settings.connections} each client has its own")
+    if own and settings.transport == "websockets":
+        raise ValueError('transport: WebSockets are for connections = "shared" only')
+
+
+def _is_local(settings: ConnectionSettings) -> bool:
     if settings.embedded or settings.host.lower() == "localhost":
         return True
     try:

@@ -10,6 +10,7 @@ import numpy as np
 from loguru import logger
 
 from gridsim.api import Batch, Format, Receipt, Register, Run, Transport, TransportError, hookimpl
+from gridsim_plugins.mqtt.commands import MqttCommands
 from gridsim_plugins.mqtt.identities import make_identities
 from gridsim_plugins.mqtt.messages import Account
 from gridsim_plugins.mqtt.settings import MqttSettings, check
@@ -162,3 +163,4 @@ class Mqtt(Transport):
 @hookimpl
 def gridsim_register(register: Register) -> None:
     register.transport("mqtt", Mqtt)
+    register.source("mqtt", MqttCommands)
