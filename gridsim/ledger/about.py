@@ -1,0 +1,103 @@
+"""What a ledger says of the run before the first tick."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridsim import __version__
+from gridsim.api import DeviceFault
+from gridsim.config.model import Configuration
+from gridsim.ledger.schema import VERSION
+from gridsim.simulation.scenario import FaultSpec, Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class TransportNote:
+    """One of the run's transports, as far as it says how readings look when they leave."""
+
+    name: str
+    type: str
+    format: str
+    format_settings: str
+    """JSON."""
+    framing: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class About:
+    """The run that a ledger is of."""
+
+    seed: int
+    configuration_hash: str
+    """SHA-256 of what the truth depends on, hexadecimal."""
+    scenario: Scenario
+    transports: Sequence[TransportNote]
+
+
+def about_run(configuration: Configuration, configuration_hash: str) -> About:
+    """What the ledger of a run of this configuration says of it."""
+    return About(
+        configuration.simulation.seed,
+        configuration_hash,
+        configuration.scenario,
+        [
+            TransportNote(
+                name=choice.name,
+                type=choice.name.partition("#")[0],
+                format=choice.format_name,
+                # A format has no secrets to keep, and pydantic would mask them.
+                format_settings=choice.format_settings.model_dump_json(),
+                framing=choice.framing,
+            )
+            for choice in configuration.transports
+        ],
+    )
+
+
+def write_about(connection: sqlite3.Connection, about: About) -> None:
+    """Fills the tables that a run does not change, in the open transaction."""
+    scenario = about.scenario
+    roster = scenario.roster
+    meta = {
+        "version": VERSION,
+        "gridsim": __version__,
+        "run": uuid.uuid4().hex,
+        "seed": about.seed,
+        "start_ms": scenario.start_ms,
+        "tick_ms": scenario.tick_ms,
+        "configuration": about.configuration_hash,
+        "complete": 0,
+    }
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+    threshold = np.rint(scenario.contract_threshold * 100).astype(np.int64).tolist()
+    standalone = roster.is_standalone.astype(np.int64).tolist()
+    projects = zip(roster.project_id, standalone, threshold, strict=True)
+    connection.executemany(
+        "INSERT INTO projects VALUES (?, ?, ?, ?)",
+        ((index, *project) for index, project in enumerate(projects)),
+    )
+    nameplate = np.rint(roster.nameplate_capacity * 100).astype(np.int64).tolist()
+    devices = zip(roster.der_id, roster.project.tolist(), roster.type, nameplate, strict=True)
+    connection.executemany(
+        "INSERT INTO devices VALUES (?, ?, ?, ?, ?)",
+        ((index, *device) for index, device in enumerate(devices)),
+    )
+    connection.executemany("INSERT INTO faults VALUES (?, ?, ?, ?)", _faults(scenario.faults))
+    connection.executemany(
+        "INSERT INTO transports VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (index, note.name, note.type, note.format, note.format_settings, note.framing)
+            for index, note in enumerate(about.transports)
+        ),
+    )
+
+
+def _faults(specs: Sequence[FaultSpec]) -> Iterator[tuple[int, str, str, str]]:
+    for index, spec in enumerate(specs):
+        of = "device" if issubclass(spec.type, DeviceFault) else "message"
+        yield index, spec.id, spec.name, of

@@ -1,0 +1,82 @@
+"""The ledger's file: made where nothing of the user's is in the way."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from gridsim.errors import GridsimError, UsageError
+from gridsim.ledger.schema import APPLICATION_ID, TABLES, VERSION, VIEWS
+
+_HEADER = b"SQLite format 3\0"
+_APPLICATION_ID = slice(68, 72)
+_COMPANIONS = ("-wal", "-shm", "-journal")
+
+
+class LedgerError(GridsimError):
+    """The ledger cannot be written, and a run without it is not what was asked for."""
+
+
+def create(path: Path, *, overwrite: bool) -> sqlite3.Connection:
+    """A new ledger, empty, that only its owner can read.
+
+    Raises UsageError if something else is there, LedgerError if it cannot be written.
+    """
+    _make_room(path, overwrite=overwrite)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o600))
+        # Autocommit: the writer begins and ends its transactions itself, from its own thread.
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA page_size = 8192")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.executescript(f"BEGIN;{TABLES}{VIEWS}COMMIT;")
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"the ledger {path} cannot be made: {_why(error)}") from error
+    return connection
+
+
+def failed(path: Path, error: sqlite3.Error) -> LedgerError:
+    """What a user is told when writing has failed."""
+    return LedgerError(f"the ledger {path} cannot be written: {error}")
+
+
+def is_ledger(path: Path) -> bool:
+    """Whether a file's header says that it is one."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(_APPLICATION_ID.stop)
+    except OSError:
+        return False
+    ours = header[_APPLICATION_ID] == APPLICATION_ID.to_bytes(4, "big")
+    return header.startswith(_HEADER) and ours
+
+
+def _make_room(path: Path, *, overwrite: bool) -> None:
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise UsageError(f"[ledger] path: error: {path} is no ordinary file")
+        if path.exists() and path.stat().st_size:
+            if not is_ledger(path):
+                raise UsageError(
+                    f"[ledger] path: error: {path} exists and is not a ledger; name another file"
+                )
+            if not overwrite:
+                raise UsageError(
+                    f"[ledger] path: error: {path} holds the ledger of another run; move it away, "
+                    "name another file, or set overwrite = true"
+                )
+        for companion in ("", *_COMPANIONS):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + companion).unlink()
+    except OSError as error:
+        raise LedgerError(f"the ledger {path} cannot be made: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,77 @@
+"""What most ticks have none of: events that end, commands, faults, readings that never leave."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from gridsim.ledger.insert import insert
+from gridsim.ledger.rows import unsent_rows
+from gridsim.simulation.outcome import Outcome, Settlement
+
+
+class Happenings:
+    """Writes them within the open transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._settlements = 0
+
+    def write(self, outcome: Outcome, tick: int) -> None:
+        connection = self._connection
+        if outcome.unsent is not None:
+            insert(connection, "unsent", unsent_rows(outcome.unsent, tick), keyed=False)
+        for request in outcome.requests:
+            connection.execute(
+                "INSERT INTO commands VALUES (NULL, ?, ?, ?, ?, ?)",
+                (
+                    tick,
+                    request.target.project_id,
+                    request.target.der_id,
+                    request.payload,
+                    request.source,
+                ),
+            )
+        for ack in outcome.acknowledgements:
+            connection.execute(
+                "INSERT INTO acknowledgements VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    ack.tick,
+                    ack.time_ms,
+                    ack.target.project_id,
+                    ack.target.der_id,
+                    ack.id,
+                    ack.status,
+                    ack.reason,
+                    ack.source,
+                ),
+            )
+        connection.executemany(
+            "INSERT INTO episodes VALUES (NULL, ?, ?, ?, ?)",
+            [(e.fault, e.device, e.start_ms, e.end_ms) for e in outcome.episodes],
+        )
+        for settlement in outcome.settlements:
+            self._settle(settlement)
+
+    def _settle(self, settlement: Settlement) -> None:
+        self._settlements += 1
+        self._connection.execute(
+            "INSERT INTO settlements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self._settlements,
+                settlement.event,
+                settlement.project,
+                settlement.notice_ms,
+                settlement.start_ms,
+                settlement.settled_ms,
+                settlement.end_ms,
+                settlement.ending,
+                settlement.target_kw,
+                settlement.compliance,
+                settlement.dispatched_kwh,
+                settlement.delivered_kwh,
+            ),
+        )
+        self._connection.executemany(
+            "INSERT INTO violations VALUES (?, ?, ?)",
+            [(self._settlements, *interval) for interval in settlement.violations],
+        )

@@ -1,0 +1,136 @@
+"""Reads a ledger, into columns where there are many rows."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from gridsim.errors import UsageError
+from gridsim.ledger.about import TransportNote
+from gridsim.ledger.file import is_ledger
+from gridsim.ledger.rows import NONE, Ints
+from gridsim.ledger.schema import VERSION
+
+_BLOCK = 500_000
+
+
+class NotALedger(UsageError):  # noqa: N818 - says what the file is
+    """A file is no ledger, or one that this version cannot read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultNote:
+    id: str
+    type: str
+    of: str
+    """device or message."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementNote:
+    """What `simulation.outcome.Settlement` says, by name."""
+
+    event: str
+    project_id: str
+    delivered_kwh: float
+    violations: tuple[tuple[int, int], ...]
+    """UTC ms."""
+
+
+class Reader:
+    """A ledger that may still be written, as it is now. To be closed."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises NotALedger."""
+        self.path = path
+        if not path.exists():
+            raise NotALedger(f"{path}: error: there is no such file")
+        if not is_ledger(path):
+            raise NotALedger(f"{path}: error: this is no ledger of gridsim")
+        try:
+            self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+            # All that is read is of the same moment.
+            self._connection.execute("BEGIN")
+            self.meta: dict[str, Any] = dict(self._connection.execute("SELECT * FROM meta"))
+        except sqlite3.Error as error:
+            raise NotALedger(f"{path}: error: the ledger cannot be read: {error}") from error
+        if self.meta.get("version") != VERSION:
+            self.close()
+            raise NotALedger(
+                f"{path}: error: the ledger has version {self.meta.get('version')}; "
+                f"this gridsim reads version {VERSION}"
+            )
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run has told everything."""
+        return bool(self.meta["complete"])
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows of a query that has few."""
+        try:
+            with closing(self._connection.execute(query)) as cursor:
+                return cursor.fetchall()
+        except sqlite3.Error as error:
+            raise NotALedger(f"{self.path}: error: the ledger cannot be read: {error}") from error
+
+    def matrices(self, query: str) -> Iterator[Ints]:
+        """The rows of a query of integers, int64[n, columns] each; NULL is NONE."""
+        try:
+            with closing(self._connection.execute(query)) as cursor:
+                width = len(cursor.description)
+                while True:
+                    values = chain.from_iterable(islice(cursor, _BLOCK))
+                    block = np.fromiter((NONE if v is None else v for v in values), np.int64)
+                    if not len(block):
+                        return
+                    yield block.reshape(-1, width)
+        except sqlite3.Error as error:
+            raise NotALedger(f"{self.path}: error: the ledger cannot be read: {error}") from error
+
+    def matrix(self, query: str) -> Ints:
+        """All rows of a query of integers, which are not very many."""
+        blocks = list(self.matrices(query))
+        if blocks:
+            return np.concatenate(blocks)
+        with closing(self._connection.execute(query)) as cursor:
+            return np.empty((0, len(cursor.description)), np.int64)
+
+    def transports(self) -> Sequence[TransportNote]:
+        query = "SELECT name, type, format, format_settings, framing FROM transports"
+        return [TransportNote(*row) for row in self.rows(f"{query} ORDER BY transport")]
+
+    def faults(self) -> Sequence[FaultNote]:
+        return [
+            FaultNote(*row) for row in self.rows("SELECT id, type, of FROM faults ORDER BY fault")
+        ]
+
+    def settlements(self) -> Sequence[SettlementNote]:
+        violations: dict[int, list[tuple[int, int]]] = {}
+        for key, start, end in self.rows("SELECT * FROM violations ORDER BY start_ms"):
+            violations.setdefault(key, []).append((start, end))
+        query = (
+            "SELECT settlement, event, project_id, delivered_kwh "
+            "FROM settlements JOIN projects USING (project) ORDER BY settlement"
+        )
+        return [
+            SettlementNote(event, project, delivered, tuple(violations.get(key, ())))
+            for key, event, project, delivered in self.rows(query)
+        ]

@@ -1,0 +1,195 @@
+"""What has arrived, as columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.verify.fields import BIT, FIELDS, RECEIVED, SEQ
+from gridsim.verify.roster import Roster
+from gridsim.verify.values import (
+    ABSENT,
+    NO_TIME,
+    NULL,
+    Ints,
+    Small,
+    booleans,
+    clock,
+    integers,
+    numbers,
+)
+
+MISSING: Final = object()
+"""Stands in a chunk where a record has no such field."""
+NUMBERS: Final = {
+    "current_output": 100,
+    "power_meter_measurement": 100,
+    "baseline": 100,
+    "current_soc": 10,
+}
+_CONSTANT_NUMBERS = ("contract_threshold", "nameplate_capacity")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrivals:
+    """Columns of length n, in the order of arrival."""
+
+    device: Small
+    """-1: not known."""
+    time_ms: Ints
+    seq: Ints
+    """-1: not known."""
+    output: Small
+    meter: Small
+    baseline: Small
+    soc: Small
+    online: Small
+    since_ms: Ints
+    absent: NDArray[np.uint16]
+    """Which fields are not there or cannot be read."""
+    strange: NDArray[np.uint16]
+    """Which fields that never change say something else than in the ledger."""
+    garbled: NDArray[np.bool_]
+    """Whether it is no record at all."""
+    received_ms: Ints
+    """NO_TIME: not known."""
+    line: Ints
+    """Where it stands in its source, from 1."""
+
+    def __len__(self) -> int:
+        return len(self.device)
+
+    def take(self, rows: NDArray[np.intp]) -> Arrivals:
+        return Arrivals(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Arrivals]) -> Arrivals:
+        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
+
+
+class Columns:
+    """Turns chunks of records into arrivals."""
+
+    def __init__(self, roster: Roster, names: Mapping[str, str], *, text: bool) -> None:
+        """`names` are the fields' names in the records, `text` whether values are all text."""
+        self._roster = roster
+        self._names = names
+        self._text = text
+        self._time = clock(text=text)
+        # When something was received is the user's own note, in whatever shape.
+        self._received = clock(text=True)
+        self._patterns = {
+            name: re.compile(rf'"{re.escape(names[name])}"\s*:\s*"([^"\\]*)"'.encode())
+            for name in ("der_id", "timestamp")
+        }
+
+    def arrivals(
+        self,
+        chunk: Mapping[str, Sequence[Any]],
+        lines: Sequence[int],
+        garbled: Sequence[int] = (),
+        received_ms: Sequence[int] | None = None,
+    ) -> Arrivals:
+        """`chunk` holds a column of values per field, by our names; `garbled` says which rows
+        are no records."""
+        n = len(lines)
+        chunk = {name: chunk.get(name, [MISSING] * n) for name in (*FIELDS, SEQ)} | {
+            RECEIVED: chunk.get(RECEIVED, [])
+        }
+        roster, text = self._roster, self._text
+        absent = np.zeros(n, np.uint16)
+        found = roster.index.get
+        device = np.array(
+            [found(v, -1) if isinstance(v, str) else -1 for v in chunk["der_id"]], np.int32
+        )
+        time_ms = self._times(chunk["timestamp"], self._time)
+        since_ms = self._times(chunk["connection_start_at"], self._time)
+        columns = {
+            name: numbers(chunk[name], factor, text=text) for name, factor in NUMBERS.items()
+        }
+        online = booleans(chunk["is_online"], text=text)
+        not_text = np.array([not isinstance(v, str) for v in chunk["der_id"]], np.bool_)
+        absent[not_text] |= BIT["der_id"]
+        absent[time_ms == NO_TIME] |= BIT["timestamp"]
+        absent[since_ms == NO_TIME] |= BIT["connection_start_at"]
+        absent[online == ABSENT] |= BIT["is_online"]
+        for name, column in columns.items():
+            absent[column == ABSENT if name == "current_soc" else column <= NULL] |= BIT[name]
+        # A state of charge that is left out says the same as null: there is no storage.
+        left_out = np.array([v is MISSING for v in chunk["current_soc"]], np.bool_)
+        absent[left_out] &= ~np.uint16(BIT["current_soc"])
+        strange = self._compare_constants(chunk, device, absent)
+        mask = np.zeros(n, np.bool_)
+        mask[list(garbled)] = True
+        if received_ms is None:
+            received = (
+                self._times(chunk[RECEIVED], self._received)
+                if len(chunk[RECEIVED])
+                else np.full(n, NO_TIME)
+            )
+        else:
+            received = np.array(received_ms, np.int64)
+        return Arrivals(
+            device=device,
+            time_ms=time_ms,
+            seq=integers(chunk[SEQ], text=text),
+            output=columns["current_output"],
+            meter=columns["power_meter_measurement"],
+            baseline=columns["baseline"],
+            soc=np.where(columns["current_soc"] == ABSENT, NULL, columns["current_soc"]).astype(
+                np.int32
+            ),
+            online=online,
+            since_ms=since_ms,
+            absent=absent,
+            strange=strange,
+            garbled=mask,
+            received_ms=received,
+            line=np.array(lines, np.int64),
+        )
+
+    def salvage(self, body: bytes) -> list[tuple[str | object, str | object]]:
+        """(der_id, timestamp) of each record in a text that is no JSON; at least one pair."""
+        ids = [match[1] for match in self._patterns["der_id"].finditer(body)]
+        times = [match[1] for match in self._patterns["timestamp"].finditer(body)]
+        if len(ids) != len(times) and max(len(ids), len(times)) > 1:
+            # Which belongs to which is clear from where they stand only with whole records.
+            times = (times or [b""])[:1] * len(ids) if ids else times
+        pairs = max(len(ids), len(times), 1)
+
+        def value(texts: list[bytes], index: int) -> str | object:
+            return texts[index].decode(errors="replace") if index < len(texts) else MISSING
+
+        return [(value(ids, i), value(times, i)) for i in range(pairs)]
+
+    def _times(self, values: Sequence[Any], read: Callable[[Any], int]) -> Ints:
+        return np.array([read(value) for value in values], np.int64)
+
+    def _compare_constants(
+        self, chunk: Mapping[str, Sequence[Any]], device: Small, absent: NDArray[np.uint16]
+    ) -> NDArray[np.uint16]:
+        """Notes in `absent` what is not there; returns what differs."""
+        strange = np.zeros(len(device), np.uint16)
+        known = device >= 0
+        for name, truth in self._roster.constants.items():
+            values = chunk[name]
+            if name in _CONSTANT_NUMBERS:
+                found: Sequence[Any] = numbers(values, 100, text=self._text).tolist()
+                lost = [value <= NULL for value in found]
+            elif name == "is_standalone":
+                found = booleans(values, text=self._text).tolist()
+                lost = [value == ABSENT for value in found]
+            else:
+                found = values
+                lost = [not isinstance(value, str) for value in values]
+            absent[np.array(lost, np.bool_)] |= BIT[name]
+            differs = [
+                value != truth[index] for value, index in zip(found, device.tolist(), strict=True)
+            ]
+            strange[np.array(differs, np.bool_) & known & ~np.array(lost, np.bool_)] |= BIT[name]
+        return strange

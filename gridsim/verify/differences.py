@@ -1,0 +1,268 @@
+"""What differs, of what project, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.ledger import Reader
+from gridsim.ledger.rows import NONE
+from gridsim.numeric.timestamps import rfc3339
+from gridsim.verify.arrivals import Arrivals
+from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, EXACT, UNKNOWN, Matching
+from gridsim.verify.roster import Roster
+from gridsim.verify.sent import DELIVERED, DROPPED, PENDING, UNCONFIRMED, Sent
+from gridsim.verify.values import NO_TIME, Ints
+
+Kind = Literal["missing", "duplicate", "reordered", "delayed", "altered", "unreadable", "unknown"]
+KINDS: Final[tuple[Kind, ...]] = (
+    "missing", "duplicate", "reordered", "delayed", "altered", "unreadable", "unknown",
+)  # fmt: skip
+UNEXPLAINED: Final = "unexplained"
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One difference that nothing explains."""
+
+    kind: Kind
+    der_id: str
+    timestamp: str
+    line: int
+    """Where in the input it stands; 0: nowhere."""
+
+
+@dataclass(slots=True, eq=False)
+class Differences:
+    """All differences, counted."""
+
+    projects: int
+    causes: dict[Kind, Counter[str]] = field(default_factory=lambda: {k: Counter() for k in KINDS})
+    by_project: dict[str, Ints] = field(default_factory=dict)
+    """int64[projects + 1] for each kind, and for what is unexplained; the last entry is for
+    what belongs to no project."""
+    examples: list[Example] = field(default_factory=list)
+
+    @property
+    def unexplained(self) -> int:
+        return sum(causes[UNEXPLAINED] for causes in self.causes.values())
+
+    def total(self, kind: Kind) -> int:
+        return self.causes[kind].total()
+
+    def add(self, kind: Kind, cause: str, project: Ints) -> None:
+        """`project`, int64[n]: of which project each of n differences is; -1: of none."""
+        if not len(project):
+            return
+        self.causes[kind][cause] += len(project)
+        counts = np.bincount(np.where(project < 0, self.projects, project), None, self.projects + 1)
+        for name in (kind, UNEXPLAINED) if cause == UNEXPLAINED else (kind,):
+            self.by_project[name] = self.by_project.get(name, 0) + counts
+
+
+class Explainer:
+    """Goes through all differences and finds the cause of each."""
+
+    def __init__(
+        self, reader: Reader, roster: Roster, sent: Sent, arrivals: Arrivals, matching: Matching
+    ) -> None:
+        self._reader, self._roster, self._sent = reader, roster, sent
+        self._arrivals, self._matching = arrivals, matching
+        faults = reader.faults()
+        self._ids = [fault.id for fault in faults]
+        self._of_devices = _mask([fault.of == "device" for fault in faults])
+        self._on_the_way = _mask([fault.of == "message" for fault in faults])
+        self._found = Differences(len(roster.project_id))
+
+    def explain(self, *, ordered: bool) -> Differences:
+        """`ordered` says that the arrivals are in the order in which they came."""
+        self._missing()
+        self._lost_before()
+        self._copies()
+        self._repeated()
+        self._altered()
+        self._unreadable()
+        self._delayed()
+        self._unknown()
+        if ordered:
+            self._reordered()
+        return self._found
+
+    def _missing(self) -> None:
+        sent = self._sent
+        gone = ~self._matching.arrived
+        dropped = gone & (sent.fate == DROPPED)
+        for index, reason in enumerate(sent.reasons):
+            self._sent_rows("missing", f"dropped: {reason}", dropped & (sent.reason == index))
+        gone &= ~dropped
+        altered = gone & (sent.altered >= 0)
+        for fault in np.unique(sent.altered[altered]).tolist():
+            self._sent_rows("missing", self._ids[fault], altered & (sent.altered == fault))
+        gone &= ~altered
+        self._sent_rows("missing", "unconfirmed", gone & (sent.fate == UNCONFIRMED))
+        pending = gone & (sent.fate == PENDING)
+        if self._reader.complete:
+            self._sent_rows("missing", UNEXPLAINED, pending)
+        else:
+            self._sent_rows("missing", "pending when the run was killed", pending)
+        self._sent_rows("missing", UNEXPLAINED, gone & (sent.fate == DELIVERED))
+
+    def _lost_before(self) -> None:
+        """Readings that faults kept from ever leaving."""
+        unsent = self._reader.matrix("SELECT device, faults FROM unsent ORDER BY unsent")
+        faults = unsent[:, 1].copy().view(np.uint64)
+        project = self._roster.project[unsent[:, 0]]
+        for cause, rows in self._by_faults(faults):
+            self._found.add("missing", cause or "never sent", project[rows])
+
+    def _copies(self) -> None:
+        sent = self._sent
+        rows = np.flatnonzero(sent.copy & self._matching.arrived)
+        for cause, part in self._by_faults(sent.faults[rows] & self._on_the_way):
+            self._sent_at("duplicate", cause or "a copy that the ledger has", rows[part])
+
+    def _repeated(self) -> None:
+        again = np.flatnonzero(self._matching.how == AGAIN)
+        retried = self._sent.retried[self._matching.reading[again]]
+        self._arrival_rows("duplicate", "sent again after a reconnection", again[retried])
+        self._arrival_rows("duplicate", UNEXPLAINED, again[~retried])
+
+    def _altered(self) -> None:
+        sent, matching = self._sent, self._matching
+        rows = np.flatnonzero(sent.differs & matching.arrived)
+        for cause, part in self._by_faults(sent.faults[rows] & self._of_devices):
+            self._sent_at("altered", cause or "as the ledger has it", rows[part])
+        changed = (matching.how == CHANGED) & ~matching.damaged
+        self._arrival_rows("altered", UNEXPLAINED, np.flatnonzero(changed))
+        by_fault = np.flatnonzero((matching.how == ALTERED) & ~matching.damaged)
+        self._by_alteration("altered", by_fault)
+
+    def _unreadable(self) -> None:
+        matching = self._matching
+        self._by_alteration(
+            "unreadable", np.flatnonzero((matching.how == ALTERED) & matching.damaged)
+        )
+        changed = (matching.how == CHANGED) & matching.damaged
+        self._arrival_rows("unreadable", UNEXPLAINED, np.flatnonzero(changed))
+        lost = np.flatnonzero((matching.how == UNKNOWN) & matching.damaged)
+        # A text of which nothing can be read may have come twice like any other.
+        twice = int((self._sent.retried & (self._sent.altered >= 0)).sum())
+        self._arrival_rows("unreadable", "sent again after a reconnection", lost[:twice])
+        self._arrival_rows("unreadable", *self._beyond(lost[twice:]))
+
+    def _delayed(self) -> None:
+        sent = self._sent
+        rows = np.flatnonzero((sent.left > sent.tick) & ~sent.copy & self._matching.arrived)
+        for cause, part in self._by_faults(sent.faults[rows]):
+            self._sent_at("delayed", cause or "as the ledger has it", rows[part])
+
+    def _unknown(self) -> None:
+        matching = self._matching
+        rows = np.flatnonzero((matching.how == UNKNOWN) & ~matching.damaged)
+        late = self._after_the_end(rows)
+        self._arrival_rows("unknown", "after the ledger's end", rows[late])
+        self._arrival_rows("unknown", UNEXPLAINED, rows[~late])
+
+    def _beyond(self, rows: NDArray[np.intp]) -> tuple[str, NDArray[np.intp]]:
+        """A killed run has sent more than its ledger has."""
+        if self._reader.complete:
+            return UNEXPLAINED, rows
+        return "after the ledger's end", rows
+
+    def _after_the_end(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+        if self._reader.complete:
+            return np.zeros(len(rows), np.bool_)
+        meta = self._reader.meta
+        last = int(self._sent.left.max(initial=-1))
+        beyond: NDArray[np.bool_] = (
+            self._arrivals.time_ms[rows] > meta["start_ms"] + last * meta["tick_ms"]
+        )
+        return beyond
+
+    def _reordered(self) -> None:
+        sent, matching = self._sent, self._matching
+        rows = np.flatnonzero(matching.how == EXACT)
+        reading = matching.reading[rows]
+        order = np.argsort(sent.device[reading], kind="stable")
+        rows, reading = rows[order], reading[order]
+        device = sent.device[reading].astype(np.int64)
+        overtaken = _behind(device, sent.number[reading])
+        retried = sent.retried[reading]
+        self._arrival_rows(
+            "reordered", "sent again after a reconnection", rows[overtaken & retried]
+        )
+        self._arrival_rows("reordered", UNEXPLAINED, rows[overtaken & ~retried])
+        meant = reading[_behind(device, sent.tick[reading]) & ~overtaken]
+        for cause, part in self._by_faults(sent.faults[meant]):
+            self._sent_at("reordered", cause or "as the ledger has it", meant[part])
+
+    def _by_alteration(self, kind: Kind, rows: NDArray[np.intp]) -> None:
+        fault = self._sent.altered[self._matching.reading[rows]]
+        for index in np.unique(fault).tolist():
+            self._arrival_rows(kind, self._ids[index], rows[fault == index])
+
+    def _by_faults(self, faults: NDArray[np.uint64]) -> Iterator[tuple[str, NDArray[np.intp]]]:
+        """The rows of each combination of faults, with their ids."""
+        for mask in np.unique(faults).tolist():
+            names = [name for index, name in enumerate(self._ids) if mask >> index & 1]
+            yield " + ".join(names), np.flatnonzero(faults == np.uint64(mask))
+
+    def _sent_rows(self, kind: Kind, cause: str, rows: NDArray[np.bool_]) -> None:
+        self._sent_at(kind, cause, np.flatnonzero(rows))
+
+    def _sent_at(self, kind: Kind, cause: str, rows: NDArray[np.intp]) -> None:
+        sent = self._sent
+        self._found.add(kind, cause, self._roster.project[sent.device[rows]])
+        if cause == UNEXPLAINED:
+            for row in rows[:_SHOWN].tolist():
+                self._show(kind, int(sent.device[row]), int(sent.time_ms[row]), 0)
+
+    def _arrival_rows(self, kind: Kind, cause: str, rows: NDArray[np.intp]) -> None:
+        arrivals, reading = self._arrivals, self._matching.reading[rows]
+        device = arrivals.device[rows].astype(np.int64)
+        if len(self._sent):
+            device = np.where(reading >= 0, self._sent.device[reading], device)
+        project = np.where(device >= 0, self._roster.project[device], -1)
+        self._found.add(kind, cause, project)
+        if cause == UNEXPLAINED:
+            for row, of in zip(rows[:_SHOWN].tolist(), device[:_SHOWN].tolist(), strict=True):
+                self._show(kind, of, int(arrivals.time_ms[row]), int(arrivals.line[row]))
+
+    def _show(self, kind: Kind, device: int, time_ms: int, line: int) -> None:
+        if len(self._found.examples) < _SHOWN * len(KINDS):
+            der_id = self._roster.der_id[device] if device >= 0 else ""
+            self._found.examples.append(Example(kind, der_id, _stamp(time_ms), line))
+
+
+def latencies(sent: Sent, arrivals: Arrivals, matching: Matching) -> NDArray[np.float64]:
+    """From a batch's offer to the reading's arrival, seconds, where both are known."""
+    rows = np.flatnonzero((matching.how == EXACT) & (arrivals.received_ms != NO_TIME))
+    offered = sent.offered_ms[matching.reading[rows]]
+    known = offered != NONE
+    seconds: NDArray[np.float64] = (arrivals.received_ms[rows][known] - offered[known]) / 1000.0
+    return seconds
+
+
+def _behind(device: Ints, order: Ints) -> NDArray[np.bool_]:
+    """Whether something of the same device that belongs later stands before it. Devices are
+    contiguous and ascending."""
+    span = int(order.max(initial=0)) + 1
+    place = device * span + order
+    return place < np.maximum.accumulate(place)
+
+
+def _mask(bits: Sequence[bool]) -> np.uint64:
+    return np.uint64(sum(1 << index for index, bit in enumerate(bits) if bit))
+
+
+def _stamp(time_ms: int) -> str:
+    try:
+        return "" if time_ms == NO_TIME else rfc3339(time_ms)
+    except OverflowError:
+        return str(time_ms)

@@ -1,0 +1,56 @@
+"""The record's fields as verify sees them, and the names under which a user keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Final
+
+from gridsim.errors import UsageError
+
+FIELDS: Final = (
+    "der_id",
+    "timestamp",
+    "is_online",
+    "current_output",
+    "power_meter_measurement",
+    "baseline",
+    "contract_threshold",
+    "units",
+    "project_id",
+    "is_standalone",
+    "connection_start_at",
+    "current_soc",
+    "type",
+    "nameplate_capacity",
+)
+SEQ: Final = "seq"
+RECEIVED: Final = "received"
+"""When the reading reached the user's system; no field of the record."""
+BIT: Final = {name: 1 << index for index, name in enumerate(FIELDS)}
+"""By which masks say which fields they mean."""
+
+
+def parse_names(pairs: Sequence[str], received_at: str | None) -> dict[str, str]:
+    """What `--field der_id=device` says: our name to the user's. Raises UsageError."""
+    names: dict[str, str] = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not equals or not theirs:
+            raise UsageError(f"--field: error: {pair!r} is not of the form der_id=device")
+        if ours not in (*FIELDS, SEQ):
+            near = get_close_matches(ours, (*FIELDS, SEQ), 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(FIELDS)}"
+            raise UsageError(f"--field: error: the record has no field {ours!r}; {hint}")
+        names[ours] = theirs
+    if received_at is not None:
+        names[RECEIVED] = received_at
+    return names
+
+
+def wire_names(settings: Mapping[str, object], given: Mapping[str, str]) -> dict[str, str]:
+    """The name of each field on the wire: as given, or as the format's settings rename it."""
+    rename = settings.get("rename")
+    renamed = rename if isinstance(rename, dict) else {}
+    names = {name: str(renamed.get(name, name)) for name in (*FIELDS, SEQ)}
+    return {**names, **given}

@@ -1,0 +1,73 @@
+"""JSON Lines, and single messages: objects, or arrays of objects as in framing project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from gridsim.verify.arrivals import MISSING, Arrivals, Columns
+from gridsim.verify.fields import FIELDS, RECEIVED, SEQ
+
+_LINES = 20_000
+
+
+class JsonParser:
+    """Turns texts into arrivals. One text may hold several records."""
+
+    def __init__(self, columns: Columns, names: Mapping[str, str]) -> None:
+        self._columns = columns
+        self._fields = [name for name in (*FIELDS, SEQ, RECEIVED) if name in names]
+        record = msgspec.defstruct(
+            "Record",
+            [
+                (name, Any, msgspec.field(name=names[name], default=MISSING))
+                for name in self._fields
+            ],
+            gc=False,
+        )
+        self._record: Any = record
+        self._decoder: Any = msgspec.json.Decoder(record | list[record])  # type: ignore[valid-type]
+
+    def lines(self, lines: Iterable[bytes]) -> Iterator[Arrivals]:
+        """The arrivals of a file's lines; empty ones are passed over."""
+        count = 0
+        source = iter(lines)
+        while part := list(islice(source, _LINES)):
+            numbers = range(count + 1, count + len(part) + 1)
+            count += len(part)
+            kept = [(line, n) for line, n in zip(part, numbers, strict=True) if line.strip()]
+            if kept:
+                yield self.texts([line for line, _ in kept], [n for _, n in kept])
+
+    def texts(
+        self,
+        texts: Sequence[bytes],
+        places: Sequence[int],
+        received_ms: Sequence[int] | None = None,
+    ) -> Arrivals:
+        """The arrivals of some texts, each with its place in the source."""
+        records: list[Any] = []
+        of: list[int] = []
+        garbled: list[int] = []
+        for index, text in enumerate(texts):
+            try:
+                found = self._decoder.decode(text)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                for der_id, timestamp in self._columns.salvage(text):
+                    garbled.append(len(records))
+                    of.append(index)
+                    records.append(self._record(der_id=der_id, timestamp=timestamp))
+                continue
+            if isinstance(found, list):
+                records += found
+                of += [index] * len(found)
+            else:
+                records.append(found)
+                of.append(index)
+        chunk = {name: [getattr(record, name) for record in records] for name in self._fields}
+        lines = [places[index] for index in of]
+        times = None if received_ms is None else [received_ms[index] for index in of]
+        return self._columns.arrivals(chunk, lines, garbled, times)

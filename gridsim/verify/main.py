@@ -1,0 +1,246 @@
+"""Runs verify from its options to its report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gridsim.compose import Options
+from gridsim.errors import NeverConnectedError, UsageError
+from gridsim.ledger import NotALedger, Reader
+from gridsim.verify.arrivals import Arrivals, Columns
+from gridsim.verify.differences import Differences, Explainer, latencies
+from gridsim.verify.fields import RECEIVED, parse_names, wire_names
+from gridsim.verify.inputs import read_file
+from gridsim.verify.jsonlines import JsonParser
+from gridsim.verify.matching import match
+from gridsim.verify.report import Late, Report
+from gridsim.verify.roster import Roster
+from gridsim.verify.sent import load_sent
+from gridsim.verify.settlement import Verdict, compare
+from gridsim.verify.subscriber import Source, Subscriber, find_source
+from gridsim.verify.target import Target, find_target
+
+_LOOK_S = 0.1
+_PART = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What the command line says."""
+
+    ledger: Path
+    files: tuple[str, ...] = ()
+    subscribe: Options | None = None
+    """The configuration whose broker to listen to."""
+    quiet_s: float = 2.0
+    transport: str | None = None
+    fields: tuple[str, ...] = ()
+    received_at: str | None = None
+    unordered: bool = False
+    expect: Path | None = None
+    tolerance_kwh: float = 0.01
+    tolerance_s: float = 1.0
+    tolerate: int = 0
+
+
+def verify(options: VerifyOptions, say: Callable[[str], None]) -> Report:
+    """Compares; `say` hears how far it is.
+
+    Raises UsageError for what cannot be used, NeverConnectedError if the broker does not let
+    it in. With `subscribe` it returns once the ledger is complete and nothing has come for
+    `quiet_s`, or when it is interrupted.
+    """
+    _check(options)
+    names = parse_names(options.fields, options.received_at)
+    heard: _Heard | None = None
+    transport = options.transport
+    if options.subscribe is not None:
+        source = find_source(options.subscribe, transport)
+        transport = source.name
+        heard = _listen(options, source, say)
+    with Reader(options.ledger) as reader:
+        roster = Roster.of(reader)
+        if not options.files and heard is None:
+            return _settlements_only(options, reader, roster)
+        target = find_target(reader, transport)
+        wire = wire_names(target.format_settings, names)
+        arrivals = (
+            _arrivals(options.files, roster, wire) if heard is None else heard.parse(roster, wire)
+        )
+        notes = [] if heard is None else heard.notes()
+        return _report(options, reader, roster, target, arrivals, notes)
+
+
+def _report(
+    options: VerifyOptions,
+    reader: Reader,
+    roster: Roster,
+    target: Target,
+    arrivals: Arrivals,
+    notes: Sequence[str],
+) -> Report:
+    if options.received_at is not None and not options.unordered:
+        arrivals = arrivals.take(np.argsort(arrivals.received_ms, kind="stable"))
+    sent = load_sent(reader, target.index, target.note.framing)
+    matching = match(sent, arrivals)
+    found = Explainer(reader, roster, sent, arrivals, matching)
+    differences = found.explain(ordered=not options.unordered)
+    seconds = latencies(sent, arrivals, matching)
+    late = None
+    if len(seconds):
+        late = Late(len(seconds), *(float(p) for p in np.percentile(seconds, (50, 99))))
+    lost = reader.matrix("SELECT device FROM unsent")[:, 0]
+    devices = np.concatenate([sent.device, lost])
+    by_project = np.bincount(roster.project[devices], None, len(roster.project_id))
+    return Report(
+        ledger=str(options.ledger),
+        complete=reader.complete,
+        transport=target.note.name,
+        expected=len(devices),
+        received=len(arrivals),
+        differences=differences,
+        projects=roster.project_id,
+        expected_by_project=by_project.tolist(),
+        late=late,
+        verdict=_verdict(options, reader),
+        notes=notes,
+        tolerate=options.tolerate,
+    )
+
+
+def _settlements_only(options: VerifyOptions, reader: Reader, roster: Roster) -> Report:
+    """Of a user who has settlements but no readings to compare."""
+    return Report(
+        ledger=str(options.ledger),
+        complete=reader.complete,
+        transport="none",
+        expected=0,
+        received=0,
+        differences=Differences(len(roster.project_id)),
+        projects=(),
+        expected_by_project=(),
+        late=None,
+        verdict=_verdict(options, reader),
+        notes=("no readings were given: the settlements alone are compared",),
+        tolerate=options.tolerate,
+    )
+
+
+def _verdict(options: VerifyOptions, reader: Reader) -> Verdict | None:
+    if options.expect is None:
+        return None
+    return compare(
+        reader,
+        options.expect,
+        tolerance_kwh=options.tolerance_kwh,
+        tolerance_s=options.tolerance_s,
+    )
+
+
+def _arrivals(files: Sequence[str], roster: Roster, names: Mapping[str, str]) -> Arrivals:
+    parts = [part for name in files for part in read_file(name, roster, names)]
+    if not parts:
+        return Columns(roster, names, text=False).arrivals({}, [])
+    return Arrivals.joined(parts)
+
+
+def _check(options: VerifyOptions) -> None:
+    if options.subscribe is None and not options.files and options.expect is None:
+        raise UsageError(
+            "gridsim verify: error: give files to compare (- is standard input), "
+            "--subscribe, or --expect"
+        )
+    if options.subscribe is not None and options.files:
+        raise UsageError("gridsim verify: error: give files or --subscribe, not both")
+    if options.subscribe is not None and options.received_at is not None:
+        raise UsageError("--received-at: error: goes with files; --subscribe takes the time itself")
+    for flag, value in (
+        ("--quiet", options.quiet_s),
+        ("--tolerance-kwh", options.tolerance_kwh),
+        ("--tolerance-s", options.tolerance_s),
+        ("--tolerate", options.tolerate),
+    ):
+        if not 0 <= value < 1e9:
+            raise UsageError(f"{flag}: error: {value:g} is not from 0 to a billion")
+
+
+class _Heard:
+    """What a subscriber has brought home."""
+
+    def __init__(self, subscriber: Subscriber) -> None:
+        self._subscriber = subscriber
+        self._bodies: list[bytes] = []
+        self._times: list[int] = []
+
+    def collect(self) -> None:
+        bodies, times = self._subscriber.take()
+        self._bodies += bodies
+        self._times += times
+
+    def parse(self, roster: Roster, names: Mapping[str, str]) -> Arrivals:
+        columns = Columns(roster, names, text=False)
+        parser = JsonParser(columns, {k: v for k, v in names.items() if k != RECEIVED})
+        parts = [columns.arrivals({}, [], (), [])]
+        for start in range(0, len(self._bodies), _PART):
+            part = slice(start, start + _PART)
+            bodies = self._bodies[part]
+            places = range(start + 1, start + len(bodies) + 1)
+            parts.append(parser.texts(bodies, places, self._times[part]))
+        return Arrivals.joined(parts)
+
+    def notes(self) -> list[str]:
+        losses = self._subscriber.losses
+        if not losses:
+            return []
+        return [f"verify itself lost its connection {losses} times: readings may be missing here"]
+
+
+def _listen(options: VerifyOptions, source: Source, say: Callable[[str], None]) -> _Heard:
+    before = _run_of(options.ledger)
+    subscriber = Subscriber(source)
+    heard = _Heard(subscriber)
+    subscriber.start()
+    said = False
+    try:
+        while not _over(options.ledger, before):
+            if subscriber.refusal:
+                raise NeverConnectedError(
+                    f"the broker at {subscriber.where} does not accept verify: {subscriber.refusal}"
+                )
+            if subscriber.subscribed.is_set() and not said:
+                say(f"subscribed at {subscriber.where}; waiting for a run to end")
+                said = True
+            heard.collect()
+            time.sleep(_LOOK_S)
+        ended = time.monotonic()
+        while time.monotonic() - max(subscriber.last_at, ended) < options.quiet_s:
+            time.sleep(_LOOK_S)
+    except KeyboardInterrupt:
+        say("interrupted: what is there is compared")
+    finally:
+        subscriber.stop()
+        heard.collect()
+    return heard
+
+
+def _over(path: Path, before: str) -> bool:
+    """Whether a run that is not the one before has told its ledger everything."""
+    try:
+        with Reader(path) as reader:
+            return reader.complete and reader.meta["run"] != before
+    except NotALedger:
+        return False
+
+
+def _run_of(path: Path) -> str:
+    """Which run's complete ledger is there already; empty if none is."""
+    try:
+        with Reader(path) as reader:
+            return str(reader.meta["run"]) if reader.complete else ""
+    except NotALedger:
+        return ""

@@ -1,0 +1,187 @@
+"""Which arrival is which of the readings that were sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.verify.arrivals import Arrivals
+from gridsim.verify.fields import BIT
+from gridsim.verify.pairing import Keys, keys_of, pair
+from gridsim.verify.sent import DROPPED, PENDING, Sent
+from gridsim.verify.values import NO_TIME, NULL, Ints
+
+UNKNOWN: Final = 0
+EXACT: Final = 1
+"""It arrived as it was sent."""
+ALTERED: Final = 2
+"""Its message was altered on purpose, and this is what arrived."""
+CHANGED: Final = 3
+"""It arrived, but not as it was sent."""
+AGAIN: Final = 4
+"""One more of a reading that has arrived already."""
+
+# A field that fewer arrivals than this have is one that the user does not keep.
+_KEPT_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matching:
+    reading: Ints
+    """int64[arrivals], index into what was sent; -1: it matches nothing."""
+    how: NDArray[np.int8]
+    damaged: NDArray[np.bool_]
+    """Whether an arrival is no whole record."""
+    arrived: NDArray[np.bool_]
+    """bool[sent]"""
+
+
+def match(sent: Sent, arrivals: Arrivals) -> Matching:
+    """Finds for every arrival the reading that it is, each reading at most once.
+
+    Those that are as they were sent come first; then those altered on purpose, found by what
+    can still be read of them, last of all by elimination; then those that were changed.
+    """
+    whole = ~arrivals.garbled
+    kept = _kept_fields(arrivals, whole)
+    damaged = arrivals.garbled | ((arrivals.absent & kept) != 0)
+    work = _Work(sent, arrivals, damaged)
+    work.pair_exact(kept)
+    altered = sent.altered >= 0
+    known = arrivals.device >= 0
+    timed = arrivals.time_ms != NO_TIME
+    counted = arrivals.seq >= 0
+    by_reading = work.key("device", "time_ms")
+    ways = [
+        (known & timed & counted, work.key("device", "time_ms", "seq")),
+        (known & timed, by_reading),
+        (known & counted & ~timed, work.key("device", "seq")),
+        (known & ~timed, work.key("device")),
+        (timed & ~known, work.key("time_ms")),
+    ]
+    for rows, key in ways:
+        work.pair(rows & damaged, altered, key, ALTERED)
+    work.pair(known & timed & ~damaged, altered, by_reading, ALTERED)
+    work.pair(damaged & ~known & ~timed, altered, work.key(), ALTERED)
+    work.pair(known & timed, ~altered, by_reading, CHANGED)
+    work.find_repeated(kept)
+    return Matching(work.reading, work.how, damaged, work.arrived)
+
+
+def _kept_fields(arrivals: Arrivals, whole: NDArray[np.bool_]) -> np.uint16:
+    """The fields that the user keeps, as a mask."""
+    kept = 0
+    total = max(int(whole.sum()), 1)
+    for bit in BIT.values():
+        absent = int(((arrivals.absent[whole] & bit) != 0).sum())
+        if absent <= total * _KEPT_SHARE:
+            kept |= bit
+    if (arrivals.soc == NULL).all():
+        kept &= ~BIT["current_soc"]
+    return np.uint16(kept)
+
+
+class _Work:
+    """What is matched so far."""
+
+    def __init__(self, sent: Sent, arrivals: Arrivals, damaged: NDArray[np.bool_]) -> None:
+        self._sent = sent
+        self._arrivals = arrivals
+        self._damaged = damaged
+        self._has_seq = bool((arrivals.seq >= 0).any())
+        self.reading = np.full(len(arrivals), -1, np.int64)
+        self.how = np.full(len(arrivals), UNKNOWN, np.int8)
+        self.arrived = np.zeros(len(sent), np.bool_)
+        # What was dropped before it was sent cannot have arrived.
+        self._may = (sent.fate != DROPPED) | sent.retried
+
+    def key(self, *names: str) -> Callable[[Sent | Arrivals, NDArray[np.intp]], Keys]:
+        """How to make keys of these columns for some rows of either side."""
+
+        def make(side: Sent | Arrivals, rows: NDArray[np.intp]) -> Keys:
+            columns = [_column(side, name)[rows] for name in names]
+            return keys_of(*columns) if columns else np.zeros(len(rows), np.uint64)
+
+        return make
+
+    def exact_key(self, kept: np.uint16) -> Callable[[Sent | Arrivals, NDArray[np.intp]], Keys]:
+        fields = {
+            "is_online": "online",
+            "current_output": "output",
+            "power_meter_measurement": "meter",
+            "baseline": "baseline",
+            "current_soc": "soc",
+            "connection_start_at": "since_ms",
+        }
+        names = [column for name, column in fields.items() if int(kept) & BIT[name]]
+        if self._has_seq:
+            names.append("seq")
+        return self.key("device", "time_ms", *names)
+
+    def pair_exact(self, kept: np.uint16) -> None:
+        sent, arrivals = self._sent, self._arrivals
+        rows = ~self._damaged & (arrivals.device >= 0) & ((arrivals.strange & kept) == 0)
+        # Of equal readings, those that are most likely to have arrived take the arrivals.
+        doubt = np.zeros(len(sent), np.int8)
+        doubt[sent.fate == PENDING] = 1
+        doubt[sent.altered >= 0] = 2
+        self._pair(
+            np.flatnonzero(rows), np.argsort(doubt, kind="stable"), self.exact_key(kept), EXACT
+        )
+
+    def pair(
+        self,
+        arrivals: NDArray[np.bool_],
+        sent: NDArray[np.bool_],
+        key: Callable[[Sent | Arrivals, NDArray[np.intp]], Keys],
+        how: int,
+    ) -> None:
+        """Among those that are still free."""
+        left = np.flatnonzero(arrivals & (self.reading < 0))
+        if len(left):
+            self._pair(left, np.flatnonzero(sent & ~self.arrived), key, how)
+
+    def _pair(
+        self,
+        left: NDArray[np.intp],
+        right: NDArray[np.intp],
+        key: Callable[[Sent | Arrivals, NDArray[np.intp]], Keys],
+        how: int,
+    ) -> None:
+        right = right[self._may[right]]
+        a, b = pair(key(self._arrivals, left), key(self._sent, right))
+        self.reading[left[a]] = right[b]
+        self.how[left[a]] = how
+        self.arrived[right[b]] = True
+
+    def find_repeated(self, kept: np.uint16) -> None:
+        """Names the reading of which an arrival is one more."""
+        sent, arrivals = self._sent, self._arrivals
+        free = (self.reading < 0) & (arrivals.device >= 0)
+        taken = np.flatnonzero(self.arrived)
+        for rows, key in (
+            (free & ~self._damaged & ((arrivals.strange & kept) == 0), self.exact_key(kept)),
+            (free & self._damaged, self.key("device", "time_ms")),
+        ):
+            left = np.flatnonzero(rows)
+            if not len(left) or not len(taken):
+                continue
+            ours, theirs = key(arrivals, left), key(sent, taken)
+            # The last of the equal ones, and best one that may really have come twice.
+            order = np.lexsort((sent.retried[taken], theirs))
+            place = np.searchsorted(theirs[order], ours, side="right") - 1
+            found = taken[order[np.maximum(place, 0)]]
+            hit = (place >= 0) & (theirs[order[np.maximum(place, 0)]] == ours)
+            self.reading[left[hit]] = found[hit]
+            self.how[left[hit]] = AGAIN
+
+
+def _column(side: Sent | Arrivals, name: str) -> NDArray[np.generic]:
+    if name == "seq" and isinstance(side, Sent):
+        return side.tick
+    column: NDArray[np.generic] = getattr(side, name)
+    return column

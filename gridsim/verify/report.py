@@ -1,0 +1,138 @@
+"""What verify has found, for people and for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gridsim.verify.differences import KINDS, UNEXPLAINED, Differences
+from gridsim.verify.settlement import Verdict
+
+_PROJECTS = 10
+_EXAMPLES = 10
+_COMPARED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """From the offer to the transport to the arrival, seconds."""
+
+    readings: int
+    p50_s: float
+    p99_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    ledger: str
+    complete: bool
+    """Whether the ledger is that of a run that came to its end."""
+    transport: str
+    expected: int
+    """Readings that left, copies that faults made of them, and readings lost before."""
+    received: int
+    differences: Differences
+    projects: Sequence[str]
+    expected_by_project: Sequence[int]
+    late: Late | None
+    verdict: Verdict | None
+    notes: Sequence[str]
+    tolerate: int
+
+    @property
+    def unexplained(self) -> int:
+        return self.differences.unexplained
+
+    @property
+    def passed(self) -> bool:
+        settled = self.verdict is None or not self.verdict.differences
+        return settled and self.unexplained <= self.tolerate
+
+    def lines(self) -> Iterator[str]:
+        """For a person."""
+        yield f"{self.ledger}, transport {self.transport}: {_state(self.complete)}"
+        yield from self.notes
+        yield f"{self.expected:,} expected, {self.received:,} received"
+        for kind in KINDS:
+            causes = self.differences.causes[kind]
+            if causes:
+                why = ", ".join(f"{n:,} {cause}" for cause, n in causes.most_common())
+                yield f"  {kind:<11}{causes.total():>12,}  {why}"
+        if self.late is not None:
+            yield (
+                f"  late p50 {self.late.p50_s * 1000:.1f} ms, p99 {self.late.p99_s * 1000:.1f} ms "
+                f"end to end, of {self.late.readings:,} readings"
+            )
+        yield from self._project_lines()
+        for example in self.differences.examples[:_EXAMPLES]:
+            place = f", line {example.line}" if example.line else ""
+            what = f"{example.der_id or '(unknown DER)'} {example.timestamp or '(no time)'}"
+            yield f"  {UNEXPLAINED}: {example.kind} {what}{place}"
+        more = self.unexplained - min(_EXAMPLES, len(self.differences.examples))
+        if more > 0:
+            yield f"  and {more:,} more"
+        yield from self._settlement_lines()
+        yield f"{'PASS' if self.passed else 'FAIL'}: {self.unexplained:,} unexplained"
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, machine-readable."""
+        found = self.differences
+        return {
+            "ledger": self.ledger,
+            "complete": self.complete,
+            "transport": self.transport,
+            "passed": self.passed,
+            "expected": self.expected,
+            "received": self.received,
+            "unexplained": self.unexplained,
+            "tolerate": self.tolerate,
+            **{
+                kind: {"total": found.total(kind), "by_cause": found.causes[kind]} for kind in KINDS
+            },
+            "late": None if self.late is None else asdict(self.late),
+            "projects": dict(self._projects()),
+            "examples": [asdict(example) for example in found.examples],
+            "settlements": None if self.verdict is None else asdict(self.verdict),
+            "notes": list(self.notes),
+        }
+
+    def _projects(self) -> Iterator[tuple[str, dict[str, int]]]:
+        for index, name in enumerate((*self.projects, "")):
+            counts = {
+                kind: int(column[index])
+                for kind, column in self.differences.by_project.items()
+                if column[index]
+            }
+            if index < len(self.projects):
+                counts = {"expected": self.expected_by_project[index], **counts}
+            if counts:
+                yield name, counts
+
+    def _project_lines(self) -> Iterator[str]:
+        """The projects that differ, those with what is unexplained first."""
+        differ = [
+            (name, counts) for name, counts in self._projects() if counts.keys() - {"expected"}
+        ]
+        differ.sort(key=lambda item: (-item[1].get(UNEXPLAINED, 0), -sum(item[1].values())))
+        for name, counts in differ[:_PROJECTS]:
+            what = ", ".join(f"{n:,} {kind}" for kind, n in counts.items())
+            yield f"  {name or '(no known project)'}: {what}"
+        if len(differ) > _PROJECTS:
+            yield f"  and {len(differ) - _PROJECTS:,} more projects with differences"
+
+    def _settlement_lines(self) -> Iterator[str]:
+        if self.verdict is None:
+            return
+        wrong = self.verdict.differences
+        yield f"{self.verdict.compared:,} settlements compared, {len(wrong):,} differences"
+        for line in wrong[:_COMPARED]:
+            yield f"  {line}"
+        if len(wrong) > _COMPARED:
+            yield f"  and {len(wrong) - _COMPARED:,} more"
+
+
+def _state(complete: bool) -> str:
+    if complete:
+        return "complete"
+    return "INCOMPLETE, its run was ended hard or still goes on; what is there is compared"

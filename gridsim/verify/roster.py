@@ -1,0 +1,48 @@
+"""The devices of a ledger, and what each says in every reading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.ledger import Reader
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Roster:
+    der_id: Sequence[str]
+    project: NDArray[np.int64]
+    """int64[devices]"""
+    project_id: Sequence[str]
+    index: Mapping[str, int]
+    """der_id to device."""
+    constants: Mapping[str, Sequence[object]]
+    """By field, one value per device: texts, booleans, or numbers in hundredths."""
+
+    @classmethod
+    def of(cls, reader: Reader) -> Roster:
+        projects = reader.rows(
+            "SELECT project_id, standalone, threshold FROM projects ORDER BY project"
+        )
+        devices = reader.rows(
+            "SELECT der_id, project, type, nameplate FROM devices ORDER BY device"
+        )
+        ids = [row[0] for row in devices]
+        of = [projects[row[1]] for row in devices]
+        return cls(
+            der_id=ids,
+            project=np.array([row[1] for row in devices], np.int64),
+            project_id=[row[0] for row in projects],
+            index={name: index for index, name in enumerate(ids)},
+            constants={
+                "project_id": [row[0] for row in of],
+                "is_standalone": [row[1] for row in of],
+                "contract_threshold": [row[2] for row in of],
+                "type": [row[2] for row in devices],
+                "nameplate_capacity": [row[3] for row in devices],
+                "units": ["kW"] * len(devices),
+            },
+        )

@@ -1,0 +1,172 @@
+"""What the ledger says was sent, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.ledger import Reader
+from gridsim.ledger.rows import NONE
+from gridsim.verify.values import Ints, Small, small
+
+DELIVERED: Final = 0
+UNCONFIRMED: Final = 1
+DROPPED: Final = 2
+PENDING: Final = 3
+FATES: Final = ("delivered", "unconfirmed", "dropped")
+
+_READINGS = """
+SELECT r.number, r.tick, r.device, r.baseline,
+  w.number IS NOT NULL, w.time_ms, ifnull(w.online, 1),
+  CASE WHEN w.number IS NULL THEN r.output ELSE w.output END,
+  CASE WHEN w.number IS NULL THEN r.meter ELSE w.meter END,
+  CASE WHEN w.number IS NULL THEN r.soc ELSE w.soc END,
+  ifnull(l.faults, 0), ifnull(l.altered, -1), ifnull(l.copy, 0)
+FROM readings r LEFT JOIN reported w USING (number) LEFT JOIN labels l USING (number)
+ORDER BY r.number
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sent:
+    """Columns of length n, by number: every reading that left the simulation, as it left."""
+
+    number: Ints
+    tick: Ints
+    device: Small
+    time_ms: Ints
+    output: Small
+    meter: Small
+    baseline: Small
+    soc: Small
+    online: Small
+    since_ms: Ints
+    differs: NDArray[np.bool_]
+    """Whether it reports something else than is true."""
+    faults: NDArray[np.uint64]
+    altered: Small
+    """Which fault altered its message; -1: none."""
+    copy: NDArray[np.bool_]
+    left: Ints
+    """In which tick it left."""
+    offered_ms: Ints
+    """When it was offered to the transports, by the wall clock; NONE: not known."""
+    fate: NDArray[np.int8]
+    """By the transport that verify looks at."""
+    reason: Small
+    """Why it was dropped: an index into `reasons`."""
+    retried: NDArray[np.bool_]
+    """Whether it was under way when the transport failed, and so may have come twice."""
+    reasons: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+
+def load_sent(reader: Reader, transport: int, framing: str) -> Sent:
+    """All that the ledger says of the readings, for one of its transports."""
+    start, tick_ms = reader.meta["start_ms"], reader.meta["tick_ms"]
+    parts = []
+    for block in reader.matrices(_READINGS):
+        number, tick, device, baseline, differs, time_ms, online = block[:, :7].T
+        output, meter, soc, faults, altered, copy = block[:, 7:].T
+        parts.append(
+            (
+                number.copy(),
+                tick.copy(),
+                device.astype(np.int32),
+                np.where(time_ms == NONE, start + tick * tick_ms, time_ms),
+                *(small(column, NONE) for column in (output, meter, baseline, soc)),
+                online.astype(np.int32),
+                differs.astype(np.bool_),
+                faults.copy().view(np.uint64),
+                altered.astype(np.int32),
+                copy.astype(np.bool_),
+            )
+        )
+    if not parts:
+        nothing = np.empty((0,), np.int64)
+        parts = [(nothing,) * 2 + (nothing.astype(np.int32),) + (nothing,) + _empty(nothing)]
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    number, tick, device, time_ms, output, meter, baseline, soc, online = columns[:9]
+    differs, faults, altered, copy = columns[9:]
+    left, offered = _offers(reader, number)
+    fate, reason, retried, reasons = _fates(reader, transport, number)
+    if framing == "project":
+        altered = _spread(altered, reader, device, time_ms)
+    return Sent(
+        number, tick, device, time_ms, output, meter, baseline, soc, online,
+        _connections(reader, device, number), differs, faults, altered, copy,
+        left, offered, fate, reason, retried, reasons,
+    )  # fmt: skip
+
+
+def _empty(nothing: Ints) -> tuple[NDArray[np.generic], ...]:
+    none = nothing.astype(np.int32)
+    flags = nothing.astype(np.bool_)
+    return (none, none, none, none, none, flags, nothing.astype(np.uint64), none, flags)
+
+
+def _offers(reader: Reader, number: Ints) -> tuple[Ints, Ints]:
+    """In which tick each reading left, and when that was offered."""
+    batches = reader.matrix(
+        "SELECT first, tick, wall_ms FROM batches LEFT JOIN offers USING (tick) "
+        "WHERE rows > 0 ORDER BY first"
+    )
+    if not len(batches):
+        return np.full(len(number), -1), np.full(len(number), NONE)
+    at = np.maximum(np.searchsorted(batches[:, 0], number, side="right") - 1, 0)
+    return batches[at, 1], batches[at, 2]
+
+
+def _connections(reader: Reader, device: Small, number: Ints) -> Ints:
+    rows = reader.matrix("SELECT device, number, since_ms FROM connections ORDER BY 1, 2")
+    if not len(rows):
+        return np.full(len(number), NONE)
+    # Both in one number, so that one search finds the last entry of the device.
+    span = int(max(number.max(initial=0), rows[:, 1].max())) + 1
+    at = np.searchsorted(rows[:, 0] * span + rows[:, 1], device * np.int64(span) + number, "right")
+    since: Ints = rows[np.maximum(at - 1, 0), 2]
+    return since
+
+
+def _fates(
+    reader: Reader, transport: int, number: Ints
+) -> tuple[NDArray[np.int8], Small, NDArray[np.bool_], list[str]]:
+    fate = np.full(len(number), PENDING, np.int8)
+    reason = np.full(len(number), -1, np.int32)
+    retried = np.zeros(len(number), np.bool_)
+    reasons: dict[str, int] = {}
+    for first, rows, what, why in reader.rows(
+        f"SELECT first, rows, fate, reason FROM fates WHERE transport = {transport:d}"
+    ):
+        part = slice(*np.searchsorted(number, (first, first + rows)))
+        fate[part] = FATES.index(what)
+        if why:
+            reason[part] = reasons.setdefault(why, len(reasons))
+    for first, rows in reader.rows(
+        f"SELECT first, rows FROM retries WHERE transport = {transport:d}"
+    ):
+        retried[slice(*np.searchsorted(number, (first, first + rows)))] = True
+    return fate, reason, retried, list(reasons)
+
+
+def _spread(altered: Small, reader: Reader, device: Small, time_ms: Ints) -> Small:
+    """In framing project a message holds all readings of a project and time: what alters one
+    alters all."""
+    project = reader.matrix("SELECT project FROM devices ORDER BY device")[:, 0][device]
+    change = np.ones(len(device), np.bool_)
+    change[1:] = (project[1:] != project[:-1]) | (time_ms[1:] != time_ms[:-1])
+    change[1:] |= device[1:] <= device[:-1]
+    group = np.cumsum(change) - 1
+    by_group = np.full(int(group[-1]) + 1 if len(group) else 0, -1, np.int32)
+    marked = np.flatnonzero(altered >= 0)
+    # Of several the first says how.
+    at, first = np.unique(group[marked], return_index=True)
+    by_group[at] = altered[marked[first]]
+    spread: Small = by_group[group]
+    return spread

@@ -1,0 +1,127 @@
+"""The user's settlement of demand-response events against the true one.
+
+A CSV with a header: event, project_id, reduction_kwh and, if violations are to be compared,
+violation_start and violation_end (times as in the record). One row per violation interval; an
+event without one has a single row in which both are empty.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gridsim.errors import UsageError
+from gridsim.ledger import Reader
+from gridsim.numeric.timestamps import rfc3339
+from gridsim.verify.values import NO_TIME, clock
+
+_NEEDED = ("event", "project_id", "reduction_kwh")
+_SPAN = ("violation_start", "violation_end")
+
+Key = tuple[str, str]
+Interval = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Claim:
+    """What the user says of one event on one project."""
+
+    reduction_kwh: float
+    violations: list[Interval] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How the settlements compare."""
+
+    compared: int
+    """Settlements that both have."""
+    differences: tuple[str, ...]
+    """One line each."""
+
+
+def read_claims(path: Path) -> tuple[dict[Key, Claim], bool]:
+    """The user's settlements, and whether they say anything of violations. Raises UsageError."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            names = reader.fieldnames or []
+            for name in _NEEDED:
+                if name not in names:
+                    raise UsageError(f"{path}: error: there is no column {name!r}")
+            spans = all(name in names for name in _SPAN)
+            if not spans and any(name in names for name in _SPAN):
+                raise UsageError(f"{path}: error: violation_start and _end go together")
+            claims: dict[Key, Claim] = {}
+            for row in reader:
+                _add(claims, row, spans, f"{path}: error: line {reader.line_num}")
+            return claims, spans
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: error: cannot be read: {error}") from error
+
+
+def compare(reader: Reader, path: Path, *, tolerance_kwh: float, tolerance_s: float) -> Verdict:
+    """Every settlement of either side is looked for on the other. Raises UsageError."""
+    claims, spans = read_claims(path)
+    truth = {(note.event, note.project_id): note for note in reader.settlements()}
+    found = [
+        f"{event} {project}: there is no such settlement in the ledger"
+        for event, project in claims
+        if (event, project) not in truth
+    ]
+    for key, note in truth.items():
+        claim = claims.get(key)
+        name = f"{key[0]} {key[1]}"
+        if claim is None:
+            found.append(f"{name}: is missing; {note.delivered_kwh:.3f} kWh")
+            continue
+        # Exactly as much as is allowed is allowed, whatever a subtraction makes of it.
+        if abs(claim.reduction_kwh - note.delivered_kwh) > tolerance_kwh + 1e-9:
+            found.append(
+                f"{name}: {claim.reduction_kwh:.3f} kWh instead of {note.delivered_kwh:.3f}"
+            )
+        if spans and not _agree(claim.violations, list(note.violations), tolerance_s):
+            found.append(
+                f"{name}: violations {_shown(claim.violations)} instead of "
+                f"{_shown(note.violations)}"
+            )
+    return Verdict(len(truth.keys() & claims.keys()), tuple(found))
+
+
+def _add(claims: dict[Key, Claim], row: Mapping[str, str | None], spans: bool, at: str) -> None:
+    key = (row["event"] or "", row["project_id"] or "")
+    try:
+        reduction = float(row["reduction_kwh"] or "")
+    except ValueError:
+        raise UsageError(f"{at}: {row['reduction_kwh']!r} is no number of kWh") from None
+    claim = claims.setdefault(key, Claim(reduction))
+    if claim.reduction_kwh != reduction:
+        raise UsageError(f"{at}: another row of {key[0]} {key[1]} has another reduction_kwh")
+    if not spans:
+        return
+    texts = [(row[name] or "").strip() for name in _SPAN]
+    if texts == ["", ""]:
+        return
+    read = clock(text=True)
+    start, end = (read(text) for text in texts)
+    if NO_TIME in (start, end) or end < start:
+        raise UsageError(f"{at}: {texts[0]!r} to {texts[1]!r} is no interval of time")
+    claim.violations.append((start, end))
+
+
+def _agree(ours: list[Interval], theirs: list[Interval], tolerance_s: float) -> bool:
+    if len(ours) != len(theirs):
+        return False
+    return all(
+        abs(a - b) <= tolerance_s * 1000
+        for one, other in zip(sorted(ours), sorted(theirs), strict=True)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def _shown(intervals: list[Interval] | tuple[Interval, ...]) -> str:
+    if not intervals:
+        return "none"
+    return ", ".join(f"{rfc3339(start)} to {rfc3339(end)}" for start, end in intervals)
