@@ -266,6 +266,91 @@ def send(
         send_command(plan, wish, wait, lambda answer: print_out(line_of(answer, as_json)))
 
 
+@app.command()
+def verify(
+    context: typer.Context,
+    ledger: Annotated[Path, typer.Argument(help="The ledger of the run.")],
+    files: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(
+            help="What your system holds: JSON Lines, CSV with a header or Parquet, also .gz; "
+            "- is standard input."
+        ),
+    ] = None,
+    subscribe: Annotated[
+        bool,
+        typer.Option("--subscribe", help="Listen to the broker of --config while a run goes on."),
+    ] = False,
+    config: Config = None,
+    plugin: Plugins = None,
+    set_: Overrides = None,
+    quiet: Annotated[
+        str, typer.Option(help="With --subscribe: done when nothing has come for so long.")
+    ] = "2s",
+    transport: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Which transport your data came by, if the run had several."),
+    ] = None,
+    field: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar="FIELD=NAME", help="What you call a field, such as der_id=device; repeatable."
+        ),
+    ] = None,
+    received_at: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NAME", help="Your field that says when a reading came in."),
+    ] = None,
+    unordered: Annotated[
+        bool, typer.Option("--unordered", help="The order of your data is not that of arrival.")
+    ] = False,
+    expect: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Your settlement, a CSV: event, project_id, reduction_kwh, ..."),
+    ] = None,
+    tolerance_kwh: Annotated[float, typer.Option(help="How far a reduction may be off.")] = 0.01,
+    tolerance_s: Annotated[
+        float, typer.Option(help="How far the ends of a violation may be off.")
+    ] = 1.0,
+    tolerate: Annotated[
+        int, typer.Option(help="How many differences may be left unexplained.")
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Compare what your system holds with what a ledger says was sent; exit 4 if it differs."""
+    _configure_logs("error", False)
+    with _errors():
+        import json
+
+        from gridsim.compose import DEFAULT_CONFIG, seconds
+        from gridsim.errors import NotHeldError, UsageError
+        from gridsim.verify import VerifyOptions
+        from gridsim.verify import verify as run_verify
+
+        given = _given(context, config, plugin, set_)
+        if given.config is not None and not subscribe:
+            raise UsageError("--config: error: goes with --subscribe")
+        listen = _options(given.config or DEFAULT_CONFIG, given.plugins, given.overrides)
+        options = VerifyOptions(
+            ledger=ledger,
+            files=tuple(files or ()),
+            subscribe=listen if subscribe else None,
+            quiet_s=seconds(quiet, "--quiet"),
+            transport=transport,
+            fields=tuple(field or ()),
+            received_at=received_at,
+            unordered=unordered,
+            expect=expect,
+            tolerance_kwh=tolerance_kwh,
+            tolerance_s=tolerance_s,
+            tolerate=tolerate,
+        )
+        report = run_verify(options, lambda line: print(line, file=sys.stderr, flush=True))
+        print_out(json.dumps(report.as_json(), indent=2) if as_json else "\n".join(report.lines()))
+        if not report.passed:
+            raise typer.Exit(NotHeldError.exit_status)
+
+
 def _refuse_options_of_a_run(context: typer.Context, name: str) -> None:
     """None may be dropped in silence."""
     subcommand = getattr(context.command, "commands")[name]  # noqa: B009 - a group's; untyped

@@ -12,12 +12,21 @@ from pathlib import Path
 from gridsim.api import MessageFault, Run, Source, Transport
 from gridsim.broker import EmbeddedBroker
 from gridsim.config.environment import gather
+from gridsim.config.ledger import fingerprint
 from gridsim.config.load import Document, read
 from gridsim.config.model import Configuration, SourceChoice, TransportChoice
 from gridsim.config.report import ConfigError
 from gridsim.config.resolve import Flags, resolve
-from gridsim.delivery import AlteringFormat, DeliveryPolicy, NamedFault, Runner, TimedFormat
+from gridsim.delivery import (
+    AlteringFormat,
+    DeliveryPolicy,
+    NamedFault,
+    Observer,
+    Runner,
+    TimedFormat,
+)
 from gridsim.errors import GridsimError, UsageError
+from gridsim.ledger import About, Ledger, about_run
 from gridsim.plugins import PluginHost
 from gridsim.registry import Registry
 from gridsim.simulation.scenario import Scenario
@@ -49,9 +58,16 @@ class Outlet:
     format: TimedFormat
     policy: DeliveryPolicy
 
-    def runner(self, wake_s: float) -> Runner:
-        """What carries batches to it; `wake_s` as in `Runner`."""
-        return Runner(self.name, self.transport, self.policy, wake_s=wake_s, format=self.format)
+    def runner(self, wake_s: float, observer: Observer | None = None) -> Runner:
+        """What carries batches to it; `wake_s` and `observer` as in `Runner`."""
+        return Runner(
+            self.name,
+            self.transport,
+            self.policy,
+            wake_s=wake_s,
+            format=self.format,
+            observer=observer,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,19 @@ class Inlet:
 
     name: str
     source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPlan:
+    """A ledger that is to be kept."""
+
+    path: Path
+    overwrite: bool
+    about: About
+
+    def open(self) -> Ledger:
+        """Makes its file. Raises UsageError if another is in the way, LedgerError."""
+        return Ledger(self.path, self.about, overwrite=self.overwrite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +101,7 @@ class Plan:
     outlets: tuple[Outlet, ...]
     broker: EmbeddedBroker
     inlets: tuple[Inlet, ...] = ()
+    ledger: LedgerPlan | None = None
 
 
 def load_plugins(local: tuple[Path, ...]) -> PluginHost:
@@ -101,7 +131,11 @@ def make_plan(options: Options) -> Plan:
     broker = EmbeddedBroker()
     run = Run(configuration.scenario.roster, configuration.start_ms, broker.start)
     outlets, inlets = _ways(document, configuration, run)
-    return Plan(options.config, configuration, ticks, outlets, broker, inlets)
+    ledger = None
+    if (kept := configuration.ledger) is not None:
+        told = about_run(configuration, fingerprint(document))
+        ledger = LedgerPlan(Path(kept.path), kept.overwrite, told)
+    return Plan(options.config, configuration, ticks, outlets, broker, inlets, ledger)
 
 
 def _ways(

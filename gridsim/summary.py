@@ -44,6 +44,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"{outlet.name}: {_said(outlet.transport.describe)}"
     for inlet in plan.inlets:
         yield f"commands by {inlet.name}: {_said(inlet.source.describe)}"
+    if plan.ledger is not None:
+        yield f"ledger: {plan.ledger.path}"
 
 
 def broker_lines(plan: Plan) -> Iterator[str]:

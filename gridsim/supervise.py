@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from types import FrameType
 from typing import Any
 
@@ -20,6 +21,7 @@ from gridsim.delivery import Runner
 from gridsim.engine import Engine
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError
 from gridsim.inbox import CommandInbox
+from gridsim.ledger import Ledger, LedgerError
 from gridsim.pacing import is_held
 from gridsim.simulation.outcome import Outcome
 from gridsim.simulation.simulation import Simulation
@@ -33,6 +35,8 @@ _FIRST_ATTEMPT_S = 15.0
 _FIRST_EAR_S = 6.0
 # How long sources may take at the end to hand over what they have been told.
 _LAST_WORDS_S = 0.5
+# How long the ledger may take to write what is left: a second's work at most where disks answer.
+_LEDGER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +100,19 @@ class _Supervisor:
             inbox=inbox,
         )
         wake_s = self._engine.wake_s if self._engine.interval_s else 0.0
-        self._runners: list[Runner] = [outlet.runner(wake_s) for outlet in plan.outlets]
+        self._ledger: Ledger | None = plan.ledger.open() if plan.ledger is not None else None
+        observers = self._ledger.fates if self._ledger is not None else repeat(None)
+        self._runners: list[Runner] = [
+            outlet.runner(wake_s, observer)
+            for outlet, observer in zip(plan.outlets, observers, strict=False)
+        ]
         self._clock = Clock(self._engine.run_due, self._engine.until_next_wake)
         self._sources = Sources(
             [SourceWorker(i.name, i.source, inbox, self._next_tick) for i in plan.inlets]
         )
         self._events = summary.EventTotals()
         self._seen_failures = 0
+        self._ledger_failed = False
 
     def run(self) -> Ending:
         _say(summary.plan_lines(self._plan))
@@ -127,6 +137,8 @@ class _Supervisor:
         return Ending(self._status(error), hung)
 
     def _emit(self, outcome: Outcome) -> None:
+        if self._ledger is not None:
+            self._ledger.record(outcome)
         _say(outcome.notes)
         self._events.add(outcome.settlements)
         for runner in self._runners:
@@ -185,7 +197,8 @@ class _Supervisor:
         self._engine.stop()
         self._clock.stop()
         idle = self._engine.wait_idle(0.5)
-        if idle and self._engine.pace.ticks:
+        finished = idle and self._engine.pace.ticks > 0
+        if finished:
             self._engine.finish()
         self._sources.close()
         for runner in self._runners:
@@ -195,7 +208,16 @@ class _Supervisor:
         for runner in self._runners:
             runner.settle()
         idle = self._sources.wait(_LAST_WORDS_S) and idle
+        if self._ledger is not None:
+            self._close_ledger(self._ledger, complete=finished)
         return not idle or any(runner.is_alive() for runner in self._runners)
+
+    def _close_ledger(self, ledger: Ledger, *, complete: bool) -> None:
+        try:
+            ledger.close(complete=complete, timeout_s=_LEDGER_S)
+        except LedgerError as error:
+            logger.error("{}", error)
+            self._ledger_failed = True
 
     def _flush(self, error: BaseException | None) -> None:
         """Waits for the transports: a complete run as long as they make progress, one that was
@@ -215,6 +237,8 @@ class _Supervisor:
         if error is not None:
             logger.error("{}", error)
             status = error.exit_status if isinstance(error, GridsimError) else 1
+        if self._ledger_failed:
+            status = status or LedgerError.exit_status
         for runner in self._runners:
             if runner.state == "reader gone":
                 continue

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, field_validator
 
 from gridsim.api import Format, Framing, Settings, Source, Transport, Unit
+from gridsim.config.ledger import LedgerSettings
 from gridsim.config.locate import KeyPath
 from gridsim.simulation.scenario import OnError, Scenario
 
@@ -250,3 +251,4 @@ class Configuration:
     scenario: Scenario
     transports: tuple[TransportChoice, ...]
     sources: tuple[SourceChoice, ...] = ()
+    ledger: LedgerSettings | None = None

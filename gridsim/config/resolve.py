@@ -12,6 +12,7 @@ from gridsim.config.document import Document
 from gridsim.config.events import bind_events, read_events
 from gridsim.config.expand import expand
 from gridsim.config.faults import bind_faults, read_faults
+from gridsim.config.ledger import read_ledger
 from gridsim.config.model import Configuration, Outlet, Simulation, Site, TransportChoice, start_ms
 from gridsim.config.overrides import is_utf8
 from gridsim.config.plugged import choose
@@ -23,7 +24,17 @@ from gridsim.errors import UsageError
 from gridsim.registry import Registry
 from gridsim.simulation.scenario import WeatherSpec
 
-TABLES = ("simulation", "site", "weather", "projects", "transports", "sources", "events", "faults")
+TABLES = (
+    "simulation",
+    "site",
+    "weather",
+    "projects",
+    "transports",
+    "sources",
+    "events",
+    "faults",
+    "ledger",
+)
 OF_SCENARIOS = ("events", "faults")
 """Those of them that may stand in the files that `simulation.scenarios` names."""
 _TRANSPORTS = 'write [[transports]], then type = "stdout" under it'
@@ -68,6 +79,7 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
     sources = read_sources(findings, registry, data)
     events = read_events(sheets)
     faults = read_faults(sheets, registry)
+    ledger = read_ledger(findings, data)
     _refuse(sheets)
     if simulation is None or site is None or weather is None or tick_ms is None:
         raise AssertionError("a table was refused without a finding")
@@ -85,7 +97,7 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
     scenario = bind_events(events, scenario, site.settings.timezone)
     scenario = bind_faults(faults, scenario, transports, site.settings.timezone)
     _refuse(sheets)
-    return Configuration(simulation, start, tick_ms, scenario, transports, sources)
+    return Configuration(simulation, start, tick_ms, scenario, transports, sources, ledger)
 
 
 def _refuse(sheets: Sequence[Findings]) -> None:
