@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from gridsim.api import Stage
+from gridsim.config.baselines import LikeDaysSettings, is_typed, read_baseline
 from gridsim.config.identifiers import Maker, template
 from gridsim.config.locate import KeyPath
 from gridsim.config.model import Der, Project
@@ -34,6 +35,8 @@ class ProjectStanza:
     project: Validated[Project]
     load: Plugged
     ders: Sequence[DerStanza]
+    baseline: Plugged | LikeDaysSettings | None = None
+    """Where it is neither a number nor the load's own expectation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,10 @@ class _Reader:
     def read(self, table: dict[str, Any]) -> ProjectStanza | None:
         findings, path = self.findings, self.path
         own = {key: value for key, value in table.items() if key not in ("load", "ders")}
+        baseline = None
+        if is_typed(own.get("baseline")):
+            at = (*path, "baseline")
+            baseline = read_baseline(findings, self.registry, own.pop("baseline"), at)
         project = validate(
             findings, Project, own, path, owner="a project", also=("load", "ders"), spread=SPREAD
         )
@@ -110,7 +117,8 @@ class _Reader:
             self.ids = ProjectIds(path, project.settings, make, counted)
         if load is None:
             return None
-        return ProjectStanza(project, load, [stanza for stanza in ders if stanza is not None])
+        able = [stanza for stanza in ders if stanza is not None]
+        return ProjectStanza(project, load, able, baseline)
 
     def _der(self, table: dict[str, Any], path: KeyPath) -> tuple[DerStanza | None, DerIds | None]:
         core = {key: value for key, value in table.items() if key in Der.model_fields}

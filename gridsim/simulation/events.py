@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Floats, rfc3339
+from gridsim.simulation.baselines import Baselines
 from gridsim.simulation.occurrence import OVER, WAITING, Occurrence
 from gridsim.simulation.orders import SiteOrders
 from gridsim.simulation.outcome import Ending, Settlement
@@ -21,8 +22,10 @@ class Programme:
     In each tick `begin` is called before the fleets step, and `add` when they have.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, baselines: Baselines) -> None:
+        """`baselines` are told what is announced and what is over."""
         self._scenario = scenario
+        self._baselines = baselines
         self._sites = len(scenario.sites)
         self._upcoming = [spec.schedule.first_from(scenario.start_ms) for spec in scenario.events]
         self._found = [0] * len(scenario.events)
@@ -96,6 +99,10 @@ class Programme:
                 self._found[index] += 1
                 occurrence = Occurrence(self._scenario, spec, self._found[index], start_ms)
                 self._live.append(occurrence)
+                follow = ~occurrence.opted_out
+                self._baselines.event_announced(
+                    occurrence.site[follow], time_ms, occurrence.begin_ms[follow]
+                )
                 self._upcoming[index] = spec.schedule.first_from(start_ms + 1)
                 if spec.notice_ms:
                     self._notes.append(_announced(occurrence))
@@ -136,6 +143,7 @@ class Programme:
         end_ms: NDArray[np.int64],
     ) -> None:
         if rows.any():
+            self._baselines.event_over(own.site[rows & ~own.opted_out])
             self._settlements += own.end(rows, time_ms, ending, end_ms)
 
     def _look_ahead(self) -> None:

@@ -55,6 +55,26 @@ class LoadSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LikeDaysSpec:
+    """Which sites have such a baseline, and how theirs is computed."""
+
+    sites: NDArray[np.intp]
+    """intp[m], ascending."""
+    days: int
+    """How many working days are averaged."""
+    weekend_days: int
+    """How many Saturdays and Sundays."""
+    slot_ms: int
+    """The length of a slot of the day, a whole number of minutes."""
+    cap: float
+    """By what part the day-of adjustment changes the mean at most; 0: not at all."""
+    window_slots: int
+    """Over how many slots it is taken."""
+    gap_slots: int
+    """How many slots lie between them and the notice."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class WeatherSpec:
     name: str
     type: type[Weather]
@@ -129,7 +149,7 @@ class Scenario:
     roster: Roster
     sites: Sites
     baseline: Floats
-    """kW; NaN: the load's own expectation."""
+    """kW; NaN: the load's own expectation, unless one of the following says otherwise."""
     contract_threshold: Floats
     """kW; zero for standalone projects."""
     report_every_ticks: NDArray[np.int64]
@@ -141,3 +161,7 @@ class Scenario:
     """Every device is in exactly one."""
     events: Sequence[EventSpec] = ()
     faults: Sequence[FaultSpec] = ()
+    baseline_loads: Sequence[LoadSpec] = ()
+    """Loads of which the expectation is the baseline of some sites."""
+    like_days: Sequence[LikeDaysSpec] = ()
+    """The sites of which the baseline is a mean over like days; each is in one at most."""

@@ -1,0 +1,59 @@
+"""The loads of the sites, each behind a guard that names its plugin when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from gridsim.api import Floats, Load, Tick
+from gridsim.errors import PluginError
+from gridsim.simulation.fleets import LARGEST
+from gridsim.simulation.scenario import LoadSpec
+
+T = TypeVar("T")
+
+
+class Call(Protocol):
+    """How a plugin is called: `name` says which, and its errors become PluginError."""
+
+    def __call__(self, name: str, do: Callable[[], T]) -> T: ...
+
+
+class SiteLoads:
+    """Load plugins and the sites that each serves; every error is a PluginError."""
+
+    def __init__(self, specs: Sequence[LoadSpec], sites: int, call: Call) -> None:
+        """`sites` is the number of all, of which some may have no load."""
+        self._specs = specs
+        self._sites = sites
+        self._loads: list[Load] = [
+            call(f"the load {spec.name!r}", partial(spec.type, spec.members)) for spec in specs
+        ]
+
+    def at(self, tick: Tick, call: Call) -> Floats:
+        """What the sites draw over the tick: float64[sites], kW, 0 where there is no load."""
+        return self._per_site("load", lambda load: load.at(tick), call)
+
+    def expected(self, time_ms: int, call: Call) -> Floats:
+        """What they are expected to draw at UTC `time_ms`, likewise."""
+        return self._per_site("expectation", lambda load: load.expected(time_ms), call)
+
+    def _per_site(self, what: str, ask: Callable[[Load], Floats], call: Call) -> Floats:
+        result = np.zeros(self._sites)
+        for load, spec in zip(self._loads, self._specs, strict=True):
+            name = f"the load {spec.name!r}"
+            values = call(name, partial(ask, load))
+            result[spec.members.site] = checked(name, what, values, len(spec.members))
+        return result
+
+
+def checked(name: str, what: str, values: Floats, n: int) -> Floats:
+    """The values of n sites as the plugin `name` returned them. Raises PluginError."""
+    if np.shape(values) != (n,):
+        raise PluginError(f"{name} returned {what} of shape {np.shape(values)} for {n} sites")
+    if not (np.abs(values) <= LARGEST).all():
+        raise PluginError(f"{name} returned {what} that is not a number, or beyond all measure")
+    return values
