@@ -20,27 +20,40 @@ from gridsim.testing.builders import (
     make_tick,
     some_of,
 )
+from gridsim.testing.faults import (
+    DeviceFaultContract,
+    MessageFaultContract,
+    make_passage,
+    make_struck,
+)
 from gridsim.testing.fleets import FleetContract
 from gridsim.testing.formats import FormatContract
 from gridsim.testing.loads import LoadContract
+from gridsim.testing.sources import RecordingInbox, SourceContract
 from gridsim.testing.transports import PlainFormat, RecordingReceipt, TransportContract
 from gridsim.testing.weather import WeatherContract
 
 __all__ = [
     "START_MS",
+    "DeviceFaultContract",
     "FleetContract",
     "FormatContract",
     "LoadContract",
+    "MessageFaultContract",
     "PlainFormat",
+    "RecordingInbox",
     "RecordingReceipt",
+    "SourceContract",
     "TransportContract",
     "WeatherContract",
     "make_batch",
     "make_members",
+    "make_passage",
     "make_roster",
     "make_run",
     "make_sites",
     "make_sky",
+    "make_struck",
     "make_tick",
     "some_of",
 ]

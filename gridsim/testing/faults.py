@@ -1,0 +1,243 @@
+"""The contract tests of faults."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import (
+    LOST,
+    SENT,
+    DeviceFault,
+    Fault,
+    Floats,
+    Members,
+    MessageFault,
+    Passage,
+    Struck,
+    Tick,
+)
+from gridsim.numeric.randomness import mixed
+from gridsim.testing.builders import make_members, make_tick, some_of
+from gridsim.testing.settings import assert_described
+
+_WINDOW = 20
+_WITHOUT = "DER_0"
+"""The device without storage."""
+# What was reported: column name to values, and which members' they are.
+Told = Mapping[str, NDArray[Any]]
+_STRUCK = (
+    "timestamp_ms",
+    "is_online",
+    "current_output",
+    "power_meter_measurement",
+    "current_soc",
+    "leaves",
+)
+_PASSAGE = ("copies", "delay_ms", "overtaken", "altered")
+
+
+def make_struck(
+    tick: Tick,
+    member: Sequence[int] | NDArray[np.intp],
+    *,
+    since_ms: int | NDArray[np.int64] | None = None,
+    output: float | Floats = 1.0,
+    meter: float | Floats = 2.0,
+    soc: float | Floats = 50.0,
+    stored: int = 0,
+) -> Struck:
+    """What struck members are about to report; struck since this tick if not said."""
+    n = len(member)
+    return Struck(
+        member=np.array(member, np.intp),
+        since_ms=np.full(n, tick.time_ms if since_ms is None else since_ms, np.int64),
+        timestamp_ms=np.full(n, tick.time_ms, np.int64),
+        is_online=np.ones(n, np.bool_),
+        current_output=np.full(n, output),
+        power_meter_measurement=np.full(n, meter),
+        current_soc=np.full(n, soc),
+        leaves=np.full(n, SENT, np.int8),
+        stored=np.full(n, stored, np.int64),
+    )
+
+
+def make_passage(member: Sequence[int] | NDArray[np.intp], chance: float | Floats) -> Passage:
+    """Messages that nothing has happened to yet."""
+    n = len(member)
+    return Passage(
+        member=np.array(member, np.intp),
+        chance=np.full(n, chance),
+        copies=np.ones(n, np.int8),
+        delay_ms=np.zeros(n, np.int64),
+        overtaken=np.zeros(n, np.bool_),
+        altered=np.zeros(n, np.bool_),
+    )
+
+
+class _FaultContract:
+    settings: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
+    """Three devices of each are tested, all with one fault."""
+    tick_s: ClassVar[float] = 60.0
+    ticks: ClassVar[int] = 300
+
+    def _type(self) -> type[Fault]:
+        raise NotImplementedError
+
+    def _tell(self, fault: Any, index: int) -> Told:
+        raise NotImplementedError
+
+    def test_every_setting_is_described(self) -> None:
+        assert_described(self._type().Settings)
+
+    def test_a_device_does_not_depend_on_the_others(self) -> None:
+        for members in self._members():
+            every = self._run(self._type()(members), range(self.ticks))
+            for rows in (np.array([0]), np.arange(len(members))[::-1]):
+                some = self._run(self._type()(some_of(members, rows)), range(self.ticks))
+                for whole, part in zip(every, some, strict=True):
+                    for place, row in enumerate(rows.tolist()):
+                        _assert_same(_of(whole, row), _of(part, place))
+
+    def test_a_pickled_fault_continues(self) -> None:
+        for members in self._members():
+            fault, half = self._type()(members), self.ticks // 2 + _WINDOW // 3
+            self._run(fault, range(half))
+            copy = pickle.loads(pickle.dumps(fault))
+            rest = range(half, self.ticks)
+            for one, other in zip(self._run(fault, rest), self._run(copy, rest), strict=True):
+                _assert_same(one, other)
+
+    def _members(self) -> list[Members[Any]]:
+        """For each of the settings: a fault has those of one stanza."""
+        return [
+            make_members(self._type().Settings, [entry] * 3, tick_s=self.tick_s)
+            for entry in self.settings
+        ]
+
+    def _run(self, fault: Fault, ticks: Iterable[int]) -> list[Told]:
+        return [self._tell(fault, index) for index in ticks]
+
+    def _struck(self, fault: Fault, index: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """Who is struck, in windows of their own, and since which tick."""
+        keys = fault.members.keys
+        phase = (keys % np.uint64(_WINDOW)).astype(np.int64)
+        window, since = (index + phase) // _WINDOW, index - (index + phase) % _WINDOW
+        struck = mixed(keys, window) % np.uint64(2) == 0
+        return np.flatnonzero(struck), np.maximum(since[struck], 0)
+
+
+class DeviceFaultContract(_FaultContract):
+    """What every fault of devices must do. Inherit, and name it:
+
+    class TestFrost(DeviceFaultContract):
+        fault = Frost
+    """
+
+    fault: ClassVar[type[DeviceFault]]
+
+    def _type(self) -> type[Fault]:
+        return self.fault
+
+    def test_what_it_makes_can_be_reported(self) -> None:
+        for members in self._members():
+            for told in self._run(self.fault(members), range(self.ticks)):
+                n = len(told["member"])
+                assert all(told[name].shape == (n,) for name in _STRUCK)
+                assert np.isfinite(told["current_output"]).all()
+                assert np.isfinite(told["power_meter_measurement"]).all()
+                assert not np.isinf(told["current_soc"]).any()
+                assert told["timestamp_ms"].dtype == np.int64
+                assert told["is_online"].dtype == np.bool_
+                assert ((told["leaves"] >= SENT) & (told["leaves"] <= LOST)).all()
+
+    def test_it_leaves_missing_storage_missing(self) -> None:
+        for members in self._members():
+            for told in self._run(self.fault(members), range(self.ticks)):
+                without = told["member"] == 0
+                assert np.isnan(told["current_soc"][without]).all()
+
+    def _tell(self, fault: DeviceFault, index: int) -> Told:
+        tick = make_tick(index, tick_s=self.tick_s)
+        member, since = self._struck(fault, index)
+        start_ms, keys = fault.members.start_ms, fault.members.keys[member]
+        # By name, for there may be only some of them.
+        without = np.array([name == _WITHOUT for name in fault.members.ids], np.bool_)[member]
+        soc = np.where(without, np.nan, 50.0 + 4.0 * _wave(mixed(keys, 2), index))
+        struck = make_struck(
+            tick,
+            member,
+            since_ms=start_ms + since * round(self.tick_s * 1000),
+            output=_wave(keys, index),
+            meter=np.abs(_wave(mixed(keys, 1), index)),
+            soc=soc,
+        )
+        if len(member):
+            fault.strike(tick, struck)
+        assert (struck.member == member).all(), "which members they are must not change"
+        return {"member": member, **{name: getattr(struck, name) for name in _STRUCK}}
+
+
+class MessageFaultContract(_FaultContract):
+    """What every fault of messages must do. Inherit, and name it:
+
+    class TestCrows(MessageFaultContract):
+        fault = Crows
+    """
+
+    fault: ClassVar[type[MessageFault]]
+    bodies: ClassVar[Sequence[bytes]] = (
+        b'{"der_id":"D","is_online":true,"current_output":1.50,"current_soc":"null"}',
+        b'[{"der_id":"D","current_output":1.50},{"der_id":"E","current_output":-0.10}]',
+    )
+    """Messages as they may be altered."""
+
+    def _type(self) -> type[Fault]:
+        return self.fault
+
+    def test_what_it_makes_can_happen(self) -> None:
+        for members in self._members():
+            for told in self._run(self.fault(members), range(self.ticks)):
+                n = len(told["member"])
+                assert all(told[name].shape == (n,) for name in _PASSAGE)
+                assert ((told["copies"] >= 0) & (told["copies"] <= 2)).all()
+                assert (told["delay_ms"] >= 0).all()
+
+    def test_an_alteration_is_a_function_of_text_and_chance(self) -> None:
+        for members in self._members():
+            fault, again = self.fault(members), self.fault(members)
+            for body in self.bodies:
+                for chance in np.linspace(0.0, 1.0, 101)[:-1].tolist():
+                    altered = fault.alter(body, chance)
+                    assert type(altered) is bytes
+                    assert altered, "the text must not be empty"
+                    assert altered == fault.alter(body, chance) == again.alter(body, chance)
+
+    def _tell(self, fault: MessageFault, index: int) -> Told:
+        tick = make_tick(index, tick_s=self.tick_s)
+        member, _ = self._struck(fault, index)
+        keys = fault.members.keys[member]
+        passage = make_passage(member, fault.members.draws.uniform("test", keys, index))
+        if len(member):
+            fault.strike(tick, passage)
+        assert (passage.member == member).all(), "which members they are must not change"
+        return {"member": member, **{name: getattr(passage, name) for name in _PASSAGE}}
+
+
+def _wave(keys: NDArray[np.uint64], index: int) -> Floats:
+    phase = (keys % np.uint64(1000)).astype(np.float64)
+    return 8.0 * np.sin(phase + 0.05 * index)
+
+
+def _of(told: Told, member: int) -> Told:
+    mine = told["member"] == member
+    return {name: column[mine] for name, column in told.items() if name != "member"}
+
+
+def _assert_same(one: Told, other: Told) -> None:
+    for name, column in one.items():
+        np.testing.assert_array_equal(column, other[name], err_msg=name)
