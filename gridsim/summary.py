@@ -109,6 +109,13 @@ def closing_lines(
             f"{failure.fleet}: {_count(failure.devices, 'DER')} taken out at tick "
             f"{failure.tick}: {failure.reason}"
         )
+    tally = engine.simulation.tally
+    if tally is not None:
+        yield (
+            f"faults touched {tally.touched:,} of {_count(tally.taken, 'reading')}: "
+            f"{tally.lost:,} lost, {tally.late:,} late, {tally.altered:,} in altered messages, "
+            f"{tally.repeated:,} repeated"
+        )
     for runner in runners:
         counters = runner.counters()
         dropped = ", ".join(f"{n:,} {reason}" for reason, n in sorted(counters.dropped.items()))
