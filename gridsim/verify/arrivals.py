@@ -153,19 +153,20 @@ class Columns:
             line=np.array(lines, np.int64),
         )
 
-    def salvage(self, body: bytes) -> list[tuple[str | object, str | object]]:
-        """(der_id, timestamp) of each record in a text that is no JSON; at least one pair."""
-        ids = [match[1] for match in self._patterns["der_id"].finditer(body)]
-        times = [match[1] for match in self._patterns["timestamp"].finditer(body)]
-        if len(ids) != len(times) and max(len(ids), len(times)) > 1:
-            # Which belongs to which is clear from where they stand only with whole records.
-            times = (times or [b""])[:1] * len(ids) if ids else times
-        pairs = max(len(ids), len(times), 1)
+    def salvage(self, body: bytes, *, several: bool) -> list[tuple[str | object, str | object]]:
+        """(der_id, timestamp) of what a text that is no JSON was: of one record, or of several
+        where a message holds those of a project. At least one pair."""
+        ids, times = self._found("der_id", body), self._found("timestamp", body)
+        known = [name for name in ids if name in self._roster.index]
+        time = next((text for text in times if self._time(text) != NO_TIME), MISSING)
+        if not several or len(known) < 2:
+            return [(next(iter(known or ids), MISSING), time)]
+        # A message's records are of one time; a text may hold the same record twice.
+        return [(name, time) for name in dict.fromkeys(known)]
 
-        def value(texts: list[bytes], index: int) -> str | object:
-            return texts[index].decode(errors="replace") if index < len(texts) else MISSING
-
-        return [(value(ids, i), value(times, i)) for i in range(pairs)]
+    def _found(self, name: str, body: bytes) -> list[str]:
+        matches = self._patterns[name].finditer(body)
+        return [match[1].decode(errors="replace") for match in matches]
 
     def _times(self, values: Sequence[Any], read: Callable[[Any], int]) -> Ints:
         return np.array([read(value) for value in values], np.int64)

@@ -24,8 +24,11 @@ _ROWS = 20_000
 _NEEDED = ("der_id", "timestamp")
 
 
-def read_file(name: str, roster: Roster, names: Mapping[str, str]) -> Iterator[Arrivals]:
-    """The arrivals of a file, by what its name or its first line says that it is.
+def read_file(
+    name: str, roster: Roster, names: Mapping[str, str], *, several: bool
+) -> Iterator[Arrivals]:
+    """The arrivals of a file, by what its name or its first line says that it is; `several` as
+    in `JsonParser`.
 
     Raises UsageError if it cannot be read or has no column that verify needs.
     """
@@ -40,7 +43,8 @@ def read_file(name: str, roster: Roster, names: Mapping[str, str]) -> Iterator[A
             if name.removesuffix(".gz").endswith(".csv") or not _is_json(first):
                 yield from _csv(name, rest, roster, names)
             else:
-                yield from JsonParser(Columns(roster, names, text=False), names).lines(rest)
+                columns = Columns(roster, names, text=False)
+                yield from JsonParser(columns, names, several=several).lines(rest)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{name}: error: cannot be read: {reason}") from error

@@ -17,8 +17,10 @@ _LINES = 20_000
 class JsonParser:
     """Turns texts into arrivals. One text may hold several records."""
 
-    def __init__(self, columns: Columns, names: Mapping[str, str]) -> None:
+    def __init__(self, columns: Columns, names: Mapping[str, str], *, several: bool) -> None:
+        """`several` says that a message holds all records of a project and time."""
         self._columns = columns
+        self._several = several
         self._fields = [name for name in (*FIELDS, SEQ, RECEIVED) if name in names]
         record = msgspec.defstruct(
             "Record",
@@ -56,7 +58,7 @@ class JsonParser:
             try:
                 found = self._decoder.decode(text)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                for der_id, timestamp in self._columns.salvage(text):
+                for der_id, timestamp in self._columns.salvage(text, several=self._several):
                     garbled.append(len(records))
                     of.append(index)
                     records.append(self._record(der_id=der_id, timestamp=timestamp))

@@ -69,8 +69,11 @@ def verify(options: VerifyOptions, say: Callable[[str], None]) -> Report:
             return _settlements_only(options, reader, roster)
         target = find_target(reader, transport)
         wire = wire_names(target.format_settings, names)
+        several = target.note.framing == "project"
         arrivals = (
-            _arrivals(options.files, roster, wire) if heard is None else heard.parse(roster, wire)
+            _arrivals(options.files, roster, wire, several=several)
+            if heard is None
+            else heard.parse(roster, wire, several=several)
         )
         notes = [] if heard is None else heard.notes()
         return _report(options, reader, roster, target, arrivals, notes)
@@ -142,8 +145,10 @@ def _verdict(options: VerifyOptions, reader: Reader) -> Verdict | None:
     )
 
 
-def _arrivals(files: Sequence[str], roster: Roster, names: Mapping[str, str]) -> Arrivals:
-    parts = [part for name in files for part in read_file(name, roster, names)]
+def _arrivals(
+    files: Sequence[str], roster: Roster, names: Mapping[str, str], *, several: bool
+) -> Arrivals:
+    parts = [part for name in files for part in read_file(name, roster, names, several=several)]
     if not parts:
         return Columns(roster, names, text=False).arrivals({}, [])
     return Arrivals.joined(parts)
@@ -182,9 +187,10 @@ class _Heard:
         self._bodies += bodies
         self._times += times
 
-    def parse(self, roster: Roster, names: Mapping[str, str]) -> Arrivals:
+    def parse(self, roster: Roster, names: Mapping[str, str], *, several: bool) -> Arrivals:
         columns = Columns(roster, names, text=False)
-        parser = JsonParser(columns, {k: v for k, v in names.items() if k != RECEIVED})
+        own = {k: v for k, v in names.items() if k != RECEIVED}
+        parser = JsonParser(columns, own, several=several)
         parts = [columns.arrivals({}, [], (), [])]
         for start in range(0, len(self._bodies), _PART):
             part = slice(start, start + _PART)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -56,17 +57,18 @@ def match(sent: Sent, arrivals: Arrivals) -> Matching:
     timed = arrivals.time_ms != NO_TIME
     counted = arrivals.seq >= 0
     by_reading = work.key("device", "time_ms")
-    ways = [
-        (known & timed & counted, work.key("device", "time_ms", "seq")),
-        (known & timed, by_reading),
-        (known & counted & ~timed, work.key("device", "seq")),
-        (known & ~timed, work.key("device")),
-        (timed & ~known, work.key("time_ms")),
-    ]
-    for rows, key in ways:
-        work.pair(rows & damaged, altered, key, ALTERED)
+    work.pair(
+        known & timed & counted & damaged, altered, work.key("device", "time_ms", "seq"), ALTERED
+    )
+    work.pair(known & timed & damaged, altered, by_reading, ALTERED)
     work.pair(known & timed & ~damaged, altered, by_reading, ALTERED)
-    work.pair(damaged & ~known & ~timed, altered, work.key(), ALTERED)
+    for rows, key in (
+        (known & counted, work.key("device", "seq")),
+        (known, work.key("device")),
+        (timed, work.key("time_ms")),
+        (~known & ~timed, work.key()),
+    ):
+        work.pair_nearest(rows & ~(known & timed) & damaged, altered, key)
     work.pair(known & timed, ~altered, by_reading, CHANGED)
     work.find_repeated(kept)
     return Matching(work.reading, work.how, damaged, work.arrived)
@@ -144,6 +146,39 @@ class _Work:
         left = np.flatnonzero(arrivals & (self.reading < 0))
         if len(left):
             self._pair(left, np.flatnonzero(sent & ~self.arrived), key, how)
+
+    def pair_nearest(
+        self,
+        arrivals: NDArray[np.bool_],
+        sent: NDArray[np.bool_],
+        key: Callable[[Sent | Arrivals, NDArray[np.intp]], Keys],
+    ) -> None:
+        """Of those that it may be, each arrival is the one that was sent closest to what has
+        arrived just before it."""
+        left = np.flatnonzero(arrivals & (self.reading < 0))
+        if not len(left):
+            return
+        right = np.flatnonzero(sent & ~self.arrived & self._may)
+        free: dict[int, list[int]] = {}
+        for reading, value in zip(right.tolist(), key(self._sent, right).tolist(), strict=True):
+            free.setdefault(value, []).append(reading)
+        matched = np.where(self.reading >= 0, np.arange(len(self.reading)), -1)
+        before = np.maximum.accumulate(matched)[left]
+        near = np.where(before >= 0, self.reading[before], 0)
+        keys = key(self._arrivals, left).tolist()
+        for row, value, place in zip(left.tolist(), keys, near.tolist(), strict=True):
+            candidates = free.get(value)
+            if not candidates:
+                continue
+            at = bisect_left(candidates, place)
+            if at == len(candidates) or (
+                at and place - candidates[at - 1] < candidates[at] - place
+            ):
+                at -= 1
+            reading = candidates.pop(at)
+            self.reading[row] = reading
+            self.how[row] = ALTERED
+            self.arrived[reading] = True
 
     def _pair(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from gridsim.verify.settlement import Verdict
 _PROJECTS = 10
 _EXAMPLES = 10
 _COMPARED = 20
+_CAUSES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Report:
         for kind in KINDS:
             causes = self.differences.causes[kind]
             if causes:
-                why = ", ".join(f"{n:,} {cause}" for cause, n in causes.most_common())
+                why = ", ".join(f"{n:,} {cause}" for cause, n in _first(causes))
                 yield f"  {kind:<11}{causes.total():>12,}  {why}"
         if self.late is not None:
             yield (
@@ -130,6 +132,15 @@ class Report:
             yield f"  {line}"
         if len(wrong) > _COMPARED:
             yield f"  and {len(wrong) - _COMPARED:,} more"
+
+
+def _first(causes: Counter[str]) -> Iterator[tuple[str, int]]:
+    """What is unexplained, then the most frequent causes, then all others together."""
+    ranked = sorted(causes.items(), key=lambda item: (item[0] != UNEXPLAINED, -item[1]))
+    yield from ranked[:_CAUSES]
+    rest = ranked[_CAUSES:]
+    if rest:
+        yield f"by {len(rest):,} other causes", sum(n for _, n in rest)
 
 
 def _state(complete: bool) -> str:
