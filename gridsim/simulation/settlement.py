@@ -107,10 +107,10 @@ class Tally:
             self.delivered_kwh += own.delivered_kwh
 
     def __str__(self) -> str:
-        target = f" of {self.target_kwh:,.2f}" if self.target_kwh else ""
-        parts = [f"{self.delivered_kwh:,.2f}{target} kWh delivered by {projects(self.took_part)}"]
+        parts = [projects(self.took_part)]
         if self.target_kwh:
-            parts.append(f"{self.in_violation:,} in violation")
+            kwh = f"{self.delivered_kwh:,.2f} of {self.target_kwh:,.2f} kWh"
+            parts = [f"{kwh} delivered by {parts[0]}", f"{self.in_violation:,} in violation"]
         for count, what in (
             (self.opted_out, "opted out"),
             (self.superseded, "superseded"),
