@@ -113,14 +113,18 @@ class FleetContract:
     def _run(
         self, fleet: Fleet, ticks: Iterable[int], limits: Limits | None = None
     ) -> list[Telemetry]:
-        """A day with sun, a site that now draws and now feeds, and some setpoints."""
+        """A day with sun and wind, a site that now draws and now feeds, and some setpoints."""
         members = fleet.members
         rated = members.columns["nameplate_capacity"]
         flexible = fleet.stage(members.settings[0]) == "flexible"
         told = []
         for index in ticks:
             day = index * self.tick_s / 86_400
-            sky = make_sky(len(members.sites), ghi=max(0.0, 900.0 * np.cos(2 * np.pi * day)))
+            sky = make_sky(
+                len(members.sites),
+                ghi=max(0.0, 900.0 * np.cos(2 * np.pi * day)),
+                wind_m_s=8.0 + 6.0 * np.sin(2 * np.pi * 5 * day),
+            )
             tick = make_tick(index, sky=sky, tick_s=self.tick_s)
             balance = rated * np.sin(2 * np.pi * 3 * day)
             if flexible:
