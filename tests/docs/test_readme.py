@@ -44,9 +44,19 @@ def test_its_configurations_are_valid(block: str, tmp_path: Path) -> None:
 
 
 def test_its_plugin_is_the_one_in_the_examples() -> None:
-    [block] = blocks("python")
+    block, _ = sorted(blocks("python"), key=lambda text: "hookimpl" not in text)
     example = (ROOT / "examples/my_ders/electric_heater.py").read_text()
     assert block.split('"""\n', 1)[1] == example.split('"""\n', 1)[1]
+
+
+def test_its_program_commands_a_battery() -> None:
+    [block] = [text for text in blocks("python") if "CommandInbox" in text]
+    done = subprocess.run(
+        [sys.executable, "-c", block], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    answer, *outputs = done.stdout.splitlines()
+    assert answer.strip() == "c-1 accepted"
+    assert "-3." in outputs[-1]
 
 
 def test_its_record_has_the_fields_in_order() -> None:
@@ -65,7 +75,7 @@ def test_its_record_has_the_fields_in_order() -> None:
 
 
 def test_its_flags_and_commands_exist() -> None:
-    helps = [["--help"], ["plugins", "--help"], ["bench", "--help"]]
+    helps = [["--help"], ["plugins", "--help"], ["bench", "--help"], ["send", "--help"]]
     known = ""
     for words in helps:
         done = subprocess.run(
