@@ -129,7 +129,10 @@ class Engine:
 
     def finish(self) -> None:
         """Emits what is still open at the end; called once, when no tick runs any more."""
-        self._emit(self.simulation.finish())
+        try:
+            self._emit(self.simulation.finish())
+        except Exception as error:
+            self.error = self.error or error
 
     def output_by_type(self) -> dict[str, float]:
         """The sum of the last reported `current_output` for each reported type, kW."""

@@ -128,6 +128,7 @@ class _Supervisor:
             self._begin()
             error = self._watch()
             hung = self._end(error)
+            error = error or self._engine.error
             elapsed = time.monotonic() - began
             cpu = time.process_time() - cpu
             _say(self._events.lines())

@@ -371,3 +371,21 @@ def test_whatever_a_plugin_raises_ends_the_run_and_does_not_hang_it() -> None:
     assert run.finished.is_set()
     assert isinstance(run.error, KeyboardInterrupt)
     assert out == []
+
+
+def test_what_fails_at_the_end_is_the_runs_error_and_hides_no_earlier_one() -> None:
+    ended = list[Outcome]()
+
+    def emit(outcome: Outcome) -> None:
+        ended.append(outcome)
+        if not len(outcome.batch):
+            raise OSError("no room")
+
+    run = Engine(simulation(Steady), emit, tick_s=1.0, speed=0.0, ticks=2)
+    run.run_free()
+    run.finish()
+    assert [len(outcome.batch) for outcome in ended] == [2, 2, 0]
+    assert isinstance(run.error, OSError)
+    first = run.error
+    run.finish()
+    assert run.error is first

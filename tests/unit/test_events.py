@@ -116,34 +116,36 @@ def made(folder: Path, text: str) -> Simulation:
 
 # From the messages alone ---------------------------------------------------------------------
 
-Series = dict[str, list[tuple[int, Decimal]]]
-"""The reduction of each project at each time, ms."""
+Series = list[tuple[int, Decimal]]
+"""The reduction at each time, ms."""
 
 
-def reductions(payloads: list[bytes]) -> Series:
-    """By the formula of the record: baseline - (meter - sum of the project's outputs)."""
+def reductions(payloads: list[bytes]) -> tuple[dict[str, Series], dict[str, Decimal]]:
+    """By project: baseline - (meter - sum of its outputs), and its contract_threshold."""
     output: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
     rest: dict[tuple[str, int], Decimal] = {}
+    thresholds: dict[str, Decimal] = {}
     for payload in payloads:
         record = json.loads(payload, parse_float=Decimal)
         at = datetime.fromisoformat(record["timestamp"])
         key = (record["project_id"], round(at.timestamp() * 1000))
         output[key] += record["current_output"]
         rest[key] = record["baseline"] - record["power_meter_measurement"]
-    series: Series = defaultdict(list)
+        thresholds[record["project_id"]] = record["contract_threshold"]
+    series: dict[str, Series] = defaultdict(list)
     for (project, time_ms), without in rest.items():
         series[project].append((time_ms, without + output[project, time_ms]))
-    return series
+    return series, thresholds
 
 
-def delivered_kwh(series: list[tuple[int, Decimal]], own: Settlement, tick_ms: int) -> Decimal:
+def delivered_kwh(series: Series, own: Settlement, tick_ms: int) -> Decimal:
     times = range(own.start_ms, own.end_ms)
     total = sum((kw for time_ms, kw in series if time_ms in times), Decimal())
     return total * tick_ms / 3_600_000
 
 
 def violations(
-    series: list[tuple[int, Decimal]], own: Settlement, threshold: Decimal, tick_ms: int
+    series: Series, own: Settlement, threshold: Decimal, tick_ms: int
 ) -> list[tuple[int, int]]:
     """By the definition: the mean over (max(t - 300 s, t0), t] for t0 + 300 s <= t < end."""
     t0, found = own.settled_ms, list[tuple[int, int]]()
@@ -182,15 +184,17 @@ def replace_framing(plan: Any) -> Any:
 
 def test_whoever_has_the_messages_can_settle_the_events(afternoon: tuple[Told, Any]) -> None:
     told, scenario = afternoon
-    roster, series = scenario.roster, reductions(told.payloads)
+    series, thresholds = reductions(told.payloads)
     assert len(told.settlements) == 16 + 12 + 8 + 16
     some, none = 0, 0
     for own in told.settlements:
-        readings = series[roster.project_id[own.project]]
+        project = scenario.roster.project_id[own.project]
+        readings = series[project]
         exact = delivered_kwh(readings, own, 5000)
         assert own.delivered_kwh == pytest.approx(float(exact), abs=1e-9), own
-        threshold = Decimal(f"{scenario.contract_threshold[own.project]:.2f}")
-        expected = [] if own.event == "export_cap" else violations(readings, own, threshold, 5000)
+        expected = violations(readings, own, thresholds[project], 5000)
+        if own.event == "export_cap":  # it calls for no reduction
+            expected = []
         assert list(own.violations) == expected, own
         some += bool(expected)
         none += not expected
