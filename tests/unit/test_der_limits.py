@@ -128,6 +128,7 @@ def test_a_managed_plant_wishes_for_what_a_free_one_yields(kind: type[Fleet]) ->
         assert yields[0] > 0.5
         assert able.wish_kw is not None
         assert able.wish_kw == able.max_kw == yields
+        assert managed.capability(tick).max_kw is able.max_kw, "worked out once"
         told = managed.step(tick, Orders(0.5 * able.max_kw, np.zeros(1)))
     assert told.current_output[0] <= 0.6 * yields[0]
 
