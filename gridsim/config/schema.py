@@ -12,6 +12,7 @@ from gridsim.config.events import SPREAD as EVENT_SPREAD
 from gridsim.config.events import Event
 from gridsim.config.faults import SPREAD as FAULT_SPREAD
 from gridsim.config.faults import FaultSettings
+from gridsim.config.ledger import LedgerSettings
 from gridsim.config.model import Der, Outlet, Project, Simulation, Site
 from gridsim.config.stanzas import PLACE, SPREAD
 from gridsim.registry import Entry, Kind, Registry
@@ -59,6 +60,7 @@ def build(registry: Registry) -> Schema:
             "sources": {"type": "array", "items": _ref("source")},
             "events": {"type": "array", "items": _model("event", Event, EVENT_SPREAD, defs)},
             "faults": {"type": "array", "items": _ref("fault")},
+            "ledger": _model("ledger", LedgerSettings, (), defs),
         },
         "$defs": defs,
     }
