@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -11,14 +10,13 @@ import msgspec
 from loguru import logger
 from pydantic import Field
 
-from gridsim.api import Acknowledgement, Inbox, Request, Run, Source, Target, rfc3339
+from gridsim.api import Acknowledgement, Inbox, Request, Run, Source, rfc3339
+from gridsim_plugins.mqtt.command_topics import CommandTopics
 from gridsim_plugins.mqtt.settings import ConnectionSettings, check_connection
-from gridsim_plugins.mqtt.topics import check_template, check_topic
 
 if TYPE_CHECKING:
-    from gridsim_plugins.mqtt.dialogue import Dialogue, Message
+    from gridsim_plugins.mqtt.dialogue import Dialogue
 
-_FIELDS = ("project_id", "der_id")
 _LOCAL = "127.0.0.1"
 _PULSE_S = 0.5
 
@@ -86,20 +84,13 @@ class MqttCommands(Source):
     def __init__(self, settings: MqttCommandSettings, run: Run) -> None:
         super().__init__(settings, run)
         check_connection(settings)
-        for name, fields in (
-            ("topic", _FIELDS),
-            ("project_topic", _FIELDS[:1]),
-            ("ack_topic", _FIELDS),
-            ("project_ack_topic", _FIELDS[:1]),
-        ):
-            template = getattr(settings, name)
-            check_template(template, name, fields, "a command's topic")
-            check_topic(re.sub(r"\{\w*\}", "x", template), name)
-            if f"{{{fields[-1]}}}" not in template:
-                raise ValueError(f"{name}: it must hold {{{fields[-1]}}}")
-        self._of_der = _pattern(settings.topic)
-        self._of_project = _pattern(settings.project_topic)
-        self._projects: dict[str, str] | None = None
+        self._topics = CommandTopics(
+            settings.topic,
+            settings.project_topic,
+            settings.ack_topic,
+            settings.project_ack_topic,
+            run.roster,
+        )
         self._client_id = settings.client_id or f"gridsim-commands-{secrets.token_hex(6)}"
         self._address = (settings.host, settings.port)
         self._dialogue: Dialogue | None = None
@@ -119,13 +110,13 @@ class MqttCommands(Source):
         if settings.embedded:
             self._address = self.run.embedded_broker(settings.port)
         self._dialogue = self._open(self._address, self._client_id)
-        self._dialogue.subscribe([_filter(settings.topic), _filter(settings.project_topic)])
+        self._dialogue.subscribe(self._topics.filters)
 
     def serve(self, inbox: Inbox, timeout_s: float) -> None:
         assert self._dialogue is not None
         ignored = 0
         for message in self._dialogue.listen(timeout_s):
-            target = self._target(message)
+            target = self._topics.target(message.topic)
             if message.retained:
                 ignored += 1
             elif target is not None:
@@ -136,7 +127,7 @@ class MqttCommands(Source):
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         assert self._dialogue is not None
         self._dialogue.publish(
-            [(self._ack_topic(one.target), _text(one)) for one in acknowledgements]
+            [(self._topics.acknowledgement(one.target), _text(one)) for one in acknowledgements]
         )
 
     def close(self) -> None:
@@ -154,10 +145,9 @@ class MqttCommands(Source):
         # Its own: with that of the source, the broker would end the source's session.
         dialogue = self._open(address, f"gridsim-send-{secrets.token_hex(6)}")
         try:
-            target = request.target
-            template = settings.project_topic if target.der_id is None else settings.topic
-            dialogue.subscribe([self._ack_topic(target)])
-            dialogue.publish([(_fill(template, target), request.payload)])
+            topics, target = self._topics, request.target
+            dialogue.subscribe([topics.acknowledgement(target)])
+            dialogue.publish([(topics.command(target), request.payload)])
             while True:
                 for message in dialogue.listen(_PULSE_S):
                     if not message.retained:
@@ -171,54 +161,6 @@ class MqttCommands(Source):
         from gridsim_plugins.mqtt.dialogue import Dialogue
 
         return Dialogue(self.settings, address, client_id, self.patience_s)
-
-    def _target(self, message: Message) -> Target | None:
-        found = self._of_der.fullmatch(message.topic)
-        if found is not None:
-            ids = found.groupdict()
-            project = ids.get("project_id")
-            return Target(
-                self._project_of(ids["der_id"]) if project is None else project, ids["der_id"]
-            )
-        found = self._of_project.fullmatch(message.topic)
-        return None if found is None else Target(found["project_id"])
-
-    def _project_of(self, der_id: str) -> str:
-        """Where topics do not say it; empty if there is no such DER."""
-        if self._projects is None:
-            roster = self.run.roster
-            names = (roster.project_id[project] for project in roster.project.tolist())
-            self._projects = dict(zip(roster.der_id, names, strict=True))
-        return self._projects.get(der_id, "")
-
-    def _ack_topic(self, target: Target) -> str:
-        settings = self.settings
-        template = settings.project_ack_topic if target.der_id is None else settings.ack_topic
-        return _fill(template, target)
-
-
-def _fill(template: str, target: Target) -> str:
-    return template.format(project_id=target.project_id, der_id=target.der_id)
-
-
-def _filter(template: str) -> str:
-    """What to subscribe to: ids stand for whole levels, or for a part of one."""
-    return "/".join("+" if "{" in level else level for level in template.split("/"))
-
-
-def _pattern(template: str) -> re.Pattern[str]:
-    """Matches the template's topics; an id that it holds twice must be the same."""
-    pattern, seen = "", set()
-    for piece in re.split(r"(\{\w+\})", template):
-        name = piece[1:-1]
-        if not piece.startswith("{"):
-            pattern += re.escape(piece)
-        elif name in seen:
-            pattern += f"(?P={name})"
-        else:
-            seen.add(name)
-            pattern += f"(?P<{name}>[^/]*)"
-    return re.compile(pattern, re.DOTALL)
 
 
 def _text(one: Acknowledgement) -> bytes:

@@ -1,0 +1,96 @@
+"""Which topics are whose commands, and where these are acknowledged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from gridsim.api import Roster, Target
+from gridsim_plugins.mqtt.topics import check_template, check_topic
+
+_FIELDS = ("project_id", "der_id")
+
+
+class CommandTopics:
+    """Templates, there and back."""
+
+    def __init__(
+        self, topic: str, project_topic: str, ack_topic: str, project_ack_topic: str, roster: Roster
+    ) -> None:
+        """Raises ValueError, starting with the name of the template that cannot be used."""
+        self._roster = roster
+        self._of_der = _pattern(_checked(topic, "topic", _FIELDS))
+        self._of_project = _pattern(_checked(project_topic, "project_topic", _FIELDS[:1]))
+        self._templates = (topic, project_topic)
+        self._answers = (
+            _checked(ack_topic, "ack_topic", _FIELDS),
+            _checked(project_ack_topic, "project_ack_topic", _FIELDS[:1]),
+        )
+        self._projects: Mapping[str, str] | None = None
+
+    @property
+    def filters(self) -> list[str]:
+        """What to subscribe to: ids stand for whole levels, or for a part of one."""
+        return [
+            "/".join("+" if "{" in level else level for level in template.split("/"))
+            for template in self._templates
+        ]
+
+    def target(self, topic: str) -> Target | None:
+        """Whom a command at this topic is for; None if it is no topic of a command, or none that
+        could be answered. Whether there is such a target is not asked here."""
+        found = self._of_der.fullmatch(topic) or self._of_project.fullmatch(topic)
+        if found is None:
+            return None
+        ids = found.groupdict()
+        der = ids.get("der_id")
+        project = ids.get("project_id")
+        target = Target(self._project_of(der or "") if project is None else project, der)
+        try:
+            check_topic(self.acknowledgement(target), "ack_topic")
+        except ValueError:
+            return None
+        return target
+
+    def command(self, target: Target) -> str:
+        """Where a command for it goes."""
+        return _fill(self._templates[target.der_id is None], target)
+
+    def acknowledgement(self, target: Target) -> str:
+        """Where its commands are acknowledged."""
+        return _fill(self._answers[target.der_id is None], target)
+
+    def _project_of(self, der_id: str) -> str:
+        """Where topics do not say it; empty if there is no such DER."""
+        if self._projects is None:
+            roster = self._roster
+            names = (roster.project_id[project] for project in roster.project.tolist())
+            self._projects = dict(zip(roster.der_id, names, strict=True))
+        return self._projects.get(der_id, "")
+
+
+def _checked(template: str, name: str, fields: tuple[str, ...]) -> str:
+    check_template(template, name, fields, "a command's topic")
+    check_topic(re.sub(r"\{\w*\}", "x", template), name)
+    if f"{{{fields[-1]}}}" not in template:
+        raise ValueError(f"{name}: it must hold {{{fields[-1]}}}")
+    return template
+
+
+def _fill(template: str, target: Target) -> str:
+    return template.format(project_id=target.project_id, der_id=target.der_id)
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """Matches the template's topics; an id that it holds twice must be the same."""
+    pattern, seen = "", set()
+    for piece in re.split(r"(\{\w+\})", template):
+        name = piece[1:-1]
+        if not piece.startswith("{"):
+            pattern += re.escape(piece)
+        elif name in seen:
+            pattern += f"(?P={name})"
+        else:
+            seen.add(name)
+            pattern += f"(?P<{name}>[^/]+)"
+    return re.compile(pattern, re.DOTALL)

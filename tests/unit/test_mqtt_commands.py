@@ -1,0 +1,109 @@
+"""The source `mqtt` without a broker: its topics, and what its settings may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gridsim.api import Target
+from gridsim.testing import make_roster, make_run
+from gridsim_plugins.mqtt.command_topics import CommandTopics
+from gridsim_plugins.mqtt.commands import MqttCommands, MqttCommandSettings
+
+
+def topics(
+    topic: str = "projects/{project_id}/ders/{der_id}/command",
+    project_topic: str = "projects/{project_id}/command",
+    project_ack_topic: str = "projects/{project_id}/ack",
+) -> CommandTopics:
+    ack_topic = "projects/{project_id}/ders/{der_id}/ack"
+    return CommandTopics(topic, project_topic, ack_topic, project_ack_topic, make_roster())
+
+
+def test_topics_lead_to_targets_and_back() -> None:
+    made = topics()
+    assert made.filters == ["projects/+/ders/+/command", "projects/+/command"]
+    for target in (Target("PRJ_0", "DER_1"), Target("P (.*) \\d", "D{x}"), Target("P")):
+        assert made.target(made.command(target)) == target
+    assert made.acknowledgement(Target("P", "D")) == "projects/P/ders/D/ack"
+    assert made.acknowledgement(Target("P")) == "projects/P/ack"
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "",
+        "projects/P/ders/D",
+        "projects/P/ders/D/ack",
+        "projects/P/ders//command",
+        "projects//command",
+        "projects/P/Q/command",
+        "xprojects/P/command",
+        "projects/P/command/x",
+        "projects/P\x00/command",
+        "projects/P+/command",
+        "projects/P\n/command",
+    ],
+)
+def test_other_topics_are_nobodys(topic: str) -> None:
+    assert topics().target(topic) is None
+
+
+def test_ids_may_be_parts_of_a_level() -> None:
+    made = topics("fleet/site-{project_id}/{der_id}.do", "fleet/site-{project_id}.do")
+    assert made.filters == ["fleet/+/+", "fleet/+"]
+    assert made.target("fleet/site-A/B.do") == Target("A", "B")
+    assert made.target("fleet/site-A.do") == Target("A")
+    assert made.target("fleet/A/B.do") is None
+
+
+def test_an_id_that_comes_twice_is_the_same() -> None:
+    made = topics("{project_id}/{der_id}/of/{project_id}")
+    assert made.target("A/B/of/A") == Target("A", "B")
+    assert made.target("A/B/of/C") is None
+
+
+def test_the_project_is_looked_up_where_the_topic_does_not_say_it() -> None:
+    made = topics("ders/{der_id}/do")
+    assert made.target("ders/DER_2/do") == Target("PRJ_1", "DER_2")
+    assert made.target("ders/NOBODY/do") == Target("", "NOBODY")
+
+
+def test_what_could_not_be_answered_is_nobodys() -> None:
+    made = topics(project_ack_topic="answers/{project_id}/" + "x" * 60_000)
+    assert made.target("projects/P/command") == Target("P")
+    assert made.target(f"projects/{'P' * 6000}/command") is None
+
+
+@given(topic=st.text(max_size=60) | st.from_regex(r"projects/.*/ders/.*/command"))
+def test_no_topic_is_too_odd(topic: str) -> None:
+    made = topics()
+    target = made.target(topic)
+    if target is not None:
+        assert made.command(target) == topic
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"topic": "a/b"}, "topic: it must hold {der_id}"),
+        ({"project_topic": "a/{der_id}"}, "project_topic: unknown placeholder {der_id}"),
+        ({"ack_topic": "a/+/{der_id}"}, "ack_topic: .* wildcard"),
+        ({"project_ack_topic": "$SYS/{project_id}"}, "project_ack_topic: .*brokers keep"),
+        ({"password": "x"}, "password: it needs a username"),
+        ({"tls": "on"}, "tls: the embedded broker has none"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused(settings: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        MqttCommands(MqttCommandSettings.model_validate(settings), make_run())
+
+
+def test_it_describes_itself_without_secrets() -> None:
+    settings = {"host": "broker.example", "port": 8883, "username": "u", "password": "sesame"}
+    text = MqttCommands(MqttCommandSettings.model_validate(settings), make_run()).describe()
+    assert text.startswith("mqtts://broker.example:8883 projects/{project_id}/ders/{der_id}")
+    assert "sesame" not in text
