@@ -15,7 +15,7 @@ from gridsim.simulation.faults.calls import Call, title
 from gridsim.simulation.faults.departures import Departures
 from gridsim.simulation.faults.devices import DeviceFaults, RunningDeviceFault, Truth
 from gridsim.simulation.faults.messages import MessageFaults, RunningMessageFault
-from gridsim.simulation.faults.readings import Readings
+from gridsim.simulation.faults.readings import Readings, blank_labels
 from gridsim.simulation.faults.rows import Rows, fresh, in_order, joined, locked
 from gridsim.simulation.faults.striking import Striking
 from gridsim.simulation.faults.tally import Passed, Tally
@@ -83,7 +83,8 @@ class FaultBook:
         ended ends."""
         episodes = [one for each in self._strikings for one in each.finish(time_ms)]
         unsent = self._unsent(self._departures.rest())
-        return Passed(replace(nothing, number=self._left), unsent, tuple(episodes))
+        nothing = replace(nothing, number=self._left, labels=blank_labels(nothing))
+        return Passed(locked(nothing), unsent, tuple(episodes))
 
     def _unsent(self, parts: Sequence[Rows]) -> Batch | None:
         parts = [part for part in parts if len(part)]

@@ -13,6 +13,21 @@ from gridsim.simulation.faults.devices import Report
 from gridsim.simulation.faults.rows import pick
 
 
+def blank_labels(batch: Batch) -> Labels:
+    """Of readings that are true and that nothing has happened to."""
+    n = len(batch)
+    return Labels(
+        faults=np.zeros(n, np.uint64),
+        timestamp_ms=batch.timestamp_ms,
+        current_output=batch.current_output,
+        power_meter_measurement=batch.power_meter_measurement,
+        current_soc=batch.current_soc,
+        altered=np.full(n, -1, np.int16),
+        chance=np.zeros(n),
+        copy=np.zeros(n, np.bool_),
+    )
+
+
 class Readings:
     """Takes the readings of a tick, and knows since when devices are connected."""
 
@@ -30,20 +45,10 @@ class Readings:
         self._follow_connections(tick, report)
         device = batch.device
         connected = np.maximum(batch.connection_start_ms, self._connected_ms[device])
-        n = len(batch)
-        labels = Labels(
-            faults=np.zeros(n, np.uint64),
-            timestamp_ms=batch.timestamp_ms,
-            current_output=batch.current_output,
-            power_meter_measurement=batch.power_meter_measurement,
-            current_soc=batch.current_soc,
-            altered=np.full(n, -1, np.int16),
-            chance=np.zeros(n),
-            copy=np.zeros(n, np.bool_),
-        )
+        labels = blank_labels(batch)
         batch = replace(batch, connection_start_ms=connected, labels=labels)
         if report is None:
-            return batch, np.full(n, SENT, np.int8)
+            return batch, np.full(len(batch), SENT, np.int8)
         ghost = self._ghosts[device]
         labels = replace(
             labels,
