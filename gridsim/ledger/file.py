@@ -31,11 +31,12 @@ def create(path: Path, *, overwrite: bool) -> sqlite3.Connection:
         # Autocommit: the writer begins and ends its transactions itself, from its own thread.
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA page_size = 8192")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.executescript(f"BEGIN;{TABLES}{VIEWS}COMMIT;")
+        # From here on it can be read while it is written; the header says already what it is.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"the ledger {path} cannot be made: {_why(error)}") from error
     return connection

@@ -183,7 +183,9 @@ class Explainer:
         beyond: NDArray[np.bool_] = (
             self._arrivals.time_ms[rows] > meta["start_ms"] + last * meta["tick_ms"]
         )
-        return beyond
+        # What came late, too, if all that came before it is known.
+        known = np.flatnonzero(self._matching.how == EXACT)
+        return beyond | (rows > known.max(initial=-1))
 
     def _reordered(self) -> None:
         sent, matching = self._sent, self._matching

@@ -1,0 +1,274 @@
+"""Whole runs with a ledger: processes, kills, full disks, and a real broker."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gridsim.ledger.schema import TRUTH
+from tests.fixtures.ledgers import FAULTS
+from tests.integration.conftest import Brokers
+from tests.integration.test_command_line import DEADLINE_S, ROOT, command, gridsim
+
+FLEET = """
+[simulation]
+seed = 3
+speed = 0
+start = 2026-07-01T12:00:00Z
+[ledger]
+path = "ledger.sqlite"
+[[projects]]
+id = "HOME_{n}"
+count = 20
+contract_threshold = 2.0
+[[projects.ders]]
+id = "{project_id}_BAT"
+type = "battery"
+nameplate_capacity = 5.0
+energy_capacity_kwh = 10.0
+[[projects.ders]]
+id = "{project_id}_PV"
+type = "solar"
+nameplate_capacity = 5.0
+"""
+TO_FILE = '[[transports]]\ntype = "file"\npath = "out.jsonl"\n'
+TO_STDOUT = '[[transports]]\ntype = "stdout"\n'
+
+
+def write(folder: Path, more: str) -> Path:
+    path = folder / "fleet.toml"
+    path.write_text(FLEET + more)
+    return path
+
+
+def rows(ledger: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(ledger)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def fates(ledger: Path) -> dict[tuple[str, str, str], int]:
+    query = (
+        "SELECT name, fate, reason, sum(rows) FROM fates JOIN transports USING (transport) "
+        "GROUP BY 1, 2, 3"
+    )
+    return {(name, fate, reason): n for name, fate, reason, n in rows(ledger, query)}
+
+
+def test_fates_agree_with_the_closing_line_of_every_transport(tmp_path: Path) -> None:
+    config = write(tmp_path, TO_FILE + TO_STDOUT)
+    done = gridsim("--config", config, "--duration", "50s", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    ledger = tmp_path / "ledger.sqlite"
+    assert fates(ledger) == {
+        ("file", "delivered", ""): 2000,
+        ("stdout", "delivered", ""): 2000,
+    }
+    assert "stdout: 2,000 accepted = 2,000 delivered + 0 dropped" in done.stderr
+    assert rows(ledger, "SELECT value FROM meta WHERE key = 'complete'") == [(1,)]
+    asked = gridsim("verify", "ledger.sqlite", "out.jsonl", cwd=tmp_path)
+    assert asked.returncode == 2
+    assert "several transports: file, stdout" in asked.stderr
+    for words in (("out.jsonl", "--transport", "file"), ("-", "--transport", "stdout")):
+        told = subprocess.run(
+            command("verify", "ledger.sqlite", *words),
+            input=done.stdout,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=DEADLINE_S,
+        )
+        assert told.returncode == 0, told.stdout + told.stderr
+        assert "PASS: 0 unexplained" in told.stdout
+
+
+def test_the_truth_does_not_depend_on_the_speed(tmp_path: Path) -> None:
+    config = write(tmp_path, TO_FILE + FAULTS)
+    tables = []
+    for speed in (0, 60):
+        done = gridsim(
+            *("--config", config, "--duration", "90s", "--speed", speed),
+            *("--set", f'ledger.path="{speed}.sqlite"'),
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr
+        ledger = tmp_path / f"{speed}.sqlite"
+        with closing(sqlite3.connect(ledger)) as connection:
+            for name in ("offers", "fates", "retries", "meta", "transports"):
+                connection.execute(f"DROP TABLE {name}")
+            for name in ("truth", "messages", "struck", "settled"):
+                connection.execute(f"DROP VIEW {name}")
+            tables.append("\n".join(connection.iterdump()))
+        assert all(f'INTO "{name}"' in tables[-1] for name in ("readings", "labels", "episodes"))
+    assert tables[0] == tables[1]
+    assert all(f"CREATE TABLE {name} " in tables[0] for name in TRUTH)
+
+
+def test_a_kill_leaves_a_ledger_that_can_be_read_and_verified(tmp_path: Path) -> None:
+    config = write(tmp_path, TO_FILE)
+    ledger = tmp_path / "ledger.sqlite"
+    process = subprocess.Popen(
+        command("--config", config, "--speed", "100"), cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            with_rows = ledger.exists() and _count(ledger) > 4000
+            if with_rows:
+                break
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait(DEADLINE_S)
+    told = gridsim("verify", "ledger.sqlite", "out.jsonl", "--json", cwd=tmp_path)
+    report = json.loads(told.stdout)
+    assert told.returncode == 0, told.stdout
+    assert report["complete"] is False
+    assert report["expected"] > 4000
+    assert report["unexplained"] == 0
+
+
+def _count(ledger: Path) -> int:
+    try:
+        return int(rows(ledger, "SELECT count(*) FROM readings")[0][0])
+    except sqlite3.Error:
+        return 0  # it is being made just now
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no limit on the size of files")
+def test_a_full_disk_ends_the_run_and_says_so(tmp_path: Path) -> None:
+    config = write(tmp_path, TO_STDOUT)
+    size = 400_000
+
+    def little_room() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    done = subprocess.run(
+        command("--config", config, "--duration", "2h"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        timeout=DEADLINE_S,
+        preexec_fn=little_room,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "the ledger ledger.sqlite cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_another_ledger_in_the_way_ends_it_before_anything_is_sent(tmp_path: Path) -> None:
+    config = write(tmp_path, TO_STDOUT)
+    assert gridsim("--config", config, "--duration", "2s", cwd=tmp_path).returncode == 0
+    again = gridsim("--config", config, "--duration", "2s", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "holds the ledger of another run" in again.stderr
+    assert again.stdout == ""
+
+
+def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    done = gridsim("verify", "notes.txt", "-", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is no ledger" in done.stderr
+
+
+class Listening:
+    """A `gridsim verify --subscribe` that has subscribed."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def report(self) -> tuple[int, dict[str, Any]]:
+        out, err = self.process.communicate(timeout=DEADLINE_S)
+        assert "Traceback" not in err
+        assert out, err
+        return self.process.returncode, json.loads(out)
+
+
+@contextmanager
+def listening(folder: Path, *words: object) -> Iterator[Listening]:
+    process = subprocess.Popen(
+        command("verify", "ledger.sqlite", "--subscribe", "--json", "--quiet", "1s", *words),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        assert said.startswith("subscribed"), said
+        yield Listening(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def to_mqtt(brokers: Brokers, more: str = "") -> str:
+    port = brokers.ports["plain"]
+    return f'[[transports]]\ntype = "mqtt"\nhost = "127.0.0.1"\nport = {port}\nqos = 1\n{more}'
+
+
+def test_every_fault_on_a_real_broker_is_explained(
+    brokers: Brokers, commands: dict[str, str], tmp_path: Path
+) -> None:
+    """The fleet in which everything breaks, QoS 1, verify there before tick 0."""
+    words = (
+        *("--config", ROOT / "configs" / "chaos.toml"),
+        *("--set", f"transports.0.port={brokers.ports['plain']}"),
+        *("--set", 'transports.0.host="127.0.0.1"', "--set", 'transports.0.topic="chaos/{der_id}"'),
+        *("--set", 'ledger.path="ledger.sqlite"'),
+    )
+    with listening(tmp_path, *words) as verify:
+        done = gridsim(*words, "--speed", 0, "--duration", "20m", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        status, report = verify.report()
+    assert (status, report["unexplained"]) == (0, 0), report
+    assert report["received"] > 17_000
+    for kind in ("missing", "duplicate", "reordered", "delayed", "altered", "unreadable"):
+        assert report[kind]["total"] > 0, kind
+    assert report["late"]["readings"] > 10_000
+
+
+@pytest.mark.parametrize("framing", ["der", "project"])
+def test_a_queue_that_is_too_small_is_explained(
+    brokers: Brokers, commands: dict[str, str], tmp_path: Path, framing: str
+) -> None:
+    # Every wake-up brings fifty ticks at once, and the queue holds one.
+    more = f'topic = "small-{framing}/{{project_id}}"\nframing = "{framing}"\n'
+    small = f'queue_mb = 0.004\non_full = "drop_oldest"\n{more}'
+    config = write(tmp_path, to_mqtt(brokers, small) + FAULTS)
+    with listening(tmp_path, "--config", config) as verify:
+        done = gridsim("--config", config, "--speed", 1000, "--duration", "10m", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        status, report = verify.report()
+    dropped = report["missing"]["by_cause"]["dropped: queue full"]
+    assert dropped == fates(tmp_path / "ledger.sqlite")["mqtt", "dropped", "queue full"]
+    assert (status, report["unexplained"]) == (0, 0), report
+
+
+def test_an_earlier_runs_ledger_is_not_taken_for_the_next_ones(
+    brokers: Brokers, commands: dict[str, str], tmp_path: Path
+) -> None:
+    config = write(tmp_path, to_mqtt(brokers, 'topic = "again/{der_id}"\n'))
+    assert gridsim("--config", config, "--duration", "2s", cwd=tmp_path).returncode == 0
+    with listening(tmp_path, "--config", config) as verify:
+        words = ("--duration", "5s", "--set", "ledger.overwrite=true")
+        assert gridsim("--config", config, *words, cwd=tmp_path).returncode == 0
+        status, report = verify.report()
+    assert (status, report["received"]) == (0, 200)
