@@ -1,8 +1,8 @@
 """Dispatch: what each flexible device is asked to do in a tick.
 
 Fleets step in rounds: those that may draw, those that only produce, and last those of types
-that balance sites (batteries), so that each round makes up for what the others really did. A
-device's orders depend on its own site only.
+that balance sites, generators before batteries, so that each round makes up for what the others
+really did. A device's orders depend on its own site only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Able = tuple[RunningFleet, Capability]
 """A flexible fleet, and what it can do in the tick."""
 
 
-_DRAWS, _PRODUCES, _LAST = range(3)
+_DRAWS, _PRODUCES, _BACKS, _LAST = range(4)
 """The rounds."""
 
 
@@ -89,8 +89,9 @@ def balance(net_kw: Floats, groups: Sequence[Sharing]) -> list[Floats]:
     for own, can in zip(groups, able, strict=True):
         total += np.bincount(own.site, can, len(net_kw))
     # net and total have the same sign; the quotient is the used part of the capability.
-    used = np.divide(net_kw, total, out=np.zeros_like(net_kw), where=total != 0.0)
-    np.clip(used, 0.0, 1.0, out=used)
+    used = (total != 0.0).astype(np.float64)
+    np.divide(net_kw, total, out=used, where=np.abs(net_kw) < np.abs(total))
+    np.maximum(used, 0.0, out=used)
     return [can * used[own.site] for own, can in zip(groups, able, strict=True)]
 
 
@@ -156,26 +157,43 @@ class _Dispatch:
                 for fleet, own, rows in self._places
                 if own == number
             ]
-        given_kw = begin_kw - net_kw
-        self._share_limits(_LAST, given_kw)
-        commanded = self._per_site(np.where(self._free | (self._round != _LAST), 0.0, self._own))
-        left = np.where(self._targeted, self._target - given_kw, net_kw) - commanded
-        yield self._last(left)
+        self._share_limits(_BACKS, begin_kw - net_kw)
+        left = np.where(self._targeted, self._target - (begin_kw - net_kw), net_kw)
+        shares = self._balanced(left, _BACKS, asked=False)
+        yield [self._late(place, shares) for place in self._places if place[1] == _BACKS]
+        self._share_limits(_LAST, begin_kw - net_kw)
+        left = self._target - (begin_kw - net_kw)
+        asked = self._balanced(np.where(self._targeted, left, 0.0), _LAST, asked=True)
+        shares = np.where(self._targeted[self._site], asked, shares)
+        yield [self._late(place, shares) for place in self._places if place[1] == _LAST]
 
-    def _last(self, left_kw: Floats) -> list[tuple[RunningFleet, Orders]]:
-        """What is left of the targets, or else to balance, goes to those that step last."""
-        places = [(fleet, rows) for fleet, number, rows in self._places if number == _LAST]
+    def _balanced(self, left_kw: Floats, since: int, *, asked: bool) -> Floats:
+        """What is left of each site, shared over the rounds from `since` on: float64[devices].
+
+        `asked`: only over the devices of sites that have a target.
+        """
+        commanded = np.where(self._free | (self._round < since), 0.0, self._own)
+        places = [(fleet, rows) for fleet, number, rows in self._places if number >= since]
         groups = []
         for fleet, rows in places:
-            takes = self._free[rows] & (fleet.balances | self._targeted[fleet.site])
+            takes = self._targeted[fleet.site]
+            takes = self._free[rows] & (takes if asked else takes | fleet.balances)
             groups.append(Sharing(fleet.site, self._low[rows], self._high[rows], takes))
-        orders = []
-        for (fleet, rows), share in zip(places, balance(left_kw, groups), strict=True):
-            asked = self._free[rows] & self._targeted[fleet.site]
-            setpoint = np.where(asked, share, self._command[rows])
-            share = np.minimum(np.maximum(share, self._least[rows]), self._most[rows])
-            orders.append((fleet, self._orders(rows, setpoint, np.where(asked, 0.0, share))))
-        return orders
+        result = np.zeros(len(self._site))
+        shares = balance(left_kw - self._per_site(commanded), groups)
+        for (_, rows), share in zip(places, shares, strict=True):
+            result[rows] = share
+        return result
+
+    def _late(
+        self, place: tuple[RunningFleet, int, slice], shares: Floats
+    ) -> tuple[RunningFleet, Orders]:
+        """The orders of a fleet that steps last: its shares, as setpoints where a site is asked."""
+        fleet, _, rows = place
+        share = np.minimum(np.maximum(shares[rows], self._least[rows]), self._most[rows])
+        asked = self._free[rows] & self._targeted[fleet.site]
+        setpoint = np.where(asked, share, self._command[rows])
+        return fleet, self._orders(rows, setpoint, np.where(asked, 0.0, share))
 
     def _orders(self, rows: slice, setpoint: Floats, share: Floats) -> Orders:
         if not (self._bounded or self._limited):
@@ -187,7 +205,7 @@ class _Dispatch:
         own, free = self._own, self._free
         missing = np.where(self._targeted, self._target - self._per_site(own), 0.0)
         result = own + self._part_of(missing, np.where(free, self._high - own, 0.0))
-        last = free & (self._round == _LAST)
+        last = free & (self._round >= _BACKS)
         stores = np.where(last, own - self._low, 0.0)
         draws = np.minimum(own, 0.0) - np.minimum(self._low, 0.0)
         produces = np.maximum(own, 0.0) - np.maximum(self._low, 0.0)
@@ -201,8 +219,9 @@ class _Dispatch:
     def _part_of(self, need: Floats, room: Floats) -> Floats:
         """Each device's part of what its site needs, float64[devices]: by the room it has."""
         total = self._per_site(room)
-        used = np.divide(need, total, out=np.zeros(self._n), where=total > 0.0)
-        part: Floats = room * np.clip(used, 0.0, 1.0)[self._site]
+        taken = np.minimum(np.maximum(need, 0.0), total)
+        used = np.divide(taken, total, out=np.zeros(self._n), where=total > 0.0)
+        part: Floats = room * used[self._site]
         return part
 
     def _share_limits(self, number: int, given_kw: Floats) -> None:
@@ -229,8 +248,9 @@ class _Dispatch:
         binds = can > total_kw
         draws = binds & (total_kw < 0.0)
         give = np.divide(total_kw, can, out=np.zeros(self._n), where=binds & ~draws)
-        draw = np.divide(total_kw, must, out=np.zeros(self._n), where=draws & (must < 0.0))
-        part = high * give[self._site] + low * np.minimum(draw, 1.0)[self._site]
+        drawn = np.maximum(total_kw, must)
+        draw = np.divide(drawn, must, out=np.zeros(self._n), where=draws & (must < 0.0))
+        part = high * give[self._site] + low * draw[self._site]
         return np.where(binds[self._site], part, np.inf)
 
     def _per_site(self, values: Floats) -> Floats:
@@ -240,5 +260,5 @@ class _Dispatch:
 
 def _round(fleet: RunningFleet, able: Capability) -> int:
     if fleet.steps_last:
-        return _LAST
+        return _LAST if fleet.stores else _BACKS
     return _PRODUCES if (able.min_kw >= 0.0).all() else _DRAWS

@@ -34,6 +34,7 @@ class Devices:
         wish: Sequence[float] | None = None,
         at: Sequence[int] | None = None,
         balances: bool | None = None,
+        stores: bool = True,
     ) -> Devices:
         """A fleet; `balances` None is a type that never does."""
         n = len(least)
@@ -42,6 +43,7 @@ class Devices:
             site=np.zeros(n, np.intp) if at is None else np.array(at),
             balances=np.full(n, bool(balances)),
             steps_last=balances is not None,
+            stores=stores,
         )
         self.count += n
         ability = Capability(
@@ -113,6 +115,27 @@ def test_those_that_step_last_make_up_for_what_others_really_did() -> None:
     power, net = run(devices, [3.0], asks(net=5.0), does=pauses)
     assert power == [0.0, -2.0]
     assert net[0] == 5.0
+
+
+def test_a_battery_makes_up_for_a_generator_that_cannot_run_so_low() -> None:
+    devices = (
+        Devices()
+        .add([-5.0], [5.0], balances=True)
+        .add([0.0], [5.0], balances=False, stores=False)
+        .add([0.0], [5.0], balances=True, stores=False)
+    )
+
+    def runs_high(orders: Orders, own: Capability) -> Floats:
+        power = obedient(orders, own)
+        return np.where((own.min_kw == 0.0) & (power > 0.0), np.maximum(power, 1.5), power)
+
+    power, net = run(devices, [4.0], asks(net=1.0), does=runs_high)
+    assert power == [0.0, 1.5, 1.5]
+    assert net[0] == 1.0
+    # By themselves all that balance share as one.
+    power, _ = run(devices, [2.0], None, does=runs_high)
+    assert power == [1.0, 0.0, 1.5]
+    assert run(devices, [2.0], asks(), does=runs_high)[0] == power
 
 
 def test_less_output_first_charges_then_draws_and_curtails_last() -> None:
@@ -192,14 +215,20 @@ powers = st.floats(0.0, 10.0).map(lambda kw: round(kw, 2))
 def some_devices(draw: st.DrawFn) -> Devices:
     """Any mixture of what can draw, produce and store at one site."""
     devices = Devices()
-    for balances in (None, None, True, False):
+    for balances, stores in (
+        (None, True),
+        (None, True),
+        (True, True),
+        (False, True),
+        (True, False),
+    ):
         n = draw(st.integers(0, 3))
         least = [-draw(powers) for _ in range(n)]
         most = [draw(powers) for _ in range(n)]
         if balances is None and draw(st.booleans()):
             least = [0.0] * n
         wish = [draw(st.floats(low, high)) for low, high in zip(least, most, strict=True)]
-        devices.add(least, most, wish=wish, balances=balances)
+        devices.add(least, most, wish=wish, balances=balances, stores=stores)
     return devices
 
 
