@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gridsim.api import Acknowledgement, Request, Target
 from gridsim.compose import Options, make_plan
+from gridsim.simulation.commands import book
 from gridsim.simulation.outcome import Outcome
 from gridsim.simulation.simulation import Simulation
 
@@ -32,6 +33,7 @@ type = "stdout"
 
 [[projects]]
 id = "HOME"
+{more}
 load = {{ type = "constant", kw = 2.0 }}
 
 [[projects.ders]]
@@ -71,9 +73,16 @@ HOME, ROOF = Target("HOME"), Target("ROOF")
 class Run:
     """A simulation, stepped, with what it told and what its devices gave."""
 
-    def __init__(self, folder: Path, tick_s: float = 1.0, losses: str = "ideal") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tick_s: float = 1.0,
+        losses: str = "ideal",
+        more: str = "",
+        end: str = "",
+    ) -> None:
         path = folder / "fleet.toml"
-        path.write_text(FLEET.format(tick_s=tick_s, losses=losses))
+        path.write_text(FLEET.format(tick_s=tick_s, losses=losses, more=more) + end)
         scenario = make_plan(Options(config=path)).configuration.scenario
         self.simulation = Simulation(scenario)
         self.ids = list(scenario.roster.der_id)
@@ -401,6 +410,30 @@ def test_a_setpoint_of_the_project_takes_the_place_of_its_target(run: Run) -> No
     run.tick()
     assert run.told[-1].status == "superseded"
     assert run.power[-1]["BAT"] + run.power[-1]["BAT2"] == pytest.approx(2, abs=0.011)
+
+
+def test_device_goes_over_project_over_event(tmp_path: Path) -> None:
+    event = '\n[[events]]\nid = "dr"\nprojects = ["HOME"]\nafter_s = 1\nduration_s = 60\n'
+    run = Run(tmp_path, more="contract_threshold = 1.0", end=event)
+    run.ticks(2)
+    gives = [power["BAT"] + power["BAT2"] for power in run.power]
+    assert gives[0] == 0
+    assert gives[1] < 0  # the sun alone does more than is asked
+    run.ask(BAT, "set_power", -1, duration_s=4)
+    run.ask(HOME, "set_power", -3, duration_s=2)
+    run.ticks(4)
+    gives = [power["BAT"] + power["BAT2"] for power in run.power]
+    np.testing.assert_allclose(gives[2:], [gives[1], -3, -3, *gives[1:2] * 3], atol=0.03)
+    assert run.output("BAT")[2:6] == [-1] * 4
+    assert run.output("BAT")[6] == pytest.approx(run.output("BAT")[1], abs=0.03)
+
+
+def test_no_more_wait_than_there_is_room_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "MAX_WAITING", 2)
+    later = "2026-07-01T13:00:00Z"
+    run.tick(*(request(BAT, "set_power", n, start=later) for n in range(3)))
+    assert [one.status for one in run.told] == ["accepted", "accepted", "rejected"]
+    assert "too many commands are waiting" in run.told[-1].reason
 
 
 def test_a_simulation_with_commands_pickles_in_their_middle(tmp_path: Path) -> None:
