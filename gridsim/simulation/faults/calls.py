@@ -34,8 +34,15 @@ class Checked:
     Every method raises PluginError, naming the fault and the device.
     """
 
-    def __init__(self, name: str, ids: Sequence[str], columns: Mapping[str, Any]) -> None:
-        self._name, self._ids, self._columns = title(name), ids, columns
+    def __init__(
+        self,
+        name: str,
+        ids: Sequence[str],
+        member: NDArray[np.intp],
+        columns: Mapping[str, Any],
+    ) -> None:
+        """`ids` are those of all members, `member` says whom each row is about."""
+        self._name, self._ids, self._member, self._columns = title(name), ids, member, columns
 
     def numbers(self, field: str, *, gaps: bool = False) -> NDArray[np.float64]:
         values = self._array(field, np.float64)
@@ -60,9 +67,9 @@ class Checked:
 
     def _array(self, field: str, dtype: Any) -> NDArray[Any]:
         given = np.asarray(self._columns[field])
-        if given.shape != (len(self._ids),):
+        if given.shape != (len(self._member),):
             raise PluginError(
-                f"{self._name} made {field} of shape {given.shape} for {len(self._ids)} devices"
+                f"{self._name} made {field} of shape {given.shape} for {len(self._member)} devices"
             )
         if not np.can_cast(given.dtype, dtype, "same_kind"):
             raise PluginError(f"{self._name} made {field} of the type {given.dtype}")
@@ -71,5 +78,6 @@ class Checked:
     def _sound(self, field: str, values: NDArray[Any], bad: NDArray[np.bool_]) -> NDArray[Any]:
         if bad.any():
             row = int(np.argmax(bad))
-            raise PluginError(f"{self._name} made {field} = {values[row]} for {self._ids[row]}")
+            device = self._ids[self._member[row]]
+            raise PluginError(f"{self._name} made {field} = {values[row]} for {device}")
         return values

@@ -108,8 +108,8 @@ class DeviceFaults:
         )
         name = fault.spec.name
         call(title(name), partial(fault.plugin.strike, tick, struck))
-        ids = [fault.spec.members.ids[member] for member in members.tolist()]
-        checked = Checked(name, ids, {name: getattr(struck, name) for name in _CHANGED})
+        ids = fault.spec.members.ids
+        checked = Checked(name, ids, members, {name: getattr(struck, name) for name in _CHANGED})
         after = {
             "timestamp_ms": checked.times("timestamp_ms"),
             "is_online": checked.flags("is_online"),

@@ -95,9 +95,9 @@ class MessageFaults:
         )
         name = fault.spec.name
         call(title(name), partial(fault.plugin.strike, tick, passage))
-        ids = [fault.spec.members.ids[row] for row in member.tolist()]
+        ids = fault.spec.members.ids
         names = ("copies", "delay_ms", "overtaken", "altered")
-        checked = Checked(name, ids, {name: getattr(passage, name) for name in names})
+        checked = Checked(name, ids, member, {name: getattr(passage, name) for name in names})
         copies = checked.among("copies", _SENT_TWICE)
         delay_ms = np.minimum(checked.span("delay_ms"), LONGEST_MS)
         overtaken = checked.flags("overtaken") & (waiting[batch.device[at]] == 0)
