@@ -23,6 +23,7 @@ def blocks(language: str) -> list[str]:
 PROJECT = """
 [[projects]]
 id = "HOME"
+contract_threshold = 2.0
 [[projects.ders]]
 id = "HOME_PV"
 type = "solar"
@@ -33,7 +34,7 @@ STDOUT = '[[transports]]\ntype = "stdout"\n'
 
 @pytest.mark.parametrize("block", blocks("toml"))
 def test_its_configurations_are_valid(block: str, tmp_path: Path) -> None:
-    if block.startswith("format"):
+    if block.startswith(("format", "[[events]]")):
         block = PROJECT + STDOUT + block
     elif "[[projects]]" not in block:
         block = PROJECT + block
