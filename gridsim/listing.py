@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -87,6 +87,8 @@ def _type(annotation: Any) -> str:
         return " | ".join(repr(value) if value != "" else '""' for value in get_args(annotation))
     if origin in (Union, types.UnionType):
         return " | ".join(_type(a) for a in get_args(annotation) if a is not type(None))
+    if origin is Annotated:
+        return _type(get_args(annotation)[0])
     if origin is dict:
         return "table"
     if origin is not None:

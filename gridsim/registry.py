@@ -109,7 +109,8 @@ class Registrar:
 
     def fault(self, name: str, fault: type[Fault]) -> None:
         """Register a fault: a `DeviceFault` or a `MessageFault`."""
-        base = MessageFault if issubclass(fault, MessageFault) else DeviceFault
+        of_messages = isinstance(fault, type) and issubclass(fault, MessageFault)
+        base: type[Fault] = MessageFault if of_messages else DeviceFault
         self._add("fault", name, fault, base)
 
     def _add(self, kind: Kind, name: str, cls: type[Any], base: type[Any]) -> None:

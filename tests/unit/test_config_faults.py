@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli
+from jsonschema import Draft202012Validator
 
 from gridsim.compose import Options, make_plan
 from gridsim.config.report import ConfigError
+from gridsim.config.schema import build
+from gridsim.plugins import PluginHost
 from gridsim.simulation.scenario import Scenario
 from tests.fixtures.runs import HEAD, HOMES
 
@@ -138,3 +142,16 @@ def test_a_field_is_known_by_the_name_that_is_written(tmp_path: Path) -> None:
     )
     [spec] = make_plan(Options(config=tmp_path / "c.toml")).configuration.scenario.faults
     assert spec.name == "schema_drift"
+
+
+def test_the_schema_admits_the_shipped_faults_and_no_misspelt_ones() -> None:
+    host = PluginHost()
+    host.load_installed()
+    schema = build(host.registry)
+    validator = Draft202012Validator({**schema["properties"]["faults"], "$defs": schema["$defs"]})
+    shipped = Path(__file__).parents[2] / "configs/scenarios/everything-breaks.toml"
+    text = shipped.read_text().replace("start = 2026-11-01T01:45:00-03:00", 'start = "x"')
+    faults = tomli.loads(text)["faults"]
+    assert list(validator.iter_errors(faults)) == []
+    assert list(validator.iter_errors([{**faults[0], "der": ["X"]}]))
+    assert list(validator.iter_errors([{"type": "offline", "readings": "late"}]))

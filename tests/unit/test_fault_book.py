@@ -114,6 +114,19 @@ def test_what_no_fault_touched_is_true(chaos: Done) -> None:
         assert (labels.altered[good] == -1).all()
 
 
+def test_whatever_is_odd_has_a_cause(chaos: Done) -> None:
+    for tick, batch in enumerate(chaos.batches):
+        labels = batch.labels
+        assert labels is not None
+        odd = labels.copy | (labels.altered >= 0) | (batch.tick < tick) | ~batch.is_online
+        assert (labels.faults[odd] != 0).all()
+        by = labels.altered[labels.altered >= 0].astype(np.uint64)
+        assert ((labels.faults[labels.altered >= 0] >> by) & np.uint64(1) == 1).all()
+    for batch in chaos.unsent:
+        assert batch.labels is not None
+        assert (batch.labels.faults != 0).all()
+
+
 def test_late_ones_come_first_and_copies_last(chaos: Done) -> None:
     for tick, batch in enumerate(chaos.batches):
         labels = batch.labels

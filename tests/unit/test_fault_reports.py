@@ -243,6 +243,32 @@ def test_a_ghost_reports_while_it_shows_itself_and_its_site_does_not_feel_it(
         )
 
 
+def test_an_event_does_not_count_on_a_ghost(bench: Bench) -> None:
+    event = """
+[[events]]
+id = "call"
+projects = ["HOME_2"]
+after_s = 50
+duration_s = 400
+target_kw = 3.0
+"""
+    without = bench.run(HEAD + HOME + BATTERY + event, TICKS)
+    haunted = bench.run(
+        HEAD
+        + HOME
+        + BATTERY
+        + BATTERY.replace("_BAT", "_GHOST")
+        + event
+        + fault('type = "ghost"', ders="*_GHOST"),
+        TICKS,
+    )
+    settled = [one for outcome in haunted.outcomes for one in outcome.settlements]
+    assert settled == [one for outcome in without.outcomes for one in outcome.settlements]
+    assert settled[0].dispatched_kwh > 0.1
+    assert haunted.records(BAT) == without.records(BAT)
+    assert len(haunted.records("HOME_2_GHOST")) == TICKS
+
+
 def test_a_dropped_message_is_missing(bench: Bench) -> None:
     done = bench.run(HEAD + HOMES + fault('type = "drop"\nprobability = 0.2'), TICKS)
     assert 25 <= len(done.records(PV)) < TICKS

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 # The years 1 to 9999, which are all that RFC 3339 can write.
 _TIMES = (-62_135_596_800_000, 253_402_300_799_999)
-LONGEST_MS = _TIMES[1]
+_LONGEST_MS = _TIMES[1]
 
 
 class Call(Protocol):
@@ -55,7 +55,7 @@ class Checked:
 
     def span(self, field: str) -> NDArray[np.int64]:
         values = self._array(field, np.int64)
-        return self._sound(field, values, (values < 0) | (values > LONGEST_MS))
+        return self._sound(field, values, (values < 0) | (values > _LONGEST_MS))
 
     def among(self, field: str, last: int) -> NDArray[np.int8]:
         """Whole numbers from 0 to `last`."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import MessageFault, Passage, Tick
 from gridsim.numeric.randomness import Draws
-from gridsim.simulation.faults.calls import LONGEST_MS, Call, Checked, title
+from gridsim.simulation.faults.calls import Call, Checked, title
 from gridsim.simulation.faults.rows import Mask, Rows, labelled
 from gridsim.simulation.faults.striking import Striking
 from gridsim.simulation.scenario import FaultSpec
@@ -99,7 +99,7 @@ class MessageFaults:
         names = ("copies", "delay_ms", "overtaken", "altered")
         checked = Checked(name, ids, member, {name: getattr(passage, name) for name in names})
         copies = checked.among("copies", _SENT_TWICE)
-        delay_ms = np.minimum(checked.span("delay_ms"), LONGEST_MS)
+        delay_ms = checked.span("delay_ms")
         overtaken = checked.flags("overtaken") & (waiting[batch.device[at]] == 0)
         altered = checked.flags("altered") & (labels.altered[at] < 0)
         changed = altered | (copies != state.rows.copies[at])
