@@ -278,6 +278,8 @@ def test_messages_of_a_project_stay_whole() -> None:
         labels = batch.labels
         assert labels is not None
         payloads = format.encode(batch)
+        again = [body for _, part in format.encode_parts(batch, 7) for body in part.bodies]
+        assert again == list(payloads.bodies), "a message sent again is another"
         for body, (a, b) in zip(
             payloads.bodies, pairwise(np.asarray(payloads.starts).tolist()), strict=True
         ):

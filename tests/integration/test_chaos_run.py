@@ -1,0 +1,44 @@
+"""The shipped chaos, as a user runs it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SUMMARY = re.compile(
+    r"faults touched ([\d,]+) of ([\d,]+) readings: ([\d,]+) lost, ([\d,]+) late, "
+    r"([\d,]+) in altered messages, ([\d,]+) repeated"
+)
+
+
+def chaos(transport: str) -> tuple[bytes, list[int]]:
+    """What came to standard output, and the figures of the closing summary."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "gridsim", "--config", str(ROOT / "configs/chaos.toml")),
+            *("--speed", "0", "--duration", "4m", "--set", f"transports=[{transport}]"),
+        ],
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+    found = SUMMARY.search(done.stderr.decode())
+    assert found is not None, done.stderr.decode()
+    return done.stdout, [int(figure.replace(",", "")) for figure in found.groups()]
+
+
+def test_its_summary_agrees_with_what_arrives() -> None:
+    out, (touched, taken, lost, late, altered, repeated) = chaos('{type="stdout"}')
+    assert taken == 48 * 75
+    assert out.count(b"\n") == taken - lost + repeated
+    assert 0 < lost < late < touched < taken
+    assert 0 < repeated < altered < touched
+
+
+def test_framed_by_project_the_same_readings_suffer() -> None:
+    _, of_ders = chaos('{type="stdout"}')
+    _, of_projects = chaos('{type="stdout",framing="project"}')
+    assert of_ders == of_projects
