@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -20,12 +20,14 @@ STORED: Final = 1
 LOST: Final = 2
 
 
-class Fault:
+class Fault(ABC):
     """Base of both contracts of faults. A fault strikes the devices that the configuration
     names, when it says so: in windows, at a rate, or by chance per reading.
 
     `members` are the devices that it may strike; number settings may be distributions and
-    are read from `members.columns`. The state lives in attributes and must survive pickling.
+    are read from `members.columns`. `members.keys` are for this fault alone, and one for all
+    devices of a project where chance is to take them together. The state lives in attributes
+    and must survive pickling.
     """
 
     Settings: ClassVar[type[Settings]] = Settings
@@ -93,7 +95,7 @@ class Passage:
 class MessageFault(Fault):
     """The contract of a fault on the way: a reading is right, its message suffers."""
 
-    def check(self, format: str, fields: Sequence[str]) -> None:
+    def check(self, format: str, fields: Sequence[str]) -> None:  # noqa: B027
         """Raises ValueError if it cannot strike messages of this format, which writes these
         fields under these names (none if it does not say)."""
 

@@ -400,6 +400,14 @@ def test_a_fault_that_breaks_its_contract_is_named(
     assert str(failure.value) == message
 
 
+def test_a_fault_that_strikes_nobody_is_refused(tmp_path: Path) -> None:
+    text = PLUGIN.format(device="pass", message="pass").replace("def strike", "def hit")
+    (tmp_path / "odd.py").write_text(text)
+    head = HEAD.replace("[simulation]", '[simulation]\nplugins = ["odd.py"]')
+    with pytest.raises(PluginError, match=r"the fault 'frost' failed: TypeError: .*strike"):
+        Bench(tmp_path).run(head + HOMES + '[[faults]]\ntype = "frost"\n', 1)
+
+
 # Messages under any mixture of faults.
 
 

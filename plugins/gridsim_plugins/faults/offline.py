@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from gridsim.api import (
@@ -60,7 +61,7 @@ class Offline(DeviceFault):
         if not unreachable.all():
             self._flag(struck, ~unreachable)
 
-    def _flag(self, struck: Struck, flagged: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
+    def _flag(self, struck: Struck, flagged: NDArray[np.bool_]) -> None:
         member = struck.member
         new = flagged & (self._since[member] != struck.since_ms)
         self._since[member[new]] = struck.since_ms[new]
