@@ -20,7 +20,7 @@ STORED: Final = 1
 LOST: Final = 2
 
 
-class Fault(ABC):
+class Fault:
     """Base of both contracts of faults. A fault strikes the devices that the configuration
     names, when it says so: in windows, at a rate, or by chance per reading.
 
@@ -57,7 +57,7 @@ class Struck:
     """How many readings each device keeps already; to be read only."""
 
 
-class DeviceFault(Fault):
+class DeviceFault(Fault, ABC):
     """The contract of a fault of a device: it reports something else than is true."""
 
     is_ghost: ClassVar[bool] = False
@@ -92,10 +92,10 @@ class Passage:
     alters already is not altered again."""
 
 
-class MessageFault(Fault):
+class MessageFault(Fault, ABC):
     """The contract of a fault on the way: a reading is right, its message suffers."""
 
-    def check(self, format: str, fields: Sequence[str]) -> None:  # noqa: B027
+    def check(self, format: str, fields: Sequence[str]) -> None:
         """Raises ValueError if it cannot strike messages of this format, which writes these
         fields under these names (none if it does not say)."""
 
