@@ -13,6 +13,7 @@ from gridsim.compose import Plan
 from gridsim.delivery import Runner
 from gridsim.delivery.timing import percentiles
 from gridsim.engine import Engine
+from gridsim.ledger import Ledger
 from gridsim.pacing import behind_now, is_held, shortfall_lines
 from gridsim.simulation.outcome import Settlement
 from gridsim.simulation.settlement import Tally
@@ -128,6 +129,12 @@ def closing_lines(
             yield f"{runner.name}: {_lags(runner)}"
     if not is_held(engine, runners):
         yield from shortfall_lines(engine, runners)
+
+
+def ledger_lines(ledger: Ledger) -> Iterator[str]:
+    """Where the truth is, and what it has cost the run."""
+    waited = f"; the run waited {ledger.waited_s:.1f} s for it" if ledger.waited_s >= 0.05 else ""
+    yield f"ledger: {ledger.path}{waited}"
 
 
 class EventTotals:

@@ -133,6 +133,8 @@ class _Supervisor:
             cpu = time.process_time() - cpu
             _say(self._events.lines())
             _say(summary.closing_lines(self._engine, self._runners, elapsed, cpu))
+            if self._ledger is not None:
+                _say(summary.ledger_lines(self._ledger))
         else:
             error, hung = None, self._end(None)
         return Ending(self._status(error), hung)

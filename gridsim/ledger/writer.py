@@ -26,6 +26,8 @@ _QUEUE = 200_000
 # A transaction is begun when so many readings wait, or the first has waited for so long.
 _ENOUGH, _PATIENCE_S = 20_000, 0.25
 _SAY_EVERY_S = 10.0
+# Shorter waits are nothing to speak of before the end: a run as fast as it can has many.
+_LONG_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class Ledger:
         )
         now = time.monotonic()
         self.waited_s += now - began
-        if now >= self._quiet_until:
+        if now - began >= _LONG_S and now >= self._quiet_until:
             self._quiet_until = now + _SAY_EVERY_S
             logger.warning(
                 "the ledger {} is slower than the run, which waits for it: {:.1f} s in all",

@@ -185,7 +185,8 @@ class Explainer:
         )
         # What came late, too, if all that came before it is known.
         known = np.flatnonzero(self._matching.how == EXACT)
-        return beyond | (rows > known.max(initial=-1))
+        beyond |= rows > known.max(initial=-1)
+        return beyond
 
     def _reordered(self) -> None:
         sent, matching = self._sent, self._matching
