@@ -34,7 +34,7 @@ STDOUT = '[[transports]]\ntype = "stdout"\n'
 
 @pytest.mark.parametrize("block", blocks("toml"))
 def test_its_configurations_are_valid(block: str, tmp_path: Path) -> None:
-    if block.startswith(("format", "[[events]]")):
+    if block.startswith(("format", "[[events]]", "[ledger]")):
         block = PROJECT + STDOUT + block
     elif "[[projects]]" not in block:
         block = PROJECT + block
