@@ -1,0 +1,55 @@
+"""Commands that look at a configuration and at what there is for one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from gridsim.cli.app import app
+from gridsim.cli.shared import Config, Overrides, Plugins, errors_told, given_to, options_of
+from gridsim.terminal import print_out
+
+
+@app.command()
+def validate(
+    context: typer.Context, config: Config = None, plugin: Plugins = None, set_: Overrides = None
+) -> None:
+    """Report every error of a configuration."""
+    with errors_told():
+        from gridsim.compose import make_plan
+
+        given = given_to(context, config, plugin, set_)
+        plan = make_plan(options_of(given.config, given.plugins, given.overrides))
+        print_out(f"{plan.config}: no errors")
+
+
+@app.command()
+def plugins(
+    context: typer.Context,
+    name: Annotated[Optional[str], typer.Argument(help="Show this plugin's settings.")] = None,  # noqa: UP045
+    config: Config = None,
+    plugin: Plugins = None,
+) -> None:
+    """List the plugins, or the settings of one."""
+    with errors_told():
+        from gridsim import listing
+        from gridsim.compose import find_plugins
+
+        given = given_to(context, config, plugin)
+        registry = find_plugins(given.config, given.plugins)
+        lines = listing.table(registry) if name is None else listing.details(registry, name)
+        print_out("\n".join(lines))
+
+
+@app.command()
+def schema(context: typer.Context, config: Config = None, plugin: Plugins = None) -> None:
+    """Print the configuration's JSON Schema."""
+    with errors_told():
+        import json
+
+        from gridsim.compose import find_plugins
+        from gridsim.config.schema import build
+
+        given = given_to(context, config, plugin)
+        print_out(json.dumps(build(find_plugins(given.config, given.plugins)), indent=2))

@@ -1,0 +1,80 @@
+"""The command that commands devices of a run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from gridsim.cli.app import app
+from gridsim.cli.shared import (
+    Config,
+    Overrides,
+    Plugins,
+    configure_logs,
+    errors_told,
+    given_to,
+    options_of,
+)
+from gridsim.terminal import print_out
+
+
+# Without the setting, -3 would be an option.
+@app.command(context_settings={"ignore_unknown_options": True})
+def send(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(help="The der_id or project_id that it is for.")],
+    command: Annotated[
+        str,
+        typer.Argument(
+            help="set_power, limit_power, limit_export, limit_import, target_soc, connect or "
+            "disconnect."
+        ),
+    ],
+    value: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Argument(help="kW or %; positive feeds the site."),
+    ] = None,
+    unit: Annotated[Optional[str], typer.Option(help='"kW" or "%".')] = None,  # noqa: UP045
+    start: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Simulated time such as 2026-07-01T12:00:00Z; without it, at once."),
+    ] = None,
+    duration: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="How long it holds: 30s, 10m, 2h; without it, until the next one."),
+    ] = None,
+    ramp: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="How long the way to the value takes: 10s, 5m."),
+    ] = None,
+    id_: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--id", help="The command's id; without it, a new one."),
+    ] = None,
+    wait: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Wait this long for it to be completed, too; exit with 4 if it is not."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the acknowledgements as JSON lines.")
+    ] = False,
+    config: Config = None,
+    plugin: Plugins = None,
+    set_: Overrides = None,
+) -> None:
+    """Send a command to a run, by the first source of its configuration.
+
+    Exit status: 0 accepted, 1 nobody answered, 2 a mistake in the command, 3 no connection,
+    4 rejected or superseded.
+    """
+    configure_logs("warning", False)
+    with errors_told():
+        from gridsim.compose import make_plan
+        from gridsim.sending import Wish, line_of
+        from gridsim.sending import send as send_command
+
+        given = given_to(context, config, plugin, set_)
+        plan = make_plan(options_of(given.config, given.plugins, given.overrides))
+        wish = Wish(target, command, value, unit, start, duration, ramp, id_)
+        send_command(plan, wish, wait, lambda answer: print_out(line_of(answer, as_json)))

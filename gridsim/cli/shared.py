@@ -1,0 +1,103 @@
+"""What the commands share: their options, and how errors are told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from gridsim.compose import Options
+
+# Typer reads these at run time, so they are spelled for it.
+Config = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--config", "-c", help="The TOML file; without it, the default fleet runs."),
+]
+Plugins = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option("--plugin", help="A file or folder with plugins of your own; repeatable."),
+]
+Overrides = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of the TOML, such as transports.0.qos=1; repeatable.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The options before a subcommand that hold for it, too."""
+
+    config: Path | None
+    plugins: tuple[Path, ...]
+    overrides: tuple[str, ...]
+
+
+def given_to(
+    context: typer.Context,
+    config: Path | None,
+    plugin: list[Path] | None,
+    overrides: list[str] | None = None,
+) -> Given:
+    """A subcommand's own options with those before it; its own come last."""
+    before: Given = context.obj
+    return Given(
+        config or before.config,
+        (*before.plugins, *(plugin or ())),
+        (*before.overrides, *(overrides or ())),
+    )
+
+
+def options_of(
+    config: Path | None,
+    plugin: Sequence[Path] | None,
+    overrides: Sequence[str] | None,
+    *,
+    duration: str | None = None,
+    speed: float | None = None,
+    seed: int | None = None,
+    start: str | None = None,
+) -> Options:
+    from gridsim.compose import DEFAULT_CONFIG, Options
+    from gridsim.config.resolve import Flags
+
+    return Options(
+        config=config or DEFAULT_CONFIG,
+        duration=duration,
+        flags=Flags(seed=seed, speed=speed, start=start),
+        plugins=tuple(plugin or ()),
+        overrides=tuple(overrides or ()),
+    )
+
+
+def configure_logs(level: str, as_json: bool) -> None:
+    from gridsim import logs
+
+    if level not in logs.LEVELS:
+        raise typer.BadParameter(
+            f"{level!r} is not one of {', '.join(logs.LEVELS)}", param_hint="--log-level"
+        )
+    logs.configure(level, as_json=as_json)
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """An error that gridsim raises on purpose becomes its message and its exit status."""
+    from gridsim.errors import GridsimError
+
+    try:
+        yield
+    except GridsimError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(error.exit_status) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
