@@ -142,7 +142,9 @@ class Targets:
         else:
             # Shared in proportion to what each is rated for, so that the sum keeps the limit.
             total = float(rated.sum())
-            values = rated * (_power(command, 0.0, total) / total)
+            limit = _power(command, 0.0, total)
+            # The roster's ratings are rounded: those of toys are zero.
+            values = rated * (limit / total) if total else rated
         return Aim(slot, "project", owner, members, values)
 
 
