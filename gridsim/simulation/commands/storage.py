@@ -31,6 +31,8 @@ class SocTargets:
         self._gain = np.full(n, np.nan)
         """% per kW and tick, as last seen."""
         self._before: tuple[Floats, Floats] | None = None
+        self._followed = np.zeros(n, np.bool_)
+        """Whether `_before` is of the last tick: nobody is followed while nobody has a target."""
         self.arrived = np.empty(0, np.intp)
         """Who came to their target in the last `advance`."""
 
@@ -42,8 +44,7 @@ class SocTargets:
         self._target[places] = target
         self._aimed[places] = self._reached[places] = False
         self._gain[places] = np.nan
-        # It may be old: who has no target is not followed.
-        self._before = None
+        self._followed[places] = False
 
     def clear(self, places: NDArray[np.intp]) -> None:
         self._target[places] = np.nan
@@ -84,8 +85,9 @@ class SocTargets:
     def _learn(self, soc: Floats, power: Floats, at: NDArray[np.intp]) -> None:
         if self._before is not None:
             old_soc, old_power = self._before[0][at], self._before[1][at]
-            tells = np.abs(old_power) > _TELLING * self._rated[at]
+            tells = self._followed[at] & (np.abs(old_power) > _TELLING * self._rated[at])
             gain = (soc[at] - old_soc) / np.where(tells, old_power, 1.0)
             tells &= gain < 0.0
             self._gain[at[tells]] = gain[tells]
         self._before = (soc, power)
+        self._followed[at] = True
