@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gridsim.api import Floats
-from gridsim.simulation.commands.lines import Lines
+from gridsim.simulation.commands.lines import EVERYWHERE, Lines, Places
 from gridsim.simulation.commands.storage import SocTargets
 from gridsim.simulation.commands.targets import Aim, Level, Slot
 from gridsim.simulation.orders import DeviceOrders, SiteOrders
@@ -37,12 +37,13 @@ class Effects:
         lines = self._at(aim.level, aim.slot)
         start = present
         if aim.slot != "power":
-            bound = self._column("site", aim.slot, begin_ms)
-            if aim.level != "site":
-                bound = self._bound(aim.slot, begin_ms)
+            if aim.level == "site":
+                bound = self._column("site", aim.slot, begin_ms, aim.places)
+            else:
+                bound = self._bound(aim.slot, begin_ms, aim.places)
             start = self._unbound(aim, present)
             if bound is not None:
-                start = np.where(np.isnan(bound[aim.places]), start, bound[aim.places])
+                start = np.where(np.isnan(bound), start, bound)
         lines.put(aim.places, start, aim.value, begin_ms, 1000.0 * ramp_s)
         self._kept = None
 
@@ -132,16 +133,18 @@ class Effects:
                 np.copyto(into, column, where=~np.isnan(column))
         return orders
 
-    def _bound(self, slot: Slot, time_ms: float) -> Floats | None:
+    def _bound(self, slot: Slot, time_ms: float, places: Places = EVERYWHERE) -> Floats | None:
         """A device's own command goes over its project's."""
-        own, other = (self._column(level, slot, time_ms) for level in _LEVELS)
+        own, other = (self._column(level, slot, time_ms, places) for level in _LEVELS)
         if own is None or other is None:
             return own if other is None else other
         return np.where(np.isnan(own), other, own)
 
-    def _column(self, level: Level, slot: Slot, time_ms: float) -> Floats | None:
+    def _column(
+        self, level: Level, slot: Slot, time_ms: float, places: Places = EVERYWHERE
+    ) -> Floats | None:
         lines = self._lines.get((level, slot))
-        return None if lines is None else lines.at(time_ms)
+        return None if lines is None else lines.at(time_ms, places)
 
     def _at(self, level: Level, slot: Slot) -> Lines:
         lines = self._lines.get((level, slot))

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from gridsim.api import Floats
 
+Places = NDArray[np.intp] | slice
+EVERYWHERE = slice(None)
+
 
 class Lines:
     """One line per place, or none, for n places."""
@@ -36,11 +39,12 @@ class Lines:
     def clear(self, places: NDArray[np.intp]) -> None:
         self._to[places] = np.nan
 
-    def at(self, time_ms: float) -> Floats:
-        """float64[n], NaN where there is no line. Not to be changed."""
+    def at(self, time_ms: float, places: Places = EVERYWHERE) -> Floats:
+        """float64[places], NaN where there is no line. Not to be changed."""
+        start, end = self._from[places], self._to[places]
         if not self.moves_at(time_ms):
-            return self._to
-        way = np.minimum(np.maximum((time_ms - self._begin_ms) / self._ramp_ms, 0.0), 1.0)
-        moved: Floats = self._from + (self._to - self._from) * way
+            return end
+        passed_ms = time_ms - self._begin_ms[places]
+        way = np.minimum(np.maximum(passed_ms / self._ramp_ms[places], 0.0), 1.0)
         # Where the line has ended, exactly its end.
-        return np.where(way < 1.0, moved, self._to)
+        return np.where(way < 1.0, start + (end - start) * way, end)
