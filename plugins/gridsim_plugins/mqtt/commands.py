@@ -123,6 +123,8 @@ class MqttCommands(Source):
                 inbox.post(Request(target, message.payload))
         if ignored:
             logger.warning("mqtt: {} commands that the broker had retained are ignored", ignored)
+        if dropped := self._dialogue.take_dropped():
+            logger.warning("mqtt: {} commands came too fast and are dropped unread", dropped)
 
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         assert self._dialogue is not None

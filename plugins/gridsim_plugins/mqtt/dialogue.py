@@ -21,6 +21,12 @@ from gridsim_plugins.mqtt.settings import ConnectionSettings
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _QOS = 1
+# So many messages wait for the broker's answer at once: an identifier, of which there are
+# 65,535, must not come round again while it does.
+_AT_ONCE = 1000
+# What may wait to be listened to; a sender could otherwise fill the memory.
+_MOST_BYTES = 32_000_000
+_OVERHEAD_BYTES = 300
 
 
 class Message(NamedTuple):
@@ -45,7 +51,9 @@ class Dialogue:
         """`patience_s` is how long the broker may owe an answer."""
         self._where = "{}:{}".format(*address)
         self._patience_s = patience_s
+        self._dropped = 0
         self._messages: list[Message] = []
+        self._waiting_bytes = 0
         self._unanswered: set[int] = set()
         self._refusals: list[str] = []
         self._end = ""
@@ -73,17 +81,23 @@ class Dialogue:
 
     def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         """Returns once the broker has them all; their topics must be valid."""
-        for topic, payload in messages:
-            info = self._client.publish(topic, payload, _QOS)
-            self._await(info.rc, info.mid)
-        self._settle()
+        for first in range(0, len(messages), _AT_ONCE):
+            for topic, payload in messages[first : first + _AT_ONCE]:
+                info = self._client.publish(topic, payload, _QOS)
+                self._await(info.rc, info.mid)
+            self._settle()
 
     def listen(self, timeout_s: float) -> list[Message]:
         """What has come; waits for something for up to `timeout_s`."""
         if not self._messages:
             self._turn(timeout_s)
-        came, self._messages = self._messages, []
+        came, self._messages, self._waiting_bytes = self._messages, [], 0
         return came
+
+    def take_dropped(self) -> int:
+        """How many messages there was no room for since the last call."""
+        dropped, self._dropped = self._dropped, 0
+        return dropped
 
     def close(self) -> None:
         """Takes leave if that is possible at once, and frees the socket."""
@@ -126,9 +140,7 @@ class Dialogue:
         self._check(client.loop_misc())
 
     def _await(self, code: MQTTErrorCode, mid: int | None) -> None:
-        # Queued behind others is as good as under way.
-        if code != MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-            self._check(code)
+        self._check(code)
         if mid is not None:
             self._unanswered.add(mid)
 
@@ -138,6 +150,11 @@ class Dialogue:
             raise TransportError(f"the connection to {self._where} is lost: {end}")
 
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
+        held = self._waiting_bytes + len(message.payload) + _OVERHEAD_BYTES
+        if self._messages and held > _MOST_BYTES:
+            self._dropped += 1
+            return
+        self._waiting_bytes = held
         with suppress(UnicodeDecodeError):
             self._messages.append(Message(message.topic, bytes(message.payload), message.retain))
 

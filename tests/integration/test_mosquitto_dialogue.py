@@ -1,0 +1,39 @@
+"""The session of commands on a real broker, where more comes than anybody listens to."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from gridsim_plugins.mqtt import dialogue
+from gridsim_plugins.mqtt.commands import MqttCommandSettings
+from gridsim_plugins.mqtt.dialogue import Dialogue
+from tests.integration.conftest import Brokers
+from tests.integration.mosquitto import DEADLINE_S
+
+
+def test_what_nobody_listens_to_fills_no_memory(
+    brokers: Brokers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialogue, "_MOST_BYTES", 10_000)
+    port = brokers.ports["plain"]
+    settings = MqttCommandSettings(host="127.0.0.1", port=port)
+    session = Dialogue(settings, ("127.0.0.1", port), "gridsim-echo", 5.0)
+    try:
+        session.subscribe(["echo/#"])
+        session.publish([("echo/1", b"x" * 1000)] * 50)
+        came = dropped = 0
+        deadline = time.monotonic() + DEADLINE_S
+        while came + dropped < 50:
+            assert time.monotonic() < deadline
+            came += len(session.listen(0.1))
+            dropped += session.take_dropped()
+        assert came >= 7
+        assert dropped > 0
+        session.publish([("echo/2", b"after")])
+        while not (messages := session.listen(0.1)):
+            assert time.monotonic() < deadline
+        assert messages[0].payload == b"after"
+    finally:
+        session.close()
