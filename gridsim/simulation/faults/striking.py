@@ -72,8 +72,9 @@ class Striking:
     def strikes(self, member: Rows, taken_ms: Times) -> NDArray[np.bool_]:
         """Which of some messages are struck: each has its member, and when it was taken."""
         struck: NDArray[np.bool_] = self._is_struck[member]
-        if self._spec.probability < 1.0 and struck.any():
-            struck &= self._hit(member, taken_ms)
+        if self._spec.probability < 1.0:
+            at = np.flatnonzero(struck)
+            struck[at] = self._hit(member[at], taken_ms[at])
         return struck
 
     def _hit(self, member: Rows, slot: int | Times) -> NDArray[np.bool_]:
