@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import SENT, STORED, Tick
 from gridsim.simulation.faults.messages import Transit
-from gridsim.simulation.faults.rows import Held, Mask, Rows, everything, in_order, joined, repeated
+from gridsim.simulation.faults.rows import Held, Rows, everything, in_order, joined, repeated
 
 
 class Departures:
@@ -34,7 +32,7 @@ class Departures:
         """What devices send in a tick in which `rows` were taken: those who send anything send
         first, oldest first, what they have stored."""
         sent = rows.where(leaves == SENT)
-        late = self._stored.take(self._of_senders(sent))
+        late = self._stored.take_of(sent.batch.device)
         self._stored.add(rows.where(leaves == STORED))
         return joined([in_order(joined(late)), sent]) if late else sent
 
@@ -64,7 +62,7 @@ class Departures:
 
     def _passed_by(self, transit: Transit, straight: Rows) -> list[Rows]:
         """The messages that others of their devices pass in this tick; the rest waits."""
-        before = self._overtaken.take(self._of_senders(straight))
+        before = self._overtaken.take_of(straight.batch.device)
         overtaken = np.flatnonzero(transit.is_overtaken)
         if not len(overtaken):
             return before
@@ -74,9 +72,3 @@ class Departures:
         passes = last[transit.rows.batch.device[overtaken]] > overtaken
         self._overtaken.add(transit.rows.pick(overtaken[~passes]))
         return [*before, transit.rows.pick(overtaken[passes])]
-
-    def _of_senders(self, sent: Rows) -> Callable[[Rows], Mask]:
-        """Which rows are of devices that are among those of `sent`."""
-        sends = np.zeros(self._n, np.bool_)
-        sends[sent.batch.device] = True
-        return lambda rows: sends[rows.batch.device]

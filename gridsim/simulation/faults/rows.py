@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from gridsim.api import Batch, Labels
 
+# From so many rows on, one more part costs less than the tick in which two become one.
+_LARGE = 200_000
+
 Places = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
@@ -95,37 +98,70 @@ def labelled(batch: Batch, **columns: NDArray[Any]) -> Batch:
     return replace(batch, labels=replace(batch.labels, **columns))
 
 
+@dataclass(slots=True, eq=False)
+class _Part:
+    """Some of the rows that wait, and some that do no more: taking few of many must be cheap."""
+
+    rows: Rows
+    waits: Mask
+    left: int
+    """How many wait."""
+
+    @classmethod
+    def of(cls, rows: Rows) -> _Part:
+        return cls(rows, np.ones(len(rows), np.bool_), len(rows))
+
+    def take(self, found: Places) -> Rows:
+        self.waits[found] = False
+        self.left -= len(found)
+        taken = self.rows.pick(found)
+        if 2 * self.left < len(self.rows):
+            self.rows = self.remaining()
+            self.waits = np.ones(self.left, np.bool_)
+        return taken
+
+    def remaining(self) -> Rows:
+        return self.rows.where(self.waits)
+
+
 class Held:
     """Rows that wait. Few large parts: two of a size become one, so that adding is cheap."""
 
     def __init__(self, devices: int) -> None:
         self.count = np.zeros(devices, np.int64)
         """How many rows of each device wait."""
-        self._parts: list[Rows] = []
+        self._parts: list[_Part] = []
 
     def add(self, rows: Rows) -> None:
         if not len(rows):
             return
         np.add.at(self.count, rows.batch.device, 1)
-        self._parts.append(rows)
-        while len(self._parts) > 1 and len(self._parts[-2]) <= 2 * len(self._parts[-1]):
+        self._parts.append(_Part.of(rows))
+        while len(self._parts) > 1 and self._parts[-2].left <= min(
+            2 * self._parts[-1].left, _LARGE
+        ):
             last = self._parts.pop()
-            self._parts[-1] = joined((self._parts[-1], last))
+            both = joined((self._parts[-1].remaining(), last.remaining()))
+            self._parts[-1] = _Part.of(both)
 
     def take(self, which: Callable[[Rows], Mask]) -> list[Rows]:
         """The rows that `which` says, in the order in which they came; they wait no more."""
-        taken, left = [], []
+        taken = []
         for part in self._parts:
-            mask = which(part)
-            if not mask.any():
-                left.append(part)
-                continue
-            taken.append(part.pick(np.flatnonzero(mask)))
-            np.subtract.at(self.count, taken[-1].batch.device, 1)
-            if not mask.all():
-                left.append(part.pick(np.flatnonzero(~mask)))
-        self._parts = left
+            found = np.flatnonzero(which(part.rows) & part.waits)
+            if len(found):
+                taken.append(part.take(found))
+                np.subtract.at(self.count, taken[-1].batch.device, 1)
+        self._parts = [part for part in self._parts if part.left]
         return taken
+
+    def take_of(self, device: Places) -> list[Rows]:
+        """As `take`, the rows of these devices."""
+        if not self.count[device].any():
+            return []
+        theirs = np.zeros(len(self.count), np.bool_)
+        theirs[device] = True
+        return self.take(lambda rows: theirs[rows.batch.device])
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:
