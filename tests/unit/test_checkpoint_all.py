@@ -1,0 +1,127 @@
+"""A checkpoint in the midst of everything: events, commands, faults and like days at once."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from gridsim.api import Batch, Request, Target
+from gridsim.simulation.outcome import Outcome
+from gridsim.simulation.simulation import Simulation
+from tests.fixtures.runs import ARRAY, BATTERY, HEAD, HOME, Bench
+
+CONFIG = (
+    HEAD
+    + HOME.replace("load =", 'baseline = { type = "like_days", slot_min = 60 }\nload =')
+    + ARRAY
+    + BATTERY
+    + """
+[[events]]
+id = "evening"
+after_s = 300
+duration_s = 1200
+notice_s = 200
+ramp_s = 120
+randomize_start_s = 60
+compliance = { uniform = [0.7, 1.3] }
+
+[[events]]
+id = "daily"
+cron = "20 12 * * *"
+duration_s = 300
+export_limit_kw = 0.5
+
+[[faults]]
+type = "offline"
+readings = "stored"
+ders = ["*_PV"]
+after_s = 500
+duration_s = { uniform = [200.0, 900.0] }
+
+[[faults]]
+type = "frozen_meter"
+per_day = 100.0
+duration_s = 300
+of = "project"
+
+[[faults]]
+type = "delay"
+delay_s = 40
+jitter_s = 30
+probability = 0.3
+
+[[faults]]
+type = "reorder"
+probability = 0.2
+"""
+)
+TICKS = 200
+ASKED = {
+    40: ("HOME_1_BAT", {"id": "a", "command": "set_power", "value": -3, "ramp_s": 400}),
+    55: ("HOME_2_BAT", {"id": "b", "command": "target_soc", "value": 60}),
+    58: ("HOME_3_PV", {"id": "c", "command": "limit_export", "value": 1, "duration_s": 500}),
+    130: ("HOME_1_BAT", {"id": "a", "command": "set_power", "value": 1}),
+    131: ("HOME_1_BAT", {"id": "d", "command": "disconnect", "duration_s": 100}),
+}
+
+
+def step(simulation: Simulation, ticks: range) -> list[Outcome]:
+    outcomes = []
+    for tick in ticks:
+        requests = []
+        if tick in ASKED:
+            der, body = ASKED[tick]
+            requests = [Request(Target(der[:6], der), json.dumps(body).encode(), "test")]
+        outcomes.append(simulation.advance(requests))
+    return outcomes
+
+
+def assert_same_rows(one: Batch | None, other: Batch | None) -> None:
+    assert (one is None) == (other is None)
+    if one is None or other is None:
+        return
+    assert one.number == other.number
+    for name in ("device", "tick", "timestamp_ms", "connection_start_ms", "baseline"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    for name in ("current_output", "power_meter_measurement", "current_soc"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+        mine, theirs = getattr(one.labels, name), getattr(other.labels, name)
+        np.testing.assert_array_equal(mine, theirs, err_msg=f"true {name}")
+    for name in ("faults", "copy", "altered"):
+        mine, theirs = getattr(one.labels, name), getattr(other.labels, name)
+        np.testing.assert_array_equal(mine, theirs, err_msg=name)
+
+
+@pytest.mark.parametrize("at", [31, 60, 125])
+def test_a_checkpoint_in_the_midst_of_everything_goes_on_alike(bench: Bench, at: int) -> None:
+    """While an event is announced; while commands hold in it and readings are stored; and
+    when another event is under way."""
+    scenario, _ = bench.plan(CONFIG)
+    whole = Simulation(scenario)
+    step(whole, range(at))
+    copy: Simulation = pickle.loads(pickle.dumps(whole))
+    ones, others = step(whole, range(at, TICKS)), step(copy, range(at, TICKS))
+    ones.append(whole.finish())
+    others.append(copy.finish())
+    for one, other in zip(ones, others, strict=True):
+        assert_same_rows(one.batch, other.batch)
+        assert_same_rows(one.unsent, other.unsent)
+        assert one.acknowledgements == other.acknowledgements
+        assert one.settlements == other.settlements
+        assert one.episodes == other.episodes
+        assert one.notes == other.notes
+    late = [tick for tick, one in enumerate(ones, at) if (one.batch.tick < tick - 10).any()]
+    assert late, "nothing was stored: the test is of no use"
+    assert {one.event for outcome in ones for one in outcome.settlements} == {"evening", "daily"}
+    told = [(one.id, one.status) for outcome in ones for one in outcome.acknowledgements]
+    assert ("a", "rejected") in told, "its id was used before, here or before the checkpoint"
+    assert ("d", "completed") in told
+    assert any(outcome.episodes for outcome in ones)
+
+
+@pytest.fixture
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("checkpoint"))
