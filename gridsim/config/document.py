@@ -43,7 +43,7 @@ class Document:
     findings: tuple[Finding, ...] = ()
     """What reading found; `resolve` reports it with all else."""
     faults: tuple[Problem, ...] = ()
-    """The same, of flags that belong to no value."""
+    """The same, of flags that belong to no value and of scenario files that are no TOML."""
     secrets: set[KeyPath] = field(default_factory=set)
     """Values that must never be shown."""
     scenarios: tuple[Document, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,7 @@ def read(path: Path, *, overrides: Sequence[str] = (), environment: Mapping[str,
     Raises UsageError if there is no such text, ConfigError if it is no TOML. What is wrong
     with an override or a placeholder is kept for `resolve`, which reports it with all else.
     """
-    document = _read(path, overrides, environment)
-    return replace(document, scenarios=tuple(_scenarios(document, environment)))
+    return _with_scenarios(_read(path, overrides, environment), environment)
 
 
 def _read(path: Path, overrides: Sequence[str], environment: Mapping[str, str]) -> Document:
@@ -57,20 +56,25 @@ def _read(path: Path, overrides: Sequence[str], environment: Mapping[str, str]) 
     return Document(path, text, data, filled, origins, tuple(findings), tuple(faults))
 
 
-def _scenarios(document: Document, environment: Mapping[str, str]) -> Iterator[Document]:
-    """The files with events and faults that a configuration names, relative to its folder."""
+def _with_scenarios(document: Document, environment: Mapping[str, str]) -> Document:
+    """With the files of events and faults that it names, relative to its folder."""
     simulation = document.data.get("simulation")
     named = simulation.get("scenarios") if isinstance(simulation, dict) else None
+    scenarios: list[Document] = []
+    findings, faults = list(document.findings), list(document.faults)
     for index, name in enumerate(named if isinstance(named, list) else []):
         at = ("simulation", "scenarios", index)
         if not isinstance(name, str) or at in {finding.path for finding in document.findings}:
             continue
         try:
-            yield _read(document.path.parent / name, (), environment)
-        except ConfigError:
-            raise
+            scenarios.append(_read(document.path.parent / name, (), environment))
+        except ConfigError as error:
+            faults.extend(error.problems)
         except UsageError as error:
-            raise ConfigError([document.problem(at, str(error))]) from None
+            findings.append(Finding(at, str(error)))
+    return replace(
+        document, scenarios=tuple(scenarios), findings=tuple(findings), faults=tuple(faults)
+    )
 
 
 def _text(path: Path) -> str:
