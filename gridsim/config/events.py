@@ -14,7 +14,7 @@ from gridsim.api import Unit
 from gridsim.config.distributions import Distribution
 from gridsim.config.document import Document
 from gridsim.config.locate import KeyPath
-from gridsim.config.occurring import Occurring, matching, schedule_of
+from gridsim.config.occurring import Occurring, check_times, matching, schedule_of
 from gridsim.config.validation import Findings, Validated, validate
 from gridsim.simulation.scenario import EventSpec, Sampler, Scenario
 
@@ -135,7 +135,7 @@ def _check(findings: Findings, event: Validated[Event]) -> None:
     settings, path = event.settings, event.path
     if settings.ramp_s >= settings.duration_s:
         findings.add((*path, "ramp_s"), "'ramp_s' must be less than 'duration_s'")
-    if settings.start is None and settings.after_s is None and settings.cron is None:
+    if not check_times(findings, settings, path):
         findings.add((*path, "start"), "when it begins is missing: give start, after_s or cron")
 
 
@@ -145,6 +145,9 @@ def _bound(
     findings, event = stanza.findings, stanza.event
     settings, path = event.settings, event.path
     schedule = schedule_of(findings, settings, path, begin_ms=scenario.start_ms, timezone=timezone)
+    if round(settings.duration_s * 1000) < scenario.tick_ms:
+        message = f"'duration_s' must be at least a tick, {scenario.tick_ms / 1000:g} s"
+        findings.add((*path, "duration_s"), message)
     projects = _projects(findings, event, scenario, names)
     limits = settings.export_limit_kw is not None or settings.import_limit_kw is not None
     reduces = not limits or settings.target_kw is not None or settings.compliance is not None

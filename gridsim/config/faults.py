@@ -26,7 +26,7 @@ from gridsim.config.document import Document
 from gridsim.config.expand import sampled
 from gridsim.config.locate import KeyPath
 from gridsim.config.model import TransportChoice
-from gridsim.config.occurring import Occurring, matching, schedule_of
+from gridsim.config.occurring import Occurring, check_times, matching, schedule_of
 from gridsim.config.plugged import Plugged, choose
 from gridsim.config.validation import Findings, Validated, validate
 from gridsim.numeric.randomness import mixed
@@ -131,11 +131,7 @@ def _read(
     if core is None or plugged is None:
         return None
     settings = core.settings
-    begins = [
-        name
-        for name in ("start", "after_s", "cron", "per_day")
-        if getattr(settings, name) is not None
-    ]
+    begins = check_times(findings, settings, path, also=("per_day",))
     if begins and settings.duration_s is None:
         findings.add((*path, "duration_s"), f"'duration_s' is missing: it goes with {begins[0]!r}")
     elif settings.duration_s is not None and not begins:

@@ -43,21 +43,40 @@ class Occurring(Settings):
         if value == "now":
             raise ValueError("must be a time; for the simulation's start write after_s = 0")
         if value is not None:
-            start_ms(value, 0)
+            try:
+                start_ms(value, 0)
+            except ValueError as error:
+                # "now" is for the simulation's start alone.
+                raise ValueError(str(error).replace('"now" or ', "")) from None
         return value
+
+
+def check_times(
+    findings: Findings, settings: Occurring, path: KeyPath, *, also: Sequence[str] = ()
+) -> list[str]:
+    """The settings that say when it begins, at most one; what cannot be is found.
+
+    `also` names further settings that say so.
+    """
+    names = ("start", "after_s", "cron", *also)
+    given = [name for name in names if getattr(settings, name) is not None]
+    if len(given) > 1:
+        findings.add((*path, given[1]), f"{given[1]!r} and {given[0]!r} exclude each other")
+    if settings.cron is None:
+        if settings.timezone is not None:
+            findings.add((*path, "timezone"), "'timezone' goes with 'cron' only")
+        return given[:1]
+    try:
+        cron(settings.cron, settings.timezone or "UTC")
+    except ValueError as error:
+        findings.add((*path, "cron"), f"'cron' {error}")
+    return given[:1]
 
 
 def schedule_of(
     findings: Findings, settings: Occurring, path: KeyPath, *, begin_ms: int, timezone: str
 ) -> Schedule | None:
-    """The schedule that the settings give; None if they give none, or something was found."""
-    given = [name for name in ("start", "after_s", "cron") if getattr(settings, name) is not None]
-    if len(given) > 1:
-        findings.add((*path, given[1]), f"{given[1]!r} and {given[0]!r} exclude each other")
-        return None
-    if settings.timezone is not None and settings.cron is None:
-        findings.add((*path, "timezone"), "'timezone' goes with 'cron' only")
-        return None
+    """The schedule that checked settings give; None if they give none, or something was found."""
     if settings.start is not None:
         at_ms = start_ms(settings.start, 0)
         if at_ms < begin_ms:
@@ -68,11 +87,11 @@ def schedule_of(
         return Schedule(at_ms=begin_ms + round(settings.after_s * 1000))
     if settings.cron is None:
         return None
-    try:
-        return Schedule(cron=cron(settings.cron, settings.timezone or timezone))
-    except (ValueError, KeyError) as error:
-        findings.add((*path, "cron"), f"'cron' {error}")
+    schedule = Schedule(cron=cron(settings.cron, settings.timezone or timezone))
+    if schedule.first_from(begin_ms) is None:
+        findings.add((*path, "cron"), "'cron' never comes: there is no such day")
         return None
+    return schedule
 
 
 def matching(

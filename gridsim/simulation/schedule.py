@@ -7,6 +7,13 @@ from datetime import UTC, datetime
 
 from apscheduler.triggers.cron import CronTrigger
 
+_FIELDS = {
+    "minute": "its minute, which goes from 0 to 59",
+    "hour": "its hour, which goes from 0 to 23",
+    "day": "its day of the month, which goes from 1 to 31",
+    "month": "its month, which goes from 1 to 12 or jan to dec",
+    "day_of_week": "its day of the week, which goes from 0 to 7 or sun to sat",
+}
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -23,9 +30,18 @@ class Schedule:
         if self.at_ms is not None:
             return self.at_ms if self.at_ms >= time_ms else None
         assert self.cron is not None
-        now = datetime.fromtimestamp(time_ms / 1000, UTC)
-        found = self.cron.get_next_fire_time(None, now)
-        return None if found is None else round(found.timestamp() * 1000)
+        found = self.cron.get_next_fire_time(None, datetime.fromtimestamp(time_ms / 1000, UTC))
+        if found is None:
+            return None
+        found_ms = round(found.timestamp() * 1000)
+        # As in crontab(5), what has a time of day comes but once in the night in which the
+        # clock goes back; what comes every so many hours or minutes just goes on.
+        again = found.fold and not _is_hourly(self.cron)
+        return self.first_from(found_ms + 1) if again else found_ms
+
+
+def _is_hourly(trigger: CronTrigger) -> bool:
+    return any(field.name == "hour" and str(field).startswith("*") for field in trigger.fields)
 
 
 def cron(expression: str, timezone: str) -> CronTrigger:
@@ -39,10 +55,13 @@ def cron(expression: str, timezone: str) -> CronTrigger:
     if len(fields) != 5:
         raise ValueError('must have five fields, such as "0 17 * * mon-fri"')
     fields[4] = ",".join(_named(part) for part in fields[4].split(","))
-    minute, hour, day, month, week = fields
-    return CronTrigger(
-        minute=minute, hour=hour, day=day, month=month, day_of_week=week, timezone=timezone
-    )
+    named = dict(zip(_FIELDS, fields, strict=True))
+    for name, field in named.items():
+        try:
+            CronTrigger(**{name: field}, timezone=timezone)
+        except (ValueError, KeyError):
+            raise ValueError(f"has {field!r} as {_FIELDS[name]}") from None
+    return CronTrigger(**named, timezone=timezone)
 
 
 def _named(days: str) -> str:

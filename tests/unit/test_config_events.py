@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gridsim.simulation.scenario import EventSpec
+from gridsim.simulation.schedule import Schedule, cron
 from tests.fixtures.config.fakes import configure, report
 
 BASE = """\
@@ -156,3 +157,59 @@ def test_a_number_given_is_a_distribution_of_one_value(tmp_path: Path) -> None:
     drawn = spec.compliance.sample(scenario.draws, "x", keys)
     assert len(set(drawn.tolist())) == 3
     assert ((drawn > 0.7) & (drawn < 0.9)).all()
+
+
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ('cron = "61 * * * *"', "'cron' has '61' as its minute, which goes from 0 to 59"),
+        ('cron = "0 17 * * mon-fry"', "'cron' has 'mon-fry' as its day of the week, which goes"),
+        ('cron = "0 0 30 2 *"', "'cron' never comes: there is no such day"),
+        ("start = 2026-07-14", "'start' must be a time such as 2026-07-01T00:00:00-03:00"),
+    ],
+)
+def test_a_time_that_is_none_is_told_in_plain_words(
+    tmp_path: Path, when: str, message: str
+) -> None:
+    [line] = found(tmp_path, f'[[events]]\nid = "e"\n{HOMES}\n{when}\nduration_s = 900\n')
+    assert message in line
+
+
+def test_an_event_lasts_for_a_tick_at_least(tmp_path: Path) -> None:
+    """A shorter one might fall between two readings, or count for more than it lasted."""
+    text = f'[[events]]\nid = "e"\n{HOMES}\nafter_s = 0\nduration_s = 0.9\n'
+    [line] = found(tmp_path, text)
+    assert line.endswith("'duration_s' must be at least a tick, 1 s")
+
+
+def test_times_and_all_else_are_found_at_once(tmp_path: Path) -> None:
+    """Also what is wrong in scenario files, be they no TOML or not there at all."""
+    text = f'[[events]]\nid = "e"\n{HOMES}\nafter_s = 1\ncron = "x"\nduration_s = -1\n'
+    named = BASE.replace('["more.toml"]', '["gone.toml", "more.toml", "torn.toml"]')
+    (tmp_path / "more.toml").write_text('[[events]]\nid = "f"\ncron = "x"\nduration_s = 1\n')
+    (tmp_path / "torn.toml").write_text("[[events]\n")
+    told = report(tmp_path, named + text + "[site]\nlatitude = 91\n")
+    for message in (
+        "gone.toml: there is no such file",
+        "torn.toml:1:9: error: expected ']]'",
+        "more.toml:3:8: error: 'cron' must have five fields",
+        "'duration_s' must be greater than 0",
+        "'latitude' must be at most 90",
+    ):
+        assert message in told
+
+
+@pytest.mark.parametrize(
+    ("expression", "hours"),
+    # Midnight in Moncton is 03:00 UTC; its clock goes back from 02:00 to 01:00 at 05:00 UTC.
+    [("30 1 * * *", [1.5, 26.5]), ("30 * * * *", [0.5, 1.5, 2.5]), ("30 0-1 * * *", [0.5, 1.5])],
+)
+def test_a_time_of_day_comes_once_in_the_night_when_the_clock_goes_back(
+    expression: str, hours: list[float]
+) -> None:
+    schedule = Schedule(cron=cron(expression, "America/Moncton"))
+    begin_ms = time_ms = 1_793_502_000_000  # 2026-11-01T03:00:00Z
+    for hour in hours:
+        at_ms = schedule.first_from(time_ms)
+        assert at_ms == begin_ms + hour * 3_600_000
+        time_ms = at_ms + 1
