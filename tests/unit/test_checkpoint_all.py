@@ -95,10 +95,10 @@ def assert_same_rows(one: Batch | None, other: Batch | None) -> None:
         np.testing.assert_array_equal(mine, theirs, err_msg=name)
 
 
-@pytest.mark.parametrize("at", [31, 60, 125])
+@pytest.mark.parametrize("at", [31, 60, 110])
 def test_a_checkpoint_in_the_midst_of_everything_goes_on_alike(bench: Bench, at: int) -> None:
     """While an event is announced; while commands hold in it and readings are stored; and
-    when another event is under way."""
+    when much of it is over and the next event is near."""
     scenario, _ = bench.plan(CONFIG)
     whole = Simulation(scenario)
     step(whole, range(at))
