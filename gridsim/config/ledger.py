@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gridsim.api import Settings
 from gridsim.config.document import Document
@@ -29,6 +29,13 @@ class LedgerSettings(Settings):
         description="whether the ledger of an earlier run makes room for this one's; if not, "
         "the run is refused",
     )
+
+    @field_validator("path")
+    @classmethod
+    def _no_nul(cls, value: str) -> str:
+        if "\0" in value:
+            raise ValueError("must not hold a NUL character")
+        return value
 
 
 def read_ledger(findings: Findings, data: Mapping[str, Any]) -> LedgerSettings | None:
