@@ -12,7 +12,7 @@ from typing import Literal
 
 from loguru import logger
 
-from gridsim.api import Acknowledgement, Inbox, Request, Source, TransportError
+from gridsim.api import Acknowledgement, Inbox, Request, Source, Target, TransportError
 from gridsim.simulation.commands.parsing import read_id
 
 State = Literal["connecting", "up", "failed", "closed"]
@@ -79,6 +79,10 @@ class SourceWorker:
 
     def post(self, request: Request) -> bool:
         """What the source posts to: names it, and answers what does not fit."""
+        if not (isinstance(request, Request) and isinstance(request.target, Target)):
+            raise TypeError(f"a source must post requests to targets, not {request!r:.100}")
+        if not isinstance(request.payload, bytes):
+            raise TypeError(f"a request's payload must be bytes, not {request.payload!r:.100}")
         request = replace(request, source=self.name)
         if self._inbox.post(request):
             return True

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -186,3 +187,14 @@ def test_a_defect_takes_it_out_alone(fault: BaseException) -> None:
         worker.offer([told("a")] * 10)
         assert type(fault).__name__ in str(worker.error)
     assert wire.told == []
+
+
+@pytest.mark.parametrize("odd", ["text", Request("PRJ_0", b"{}"), Request(DER, "{}")])  # type: ignore[arg-type]
+def test_what_is_no_request_takes_out_the_source_that_posts_it(odd: Any) -> None:
+    """Not the run, which would fail where the request is read."""
+    wire, inbox = Wire(), CommandInbox()
+    wire.incoming = [odd]
+    with served(wire, inbox) as worker:
+        until(lambda: worker.state == "failed")
+    assert "must" in str(worker.error)
+    assert inbox.drain() == ()
