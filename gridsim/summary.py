@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -16,10 +16,13 @@ from gridsim.engine import Engine
 from gridsim.ledger import Ledger
 from gridsim.pacing import behind_now, is_held, shortfall_lines
 from gridsim.simulation.outcome import Settlement
-from gridsim.simulation.settlement import Tally
+from gridsim.simulation.scenario import Scenario
+from gridsim.simulation.settlement import Tally, projects
 
 # What the embedded broker takes; see the README.
 EMBEDDED_BROKER_LIMIT = 5_000
+# How many events or faults the plan names.
+_NAMED = 8
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -41,6 +44,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         f"from {start:%Y-%m-%dT%H:%M:%SZ}, {length}, "
         f"{_speed(simulation.speed)}, seed {simulation.seed}"
     )
+    yield from _occurring(configuration.scenario)
     for outlet in plan.outlets:
         yield f"{outlet.name}: {_said(outlet.transport.describe)}"
     for inlet in plan.inlets:
@@ -143,18 +147,42 @@ class EventTotals:
     def __init__(self) -> None:
         self._times: dict[str, int] = {}
         self._tallies: dict[str, Tally] = {}
+        self._projects: defaultdict[str, set[int]] = defaultdict(set)
 
     def add(self, settlements: Iterable[Settlement]) -> None:
         for settlement in settlements:
             name, _, number = settlement.event.partition("#")
             self._times[name] = max(self._times.get(name, 1), int(number or 1))
             self._tallies.setdefault(name, Tally()).add((settlement,))
+            if settlement.ending != "opted out":
+                self._projects[name].add(settlement.project)
 
     def lines(self) -> Iterator[str]:
         """One for each event that there was."""
         for name, tally in self._tallies.items():
-            times = self._times[name]
-            yield f"event {name}: {tally}{f'; {times:,} times' if times > 1 else ''}"
+            times, who = self._times[name], projects(len(self._projects[name]))
+            if times == 1:
+                yield f"event {name}: {tally}"
+            else:
+                told = tally.told(f"{who} in {_count(tally.took_part, 'turn')}")
+                yield f"event {name}, {times:,} times: {told}"
+
+
+def _occurring(scenario: Scenario) -> Iterator[str]:
+    """What is asked of the fleet, and what goes wrong with it."""
+    if scenario.events:
+        told = (f"{event.id} ({projects(len(event.projects))})" for event in scenario.events)
+        yield f"{_count(len(scenario.events), 'event')}: {_some(told)}"
+    if scenario.faults:
+        told = (f"{fault.id} ({_count(len(fault.device), 'DER')})" for fault in scenario.faults)
+        yield f"{_count(len(scenario.faults), 'fault')}: {_some(told)}"
+
+
+def _some(words: Iterable[str]) -> str:
+    """The first of them, where there are many."""
+    every = list(words)
+    rest = len(every) - _NAMED
+    return ", ".join(every[:_NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _lags(runner: Runner) -> str:

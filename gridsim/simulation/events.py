@@ -11,7 +11,7 @@ from gridsim.simulation.occurrence import OVER, WAITING, Occurrence
 from gridsim.simulation.orders import SiteOrders
 from gridsim.simulation.outcome import Ending, Settlement
 from gridsim.simulation.scenario import Scenario
-from gridsim.simulation.settlement import Hundredths, projects, reduction
+from gridsim.simulation.settlement import Hundredths, lasting, projects, reduction
 
 _NEVER = np.iinfo(np.int64).max
 
@@ -153,15 +153,15 @@ class Programme:
 def _announced(own: Occurrence) -> str:
     return (
         f"event {own.name}: announced for {rfc3339(own.start_ms)}, "
-        f"{own.spec.notice_ms / 60_000:g} min ahead, to {projects(len(own.site))}"
+        f"{lasting(own.spec.notice_ms)} ahead, to {projects(len(own.site))}"
     )
 
 
 def _begins(own: Occurrence) -> str:
     spec = own.spec
-    parts = [f"event {own.name}: begins, {spec.duration_ms / 60_000:g} min"]
+    parts = [f"event {own.name}: begins, {lasting(spec.duration_ms)}"]
     if spec.randomize_ms:
-        parts.append(f"each project up to {spec.randomize_ms / 60_000:.3g} min later")
+        parts.append(f"each project up to {lasting(spec.randomize_ms)} later")
     follow = ~own.opted_out
     parts.append(projects(int(follow.sum())))
     if not follow.all():

@@ -107,7 +107,11 @@ class Tally:
             self.delivered_kwh += own.delivered_kwh
 
     def __str__(self) -> str:
-        parts = [projects(self.took_part)]
+        return self.told(projects(self.took_part))
+
+    def told(self, by: str) -> str:
+        """In words; `by` says who took part."""
+        parts = [by]
         if self.target_kwh:
             kwh = f"{self.delivered_kwh:,.2f} of {self.target_kwh:,.2f} kWh"
             parts = [f"{kwh} delivered by {parts[0]}", f"{self.in_violation:,} in violation"]
@@ -119,6 +123,14 @@ class Tally:
             if count:
                 parts.append(f"{count:,} {what}")
         return ", ".join(parts)
+
+
+def lasting(ms: int) -> str:
+    """A duration in words, in the largest unit of which it is a whole number."""
+    for unit_ms, unit in ((24 * _MS_PER_HOUR, "d"), (_MS_PER_HOUR, "h"), (60_000, "min")):
+        if ms % unit_ms == 0:
+            return f"{ms // unit_ms:,} {unit}"
+    return f"{ms / 1000:.10g} s"
 
 
 def projects(n: int) -> str:

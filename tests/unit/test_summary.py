@@ -1,0 +1,71 @@
+"""What a run says of its events: before it begins, and when it is over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gridsim.compose import Options, make_plan
+from gridsim.simulation.outcome import Settlement
+from gridsim.simulation.settlement import lasting
+from gridsim.summary import EventTotals, plan_lines
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("ms", "words"),
+    [
+        (1, "0.001 s"),
+        (900_500, "900.5 s"),
+        (30_000, "30 s"),
+        (2_700_000, "45 min"),
+        (5_400_000, "90 min"),
+        (7_200_000, "2 h"),
+        (604_800_000, "7 d"),
+    ],
+)
+def test_durations_are_in_the_unit_of_which_they_are_whole(ms: int, words: str) -> None:
+    assert lasting(ms) == words
+
+
+def test_the_plan_names_what_will_happen() -> None:
+    lines = list(plan_lines(make_plan(Options(config=ROOT / "configs/dr-event.toml"))))
+    assert (
+        "4 events: peak (16 projects), peak_broken (12 projects), "
+        "peak_out_of_reach (8 projects), export_cap (16 projects)" in lines
+    )
+    lines = list(plan_lines(make_plan(Options(config=ROOT / "configs/chaos.toml"))))
+    [faults] = [line for line in lines if " faults: " in line]
+    assert faults.startswith("25 faults: ghost (1 DER), dead_zone (27 DERs), ")
+    assert faults.endswith(" and 17 more")
+
+
+def test_projects_are_counted_once_however_often_they_take_part() -> None:
+    one = Settlement(
+        event="peak",
+        project=0,
+        notice_ms=0,
+        start_ms=0,
+        settled_ms=0,
+        end_ms=3_600_000,
+        ending="completed",
+        target_kw=2.0,
+        compliance=1.0,
+        dispatched_kwh=2.0,
+        delivered_kwh=2.0,
+        violations=(),
+    )
+    again = replace(one, event="peak#2", violations=((0, 1),))
+    totals = EventTotals()
+    totals.add([one, replace(one, project=1)])
+    assert list(totals.lines()) == [
+        "event peak: 4.00 of 4.00 kWh delivered by 2 projects, 0 in violation"
+    ]
+    totals.add([again, replace(again, project=1, ending="opted out")])
+    assert list(totals.lines()) == [
+        "event peak, 2 times: 6.00 of 6.00 kWh delivered by 2 projects in 3 turns, "
+        "1 in violation, 1 opted out"
+    ]
