@@ -238,7 +238,7 @@ class _Supervisor:
     def _status(self, error: BaseException | None) -> int:
         status = 0
         if error is not None:
-            logger.error("{}", error)
+            logger.error("{}", str(error) or type(error).__name__)
             status = error.exit_status if isinstance(error, GridsimError) else 1
         if self._ledger_failed:
             status = status or LedgerError.exit_status
@@ -262,7 +262,7 @@ class _Supervisor:
 
     def _report_failures(self) -> None:
         for failure in self._engine.simulation.failures[self._seen_failures :]:
-            logger.error("{}; its {} DERs are taken out", failure.reason, failure.devices)
+            logger.error("{}; DERs taken out: {:,}", failure.reason, failure.devices)
             self._seen_failures += 1
 
     def _report_stuck(self, named: str) -> str:

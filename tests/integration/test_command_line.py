@@ -267,9 +267,10 @@ def test_a_der_type_whose_stage_fails_is_named_where_it_is_used(tmp_path: Path) 
     assert f"{path}:13:8: error: the DER type 'odd': stage() failed: KeyError: 'x'" in done.stderr
 
 
-def test_a_path_that_no_file_can_have_is_refused_before_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("table", ['[[transports]]\ntype = "file"', STDOUT + "[ledger]"])
+def test_a_path_that_no_file_can_have_is_refused_before_the_run(table: str, tmp_path: Path) -> None:
     path = tmp_path / "home.toml"
-    path.write_text(HOME + '[[transports]]\ntype = "file"\npath = "a\\u0000b"\n')
+    path.write_text(HOME + table + '\npath = "a\\u0000b"\n')
     done = gridsim("validate", "--config", path)
     assert done.returncode == 2
     assert "path: must not hold a NUL character" in done.stderr
@@ -354,7 +355,7 @@ def test_a_plugin_that_fails_ends_it_with_its_name(tmp_path: Path) -> None:
         *("--set", "simulation.on_error=skip_fleet"),
     )
     assert done.returncode == 0
-    assert "1 DERs are taken out" in done.stderr
+    assert "DERs taken out: 1" in done.stderr
     assert [r["der_id"] for r in records(done.stdout)].count("HOME_BAT") == 5
 
 
