@@ -22,6 +22,8 @@ _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
 _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
+# Purposes of which the keys are kept: some bear a time, so that there is no end of them.
+_REMEMBERED = 1024
 
 
 def philox4x32(
@@ -119,6 +121,8 @@ class Draws:
     def _key(self, purpose: str) -> tuple[int, int]:
         known = self._purposes.get(purpose)
         if known is None:
+            if len(self._purposes) >= _REMEMBERED:
+                self._purposes.clear()
             mixed = identity(f"{self.seed}/{purpose}")
             known = self._purposes[purpose] = (mixed & 0xFFFFFFFF, mixed >> 32)
         return known

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,12 @@ def test_a_generator_is_of_one_identity_and_slot() -> None:
     assert (draws.generator("x", key, 5).random(8) == first).all()
     assert not (draws.generator("x", key, 6).random(8) == first).any()
     assert not (draws.generator("x", identity("DER_2"), 5).random(8) == first).any()
+
+
+def test_purposes_without_end_fill_no_memory() -> None:
+    draws = Draws(7)
+    first = draws.uniform("event.0", 1)
+    for n in range(5000):
+        draws.uniform(f"event.{n}", 1)
+    assert len(pickle.dumps(draws)) < 100_000
+    assert draws.uniform("event.0", 1) == first
