@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from operator import ne
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.verify.fields import BIT, FIELDS, RECEIVED, SEQ
+from gridsim.verify.growing import joined
 from gridsim.verify.roster import Roster
 from gridsim.verify.values import (
     ABSENT,
@@ -68,8 +70,10 @@ class Arrivals:
         return Arrivals(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     @classmethod
-    def joined(cls, parts: Sequence[Arrivals]) -> Arrivals:
-        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
+    def joined(cls, parts: Iterable[Arrivals]) -> Arrivals:
+        """At least one."""
+        names = [f.name for f in fields(cls)]
+        return cls(*joined([getattr(part, name) for name in names] for part in parts))
 
 
 class Columns:
@@ -176,7 +180,7 @@ class Columns:
     ) -> NDArray[np.uint16]:
         """Notes in `absent` what is not there; returns what differs."""
         strange = np.zeros(len(device), np.uint16)
-        known = device >= 0
+        known, of = device >= 0, device.tolist()
         for name, truth in self._roster.constants.items():
             values = chunk[name]
             if name in _CONSTANT_NUMBERS:
@@ -189,8 +193,6 @@ class Columns:
                 found = values
                 lost = [not isinstance(value, str) for value in values]
             absent[np.array(lost, np.bool_)] |= BIT[name]
-            differs = [
-                value != truth[index] for value, index in zip(found, device.tolist(), strict=True)
-            ]
+            differs = list(map(ne, found, map(truth.__getitem__, of)))
             strange[np.array(differs, np.bool_) & known & ~np.array(lost, np.bool_)] |= BIT[name]
         return strange

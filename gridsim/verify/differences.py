@@ -17,7 +17,7 @@ from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, EXACT, UNKNOWN, Matching
 from gridsim.verify.roster import Roster
 from gridsim.verify.sent import DELIVERED, DROPPED, PENDING, UNCONFIRMED, Sent
-from gridsim.verify.values import NO_TIME, Ints
+from gridsim.verify.values import NO_TIME, Ints, Small
 
 Kind = Literal["missing", "duplicate", "reordered", "delayed", "altered", "unreadable", "unknown"]
 KINDS: Final[tuple[Kind, ...]] = (
@@ -246,13 +246,13 @@ class Explainer:
 def latencies(sent: Sent, arrivals: Arrivals, matching: Matching) -> NDArray[np.float64]:
     """From a batch's offer to the reading's arrival, seconds, where both are known."""
     rows = np.flatnonzero((matching.how == EXACT) & (arrivals.received_ms != NO_TIME))
-    offered = sent.offered_ms[matching.reading[rows]]
+    offered = sent.offered_ms(matching.reading[rows])
     known = offered != NONE
     seconds: NDArray[np.float64] = (arrivals.received_ms[rows][known] - offered[known]) / 1000.0
     return seconds
 
 
-def _behind(device: Ints, order: Ints) -> NDArray[np.bool_]:
+def _behind(device: Ints, order: Ints | Small) -> NDArray[np.bool_]:
     """Whether something of the same device that belongs later stands before it. Devices are
     contiguous and ascending."""
     span = int(order.max(initial=0)) + 1

@@ -69,7 +69,8 @@ class JsonParser:
             else:
                 records.append(found)
                 of.append(index)
-        chunk = {name: [getattr(record, name) for record in records] for name in self._fields}
+        columns = zip(*map(msgspec.structs.astuple, records), strict=True)
+        chunk = dict(zip(self._fields, columns, strict=False))
         lines = [places[index] for index in of]
         times = None if received_ms is None else [received_ms[index] for index in of]
         return self._columns.arrivals(chunk, lines, garbled, times)

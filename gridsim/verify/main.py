@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,9 @@ def _report(
     notes: Sequence[str],
 ) -> Report:
     if options.received_at is not None and not options.unordered:
-        arrivals = arrivals.take(np.argsort(arrivals.received_ms, kind="stable"))
+        received = arrivals.received_ms
+        if (received[1:] < received[:-1]).any():
+            arrivals = arrivals.take(np.argsort(received, kind="stable"))
     sent = load_sent(reader, target.index, target.note.framing)
     matching = match(sent, arrivals)
     found = Explainer(reader, roster, sent, arrivals, matching)
@@ -148,10 +151,9 @@ def _verdict(options: VerifyOptions, reader: Reader) -> Verdict | None:
 def _arrivals(
     files: Sequence[str], roster: Roster, names: Mapping[str, str], *, several: bool
 ) -> Arrivals:
-    parts = [part for name in files for part in read_file(name, roster, names, several=several)]
-    if not parts:
-        return Columns(roster, names, text=False).arrivals({}, [])
-    return Arrivals.joined(parts)
+    nothing = Columns(roster, names, text=False).arrivals({}, [])
+    parts = (part for name in files for part in read_file(name, roster, names, several=several))
+    return Arrivals.joined(chain([nothing], parts))
 
 
 def _check(options: VerifyOptions) -> None:
@@ -191,13 +193,16 @@ class _Heard:
         columns = Columns(roster, names, text=False)
         own = {k: v for k, v in names.items() if k != RECEIVED}
         parser = JsonParser(columns, own, several=several)
-        parts = [columns.arrivals({}, [], (), [])]
-        for start in range(0, len(self._bodies), _PART):
-            part = slice(start, start + _PART)
-            bodies = self._bodies[part]
-            places = range(start + 1, start + len(bodies) + 1)
-            parts.append(parser.texts(bodies, places, self._times[part]))
-        return Arrivals.joined(parts)
+
+        def parts() -> Iterator[Arrivals]:
+            yield columns.arrivals({}, [], (), [])
+            for start in range(0, len(self._bodies), _PART):
+                part = slice(start, start + _PART)
+                bodies = self._bodies[part]
+                places = range(start + 1, start + len(bodies) + 1)
+                yield parser.texts(bodies, places, self._times[part])
+
+        return Arrivals.joined(parts())
 
     def notes(self) -> list[str]:
         losses = self._subscriber.losses

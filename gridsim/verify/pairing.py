@@ -51,6 +51,8 @@ def _ranks(keys: Keys) -> NDArray[np.int64]:
     ordered = keys[order]
     first = np.ones(len(keys), np.bool_)
     first[1:] = ordered[1:] != ordered[:-1]
+    if first.all():
+        return np.broadcast_to(np.int64(0), len(keys))
     starts = np.flatnonzero(first)
     ranks = np.empty(len(keys), np.int64)
     ranks[order] = np.arange(len(keys)) - np.repeat(starts, np.diff(np.append(starts, len(keys))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from gridsim.ledger import Reader
 from gridsim.ledger.rows import NONE
+from gridsim.verify.growing import joined
 from gridsim.verify.values import Ints, Small, small
 
 DELIVERED: Final = 0
@@ -36,7 +38,7 @@ class Sent:
     """Columns of length n, by number: every reading that left the simulation, as it left."""
 
     number: Ints
-    tick: Ints
+    tick: Small
     device: Small
     time_ms: Ints
     output: Small
@@ -51,10 +53,11 @@ class Sent:
     altered: Small
     """Which fault altered its message; -1: none."""
     copy: NDArray[np.bool_]
-    left: Ints
+    left: Small
     """In which tick it left."""
-    offered_ms: Ints
-    """When it was offered to the transports, by the wall clock; NONE: not known."""
+    offers: Ints
+    """int64[batches, 2]: the first number that left in a tick, and when it was offered to the
+    transports, by the wall clock; NONE: not known."""
     fate: NDArray[np.int8]
     """By the transport that verify looks at."""
     reason: Small
@@ -66,32 +69,19 @@ class Sent:
     def __len__(self) -> int:
         return len(self.number)
 
+    def offered_ms(self, readings: NDArray[np.intp] | Ints) -> Ints:
+        """When these were offered to the transports."""
+        if not len(self.offers):
+            return np.full(len(readings), NONE)
+        offered: Ints = self.offers[_before(self.offers[:, 0], self.number[readings]), 1]
+        return offered
+
 
 def load_sent(reader: Reader, transport: int, framing: str) -> Sent:
     """All that the ledger says of the readings, for one of its transports."""
     start, tick_ms = reader.meta["start_ms"], reader.meta["tick_ms"]
-    parts = []
-    for block in reader.matrices(_READINGS):
-        number, tick, device, baseline, differs, time_ms, online = block[:, :7].T
-        output, meter, soc, faults, altered, copy = block[:, 7:].T
-        parts.append(
-            (
-                number.copy(),
-                tick.copy(),
-                device.astype(np.int32),
-                np.where(time_ms == NONE, start + tick * tick_ms, time_ms),
-                *(small(column, NONE) for column in (output, meter, baseline, soc)),
-                online.astype(np.int32),
-                differs.astype(np.bool_),
-                faults.copy().view(np.uint64),
-                altered.astype(np.int32),
-                copy.astype(np.bool_),
-            )
-        )
-    if not parts:
-        nothing = np.empty((0,), np.int64)
-        parts = [(nothing,) * 2 + (nothing.astype(np.int32),) + (nothing,) + _empty(nothing)]
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    blocks = chain([np.empty((0, 13), np.int64)], reader.matrices(_READINGS))
+    columns = joined(_columns(block, start, tick_ms) for block in blocks)
     number, tick, device, time_ms, output, meter, baseline, soc, online = columns[:9]
     differs, faults, altered, copy = columns[9:]
     left, offered = _offers(reader, number)
@@ -105,22 +95,37 @@ def load_sent(reader: Reader, transport: int, framing: str) -> Sent:
     )  # fmt: skip
 
 
-def _empty(nothing: Ints) -> tuple[NDArray[np.generic], ...]:
-    none = nothing.astype(np.int32)
-    flags = nothing.astype(np.bool_)
-    return (none, none, none, none, none, flags, nothing.astype(np.uint64), none, flags)
+def _columns(block: Ints, start_ms: int, tick_ms: int) -> list[NDArray[np.generic]]:
+    """Some rows of _READINGS, in the order of the columns of Sent."""
+    number, tick, device, baseline, differs, time_ms, online = block[:, :7].T
+    output, meter, soc, faults, altered, copy = block[:, 7:].T
+    return [
+        number,
+        tick.astype(np.int32),
+        device.astype(np.int32),
+        np.where(time_ms == NONE, start_ms + tick * tick_ms, time_ms),
+        *(small(column, NONE) for column in (output, meter, baseline, soc)),
+        online.astype(np.int32),
+        differs.astype(np.bool_),
+        faults.copy().view(np.uint64),
+        altered.astype(np.int32),
+        copy.astype(np.bool_),
+    ]
 
 
-def _offers(reader: Reader, number: Ints) -> tuple[Ints, Ints]:
-    """In which tick each reading left, and when that was offered."""
+def _before(firsts: Ints, number: NDArray[np.int64]) -> NDArray[np.intp]:
+    return np.maximum(np.searchsorted(firsts, number, side="right") - 1, 0)
+
+
+def _offers(reader: Reader, number: Ints) -> tuple[Small, Ints]:
+    """In which tick each reading left, and when what left in each tick was offered."""
     batches = reader.matrix(
         "SELECT first, tick, wall_ms FROM batches LEFT JOIN offers USING (tick) "
         "WHERE rows > 0 ORDER BY first"
     )
     if not len(batches):
-        return np.full(len(number), -1), np.full(len(number), NONE)
-    at = np.maximum(np.searchsorted(batches[:, 0], number, side="right") - 1, 0)
-    return batches[at, 1], batches[at, 2]
+        return np.full(len(number), -1, np.int32), np.empty((0, 2), np.int64)
+    return batches[:, 1].astype(np.int32)[_before(batches[:, 0], number)], batches[:, ::2]
 
 
 def _connections(reader: Reader, device: Small, number: Ints) -> Ints:
