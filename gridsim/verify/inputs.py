@@ -21,6 +21,8 @@ from gridsim.verify.roster import Roster
 
 STDIN = "-"
 _ROWS = 20_000
+# Of a header that lacks a column, so many characters are shown.
+_SHOWN = 300
 _NEEDED = ("der_id", "timestamp")
 
 
@@ -129,7 +131,15 @@ def _check(
         asked = names.get(field)
         renamed = asked is not None and asked != field
         if asked is not None and field not in found and (field in _NEEDED or renamed):
+            flag = "--received-at NAME" if field == RECEIVED else f"--field {field}=NAME"
             raise UsageError(
-                f"{name}: error: there is no column {asked!r}; there are: {', '.join(header)}. "
-                f"--field {field}=NAME says which it is"
+                f"{name}: error: there is no column {asked!r}; there are: {_shown(header)}. "
+                f"{flag} says which it is"
             )
+
+
+def _shown(header: Sequence[str]) -> str:
+    """The first names, as a terminal can print them: the file may be anything."""
+    names = ", ".join(header)
+    printable = "".join(c if c.isprintable() else "?" for c in names[:_SHOWN])
+    return (printable or "none") + (", ..." if len(names) > _SHOWN else "")

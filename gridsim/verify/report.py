@@ -75,7 +75,7 @@ class Report:
         if more > 0:
             yield f"  and {more:,} more"
         yield from self._settlement_lines()
-        yield f"{'PASS' if self.passed else 'FAIL'}: {self.unexplained:,} unexplained"
+        yield f"{'PASS' if self.passed else 'FAIL'}: {self._sum()}"
 
     def as_json(self) -> dict[str, Any]:
         """Everything, machine-readable."""
@@ -122,6 +122,11 @@ class Report:
             yield f"  {name or '(no known project)'}: {what}"
         if len(differ) > _PROJECTS:
             yield f"  and {len(differ) - _PROJECTS:,} more projects with differences"
+
+    def _sum(self) -> str:
+        settled = len(self.verdict.differences) if self.verdict is not None else 0
+        more = f", {settled:,} in settlements" if settled else ""
+        return f"{self.unexplained:,} unexplained{more}"
 
     def _settlement_lines(self) -> Iterator[str]:
         if self.verdict is None:

@@ -8,6 +8,7 @@ event without one has a single row in which both are empty.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,6 +95,8 @@ def _add(claims: dict[Key, Claim], row: Mapping[str, str | None], spans: bool, a
     key = (row["event"] or "", row["project_id"] or "")
     try:
         reduction = float(row["reduction_kwh"] or "")
+        if not math.isfinite(reduction):
+            raise ValueError
     except ValueError:
         raise UsageError(f"{at}: {row['reduction_kwh']!r} is no number of kWh") from None
     claim = claims.setdefault(key, Claim(reduction))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ NULL: Final = ABSENT + 1
 """There is a null."""
 NO_TIME: Final = -(2**63)
 _LARGEST = 2**31 - 2
+_BEYOND = 2**63 - 1
 # An epoch number above this is in the next smaller unit: s, ms, us, ns.
 _UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (math.inf, 1e-6))
 _NULLS = (None, "null", "", "NULL", "None", "nan", "NaN")
@@ -34,9 +36,10 @@ def small(values: Ints, none: int) -> Small:
 def numbers(values: Sequence[Any], factor: int, *, text: bool) -> Small:
     """Numbers in hundredths or tenths; `text` says that numbers may be written as text."""
     if set(map(type, values)) <= {float, int}:
-        array = np.array(values, np.float64)
-        if np.isfinite(array).all():
-            return _scaled(array, factor)
+        with suppress(OverflowError):  # an integer may be beyond all floats
+            array = np.array(values, np.float64)
+            if np.isfinite(array).all():
+                return _scaled(array, factor)
     return np.array([_number(value, factor, text) for value in values], np.int32)
 
 
@@ -57,9 +60,11 @@ def _number(value: Any, factor: int, text: bool) -> int:
             value = float(value)
         else:
             return ABSENT
-    if math.isnan(value):
-        return NULL
-    return round(max(-_LARGEST, min(_LARGEST, float(value) * factor)))
+    try:
+        number = float(value) * factor
+    except OverflowError:
+        number = math.inf if value > 0 else -math.inf
+    return NULL if math.isnan(number) else round(max(-_LARGEST, min(_LARGEST, number)))
 
 
 def booleans(values: Sequence[Any], *, text: bool) -> Small:
@@ -81,11 +86,14 @@ def integers(values: Sequence[Any], *, text: bool) -> Ints:
     """Counts such as `seq`; -1 where there is none."""
 
     def one(value: Any) -> int:
-        if type(value) is int:
-            return value
+        if text and isinstance(value, str):
+            try:
+                value = float(value)  # a column with gaps is written as 3.0 by some
+            except ValueError:
+                return -1
         if type(value) is float and value.is_integer():
-            return int(value)
-        return int(value) if text and isinstance(value, str) and value.isdecimal() else -1
+            value = int(value)
+        return value if type(value) is int and 0 <= value < _BEYOND else -1
 
     return np.array([one(value) for value in values], np.int64)
 
@@ -123,16 +131,16 @@ def _time(value: Any, text: bool) -> int:
         except ValueError:
             if not text:
                 return NO_TIME
-        try:
-            value = float(value)
-        except ValueError:
-            return NO_TIME
     elif not text or not isinstance(value, int | float):
+        return NO_TIME
+    try:
+        value = float(value)
+    except (ValueError, OverflowError):
         return NO_TIME
     if not math.isfinite(value):
         return NO_TIME
-    number = float(value)
-    return round(number * next(factor for below, factor in _UNITS if abs(number) < below))
+    found = round(value * next(factor for below, factor in _UNITS if abs(value) < below))
+    return found if abs(found) < _BEYOND else NO_TIME
 
 
 def _ms(time: datetime) -> int:

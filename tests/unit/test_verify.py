@@ -261,6 +261,56 @@ def test_bad_input_is_named(kept: Kept, tmp_path: Path) -> None:
             verify(options, print)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"current_output": 10**400},
+        {"current_soc": -(10**400)},
+        {"contract_threshold": 10**400},
+        {"timestamp": "1" * 30},
+        {"der_id": ["HOME_1_BAT"]},
+    ],
+)
+def test_absurd_values_are_differences_like_others(kept: Kept, odd: dict[str, Any]) -> None:
+    lines = [*kept.lines[:60], json.dumps(json.loads(kept.lines[60]) | odd).encode()]
+    assert not kept.compare([*lines, *kept.lines[61:]]).passed
+
+
+def test_an_absurd_seq_is_none(kept: Kept) -> None:
+    lines = [json.dumps(json.loads(line) | {"seq": 10**30}).encode() for line in kept.lines]
+    assert kept.compare(lines).passed
+
+
+@pytest.mark.parametrize("when", [1e300, "1e300", 10**400, "9" * 40], ids=range(4))
+def test_an_absurd_time_of_receipt_is_none(kept: Kept, when: object) -> None:
+    lines = [json.dumps(json.loads(line) | {"at": when}).encode() for line in kept.lines]
+    report = kept.compare(lines, received_at="at")
+    assert report.passed
+    assert report.late is None
+
+
+def test_absurd_values_in_a_csv_are_differences_like_others(kept: Kept, tmp_path: Path) -> None:
+    records = [{**json.loads(line), "seq": float(row // 6)} for row, line in enumerate(kept.lines)]
+    path = tmp_path / "odd.csv"
+    path.write_text(as_csv(records, {}))
+    assert verify(VerifyOptions(kept.ledger, (str(path),)), print).passed
+    records[60] |= {"seq": "9" * 40, "timestamp": "9" * 40}
+    path.write_text(as_csv(records, {}))
+    assert not verify(VerifyOptions(kept.ledger, (str(path),)), print).passed
+
+
+def test_rubbish_leaves_the_terminal_in_peace(kept: Kept, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_bytes(b"\x1b[2J\x07,device" + b"x" * 5000)
+    with pytest.raises(UsageError, match="no column 'der_id'") as caught:
+        verify(VerifyOptions(kept.ledger, (str(path),)), print)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1000
+    path.write_text("der_id,timestamp\n")
+    with pytest.raises(UsageError, match="--received-at NAME says"):
+        verify(VerifyOptions(kept.ledger, (str(path),), received_at="at"), print)
+
+
 def test_the_report_can_be_read_by_machines(broken: Kept) -> None:
     report = broken.compare(broken.lines[:-1])
     told = json.loads(json.dumps(report.as_json()))

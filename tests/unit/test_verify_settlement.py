@@ -92,6 +92,7 @@ def test_a_wrong_reduction_is_found_beyond_the_tolerance(kept: Kept, tmp_path: P
     assert report.verdict is not None
     [line] = report.verdict.differences
     assert line.startswith("short HOME_1: ")
+    assert list(report.lines())[-1] == "FAIL: 0 unexplained, 1 in settlements"
     assert judge(kept, path, tolerance_kwh=0.1).passed
 
 
@@ -124,6 +125,7 @@ def test_reductions_alone_are_enough(kept: Kept, tmp_path: Path) -> None:
     [
         ("event,project_id\n", "no column 'reduction_kwh'"),
         (HEADER + "easy,HOME_1,much,,\n", "line 2: 'much' is no number"),
+        (HEADER + "easy,HOME_1,nan,,\n", "line 2: 'nan' is no number"),
         (HEADER + "easy,HOME_1,1,noon,\n", "no interval of time"),
         (HEADER + "easy,HOME_1,1,,\neasy,HOME_1,2,,\n", "line 3: another row"),
     ],
