@@ -37,7 +37,7 @@ class Event(Occurring):
         "Standalone projects never take part",
     )
     duration_s: Annotated[float, Unit("s")] = Field(
-        gt=0, le=_DAYS_S, description="how long it lasts, its ramp included"
+        gt=0, le=_DAYS_S, description="how long it lasts, its ramp included; at least a tick"
     )
     target_kw: Annotated[float | None, Unit("kW")] = Field(
         None,
