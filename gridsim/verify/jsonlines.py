@@ -54,9 +54,10 @@ class JsonParser:
         records: list[Any] = []
         of: list[int] = []
         garbled: list[int] = []
+        decode = self._decoder.decode
         for index, text in enumerate(texts):
             try:
-                found = self._decoder.decode(text)
+                found = decode(text)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 for der_id, timestamp in self._columns.salvage(text, several=self._several):
                     garbled.append(len(records))

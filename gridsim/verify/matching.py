@@ -105,8 +105,7 @@ class _Work:
         """How to make keys of these columns for some rows of either side."""
 
         def make(side: Sent | Arrivals, rows: NDArray[np.intp]) -> Keys:
-            columns = [_column(side, name)[rows] for name in names]
-            return keys_of(*columns) if columns else np.zeros(len(rows), np.uint64)
+            return keys_of(len(rows), (_column(side, name)[rows] for name in names))
 
         return make
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,10 +19,12 @@ _MIX = (
 _LAST = np.uint64(31)
 
 
-def keys_of(*columns: NDArray[np.generic]) -> Keys:
-    """One 64-bit key per row. Of ten million rows, two different ones share theirs with a
-    probability of about 3e-6."""
-    key = np.zeros(len(columns[0]), np.uint64)
+def keys_of(rows: int, columns: Iterable[NDArray[np.generic]]) -> Keys:
+    """One 64-bit key per row; the columns are taken one by one.
+
+    Of ten million rows, two different ones share theirs with a probability of about 3e-6.
+    """
+    key = np.zeros(rows, np.uint64)
     for column in columns:
         key ^= column.astype(np.int64).view(np.uint64)
         key += _GAMMA
@@ -37,12 +41,15 @@ def pair(left: Keys, right: Keys) -> tuple[Rows, Rows]:
     if not len(left) or not len(right):
         none = np.empty(0, np.intp)
         return none, none
-    ours, theirs = keys_of(left, _ranks(left)), keys_of(right, _ranks(right))
-    order = np.argsort(theirs)
-    place = np.searchsorted(theirs, ours, sorter=order)
-    found = order[np.minimum(place, len(order) - 1)]
-    hit = theirs[found] == ours
-    return np.flatnonzero(hit), found[hit]
+    # Names are used again, so that not all of these large arrays are there at the same time.
+    left = keys_of(len(left), (left, _ranks(left)))
+    right = keys_of(len(right), (right, _ranks(right)))
+    order = np.argsort(right)
+    right = right[order]
+    place = np.searchsorted(right, left)
+    np.minimum(place, len(order) - 1, out=place)
+    hit = right[place] == left
+    return np.flatnonzero(hit), order[place[hit]]
 
 
 def _ranks(keys: Keys) -> NDArray[np.int64]:
