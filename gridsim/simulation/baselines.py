@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Floats, Tick
+from gridsim.simulation.calling import Call
 from gridsim.simulation.like_days import LikeDays
-from gridsim.simulation.loads import Call, SiteLoads
+from gridsim.simulation.loads import SiteLoads
 from gridsim.simulation.scenario import Scenario
 
 

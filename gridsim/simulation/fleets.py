@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from gridsim.api import Capability, Fleet, Floats, Orders, Telemetry, Tick
 from gridsim.errors import PluginError
+from gridsim.simulation.calling import LARGEST
 from gridsim.simulation.scenario import FleetSpec
-
-LARGEST = 1e12
-"""No reading is larger: rounding would overflow far beyond it, and no device comes near."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol, TypeVar
 
 import numpy as np
 
 from gridsim.api import Floats, Load, Tick
 from gridsim.errors import PluginError
-from gridsim.simulation.fleets import LARGEST
+from gridsim.simulation.calling import LARGEST, Call
 from gridsim.simulation.scenario import LoadSpec
-
-T = TypeVar("T")
-
-
-class Call(Protocol):
-    """How a plugin is called: `name` says which, and its errors become PluginError."""
-
-    def __call__(self, name: str, do: Callable[[], T]) -> T: ...
 
 
 class SiteLoads:

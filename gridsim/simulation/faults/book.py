@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from gridsim.api import LOST, Batch, DeviceFault, Fault, Floats, MessageFault, Tick
 from gridsim.errors import PluginError
-from gridsim.simulation.faults.calls import Call, title
+from gridsim.simulation.calling import Call
+from gridsim.simulation.faults.checks import title
 from gridsim.simulation.faults.departures import Departures
 from gridsim.simulation.faults.devices import DeviceFaults, RunningDeviceFault, Truth
 from gridsim.simulation.faults.messages import MessageFaults, RunningMessageFault

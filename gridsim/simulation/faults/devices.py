@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import LOST, SENT, DeviceFault, Floats, Struck, Tick
-from gridsim.simulation.faults.calls import Call, Checked, title
+from gridsim.simulation.calling import Call
+from gridsim.simulation.faults.checks import Checked, title
 from gridsim.simulation.faults.striking import Rows, Striking
 from gridsim.simulation.scenario import FaultSpec
 

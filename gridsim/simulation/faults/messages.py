@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from gridsim.api import MessageFault, Passage, Tick
 from gridsim.numeric.randomness import Draws
-from gridsim.simulation.faults.calls import Call, Checked, title
+from gridsim.simulation.calling import Call
+from gridsim.simulation.faults.checks import Checked, title
 from gridsim.simulation.faults.rows import Mask, Rows, labelled
 from gridsim.simulation.faults.striking import Striking
 from gridsim.simulation.scenario import FaultSpec

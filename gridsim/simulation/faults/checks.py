@@ -1,27 +1,19 @@
-"""Calling fault plugins, and holding them to their contract."""
+"""Holding fault plugins to their contract."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.errors import PluginError
-from gridsim.simulation.fleets import LARGEST
-
-T = TypeVar("T")
+from gridsim.simulation.calling import LARGEST
 
 # The years 1 to 9999, which are all that RFC 3339 can write.
 _TIMES = (-62_135_596_800_000, 253_402_300_799_999)
 _LONGEST_MS = _TIMES[1]
-
-
-class Call(Protocol):
-    """Calls a plugin, which bears the name; what it raises becomes a PluginError."""
-
-    def __call__(self, name: str, do: Callable[[], T]) -> T: ...
 
 
 def title(name: str) -> str:
