@@ -24,13 +24,13 @@ class BatchMaker:
         n = len(roster)
         self._project = roster.project
         self._start_ms, self._tick_ms = scenario.start_ms, scenario.tick_ms
-        self._all = _locked(np.arange(n))
-        self._online = _locked(np.ones(n, np.bool_))
-        self._threshold = _locked(rounded(scenario.contract_threshold, 2)[roster.project])
+        self._all = read_only(np.arange(n))
+        self._online = read_only(np.ones(n, np.bool_))
+        self._threshold = read_only(rounded(scenario.contract_threshold, 2)[roster.project])
         self._digits = {name: 2 if unit == UNITS else 3 for name, unit in roster.columns.items()}
         keys = identities(roster.der_id)
         age = scenario.draws.uniform("connection", keys) * _CONNECTED_DAYS * _DAY_MS
-        self._connected = _locked(scenario.start_ms - age.astype(np.int64))
+        self._connected = read_only(scenario.start_ms - age.astype(np.int64))
         every = scenario.report_every_ticks
         self._every = None if (every == 1).all() else every
         self._phase = (keys % every.astype(np.uint64)).astype(np.int64)
@@ -58,7 +58,7 @@ class BatchMaker:
         everyone = rows is self._all
 
         def pick(column: NDArray[Any]) -> NDArray[Any]:
-            return column if everyone else _locked(column[rows])
+            return column if everyone else read_only(column[rows])
 
         project = pick(self._project)
         n = len(rows)
@@ -66,17 +66,17 @@ class BatchMaker:
         return Batch(
             roster=self._roster,
             device=rows,
-            tick=_locked(np.full(n, index, np.int64)),
-            timestamp_ms=_locked(np.full(n, self._start_ms + index * self._tick_ms, np.int64)),
+            tick=read_only(np.full(n, index, np.int64)),
+            timestamp_ms=read_only(np.full(n, self._start_ms + index * self._tick_ms, np.int64)),
             is_online=pick(self._online),
-            current_output=pick(_locked(rounded(power, 2))),
-            power_meter_measurement=_locked(rounded(meter, 2)[project]),
-            baseline=_locked(rounded(baseline, 2)[project]),
+            current_output=pick(read_only(rounded(power, 2))),
+            power_meter_measurement=read_only(rounded(meter, 2)[project]),
+            baseline=read_only(rounded(baseline, 2)[project]),
             contract_threshold=pick(self._threshold),
             connection_start_ms=pick(self._connected),
-            current_soc=pick(_locked(rounded(soc, 1))),
+            current_soc=pick(read_only(rounded(soc, 1))),
             extra={
-                name: pick(_locked(rounded(column, self._digits[name])))
+                name: pick(read_only(rounded(column, self._digits[name])))
                 for name, column in extra.items()
             },
             number=self._left - n,
@@ -91,7 +91,7 @@ class BatchMaker:
             due = (index - self._phase) % self._every == 0
         if self._absent is not None:
             due &= ~self._absent
-        return _locked(np.flatnonzero(due))
+        return read_only(np.flatnonzero(due))
 
 
 def rounded(values: Floats, digits: int) -> Floats:
@@ -101,6 +101,7 @@ def rounded(values: Floats, digits: int) -> Floats:
     return result
 
 
-def _locked(array: NDArray[Any]) -> NDArray[Any]:
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """The same array, which can no longer be written to."""
     array.flags.writeable = False
     return array

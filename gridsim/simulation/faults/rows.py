@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Batch, Labels
+from gridsim.simulation.batch import read_only
 
 # From so many rows on, one more part costs less than the tick in which two become one.
 _LARGE = 200_000
@@ -51,9 +52,9 @@ def pick(batch: Batch, rows: Places) -> Batch:
     """The rows at these places, in this order."""
     labels = batch.labels
     assert labels is not None
-    columns: dict[str, Any] = {name: _locked(getattr(batch, name)[rows]) for name in _COLUMNS}
-    columns["extra"] = {name: _locked(column[rows]) for name, column in batch.extra.items()}
-    columns["labels"] = Labels(*(_locked(getattr(labels, name)[rows]) for name in _LABELS))
+    columns: dict[str, Any] = {name: read_only(getattr(batch, name)[rows]) for name in _COLUMNS}
+    columns["extra"] = {name: read_only(column[rows]) for name, column in batch.extra.items()}
+    columns["labels"] = Labels(*(read_only(getattr(labels, name)[rows]) for name in _LABELS))
     return replace(batch, **columns)
 
 
@@ -88,7 +89,7 @@ def locked(batch: Batch) -> Batch:
     assert batch.labels is not None
     for part, names in ((batch, _COLUMNS), (batch.labels, _LABELS)):
         for name in names:
-            _locked(getattr(part, name))
+            read_only(getattr(part, name))
     return batch
 
 
@@ -167,19 +168,14 @@ class Held:
 def _joined(batches: Sequence[Batch]) -> Batch:
     labels = [batch.labels for batch in batches if batch.labels is not None]
     columns: dict[str, Any] = {
-        name: _locked(np.concatenate([getattr(batch, name) for batch in batches]))
+        name: read_only(np.concatenate([getattr(batch, name) for batch in batches]))
         for name in _COLUMNS
     }
     columns["extra"] = {
-        name: _locked(np.concatenate([batch.extra[name] for batch in batches]))
+        name: read_only(np.concatenate([batch.extra[name] for batch in batches]))
         for name in batches[0].extra
     }
     columns["labels"] = Labels(
-        *(_locked(np.concatenate([getattr(one, name) for one in labels])) for name in _LABELS)
+        *(read_only(np.concatenate([getattr(one, name) for one in labels])) for name in _LABELS)
     )
     return replace(batches[0], **columns)
-
-
-def _locked(array: NDArray[Any]) -> NDArray[Any]:
-    array.flags.writeable = False
-    return array
