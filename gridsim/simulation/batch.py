@@ -58,14 +58,15 @@ class BatchMaker:
         everyone = rows is self._all
 
         def pick(column: NDArray[Any]) -> NDArray[Any]:
-            return column if everyone else read_only(column[rows])
+            # Those that do not change, too: a checkpoint does not keep that they are read-only.
+            return read_only(column if everyone else column[rows])
 
         project = pick(self._project)
         n = len(rows)
         self._left += n
         return Batch(
             roster=self._roster,
-            device=rows,
+            device=read_only(rows),
             tick=read_only(np.full(n, index, np.int64)),
             timestamp_ms=read_only(np.full(n, self._start_ms + index * self._tick_ms, np.int64)),
             is_online=pick(self._online),

@@ -122,6 +122,14 @@ def test_a_checkpoint_in_the_midst_of_everything_goes_on_alike(bench: Bench, at:
     assert any(outcome.episodes for outcome in ones)
 
 
+def test_batches_stay_read_only_after_a_checkpoint(bench: Bench) -> None:
+    simulation = Simulation(bench.plan(HEAD + HOME + ARRAY)[0])
+    batch = pickle.loads(pickle.dumps(simulation)).advance().batch
+    arrays = [value for name in Batch.__slots__ if hasattr(value := getattr(batch, name), "flags")]
+    assert len(arrays) == 10
+    assert not any(array.flags.writeable for array in arrays)
+
+
 @pytest.fixture
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return Bench(tmp_path_factory.mktemp("checkpoint"))
