@@ -180,7 +180,7 @@ def _outlet(
         format = choice.format_type(choice.format_settings, choice.framing, run.roster)
     if faults:
         format = AlteringFormat(format, faults)
-    timed = TimedFormat(format)
+    timed = TimedFormat(choice.format_name, format)
     with _made(f"the transport {choice.name!r}"):
         transport = choice.type(choice.settings, timed, run)
     return Outlet(choice.name, transport, timed, _policy(choice, speed))

@@ -15,6 +15,7 @@ from gridsim.delivery.queue import BatchQueue, Entry
 from gridsim.delivery.receipt import CountingReceipt, Settled
 from gridsim.delivery.tally import Observer, Tally
 from gridsim.delivery.timing import TimedFormat, Timing
+from gridsim.errors import GridsimError
 
 _IDLE_S = 0.2
 _BACKOFF_S = (0.2, 1.5)
@@ -157,7 +158,8 @@ class Runner:
             self._end("reader gone", str(gone))
         except BaseException as error:
             # The transport is a plugin: whatever it raises must take out nobody else.
-            message = f"{type(error).__name__}: {error}"
+            known = isinstance(error, GridsimError)
+            message = str(error) if known else f"{type(error).__name__}: {error}"
             logger.error("transport {} is taken out: {}", self.name, message)
             self._end("failed", message)
         self._close_transport()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gridsim.api import Batch, Format, Payloads
+from gridsim.errors import GridsimError, PluginError
 
 
 def _recent() -> deque[float]:
@@ -45,17 +46,23 @@ def percentiles(seconds: deque[float]) -> tuple[float, float]:
 
 
 class TimedFormat(Format):
-    """A format whose encoding time is measured."""
+    """A format whose encoding time is measured, and which is named where it fails."""
 
-    def __init__(self, format: Format) -> None:
+    def __init__(self, name: str, format: Format) -> None:
         super().__init__(format.settings, format.framing, format.roster)
         self.header = format.header
         self.seconds = 0.0
+        self._name = name
         self._format = format
 
     def encode(self, batch: Batch) -> Payloads:
         began = time.perf_counter()
         try:
             return self._format.encode(batch)
+        except GridsimError:
+            raise
+        except (Exception, SystemExit) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise PluginError(f"the format {self._name!r} failed: {reason}") from error
         finally:
             self.seconds += time.perf_counter() - began

@@ -359,6 +359,37 @@ def test_a_plugin_that_fails_ends_it_with_its_name(tmp_path: Path) -> None:
     assert [r["der_id"] for r in records(done.stdout)].count("HOME_BAT") == 5
 
 
+def test_a_format_or_a_fault_that_fails_is_named_with_its_transport(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text("""
+from gridsim.api import Format, MessageFault, hookimpl
+
+class Torn(Format):
+    def encode(self, batch):
+        raise ValueError("torn")
+
+class Numb(MessageFault):
+    def strike(self, tick, passage):
+        passage.altered[:] = True
+
+    def alter(self, body, chance):
+        raise ValueError("numb")
+
+@hookimpl
+def gridsim_register(register):
+    register.format("torn", Torn)
+    register.fault("numb", Numb)
+""")
+    path = tmp_path / "odd.toml"
+    for more, reason in (
+        ('format = "torn"\n', "the format 'torn' failed: ValueError: torn"),
+        ('[[faults]]\ntype = "numb"\n', "the fault 'numb' failed: ValueError: numb"),
+    ):
+        path.write_text('[simulation]\nplugins = ["odd.py"]\n' + HOME + STDOUT + more)
+        done = gridsim("--config", path, "--speed", 0, "--duration", "5s")
+        assert done.returncode == 1
+        assert f"transport stdout is taken out: {reason}\n" in done.stderr
+
+
 def test_a_plugin_that_hangs_is_named_and_left_behind(tmp_path: Path) -> None:
     (tmp_path / "odd.py").write_text(PLUGIN.format(body="tick.index and time.sleep(3600)"))
     path = tmp_path / "odd.toml"
