@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from loguru import logger
+
 from gridsim.api import Acknowledgement
 from gridsim.sources.worker import SourceWorker
 
@@ -32,5 +34,7 @@ class Sources:
     def wait(self, timeout_s: float) -> bool:
         """Whether all have come to their end in time; see `close`."""
         deadline = time.monotonic() + timeout_s
-        ended = [worker.wait(max(deadline - time.monotonic(), 0.0)) for worker in self.workers]
-        return all(ended)
+        hung = [one for one in self.workers if not one.wait(max(deadline - time.monotonic(), 0.0))]
+        for worker in hung:
+            logger.warning("source {} has not returned and is left behind", worker.name)
+        return not hung

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from loguru import logger
 
 from gridsim.api import Acknowledgement, Inbox, Request, Settings, Source, Target, TransportError
 from gridsim.inbox import CommandInbox
@@ -198,3 +199,21 @@ def test_what_is_no_request_takes_out_the_source_that_posts_it(odd: Any) -> None
         until(lambda: worker.state == "failed")
     assert "must" in str(worker.error)
     assert inbox.drain() == ()
+
+
+def test_one_that_does_not_return_is_named() -> None:
+    wire, release = Wire(), threading.Event()
+    wire.serve = lambda inbox, timeout_s: release.wait(DEADLINE_S)  # type: ignore[method-assign,assignment]
+    sources = Sources([SourceWorker("wire", wire, CommandInbox(), lambda: (7, START_MS))])
+    lines: list[str] = []
+    handler = logger.add(lines.append, format="{message}")
+    try:
+        sources.start()
+        until(lambda: sources.workers[0].state == "up")
+        sources.close()
+        assert not sources.wait(0.05)
+    finally:
+        release.set()
+        assert sources.wait(DEADLINE_S)
+        logger.remove(handler)
+    assert lines == ["source wire has not returned and is left behind\n"]
