@@ -76,7 +76,7 @@ def verify(options: VerifyOptions, say: Callable[[str], None]) -> Report:
             if heard is None
             else heard.parse(roster, wire, several=several)
         )
-        notes = [] if heard is None else heard.notes()
+        notes = [] if heard is None else heard.notes(reader)
         return _report(options, reader, roster, target, arrivals, notes)
 
 
@@ -204,11 +204,21 @@ class _Heard:
 
         return Arrivals.joined(parts())
 
-    def notes(self) -> list[str]:
-        losses = self._subscriber.losses
-        if not losses:
-            return []
-        return [f"verify itself lost its connection {losses} times: readings may be missing here"]
+    def notes(self, reader: Reader) -> list[str]:
+        """Why readings may be missing here that a back-end has got."""
+        losses, since = self._subscriber.losses, self._subscriber.since_ms
+        [(first,)] = reader.rows("SELECT min(wall_ms) FROM offers")
+        notes = []
+        if not since:
+            notes.append(f"verify itself was never subscribed at {self._subscriber.where}")
+        elif first is not None and first < since:
+            late = (since - first) / 1000
+            notes.append(f"verify itself came {late:.1f} s too late: it is to be started first")
+        if losses:
+            notes.append(
+                f"verify itself lost its connection {losses} times: readings may be missing here"
+            )
+        return notes
 
 
 def _listen(options: VerifyOptions, source: Source, say: Callable[[str], None]) -> _Heard:

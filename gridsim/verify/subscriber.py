@@ -83,6 +83,8 @@ class Subscriber:
         """Why the broker does not let it in."""
         self.losses = 0
         """How often the connection was lost: what came meanwhile is missing here."""
+        self.since_ms = 0
+        """From when on it hears everything, ms since 1970."""
         self.last_at = time.monotonic()
         """When the last message came."""
         self._client.on_connect = self._on_connect
@@ -132,7 +134,8 @@ class Subscriber:
     def _on_subscribe(self, _: Client, __: Any, ___: int, codes: Any, ____: Any) -> None:
         if any(code.is_failure for code in codes):
             self.refusal = f"it does not allow a subscription to {self._source.topic}"
-        else:
+        elif not self.subscribed.is_set():
+            self.since_ms = time.time_ns() // 1_000_000
             self.subscribed.set()
 
     def _on_disconnect(self, _: Client, __: Any, ___: Any, ____: Any, _____: Any) -> None:

@@ -245,6 +245,33 @@ def test_every_fault_on_a_real_broker_is_explained(
     assert report["late"]["readings"] > 10_000
 
 
+def test_a_verify_that_came_too_late_says_so(
+    brokers: Brokers, commands: dict[str, str], tmp_path: Path
+) -> None:
+    config = write(tmp_path, to_mqtt(brokers, 'topic = "late/{der_id}"\n'))
+    words = ("--config", config, "--speed", 60, "--duration", "5m")
+    with subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.DEVNULL) as run:
+        deadline = time.monotonic() + DEADLINE_S
+        ledger = tmp_path / "ledger.sqlite"
+        while not (ledger.exists() and ledger.stat().st_size and has_offers(ledger)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        with listening(tmp_path, "--config", config) as verify:
+            status, report = verify.report()
+        assert run.wait(DEADLINE_S) == 0
+    assert status == 4
+    assert report["missing"]["by_cause"].keys() == {"unexplained"}
+    [note] = report["notes"]
+    assert "too late" in note
+
+
+def has_offers(ledger: Path) -> bool:
+    try:
+        return bool(rows(ledger, "SELECT count(*) FROM offers")[0][0])
+    except sqlite3.OperationalError:
+        return False
+
+
 @pytest.mark.parametrize("framing", ["der", "project"])
 def test_a_queue_that_is_too_small_is_explained(
     brokers: Brokers, commands: dict[str, str], tmp_path: Path, framing: str
