@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gridsim.api import (
     Keys,
@@ -76,6 +76,13 @@ class FaultSettings(Occurring):
         description="whether chance strikes each DER by itself, or a project's DERs together "
         "and alike",
     )
+
+    @field_validator("id")
+    @classmethod
+    def _one_line(cls, value: str | None) -> str | None:
+        if value is not None and not value.isprintable():
+            raise ValueError("must not hold control characters")
+        return value
 
 
 @dataclass(frozen=True, slots=True)

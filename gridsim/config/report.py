@@ -28,7 +28,9 @@ class Problem:
     def __str__(self) -> str:
         place = f":{self.line}:{self.column}" if self.line else ""
         hint = f"; did you mean {self.suggestion!r}?" if self.suggestion else ""
-        text = f"{self.origin}{place}: error: {self.message}{hint}"
+        # A flag is shown as it was typed.
+        origin = _printable(self.origin) if self.line else self.origin
+        text = f"{origin}{place}: error: {_printable(self.message)}{hint}"
         if not self.source.strip():
             return text
         shown, caret = _window(self.source, self.column - 1)
@@ -49,6 +51,11 @@ class ConfigError(UsageError):
 
         self.problems = tuple(sorted(given, key=place))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def _printable(text: str) -> str:
+    """The text as a terminal may have it: a name of a file may hold anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _window(source: str, column: int) -> tuple[str, str]:

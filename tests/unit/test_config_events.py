@@ -213,3 +213,11 @@ def test_a_time_of_day_comes_once_in_the_night_when_the_clock_goes_back(
         at_ms = schedule.first_from(time_ms)
         assert at_ms == begin_ms + hour * 3_600_000
         time_ms = at_ms + 1
+
+
+def test_a_name_of_a_file_does_nothing_to_the_terminal(tmp_path: Path) -> None:
+    named = BASE.replace('["more.toml"]', r'["a\u0000b.toml", "a\u001B[2Jb.toml"]')
+    told = report(tmp_path, named)
+    assert "a\\x00b.toml: cannot be read" in told
+    assert "a\\x1b[2Jb.toml: there is no such file" in told
+    assert told.replace("\n", "").isprintable()
