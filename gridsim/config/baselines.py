@@ -78,8 +78,11 @@ def read_baseline(
         owner = f"the baseline {LIKE_DAYS}"
         found = validate(findings, LikeDaysSettings, rest, path, owner=owner, also=("type",))
         return None if found is None else found.settings
-    if isinstance(name, str) and registry.find("load", name) is None:
-        names = [LIKE_DAYS, *registry.names("load")]
+    names = [LIKE_DAYS, *registry.names("load")]
+    if not isinstance(name, str):
+        findings.add((*path, "type"), f"'type' must be the name of a baseline: {', '.join(names)}")
+        return None
+    if registry.find("load", name) is None:
         near = next(iter(get_close_matches(name, names, 1)), None)
         broken = any(plugin.name == name for plugin in registry.broken)
         if not broken:
