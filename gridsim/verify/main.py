@@ -27,6 +27,7 @@ from gridsim.verify.subscriber import Source, Subscriber, find_source
 from gridsim.verify.target import Target, find_target
 
 _LOOK_S = 0.1
+_PATIENCE_S = 2.0
 _PART = 50_000
 
 
@@ -226,7 +227,8 @@ def _listen(options: VerifyOptions, source: Source, say: Callable[[str], None]) 
     subscriber = Subscriber(source)
     heard = _Heard(subscriber)
     subscriber.start()
-    said = False
+    said = warned = False
+    began = time.monotonic()
     try:
         while not _over(options.ledger, before):
             if subscriber.refusal:
@@ -236,6 +238,9 @@ def _listen(options: VerifyOptions, source: Source, say: Callable[[str], None]) 
             if subscriber.subscribed.is_set() and not said:
                 say(f"subscribed at {subscriber.where}; waiting for a run to end")
                 said = True
+            elif not (said or warned) and time.monotonic() - began > _PATIENCE_S:
+                say(f"nobody answers at {subscriber.where} yet; trying on")
+                warned = True
             heard.collect()
             time.sleep(_LOOK_S)
         ended = time.monotonic()

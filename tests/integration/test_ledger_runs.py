@@ -265,6 +265,18 @@ def test_a_verify_that_came_too_late_says_so(
     assert "too late" in note
 
 
+def test_a_verify_without_a_broker_says_what_it_waits_for(tmp_path: Path) -> None:
+    # Nobody can listen on port 1 but a privileged service that is long gone.
+    config = write(tmp_path, '[[transports]]\ntype = "mqtt"\nhost = "127.0.0.1"\nport = 1\n')
+    words = ("verify", "ledger.sqlite", "--subscribe", "--config", config)
+    with subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.PIPE, text=True) as one:
+        assert one.stderr is not None
+        try:
+            assert one.stderr.readline().startswith("nobody answers at 127.0.0.1:1")
+        finally:
+            one.kill()
+
+
 def has_offers(ledger: Path) -> bool:
     try:
         return bool(rows(ledger, "SELECT count(*) FROM offers")[0][0])
