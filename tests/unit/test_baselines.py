@@ -157,7 +157,7 @@ def test_a_load_without_a_past_cannot_be_averaged(tmp_path: Path) -> None:
         ('{ type = "like_days", days = 0 }', "'days' must be at least 1"),
         ('{ type = "constant", kw = -1 }', "'kw' must be at least 0"),
         ("{ days = 3 }", "'baseline' must be a number, or a table with one of"),
-        ("{ type = 3 }", "'type' must be the name of a load"),
+        ("{ type = 3 }", "'type' must be the name of a baseline: like_days, constant"),
     ],
 )
 def test_what_is_wrong_with_a_baseline_is_said(
