@@ -114,16 +114,22 @@ class Programme:
             return
         if (own.state == WAITING).all():
             self._notes.append(_begins(own))
-        begins = np.full(self._sites, _NEVER)
+        others = [other for other in self._live if other is not own]
+        # Of two that begin within a tick the later counts, whichever was announced first.
+        begun = np.full(self._sites, -1)
+        for other in others:
+            rows = other.running & ~other.opted_out
+            begun[other.site[rows]] = other.begin_ms[rows]
         follow = due & ~own.opted_out
-        begins[own.site[follow]] = own.begin_ms[follow]
-        for other in self._live:
-            if other is not own:
-                new_ms = begins[other.site]
-                left = other.running & ~other.opted_out & (new_ms < _NEVER)
-                end_ms = np.maximum(new_ms, other.begin_ms)
-                self._end(other, left, time_ms, "superseded", end_ms)
+        late = follow & (begun[own.site] > own.begin_ms)
+        begins = np.full(self._sites, _NEVER)
+        begins[own.site[follow & ~late]] = own.begin_ms[follow & ~late]
+        for other in others:
+            new_ms = begins[other.site]
+            left = other.running & ~other.opted_out & (new_ms < _NEVER)
+            self._end(other, left, time_ms, "superseded", new_ms)
         own.begin(due, self._reduced / 100.0)
+        self._end(own, late, time_ms, "superseded", begun[own.site])
 
     def _end_due(self, time_ms: int) -> None:
         for own in self._live:

@@ -335,6 +335,18 @@ def test_a_later_event_supersedes_and_the_first_does_not_come_back(run: Run) -> 
     assert told.notes[-1][1].endswith("2 projects, 0 in violation, 1 superseded")
 
 
+@pytest.mark.parametrize("notice_s", [0, 600])
+def test_of_two_that_begin_within_a_tick_the_later_counts(run: Run, notice_s: int) -> None:
+    late = event("late", after_s=64, compliance=1.2, notice_s=notice_s)
+    for asked in (late + event("early", after_s=61), event("early", after_s=61) + late):
+        told = run(home("A", load=FLAT) + asked)
+        by = {own.event: own for own in told.settlements}
+        assert (by["early"].ending, by["late"].ending) == ("superseded", "completed")
+        assert by["early"].end_ms == by["late"].start_ms == START_MS + 64_000
+        assert by["early"].delivered_kwh == 0.0
+        assert told.column("current_output")[100, 0] == 2.4
+
+
 def test_who_opts_out_of_a_later_event_stays_in_the_first(run: Run) -> None:
     asked = event("first", compliance=1.2) + event("second", after_s=600, opt_out=1.0)
     told = run(home("A", load=FLAT) + asked, ticks=400)
