@@ -82,6 +82,9 @@ class Fleet(ABC):
     """What the record's `type` says."""
     columns: ClassVar[Mapping[str, str]] = {}
     """Further columns that `step` reports, each with its unit."""
+    stores: ClassVar[bool] = False
+    """Whether the devices store energy. Of the types that balance their sites those that do
+    step last: they can make up for what the others could not do."""
 
     @classmethod
     def stage(cls, settings: Any) -> Stage:

@@ -40,8 +40,7 @@ class RunningFleet:
             self.fleet: Fleet = spec.type(spec.members)
             balances = self.fleet.balances()
             self.steps_last = balances is not None
-            self.stores = True
-            """Whether the type reports a state of charge, as far as is known."""
+            self.stores = spec.type.stores
             self.balances = self._mask(balances)
         except PluginError:
             raise
@@ -67,7 +66,6 @@ class RunningFleet:
         try:
             told = self.fleet.step(tick, self._heard(orders))
             soc = told.current_soc
-            self.stores = soc is not None
             return Telemetry(
                 self._column("current_output", told.current_output),
                 None if soc is None else self._column("current_soc", soc, gaps=True),

@@ -52,6 +52,7 @@ class Battery(Fleet):
 
     Settings = BatterySettings
     reported_type = "battery_storage"
+    stores = True
     columns = {"state_of_health": "%"}  # noqa: RUF012 - the contract's ClassVar
 
     @classmethod

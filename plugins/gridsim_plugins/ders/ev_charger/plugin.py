@@ -72,6 +72,7 @@ class EvCharger(Fleet):
 
     Settings = EvChargerSettings
     reported_type = "ev_charger"
+    stores = True
 
     @classmethod
     def stage(cls, settings: Any) -> Stage:
