@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from gridsim.api import (
+    FIELDS,
     Keys,
     Members,
     MessageFault,
@@ -228,6 +229,16 @@ def _devices(
     return np.flatnonzero(chosen)
 
 
+def _json_fields(transport: TransportChoice, roster: Roster) -> Sequence[str]:
+    """The names that a transport's format writes fields under, if it writes JSON."""
+    if not transport.format_type.is_json:
+        return ()
+    settings = transport.format_settings
+    if not isinstance(settings, RecordSettings):
+        return FIELDS
+    return [field.name for field in choose_fields(settings, roster)]
+
+
 def _check(
     stanza: FaultStanza,
     spec: FaultSpec,
@@ -240,12 +251,7 @@ def _check(
         fault = spec.type(spec.members)
         assert isinstance(fault, MessageFault)
         for transport in transports:
-            settings = transport.format_settings
-            if isinstance(settings, RecordSettings):
-                fields = [field.name for field in choose_fields(settings, roster)]
-            else:
-                fields = []
-            fault.check(transport.format_name, fields)
+            fault.check(transport.format_name, _json_fields(transport, roster))
     except ValueError as error:
         stanza.findings.add(path, f"the fault {stanza.plugged.name!r} {error}")
     except (Exception, SystemExit) as error:

@@ -32,6 +32,8 @@ class Format(ABC):
     """
 
     Settings: ClassVar[type[Settings]] = Settings
+    is_json: ClassVar[bool] = False
+    """Whether its payloads are JSON objects with the record's fields, or arrays of them."""
     header: bytes = b""
     """What a file of this format starts with (a CSV's first line)."""
 

@@ -95,9 +95,9 @@ class Passage:
 class MessageFault(Fault, ABC):
     """The contract of a fault on the way: a reading is right, its message suffers."""
 
-    def check(self, format: str, fields: Sequence[str]) -> None:
-        """Raises ValueError if it cannot strike messages of this format, which writes these
-        fields under these names (none if it does not say)."""
+    def check(self, format: str, json_fields: Sequence[str]) -> None:
+        """Raises ValueError if it cannot strike messages of this format, which writes JSON
+        with fields of these names (none: it writes something else)."""
 
     @abstractmethod
     def strike(self, tick: Tick, passage: Passage) -> None:

@@ -14,6 +14,7 @@ from gridsim.config.report import ConfigError
 from gridsim.config.schema import build
 from gridsim.plugins import PluginHost
 from gridsim.simulation.scenario import Scenario
+from gridsim.simulation.simulation import Simulation
 from tests.fixtures.runs import HEAD, HOMES
 
 
@@ -134,6 +135,31 @@ def test_a_schema_drifts_in_json_only(tmp_path: Path) -> None:
     said = report(tmp_path, text + fault('type = "schema_drift"'))
     assert "'schema_drift' changes fields of JSON, and a transport of this run writes csv" in said
     scenario_of(tmp_path, text + fault('type = "truncate"'))
+
+
+def test_another_format_that_writes_json_may_drift(tmp_path: Path) -> None:
+    (tmp_path / "pretty.py").write_text(
+        "import numpy as np\n"
+        "from gridsim.api import Format, Payloads, hookimpl\n"
+        "class Pretty(Format):\n"
+        '    """Two fields and much space."""\n'
+        "    is_json = True\n"
+        "    def encode(self, batch):\n"
+        '        bodies = [b\'{ "seq": %d, "current_output": 1.50 }\' % t for t in batch.tick]\n'
+        "        return Payloads(bodies, np.arange(len(batch) + 1))\n"
+        "@hookimpl\n"
+        "def gridsim_register(register):\n"
+        '    register.format("pretty", Pretty)\n'
+    )
+    (tmp_path / "c.toml").write_text(
+        HEAD.replace('type = "stdout"', 'type = "stdout"\nformat = "pretty"')
+        + HOMES
+        + fault('type = "schema_drift"\nfield = "current_output"\nrenamed_to = "kw"')
+    )
+    plan = make_plan(Options(config=tmp_path / "c.toml", plugins=(tmp_path / "pretty.py",)))
+    batch = Simulation(plan.configuration.scenario).step()
+    bodies = plan.outlets[0].transport.format.encode(batch).bodies
+    assert bodies[0] == b'{"seq":0,"kw":1.50}'
 
 
 def test_a_field_is_known_by_the_name_that_is_written(tmp_path: Path) -> None:

@@ -36,17 +36,17 @@ class SchemaDrift(MessageFault):
         self._change, self._field = settings.change, settings.field
         self._renamed_to = settings.renamed_to
 
-    def check(self, format: str, fields: Sequence[str]) -> None:
-        if format != "json":
+    def check(self, format: str, json_fields: Sequence[str]) -> None:
+        if not json_fields:
             raise ValueError(
                 f"changes fields of JSON, and a transport of this run writes {format}: "
                 "leave one of them out"
             )
-        if self._field not in fields:
-            near = get_close_matches(self._field, fields, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(fields)}"
+        if self._field not in json_fields:
+            near = get_close_matches(self._field, json_fields, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(json_fields)}"
             raise ValueError(f"has a field that is not written, {self._field!r}; {hint}")
-        if self._change == "renamed" and self._renamed_to in fields:
+        if self._change == "renamed" and self._renamed_to in json_fields:
             raise ValueError(f"would rename a field to another field, {self._renamed_to!r}")
 
     def strike(self, tick: Tick, passage: Passage) -> None:

@@ -38,6 +38,7 @@ class Json(Format):
     """Compact JSON: an object per reading, or (framing `project`) an array per project."""
 
     Settings = JsonSettings
+    is_json = True
 
     def __init__(self, settings: Any, framing: Framing, roster: Roster) -> None:
         super().__init__(settings, framing, roster)
