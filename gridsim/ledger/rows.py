@@ -51,7 +51,9 @@ def rows_of(batches: Sequence[Batch], start_ms: int, tick_ms: int) -> Rows:
         for what, was in zip(reported, true, strict=True):
             differs |= what != was
         faults = _joined(whole, "faults").view(np.int64)
-        altered, copy = _joined(whole, "altered"), _joined(whole, "copy")
+        # Wide, for NONE has no place in the narrow type of the labels.
+        altered = _joined(whole, "altered").astype(np.int64)
+        copy = _joined(whole, "copy")
         marked = (faults != 0) | (altered >= 0) | copy
         marks = _matrix(numbers, faults, np.where(altered >= 0, altered, NONE), copy)[marked]
     output, meter, soc = true

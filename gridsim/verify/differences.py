@@ -17,13 +17,21 @@ from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, EXACT, UNKNOWN, Matching
 from gridsim.verify.roster import Roster
 from gridsim.verify.sent import DELIVERED, DROPPED, PENDING, UNCONFIRMED, Sent
-from gridsim.verify.values import NO_TIME, Ints, Small
+from gridsim.verify.values import ABSENT, NO_TIME, NULL, Ints, Small
 
 Kind = Literal["missing", "duplicate", "reordered", "delayed", "altered", "unreadable", "unknown"]
 KINDS: Final[tuple[Kind, ...]] = (
     "missing", "duplicate", "reordered", "delayed", "altered", "unreadable", "unknown",
 )  # fmt: skip
 UNEXPLAINED: Final = "unexplained"
+_CONTRASTED: Final = {
+    "current_output": ("output", 100),
+    "power_meter_measurement": ("meter", 100),
+    "baseline": ("baseline", 100),
+    "current_soc": ("soc", 10),
+    "is_online": ("online", 1),
+}
+"""Fields, with their columns and the unit of these."""
 _SHOWN = 10
 
 
@@ -36,6 +44,8 @@ class Example:
     timestamp: str
     line: int
     """Where in the input it stands; 0: nowhere."""
+    detail: str = ""
+    """What it says, and what was sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -101,10 +111,14 @@ class Explainer:
         for index, reason in enumerate(sent.reasons):
             self._sent_rows("missing", f"dropped: {reason}", dropped & (sent.reason == index))
         gone &= ~dropped
-        altered = gone & (sent.altered >= 0)
-        for fault in np.unique(sent.altered[altered]).tolist():
-            self._sent_rows("missing", self._ids[fault], altered & (sent.altered == fault))
-        gone &= ~altered
+        matching = self._matching
+        kept = set(sent.altered[matching.reading[matching.how == ALTERED]].tolist())
+        for fault in np.unique(sent.altered[gone]).tolist():
+            # Who has none of a fault's messages throws away what he cannot read.
+            if fault >= 0 and fault not in kept:
+                thrown = gone & (sent.altered == fault)
+                self._sent_rows("missing", self._ids[fault], thrown)
+                gone &= ~thrown
         self._sent_rows("missing", "unconfirmed", gone & (sent.fate == UNCONFIRMED))
         pending = gone & (sent.fate == PENDING)
         if self._reader.complete:
@@ -235,12 +249,23 @@ class Explainer:
         self._found.add(kind, cause, project)
         if cause == UNEXPLAINED:
             for row, of in zip(rows[:_SHOWN].tolist(), device[:_SHOWN].tolist(), strict=True):
-                self._show(kind, of, int(arrivals.time_ms[row]), int(arrivals.line[row]))
+                detail = self._contrast(row) if kind == "altered" else ""
+                self._show(kind, of, int(arrivals.time_ms[row]), int(arrivals.line[row]), detail)
 
-    def _show(self, kind: Kind, device: int, time_ms: int, line: int) -> None:
+    def _contrast(self, row: int) -> str:
+        """The fields in which an arrival is not what was sent."""
+        reading, found = int(self._matching.reading[row]), []
+        for name, (column, factor) in _CONTRASTED.items():
+            said = int(getattr(self._arrivals, column)[row])
+            sent = int(getattr(self._sent, column)[reading])
+            if said not in (sent, ABSENT):
+                found.append(f"{name} {_value(said, factor)} instead of {_value(sent, factor)}")
+        return ", ".join(found)
+
+    def _show(self, kind: Kind, device: int, time_ms: int, line: int, detail: str = "") -> None:
         if len(self._found.examples) < _SHOWN * len(KINDS):
             der_id = self._roster.der_id[device] if device >= 0 else ""
-            self._found.examples.append(Example(kind, der_id, _stamp(time_ms), line))
+            self._found.examples.append(Example(kind, der_id, _stamp(time_ms), line, detail))
 
 
 def latencies(sent: Sent, arrivals: Arrivals, matching: Matching) -> NDArray[np.float64]:
@@ -262,6 +287,10 @@ def _behind(device: Ints, order: Ints | Small) -> NDArray[np.bool_]:
 
 def _mask(bits: Sequence[bool]) -> np.uint64:
     return np.uint64(sum(1 << index for index, bit in enumerate(bits) if bit))
+
+
+def _value(value: int, factor: int) -> str:
+    return "null" if value == NULL else f"{value / factor:.{len(str(factor)) - 1}f}"
 
 
 def _stamp(time_ms: int) -> str:

@@ -70,7 +70,8 @@ class Report:
         for example in self.differences.examples[:_EXAMPLES]:
             place = f", line {example.line}" if example.line else ""
             what = f"{example.der_id or '(unknown DER)'} {example.timestamp or '(no time)'}"
-            yield f"  {UNEXPLAINED}: {example.kind} {what}{place}"
+            detail = f": {example.detail}" if example.detail else ""
+            yield f"  {UNEXPLAINED}: {example.kind} {what}{place}{detail}"
         more = self.unexplained - min(_EXAMPLES, len(self.differences.examples))
         if more > 0:
             yield f"  and {more:,} more"

@@ -122,6 +122,23 @@ def test_every_fault_is_explained_by_its_id(broken: Kept) -> None:
     assert causes["altered"]["upside_down"] == 6
 
 
+def test_a_reading_that_is_removed_is_missed_whatever_had_struck_it(broken: Kept) -> None:
+    torn = [place for place, line in enumerate(broken.lines) if not line.endswith(b"}")]
+    assert len(torn) > 1
+    for place in (*torn, *range(0, len(broken.lines), 17)):
+        lines = broken.lines[:place] + broken.lines[place + 1 :]
+        said = unexplained(broken.compare(lines))
+        assert said == {"missing": 1}, place
+
+
+def test_what_was_changed_is_shown_beside_what_was_sent(kept: Kept) -> None:
+    one = json.loads(kept.lines[60])
+    was, one["current_output"] = one["current_output"], 7.25
+    lines = [*kept.lines[:60], json.dumps(one).encode(), *kept.lines[61:]]
+    said = "\n".join(kept.compare(lines).lines())
+    assert f"current_output 7.25 instead of {was:.2f}" in said
+
+
 def test_a_back_end_that_throws_away_what_it_cannot_read_is_explained(broken: Kept) -> None:
     def readable(line: bytes) -> bool:
         try:
