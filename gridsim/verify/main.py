@@ -15,7 +15,7 @@ from gridsim.errors import NeverConnectedError, UsageError
 from gridsim.ledger import NotALedger, Reader
 from gridsim.verify.arrivals import Arrivals, Columns
 from gridsim.verify.differences import Differences, Explainer, latencies
-from gridsim.verify.fields import RECEIVED, parse_names, wire_names
+from gridsim.verify.fields import BIT, RECEIVED, SEQ, parse_names, wire_names
 from gridsim.verify.inputs import read_file
 from gridsim.verify.jsonlines import JsonParser
 from gridsim.verify.matching import match
@@ -25,6 +25,7 @@ from gridsim.verify.sent import load_sent
 from gridsim.verify.settlement import Verdict, compare
 from gridsim.verify.subscriber import Source, Subscriber, find_source
 from gridsim.verify.target import Target, find_target
+from gridsim.verify.values import NO_TIME
 
 _LOOK_S = 0.1
 _PATIENCE_S = 2.0
@@ -77,6 +78,7 @@ def verify(options: VerifyOptions, say: Callable[[str], None]) -> Report:
             if heard is None
             else heard.parse(roster, wire, several=several)
         )
+        _refuse_names(names, arrivals)
         notes = [] if heard is None else heard.notes(reader)
         return _report(options, reader, roster, target, arrivals, notes)
 
@@ -155,6 +157,24 @@ def _arrivals(
     nothing = Columns(roster, names, text=False).arrivals({}, [])
     parts = (part for name in files for part in read_file(name, roster, names, several=several))
     return Arrivals.joined(chain([nothing], parts))
+
+
+def _refuse_names(given: Mapping[str, str], arrivals: Arrivals) -> None:
+    """A name on the command line that no record has is a mistake, not a difference."""
+    whole = ~arrivals.garbled
+    if not whole.any():
+        return
+    for ours, theirs in given.items():
+        bit = np.uint16(BIT.get(ours, 0))
+        there = {
+            SEQ: arrivals.seq >= 0,
+            RECEIVED: arrivals.received_ms != NO_TIME,
+            "der_id": arrivals.device >= 0,
+            "timestamp": arrivals.time_ms != NO_TIME,
+        }.get(ours, (arrivals.absent & bit) == 0)
+        if not there[whole].any():
+            flag = "--received-at" if ours == RECEIVED else f"--field {ours}"
+            raise UsageError(f"{flag}: error: no record has a value of the kind under {theirs!r}")
 
 
 def _check(options: VerifyOptions) -> None:

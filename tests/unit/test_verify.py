@@ -335,3 +335,11 @@ def test_the_report_can_be_read_by_machines(broken: Kept) -> None:
     assert told["missing"]["by_cause"]["unexplained"] == 1
     assert sum(one.get("expected", 0) for one in told["projects"].values()) == told["expected"]
     assert told["examples"][0]["kind"] == "missing"
+
+
+@pytest.mark.parametrize("field", ["der_id", "timestamp", "current_output", "seq"])
+def test_a_name_that_no_record_has_is_a_mistake(kept: Kept, field: str) -> None:
+    with pytest.raises(UsageError, match=f"--field {field}: error: .* 'nix'"):
+        kept.compare(fields=(f"{field}=nix",))
+    with pytest.raises(UsageError, match="--received-at: error: .* 'nix'"):
+        kept.compare(received_at="nix")
