@@ -111,14 +111,7 @@ class Explainer:
         for index, reason in enumerate(sent.reasons):
             self._sent_rows("missing", f"dropped: {reason}", dropped & (sent.reason == index))
         gone &= ~dropped
-        matching = self._matching
-        kept = set(sent.altered[matching.reading[matching.how == ALTERED]].tolist())
-        for fault in np.unique(sent.altered[gone]).tolist():
-            # Who has none of a fault's messages throws away what he cannot read.
-            if fault >= 0 and fault not in kept:
-                thrown = gone & (sent.altered == fault)
-                self._sent_rows("missing", self._ids[fault], thrown)
-                gone &= ~thrown
+        gone &= ~self._unreadable_readings(gone)
         self._sent_rows("missing", "unconfirmed", gone & (sent.fate == UNCONFIRMED))
         pending = gone & (sent.fate == PENDING)
         if self._reader.complete:
@@ -126,6 +119,23 @@ class Explainer:
         else:
             self._sent_rows("missing", "pending when the run was killed", pending)
         self._sent_rows("missing", UNEXPLAINED, gone & (sent.fate == DELIVERED))
+
+    def _unreadable_readings(self, gone: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Those that are missing because a fault altered their messages: who has none of a
+        fault's messages throws away what he cannot read, and of one message only some of the
+        readings may be left."""
+        sent, matching = self._sent, self._matching
+        kept = set(sent.altered[matching.reading[matching.how == ALTERED]].tolist())
+        rows = np.flatnonzero(gone & (sent.altered >= 0))
+        there = sent.message[matching.arrived & (sent.altered >= 0)]
+        explained = np.isin(sent.message[rows], there)
+        explained |= ~np.isin(sent.altered[rows], list(kept))
+        rows = rows[explained]
+        for fault in np.unique(sent.altered[rows]).tolist():
+            self._sent_at("missing", self._ids[fault], rows[sent.altered[rows] == fault])
+        result = np.zeros(len(sent), np.bool_)
+        result[rows] = True
+        return result
 
     def _lost_before(self) -> None:
         """Readings that faults kept from ever leaving."""

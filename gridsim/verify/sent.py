@@ -64,6 +64,8 @@ class Sent:
     """Why it was dropped: an index into `reasons`."""
     retried: NDArray[np.bool_]
     """Whether it was under way when the transport failed, and so may have come twice."""
+    message: Ints
+    """By which message it left: readings that share one have the same."""
     reasons: Sequence[str]
 
     def __len__(self) -> int:
@@ -86,12 +88,14 @@ def load_sent(reader: Reader, transport: int, framing: str) -> Sent:
     differs, faults, altered, copy = columns[9:]
     left, offered = _offers(reader, number)
     fate, reason, retried, reasons = _fates(reader, transport, number)
+    message = number
     if framing == "project":
-        altered = _spread(altered, reader, device, time_ms)
+        message = _messages(reader, device, time_ms)
+        altered = _spread(altered, message)
     return Sent(
         number, tick, device, time_ms, output, meter, baseline, soc, online,
         _connections(reader, device, number), differs, faults, altered, copy,
-        left, offered, fate, reason, retried, reasons,
+        left, offered, fate, reason, retried, message, reasons,
     )  # fmt: skip
 
 
@@ -160,18 +164,22 @@ def _fates(
     return fate, reason, retried, list(reasons)
 
 
-def _spread(altered: Small, reader: Reader, device: Small, time_ms: Ints) -> Small:
-    """In framing project a message holds all readings of a project and time: what alters one
-    alters all."""
+def _messages(reader: Reader, device: Small, time_ms: Ints) -> Ints:
+    """In framing project a message holds all readings of a project and time."""
     project = reader.matrix("SELECT project FROM devices ORDER BY device")[:, 0][device]
     change = np.ones(len(device), np.bool_)
     change[1:] = (project[1:] != project[:-1]) | (time_ms[1:] != time_ms[:-1])
     change[1:] |= device[1:] <= device[:-1]
-    group = np.cumsum(change) - 1
-    by_group = np.full(int(group[-1]) + 1 if len(group) else 0, -1, np.int32)
+    message: Ints = np.cumsum(change) - 1
+    return message
+
+
+def _spread(altered: Small, message: Ints) -> Small:
+    """What alters one reading of a message alters all."""
+    by_message = np.full(int(message.max(initial=-1)) + 1, -1, np.int32)
     marked = np.flatnonzero(altered >= 0)
     # Of several the first says how.
-    at, first = np.unique(group[marked], return_index=True)
-    by_group[at] = altered[marked[first]]
-    spread: Small = by_group[group]
+    at, first = np.unique(message[marked], return_index=True)
+    by_message[at] = altered[marked[first]]
+    spread: Small = by_message[message]
     return spread
