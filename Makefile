@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 CONFIG ?= configs/default.toml
 ARGS ?=
+# The tests share out over all cores; a slow one never keeps the others waiting.
+PYTEST ?= -n auto --dist worksteal
 BIN := $(VENV)/bin
 
 .PHONY: run test check lint types imports wheel example soak bench-check performance chaos hold realism clean
@@ -14,7 +16,7 @@ run: $(VENV)/run.stamp
 	$(BIN)/gridsim --config $(CONFIG) $(ARGS) || { status=$$?; test $$status -eq 130 || exit $$status; }
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST)
 
 check: lint types imports test
 
@@ -36,7 +38,7 @@ wheel: $(VENV)/dev.stamp
 	build/wheel/env/bin/python -m pip install -q --upgrade pip
 	build/wheel/env/bin/python -m pip install -q build/wheel/*.whl --group dev
 	cd build/wheel && env/bin/gridsim --duration 2s --set transports.0.port=0
-	build/wheel/env/bin/pytest
+	build/wheel/env/bin/pytest $(PYTEST)
 
 # The example plugin as a stranger would use it: installed beside gridsim, elsewhere.
 example: $(VENV)/dev.stamp

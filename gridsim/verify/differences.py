@@ -15,6 +15,7 @@ from gridsim.ledger.rows import NONE
 from gridsim.numeric.timestamps import rfc3339
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, EXACT, UNKNOWN, Matching
+from gridsim.verify.pairing import keys_of, pair
 from gridsim.verify.roster import Roster
 from gridsim.verify.sent import DELIVERED, DROPPED, PENDING, UNCONFIRMED, Sent
 from gridsim.verify.values import ABSENT, NO_TIME, NULL, Ints, Small
@@ -127,15 +128,40 @@ class Explainer:
         sent, matching = self._sent, self._matching
         kept = set(sent.altered[matching.reading[matching.how == ALTERED]].tolist())
         rows = np.flatnonzero(gone & (sent.altered >= 0))
-        there = sent.message[matching.arrived & (sent.altered >= 0)]
-        explained = np.isin(sent.message[rows], there)
+        there = np.flatnonzero(matching.arrived & (sent.altered >= 0))
+        explained = np.isin(sent.message[rows], sent.message[there])
+        # Which of several torn messages a text is of cannot always be told, but their number.
+        explained |= self._altered_texts() >= self._altered_messages()
         explained |= ~np.isin(sent.altered[rows], list(kept))
+        left = np.flatnonzero(~explained)
+        explained[left[self._exchanged(rows[left], there)]] = True
         rows = rows[explained]
         for fault in np.unique(sent.altered[rows]).tolist():
             self._sent_at("missing", self._ids[fault], rows[sent.altered[rows] == fault])
         result = np.zeros(len(sent), np.bool_)
         result[rows] = True
         return result
+
+    def _altered_texts(self) -> int:
+        """How many texts have arrived that faults altered."""
+        matching = self._matching
+        altered = (matching.how == ALTERED) | (matching.damaged & (matching.how == UNKNOWN))
+        return len(np.unique(self._arrivals.line[altered]))
+
+    def _altered_messages(self) -> int:
+        """How many such were sent."""
+        sent = self._sent
+        left = (sent.altered >= 0) & ((sent.fate != DROPPED) | sent.retried)
+        return len(np.unique(sent.message[left]))
+
+    def _exchanged(self, rows: NDArray[np.intp], there: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Of these, those for which another of the same device and time may stand: one whose
+        message is known by another reading, too, so that itself may be the one torn off."""
+        sent = self._sent
+        messages, counts = np.unique(sent.message[there], return_counts=True)
+        there = there[np.isin(sent.message[there], messages[counts > 1])]
+        keys = [keys_of(len(own), (sent.device[own], sent.time_ms[own])) for own in (rows, there)]
+        return pair(*keys)[0]
 
     def _lost_before(self) -> None:
         """Readings that faults kept from ever leaving."""

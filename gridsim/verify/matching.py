@@ -62,13 +62,17 @@ def match(sent: Sent, arrivals: Arrivals) -> Matching:
     )
     work.pair(known & timed & damaged, altered, by_reading, ALTERED)
     work.pair(known & timed & ~damaged, altered, by_reading, ALTERED)
-    for rows, key in (
-        (known & counted, work.key("device", "seq")),
-        (known, work.key("device")),
-        (timed, work.key("time_ms")),
-        (~known & ~timed, work.key()),
+    partly = damaged & ~(known & timed)
+    for rows, names in (
+        (known & counted, ("device", "seq")),
+        (known, ("device",)),
+        (timed, ("time_ms",)),
+        (~known & ~timed, ()),
     ):
-        work.pair_nearest(rows & ~(known & timed) & damaged, altered, key)
+        work.pair_nearest(rows & partly & ~arrivals.garbled, altered, work.key(*names))
+        # A torn text of which no more can be read stands for all of its message.
+        firsts = work.firsts_of_absent(altered)
+        work.pair_nearest(rows & partly & arrivals.garbled, firsts, work.key(*names))
     work.pair(known & timed, ~altered, by_reading, CHANGED)
     work.find_repeated(kept)
     return Matching(work.reading, work.how, damaged, work.arrived)
@@ -130,9 +134,13 @@ class _Work:
         doubt = np.zeros(len(sent), np.int8)
         doubt[sent.fate == PENDING] = 1
         doubt[sent.altered >= 0] = 2
-        self._pair(
-            np.flatnonzero(rows), np.argsort(doubt, kind="stable"), self.exact_key(kept), EXACT
-        )
+        key = self.exact_key(kept)
+        self._pair(np.flatnonzero(rows), np.argsort(doubt, kind="stable"), key, EXACT)
+        # Those that did arrive take them in the order in which they were sent.
+        left = np.flatnonzero(self.how == EXACT)
+        doubtful = np.flatnonzero((doubt > 0) & self.arrived)
+        left = left[np.isin(key(arrivals, left), key(sent, doubtful))]
+        self._pair(left, np.sort(self.reading[left]), key, EXACT)
 
     def pair(
         self,
@@ -178,6 +186,15 @@ class _Work:
             self.reading[row] = reading
             self.how[row] = ALTERED
             self.arrived[reading] = True
+
+    def firsts_of_absent(self, sent: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The first reading of each message of which nothing has arrived."""
+        rows = np.flatnonzero(sent & self._may)
+        message = self._sent.message
+        rows = rows[~np.isin(message[rows], message[self.arrived])]
+        firsts = np.zeros(len(sent), np.bool_)
+        firsts[rows[np.unique(message[rows], return_index=True)[1]]] = True
+        return firsts
 
     def _pair(
         self,
