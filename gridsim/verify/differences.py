@@ -15,9 +15,9 @@ from gridsim.ledger.rows import NONE
 from gridsim.numeric.timestamps import rfc3339
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, EXACT, UNKNOWN, Matching
-from gridsim.verify.pairing import keys_of, pair
 from gridsim.verify.roster import Roster
 from gridsim.verify.sent import DELIVERED, DROPPED, PENDING, UNCONFIRMED, Sent
+from gridsim.verify.torn import torn_off
 from gridsim.verify.values import ABSENT, NO_TIME, NULL, Ints, Small
 
 Kind = Literal["missing", "duplicate", "reordered", "delayed", "altered", "unreadable", "unknown"]
@@ -112,7 +112,10 @@ class Explainer:
         for index, reason in enumerate(sent.reasons):
             self._sent_rows("missing", f"dropped: {reason}", dropped & (sent.reason == index))
         gone &= ~dropped
-        gone &= ~self._unreadable_readings(gone)
+        torn = torn_off(np.flatnonzero(gone), sent, self._arrivals, self._matching)
+        for fault in np.unique(sent.altered[torn]).tolist():
+            self._sent_at("missing", self._ids[fault], torn[sent.altered[torn] == fault])
+        gone[torn] = False
         self._sent_rows("missing", "unconfirmed", gone & (sent.fate == UNCONFIRMED))
         pending = gone & (sent.fate == PENDING)
         if self._reader.complete:
@@ -120,48 +123,6 @@ class Explainer:
         else:
             self._sent_rows("missing", "pending when the run was killed", pending)
         self._sent_rows("missing", UNEXPLAINED, gone & (sent.fate == DELIVERED))
-
-    def _unreadable_readings(self, gone: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Those that are missing because a fault altered their messages: who has none of a
-        fault's messages throws away what he cannot read, and of one message only some of the
-        readings may be left."""
-        sent, matching = self._sent, self._matching
-        kept = set(sent.altered[matching.reading[matching.how == ALTERED]].tolist())
-        rows = np.flatnonzero(gone & (sent.altered >= 0))
-        there = np.flatnonzero(matching.arrived & (sent.altered >= 0))
-        explained = np.isin(sent.message[rows], sent.message[there])
-        # Which of several torn messages a text is of cannot always be told, but their number.
-        explained |= self._altered_texts() >= self._altered_messages()
-        explained |= ~np.isin(sent.altered[rows], list(kept))
-        left = np.flatnonzero(~explained)
-        explained[left[self._exchanged(rows[left], there)]] = True
-        rows = rows[explained]
-        for fault in np.unique(sent.altered[rows]).tolist():
-            self._sent_at("missing", self._ids[fault], rows[sent.altered[rows] == fault])
-        result = np.zeros(len(sent), np.bool_)
-        result[rows] = True
-        return result
-
-    def _altered_texts(self) -> int:
-        """How many texts have arrived that faults altered."""
-        matching = self._matching
-        altered = (matching.how == ALTERED) | (matching.damaged & (matching.how == UNKNOWN))
-        return len(np.unique(self._arrivals.line[altered]))
-
-    def _altered_messages(self) -> int:
-        """How many such were sent."""
-        sent = self._sent
-        left = (sent.altered >= 0) & ((sent.fate != DROPPED) | sent.retried)
-        return len(np.unique(sent.message[left]))
-
-    def _exchanged(self, rows: NDArray[np.intp], there: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Of these, those for which another of the same device and time may stand: one whose
-        message is known by another reading, too, so that itself may be the one torn off."""
-        sent = self._sent
-        messages, counts = np.unique(sent.message[there], return_counts=True)
-        there = there[np.isin(sent.message[there], messages[counts > 1])]
-        keys = [keys_of(len(own), (sent.device[own], sent.time_ms[own])) for own in (rows, there)]
-        return pair(*keys)[0]
 
     def _lost_before(self) -> None:
         """Readings that faults kept from ever leaving."""
