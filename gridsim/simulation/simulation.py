@@ -53,6 +53,8 @@ class Simulation:
         self._programme = Programme(scenario, self._baselines) if scenario.events else None
         self._faults = FaultBook(scenario, self._call) if scenario.faults else None
         ghosts = None if self._faults is None else self._faults.ghosts
+        if ghosts is not None:
+            self._commands.silence(ghosts)
         self._fleets: list[RunningFleet] = []
         for spec in scenario.fleets:
             self.busy_with = f"the DER type {spec.name!r}"
@@ -191,6 +193,7 @@ class Simulation:
         if self._scenario.on_error == "stop":
             raise error
         self._maker.take_out(fleet.device)
+        self._commands.silence(fleet.device)
         self.failures.append(
             FleetFailure(fleet.name, len(fleet.device), self.next_tick, str(error))
         )

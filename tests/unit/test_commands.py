@@ -490,3 +490,11 @@ def test_bytes_of_any_kind_disturb_nothing(tmp_path: Path) -> None:
             assert copy.power == other.power
 
     feed()
+
+
+def test_a_ghost_obeys_nothing(tmp_path: Path) -> None:
+    run = Run(tmp_path, end='[[faults]]\ntype = "ghost"\nders = ["PV2"]\n')
+    ghost = Target("ROOF", "PV2")
+    limit = b'{"id": "c", "command": "limit_power", "value": 0}'
+    assert run.refused(ghost, limit) == "the DER does not answer"
+    assert run.refused(ROOF, limit) == "ROOF has no DER that answers"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.api import Acknowledgement, Action, Command, Floats, Request, Status, Tick
 from gridsim.simulation.commands.effects import Effects
@@ -70,6 +71,10 @@ class CommandBook:
     def sites(self) -> SiteOrders | None:
         """What commands ask of sites in the tick that was taken; None: nothing of any."""
         return self._sites
+
+    def silence(self, devices: NDArray[np.intp] | NDArray[np.bool_]) -> None:
+        """Commands to these devices are rejected from now on; a mask, or their places."""
+        self._targets.silence(devices)
 
     def observe(self, power: Floats, soc: Floats, meter: Floats) -> None:
         """What flowed in the tick that is over: `power`, kW, and `soc`, % at its start, per

@@ -58,6 +58,7 @@ class Targets:
         for spec in scenario.fleets:
             if spec.stage == "flexible":
                 self._flexible[spec.device] = True
+        self._silent = np.zeros(len(roster), np.bool_)
         self._projects: dict[str, int] | None = None
         self._ders: dict[str, int] = {}
 
@@ -71,10 +72,14 @@ class Targets:
             return self._at_project(project, target.project_id, command, soc)
         return self._at_device(device, target.der_id or "", command, soc)
 
+    def silence(self, devices: NDArray[np.intp] | NDArray[np.bool_]) -> None:
+        """These devices obey nothing from now on: they do not exist, or have failed."""
+        self._silent[devices] = True
+
     def members(self, project: int) -> NDArray[np.intp]:
-        """The devices of a project: they are contiguous."""
+        """The devices of a project that obey; a project's devices are contiguous."""
         first, end = np.searchsorted(self._roster.project, [project, project + 1])
-        return np.arange(first, end)
+        return np.arange(first, end)[~self._silent[first:end]]
 
     def flexible(self, project: int) -> NDArray[np.intp]:
         """Those of them that share in what a project is told to give."""
@@ -97,6 +102,8 @@ class Targets:
         if roster.project[device] != project:
             of = roster.project_id[roster.project[device]]
             raise Refused(f"the DER is not in this project but in {of}")
+        if self._silent[device]:
+            raise Refused("the DER does not answer")
         return project, device
 
     def _at_device(self, device: int, name: str, command: Command, soc: Floats | None) -> Aim:
@@ -122,6 +129,8 @@ class Targets:
         slot = _SLOTS[action]
         members = self.members(project)
         rated = self._roster.nameplate_capacity[members]
+        if not len(members):
+            raise Refused(f"{name} has no DER that answers")
         if action == "set_power":
             flexible = self.flexible(project)
             if not len(flexible):
