@@ -7,11 +7,11 @@ import re
 MAX_BYTES = 16_000_000
 MAX_DEPTH = 32
 
-# Possessive throughout, so that no text makes them go back: linear time. Before Python 3.11.5 a
-# possessive group does not give back what a failed turn has taken, so each looks ahead first.
+# No text makes them go back far: linear time. Before Python 3.11.5 a possessive group around a
+# possessive part matches wrongly, so strings of three quotes take one character at a time.
 STRING = re.compile(
-    r'"""(?:[^"\\]++|\\.|(?!""")")*+"{3,5}'
-    r"|'''(?:[^']++|(?!''')')*+'{3,5}"
+    r'"""(?:\\.|(?!""")[^\\])*"{3,5}'
+    r"|'''(?:(?!''').)*'{3,5}"
     r'|"(?!"")(?:[^"\\\n]++|\\[^\n])*+"'
     r"|'(?!'')[^'\n]*+'",
     re.DOTALL,
