@@ -40,7 +40,7 @@ def main() -> None:
         transport = Mqtt(Mqtt.Settings.model_validate(given), encoder, make_run(roster))
         print(f"Mosquitto {version()}: {transport.describe()}")
         # What the first connection loads is no cost of a connection.
-        import gridsim_plugins.mqtt.apart  # noqa: F401
+        import gridsim_plugins.mqtt.publish.per_device  # noqa: F401
 
         memory, descriptors = _memory(), _descriptors()
         began = time.monotonic()

@@ -6,8 +6,8 @@ import argparse
 import time
 
 from gridsim.bench.target import BENCH_CONFIG, find_target, sized
-from gridsim.compose import Options
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.plan import Options
+from gridsim.simulation.step import Simulation
 
 
 def main() -> None:

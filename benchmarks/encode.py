@@ -20,9 +20,9 @@ from typing import Any
 import msgspec
 
 from gridsim.api import FIELDS, Batch, Format, Framing
-from gridsim.compose import Options, make_plan
-from gridsim.numeric.timestamps import rfc3339
-from gridsim.simulation.simulation import Simulation
+from gridsim.helpers.timestamps import rfc3339
+from gridsim.running.plan import Options, make_plan
+from gridsim.simulation.step import Simulation
 from gridsim_plugins.formats.csv import Csv
 from gridsim_plugins.formats.json import Json
 

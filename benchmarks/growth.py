@@ -21,8 +21,8 @@ from plot import Series, loglog
 
 from gridsim.bench.machine import peak_memory
 from gridsim.bench.target import BENCH_CONFIG, find_target, sized
-from gridsim.compose import Options
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.plan import Options
+from gridsim.simulation.step import Simulation
 
 ROOT = Path(__file__).parent.parent
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gridsim.compose import Options, Plan, make_plan
 from gridsim.config.resolve import Flags
 from gridsim.ledger import Ledger
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.plan import Options, Plan, make_plan
+from gridsim.simulation.step import Simulation
 from gridsim.verify import VerifyOptions, verify
 
 ROOT = Path(__file__).parent.parent

@@ -24,9 +24,9 @@ from frames import DISCONNECT, Checker, TornStreamError, parse
 
 from gridsim.api import Batch, Format
 from gridsim.bench.target import BENCH_CONFIG, counts_for, find_target
-from gridsim.compose import Options
+from gridsim.running.plan import Options
 from gridsim.simulation.scenario import Scenario
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 
 _CONNACK, _PINGRESP = b"\x20\x02\x00\x00", b"\xd0\x00"
 _READ = 1 << 18

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gridsim.compose import DEFAULT_CONFIG, Options, make_plan
 from gridsim.config.resolve import Flags
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.plan import DEFAULT_CONFIG, Options, make_plan
+from gridsim.simulation.step import Simulation
 
 ROOT = Path(__file__).parent.parent
 NOON = Flags(start="2026-07-01T15:00:00Z")

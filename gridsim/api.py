@@ -16,19 +16,9 @@ from typing import Protocol
 import pluggy
 
 from gridsim.contracts.batch import UNITS, Batch, Labels, Roster
-from gridsim.contracts.commands import (
-    Acknowledgement,
-    Action,
-    Command,
-    Inbox,
-    Request,
-    Status,
-    Target,
-)
-from gridsim.contracts.delivery import Format, Framing, Payloads, Receipt, Run, Transport
 from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
 from gridsim.contracts.device import Device, DeviceReading, DeviceTick, fleet_of
-from gridsim.contracts.faults import (
+from gridsim.contracts.fault import (
     LOST,
     SENT,
     STORED,
@@ -38,20 +28,34 @@ from gridsim.contracts.faults import (
     Passage,
     Struck,
 )
+from gridsim.contracts.format import Format, Framing, Payloads
+from gridsim.contracts.instructions import (
+    Acknowledgement,
+    Action,
+    Command,
+    Inbox,
+    Request,
+    Status,
+    Target,
+)
+from gridsim.contracts.load import Load
 from gridsim.contracts.members import Members
 from gridsim.contracts.record import FIELDS, RecordField, RecordSettings, choose_fields
 from gridsim.contracts.rows import RowEncoder, RowLayout
+from gridsim.contracts.run_context import RunContext
 from gridsim.contracts.settings import DerSettings, Settings, Unit, numeric_fields
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.source import Source
-from gridsim.contracts.surroundings import Load, Sky, Tick, Weather
+from gridsim.contracts.tick import Tick
+from gridsim.contracts.transport import Receipt, Transport
+from gridsim.contracts.weather import Sky, Weather
 from gridsim.errors import ReaderGone, TransportError
-from gridsim.numeric import clearsky, climate, sun, thermal, windows
-from gridsim.numeric.curtailment import Curtailment
-from gridsim.numeric.minutely import Minutely, Staggered
-from gridsim.numeric.randomness import Draws, Floats, Keys, identities, identity
-from gridsim.numeric.tables import Table, read_table
-from gridsim.numeric.timestamps import compact_stamp, rfc3339, utc_date
+from gridsim.helpers import clearsky, climate, sun, thermal, windows
+from gridsim.helpers.curtailment import Curtailment
+from gridsim.helpers.minutely import Minutely, Staggered
+from gridsim.helpers.randomness import Draws, Floats, Keys, identities, identity
+from gridsim.helpers.tables import Table, read_table
+from gridsim.helpers.timestamps import compact_stamp, rfc3339, utc_date
 
 __all__ = [
     "FIELDS",
@@ -95,7 +99,7 @@ __all__ = [
     "Roster",
     "RowEncoder",
     "RowLayout",
-    "Run",
+    "RunContext",
     "Settings",
     "Sites",
     "Sky",

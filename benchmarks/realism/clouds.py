@@ -11,7 +11,7 @@ from benchmarks.realism.drive import scenario_of, utc_ms
 from benchmarks.realism.plotting import canvas, save
 from benchmarks.realism.report import Check, Figure, Group, at_least, at_most, near, note
 from gridsim.api import Draws, Floats, Sites, identities, sun
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 from gridsim.testing import make_sites
 from gridsim_plugins.weather.clear import Clear, ClearSettings
 from gridsim_plugins.weather.synthetic import Synthetic

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.realism.drive import scenario_of
 from benchmarks.realism.report import Check, Group, at_most, note
 from gridsim.simulation.scenario import Scenario
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 
 _HOMES, _FARMS, _TICKS = 24_000, 2_000, 180
 FLEET = f"""

@@ -14,7 +14,7 @@ from benchmarks.realism.drive import overheard, scenario_of, utc_ms
 from benchmarks.realism.report import Check, Group, at_least, at_most, holds
 from gridsim.api import Floats, sun
 from gridsim.simulation.scenario import Scenario
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 
 _START = "2026-04-14T22:00:00"
 _TICKS = 86_400

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from gridsim.api import Capability, Fleet, Floats, Load, Orders, Sky, Telemetry, Tick, Weather
-from gridsim.compose import Options, make_plan
+from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.scenario import Scenario
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 from gridsim.testing import make_members, make_tick
 
 

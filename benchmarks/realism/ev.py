@@ -11,7 +11,7 @@ from benchmarks.realism.drive import scenario_of
 from benchmarks.realism.plotting import canvas, save
 from benchmarks.realism.report import Check, Figure, Group, at_most, near, note
 from gridsim.api import Floats
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 
 _TRONDHEIM = "Sorensen et al., Data in Brief 36 (2021), 5,466 private sessions (CC BY)"
 _EVI = "EVI-Pro, 250-mile cars"

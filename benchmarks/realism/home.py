@@ -10,7 +10,7 @@ from benchmarks.realism.drive import scenario_of
 from benchmarks.realism.plotting import canvas, save
 from benchmarks.realism.report import Check, Figure, Group, at_least, at_most, note
 from gridsim.api import Floats
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 
 _TICKS = 7 * 1440
 _CONFIG = """

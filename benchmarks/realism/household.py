@@ -10,7 +10,7 @@ from benchmarks.realism.drive import scenario_of, utc_ms
 from benchmarks.realism.plotting import canvas, save
 from benchmarks.realism.report import Check, Figure, Group, at_most, near
 from gridsim.api import Floats
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 from gridsim.testing import make_members, make_sites, make_tick
 from gridsim_plugins.loads.household import Household
 

@@ -13,7 +13,7 @@ import pvlib
 from benchmarks.realism.drive import scenario_of, utc_ms
 from benchmarks.realism.report import Check, Group, at_least, at_most, holds, near
 from gridsim.api import Floats
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 
 _PLACES = {
     "Tromso": (69.65, 18.96, "Europe/Oslo"),

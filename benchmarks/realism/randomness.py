@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.realism.report import Group, holds
-from gridsim.numeric.randomness import philox4x32
+from gridsim.helpers.randomness import philox4x32
 
 _SOURCE = "Random123, kat_vectors (Salmon et al. 2011)"
 _ANSWERS = (

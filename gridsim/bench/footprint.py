@@ -17,9 +17,9 @@ from typing import Any
 from gridsim.bench.machine import memory_now, peak_memory
 from gridsim.bench.realtime import real_time
 from gridsim.bench.target import Target, counts_for, find_target
-from gridsim.compose import Options
 from gridsim.config.resolve import Flags
 from gridsim.errors import UsageError
+from gridsim.running.plan import Options
 
 _SMALLEST = 1_000
 _TICKS = 2

@@ -16,8 +16,8 @@ from gridsim.bench.report import BrokerFacts, Fleet, Report, Wire
 from gridsim.bench.rounds import FlatOut, compare, ways
 from gridsim.bench.survey import Survey, survey
 from gridsim.bench.target import Target, default_or_named
-from gridsim.compose import Options
 from gridsim.errors import UsageError
+from gridsim.running.plan import Options
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from dataclasses import replace
 from gridsim.bench.sample import Sample, Stopwatch
 from gridsim.bench.survey import WARM_UP_TICKS, Survey
 from gridsim.bench.target import Target
+from gridsim.contracts.results import Outcome
 from gridsim.delivery import Runner
 from gridsim.delivery.account import OnFull
-from gridsim.engine import Engine
 from gridsim.errors import GridsimError, NeverConnectedError
-from gridsim.simulation.outcome import Outcome
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.engine import Engine
+from gridsim.simulation.step import Simulation
 
 _LOOK_S = 0.0005
 _FIRST_ATTEMPT_S = 0.2

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gridsim.bench.realtime import RealTime, real_time
 from gridsim.bench.rounds import Say
 from gridsim.bench.target import Target, sized
-from gridsim.compose import Options
+from gridsim.running.plan import Options
 
 LARGEST = 4_000_000
 """Where the search stops, DERs."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from gridsim.bench.product import connected
 from gridsim.bench.sample import Sample, Stopwatch
 from gridsim.bench.target import Target
-from gridsim.clock import Clock
 from gridsim.delivery import Runner
 from gridsim.delivery.timing import percentiles
-from gridsim.engine import Engine
-from gridsim.pacing import is_held
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.clock import Clock
+from gridsim.running.engine import Engine
+from gridsim.running.pace import is_held
+from gridsim.simulation.step import Simulation
 
 _LOOK_S = 0.02
 # A run that is so far behind will not hold its rate, whatever comes.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gridsim.api import UNITS, Batch, Roster
 from gridsim.bench.target import Target
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 
 WARM_UP_TICKS = 2
 """The first ticks fill caches: they are sent, but not measured."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gridsim.compose import Options, Outlet, Plan, make_plan
-from gridsim.config.environment import gather
-from gridsim.config.load import read
-from gridsim.config.model import TransportChoice
 from gridsim.config.resolve import Flags
+from gridsim.config.tables.model import TransportChoice
+from gridsim.config.text.environment import gather
+from gridsim.config.text.load import read
 from gridsim.errors import UsageError
+from gridsim.running.plan import Options, Outlet, Plan, make_plan
 
 BENCH_CONFIG = Path(__file__).with_name("bench.toml")
 _ON_EMBEDDED_DERS = 1_000

@@ -18,7 +18,7 @@ from gridsim.cli.shared import (
     errors_told,
     options_of,
 )
-from gridsim.terminal import escape_what_cannot_be_shown, flush_all, print_out
+from gridsim.cli.terminal import escape_what_cannot_be_shown, flush_all, print_out
 
 app = typer.Typer(
     add_completion=False,
@@ -70,20 +70,20 @@ def run(
         return
     configure_logs(log_level, log_json)
     with errors_told():
-        from gridsim.compose import make_plan
         from gridsim.errors import UsageError
+        from gridsim.running.plan import make_plan
 
         plan = make_plan(
             options_of(config, plugin, set_, duration=duration, speed=speed, seed=seed, start=start)
         )
         if dry_run:
-            from gridsim.summary import plan_lines
+            from gridsim.text.summary import plan_lines
 
             print_out("\n".join(plan_lines(plan)))
             raise typer.Exit
         if strict and not plan.configuration.simulation.speed:
             raise UsageError("--strict: error: at speed 0 no rate is promised")
-        from gridsim.supervise import supervise
+        from gridsim.cli.supervise import supervise
 
         ending = supervise(plan, strict=strict)
     _leave(ending.status, ending.hung)

@@ -8,7 +8,7 @@ import typer
 
 from gridsim.cli.app import app
 from gridsim.cli.shared import Config, Overrides, Plugins, errors_told, given_to, options_of
-from gridsim.terminal import print_out
+from gridsim.cli.terminal import print_out
 
 
 @app.command()
@@ -17,7 +17,7 @@ def validate(
 ) -> None:
     """Report every error of a configuration."""
     with errors_told():
-        from gridsim.compose import make_plan
+        from gridsim.running.plan import make_plan
 
         given = given_to(context, config, plugin, set_)
         plan = make_plan(options_of(given.config, given.plugins, given.overrides))
@@ -33,8 +33,8 @@ def plugins(
 ) -> None:
     """List the plugins, or the settings of one."""
     with errors_told():
-        from gridsim import listing
-        from gridsim.compose import find_plugins
+        from gridsim.plugins import listing
+        from gridsim.running.plan import find_plugins
 
         given = given_to(context, config, plugin)
         registry = find_plugins(given.config, given.plugins)
@@ -48,8 +48,8 @@ def schema(context: typer.Context, config: Config = None, plugin: Plugins = None
     with errors_told():
         import json
 
-        from gridsim.compose import find_plugins
         from gridsim.config.schema import build
+        from gridsim.running.plan import find_plugins
 
         given = given_to(context, config, plugin)
         print_out(json.dumps(build(find_plugins(given.config, given.plugins)), indent=2))

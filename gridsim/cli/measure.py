@@ -18,7 +18,7 @@ from gridsim.cli.shared import (
     given_to,
     options_of,
 )
-from gridsim.terminal import print_out
+from gridsim.cli.terminal import print_out
 
 
 @app.command()
@@ -124,8 +124,8 @@ def verify(
     with errors_told():
         import json
 
-        from gridsim.compose import DEFAULT_CONFIG, seconds
         from gridsim.errors import NotHeldError, UsageError
+        from gridsim.running.plan import DEFAULT_CONFIG, seconds
         from gridsim.verify import VerifyOptions
         from gridsim.verify import verify as run_verify
 

@@ -16,7 +16,7 @@ from gridsim.cli.shared import (
     given_to,
     options_of,
 )
-from gridsim.terminal import print_out
+from gridsim.cli.terminal import print_out
 
 
 # Without the setting, -3 would be an option.
@@ -70,9 +70,9 @@ def send(
     """
     configure_logs("warning", False)
     with errors_told():
-        from gridsim.compose import make_plan
-        from gridsim.sending import Wish, line_of
-        from gridsim.sending import send as send_command
+        from gridsim.cli.sending import Wish, line_of
+        from gridsim.cli.sending import send as send_command
+        from gridsim.running.plan import make_plan
 
         given = given_to(context, config, plugin, set_)
         plan = make_plan(options_of(given.config, given.plugins, given.overrides))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 if TYPE_CHECKING:
-    from gridsim.compose import Options
+    from gridsim.running.plan import Options
 
 # Typer reads these at run time, so they are spelled for it.
 Config = Annotated[
@@ -67,8 +67,8 @@ def options_of(
     seed: int | None = None,
     start: str | None = None,
 ) -> Options:
-    from gridsim.compose import DEFAULT_CONFIG, Options
     from gridsim.config.resolve import Flags
+    from gridsim.running.plan import DEFAULT_CONFIG, Options
 
     return Options(
         config=config or DEFAULT_CONFIG,

@@ -20,12 +20,12 @@ from gridsim.api import (
     identities,
     numeric_fields,
 )
-from gridsim.config.baselines import LikeDaysSettings
-from gridsim.config.distributions import Bounds
-from gridsim.config.model import Site
-from gridsim.config.plugged import Plugged
-from gridsim.config.stanzas import PLACE, Projects, ProjectStanza
-from gridsim.config.validation import Findings, Validated
+from gridsim.config.settings.distributions import Bounds
+from gridsim.config.settings.validation import Findings, Validated
+from gridsim.config.tables.baselines import LikeDaysSettings
+from gridsim.config.tables.model import Site
+from gridsim.config.tables.plugged import Plugged
+from gridsim.config.tables.stanzas import PLACE, Projects, ProjectStanza
 from gridsim.simulation.scenario import FleetSpec, LoadSpec, OnError, Scenario, WeatherSpec
 
 # Beyond these, sums over a fleet or products with time may be infinite.

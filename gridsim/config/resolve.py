@@ -8,20 +8,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridsim.api import Draws, Framing
-from gridsim.config.document import Document
-from gridsim.config.events import bind_events, read_events
 from gridsim.config.expand import expand
-from gridsim.config.faults import bind_faults, read_faults
-from gridsim.config.ledger import read_ledger
-from gridsim.config.model import Configuration, Outlet, Simulation, Site, TransportChoice, start_ms
-from gridsim.config.overrides import is_utf8
-from gridsim.config.plugged import choose
-from gridsim.config.report import ConfigError
-from gridsim.config.sources import read_sources
-from gridsim.config.stanzas import PLACE, read_projects
-from gridsim.config.validation import Findings, Validated, validate
+from gridsim.config.settings.validation import Findings, Validated, validate
+from gridsim.config.tables.events import bind_events, read_events
+from gridsim.config.tables.faults import bind_faults, read_faults
+from gridsim.config.tables.ledger import read_ledger
+from gridsim.config.tables.model import (
+    Configuration,
+    Outlet,
+    Simulation,
+    Site,
+    TransportChoice,
+    start_ms,
+)
+from gridsim.config.tables.plugged import choose
+from gridsim.config.tables.sources import read_sources
+from gridsim.config.tables.stanzas import PLACE, read_projects
+from gridsim.config.text.document import Document
+from gridsim.config.text.overrides import is_utf8
+from gridsim.config.text.report import ConfigError
 from gridsim.errors import UsageError
-from gridsim.registry import Registry
+from gridsim.plugins.registry import Registry
 from gridsim.simulation.scenario import WeatherSpec
 
 TABLES = (

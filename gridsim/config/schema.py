@@ -7,15 +7,15 @@ from inspect import cleandoc
 from typing import Any
 
 from gridsim.api import Settings, numeric_fields
-from gridsim.config.baselines import LIKE_DAYS, LikeDaysSettings
-from gridsim.config.events import SPREAD as EVENT_SPREAD
-from gridsim.config.events import Event
-from gridsim.config.faults import SPREAD as FAULT_SPREAD
-from gridsim.config.faults import FaultSettings
-from gridsim.config.ledger import LedgerSettings
-from gridsim.config.model import Der, Outlet, Project, Simulation, Site
-from gridsim.config.stanzas import PLACE, SPREAD
-from gridsim.registry import Entry, Kind, Registry
+from gridsim.config.tables.baselines import LIKE_DAYS, LikeDaysSettings
+from gridsim.config.tables.events import SPREAD as EVENT_SPREAD
+from gridsim.config.tables.events import Event
+from gridsim.config.tables.faults import SPREAD as FAULT_SPREAD
+from gridsim.config.tables.faults import FaultSettings
+from gridsim.config.tables.ledger import LedgerSettings
+from gridsim.config.tables.model import Der, Outlet, Project, Simulation, Site
+from gridsim.config.tables.stanzas import PLACE, SPREAD
+from gridsim.plugins.registry import Entry, Kind, Registry
 
 Schema = dict[str, Any]
 

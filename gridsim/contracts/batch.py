@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.numeric.randomness import Floats
+from gridsim.helpers.randomness import Floats
 
 UNITS = "kW"
 

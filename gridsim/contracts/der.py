@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gridsim.contracts.members import Members
 from gridsim.contracts.settings import DerSettings
-from gridsim.contracts.surroundings import Tick
-from gridsim.numeric.randomness import Floats
+from gridsim.contracts.tick import Tick
+from gridsim.helpers.randomness import Floats
 
 Stage = Literal["free", "flexible"]
 

@@ -19,7 +19,7 @@ import numpy as np
 from gridsim.contracts.der import Fleet, Orders, Telemetry
 from gridsim.contracts.members import Members
 from gridsim.contracts.settings import DerSettings
-from gridsim.contracts.surroundings import Tick
+from gridsim.contracts.tick import Tick
 from gridsim.errors import PluginError
 
 

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from gridsim.contracts.settings import Settings
 from gridsim.contracts.sites import Sites
-from gridsim.numeric.randomness import Draws, Floats, Keys
+from gridsim.helpers.randomness import Draws, Floats, Keys
 
 S = TypeVar("S", bound=Settings)
 

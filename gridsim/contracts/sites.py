@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.numeric.randomness import Floats, Keys
+from gridsim.helpers.randomness import Floats, Keys
 
 # Every zone's offset changes on a quarter of an hour, if it changes.
 _OFFSET_HOLDS_MS = 900_000

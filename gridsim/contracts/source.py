@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from gridsim.contracts.commands import Acknowledgement, Inbox, Request
-from gridsim.contracts.delivery import Run
+from gridsim.contracts.instructions import Acknowledgement, Inbox, Request
+from gridsim.contracts.run_context import RunContext
 from gridsim.contracts.settings import Settings
 
 
@@ -21,7 +21,7 @@ class Source(ABC):
 
     Settings: ClassVar[type[Settings]] = Settings
 
-    def __init__(self, settings: Any, run: Run) -> None:
+    def __init__(self, settings: Any, run: RunContext) -> None:
         """Opens nothing. Raises ValueError if the settings do not fit the run."""
         self.settings = settings
         self.run = run

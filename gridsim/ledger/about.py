@@ -11,7 +11,7 @@ import numpy as np
 
 from gridsim import __version__
 from gridsim.api import DeviceFault
-from gridsim.config.model import Configuration
+from gridsim.config.tables.model import Configuration
 from gridsim.ledger.schema import VERSION
 from gridsim.simulation.scenario import FaultSpec, Scenario
 

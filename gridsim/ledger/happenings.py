@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
+from gridsim.contracts.results import Outcome, Settlement
 from gridsim.ledger.insert import insert
 from gridsim.ledger.rows import unsent_rows
-from gridsim.simulation.outcome import Outcome, Settlement
 
 
 class Happenings:

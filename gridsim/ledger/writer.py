@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from loguru import logger
 
+from gridsim.contracts.results import Outcome
 from gridsim.ledger.about import About, write_about
 from gridsim.ledger.fates import Fates
 from gridsim.ledger.file import LedgerError, create, failed
 from gridsim.ledger.happenings import Happenings
 from gridsim.ledger.insert import insert
 from gridsim.ledger.rows import NONE, connection_rows, rows_of
-from gridsim.simulation.outcome import Outcome
 
 # How many readings may wait to be written before the run has to wait, too.
 _QUEUE = 200_000

@@ -16,7 +16,7 @@ from gridsim.api import (
     Floats,
     Members,
     Roster,
-    Run,
+    RunContext,
     Settings,
     Sites,
     Sky,
@@ -137,13 +137,13 @@ def make_batch(roster: Roster | None = None, *, ticks: int = 1, start_ms: int = 
     )
 
 
-def make_run(roster: Roster | None = None, *, start_ms: int = START_MS) -> Run:
+def make_run(roster: Roster | None = None, *, start_ms: int = START_MS) -> RunContext:
     """A run without an embedded broker."""
 
     def no_broker(port: int) -> tuple[str, int]:
         raise AssertionError("this run has no embedded broker")
 
-    return Run(roster if roster is not None else make_roster(), start_ms, no_broker)
+    return RunContext(roster if roster is not None else make_roster(), start_ms, no_broker)
 
 
 def some_of(members: Members[Any], rows: NDArray[np.intp]) -> Members[Any]:

@@ -21,7 +21,7 @@ from gridsim.api import (
     Struck,
     Tick,
 )
-from gridsim.numeric.randomness import mixed
+from gridsim.helpers.randomness import mixed
 from gridsim.testing.builders import make_members, make_tick, some_of
 from gridsim.testing.settings import assert_described
 

@@ -10,9 +10,9 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.helpers.timestamps import rfc3339
 from gridsim.ledger import Reader
 from gridsim.ledger.rows import NONE
-from gridsim.numeric.timestamps import rfc3339
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, EXACT, UNKNOWN, Matching
 from gridsim.verify.roster import Roster

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gridsim.compose import Options
 from gridsim.errors import NeverConnectedError, UsageError
 from gridsim.ledger import NotALedger, Reader
+from gridsim.running.plan import Options
 from gridsim.verify.arrivals import Arrivals, Columns
 from gridsim.verify.differences import Differences, Explainer, latencies
 from gridsim.verify.fields import BIT, RECEIVED, SEQ, parse_names, wire_names

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gridsim.errors import UsageError
+from gridsim.helpers.timestamps import rfc3339
 from gridsim.ledger import Reader
-from gridsim.numeric.timestamps import rfc3339
 from gridsim.verify.values import NO_TIME, clock
 
 _NEEDED = ("event", "project_id", "reduction_kwh")

@@ -13,8 +13,8 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
-from gridsim.compose import Options, make_plan
 from gridsim.errors import UsageError
+from gridsim.running.plan import Options, make_plan
 
 _VERSIONS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
 _DEFAULT_TOPIC = {"der": "projects/{project_id}/ders/{der_id}", "project": "projects/{project_id}"}

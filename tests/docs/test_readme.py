@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gridsim.compose import Options, make_plan
+from gridsim.running.plan import Options, make_plan
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gridsim.api import Format, Framing, Roster, Run, Settings
+from gridsim.api import Format, Framing, Roster, RunContext, Settings
 from gridsim.testing import PlainFormat, make_run
 from gridsim_plugins.mqtt.transport import Mqtt
 from tests.integration.certificates import Authority, Certificate
@@ -113,7 +113,7 @@ def make_transport() -> Iterator[MakeTransport]:
         hasty: bool = False,
         **settings: Any,
     ) -> Mqtt:
-        run: Run = make_run(roster)
+        run: RunContext = make_run(roster)
         given = {"host": "127.0.0.1", "port": port, **settings}
         plain: Format = PlainFormat(Settings(), framing, run.roster)
         kind = HastyMqtt if hasty else Mqtt

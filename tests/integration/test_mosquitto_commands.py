@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 import pytest
 
 from gridsim.api import Target
-from gridsim.compose import Options, make_plan
-from gridsim.inbox import CommandInbox
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.inbox import CommandInbox
+from gridsim.running.plan import Options, make_plan
+from gridsim.simulation.step import Simulation
 from gridsim.sources import SourceWorker
 from gridsim.testing import SourceContract
-from gridsim_plugins.mqtt.commands import MqttCommands
+from gridsim_plugins.mqtt.source import MqttCommands
 from tests.integration.conftest import Brokers, Subscribe
 from tests.integration.mosquitto import DEADLINE_S, Mosquitto, Subscriber
 

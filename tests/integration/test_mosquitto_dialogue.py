@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from gridsim_plugins.mqtt import dialogue
-from gridsim_plugins.mqtt.commands import MqttCommandSettings
-from gridsim_plugins.mqtt.dialogue import Dialogue
+from gridsim_plugins.mqtt.session import dialogue
+from gridsim_plugins.mqtt.session.dialogue import Dialogue
+from gridsim_plugins.mqtt.source import MqttCommandSettings
 from tests.integration.conftest import Brokers
 from tests.integration.mosquitto import DEADLINE_S
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gridsim.compose import Options, make_plan
 from gridsim.config.resolve import Flags
 from gridsim.errors import PluginError, UsageError
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.plan import Options, make_plan
+from gridsim.simulation.step import Simulation
 
 START_MS = 1_782_907_200_000  # 2026-07-01T12:00:00Z, a Wednesday
 QUARTERS_PER_DAY = 96

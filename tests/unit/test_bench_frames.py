@@ -15,8 +15,8 @@ from gridsim.api import Batch
 from gridsim.bench.raw import publish
 from gridsim.bench.survey import Message
 from gridsim.bench.target import BENCH_CONFIG, find_target
-from gridsim.compose import Options
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.plan import Options
+from gridsim.simulation.step import Simulation
 from tests.unit.test_bench_parts import make_broker
 
 TICKS = 3

@@ -12,8 +12,8 @@ from gridsim.bench.rounds import compare, ratio
 from gridsim.bench.sample import Sample
 from gridsim.bench.survey import Message, Survey, packet_size, survey
 from gridsim.bench.target import BENCH_CONFIG, counts_for, default_or_named, sized
-from gridsim.compose import Options
 from gridsim.errors import UsageError
+from gridsim.running.plan import Options
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 TWO_STANZAS = """

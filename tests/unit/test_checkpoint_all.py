@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gridsim.api import Batch, Request, Target
-from gridsim.simulation.outcome import Outcome
-from gridsim.simulation.simulation import Simulation
+from gridsim.contracts.results import Outcome
+from gridsim.simulation.step import Simulation
 from tests.fixtures.runs import ARRAY, BATTERY, HEAD, HOME, Bench
 
 CONFIG = (

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridsim import clock as clock_module
-from gridsim.clock import Clock, _NextWake
+from gridsim.running import clock as clock_module
+from gridsim.running.clock import Clock, _NextWake
 
 DEADLINE_S = 30.0
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from gridsim.api import Request, Target
-from gridsim.compose import Options, make_plan
+from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.commands.lines import Lines
 from gridsim.simulation.commands.storage import SocTargets
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 
 TOY = """
 [simulation]

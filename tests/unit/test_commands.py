@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridsim.api import Acknowledgement, Request, Target
-from gridsim.compose import Options, make_plan
+from gridsim.contracts.results import Outcome
+from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.commands import book
-from gridsim.simulation.outcome import Outcome
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 
 FLEET = """
 [simulation]

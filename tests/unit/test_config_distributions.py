@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gridsim.api import Draws, Floats, Keys
-from gridsim.config.distributions import Bounds, Distribution, parse
+from gridsim.config.settings.distributions import Bounds, Distribution, parse
 from tests.fixtures.config.fakes import Solar, SolarSettings, configure, report, with_der
 
 KEYS: Keys = np.arange(20_000, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)

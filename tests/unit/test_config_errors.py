@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from gridsim.config.guard import MAX_BYTES
-from gridsim.config.load import read
-from gridsim.config.report import ConfigError
 from gridsim.config.resolve import Flags, resolve
+from gridsim.config.text.guard import MAX_BYTES
+from gridsim.config.text.load import read
+from gridsim.config.text.report import ConfigError
 from gridsim.errors import UsageError
-from gridsim.registry import Broken
+from gridsim.plugins.registry import Broken
 from tests.fixtures.config.fakes import MINIMAL, registry, report, with_der, with_radio
 
 BATTERY = """

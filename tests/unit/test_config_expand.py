@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from gridsim.api import Members
-from gridsim.config.load import read
 from gridsim.config.resolve import Flags
+from gridsim.config.text.load import read
 from gridsim.simulation.scenario import Scenario
 from tests.fixtures.config.fakes import (
     MINIMAL,

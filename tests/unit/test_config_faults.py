@@ -9,12 +9,12 @@ import pytest
 import tomli
 from jsonschema import Draft202012Validator
 
-from gridsim.compose import Options, make_plan
-from gridsim.config.report import ConfigError
 from gridsim.config.schema import build
-from gridsim.plugins import PluginHost
+from gridsim.config.text.report import ConfigError
+from gridsim.plugins.host import PluginHost
+from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.scenario import Scenario
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 from tests.fixtures.runs import HEAD, HOMES
 
 

@@ -7,8 +7,8 @@ import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridsim.config.guard import MAX_DEPTH, too_deep
-from gridsim.config.locate import KeyPath, locate
+from gridsim.config.text.guard import MAX_DEPTH, too_deep
+from gridsim.config.text.locate import KeyPath, locate
 
 TRICKY = '''\
 # a comment with "quotes" and [brackets]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gridsim.config.environment import gather
+from gridsim.config.text.environment import gather
 from tests.fixtures.config.fakes import configure, report, with_radio
 
 

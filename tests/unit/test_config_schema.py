@@ -9,11 +9,11 @@ import pytest
 import tomli
 from jsonschema import Draft202012Validator
 
-from gridsim.config.load import read
 from gridsim.config.resolve import Flags, resolve
 from gridsim.config.schema import build
-from gridsim.plugins import PluginHost
-from gridsim.registry import Registry
+from gridsim.config.text.load import read
+from gridsim.plugins.host import PluginHost
+from gridsim.plugins.registry import Registry
 from tests.fixtures.config.fakes import MINIMAL, registry, with_der, with_radio
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))

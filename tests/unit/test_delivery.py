@@ -20,7 +20,7 @@ from gridsim.api import (
     ReaderGone,
     Receipt,
     Roster,
-    Run,
+    RunContext,
     Transport,
     TransportError,
 )
@@ -46,7 +46,7 @@ class Scripted(Transport):
     """A transport whose writes do what the test says, in turn; the last is repeated."""
 
     def __init__(self, *script: Script, connects: tuple[Exception | None, ...] = ()) -> None:
-        run = Run(ROSTER, START_MS, lambda port: ("127.0.0.1", port))
+        run = RunContext(ROSTER, START_MS, lambda port: ("127.0.0.1", port))
         super().__init__(None, Blank(None, "der", ROSTER), run)
         self.script = list(script) or [accept]
         self.connects = list(connects)

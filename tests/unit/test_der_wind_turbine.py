@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from gridsim.api import Draws, Floats, Orders, identities
 from gridsim.testing import FleetContract, make_members, make_sites, make_sky, make_tick
 from gridsim_plugins.ders.wind_turbine import WindTurbine, aerodynamics
+from gridsim_plugins.ders.wind_turbine.fleet import WindTurbineSettings
 from gridsim_plugins.ders.wind_turbine.gusts import Gusts, band_weights, variance_below
-from gridsim_plugins.ders.wind_turbine.plugin import WindTurbineSettings
 
 STEADY = {"nameplate_capacity": 100.0, "turbulence_intensity": 0.0, "response_s": 0.0}
 AT_HUB = {**STEADY, "shear": 0.0}

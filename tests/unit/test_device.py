@@ -26,7 +26,7 @@ from gridsim.api import (
 )
 from gridsim.errors import PluginError
 from gridsim.simulation.scenario import FleetSpec, LoadSpec, Scenario, WeatherSpec
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 from gridsim.testing import (
     START_MS,
     FleetContract,

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gridsim.api import Capability, Floats, Orders
-from gridsim.simulation.dispatch import dispatch
+from gridsim.simulation.dispatch.dispatch import dispatch
+from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.fleets import RunningFleet
-from gridsim.simulation.orders import DeviceOrders, SiteOrders
 
 Able = tuple[RunningFleet, Capability]
 

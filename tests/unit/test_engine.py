@@ -28,11 +28,11 @@ from gridsim.api import (
     Tick,
     Weather,
 )
-from gridsim.engine import Engine
+from gridsim.contracts.results import Outcome
 from gridsim.errors import PluginError
-from gridsim.simulation.outcome import Outcome
+from gridsim.running.engine import Engine
 from gridsim.simulation.scenario import FleetSpec, LoadSpec, OnError, Scenario, WeatherSpec
-from gridsim.simulation.simulation import Simulation
+from gridsim.simulation.step import Simulation
 from gridsim.testing import START_MS, make_members, make_roster, make_sites, make_sky
 
 

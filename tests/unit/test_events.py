@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from gridsim.api import Batch
-from gridsim.compose import Options, make_plan
 from gridsim.config.resolve import Flags
-from gridsim.engine import Engine
-from gridsim.simulation.outcome import Outcome, Settlement
-from gridsim.simulation.simulation import Simulation
+from gridsim.contracts.results import Outcome, Settlement
+from gridsim.running.engine import Engine
+from gridsim.running.plan import Options, make_plan
+from gridsim.simulation.step import Simulation
 
 CONFIG = Path(__file__).parents[2] / "configs" / "dr-event.toml"
 START_MS = 1_782_936_000_000  # 2026-07-01T20:00:00Z

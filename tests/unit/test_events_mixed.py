@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from gridsim.compose import Options, make_plan
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.plan import Options, make_plan
+from gridsim.simulation.step import Simulation
 
 TICKS = 200
 DEVICES = (

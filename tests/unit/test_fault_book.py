@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gridsim.api import Batch
-from gridsim.compose import Options, Plan, make_plan
 from gridsim.config.resolve import Flags
-from gridsim.engine import Engine
+from gridsim.contracts.results import Outcome
 from gridsim.errors import PluginError
-from gridsim.simulation.outcome import Outcome
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.engine import Engine
+from gridsim.running.plan import Options, Plan, make_plan
+from gridsim.simulation.step import Simulation
 from tests.fixtures.runs import HEAD, HOMES, Bench, Done, done, keys
 
 CHAOS = Path(__file__).parents[2] / "configs" / "chaos.toml"

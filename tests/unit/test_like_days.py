@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gridsim.api import Floats
-from gridsim.simulation.like_days import LikeDays
+from gridsim.simulation.baselines.like_days import LikeDays
 from gridsim.simulation.scenario import LikeDaysSpec
 from gridsim.testing import make_sites
 

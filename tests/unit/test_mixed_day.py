@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gridsim.compose import Options, make_plan
 from gridsim.config.resolve import Flags
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.plan import Options, make_plan
+from gridsim.simulation.step import Simulation
 
 CONFIG = Path(__file__).parents[2] / "configs" / "neighbourhood.toml"
 PER_HOUR = 120

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gridsim.api import Target
 from gridsim.testing import make_roster, make_run
 from gridsim_plugins.mqtt.command_topics import CommandTopics
-from gridsim_plugins.mqtt.commands import MqttCommands, MqttCommandSettings
+from gridsim_plugins.mqtt.source import MqttCommands, MqttCommandSettings
 
 
 def topics(

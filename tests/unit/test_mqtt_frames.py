@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridsim_plugins.mqtt.frames import PINGREQ, Frames, length, pubrels, whole_packets
+from gridsim_plugins.mqtt.session.frames import PINGREQ, Frames, length, pubrels, whole_packets
 
 TOPICS = st.text(
     st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="+#"), min_size=1

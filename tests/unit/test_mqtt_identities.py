@@ -8,14 +8,14 @@ import pytest
 
 from gridsim.api import Framing, Settings
 from gridsim.testing import PlainFormat, RecordingReceipt, make_roster, make_run
-from gridsim_plugins.mqtt.answers import ProtocolError
-from gridsim_plugins.mqtt.connect import connack, connect_packet
-from gridsim_plugins.mqtt.frames import Frames
-from gridsim_plugins.mqtt.identities import make_identities
-from gridsim_plugins.mqtt.limits import exhausted
-from gridsim_plugins.mqtt.link import Link
-from gridsim_plugins.mqtt.messages import DELIVERED, Account, Messages
-from gridsim_plugins.mqtt.scatter import NOT_CONNECTED, Scatter
+from gridsim_plugins.mqtt.publish.messages import DELIVERED, Account, Messages
+from gridsim_plugins.mqtt.publish.scatter import NOT_CONNECTED, Scatter
+from gridsim_plugins.mqtt.session.answers import ProtocolError
+from gridsim_plugins.mqtt.session.connect import connack, connect_packet
+from gridsim_plugins.mqtt.session.frames import Frames
+from gridsim_plugins.mqtt.session.identities import make_identities
+from gridsim_plugins.mqtt.session.limits import exhausted
+from gridsim_plugins.mqtt.session.link import Link
 from gridsim_plugins.mqtt.settings import MqttSettings
 from gridsim_plugins.mqtt.transport import Mqtt
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gridsim.api import Framing, Settings
 from gridsim.testing import PlainFormat, RecordingReceipt, make_batch, make_roster
-from gridsim_plugins.mqtt.messages import (
+from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     PART_ROWS,
     UNCONFIRMED,

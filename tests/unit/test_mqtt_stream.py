@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridsim_plugins.mqtt.answers import (
+from gridsim_plugins.mqtt.publish.window import PACKET_IDS, Window
+from gridsim_plugins.mqtt.session.answers import (
     DISCONNECT,
     PINGRESP,
     PUBACK,
@@ -18,8 +19,7 @@ from gridsim_plugins.mqtt.answers import (
     AnswerParser,
     ProtocolError,
 )
-from gridsim_plugins.mqtt.frames import length
-from gridsim_plugins.mqtt.window import PACKET_IDS, Window
+from gridsim_plugins.mqtt.session.frames import length
 
 IDS = st.integers(1, PACKET_IDS)
 # Runs of equal packets, as brokers send them, among lone ones.

@@ -8,8 +8,8 @@ import pytest
 
 from gridsim.delivery import Counters, Timing
 from gridsim.delivery.runner import Runner
-from gridsim.engine import Engine, Pace
-from gridsim.pacing import behind_now, is_held, shortfall_lines
+from gridsim.running.engine import Engine, Pace
+from gridsim.running.pace import behind_now, is_held, shortfall_lines
 
 
 class FakeEngine:

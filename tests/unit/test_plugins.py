@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gridsim.errors import UsageError
-from gridsim.listing import details, table
-from gridsim.plugins import PluginHost
+from gridsim.plugins.host import PluginHost
+from gridsim.plugins.listing import details, table
 
 GIZMO = '''
 from dataclasses import dataclass

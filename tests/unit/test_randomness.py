@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from gridsim.numeric.randomness import Draws, identities, identity, philox4x32
+from gridsim.helpers.randomness import Draws, identities, identity, philox4x32
 
 ONES = 0xFFFFFFFF
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from gridsim.compose import Options, make_plan
 from gridsim.config.resolve import Flags
-from gridsim.engine import Engine
-from gridsim.simulation.simulation import Simulation
+from gridsim.running.engine import Engine
+from gridsim.running.plan import Options, make_plan
+from gridsim.simulation.step import Simulation
 
 HEAD = """
 [simulation]

@@ -12,7 +12,7 @@ import pytest
 from loguru import logger
 
 from gridsim.api import Acknowledgement, Inbox, Request, Settings, Source, Target, TransportError
-from gridsim.inbox import CommandInbox
+from gridsim.running.inbox import CommandInbox
 from gridsim.sources import Sources, SourceWorker
 from gridsim.testing import START_MS, make_run
 

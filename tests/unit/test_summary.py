@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gridsim.compose import Options, make_plan
-from gridsim.simulation.outcome import Settlement
-from gridsim.simulation.settlement import lasting
-from gridsim.summary import EventTotals, plan_lines
+from gridsim.contracts.results import Settlement
+from gridsim.running.plan import Options, make_plan
+from gridsim.simulation.demand_response.settlement import lasting
+from gridsim.text.summary import EventTotals, plan_lines
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from gridsim.contracts.batch import Batch
 from gridsim.contracts.rows.layout import Around
-from gridsim.numeric.randomness import Floats
+from gridsim.helpers.randomness import Floats
 
 
 class Column(Protocol):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gridsim.contracts.batch import UNITS, Batch, Roster
 from gridsim.contracts.rows.layout import Around, RowLayout
-from gridsim.numeric.randomness import Floats
+from gridsim.helpers.randomness import Floats
 
 CONSTANTS = frozenset(
     {

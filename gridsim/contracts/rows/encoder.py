@@ -14,7 +14,7 @@ from gridsim.contracts.record import FIELDS, SEQUENCE, RecordField
 from gridsim.contracts.rows.columns import Column, Decimals, Few, Formatted
 from gridsim.contracts.rows.constants import CONSTANTS, Constants, boolean
 from gridsim.contracts.rows.layout import Around, RowLayout
-from gridsim.numeric.timestamps import rfc3339
+from gridsim.helpers.timestamps import rfc3339
 
 # Texts are kept of powers up to this, kW: one field's take 16 MB if all of them appear.
 _KEPT_KW = 1000

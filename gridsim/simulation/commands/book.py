@@ -14,7 +14,7 @@ from gridsim.api import Acknowledgement, Action, Command, Floats, Request, Statu
 from gridsim.simulation.commands.effects import Effects
 from gridsim.simulation.commands.parsing import Malformed, Refused, parse
 from gridsim.simulation.commands.targets import Aim, Level, Slot, Targets
-from gridsim.simulation.orders import DeviceOrders, SiteOrders
+from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.scenario import Scenario
 
 MAX_WAITING: Final = 100_000

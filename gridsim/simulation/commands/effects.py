@@ -10,7 +10,7 @@ from gridsim.api import Floats
 from gridsim.simulation.commands.lines import EVERYWHERE, Lines, Places
 from gridsim.simulation.commands.storage import SocTargets
 from gridsim.simulation.commands.targets import Aim, Level, Slot
-from gridsim.simulation.orders import DeviceOrders, SiteOrders
+from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.scenario import Scenario
 
 _LEVELS: tuple[Level, ...] = ("device", "project")

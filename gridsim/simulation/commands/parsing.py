@@ -12,7 +12,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from gridsim.api import Action, Command
-from gridsim.contracts.commands import Unit
+from gridsim.contracts.instructions import Unit
 
 MAX_BYTES: Final = 8192
 MAX_ID: Final = 128

@@ -13,12 +13,12 @@ from gridsim.api import LOST, Batch, DeviceFault, Fault, Floats, MessageFault, T
 from gridsim.errors import PluginError
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import title
-from gridsim.simulation.faults.departures import Departures
+from gridsim.simulation.faults.delay_line import Departures
 from gridsim.simulation.faults.devices import DeviceFaults, RunningDeviceFault, Truth
+from gridsim.simulation.faults.fault_schedule import Striking
 from gridsim.simulation.faults.messages import MessageFaults, RunningMessageFault
 from gridsim.simulation.faults.readings import Readings, blank_labels
 from gridsim.simulation.faults.rows import Rows, fresh, in_order, joined, locked
-from gridsim.simulation.faults.striking import Striking
 from gridsim.simulation.faults.tally import Passed, Tally
 from gridsim.simulation.scenario import Scenario
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gridsim.api import LOST, SENT, DeviceFault, Floats, Struck, Tick
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import Checked, title
-from gridsim.simulation.faults.striking import Rows, Striking
+from gridsim.simulation.faults.fault_schedule import Rows, Striking
 from gridsim.simulation.scenario import FaultSpec
 
 

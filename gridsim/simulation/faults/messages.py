@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import MessageFault, Passage, Tick
-from gridsim.numeric.randomness import Draws
+from gridsim.helpers.randomness import Draws
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import Checked, title
+from gridsim.simulation.faults.fault_schedule import Striking
 from gridsim.simulation.faults.rows import Mask, Rows, labelled
-from gridsim.simulation.faults.striking import Striking
 from gridsim.simulation.scenario import FaultSpec
 
 _SENT_TWICE = 2

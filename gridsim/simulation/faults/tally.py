@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Batch
-from gridsim.simulation.outcome import Episode
+from gridsim.contracts.results import Episode
 
 
 @dataclass(frozen=True, slots=True, eq=False)

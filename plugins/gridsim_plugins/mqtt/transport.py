@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from loguru import logger
 
-from gridsim.api import Batch, Format, Receipt, Register, Run, Transport, TransportError, hookimpl
-from gridsim_plugins.mqtt.commands import MqttCommands
-from gridsim_plugins.mqtt.identities import make_identities
-from gridsim_plugins.mqtt.messages import Account
+from gridsim.api import (
+    Batch,
+    Format,
+    Receipt,
+    Register,
+    RunContext,
+    Transport,
+    TransportError,
+    hookimpl,
+)
+from gridsim_plugins.mqtt.publish.messages import Account
+from gridsim_plugins.mqtt.session.identities import make_identities
 from gridsim_plugins.mqtt.settings import MqttSettings, check
+from gridsim_plugins.mqtt.source import MqttCommands
 from gridsim_plugins.mqtt.topics import (
     DEFAULT_TOPIC,
     check_topic,
@@ -23,8 +32,8 @@ from gridsim_plugins.mqtt.topics import (
 )
 
 if TYPE_CHECKING:
-    from gridsim_plugins.mqtt.apart import Apart
-    from gridsim_plugins.mqtt.shared import Shared
+    from gridsim_plugins.mqtt.publish.per_device import Apart
+    from gridsim_plugins.mqtt.publish.shared import Shared
 
 _SHORT_S = 10.0
 _SUSPICIOUS = 3
@@ -39,7 +48,7 @@ class Mqtt(Transport):
 
     settings: MqttSettings
 
-    def __init__(self, settings: MqttSettings, format: Format, run: Run) -> None:
+    def __init__(self, settings: MqttSettings, format: Format, run: RunContext) -> None:
         super().__init__(settings, format, run)
         check(settings)
         if settings.will is not None:
@@ -124,12 +133,12 @@ class Mqtt(Transport):
     def _open(self) -> Shared | Apart:
         # Imported here, for loading the plugin must not cost the import of paho.
         if self._identities is None:
-            from gridsim_plugins.mqtt.shared import Shared
+            from gridsim_plugins.mqtt.publish.shared import Shared
 
             return Shared(
                 self.settings, self._address, self._client_id, self._topics, self.patience_s
             )
-        from gridsim_plugins.mqtt.apart import Apart
+        from gridsim_plugins.mqtt.publish.per_device import Apart
 
         return Apart(
             self.settings,

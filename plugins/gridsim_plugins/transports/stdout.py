@@ -20,7 +20,7 @@ from gridsim.api import (
     ReaderGone,
     Receipt,
     Register,
-    Run,
+    RunContext,
     Transport,
     TransportError,
     hookimpl,
@@ -36,7 +36,7 @@ _PART_ROWS = 4096
 class Stdout(Transport):
     """Writes past Python's buffers, so that what is counted as delivered has left."""
 
-    def __init__(self, settings: Any, format: Format, run: Run) -> None:
+    def __init__(self, settings: Any, format: Format, run: RunContext) -> None:
         super().__init__(settings, format, run)
         self._fd = -1
         self._header_due = bool(format.header)

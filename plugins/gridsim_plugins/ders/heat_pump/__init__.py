@@ -1,5 +1,5 @@
 """Heat pumps in a building with one thermal mass."""
 
-from gridsim_plugins.ders.heat_pump.plugin import HeatPump, gridsim_register
+from gridsim_plugins.ders.heat_pump.fleet import HeatPump, gridsim_register
 
 __all__ = ["HeatPump", "gridsim_register"]

@@ -17,7 +17,7 @@ from gridsim.api import (
     Payloads,
     Receipt,
     Register,
-    Run,
+    RunContext,
     Settings,
     Transport,
     TransportError,
@@ -61,7 +61,7 @@ class File(Transport):
 
     Settings = FileSettings
 
-    def __init__(self, settings: Any, format: Format, run: Run) -> None:
+    def __init__(self, settings: Any, format: Format, run: RunContext) -> None:
         super().__init__(settings, format, run)
         path = settings.path
         if settings.gzip and not path.endswith(".gz"):

@@ -1,0 +1,146 @@
+"""`gridsim send`: hands a command to a run by the source that its configuration names."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from gridsim.api import Request, Roster, Source, Target, TransportError
+from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError, UsageError
+from gridsim.running.plan import Plan, seconds
+from gridsim.simulation.commands.parsing import Malformed, parse
+
+_ANSWER_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line says, as it was written."""
+
+    target: str
+    command: str
+    value: float | None = None
+    unit: str | None = None
+    start: str | None = None
+    duration: str | None = None
+    ramp: str | None = None
+    id: str | None = None
+
+
+def send(
+    plan: Plan, wish: Wish, wait: str | None, show: Callable[[Mapping[str, Any]], None]
+) -> None:
+    """Sends the command and shows each answer, until it is accepted or, with `wait`, a time, over.
+
+    Raises UsageError if the command cannot be right, NeverConnectedError if there is no way to
+    the run, NotHeldError if it was refused or not done, GridsimError if nobody answered.
+    """
+    wait_s = None if wait is None else seconds(wait, "--wait")
+    request, id = _request(plan, wish)
+    if not plan.inlets:
+        raise UsageError(
+            f'{plan.config} has no source of commands: add [[sources]], then type = "mqtt" under it'
+        )
+    inlet = plan.inlets[0]
+    began = time.monotonic()
+    accepted = False
+    for answer in _answers(inlet.source, request, id):
+        passed = time.monotonic() - began
+        if answer is None:
+            if not accepted and passed > _ANSWER_S:
+                raise GridsimError(
+                    f"nobody answered within {_ANSWER_S:g} s: is a run with this configuration "
+                    f"up, and does it take commands by {inlet.name} ({inlet.source.describe()})?"
+                )
+            if accepted and wait_s is not None and passed > wait_s:
+                raise NotHeldError(f"accepted, but neither completed nor superseded in {wait}")
+            continue
+        show(answer)
+        status, reason = answer["status"], answer.get("reason", "")
+        if status in ("rejected", "superseded"):
+            raise NotHeldError(f"{status}: {reason}")
+        accepted = True
+        if status == "completed" or wait_s is None:
+            return
+
+
+def line_of(answer: Mapping[str, Any], as_json: bool) -> str:
+    """An acknowledgement for a person, or for a machine."""
+    if as_json:
+        return json.dumps(answer)
+    reason = answer.get("reason")
+    said = f"{answer['id']}: {answer['status']}{f' ({reason})' if reason else ''}"
+    return f"{said} at {answer.get('timestamp')}, tick {answer.get('tick')}"
+
+
+def _answers(source: Source, request: Request, id: str) -> Iterator[dict[str, Any] | None]:
+    """The answers to this command; None now and then while there is none."""
+    connected = False
+    try:
+        for text in source.send(request):
+            connected = True
+            answer = _read(text)
+            yield answer if answer is not None and answer.get("id") == id else None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    except TransportError as error:
+        if connected:
+            raise
+        raise NeverConnectedError(str(error)) from None
+
+
+def _read(text: bytes) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(text) if text else None
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) and "status" in answer else None
+
+
+def _request(plan: Plan, wish: Wish) -> tuple[Request, str]:
+    """The request and its id. Raises UsageError with what is wrong with it."""
+    target = _target(plan.configuration.scenario.roster, wish.target)
+    id = wish.id if wish.id is not None else f"send-{secrets.token_hex(4)}"
+    given = {
+        "id": id,
+        "command": wish.command,
+        "value": wish.value,
+        "unit": wish.unit,
+        "start": wish.start,
+        "duration_s": None if wish.duration is None else seconds(wish.duration, "--duration"),
+        "ramp_s": None if wish.ramp is None else seconds(wish.ramp, "--ramp"),
+    }
+    payload = json.dumps({key: value for key, value in given.items() if value is not None})
+    try:
+        parse(payload.encode())
+    except Malformed as fault:
+        raise UsageError(str(fault)) from None
+    return Request(target, payload.encode()), id
+
+
+def _target(roster: Roster, name: str) -> Target:
+    """A DER by its id, or a project by its id, or PROJECT/DER. Raises UsageError."""
+    project, slash, der = name.rpartition("/")
+    ders = [i for i, one in enumerate(roster.der_id) if one == (der if slash else name)]
+    is_project = not slash and name in roster.project_id
+    if ders and is_project:
+        raise UsageError(f"{name!r} is a DER and a project: for the DER write PROJECT/{name}")
+    if is_project:
+        return Target(name)
+    for place in ders:
+        owner = roster.project_id[roster.project[place]]
+        if not slash or owner == project:
+            return Target(owner, roster.der_id[place])
+    near = _nearest(name, [*roster.project_id, *roster.der_id])
+    raise UsageError(f"there is no DER and no project {name!r} in this configuration{near}")
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    # Comparing with all of a large fleet would take longer than anybody waits.
+    found = get_close_matches(name, known[:5000], 1)
+    return f"; did you mean {found[0]!r}?" if found else ""

@@ -1,0 +1,293 @@
+"""From a TOML table to a settings model, with every error located and worded for people."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import date, time
+from difflib import get_close_matches
+from typing import Any, Generic, TypeVar, get_args
+
+import numpy as np
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from gridsim.api import Settings
+from gridsim.config.settings import distributions
+from gridsim.config.settings.distributions import Bounds, Distribution
+from gridsim.config.settings.wording import worded
+from gridsim.config.text.document import At, Document, Finding
+from gridsim.config.text.locate import KeyPath
+
+M = TypeVar("M", bound=Settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Validated(Generic[M]):
+    """A model, and the distributions of the fields that hold a stand-in."""
+
+    settings: M
+    spread: Mapping[str, Distribution]
+    path: KeyPath
+    """Of the table."""
+
+
+class Findings:
+    """What is wrong with a document, as it is found; at most one thing per place."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._found: dict[KeyPath, Finding] = {}
+        self._known = {finding.path for finding in document.findings}
+
+    def add(
+        self, path: KeyPath, message: str, *, suggestion: str | None = None, at: At = "value"
+    ) -> None:
+        if path not in self._known:
+            self._found.setdefault(path, Finding(path, message, suggestion, at))
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self._found.values())
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def table(self, value: Any, path: KeyPath, shape: str) -> dict[str, Any] | None:
+        """The value if it is a table; otherwise a finding that shows the shape."""
+        if isinstance(value, dict):
+            return value
+        self.add(path, f"must be a table: {shape}")
+        return None
+
+    def tables(self, value: Any, path: KeyPath, shape: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The tables of an array with their indices; findings about all else."""
+        if not isinstance(value, list):
+            self.add(path, f"must be an array of tables: {shape}")
+            return
+        for index, entry in enumerate(value):
+            if (table := self.table(entry, (*path, index), shape)) is not None:
+                yield index, table
+
+    def unknown(self, path: KeyPath, what: str, known: Iterable[str]) -> None:
+        """A key that is none."""
+        key = str(path[-1])
+        near = next(iter(get_close_matches(key, list(known), 1)), None)
+        self.add(path, f"{key!r} is not {what}", suggestion=near, at="key")
+
+
+def validate(
+    findings: Findings,
+    model: type[M],
+    table: Mapping[str, Any],
+    path: KeyPath,
+    *,
+    owner: str,
+    also: Iterable[str] = (),
+    spread: Collection[str] = (),
+) -> Validated[M] | None:
+    """The table as the model's settings; None if something was found.
+
+    `owner` says whose settings they are, `also` which further keys the same table may have,
+    `spread` which fields may be distributions.
+    """
+    before = len(findings)
+    document = findings.document
+    secrets = list(_secrets(model, table, path))
+    document.secrets.update(secret for secret, _ in secrets)
+    for secret, value in secrets:
+        if value != "" and not document.filled.get(secret):
+            findings.add(
+                secret,
+                f"{secret[-1]!r} is a secret and must not stand here: write a placeholder such as "
+                '"${NAME}", and set the variable in the environment or in .env',
+            )
+    own = dict(table)
+    found = _distributions(findings, model, own, path, spread)
+    settings, errors = _model(model, own, path, document)
+    for at, details in errors.items():
+        if any(at[: len(path) + 1] == (*path, name) for name, value in found.items() if not value):
+            continue
+        first = details[0]
+        if first["type"] == "extra_forbidden":
+            known = _fields({model}, at[len(path) : -1])
+            findings.unknown(at, f"a setting of {owner}", [*known, *also])
+            continue
+        hidden = any(at[: len(secret)] == secret for secret, _ in secrets)
+        message, suggestion = worded(details, None if hidden else _value_at(own, at[len(path) :]))
+        name = f"{at[-1]!r} " if len(at) > len(path) and isinstance(at[-1], str) else ""
+        findings.add(at, "is not valid" if hidden else f"{name}{message}", suggestion=suggestion)
+    if settings is None or len(findings) > before:
+        return None
+    usable = {name: value for name, value in found.items() if value is not None}
+    return Validated(settings, usable, path)
+
+
+def _model(
+    model: type[M], table: dict[str, Any], path: KeyPath, document: Document
+) -> tuple[M | None, dict[KeyPath, list[ErrorDetails]]]:
+    """The model, or its errors by the path of what they are about.
+
+    JSON and strict: that takes no boolean for a number, and no text either. What came out of
+    a placeholder is always text: where that is refused, it is read as what it spells.
+    """
+    errors: dict[KeyPath, list[ErrorDetails]] = {}
+    for attempt in range(2):
+        try:
+            return model.model_validate_json(json.dumps(table, default=_text), strict=True), {}
+        except ValidationError as error:
+            errors = {}
+            for detail in error.errors(include_url=False):
+                at = (*path, *_where(table, detail))
+                errors.setdefault(at, []).append(detail)
+        if attempt or not (spelled := [at for at in errors if at in document.filled]):
+            break
+        table = deepcopy(table)
+        for at in spelled:
+            *way, last = at[len(path) :]
+            holder: Any = _value_at(table, tuple(way))
+            holder[last] = _spelled(holder[last])
+    return None, errors
+
+
+def _distributions(
+    findings: Findings,
+    model: type[Settings],
+    table: dict[str, Any],
+    path: KeyPath,
+    names: Collection[str],
+) -> dict[str, Distribution | None]:
+    """Replaces each distribution in the table by a stand-in; None is one that cannot be used."""
+    found: dict[str, Distribution | None] = {}
+    for name in names:
+        if not isinstance(table.get(name), dict):
+            continue
+        at = (*path, name)
+        given = table.pop(name)
+        bounds = Bounds.of(model.model_fields[name])
+        found[name] = None
+        try:
+            distribution = distributions.parse(given, _number_at(given, at, findings.document))
+        except ValueError as error:
+            findings.add(at, f"{name!r} {error}")
+            continue
+        if fault := distribution.fault(bounds):
+            findings.add(at, f"{name!r} {fault}")
+            continue
+        found[name] = distribution
+        value = float(bounds.clip(np.array(distribution.central)))
+        table[name] = round(value) if bounds.whole else value
+    return found
+
+
+def _number_at(
+    table: Mapping[str, Any], path: KeyPath, document: Document
+) -> Callable[[Any], float | None]:
+    filled = any(known[: len(path)] == path for known in document.filled)
+
+    def number(value: Any) -> float | None:
+        if filled and isinstance(value, str):
+            value = _spelled(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return float(value)
+
+    return number
+
+
+def _secrets(
+    model: type[BaseModel], table: Mapping[str, Any], path: KeyPath
+) -> Iterator[tuple[KeyPath, Any]]:
+    """The secret values in a table, by the model's annotations."""
+    for name, info in model.model_fields.items():
+        if name not in table:
+            continue
+        for kind in _parts(info.annotation):
+            if kind in (SecretStr, SecretBytes):
+                yield from _leaves(table[name], (*path, name))
+            elif isinstance(kind, type) and issubclass(kind, BaseModel):
+                for at, value in _nested(table[name], (*path, name)):
+                    yield from _secrets(kind, value, at)
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
+
+
+def _leaves(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(inner, (*path, key))
+    else:
+        yield path, value
+
+
+def _nested(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """The table that a value is, or the tables that it holds."""
+    if isinstance(value, dict):
+        yield path, value
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _nested(inner, (*path, key))
+
+
+def _fields(models: set[type[BaseModel]], path: KeyPath) -> list[str]:
+    """The names of the fields that a table inside the models' tables may have."""
+    for part in path:
+        annotations = [m.model_fields[part].annotation for m in models if part in m.model_fields]
+        if isinstance(part, str):
+            models = {
+                kind
+                for annotation in annotations
+                for kind in _parts(annotation)
+                if isinstance(kind, type) and issubclass(kind, BaseModel)
+            }
+    return sorted({name for model in models for name in model.model_fields})
+
+
+def _where(table: Mapping[str, Any], detail: ErrorDetails) -> KeyPath:
+    """The path of what an error is about; pydantic mixes in the names of a union's members."""
+    path: list[str | int] = []
+    value: Any = table
+    for part in detail["loc"]:
+        if _has(value, part):
+            path.append(part)
+            value = value[part]
+    if detail["type"] == "missing":
+        path.append(detail["loc"][-1])
+    return tuple(path)
+
+
+def _has(value: Any, part: str | int) -> bool:
+    if isinstance(value, list):
+        return isinstance(part, int) and part < len(value)
+    return isinstance(value, dict) and part in value
+
+
+def _value_at(table: Any, path: KeyPath) -> Any:
+    for part in path:
+        if not _has(table, part):
+            return None
+        table = table[part]
+    return table
+
+
+def _spelled(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    if re.fullmatch(r"[+-]?\d{1,18}", text):
+        return int(text)
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _text(value: date | time) -> str:
+    return value.isoformat()

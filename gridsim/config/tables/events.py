@@ -1,0 +1,203 @@
+"""`[[events]]`: what the programme asks of projects, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from gridsim.api import Unit
+from gridsim.config.settings.distributions import Distribution
+from gridsim.config.settings.validation import Findings, Validated, validate
+from gridsim.config.tables.occurring import Occurring, check_times, matching, schedule_of
+from gridsim.config.text.document import Document
+from gridsim.config.text.locate import KeyPath
+from gridsim.simulation.scenario import EventSpec, Sampler, Scenario
+
+SPREAD = ("target_kw", "compliance")
+_DAYS_S = 7 * 86_400
+_LARGEST_KW = 1e9
+_EVENTS = "write [[events]]"
+
+
+class Event(Occurring):
+    """`[[events]]`: a demand-response event, or limits on what sites exchange with the grid."""
+
+    id: str = Field(
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="its name in the log and in the ledger"
+    )
+    projects: list[str] = Field(
+        default_factory=lambda: ["*"],
+        min_length=1,
+        description="the ids of the projects that it is for; *, ? and [...] stand for others. "
+        "Standalone projects never take part",
+    )
+    duration_s: Annotated[float, Unit("s")] = Field(
+        gt=0, le=_DAYS_S, description="how long it lasts, its ramp included; at least a tick"
+    )
+    target_kw: Annotated[float | None, Unit("kW")] = Field(
+        None,
+        gt=0,
+        le=_LARGEST_KW,
+        description="the reduction that it calls for, of each project; without it, the "
+        "contract_threshold",
+    )
+    compliance: Annotated[float | None, Unit("1")] = Field(
+        None,
+        ge=0,
+        le=100,
+        description="what part of the target a project sets out to deliver, drawn for each time: "
+        "{ uniform = [1.1, 1.3] } meets the contract, { uniform = [0.7, 0.9] } violates it. "
+        "Without it 1, where rounding decides",
+    )
+    notice_s: Annotated[float, Unit("s")] = Field(
+        0.0, ge=0, le=_DAYS_S, description="how long before its start it is announced"
+    )
+    ramp_s: Annotated[float, Unit("s")] = Field(
+        0.0,
+        ge=0,
+        le=_DAYS_S,
+        description="how long a project may take to its target, in a straight line; the contract "
+        "is judged from then on",
+    )
+    randomize_start_s: Annotated[float, Unit("s")] = Field(
+        0.0, ge=0, le=_DAYS_S, description="each project begins by up to this much later"
+    )
+    opt_out: Annotated[float, Unit("1")] = Field(
+        0.0, ge=0, le=1, description="the probability with which a project does not take part"
+    )
+    export_limit_kw: Annotated[float | None, Unit("kW")] = Field(
+        None,
+        ge=0,
+        le=_LARGEST_KW,
+        description="the most that a project may feed into the grid meanwhile. An event with a "
+        "limit and neither target_kw nor compliance calls for no reduction",
+    )
+    import_limit_kw: Annotated[float | None, Unit("kW")] = Field(
+        None,
+        ge=0,
+        le=_LARGEST_KW,
+        description="the most that a project may draw from the grid meanwhile",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EventStanza:
+    """One of `[[events]]`, checked, and the file that it stands in."""
+
+    findings: Findings
+    event: Validated[Event]
+
+
+def read_events(sheets: Sequence[Findings]) -> list[EventStanza]:
+    """The events of all files; of use only if nothing was found."""
+    stanzas = []
+    known: dict[str, tuple[Document, KeyPath]] = {}
+    for findings in sheets:
+        tables = findings.document.data.get("events", [])
+        for index, table in findings.tables(tables, ("events",), _EVENTS):
+            path = ("events", index)
+            event = validate(findings, Event, table, path, owner="an event", spread=SPREAD)
+            if event is None:
+                continue
+            name = event.settings.id
+            if name in known:
+                document, other = known[name]
+                findings.add(
+                    (*path, "id"),
+                    f"the event id {name!r} is already taken {document.where(other)} of "
+                    f"{document.path}",
+                )
+            known.setdefault(name, (findings.document, (*path, "id")))
+            _check(findings, event)
+            stanzas.append(EventStanza(findings, event))
+    return stanzas
+
+
+def bind_events(stanzas: Sequence[EventStanza], scenario: Scenario, timezone: str) -> Scenario:
+    """The scenario with its events. `timezone` is what cron expressions mean by themselves."""
+    if not stanzas:
+        return scenario
+    names = scenario.roster.project_id
+    events = []
+    for stanza in stanzas:
+        spec = _bound(stanza, scenario, names, timezone)
+        if spec is not None:
+            events.append(spec)
+    return replace(scenario, events=tuple(events))
+
+
+def _check(findings: Findings, event: Validated[Event]) -> None:
+    settings, path = event.settings, event.path
+    if settings.ramp_s >= settings.duration_s:
+        findings.add((*path, "ramp_s"), "'ramp_s' must be less than 'duration_s'")
+    if not check_times(findings, settings, path):
+        findings.add((*path, "start"), "when it begins is missing: give start, after_s or cron")
+
+
+def _bound(
+    stanza: EventStanza, scenario: Scenario, names: Sequence[str], timezone: str
+) -> EventSpec | None:
+    findings, event = stanza.findings, stanza.event
+    settings, path = event.settings, event.path
+    schedule = schedule_of(findings, settings, path, begin_ms=scenario.start_ms, timezone=timezone)
+    if round(settings.duration_s * 1000) < scenario.tick_ms:
+        message = f"'duration_s' must be at least a tick, {scenario.tick_ms / 1000:g} s"
+        findings.add((*path, "duration_s"), message)
+    projects = _projects(findings, event, scenario, names)
+    limits = settings.export_limit_kw is not None or settings.import_limit_kw is not None
+    reduces = not limits or settings.target_kw is not None or settings.compliance is not None
+    if reduces and settings.target_kw is None:
+        without = projects[scenario.contract_threshold[projects] <= 0.0]
+        if len(without):
+            findings.add(
+                path,
+                f"the project {names[without[0]]!r} has no contract_threshold: give it one, "
+                "give the event a 'target_kw', or leave the project out of 'projects'",
+            )
+    if schedule is None:
+        return None
+    return EventSpec(
+        id=settings.id,
+        projects=projects,
+        schedule=schedule,
+        duration_ms=round(settings.duration_s * 1000),
+        notice_ms=round(settings.notice_s * 1000),
+        ramp_ms=round(settings.ramp_s * 1000),
+        randomize_ms=round(settings.randomize_start_s * 1000),
+        reduces=reduces,
+        target_kw=_sampler(event, "target_kw"),
+        compliance=_sampler(event, "compliance") or _constant(1.0),
+        opt_out=settings.opt_out,
+        export_limit_kw=settings.export_limit_kw,
+        import_limit_kw=settings.import_limit_kw,
+    )
+
+
+def _projects(
+    findings: Findings, event: Validated[Event], scenario: Scenario, names: Sequence[str]
+) -> NDArray[np.intp]:
+    """Those that the event is for: places in the roster."""
+    taking = np.flatnonzero(~scenario.roster.is_standalone)
+    path: KeyPath = (*event.path, "projects")
+    if not len(taking):
+        findings.add(path, "there is no project but standalone ones, which take part in no event")
+        return taking
+    able = [names[place] for place in taking.tolist()]
+    what = "project, apart from standalone ones,"
+    return taking[matching(findings, event.settings.projects, able, path, what)]
+
+
+def _sampler(event: Validated[Event], name: str) -> Sampler | None:
+    if name in event.spread:
+        return event.spread[name]
+    value = getattr(event.settings, name)
+    return None if value is None else _constant(value)
+
+
+def _constant(value: float) -> Distribution:
+    return Distribution("choice", (value,), (1.0,))

@@ -1,0 +1,259 @@
+"""`[[faults]]`: what goes wrong on purpose, checked and bound to its devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from gridsim.api import (
+    FIELDS,
+    Keys,
+    Members,
+    MessageFault,
+    RecordSettings,
+    Roster,
+    Unit,
+    choose_fields,
+    identity,
+    numeric_fields,
+)
+from gridsim.config.expand import sampled
+from gridsim.config.settings.distributions import Distribution
+from gridsim.config.settings.validation import Findings, Validated, validate
+from gridsim.config.tables.model import TransportChoice
+from gridsim.config.tables.occurring import Occurring, check_times, matching, schedule_of
+from gridsim.config.tables.plugged import Plugged, choose
+from gridsim.config.text.document import Document
+from gridsim.config.text.locate import KeyPath
+from gridsim.helpers.randomness import mixed
+from gridsim.plugins.registry import Registry
+from gridsim.simulation.scenario import FaultSpec, Scenario
+
+MOST = 63
+_YEARS_S = 100 * 366 * 86_400
+_SHAPE = 'write [[faults]], then type = "offline" under it'
+_EVERY = ["*"]
+SPREAD = ("duration_s",)
+
+
+class FaultSettings(Occurring):
+    """What `[[faults]]` holds besides the settings of its type."""
+
+    id: str | None = Field(
+        None,
+        min_length=1,
+        max_length=128,
+        description="by what the ledger calls it; without it, its type's name",
+    )
+    ders: list[str] = Field(
+        _EVERY, min_length=1, description="the DERs it may strike, by shell patterns of their ids"
+    )
+    projects: list[str] = Field(
+        _EVERY, min_length=1, description="and only in these projects, in the same way"
+    )
+    per_day: Annotated[float | None, Unit("1/d")] = Field(
+        None,
+        gt=0,
+        le=10_000,
+        description="how often a day it begins on each device, at random times (Poisson)",
+    )
+    duration_s: Annotated[float | None, Unit("s")] = Field(
+        None,
+        gt=0,
+        le=_YEARS_S,
+        description="how long it then lasts, at least a tick; goes with a time or a rate, "
+        "without which it always lasts",
+    )
+    probability: float = Field(
+        1.0, gt=0, le=1, description="while it lasts, the part of the readings that it strikes"
+    )
+    of: Literal["der", "project"] = Field(
+        "der",
+        description="whether chance strikes each DER by itself, or a project's DERs together "
+        "and alike",
+    )
+
+    @field_validator("id")
+    @classmethod
+    def _one_line(cls, value: str | None) -> str | None:
+        if value is not None and not value.isprintable():
+            raise ValueError("must not hold control characters")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class FaultStanza:
+    """One of `[[faults]]`, not yet bound to devices."""
+
+    findings: Findings
+    """Of the file that it stands in."""
+    core: Validated[FaultSettings]
+    plugged: Plugged
+
+    @property
+    def id(self) -> str:
+        return self.core.settings.id or self.plugged.name
+
+
+def read_faults(sheets: Sequence[Findings], registry: Registry) -> list[FaultStanza]:
+    """The faults of all files; of use only if nothing was found."""
+    stanzas: list[FaultStanza] = []
+    seen: dict[str, tuple[Document, KeyPath]] = {}
+    total = 0
+    for findings in sheets:
+        given = findings.document.data.get("faults", [])
+        for index, table in findings.tables(given, ("faults",), _SHAPE):
+            path: KeyPath = ("faults", index)
+            total += 1
+            if total > MOST:
+                findings.add(path, f"there are more than {MOST} faults")
+            stanza = _read(findings, registry, table, path)
+            if stanza is None:
+                continue
+            if stanza.id in seen:
+                document, other = seen[stanza.id]
+                findings.add(
+                    (*path, "id"),
+                    f"the fault id {stanza.id!r} is already taken "
+                    f"{document.where(other)} of {document.path}: give it an `id` of its own",
+                )
+            seen.setdefault(stanza.id, (findings.document, path))
+            stanzas.append(stanza)
+    return stanzas
+
+
+def _read(
+    findings: Findings, registry: Registry, table: Mapping[str, Any], path: KeyPath
+) -> FaultStanza | None:
+    own = {key: table[key] for key in table.keys() & FaultSettings.model_fields.keys()}
+    rest = {key: value for key, value in table.items() if key not in own}
+    core = validate(findings, FaultSettings, own, path, owner="a fault", spread=SPREAD)
+    plugged = choose(
+        findings, registry, "fault", rest, path, also=FaultSettings.model_fields, spread=True
+    )
+    if core is None or plugged is None:
+        return None
+    settings = core.settings
+    begins = check_times(findings, settings, path, also=("per_day",))
+    if begins and settings.duration_s is None:
+        findings.add((*path, "duration_s"), f"'duration_s' is missing: it goes with {begins[0]!r}")
+    elif settings.duration_s is not None and not begins:
+        findings.add(
+            (*path, "duration_s"),
+            "'duration_s' needs a beginning: give 'after_s', 'start', 'cron' or 'per_day'",
+        )
+    return FaultStanza(findings, core, plugged)
+
+
+def bind_faults(
+    stanzas: Sequence[FaultStanza],
+    scenario: Scenario,
+    transports: Sequence[TransportChoice],
+    timezone: str,
+) -> Scenario:
+    """The scenario with the faults; `timezone` is that of cron expressions that name none."""
+    keys = np.empty(len(scenario.roster), np.uint64)
+    for fleet in scenario.fleets:
+        keys[fleet.device] = fleet.members.keys
+    specs = [_bound(stanza, scenario, keys, timezone) for stanza in stanzas]
+    for stanza, spec in zip(stanzas, specs, strict=True):
+        if issubclass(spec.type, MessageFault) and not len(stanza.findings):
+            _check(stanza, spec, scenario.roster, transports)
+    return replace(scenario, faults=tuple(specs))
+
+
+def _bound(stanza: FaultStanza, scenario: Scenario, der_keys: Keys, timezone: str) -> FaultSpec:
+    findings, core, plugged = stanza.findings, stanza.core, stanza.plugged
+    settings = core.settings
+    device = _devices(findings, settings, scenario.roster, core.path)
+    site = scenario.roster.project[device]
+    ids = [scenario.roster.der_id[row] for row in device.tolist()]
+    # By whom chance decides.
+    keys = scenario.sites.keys[site] if settings.of == "project" else der_keys[device]
+    keys = mixed(keys, identity(stanza.id))
+    draws = scenario.draws
+    columns = {
+        name: sampled(findings, plugged, name, draws, keys)
+        for name in numeric_fields(plugged.type.Settings)
+    }
+    members = Members(
+        ids=ids,
+        keys=keys,
+        columns=columns,
+        settings=[plugged.settings],
+        stanza=np.zeros(len(device), np.intp),
+        site=site,
+        sites=scenario.sites,
+        draws=draws,
+        start_ms=scenario.start_ms,
+        tick_ms=scenario.tick_ms,
+    )
+    schedule = schedule_of(
+        findings, settings, core.path, begin_ms=scenario.start_ms, timezone=timezone
+    )
+    lasts = settings.duration_s
+    constant = None if lasts is None else Distribution("choice", (lasts,), (1.0,))
+    return FaultSpec(
+        id=stanza.id,
+        name=plugged.name,
+        type=plugged.type,
+        members=members,
+        device=device,
+        schedule=schedule,
+        per_day=settings.per_day or 0.0,
+        duration_s=core.spread.get("duration_s", constant),
+        probability=settings.probability,
+        of_project=settings.of == "project",
+    )
+
+
+def _devices(
+    findings: Findings, settings: FaultSettings, roster: Roster, path: KeyPath
+) -> NDArray[np.intp]:
+    before = len(findings)
+    chosen = np.ones(len(roster), np.bool_)
+    if settings.ders != _EVERY:
+        rows = matching(findings, settings.ders, roster.der_id, (*path, "ders"), "DER")
+        chosen = np.isin(np.arange(len(roster)), rows)
+    if settings.projects != _EVERY:
+        at = (*path, "projects")
+        sites = matching(findings, settings.projects, roster.project_id, at, "project")
+        chosen &= np.isin(roster.project, sites)
+    if len(findings) == before and not chosen.any():
+        findings.add((*path, "ders"), "none of these DERs is in one of these projects")
+    return np.flatnonzero(chosen)
+
+
+def _json_fields(transport: TransportChoice, roster: Roster) -> Sequence[str]:
+    """The names that a transport's format writes fields under, if it writes JSON."""
+    if not transport.format_type.is_json:
+        return ()
+    settings = transport.format_settings
+    if not isinstance(settings, RecordSettings):
+        return FIELDS
+    return [field.name for field in choose_fields(settings, roster)]
+
+
+def _check(
+    stanza: FaultStanza,
+    spec: FaultSpec,
+    roster: Roster,
+    transports: Sequence[TransportChoice],
+) -> None:
+    """Finds formats whose messages the fault cannot strike."""
+    path = (*stanza.core.path, "type")
+    try:
+        fault = spec.type(spec.members)
+        assert isinstance(fault, MessageFault)
+        for transport in transports:
+            fault.check(transport.format_name, _json_fields(transport, roster))
+    except ValueError as error:
+        stanza.findings.add(path, f"the fault {stanza.plugged.name!r} {error}")
+    except (Exception, SystemExit) as error:
+        name = type(error).__name__
+        stanza.findings.add(path, f"the fault {stanza.plugged.name!r} failed: {name}: {error}")

@@ -1,0 +1,59 @@
+"""`[ledger]`: whether a run keeps one, and where."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from gridsim.api import Settings
+from gridsim.config.settings.validation import Findings, validate
+from gridsim.config.text.document import Document
+
+_TRUTH = ("site", "weather", "projects", "events", "faults")
+
+
+class LedgerSettings(Settings):
+    """`[ledger]`"""
+
+    path: str = Field(
+        "out/ledger.sqlite",
+        min_length=1,
+        description="the file with the truth about the run, relative to the working folder",
+    )
+    overwrite: bool = Field(
+        False,
+        description="whether the ledger of an earlier run makes room for this one's; if not, "
+        "the run is refused",
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _no_nul(cls, value: str) -> str:
+        if "\0" in value:
+            raise ValueError("must not hold a NUL character")
+        return value
+
+
+def read_ledger(findings: Findings, data: Mapping[str, Any]) -> LedgerSettings | None:
+    """The settings of the ledger; None if there is to be none, or something was found."""
+    if "ledger" not in data:
+        return None
+    table = findings.table(data["ledger"], ("ledger",), "write [ledger]")
+    if table is None:
+        return None
+    found = validate(findings, LedgerSettings, table, ("ledger",), owner="[ledger]")
+    return found.settings if found else None
+
+
+def fingerprint(document: Document) -> str:
+    """SHA-256 of what the truth depends on besides seed, start and tick, hexadecimal."""
+    told = [
+        {name: one.data[name] for name in _TRUTH if name in one.data}
+        for one in (document, *document.scenarios)
+    ]
+    text = json.dumps(told, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,110 @@
+"""When events and faults occur: the settings that both have, and the schedule they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from gridsim.api import Settings, Unit
+from gridsim.config.settings.validation import Findings
+from gridsim.config.tables.model import Zone, start_ms
+from gridsim.config.text.locate import KeyPath
+from gridsim.simulation.schedule import Schedule, cron
+
+_YEARS_S = 100 * 366 * 86_400
+
+
+class Occurring(Settings):
+    """When something begins; at most one of the first three is given."""
+
+    start: str | None = Field(
+        None, description="when it begins, a time such as 2026-07-01T17:00:00-03:00"
+    )
+    after_s: Annotated[float | None, Unit("s")] = Field(
+        None, ge=0, le=_YEARS_S, description="when it begins, counted from the simulation's start"
+    )
+    cron: str | None = Field(
+        None,
+        description='when it begins again and again, as in a crontab: "0 17 * * mon-fri"; '
+        "in simulated time, and by the clock of `timezone`",
+    )
+    timezone: Zone | None = Field(
+        None, description="IANA name, for `cron`; without it, that of [site]"
+    )
+
+    @field_validator("start")
+    @classmethod
+    def _known_time(cls, value: str | None) -> str | None:
+        if value == "now":
+            raise ValueError("must be a time; for the simulation's start write after_s = 0")
+        if value is not None:
+            try:
+                start_ms(value, 0)
+            except ValueError as error:
+                # "now" is for the simulation's start alone.
+                raise ValueError(str(error).replace('"now" or ', "")) from None
+        return value
+
+
+def check_times(
+    findings: Findings, settings: Occurring, path: KeyPath, *, also: Sequence[str] = ()
+) -> list[str]:
+    """The settings that say when it begins, at most one; what cannot be is found.
+
+    `also` names further settings that say so.
+    """
+    names = ("start", "after_s", "cron", *also)
+    given = [name for name in names if getattr(settings, name) is not None]
+    if len(given) > 1:
+        findings.add((*path, given[1]), f"{given[1]!r} and {given[0]!r} exclude each other")
+    if settings.cron is None:
+        if settings.timezone is not None:
+            findings.add((*path, "timezone"), "'timezone' goes with 'cron' only")
+        return given[:1]
+    try:
+        cron(settings.cron, settings.timezone or "UTC")
+    except ValueError as error:
+        findings.add((*path, "cron"), f"'cron' {error}")
+    return given[:1]
+
+
+def schedule_of(
+    findings: Findings, settings: Occurring, path: KeyPath, *, begin_ms: int, timezone: str
+) -> Schedule | None:
+    """The schedule that checked settings give; None if they give none, or something was found."""
+    if settings.start is not None:
+        at_ms = start_ms(settings.start, 0)
+        if at_ms < begin_ms:
+            findings.add((*path, "start"), "'start' is before the simulation's start")
+            return None
+        return Schedule(at_ms=at_ms)
+    if settings.after_s is not None:
+        return Schedule(at_ms=begin_ms + round(settings.after_s * 1000))
+    if settings.cron is None:
+        return None
+    schedule = Schedule(cron=cron(settings.cron, settings.timezone or timezone))
+    if schedule.first_from(begin_ms) is None:
+        findings.add((*path, "cron"), "'cron' never comes: there is no such day")
+        return None
+    return schedule
+
+
+def matching(
+    findings: Findings, patterns: Sequence[str], names: Sequence[str], path: KeyPath, what: str
+) -> NDArray[np.intp]:
+    """The places of the names that match one of the shell patterns, ascending.
+
+    Every pattern must match something: one that does not is found.
+    """
+    found = np.zeros(len(names), np.bool_)
+    for index, pattern in enumerate(patterns):
+        hits = np.fromiter((fnmatchcase(name, pattern) for name in names), np.bool_, len(names))
+        if not hits.any():
+            findings.add((*path, index), f"there is no {what} that matches {pattern!r}")
+        found |= hits
+    return np.flatnonzero(found)

@@ -1,0 +1,80 @@
+"""Tables whose `type` names a plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gridsim.api import numeric_fields
+from gridsim.config.settings.distributions import Distribution
+from gridsim.config.settings.validation import Findings, validate
+from gridsim.config.text.locate import KeyPath
+from gridsim.plugins.registry import Kind, Registry
+
+_TITLES: Mapping[Kind, str] = {"der": "DER"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plugged:
+    """A plugin's type and its settings as a table gives them."""
+
+    name: str
+    type: Any
+    settings: Any
+    spread: Mapping[str, Distribution]
+    path: KeyPath
+    """Of the table."""
+
+
+def choose(
+    findings: Findings,
+    registry: Registry,
+    kind: Kind,
+    table: Mapping[str, Any],
+    path: KeyPath,
+    *,
+    default: str | None = None,
+    also: Iterable[str] = (),
+    spread: bool = False,
+    named: bool = False,
+) -> Plugged | None:
+    """The plugin that a table names, with the table's other keys as its settings.
+
+    `also` names further keys that the whole table may have, `spread` says that numbers may
+    be distributions, `named` that a bare name stands where the table would. None if
+    something was found.
+    """
+    title = _TITLES.get(kind, kind)
+    at = path if named else (*path, "type")
+    name = table.get("type", default)
+    names = ", ".join(registry.names(kind)) or "none is installed"
+    if name is None:
+        findings.add(at, f"'type' is missing: {names}")
+        return None
+    if not isinstance(name, str):
+        findings.add(at, f"'type' must be the name of a {title}: {names}")
+        return None
+    entry = registry.find(kind, name)
+    if entry is None:
+        for broken in registry.broken:
+            if broken.name == name:
+                message = f"the plugin {name!r} of {broken.owner} cannot be loaded: {broken.reason}"
+                findings.add(at, message)
+                return None
+        suggestion = registry.suggest(kind, name)
+        findings.add(at, f"there is no {title} {name!r}; there are: {names}", suggestion=suggestion)
+        return None
+    model = entry.type.Settings
+    validated = validate(
+        findings,
+        model,
+        {key: value for key, value in table.items() if key != "type"},
+        path,
+        owner=f"the {name} {title}",
+        also=("type", *also),
+        spread=numeric_fields(model) if spread else (),
+    )
+    if validated is None:
+        return None
+    return Plugged(name, entry.type, validated.settings, validated.spread, path)

@@ -1,0 +1,32 @@
+"""`[[sources]]`: where commands come from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from gridsim.config.settings.validation import Findings
+from gridsim.config.tables.model import SourceChoice
+from gridsim.config.tables.plugged import choose
+from gridsim.plugins.registry import Registry
+
+_SHAPE = 'write [[sources]], then type = "mqtt" under it'
+
+
+def read_sources(
+    findings: Findings, registry: Registry, data: Mapping[str, Any]
+) -> tuple[SourceChoice, ...]:
+    """All that were found to be right."""
+    seen: Counter[str] = Counter()
+    choices = []
+    for index, table in findings.tables(data.get("sources", []), ("sources",), _SHAPE):
+        path = ("sources", index)
+        plugged = choose(findings, registry, "source", table, path)
+        if plugged is None:
+            continue
+        seen[plugged.name] += 1
+        number = seen[plugged.name]
+        name = plugged.name if number == 1 else f"{plugged.name}#{number}"
+        choices.append(SourceChoice(name, plugged.type, plugged.settings, path))
+    return tuple(choices)

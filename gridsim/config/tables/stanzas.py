@@ -1,0 +1,192 @@
+"""`[[projects]]`: its stanzas, checked and named, but not yet multiplied into columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from gridsim.api import Stage
+from gridsim.config.settings.validation import Findings, Validated, validate
+from gridsim.config.tables.baselines import LikeDaysSettings, is_typed, read_baseline
+from gridsim.config.tables.identifiers import Maker, template
+from gridsim.config.tables.model import Der, Project
+from gridsim.config.tables.naming import DerIds, Names, ProjectIds, name_all
+from gridsim.config.tables.plugged import Plugged, choose
+from gridsim.config.text.locate import KeyPath
+from gridsim.plugins.registry import Registry
+
+PLACE = ("latitude", "longitude", "altitude")
+SPREAD = ("contract_threshold", "baseline", *PLACE)
+_PROJECTS = "write [[projects]]"
+_DERS = "write [[projects.ders]] under the project"
+
+
+@dataclass(frozen=True, slots=True)
+class DerStanza:
+    settings: Der
+    plugged: Plugged
+    stage: Stage
+    every_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStanza:
+    project: Validated[Project]
+    load: Plugged
+    ders: Sequence[DerStanza]
+    baseline: Plugged | LikeDaysSettings | None = None
+    """Where it is neither a number nor the load's own expectation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projects:
+    stanzas: Sequence[ProjectStanza]
+    names: Names
+
+
+def read_projects(
+    findings: Findings, registry: Registry, data: Mapping[str, Any], tick_ms: int | None
+) -> Projects:
+    """All stanzas of projects; of use only if nothing was found."""
+    if not data.get("projects", []):
+        findings.add(("projects",), f"there is no project: {_PROJECTS}, and [[projects.ders]]")
+    stanzas = []
+    ids = []
+    units: dict[str, tuple[str, str]] = {}
+    for index, table in findings.tables(data.get("projects", []), ("projects",), _PROJECTS):
+        reader = _Reader(findings, registry, tick_ms, units, ("projects", index))
+        stanza = reader.read(table)
+        if stanza is not None:
+            stanzas.append(stanza)
+        if reader.ids is not None:
+            ids.append(reader.ids)
+    return Projects(stanzas, name_all(findings, ids))
+
+
+class _Reader:
+    """Reads one stanza. Its ids are kept apart: they are compared even if the rest is refused."""
+
+    def __init__(
+        self,
+        findings: Findings,
+        registry: Registry,
+        tick_ms: int | None,
+        units: dict[str, tuple[str, str]],
+        path: KeyPath,
+    ) -> None:
+        self.findings = findings
+        self.registry = registry
+        self.tick_ms = tick_ms
+        self.path = path
+        self.units = units
+        self.ids: ProjectIds | None = None
+
+    def read(self, table: dict[str, Any]) -> ProjectStanza | None:
+        findings, path = self.findings, self.path
+        own = {key: value for key, value in table.items() if key not in ("load", "ders")}
+        baseline = None
+        if is_typed(own.get("baseline")):
+            at = (*path, "baseline")
+            baseline = read_baseline(findings, self.registry, own.pop("baseline"), at)
+        project = validate(
+            findings, Project, own, path, owner="a project", also=("load", "ders"), spread=SPREAD
+        )
+        if project is not None:
+            self._check_contract(project)
+        at = (*path, "load")
+        load_table = findings.table(table.get("load", {}), at, 'such as { type = "household" }')
+        load = None
+        if load_table is not None:
+            load = choose(
+                findings, self.registry, "load", load_table, at, default="household", spread=True
+            )
+        if not table.get("ders", []):
+            findings.add((*path, "ders"), f"the project has no DER: {_DERS}")
+        ders = []
+        der_ids = []
+        for index, entry in findings.tables(table.get("ders", []), (*path, "ders"), _DERS):
+            stanza, ids = self._der(entry, (*path, "ders", index))
+            ders.append(stanza)
+            der_ids.append(ids)
+        if project is None:
+            return None
+        make = self._template(project.settings.id, path, of_project=True)
+        if make is not None:
+            counted = [ids for ids in der_ids if ids is not None]
+            self.ids = ProjectIds(path, project.settings, make, counted)
+        if load is None:
+            return None
+        able = [stanza for stanza in ders if stanza is not None]
+        return ProjectStanza(project, load, able, baseline)
+
+    def _der(self, table: dict[str, Any], path: KeyPath) -> tuple[DerStanza | None, DerIds | None]:
+        core = {key: value for key, value in table.items() if key in Der.model_fields}
+        rest = {key: table[key] for key in table if key == "type" or key not in core}
+        plugged = choose(
+            self.findings, self.registry, "der", rest, path, also=Der.model_fields, spread=True
+        )
+        if plugged is not None:
+            self._check_units(plugged, path)
+        found = validate(self.findings, Der, core, path, owner="a DER")
+        if found is None:
+            return None, None
+        settings = found.settings
+        make = self._template(settings.id, path, of_project=False)
+        ids = DerIds(path, settings, make) if make is not None else None
+        every = self._every_ticks(settings, path)
+        stage = self._stage(plugged, path) if plugged is not None else None
+        if plugged is None or stage is None or every is None:
+            return None, ids
+        return DerStanza(settings, plugged, stage, every), ids
+
+    def _check_contract(self, project: Validated[Project]) -> None:
+        promised = project.settings.contract_threshold or "contract_threshold" in project.spread
+        if project.settings.standalone and promised:
+            self.findings.add(
+                (*self.path, "contract_threshold"),
+                "a standalone project has no contract: leave 'contract_threshold' out",
+            )
+
+    def _check_units(self, plugged: Plugged, path: KeyPath) -> None:
+        """A column has one unit, whichever types report it."""
+        for column, unit in plugged.type.columns.items():
+            known, owner = self.units.setdefault(column, (unit, plugged.name))
+            if known != unit:
+                self.findings.add(
+                    (*path, "type"),
+                    f"the DER types {owner} and {plugged.name} report {column!r} in different "
+                    f"units, {known} and {unit}, and so cannot be in one run",
+                )
+
+    def _stage(self, plugged: Plugged, path: KeyPath) -> Stage | None:
+        try:
+            stage: Stage = plugged.type.stage(plugged.settings)
+        except (Exception, SystemExit) as error:
+            fault = f"failed: {type(error).__name__}: {error}"
+        else:
+            if stage in get_args(Stage):
+                return stage
+            fault = f"gave {stage!r}, which is neither 'free' nor 'flexible'"
+        self.findings.add((*path, "type"), f"the DER type {plugged.name!r}: stage() {fault}")
+        return None
+
+    def _template(self, text: str, path: KeyPath, *, of_project: bool) -> Maker | None:
+        try:
+            return template(text, of_project=of_project)
+        except ValueError as error:
+            self.findings.add((*path, "id"), f"'id' {error}")
+            return None
+
+    def _every_ticks(self, settings: Der, path: KeyPath) -> int | None:
+        if settings.report_every_s is None or self.tick_ms is None:
+            return 1
+        every = settings.report_every_s * 1000 / self.tick_ms
+        if every < 0.5 or abs(every - round(every)) > 1e-6:
+            tick_s = self.tick_ms / 1000
+            self.findings.add(
+                (*path, "report_every_s"),
+                f"'report_every_s' must be a multiple of the tick, {tick_s:g} s",
+            )
+            return None
+        return round(every)

@@ -1,0 +1,171 @@
+"""A configuration as it was read, and the way back from its values to its text."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from gridsim.config.text.locate import KeyPath, Place, locate
+from gridsim.config.text.report import Problem
+
+At = Literal["value", "key"]
+
+SECRET_NAME = re.compile(r"passw(or)?d|passphrase|secret|token|credential|api_?key", re.IGNORECASE)
+_ONLY_PLACEHOLDERS = re.compile(r"[\"']*(\$\{\w+(:-)?\})*[\"']*")
+MASK = "****"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem that is not yet located."""
+
+    path: KeyPath
+    message: str
+    suggestion: str | None = None
+    at: At = "value"
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    path: Path
+    text: str
+    data: dict[str, Any]
+    """The parsed tables with overrides applied and placeholders filled."""
+    filled: Mapping[KeyPath, bool] = field(default_factory=dict)
+    """The strings that hold placeholders; True if they hold nothing else."""
+    origins: Mapping[KeyPath, str] = field(default_factory=dict)
+    """The flag that a value came from, where it was not the file."""
+    findings: tuple[Finding, ...] = ()
+    """What reading found; `resolve` reports it with all else."""
+    faults: tuple[Problem, ...] = ()
+    """The same, of flags that belong to no value and of scenario files that are no TOML."""
+    secrets: set[KeyPath] = field(default_factory=set)
+    """Values that must never be shown."""
+    scenarios: tuple[Document, ...] = ()
+    """The files that `simulation.scenarios` names, in this order."""
+
+    @property
+    def plugin_paths(self) -> tuple[Path, ...]:
+        """`simulation.plugins`, relative to the file's folder."""
+        simulation = self.data.get("simulation")
+        plugins = simulation.get("plugins") if isinstance(simulation, dict) else None
+        broken = {finding.path for finding in self.findings}
+        return tuple(
+            self.path.parent / plugin
+            for index, plugin in enumerate(plugins if isinstance(plugins, list) else [])
+            if isinstance(plugin, str) and ("simulation", "plugins", index) not in broken
+        )
+
+    def problem(
+        self,
+        path: KeyPath,
+        message: str,
+        *,
+        suggestion: str | None = None,
+        secret: bool = False,
+        at: At = "value",
+    ) -> Problem:
+        """A problem at a value or its key. A missing key's is at its table's header.
+
+        `secret` says that the value must not be shown.
+        """
+        if secret:
+            self.secrets.add(path)
+        for length in range(len(path), 0, -1):
+            if (origin := self.origins.get(path[:length])) is not None:
+                inside = any(known[:length] == path[:length] for known in self.secrets)
+                flag = mask_flag(origin, secret=inside)
+                return Problem(flag, message, suggestion=suggestion)
+        place = self._place(path)
+        offset = place.key if at == "key" else place.value
+        start = self._line_starts[bisect_right(self._line_starts, offset) - 1]
+        line = bisect_right(self._line_starts, offset)
+        end = self.text.find("\n", start)
+        source = self.text[start : end if end >= 0 else len(self.text)]
+        column = offset - start
+        if (cut := self._secret_column(start, start + len(source))) is not None:
+            source = source[:cut] + MASK
+            column = min(column, cut)
+        return Problem(str(self.path), message, line, column + 1, source, suggestion)
+
+    def where(self, path: KeyPath) -> str:
+        """Where a value stands, for a message: `on line 12`."""
+        problem = self.problem(path, "")
+        return f"on line {problem.line}" if problem.line else f"by {problem.origin}"
+
+    def report(self, findings: Iterable[Finding]) -> list[Problem]:
+        """The problems of the findings, those that reading found among them."""
+        every = (*self.findings, *findings)
+        return [
+            *self.faults,
+            *(self.problem(f.path, f.message, suggestion=f.suggestion, at=f.at) for f in every),
+        ]
+
+    def overlaid(self, path: tuple[str, str], value: Any, origin: str) -> Document:
+        """This document with a flag's value over a value of a table at the top."""
+        table, key = path
+        own = self.data.get(table, {})
+        if not isinstance(own, dict):
+            return self
+        return replace(
+            self,
+            data={**self.data, table: {**own, key: value}},
+            origins={**self.origins, path: origin},
+            filled={known: wholly for known, wholly in self.filled.items() if known != path},
+            findings=tuple(finding for finding in self.findings if finding.path != path),
+        )
+
+    @cached_property
+    def _places(self) -> dict[KeyPath, Place]:
+        return locate(self.text)
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
+
+    def _place(self, path: KeyPath) -> Place:
+        while path and path not in self._places:
+            path = path[:-1]
+        return self._places[path] if path else Place(0, 0, 0)
+
+    def _secret_column(self, start: int, end: int) -> int | None:
+        """Where in a line, from offset `start` to `end`, the first secret begins."""
+        marked = (self._places.get(path) for path in self.secrets)
+        hidden = [*self._named_secrets, *(place for place in marked if place)]
+        columns = [
+            max(place.value - start, 0)
+            for place in hidden
+            if place.value < end
+            and place.end > start
+            and not _ONLY_PLACEHOLDERS.fullmatch(self.text, place.value, place.end)
+        ]
+        return min(columns, default=None)
+
+    @cached_property
+    def _named_secrets(self) -> list[Place]:
+        """The values whose name says that they are secret, whether or not a plugin knows it."""
+        return [
+            place
+            for path, place in self._places.items()
+            if isinstance(path[-1], str) and SECRET_NAME.search(path[-1])
+        ]
+
+
+def mask_line(source: str) -> str:
+    """A line of no valid TOML, cut after the first key that names a secret."""
+    match = re.search(rf"\b\w*?(?:{SECRET_NAME.pattern})[\w\"'.]*\s*=?\s*", source, re.IGNORECASE)
+    return source[: match.end()] + MASK if match else source
+
+
+def mask_flag(flag: str, *, secret: bool = False) -> str:
+    """`--set KEY=VALUE` without the value if that is secret, or may hold a secret."""
+    key, equals, _ = flag.partition("=")
+    # A value may be a table with keys of its own, or a query with names.
+    keys = re.findall(r"[\w.\"'-]+\s*=", flag)
+    named = any(SECRET_NAME.search(word) for word in keys)
+    return f"{key}={MASK}" if equals and (secret or named) else flag

@@ -1,0 +1,146 @@
+"""Reading a configuration: the file, what comes over it, and its placeholders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+from gridsim.config.text import overrides
+from gridsim.config.text.document import Document, Finding, mask_flag, mask_line
+from gridsim.config.text.environment import fill
+from gridsim.config.text.guard import MAX_BYTES, MAX_DEPTH, too_deep, torn_string
+from gridsim.config.text.locate import KeyPath
+from gridsim.config.text.report import ConfigError, Problem
+from gridsim.errors import UsageError
+
+__all__ = ["Document", "read"]
+
+
+def read(path: Path, *, overrides: Sequence[str] = (), environment: Mapping[str, str]) -> Document:
+    """Read a TOML file, put `--set` values over it, and fill its placeholders.
+
+    Raises UsageError if there is no such text, ConfigError if it is no TOML. What is wrong
+    with an override or a placeholder is kept for `resolve`, which reports it with all else.
+    """
+    return _with_scenarios(_read(path, overrides, environment), environment)
+
+
+def _read(path: Path, overrides: Sequence[str], environment: Mapping[str, str]) -> Document:
+    text = _text(path)
+    data = _parse(path, text)
+    origins, faults = _override(data, overrides)
+    filled: dict[KeyPath, bool] = {}
+    findings: list[Finding] = []
+
+    def fill_in(value: Any, at: KeyPath) -> Any:
+        if isinstance(value, dict):
+            return {key: fill_in(inner, (*at, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [fill_in(inner, (*at, index)) for index, inner in enumerate(value)]
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            name = f"{at[-1]!r} " if isinstance(at[-1], str) else ""
+            findings.append(Finding(at, f"{name}is a whole number of more than 64 bits"))
+            return 0
+        result = fill(value, environment) if isinstance(value, str) else None
+        if result is None:
+            return value
+        filled[at] = result.wholly
+        findings.extend(Finding(at, message) for message in result.problems[:1])
+        return result.text
+
+    data = fill_in(data, ())
+    return Document(path, text, data, filled, origins, tuple(findings), tuple(faults))
+
+
+def _with_scenarios(document: Document, environment: Mapping[str, str]) -> Document:
+    """With the files of events and faults that it names, relative to its folder."""
+    simulation = document.data.get("simulation")
+    named = simulation.get("scenarios") if isinstance(simulation, dict) else None
+    scenarios: list[Document] = []
+    findings, faults = list(document.findings), list(document.faults)
+    for index, name in enumerate(named if isinstance(named, list) else []):
+        at = ("simulation", "scenarios", index)
+        if not isinstance(name, str) or at in {finding.path for finding in document.findings}:
+            continue
+        try:
+            scenarios.append(_read(document.path.parent / name, (), environment))
+        except ConfigError as error:
+            faults.extend(error.problems)
+        except UsageError as error:
+            findings.append(Finding(at, str(error)))
+    return replace(
+        document, scenarios=tuple(scenarios), findings=tuple(findings), faults=tuple(faults)
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path}: is a folder, not a configuration file")
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no such file") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"{path}: cannot be read: {reason}") from None
+    if len(raw) > MAX_BYTES:
+        raise UsageError(f"{path}: is larger than {MAX_BYTES // 1_000_000} MB")
+    try:
+        return raw.decode().removeprefix("\ufeff").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}: line {line} is not UTF-8") from None
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    if (offset := too_deep(text)) is not None:
+        message = f"is nested deeper than {MAX_DEPTH} levels"
+        raise ConfigError([_problem(path, text, message, offset)])
+    try:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        message, offset = _lower(error.msg), error.pos
+        # The parser notices a missing quote only where the next one stands, or the text ends.
+        torn = torn_string(text)
+        if torn is not None and torn < offset:
+            message, offset = "this string is not closed", torn
+        raise ConfigError([_problem(path, text, message, offset)]) from None
+    except ValueError as error:
+        # What Python refuses rather than TOML: a whole number of thousands of digits.
+        raise ConfigError([Problem(str(path), f"holds a bad value: {error}")]) from None
+
+
+def _problem(path: Path, text: str, message: str, offset: int) -> Problem:
+    start = text.rfind("\n", 0, offset) + 1
+    line = text.count("\n", 0, offset) + 1
+    source = mask_line(text[start:].partition("\n")[0])
+    column = min(offset - start, len(source))
+    return Problem(str(path), message, line, column + 1, source)
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _override(
+    data: dict[str, Any], given: Sequence[str]
+) -> tuple[dict[KeyPath, str], list[Problem]]:
+    origins: dict[KeyPath, str] = {}
+    faults = []
+    for text in given:
+        flag = f"--set {text}"
+        try:
+            parts, value = overrides.parse(text)
+            path, known = overrides.put(data, parts, value)
+        except ValueError as error:
+            faults.append(Problem(mask_flag(flag), str(error)))
+            continue
+        origins = {key: old for key, old in origins.items() if key[: len(path)] != path}
+        # The tables that had to be made come from the flag as much as the value does.
+        origins.update({path[: length + 1]: flag for length in range(known, len(path))})
+    return origins, faults

@@ -1,0 +1,18 @@
+"""One step of simulated time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gridsim.contracts.weather import Sky
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tick:
+    """One step of simulated time: power holds over [time_ms, time_ms + dt)."""
+
+    index: int
+    time_ms: int
+    """UTC, ms since 1970."""
+    dt_s: float
+    sky: Sky

@@ -1,0 +1,82 @@
+"""The irradiance under a cloudless sky, by Ineichen and Perez; arrays broadcast throughout."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gridsim.helpers.randomness import Floats
+
+# Upper limb on the horizon.
+_SUNSET_DEG = -0.83
+
+
+def pressure_ratio(altitude: Floats) -> Floats:
+    """Air pressure over that at sea level, from m: the standard atmosphere."""
+    ratio: Floats = (1.0 - 2.25577e-5 * altitude) ** 5.25588
+    return ratio
+
+
+def lift(cos_zenith: Floats, pressure: Floats) -> Floats:
+    """By how much refraction raises the cosine of the sun's zenith angle.
+
+    Equation 42 of Reda and Andreas: Solar position algorithm, NREL/TP-560-34302 (2008), at
+    12 C; `pressure` is relative to sea level. Zero once the sun has set.
+    """
+    elevation = np.arcsin(np.clip(cos_zenith, -1.0, 1.0))
+    degrees = np.degrees(elevation)
+    seen = np.maximum(degrees, _SUNSET_DEG)
+    arc = 1.02 / (60.0 * np.tan(np.radians(seen + 10.3 / (seen + 5.11))))
+    bend = pressure * (1013.25 / 1010.0) * (283.0 / 285.0) * arc
+    raised = np.sin(elevation + np.radians(bend)) - np.sin(elevation)
+    return np.where(degrees >= _SUNSET_DEG, raised, 0.0)
+
+
+def air_mass(cos_zenith: Floats) -> Floats:
+    """Relative air mass, by Kasten and Young (1989), from the apparent zenith's cosine.
+
+    For a sun below the horizon: that of the horizon.
+    """
+    above = np.clip(cos_zenith, 0.0, 1.0)
+    elevation = np.degrees(np.arcsin(above))
+    mass: Floats = 1.0 / (above + 0.50572 * (6.07995 + elevation) ** -1.6364)
+    return mass
+
+
+def turbidity(latitude: Floats, year: float) -> Floats:
+    """The Linke turbidity to expect: 3 on average, more in summer than in winter.
+
+    A fit to the world-wide monthly means of Remund et al. (2003) that is good to about 0.7.
+    `year` is the fraction of the year that has passed.
+    """
+    season = np.clip(latitude / 30.0, -1.0, 1.0)
+    linke: Floats = 3.0 + 0.5 * season * np.cos(2.0 * np.pi * (year - 0.55))
+    return linke
+
+
+def transmittances(
+    cos_zenith: Floats, absolute_air_mass: Floats, linke: Floats, altitude: Floats
+) -> tuple[Floats, Floats]:
+    """What a clear sky lets through, each a fraction of the extraterrestrial irradiance I0.
+
+    Returns (g, b): the global horizontal irradiance is g * I0 * cos_zenith and the direct
+    normal irradiance b * I0. Ineichen and Perez, Solar Energy 73 (2002); `cos_zenith` is that
+    of the apparent zenith, the air mass is corrected for pressure, the altitude is in m.
+    """
+    fh1, fh2 = np.exp(altitude / -8000.0), np.exp(altitude / -1250.0)
+    cg1, cg2 = 5.09e-5 * altitude + 0.868, 3.92e-5 * altitude + 0.0387
+    whole = cg1 * np.exp(-cg2 * absolute_air_mass * (fh1 + fh2 * (linke - 1.0)))
+    beam = (0.664 + 0.163 / fh1) * np.exp(-0.09 * absolute_air_mass * (linke - 1.0))
+    most = whole * (1.0 - (0.1 - 0.2 * np.exp(-linke)) / (0.1 + 0.882 / fh1))
+    return whole, np.where(cos_zenith > 0.0, np.minimum(beam, most), 0.0)
+
+
+def diffuse_share(clearness: Floats) -> Floats:
+    """The diffuse share of the global horizontal irradiance, from the clearness index: the
+    global irradiance over the extraterrestrial one on the horizontal plane.
+
+    Erbs, Klein, Duffie, Solar Energy 28 (1982).
+    """
+    k = np.clip(clearness, 0.0, 0.8)
+    middle = 0.9511 - 0.1604 * k + 4.388 * k**2 - 16.638 * k**3 + 12.336 * k**4
+    share: Floats = np.where(k <= 0.22, 1.0 - 0.09 * k, middle)
+    return np.where(clearness > 0.8, 0.165, share)

@@ -1,0 +1,98 @@
+"""Where the sun is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import atan2, cos, radians, sin
+
+import numpy as np
+
+from gridsim.helpers.randomness import Floats
+
+_J2000_MS = 946_728_000_000
+_SOLAR_CONSTANT = 1366.1  # W/m2 at 1 AU
+_EARTH_RADIUS_AU = 4.26352e-5  # parallax: 6,371.01 km over 149,597,890 km
+
+
+@dataclass(frozen=True, slots=True)
+class SunVector:
+    """The unit vector towards the sun in the Earth-fixed frame, and its distance in AU.
+
+    x points to 0 N 0 E, y to 0 N 90 E, z to the north pole.
+    """
+
+    x: float
+    y: float
+    z: float
+    distance_au: float
+
+
+def sun_vector(time_ms: int) -> SunVector:
+    """The sun at UTC `time_ms` (ms since 1970), by PSA+.
+
+    Blanco, Milidonis, Bonanos: Updating the PSA sun position algorithm, Solar Energy 212
+    (2020). The zenith that follows from it is within 0.0061 degrees of SPA.
+    """
+    n = (time_ms - _J2000_MS) / 86_400_000
+    hour = (time_ms % 86_400_000) / 3_600_000
+    node = 2.267127827 - 9.300339267e-4 * n
+    mean_longitude = 4.895036035 + 1.720279602e-2 * n
+    anomaly = 6.239468336 + 1.720200135e-2 * n
+    longitude = (
+        mean_longitude
+        + 3.338320972e-2 * sin(anomaly)
+        + 3.497596876e-4 * sin(2 * anomaly)
+        - 1.544353226e-4
+        - 8.689729360e-6 * sin(node)
+    )
+    obliquity = 4.090904909e-1 - 6.213605399e-9 * n + 4.418094944e-5 * cos(node)
+    ascension = atan2(cos(obliquity) * sin(longitude), cos(longitude))
+    sin_declination = sin(obliquity) * sin(longitude)
+    cos_declination = (1 - sin_declination**2) ** 0.5
+    greenwich_sidereal = 6.697096103 + 6.570984737e-2 * n + hour
+    hour_angle = radians(15) * greenwich_sidereal - ascension
+    # Spencer 1971's leading terms are enough for a distance: 1e-4 AU.
+    distance = 1.00014 - 0.01671 * cos(anomaly) - 0.00014 * cos(2 * anomaly)
+    return SunVector(
+        cos_declination * cos(hour_angle),
+        -cos_declination * sin(hour_angle),
+        sin_declination,
+        distance,
+    )
+
+
+def up_vector(latitude: Floats, longitude: Floats) -> Floats:
+    """The unit vectors away from the ground, float64[3, n], from degrees."""
+    lat, lon = np.radians(latitude), np.radians(longitude)
+    return np.stack((np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)))
+
+
+def panel_normal(latitude: Floats, longitude: Floats, tilt: Floats, azimuth: Floats) -> Floats:
+    """The unit normals of panels, float64[3, n], from degrees; azimuth is clockwise from north."""
+    lat, lon = np.radians(latitude), np.radians(longitude)
+    up = up_vector(latitude, longitude)
+    north = np.stack((-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)))
+    east = np.stack((-np.sin(lon), np.cos(lon), np.zeros_like(lon)))
+    slope, heading = np.radians(tilt), np.radians(azimuth)
+    flat: Floats = np.cos(heading) * north + np.sin(heading) * east
+    normal: Floats = np.cos(slope) * up + np.sin(slope) * flat
+    return normal
+
+
+def cos_angle(sun: SunVector, vectors: Floats) -> Floats:
+    """The cosine of the angle between the sun's centre and each of `vectors`, float64[n]."""
+    cosine: Floats = sun.x * vectors[0] + sun.y * vectors[1] + sun.z * vectors[2]
+    return cosine
+
+
+def cos_zenith(sun: SunVector, up: Floats) -> Floats:
+    """The cosine of the sun's zenith angle, with parallax, without refraction, float64[n]."""
+    cosine = cos_angle(sun, up)
+    sine = np.sqrt(np.maximum(0.0, 1.0 - cosine * cosine))
+    # The observer stands a radius off the centre: the zenith grows by R sin z.
+    return cosine - _EARTH_RADIUS_AU * sine * sine
+
+
+def extraterrestrial(sun: SunVector) -> float:
+    """The irradiance above the atmosphere on a plane that faces the sun, W/m2."""
+    return _SOLAR_CONSTANT / sun.distance_au**2

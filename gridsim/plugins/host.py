@@ -1,0 +1,127 @@
+"""The plugin host: finds plugins, loads them, and lets them register their types."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from difflib import get_close_matches
+from hashlib import blake2b
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+
+import pluggy
+
+from gridsim.errors import UsageError
+from gridsim.plugins import hookspecs
+from gridsim.plugins.registry import Broken, Registrar, Registry
+
+GROUP = "gridsim"
+_HOOK = "gridsim_register"
+
+
+class PluginHost:
+    """Loads the installed plugins and local ones into one registry."""
+
+    def __init__(self) -> None:
+        self.registry = Registry()
+        self._manager = pluggy.PluginManager(GROUP)
+        self._manager.add_hookspecs(hookspecs)
+
+    def load_installed(self) -> None:
+        """Loads every entry point of the group `gridsim`.
+
+        One that fails is noted in the registry as broken: it matters only to who uses it.
+        pluggy's own loader would end at the first, and drop a second one of the same name.
+        """
+        for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+            owner = _owner(point)
+            try:
+                module = point.load()
+            except (Exception, SystemExit) as error:
+                reason = f"{type(error).__name__}: {error}"
+                self.registry.broken.append(Broken(point.name, owner, reason))
+                continue
+            self._register(module, f"{owner} {point.value}", owner)
+
+    def load_local(self, path: Path) -> None:
+        """Loads a file, a package, or every module of a folder. Raises UsageError."""
+        if path.is_dir() and not (path / "__init__.py").exists():
+            files = sorted(f for f in path.glob("*.py") if not f.name.startswith("_"))
+            if not files:
+                raise UsageError(f"the plugin folder {path} holds no Python file")
+            for file in files:
+                self.load_local(file)
+            return
+        source = path / "__init__.py" if path.is_dir() else path
+        if not source.is_file():
+            raise UsageError(f"there is no plugin file {path}")
+        self._register(_execute(source, path), str(path.resolve()), str(path))
+
+    def _register(self, module: ModuleType, key: str, owner: str) -> None:
+        if self._manager.has_plugin(key):
+            return
+        try:
+            self._manager.register(module, key)
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise UsageError(f"{owner}: {_misspelt(module) or error}") from error
+        except ValueError as error:
+            raise UsageError(f"{owner}: its module is already loaded as another plugin") from error
+        others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
+        hook = self._manager.subset_hook_caller(_HOOK, others)
+        if not hook.get_hookimpls():
+            raise UsageError(f"{owner}: it has no function {_HOOK} marked with @hookimpl")
+        try:
+            hook(register=Registrar(self.registry, owner))
+        except UsageError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise UsageError(f"{owner}: {_HOOK} failed: {type(error).__name__}: {error}") from error
+
+
+def _owner(point: EntryPoint) -> str:
+    dist = point.dist
+    return f"{dist.name} {dist.version}" if dist is not None else point.value
+
+
+def _execute(source: Path, path: Path) -> ModuleType:
+    """Imports a file as a module with a name of its own."""
+    digest = blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
+    name = f"gridsim_local_{path.stem}_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    folder = [str(path)] if path.is_dir() else None
+    spec = importlib.util.spec_from_file_location(name, source, submodule_search_locations=folder)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"the plugin {path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    # Before it is executed: dataclasses and pickle look their module up by name.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise UsageError(
+            f"the plugin {path} could not be loaded: {_where(error, source)}"
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return module
+
+
+def _where(error: BaseException, source: Path) -> str:
+    """`line N: ` of the innermost frame in the plugin's own file."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None and not isinstance(error, SyntaxError):
+        if trace.tb_frame.f_code.co_filename == str(source):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f"line {line}: " if line is not None else ""
+
+
+def _misspelt(module: ModuleType) -> str:
+    for name in vars(module):
+        if name.startswith("gridsim_") and name != _HOOK and get_close_matches(name, [_HOOK]):
+            return f"there is no hook {name!r}; did you mean {_HOOK!r}?"
+    return ""

@@ -1,0 +1,232 @@
+"""From the command line's options to a plan: everything checked, nothing connected."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gridsim.api import MessageFault, RunContext, Source, Transport
+from gridsim.broker import EmbeddedBroker
+from gridsim.config.resolve import Flags, resolve
+from gridsim.config.tables.ledger import fingerprint
+from gridsim.config.tables.model import Configuration, SourceChoice, TransportChoice
+from gridsim.config.text.environment import gather
+from gridsim.config.text.load import Document, read
+from gridsim.config.text.report import ConfigError
+from gridsim.delivery import (
+    AlteringFormat,
+    DeliveryPolicy,
+    NamedFault,
+    Observer,
+    Runner,
+    TimedFormat,
+)
+from gridsim.errors import GridsimError, UsageError
+from gridsim.ledger import About, Ledger, about_run
+from gridsim.plugins.host import PluginHost
+from gridsim.plugins.registry import Registry
+from gridsim.simulation.scenario import Scenario
+
+DEFAULT_CONFIG = Path(__file__).parents[1] / "default.toml"
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LONGEST_DAYS = 36_525
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    config: Path = DEFAULT_CONFIG
+    duration: str | None = None
+    flags: Flags = field(default_factory=Flags)
+    plugins: tuple[Path, ...] = ()
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """A transport that is ready to connect, and how delivery treats it."""
+
+    name: str
+    transport: Transport
+    format: TimedFormat
+    policy: DeliveryPolicy
+
+    def runner(self, wake_s: float, observer: Observer | None = None) -> Runner:
+        """What carries batches to it; `wake_s` and `observer` as in `Runner`."""
+        return Runner(
+            self.name,
+            self.transport,
+            self.policy,
+            wake_s=wake_s,
+            format=self.format,
+            observer=observer,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Inlet:
+    """A source of commands that is ready to connect."""
+
+    name: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPlan:
+    """A ledger that is to be kept."""
+
+    path: Path
+    overwrite: bool
+    about: About
+
+    def open(self) -> Ledger:
+        """Makes its file. Raises UsageError if another is in the way, LedgerError."""
+        return Ledger(self.path, self.about, overwrite=self.overwrite)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run that has been checked."""
+
+    config: Path
+    configuration: Configuration
+    ticks: int | None
+    outlets: tuple[Outlet, ...]
+    broker: EmbeddedBroker
+    inlets: tuple[Inlet, ...] = ()
+    ledger: LedgerPlan | None = None
+
+
+def load_plugins(local: tuple[Path, ...]) -> PluginHost:
+    """The installed plugins, then the local ones. Raises UsageError."""
+    host = PluginHost()
+    host.load_installed()
+    for path in local:
+        host.load_local(path)
+    return host
+
+
+def find_plugins(config: Path | None, local: tuple[Path, ...]) -> Registry:
+    """What is there for a configuration to use. Raises UsageError."""
+    of_config: tuple[Path, ...] = ()
+    if config is not None:
+        of_config = read(config, environment=gather(Path.cwd())).plugin_paths
+    return load_plugins((*of_config, *local)).registry
+
+
+def make_plan(options: Options) -> Plan:
+    """Reads and checks everything. Raises UsageError with all that is wrong."""
+    document = read(options.config, overrides=options.overrides, environment=gather(Path.cwd()))
+    host = load_plugins((*document.plugin_paths, *options.plugins))
+    now_ms = time.time_ns() // 1_000_000
+    configuration = resolve(document, host.registry, now_ms=now_ms, flags=options.flags)
+    ticks = _ticks(options.duration, configuration.tick_ms)
+    broker = EmbeddedBroker()
+    run = RunContext(configuration.scenario.roster, configuration.start_ms, broker.start)
+    outlets, inlets = _ways(document, configuration, run)
+    ledger = None
+    if (kept := configuration.ledger) is not None:
+        told = about_run(configuration, fingerprint(document))
+        ledger = LedgerPlan(Path(kept.path), kept.overwrite, told)
+    return Plan(options.config, configuration, ticks, outlets, broker, inlets, ledger)
+
+
+def _ways(
+    document: Document, configuration: Configuration, run: RunContext
+) -> tuple[tuple[Outlet, ...], tuple[Inlet, ...]]:
+    """The ways out and in."""
+    outlets, inlets, problems = [], [], []
+    faults = message_faults(configuration.scenario)
+    for choice in configuration.transports:
+        try:
+            outlets.append(_outlet(choice, run, configuration.simulation.speed, faults))
+        except ValueError as error:
+            problems.append(document.problem(choice.key_path, str(error)))
+    for source in configuration.sources:
+        try:
+            inlets.append(_inlet(source, run))
+        except ValueError as error:
+            problems.append(document.problem(source.key_path, str(error)))
+    if problems:
+        raise ConfigError(problems)
+    return tuple(outlets), tuple(inlets)
+
+
+def _inlet(choice: SourceChoice, run: RunContext) -> Inlet:
+    with _made(f"the source {choice.name!r}"):
+        return Inlet(choice.name, choice.type(choice.settings, run))
+
+
+def message_faults(scenario: Scenario) -> dict[int, NamedFault]:
+    """The faults that may alter messages, by their places in the scenario."""
+    return {
+        place: (spec.name, spec.type(spec.members))
+        for place, spec in enumerate(scenario.faults)
+        if issubclass(spec.type, MessageFault)
+    }
+
+
+def _outlet(
+    choice: TransportChoice, run: RunContext, speed: float, faults: Mapping[int, NamedFault]
+) -> Outlet:
+    with _made(f"the format {choice.format_name!r}"):
+        format = choice.format_type(choice.format_settings, choice.framing, run.roster)
+    if faults:
+        format = AlteringFormat(format, faults)
+    timed = TimedFormat(choice.format_name, format)
+    with _made(f"the transport {choice.name!r}"):
+        transport = choice.type(choice.settings, timed, run)
+    return Outlet(choice.name, transport, timed, _policy(choice, speed))
+
+
+@contextmanager
+def _made(what: str) -> Iterator[None]:
+    """Constructors refuse settings by a ValueError; anything else is their own defect."""
+    try:
+        yield
+    except GridsimError:
+        raise
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ValueError) and str(error):
+            raise
+        raise ValueError(f"{what} could not be made: {type(error).__name__}: {error}") from error
+
+
+def _policy(choice: TransportChoice, speed: float) -> DeliveryPolicy:
+    delivery = choice.delivery
+    return DeliveryPolicy(
+        queue_bytes=int(delivery.queue_mb * 1e6),
+        on_full=delivery.on_full or ("drop_oldest" if speed else "block"),
+        stall_timeout_s=delivery.stall_timeout_s,
+        give_up_at_start=delivery.startup == "fail",
+    )
+
+
+def seconds(text: str, flag: str) -> float:
+    """A time as the command line takes it. Raises UsageError, which names the flag."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{flag}: error: {text!r} is not a time such as 10s, 5m, 2h or 1d")
+    result = float(match[1]) * _SECONDS[match[2]]
+    if result > _LONGEST_DAYS * 86_400:
+        raise UsageError(f"{flag}: error: must be at most 100 years")
+    return result
+
+
+def _ticks(duration: str | None, tick_ms: int) -> int | None:
+    if duration is None:
+        return None
+    milliseconds = 1000 * seconds(duration, "--duration")
+    ticks = round(milliseconds / tick_ms)
+    if ticks < 1 or abs(ticks * tick_ms - milliseconds) > 0.5:
+        raise UsageError(
+            f"--duration: error: {duration} is not a whole number of ticks of {tick_ms / 1000:g} s"
+        )
+    return ticks

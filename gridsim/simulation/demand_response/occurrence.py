@@ -1,0 +1,118 @@
+"""One occurrence of an event: who takes part in it, when, how, and with what result."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Floats
+from gridsim.contracts.results import Ending, Settlement
+from gridsim.simulation.demand_response.settlement import Account, Hundredths, Tally
+from gridsim.simulation.dispatch.orders import SiteOrders
+from gridsim.simulation.scenario import EventSpec, Scenario
+
+WAITING, RUNNING, OVER = range(3)
+_MS_PER_HOUR = 3_600_000
+_NEVER = np.iinfo(np.int64).max
+
+
+class Occurrence:
+    """An event that has been announced: columns with one entry per project that it is for.
+
+    What is drawn depends on the project, the event's id and its scheduled start only.
+    """
+
+    def __init__(self, scenario: Scenario, spec: EventSpec, number: int, start_ms: int) -> None:
+        """`number` counts the event's occurrences from 1; `start_ms` is the scheduled start."""
+        self.spec = spec
+        self.name = spec.id if number == 1 else f"{spec.id}#{number}"
+        self.start_ms = start_ms
+        self.site = spec.projects
+        draws, keys = scenario.draws, scenario.sites.keys[self.site]
+        purpose = f"event.{spec.id}.{start_ms}"
+        late = draws.uniform(f"{purpose}.start", keys) * (spec.randomize_ms + 1)
+        self.begin_ms = start_ms + np.floor(late).astype(np.int64)
+        self.settled_ms = self.begin_ms + spec.ramp_ms
+        self.end_ms = self.begin_ms + spec.duration_ms
+        self.opted_out = draws.uniform(f"{purpose}.opt_out", keys) < spec.opt_out
+        threshold = scenario.contract_threshold[self.site]
+        self.target_kw = np.zeros(len(keys))
+        if spec.reduces and spec.target_kw is None:
+            self.target_kw = threshold
+        elif spec.reduces and spec.target_kw is not None:
+            self.target_kw = spec.target_kw.sample(draws, f"{purpose}.target", keys)
+        self.compliance = spec.compliance.sample(draws, f"{purpose}.compliance", keys)
+        self.state = np.full(len(keys), WAITING, np.int8)
+        self.tally = Tally()
+        """Of the projects that have ended."""
+        self._tick_ms = scenario.tick_ms
+        # Limits alone promise no reduction: nothing to be judged.
+        judged = threshold if spec.reduces else np.full(len(keys), np.nan)
+        self._account = Account(judged, self.settled_ms, scenario.tick_ms)
+        self._before_kw = np.zeros(len(keys))
+        self._asked_sum = np.zeros(len(keys))
+
+    @property
+    def running(self) -> NDArray[np.bool_]:
+        running: NDArray[np.bool_] = self.state == RUNNING
+        return running
+
+    def next_ms(self) -> int:
+        """When the next project begins or ends."""
+        begin = self.begin_ms[self.state == WAITING].min(initial=_NEVER)
+        return int(min(begin, self.end_ms[self.running].min(initial=_NEVER)))
+
+    def begin(self, rows: NDArray[np.bool_], before_kw: Floats) -> None:
+        """These projects begin; `before_kw`, float64[sites], is the reduction that was there."""
+        self.state[rows] = RUNNING
+        self._before_kw[rows] = before_kw[self.site[rows]]
+
+    def ask(self, time_ms: int, baseline: Floats, orders: SiteOrders) -> None:
+        """Enters what the running projects are asked in a tick."""
+        rows = self.running & ~self.opted_out
+        site, spec = self.site[rows], self.spec
+        if spec.export_limit_kw is not None:
+            orders.export_kw[site] = spec.export_limit_kw
+        if spec.import_limit_kw is not None:
+            orders.import_kw[site] = spec.import_limit_kw
+        if not spec.reduces:
+            return
+        before, goal = self._before_kw[rows], (self.target_kw * self.compliance)[rows]
+        way = np.ones(len(site))
+        if spec.ramp_ms:
+            way = np.minimum((time_ms - self.begin_ms[rows]) / spec.ramp_ms, 1.0)
+        asked = before + (goal - before) * way
+        self._asked_sum[rows] += asked
+        orders.net_kw[site] = baseline[site] - asked
+
+    def add(self, time_ms: int, reduced: Hundredths) -> None:
+        """Takes in what the sites reduced in a tick: int64[sites], hundredths of a kW."""
+        self._account.add(time_ms, reduced[self.site], self.running)
+
+    def end(
+        self, rows: NDArray[np.bool_], time_ms: int, ending: Ending, end_ms: NDArray[np.int64]
+    ) -> list[Settlement]:
+        """These running projects end at `end_ms`, before the reading at `time_ms`."""
+        self._account.close(rows, time_ms)
+        self.state[rows] = OVER
+        self.end_ms[rows] = end_ms[rows]
+        hours = self._tick_ms / _MS_PER_HOUR
+        settlements = [
+            Settlement(
+                event=self.name,
+                project=int(self.site[row]),
+                notice_ms=self.start_ms - self.spec.notice_ms,
+                start_ms=int(self.begin_ms[row]),
+                settled_ms=int(self.settled_ms[row]),
+                end_ms=int(self.end_ms[row]),
+                ending="opted out" if self.opted_out[row] else ending,
+                target_kw=float(self.target_kw[row]),
+                compliance=float(self.compliance[row]),
+                dispatched_kwh=float(self._asked_sum[row]) * hours,
+                delivered_kwh=int(self._account.delivered[row]) / 100 * hours,
+                violations=self._account.violations(row),
+            )
+            for row in np.flatnonzero(rows).tolist()
+        ]
+        self.tally.add(settlements)
+        return settlements

@@ -1,0 +1,158 @@
+"""When a fault strikes, and whom."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Draws, Keys
+from gridsim.contracts.results import Episode
+from gridsim.helpers.randomness import mixed
+from gridsim.simulation.scenario import FaultSpec
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+_FOREVER: Final = np.iinfo(np.int64).max
+# An hour's draws are numbered from here on: no rate comes near so many.
+_ROUNDS = 65_536
+
+Rows = NDArray[np.intp]
+Times = NDArray[np.int64]
+
+
+class Striking:
+    """Which members of one fault are struck, from tick to tick.
+
+    A member's times are a function of the seed, its key and simulated time alone.
+    """
+
+    def __init__(self, fault: int, spec: FaultSpec, draws: Draws, start_ms: int) -> None:
+        """`fault` is the spec's place among the scenario's faults."""
+        n = len(spec.members)
+        self._fault, self._spec, self._draws = fault, spec, draws
+        self._keys = spec.members.keys
+        always = spec.schedule is None and not spec.per_day
+        self.since_ms = np.full(n, start_ms, np.int64)
+        self._until = np.full(n, _FOREVER if always else start_ms, np.int64)
+        self._is_struck = np.full(n, always)
+        self._struck: Rows = np.flatnonzero(self._is_struck)
+        self._first_end: int = _FOREVER
+        self._next = None if spec.schedule is None else spec.schedule.first_from(start_ms)
+        self._onsets = _Onsets(draws, self._keys, spec.per_day, start_ms) if spec.per_day else None
+
+    def advance(self, time_ms: int) -> list[Episode]:
+        """Ends and begins what is due by UTC `time_ms`; returns what has ended."""
+        ended: list[Episode] = []
+        if time_ms >= self._first_end:
+            over = self._struck[self._until[self._struck] <= time_ms]
+            ended = self._episodes(over, self._until[over])
+            self._is_struck[over] = False
+        begun = self._scheduled(time_ms)
+        if self._onsets is not None:
+            members, onsets = self._onsets.until(time_ms)
+            if len(members):
+                self._begin(members, onsets, time_ms)
+                begun = True
+        if ended or begun:
+            self._struck = np.flatnonzero(self._is_struck)
+            self._first_end = int(self._until[self._struck].min(initial=_FOREVER))
+        return ended
+
+    def finish(self, time_ms: int) -> list[Episode]:
+        """What has not ended by UTC `time_ms`, the run's end."""
+        return self._episodes(self._struck, np.full(len(self._struck), time_ms))
+
+    def struck(self, time_ms: int) -> Rows:
+        """The members that are struck in the tick at `time_ms`."""
+        struck = self._struck
+        return struck[self._hit(struck, time_ms)] if self._spec.probability < 1.0 else struck
+
+    def strikes(self, member: Rows, taken_ms: Times) -> NDArray[np.bool_]:
+        """Which of some messages are struck: each has its member, and when it was taken."""
+        struck: NDArray[np.bool_] = self._is_struck[member]
+        if self._spec.probability < 1.0:
+            at = np.flatnonzero(struck)
+            struck[at] = self._hit(member[at], taken_ms[at])
+        return struck
+
+    def _hit(self, member: Rows, slot: int | Times) -> NDArray[np.bool_]:
+        hit: NDArray[np.bool_] = (
+            self._draws.uniform("fault.strike", self._keys[member], slot) < self._spec.probability
+        )
+        return hit
+
+    def _scheduled(self, time_ms: int) -> bool:
+        begun = False
+        schedule = self._spec.schedule
+        while schedule is not None and self._next is not None and self._next <= time_ms:
+            every = np.arange(len(self._keys))
+            self._begin(every, np.full(len(every), self._next), time_ms)
+            self._next = schedule.first_from(self._next + 1)
+            begun = True
+        return begun
+
+    def _begin(self, members: Rows, onset_ms: Times, time_ms: int) -> None:
+        """The fault begins in the tick at `time_ms`, or goes on for longer. It lasts for that
+        tick at least."""
+        sampler = self._spec.duration_s
+        assert sampler is not None
+        keys = mixed(self._keys[members], onset_ms)
+        lasts = sampler.sample(self._draws, "fault.duration", keys) * 1000.0
+        until = time_ms + np.maximum(np.rint(lasts), 1.0).astype(np.int64)
+        new = members[~self._is_struck[members]]
+        self.since_ms[new] = time_ms
+        self._is_struck[members] = True
+        np.maximum.at(self._until, members, until)
+
+    def _episodes(self, members: Rows, end_ms: Times) -> list[Episode]:
+        device = self._spec.device[members].tolist()
+        spans = zip(device, self.since_ms[members].tolist(), end_ms.tolist(), strict=True)
+        return [Episode(self._fault, device, since, end) for device, since, end in spans]
+
+
+class _Onsets:
+    """Beginnings at a rate: a Poisson process for each key, drawn hour by hour.
+
+    The gaps are exponential; what they have left over at an hour's end is drawn anew, which
+    a process without memory does not feel.
+    """
+
+    def __init__(self, draws: Draws, keys: Keys, per_day: float, start_ms: int) -> None:
+        self._draws, self._keys = draws, keys
+        self._mean_ms = _DAY_MS / per_day
+        self._start_ms = start_ms
+        self._hour = start_ms // _HOUR_MS - 1
+        self._members: Rows = np.empty(0, np.intp)
+        self._times: Times = np.empty(0, np.int64)
+
+    def until(self, time_ms: int) -> tuple[Rows, Times]:
+        """Who begins after what was last asked for and by `time_ms`, and when."""
+        while self._hour < time_ms // _HOUR_MS:
+            self._hour += 1
+            self._draw()
+        due = int(np.searchsorted(self._times, time_ms, "right"))
+        taken = self._members[:due], self._times[:due]
+        self._members, self._times = self._members[due:], self._times[due:]
+        return taken
+
+    def _draw(self) -> None:
+        """Adds the present hour's beginnings, none from before the simulation's start."""
+        open = np.arange(len(self._keys))
+        at = np.zeros(len(open))
+        found = [(self._members, self._times)]
+        number = self._hour * _ROUNDS
+        while len(open):
+            u = self._draws.uniform4("fault.onset", self._keys[open], number)
+            times = at + np.cumsum(-np.log(u) * self._mean_ms, axis=0)
+            within = times < _HOUR_MS
+            member = np.broadcast_to(open, within.shape)[within]
+            found.append((member, self._hour * _HOUR_MS + times[within].astype(np.int64)))
+            at, open = times[-1][within[-1]], open[within[-1]]
+            number += 1
+        members = np.concatenate([members for members, _ in found])
+        times_ms = np.concatenate([times for _, times in found])
+        order = np.argsort(times_ms, kind="stable")
+        order = order[times_ms[order] >= self._start_ms]
+        self._members, self._times = members[order], times_ms[order]

@@ -1,0 +1,208 @@
+"""The simulation: projects, fleets, weather and loads, advanced one tick at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+
+from gridsim.api import Batch, Floats, Orders, Request, Sky, Tick
+from gridsim.contracts.results import Outcome
+from gridsim.errors import PluginError
+from gridsim.simulation.baselines.sites import Baselines
+from gridsim.simulation.batch import BatchMaker
+from gridsim.simulation.commands import CommandBook
+from gridsim.simulation.demand_response.events import Programme
+from gridsim.simulation.dispatch.dispatch import dispatch, orders_for
+from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
+from gridsim.simulation.faults import FaultBook, Passed, Tally
+from gridsim.simulation.fleets import FleetFailure, RunningFleet
+from gridsim.simulation.loads import SiteLoads, checked
+from gridsim.simulation.scenario import FleetSpec, Scenario
+
+T = TypeVar("T")
+
+
+class Simulation:
+    """A pure function of its state: no clock, thread, socket or file.
+
+    Its state pickles, and that is the checkpoint. One thread steps it.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Raises PluginError if a plugin cannot be made and the run must not go on without."""
+        self._scenario = scenario
+        self.roster = scenario.roster
+        self._sites = len(scenario.sites)
+        self.next_tick = 0
+        self.failures: list[FleetFailure] = []
+        """The fleets that were taken out so far."""
+        self.busy_with = ""
+        """The plugin that is being called, for a watcher in another thread."""
+        weather = scenario.weather
+        self._weather = self._call(
+            f"the weather {weather.name!r}",
+            partial(weather.type, weather.settings, scenario.sites, scenario.draws),
+        )
+        self._loads = SiteLoads(scenario.loads, self._sites, self._call)
+        self._baselines = Baselines(scenario, self._loads, self._call)
+        self._maker = BatchMaker(scenario)
+        self._commands = CommandBook(scenario)
+        self._programme = Programme(scenario, self._baselines) if scenario.events else None
+        self._faults = FaultBook(scenario, self._call) if scenario.faults else None
+        ghosts = None if self._faults is None else self._faults.ghosts
+        if ghosts is not None:
+            self._commands.silence(ghosts)
+        self._fleets: list[RunningFleet] = []
+        for spec in scenario.fleets:
+            self.busy_with = f"the DER type {spec.name!r}"
+            try:
+                self._fleets.append(RunningFleet(spec, ghosts))
+            except PluginError as error:
+                self._take_out(spec, error)
+        self.busy_with = ""
+
+    @property
+    def tally(self) -> Tally | None:
+        """What faults have done so far; None in a run without faults."""
+        return None if self._faults is None else self._faults.tally
+
+    def step(self) -> Batch:
+        """`advance` without requests, for who wants the readings only."""
+        return self.advance().batch
+
+    def advance(self, requests: Sequence[Request] = ()) -> Outcome:
+        """Advances by one tick; the requests are heeded from its beginning on.
+
+        Raises PluginError, naming the plugin, if one fails; with `on_error = "skip_fleet"`
+        a failing fleet is taken out instead, and `failures` grows.
+        """
+        scenario = self._scenario
+        time_ms = scenario.start_ms + self.next_tick * scenario.tick_ms
+        sky = self._sky(time_ms)
+        tick = Tick(self.next_tick, time_ms, scenario.tick_ms / 1000, sky)
+        meter = self._loads.at(tick, self._call)
+        baseline = self._baselines.at(tick, self._call)
+        told = self._commands.take(requests, tick)
+        devices: DeviceOrders | None = self._commands.devices
+        sites: SiteOrders | None = self._commands.sites
+        programme = self._programme
+        if programme is not None:
+            of_events = programme.begin(time_ms, baseline)
+            sites = of_events if sites is None else sites.above(of_events)
+        power, soc, extra = self._step_fleets(tick, meter, devices, sites)
+        real = power if self._faults is None else self._faults.real(power)
+        self._commands.observe(real, soc, meter)
+        if programme is not None:
+            programme.add(time_ms, baseline, meter, real)
+        self._baselines.note(tick, meter, real)
+        batch = self._maker.make(tick.index, power, soc, meter, baseline, extra)
+        passed = Passed(batch)
+        if self._faults is not None:
+            passed = self._faults.take(tick, batch, power, soc, meter, self._call)
+        self.next_tick += 1
+        return Outcome(
+            passed.batch,
+            unsent=passed.unsent,
+            episodes=passed.episodes,
+            requests=tuple(requests),
+            acknowledgements=told,
+            settlements=programme.take_settlements() if programme else (),
+            notes=programme.take_notes() if programme else (),
+        )
+
+    def finish(self) -> Outcome:
+        """What is still open at the end of a run; called once, after the last tick."""
+        n, extra = len(self.roster), self.roster.columns
+        rows, sites = np.full(n, np.nan), np.full(self._sites, np.nan)
+        nothing = self._maker.make(
+            self.next_tick, rows, rows, sites, sites, dict.fromkeys(extra, rows)
+        ).rows(0, 0)
+        end_ms = self._scenario.start_ms + self.next_tick * self._scenario.tick_ms
+        passed = Passed(nothing)
+        if self._faults is not None:
+            passed = self._faults.finish(nothing, end_ms)
+        programme = self._programme
+        if programme is not None:
+            programme.finish(end_ms)
+        return Outcome(
+            passed.batch,
+            unsent=passed.unsent,
+            episodes=passed.episodes,
+            settlements=programme.take_settlements() if programme else (),
+            notes=programme.take_notes() if programme else (),
+        )
+
+    def _sky(self, time_ms: int) -> Sky:
+        name = f"the weather {self._scenario.weather.name!r}"
+        sky = self._call(name, partial(self._weather.at, time_ms))
+        for field in ("ghi", "dni", "dhi", "temperature_c", "wind_m_s"):
+            checked(name, field, getattr(sky, field), self._sites)
+        return sky
+
+    def _step_fleets(
+        self,
+        tick: Tick,
+        meter: Floats,
+        devices: DeviceOrders | None,
+        sites: SiteOrders | None,
+    ) -> tuple[Floats, Floats, dict[str, Floats]]:
+        n = len(self._scenario.roster)
+        power, soc = np.zeros(n), np.full(n, np.nan)
+        extra = {name: np.full(n, np.nan) for name in self._scenario.roster.columns}
+        net = meter.copy()
+
+        def step(fleet: RunningFleet, orders: Orders) -> None:
+            told = fleet.step(tick, orders)
+            power[fleet.device] = told.current_output
+            if told.current_soc is not None:
+                soc[fleet.device] = told.current_soc
+            for name, column in told.extra.items():
+                extra[name][fleet.device] = column
+            output = fleet.real(told.current_output)
+            np.subtract(net, np.bincount(fleet.site, output, len(net)), out=net)
+
+        for fleet in [fleet for fleet in self._fleets if not fleet.flexible]:
+            self._guard(fleet, partial(step, fleet, orders_for(fleet, devices)))
+        able = []
+        for fleet in [fleet for fleet in self._fleets if fleet.flexible]:
+            ability = self._guard(fleet, partial(fleet.capability, tick))
+            if ability is not None:
+                able.append((fleet, ability))
+        for asked in dispatch(net, able, devices, sites):
+            for fleet, orders in asked:
+                self._guard(fleet, partial(step, fleet, orders))
+        return power, soc, extra
+
+    def _guard(self, fleet: RunningFleet, do: Callable[[], T]) -> T | None:
+        """`do()`; if the fleet's plugin fails, ends the run or takes the fleet out of it."""
+        self.busy_with = f"the DER type {fleet.name!r}"
+        try:
+            return do()
+        except PluginError as error:
+            self._take_out(fleet, error)
+            self._fleets.remove(fleet)
+            return None
+        finally:
+            self.busy_with = ""
+
+    def _take_out(self, fleet: RunningFleet | FleetSpec, error: PluginError) -> None:
+        """The fleet's devices report no more, if the scenario allows it to go on without."""
+        if self._scenario.on_error == "stop":
+            raise error
+        self._maker.take_out(fleet.device)
+        self._commands.silence(fleet.device)
+        self.failures.append(
+            FleetFailure(fleet.name, len(fleet.device), self.next_tick, str(error))
+        )
+
+    def _call(self, name: str, do: Callable[[], T]) -> T:
+        self.busy_with = name
+        try:
+            return do()
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error
+        finally:
+            self.busy_with = ""

@@ -1,0 +1,210 @@
+"""A connection for every project or DER, all in the transport's one thread.
+
+A reading is lost as a real device's would be: what comes while its connection does not stand
+is dropped ("not connected"), what breaks off with it is unconfirmed. Only when no connection
+is left is the rest kept, and written again at QoS 1 and 2.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Batch, Format
+from gridsim_plugins.mqtt.publish.messages import (
+    DELIVERED,
+    OVERSIZE,
+    Account,
+    Messages,
+    as_messages,
+)
+from gridsim_plugins.mqtt.publish.qos import REFUSAL
+from gridsim_plugins.mqtt.publish.scatter import NOT_CONNECTED, OFFLINE, Scatter
+from gridsim_plugins.mqtt.publish.window import PACKET_IDS
+from gridsim_plugins.mqtt.session import errors
+from gridsim_plugins.mqtt.session.answers import PINGRESP, PUBCOMP, PUBREC, Run
+from gridsim_plugins.mqtt.session.clients import Clients
+from gridsim_plugins.mqtt.session.frames import PINGREQ, Frames, pubrels
+from gridsim_plugins.mqtt.session.identities import Identities
+from gridsim_plugins.mqtt.session.link import Link, State
+from gridsim_plugins.mqtt.settings import MqttSettings
+
+_PART_ROWS = 65_536
+_READ_EVERY = 256
+"""After so many connections written to, what has come is read."""
+
+
+class Apart:
+    """Connects when it is made; raises TransportError when no connection is left."""
+
+    closed_by_broker = False
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        address: tuple[str, int],
+        identities: Identities,
+        topics: Sequence[str],
+        online: NDArray[np.bool_],
+        patience_s: float,
+    ) -> None:
+        """`online`: bool[devices], kept up to date with what readings say."""
+        self._qos = settings.qos
+        self._window = settings.window
+        self._patience_s = patience_s
+        self._where = f"{address[0]}:{address[1]}"
+        self._of_device = identities.of_device
+        self._online = online
+        self._owner_online = self._owners_online()
+        v5 = settings.protocol == "5"
+        self._frames = Frames(topics, qos=settings.qos, retain=settings.retain, v5=v5)
+        self._scatter: Scatter | None = None
+        self._moved = self._sent_at = time.monotonic()
+        self._clients = Clients(settings, *address, identities, self._owner_online.tolist())
+        self._clients.lost = self._lost
+        self._clients.connected = self._connected
+        self._clients.answered = self._answered
+        try:
+            self._clients.open()
+        except BaseException:
+            self._clients.close()
+            raise
+
+    def write(self, format: Format, batch: Batch, account: Account) -> None:
+        self._heed_online(batch)
+        for part, payloads in format.encode_parts(batch, _PART_ROWS):
+            messages = as_messages(format, part, payloads)
+            link = messages.topic
+            if format.framing == "der":
+                link = self._of_device[link]
+            self._write(messages, link, account)
+
+    def keep_alive(self) -> None:
+        self._clients.keep_alive()
+
+    def close(self) -> None:
+        self._clients.close()
+
+    def _write(self, messages: Messages, link: NDArray[np.intp], account: Account) -> None:
+        links = self._clients.links
+        next_id = np.array([one.next_id for one in links] if self._qos else [])
+        scatter = self._scatter = Scatter(
+            messages,
+            link,
+            self._frames,
+            qos=self._qos,
+            max_packet=self._clients.max_packet,
+            next_id=next_id,
+        )
+        carrying: list[Link] = []
+        self._moved = self._sent_at = time.monotonic()
+        failed = True
+        try:
+            for index, first, end in scatter.shares():
+                carrying.append(links[index])
+                self._share(links[index], first, end)
+                if len(carrying) % _READ_EVERY == 0:
+                    self._clients.turn(0)
+            while scatter.open:
+                left = self._moved + self._patience_s - time.monotonic()
+                if left > 0:
+                    self._clients.turn(left)
+                    continue
+                for one in carrying:
+                    if one.open:
+                        silence = f"no answer for {self._patience_s:g} s"
+                        self._clients.fail(one, f"{self._where} has stalled: {silence}")
+            account.lag(time.monotonic() - self._sent_at)
+            failed = False
+        finally:
+            for one in carrying:
+                if one.open:
+                    self._lost(one)
+                one.first = one.given = one.end = one.open = 0
+            self._scatter = None
+            scatter.tell(account, resend=failed and self._qos > 0)
+
+    def _share(self, link: Link, first: int, end: int) -> None:
+        """A connection's messages: sends them, or says why not."""
+        scatter = self._scatter
+        assert scatter is not None
+        link.first = link.given = first
+        link.end, link.open = end, end - first
+        link.first_id = link.next_id
+        link.next_id = (link.first_id - 1 + end - first) % PACKET_IDS + 1
+        for place in scatter.oversize(first, end):
+            link.open -= scatter.settle(place, place + 1, OVERSIZE)
+        if link.state is State.OFF:
+            link.open -= scatter.settle(first, end, OFFLINE)
+        elif not self._clients.is_due(link):
+            link.open -= scatter.settle(first, end, NOT_CONNECTED)
+        elif link.state is State.UP and link.open:
+            self._give(link)
+
+    def _give(self, link: Link) -> None:
+        """Sends as many of a connection's messages as may be under way."""
+        scatter = self._scatter
+        assert scatter is not None
+        first, count = link.given, link.end - link.given
+        if self._qos:
+            window = min(self._window, self._clients.receive_maximum)
+            under_way = link.open - (count - len(scatter.oversize(first, link.end)))
+            count = min(count, window - under_way)
+        if count <= 0:
+            return
+        link.given += count
+        block = scatter.block(first, link.given)
+        if not self._qos:
+            block += PINGREQ
+            link.pings += 1
+        self._moved = self._sent_at = time.monotonic()
+        self._clients.send(link, block)
+
+    def _connected(self, link: Link) -> None:
+        if link.open:
+            self._give(link)
+
+    def _lost(self, link: Link) -> None:
+        if link.open and self._scatter is not None:
+            self._scatter.lose(link, qos=self._qos)
+
+    def _answered(self, link: Link, run: Run) -> None:
+        self._moved = time.monotonic()
+        scatter = self._scatter
+        if scatter is None or not link.open:
+            return
+        if run.kind == PINGRESP:
+            if not self._qos and not link.pings and link.given == link.end:
+                link.open -= scatter.settle(link.first, link.end, DELIVERED)
+            return
+        outcome = DELIVERED
+        if run.reason >= REFUSAL and run.kind != PUBCOMP:
+            outcome = f"refused by broker: {errors.reason_name(run.kind, run.reason)}"
+        elif run.kind == PUBREC:
+            self._clients.send(link, pubrels(run.ids))
+            return
+        for packet_id in run.ids.tolist():
+            place = link.first + (packet_id - link.first_id) % PACKET_IDS
+            if place < link.given:
+                link.open -= scatter.settle(place, place + 1, outcome)
+        if link.given < link.end:
+            self._give(link)
+
+    def _heed_online(self, batch: Batch) -> None:
+        """Connections follow what the latest reading of each device says."""
+        # Of several readings of a device the last is kept.
+        self._online[batch.device] = batch.is_online
+        before, self._owner_online = self._owner_online, self._owners_online()
+        for index in np.flatnonzero(before != self._owner_online).tolist():
+            link = self._clients.links[index]
+            if self._owner_online[index]:
+                self._clients.want(link)
+            else:
+                self._clients.unwant(link)
+
+    def _owners_online(self) -> NDArray[np.bool_]:
+        count = int(self._of_device.max(initial=-1)) + 1
+        return np.bincount(self._of_device, self._online, count) > 0

@@ -1,0 +1,229 @@
+"""Publishing a batch on one connection: QoS 0 confirmed by pings, QoS 1 and 2 by a window."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim_plugins.mqtt.publish.messages import (
+    DELIVERED,
+    OVERSIZE,
+    UNCONFIRMED,
+    Account,
+    Messages,
+)
+from gridsim_plugins.mqtt.publish.window import Window
+from gridsim_plugins.mqtt.session import errors
+from gridsim_plugins.mqtt.session.answers import PUBCOMP, PUBREC
+from gridsim_plugins.mqtt.session.connection import Connection
+from gridsim_plugins.mqtt.session.frames import PINGREQ, Frames, pubrels, whole_packets
+
+REFUSAL = 0x80
+"""Reason codes from here on are failures (MQTT 5, section 2.4)."""
+
+
+class PublishUnacknowledged:
+    """QoS 0. The answer to the ping behind each block proves that the broker has read it."""
+
+    def __init__(
+        self, connection: Connection, topics: Sequence[str], *, retain: bool, v5: bool
+    ) -> None:
+        self._connection = connection
+        self._frames = Frames(topics, qos=0, retain=retain, v5=v5)
+
+    def write(self, parts: Iterator[Messages], account: Account) -> None:
+        connection = self._connection
+        waiting: deque[_Block] = deque()
+        connection.touch()
+        whole = True
+        try:
+            for messages in parts:
+                block = self._block(messages)
+                whole = False
+                waiting.append(block)
+                connection.send(block.data)
+                whole = True
+                block.sent_at = time.monotonic()
+                connection.poll()
+                self._confirm(waiting, account)
+            while waiting:
+                connection.wait()
+                self._confirm(waiting, account)
+        except Exception:
+            self._confirm(waiting, account)
+            for block in waiting:
+                torn = block is waiting[-1] and not whole
+                size = connection.sent if torn else len(block.data)
+                block.settle(account, UNCONFIRMED, whole_packets(block.data, size))
+            account.tell()
+            raise
+
+    def _block(self, messages: Messages) -> _Block:
+        connection = self._connection
+        sizes = self._frames.sizes(messages.topic, messages.sizes)
+        left_out = np.flatnonzero(sizes > connection.max_packet)
+        kept = messages.without(left_out)
+        data = self._frames.pack(kept.topic, kept.bodies, kept.sizes, trailer=PINGREQ)
+        connection.pings_sent += 1
+        return _Block(data, connection.pings_sent, messages.rows, left_out)
+
+    def _confirm(self, waiting: deque[_Block], account: Account) -> None:
+        while waiting and waiting[0].ping <= self._connection.pings_answered:
+            block = waiting.popleft()
+            account.lag(time.monotonic() - block.sent_at)
+            block.settle(account, DELIVERED, len(block.rows))
+            account.tell()
+
+
+@dataclass(slots=True, eq=False)
+class _Block:
+    data: bytes
+    ping: int
+    """The number, on this connection, of the ping that ends the block."""
+    rows: NDArray[np.intp]
+    left_out: NDArray[np.intp]
+    sent_at: float = 0.0
+
+    def settle(self, account: Account, outcome: str, packets: int) -> None:
+        """The first `packets` packets have met `outcome`; the rest never went out whole."""
+        if not len(self.left_out):
+            account.add(outcome, int(self.rows[:packets].sum()))
+            return
+        left_out = set(self.left_out.tolist())
+        for i, rows in enumerate(self.rows.tolist()):
+            if i in left_out:
+                account.add(OVERSIZE, rows)
+            elif packets:
+                packets -= 1
+                account.add(outcome, rows)
+            else:
+                break
+
+
+class PublishAcknowledged:
+    """QoS 1 and 2. What the broker has not acknowledged in order stays unaccounted for."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        topics: Sequence[str],
+        *,
+        qos: int,
+        retain: bool,
+        v5: bool,
+        window: int,
+    ) -> None:
+        self._connection = connection
+        self._frames = Frames(topics, qos=qos, retain=retain, v5=v5)
+        self._window = Window(min(window, connection.receive_maximum or window))
+
+    def write(self, parts: Iterator[Messages], account: Account) -> None:
+        self._connection.touch()
+        flight = _Flight(self._window, account)
+        try:
+            for messages in parts:
+                self._send(messages, flight)
+            while flight.under_way:
+                self._connection.wait()
+                self._collect(flight)
+        finally:
+            # What the broker acknowledged just before the connection broke counts too.
+            self._collect(flight, release=False)
+
+    def _send(self, messages: Messages, flight: _Flight) -> None:
+        connection, window = self._connection, self._window
+        sizes = self._frames.sizes(messages.topic, messages.sizes)
+        stops = np.flatnonzero(sizes > connection.max_packet).tolist()
+        flight.expect(messages.rows)
+        start = 0
+        for stop in (*stops, len(messages)):
+            while start < stop:
+                # Blocks of a few messages would cost more than they save in waiting.
+                while window.room < min(stop - start, window.size // 4 + 1):
+                    connection.wait()
+                    self._collect(flight)
+                count = min(window.room, stop - start)
+                part = messages.part(start, start + count)
+                ids = window.take(count)
+                connection.send(self._frames.pack(part.topic, part.bodies, part.sizes, ids))
+                start += count
+                flight.note_sent()
+                connection.poll()
+                self._collect(flight)
+            if stop < len(messages):
+                while not window.room:
+                    connection.wait()
+                    self._collect(flight)
+                window.skip(OVERSIZE)
+                start += 1
+
+    def _collect(self, flight: _Flight, *, release: bool = True) -> None:
+        """Takes over what the broker has answered; `release`: goes on with QoS 2 as well."""
+        connection = self._connection
+        answers, connection.answers = connection.answers, []
+        received: list[NDArray[np.uint16]] = []
+        for run in answers:
+            if run.reason >= REFUSAL:
+                name = errors.reason_name(run.kind, run.reason)
+                # In MQTT 5 a PUBREC, too, can be a refusal, and then it is the end (4.3.3).
+                refusal = "" if run.kind == PUBCOMP else f"refused by broker: {name}"
+                self._window.finish(run.ids, refusal)
+            elif run.kind == PUBREC:
+                received.append(run.ids)
+            else:
+                self._window.finish(run.ids)
+        flight.account_for()
+        if received and release:
+            connection.send(pubrels(np.concatenate(received)))
+
+
+class _Flight:
+    """One batch's way through the window."""
+
+    def __init__(self, window: Window, account: Account) -> None:
+        self._window = window
+        self._account = account
+        self._rows: deque[tuple[int, NDArray[np.intp]]] = deque()
+        """The first message's number, and how many rows each message carries."""
+        self._end = self._told = window.sent
+        self._sent: deque[tuple[int, float]] = deque()
+        """Until which message, and when."""
+
+    @property
+    def under_way(self) -> bool:
+        return self._told < self._end
+
+    def expect(self, rows: NDArray[np.intp]) -> None:
+        """Messages that are about to be sent."""
+        self._rows.append((self._end, rows))
+        self._end += len(rows)
+
+    def note_sent(self) -> None:
+        self._sent.append((self._window.sent, time.monotonic()))
+
+    def account_for(self) -> None:
+        """Tells the receipt what has been settled since."""
+        settled = self._window.settled
+        while self._sent and self._sent[0][0] <= settled:
+            self._account.lag(time.monotonic() - self._sent.popleft()[1])
+        while self._told < min(settled, self._end):
+            first, rows = self._rows[0]
+            stop = min(settled, first + len(rows))
+            self._add(rows[self._told - first : stop - first])
+            self._told = stop
+            if stop == first + len(rows):
+                self._rows.popleft()
+        self._account.tell()
+
+    def _add(self, rows: NDArray[np.intp]) -> None:
+        refused = self._window.refused
+        if not refused:
+            self._account.add(DELIVERED, int(rows.sum()))
+            return
+        for number, count in enumerate(rows.tolist(), self._told):
+            self._account.add(refused.pop(number, DELIVERED), count)

@@ -1,0 +1,127 @@
+"""A batch over many connections: which connection carries what, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim_plugins.mqtt.publish.messages import (
+    DELIVERED,
+    OVERSIZE,
+    UNCONFIRMED,
+    Account,
+    Messages,
+)
+from gridsim_plugins.mqtt.publish.window import PACKET_IDS
+from gridsim_plugins.mqtt.session.frames import Frames
+from gridsim_plugins.mqtt.session.link import Link
+
+OPEN, GONE, LOST = 0, 2, 3
+"""Outcomes by number: none yet, delivered (1), sent but lost with its connection, never sent."""
+
+NOT_CONNECTED = "not connected"
+OFFLINE = "device offline"
+
+_OUTCOMES = ["", DELIVERED, UNCONFIRMED, NOT_CONNECTED, OFFLINE, OVERSIZE]
+
+
+class Scatter:
+    """The messages of one part of a batch, sorted by connection, each kept in its order."""
+
+    def __init__(
+        self,
+        messages: Messages,
+        link: NDArray[np.intp],
+        frames: Frames,
+        *,
+        qos: int,
+        max_packet: int,
+        next_id: NDArray[np.intp],
+    ) -> None:
+        """`link` is each message's connection; `next_id` the packet id that each goes on with."""
+        self._order = np.argsort(link, kind="stable")
+        self._rows = messages.rows
+        self.outcome = np.zeros(len(messages), np.int16)
+        self._names = list(_OUTCOMES)
+        self.open = len(messages)
+        sorted_link = link[self._order]
+        topic, sizes = messages.topic[self._order], messages.sizes[self._order]
+        packets = frames.sizes(topic, sizes)
+        over = np.flatnonzero(packets > max_packet)
+        bodies = [messages.bodies[i] for i in self._order.tolist()]
+        starts = np.flatnonzero(np.diff(sorted_link, prepend=-1))
+        self._starts = starts
+        self._links = sorted_link[starts]
+        ids = None
+        if qos:
+            rank = np.arange(len(link)) - np.repeat(starts, np.diff(starts, append=len(link)))
+            ids = ((next_id[sorted_link] - 1 + rank) % PACKET_IDS + 1).astype(np.uint16)
+        if len(over):
+            # It keeps its place and packet id, but has no bytes.
+            for i in over.tolist():
+                bodies[i] = b""
+            sizes = np.where(packets > max_packet, 0, sizes)
+        self.data = memoryview(frames.pack(topic, bodies, sizes, ids))
+        self.ends = np.concatenate(([0], np.cumsum(frames.sizes(topic, sizes))))
+        self._over = over
+
+    def shares(self) -> Iterator[tuple[int, int, int]]:
+        """(connection, first message, end), one per connection."""
+        stops = [*self._starts[1:].tolist(), len(self.outcome)]
+        yield from zip(self._links.tolist(), self._starts.tolist(), stops, strict=True)
+
+    def block(self, first: int, end: int) -> bytes:
+        """The packets of these messages, without those that are too large."""
+        over = [i for i in self._over.tolist() if first <= i < end] if len(self._over) else []
+        pieces: list[memoryview] = []
+        for stop in (*over, end):
+            pieces.append(self.data[self.ends[first] : self.ends[stop]])
+            first = stop + 1
+        return b"".join(pieces)
+
+    def oversize(self, first: int, end: int) -> list[int]:
+        """Those of these messages that are too large."""
+        return [i for i in self._over.tolist() if first <= i < end] if len(self._over) else []
+
+    def settle(self, first: int, end: int, outcome: str) -> int:
+        """These have met `outcome`, but for those that have one: how many are settled by it."""
+        part = self.outcome[first:end]
+        fresh = part == OPEN
+        part[fresh] = self._number(outcome)
+        count = int(fresh.sum())
+        self.open -= count
+        return count
+
+    def tell(self, account: Account, *, resend: bool) -> None:
+        """Accounts for the messages in their order, up to the first without an outcome.
+
+        `resend`: also up to the first that did not reach the broker, to be written again.
+        """
+        by_message = np.empty_like(self.outcome)
+        by_message[self._order] = self.outcome
+        stop = (by_message == OPEN) | (resend & ((by_message == GONE) | (by_message == LOST)))
+        places = np.flatnonzero(stop)
+        settled = by_message[: places[0]] if len(places) else by_message
+        bounds = [*np.flatnonzero(np.diff(settled, prepend=-1)).tolist(), len(settled)]
+        for first, end in pairwise(bounds):
+            account.add(self._names[settled[first]], int(self._rows[first:end].sum()))
+        account.tell()
+
+    def lose(self, link: Link, *, qos: int) -> None:
+        """The connection is gone, and what it carried with it."""
+        sent = link.given
+        if not qos and link.out and link.given > link.first:
+            # What is left of its block, the ping at the end included, never went out.
+            handed = int(self.ends[link.given]) + 2 - len(link.out)
+            sent = int(np.searchsorted(self.ends, handed, side="right")) - 1
+            sent = min(max(sent, link.first), link.given)
+        link.open -= self.settle(link.first, sent, UNCONFIRMED)
+        link.open -= self.settle(sent, link.end, NOT_CONNECTED)
+
+    def _number(self, outcome: str) -> int:
+        if outcome not in self._names:
+            self._names.append(outcome)
+        return self._names.index(outcome)

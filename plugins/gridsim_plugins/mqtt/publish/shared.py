@@ -1,0 +1,48 @@
+"""One connection for all devices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gridsim.api import Batch, Format
+from gridsim_plugins.mqtt.publish.messages import Account, encoded
+from gridsim_plugins.mqtt.publish.qos import PublishAcknowledged, PublishUnacknowledged
+from gridsim_plugins.mqtt.session.connection import Connection
+from gridsim_plugins.mqtt.settings import MqttSettings
+
+
+class Shared:
+    """Connects when it is made; raises TransportError as `Connection` does."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        address: tuple[str, int],
+        client_id: str,
+        topics: Sequence[str],
+        patience_s: float,
+    ) -> None:
+        self._connection = Connection(
+            settings, *address, client_id=client_id, patience_s=patience_s
+        )
+        qos, retain, v5 = settings.qos, settings.retain, settings.protocol == "5"
+        self._publisher: PublishAcknowledged | PublishUnacknowledged
+        if qos:
+            self._publisher = PublishAcknowledged(
+                self._connection, topics, qos=qos, retain=retain, v5=v5, window=settings.window
+            )
+        else:
+            self._publisher = PublishUnacknowledged(self._connection, topics, retain=retain, v5=v5)
+
+    @property
+    def closed_by_broker(self) -> bool:
+        return self._connection.closed_by_broker
+
+    def write(self, format: Format, batch: Batch, account: Account) -> None:
+        self._publisher.write(encoded(format, batch), account)
+
+    def keep_alive(self) -> None:
+        self._connection.keep_alive()
+
+    def close(self) -> None:
+        self._connection.close()

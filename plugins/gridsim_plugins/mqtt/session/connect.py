@@ -1,0 +1,69 @@
+"""CONNECT and CONNACK, for connections that are too many for a paho client each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paho.mqtt.client import convert_connack_rc_to_reason_code
+from paho.mqtt.enums import ConnackCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gridsim_plugins.mqtt.session.answers import ProtocolError
+from gridsim_plugins.mqtt.session.frames import length, string
+
+_CONNECT, _CONNACK = 0x10, 0x20
+_CLEAN, _WILL, _WILL_RETAIN, _PASSWORD, _USERNAME = 0x02, 0x04, 0x20, 0x40, 0x80
+
+
+def connect_packet(
+    *,
+    client_id: str,
+    username: str,
+    password: str,
+    keepalive_s: int,
+    will_topic: str,
+    will_payload: bytes,
+    v5: bool,
+) -> bytes:
+    """A CONNECT for a clean session with a retained last will at QoS 0 (section 3.1)."""
+    flags = _CLEAN | _WILL | _WILL_RETAIN
+    no_properties = b"\x00" if v5 else b""
+    payload = string(client_id) + no_properties + string(will_topic)
+    payload += len(will_payload).to_bytes(2, "big") + will_payload
+    if username:
+        flags |= _USERNAME
+        payload += string(username)
+        if password:
+            flags |= _PASSWORD
+            payload += string(password)
+    head = string("MQTT") + bytes([5 if v5 else 4, flags]) + keepalive_s.to_bytes(2, "big")
+    body = head + no_properties + payload
+    return bytes([_CONNECT]) + length(len(body)) + body
+
+
+def connack(data: bytes, *, v5: bool) -> tuple[ReasonCode, Any, bytes] | None:
+    """The reason code, the properties, and what follows; None while it is not complete.
+
+    Raises ProtocolError where it is something else.
+    """
+    if data and data[0] != _CONNACK:
+        raise ProtocolError("the answer to CONNECT is not MQTT")
+    start = 2 if len(data) > 1 and data[1] < 128 else 3
+    if len(data) < start:
+        return None
+    size = data[1] if start == 2 else data[1] & 127 | data[2] << 7
+    body, rest = data[start : start + size], data[start + size :]
+    if len(body) < size:
+        return None
+    if size < 2:
+        raise ProtocolError("a CONNACK without a code")
+    properties = Properties(PacketTypes.CONNACK)  # type: ignore[no-untyped-call]
+    try:
+        if not v5 or size == 2:
+            return convert_connack_rc_to_reason_code(ConnackCode(body[1])), properties, rest
+        properties.unpack(body[2:])  # type: ignore[no-untyped-call]
+        return ReasonCode(PacketTypes.CONNACK, identifier=body[1]), properties, rest
+    except Exception as error:  # paho raises whatever comes
+        raise ProtocolError(f"a CONNACK that cannot be read: {error}") from error

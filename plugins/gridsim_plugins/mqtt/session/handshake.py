@@ -1,0 +1,197 @@
+"""From the settings to an accepted session: paho connects, and then keeps its hands off.
+
+paho does the socket, TLS, the WebSocket's opening, CONNECT and CONNACK. Afterwards nothing of
+it runs any more; it is kept only because it closes the socket when it goes.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import LogLevel
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gridsim.api import TransportError
+from gridsim_plugins.mqtt.session import errors
+from gridsim_plugins.mqtt.session.client import make_client
+from gridsim_plugins.mqtt.session.frames import MAX_PACKET
+from gridsim_plugins.mqtt.session.sockets import SocketLike
+from gridsim_plugins.mqtt.settings import ConnectionSettings, Will
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session:
+    """An accepted session, and what the broker said about it."""
+
+    sock: SocketLike
+    max_packet: int
+    """Bytes of the largest packet that the broker takes."""
+    receive_maximum: int
+    """How many messages of QoS 1 and 2 the broker lets be under way at once; 0: unsaid."""
+    keepalive_s: int
+    client: Client
+
+    def close(self) -> None:
+        self.client.on_socket_close = self.client.on_socket_unregister_write = None
+        self.sock.close()
+
+
+def open_session(
+    settings: ConnectionSettings,
+    host: str,
+    port: int,
+    client_id: str,
+    *,
+    qos: int,
+    retain: bool = False,
+    will: Will | None = None,
+) -> Session:
+    """Connects, and waits for the broker's word, which must allow `qos` and `retain`.
+
+    Raises TransportError.
+    """
+    return _Handshake(settings, host, port, client_id, qos, retain, will).run()
+
+
+class _Handshake:
+    """One attempt; paho calls the `_on_` methods, which only take notes."""
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        host: str,
+        port: int,
+        client_id: str,
+        qos: int,
+        retain: bool,
+        will: Will | None,
+    ) -> None:
+        self._settings = settings
+        self._qos, self._retain = qos, retain
+        self._address = (host, port)
+        self._where = f"{host}:{port}"
+        self._connack: tuple[ReasonCode, Any] | None = None
+        self._end = ""
+        self._complaint = ""
+        self._client = make_client(settings, client_id, will)
+
+    def run(self) -> Session:
+        client, settings = self._client, self._settings
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_log = self._on_log
+        client.on_socket_open = self._on_socket_open
+        # With this set, paho only queues its packets instead of writing them at once.
+        client.on_socket_register_write = lambda client, data, sock: None
+        try:
+            client.connect(*self._address, keepalive=settings.keepalive_s)
+        except (OSError, UnicodeError, ValueError) as error:
+            raise errors.unreachable(error, self._where, settings.connect_timeout_s) from error
+        try:
+            self._await_connack()
+            assert self._connack is not None
+            code, properties = self._connack
+            if code.is_failure:
+                raise errors.refused(code.value, str(code), self._where, settings.protocol)
+            return self._session(properties)
+        except BaseException:
+            sock = client.socket()
+            if sock is not None:
+                sock.close()
+            raise
+
+    def _await_connack(self) -> None:
+        client = self._client
+        deadline = time.monotonic() + self._settings.connect_timeout_s
+        with selectors.DefaultSelector() as selector:
+            sock: Any = client.socket()
+            key = selector.register(sock, selectors.EVENT_READ)
+            while self._connack is None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TransportError(
+                        f"{self._where} accepts the connection but does not answer in MQTT "
+                        f"within {self._settings.connect_timeout_s:g} s"
+                    )
+                wanted = selectors.EVENT_READ
+                if client.want_write():
+                    wanted |= selectors.EVENT_WRITE
+                if wanted != key.events:
+                    key = selector.modify(sock, wanted)
+                # Bytes that TLS has decrypted already wake no selector.
+                pending = hasattr(sock, "pending") and sock.pending() > 0
+                events = 0
+                for _, ready in selector.select(0 if pending else left):
+                    events |= ready
+                # Read first: the reason for hanging up is there, a write would only fail.
+                if pending or events & selectors.EVENT_READ:
+                    client.loop_read()
+                if events & selectors.EVENT_WRITE and client.socket() is not None:
+                    client.loop_write()
+                if self._connack is None and client.socket() is None:
+                    raise self._no_connack()
+
+    def _session(self, properties: Any) -> Session:
+        """Takes over what a broker of MQTT 5 allows."""
+        settings = self._settings
+        highest = getattr(properties, "MaximumQoS", 2)
+        if self._qos > highest:
+            raise TransportError(
+                f"the broker at {self._where} takes no QoS above {highest}", permanent=True
+            )
+        if self._retain and not getattr(properties, "RetainAvailable", 1):
+            raise TransportError(
+                f"the broker at {self._where} keeps no messages: set retain = false",
+                permanent=True,
+            )
+        sock: Any = self._client.socket()
+        if sock is None:
+            raise self._no_connack()
+        v5 = settings.protocol == "5"
+        return Session(
+            sock,
+            min(getattr(properties, "MaximumPacketSize", MAX_PACKET), MAX_PACKET),
+            getattr(properties, "ReceiveMaximum", 65_535 if v5 else 0),
+            getattr(properties, "ServerKeepAlive", settings.keepalive_s),
+            self._client,
+        )
+
+    def _no_connack(self) -> TransportError:
+        settings = self._settings
+        if settings.uses_tls and self._complaint:
+            return errors.tls_failure(self._complaint, self._where)
+        if self._end:
+            return TransportError(
+                f"{self._where} does not answer in MQTT {settings.protocol}: {self._end}",
+                permanent=True,
+            )
+        advice = "" if settings.uses_tls else "; does this port expect TLS?"
+        return TransportError(f"{self._where} hangs up without an answer{advice}")
+
+    def _on_connect(
+        self, client: Client, data: Any, flags: Any, code: ReasonCode, properties: Any
+    ) -> None:
+        self._connack = (code, properties)
+
+    def _on_disconnect(
+        self, client: Client, data: Any, flags: Any, code: ReasonCode, properties: Any
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self._end = f"the broker ended it: {code}"
+        elif code.getName() == "Protocol error":
+            self._end = "protocol error"
+
+    def _on_log(self, client: Client, data: Any, level: int, text: str) -> None:
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._complaint = text.removeprefix("failed to receive on socket: ")
+
+    def _on_socket_open(self, client: Client, data: Any, sock: Any) -> None:
+        # The last packet of a block must not wait for the broker's delayed acknowledgement.
+        with suppress(AttributeError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
