@@ -12,13 +12,13 @@ _COLOURS = ("#1f6fb2", "#c2571a", "#3a7d44")
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class PlotSeries:
     name: str
     x: Sequence[float]
     y: Sequence[float]
 
 
-def loglog(title: str, x_name: str, series: Sequence[Series]) -> str:
+def loglog(title: str, x_name: str, series: Sequence[PlotSeries]) -> str:
     """The plot, with grid lines at powers of ten and a dashed line that is linear growth."""
     left, right = _decades([x for one in series for x in one.x])
     low, high = _decades([y for one in series for y in one.y])

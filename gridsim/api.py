@@ -22,11 +22,11 @@ from gridsim.contracts.fault import (
     LOST,
     SENT,
     STORED,
+    AffectedReadings,
     DeviceFault,
     Fault,
+    MessageEffects,
     MessageFault,
-    Passage,
-    Struck,
 )
 from gridsim.contracts.format import Format, Framing, Payloads
 from gridsim.contracts.instructions import (
@@ -48,7 +48,7 @@ from gridsim.contracts.sites import Sites
 from gridsim.contracts.source import Source
 from gridsim.contracts.tick import Tick
 from gridsim.contracts.transport import Receipt, Transport
-from gridsim.contracts.weather import Sky, Weather
+from gridsim.contracts.weather import Weather, WeatherSample
 from gridsim.errors import ReaderGone, TransportError
 from gridsim.helpers import clearsky, climate, sun, thermal, windows
 from gridsim.helpers.curtailment import Curtailment
@@ -65,6 +65,7 @@ __all__ = [
     "UNITS",
     "Acknowledgement",
     "Action",
+    "AffectedReadings",
     "Batch",
     "Capability",
     "Command",
@@ -85,10 +86,10 @@ __all__ = [
     "Labels",
     "Load",
     "Members",
+    "MessageEffects",
     "MessageFault",
     "Minutely",
     "Orders",
-    "Passage",
     "Payloads",
     "ReaderGone",
     "Receipt",
@@ -102,12 +103,10 @@ __all__ = [
     "RunContext",
     "Settings",
     "Sites",
-    "Sky",
     "Source",
     "Stage",
     "Staggered",
     "Status",
-    "Struck",
     "Table",
     "Target",
     "Telemetry",
@@ -116,6 +115,7 @@ __all__ = [
     "TransportError",
     "Unit",
     "Weather",
+    "WeatherSample",
     "choose_fields",
     "clearsky",
     "climate",

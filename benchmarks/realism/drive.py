@@ -11,7 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from gridsim.api import Capability, Fleet, Floats, Load, Orders, Sky, Telemetry, Tick, Weather
+from gridsim.api import (
+    Capability,
+    Fleet,
+    Floats,
+    Load,
+    Orders,
+    Telemetry,
+    Tick,
+    Weather,
+    WeatherSample,
+)
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.scenario import Scenario
 from gridsim.simulation.step import Simulation
@@ -35,7 +45,7 @@ def scenario_of(text: str) -> Scenario:
 class Telltale:
     """What the models said in each tick, before anything was rounded."""
 
-    sky: list[Sky] = field(default_factory=list)
+    sky: list[WeatherSample] = field(default_factory=list)
     load: list[Floats] = field(default_factory=list)
     told: dict[str, list[Telemetry]] = field(default_factory=dict)
     able: dict[str, list[Capability]] = field(default_factory=dict)
@@ -94,7 +104,7 @@ def drive(
     setpoints: Callable[[int], Floats],
     ticks: int,
     tick_s: float,
-    skies: Callable[[Tick], Sky] | None = None,
+    skies: Callable[[Tick], WeatherSample] | None = None,
     **members: Any,
 ) -> list[Telemetry]:
     """Steps one fleet; `setpoints` gives float64[n], kW or NaN, for a tick's index."""

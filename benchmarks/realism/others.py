@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.realism.drive import drive, extras, outputs, utc_ms
 from benchmarks.realism.report import Check, Group, at_most, holds, near
 from gridsim.api import Draws, Floats
-from gridsim.testing import make_sites, make_sky
+from gridsim.testing import make_sites, make_weather
 from gridsim_plugins.ders.generator import Generator
 from gridsim_plugins.ders.heat_pump import HeatPump
 from gridsim_plugins.ders.water_heater import WaterHeater
@@ -38,7 +38,7 @@ def _nothing(n: int) -> Floats:
 def _heat_pump() -> list[Check]:
     checks = []
     for outdoor in (-10.0, 0.0, 7.0):
-        sky = make_sky(temperature_c=outdoor)
+        sky = make_weather(temperature_c=outdoor)
         told = drive(
             HeatPump, [{"nameplate_capacity": 5.0}], lambda i: _nothing(1), 2880, 300.0,
             lambda tick, sky=sky: sky,  # type: ignore[misc]
@@ -92,7 +92,7 @@ def _wind_turbine() -> list[Check]:
     still = {"nameplate_capacity": rated, "hub_height": 10.0, "turbulence_intensity": 0.0}
     sites = make_sites(altitude=0.0)
     for wind, wanted in ((2.5, 0.0), (6.0, None), (11.4, rated), (20.0, rated), (26.0, 0.0)):
-        sky = make_sky(temperature_c=15.0, wind_m_s=wind)
+        sky = make_weather(temperature_c=15.0, wind_m_s=wind)
         told = drive(WindTurbine, [still], lambda i: _nothing(1), 60, 1.0,
                      lambda tick, sky=sky: sky, sites=sites)  # type: ignore[misc]  # fmt: skip
         if wanted is None:
@@ -102,7 +102,7 @@ def _wind_turbine() -> list[Check]:
         checks.append(near(f"turbine of 10 kW at {wind:g} m/s", wanted, found, source, by=0.05,
                            unit="kW"))  # fmt: skip
     gusty = {"nameplate_capacity": rated, "hub_height": 60.0, "shear": 0.0}
-    n, sky = 30, make_sky(temperature_c=15.0, wind_m_s=15.0)
+    n, sky = 30, make_weather(temperature_c=15.0, wind_m_s=15.0)
     told = drive(WindTurbine, [gusty] * n, lambda i: _nothing(n), 7200, 1.0, lambda tick: sky)
     hub = extras(told, "hub_wind")
     blocks = hub.reshape(12, 600, n)

@@ -49,7 +49,7 @@ class ColdStore(Fleet):
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         mine = self.members.columns
-        outside = tick.sky.temperature_c[self.members.site]
+        outside = tick.weather.temperature_c[self.members.site]
         store, wish = self._store, mine["setpoint_c"]
         self._on = np.where(self._on, store > wish - 1.0, store > wish + 1.0)
         power = np.where(self._on, mine["nameplate_capacity"], 0.0)

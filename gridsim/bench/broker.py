@@ -12,7 +12,7 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from gridsim.bench.target import Target
+from gridsim.bench.target import BenchTarget
 from gridsim.errors import NeverConnectedError, UsageError
 
 _ANSWER_S = 5.0
@@ -37,7 +37,7 @@ class Broker:
         return bool(self.settings.protocol == "5")
 
 
-def find_broker(target: Target) -> Broker:
+def find_broker(target: BenchTarget) -> Broker:
     """The one that the transport names; the embedded one is started if it does not run."""
     settings = target.settings
     if settings.embedded:

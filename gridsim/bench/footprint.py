@@ -16,7 +16,7 @@ from typing import Any
 
 from gridsim.bench.machine import memory_now, peak_memory
 from gridsim.bench.realtime import real_time
-from gridsim.bench.target import Target, counts_for, find_target
+from gridsim.bench.target import BenchTarget, counts_for, find_target
 from gridsim.config.resolve import Flags
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options
@@ -38,7 +38,7 @@ class Memory:
     and for those that cannot be made smaller."""
 
 
-def footprint(options: Options, target: Target) -> Memory | None:
+def footprint(options: Options, target: BenchTarget) -> Memory | None:
     """To be called after the target has run, before anything else has."""
     peak, now = peak_memory(), memory_now()
     if peak is None or now is None:
@@ -46,7 +46,7 @@ def footprint(options: Options, target: Target) -> Memory | None:
     return Memory(peak / 1e6, now / 1e6, _each_thousand(options, target, peak))
 
 
-def _each_thousand(options: Options, target: Target, peak: int) -> float | None:
+def _each_thousand(options: Options, target: BenchTarget, peak: int) -> float | None:
     if target.ders < _SMALLEST:
         return None
     try:

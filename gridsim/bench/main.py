@@ -12,10 +12,10 @@ from gridsim.bench.footprint import Memory, footprint
 from gridsim.bench.machine import machine
 from gridsim.bench.ramp import Ramp, ramp
 from gridsim.bench.realtime import RealTime, real_time
-from gridsim.bench.report import BrokerFacts, Fleet, Report, Wire
+from gridsim.bench.report import BenchFleet, BenchReport, BrokerFacts, Wire
 from gridsim.bench.rounds import FlatOut, compare, ways
 from gridsim.bench.survey import Survey, survey
-from gridsim.bench.target import Target, default_or_named
+from gridsim.bench.target import BenchTarget, default_or_named
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options
 
@@ -35,7 +35,7 @@ class BenchOptions:
     ramp_seconds: float = 60.0
 
 
-def bench(options: BenchOptions, say: Callable[[str], None]) -> Report:
+def bench(options: BenchOptions, say: Callable[[str], None]) -> BenchReport:
     """Measures; `say` hears how far it is.
 
     Raises UsageError for options that cannot be used, NeverConnectedError if the broker is not
@@ -54,8 +54,8 @@ def bench(options: BenchOptions, say: Callable[[str], None]) -> Report:
 
 
 def _compare(
-    options: BenchOptions, chosen: Options, target: Target, say: Callable[[str], None]
-) -> Report:
+    options: BenchOptions, chosen: Options, target: BenchTarget, say: Callable[[str], None]
+) -> BenchReport:
     say(f"in real time for {options.seconds:g} s: {target.ders:,} DERs")
     paced = real_time(target, options.seconds)
     held = footprint(chosen, target)
@@ -71,21 +71,23 @@ def _compare(
 
 
 def _report(
-    target: Target,
+    target: BenchTarget,
     fleet: Survey,
     *,
     paced: RealTime | None = None,
     held: Memory | None = None,
     flat: FlatOut | None = None,
     climbed: Ramp | None = None,
-) -> Report:
+) -> BenchReport:
     settings, broker = target.settings, find_broker(target)
     roster = target.plan.configuration.scenario.roster
-    return Report(
+    return BenchReport(
         gridsim=__version__,
         machine=machine(),
         broker=_broker_facts(broker),
-        fleet=Fleet(str(target.plan.config), len(roster.project_id), len(roster), target.tick_s),
+        fleet=BenchFleet(
+            str(target.plan.config), len(roster.project_id), len(roster), target.tick_s
+        ),
         wire=Wire(
             settings.qos,
             settings.protocol,

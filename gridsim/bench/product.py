@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from gridsim.bench.sample import Sample, Stopwatch
 from gridsim.bench.survey import WARM_UP_TICKS, Survey
-from gridsim.bench.target import Target
-from gridsim.contracts.results import Outcome
+from gridsim.bench.target import BenchTarget
+from gridsim.contracts.results import TickResult
 from gridsim.delivery import Runner
 from gridsim.delivery.account import OnFull
 from gridsim.errors import GridsimError, NeverConnectedError
@@ -22,7 +22,7 @@ _FIRST_ATTEMPT_S = 0.2
 
 
 @contextmanager
-def connected(target: Target, on_full: OnFull, wake_s: float) -> Iterator[Runner]:
+def connected(target: BenchTarget, on_full: OnFull, wake_s: float) -> Iterator[Runner]:
     """The transport's runner, connected; closed at the end. Raises NeverConnectedError."""
     policy = replace(target.outlet.policy, on_full=on_full, give_up_at_start=True)
     runner = replace(target.outlet, policy=policy).runner(wake_s)
@@ -39,7 +39,7 @@ def connected(target: Target, on_full: OnFull, wake_s: float) -> Iterator[Runner
         runner.settle()
 
 
-def flat_out(target: Target, fleet: Survey, ticks: int) -> Sample:
+def flat_out(target: BenchTarget, fleet: Survey, ticks: int) -> Sample:
     """As many ticks as fast as they go, to the confirmation of the last reading.
 
     Raises GridsimError if the broker did not confirm every reading.
@@ -47,7 +47,7 @@ def flat_out(target: Target, fleet: Survey, ticks: int) -> Sample:
     began: list[Stopwatch] = []
     with connected(target, "block", 0.0) as runner:
 
-        def emit(outcome: Outcome) -> None:
+        def emit(outcome: TickResult) -> None:
             runner.offer(outcome.batch)
             if engine.pace.ticks == WARM_UP_TICKS:
                 wait_settled(runner)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gridsim.bench.realtime import RealTime, real_time
 from gridsim.bench.rounds import Say
-from gridsim.bench.target import Target, sized
+from gridsim.bench.target import BenchTarget, sized
 from gridsim.running.plan import Options
 
 LARGEST = 4_000_000
@@ -31,7 +31,7 @@ class Ramp:
     """In the order in which they ran."""
 
 
-def ramp(options: Options, start: Target, seconds: float, say: Say) -> Ramp:
+def ramp(options: Options, start: BenchTarget, seconds: float, say: Say) -> Ramp:
     """Searches from the size of `start` on; tells each step."""
     steps: list[Step] = []
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gridsim.bench.product import connected
 from gridsim.bench.sample import Sample, Stopwatch
-from gridsim.bench.target import Target
+from gridsim.bench.target import BenchTarget
 from gridsim.delivery import Runner
 from gridsim.delivery.timing import percentiles
 from gridsim.running.clock import Clock
@@ -49,7 +49,7 @@ class RealTime:
     """Core-seconds per second, the broker's not included."""
 
 
-def real_time(target: Target, seconds: float) -> RealTime:
+def real_time(target: BenchTarget, seconds: float) -> RealTime:
     """Runs the target at speed 1 for so long, or until it is hopelessly behind."""
     ticks = 1 + target.ticks(seconds)
     wake_s = max(target.tick_s, 0.05)

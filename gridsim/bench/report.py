@@ -32,7 +32,7 @@ class BrokerFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class BenchFleet:
     config: str
     projects: int
     ders: int
@@ -51,11 +51,11 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class BenchReport:
     gridsim: str
     machine: Machine
     broker: BrokerFacts
-    fleet: Fleet
+    fleet: BenchFleet
     wire: Wire
     real_time: RealTime | None
     memory: Memory | None
@@ -66,7 +66,7 @@ class Report:
         return asdict(self)
 
 
-def lines(report: Report) -> Iterator[str]:
+def lines(report: BenchReport) -> Iterator[str]:
     """The report for a person."""
     machine, broker, fleet, wire = report.machine, report.broker, report.fleet, report.wire
     tls = ", TLS" if broker.tls else ""

@@ -13,7 +13,7 @@ from gridsim.bench.product import flat_out
 from gridsim.bench.raw import raw
 from gridsim.bench.sample import Sample
 from gridsim.bench.survey import Survey
-from gridsim.bench.target import Target
+from gridsim.bench.target import BenchTarget
 
 Way = Callable[[], Sample]
 Say = Callable[[str], None]
@@ -43,7 +43,7 @@ class FlatOut:
     """gridsim's messages per second to those of each other way: the median of the rounds'."""
 
 
-def ways(target: Target, broker: Broker, fleet: Survey, ticks: int) -> dict[str, Way]:
+def ways(target: BenchTarget, broker: Broker, fleet: Survey, ticks: int) -> dict[str, Way]:
     """All of them, each with its material made."""
     records = as_records(fleet.stock)
     typical = fleet.typical()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gridsim.api import UNITS, Batch, Roster
-from gridsim.bench.target import Target
+from gridsim.bench.target import BenchTarget
 from gridsim.simulation.step import Simulation
 
 WARM_UP_TICKS = 2
@@ -41,7 +41,7 @@ class Survey:
         return min(self.stock, key=lambda message: abs(_roughly(message) - mean))
 
 
-def survey(target: Target, ticks: int) -> Survey:
+def survey(target: BenchTarget, ticks: int) -> Survey:
     """Runs the models and the format, and sends nothing."""
     simulation = Simulation(target.plan.configuration.scenario)
     format, settings = target.outlet.format, target.settings
@@ -65,7 +65,7 @@ def survey(target: Target, ticks: int) -> Survey:
     return Survey(messages, records, warm_up, payload / at_least_one, packets / at_least_one, stock)
 
 
-def make_topics(target: Target) -> list[str]:
+def make_topics(target: BenchTarget) -> list[str]:
     """The topic of every device, or with framing `project` of every project."""
     framing = target.outlet.format.framing
     roster: Roster = target.plan.configuration.scenario.roster

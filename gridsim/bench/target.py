@@ -12,19 +12,19 @@ from gridsim.config.tables.model import TransportChoice
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import read
 from gridsim.errors import UsageError
-from gridsim.running.plan import Options, Outlet, Plan, make_plan
+from gridsim.running.plan import Options, Plan, PlannedTransport, make_plan
 
 BENCH_CONFIG = Path(__file__).with_name("bench.toml")
 _ON_EMBEDDED_DERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class BenchTarget:
     """A plan, and the one of its transports that is measured."""
 
     plan: Plan
     choice: TransportChoice
-    outlet: Outlet
+    outlet: PlannedTransport
 
     @property
     def settings(self) -> Any:
@@ -44,12 +44,12 @@ class Target:
         return max(1, round(seconds / self.tick_s))
 
 
-def find_target(options: Options) -> Target:
+def find_target(options: Options) -> BenchTarget:
     """The plan of a configuration with an mqtt transport. Raises UsageError."""
     plan = make_plan(options)
     for choice, outlet in zip(plan.configuration.transports, plan.outlets, strict=True):
         if choice.name.partition("#")[0] == "mqtt":
-            return Target(plan, choice, outlet)
+            return BenchTarget(plan, choice, outlet)
     raise UsageError(
         f"{options.config}: error: gridsim bench measures an mqtt transport, and there is none"
     )
@@ -57,7 +57,7 @@ def find_target(options: Options) -> Target:
 
 def default_or_named(
     config: Path | None, overrides: Sequence[str], plugins: Sequence[Path]
-) -> tuple[Options, Target]:
+) -> tuple[Options, BenchTarget]:
     """The user's configuration, or the one that comes along, as large as its broker takes."""
     options = _options(config or BENCH_CONFIG, overrides, plugins)
     target = find_target(options)
@@ -88,7 +88,7 @@ def counts_for(options: Options, ders: int, ders_now: int) -> tuple[str, ...]:
     return tuple(scaled)
 
 
-def sized(options: Options, ders: int, ders_now: int) -> Target:
+def sized(options: Options, ders: int, ders_now: int) -> BenchTarget:
     """The same configuration with about `ders` devices."""
     counts = counts_for(options, ders, ders_now)
     return find_target(_options(options.config, (*options.overrides, *counts), options.plugins))

@@ -13,7 +13,7 @@ from typing import Any
 from gridsim.api import Request, Roster, Source, Target, TransportError
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError, UsageError
 from gridsim.running.plan import Plan, seconds
-from gridsim.simulation.commands.parsing import Malformed, parse
+from gridsim.simulation.commands.parsing import MalformedCommand, parse
 
 _ANSWER_S = 10.0
 
@@ -118,7 +118,7 @@ def _request(plan: Plan, wish: Wish) -> tuple[Request, str]:
     payload = json.dumps({key: value for key, value in given.items() if value is not None})
     try:
         parse(payload.encode())
-    except Malformed as fault:
+    except MalformedCommand as fault:
         raise UsageError(str(fault)) from None
     return Request(target, payload.encode()), id
 

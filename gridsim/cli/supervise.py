@@ -14,7 +14,7 @@ from typing import Any
 
 from loguru import logger
 
-from gridsim.contracts.results import Outcome
+from gridsim.contracts.results import TickResult
 from gridsim.delivery import Runner
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError
 from gridsim.ledger import Ledger, LedgerError
@@ -110,7 +110,7 @@ class _Supervisor:
         self._sources = Sources(
             [SourceWorker(i.name, i.source, inbox, self._next_tick) for i in plan.inlets]
         )
-        self._events = summary.EventTotals()
+        self._events = summary.EventSummary()
         self._seen_failures = 0
         self._ledger_failed = False
 
@@ -139,7 +139,7 @@ class _Supervisor:
             error, hung = None, self._end(None)
         return Ending(self._status(error), hung)
 
-    def _emit(self, outcome: Outcome) -> None:
+    def _emit(self, outcome: TickResult) -> None:
         if self._ledger is not None:
             self._ledger.record(outcome)
         _say(outcome.notes)

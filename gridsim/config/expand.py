@@ -23,7 +23,7 @@ from gridsim.api import (
 from gridsim.config.settings.distributions import Bounds
 from gridsim.config.settings.validation import Findings, Validated
 from gridsim.config.tables.baselines import LikeDaysSettings
-from gridsim.config.tables.model import Site
+from gridsim.config.tables.model import SiteSettings
 from gridsim.config.tables.plugged import Plugged
 from gridsim.config.tables.stanzas import PLACE, Projects, ProjectStanza
 from gridsim.simulation.scenario import FleetSpec, LoadSpec, OnError, Scenario, WeatherSpec
@@ -78,7 +78,7 @@ class _Whole:
 def expand(
     findings: Findings,
     projects: Projects,
-    site: Validated[Site],
+    site: Validated[SiteSettings],
     weather: WeatherSpec,
     *,
     draws: Draws,

@@ -15,10 +15,10 @@ from gridsim.config.tables.faults import bind_faults, read_faults
 from gridsim.config.tables.ledger import read_ledger
 from gridsim.config.tables.model import (
     Configuration,
-    Outlet,
-    Simulation,
-    Site,
+    SimulationSettings,
+    SiteSettings,
     TransportChoice,
+    TransportTableSettings,
     start_ms,
 )
 from gridsim.config.tables.plugged import choose
@@ -70,7 +70,7 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
     findings = Findings(document)
     sheets = [findings, *(Findings(scenario) for scenario in document.scenarios)]
     for table in data.keys() - set(TABLES):
-        if table in Simulation.model_fields:
+        if table in SimulationSettings.model_fields:
             findings.add((table,), f"{table!r} belongs under [simulation]", at="key")
         else:
             findings.unknown((table,), "a table of the configuration", TABLES)
@@ -114,19 +114,19 @@ def _refuse(sheets: Sequence[Findings]) -> None:
         raise ConfigError(problems)
 
 
-def _simulation(findings: Findings, data: Mapping[str, Any]) -> Simulation | None:
+def _simulation(findings: Findings, data: Mapping[str, Any]) -> SimulationSettings | None:
     table = findings.table(data.get("simulation", {}), ("simulation",), "write [simulation]")
     if table is None:
         return None
-    found = validate(findings, Simulation, table, ("simulation",), owner="[simulation]")
+    found = validate(findings, SimulationSettings, table, ("simulation",), owner="[simulation]")
     return found.settings if found else None
 
 
-def _site(findings: Findings, data: Mapping[str, Any]) -> Validated[Site] | None:
+def _site(findings: Findings, data: Mapping[str, Any]) -> Validated[SiteSettings] | None:
     table = findings.table(data.get("site", {}), ("site",), "write [site]")
     if table is None:
         return None
-    return validate(findings, Site, table, ("site",), owner="[site]", spread=PLACE)
+    return validate(findings, SiteSettings, table, ("site",), owner="[site]", spread=PLACE)
 
 
 def _weather(findings: Findings, registry: Registry, data: Mapping[str, Any]) -> WeatherSpec | None:
@@ -143,7 +143,10 @@ def _weather(findings: Findings, registry: Registry, data: Mapping[str, Any]) ->
 
 
 def _transports(
-    findings: Findings, registry: Registry, data: Mapping[str, Any], simulation: Simulation | None
+    findings: Findings,
+    registry: Registry,
+    data: Mapping[str, Any],
+    simulation: SimulationSettings | None,
 ) -> tuple[TransportChoice, ...]:
     if not data.get("transports", []):
         findings.add(("transports",), f"there is no transport: {_TRANSPORTS}")
@@ -162,15 +165,20 @@ def _transport(
     registry: Registry,
     table: dict[str, Any],
     index: int,
-    simulation: Simulation | None,
+    simulation: SimulationSettings | None,
     seen: Counter[str],
 ) -> TransportChoice | None:
     path = ("transports", index)
-    own = {key: table[key] for key in table.keys() & Outlet.model_fields.keys()}
+    own = {key: table[key] for key in table.keys() & TransportTableSettings.model_fields.keys()}
     rest = {key: value for key, value in table.items() if key not in own and key != "format"}
-    outlet = validate(findings, Outlet, own, path, owner="a transport")
+    outlet = validate(findings, TransportTableSettings, own, path, owner="a transport")
     plugged = choose(
-        findings, registry, "transport", rest, path, also=(*Outlet.model_fields, "format")
+        findings,
+        registry,
+        "transport",
+        rest,
+        path,
+        also=(*TransportTableSettings.model_fields, "format"),
     )
     given = table.get("format", "json")
     named = isinstance(given, str)

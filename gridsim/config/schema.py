@@ -13,13 +13,23 @@ from gridsim.config.tables.events import Event
 from gridsim.config.tables.faults import SPREAD as FAULT_SPREAD
 from gridsim.config.tables.faults import FaultSettings
 from gridsim.config.tables.ledger import LedgerSettings
-from gridsim.config.tables.model import Der, Outlet, Project, Simulation, Site
+from gridsim.config.tables.model import (
+    DerTableSettings,
+    ProjectSettings,
+    SimulationSettings,
+    SiteSettings,
+    TransportTableSettings,
+)
 from gridsim.config.tables.stanzas import PLACE, SPREAD
-from gridsim.plugins.registry import Entry, Kind, Registry
+from gridsim.plugins.registry import Kind, RegisteredPlugin, Registry
 
 Schema = dict[str, Any]
 
-_CORE: Mapping[Kind, type[Settings]] = {"der": Der, "transport": Outlet, "fault": FaultSettings}
+_CORE: Mapping[Kind, type[Settings]] = {
+    "der": DerTableSettings,
+    "transport": TransportTableSettings,
+    "fault": FaultSettings,
+}
 _CORE_SPREAD: Mapping[Kind, Collection[str]] = {"fault": FAULT_SPREAD}
 _DEFAULTS: Mapping[Kind, str] = {"weather": "synthetic", "load": "household"}
 _PLACEHOLDER = r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"
@@ -40,7 +50,7 @@ def build(registry: Registry) -> Schema:
         defs[kind] = _one_of(registry, kind)
     formats = {"anyOf": [{"enum": registry.names("format")}, defs["format"]]}
     defs["format"] = {**formats, "description": "how readings are written", "default": "json"}
-    project = _model("project", Project, SPREAD, defs)
+    project = _model("project", ProjectSettings, SPREAD, defs)
     project["properties"]["load"] = _ref("load")
     project["properties"]["baseline"]["anyOf"] += _baselines(defs)
     project["properties"]["ders"] = {"type": "array", "minItems": 1, "items": _ref("der")}
@@ -52,8 +62,8 @@ def build(registry: Registry) -> Schema:
         "additionalProperties": False,
         "required": ["projects", "transports"],
         "properties": {
-            "simulation": _model("simulation", Simulation, (), defs),
-            "site": _model("site", Site, PLACE, defs),
+            "simulation": _model("simulation", SimulationSettings, (), defs),
+            "site": _model("site", SiteSettings, PLACE, defs),
             "weather": _ref("weather"),
             "projects": {"type": "array", "minItems": 1, "items": project},
             "transports": {"type": "array", "minItems": 1, "items": _ref("transport")},
@@ -66,7 +76,7 @@ def build(registry: Registry) -> Schema:
     }
 
 
-def _plugin(entry: Entry, defs: Schema) -> Schema:
+def _plugin(entry: RegisteredPlugin, defs: Schema) -> Schema:
     """The tables whose `type` is this plugin's name."""
     settings = entry.type.Settings
     spread = numeric_fields(settings) if entry.kind in ("der", "load", "fault") else ()

@@ -24,7 +24,7 @@ class Capability:
 
     min_kw: Floats
     max_kw: Floats
-    wish_kw: Floats | None = None
+    preferred_kw: Floats | None = None
     """What each device would do by itself, as far as it can tell; None: rest at zero. A
     dispatcher starts from there: a solar array produces, a car charges."""
 
@@ -43,17 +43,17 @@ class Orders:
     balance_kw: Floats
     """A flexible device's share of what would bring its site's net consumption to zero;
     positive where the site draws. Zero for fleets of the stage `free`."""
-    least_kw: Floats | None = None
+    min_kw: Floats | None = None
     """The least output allowed, -inf where there is no limit; None: nowhere one."""
-    most_kw: Floats | None = None
+    max_kw: Floats | None = None
     """The most output allowed, inf where there is no limit; None: nowhere one."""
 
     def within(self, power: Floats) -> Floats:
         """`power`, float64[n] kW, held within the limits; the same array if there are none."""
-        if self.least_kw is not None:
-            power = np.maximum(power, self.least_kw)
-        if self.most_kw is not None:
-            power = np.minimum(power, self.most_kw)
+        if self.min_kw is not None:
+            power = np.maximum(power, self.min_kw)
+        if self.max_kw is not None:
+            power = np.minimum(power, self.max_kw)
         return power
 
 

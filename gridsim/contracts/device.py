@@ -33,18 +33,18 @@ class DeviceTick:
         self.index = tick.index
         self.time_ms = tick.time_ms
         self.dt_s = tick.dt_s
-        self.ghi = float(tick.sky.ghi[site])
+        self.ghi = float(tick.weather.ghi[site])
         """Global horizontal irradiance, W/m2."""
-        self.temperature_c = float(tick.sky.temperature_c[site])
-        self.wind_m_s = float(tick.sky.wind_m_s[site])
+        self.temperature_c = float(tick.weather.temperature_c[site])
+        self.wind_m_s = float(tick.weather.wind_m_s[site])
         asked = float(orders.setpoint_kw[row])
-        least, most = orders.least_kw, orders.most_kw
+        least, most = orders.min_kw, orders.max_kw
         self.setpoint_kw: float | None = None if isnan(asked) else asked
         """The power that a command or an event asks for; None: nobody does."""
-        self.least_kw = -inf if least is None else float(least[row])
+        self.min_kw = -inf if least is None else float(least[row])
         """The least output allowed, at most zero; -inf without a limit. A device that can be
         controlled keeps to it, whatever else it would do."""
-        self.most_kw = inf if most is None else float(most[row])
+        self.max_kw = inf if most is None else float(most[row])
         """The most output allowed; inf without a limit."""
         self._members = members
         self._row = row

@@ -37,7 +37,7 @@ class Fault:
 
 
 @dataclass(slots=True, eq=False)
-class Struck:
+class AffectedReadings:
     """What k struck devices are about to report in a tick: columns of length k, to be
     overwritten in place. Not yet rounded."""
 
@@ -65,13 +65,13 @@ class DeviceFault(Fault, ABC):
     of it counts in their site. What their model says is what they report."""
 
     @abstractmethod
-    def strike(self, tick: Tick, struck: Struck) -> None:
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
         """Called once per tick in which at least one member is struck, from the simulation's
         thread."""
 
 
 @dataclass(slots=True, eq=False)
-class Passage:
+class MessageEffects:
     """How k messages are about to pass: columns of length k, to be overwritten in place.
 
     They hold what the faults before have made of the messages, and at first what is said here.
@@ -100,7 +100,7 @@ class MessageFault(Fault, ABC):
         with fields of these names (none: it writes something else)."""
 
     @abstractmethod
-    def strike(self, tick: Tick, passage: Passage) -> None:
+    def inject(self, tick: Tick, effects: MessageEffects) -> None:
         """Called once per tick in which at least one message is struck, from the simulation's
         thread."""
 

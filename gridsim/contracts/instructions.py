@@ -14,7 +14,7 @@ Action = Literal[
     "connect",
     "disconnect",
 ]
-Unit = Literal["kW", "%"]
+CommandUnit = Literal["kW", "%"]
 Status = Literal["accepted", "rejected", "completed", "superseded"]
 
 
@@ -37,7 +37,7 @@ class Command:
     action: Action
     value: float | None = None
     """kW or %, as `unit` says; None for connect and disconnect."""
-    unit: Unit | None = None
+    unit: CommandUnit | None = None
     start_ms: int | None = None
     """UTC, simulated time; None: at once."""
     duration_s: float | None = None

@@ -53,7 +53,7 @@ class Episode:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class TickResult:
     """What one tick brings forth, in the simulation's own words."""
 
     batch: Batch

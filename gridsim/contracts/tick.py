@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gridsim.contracts.weather import Sky
+from gridsim.contracts.weather import WeatherSample
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,4 +15,4 @@ class Tick:
     time_ms: int
     """UTC, ms since 1970."""
     dt_s: float
-    sky: Sky
+    weather: WeatherSample

@@ -12,7 +12,7 @@ from gridsim.helpers.randomness import Draws, Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sky:
+class WeatherSample:
     """The weather at one instant: float64[n], one value per site."""
 
     ghi: Floats
@@ -41,5 +41,5 @@ class Weather(ABC):
         self.draws = draws
 
     @abstractmethod
-    def at(self, time_ms: int) -> Sky:
+    def at(self, time_ms: int) -> WeatherSample:
         """The sky over every site at UTC `time_ms`."""

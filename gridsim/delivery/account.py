@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 OnFull = Literal["drop_oldest", "drop_newest", "block"]
-State = Literal["connecting", "up", "closed", "failed", "reader gone"]
+TransportState = Literal["connecting", "up", "closed", "failed", "reader gone"]
 
 QUEUE_FULL = "queue full"
 """Why a reading is dropped that the transport was too slow for."""

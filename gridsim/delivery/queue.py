@@ -9,7 +9,7 @@ from gridsim.api import Batch
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class QueuedBatch:
     """A batch, or what is left of it, and when it was offered (monotonic seconds)."""
 
     batch: Batch
@@ -22,7 +22,7 @@ class BatchQueue:
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._bytes = 0
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[QueuedBatch] = deque()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -36,16 +36,16 @@ class BatchQueue:
         # A batch larger than the whole queue passes when it is alone.
         return not self._entries or self._bytes + batch.nbytes <= self._limit
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: QueuedBatch) -> None:
         self._entries.append(entry)
         self._bytes += entry.batch.nbytes
 
-    def put_back(self, entry: Entry) -> None:
+    def put_back(self, entry: QueuedBatch) -> None:
         """At the head again: what a failed write has left."""
         self._entries.appendleft(entry)
         self._bytes += entry.batch.nbytes
 
-    def take(self) -> Entry:
+    def take(self) -> QueuedBatch:
         """The oldest entry."""
         entry = self._entries.popleft()
         self._bytes -= entry.batch.nbytes

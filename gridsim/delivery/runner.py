@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from loguru import logger
 
 from gridsim.api import Batch, ReaderGone, Transport, TransportError
-from gridsim.delivery.account import QUEUE_FULL, Counters, DeliveryPolicy, State
-from gridsim.delivery.queue import BatchQueue, Entry
+from gridsim.delivery.account import QUEUE_FULL, Counters, DeliveryPolicy, TransportState
+from gridsim.delivery.queue import BatchQueue, QueuedBatch
 from gridsim.delivery.receipt import CountingReceipt, Settled
-from gridsim.delivery.tally import Observer, Tally
+from gridsim.delivery.tally import Observer, ReadingAccount
 from gridsim.delivery.timing import TimedFormat, Timing
 from gridsim.errors import GridsimError
 
@@ -47,12 +47,12 @@ class Runner:
         self._policy = policy
         self._wake_s = wake_s
         self._format = format
-        self._state: State = "connecting"
+        self._state: TransportState = "connecting"
         self._queue = BatchQueue(policy.queue_bytes)
         self._writing_since: float | None = None
         self._writing = 0
         """The number of the first reading under way that is not settled yet."""
-        self._tally = Tally(name, observer)
+        self._tally = ReadingAccount(name, observer)
         self._changed = threading.Condition()
         self._closing = False
         self._abandoned = False
@@ -64,7 +64,7 @@ class Runner:
     # Called from the engine's thread and the main thread.
 
     @property
-    def state(self) -> State:
+    def state(self) -> TransportState:
         return self._state
 
     @property
@@ -97,7 +97,7 @@ class Runner:
             elif not self._queue.has_room_for(batch):
                 self._drop([batch], QUEUE_FULL)
             else:
-                self._queue.put(Entry(batch, time.monotonic()))
+                self._queue.put(QueuedBatch(batch, time.monotonic()))
                 self._changed.notify_all()
 
     def counters(self) -> Counters:
@@ -245,7 +245,7 @@ class Runner:
             self._note_loss("lost its connection", error)
             return False
 
-    def _next(self) -> Entry | None:
+    def _next(self) -> QueuedBatch | None:
         """The oldest batch, taken off the queue; None after a while without one."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._queue) or self._closing, _IDLE_S)
@@ -257,7 +257,7 @@ class Runner:
             self._changed.notify_all()
             return entry
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: QueuedBatch) -> None:
         batch = entry.batch
         receipt = CountingReceipt(len(batch), self._settle, self.timing.far_end.append)
         began, computed = time.monotonic(), time.thread_time()
@@ -275,7 +275,7 @@ class Runner:
                 elif not self._abandoned:
                     # At the head again, in order: it is written anew after the reconnection.
                     rest = batch.rows(len(batch) - receipt.left)
-                    self._queue.put_back(Entry(rest, entry.offered_at))
+                    self._queue.put_back(QueuedBatch(rest, entry.offered_at))
                     self._tally.again(rest.number, len(rest))
 
     def _note_settled(self, seconds: float) -> None:
@@ -303,7 +303,7 @@ class Runner:
             if settled.reason:
                 self._say_drop(settled.reason)
 
-    def _end(self, state: State, reason: str) -> None:
+    def _end(self, state: TransportState, reason: str) -> None:
         with self._changed:
             self._state, self.error = state, reason
             self._drop_queue(f"transport {state}")

@@ -28,7 +28,7 @@ class Observer(Protocol):
         """The transport failed with these under way: they may be sent again, and come twice."""
 
 
-class Tally:
+class ReadingAccount:
     """Counts, tells the observer, and says in the log what is dropped.
 
     Not thread-safe: the runner's lock guards it.

@@ -18,19 +18,19 @@ class Curtailment:
         self._limited = False
 
     def held(
-        self, power: Floats, dt_s: float, setpoint_kw: Floats, most_kw: Floats | None = None
+        self, power: Floats, dt_s: float, setpoint_kw: Floats, max_kw: Floats | None = None
     ) -> Floats:
         """`power` below the limits at the end of a tick, float64[n] kW.
 
-        The limits move towards the setpoint or `most_kw`, whichever is less; to the rating
+        The limits move towards the setpoint or `max_kw`, whichever is less; to the rating
         where there is neither (NaN, and inf or None). Once per tick.
         """
         asked = ~np.isnan(setpoint_kw)
-        if not (self._limited or asked.any() or most_kw is not None):
+        if not (self._limited or asked.any() or max_kw is not None):
             return power
         wanted = np.where(asked, setpoint_kw, self._rated)
-        if most_kw is not None:
-            wanted = np.minimum(wanted, most_kw)
+        if max_kw is not None:
+            wanted = np.minimum(wanted, max_kw)
         wanted = np.clip(wanted, 0.0, self._rated)
         step = self._rate * dt_s
         gap = wanted - self._limit

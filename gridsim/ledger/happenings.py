@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from gridsim.contracts.results import Outcome, Settlement
+from gridsim.contracts.results import Settlement, TickResult
 from gridsim.ledger.insert import insert
 from gridsim.ledger.rows import unsent_rows
 
@@ -16,7 +16,7 @@ class Happenings:
         self._connection = connection
         self._settlements = 0
 
-    def write(self, outcome: Outcome, tick: int) -> None:
+    def write(self, outcome: TickResult, tick: int) -> None:
         connection = self._connection
         if outcome.unsent is not None:
             insert(connection, "unsent", unsent_rows(outcome.unsent, tick), keyed=False)

@@ -18,7 +18,7 @@ NONE = int(np.iinfo(np.int64).min)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class LedgerRows:
     """What some batches add to the tables: int64[rows, columns]."""
 
     readings: Ints
@@ -26,7 +26,7 @@ class Rows:
     labels: Ints
 
 
-def rows_of(batches: Sequence[Batch], start_ms: int, tick_ms: int) -> Rows:
+def rows_of(batches: Sequence[Batch], start_ms: int, tick_ms: int) -> LedgerRows:
     """The rows of batches that follow each other."""
     numbers = np.concatenate([np.arange(b.number, b.number + len(b)) for b in batches])
     tick, device = _joined(batches, "tick"), _joined(batches, "device")
@@ -57,7 +57,7 @@ def rows_of(batches: Sequence[Batch], start_ms: int, tick_ms: int) -> Rows:
         marked = (faults != 0) | (altered >= 0) | copy
         marks = _matrix(numbers, faults, np.where(altered >= 0, altered, NONE), copy)[marked]
     output, meter, soc = true
-    return Rows(
+    return LedgerRows(
         _matrix(numbers, tick, device, output, meter, baseline, soc),
         _matrix(numbers, time_ms, online, *reported)[differs],
         marks,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from loguru import logger
 
-from gridsim.contracts.results import Outcome
+from gridsim.contracts.results import TickResult
 from gridsim.ledger.about import About, write_about
 from gridsim.ledger.fates import Fates
 from gridsim.ledger.file import LedgerError, create, failed
@@ -31,9 +31,9 @@ _LONG_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _Pending:
     tick: int
-    outcome: Outcome
+    outcome: TickResult
     wall_ms: int
     """When its batch was offered."""
 
@@ -64,7 +64,7 @@ class Ledger:
             raise failed(path, error) from error
         self._tick = 0
         self._happenings = Happenings(self._connection)
-        self._queue: list[_Entry] = []
+        self._queue: list[_Pending] = []
         self._waiting = 0
         self._changed = threading.Condition()
         self._closing = False
@@ -77,13 +77,13 @@ class Ledger:
 
     # Called from the engine's thread and the main thread.
 
-    def record(self, outcome: Outcome) -> None:
+    def record(self, outcome: TickResult) -> None:
         """Takes what a tick brought forth, just before its batch is offered to transports, and
         at the end what was still open.
 
         Raises LedgerError, once, if the ledger cannot be written any more.
         """
-        entry = _Entry(self._tick, outcome, time.time_ns() // 1_000_000)
+        entry = _Pending(self._tick, outcome, time.time_ns() // 1_000_000)
         self._tick += 1
         with self._changed:
             if self._waiting and self._waiting + len(outcome.batch) > _QUEUE:
@@ -147,14 +147,14 @@ class Ledger:
             # Whatever it is, the run must hear of it.
             self._fail(LedgerError(f"the ledger {self.path} failed: {error!r}"))
 
-    def _take(self) -> tuple[list[_Entry], bool]:
+    def _take(self) -> tuple[list[_Pending], bool]:
         """What has come, and whether nothing more will."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._waiting >= _ENOUGH, _PATIENCE_S)
             entries, self._queue = self._queue, []
             return entries, self._closing
 
-    def _write(self, entries: Sequence[_Entry]) -> None:
+    def _write(self, entries: Sequence[_Pending]) -> None:
         with self._connection as connection:
             connection.execute("BEGIN")
             self._write_batches(entries)
@@ -162,7 +162,7 @@ class Ledger:
                 self._happenings.write(entry.outcome, entry.tick)
             self._write_fates()
 
-    def _write_batches(self, entries: Sequence[_Entry]) -> None:
+    def _write_batches(self, entries: Sequence[_Pending]) -> None:
         connection, scenario = self._connection, self._scenario
         of_ticks = [entry for entry in entries if len(entry.outcome.batch)]
         connection.executemany(

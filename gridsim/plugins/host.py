@@ -14,7 +14,7 @@ import pluggy
 
 from gridsim.errors import UsageError
 from gridsim.plugins import hookspecs
-from gridsim.plugins.registry import Broken, Registrar, Registry
+from gridsim.plugins.registry import BrokenPlugin, Registrar, Registry
 
 GROUP = "gridsim"
 _HOOK = "gridsim_register"
@@ -40,7 +40,7 @@ class PluginHost:
                 module = point.load()
             except (Exception, SystemExit) as error:
                 reason = f"{type(error).__name__}: {error}"
-                self.registry.broken.append(Broken(point.name, owner, reason))
+                self.registry.broken.append(BrokenPlugin(point.name, owner, reason))
                 continue
             self._register(module, f"{owner} {point.value}", owner)
 

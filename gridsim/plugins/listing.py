@@ -13,11 +13,15 @@ from pydantic_core import PydanticUndefined
 
 from gridsim.api import Unit
 from gridsim.config.tables.faults import FaultSettings
-from gridsim.config.tables.model import Der, Outlet
+from gridsim.config.tables.model import DerTableSettings, TransportTableSettings
 from gridsim.errors import UsageError
-from gridsim.plugins.registry import Entry, Registry
+from gridsim.plugins.registry import RegisteredPlugin, Registry
 
-_SHARED: dict[str, type[BaseModel]] = {"der": Der, "transport": Outlet, "fault": FaultSettings}
+_SHARED: dict[str, type[BaseModel]] = {
+    "der": DerTableSettings,
+    "transport": TransportTableSettings,
+    "fault": FaultSettings,
+}
 
 
 def table(registry: Registry) -> Iterator[str]:
@@ -44,7 +48,7 @@ def details(registry: Registry, name: str) -> Iterator[str]:
         yield from _details(entry)
 
 
-def _details(entry: Entry) -> Iterator[str]:
+def _details(entry: RegisteredPlugin) -> Iterator[str]:
     yield f"{entry.name} ({entry.kind}), {entry.owner}"
     # Its own docstring: that of its base speaks to those who write plugins.
     text = inspect.cleandoc(entry.type.__doc__ or "")

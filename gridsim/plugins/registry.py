@@ -26,7 +26,7 @@ Kind = Literal["der", "transport", "format", "weather", "load", "source", "fault
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RegisteredPlugin:
     """One registered type."""
 
     kind: Kind
@@ -37,7 +37,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenPlugin:
     """An installed plugin that could not be loaded."""
 
     name: str
@@ -49,13 +49,13 @@ class Broken:
 class Registry:
     """Names to types, for each kind."""
 
-    broken: list[Broken] = field(default_factory=list)
-    _entries: dict[tuple[Kind, str], Entry] = field(default_factory=dict)
+    broken: list[BrokenPlugin] = field(default_factory=list)
+    _entries: dict[tuple[Kind, str], RegisteredPlugin] = field(default_factory=dict)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[RegisteredPlugin]:
         return iter(sorted(self._entries.values(), key=lambda entry: (entry.kind, entry.name)))
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: RegisteredPlugin) -> None:
         """Raises UsageError if the name is taken, naming both owners."""
         other = self._entries.setdefault((entry.kind, entry.name), entry)
         if other is not entry:
@@ -64,7 +64,7 @@ class Registry:
                 f"{other.owner} and {entry.owner}"
             )
 
-    def find(self, kind: Kind, name: str) -> Entry | None:
+    def find(self, kind: Kind, name: str) -> RegisteredPlugin | None:
         return self._entries.get((kind, name))
 
     def names(self, kind: Kind) -> list[str]:
@@ -119,4 +119,4 @@ class Registrar:
                 f"{self.owner} registers {cls!r} as the {kind} {name!r}: "
                 f"it must be a class derived from gridsim.api.{base.__name__}"
             )
-        self.registry.add(Entry(kind, name, cls, self.owner))
+        self.registry.add(RegisteredPlugin(kind, name, cls, self.owner))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gridsim.contracts.results import Outcome
+from gridsim.contracts.results import TickResult
 from gridsim.running.inbox import CommandInbox
 from gridsim.simulation.step import Simulation
 
@@ -41,7 +41,7 @@ class Engine:
     def __init__(
         self,
         simulation: Simulation,
-        emit: Callable[[Outcome], None],
+        emit: Callable[[TickResult], None],
         *,
         tick_s: float,
         speed: float,

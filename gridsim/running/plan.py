@@ -50,7 +50,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlet:
+class PlannedTransport:
     """A transport that is ready to connect, and how delivery treats it."""
 
     name: str
@@ -71,7 +71,7 @@ class Outlet:
 
 
 @dataclass(frozen=True, slots=True)
-class Inlet:
+class PlannedSource:
     """A source of commands that is ready to connect."""
 
     name: str
@@ -98,9 +98,9 @@ class Plan:
     config: Path
     configuration: Configuration
     ticks: int | None
-    outlets: tuple[Outlet, ...]
+    outlets: tuple[PlannedTransport, ...]
     broker: EmbeddedBroker
-    inlets: tuple[Inlet, ...] = ()
+    inlets: tuple[PlannedSource, ...] = ()
     ledger: LedgerPlan | None = None
 
 
@@ -140,7 +140,7 @@ def make_plan(options: Options) -> Plan:
 
 def _ways(
     document: Document, configuration: Configuration, run: RunContext
-) -> tuple[tuple[Outlet, ...], tuple[Inlet, ...]]:
+) -> tuple[tuple[PlannedTransport, ...], tuple[PlannedSource, ...]]:
     """The ways out and in."""
     outlets, inlets, problems = [], [], []
     faults = message_faults(configuration.scenario)
@@ -159,9 +159,9 @@ def _ways(
     return tuple(outlets), tuple(inlets)
 
 
-def _inlet(choice: SourceChoice, run: RunContext) -> Inlet:
+def _inlet(choice: SourceChoice, run: RunContext) -> PlannedSource:
     with _made(f"the source {choice.name!r}"):
-        return Inlet(choice.name, choice.type(choice.settings, run))
+        return PlannedSource(choice.name, choice.type(choice.settings, run))
 
 
 def message_faults(scenario: Scenario) -> dict[int, NamedFault]:
@@ -175,7 +175,7 @@ def message_faults(scenario: Scenario) -> dict[int, NamedFault]:
 
 def _outlet(
     choice: TransportChoice, run: RunContext, speed: float, faults: Mapping[int, NamedFault]
-) -> Outlet:
+) -> PlannedTransport:
     with _made(f"the format {choice.format_name!r}"):
         format = choice.format_type(choice.format_settings, choice.framing, run.roster)
     if faults:
@@ -183,7 +183,7 @@ def _outlet(
     timed = TimedFormat(choice.format_name, format)
     with _made(f"the transport {choice.name!r}"):
         transport = choice.type(choice.settings, timed, run)
-    return Outlet(choice.name, transport, timed, _policy(choice, speed))
+    return PlannedTransport(choice.name, transport, timed, _policy(choice, speed))
 
 
 @contextmanager

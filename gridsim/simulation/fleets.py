@@ -51,11 +51,11 @@ class RunningFleet:
     def capability(self, tick: Tick) -> Capability:
         try:
             able = self.fleet.capability(tick)
-            wish = able.wish_kw
+            wish = able.preferred_kw
             return Capability(
                 self.real(self._column("min_kw", able.min_kw)),
                 self.real(self._column("max_kw", able.max_kw)),
-                None if wish is None else self.real(self._column("wish_kw", wish)),
+                None if wish is None else self.real(self._column("preferred_kw", wish)),
             )
         except PluginError:
             raise
@@ -84,7 +84,7 @@ class RunningFleet:
         """The orders without those to ghosts."""
         if self._ghosts is None:
             return orders
-        least, most = orders.least_kw, orders.most_kw
+        least, most = orders.min_kw, orders.max_kw
         return Orders(
             np.where(self._ghosts, np.nan, orders.setpoint_kw),
             self.real(orders.balance_kw),

@@ -8,16 +8,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from gridsim.api import Batch, Floats, Orders, Request, Sky, Tick
-from gridsim.contracts.results import Outcome
+from gridsim.api import Batch, Floats, Orders, Request, Tick, WeatherSample
+from gridsim.contracts.results import TickResult
 from gridsim.errors import PluginError
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.batch import BatchMaker
 from gridsim.simulation.commands import CommandBook
-from gridsim.simulation.demand_response.events import Programme
+from gridsim.simulation.demand_response.events import DemandResponse
 from gridsim.simulation.dispatch.dispatch import dispatch, orders_for
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
-from gridsim.simulation.faults import FaultBook, Passed, Tally
+from gridsim.simulation.faults import FaultBook, FaultTotals, Passed
 from gridsim.simulation.fleets import FleetFailure, RunningFleet
 from gridsim.simulation.loads import SiteLoads, checked
 from gridsim.simulation.scenario import FleetSpec, Scenario
@@ -50,7 +50,9 @@ class Simulation:
         self._baselines = Baselines(scenario, self._loads, self._call)
         self._maker = BatchMaker(scenario)
         self._commands = CommandBook(scenario)
-        self._programme = Programme(scenario, self._baselines) if scenario.events else None
+        self._demand_response = (
+            DemandResponse(scenario, self._baselines) if scenario.events else None
+        )
         self._faults = FaultBook(scenario, self._call) if scenario.faults else None
         ghosts = None if self._faults is None else self._faults.ghosts
         if ghosts is not None:
@@ -65,7 +67,7 @@ class Simulation:
         self.busy_with = ""
 
     @property
-    def tally(self) -> Tally | None:
+    def tally(self) -> FaultTotals | None:
         """What faults have done so far; None in a run without faults."""
         return None if self._faults is None else self._faults.tally
 
@@ -73,7 +75,7 @@ class Simulation:
         """`advance` without requests, for who wants the readings only."""
         return self.advance().batch
 
-    def advance(self, requests: Sequence[Request] = ()) -> Outcome:
+    def advance(self, requests: Sequence[Request] = ()) -> TickResult:
         """Advances by one tick; the requests are heeded from its beginning on.
 
         Raises PluginError, naming the plugin, if one fails; with `on_error = "skip_fleet"`
@@ -88,32 +90,32 @@ class Simulation:
         told = self._commands.take(requests, tick)
         devices: DeviceOrders | None = self._commands.devices
         sites: SiteOrders | None = self._commands.sites
-        programme = self._programme
-        if programme is not None:
-            of_events = programme.begin(time_ms, baseline)
+        demand_response = self._demand_response
+        if demand_response is not None:
+            of_events = demand_response.begin(time_ms, baseline)
             sites = of_events if sites is None else sites.above(of_events)
         power, soc, extra = self._step_fleets(tick, meter, devices, sites)
         real = power if self._faults is None else self._faults.real(power)
         self._commands.observe(real, soc, meter)
-        if programme is not None:
-            programme.add(time_ms, baseline, meter, real)
+        if demand_response is not None:
+            demand_response.add(time_ms, baseline, meter, real)
         self._baselines.note(tick, meter, real)
         batch = self._maker.make(tick.index, power, soc, meter, baseline, extra)
         passed = Passed(batch)
         if self._faults is not None:
             passed = self._faults.take(tick, batch, power, soc, meter, self._call)
         self.next_tick += 1
-        return Outcome(
+        return TickResult(
             passed.batch,
             unsent=passed.unsent,
             episodes=passed.episodes,
             requests=tuple(requests),
             acknowledgements=told,
-            settlements=programme.take_settlements() if programme else (),
-            notes=programme.take_notes() if programme else (),
+            settlements=demand_response.take_settlements() if demand_response else (),
+            notes=demand_response.take_notes() if demand_response else (),
         )
 
-    def finish(self) -> Outcome:
+    def finish(self) -> TickResult:
         """What is still open at the end of a run; called once, after the last tick."""
         n, extra = len(self.roster), self.roster.columns
         rows, sites = np.full(n, np.nan), np.full(self._sites, np.nan)
@@ -124,18 +126,18 @@ class Simulation:
         passed = Passed(nothing)
         if self._faults is not None:
             passed = self._faults.finish(nothing, end_ms)
-        programme = self._programme
-        if programme is not None:
-            programme.finish(end_ms)
-        return Outcome(
+        demand_response = self._demand_response
+        if demand_response is not None:
+            demand_response.finish(end_ms)
+        return TickResult(
             passed.batch,
             unsent=passed.unsent,
             episodes=passed.episodes,
-            settlements=programme.take_settlements() if programme else (),
-            notes=programme.take_notes() if programme else (),
+            settlements=demand_response.take_settlements() if demand_response else (),
+            notes=demand_response.take_notes() if demand_response else (),
         )
 
-    def _sky(self, time_ms: int) -> Sky:
+    def _sky(self, time_ms: int) -> WeatherSample:
         name = f"the weather {self._scenario.weather.name!r}"
         sky = self._call(name, partial(self._weather.at, time_ms))
         for field in ("ghi", "dni", "dhi", "temperature_c", "wind_m_s"):

@@ -15,7 +15,7 @@ from loguru import logger
 from gridsim.api import Acknowledgement, Inbox, Request, Source, Target, TransportError
 from gridsim.simulation.commands.parsing import read_id
 
-State = Literal["connecting", "up", "failed", "closed"]
+SourceState = Literal["connecting", "up", "failed", "closed"]
 
 TOO_MANY = "too many commands are waiting: send fewer, or later"
 # How long an acknowledgement may have to wait until the source has an ear for it.
@@ -41,7 +41,7 @@ class SourceWorker:
         """Why it last failed, for a person."""
         self._inbox = inbox
         self._now = now
-        self._state: State = "connecting"
+        self._state: SourceState = "connecting"
         self._told: deque[Acknowledgement] = deque()
         self._changed = threading.Condition()
         self._closing = False
@@ -51,7 +51,7 @@ class SourceWorker:
         self._thread = threading.Thread(target=self._work, name=f"source {name}", daemon=True)
 
     @property
-    def state(self) -> State:
+    def state(self) -> SourceState:
         return self._state
 
     def start(self) -> None:
@@ -108,7 +108,7 @@ class SourceWorker:
     # Called from the worker's thread.
 
     def _work(self) -> None:
-        state: State = "closed"
+        state: SourceState = "closed"
         try:
             while self._may_connect():
                 self._attempt()

@@ -16,15 +16,15 @@ from gridsim.testing.builders import (
     make_roster,
     make_run,
     make_sites,
-    make_sky,
     make_tick,
+    make_weather,
     some_of,
 )
 from gridsim.testing.faults import (
     DeviceFaultContract,
     MessageFaultContract,
-    make_passage,
-    make_struck,
+    make_affected,
+    make_effects,
 )
 from gridsim.testing.fleets import FleetContract
 from gridsim.testing.formats import FormatContract
@@ -46,14 +46,14 @@ __all__ = [
     "SourceContract",
     "TransportContract",
     "WeatherContract",
+    "make_affected",
     "make_batch",
+    "make_effects",
     "make_members",
-    "make_passage",
     "make_roster",
     "make_run",
     "make_sites",
-    "make_sky",
-    "make_struck",
     "make_tick",
+    "make_weather",
     "some_of",
 ]

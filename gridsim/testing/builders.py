@@ -19,8 +19,8 @@ from gridsim.api import (
     RunContext,
     Settings,
     Sites,
-    Sky,
     Tick,
+    WeatherSample,
     identities,
     numeric_fields,
 )
@@ -76,12 +76,12 @@ def make_members(
     )
 
 
-def make_sky(
+def make_weather(
     n: int = 1, *, ghi: float = 0.0, temperature_c: float = 20.0, wind_m_s: float = 2.0
-) -> Sky:
+) -> WeatherSample:
     """The same weather over `n` sites; three quarters of the irradiance is direct on the ground."""
     value = np.full(n, ghi)
-    return Sky(
+    return WeatherSample(
         ghi=value,
         dni=0.75 * value,
         dhi=0.25 * value,
@@ -91,11 +91,15 @@ def make_sky(
 
 
 def make_tick(
-    index: int = 0, *, sky: Sky | None = None, start_ms: int = START_MS, tick_s: float = 1.0
+    index: int = 0,
+    *,
+    weather: WeatherSample | None = None,
+    start_ms: int = START_MS,
+    tick_s: float = 1.0,
 ) -> Tick:
     """Tick `index` of a simulation that starts at `start_ms`."""
     at = start_ms + index * round(tick_s * 1000)
-    return Tick(index, at, tick_s, sky if sky is not None else make_sky())
+    return Tick(index, at, tick_s, weather if weather is not None else make_weather())
 
 
 def make_roster(ders: Sequence[int] = (2, 1), columns: Mapping[str, str] | None = None) -> Roster:

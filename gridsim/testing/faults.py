@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from gridsim.api import (
     LOST,
     SENT,
+    AffectedReadings,
     DeviceFault,
     Fault,
     Floats,
     Members,
+    MessageEffects,
     MessageFault,
-    Passage,
-    Struck,
     Tick,
 )
 from gridsim.helpers.randomness import mixed
@@ -41,7 +41,7 @@ _STRUCK = (
 _PASSAGE = ("copies", "delay_ms", "overtaken", "altered")
 
 
-def make_struck(
+def make_affected(
     tick: Tick,
     member: Sequence[int] | NDArray[np.intp],
     *,
@@ -50,10 +50,10 @@ def make_struck(
     meter: float | Floats = 2.0,
     soc: float | Floats = 50.0,
     stored: int = 0,
-) -> Struck:
+) -> AffectedReadings:
     """What struck members are about to report; struck since this tick if not said."""
     n = len(member)
-    return Struck(
+    return AffectedReadings(
         member=np.array(member, np.intp),
         since_ms=np.full(n, tick.time_ms if since_ms is None else since_ms, np.int64),
         timestamp_ms=np.full(n, tick.time_ms, np.int64),
@@ -66,10 +66,12 @@ def make_struck(
     )
 
 
-def make_passage(member: Sequence[int] | NDArray[np.intp], chance: float | Floats) -> Passage:
+def make_effects(
+    member: Sequence[int] | NDArray[np.intp], chance: float | Floats
+) -> MessageEffects:
     """Messages that nothing has happened to yet."""
     n = len(member)
-    return Passage(
+    return MessageEffects(
         member=np.array(member, np.intp),
         chance=np.full(n, chance),
         copies=np.ones(n, np.int8),
@@ -122,13 +124,13 @@ class _FaultContract:
     def _run(self, fault: Fault, ticks: Iterable[int]) -> list[Told]:
         return [self._tell(fault, index) for index in ticks]
 
-    def _struck(self, fault: Fault, index: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    def _affected(self, fault: Fault, index: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
         """Who is struck, in windows of their own, and since which tick."""
         keys = fault.members.keys
         phase = (keys % np.uint64(_WINDOW)).astype(np.int64)
         window, since = (index + phase) // _WINDOW, index - (index + phase) % _WINDOW
-        struck = mixed(keys, window) % np.uint64(2) == 0
-        return np.flatnonzero(struck), np.maximum(since[struck], 0)
+        affected = mixed(keys, window) % np.uint64(2) == 0
+        return np.flatnonzero(affected), np.maximum(since[affected], 0)
 
 
 class DeviceFaultContract(_FaultContract):
@@ -163,12 +165,12 @@ class DeviceFaultContract(_FaultContract):
 
     def _tell(self, fault: DeviceFault, index: int) -> Told:
         tick = make_tick(index, tick_s=self.tick_s)
-        member, since = self._struck(fault, index)
+        member, since = self._affected(fault, index)
         start_ms, keys = fault.members.start_ms, fault.members.keys[member]
         # By name, for there may be only some of them.
         without = np.array([name == _WITHOUT for name in fault.members.ids], np.bool_)[member]
         soc = np.where(without, np.nan, 50.0 + 4.0 * _wave(mixed(keys, 2), index))
-        struck = make_struck(
+        affected = make_affected(
             tick,
             member,
             since_ms=start_ms + since * round(self.tick_s * 1000),
@@ -177,9 +179,9 @@ class DeviceFaultContract(_FaultContract):
             soc=soc,
         )
         if len(member):
-            fault.strike(tick, struck)
-        assert (struck.member == member).all(), "which members they are must not change"
-        return {"member": member, **{name: getattr(struck, name) for name in _STRUCK}}
+            fault.inject(tick, affected)
+        assert (affected.member == member).all(), "which members they are must not change"
+        return {"member": member, **{name: getattr(affected, name) for name in _STRUCK}}
 
 
 class MessageFaultContract(_FaultContract):
@@ -219,13 +221,13 @@ class MessageFaultContract(_FaultContract):
 
     def _tell(self, fault: MessageFault, index: int) -> Told:
         tick = make_tick(index, tick_s=self.tick_s)
-        member, _ = self._struck(fault, index)
+        member, _ = self._affected(fault, index)
         keys = fault.members.keys[member]
-        passage = make_passage(member, fault.members.draws.uniform("test", keys, index))
+        effects = make_effects(member, fault.members.draws.uniform("test", keys, index))
         if len(member):
-            fault.strike(tick, passage)
-        assert (passage.member == member).all(), "which members they are must not change"
-        return {"member": member, **{name: getattr(passage, name) for name in _PASSAGE}}
+            fault.inject(tick, effects)
+        assert (effects.member == member).all(), "which members they are must not change"
+        return {"member": member, **{name: getattr(effects, name) for name in _PASSAGE}}
 
 
 def _wave(keys: NDArray[np.uint64], index: int) -> Floats:

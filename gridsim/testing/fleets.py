@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Fleet, Floats, Members, Orders, Telemetry
-from gridsim.testing.builders import make_members, make_sky, make_tick, some_of
+from gridsim.testing.builders import make_members, make_tick, make_weather, some_of
 from gridsim.testing.settings import assert_described
 
 
@@ -19,8 +19,8 @@ from gridsim.testing.settings import assert_described
 class Limits:
     """What the devices may do from a tick on: float64[n], kW."""
 
-    least_kw: Floats
-    most_kw: Floats
+    min_kw: Floats
+    max_kw: Floats
     first: int
 
 
@@ -91,8 +91,8 @@ class FleetContract:
             limits = Limits(low * rated, high * rated, first)
             told = self._run(self.fleet(members), range(self.ticks), limits)
             for output in (one.current_output for one in told[bound:]):
-                assert (output >= limits.least_kw * (1 + 1e-9)).all(), "below the least allowed"
-                assert (output <= limits.most_kw * (1 + 1e-9)).all(), "above the most allowed"
+                assert (output >= limits.min_kw * (1 + 1e-9)).all(), "below the least allowed"
+                assert (output <= limits.max_kw * (1 + 1e-9)).all(), "above the most allowed"
 
     def test_limits_that_do_not_bind_change_nothing(self) -> None:
         members = self._members()
@@ -120,12 +120,12 @@ class FleetContract:
         told = []
         for index in ticks:
             day = index * self.tick_s / 86_400
-            sky = make_sky(
+            weather = make_weather(
                 len(members.sites),
                 ghi=max(0.0, 900.0 * np.cos(2 * np.pi * day)),
                 wind_m_s=8.0 + 6.0 * np.sin(2 * np.pi * 5 * day),
             )
-            tick = make_tick(index, sky=sky, tick_s=self.tick_s)
+            tick = make_tick(index, weather=weather, tick_s=self.tick_s)
             balance = rated * np.sin(2 * np.pi * 3 * day)
             if flexible:
                 able = fleet.capability(tick)
@@ -133,17 +133,17 @@ class FleetContract:
                 assert (able.max_kw >= 0.0).all()
                 assert (able.min_kw >= -rated * (1 + 1e-12)).all(), "promises above nameplate"
                 assert (able.max_kw <= rated * (1 + 1e-12)).all(), "promises above nameplate"
-                if able.wish_kw is not None:
-                    assert able.wish_kw.shape == rated.shape
-                    assert (able.wish_kw >= able.min_kw).all(), "wishes for what it cannot do"
-                    assert (able.wish_kw <= able.max_kw).all(), "wishes for what it cannot do"
+                if able.preferred_kw is not None:
+                    assert able.preferred_kw.shape == rated.shape
+                    assert (able.preferred_kw >= able.min_kw).all(), "wishes for what it cannot do"
+                    assert (able.preferred_kw <= able.max_kw).all(), "wishes for what it cannot do"
                 balance = np.clip(balance, able.min_kw, able.max_kw)
             asked = (members.keys + np.uint64(index // 24)) % np.uint64(3) == 0
             setpoint = np.where(asked, 1.5 * rated * np.cos(2 * np.pi * 7 * day), np.nan)
             share = balance if flexible else np.zeros_like(balance)
             orders = Orders(setpoint, share)
             if limits is not None and index >= limits.first:
-                orders = Orders(setpoint, share, limits.least_kw, limits.most_kw)
+                orders = Orders(setpoint, share, limits.min_kw, limits.max_kw)
             told.append(fleet.step(tick, orders))
         return told
 

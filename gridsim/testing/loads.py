@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gridsim.api import Floats, Load, Members, Tick
-from gridsim.testing.builders import make_members, make_sites, make_sky, make_tick, some_of
+from gridsim.testing.builders import make_members, make_sites, make_tick, make_weather, some_of
 from gridsim.testing.settings import assert_described
 
 
@@ -73,5 +73,5 @@ class LoadContract:
 
     def _ticks(self) -> list[Tick]:
         """A day in steps of ten minutes."""
-        sky = make_sky(3 * len(self.settings))
-        return [make_tick(index, sky=sky, tick_s=600.0) for index in range(144)]
+        weather = make_weather(3 * len(self.settings))
+        return [make_tick(index, weather=weather, tick_s=600.0) for index in range(144)]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gridsim.api import Draws, Sites, Sky, Weather, sun
+from gridsim.api import Draws, Sites, Weather, WeatherSample, sun
 from gridsim.testing.builders import START_MS, make_sites
 from gridsim.testing.settings import assert_described
 
@@ -32,18 +32,26 @@ class WeatherContract:
         up = sun.up_vector(sites.latitude, sites.longitude)
         for weather in self._made(sites):
             for time_ms in self._times():
-                sky = weather.at(time_ms)
+                sample = weather.at(time_ms)
                 height = sun.cos_zenith(sun.sun_vector(time_ms), up)
-                for values in (sky.ghi, sky.dni, sky.dhi, sky.temperature_c, sky.wind_m_s):
+                for values in (
+                    sample.ghi,
+                    sample.dni,
+                    sample.dhi,
+                    sample.temperature_c,
+                    sample.wind_m_s,
+                ):
                     assert values.shape == height.shape
                     assert np.isfinite(values).all()
-                for values in (sky.ghi, sky.dni, sky.dhi, sky.wind_m_s):
+                for values in (sample.ghi, sample.dni, sample.dhi, sample.wind_m_s):
                     assert (values >= 0.0).all()
                 dark = height < np.sin(np.radians(-1.0))
-                assert not (sky.ghi + sky.dni + sky.dhi)[dark].any(), "sun at night"
-                parts = sky.dhi + sky.dni * np.maximum(height, 0.0)
-                np.testing.assert_allclose(sky.ghi, parts, atol=5.0, err_msg="parts do not add up")
-                assert (sky.ghi < 1800.0).all()
+                assert not (sample.ghi + sample.dni + sample.dhi)[dark].any(), "sun at night"
+                parts = sample.dhi + sample.dni * np.maximum(height, 0.0)
+                np.testing.assert_allclose(
+                    sample.ghi, parts, atol=5.0, err_msg="parts do not add up"
+                )
+                assert (sample.ghi < 1800.0).all()
 
     def test_it_is_a_function_of_time(self) -> None:
         sites = self._sites()
@@ -99,7 +107,9 @@ def _some_sites(sites: Sites, rows: Sequence[int]) -> Sites:
     )
 
 
-def _assert_same_sky(part: Sky, whole: Sky, rows: Sequence[int] | None = None) -> None:
+def _assert_same_sky(
+    part: WeatherSample, whole: WeatherSample, rows: Sequence[int] | None = None
+) -> None:
     for name in ("ghi", "dni", "dhi", "temperature_c", "wind_m_s"):
         values = getattr(whole, name)
         wanted = values if rows is None else values[rows]

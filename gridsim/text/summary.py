@@ -16,7 +16,7 @@ from gridsim.ledger import Ledger
 from gridsim.running.engine import Engine
 from gridsim.running.pace import behind_now, is_held, shortfall_lines
 from gridsim.running.plan import Plan
-from gridsim.simulation.demand_response.settlement import Tally, projects
+from gridsim.simulation.demand_response.settlement import EventTotals, projects
 from gridsim.simulation.scenario import Scenario
 
 # What the embedded broker takes; see the README.
@@ -141,19 +141,19 @@ def ledger_lines(ledger: Ledger) -> Iterator[str]:
     yield f"ledger: {ledger.path}{waited}"
 
 
-class EventTotals:
+class EventSummary:
     """What came of the events of a run, by their ids."""
 
     def __init__(self) -> None:
         self._times: dict[str, int] = {}
-        self._tallies: dict[str, Tally] = {}
+        self._tallies: dict[str, EventTotals] = {}
         self._projects: defaultdict[str, set[int]] = defaultdict(set)
 
     def add(self, settlements: Iterable[Settlement]) -> None:
         for settlement in settlements:
             name, _, number = settlement.event.partition("#")
             self._times[name] = max(self._times.get(name, 1), int(number or 1))
-            self._tallies.setdefault(name, Tally()).add((settlement,))
+            self._tallies.setdefault(name, EventTotals()).add((settlement,))
             if settlement.ending != "opted out":
                 self._projects[name].add(settlement.project)
 

@@ -5,6 +5,6 @@ the messages.
 """
 
 from gridsim.verify.main import VerifyOptions, verify
-from gridsim.verify.report import Report
+from gridsim.verify.report import VerifyReport
 
-__all__ = ["Report", "VerifyOptions", "verify"]
+__all__ = ["VerifyOptions", "VerifyReport", "verify"]

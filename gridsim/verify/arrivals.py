@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gridsim.verify.fields import BIT, FIELDS, RECEIVED, SEQ
 from gridsim.verify.growing import joined
-from gridsim.verify.roster import Roster
+from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.values import (
     ABSENT,
     NO_TIME,
@@ -79,7 +79,7 @@ class Arrivals:
 class Columns:
     """Turns chunks of records into arrivals."""
 
-    def __init__(self, roster: Roster, names: Mapping[str, str], *, text: bool) -> None:
+    def __init__(self, roster: LedgerRoster, names: Mapping[str, str], *, text: bool) -> None:
         """`names` are the fields' names in the records, `text` whether values are all text."""
         self._roster = roster
         self._names = names

@@ -15,13 +15,15 @@ from gridsim.ledger import Reader
 from gridsim.ledger.rows import NONE
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, EXACT, UNKNOWN, Matching
-from gridsim.verify.roster import Roster
+from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.sent import DELIVERED, DROPPED, PENDING, UNCONFIRMED, Sent
 from gridsim.verify.torn import torn_off
 from gridsim.verify.values import ABSENT, NO_TIME, NULL, Ints, Small
 
-Kind = Literal["missing", "duplicate", "reordered", "delayed", "altered", "unreadable", "unknown"]
-KINDS: Final[tuple[Kind, ...]] = (
+DifferenceKind = Literal[
+    "missing", "duplicate", "reordered", "delayed", "altered", "unreadable", "unknown"
+]
+KINDS: Final[tuple[DifferenceKind, ...]] = (
     "missing", "duplicate", "reordered", "delayed", "altered", "unreadable", "unknown",
 )  # fmt: skip
 UNEXPLAINED: Final = "unexplained"
@@ -40,7 +42,7 @@ _SHOWN = 10
 class Example:
     """One difference that nothing explains."""
 
-    kind: Kind
+    kind: DifferenceKind
     der_id: str
     timestamp: str
     line: int
@@ -54,7 +56,9 @@ class Differences:
     """All differences, counted."""
 
     projects: int
-    causes: dict[Kind, Counter[str]] = field(default_factory=lambda: {k: Counter() for k in KINDS})
+    causes: dict[DifferenceKind, Counter[str]] = field(
+        default_factory=lambda: {k: Counter() for k in KINDS}
+    )
     by_project: dict[str, Ints] = field(default_factory=dict)
     """int64[projects + 1] for each kind, and for what is unexplained; the last entry is for
     what belongs to no project."""
@@ -64,10 +68,10 @@ class Differences:
     def unexplained(self) -> int:
         return sum(causes[UNEXPLAINED] for causes in self.causes.values())
 
-    def total(self, kind: Kind) -> int:
+    def total(self, kind: DifferenceKind) -> int:
         return self.causes[kind].total()
 
-    def add(self, kind: Kind, cause: str, project: Ints) -> None:
+    def add(self, kind: DifferenceKind, cause: str, project: Ints) -> None:
         """`project`, int64[n]: of which project each of n differences is; -1: of none."""
         if not len(project):
             return
@@ -81,7 +85,12 @@ class Explainer:
     """Goes through all differences and finds the cause of each."""
 
     def __init__(
-        self, reader: Reader, roster: Roster, sent: Sent, arrivals: Arrivals, matching: Matching
+        self,
+        reader: Reader,
+        roster: LedgerRoster,
+        sent: Sent,
+        arrivals: Arrivals,
+        matching: Matching,
     ) -> None:
         self._reader, self._roster, self._sent = reader, roster, sent
         self._arrivals, self._matching = arrivals, matching
@@ -216,7 +225,7 @@ class Explainer:
         for cause, part in self._by_faults(sent.faults[meant]):
             self._sent_at("reordered", cause or "as the ledger has it", meant[part])
 
-    def _by_alteration(self, kind: Kind, rows: NDArray[np.intp]) -> None:
+    def _by_alteration(self, kind: DifferenceKind, rows: NDArray[np.intp]) -> None:
         fault = self._sent.altered[self._matching.reading[rows]]
         for index in np.unique(fault).tolist():
             self._arrival_rows(kind, self._ids[index], rows[fault == index])
@@ -227,17 +236,17 @@ class Explainer:
             names = [name for index, name in enumerate(self._ids) if mask >> index & 1]
             yield " + ".join(names), np.flatnonzero(faults == np.uint64(mask))
 
-    def _sent_rows(self, kind: Kind, cause: str, rows: NDArray[np.bool_]) -> None:
+    def _sent_rows(self, kind: DifferenceKind, cause: str, rows: NDArray[np.bool_]) -> None:
         self._sent_at(kind, cause, np.flatnonzero(rows))
 
-    def _sent_at(self, kind: Kind, cause: str, rows: NDArray[np.intp]) -> None:
+    def _sent_at(self, kind: DifferenceKind, cause: str, rows: NDArray[np.intp]) -> None:
         sent = self._sent
         self._found.add(kind, cause, self._roster.project[sent.device[rows]])
         if cause == UNEXPLAINED:
             for row in rows[:_SHOWN].tolist():
                 self._show(kind, int(sent.device[row]), int(sent.time_ms[row]), 0)
 
-    def _arrival_rows(self, kind: Kind, cause: str, rows: NDArray[np.intp]) -> None:
+    def _arrival_rows(self, kind: DifferenceKind, cause: str, rows: NDArray[np.intp]) -> None:
         arrivals, reading = self._arrivals, self._matching.reading[rows]
         device = arrivals.device[rows].astype(np.int64)
         if len(self._sent):
@@ -259,7 +268,9 @@ class Explainer:
                 found.append(f"{name} {_value(said, factor)} instead of {_value(sent, factor)}")
         return ", ".join(found)
 
-    def _show(self, kind: Kind, device: int, time_ms: int, line: int, detail: str = "") -> None:
+    def _show(
+        self, kind: DifferenceKind, device: int, time_ms: int, line: int, detail: str = ""
+    ) -> None:
         if len(self._found.examples) < _SHOWN * len(KINDS):
             der_id = self._roster.der_id[device] if device >= 0 else ""
             self._found.examples.append(Example(kind, der_id, _stamp(time_ms), line, detail))

@@ -17,7 +17,7 @@ from gridsim.errors import UsageError
 from gridsim.verify.arrivals import Arrivals, Columns
 from gridsim.verify.fields import FIELDS, RECEIVED, SEQ
 from gridsim.verify.jsonlines import JsonParser
-from gridsim.verify.roster import Roster
+from gridsim.verify.roster import LedgerRoster
 
 STDIN = "-"
 _ROWS = 20_000
@@ -27,7 +27,7 @@ _NEEDED = ("der_id", "timestamp")
 
 
 def read_file(
-    name: str, roster: Roster, names: Mapping[str, str], *, several: bool
+    name: str, roster: LedgerRoster, names: Mapping[str, str], *, several: bool
 ) -> Iterator[Arrivals]:
     """The arrivals of a file, by what its name or its first line says that it is; `several` as
     in `JsonParser`.
@@ -73,7 +73,7 @@ def _is_json(first: bytes) -> bool:
 
 
 def _csv(
-    name: str, lines: Iterator[bytes], roster: Roster, names: Mapping[str, str]
+    name: str, lines: Iterator[bytes], roster: LedgerRoster, names: Mapping[str, str]
 ) -> Iterator[Arrivals]:
     columns = Columns(roster, names, text=True)
     text = (line.decode("utf-8-sig", errors="replace") for line in lines)
@@ -97,7 +97,7 @@ def _csv(
         raise UsageError(f"{name}: error: line {reader.line_num}: {error}") from error
 
 
-def _parquet(name: str, roster: Roster, names: Mapping[str, str]) -> Iterator[Arrivals]:
+def _parquet(name: str, roster: LedgerRoster, names: Mapping[str, str]) -> Iterator[Arrivals]:
     try:
         import pyarrow as arrow
         from pyarrow import parquet

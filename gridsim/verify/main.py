@@ -19,12 +19,12 @@ from gridsim.verify.fields import BIT, RECEIVED, SEQ, parse_names, wire_names
 from gridsim.verify.inputs import read_file
 from gridsim.verify.jsonlines import JsonParser
 from gridsim.verify.matching import match
-from gridsim.verify.report import Late, Report
-from gridsim.verify.roster import Roster
+from gridsim.verify.report import Late, VerifyReport
+from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.sent import load_sent
 from gridsim.verify.settlement import Verdict, compare
 from gridsim.verify.subscriber import Source, Subscriber, find_source
-from gridsim.verify.target import Target, find_target
+from gridsim.verify.target import VerifyTarget, find_target
 from gridsim.verify.values import NO_TIME
 
 _LOOK_S = 0.1
@@ -51,7 +51,7 @@ class VerifyOptions:
     tolerate: int = 0
 
 
-def verify(options: VerifyOptions, say: Callable[[str], None]) -> Report:
+def verify(options: VerifyOptions, say: Callable[[str], None]) -> VerifyReport:
     """Compares; `say` hears how far it is.
 
     Raises UsageError for what cannot be used, NeverConnectedError if the broker does not let
@@ -67,7 +67,7 @@ def verify(options: VerifyOptions, say: Callable[[str], None]) -> Report:
         transport = source.name
         heard = _listen(options, source, say)
     with Reader(options.ledger) as reader:
-        roster = Roster.of(reader)
+        roster = LedgerRoster.of(reader)
         if not options.files and heard is None:
             return _settlements_only(options, reader, roster)
         target = find_target(reader, transport)
@@ -86,11 +86,11 @@ def verify(options: VerifyOptions, say: Callable[[str], None]) -> Report:
 def _report(
     options: VerifyOptions,
     reader: Reader,
-    roster: Roster,
-    target: Target,
+    roster: LedgerRoster,
+    target: VerifyTarget,
     arrivals: Arrivals,
     notes: Sequence[str],
-) -> Report:
+) -> VerifyReport:
     if options.received_at is not None and not options.unordered:
         received = arrivals.received_ms
         if (received[1:] < received[:-1]).any():
@@ -106,7 +106,7 @@ def _report(
     lost = reader.matrix("SELECT device FROM unsent")[:, 0]
     devices = np.concatenate([sent.device, lost])
     by_project = np.bincount(roster.project[devices], None, len(roster.project_id))
-    return Report(
+    return VerifyReport(
         ledger=str(options.ledger),
         complete=reader.complete,
         transport=target.note.name,
@@ -122,9 +122,9 @@ def _report(
     )
 
 
-def _settlements_only(options: VerifyOptions, reader: Reader, roster: Roster) -> Report:
+def _settlements_only(options: VerifyOptions, reader: Reader, roster: LedgerRoster) -> VerifyReport:
     """Of a user who has settlements but no readings to compare."""
-    return Report(
+    return VerifyReport(
         ledger=str(options.ledger),
         complete=reader.complete,
         transport="none",
@@ -152,7 +152,7 @@ def _verdict(options: VerifyOptions, reader: Reader) -> Verdict | None:
 
 
 def _arrivals(
-    files: Sequence[str], roster: Roster, names: Mapping[str, str], *, several: bool
+    files: Sequence[str], roster: LedgerRoster, names: Mapping[str, str], *, several: bool
 ) -> Arrivals:
     nothing = Columns(roster, names, text=False).arrivals({}, [])
     parts = (part for name in files for part in read_file(name, roster, names, several=several))
@@ -210,7 +210,7 @@ class _Heard:
         self._bodies += bodies
         self._times += times
 
-    def parse(self, roster: Roster, names: Mapping[str, str], *, several: bool) -> Arrivals:
+    def parse(self, roster: LedgerRoster, names: Mapping[str, str], *, several: bool) -> Arrivals:
         columns = Columns(roster, names, text=False)
         own = {k: v for k, v in names.items() if k != RECEIVED}
         parser = JsonParser(columns, own, several=several)

@@ -26,7 +26,7 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Report:
+class VerifyReport:
     ledger: str
     complete: bool
     """Whether the ledger is that of a run that came to its end."""

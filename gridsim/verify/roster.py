@@ -12,7 +12,7 @@ from gridsim.ledger import Reader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Roster:
+class LedgerRoster:
     der_id: Sequence[str]
     project: NDArray[np.int64]
     """int64[devices]"""
@@ -23,7 +23,7 @@ class Roster:
     """By field, one value per device: texts, booleans, or numbers in hundredths."""
 
     @classmethod
-    def of(cls, reader: Reader) -> Roster:
+    def of(cls, reader: Reader) -> LedgerRoster:
         projects = reader.rows(
             "SELECT project_id, standalone, threshold FROM projects ORDER BY project"
         )

@@ -12,7 +12,7 @@ from gridsim.ledger import Reader, TransportNote
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class VerifyTarget:
     index: int
     note: TransportNote
 
@@ -22,18 +22,18 @@ class Target:
         return settings
 
 
-def find_target(reader: Reader, name: str | None) -> Target:
+def find_target(reader: Reader, name: str | None) -> VerifyTarget:
     """The transport of that name, or the only one. Raises UsageError."""
     notes = reader.transports()
     names = ", ".join(note.name for note in notes)
     if name is None:
         if len(notes) == 1:
-            return Target(0, notes[0])
+            return VerifyTarget(0, notes[0])
         raise UsageError(
             f"{reader.path}: error: the run had several transports: {names}. "
             "Say with --transport which of them your data came by"
         )
     for index, note in enumerate(notes):
         if note.name == name:
-            return Target(index, note)
+            return VerifyTarget(index, note)
     raise UsageError(f"--transport: error: the run had no transport {name!r}; it had: {names}")

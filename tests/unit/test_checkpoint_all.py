@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gridsim.api import Batch, Request, Target
-from gridsim.contracts.results import Outcome
+from gridsim.contracts.results import TickResult
 from gridsim.simulation.step import Simulation
 from tests.fixtures.runs import ARRAY, BATTERY, HEAD, HOME, Bench
 
@@ -68,7 +68,7 @@ ASKED = {
 }
 
 
-def step(simulation: Simulation, ticks: range) -> list[Outcome]:
+def step(simulation: Simulation, ticks: range) -> list[TickResult]:
     outcomes = []
     for tick in ticks:
         requests = []

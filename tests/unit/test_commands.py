@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridsim.api import Acknowledgement, Request, Target
-from gridsim.contracts.results import Outcome
+from gridsim.contracts.results import TickResult
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.commands import book
 from gridsim.simulation.step import Simulation
@@ -90,7 +90,7 @@ class Run:
         self.power: list[dict[str, float]] = []
         self.soc: list[dict[str, float]] = []
 
-    def tick(self, *requests: Request) -> Outcome:
+    def tick(self, *requests: Request) -> TickResult:
         outcome = self.simulation.advance(requests)
         batch = outcome.batch
         self.power.append(dict(zip(self.ids, batch.current_output.tolist(), strict=True)))

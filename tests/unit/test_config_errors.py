@@ -10,7 +10,7 @@ from gridsim.config.text.guard import MAX_BYTES
 from gridsim.config.text.load import read
 from gridsim.config.text.report import ConfigError
 from gridsim.errors import UsageError
-from gridsim.plugins.registry import Broken
+from gridsim.plugins.registry import BrokenPlugin
 from tests.fixtures.config.fakes import MINIMAL, registry, report, with_der, with_radio
 
 BATTERY = """
@@ -171,7 +171,7 @@ def test_refuses_a_folder_and_what_is_not_there(tmp_path: Path) -> None:
 def test_a_plugin_that_could_not_be_loaded_says_why_where_it_is_used(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(MINIMAL.replace("solar", "wind"))
     known = registry()
-    known.broken.append(Broken("wind", "wind-farm 1.0", "ImportError: no blades"))
+    known.broken.append(BrokenPlugin("wind", "wind-farm 1.0", "ImportError: no blades"))
     with pytest.raises(ConfigError, match=r"of wind-farm 1\.0 cannot be loaded: ImportError"):
         resolve(read(tmp_path / "c.toml", environment={}), known, now_ms=0, flags=Flags())
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gridsim.api import Draws, Floats, Orders, Sky, Tick
-from gridsim.testing import FleetContract, make_members, make_sites, make_sky, make_tick
+from gridsim.api import Draws, Floats, Orders, Tick, WeatherSample
+from gridsim.testing import FleetContract, make_members, make_sites, make_tick, make_weather
 from gridsim_plugins.ders.heat_pump import HeatPump, performance
 from gridsim_plugins.ders.heat_pump.settings import HeatPumpSettings
 from gridsim_plugins.weather.clear import Clear, ClearSettings
@@ -49,7 +49,9 @@ class TestHeatPumpContractAtOneSecond(FleetContract):
 class Run:
     """What happened to n pumps: arrays of [tick, pump]; power drawn is positive."""
 
-    def __init__(self, fleet: HeatPump, skies: Sequence[Sky], setpoints: Sequence[float]) -> None:
+    def __init__(
+        self, fleet: HeatPump, skies: Sequence[WeatherSample], setpoints: Sequence[float]
+    ) -> None:
         n, members = len(fleet.members), fleet.members
         told = []
         for index, (sky, setpoint) in enumerate(zip(skies, setpoints, strict=True)):
@@ -68,7 +70,7 @@ def pumps(n: int = 1, tick_s: float = 60.0, **settings: Any) -> HeatPump:
 def steady(
     temperature: float, ticks: int, setpoint: float = NAN, n: int = 1, **settings: Any
 ) -> Run:
-    skies = [make_sky(temperature_c=temperature)] * ticks
+    skies = [make_weather(temperature_c=temperature)] * ticks
     return Run(pumps(n, **settings), skies, [setpoint] * ticks)
 
 
@@ -111,7 +113,7 @@ def test_heat_in_is_losses_and_what_is_stored(
 ) -> None:
     """To rounding: the losses by the mean temperature of the exact course within each tick."""
     settings = HeatPumpSettings.model_validate(kind)
-    skies = [make_sky(temperature_c=outdoor, ghi=ghi) for outdoor, ghi, _ in weather]
+    skies = [make_weather(temperature_c=outdoor, ghi=ghi) for outdoor, ghi, _ in weather]
     fleet = HeatPump(make_members(HeatPumpSettings, [kind], tick_s=tick_s))
     run = Run(fleet, skies, [setpoint for *_, setpoint in weather])
     ua, hours = settings.heat_loss / 1000.0, tick_s / 3600.0
@@ -180,7 +182,7 @@ def test_a_house_starts_settled(latitude: float, month: int) -> None:
 
 
 def test_in_summer_it_cools_only_if_it_may() -> None:
-    hot = [make_sky(temperature_c=32.0, ghi=300.0)] * 1440
+    hot = [make_weather(temperature_c=32.0, ghi=300.0)] * 1440
     members = make_members(HeatPumpSettings, [HOUSE, COOLED], tick_s=60.0)
     run = Run(HeatPump(members), hot, [NAN] * 1440)
     assert not run.drawn[:, 0].any()
@@ -191,7 +193,7 @@ def test_in_summer_it_cools_only_if_it_may() -> None:
 
 
 def test_open_windows_let_the_heat_of_a_sunny_day_out() -> None:
-    sunny = [make_sky(temperature_c=15.0, ghi=500.0)] * 2880
+    sunny = [make_weather(temperature_c=15.0, ghi=500.0)] * 2880
     sealed = 15.0 + (0.4 + 3.0 * 0.5) / 0.15
     run = Run(pumps(), sunny, [NAN] * 2880)
     assert run.room[-1, 0] < sealed - 2.0
@@ -231,7 +233,7 @@ def test_what_capability_promises_is_what_a_setpoint_gets(
     kind: dict[str, Any], outdoor: float, tick_s: float, share: float
 ) -> None:
     fleet = HeatPump(make_members(HeatPumpSettings, [kind], tick_s=tick_s))
-    tick = make_tick(0, sky=make_sky(temperature_c=outdoor), tick_s=tick_s)
+    tick = make_tick(0, weather=make_weather(temperature_c=outdoor), tick_s=tick_s)
     able = fleet.capability(tick)
     assert able.max_kw == 0.0
     setpoint = share * able.min_kw

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gridsim.api import Fleet, Floats, Orders, Sky
-from gridsim.testing import make_members, make_sky, make_tick
+from gridsim.api import Fleet, Floats, Orders, WeatherSample
+from gridsim.testing import make_members, make_tick, make_weather
 from gridsim_plugins.ders.battery import Battery
 from gridsim_plugins.ders.ev_charger import EvCharger
 from gridsim_plugins.ders.generator import Generator
@@ -35,7 +35,7 @@ def run(
     setpoint: float = NAN,
     least: float = -INF,
     most: float = INF,
-    sky: Sky | None = None,
+    sky: WeatherSample | None = None,
 ) -> Floats:
     """Output, [tick, device]."""
     n, members = len(fleet.members), fleet.members
@@ -43,7 +43,9 @@ def run(
     orders = Orders(asked, np.zeros(n), np.full(n, least), np.full(n, most))
     told = []
     for index in ticks:
-        tick = make_tick(index, sky=sky, start_ms=members.start_ms, tick_s=members.tick_ms / 1000.0)
+        tick = make_tick(
+            index, weather=sky, start_ms=members.start_ms, tick_s=members.tick_ms / 1000.0
+        )
         if fleet.stage(members.settings[0]) == "flexible":
             fleet.capability(tick)
         told.append(fleet.step(tick, orders).current_output)
@@ -92,7 +94,7 @@ def test_a_limit_goes_before_what_guards_a_departure() -> None:
 
 
 def test_a_limit_goes_before_comfort() -> None:
-    cold = make_sky(temperature_c=-15.0)
+    cold = make_weather(temperature_c=-15.0)
     pump = {"nameplate_capacity": 4.0, "managed": True}
     heats = run(made(HeatPump, pump, tick_s=600.0), range(72), setpoint=0.0, sky=cold)
     assert heats[-1] < -1.0, "the comfort band needs heat"
@@ -117,26 +119,26 @@ def test_a_generator_that_may_not_reach_its_minimum_load_stops() -> None:
 
 @pytest.mark.parametrize("kind", [Solar, WindTurbine])
 def test_a_managed_plant_wishes_for_what_a_free_one_yields(kind: type[Fleet]) -> None:
-    sky = make_sky(ghi=700.0, wind_m_s=7.0)
+    sky = make_weather(ghi=700.0, wind_m_s=7.0)
     plain = {"nameplate_capacity": 5.0}
     noon = [make_members(kind.Settings, [{**plain, **more}]) for more in ({}, {"managed": True})]
     free, managed = (kind(members) for members in noon)
     for index in range(15):
-        tick = make_tick(index, sky=sky)
+        tick = make_tick(index, weather=sky)
         yields = free.step(tick, Orders(np.full(1, NAN), np.zeros(1))).current_output
         able = managed.capability(tick)
         assert yields[0] > 0.5
-        assert able.wish_kw is not None
-        assert able.wish_kw == able.max_kw == yields
+        assert able.preferred_kw is not None
+        assert able.preferred_kw == able.max_kw == yields
         assert managed.capability(tick).max_kw is able.max_kw, "worked out once"
         told = managed.step(tick, Orders(0.5 * able.max_kw, np.zeros(1)))
     assert told.current_output[0] <= 0.6 * yields[0]
 
 
-CASES: Sequence[tuple[type[Fleet], dict[str, Any], Sky]] = [
-    (EvCharger, {"nameplate_capacity": 7.2, "managed": True}, make_sky()),
-    (EvCharger, {"nameplate_capacity": 7.2, "managed": True, "strategy": "smart"}, make_sky()),
-    (HeatPump, {"nameplate_capacity": 4.0, "managed": True}, make_sky(temperature_c=-5.0)),
+CASES: Sequence[tuple[type[Fleet], dict[str, Any], WeatherSample]] = [
+    (EvCharger, {"nameplate_capacity": 7.2, "managed": True}, make_weather()),
+    (EvCharger, {"nameplate_capacity": 7.2, "managed": True, "strategy": "smart"}, make_weather()),
+    (HeatPump, {"nameplate_capacity": 4.0, "managed": True}, make_weather(temperature_c=-5.0)),
     (
         Battery,
         {
@@ -146,21 +148,21 @@ CASES: Sequence[tuple[type[Fleet], dict[str, Any], Sky]] = [
             "losses": "ideal",
             "initial_soc": 20.0,
         },
-        make_sky(),
+        make_weather(),
     ),
 ]
 
 
 @pytest.mark.parametrize(("kind", "settings", "sky"), CASES)
 def test_a_wish_is_what_the_device_does_if_nobody_asks(
-    kind: type[Fleet], settings: dict[str, Any], sky: Sky
+    kind: type[Fleet], settings: dict[str, Any], sky: WeatherSample
 ) -> None:
     fleet = made(kind, settings, n=20, tick_s=300.0)
     nothing = Orders(np.full(20, NAN), np.zeros(20))
     does = []
     for index in range(36):
-        tick = make_tick(index, sky=sky, start_ms=EVENING_MS, tick_s=300.0)
-        wish = fleet.capability(tick).wish_kw
+        tick = make_tick(index, weather=sky, start_ms=EVENING_MS, tick_s=300.0)
+        wish = fleet.capability(tick).preferred_kw
         output = fleet.step(tick, nothing).current_output
         assert wish == pytest.approx(output, abs=1e-9)
         does.append(output)
@@ -174,7 +176,7 @@ def test_a_water_heater_wishes_for_about_what_its_thermostat_draws() -> None:
     wished, drawn = 0.0, 0.0
     for index in range(720):
         tick = make_tick(index, start_ms=EVENING_MS, tick_s=60.0)
-        wish = fleet.capability(tick).wish_kw
+        wish = fleet.capability(tick).preferred_kw
         assert wish is not None
         wished -= wish.sum()
         drawn -= fleet.step(tick, nothing).current_output.sum()

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridsim.api import Draws, Floats, Orders, Sky, Tick, sun
-from gridsim.testing import FleetContract, make_members, make_sites, make_sky, make_tick
+from gridsim.api import Draws, Floats, Orders, Tick, WeatherSample, sun
+from gridsim.testing import FleetContract, make_members, make_sites, make_tick, make_weather
 from gridsim_plugins.ders import solar
 from gridsim_plugins.ders.solar import Solar, SolarSettings
 from gridsim_plugins.weather.clear import Clear, ClearSettings
@@ -118,15 +118,15 @@ def test_never_above_nameplate_and_nothing_at_night(
         assert power == 0.0
 
 
-def output(fleet: Solar, index: int, sky: Sky, setpoint: float) -> float:
-    told = fleet.step(make_tick(index, sky=sky), Orders(np.array([setpoint]), np.zeros(1)))
+def output(fleet: Solar, index: int, sky: WeatherSample, setpoint: float) -> float:
+    told = fleet.step(make_tick(index, weather=sky), Orders(np.array([setpoint]), np.zeros(1)))
     return float(told.current_output[0])
 
 
-def bright(**settings: Any) -> tuple[Solar, Sky]:
+def bright(**settings: Any) -> tuple[Solar, WeatherSample]:
     """An array that yields its nameplate of 5 kW: about 09:30 solar time, strong sun."""
     base = {"nameplate_capacity": 5.0, "dc_ac_ratio": 3.0, "tilt": 0.0}
-    return Solar(make_members(SolarSettings, [{**base, **settings}])), make_sky(ghi=1000.0)
+    return Solar(make_members(SolarSettings, [{**base, **settings}])), make_weather(ghi=1000.0)
 
 
 def test_a_setpoint_curtails_and_its_end_releases() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gridsim.api import Draws, Floats, Orders, identities
-from gridsim.testing import FleetContract, make_members, make_sites, make_sky, make_tick
+from gridsim.testing import FleetContract, make_members, make_sites, make_tick, make_weather
 from gridsim_plugins.ders.wind_turbine import WindTurbine, aerodynamics
 from gridsim_plugins.ders.wind_turbine.fleet import WindTurbineSettings
 from gridsim_plugins.ders.wind_turbine.gusts import Gusts, band_weights, variance_below
@@ -52,8 +52,8 @@ def turbine(altitude: float = 0.0, tick_s: float = 1.0, **settings: Any) -> Wind
 def output(
     fleet: WindTurbine, index: int, wind: float, setpoint: float = NAN, temperature: float = 15.0
 ) -> float:
-    sky = make_sky(wind_m_s=wind, temperature_c=temperature)
-    tick = make_tick(index, sky=sky, tick_s=fleet.members.tick_ms / 1000)
+    sky = make_weather(wind_m_s=wind, temperature_c=temperature)
+    tick = make_tick(index, weather=sky, tick_s=fleet.members.tick_ms / 1000)
     return float(fleet.step(tick, Orders(np.array([setpoint]), np.zeros(1))).current_output[0])
 
 
@@ -152,9 +152,9 @@ def test_a_ten_minute_wind_has_the_turbulence_of_the_standard() -> None:
     entries = [{**AT_HUB, "turbulence_intensity": 0.14}] * n
     fleet = WindTurbine(make_members(WindTurbineSettings, entries))
     nothing = Orders(np.full(n, np.nan), np.zeros(n))
-    sky = make_sky(wind_m_s=8.0)
+    sky = make_weather(wind_m_s=8.0)
     winds = [
-        fleet.step(make_tick(i, sky=sky), nothing).extra["hub_wind"] for i in range(0, 3600, 7)
+        fleet.step(make_tick(i, weather=sky), nothing).extra["hub_wind"] for i in range(0, 3600, 7)
     ]
     assert np.mean(winds) == pytest.approx(8.0, abs=0.1)
     assert np.std(winds) == pytest.approx(1.62 * 0.93, rel=0.06)

@@ -18,10 +18,10 @@ from gridsim.api import (
     Fleet,
     Load,
     Orders,
-    Sky,
     Tick,
     Unit,
     Weather,
+    WeatherSample,
     fleet_of,
 )
 from gridsim.errors import PluginError
@@ -33,8 +33,8 @@ from gridsim.testing import (
     make_members,
     make_roster,
     make_sites,
-    make_sky,
     make_tick,
+    make_weather,
 )
 
 
@@ -57,7 +57,7 @@ class Pump(Device):
         rated = self.settings.nameplate_capacity
         if tick.setpoint_kw is not None:
             share = min(max(-tick.setpoint_kw / rated, 0.0), 1.0)
-        share = min(share, -tick.least_kw / rated)
+        share = min(share, -tick.min_kw / rated)
         self.level += share * self.settings.flow * tick.dt_s / 3600.0
         power = -share * rated
         return DeviceReading(power, self.level % 100.0, {"level": self.level})
@@ -82,8 +82,8 @@ class TestDeviceContract(FleetContract):
 
 
 class Calm(Weather):
-    def at(self, time_ms: int) -> Sky:
-        return make_sky(len(self.sites))
+    def at(self, time_ms: int) -> WeatherSample:
+        return make_weather(len(self.sites))
 
 
 class Flat(Load):

@@ -57,7 +57,7 @@ class Devices:
 
 def obedient(orders: Orders, own: Capability) -> Floats:
     """Setpoint, else share, else wish; within limits and capability."""
-    wish = np.zeros_like(own.min_kw) if own.wish_kw is None else own.wish_kw
+    wish = np.zeros_like(own.min_kw) if own.preferred_kw is None else own.preferred_kw
     power = np.where(np.isnan(orders.setpoint_kw), wish + orders.balance_kw, orders.setpoint_kw)
     return np.clip(orders.within(power), own.min_kw, own.max_kw)
 
@@ -182,14 +182,14 @@ def test_what_a_device_is_commanded_counts_as_given() -> None:
     commands.setpoint_kw[0] = -3.0
     assert run(devices, [2.0], asks(net=0.0), commands)[0] == [-3.0, 5.0]
     assert run(devices, [1.0], None, commands)[0] == [-3.0, 4.0]
-    commands.most_kw[1] = 0.5
+    commands.max_kw[1] = 0.5
     assert run(devices, [1.0], None, commands)[0] == [-3.0, 0.5]
 
 
 def test_nothing_asked_makes_no_limits() -> None:
     devices = Devices().add([-5.0], [5.0], balances=True).add([-1.0], [0.0])
     for asked in dispatch(np.array([1.0]), devices.able, None, None):
-        assert all(orders.least_kw is None and orders.most_kw is None for _, orders in asked)
+        assert all(orders.min_kw is None and orders.max_kw is None for _, orders in asked)
 
 
 def test_other_sites_balance_to_the_last_bit_as_if_nothing_were_asked() -> None:

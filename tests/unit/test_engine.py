@@ -21,19 +21,19 @@ from gridsim.api import (
     Orders,
     Request,
     Settings,
-    Sky,
     Stage,
     Target,
     Telemetry,
     Tick,
     Weather,
+    WeatherSample,
 )
-from gridsim.contracts.results import Outcome
+from gridsim.contracts.results import TickResult
 from gridsim.errors import PluginError
 from gridsim.running.engine import Engine
 from gridsim.simulation.scenario import FleetSpec, LoadSpec, OnError, Scenario, WeatherSpec
 from gridsim.simulation.step import Simulation
-from gridsim.testing import START_MS, make_members, make_roster, make_sites, make_sky
+from gridsim.testing import START_MS, make_members, make_roster, make_sites, make_weather
 
 
 class Steady(Fleet):
@@ -65,8 +65,8 @@ class Short(Steady):
 
 
 class Calm(Weather):
-    def at(self, time_ms: int) -> Sky:
-        return make_sky(len(self.sites))
+    def at(self, time_ms: int) -> WeatherSample:
+        return make_weather(len(self.sites))
 
 
 class Flat(Load):
@@ -370,7 +370,7 @@ def test_a_fleet_that_breaks_its_contract_is_named_or_taken_out(
 def test_whatever_a_plugin_raises_ends_the_run_and_does_not_hang_it() -> None:
     out = list[Batch]()
 
-    def emit(outcome: Outcome) -> None:
+    def emit(outcome: TickResult) -> None:
         raise KeyboardInterrupt
 
     run = Engine(simulation(Steady), emit, tick_s=1.0, speed=1.0, ticks=5, monotonic=Hand())
@@ -381,9 +381,9 @@ def test_whatever_a_plugin_raises_ends_the_run_and_does_not_hang_it() -> None:
 
 
 def test_what_fails_at_the_end_is_the_runs_error_and_hides_no_earlier_one() -> None:
-    ended = list[Outcome]()
+    ended = list[TickResult]()
 
-    def emit(outcome: Outcome) -> None:
+    def emit(outcome: TickResult) -> None:
         ended.append(outcome)
         if not len(outcome.batch):
             raise OSError("no room")

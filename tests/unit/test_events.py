@@ -17,7 +17,7 @@ import pytest
 
 from gridsim.api import Batch
 from gridsim.config.resolve import Flags
-from gridsim.contracts.results import Outcome, Settlement
+from gridsim.contracts.results import Settlement, TickResult
 from gridsim.running.engine import Engine
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
@@ -82,7 +82,7 @@ class Told:
     batches: list[Batch] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: TickResult) -> None:
         self.settlements += outcome.settlements
         self.notes += [(len(self.batches), note) for note in outcome.notes]
         self.batches.append(outcome.batch)

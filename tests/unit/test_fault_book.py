@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from gridsim.api import Batch
 from gridsim.config.resolve import Flags
-from gridsim.contracts.results import Outcome
+from gridsim.contracts.results import TickResult
 from gridsim.errors import PluginError
 from gridsim.running.engine import Engine
 from gridsim.running.plan import Options, Plan, make_plan
@@ -66,8 +66,8 @@ def test_every_fault_strikes(chaos: Done) -> None:
     for batch in (*chaos.batches, *chaos.unsent):
         assert batch.labels is not None
         bits |= np.bitwise_or.reduce(batch.labels.faults, initial=np.uint64(0))
-    struck = {spec.id for i, spec in enumerate(scenario.faults) if int(bits) >> i & 1}
-    assert struck == {spec.id for spec in scenario.faults}
+    affected = {spec.id for i, spec in enumerate(scenario.faults) if int(bits) >> i & 1}
+    assert affected == {spec.id for spec in scenario.faults}
     assert len({spec.name for spec in scenario.faults}) == 20
     assert {episode.fault for episode in chaos.episodes} == set(range(len(scenario.faults)))
 
@@ -198,7 +198,7 @@ class Hand:
 
 def test_they_are_the_same_at_another_speed(chaos: Done) -> None:
     plan, hand = plan_chaos(), Hand()
-    outcomes: list[Outcome] = []
+    outcomes: list[TickResult] = []
     engine = Engine(
         Simulation(plan.configuration.scenario),
         outcomes.append,
@@ -340,11 +340,11 @@ PLUGIN = """
 from gridsim.api import DeviceFault, MessageFault, hookimpl
 
 class Frost(DeviceFault):
-    def strike(self, tick, struck):
+    def inject(self, tick, affected):
         {device}
 
 class Crows(MessageFault):
-    def strike(self, tick, passage):
+    def inject(self, tick, effects):
         {message}
 
 @hookimpl
@@ -356,32 +356,32 @@ BREAKERS = [
     ("frost", "raise ValueError('cold')", "the fault 'frost' failed: ValueError: cold"),
     (
         "frost",
-        "struck.current_output[1] = float('nan')",
+        "affected.current_output[1] = float('nan')",
         "the fault 'frost' made current_output = nan for HOME_1_BAT",
     ),
     (
         "frost",
-        "struck.leaves[0] = 3",
+        "affected.leaves[0] = 3",
         "the fault 'frost' made leaves = 3 for HOME_1_PV",
     ),
     (
         "frost",
-        "struck.timestamp_ms[0] = 10**15",
+        "affected.timestamp_ms[0] = 10**15",
         "the fault 'frost' made timestamp_ms = 1000000000000000 for HOME_1_PV",
     ),
     (
         "frost",
-        "struck.current_soc = struck.current_soc[1:]",
+        "affected.current_soc = affected.current_soc[1:]",
         "the fault 'frost' made current_soc of shape (5,) for 6 devices",
     ),
     (
         "crows",
-        "passage.delay_ms[2] = -1",
+        "effects.delay_ms[2] = -1",
         "the fault 'crows' made delay_ms = -1 for HOME_2_PV",
     ),
     (
         "crows",
-        "passage.overtaken = passage.chance",
+        "effects.overtaken = effects.chance",
         "the fault 'crows' made overtaken of the type float64",
     ),
 ]
@@ -401,10 +401,10 @@ def test_a_fault_that_breaks_its_contract_is_named(
 
 
 def test_a_fault_that_strikes_nobody_is_refused(tmp_path: Path) -> None:
-    text = PLUGIN.format(device="pass", message="pass").replace("def strike", "def hit")
+    text = PLUGIN.format(device="pass", message="pass").replace("def inject", "def hit")
     (tmp_path / "odd.py").write_text(text)
     head = HEAD.replace("[simulation]", '[simulation]\nplugins = ["odd.py"]')
-    with pytest.raises(PluginError, match=r"the fault 'frost' failed: TypeError: .*strike"):
+    with pytest.raises(PluginError, match=r"the fault 'frost' failed: TypeError: .*inject"):
         Bench(tmp_path).run(head + HOMES + '[[faults]]\ntype = "frost"\n', 1)
 
 

@@ -10,13 +10,13 @@ import pytest
 
 from gridsim.simulation.faults import rows
 from gridsim.simulation.faults.readings import blank_labels
-from gridsim.simulation.faults.rows import Held, Mask, Rows, everything, fresh
+from gridsim.simulation.faults.rows import Held, Mask, MessageRows, everything, fresh
 from gridsim.testing import make_batch, make_roster
 
 DEVICES, TICKS = 40, 200
 
 
-def told(parts: list[Rows]) -> list[tuple[int, int]]:
+def told(parts: list[MessageRows]) -> list[tuple[int, int]]:
     return [
         key
         for part in parts
@@ -24,7 +24,7 @@ def told(parts: list[Rows]) -> list[tuple[int, int]]:
     ]
 
 
-def is_due(time_ms: int, part: Rows) -> Mask:
+def is_due(time_ms: int, part: MessageRows) -> Mask:
     due: Mask = part.due_ms <= time_ms
     return due
 

@@ -16,10 +16,10 @@ from gridsim.api import DeviceFault, MessageFault
 from gridsim.testing import (
     DeviceFaultContract,
     MessageFaultContract,
+    make_affected,
+    make_effects,
     make_members,
-    make_passage,
     make_sites,
-    make_struck,
     make_tick,
 )
 from gridsim_plugins.faults.clock_skew import ClockSkew
@@ -241,10 +241,10 @@ def test_a_clock_learns_late_of_daylight_saving(zone: str) -> None:
     fault = DstClock(members)
     for minute in range(-90, 200):
         tick = make_tick(minute, start_ms=change_ms, tick_s=60.0)
-        struck = make_struck(tick, [0, 1])
-        fault.strike(tick, struck)
+        affected = make_affected(tick, [0, 1])
+        fault.inject(tick, affected)
         wrong = [0 <= minute < 30, 0 <= minute < 120]
-        assert ((struck.timestamp_ms - tick.time_ms) / 1000).tolist() == [
+        assert ((affected.timestamp_ms - tick.time_ms) / 1000).tolist() == [
             off_s if is_wrong else 0 for is_wrong in wrong
         ]
 
@@ -255,9 +255,9 @@ def test_noise_has_the_spread_that_it_is_told() -> None:
     off = []
     for index in range(4000):
         tick = make_tick(index)
-        struck = make_struck(tick, [0], output=4.0)
-        fault.strike(tick, struck)
-        off.append(struck.current_output[0] - 4.0)
+        affected = make_affected(tick, [0], output=4.0)
+        fault.inject(tick, affected)
+        off.append(affected.current_output[0] - 4.0)
     assert abs(np.mean(off)) < 0.03
     assert np.std(off) == pytest.approx(0.5, rel=0.05)  # 0.4 and 0.3 in quadrature
 
@@ -266,8 +266,8 @@ def test_jitter_has_the_mean_that_it_is_told() -> None:
     u = (np.arange(100_000) + 0.5) / 100_000
     for settings in ({"jitter": "exponential"}, {"jitter": "uniform"}):
         fault = message_fault(Delay, delay_s=2, jitter_s=10, **settings)
-        passage = make_passage(np.zeros(len(u), np.intp), u)
-        fault.strike(make_tick(), passage)
-        late_s = passage.delay_ms / 1000
+        effects = make_effects(np.zeros(len(u), np.intp), u)
+        fault.inject(make_tick(), effects)
+        late_s = effects.delay_ms / 1000
         assert late_s.min() >= 2.0
         assert late_s.mean() == pytest.approx(12.0, rel=0.01)

@@ -8,7 +8,7 @@ import pytest
 
 from gridsim.api import Framing, Settings
 from gridsim.testing import PlainFormat, RecordingReceipt, make_roster, make_run
-from gridsim_plugins.mqtt.publish.messages import DELIVERED, Account, Messages
+from gridsim_plugins.mqtt.publish.messages import DELIVERED, MessageAccount, Messages
 from gridsim_plugins.mqtt.publish.scatter import NOT_CONNECTED, Scatter
 from gridsim_plugins.mqtt.session.answers import ProtocolError
 from gridsim_plugins.mqtt.session.connect import connack, connect_packet
@@ -180,10 +180,10 @@ def test_the_receipt_stays_in_the_batchs_order() -> None:
     assert scatter.settle(2, 4, DELIVERED) == 2
     receipt = RecordingReceipt(50)
     scatter.settle(0, 1, NOT_CONNECTED)
-    scatter.tell(Account(receipt), resend=False)
+    scatter.tell(MessageAccount(receipt), resend=False)
     assert (receipt.delivered_rows, receipt.dropped_rows, receipt.left) == (20, 10, 20)
     again = RecordingReceipt(50)
-    scatter.tell(Account(again), resend=True)
+    scatter.tell(MessageAccount(again), resend=True)
     assert (again.delivered_rows, again.left) == (10, 40), "written again from the first lost on"
 
 
@@ -194,6 +194,6 @@ def test_what_of_a_block_was_cut_off_counts_as_never_sent() -> None:
     link.out = (block + b"\xc0\x00")[len(block) // 2 + 1 :]
     scatter.lose(link, qos=0)
     receipt = RecordingReceipt(40)
-    scatter.tell(Account(receipt), resend=False)
+    scatter.tell(MessageAccount(receipt), resend=False)
     assert (receipt.unconfirmed_rows, receipt.dropped_rows) == (20, 20)
     assert link.open == 0

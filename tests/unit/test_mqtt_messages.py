@@ -10,7 +10,7 @@ from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     PART_ROWS,
     UNCONFIRMED,
-    Account,
+    MessageAccount,
     Messages,
     encoded,
 )
@@ -60,7 +60,7 @@ class Noting(RecordingReceipt):
 
 def test_the_account_keeps_the_order_and_joins_equal_neighbours() -> None:
     receipt = Noting(10)
-    account = Account(receipt)
+    account = MessageAccount(receipt)
     for outcome, rows in [
         (DELIVERED, 1),
         (DELIVERED, 2),

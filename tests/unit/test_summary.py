@@ -10,7 +10,7 @@ import pytest
 from gridsim.contracts.results import Settlement
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.demand_response.settlement import lasting
-from gridsim.text.summary import EventTotals, plan_lines
+from gridsim.text.summary import EventSummary, plan_lines
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,7 +59,7 @@ def test_projects_are_counted_once_however_often_they_take_part() -> None:
         violations=(),
     )
     again = replace(one, event="peak#2", violations=((0, 1),))
-    totals = EventTotals()
+    totals = EventSummary()
     totals.add([one, replace(one, project=1)])
     assert list(totals.lines()) == [
         "event peak: 4.00 of 4.00 kWh delivered by 2 projects, 0 in violation"

@@ -54,7 +54,7 @@ def solar_day(place: dict[str, Any], start: int, weather: int = 0, tilt: float =
     power = []
     for index in range(144):
         at = start + index * 600_000
-        tick = make_tick(index, sky=sky.at(at), tick_s=600.0, start_ms=start)
+        tick = make_tick(index, weather=sky.at(at), tick_s=600.0, start_ms=start)
         power.append(fleet.step(tick, nothing).current_output[0])
     return np.array(power)
 

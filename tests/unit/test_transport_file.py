@@ -25,7 +25,7 @@ from gridsim.testing import (
     make_roster,
     make_run,
 )
-from gridsim_plugins.transports.file import File, FileSettings
+from gridsim_plugins.transports.file import File, FileTransportSettings
 
 
 class TestContract(TransportContract):
@@ -61,7 +61,7 @@ def made(
     **settings: Any,
 ) -> File:
     roster = roster if roster is not None else make_roster()
-    chosen = FileSettings(path=str(path), **settings)
+    chosen = FileTransportSettings(path=str(path), **settings)
     plain = (WithHeader if header else PlainFormat)(chosen, framing, roster)
     return File(chosen, plain, make_run(roster))
 
@@ -74,7 +74,9 @@ def write(file: File, *batches: Batch) -> None:
 
 
 def lines_of(batch: Batch) -> list[bytes]:
-    return list(PlainFormat(FileSettings(path="x"), "der", batch.roster).encode(batch).bodies)
+    return list(
+        PlainFormat(FileTransportSettings(path="x"), "der", batch.roster).encode(batch).bodies
+    )
 
 
 def read(path: Path) -> list[bytes]:
@@ -147,7 +149,7 @@ def test_more_files_than_may_be_open(tmp_path: Path) -> None:
     ],
 )
 def test_a_template_that_cannot_be_is_refused(path: str, framing: Framing, message: str) -> None:
-    settings = FileSettings(path=path)
+    settings = FileTransportSettings(path=path)
     plain = PlainFormat(settings, framing, make_roster())
     with pytest.raises(ValueError, match=message):
         File(settings, plain, make_run())

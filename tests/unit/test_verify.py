@@ -17,7 +17,7 @@ from gridsim.errors import UsageError
 from gridsim.ledger import Ledger
 from gridsim.verify import VerifyOptions, verify
 from gridsim.verify.differences import KINDS, UNEXPLAINED
-from gridsim.verify.report import Report
+from gridsim.verify.report import VerifyReport
 from tests.fixtures.ledgers import FAULTS, Kept, keep
 
 
@@ -31,7 +31,7 @@ def broken(tmp_path: Path) -> Kept:
     return keep(tmp_path, more=FAULTS)
 
 
-def unexplained(report: Report) -> dict[str, int]:
+def unexplained(report: VerifyReport) -> dict[str, int]:
     return {
         kind: report.differences.causes[kind][UNEXPLAINED]
         for kind in KINDS

@@ -8,7 +8,7 @@ import pytest
 
 from gridsim.errors import UsageError
 from gridsim.verify import VerifyOptions, verify
-from gridsim.verify.report import Report
+from gridsim.verify.report import VerifyReport
 from tests.fixtures.ledgers import Kept, keep
 
 # The contract promises 2 kW: the first event calls for less, and so for a violation; the second
@@ -68,7 +68,7 @@ def write(path: Path, rows: list[tuple[str, str, float, list[tuple[str, str]]]])
     return path
 
 
-def judge(kept: Kept, path: Path, **options: float) -> Report:
+def judge(kept: Kept, path: Path, **options: float) -> VerifyReport:
     return verify(VerifyOptions(kept.ledger, expect=path, **options), print)  # type: ignore[arg-type]
 
 

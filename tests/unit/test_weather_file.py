@@ -20,7 +20,7 @@ from gridsim.testing import WeatherContract, make_sites
 from gridsim_plugins.weather.clear import Clear, ClearSettings
 from gridsim_plugins.weather.file import FileWeather
 from gridsim_plugins.weather.file.daylight import monotone_slope
-from gridsim_plugins.weather.file.settings import FileSettings
+from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
 HOUR_MS = 3_600_000
 SITES = make_sites(1)
@@ -54,7 +54,7 @@ def write(tmp_path: Path) -> Write:
 def made(path: str, **settings: Any) -> FileWeather:
     where = PLACE if path.endswith("csv") else {}
     settings = {"path": path, **where, **settings}
-    return FileWeather(FileSettings.model_validate(settings), SITES, Draws(1))
+    return FileWeather(WeatherFileSettings.model_validate(settings), SITES, Draws(1))
 
 
 def three_days(columns: str = "ghi") -> tuple[str, Floats]:
@@ -221,7 +221,7 @@ def test_what_a_file_does_not_hold_is_an_error(write: Write, tmp_path: Path) -> 
     with pytest.raises(ValueError, match="a typical year has 365 days"):
         made(write(three_days()[0]), typical_year=True)
     with pytest.raises(ValidationError, match="latitude and longitude"):
-        FileSettings(path="a.csv")
+        WeatherFileSettings(path="a.csv")
 
 
 def test_naive_times_are_those_of_the_zone(write: Write) -> None:
@@ -241,5 +241,5 @@ class TestFileContract(WeatherContract):
         self.paths = [str(epw)]
 
     def _made(self, sites: Sites) -> list[Weather]:
-        validated = [FileSettings(path=path) for path in self.paths]
+        validated = [WeatherFileSettings(path=path) for path in self.paths]
         return [FileWeather(one, sites, Draws(42)) for one in validated]

@@ -12,8 +12,8 @@ from pydantic.fields import FieldInfo
 
 from gridsim.api import Draws, Floats, Keys
 
-Kind = Literal["normal", "lognormal", "uniform", "choice"]
-KINDS: Mapping[Kind, str] = {
+DistributionKind = Literal["normal", "lognormal", "uniform", "choice"]
+KINDS: Mapping[DistributionKind, str] = {
     "normal": "[mean, standard deviation]",
     "lognormal": "[mu, sigma] of the value's natural logarithm",
     "uniform": "[lowest, highest]",
@@ -65,7 +65,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    kind: Kind
+    kind: DistributionKind
     numbers: tuple[float, ...]
     weights: tuple[float, ...] = ()
     min: float = -inf

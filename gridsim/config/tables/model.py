@@ -25,7 +25,7 @@ _LAST = datetime(2200, 1, 1, tzinfo=UTC)
 _YEAR_S = 366 * 86_400
 
 
-class Simulation(Settings):
+class SimulationSettings(Settings):
     """`[simulation]`"""
 
     seed: int = Field(
@@ -116,7 +116,7 @@ def _known_zone(name: str) -> str:
 Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
-class Site(Settings):
+class SiteSettings(Settings):
     """`[site]`: where projects are that do not say so themselves."""
 
     latitude: Annotated[float, Unit("deg")] = Field(
@@ -131,7 +131,7 @@ class Site(Settings):
     timezone: Zone = Field("America/Moncton", description="IANA name; it sets the local time")
 
 
-class Project(Settings):
+class ProjectSettings(Settings):
     """What `[[projects]]` holds besides `load` and `ders`.
 
     Where the site's own fields are None, `[site]` says.
@@ -165,7 +165,7 @@ class Project(Settings):
     timezone: Zone | None = Field(None, description="IANA name; it sets the local time")
 
 
-class Der(Settings):
+class DerTableSettings(Settings):
     """What `[[projects.ders]]` holds besides the settings of its type."""
 
     id: str = Field(
@@ -206,7 +206,7 @@ class DeliverySettings(Settings):
     )
 
 
-class Outlet(DeliverySettings):
+class TransportTableSettings(DeliverySettings):
     """The same, with how its readings are cut into messages."""
 
     framing: Framing | None = Field(
@@ -245,7 +245,7 @@ class SourceChoice:
 class Configuration:
     """Everything that a configuration says, checked."""
 
-    simulation: Simulation
+    simulation: SimulationSettings
     start_ms: int
     tick_ms: int
     scenario: Scenario

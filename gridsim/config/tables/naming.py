@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gridsim.config.settings.validation import Findings
 from gridsim.config.tables.identifiers import MAX_BYTES, Maker, too_long
-from gridsim.config.tables.model import Der, Project
+from gridsim.config.tables.model import DerTableSettings, ProjectSettings
 from gridsim.config.text.locate import KeyPath
 
 _MAX_DEVICES = 10_000_000
@@ -16,7 +16,7 @@ _MAX_DEVICES = 10_000_000
 @dataclass(frozen=True, slots=True)
 class DerIds:
     path: KeyPath
-    settings: Der
+    settings: DerTableSettings
     make: Maker
 
     @property
@@ -29,7 +29,7 @@ class DerIds:
 @dataclass(frozen=True, slots=True)
 class ProjectIds:
     path: KeyPath
-    settings: Project
+    settings: ProjectSettings
     make: Maker
     ders: Sequence[DerIds]
     lacks = "{n}"

@@ -10,7 +10,7 @@ from gridsim.api import Stage
 from gridsim.config.settings.validation import Findings, Validated, validate
 from gridsim.config.tables.baselines import LikeDaysSettings, is_typed, read_baseline
 from gridsim.config.tables.identifiers import Maker, template
-from gridsim.config.tables.model import Der, Project
+from gridsim.config.tables.model import DerTableSettings, ProjectSettings
 from gridsim.config.tables.naming import DerIds, Names, ProjectIds, name_all
 from gridsim.config.tables.plugged import Plugged, choose
 from gridsim.config.text.locate import KeyPath
@@ -24,7 +24,7 @@ _DERS = "write [[projects.ders]] under the project"
 
 @dataclass(frozen=True, slots=True)
 class DerStanza:
-    settings: Der
+    settings: DerTableSettings
     plugged: Plugged
     stage: Stage
     every_ticks: int
@@ -32,7 +32,7 @@ class DerStanza:
 
 @dataclass(frozen=True, slots=True)
 class ProjectStanza:
-    project: Validated[Project]
+    project: Validated[ProjectSettings]
     load: Plugged
     ders: Sequence[DerStanza]
     baseline: Plugged | LikeDaysSettings | None = None
@@ -90,7 +90,13 @@ class _Reader:
             at = (*path, "baseline")
             baseline = read_baseline(findings, self.registry, own.pop("baseline"), at)
         project = validate(
-            findings, Project, own, path, owner="a project", also=("load", "ders"), spread=SPREAD
+            findings,
+            ProjectSettings,
+            own,
+            path,
+            owner="a project",
+            also=("load", "ders"),
+            spread=SPREAD,
         )
         if project is not None:
             self._check_contract(project)
@@ -121,14 +127,20 @@ class _Reader:
         return ProjectStanza(project, load, able, baseline)
 
     def _der(self, table: dict[str, Any], path: KeyPath) -> tuple[DerStanza | None, DerIds | None]:
-        core = {key: value for key, value in table.items() if key in Der.model_fields}
+        core = {key: value for key, value in table.items() if key in DerTableSettings.model_fields}
         rest = {key: table[key] for key in table if key == "type" or key not in core}
         plugged = choose(
-            self.findings, self.registry, "der", rest, path, also=Der.model_fields, spread=True
+            self.findings,
+            self.registry,
+            "der",
+            rest,
+            path,
+            also=DerTableSettings.model_fields,
+            spread=True,
         )
         if plugged is not None:
             self._check_units(plugged, path)
-        found = validate(self.findings, Der, core, path, owner="a DER")
+        found = validate(self.findings, DerTableSettings, core, path, owner="a DER")
         if found is None:
             return None, None
         settings = found.settings
@@ -140,7 +152,7 @@ class _Reader:
             return None, ids
         return DerStanza(settings, plugged, stage, every), ids
 
-    def _check_contract(self, project: Validated[Project]) -> None:
+    def _check_contract(self, project: Validated[ProjectSettings]) -> None:
         promised = project.settings.contract_threshold or "contract_threshold" in project.spread
         if project.settings.standalone and promised:
             self.findings.add(
@@ -178,7 +190,7 @@ class _Reader:
             self.findings.add((*path, "id"), f"'id' {error}")
             return None
 
-    def _every_ticks(self, settings: Der, path: KeyPath) -> int | None:
+    def _every_ticks(self, settings: DerTableSettings, path: KeyPath) -> int | None:
         if settings.report_every_s is None or self.tick_ms is None:
             return 1
         every = settings.report_every_s * 1000 / self.tick_ms

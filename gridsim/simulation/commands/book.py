@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gridsim.api import Acknowledgement, Action, Command, Floats, Request, Status, Tick
 from gridsim.simulation.commands.effects import Effects
-from gridsim.simulation.commands.parsing import Malformed, Refused, parse
-from gridsim.simulation.commands.targets import Aim, Level, Slot, Targets
+from gridsim.simulation.commands.parsing import MalformedCommand, Refused, parse
+from gridsim.simulation.commands.targets import Level, ResolvedTarget, Slot, Targets
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.scenario import Scenario
 
@@ -24,12 +24,12 @@ MAX_IDS: Final = 200_000
 
 
 @dataclass(slots=True, eq=False)
-class _Entry:
+class _AcceptedCommand:
     """An accepted command, from then until it is over."""
 
     request: Request
     command: Command
-    aim: Aim
+    aim: ResolvedTarget
     start_ms: int
     end_ms: float
     """inf where it has no end."""
@@ -49,10 +49,10 @@ class CommandBook:
         self._targets = Targets(scenario)
         self._effects = Effects(scenario)
         self._ids: dict[tuple[str, str | None, str], None] = {}
-        self._waiting: list[tuple[int, int, _Entry]] = []
-        self._ends: list[tuple[float, int, _Entry]] = []
-        self._held: dict[tuple[Level, int, Slot], _Entry] = {}
-        self._seeking: dict[tuple[Level, int, Slot], _Entry] = {}
+        self._waiting: list[tuple[int, int, _AcceptedCommand]] = []
+        self._ends: list[tuple[float, int, _AcceptedCommand]] = []
+        self._held: dict[tuple[Level, int, Slot], _AcceptedCommand] = {}
+        self._seeking: dict[tuple[Level, int, Slot], _AcceptedCommand] = {}
         """Those of them whose target of the state of charge is not reached."""
         self._later: list[Request] = []
         self._number = 0
@@ -110,7 +110,7 @@ class CommandBook:
                     self._later.append(request)
                     continue
                 self._accept(request, command, tick)
-            except Malformed as fault:
+            except MalformedCommand as fault:
                 yield _answer(request, fault.id, fault.action, "rejected", str(fault), tick)
             except Refused as refusal:
                 assert command is not None
@@ -134,7 +134,7 @@ class CommandBook:
         self._ids[name] = None
         if len(self._ids) > MAX_IDS:
             del self._ids[next(iter(self._ids))]
-        entry = _Entry(request, command, aim, start, end)
+        entry = _AcceptedCommand(request, command, aim, start, end)
         self._number += 1
         heapq.heappush(self._waiting, (start, self._number, entry))
 
@@ -167,7 +167,7 @@ class CommandBook:
             self._ends = [item for item in self._ends if self._held.get(item[2].aim.key) is item[2]]
             heapq.heapify(self._ends)
 
-    def _begin(self, entry: _Entry, tick: Tick, older: _Entry | None) -> None:
+    def _begin(self, entry: _AcceptedCommand, tick: Tick, older: _AcceptedCommand | None) -> None:
         aim = entry.aim
         self._seeking.pop(aim.key, None)
         if older is not None and aim.slot == "power":
@@ -180,7 +180,7 @@ class CommandBook:
         else:
             self._effects.begin(aim, self._present(aim), tick.time_ms, entry.command.ramp_s)
 
-    def _release(self, entry: _Entry) -> None:
+    def _release(self, entry: _AcceptedCommand) -> None:
         del self._held[entry.aim.key]
         self._seeking.pop(entry.aim.key, None)
         self._effects.end(entry.aim)
@@ -194,7 +194,7 @@ class CommandBook:
                 del self._seeking[entry.aim.key]
                 yield _told(entry.request, entry.command, "completed", tick)
 
-    def _present(self, aim: Aim) -> Floats:
+    def _present(self, aim: ResolvedTarget) -> Floats:
         """What flows at the places now, kW: a device's output, what a site's flexible devices
         give together, or its net consumption."""
         if self._power is None or self._meter is None:

@@ -9,7 +9,7 @@ import numpy as np
 from gridsim.api import Floats
 from gridsim.simulation.commands.lines import EVERYWHERE, Lines, Places
 from gridsim.simulation.commands.storage import SocTargets
-from gridsim.simulation.commands.targets import Aim, Level, Slot
+from gridsim.simulation.commands.targets import Level, ResolvedTarget, Slot
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.scenario import Scenario
 
@@ -31,7 +31,7 @@ class Effects:
         self._storage: dict[Level, SocTargets] = {}
         self._kept: tuple[DeviceOrders | None, SiteOrders | None] | None = None
 
-    def begin(self, aim: Aim, present: Floats, begin_ms: int, ramp_s: float) -> None:
+    def begin(self, aim: ResolvedTarget, present: Floats, begin_ms: int, ramp_s: float) -> None:
         """`present` is what flows now at each of the places, kW: where a ramp of power begins.
         A ramp of a limit begins at the bound that holds now."""
         lines = self._at(aim.level, aim.slot)
@@ -47,7 +47,7 @@ class Effects:
         lines.put(aim.places, start, aim.value, begin_ms, 1000.0 * ramp_s)
         self._kept = None
 
-    def begin_storage(self, aim: Aim) -> None:
+    def begin_storage(self, aim: ResolvedTarget) -> None:
         """The aim's values are targets of the state of charge."""
         targets = self._storage.get(aim.level)
         if targets is None:
@@ -55,7 +55,7 @@ class Effects:
         targets.put(aim.places, aim.value)
         self._kept = None
 
-    def end(self, aim: Aim) -> None:
+    def end(self, aim: ResolvedTarget) -> None:
         self._at(aim.level, aim.slot).clear(aim.places)
         if aim.slot == "power" and aim.level in self._storage:
             self._storage[aim.level].clear(aim.places)
@@ -69,7 +69,7 @@ class Effects:
                 owners = np.unique(self._project[owners])
             yield from ((level, owner) for owner in owners.tolist())
 
-    def reached(self, aim: Aim) -> bool:
+    def reached(self, aim: ResolvedTarget) -> bool:
         """Whether every storage that is there has come to its target."""
         return self._storage[aim.level].all_reached(aim.places)
 
@@ -98,7 +98,7 @@ class Effects:
         if not aimed and not any(level in _LEVELS for level, _ in self._lines):
             return None
         orders = DeviceOrders.none(len(self._rated))
-        setpoint, least, most = orders.setpoint_kw, orders.least_kw, orders.most_kw
+        setpoint, least, most = orders.setpoint_kw, orders.min_kw, orders.max_kw
         for level in _LEVELS:
             for column in (aimed.get(level), self._column(level, "power", time_ms)):
                 if column is not None:
@@ -152,7 +152,7 @@ class Effects:
             lines = self._lines[level, slot] = Lines(self._sizes[level])
         return lines
 
-    def _unbound(self, aim: Aim, present: Floats) -> Floats:
+    def _unbound(self, aim: ResolvedTarget, present: Floats) -> Floats:
         """Where a limit's ramp begins if there was none: at the rated power; at a site, at what
         flows now, for it has no rating; and never below the limit itself."""
         if aim.level != "site":

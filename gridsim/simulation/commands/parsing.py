@@ -12,13 +12,13 @@ from typing import Any, Final, get_args
 import msgspec
 
 from gridsim.api import Action, Command
-from gridsim.contracts.instructions import Unit
+from gridsim.contracts.instructions import CommandUnit
 
 MAX_BYTES: Final = 8192
 MAX_ID: Final = 128
 
 _KEYS = ("id", "command", "value", "unit", "start", "duration_s", "ramp_s")
-_UNITS: Mapping[str, tuple[Unit, ...]] = {
+_UNITS: Mapping[str, tuple[CommandUnit, ...]] = {
     "set_power": ("kW", "%"),
     "limit_power": ("%", "kW"),
     "limit_export": ("kW",),
@@ -39,7 +39,7 @@ class Refused(Exception):  # noqa: N818 - an answer to the sender, no failure of
     """The command is rejected; the message says what to write instead."""
 
 
-class Malformed(Refused):
+class MalformedCommand(Refused):
     """Its text is no command; `id` and `action` as far as they could be read."""
 
     def __init__(self, reason: str, id: str = "", action: Action | None = None) -> None:
@@ -76,30 +76,32 @@ def parse(payload: bytes) -> Command:
             ramp_s=_ramp(table, action),
         )
     except Refused as refusal:
-        raise Malformed(str(refusal), id or "", action) from None
+        raise MalformedCommand(str(refusal), id or "", action) from None
 
 
 def read_id(payload: bytes) -> str:
     """The id of what may be a command; empty if none can be read."""
     try:
         return _read_id(_table(payload)) or ""
-    except Malformed:
+    except MalformedCommand:
         return ""
 
 
 def _table(payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_BYTES:
-        raise Malformed(f"oversize: a command has at most {MAX_BYTES} bytes")
+        raise MalformedCommand(f"oversize: a command has at most {MAX_BYTES} bytes")
     try:
         text = payload.decode()
     except UnicodeDecodeError:
-        raise Malformed("is not UTF-8: write JSON in UTF-8") from None
+        raise MalformedCommand("is not UTF-8: write JSON in UTF-8") from None
     try:
         table = msgspec.json.decode(text)
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"is not JSON ({error}): write an object such as {_EXAMPLE}") from None
+        raise MalformedCommand(
+            f"is not JSON ({error}): write an object such as {_EXAMPLE}"
+        ) from None
     if not isinstance(table, dict):
-        raise Malformed(f"must be one JSON object, such as {_EXAMPLE}")
+        raise MalformedCommand(f"must be one JSON object, such as {_EXAMPLE}")
     return table
 
 
@@ -125,7 +127,7 @@ def _not_an_action(table: Mapping[str, Any]) -> str:
     return f"there is no command {_shown(given)}{_near(given, get_args(Action))}; there are {known}"
 
 
-def _value(table: Mapping[str, Any], action: Action) -> tuple[float | None, Unit | None]:
+def _value(table: Mapping[str, Any], action: Action) -> tuple[float | None, CommandUnit | None]:
     units = _UNITS.get(action)
     if units is None:
         for key in ("value", "unit"):

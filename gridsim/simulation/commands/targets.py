@@ -31,7 +31,7 @@ _SLACK = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Aim:
+class ResolvedTarget:
     """What a command comes down to."""
 
     slot: Slot
@@ -62,7 +62,7 @@ class Targets:
         self._projects: dict[str, int] | None = None
         self._ders: dict[str, int] = {}
 
-    def aim(self, target: Target, command: Command, soc: Floats | None) -> Aim:
+    def aim(self, target: Target, command: Command, soc: Floats | None) -> ResolvedTarget:
         """`soc` is each device's state of charge, %, as far as it is known.
 
         Raises Refused.
@@ -106,7 +106,9 @@ class Targets:
             raise Refused("the DER does not answer")
         return project, device
 
-    def _at_device(self, device: int, name: str, command: Command, soc: Floats | None) -> Aim:
+    def _at_device(
+        self, device: int, name: str, command: Command, soc: Floats | None
+    ) -> ResolvedTarget:
         place = np.array([device])
         rated = float(self._roster.nameplate_capacity[device])
         action = command.action
@@ -121,9 +123,11 @@ class Targets:
             value = _power(command, -1.0, rated)
         else:
             value = _power(command, 0.0, rated)
-        return Aim(slot, "device", ("device", device), place, np.array([value]))
+        return ResolvedTarget(slot, "device", ("device", device), place, np.array([value]))
 
-    def _at_project(self, project: int, name: str, command: Command, soc: Floats | None) -> Aim:
+    def _at_project(
+        self, project: int, name: str, command: Command, soc: Floats | None
+    ) -> ResolvedTarget:
         action = command.action
         owner: tuple[Level, int] = ("project", project)
         slot = _SLOTS[action]
@@ -137,10 +141,10 @@ class Targets:
                 raise Refused(f"{name} has no DER whose power can be set")
             total = float(self._roster.nameplate_capacity[flexible].sum())
             value = _power(command, -1.0, total)
-            return Aim(slot, "site", owner, np.array([project]), np.array([value]))
+            return ResolvedTarget(slot, "site", owner, np.array([project]), np.array([value]))
         if action in ("limit_export", "limit_import"):
             value = _within(command, 0.0, 1e9, "kW")
-            return Aim(slot, "site", owner, np.array([project]), np.array([value]))
+            return ResolvedTarget(slot, "site", owner, np.array([project]), np.array([value]))
         if action == "target_soc":
             members = members[~np.isnan(soc[members])] if soc is not None else members[:0]
             if not len(members):
@@ -154,7 +158,7 @@ class Targets:
             limit = _power(command, 0.0, total)
             # The roster's ratings are rounded: those of toys are zero.
             values = rated * (limit / total) if total else rated
-        return Aim(slot, "project", owner, members, values)
+        return ResolvedTarget(slot, "project", owner, members, values)
 
 
 def _power(command: Command, least: float, rated: float) -> float:

@@ -16,7 +16,7 @@ from gridsim.simulation.scenario import Scenario
 _NEVER = np.iinfo(np.int64).max
 
 
-class Programme:
+class DemandResponse:
     """All events of a run. A project follows one at a time: a later one supersedes it.
 
     In each tick `begin` is called before the fleets step, and `add` when they have.

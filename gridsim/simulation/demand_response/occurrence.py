@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import Floats
 from gridsim.contracts.results import Ending, Settlement
-from gridsim.simulation.demand_response.settlement import Account, Hundredths, Tally
+from gridsim.simulation.demand_response.settlement import EventTotals, Hundredths, SettlementAccount
 from gridsim.simulation.dispatch.orders import SiteOrders
 from gridsim.simulation.scenario import EventSpec, Scenario
 
@@ -43,12 +43,12 @@ class Occurrence:
             self.target_kw = spec.target_kw.sample(draws, f"{purpose}.target", keys)
         self.compliance = spec.compliance.sample(draws, f"{purpose}.compliance", keys)
         self.state = np.full(len(keys), WAITING, np.int8)
-        self.tally = Tally()
+        self.tally = EventTotals()
         """Of the projects that have ended."""
         self._tick_ms = scenario.tick_ms
         # Limits alone promise no reduction: nothing to be judged.
         judged = threshold if spec.reduces else np.full(len(keys), np.nan)
-        self._account = Account(judged, self.settled_ms, scenario.tick_ms)
+        self._account = SettlementAccount(judged, self.settled_ms, scenario.tick_ms)
         self._before_kw = np.zeros(len(keys))
         self._asked_sum = np.zeros(len(keys))
 

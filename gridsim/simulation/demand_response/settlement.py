@@ -33,7 +33,7 @@ def reduction(baseline: Floats, meter: Floats, power: Floats, site: NDArray[np.i
     return (np.rint(baseline * 100.0) - np.rint(meter * 100.0) + output).astype(np.int64)
 
 
-class Account:
+class SettlementAccount:
     """Adds up the readings of n projects in one event, and judges them.
 
     A reading is in violation if the mean of the reduction over the readings of the last 300 s
@@ -83,7 +83,7 @@ class Account:
 
 
 @dataclass(slots=True)
-class Tally:
+class EventTotals:
     """What came of an event, or of several: sums over the projects that took part."""
 
     took_part: int = 0

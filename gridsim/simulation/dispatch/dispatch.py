@@ -36,7 +36,7 @@ def orders_for(fleet: RunningFleet, devices: DeviceOrders | None) -> Orders:
         return no_orders(len(fleet.device))
     own = fleet.device
     return Orders(
-        devices.setpoint_kw[own], np.zeros(len(own)), devices.least_kw[own], devices.most_kw[own]
+        devices.setpoint_kw[own], np.zeros(len(own)), devices.min_kw[own], devices.max_kw[own]
     )
 
 
@@ -68,8 +68,8 @@ class Sharing(NamedTuple):
     """The devices of a fleet among which something is shared: columns of its length."""
 
     site: NDArray[np.intp]
-    least_kw: Floats
-    most_kw: Floats
+    min_kw: Floats
+    max_kw: Floats
     takes: NDArray[np.bool_]
     """Which of them take a share."""
 
@@ -82,7 +82,7 @@ def balance(net_kw: Floats, groups: Sequence[Sharing]) -> list[Floats]:
     device's capability, and is zero for devices that take none.
     """
     able = [
-        np.where(own.takes, np.where(net_kw[own.site] > 0.0, own.most_kw, own.least_kw), 0.0)
+        np.where(own.takes, np.where(net_kw[own.site] > 0.0, own.max_kw, own.min_kw), 0.0)
         for own in groups
     ]
     total = np.zeros_like(net_kw)
@@ -126,13 +126,13 @@ class _Dispatch:
         for (fleet, number, rows), (_, ability) in zip(self._places, able, strict=True):
             device[rows], self._site[rows], self._round[rows] = fleet.device, fleet.site, number
             low[rows], high[rows] = ability.min_kw, ability.max_kw
-            wish[rows] = 0.0 if ability.wish_kw is None else ability.wish_kw
+            wish[rows] = 0.0 if ability.preferred_kw is None else ability.preferred_kw
         self._bounded = devices is not None
         self._command = np.full(total, np.nan)
         self._least, self._most = np.full(total, -np.inf), np.full(total, np.inf)
         if devices is not None:
             self._command = devices.setpoint_kw[device]
-            self._least, self._most = devices.least_kw[device], devices.most_kw[device]
+            self._least, self._most = devices.min_kw[device], devices.max_kw[device]
         self._free = np.isnan(self._command)
         self._low, self._high = (
             np.minimum(np.maximum(power, self._least), self._most) for power in (low, high)

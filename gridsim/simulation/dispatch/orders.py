@@ -15,9 +15,9 @@ class DeviceOrders:
 
     setpoint_kw: Floats
     """NaN where nothing is asked."""
-    least_kw: Floats
+    min_kw: Floats
     """The least output allowed, -inf where there is no limit."""
-    most_kw: Floats
+    max_kw: Floats
     """The most output allowed, inf where there is no limit."""
 
     @classmethod

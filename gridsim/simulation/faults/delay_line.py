@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from gridsim.api import SENT, STORED, Tick
 from gridsim.simulation.faults.messages import Transit
-from gridsim.simulation.faults.rows import Held, Rows, everything, in_order, joined, repeated
+from gridsim.simulation.faults.rows import Held, MessageRows, everything, in_order, joined, repeated
 
 
-class Departures:
+class DelayLine:
     """Three places where rows wait: the devices' own stores, the way, and the place behind
     the device's next message."""
 
@@ -28,7 +28,7 @@ class Departures:
         """int64[devices]: how many messages of each wait to be overtaken."""
         return self._overtaken.count
 
-    def from_devices(self, rows: Rows, leaves: NDArray[np.int8]) -> Rows:
+    def from_devices(self, rows: MessageRows, leaves: NDArray[np.int8]) -> MessageRows:
         """What devices send in a tick in which `rows` were taken: those who send anything send
         first, oldest first, what they have stored."""
         sent = rows.where(leaves == SENT)
@@ -36,7 +36,7 @@ class Departures:
         self._stored.add(rows.where(leaves == STORED))
         return joined([in_order(joined(late)), sent]) if late else sent
 
-    def leave(self, tick: Tick, transit: Transit) -> Rows:
+    def leave(self, tick: Tick, transit: Transit) -> MessageRows:
         """What leaves, in order: late ones, those of the tick, overtaken ones, repeated ones."""
         arrived = self._delayed.take(lambda rows: rows.due_ms <= tick.time_ms)
         self._delayed.add(transit.rows.where(transit.is_delayed))
@@ -55,12 +55,12 @@ class Departures:
             leaving = joined([leaving, repeated(in_order(leaving.where(twice)))])
         return leaving
 
-    def rest(self) -> list[Rows]:
+    def rest(self) -> list[MessageRows]:
         """All that is held back; it waits no more."""
         held = (self._stored, self._delayed, self._overtaken)
         return [rows for store in held for rows in store.take(everything)]
 
-    def _passed_by(self, transit: Transit, straight: Rows) -> list[Rows]:
+    def _passed_by(self, transit: Transit, straight: MessageRows) -> list[MessageRows]:
         """The messages that others of their devices pass in this tick; the rest waits."""
         before = self._overtaken.take_of(straight.batch.device)
         overtaken = np.flatnonzero(transit.is_overtaken)

@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import LOST, SENT, DeviceFault, Floats, Struck, Tick
+from gridsim.api import LOST, SENT, AffectedReadings, DeviceFault, Floats, Tick
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import Checked, title
-from gridsim.simulation.faults.fault_schedule import Rows, Striking
+from gridsim.simulation.faults.fault_schedule import FaultSchedule, Rows
 from gridsim.simulation.scenario import FaultSpec
 
 
@@ -26,7 +26,7 @@ class Truth:
 
 
 @dataclass(slots=True, eq=False)
-class Report:
+class DeviceReports:
     """What each of n devices says in a tick, and whether it is sent."""
 
     timestamp_ms: NDArray[np.int64]
@@ -55,7 +55,7 @@ _CHANGED = (
 class RunningDeviceFault:
     index: int
     spec: FaultSpec
-    striking: Striking
+    schedule: FaultSchedule
     plugin: DeviceFault
 
 
@@ -69,14 +69,14 @@ class DeviceFaults:
 
     def report(
         self, tick: Tick, truth: Truth, stored: NDArray[np.int64], call: Call
-    ) -> Report | None:
+    ) -> DeviceReports | None:
         """What the devices report; None if it is the truth, and all of them do."""
-        struck = [(fault, fault.striking.struck(tick.time_ms)) for fault in self._faults]
-        struck = [(fault, members) for fault, members in struck if len(members)]
-        if not struck and not self._has_ghosts:
+        affected = [(fault, fault.schedule.affected(tick.time_ms)) for fault in self._faults]
+        affected = [(fault, members) for fault, members in affected if len(members)]
+        if not affected and not self._has_ghosts:
             return None
         n = len(stored)
-        report = Report(
+        report = DeviceReports(
             timestamp_ms=np.full(n, tick.time_ms, np.int64),
             is_online=np.ones(n, np.bool_),
             current_output=truth.current_output.copy(),
@@ -86,7 +86,7 @@ class DeviceFaults:
             faults=np.zeros(n, np.uint64),
             appears=~self._ghosts,
         )
-        for fault, members in struck:
+        for fault, members in affected:
             self._strike(fault, members, tick, report, stored, call)
         return report
 
@@ -95,22 +95,22 @@ class DeviceFaults:
         fault: RunningDeviceFault,
         members: Rows,
         tick: Tick,
-        report: Report,
+        report: DeviceReports,
         stored: NDArray[np.int64],
         call: Call,
     ) -> None:
         device = fault.spec.device[members]
         before = {name: getattr(report, name)[device] for name in _CHANGED}
-        struck = Struck(
+        affected = AffectedReadings(
             member=members,
-            since_ms=fault.striking.since_ms[members],
+            since_ms=fault.schedule.since_ms[members],
             stored=stored[device],
             **{name: column.copy() for name, column in before.items()},
         )
         name = fault.spec.name
-        call(title(name), partial(fault.plugin.strike, tick, struck))
+        call(title(name), partial(fault.plugin.inject, tick, affected))
         ids = fault.spec.members.ids
-        checked = Checked(name, ids, members, {name: getattr(struck, name) for name in _CHANGED})
+        checked = Checked(name, ids, members, {name: getattr(affected, name) for name in _CHANGED})
         after = {
             "timestamp_ms": checked.times("timestamp_ms"),
             "is_online": checked.flags("is_online"),

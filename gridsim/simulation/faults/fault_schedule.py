@@ -22,7 +22,7 @@ Rows = NDArray[np.intp]
 Times = NDArray[np.int64]
 
 
-class Striking:
+class FaultSchedule:
     """Which members of one fault are struck, from tick to tick.
 
     A member's times are a function of the seed, its key and simulated time alone.
@@ -36,8 +36,8 @@ class Striking:
         always = spec.schedule is None and not spec.per_day
         self.since_ms = np.full(n, start_ms, np.int64)
         self._until = np.full(n, _FOREVER if always else start_ms, np.int64)
-        self._is_struck = np.full(n, always)
-        self._struck: Rows = np.flatnonzero(self._is_struck)
+        self._is_affected = np.full(n, always)
+        self._affected: Rows = np.flatnonzero(self._is_affected)
         self._first_end: int = _FOREVER
         self._next = None if spec.schedule is None else spec.schedule.first_from(start_ms)
         self._onsets = _Onsets(draws, self._keys, spec.per_day, start_ms) if spec.per_day else None
@@ -46,9 +46,9 @@ class Striking:
         """Ends and begins what is due by UTC `time_ms`; returns what has ended."""
         ended: list[Episode] = []
         if time_ms >= self._first_end:
-            over = self._struck[self._until[self._struck] <= time_ms]
+            over = self._affected[self._until[self._affected] <= time_ms]
             ended = self._episodes(over, self._until[over])
-            self._is_struck[over] = False
+            self._is_affected[over] = False
         begun = self._scheduled(time_ms)
         if self._onsets is not None:
             members, onsets = self._onsets.until(time_ms)
@@ -56,26 +56,26 @@ class Striking:
                 self._begin(members, onsets, time_ms)
                 begun = True
         if ended or begun:
-            self._struck = np.flatnonzero(self._is_struck)
-            self._first_end = int(self._until[self._struck].min(initial=_FOREVER))
+            self._affected = np.flatnonzero(self._is_affected)
+            self._first_end = int(self._until[self._affected].min(initial=_FOREVER))
         return ended
 
     def finish(self, time_ms: int) -> list[Episode]:
         """What has not ended by UTC `time_ms`, the run's end."""
-        return self._episodes(self._struck, np.full(len(self._struck), time_ms))
+        return self._episodes(self._affected, np.full(len(self._affected), time_ms))
 
-    def struck(self, time_ms: int) -> Rows:
+    def affected(self, time_ms: int) -> Rows:
         """The members that are struck in the tick at `time_ms`."""
-        struck = self._struck
-        return struck[self._hit(struck, time_ms)] if self._spec.probability < 1.0 else struck
+        affected = self._affected
+        return affected[self._hit(affected, time_ms)] if self._spec.probability < 1.0 else affected
 
-    def strikes(self, member: Rows, taken_ms: Times) -> NDArray[np.bool_]:
+    def affects(self, member: Rows, taken_ms: Times) -> NDArray[np.bool_]:
         """Which of some messages are struck: each has its member, and when it was taken."""
-        struck: NDArray[np.bool_] = self._is_struck[member]
+        affected: NDArray[np.bool_] = self._is_affected[member]
         if self._spec.probability < 1.0:
-            at = np.flatnonzero(struck)
-            struck[at] = self._hit(member[at], taken_ms[at])
-        return struck
+            at = np.flatnonzero(affected)
+            affected[at] = self._hit(member[at], taken_ms[at])
+        return affected
 
     def _hit(self, member: Rows, slot: int | Times) -> NDArray[np.bool_]:
         hit: NDArray[np.bool_] = (
@@ -101,9 +101,9 @@ class Striking:
         keys = mixed(self._keys[members], onset_ms)
         lasts = sampler.sample(self._draws, "fault.duration", keys) * 1000.0
         until = time_ms + np.maximum(np.rint(lasts), 1.0).astype(np.int64)
-        new = members[~self._is_struck[members]]
+        new = members[~self._is_affected[members]]
         self.since_ms[new] = time_ms
-        self._is_struck[members] = True
+        self._is_affected[members] = True
         np.maximum.at(self._until, members, until)
 
     def _episodes(self, members: Rows, end_ms: Times) -> list[Episode]:

@@ -8,12 +8,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import MessageFault, Passage, Tick
+from gridsim.api import MessageEffects, MessageFault, Tick
 from gridsim.helpers.randomness import Draws
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import Checked, title
-from gridsim.simulation.faults.fault_schedule import Striking
-from gridsim.simulation.faults.rows import Mask, Rows, labelled
+from gridsim.simulation.faults.fault_schedule import FaultSchedule
+from gridsim.simulation.faults.rows import Mask, MessageRows, labelled
 from gridsim.simulation.scenario import FaultSpec
 
 _SENT_TWICE = 2
@@ -23,7 +23,7 @@ _SENT_TWICE = 2
 class RunningMessageFault:
     index: int
     spec: FaultSpec
-    striking: Striking
+    schedule: FaultSchedule
     plugin: MessageFault
     place: NDArray[np.intp]
     """intp[devices], which member a device is; -1: none."""
@@ -33,7 +33,7 @@ class RunningMessageFault:
 class Transit:
     """Messages that were on the way in a tick, and what became of them."""
 
-    rows: Rows
+    rows: MessageRows
     """Delayed ones know when they are due, by simulated time."""
     is_lost: Mask
     is_delayed: Mask
@@ -52,7 +52,9 @@ class MessageFaults:
         self._faults = faults
         self._draws = draws
 
-    def pass_on(self, tick: Tick, rows: Rows, waiting: NDArray[np.int64], call: Call) -> Transit:
+    def pass_on(
+        self, tick: Tick, rows: MessageRows, waiting: NDArray[np.int64], call: Call
+    ) -> Transit:
         """Lets messages pass; `waiting` says how many of each device are to be overtaken."""
         n = len(rows)
         state = _State(rows, np.zeros(n, np.int64), np.zeros(n, np.bool_))
@@ -80,13 +82,13 @@ class MessageFaults:
         assert labels is not None
         place = fault.place[batch.device]
         at = np.flatnonzero((place >= 0) & (state.rows.copies > 0))
-        at = at[fault.striking.strikes(place[at], labels.timestamp_ms[at])]
+        at = at[fault.schedule.affects(place[at], labels.timestamp_ms[at])]
         if not len(at):
             return
         member = place[at]
         keys = fault.spec.members.keys[member]
         chance = self._draws.uniform("fault.chance", keys, labels.timestamp_ms[at])
-        passage = Passage(
+        effects = MessageEffects(
             member=member,
             chance=chance.copy(),
             copies=state.rows.copies[at],
@@ -95,10 +97,10 @@ class MessageFaults:
             altered=np.zeros(len(at), np.bool_),
         )
         name = fault.spec.name
-        call(title(name), partial(fault.plugin.strike, tick, passage))
+        call(title(name), partial(fault.plugin.inject, tick, effects))
         ids = fault.spec.members.ids
         names = ("copies", "delay_ms", "overtaken", "altered")
-        checked = Checked(name, ids, member, {name: getattr(passage, name) for name in names})
+        checked = Checked(name, ids, member, {name: getattr(effects, name) for name in names})
         copies = checked.among("copies", _SENT_TWICE)
         delay_ms = checked.span("delay_ms")
         overtaken = checked.flags("overtaken") & (waiting[batch.device[at]] == 0)
@@ -113,7 +115,7 @@ class MessageFaults:
 class _State:
     """What has become of the messages so far."""
 
-    rows: Rows
+    rows: MessageRows
     delay_ms: NDArray[np.int64]
     overtaken: Mask
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import SENT, Batch, Labels, Tick
 from gridsim.simulation.batch import rounded
-from gridsim.simulation.faults.devices import Report
+from gridsim.simulation.faults.devices import DeviceReports
 from gridsim.simulation.faults.rows import pick
 
 
@@ -39,7 +39,7 @@ class Readings:
         """Since when those are connected that came back."""
 
     def take(
-        self, tick: Tick, batch: Batch, report: Report | None
+        self, tick: Tick, batch: Batch, report: DeviceReports | None
     ) -> tuple[Batch, NDArray[np.int8]]:
         """The readings, labelled, and where they go; `batch` is what is true."""
         self._follow_connections(tick, report)
@@ -70,7 +70,7 @@ class Readings:
             batch = pick(batch, np.flatnonzero(shown))
         return batch, report.leaves[batch.device]
 
-    def _follow_connections(self, tick: Tick, report: Report | None) -> None:
+    def _follow_connections(self, tick: Tick, report: DeviceReports | None) -> None:
         """A device that could not be reached, and now can be, is connected anew."""
         if report is None:
             down = np.zeros(len(self._down), np.bool_)

@@ -24,7 +24,7 @@ _LABELS = [f.name for f in fields(Labels)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class MessageRows:
     """Labelled readings, and how their messages are to leave."""
 
     batch: Batch
@@ -35,17 +35,17 @@ class Rows:
     def __len__(self) -> int:
         return len(self.batch)
 
-    def pick(self, rows: Places) -> Rows:
-        return Rows(pick(self.batch, rows), self.copies[rows], self.due_ms[rows])
+    def pick(self, rows: Places) -> MessageRows:
+        return MessageRows(pick(self.batch, rows), self.copies[rows], self.due_ms[rows])
 
-    def where(self, mask: Mask) -> Rows:
+    def where(self, mask: Mask) -> MessageRows:
         return self if mask.all() else self.pick(np.flatnonzero(mask))
 
 
-def fresh(batch: Batch) -> Rows:
+def fresh(batch: Batch) -> MessageRows:
     """Readings that were just taken."""
     n = len(batch)
-    return Rows(batch, np.ones(n, np.int8), np.zeros(n, np.int64))
+    return MessageRows(batch, np.ones(n, np.int8), np.zeros(n, np.int64))
 
 
 def pick(batch: Batch, rows: Places) -> Batch:
@@ -58,29 +58,29 @@ def pick(batch: Batch, rows: Places) -> Batch:
     return replace(batch, **columns)
 
 
-def joined(parts: Sequence[Rows]) -> Rows:
+def joined(parts: Sequence[MessageRows]) -> MessageRows:
     """The rows of all parts, one after the other; at least one part."""
     parts = [part for part in parts if len(part)] or list(parts[:1])
     if len(parts) == 1:
         return parts[0]
     copies = np.concatenate([part.copies for part in parts])
     due_ms = np.concatenate([part.due_ms for part in parts])
-    return Rows(_joined([part.batch for part in parts]), copies, due_ms)
+    return MessageRows(_joined([part.batch for part in parts]), copies, due_ms)
 
 
-def in_order(rows: Rows) -> Rows:
+def in_order(rows: MessageRows) -> MessageRows:
     """Oldest first, and in configuration order within a tick."""
     order = np.lexsort((rows.batch.device, rows.batch.tick))
     return rows if (order[1:] > order[:-1]).all() else rows.pick(order)
 
 
-def repeated(rows: Rows) -> Rows:
+def repeated(rows: MessageRows) -> MessageRows:
     """Copies of the rows, labelled as such."""
     copy = np.ones(len(rows), np.bool_)
     return replace(rows, batch=labelled(rows.batch, copy=copy))
 
 
-def everything(rows: Rows) -> Mask:
+def everything(rows: MessageRows) -> Mask:
     return np.ones(len(rows), np.bool_)
 
 
@@ -103,16 +103,16 @@ def labelled(batch: Batch, **columns: NDArray[Any]) -> Batch:
 class _Part:
     """Some of the rows that wait, and some that do no more: taking few of many must be cheap."""
 
-    rows: Rows
+    rows: MessageRows
     waits: Mask
     left: int
     """How many wait."""
 
     @classmethod
-    def of(cls, rows: Rows) -> _Part:
+    def of(cls, rows: MessageRows) -> _Part:
         return cls(rows, np.ones(len(rows), np.bool_), len(rows))
 
-    def take(self, found: Places) -> Rows:
+    def take(self, found: Places) -> MessageRows:
         self.waits[found] = False
         self.left -= len(found)
         taken = self.rows.pick(found)
@@ -121,7 +121,7 @@ class _Part:
             self.waits = np.ones(self.left, np.bool_)
         return taken
 
-    def remaining(self) -> Rows:
+    def remaining(self) -> MessageRows:
         return self.rows.where(self.waits)
 
 
@@ -133,7 +133,7 @@ class Held:
         """How many rows of each device wait."""
         self._parts: list[_Part] = []
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: MessageRows) -> None:
         if not len(rows):
             return
         np.add.at(self.count, rows.batch.device, 1)
@@ -145,7 +145,7 @@ class Held:
             both = joined((self._parts[-1].remaining(), last.remaining()))
             self._parts[-1] = _Part.of(both)
 
-    def take(self, which: Callable[[Rows], Mask]) -> list[Rows]:
+    def take(self, which: Callable[[MessageRows], Mask]) -> list[MessageRows]:
         """The rows that `which` says, in the order in which they came; they wait no more."""
         taken = []
         for part in self._parts:
@@ -156,7 +156,7 @@ class Held:
         self._parts = [part for part in self._parts if part.left]
         return taken
 
-    def take_of(self, device: Places) -> list[Rows]:
+    def take_of(self, device: Places) -> list[MessageRows]:
         """As `take`, the rows of these devices."""
         if not self.count[device].any():
             return []

@@ -21,7 +21,7 @@ class Passed:
 
 
 @dataclass(slots=True)
-class Tally:
+class FaultTotals:
     """What faults have done so far, in readings."""
 
     taken: int = 0

@@ -146,7 +146,7 @@ class Solar(Fleet):
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         power = self._available(tick)
-        limited = self._curtailment.held(power, tick.dt_s, orders.setpoint_kw, orders.most_kw)
+        limited = self._curtailment.held(power, tick.dt_s, orders.setpoint_kw, orders.max_kw)
         return Telemetry(limited)
 
     def _available(self, tick: Tick) -> Floats:
@@ -156,7 +156,7 @@ class Solar(Fleet):
         return self._found[1]
 
     def _from_sun(self, tick: Tick) -> Floats:
-        sky, site = tick.sky, self.members.site
+        sky, site = tick.weather, self.members.site
         if not sky.ghi.any():
             return np.zeros(len(self.members))
         incidence = sun.cos_angle(sun.sun_vector(tick.time_ms), self._normal)

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+from gridsim.api import (
+    AffectedReadings,
+    DeviceFault,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+)
 
 
 class ClockSkewSettings(Settings):
@@ -28,9 +37,9 @@ class ClockSkew(DeviceFault):
         super().__init__(members)
         self._rate = members.columns["skew"] * 1e-6
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
-        off = self._rate[struck.member] * (tick.time_ms - struck.since_ms)
-        struck.timestamp_ms += np.rint(off).astype(np.int64)
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
+        off = self._rate[affected.member] * (tick.time_ms - affected.since_ms)
+        affected.timestamp_ms += np.rint(off).astype(np.int64)
 
 
 @hookimpl

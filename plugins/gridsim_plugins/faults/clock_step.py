@@ -7,7 +7,16 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+from gridsim.api import (
+    AffectedReadings,
+    DeviceFault,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+)
 
 _YEARS_S = 25 * 366 * 86_400
 
@@ -27,8 +36,8 @@ class ClockStep(DeviceFault):
         super().__init__(members)
         self._step_ms = np.rint(members.columns["step_s"] * 1000.0).astype(np.int64)
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
-        struck.timestamp_ms += self._step_ms[struck.member]
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
+        affected.timestamp_ms += self._step_ms[affected.member]
 
 
 @hookimpl

@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from gridsim.api import Members, MessageFault, Passage, Register, Settings, Tick, Unit, hookimpl
+from gridsim.api import (
+    Members,
+    MessageEffects,
+    MessageFault,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+)
 
 _YEAR_S = 366 * 86_400
 
@@ -38,11 +47,11 @@ class Delay(MessageFault):
         self._jitter_s = members.columns["jitter_s"]
         self._is_uniform = members.choose(lambda s: s.jitter == "uniform", np.bool_)
 
-    def strike(self, tick: Tick, passage: Passage) -> None:
-        member, u = passage.member, passage.chance
+    def inject(self, tick: Tick, effects: MessageEffects) -> None:
+        member, u = effects.member, effects.chance
         share = np.where(self._is_uniform[member], 2.0 * u, -np.log1p(-u))
         late_s = self._delay_s[member] + share * self._jitter_s[member]
-        passage.delay_ms += np.rint(late_s * 1000.0).astype(np.int64)
+        effects.delay_ms += np.rint(late_s * 1000.0).astype(np.int64)
 
 
 @hookimpl

@@ -6,7 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+from gridsim.api import (
+    AffectedReadings,
+    DeviceFault,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+)
 
 _HOUR_MS = 3_600_000
 
@@ -30,11 +39,11 @@ class Drift(DeviceFault):
         self._is_output = members.choose(lambda s: s.field == "current_output", bool)
         self._rate = members.columns["rate"]
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
-        member, output = struck.member, self._is_output[struck.member]
-        off = self._rate[member] * ((tick.time_ms - struck.since_ms) / _HOUR_MS)
-        struck.current_output[output] += off[output]
-        struck.power_meter_measurement[~output] += off[~output]
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
+        member, output = affected.member, self._is_output[affected.member]
+        off = self._rate[member] * ((tick.time_ms - affected.since_ms) / _HOUR_MS)
+        affected.current_output[output] += off[output]
+        affected.power_meter_measurement[~output] += off[~output]
 
 
 @hookimpl

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from gridsim.api import MessageFault, Passage, Register, Tick, hookimpl
+from gridsim.api import MessageEffects, MessageFault, Register, Tick, hookimpl
 
 
 class Drop(MessageFault):
     """The message never leaves. With `probability = 0.01` it is one in a hundred."""
 
-    def strike(self, tick: Tick, passage: Passage) -> None:
-        passage.copies[:] = 0
+    def inject(self, tick: Tick, effects: MessageEffects) -> None:
+        effects.copies[:] = 0
 
 
 @hookimpl

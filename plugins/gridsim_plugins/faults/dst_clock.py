@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+from gridsim.api import (
+    AffectedReadings,
+    DeviceFault,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+)
 
 _QUARTER_MS = 900_000
 _DAY_MS = 86_400_000
@@ -36,13 +45,13 @@ class DstClock(DeviceFault):
         self._grown_ms = np.zeros(len(members.sites), np.int64)
         """By how much the offset grew then; 0 where it did not."""
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
         quarter = tick.time_ms // _QUARTER_MS
         if quarter != self._quarter:
             self._look_back(quarter)
-        site = self.members.site[struck.member]
-        late = tick.time_ms - self._changed_ms[site] < self._lasts_ms[struck.member]
-        struck.timestamp_ms += np.where(late, self._grown_ms[site], 0)
+        site = self.members.site[affected.member]
+        late = tick.time_ms - self._changed_ms[site] < self._lasts_ms[affected.member]
+        affected.timestamp_ms += np.where(late, self._grown_ms[site], 0)
 
     def _look_back(self, quarter: int) -> None:
         """Finds the last change of each site's offset; they fall on quarters of an hour."""

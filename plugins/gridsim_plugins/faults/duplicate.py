@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from gridsim.api import MessageFault, Passage, Register, Tick, hookimpl
+from gridsim.api import MessageEffects, MessageFault, Register, Tick, hookimpl
 
 
 class Duplicate(MessageFault):
     """The same message leaves a second time in the same tick, after all others: what a
     transport that delivers at least once may do."""
 
-    def strike(self, tick: Tick, passage: Passage) -> None:
-        passage.copies[:] = 2
+    def inject(self, tick: Tick, effects: MessageEffects) -> None:
+        effects.copies[:] = 2
 
 
 @hookimpl

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gridsim.api import DeviceFault, Members, Register, Struck, Tick, hookimpl
+from gridsim.api import AffectedReadings, DeviceFault, Members, Register, Tick, hookimpl
 
 
 class FrozenMeter(DeviceFault):
@@ -18,12 +18,12 @@ class FrozenMeter(DeviceFault):
         self._since = np.full(len(members), -1, np.int64)
         self._held = np.zeros(len(members))
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
-        member = struck.member
-        new = self._since[member] != struck.since_ms
-        self._since[member[new]] = struck.since_ms[new]
-        self._held[member[new]] = struck.power_meter_measurement[new]
-        struck.power_meter_measurement[:] = self._held[member]
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
+        member = affected.member
+        new = self._since[member] != affected.since_ms
+        self._since[member[new]] = affected.since_ms[new]
+        self._held[member[new]] = affected.power_meter_measurement[new]
+        affected.power_meter_measurement[:] = self._held[member]
 
 
 @hookimpl

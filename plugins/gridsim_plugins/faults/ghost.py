@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gridsim.api import DeviceFault, Register, Struck, Tick, hookimpl
+from gridsim.api import AffectedReadings, DeviceFault, Register, Tick, hookimpl
 
 
 class Ghost(DeviceFault):
@@ -13,7 +13,7 @@ class Ghost(DeviceFault):
 
     is_ghost = True
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
         """What it reports is what its model says: there is nothing to change."""
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from gridsim.api import Members, MessageFault, Passage, Register, Settings, Tick, hookimpl
+from gridsim.api import Members, MessageEffects, MessageFault, Register, Settings, Tick, hookimpl
 
 _WAYS = ("unclosed", "garbled", "doubled")
 # Nowhere a part of UTF-8.
@@ -31,8 +31,8 @@ class Malformed(MessageFault):
         how = members.settings[0].how
         self._ways = _WAYS if how == "any" else (how,)
 
-    def strike(self, tick: Tick, passage: Passage) -> None:
-        passage.altered[:] = True
+    def inject(self, tick: Tick, effects: MessageEffects) -> None:
+        effects.altered[:] = True
 
     def alter(self, body: bytes, chance: float) -> bytes:
         # The whole part of the stretched chance says in which way, the rest at which place.

@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+from gridsim.api import (
+    AffectedReadings,
+    DeviceFault,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+)
 
 
 class NoiseSettings(Settings):
@@ -35,15 +44,15 @@ class Noise(DeviceFault):
         self._relative = members.columns["relative"] / 100.0
         self._absolute = members.columns["absolute"]
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
-        member, output = struck.member, self._is_output[struck.member]
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
+        member, output = affected.member, self._is_output[affected.member]
         draws, keys = self.members.draws, self.members.keys[member]
-        values = np.where(output, struck.current_output, struck.power_meter_measurement)
+        values = np.where(output, affected.current_output, affected.power_meter_measurement)
         # Two independent errors: their variances add up.
         spread = np.hypot(values * self._relative[member], self._absolute[member])
         off = spread * draws.normal("noise", keys, tick.time_ms)
-        struck.current_output[output] += off[output]
-        struck.power_meter_measurement[~output] += off[~output]
+        affected.current_output[output] += off[output]
+        affected.power_meter_measurement[~output] += off[~output]
 
 
 @hookimpl

@@ -11,12 +11,12 @@ from pydantic import Field
 from gridsim.api import (
     LOST,
     STORED,
+    AffectedReadings,
     DeviceFault,
     Floats,
     Members,
     Register,
     Settings,
-    Struck,
     Tick,
     hookimpl,
 )
@@ -52,24 +52,26 @@ class Offline(DeviceFault):
             for name in ("current_output", "power_meter_measurement", "current_soc")
         }
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
-        member = struck.member
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
+        member = affected.member
         readings = self._readings[member]
-        fate = np.where((readings == "stored") & (struck.stored < self._room[member]), STORED, LOST)
+        fate = np.where(
+            (readings == "stored") & (affected.stored < self._room[member]), STORED, LOST
+        )
         unreachable = readings != "flagged"
-        struck.leaves[unreachable] = np.maximum(struck.leaves, fate)[unreachable]
+        affected.leaves[unreachable] = np.maximum(affected.leaves, fate)[unreachable]
         if not unreachable.all():
-            self._flag(struck, ~unreachable)
+            self._flag(affected, ~unreachable)
 
-    def _flag(self, struck: Struck, flagged: NDArray[np.bool_]) -> None:
-        member = struck.member
-        new = flagged & (self._since[member] != struck.since_ms)
-        self._since[member[new]] = struck.since_ms[new]
+    def _flag(self, affected: AffectedReadings, flagged: NDArray[np.bool_]) -> None:
+        member = affected.member
+        new = flagged & (self._since[member] != affected.since_ms)
+        self._since[member[new]] = affected.since_ms[new]
         for name, last in self._last.items():
-            column = getattr(struck, name)
+            column = getattr(affected, name)
             last[member[new]] = column[new]
             column[flagged] = last[member[flagged]]
-        struck.is_online[flagged] = False
+        affected.is_online[flagged] = False
 
 
 @hookimpl

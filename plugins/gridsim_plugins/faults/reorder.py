@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from gridsim.api import MessageFault, Passage, Register, Tick, hookimpl
+from gridsim.api import MessageEffects, MessageFault, Register, Tick, hookimpl
 
 
 class Reorder(MessageFault):
     """The message leaves right after the device's next one. The next one is not overtaken
     itself: messages swap places in pairs."""
 
-    def strike(self, tick: Tick, passage: Passage) -> None:
-        passage.overtaken[:] = True
+    def inject(self, tick: Tick, effects: MessageEffects) -> None:
+        effects.overtaken[:] = True
 
 
 @hookimpl

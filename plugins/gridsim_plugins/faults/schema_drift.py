@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from pydantic import Field
 
-from gridsim.api import Members, MessageFault, Passage, Register, Settings, Tick, hookimpl
+from gridsim.api import Members, MessageEffects, MessageFault, Register, Settings, Tick, hookimpl
 
 Record = dict[str, msgspec.Raw]
 
@@ -49,8 +49,8 @@ class SchemaDrift(MessageFault):
         if self._change == "renamed" and self._renamed_to in json_fields:
             raise ValueError(f"would rename a field to another field, {self._renamed_to!r}")
 
-    def strike(self, tick: Tick, passage: Passage) -> None:
-        passage.altered[:] = True
+    def inject(self, tick: Tick, effects: MessageEffects) -> None:
+        effects.altered[:] = True
 
     def alter(self, body: bytes, chance: float) -> bytes:
         # Raw keeps every value as it was written, decimals included.

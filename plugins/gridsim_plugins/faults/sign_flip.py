@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, hookimpl
+from gridsim.api import AffectedReadings, DeviceFault, Members, Register, Settings, Tick, hookimpl
 
 
 class SignFlipSettings(Settings):
@@ -24,10 +24,10 @@ class SignFlip(DeviceFault):
         super().__init__(members)
         self._is_output = members.choose(lambda s: s.field == "current_output", bool)
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
-        output = self._is_output[struck.member]
-        struck.current_output[output] *= -1.0
-        struck.power_meter_measurement[~output] *= -1.0
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
+        output = self._is_output[affected.member]
+        affected.current_output[output] *= -1.0
+        affected.power_meter_measurement[~output] *= -1.0
 
 
 @hookimpl

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+from gridsim.api import (
+    AffectedReadings,
+    DeviceFault,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+)
 
 
 class SocJumpSettings(Settings):
@@ -26,9 +35,9 @@ class SocJump(DeviceFault):
         super().__init__(members)
         self._jump = members.columns["jump"]
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
-        struck.current_soc += self._jump[struck.member]
-        np.clip(struck.current_soc, 0.0, 100.0, out=struck.current_soc)
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
+        affected.current_soc += self._jump[affected.member]
+        np.clip(affected.current_soc, 0.0, 100.0, out=affected.current_soc)
 
 
 @hookimpl

@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+from gridsim.api import (
+    AffectedReadings,
+    DeviceFault,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+)
 
 _SIGNS = {"up": 0.0, "down": 1.0, "either": 0.5}
 
@@ -35,12 +44,12 @@ class Spike(DeviceFault):
         self._downward = members.choose(lambda s: _SIGNS[s.direction], np.float64)
         self._height = members.columns["height"]
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
-        member, output = struck.member, self._is_output[struck.member]
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
+        member, output = affected.member, self._is_output[affected.member]
         u = self.members.draws.uniform("spike.sign", self.members.keys[member], tick.time_ms)
         off = np.where(u < self._downward[member], -1.0, 1.0) * self._height[member]
-        struck.current_output[output] += off[output]
-        struck.power_meter_measurement[~output] += off[~output]
+        affected.current_output[output] += off[output]
+        affected.power_meter_measurement[~output] += off[~output]
 
 
 @hookimpl

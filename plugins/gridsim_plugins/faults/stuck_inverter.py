@@ -7,7 +7,16 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, Unit, hookimpl
+from gridsim.api import (
+    AffectedReadings,
+    DeviceFault,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+)
 
 
 class StuckInverterSettings(Settings):
@@ -30,13 +39,13 @@ class StuckInverter(DeviceFault):
         self._since = np.full(len(members), -1, np.int64)
         self._held = np.zeros(len(members))
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
-        member = struck.member
-        new = self._since[member] != struck.since_ms
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
+        member = affected.member
+        new = self._since[member] != affected.since_ms
         at = self._at[member[new]]
-        self._since[member[new]] = struck.since_ms[new]
-        self._held[member[new]] = np.where(np.isnan(at), struck.current_output[new], at)
-        struck.current_output[:] = self._held[member]
+        self._since[member[new]] = affected.since_ms[new]
+        self._held[member[new]] = np.where(np.isnan(at), affected.current_output[new], at)
+        affected.current_output[:] = self._held[member]
 
 
 @hookimpl

@@ -6,7 +6,16 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from gridsim.api import Members, MessageFault, Passage, Register, Settings, Tick, Unit, hookimpl
+from gridsim.api import (
+    Members,
+    MessageEffects,
+    MessageFault,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+)
 
 
 class TruncateSettings(Settings):
@@ -35,8 +44,8 @@ class Truncate(MessageFault):
         settings = members.settings[0]
         self._least, self._most = settings.least / 100.0, settings.most / 100.0
 
-    def strike(self, tick: Tick, passage: Passage) -> None:
-        passage.altered[:] = True
+    def inject(self, tick: Tick, effects: MessageEffects) -> None:
+        effects.altered[:] = True
 
     def alter(self, body: bytes, chance: float) -> bytes:
         left = self._least + (self._most - self._least) * chance

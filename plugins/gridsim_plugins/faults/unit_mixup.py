@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from gridsim.api import DeviceFault, Members, Register, Settings, Struck, Tick, hookimpl
+from gridsim.api import AffectedReadings, DeviceFault, Members, Register, Settings, Tick, hookimpl
 
 _PER_KW = {"W": 1000.0, "MW": 0.001}
 
@@ -31,10 +31,10 @@ class UnitMixup(DeviceFault):
         self._is_output = members.choose(lambda s: s.field == "current_output", bool)
         self._factor = members.choose(lambda s: _PER_KW[s.unit], np.float64)
 
-    def strike(self, tick: Tick, struck: Struck) -> None:
-        output, factor = self._is_output[struck.member], self._factor[struck.member]
-        struck.current_output[output] *= factor[output]
-        struck.power_meter_measurement[~output] *= factor[~output]
+    def inject(self, tick: Tick, affected: AffectedReadings) -> None:
+        output, factor = self._is_output[affected.member], self._factor[affected.member]
+        affected.current_output[output] *= factor[output]
+        affected.power_meter_measurement[~output] *= factor[~output]
 
 
 @hookimpl

@@ -19,7 +19,7 @@ from gridsim.api import (
     TransportError,
     hookimpl,
 )
-from gridsim_plugins.mqtt.publish.messages import Account
+from gridsim_plugins.mqtt.publish.messages import MessageAccount
 from gridsim_plugins.mqtt.session.identities import make_identities
 from gridsim_plugins.mqtt.settings import MqttSettings, check
 from gridsim_plugins.mqtt.source import MqttCommands
@@ -32,8 +32,8 @@ from gridsim_plugins.mqtt.topics import (
 )
 
 if TYPE_CHECKING:
-    from gridsim_plugins.mqtt.publish.per_device import Apart
-    from gridsim_plugins.mqtt.publish.shared import Shared
+    from gridsim_plugins.mqtt.publish.per_device import PerDeviceConnections
+    from gridsim_plugins.mqtt.publish.shared import SharedConnection
 
 _SHORT_S = 10.0
 _SUSPICIOUS = 3
@@ -65,7 +65,7 @@ class Mqtt(Transport):
         self._online = np.ones(len(run.roster), np.bool_)
         """Which devices were online last, as far as their readings say."""
         self._address = (settings.host, settings.port)
-        self._way: Shared | Apart | None = None
+        self._way: SharedConnection | PerDeviceConnections | None = None
         self._connected_at = 0.0
         self._short_lived = 0
         self._warned = False
@@ -114,7 +114,7 @@ class Mqtt(Transport):
     def write(self, batch: Batch, receipt: Receipt) -> None:
         assert self._way is not None
         try:
-            self._way.write(self.format, batch, Account(receipt))
+            self._way.write(self.format, batch, MessageAccount(receipt))
         except TransportError as error:
             raise self._explained(error) from error
 
@@ -130,17 +130,17 @@ class Mqtt(Transport):
         if way is not None:
             way.close()
 
-    def _open(self) -> Shared | Apart:
+    def _open(self) -> SharedConnection | PerDeviceConnections:
         # Imported here, for loading the plugin must not cost the import of paho.
         if self._identities is None:
-            from gridsim_plugins.mqtt.publish.shared import Shared
+            from gridsim_plugins.mqtt.publish.shared import SharedConnection
 
-            return Shared(
+            return SharedConnection(
                 self.settings, self._address, self._client_id, self._topics, self.patience_s
             )
-        from gridsim_plugins.mqtt.publish.per_device import Apart
+        from gridsim_plugins.mqtt.publish.per_device import PerDeviceConnections
 
-        return Apart(
+        return PerDeviceConnections(
             self.settings,
             self._address,
             self._identities,

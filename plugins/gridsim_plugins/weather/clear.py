@@ -14,9 +14,9 @@ from gridsim.api import (
     Register,
     Settings,
     Sites,
-    Sky,
     Unit,
     Weather,
+    WeatherSample,
     clearsky,
     climate,
     hookimpl,
@@ -63,14 +63,14 @@ class Clear(Weather):
         self._wind = np.full(len(sites), settings.wind)
         self._slow = Minutely(self._slowly)
 
-    def at(self, time_ms: int) -> Sky:
+    def at(self, time_ms: int) -> WeatherSample:
         position = sun.sun_vector(time_ms)
         lift, whole, direct, temperature = self._slow.at(time_ms)
         height = np.maximum(sun.cos_zenith(position, self._up) + lift, 0.0)
         above = sun.extraterrestrial(position)
         ghi = above * height * whole
         dni = np.where(height > 0.0, above * direct, 0.0)
-        return Sky(ghi, dni, ghi - dni * height, temperature, self._wind)
+        return WeatherSample(ghi, dni, ghi - dni * height, temperature, self._wind)
 
     def _slowly(self, time_ms: int) -> Floats:
         """Refraction, the two transmittances, and the temperature: float64[4, n]."""

@@ -171,9 +171,9 @@ class Battery(Fleet):
         return able
 
     def _drawn_at_rest(self, standby: Floats, orders: Orders) -> Floats:
-        if orders.least_kw is None:
+        if orders.min_kw is None:
             return -standby
-        return np.maximum(-standby, np.minimum(orders.least_kw, 0.0))
+        return np.maximum(-standby, np.minimum(orders.min_kw, 0.0))
 
     def _standby(self) -> Floats:
         draw = physics.standby_kw(self._soc, self._standby_full, self._standby_empty)

@@ -121,9 +121,9 @@ class EvCharger(Fleet):
         which = self._charging
         if len(which):
             limit = self._throttled(which, orders.setpoint_kw[which])
-            if orders.least_kw is not None:
-                bound = self._most_pilot(which, orders.least_kw)
-                limit = np.where(limit > 0.0 - orders.least_kw[which], bound, limit)
+            if orders.min_kw is not None:
+                bound = self._most_pilot(which, orders.min_kw)
+                limit = np.where(limit > 0.0 - orders.min_kw[which], bound, limit)
             soc, speed, hours = before[which], self._speed[which], tick.dt_s / 3600.0
             after = charged(soc, self._target[which], limit * speed, hours)
             # At most the limit: the quotient's rounding may exceed it in the last bit.
@@ -152,11 +152,11 @@ class EvCharger(Fleet):
             obeyed = np.where(whole & (asked < 0.0), able.full_power, partly)
             out = np.where(given & (asked > 0.0), np.minimum(asked, able.discharge_kw), 0.0)
             after = np.where(given, obeyed, after)
-        if orders.most_kw is not None:
-            out = np.minimum(out, np.maximum(orders.most_kw[car], 0.0))
-        if orders.least_kw is not None:
-            over = after - soc > (0.0 - orders.least_kw[car]) * (1.0 + 1e-12) * speed * hours
-            pilot = np.minimum(self._most_pilot(car, orders.least_kw), limit)
+        if orders.max_kw is not None:
+            out = np.minimum(out, np.maximum(orders.max_kw[car], 0.0))
+        if orders.min_kw is not None:
+            over = after - soc > (0.0 - orders.min_kw[car]) * (1.0 + 1e-12) * speed * hours
+            pilot = np.minimum(self._most_pilot(car, orders.min_kw), limit)
             after = np.where(over, charged(soc, self._target[car], pilot * speed, hours), after)
         # At most the limit: the quotient's rounding may exceed it in the last bit.
         drawn = np.minimum((after - soc) / (speed * hours), limit)
@@ -221,9 +221,9 @@ class EvCharger(Fleet):
         pilot = pilot_power(most, self._volts[which], self._phases[which])
         return np.where(given, pilot, limit)
 
-    def _most_pilot(self, which: NDArray[np.intp], least_kw: Floats) -> Floats:
+    def _most_pilot(self, which: NDArray[np.intp], min_kw: Floats) -> Floats:
         """The power of the highest pilot current within the limits, float64[which]."""
-        allowed = np.clip(0.0 - least_kw[which], 0.0, self._limit[which])
+        allowed = np.clip(0.0 - min_kw[which], 0.0, self._limit[which])
         return pilot_power(allowed, self._volts[which], self._phases[which])
 
     def _meet(self, due: NDArray[np.intp], time_ms: int) -> None:

@@ -144,10 +144,10 @@ class Generator(Fleet):
         own = np.where(follow, np.maximum(share, self._least), 0.0)
         ordered = np.where(asked > 0.0, np.maximum(asked, self._least), 0.0)
         wanted = np.minimum(np.where(np.isnan(asked), own, ordered), self._rated)
-        if orders.most_kw is not None:
+        if orders.max_kw is not None:
             # Who may give no more than that cannot run at all.
-            stops = orders.most_kw < self._least
-            wanted = np.where(stops, 0.0, np.minimum(wanted, orders.most_kw))
+            stops = orders.max_kw < self._least
+            wanted = np.where(stops, 0.0, np.minimum(wanted, orders.max_kw))
         return wanted
 
     def _advance(

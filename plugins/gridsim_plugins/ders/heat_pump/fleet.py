@@ -123,8 +123,8 @@ class HeatPump(Fleet):
         slack: Floats | float = 0.0
         wish: Floats | None = None
         most = self._rated
-        if orders.least_kw is not None:
-            most = np.clip(0.0 - orders.least_kw, 0.0, self._rated)
+        if orders.min_kw is not None:
+            most = np.clip(0.0 - orders.min_kw, 0.0, self._rated)
             # Below its least power the compressor cannot run at all.
             most = np.where(most >= self._least_kw, most, 0.0)
         asked = ~np.isnan(orders.setpoint_kw)
@@ -210,7 +210,7 @@ class HeatPump(Fleet):
     def _conditions(self, tick: Tick) -> _Conditions:
         if self._met is not None and self._met.index == tick.index:
             return self._met
-        sky, site = tick.sky, self.members.site
+        sky, site = tick.weather, self.members.site
         outdoor = sky.temperature_c[site]
         flow = self._flow_at_zero + self._flow_slope * outdoor
         heating = performance.heating_cop(outdoor, flow, self._factor)
@@ -230,7 +230,9 @@ class HeatPump(Fleet):
         """The room temperature of a house that has stood there for days."""
         members = self.members
         site, draws, keys = members.site, members.draws, members.keys
-        day_c = building.day_mean_temperature(tick.sky.temperature_c, members.sites, tick.time_ms)
+        day_c = building.day_mean_temperature(
+            tick.weather.temperature_c, members.sites, tick.time_ms
+        )
         ghi = building.day_mean_ghi(members.sites, tick.time_ms)
         gains = self._internal_kw + self._aperture * ghi[site]
         rest = building.resting_temperature(day_c[site], gains, self._ua, self._open_at)

@@ -144,8 +144,8 @@ class WaterHeater(Fleet):
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         before = self._now
         most = self._rated
-        if orders.least_kw is not None:
-            most = np.clip(0.0 - orders.least_kw, 0.0, self._rated)
+        if orders.min_kw is not None:
+            most = np.clip(0.0 - orders.min_kw, 0.0, self._rated)
         power, drawn = np.zeros(len(before)), np.zeros(len(before))
         for at, span in _minutes(tick.time_ms, round(tick.dt_s * 1000)):
             minute = at // _MINUTE_MS
@@ -161,11 +161,11 @@ class WaterHeater(Fleet):
         return Telemetry(output, extra={"tank_temperature": before, "hot_water": drawn})
 
     def _advance(
-        self, tap: Floats, setpoint_kw: Floats, most_kw: Floats, span_ms: int
+        self, tap: Floats, setpoint_kw: Floats, max_kw: Floats, span_ms: int
     ) -> tuple[Floats, Floats]:
         """Moves the tanks on; returns the heat of the element and that drawn, mean kW.
 
-        The element heats with `most_kw` at most.
+        The element heats with `max_kw` at most.
         """
         now = self._now
         per_k = self._stiffness(span_ms)
@@ -180,10 +180,10 @@ class WaterHeater(Fleet):
             off_at = np.where(asked, self._least_off, off_at)
         heating = self._heating | (now <= on_at)
         need = thermal.heat_to_reach(now, off_at, holding, per_k)
-        heat = np.where(heating, np.minimum(np.maximum(need, 0.0), most_kw), 0.0)
-        self._heating = heating & (need > most_kw)
+        heat = np.where(heating, np.minimum(np.maximum(need, 0.0), max_kw), 0.0)
+        self._heating = heating & (need > max_kw)
         if ordered:
-            wish = np.clip(-np.where(asked, setpoint_kw, 0.0), 0.0, most_kw)
+            wish = np.clip(-np.where(asked, setpoint_kw, 0.0), 0.0, max_kw)
             room_for = thermal.heat_to_reach(now, self._most, holding, per_k)
             heat = np.maximum(heat, np.minimum(wish, np.maximum(room_for, 0.0)))
         self._now = thermal.temperature_after(now, heat, holding, per_k)

@@ -124,7 +124,7 @@ class WindTurbine(Fleet):
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         power, wind = self._available(tick)
-        limited = self._curtailment.held(power, tick.dt_s, orders.setpoint_kw, orders.most_kw)
+        limited = self._curtailment.held(power, tick.dt_s, orders.setpoint_kw, orders.max_kw)
         return Telemetry(limited, extra={"hub_wind": wind})
 
     def _available(self, tick: Tick) -> tuple[Floats, Floats]:
@@ -134,7 +134,7 @@ class WindTurbine(Fleet):
         return self._found[1:]
 
     def _from_wind(self, tick: Tick) -> tuple[Floats, Floats]:
-        sky, site = tick.sky, self.members.site
+        sky, site = tick.weather, self.members.site
         mean = sky.wind_m_s[site] * self._lift
         self._stopped = (mean >= self._stop_at) | (self._stopped & (mean > self._start_at))
         deviation = aerodynamics.turbulence(mean, self._intensity)

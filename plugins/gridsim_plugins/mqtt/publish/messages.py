@@ -46,7 +46,7 @@ class Messages:
         return Messages(self.topic[kept], bodies, self.sizes[kept], self.rows[kept])
 
 
-class Account:
+class MessageAccount:
     """Outcomes in the order of the rows; tells the receipt once per run of equal ones."""
 
     def __init__(self, receipt: Receipt) -> None:

@@ -17,7 +17,7 @@ from gridsim.api import Batch, Format
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     OVERSIZE,
-    Account,
+    MessageAccount,
     Messages,
     as_messages,
 )
@@ -25,11 +25,11 @@ from gridsim_plugins.mqtt.publish.qos import REFUSAL
 from gridsim_plugins.mqtt.publish.scatter import NOT_CONNECTED, OFFLINE, Scatter
 from gridsim_plugins.mqtt.publish.window import PACKET_IDS
 from gridsim_plugins.mqtt.session import errors
-from gridsim_plugins.mqtt.session.answers import PINGRESP, PUBCOMP, PUBREC, Run
+from gridsim_plugins.mqtt.session.answers import PINGRESP, PUBCOMP, PUBREC, AnswerGroup
 from gridsim_plugins.mqtt.session.clients import Clients
 from gridsim_plugins.mqtt.session.frames import PINGREQ, Frames, pubrels
 from gridsim_plugins.mqtt.session.identities import Identities
-from gridsim_plugins.mqtt.session.link import Link, State
+from gridsim_plugins.mqtt.session.link import Link, LinkState
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 _PART_ROWS = 65_536
@@ -37,7 +37,7 @@ _READ_EVERY = 256
 """After so many connections written to, what has come is read."""
 
 
-class Apart:
+class PerDeviceConnections:
     """Connects when it is made; raises TransportError when no connection is left."""
 
     closed_by_broker = False
@@ -73,7 +73,7 @@ class Apart:
             self._clients.close()
             raise
 
-    def write(self, format: Format, batch: Batch, account: Account) -> None:
+    def write(self, format: Format, batch: Batch, account: MessageAccount) -> None:
         self._heed_online(batch)
         for part, payloads in format.encode_parts(batch, _PART_ROWS):
             messages = as_messages(format, part, payloads)
@@ -88,7 +88,7 @@ class Apart:
     def close(self) -> None:
         self._clients.close()
 
-    def _write(self, messages: Messages, link: NDArray[np.intp], account: Account) -> None:
+    def _write(self, messages: Messages, link: NDArray[np.intp], account: MessageAccount) -> None:
         links = self._clients.links
         next_id = np.array([one.next_id for one in links] if self._qos else [])
         scatter = self._scatter = Scatter(
@@ -137,11 +137,11 @@ class Apart:
         link.next_id = (link.first_id - 1 + end - first) % PACKET_IDS + 1
         for place in scatter.oversize(first, end):
             link.open -= scatter.settle(place, place + 1, OVERSIZE)
-        if link.state is State.OFF:
+        if link.state is LinkState.OFF:
             link.open -= scatter.settle(first, end, OFFLINE)
         elif not self._clients.is_due(link):
             link.open -= scatter.settle(first, end, NOT_CONNECTED)
-        elif link.state is State.UP and link.open:
+        elif link.state is LinkState.UP and link.open:
             self._give(link)
 
     def _give(self, link: Link) -> None:
@@ -171,7 +171,7 @@ class Apart:
         if link.open and self._scatter is not None:
             self._scatter.lose(link, qos=self._qos)
 
-    def _answered(self, link: Link, run: Run) -> None:
+    def _answered(self, link: Link, run: AnswerGroup) -> None:
         self._moved = time.monotonic()
         scatter = self._scatter
         if scatter is None or not link.open:

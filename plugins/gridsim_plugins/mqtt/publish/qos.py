@@ -14,7 +14,7 @@ from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     OVERSIZE,
     UNCONFIRMED,
-    Account,
+    MessageAccount,
     Messages,
 )
 from gridsim_plugins.mqtt.publish.window import Window
@@ -36,7 +36,7 @@ class PublishUnacknowledged:
         self._connection = connection
         self._frames = Frames(topics, qos=0, retain=retain, v5=v5)
 
-    def write(self, parts: Iterator[Messages], account: Account) -> None:
+    def write(self, parts: Iterator[Messages], account: MessageAccount) -> None:
         connection = self._connection
         waiting: deque[_Block] = deque()
         connection.touch()
@@ -72,7 +72,7 @@ class PublishUnacknowledged:
         connection.pings_sent += 1
         return _Block(data, connection.pings_sent, messages.rows, left_out)
 
-    def _confirm(self, waiting: deque[_Block], account: Account) -> None:
+    def _confirm(self, waiting: deque[_Block], account: MessageAccount) -> None:
         while waiting and waiting[0].ping <= self._connection.pings_answered:
             block = waiting.popleft()
             account.lag(time.monotonic() - block.sent_at)
@@ -89,7 +89,7 @@ class _Block:
     left_out: NDArray[np.intp]
     sent_at: float = 0.0
 
-    def settle(self, account: Account, outcome: str, packets: int) -> None:
+    def settle(self, account: MessageAccount, outcome: str, packets: int) -> None:
         """The first `packets` packets have met `outcome`; the rest never went out whole."""
         if not len(self.left_out):
             account.add(outcome, int(self.rows[:packets].sum()))
@@ -122,7 +122,7 @@ class PublishAcknowledged:
         self._frames = Frames(topics, qos=qos, retain=retain, v5=v5)
         self._window = Window(min(window, connection.receive_maximum or window))
 
-    def write(self, parts: Iterator[Messages], account: Account) -> None:
+    def write(self, parts: Iterator[Messages], account: MessageAccount) -> None:
         self._connection.touch()
         flight = _Flight(self._window, account)
         try:
@@ -185,7 +185,7 @@ class PublishAcknowledged:
 class _Flight:
     """One batch's way through the window."""
 
-    def __init__(self, window: Window, account: Account) -> None:
+    def __init__(self, window: Window, account: MessageAccount) -> None:
         self._window = window
         self._account = account
         self._rows: deque[tuple[int, NDArray[np.intp]]] = deque()

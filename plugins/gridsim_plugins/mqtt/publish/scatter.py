@@ -12,7 +12,7 @@ from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     OVERSIZE,
     UNCONFIRMED,
-    Account,
+    MessageAccount,
     Messages,
 )
 from gridsim_plugins.mqtt.publish.window import PACKET_IDS
@@ -95,7 +95,7 @@ class Scatter:
         self.open -= count
         return count
 
-    def tell(self, account: Account, *, resend: bool) -> None:
+    def tell(self, account: MessageAccount, *, resend: bool) -> None:
         """Accounts for the messages in their order, up to the first without an outcome.
 
         `resend`: also up to the first that did not reach the broker, to be written again.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gridsim.api import Batch, Format
-from gridsim_plugins.mqtt.publish.messages import Account, encoded
+from gridsim_plugins.mqtt.publish.messages import MessageAccount, encoded
 from gridsim_plugins.mqtt.publish.qos import PublishAcknowledged, PublishUnacknowledged
 from gridsim_plugins.mqtt.session.connection import Connection
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 
-class Shared:
+class SharedConnection:
     """Connects when it is made; raises TransportError as `Connection` does."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Shared:
     def closed_by_broker(self) -> bool:
         return self._connection.closed_by_broker
 
-    def write(self, format: Format, batch: Batch, account: Account) -> None:
+    def write(self, format: Format, batch: Batch, account: MessageAccount) -> None:
         self._publisher.write(encoded(format, batch), account)
 
     def keep_alive(self) -> None:

@@ -20,7 +20,7 @@ class ProtocolError(ValueError):
     """The other side does not keep to MQTT."""
 
 
-class Run(NamedTuple):
+class AnswerGroup(NamedTuple):
     """Packets of one kind and reason code that came one after the other."""
 
     kind: int
@@ -32,7 +32,7 @@ class Run(NamedTuple):
     """Their packet ids, uint16[count], empty for kinds without."""
 
 
-_ONE_PING = Run(PINGRESP, 0, 1, _NO_IDS)
+_ONE_PING = AnswerGroup(PINGRESP, 0, 1, _NO_IDS)
 
 
 class AnswerParser:
@@ -43,13 +43,13 @@ class AnswerParser:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[Run]:
+    def feed(self, data: bytes) -> list[AnswerGroup]:
         """The packets that are complete now. Raises ProtocolError."""
         if self._rest:
             data, self._rest = self._rest + data, b""
         elif data == b"\xd0\x00":
             return [_ONE_PING]
-        runs: list[Run] = []
+        runs: list[AnswerGroup] = []
         at, look = 0, 1
         while at + 2 <= len(data):
             start, size = _length(data, at + 1)
@@ -88,7 +88,7 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
     return 0, 0
 
 
-def _runs(rows: NDArray[np.uint8], body: int, size: int) -> Iterator[Run]:
+def _runs(rows: NDArray[np.uint8], body: int, size: int) -> Iterator[AnswerGroup]:
     """Packets of one length, a row each; the fixed header has `body` bytes."""
     kinds = rows[:, 0]
     reasons = rows[:, body + 2] if size > 2 else np.zeros_like(kinds)
@@ -97,12 +97,14 @@ def _runs(rows: NDArray[np.uint8], body: int, size: int) -> Iterator[Run]:
     for first, end in pairwise(bounds):
         kind, reason = int(kinds[first]), int(reasons[first])
         if kind == PINGRESP and size == 0:
-            yield Run(kind, 0, end - first, _NO_IDS)
+            yield AnswerGroup(kind, 0, end - first, _NO_IDS)
         elif kind in _WITH_ID and size >= 2:
             pairs = np.ascontiguousarray(rows[first:end, body : body + 2])
-            yield Run(kind, reason, end - first, pairs.view(">u2").ravel().astype(np.uint16))
+            yield AnswerGroup(
+                kind, reason, end - first, pairs.view(">u2").ravel().astype(np.uint16)
+            )
         elif kind == DISCONNECT:
-            yield Run(kind, int(rows[first, body]) if size else 0, 1, _NO_IDS)
+            yield AnswerGroup(kind, int(rows[first, body]) if size else 0, 1, _NO_IDS)
             return
         else:
             raise ProtocolError(f"an unexpected packet 0x{kind:02x} of {size} bytes")

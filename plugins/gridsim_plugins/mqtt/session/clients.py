@@ -18,13 +18,13 @@ from loguru import logger
 from gridsim.api import TransportError
 from gridsim_plugins.mqtt.session import errors
 from gridsim_plugins.mqtt.session.answers import DISCONNECT as FAREWELL
-from gridsim_plugins.mqtt.session.answers import PINGRESP, ProtocolError, Run
+from gridsim_plugins.mqtt.session.answers import PINGRESP, AnswerGroup, ProtocolError
 from gridsim_plugins.mqtt.session.client import tls_context
 from gridsim_plugins.mqtt.session.connect import connack, connect_packet
 from gridsim_plugins.mqtt.session.frames import DISCONNECT, MAX_PACKET, PINGREQ, status_packet
 from gridsim_plugins.mqtt.session.identities import Identities
 from gridsim_plugins.mqtt.session.limits import allow_descriptors, exhausted
-from gridsim_plugins.mqtt.session.link import READ, WRITE, Link, State
+from gridsim_plugins.mqtt.session.link import READ, WRITE, Link, LinkState
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 _AT_ONCE = 64
@@ -60,7 +60,7 @@ class Clients:
         """Told of each connection that breaks or cannot be made, and that..."""
         self.connected: Callable[[Link], None] = lambda link: None
         """... stands now, and of..."""
-        self.answered: Callable[[Link, Run], None] = lambda link, run: None
+        self.answered: Callable[[Link, AnswerGroup], None] = lambda link, run: None
         """... each answer about messages of QoS 1 and 2, and to pings."""
         self._settings = settings
         self._v5 = settings.protocol == "5"
@@ -112,7 +112,10 @@ class Clients:
             return
         self._scan_at = now + _SCAN_EVERY_S
         for link in self.links:
-            if link.state is State.UP and now - link.wrote >= self._keepalive_s - _SCAN_EVERY_S / 2:
+            if (
+                link.state is LinkState.UP
+                and now - link.wrote >= self._keepalive_s - _SCAN_EVERY_S / 2
+            ):
                 if link.pings:
                     self.fail(link, "no answer to a ping")
                 else:
@@ -127,26 +130,28 @@ class Clients:
 
     def want(self, link: Link) -> None:
         """Its owner is online."""
-        if link.state is State.OFF:
+        if link.state is LinkState.OFF:
             link.failures = 0
             self._plan(link, time.monotonic())
 
     def unwant(self, link: Link) -> None:
         """Its owner has gone: no farewell, so that the broker publishes the last will."""
-        if link.state is not State.OFF:
+        if link.state is not LinkState.OFF:
             self._drop(link)
-            link.state = State.OFF
+            link.state = LinkState.OFF
 
     def is_due(self, link: Link) -> bool:
         """Whether it stands, or is about to."""
-        opening = link.state in (State.CONNECTING, State.SECURING, State.GREETING)
+        opening = link.state in (LinkState.CONNECTING, LinkState.SECURING, LinkState.GREETING)
         return (
-            link.state is State.UP or opening or (link.state is State.WAITING and not link.failures)
+            link.state is LinkState.UP
+            or opening
+            or (link.state is LinkState.WAITING and not link.failures)
         )
 
     def fail(self, link: Link, cause: str, *, permanent: bool = False) -> None:
         """Give the connection up, and plan to make it again."""
-        was_up = link.state is State.UP
+        was_up = link.state is LinkState.UP
         self.lost(link)
         self._drop(link)
         self._cause = cause
@@ -165,7 +170,7 @@ class Clients:
     def close(self) -> None:
         """Takes leave of the broker where that is possible at once."""
         for link in self.links:
-            if link.state is State.UP and not link.out:
+            if link.state is LinkState.UP and not link.out:
                 topic = self._identities.status_topic[link.index]
                 link.out = status_packet(topic, _OFFLINE, v5=self._v5) + DISCONNECT
                 with suppress(OSError):
@@ -174,7 +179,7 @@ class Clients:
         self._selector.close()
 
     def _plan(self, link: Link, at: float) -> None:
-        link.state, link.due = State.WAITING, at
+        link.state, link.due = LinkState.WAITING, at
         heapq.heappush(self._schedule, (at, link.index))
 
     def _turn(self, timeout_s: float, at_once: int = _AT_ONCE) -> None:
@@ -182,7 +187,7 @@ class Clients:
         while self._schedule and len(self._opening) < at_once and self._schedule[0][0] <= now:
             at, index = heapq.heappop(self._schedule)
             link = self.links[index]
-            if link.state is State.WAITING and link.due == at:
+            if link.state is LinkState.WAITING and link.due == at:
                 self._start(link, now)
         for key, mask in self._selector.select(timeout_s):
             self._serve(key.data, mask)
@@ -225,19 +230,19 @@ class Clients:
         if link.sock is None:
             return  # given up earlier in the same round
         try:
-            if link.state is State.CONNECTING:
+            if link.state is LinkState.CONNECTING:
                 code = link.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code:
                     raise _error(code)
-                link.state = State.GREETING if self._context is None else State.SECURING
+                link.state = LinkState.GREETING if self._context is None else LinkState.SECURING
                 if self._context is None:
                     self._greet(link)
                     return
-            if link.state is State.SECURING:
+            if link.state is LinkState.SECURING:
                 wanted = link.secure()
                 self._watch(link, wanted or READ)
                 if not wanted:
-                    link.state = State.GREETING
+                    link.state = LinkState.GREETING
                     self._greet(link)
                 return
             if mask & READ:
@@ -262,13 +267,13 @@ class Clients:
 
     def _read(self, link: Link) -> None:
         data, ended = link.receive()
-        if link.state is State.GREETING:
+        if link.state is LinkState.GREETING:
             data = self._read_connack(link, data)
-            if link.state is State.GREETING and ended:
+            if link.state is LinkState.GREETING and ended:
                 advice = "" if self._context is not None else "; does this port expect TLS?"
                 self.fail(link, f"{self._where} hangs up without an answer{advice}")
                 return
-        for run in link.answers(data) if data and link.state is State.UP else ():
+        for run in link.answers(data) if data and link.state is LinkState.UP else ():
             if run.kind == FAREWELL:
                 name = errors.reason_name(FAREWELL, run.reason)
                 self.fail(link, f"the broker at {self._where} ended it: {name}")
@@ -302,13 +307,13 @@ class Clients:
                 f"the broker at {self._where} takes no QoS {self._settings.qos}", permanent=True
             )
         link.greeting, link.failures = b"", 0
-        link.state = State.UP
+        link.state = LinkState.UP
         self._opening.discard(link.index)
         self.up += 1
         self._failed_in_a_row = self._silent_in_a_row = 0
         topic = self._identities.status_topic[link.index]
         self.send(link, status_packet(topic, _ONLINE, v5=self._v5))
-        if link.state is State.UP:
+        if link.state is LinkState.UP:
             self.connected(link)
         return rest
 
@@ -326,11 +331,11 @@ class Clients:
             self._selector.modify(link.sock, events, link)
 
     def _give_up(self, link: Link, error: Exception) -> None:
-        if link.state is State.UP or not isinstance(error, OSError):
+        if link.state is LinkState.UP or not isinstance(error, OSError):
             self.fail(link, f"the connection to {self._where} is lost: {errors.spoken(error)}")
             return
         timeout_s = self._settings.connect_timeout_s
-        if isinstance(error, ssl.SSLError) and link.state is State.GREETING:
+        if isinstance(error, ssl.SSLError) and link.state is LinkState.GREETING:
             told = errors.tls_failure(str(error), self._where)
         else:
             told = errors.unreachable(error, self._where, timeout_s)
@@ -339,7 +344,7 @@ class Clients:
     def _drop(self, link: Link) -> None:
         if link.sock is not None:
             self._selector.unregister(link.sock)
-        self.up -= link.state is State.UP
+        self.up -= link.state is LinkState.UP
         self._opening.discard(link.index)
         link.drop()
 

@@ -13,9 +13,9 @@ from gridsim_plugins.mqtt.session.answers import (
 )
 from gridsim_plugins.mqtt.session.answers import (
     PINGRESP,
+    AnswerGroup,
     AnswerParser,
     ProtocolError,
-    Run,
 )
 from gridsim_plugins.mqtt.session.frames import DISCONNECT, PINGREQ
 from gridsim_plugins.mqtt.session.handshake import open_session
@@ -52,7 +52,7 @@ class Connection:
         self.pings_answered = 0
         self.sent = 0
         """Bytes of the block last given to `send` that the operating system has taken."""
-        self.answers: list[Run] = []
+        self.answers: list[AnswerGroup] = []
         """What came about messages of QoS 1 and 2; the reader empties it."""
         self.closed_by_broker = False
         self._where = f"{host}:{port}"

@@ -11,14 +11,14 @@ import ssl
 from dataclasses import dataclass
 from typing import Any
 
-from gridsim_plugins.mqtt.session.answers import AnswerParser, Run
+from gridsim_plugins.mqtt.session.answers import AnswerGroup, AnswerParser
 from gridsim_plugins.mqtt.session.sockets import receive, transmit
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0))
 
 
-class State(enum.Enum):
+class LinkState(enum.Enum):
     OFF = enum.auto()
     """The device is offline; nobody wants it."""
     WAITING = enum.auto()
@@ -36,7 +36,7 @@ class Link:
     """Owned by `Clients`. Many exist, so it holds little."""
 
     index: int
-    state: State = State.OFF
+    state: LinkState = LinkState.OFF
     sock: Any = None
     parser: AnswerParser | None = None
     greeting: bytes = b""
@@ -89,7 +89,7 @@ class Link:
             sock.close()
             raise
         self.sock = sock
-        self.state = State.CONNECTING
+        self.state = LinkState.CONNECTING
 
     def secure(self) -> int:
         """Goes on with the TLS handshake: what to wait for, 0 when it is complete."""
@@ -115,7 +115,7 @@ class Link:
     def receive(self) -> tuple[bytes, bool]:
         return receive(self.sock)
 
-    def answers(self, data: bytes) -> list[Run]:
+    def answers(self, data: bytes) -> list[AnswerGroup]:
         if self.parser is None:
             self.parser = AnswerParser()
         return self.parser.feed(data)

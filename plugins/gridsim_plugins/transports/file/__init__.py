@@ -31,7 +31,7 @@ from gridsim_plugins.transports.file.paths import PathTemplate
 _PART_ROWS = 4096
 
 
-class FileSettings(Settings):
+class FileTransportSettings(Settings):
     path: str = Field(
         description="the file, appended to and made with mode 0600, relative to the current "
         "folder; may contain {date} (the readings' simulated UTC date), {start} (the "
@@ -59,7 +59,7 @@ class FileSettings(Settings):
 class File(Transport):
     """Appends a line per payload. What is delivered has been handed to the operating system."""
 
-    Settings = FileSettings
+    Settings = FileTransportSettings
 
     def __init__(self, settings: Any, format: Format, run: RunContext) -> None:
         super().__init__(settings, format, run)

@@ -9,12 +9,12 @@ import numpy as np
 
 from gridsim.api import Floats, Table, read_table
 from gridsim_plugins.weather.file.series import DAY_MS, YEAR_DAYS, Series, utc_ms, without_leap_day
-from gridsim_plugins.weather.file.settings import FileSettings
+from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
 _WIND_M_S = 2.0
 
 
-def read_csv(settings: FileSettings) -> Series:
+def read_csv(settings: WeatherFileSettings) -> Series:
     """The series of a CSV. ValueError names the file, and the line where there is one."""
     table = read_table(settings.path)
     zone = ZoneInfo(settings.timezone)
@@ -83,7 +83,7 @@ def _step(table: Table, stamps: np.ndarray[tuple[int], np.dtype[np.int64]]) -> i
     return step
 
 
-def _irradiance(table: Table, settings: FileSettings) -> dict[str, Floats | None]:
+def _irradiance(table: Table, settings: WeatherFileSettings) -> dict[str, Floats | None]:
     names = {"ghi": settings.ghi_column, "dni": settings.dni_column, "dhi": settings.dhi_column}
     found = {
         key: _not_negative(table, name) if table.has(name) else None for key, name in names.items()

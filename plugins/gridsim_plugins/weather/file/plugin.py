@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from gridsim.api import Draws, Floats, Register, Sites, Sky, Weather, clearsky, hookimpl, sun
+from gridsim.api import (
+    Draws,
+    Floats,
+    Register,
+    Sites,
+    Weather,
+    WeatherSample,
+    clearsky,
+    hookimpl,
+    sun,
+)
 from gridsim_plugins.weather.file.csvfile import read_csv
 from gridsim_plugins.weather.file.daylight import MonotoneSlope, monotone_slope, usable_knots
 from gridsim_plugins.weather.file.series import DAY_MS, Series
-from gridsim_plugins.weather.file.settings import FileSettings
+from gridsim_plugins.weather.file.settings import WeatherFileSettings
 from gridsim_plugins.weather.file.typical import read_typical
 
 # The sun's path is added up in steps of at most a minute.
@@ -25,9 +35,9 @@ class FileWeather(Weather):
     at each site; temperature and wind go straight from the middle of one row to the next.
     """
 
-    Settings = FileSettings
+    Settings = WeatherFileSettings
 
-    def __init__(self, settings: FileSettings, sites: Sites, draws: Draws) -> None:
+    def __init__(self, settings: WeatherFileSettings, sites: Sites, draws: Draws) -> None:
         """ValueError if the file cannot be used."""
         super().__init__(settings, sites, draws)
         self._series: Series = (
@@ -38,7 +48,7 @@ class FileWeather(Weather):
         self._station = sun.up_vector(*place)
         self._day: _Day | None = None
 
-    def at(self, time_ms: int) -> Sky:
+    def at(self, time_ms: int) -> WeatherSample:
         """ValueError if the file does not reach there."""
         self._series.require(time_ms)
         position = sun.sun_vector(time_ms)
@@ -59,7 +69,9 @@ class FileWeather(Weather):
             self._between(values, time_ms)
             for values in (self._series.temperature_c, self._series.wind_m_s)
         )
-        return Sky(ghi, beam, ghi - beam * height, np.full(n, temperature), np.full(n, wind))
+        return WeatherSample(
+            ghi, beam, ghi - beam * height, np.full(n, temperature), np.full(n, wind)
+        )
 
     def _between(self, values: Floats, time_ms: int) -> float:
         step = self._series.step_ms

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from gridsim.api import Settings, Unit
 
 
-class FileSettings(Settings):
+class WeatherFileSettings(Settings):
     """Settings of the weather `file`."""
 
     path: str = Field(

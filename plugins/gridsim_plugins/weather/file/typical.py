@@ -9,12 +9,12 @@ import numpy as np
 
 from gridsim.api import Floats
 from gridsim_plugins.weather.file.series import YEAR_DAYS, Series
-from gridsim_plugins.weather.file.settings import FileSettings
+from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
 _HOUR_MS = 3_600_000
 
 
-def read_typical(settings: FileSettings) -> Series:
+def read_typical(settings: WeatherFileSettings) -> Series:
     """The typical year of an EPW or TMY3 file.
 
     ValueError names the file, or the extra that is missing. Rows are taken in their order,

@@ -15,10 +15,10 @@ from gridsim.api import (
     Register,
     Settings,
     Sites,
-    Sky,
     Staggered,
     Unit,
     Weather,
+    WeatherSample,
     clearsky,
     climate,
     hookimpl,
@@ -116,7 +116,7 @@ class Synthetic(Weather):
         self._light = Minutely(self._clear_light)
         self._slow = Staggered(self._slowly, self._marks(), _SLOW_MS)
 
-    def at(self, time_ms: int) -> Sky:
+    def at(self, time_ms: int) -> WeatherSample:
         position = sun.sun_vector(time_ms)
         temperature, wind, threshold, thick = self._slow.at(time_ms)
         lift, whole, direct = self._light.at(time_ms)
@@ -140,11 +140,13 @@ class Synthetic(Weather):
         dni = np.where(height > 0.0, above * direct * free, 0.0)
         return self._sky(ghi, dni, ghi - dni * height, temperature, wind)
 
-    def _sky(self, ghi: Floats, dni: Floats, dhi: Floats, temperature: Floats, wind: Floats) -> Sky:
+    def _sky(
+        self, ghi: Floats, dni: Floats, dhi: Floats, temperature: Floats, wind: Floats
+    ) -> WeatherSample:
         if self._place is None:
-            return Sky(ghi, dni, dhi, temperature, wind)
+            return WeatherSample(ghi, dni, dhi, temperature, wind)
         place = self._place
-        return Sky(ghi[place], dni[place], dhi[place], temperature[place], wind[place])
+        return WeatherSample(ghi[place], dni[place], dhi[place], temperature[place], wind[place])
 
     def _field(self) -> CloudField:
         if self._clouds is None:

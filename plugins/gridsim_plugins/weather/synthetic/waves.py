@@ -63,7 +63,7 @@ def make_waves(draws: Draws, purpose: str, waves: int, *, hours: float, km: floa
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class WaveDrift:
     """How far the wind has carried the clouds, as a function of time alone.
 
     A steady wind plus slow swings, given by their integral, so that no step of time has to
@@ -85,7 +85,7 @@ class Drift:
         return east, north
 
 
-def make_drift(draws: Draws) -> Drift:
+def make_drift(draws: Draws) -> WaveDrift:
     """The wind of one seed: from the west, with swings of half a day to twelve days."""
     u = draws.uniform4("synthetic/wind", np.arange(9))
     days = np.geomspace(0.5, 12.0, 8) * (0.9 + 0.2 * u[0, 1:])
@@ -97,4 +97,4 @@ def make_drift(draws: Draws) -> Drift:
         strict=True,
     )
     heading = (float(u[0, 0]) - 0.5) * 1.2
-    return Drift((4.7 * float(np.cos(heading)), 4.7 * float(np.sin(heading))), tuple(swings))
+    return WaveDrift((4.7 * float(np.cos(heading)), 4.7 * float(np.sin(heading))), tuple(swings))
