@@ -137,7 +137,10 @@ hookimpl = pluggy.HookimplMarker("gridsim")
 
 
 class Register(Protocol):
-    """What `gridsim_register` is handed. Names are what the configuration's `type` says."""
+    """The object that `gridsim_register` gets: it registers types, with a method for each kind.
+
+    The name is the `type` in the configuration that stands for the plugin.
+    """
 
     def der(self, name: str, fleet: type[Fleet] | type[Device]) -> None: ...
     def transport(self, name: str, transport: type[Transport]) -> None: ...

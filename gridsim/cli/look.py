@@ -33,12 +33,14 @@ def plugins(
 ) -> None:
     """List the plugins, or the settings of one."""
     with errors_told():
+        from gridsim.config.tables.core import TABLES
         from gridsim.plugins import listing
         from gridsim.running.plan import find_plugins
 
         given = given_to(context, config, plugin)
         registry = find_plugins(given.config, given.plugins)
-        lines = listing.table(registry) if name is None else listing.details(registry, name)
+        tables = {name: table.settings for name, table in TABLES.items()}
+        lines = listing.table(registry) if name is None else listing.details(registry, name, tables)
         print_out("\n".join(lines))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from gridsim.api import Draws, Framing
 from gridsim.config.expand import expand
 from gridsim.config.settings.validation import Findings, Validated, validate
+from gridsim.config.tables.core import TOP_LEVEL
 from gridsim.config.tables.events import bind_events, read_events
 from gridsim.config.tables.faults import bind_faults, read_faults
 from gridsim.config.tables.ledger import read_ledger
@@ -28,22 +29,12 @@ from gridsim.config.text.document import Document
 from gridsim.config.text.overrides import is_utf8
 from gridsim.config.text.report import ConfigError
 from gridsim.errors import UsageError
+from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import Registry
 from gridsim.simulation.scenario import WeatherSpec
 
-TABLES = (
-    "simulation",
-    "site",
-    "weather",
-    "projects",
-    "transports",
-    "sources",
-    "events",
-    "faults",
-    "ledger",
-)
 OF_SCENARIOS = ("events", "faults")
-"""Those of them that may stand in the files that `simulation.scenarios` names."""
+"""The tables that may stand in the files that `simulation.scenarios` names."""
 _TRANSPORTS = 'write [[transports]], then type = "stdout" under it'
 
 
@@ -69,11 +60,11 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
     data = document.data
     findings = Findings(document)
     sheets = [findings, *(Findings(scenario) for scenario in document.scenarios)]
-    for table in data.keys() - set(TABLES):
+    for table in data.keys() - set(TOP_LEVEL):
         if table in SimulationSettings.model_fields:
             findings.add((table,), f"{table!r} belongs under [simulation]", at="key")
         else:
-            findings.unknown((table,), "a table of the configuration", TABLES)
+            findings.unknown((table,), "a table of the configuration", TOP_LEVEL)
     for sheet in sheets[1:]:
         for table in sheet.document.data.keys() - set(OF_SCENARIOS):
             sheet.unknown((table,), "a table of a scenario file", OF_SCENARIOS)
@@ -136,7 +127,7 @@ def _weather(findings: Findings, registry: Registry, data: Mapping[str, Any]) ->
     )
     if table is None:
         return None
-    plugged = choose(findings, registry, "weather", table, path, default="synthetic")
+    plugged = choose(findings, registry, "weather", table, path)
     if plugged is None:
         return None
     return WeatherSpec(plugged.name, plugged.type, plugged.settings)
@@ -180,7 +171,7 @@ def _transport(
         path,
         also=(*TransportTableSettings.model_fields, "format"),
     )
-    given = table.get("format", "json")
+    given = table.get("format", KINDS["format"].default)
     named = isinstance(given, str)
     given = {"type": given} if named else given
     at = (*path, "format")

@@ -2,93 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from inspect import cleandoc
 from typing import Any
 
 from gridsim.api import Settings, numeric_fields
 from gridsim.config.tables.baselines import LIKE_DAYS, LikeDaysSettings
-from gridsim.config.tables.events import SPREAD as EVENT_SPREAD
-from gridsim.config.tables.events import Event
-from gridsim.config.tables.faults import SPREAD as FAULT_SPREAD
-from gridsim.config.tables.faults import FaultSettings
-from gridsim.config.tables.ledger import LedgerSettings
-from gridsim.config.tables.model import (
-    DerTableSettings,
-    ProjectSettings,
-    SimulationSettings,
-    SiteSettings,
-    TransportTableSettings,
-)
-from gridsim.config.tables.stanzas import PLACE, SPREAD
-from gridsim.plugins.registry import Kind, RegisteredPlugin, Registry
+from gridsim.config.tables.core import TABLES
+from gridsim.plugins.kinds import KINDS, Kind
+from gridsim.plugins.registry import RegisteredPlugin, Registry
 
 Schema = dict[str, Any]
 
-_CORE: Mapping[Kind, type[Settings]] = {
-    "der": DerTableSettings,
-    "transport": TransportTableSettings,
-    "fault": FaultSettings,
-}
-_CORE_SPREAD: Mapping[Kind, Collection[str]] = {"fault": FAULT_SPREAD}
-_DEFAULTS: Mapping[Kind, str] = {"weather": "synthetic", "load": "household"}
 _PLACEHOLDER = r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"
 _ONLY_PLACEHOLDERS = rf"^({_PLACEHOLDER})*$"
-# What says something about a setting, as against what its value may be.
+# Annotations, as opposed to constraints on the value.
 _NOTES = ("description", "default", "x-unit", "examples", "deprecated")
 
 
 def build(registry: Registry) -> Schema:
-    """The schema of a whole TOML file, JSON Schema draft 2020-12."""
+    """Return the schema of a whole TOML file, JSON Schema draft 2020-12."""
     defs: Schema = {
         "placeholder": {"type": "string", "pattern": _PLACEHOLDER},
         "distribution": _distribution(),
     }
     for entry in registry:
-        defs[f"{entry.kind}.{entry.name}"] = _plugin(entry, defs)
-    for kind in ("der", "transport", "weather", "load", "format", "source", "fault"):
-        defs[kind] = _one_of(registry, kind)
-    formats = {"anyOf": [{"enum": registry.names("format")}, defs["format"]]}
-    defs["format"] = {**formats, "description": "how readings are written", "default": "json"}
-    project = _model("project", ProjectSettings, SPREAD, defs)
-    project["properties"]["load"] = _ref("load")
-    project["properties"]["baseline"]["anyOf"] += _baselines(defs)
-    project["properties"]["ders"] = {"type": "array", "minItems": 1, "items": _ref("der")}
-    project["required"].append("ders")
+        if KINDS[entry.kind].table is not None:
+            defs[f"{entry.kind}.{entry.name}"] = _plugin(entry, defs)
+    for kind in KINDS.values():
+        if kind.table is not None:
+            defs[kind.name] = _one_of(registry, kind)
+    of_plugins = {kind.table for kind in KINDS.values()}
+    core = [path for path in TABLES if "." not in path and path not in of_plugins]
+    file: Schema = {
+        "properties": {path: _core_table(path, defs) for path in core},
+        "required": [path for path in core if TABLES[path].required],
+    }
+    _add_plugins(file, "")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gridsim configuration",
         "type": "object",
         "additionalProperties": False,
-        "required": ["projects", "transports"],
-        "properties": {
-            "simulation": _model("simulation", SimulationSettings, (), defs),
-            "site": _model("site", SiteSettings, PLACE, defs),
-            "weather": _ref("weather"),
-            "projects": {"type": "array", "minItems": 1, "items": project},
-            "transports": {"type": "array", "minItems": 1, "items": _ref("transport")},
-            "sources": {"type": "array", "items": _ref("source")},
-            "events": {"type": "array", "items": _model("event", Event, EVENT_SPREAD, defs)},
-            "faults": {"type": "array", "items": _ref("fault")},
-            "ledger": _model("ledger", LedgerSettings, (), defs),
-        },
+        **file,
         "$defs": defs,
     }
 
 
+def _add_plugins(table: Schema, path: str) -> None:
+    """Add the keys of a table, "" for the whole file, whose tables name plugins."""
+    for kind in KINDS.values():
+        if kind.parent != path:
+            continue
+        one = _ref(kind.name)
+        table["properties"][kind.key] = _array(one, kind.required) if kind.is_array else one
+        if kind.required:
+            table["required"].append(kind.key)
+
+
+def _array(items: Schema, required: bool) -> Schema:
+    return {"type": "array", **({"minItems": 1} if required else {}), "items": items}
+
+
+def _core_table(path: str, defs: Schema) -> Schema:
+    """Return a table of the core's own."""
+    core = TABLES[path]
+    name = path.removesuffix("s") if core.is_array else path
+    table = _model(name, core.settings, core.spread, defs)
+    if path == "projects":
+        table["properties"]["baseline"]["anyOf"] += _baselines(defs)
+    _add_plugins(table, path)
+    return _array(table, core.required) if core.is_array else table
+
+
 def _plugin(entry: RegisteredPlugin, defs: Schema) -> Schema:
-    """The tables whose `type` is this plugin's name."""
+    """Return the schema of tables whose `type` is this plugin's name."""
+    kind = KINDS[entry.kind]
     settings = entry.type.Settings
-    spread = numeric_fields(settings) if entry.kind in ("der", "load", "fault") else ()
-    own = _model(f"{entry.kind}.{entry.name}", settings, spread, defs)
+    spread = numeric_fields(settings) if kind.distributions else ()
+    own = _model(f"{kind.name}.{entry.name}", settings, spread, defs)
     core: Schema = {"properties": {}, "required": []}
-    if entry.kind in _CORE:
-        core = _model(entry.kind, _CORE[entry.kind], _CORE_SPREAD.get(entry.kind, ()), defs)
-    if entry.kind == "transport":
-        core["properties"]["format"] = _ref("format")
+    if kind.table is not None:
+        if (added := TABLES.get(kind.table)) is not None:
+            core = _model(kind.name, added.settings, added.spread, defs)
+        _add_plugins(core, kind.table)
     named = {"type": {"const": entry.name}}
     required = set(core["required"]) | set(own["required"]) | {"type"}
-    if _DEFAULTS.get(entry.kind) == entry.name:
+    if kind.default_type == entry.name:
         required.discard("type")
     return {
         **own,
@@ -99,7 +99,7 @@ def _plugin(entry: RegisteredPlugin, defs: Schema) -> Schema:
 
 
 def _baselines(defs: Schema) -> list[Schema]:
-    """The tables with a type that a project's baseline may be."""
+    """Return the tables with a type that a project's baseline may be."""
     like_days = _model(LIKE_DAYS, LikeDaysSettings, (), defs)
     like_days["properties"] = {"type": {"const": LIKE_DAYS}, **like_days["properties"]}
     like_days["required"] = ["type"]
@@ -108,18 +108,23 @@ def _baselines(defs: Schema) -> list[Schema]:
 
 
 def _one_of(registry: Registry, kind: Kind) -> Schema:
-    names = registry.names(kind)
+    """Return the schema of any table of the kind."""
+    names = registry.names(kind.name)
     if not names:
         return {"not": {}}
-    return {
+    table: Schema = {
         "type": "object",
         "properties": {"type": {"enum": names}},
-        "oneOf": [_ref(f"{kind}.{name}") for name in names],
+        "oneOf": [_ref(f"{kind.name}.{name}") for name in names],
     }
+    if not kind.takes_name:
+        return table
+    notes = {"description": kind.description, "default": kind.default}
+    return {"anyOf": [{"enum": names}, table], **notes}
 
 
 def _model(name: str, model: type[Settings], spread: Collection[str], defs: Schema) -> Schema:
-    """The schema of a settings model; that of the models in it goes to `defs`."""
+    """Return the schema of a settings model; that of the models in it goes to `defs`."""
     schema = model.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
     for inner, definition in schema.pop("$defs", {}).items():
         defs[f"{name}.{inner}"] = _table(definition, ())
@@ -142,7 +147,7 @@ def _table(schema: Schema, spread: Collection[str]) -> Schema:
 
 
 def _setting(schema: Schema, *, spread: bool = False) -> Schema:
-    """What a setting may be in the TOML: also a placeholder, and never null."""
+    """Return the schema of a setting in TOML: a placeholder is valid, null is not."""
     notes = {key: schema[key] for key in _NOTES if schema.get(key) is not None}
     value = {key: inner for key, inner in schema.items() if key not in (*_NOTES, "title")}
     if value.get("format") == "password":
@@ -163,7 +168,7 @@ def _setting(schema: Schema, *, spread: bool = False) -> Schema:
 
 
 def _takes_placeholders(schema: Schema) -> bool:
-    """Whether it admits any text as it is, or is nothing that a placeholder could stand for."""
+    """Return whether the schema allows any text, or a value that no placeholder can replace."""
     if schema.get("type") in ("array", "object") or "$ref" in schema:
         return "distribution" not in schema.get("$ref", "")
     return schema.get("type") == "string" and not schema.keys() & {"enum", "const", "pattern"}

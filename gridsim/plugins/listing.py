@@ -1,10 +1,10 @@
-"""What `gridsim plugins` prints: the plugins that are there, and the settings of one."""
+"""The output of `gridsim plugins`: the list of plugins, and the settings of one."""
 
 from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
@@ -12,28 +12,24 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from gridsim.api import Unit
-from gridsim.config.tables.faults import FaultSettings
-from gridsim.config.tables.model import DerTableSettings, TransportTableSettings
 from gridsim.errors import UsageError
+from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import RegisteredPlugin, Registry
 
-_SHARED: dict[str, type[BaseModel]] = {
-    "der": DerTableSettings,
-    "transport": TransportTableSettings,
-    "fault": FaultSettings,
-}
+Tables = Mapping[str, type[BaseModel]]
+"""The settings of the core, by the dotted path of their TOML table."""
 
 
 def table(registry: Registry) -> Iterator[str]:
-    """Every plugin: name, kind, origin, status."""
+    """Yield a line for every plugin: name, kind, origin, status."""
     rows: list[tuple[str, ...]] = [("NAME", "KIND", "ORIGIN", "STATUS")]
     rows += [(entry.name, entry.kind, entry.owner, "ready") for entry in registry]
     rows += [(b.name, "?", b.owner, f"broken: {b.reason}") for b in registry.broken]
     yield from _columns(rows)
 
 
-def details(registry: Registry, name: str) -> Iterator[str]:
-    """The settings of every plugin of that name. Raises UsageError if there is none."""
+def details(registry: Registry, name: str, tables: Tables) -> Iterator[str]:
+    """Yield the settings of every plugin of that name. Raises UsageError if there is none."""
     found = [entry for entry in registry if entry.name == name]
     for broken in registry.broken:
         if broken.name == name:
@@ -45,18 +41,18 @@ def details(registry: Registry, name: str) -> Iterator[str]:
     for number, entry in enumerate(found):
         if number:
             yield ""
-        yield from _details(entry)
+        yield from _details(entry, tables)
 
 
-def _details(entry: RegisteredPlugin) -> Iterator[str]:
+def _details(entry: RegisteredPlugin, tables: Tables) -> Iterator[str]:
     yield f"{entry.name} ({entry.kind}), {entry.owner}"
-    # Its own docstring: that of its base speaks to those who write plugins.
+    # Not that of its base, which is written for authors of plugins.
     text = inspect.cleandoc(entry.type.__doc__ or "")
     if text:
         yield from ("", *text.splitlines())
     yield ""
     yield from _table(entry.type.Settings, "It has no settings.")
-    shared = _SHARED.get(entry.kind)
+    shared = tables.get(KINDS[entry.kind].table or "")
     if shared is not None:
         yield from ("", f"Every {entry.kind} takes these, too:", "")
         yield from _table(shared, "")
@@ -118,7 +114,7 @@ def _default(info: FieldInfo) -> str:
 
 
 def _shown(value: object) -> str:
-    """The value as TOML writes it."""
+    """Return the value as TOML writes it."""
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, bool):

@@ -1,39 +1,25 @@
-"""The registry: which name stands for which plugin type, and who owns it."""
+"""The registry: the plugin type and the owner behind each name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any
 
-from gridsim.api import (
-    Device,
-    DeviceFault,
-    Fault,
-    Fleet,
-    Format,
-    Load,
-    MessageFault,
-    Source,
-    Transport,
-    Weather,
-    fleet_of,
-)
 from gridsim.errors import UsageError
-
-Kind = Literal["der", "transport", "format", "weather", "load", "source", "fault"]
+from gridsim.plugins.kinds import KINDS
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredPlugin:
     """One registered type."""
 
-    kind: Kind
+    kind: str
     name: str
     type: type[Any]
     owner: str
-    """The distribution and version, or the file, that it comes from."""
+    """The distribution and version, or the file, that the type comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +33,16 @@ class BrokenPlugin:
 
 @dataclass(slots=True)
 class Registry:
-    """Names to types, for each kind."""
+    """Registered types by kind and name."""
 
     broken: list[BrokenPlugin] = field(default_factory=list)
-    _entries: dict[tuple[Kind, str], RegisteredPlugin] = field(default_factory=dict)
+    _entries: dict[tuple[str, str], RegisteredPlugin] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[RegisteredPlugin]:
         return iter(sorted(self._entries.values(), key=lambda entry: (entry.kind, entry.name)))
 
     def add(self, entry: RegisteredPlugin) -> None:
-        """Raises UsageError if the name is taken, naming both owners."""
+        """Add a type. Raises UsageError, which names both owners, if the name is taken."""
         other = self._entries.setdefault((entry.kind, entry.name), entry)
         if other is not entry:
             raise UsageError(
@@ -64,59 +50,52 @@ class Registry:
                 f"{other.owner} and {entry.owner}"
             )
 
-    def find(self, kind: Kind, name: str) -> RegisteredPlugin | None:
+    def find(self, kind: str, name: str) -> RegisteredPlugin | None:
+        """Return the type of that kind and name, or None."""
         return self._entries.get((kind, name))
 
-    def names(self, kind: Kind) -> list[str]:
+    def names(self, kind: str) -> list[str]:
+        """Return the names of all types of a kind."""
         return sorted(name for known, name in self._entries if known == kind)
 
-    def suggest(self, kind: Kind, name: str) -> str | None:
-        """The registered name nearest to a misspelt one."""
+    def suggest(self, kind: str, name: str) -> str | None:
+        """Return the registered name that is nearest to a misspelt one."""
         return next(iter(get_close_matches(name, self.names(kind), 1)), None)
 
     def suggest_any(self, name: str) -> str | None:
-        """The same, over all kinds."""
+        """Return the nearest name over all kinds."""
         return next(iter(get_close_matches(name, {known for _, known in self._entries}, 1)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Registrar:
-    """What `gridsim_register` is handed: registers types on behalf of one owner."""
+    """The object that `gridsim_register` gets: it registers types on behalf of one owner.
+
+    It has a method for each kind, which `gridsim.api.Register` declares.
+    """
 
     registry: Registry
     owner: str
 
-    def der(self, name: str, fleet: type[Fleet] | type[Device]) -> None:
-        """Register a DER type: a `Fleet`, or a `Device` of the easy contract."""
-        if isinstance(fleet, type) and issubclass(fleet, Device):
-            fleet = fleet_of(fleet, name)
-        self._add("der", name, fleet, Fleet)
+    def __getattr__(self, kind: str) -> Callable[[str, type[Any]], None]:
+        if kind not in KINDS:
+            near = next(iter(get_close_matches(kind, KINDS, 1)), None)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise AttributeError(f"there is no kind of plugin {kind!r}{hint}")
 
-    def transport(self, name: str, transport: type[Transport]) -> None:
-        self._add("transport", name, transport, Transport)
+        def register(name: str, type: Any) -> None:
+            self._add(kind, name, type)
 
-    def format(self, name: str, format: type[Format]) -> None:
-        self._add("format", name, format, Format)
+        return register
 
-    def weather(self, name: str, weather: type[Weather]) -> None:
-        self._add("weather", name, weather, Weather)
-
-    def load(self, name: str, load: type[Load]) -> None:
-        self._add("load", name, load, Load)
-
-    def source(self, name: str, source: type[Source]) -> None:
-        self._add("source", name, source, Source)
-
-    def fault(self, name: str, fault: type[Fault]) -> None:
-        """Register a fault: a `DeviceFault` or a `MessageFault`."""
-        of_messages = isinstance(fault, type) and issubclass(fault, MessageFault)
-        base: type[Fault] = MessageFault if of_messages else DeviceFault
-        self._add("fault", name, fault, base)
-
-    def _add(self, kind: Kind, name: str, cls: type[Any], base: type[Any]) -> None:
-        if not (isinstance(cls, type) and issubclass(cls, base)):
+    def _add(self, kind: str, name: str, cls: Any) -> None:
+        described = KINDS[kind]
+        if not (isinstance(cls, type) and issubclass(cls, described.bases)):
+            bases = " or ".join(f"gridsim.api.{base.__name__}" for base in described.bases)
             raise UsageError(
                 f"{self.owner} registers {cls!r} as the {kind} {name!r}: "
-                f"it must be a class derived from gridsim.api.{base.__name__}"
+                f"it must be a class derived from {bases}"
             )
+        if described.prepare is not None:
+            cls = described.prepare(cls, name)
         self.registry.add(RegisteredPlugin(kind, name, cls, self.owner))

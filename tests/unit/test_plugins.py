@@ -149,11 +149,11 @@ def test_a_broken_installed_plugin_spoils_no_other(
     assert "ModuleNotFoundError" in broken.reason
     assert any("ruin 1.0" in line and "broken" in line for line in table(registry))
     with pytest.raises(UsageError, match=r"'aaa' of ruin 1\.0 is broken: ModuleNotFoundError"):
-        list(details(registry, "aaa"))
+        list(details(registry, "aaa", {}))
 
 
 def test_the_settings_of_a_plugin_are_shown_with_type_default_unit_and_text() -> None:
-    lines = list(details(installed().registry, "battery"))
+    lines = list(details(installed().registry, "battery", {}))
     [line] = [line for line in lines if line.startswith("nameplate_capacity")]
     assert line.split()[:4] == ["nameplate_capacity", "float", "required", "kW"]
     assert "rated power" in line
@@ -161,4 +161,4 @@ def test_the_settings_of_a_plugin_are_shown_with_type_default_unit_and_text() ->
 
 def test_an_unknown_plugin_has_a_suggestion() -> None:
     with pytest.raises(UsageError, match="no plugin 'batery'; did you mean 'battery'"):
-        list(details(installed().registry, "batery"))
+        list(details(installed().registry, "batery", {}))

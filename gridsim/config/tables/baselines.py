@@ -89,4 +89,4 @@ def read_baseline(
             message = f"there is no baseline {name!r}: {LIKE_DAYS}, or a load's expectation"
             findings.add((*path, "type"), f"{message}: {', '.join(names[1:])}", suggestion=near)
             return None
-    return choose(findings, registry, "load", table, path, spread=True)
+    return choose(findings, registry, "load", table, path)

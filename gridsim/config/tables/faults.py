@@ -133,9 +133,7 @@ def _read(
     own = {key: table[key] for key in table.keys() & FaultSettings.model_fields.keys()}
     rest = {key: value for key, value in table.items() if key not in own}
     core = validate(findings, FaultSettings, own, path, owner="a fault", spread=SPREAD)
-    plugged = choose(
-        findings, registry, "fault", rest, path, also=FaultSettings.model_fields, spread=True
-    )
+    plugged = choose(findings, registry, "fault", rest, path, also=FaultSettings.model_fields)
     if core is None or plugged is None:
         return None
     settings = core.settings

@@ -10,44 +10,41 @@ from gridsim.api import numeric_fields
 from gridsim.config.settings.distributions import Distribution
 from gridsim.config.settings.validation import Findings, validate
 from gridsim.config.text.locate import KeyPath
-from gridsim.plugins.registry import Kind, Registry
-
-_TITLES: Mapping[Kind, str] = {"der": "DER"}
+from gridsim.plugins.kinds import KINDS
+from gridsim.plugins.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
 class Plugged:
-    """A plugin's type and its settings as a table gives them."""
+    """A plugin's type, and its settings from a table."""
 
     name: str
     type: Any
     settings: Any
     spread: Mapping[str, Distribution]
     path: KeyPath
-    """Of the table."""
+    """The place of the table."""
 
 
 def choose(
     findings: Findings,
     registry: Registry,
-    kind: Kind,
+    kind: str,
     table: Mapping[str, Any],
     path: KeyPath,
     *,
-    default: str | None = None,
     also: Iterable[str] = (),
-    spread: bool = False,
     named: bool = False,
 ) -> Plugged | None:
-    """The plugin that a table names, with the table's other keys as its settings.
+    """Return the plugin that a table names, with the table's other keys as its settings.
 
-    `also` names further keys that the whole table may have, `spread` says that numbers may
-    be distributions, `named` that a bare name stands where the table would. None if
-    something was found.
+    `also` names further keys that the whole table may have, `named` says that a bare name
+    stands in place of the table. Returns None if there is a finding.
     """
-    title = _TITLES.get(kind, kind)
+    described = KINDS[kind]
+    title = str(described)
     at = path if named else (*path, "type")
-    name = table.get("type", default)
+    name = table.get("type", described.default_type)
     names = ", ".join(registry.names(kind)) or "none is installed"
     if name is None:
         findings.add(at, f"'type' is missing: {names}")
@@ -73,7 +70,7 @@ def choose(
         path,
         owner=f"the {name} {title}",
         also=("type", *also),
-        spread=numeric_fields(model) if spread else (),
+        spread=numeric_fields(model) if described.distributions else (),
     )
     if validated is None:
         return None

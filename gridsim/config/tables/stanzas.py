@@ -104,9 +104,7 @@ class _Reader:
         load_table = findings.table(table.get("load", {}), at, 'such as { type = "household" }')
         load = None
         if load_table is not None:
-            load = choose(
-                findings, self.registry, "load", load_table, at, default="household", spread=True
-            )
+            load = choose(findings, self.registry, "load", load_table, at)
         if not table.get("ders", []):
             findings.add((*path, "ders"), f"the project has no DER: {_DERS}")
         ders = []
@@ -136,7 +134,6 @@ class _Reader:
             rest,
             path,
             also=DerTableSettings.model_fields,
-            spread=True,
         )
         if plugged is not None:
             self._check_units(plugged, path)

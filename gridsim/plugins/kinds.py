@@ -1,0 +1,136 @@
+"""The kinds of plugins. Each is described once, here.
+
+The registry, the JSON Schema, `gridsim plugins` and the configuration read these
+descriptions. The settings that the core adds to a plugin's own belong to the TOML table that
+the plugin stands in: see `gridsim.config.tables.core`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gridsim.api import (
+    Device,
+    DeviceFault,
+    Fleet,
+    Format,
+    Load,
+    MessageFault,
+    Source,
+    Transport,
+    Weather,
+    fleet_of,
+)
+
+_Type = type[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of plugin: what its types derive from, and where the configuration names them."""
+
+    name: str
+    """The name of the method of `Register`, and the first part of a schema's name."""
+    description: str
+    bases: tuple[_Type, ...]
+    """The classes of `gridsim.api` that a type may derive from."""
+    table: str | None = None
+    """The dotted path of the TOML table whose `type` names a plugin; None: there is no table."""
+    is_array: bool = False
+    """Whether the table is an array of tables."""
+    required: bool = False
+    """Whether the configuration must have the table."""
+    default: str | None = None
+    """The type where the configuration has no such table."""
+    takes_name: bool = False
+    """Whether a bare name may stand in place of the table."""
+    distributions: bool = False
+    """Whether the numbers among a plugin's settings may be distributions."""
+    title: str = ""
+    """The name in messages; "": the same as `name`."""
+    prepare: Callable[[_Type, str], _Type] | None = None
+    """Makes the registered type from the class and the name that the plugin gives."""
+
+    @property
+    def key(self) -> str:
+        """The last part of `table`."""
+        return (self.table or "").rpartition(".")[2]
+
+    @property
+    def parent(self) -> str | None:
+        """The table that holds `table`, "" for the whole file; None: there is no table."""
+        return None if self.table is None else self.table.rpartition(".")[0]
+
+    @property
+    def default_type(self) -> str | None:
+        """The type of a table that has no `type`; None if it must have one.
+
+        Where a bare name would do, a table is written for the settings of a certain type.
+        """
+        return None if self.takes_name else self.default
+
+    def __str__(self) -> str:
+        return self.title or self.name
+
+
+def _fleet(type: _Type, name: str) -> _Type:
+    """Return the fleet that steps devices of the easy contract."""
+    return fleet_of(type, name) if issubclass(type, Device) else type
+
+
+_KINDS = (
+    Kind(
+        "der",
+        "models the devices of a type",
+        (Fleet, Device),
+        "projects.ders",
+        is_array=True,
+        required=True,
+        distributions=True,
+        title="DER",
+        prepare=_fleet,
+    ),
+    Kind(
+        "transport",
+        "carries readings out",
+        (Transport,),
+        "transports",
+        is_array=True,
+        required=True,
+    ),
+    Kind(
+        "weather",
+        "supplies irradiance, temperature and wind",
+        (Weather,),
+        "weather",
+        default="synthetic",
+    ),
+    Kind(
+        "load",
+        "supplies what a site draws apart from its DERs",
+        (Load,),
+        "projects.load",
+        default="household",
+        distributions=True,
+    ),
+    Kind(
+        "format",
+        "how readings are written",
+        (Format,),
+        "transports.format",
+        default="json",
+        takes_name=True,
+    ),
+    Kind("source", "brings commands in", (Source,), "sources", is_array=True),
+    Kind(
+        "fault",
+        "alters what devices report, or how messages arrive",
+        (DeviceFault, MessageFault),
+        "faults",
+        is_array=True,
+        distributions=True,
+    ),
+)
+KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in _KINDS}
