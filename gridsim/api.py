@@ -1,4 +1,4 @@
-"""What a plugin author imports, and nothing else.
+"""The interface for plugin authors: contracts, settings, random draws, timestamps.
 
 A plugin is a module with one function:
 
@@ -7,6 +7,8 @@ A plugin is a module with one function:
     @hookimpl
     def gridsim_register(register):
         register.der("ice_rink", IceRink)
+
+Numeric helpers (sun, sky, heat, time windows, CSV tables) are in `gridsim.helpers`.
 """
 
 from __future__ import annotations
@@ -39,6 +41,12 @@ from gridsim.contracts.instructions import (
     Target,
 )
 from gridsim.contracts.load import Load
+from gridsim.contracts.managed import (
+    Curtailable,
+    CurtailableSettings,
+    CurtailmentRate,
+    Managed,
+)
 from gridsim.contracts.members import Members
 from gridsim.contracts.record import FIELDS, RecordField, RecordSettings, choose_fields
 from gridsim.contracts.rows import RowEncoder, RowLayout
@@ -50,87 +58,89 @@ from gridsim.contracts.tick import Tick
 from gridsim.contracts.transport import Receipt, Transport
 from gridsim.contracts.weather import Weather, WeatherSample
 from gridsim.errors import ReaderGone, TransportError
-from gridsim.helpers import clearsky, climate, sun, thermal, windows
-from gridsim.helpers.curtailment import Curtailment
-from gridsim.helpers.minutely import Minutely, Staggered
 from gridsim.helpers.randomness import Draws, Floats, Keys, identities, identity
-from gridsim.helpers.tables import Table, read_table
 from gridsim.helpers.timestamps import compact_stamp, rfc3339, utc_date
 
-__all__ = [
-    "FIELDS",
+__all__ = [  # noqa: RUF022 - in groups
+    # Registering
+    "Register",
+    "hookimpl",
+    # Settings
+    "DerSettings",
+    "Settings",
+    "Unit",
+    "numeric_fields",
+    # What a plugin gets: its members, their sites, the run, the tick
+    "Members",
+    "RunContext",
+    "Sites",
+    "Tick",
+    # Random draws
+    "Draws",
+    "Floats",
+    "Keys",
+    "identities",
+    "identity",
+    # DER types
+    "Capability",
+    "Curtailable",
+    "CurtailableSettings",
+    "CurtailmentRate",
+    "Device",
+    "DeviceReading",
+    "DeviceTick",
+    "Fleet",
+    "Managed",
+    "Orders",
+    "Stage",
+    "Telemetry",
+    "fleet_of",
+    # Weather and loads
+    "Load",
+    "Weather",
+    "WeatherSample",
+    # Faults
     "LOST",
     "SENT",
     "STORED",
-    "UNITS",
-    "Acknowledgement",
-    "Action",
     "AffectedReadings",
-    "Batch",
-    "Capability",
-    "Command",
-    "Curtailment",
-    "DerSettings",
-    "Device",
     "DeviceFault",
-    "DeviceReading",
-    "DeviceTick",
-    "Draws",
     "Fault",
-    "Fleet",
-    "Floats",
-    "Format",
-    "Framing",
-    "Inbox",
-    "Keys",
-    "Labels",
-    "Load",
-    "Members",
     "MessageEffects",
     "MessageFault",
-    "Minutely",
-    "Orders",
-    "Payloads",
-    "ReaderGone",
-    "Receipt",
+    # Readings and the record
+    "FIELDS",
+    "UNITS",
+    "Batch",
+    "Labels",
     "RecordField",
     "RecordSettings",
-    "Register",
-    "Request",
     "Roster",
+    "choose_fields",
+    # Formats
+    "Format",
+    "Framing",
+    "Payloads",
     "RowEncoder",
     "RowLayout",
-    "RunContext",
-    "Settings",
-    "Sites",
-    "Source",
-    "Stage",
-    "Staggered",
-    "Status",
-    "Table",
-    "Target",
-    "Telemetry",
-    "Tick",
+    # Transports
+    "ReaderGone",
+    "Receipt",
     "Transport",
     "TransportError",
-    "Unit",
-    "Weather",
-    "WeatherSample",
-    "choose_fields",
-    "clearsky",
-    "climate",
+    # Sources and instructions
+    "Acknowledgement",
+    "Action",
+    "Command",
+    "Inbox",
+    "Request",
+    "Source",
+    "Status",
+    "Target",
+    # Timestamps
     "compact_stamp",
-    "fleet_of",
-    "hookimpl",
-    "identities",
-    "identity",
-    "numeric_fields",
-    "read_table",
     "rfc3339",
-    "sun",
-    "thermal",
     "utc_date",
-    "windows",
 ]
 
 hookimpl = pluggy.HookimplMarker("gridsim")

@@ -10,7 +10,8 @@ import numpy as np
 from benchmarks.realism.drive import scenario_of, utc_ms
 from benchmarks.realism.plotting import canvas, save
 from benchmarks.realism.report import Check, Figure, Group, at_least, at_most, near, note
-from gridsim.api import Draws, Floats, Sites, identities, sun
+from gridsim.api import Draws, Floats, Sites, identities
+from gridsim.helpers import sun
 from gridsim.simulation.step import Simulation
 from gridsim.testing import make_sites
 from gridsim_plugins.weather.clear import Clear, ClearSettings

@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks.realism.battery import COEFFICIENTS, stored_kw
 from benchmarks.realism.report import Check, at_least, at_most
-from gridsim.api import Floats, clearsky
+from gridsim.api import Floats
+from gridsim.helpers import clearsky
 
 if TYPE_CHECKING:
     from benchmarks.realism.day import Day

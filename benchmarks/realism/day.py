@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from benchmarks.realism import conservation, jumps
 from benchmarks.realism.drive import overheard, scenario_of, utc_ms
 from benchmarks.realism.report import Check, Group, at_least, at_most, holds
-from gridsim.api import Floats, sun
+from gridsim.api import Floats
+from gridsim.helpers import sun
 from gridsim.simulation.scenario import Scenario
 from gridsim.simulation.step import Simulation
 

@@ -11,9 +11,10 @@ import pvlib
 
 from benchmarks.realism.drive import drive, outputs, utc_ms
 from benchmarks.realism.report import Check, Group, at_most, near
-from gridsim.api import Draws, Floats, clearsky, sun
+from gridsim.api import Draws, Floats
+from gridsim.helpers import clearsky, sun
 from gridsim.testing import make_sites
-from gridsim_plugins.ders import solar
+from gridsim_plugins.ders.solar import Solar, physics
 from gridsim_plugins.weather.clear import Clear, ClearSettings
 
 _SPA = "Reda, Andreas, NREL/TP-560-34302 (2008)"
@@ -89,9 +90,9 @@ def _pieces() -> list[Check]:
     above = float(pvlib.irradiance.get_extra_radiation(100))
     erbs = pvlib.irradiance.erbs(kt * above, np.zeros(100), 100)["dhi"] / (kt * above)
     share = float(np.abs(clearsky.diffuse_share(kt) - erbs).max())
-    cell = solar.cell_temperature(arr(900.0), arr(20.0), arr(5.0))[0]
-    dc = solar.dc_power(arr(900.0), arr(30.0), arr(100.0), arr(-0.003))[0]
-    ac = solar.ac_power(arr(90.0), arr(95.0), arr(0.95))[0]
+    cell = physics.cell_temperature(arr(900.0), arr(20.0), arr(5.0))[0]
+    dc = physics.dc_power(arr(900.0), arr(30.0), arr(100.0), arr(-0.003))[0]
+    ac = physics.ac_power(arr(90.0), arr(95.0), arr(0.95))[0]
     return [
         near("Ineichen, AM .935, TL 3: GHI", 1044.123, ghi, _INEICHEN, by=0.001, unit="W/m2"),
         near("Ineichen: DNI", 953.249, dni, _INEICHEN, by=0.001, unit="W/m2"),
@@ -135,7 +136,7 @@ def _clear_day(latitude: float, longitude: float, day: str) -> Check:
     weather = Clear(ClearSettings(turbidity=_TURBIDITY), sites, Draws(1))
     start = utc_ms(day)
     told = drive(
-        solar.Solar, [{"nameplate_capacity": _NAMEPLATE}], lambda i: arr(np.nan), 1440, 60.0,
+        Solar, [{"nameplate_capacity": _NAMEPLATE}], lambda i: arr(np.nan), 1440, 60.0,
         lambda tick: weather.at(tick.time_ms), sites=sites, start_ms=start,
     )  # fmt: skip
     ours = outputs(told)[:, 0]

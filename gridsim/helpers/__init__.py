@@ -1,0 +1,25 @@
+"""Numeric helpers for models: sun, sky, climate, heat, curtailment, time windows, CSV tables.
+
+They are public: plugins import them from here. They are less stable than `gridsim.api`: a
+minor version may change them, and CHANGELOG.md then says so.
+"""
+
+from __future__ import annotations
+
+from gridsim.helpers import clearsky, climate, sun, thermal, windows
+from gridsim.helpers.curtailment import Curtailment
+from gridsim.helpers.minutely import Minutely, Staggered
+from gridsim.helpers.tables import Table, read_table
+
+__all__ = [
+    "Curtailment",
+    "Minutely",
+    "Staggered",
+    "Table",
+    "clearsky",
+    "climate",
+    "read_table",
+    "sun",
+    "thermal",
+    "windows",
+]

@@ -1,4 +1,4 @@
-"""How plants that follow the sun or the wind are held below what they could yield."""
+"""Power limits for plants that follow the sun or the wind."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from gridsim.helpers.randomness import Floats
 
 
 class Curtailment:
-    """The power limits of n plants; each moves at its rate, and is at the rating at first."""
+    """The power limits of n plants. Each limit starts at the rating and moves at its rate."""
 
     def __init__(self, rated: Floats, rate: Floats) -> None:
-        """`rated` in kW and `rate` in kW per second, float64[n]."""
+        """Take the rating in kW and the rate in kW per second, both float64[n]."""
         self._rated = rated
         self._rate = rate
         self._limit = rated.copy()
         self._limited = False
 
-    def held(
+    def apply(
         self, power: Floats, dt_s: float, setpoint_kw: Floats, max_kw: Floats | None = None
     ) -> Floats:
-        """`power` below the limits at the end of a tick, float64[n] kW.
+        """Move the limits by one tick and return `power` reduced to them, float64[n], kW.
 
-        The limits move towards the setpoint or `max_kw`, whichever is less; to the rating
-        where there is neither (NaN, and inf or None). Once per tick.
+        A limit moves towards the lower of the setpoint and `max_kw`. Where neither is set
+        (NaN, and inf or None), it moves towards the rating. Call it once per tick.
         """
-        asked = ~np.isnan(setpoint_kw)
-        if not (self._limited or asked.any() or max_kw is not None):
+        has_setpoint = ~np.isnan(setpoint_kw)
+        if not (self._limited or has_setpoint.any() or max_kw is not None):
             return power
-        wanted = np.where(asked, setpoint_kw, self._rated)
+        target = np.where(has_setpoint, setpoint_kw, self._rated)
         if max_kw is not None:
-            wanted = np.minimum(wanted, max_kw)
-        wanted = np.clip(wanted, 0.0, self._rated)
+            target = np.minimum(target, max_kw)
+        target = np.clip(target, 0.0, self._rated)
         step = self._rate * dt_s
-        gap = wanted - self._limit
-        # Exactly the wanted one where it is reached: a sum may miss it by a rounding.
+        gap = target - self._limit
+        # Set a limit that arrives to the exact target: a sum could differ by a rounding error.
         moved = self._limit + np.clip(gap, -step, step)
-        self._limit = np.where(np.abs(gap) <= step, wanted, moved)
+        self._limit = np.where(np.abs(gap) <= step, target, moved)
         self._limited = bool((self._limit < self._rated).any())
         return np.minimum(power, self._limit) if self._limited else power

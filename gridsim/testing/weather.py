@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gridsim.api import Draws, Sites, Weather, WeatherSample, sun
+from gridsim.api import Draws, Sites, Weather, WeatherSample
+from gridsim.helpers import sun
 from gridsim.testing.builders import START_MS, make_sites
 from gridsim.testing.settings import assert_described
 

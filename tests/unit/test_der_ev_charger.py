@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from gridsim.api import Draws, Floats, Orders
 from gridsim.testing import FleetContract, make_members, make_tick
 from gridsim_plugins.ders.ev_charger import EvCharger
-from gridsim_plugins.ders.ev_charger.charging import charged
-from gridsim_plugins.ders.ev_charger.fleet import pilot_power
+from gridsim_plugins.ders.ev_charger.physics import charged, pilot_power
 from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, sessions_of
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from gridsim.api import Floats, Orders
 from gridsim.testing import FleetContract, make_members, make_tick
 from gridsim_plugins.ders.ev_charger import EvCharger
-from gridsim_plugins.ders.ev_charger.charging import charged, hours_from_empty, soc_after
+from gridsim_plugins.ders.ev_charger.physics import charged, hours_from_empty, soc_after
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
 
 EVENING_MS = int(datetime(2026, 7, 2, 0, tzinfo=UTC).timestamp() * 1000)  # 21:00 in Moncton

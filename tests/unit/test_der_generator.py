@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gridsim.api import Floats, Orders
 from gridsim.testing import FleetContract, make_members, make_tick
 from gridsim_plugins.ders.generator import Generator
-from gridsim_plugins.ders.generator.fleet import GeneratorSettings
+from gridsim_plugins.ders.generator.settings import GeneratorSettings
 
 NAN = float("nan")
 BASE = {"nameplate_capacity": 100.0}

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from gridsim.api import Draws, Floats, Orders, Tick, WeatherSample
 from gridsim.testing import FleetContract, make_members, make_sites, make_tick, make_weather
-from gridsim_plugins.ders.heat_pump import HeatPump, performance
+from gridsim_plugins.ders.heat_pump import HeatPump, physics
 from gridsim_plugins.ders.heat_pump.settings import HeatPumpSettings
 from gridsim_plugins.weather.clear import Clear, ClearSettings
 
@@ -87,12 +87,12 @@ def test_the_coefficient_of_performance_is_the_published_one(outdoor: float, cop
 def test_warmer_outside_or_a_cooler_flow_is_never_worse() -> None:
     outdoor = np.linspace(-40.0, 40.0, 161)
     factor = np.array(0.85)
-    cop = performance.heating_cop(outdoor, np.full(161, 35.0), factor)
+    cop = physics.heating_cop(outdoor, np.full(161, 35.0), factor)
     assert (np.diff(cop) >= 0.0).all()
-    assert (cop >= performance.heating_cop(outdoor, np.full(161, 50.0), factor)).all()
-    assert (np.diff(performance.cooling_cop(outdoor, factor)) <= 0.0).all()
+    assert (cop >= physics.heating_cop(outdoor, np.full(161, 50.0), factor)).all()
+    assert (np.diff(physics.cooling_cop(outdoor, factor)) <= 0.0).all()
     # An air conditioner's EER at 35 C (SEER class A and above): about 2.5 to 3.5.
-    assert 2.3 < performance.cooling_cop(np.array(35.0), factor) < 3.5
+    assert 2.3 < physics.cooling_cop(np.array(35.0), factor) < 3.5
 
 
 @given(

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridsim.api import Draws, Floats, Orders, Tick, WeatherSample, sun
+from gridsim.api import Draws, Floats, Orders, Tick, WeatherSample
+from gridsim.helpers import sun
 from gridsim.testing import FleetContract, make_members, make_sites, make_tick, make_weather
-from gridsim_plugins.ders import solar
-from gridsim_plugins.ders.solar import Solar, SolarSettings
+from gridsim_plugins.ders.solar import Solar, physics
+from gridsim_plugins.ders.solar.settings import SolarSettings
 from gridsim_plugins.weather.clear import Clear, ClearSettings
 
 NOTHING_ASKED = Orders(np.array([np.nan]), np.zeros(1))
@@ -42,13 +43,13 @@ def arr(*values: float) -> Floats:
 
 
 def test_published_values() -> None:
-    assert solar.cell_temperature(arr(900.0), arr(20.0), arr(5.0))[0] == pytest.approx(
+    assert physics.cell_temperature(arr(900.0), arr(20.0), arr(5.0))[0] == pytest.approx(
         35.203, abs=0.001
     )
-    dc = solar.dc_power(arr(900.0), arr(30.0), arr(100.0), arr(-0.003))
+    dc = physics.dc_power(arr(900.0), arr(30.0), arr(100.0), arr(-0.003))
     assert dc[0] == pytest.approx(88.65)
     # An inverter for 100 W DC.
-    ac = solar.ac_power(arr(90.0), arr(95.0), arr(0.95))
+    ac = physics.ac_power(arr(90.0), arr(95.0), arr(0.95))
     assert ac[0] == pytest.approx(85.585566, abs=1e-5)
 
 

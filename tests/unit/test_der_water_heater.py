@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridsim.api import Floats, Orders, thermal
+from gridsim.api import Floats, Orders
+from gridsim.helpers import thermal
 from gridsim.testing import START_MS, FleetContract, make_members, make_sites, make_tick
 from gridsim_plugins.ders.water_heater import WaterHeater
-from gridsim_plugins.ders.water_heater.fleet import WaterHeaterSettings
+from gridsim_plugins.ders.water_heater.settings import WaterHeaterSettings
 
 HOUR_MS = 3_600_000
 NAN = float("nan")

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from gridsim.api import Draws, Floats, Orders, identities
 from gridsim.testing import FleetContract, make_members, make_sites, make_tick, make_weather
-from gridsim_plugins.ders.wind_turbine import WindTurbine, aerodynamics
-from gridsim_plugins.ders.wind_turbine.fleet import WindTurbineSettings
+from gridsim_plugins.ders.wind_turbine import WindTurbine, physics
 from gridsim_plugins.ders.wind_turbine.gusts import Gusts, band_weights, variance_below
+from gridsim_plugins.ders.wind_turbine.settings import WindTurbineSettings
 
 STEADY = {"nameplate_capacity": 100.0, "turbulence_intensity": 0.0, "response_s": 0.0}
 AT_HUB = {**STEADY, "shear": 0.0}
@@ -67,7 +67,7 @@ NREL_5MW = {
 
 def test_the_curve_is_near_that_of_the_reference_turbine() -> None:
     wind = np.array(list(NREL_5MW), np.float64)
-    share = aerodynamics.power_curve(wind, np.array(3.0), np.array(11.4))
+    share = physics.power_curve(wind, np.array(3.0), np.array(11.4))
     assert share * 5000.0 == pytest.approx(list(NREL_5MW.values()), abs=0.022 * 5000.0)
 
 

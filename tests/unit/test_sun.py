@@ -9,7 +9,7 @@ import pandas as pd
 import pvlib
 import pytest
 
-from gridsim.api import clearsky, sun
+from gridsim.helpers import clearsky, sun
 
 SPA_TIME_MS = int(datetime(2003, 10, 17, 19, 30, 30, tzinfo=UTC).timestamp() * 1000)
 SPA_LATITUDE, SPA_LONGITUDE, SPA_ALTITUDE = np.array([39.742476]), np.array([-105.1786]), 1830.14

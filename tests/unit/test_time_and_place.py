@@ -16,7 +16,8 @@ from gridsim_plugins.ders.battery import Battery
 from gridsim_plugins.ders.battery.settings import BatterySettings
 from gridsim_plugins.ders.ev_charger import EvCharger
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
-from gridsim_plugins.ders.solar import Solar, SolarSettings
+from gridsim_plugins.ders.solar import Solar
+from gridsim_plugins.ders.solar.settings import SolarSettings
 from gridsim_plugins.loads.household import Household
 from gridsim_plugins.loads.household.plugin import HouseholdSettings
 from gridsim_plugins.weather.clear import Clear, ClearSettings

@@ -10,19 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gridsim.api import (
-    Floats,
-    Load,
-    Members,
-    Register,
-    Settings,
-    Table,
-    Tick,
-    Unit,
-    hookimpl,
-    read_table,
-    rfc3339,
-)
+from gridsim.api import Floats, Load, Members, Register, Settings, Tick, Unit, hookimpl, rfc3339
+from gridsim.helpers import Table, read_table
 
 _DAY_MS = 86_400_000
 _PERIODS = {"day": _DAY_MS, "week": 7 * _DAY_MS}

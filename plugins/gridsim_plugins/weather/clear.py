@@ -10,18 +10,15 @@ from pydantic import Field
 from gridsim.api import (
     Draws,
     Floats,
-    Minutely,
     Register,
     Settings,
     Sites,
     Unit,
     Weather,
     WeatherSample,
-    clearsky,
-    climate,
     hookimpl,
-    sun,
 )
+from gridsim.helpers import Minutely, clearsky, climate, sun
 
 
 class ClearSettings(Settings):

@@ -8,18 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import (
-    Capability,
-    Fleet,
-    Floats,
-    Members,
-    Orders,
-    Register,
-    Stage,
-    Telemetry,
-    Tick,
-    hookimpl,
-)
+from gridsim.api import Capability, Fleet, Floats, Members, Orders, Stage, Telemetry, Tick
 from gridsim_plugins.ders.battery import physics
 from gridsim_plugins.ders.battery.losses import System
 from gridsim_plugins.ders.battery.response import Response
@@ -37,17 +26,16 @@ _MINUTE_MS = 60_000
 
 
 class Battery(Fleet):
-    """Integrates the state of charge with losses; power is limited near full and reserve.
+    """Batteries with losses, whose power is reduced near full and near the reserve.
 
-    A setpoint replaces the strategy; the battery's own limits, those that are set and the
-    backup reserve hold for both.
-    `capability` is what the power is held to in the tick: a setpoint within it is reached
-    after the system's dead time and a few time constants, at once where it has none. The
-    output is the mean over the tick; the losses are those at this mean, so that energy adds
-    up. At rest, the system draws its standby power from the site, none from the cells.
+    A setpoint replaces the strategy. The limits of the battery, limits from outside and the
+    backup reserve hold for both. `capability` bounds the power in the tick: a setpoint within
+    it is reached after the dead time and a few time constants of the system. The output is the
+    mean over the tick; the losses are those at this mean, so that the energy balance holds. At
+    rest, the system draws its standby power from the site, not from the cells.
 
-    A battery that starts below its reserve does not discharge, and charges when its strategy
-    would. The state of charge refers to the capacity that is left.
+    A battery that starts below its reserve does not discharge; it charges when its strategy
+    charges. The state of charge refers to the remaining capacity.
     """
 
     Settings = BatterySettings
@@ -63,25 +51,26 @@ class Battery(Fleet):
         super().__init__(members)
         column = members.columns
         self._rated = column["nameplate_capacity"]
-        most = column["charge_power"]
-        self._most_charge = np.fmin(self._rated, np.where(np.isnan(most), self._rated, most))
+        charge = column["charge_power"]
+        self._max_charge = np.fmin(self._rated, np.where(np.isnan(charge), self._rated, charge))
         self._reserve = column["min_soc"] / 100.0
         self._soc = column["initial_soc"] / 100.0
         curves = members.choose(lambda settings: sum(settings.curves, ()), np.float64).T
         self._charging = physics.LossCurve(*curves[0:3])
-        # Who has less to charge with than is lost would draw, but never charge.
-        arrives = physics.dc_charging(self._most_charge, self._rated, self._charging) > 0.0
-        self._most_charge = np.where(arrives, self._most_charge, 0.0)
+        # Where the charge limit is below the conversion loss, the battery would draw power
+        # without storing any: treat it as unable to charge.
+        arrives = physics.dc_charging(self._max_charge, self._rated, self._charging) > 0.0
+        self._max_charge = np.where(arrives, self._max_charge, 0.0)
         last = physics.LAST_CHARGE * self._rated
         last = physics.ac_for_charging(last, self._rated, self._charging)
-        self._last_charge = np.minimum(last, self._most_charge)
+        self._last_charge = np.minimum(last, self._max_charge)
         self._discharging = physics.LossCurve(*curves[3:6])
         self._cell = self._figure("cell_efficiency", lambda preset: 100.0 * preset.efficiency)
         self._cell /= 100.0
         self._one_way = np.sqrt(self._cell)
         self._standby_full = self._figure("standby_full", lambda preset: preset.standby_full_w)
         self._standby_empty = self._figure("standby_empty", lambda preset: preset.standby_empty_w)
-        self._stands_by = bool((self._standby_full + self._standby_empty).any())
+        self._has_standby = bool((self._standby_full + self._standby_empty).any())
         dead = self._figure("dead_time", lambda preset: preset.dead_time_s)
         tau = self._figure("time_constant", lambda preset: preset.time_constant_s)
         self._response: Response | None = None
@@ -103,35 +92,35 @@ class Battery(Fleet):
         self._limits: tuple[int, Capability] | None = None
 
     def balances(self) -> NDArray[np.bool_]:
-        """All but idle batteries take a share in balancing their site."""
+        """Return true for all batteries but those with the strategy `idle`."""
         return self.members.choose(lambda settings: settings.strategy != "idle", np.bool_)
 
     def capability(self, tick: Tick) -> Capability:
-        """The limits of power and what the energy allows over the whole tick."""
-        able = self._limits_in(tick)
-        least, wish = able.min_kw, None
+        """Return the power that the limits and the stored energy allow over the whole tick."""
+        limits = self._limits_in(tick)
+        min_kw, preferred = limits.min_kw, None
         if self._any_windows:
             charges = self._mode_at(tick.time_ms) == CHARGE
-            wish = np.where(charges, np.maximum(-self._most_charge, least), 0.0)
-        if self._stands_by:
-            least = np.minimum(least, -self._standby())
-        return Capability(least, able.max_kw, wish)
+            preferred = np.where(charges, np.maximum(-self._max_charge, min_kw), 0.0)
+        if self._has_standby:
+            min_kw = np.minimum(min_kw, -self._standby())
+        return Capability(min_kw, limits.max_kw, preferred)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
-        able = self._limits_in(tick)
-        asked = orders.setpoint_kw
-        wanted = np.where(np.isnan(asked), self._own_wish(tick, orders.balance_kw), asked)
-        wanted = orders.within(wanted)
-        power = np.minimum(np.maximum(wanted, able.min_kw), able.max_kw)
+        limits = self._limits_in(tick)
+        setpoint = orders.setpoint_kw
+        target = np.where(np.isnan(setpoint), self._by_strategy(tick, orders.balance_kw), setpoint)
+        target = orders.within(target)
+        power = np.minimum(np.maximum(target, limits.min_kw), limits.max_kw)
         if self._response is not None:
             power = self._response.follow(power)
-            power = np.minimum(np.maximum(power, able.min_kw), able.max_kw)
-            self._response.limit(able.min_kw, able.max_kw)
+            power = np.minimum(np.maximum(power, limits.min_kw), limits.max_kw)
+            self._response.limit(limits.min_kw, limits.max_kw)
         output = power
-        if self._stands_by:
+        if self._has_standby:
             standby = self._standby()
             rests = (power <= 0.0) & (power >= -standby)
-            # Who may draw nothing lives on its cells; that little is not counted.
+            # With import limited to 0, standby power comes from the cells; we neglect it.
             output = np.where(rests, self._drawn_at_rest(standby, orders), power)
             power = np.where(rests, 0.0, power)
         charge = physics.dc_charging(np.maximum(-power, 0.0), self._rated, self._charging)
@@ -139,13 +128,13 @@ class Battery(Fleet):
         hours = tick.dt_s / 3600.0
         stored = physics.energy_stored(charge, give, hours, self._cell)
         before = self._soc
-        # The clip only takes off rounding: the limits hold the energy in bounds.
+        # The limits keep the energy within bounds; clip rounding errors only.
         self._soc = np.minimum(np.maximum(before + stored / self._energy, 0.0), 1.0)
-        told = Telemetry(output, before * 100.0, {"state_of_health": self._health_percent})
+        telemetry = Telemetry(output, before * 100.0, {"state_of_health": self._health_percent})
         if self._fades:
             self._cycles += np.abs(stored) / (2.0 * self._new_energy)
             self._age()
-        return told
+        return telemetry
 
     def _limits_in(self, tick: Tick) -> Capability:
         if self._limits is not None and self._limits[0] == tick.index:
@@ -153,22 +142,22 @@ class Battery(Fleet):
         hours = tick.dt_s / 3600.0
         room, stock = 1.0 - self._soc, np.maximum(self._soc - self._reserve, 0.0)
         room = np.where(room > physics.FULL, room, 0.0)
-        charge = self._most_charge * np.minimum(room / physics.CHARGE_TAPER, 1.0)
+        charge = self._max_charge * np.minimum(room / physics.CHARGE_TAPER, 1.0)
         charge = np.maximum(charge, self._last_charge)
         discharge = self._rated * np.minimum(stock / physics.DISCHARGE_TAPER, 1.0)
         into = room * self._energy / (hours * self._one_way)
         out = stock * self._energy / hours * self._one_way
-        # Only where a tick's energy could bind; the inverse of the loss curve costs time.
-        if (into < self._most_charge).any():
-            most = physics.ac_for_charging(into, self._rated, self._charging)
-            charge = np.minimum(charge, np.where(into < self._most_charge, most, charge))
-        # Twice: losses may come on top of the rated power.
+        # Only where the energy of the tick could bind: inverting the loss curve is slow.
+        if (into < self._max_charge).any():
+            allowed = physics.ac_for_charging(into, self._rated, self._charging)
+            charge = np.minimum(charge, np.where(into < self._max_charge, allowed, charge))
+        # Twice the rated power, because losses add to it.
         if (out < 2.0 * self._rated).any():
-            most = physics.ac_for_discharging(out, self._rated, self._discharging)
-            discharge = np.minimum(discharge, np.where(out < 2.0 * self._rated, most, discharge))
-        able = Capability(0.0 - charge, discharge)
-        self._limits = (tick.index, able)
-        return able
+            allowed = physics.ac_for_discharging(out, self._rated, self._discharging)
+            discharge = np.minimum(discharge, np.where(out < 2.0 * self._rated, allowed, discharge))
+        limits = Capability(0.0 - charge, discharge)
+        self._limits = (tick.index, limits)
+        return limits
 
     def _drawn_at_rest(self, standby: Floats, orders: Orders) -> Floats:
         if orders.min_kw is None:
@@ -185,22 +174,22 @@ class Battery(Fleet):
         self._health_percent = health * 100.0
 
     def _figure(self, name: str, of: Callable[[System], float]) -> Floats:
-        """A setting where it is given, else the measured system's, float64[n]."""
+        """Return a setting, or the value of the measured system where it is unset, float64[n]."""
         given = self.members.columns[name]
         preset = self.members.choose(lambda settings: of(settings.preset), np.float64)
         return np.where(np.isnan(given), preset, given)
 
-    def _own_wish(self, tick: Tick, balance_kw: Floats) -> Floats:
+    def _by_strategy(self, tick: Tick, balance_kw: Floats) -> Floats:
         if self._all_balance:
             return balance_kw
         mode = self._mode_at(tick.time_ms)
-        wish = np.where(mode == BALANCE, balance_kw, 0.0)
-        wish = np.where(mode == CHARGE, -self._most_charge, wish)
-        wish = np.where(mode == COVER, np.maximum(balance_kw, 0.0), wish)
-        return np.where(mode == STORE, np.minimum(balance_kw, 0.0), wish)
+        power = np.where(mode == BALANCE, balance_kw, 0.0)
+        power = np.where(mode == CHARGE, -self._max_charge, power)
+        power = np.where(mode == COVER, np.maximum(balance_kw, 0.0), power)
+        return np.where(mode == STORE, np.minimum(balance_kw, 0.0), power)
 
     def _mode_at(self, time_ms: int) -> NDArray[np.int8]:
-        """What each battery's plan says; zones are whole minutes apart, so once a minute."""
+        """Return the mode in the plan of each battery, which changes at whole minutes only."""
         minute = time_ms // _MINUTE_MS
         if minute != self._mode_minute:
             local = self.members.sites.local_ms(time_ms)[self.members.site]
@@ -208,8 +197,3 @@ class Battery(Fleet):
             self._mode = self._plans[self.members.stanza, of_day]
             self._mode_minute = minute
         return self._mode
-
-
-@hookimpl
-def gridsim_register(register: Register) -> None:
-    register.der("battery", Battery)

@@ -1,11 +1,11 @@
-"""Measured battery systems: what they lose, how fast they follow, what they draw at rest."""
+"""Measured battery systems: conversion losses, response times, standby power."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 Coefficients = tuple[float, float, float]
-"""a, b, c of: loss over rated power = a x^2 + b x + c, x = power over rated power."""
+"""The a, b, c of: loss over rated power = a x^2 + b x + c, x = power over rated power."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class System:
     charge: Coefficients
     discharge: Coefficients
     efficiency: float
-    """Round trip of the cells alone, a fraction."""
+    """The round-trip efficiency of the cells alone, a fraction."""
     dead_time_s: float = 0.0
     time_constant_s: float = 0.0
     standby_full_w: float = 0.0
@@ -39,7 +39,7 @@ PRESETS = {
 
 
 def check_coefficients(coefficients: Coefficients) -> None:
-    """ValueError unless a loss curve is physical: never a gain, and more in gives more out."""
+    """Raise ValueError unless a loss curve is physical: lossy, and monotonic."""
     a, b, c = coefficients
     if a < 0.0 or c < 0.0:
         raise ValueError("a and c of a loss curve must not be negative")
@@ -47,6 +47,6 @@ def check_coefficients(coefficients: Coefficients) -> None:
     if (a * lowest + b) * lowest + c < -1e-12:
         raise ValueError(f"the loss curve is negative at {lowest:.2f} of the rated power")
     if 2.0 * a + b >= 1.0 or a + b + c >= 1.0:
-        raise ValueError("the loss curve leaves nothing of the rated power")
+        raise ValueError("the loss curve exceeds the rated power: nothing is left at the output")
     if b <= -1.0:
         raise ValueError("b of a loss curve must be above -1")

@@ -1,8 +1,8 @@
-"""The maths of a battery system: conversion losses, limits, energy.
+"""The physics of a battery system: conversion losses, limits, energy.
 
 Weniger, Tjaden, Quaschning et al.: PerMod, the performance simulation model for PV-battery
 systems of HTW Berlin, fitted to laboratory measurements (data CC BY 4.0). All powers are
-magnitudes in kW unless said, states of charge are fractions; scalars or float64[n].
+magnitudes in kW, states of charge fractions; scalars or float64[n].
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ import numpy as np
 from gridsim.api import Floats
 
 CHARGE_TAPER = 0.10
-"""Below this much room, as a fraction of the capacity, charging slows down in proportion."""
+"""The free capacity, as a fraction, below which charging slows down in proportion."""
 LAST_CHARGE = 0.02
-"""What still arrives at the battery at the end, over rated power: charging at constant voltage
-ends at a cut-off current. By proportion alone the constant loss would eat the last of it, and
-the system would draw that for ever without getting full. Our assumption; it holds within the
-last 0.4 % for the generic system."""
+"""The DC power at the end of charging, over rated power.
+
+Charging at constant voltage ends at a cut-off current. In proportion alone, the power would
+fall to the constant loss and the battery would never get full. Our assumption; it takes effect
+in the last 0.4 % for the generic system.
+"""
 FULL = 1e-9
-"""Less room than this is rounding: the battery is full."""
+"""The free capacity, as a fraction, below which a battery is full: a rounding error."""
 DISCHARGE_TAPER = 0.05
-"""Within this much of the reserve, discharging slows down in proportion."""
+"""The charge above the reserve, as a fraction, below which discharging slows down."""
 
 
 @dataclass(frozen=True, slots=True)
 class LossCurve:
-    """Loss over rated power = a x^2 + b x + c, at the load x = power over rated power."""
+    """The coefficients of: loss over rated power = a x^2 + b x + c, x = power over rated power."""
 
     a: Floats
     b: Floats
@@ -36,7 +38,7 @@ class LossCurve:
 
 
 def dc_charging(ac: Floats, rated: Floats, curve: LossCurve) -> Floats:
-    """What arrives at the battery when `ac` is drawn; never negative."""
+    """Return the DC power that reaches the battery when `ac` is drawn, kW; never negative."""
     x = ac / rated
     loss = rated * ((curve.a * x + curve.b) * x + curve.c)
     arriving: Floats = np.maximum(ac - loss, 0.0)
@@ -44,15 +46,15 @@ def dc_charging(ac: Floats, rated: Floats, curve: LossCurve) -> Floats:
 
 
 def dc_discharging(ac: Floats, rated: Floats, curve: LossCurve) -> Floats:
-    """What the battery gives so that `ac` comes out; zero for zero (the system sleeps)."""
+    """Return the DC power for an output of `ac`, kW; zero for zero, when the system sleeps."""
     x = ac / rated
     loss = rated * ((curve.a * x + curve.b) * x + curve.c)
     return np.where(ac > 0.0, ac + loss, 0.0)
 
 
 def ac_for_charging(dc: Floats, rated: Floats, curve: LossCurve) -> Floats:
-    """The inverse of `dc_charging`: what to draw so that `dc` arrives."""
-    # The root of a x^2 - (1 - b) x + (c + dc / rated) = 0 in the form that allows a = 0.
+    """Return the AC power to draw for a DC power of `dc`, kW: the inverse of `dc_charging`."""
+    # The root of a x^2 - (1 - b) x + (c + dc / rated) = 0, in the form that allows a = 0.
     need = curve.c + dc / rated
     linear = 1.0 - curve.b
     root = np.sqrt(np.maximum(linear * linear - 4.0 * curve.a * need, 0.0))
@@ -60,9 +62,9 @@ def ac_for_charging(dc: Floats, rated: Floats, curve: LossCurve) -> Floats:
 
 
 def ac_for_discharging(dc: Floats, rated: Floats, curve: LossCurve) -> Floats:
-    """The inverse of `dc_discharging`: what comes out when the battery gives `dc`.
+    """Return the AC output for a DC power of `dc`, kW: the inverse of `dc_discharging`.
 
-    Zero where `dc` does not even cover the loss of standing by.
+    Zero where `dc` does not cover the constant loss.
     """
     left = np.maximum(dc / rated - curve.c, 0.0)
     linear = 1.0 + curve.b
@@ -72,9 +74,9 @@ def ac_for_discharging(dc: Floats, rated: Floats, curve: LossCurve) -> Floats:
 
 
 def energy_stored(charge_dc: Floats, discharge_dc: Floats, hours: float, cell: Floats) -> Floats:
-    """Change of the stored energy, kWh; `cell` is the battery's round-trip efficiency.
+    """Return the change of the stored energy, kWh.
 
-    Half of the battery's own loss falls to each direction.
+    `cell` is the round-trip efficiency of the cells; each direction has the square root of it.
     """
     one_way = np.sqrt(cell)
     stored: Floats = (charge_dc * one_way - discharge_dc / one_way) * hours
@@ -82,17 +84,17 @@ def energy_stored(charge_dc: Floats, discharge_dc: Floats, hours: float, cell: F
 
 
 def standby_kw(soc: Floats, full_w: Floats, empty_w: Floats) -> Floats:
-    """What the system draws while at rest, kW: measured full and empty, linear in between."""
+    """Return the power drawn at rest, kW: measured full and empty, linear in between."""
     draw: Floats = (empty_w + (full_w - empty_w) * soc) / 1000.0
     return draw
 
 
 def faded(cycles: Floats, cycle_life: Floats) -> Floats:
-    """The share of the capacity left after `cycles` full cycles; 0.8 after `cycle_life`.
+    """Return the share of the capacity left after `cycles` full cycles; 0.8 after `cycle_life`.
 
     The loss grows with the square root of the charge throughput: Naumann, Spingler, Jossen:
     Analysis and modeling of cycle aging of a commercial LiFePO4/graphite cell, Journal of
-    Power Sources 451 (2020). At a tenth the battery is taken to be at its end.
+    Power Sources 451 (2020). The share is at least a tenth.
     """
     left: Floats = np.maximum(1.0 - 0.2 * np.sqrt(cycles / cycle_life), 0.1)
     return left

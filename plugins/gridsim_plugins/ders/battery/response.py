@@ -1,7 +1,7 @@
-"""How fast a battery system follows what is asked of it: dead time, then first order.
+"""The response of a battery system to a change of its target: dead time, then first order.
 
-PerMod (HTW Berlin): P' = (P*(t - t_dead) - P) / tau, solved exactly over a tick in which the
-wish is constant, so that it holds for ticks of any length against dead time and tau.
+PerMod (HTW Berlin): P' = (P*(t - t_dead) - P) / tau, solved exactly over a tick with a constant
+target. It therefore holds for any relation of tick, dead time and tau.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import numpy as np
 
 from gridsim.api import Floats
 
-# Closer than this to its target, as a share of the rated power, the power has arrived: an
-# exponential never does, and a battery would never come to rest.
+# The distance from the target, as a share of the rated power, at which the target is reached. An
+# exponential never reaches it, so without this a battery would never be at rest.
 _ARRIVED = 1e-4
 
 
 class Response:
-    """The lag of n systems; its state is the power now and the wishes under way."""
+    """The lag of n systems; its state is the present power and the targets in the dead time."""
 
     def __init__(self, rated: Floats, dead_s: Floats, tau_s: Floats, tick_s: float) -> None:
-        """All float64[n]: kW and seconds. Everything is at rest."""
+        """Start at rest; all float64[n], in kW and seconds."""
         n = len(rated)
         self._near = _ARRIVED * rated
-        # A wish shows `late` whole ticks and `wait` of a tick later.
+        # A target takes effect after `late` whole ticks and the fraction `wait` of a tick.
         self._late = np.floor(dead_s / tick_s + 1e-9).astype(np.intp)
         wait_s = np.clip(dead_s - self._late * tick_s, 0.0, tick_s)
         self._wait = wait_s / tick_s
@@ -33,11 +33,11 @@ class Response:
         self._row = np.arange(n)
         self._power = np.zeros(n)
 
-    def follow(self, wanted: Floats) -> Floats:
-        """Takes in what is wanted from this tick on; the mean power over the tick, float64[n]."""
+    def follow(self, target: Floats) -> Floats:
+        """Take the target from this tick on and return the mean power of the tick, float64[n]."""
         depth = len(self._line)
         self._newest = (self._newest + 1) % depth
-        self._line[self._newest] = wanted
+        self._line[self._newest] = target
         new = self._line[(self._newest - self._late) % depth, self._row]
         old = self._line[(self._newest - self._late - 1) % depth, self._row]
         off = self._power - old
@@ -49,12 +49,12 @@ class Response:
         return mean
 
     def limit(self, low: Floats, high: Floats) -> None:
-        """Keeps the power within what was possible in the tick that is over."""
+        """Clip the power to the limits of the tick that is over."""
         self._power = np.minimum(np.maximum(self._power, low), high)
 
 
 def lag(span_s: Floats, tau_s: Floats) -> tuple[Floats, Floats]:
-    """What is left of a deviation after `span_s`, and its mean meanwhile, as shares of it.
+    """Return the shares of a deviation that remain after `span_s`, and on average until then.
 
     exp(-s / tau) and tau / s (1 - exp(-s / tau)); zero for tau = 0, one for a span of zero.
     """

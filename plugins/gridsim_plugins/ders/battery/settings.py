@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from gridsim.api import DerSettings, Unit, windows
+from gridsim.api import DerSettings, Unit
+from gridsim.helpers import windows
 from gridsim_plugins.ders.battery.losses import PRESETS, Coefficients, System, check_coefficients
 
 
@@ -17,7 +18,7 @@ class BatterySettings(DerSettings):
         13.5, gt=0.0, description="usable energy between 0 and 100 % state of charge, when new"
     )
     charge_power: Annotated[float | None, Unit("kW")] = Field(
-        None, gt=0.0, description="most AC power to charge with; unset: the nameplate capacity"
+        None, gt=0.0, description="maximum AC power for charging; unset: the nameplate capacity"
     )
     initial_soc: Annotated[float, Unit("%")] = Field(
         50.0, ge=0.0, le=100.0, description="state of charge at the start"
@@ -26,72 +27,77 @@ class BatterySettings(DerSettings):
         10.0,
         ge=0.0,
         le=100.0,
-        description="backup reserve: never discharged below, not by a setpoint either",
+        description="backup reserve: minimum state of charge when discharging, also by a setpoint",
     )
     losses: Literal["generic", "siemens_junelight", "ideal"] = Field(
         "generic",
-        description="the measured system whose figures hold where none are given below: "
-        "a generic AC-coupled one, the Siemens Junelight (both PerMod, HTW Berlin), or no losses",
+        description="measured system that provides the values unset below: generic AC-coupled, "
+        "Siemens Junelight (both PerMod, HTW Berlin), or ideal without losses",
     )
     loss_charge: Annotated[tuple[float, float, float] | None, Unit("1")] = Field(
         None,
-        description="own loss curve for charging: [a, b, c] of a x^2 + b x + c, where x and the "
+        description="loss curve for charging: [a, b, c] of a x^2 + b x + c, where x and the "
         "loss are shares of the nameplate capacity; unset: that of `losses`",
     )
     loss_discharge: Annotated[tuple[float, float, float] | None, Unit("1")] = Field(
-        None, description="own loss curve for discharging, as loss_charge; unset: that of `losses`"
+        None, description="loss curve for discharging, like loss_charge; unset: that of `losses`"
     )
     cell_efficiency: Annotated[float | None, Unit("%")] = Field(
         None,
         gt=50.0,
         le=100.0,
-        description="round trip of the cells alone, beside the loss curves; unset: of `losses`",
+        description="round-trip efficiency of the cells, without the loss curves; unset: of "
+        "`losses`",
     )
     dead_time: Annotated[float | None, Unit("s")] = Field(
         None,
         ge=0.0,
         le=60.0,
-        description="how long it takes until a change of the wanted power shows; "
+        description="delay before a change of the target power takes effect; "
         "unset: that of `losses` (Siemens 1.6)",
     )
     time_constant: Annotated[float | None, Unit("s")] = Field(
         None,
         ge=0.0,
         le=600.0,
-        description="how fast the power then moves: 63 % of the way in this time; "
+        description="time constant with which the power then approaches its target; "
         "unset: that of `losses` (Siemens 0.6)",
     )
     standby_full: Annotated[float | None, Unit("W")] = Field(
         None,
         ge=0.0,
-        description="draw from the site while at rest and full; unset: of `losses` (Siemens 14.9)",
+        description="power drawn from the site at rest when full; unset: of `losses` (Siemens "
+        "14.9)",
     )
     standby_empty: Annotated[float | None, Unit("W")] = Field(
         None,
         ge=0.0,
-        description="draw from the site while at rest and empty; unset: of `losses` (Siemens 12.1)",
+        description="power drawn from the site at rest when empty; unset: of `losses` "
+        "(Siemens 12.1)",
     )
     cycle_life: Annotated[float | None, Unit("1")] = Field(
         None,
         gt=0.0,
-        description="full cycles after which 80 % of the capacity are left; the loss grows with "
-        "their square root (Naumann, Spingler, Jossen 2020); unset: the capacity does not fade",
+        description="full cycles after which 80 % of the capacity remain; the loss grows with "
+        "their square root (Naumann, Spingler, Jossen 2020); unset: no ageing",
     )
     initial_cycles: Annotated[float, Unit("1")] = Field(
-        0.0, ge=0.0, description="full cycles that the battery has behind it at the start"
+        0.0, ge=0.0, description="full cycles at the start"
     )
     strategy: Literal["self_consumption", "idle", "time_of_use"] = Field(
         "self_consumption",
-        description="without a setpoint: bring the site's net consumption to zero; nothing; or "
-        "charge in the charge windows, cover the site's consumption in the discharge windows, "
-        "and store the site's surplus in between",
+        description="behaviour without a setpoint: bring the net load of the site to zero; do "
+        "nothing; or charge in the charge windows, cover the net load of the site in the "
+        "discharge windows, and store its surplus in between",
     )
     charge_windows: tuple[str, ...] = Field(
-        ("00:00-06:00",), description="for time_of_use, by the site's clock: HH:MM-HH:MM"
+        ("00:00-06:00",),
+        description="for time_of_use: windows in local time of the site, HH:MM-HH:MM",
     )
     discharge_windows: tuple[str, ...] = Field(
         ("16:00-21:00",),
-        description="for time_of_use, by the site's clock; they go before charge windows",
+        description="for time_of_use: windows in local time; they take precedence over charge "
+        "windows",
     )
 
     @property
@@ -101,7 +107,7 @@ class BatterySettings(DerSettings):
 
     @property
     def curves(self) -> tuple[Coefficients, Coefficients]:
-        """The loss curves that hold, for charging and discharging."""
+        """The loss curves in use, for charging and discharging."""
         preset = self.preset
         return self.loss_charge or preset.charge, self.loss_discharge or preset.discharge
 

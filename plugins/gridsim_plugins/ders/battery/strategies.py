@@ -1,15 +1,15 @@
-"""What a battery does when nobody tells it: its strategy, by the site's clock."""
+"""The behaviour of a battery without a setpoint: its strategy, in local time of the site."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import windows
+from gridsim.helpers import windows
 
 BALANCE, REST, CHARGE, COVER, STORE = range(5)
-"""Bring the site to zero; do nothing; charge at full power; only cover what the site draws;
-only store what the site has to spare."""
+"""The modes: bring the net load of the site to zero; rest; charge at full power; cover the load
+of the site only; store the surplus of the site only."""
 
 MINUTES_PER_DAY = windows.MINUTES_PER_DAY
 
@@ -17,7 +17,7 @@ MINUTES_PER_DAY = windows.MINUTES_PER_DAY
 def day_plan(
     strategy: str, charge: tuple[str, ...], discharge: tuple[str, ...]
 ) -> NDArray[np.int8]:
-    """int8[1440]: what to do in each minute of the day."""
+    """Return the mode of each minute of the day, int8[1440]."""
     if strategy == "idle":
         return np.full(MINUTES_PER_DAY, REST, np.int8)
     if strategy == "self_consumption":

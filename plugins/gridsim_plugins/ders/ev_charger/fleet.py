@@ -8,40 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import (
-    Capability,
-    Fleet,
-    Floats,
-    Members,
-    Orders,
-    Register,
-    Stage,
-    Telemetry,
-    Tick,
-    hookimpl,
+from gridsim.api import Capability, Floats, Managed, Members, Orders, Telemetry, Tick
+from gridsim_plugins.ders.ev_charger.physics import (
+    charged,
+    hours_from_empty,
+    least_soc,
+    pilot_power,
 )
-from gridsim_plugins.ders.ev_charger.charging import charged, hours_from_empty
 from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, LOOK_BACK_DAYS, sessions_of
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
-from gridsim_plugins.ders.ev_charger.smart import CheapHours, least_soc
+from gridsim_plugins.ders.ev_charger.smart import CheapHours
 
-_LEAST_AMPERES = 6.0
-_LEAST_ARRIVAL_SOC = 0.05
+_MIN_ARRIVAL_SOC = 0.05
 _HOUR_MS = 3_600_000
 
 
-def pilot_power(limit_kw: Floats, volts: Floats, phases: Floats) -> Floats:
-    """The power of the pilot current that keeps within `limit_kw`: whole amperes, at least 6.
-
-    SAE J1772: below 6 A the car pauses. float64[n], kW.
-    """
-    amperes = np.floor(limit_kw * 1000.0 / (volts * phases) + 1e-9)
-    return np.where(amperes >= _LEAST_AMPERES, amperes * volts * phases / 1000.0, 0.0)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class _Able:
-    """What the cars of a managed fleet can do in a tick, float64[cars]."""
+class _Possible:
+    """The possible charging and discharging of a managed fleet in a tick, float64[cars]."""
 
     tick: int
     car: NDArray[np.intp]
@@ -51,32 +35,28 @@ class _Able:
     charge_kw: Floats
     discharge_kw: Floats
     must: NDArray[np.bool_]
-    """Which have to charge now, to be at their least state of charge when they leave."""
-    wish: Floats
-    """The state of charge after the tick if nobody asks for anything."""
+    """True where the car has to charge now to leave with its minimum state of charge."""
+    preferred: Floats
+    """The state of charge after the tick without a setpoint."""
 
 
-class EvCharger(Fleet):
-    """One plug per device. A car charges on arrival, tapers off, and stays until it leaves.
+class EvCharger(Managed):
+    """Chargers with one plug each. A car charges on arrival, tapers, and stays until it leaves.
 
-    The sessions are a function of (seed, device, local day). A negative setpoint throttles to
-    that power by whole amperes; zero or a positive one pauses.
+    The sessions are a function of (seed, device, local day). A negative setpoint limits the
+    power in whole amperes; a setpoint of zero or above pauses charging.
 
-    A managed charger follows its strategy where no setpoint is given, and feeds back on a
-    positive setpoint if it may. A setpoint of all that `capability` offers is met as it is,
-    one in between by whole amperes; discharging is not bound to amperes (ISO 15118-20). One
-    thing goes before setpoints: a car from which energy may be taken charges in time to leave
-    with its least state of charge; nothing but that charging is then on offer. Limits go before
-    that too; one that binds is kept by whole amperes, even if the car then leaves with less.
+    A managed charger without a setpoint follows its strategy. With `v2g`, a positive setpoint
+    discharges the car. A setpoint at the full capability is met exactly, one below it in whole
+    amperes; discharging needs no whole amperes (ISO 15118-20). A `v2g` car that has to charge
+    to leave with its minimum state of charge ignores setpoints; `capability` then offers that
+    charging alone. A limit takes precedence over all of this: it is kept in whole amperes, even
+    if the car then leaves with less.
     """
 
     Settings = EvChargerSettings
     reported_type = "ev_charger"
     stores = True
-
-    @classmethod
-    def stage(cls, settings: Any) -> Stage:
-        return "flexible" if settings.managed else "free"
 
     def __init__(self, members: Members[Any]) -> None:
         super().__init__(members)
@@ -87,7 +67,7 @@ class EvCharger(Fleet):
         self._full = column["target_soc"] / 100.0
         self._limit = np.minimum(column["nameplate_capacity"], column["onboard_limit"])
         self._volts, self._phases = column["volts"], column["phases"]
-        # AC power to capacities per hour.
+        # Converts AC power to capacities per hour.
         self._speed = self._efficiency / self._capacity
         self._soc = np.full(n, np.nan)
         self._target = np.full(n, np.nan)
@@ -100,33 +80,33 @@ class EvCharger(Fleet):
         self._v2g = members.choose(lambda settings: settings.v2g, np.bool_)
         self._min_soc = column["min_soc"] / 100.0
         self._min_leaving = np.minimum(column["min_soc_at_departure"] / 100.0, self._full)
-        self._able: _Able | None = None
+        self._possible: _Possible | None = None
 
     def capability(self, tick: Tick) -> Capability:
-        """What the cars take at full power, and what they may give; zero without a car."""
-        able = self._able_in(tick)
-        least, most = np.zeros(len(self.members)), np.zeros(len(self.members))
-        least[able.car] -= able.charge_kw
-        most[able.car] = able.discharge_kw
-        wish, car = np.zeros(len(self.members)), able.car
-        wished = (able.wish - self._soc[car]) / (self._speed[car] * (tick.dt_s / 3600.0))
-        wish[car] -= np.minimum(wished, able.charge_kw)
-        return Capability(least, most, wish)
+        """Return the power of charging and discharging at full power; zero without a car."""
+        possible = self._possible_in(tick)
+        car, n = possible.car, len(self.members)
+        min_kw, max_kw, preferred_kw = np.zeros(n), np.zeros(n), np.zeros(n)
+        min_kw[car] -= possible.charge_kw
+        max_kw[car] = possible.discharge_kw
+        power = (possible.preferred - self._soc[car]) / (self._speed[car] * (tick.dt_s / 3600.0))
+        preferred_kw[car] -= np.minimum(power, possible.charge_kw)
+        return Capability(min_kw, max_kw, preferred_kw)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         if self._managed:
             return self._step_managed(tick, orders)
-        self._come_and_go(tick.time_ms)
+        self._advance_sessions(tick.time_ms)
         power, before = np.zeros(len(self.members)), self._soc.copy()
         which = self._charging
         if len(which):
             limit = self._throttled(which, orders.setpoint_kw[which])
             if orders.min_kw is not None:
-                bound = self._most_pilot(which, orders.min_kw)
+                bound = self._max_pilot(which, orders.min_kw)
                 limit = np.where(limit > 0.0 - orders.min_kw[which], bound, limit)
             soc, speed, hours = before[which], self._speed[which], tick.dt_s / 3600.0
             after = charged(soc, self._target[which], limit * speed, hours)
-            # At most the limit: the quotient's rounding may exceed it in the last bit.
+            # Cap at the limit: rounding of the quotient could exceed it in the last bit.
             power[which] = -np.minimum((after - soc) / (speed * hours), limit)
             self._soc[which] = after
             full = after >= self._target[which]
@@ -135,40 +115,41 @@ class EvCharger(Fleet):
         return Telemetry(power, before * 100.0)
 
     def _step_managed(self, tick: Tick, orders: Orders) -> Telemetry:
-        able = self._able_in(tick)
-        car, hours = able.car, tick.dt_s / 3600.0
+        possible = self._possible_in(tick)
+        car, hours = possible.car, tick.dt_s / 3600.0
         power, before = np.zeros(len(self.members)), self._soc.copy()
         soc, limit, speed = before[car], self._limit[car], self._speed[car]
-        asked = orders.setpoint_kw[car]
-        given = ~np.isnan(asked) & ~able.must
-        after = able.wish
+        setpoint = orders.setpoint_kw[car]
+        controlled = ~np.isnan(setpoint) & ~possible.must
+        after = possible.preferred
         out = np.zeros(len(car))
-        if given.any():
-            some = np.minimum(self._throttled(car, asked), limit)
+        if controlled.any():
+            pilot = np.minimum(self._throttled(car, setpoint), limit)
             partly = np.minimum(
-                charged(soc, self._target[car], some * speed, hours), able.full_power
+                charged(soc, self._target[car], pilot * speed, hours), possible.full_power
             )
-            whole = -asked >= able.charge_kw * (1.0 - 1e-12)
-            obeyed = np.where(whole & (asked < 0.0), able.full_power, partly)
-            out = np.where(given & (asked > 0.0), np.minimum(asked, able.discharge_kw), 0.0)
-            after = np.where(given, obeyed, after)
+            is_full = (setpoint < 0.0) & (-setpoint >= possible.charge_kw * (1.0 - 1e-12))
+            charging = np.where(is_full, possible.full_power, partly)
+            discharges = controlled & (setpoint > 0.0)
+            out = np.where(discharges, np.minimum(setpoint, possible.discharge_kw), 0.0)
+            after = np.where(controlled, charging, after)
         if orders.max_kw is not None:
             out = np.minimum(out, np.maximum(orders.max_kw[car], 0.0))
         if orders.min_kw is not None:
             over = after - soc > (0.0 - orders.min_kw[car]) * (1.0 + 1e-12) * speed * hours
-            pilot = np.minimum(self._most_pilot(car, orders.min_kw), limit)
+            pilot = np.minimum(self._max_pilot(car, orders.min_kw), limit)
             after = np.where(over, charged(soc, self._target[car], pilot * speed, hours), after)
-        # At most the limit: the quotient's rounding may exceed it in the last bit.
+        # Cap at the limit: rounding of the quotient could exceed it in the last bit.
         drawn = np.minimum((after - soc) / (speed * hours), limit)
         power[car] = np.where(out > 0.0, out, 0.0 - drawn)
         taken = out * hours / (self._efficiency[car] * self._capacity[car])
         self._soc[car] = np.where(out > 0.0, soc - taken, after)
         return Telemetry(power, before * 100.0)
 
-    def _able_in(self, tick: Tick) -> _Able:
-        if self._able is not None and self._able.tick == tick.index:
-            return self._able
-        self._come_and_go(tick.time_ms)
+    def _possible_in(self, tick: Tick) -> _Possible:
+        if self._possible is not None and self._possible.tick == tick.index:
+            return self._possible
+        self._advance_sessions(tick.time_ms)
         car, hours = np.flatnonzero(~np.isnan(self._soc)), tick.dt_s / 3600.0
         soc, limit, speed = self._soc[car], self._limit[car], self._speed[car]
         rate = limit * speed
@@ -180,54 +161,55 @@ class EvCharger(Fleet):
             left_h = (self._next[car] - tick.time_ms) / _HOUR_MS
             leaving, v2g = self._min_leaving[car], self._v2g[car]
             need_h = hours_from_empty(leaving, rate) - hours_from_empty(soc, rate)
-            # A tick early, as a later tick could not begin before its time.
+            # Start a tick early, because charging can start at a tick only.
             must = v2g & (soc < leaving) & (need_h >= left_h - hours - 1e-9)
             floor = np.maximum(self._min_soc[car], least_soc(leaving, rate, left_h - 2.0 * hours))
             spare = (soc - floor) * self._capacity[car] * self._efficiency[car] / hours
             discharge_kw = np.where(v2g, np.clip(spare, 0.0, limit), 0.0)
-        wish = self._wish(tick, car, full_power, must)
-        self._able = _Able(tick.index, car, full_power, charge_kw, discharge_kw, must, wish)
-        return self._able
+        preferred = self._preferred(tick, car, full_power, must)
+        self._possible = _Possible(
+            tick.index, car, full_power, charge_kw, discharge_kw, must, preferred
+        )
+        return self._possible
 
-    def _wish(
+    def _preferred(
         self, tick: Tick, cars: NDArray[np.intp], full_power: Floats, must: NDArray[np.bool_]
     ) -> Floats:
-        """The cars' states of charge after the tick if nobody asks for anything."""
+        """Return the states of charge after the tick without a setpoint, float64[cars]."""
         rows = np.flatnonzero(self._smart[cars] & ~must)
-        wish = full_power
         if not len(rows):
-            return wish
+            return full_power
         car, dt_ms = cars[rows], round(tick.dt_s * 1000)
         start = self.members.sites.local_ms(tick.time_ms)[self.members.site[car]]
         cheap_h = self._cheap.between(self.members.stanza[car], start, start + dt_ms)
         rate, goal = self._limit[car] * self._speed[car], self._target[car]
         left_h = (self._next[car] - (tick.time_ms + dt_ms)) / _HOUR_MS
-        late = np.minimum(least_soc(goal, rate, left_h), wish[rows])
-        wish = wish.copy()
-        wish[rows] = np.maximum(charged(self._soc[car], goal, rate, cheap_h), late)
-        return wish
+        late = np.minimum(least_soc(goal, rate, left_h), full_power[rows])
+        preferred = full_power.copy()
+        preferred[rows] = np.maximum(charged(self._soc[car], goal, rate, cheap_h), late)
+        return preferred
 
-    def _come_and_go(self, time_ms: int) -> None:
+    def _advance_sessions(self, time_ms: int) -> None:
         due = np.flatnonzero(self._next <= time_ms)
         if len(due):
-            self._meet(due, time_ms)
+            self._begin_or_end(due, time_ms)
 
-    def _throttled(self, which: NDArray[np.intp], asked: Floats) -> Floats:
+    def _throttled(self, which: NDArray[np.intp], setpoint: Floats) -> Floats:
         limit = self._limit[which]
-        given = ~np.isnan(asked)
-        if not given.any():
+        has_setpoint = ~np.isnan(setpoint)
+        if not has_setpoint.any():
             return limit
-        most = np.minimum(limit, np.maximum(-asked, 0.0))
-        pilot = pilot_power(most, self._volts[which], self._phases[which])
-        return np.where(given, pilot, limit)
+        highest = np.minimum(limit, np.maximum(-setpoint, 0.0))
+        pilot = pilot_power(highest, self._volts[which], self._phases[which])
+        return np.where(has_setpoint, pilot, limit)
 
-    def _most_pilot(self, which: NDArray[np.intp], min_kw: Floats) -> Floats:
-        """The power of the highest pilot current within the limits, float64[which]."""
+    def _max_pilot(self, which: NDArray[np.intp], min_kw: Floats) -> Floats:
+        """Return the power of the highest pilot current within the limits, float64[which]."""
         allowed = np.clip(0.0 - min_kw[which], 0.0, self._limit[which])
         return pilot_power(allowed, self._volts[which], self._phases[which])
 
-    def _meet(self, due: NDArray[np.intp], time_ms: int) -> None:
-        """Lets the cars of the devices `due` come or go, and finds when to look again."""
+    def _begin_or_end(self, due: NDArray[np.intp], time_ms: int) -> None:
+        """Start or end the sessions of the devices `due`; set the time of the next change."""
         today = int(self._local_day(due, time_ms).min())
         latest = int(self._local_day(due, time_ms).max())
         days = np.arange(today - LOOK_BACK_DAYS, latest + 2)
@@ -241,13 +223,13 @@ class EvCharger(Fleet):
         here, row = present.any(axis=1), np.arange(len(due))
         slot = present.argmax(axis=1)
         coming = np.where(found.takes_place & (arrival > time_ms), arrival, never).min(axis=1)
-        # If nobody comes within the days looked at, look again when they are over.
+        # Without a session in these days, look again when they are over.
         horizon = (days[-1] - 1) * DAY_MS - offset[:, -1] + DAY_MS
         self._next[due] = np.where(here, departure[row, slot], np.minimum(coming, horizon))
 
         full, speed = self._full[due], self._speed[due]
         stored = found.energy_kwh[row, slot] * speed
-        arrived = np.maximum(full - stored, np.minimum(_LEAST_ARRIVAL_SOC, full))
+        arrived = np.maximum(full - stored, np.minimum(_MIN_ARRIVAL_SOC, full))
         since, until = arrival[row, slot], departure[row, slot]
         hours = np.maximum((time_ms - since) / _HOUR_MS, 0.0)
         rate = self._limit[due] * speed
@@ -270,9 +252,9 @@ class EvCharger(Fleet):
         return local // DAY_MS
 
     def _offset(self, day: int) -> NDArray[np.int64]:
-        """Each device's offset from UTC on a local day: int64[n], ms; that of about noon.
+        """Return the offset from UTC at about noon of a local day, int64[n], ms.
 
-        One offset a day keeps a session the same whenever it is looked at.
+        One offset per day gives the same session at any time of the day.
         """
         offset = self._offsets.get(day)
         if offset is None:
@@ -282,8 +264,3 @@ class EvCharger(Fleet):
             for old in [known for known in self._offsets if known < day - 2 * LOOK_BACK_DAYS]:
                 del self._offsets[old]
         return offset
-
-
-@hookimpl
-def gridsim_register(register: Register) -> None:
-    register.der("ev_charger", EvCharger)

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from gridsim.api import DerSettings, Unit, windows
+from gridsim.api import DerSettings, Unit
+from gridsim.helpers import windows
 
 
 class EvChargerSettings(DerSettings):
@@ -16,51 +17,54 @@ class EvChargerSettings(DerSettings):
         0.58,
         ge=0.0,
         le=0.8,
-        description="how often a car is plugged in, on average; weekends are as weekdays",
+        description="mean number of sessions per day; weekends are like weekdays",
     )
     battery_capacity_kwh: Annotated[float, Unit("kWh")] = Field(
-        60.0, gt=0.0, description="the car's battery"
+        60.0, gt=0.0, description="energy capacity of the car's battery"
     )
     onboard_limit: Annotated[float, Unit("kW")] = Field(
-        11.0, gt=0.0, description="most AC power that the car's own charger takes"
+        11.0, gt=0.0, description="maximum AC power of the car's onboard charger"
     )
     target_soc: Annotated[float, Unit("%")] = Field(
-        100.0, gt=10.0, le=100.0, description="state of charge at which the car is done"
+        100.0, gt=10.0, le=100.0, description="state of charge at which charging ends"
     )
     efficiency: Annotated[float, Unit("%")] = Field(
-        90.0, ge=50.0, le=100.0, description="between the meter and the car's battery, one way"
+        90.0,
+        ge=50.0,
+        le=100.0,
+        description="one-way efficiency between the meter and the car's battery",
     )
     volts: Annotated[float, Unit("V")] = Field(
-        240.0, gt=0.0, description="voltage of a phase, for the pilot's amperes"
+        240.0, gt=0.0, description="voltage of a phase, converts pilot current to power"
     )
     phases: Annotated[int, Unit("1")] = Field(1, ge=1, le=3, description="number of phases")
     managed: bool = Field(
         False,
-        description="whether the charger tells what it can do and takes setpoints each tick; "
+        description="true: the charger reports its capability and takes a setpoint each tick; "
         "needed for the strategy smart and for v2g",
     )
     strategy: Literal["immediate", "smart"] = Field(
         "immediate",
-        description="without a setpoint: charge on arrival; or charge in the cheap windows only, "
-        "and outside of them as late as still makes the car ready at its departure",
+        description="behaviour without a setpoint: charge on arrival; or charge in the cheap "
+        "windows, and outside of them as late as makes the car ready at its departure",
     )
     cheap_windows: tuple[str, ...] = Field(
-        ("22:00-06:00",), description="for smart, by the site's clock: HH:MM-HH:MM"
+        ("22:00-06:00",), description="for smart: windows in local time of the site, HH:MM-HH:MM"
     )
     v2g: bool = Field(
         False,
-        description="vehicle-to-grid: whether a positive setpoint discharges the car; "
-        "it never feeds back of its own accord",
+        description="vehicle-to-grid: a positive setpoint discharges the car; without a setpoint "
+        "it never discharges",
     )
     min_soc: Annotated[float, Unit("%")] = Field(
-        30.0, ge=0.0, le=100.0, description="for v2g: the car is never discharged below"
+        30.0, ge=0.0, le=100.0, description="for v2g: minimum state of charge when discharging"
     )
     min_soc_at_departure: Annotated[float, Unit("%")] = Field(
         80.0,
         ge=0.0,
         le=100.0,
-        description="for v2g: discharging stops while the car can still be charged back to this "
-        "by its departure, and charging then begins whatever the setpoint says",
+        description="for v2g: minimum state of charge at departure; discharging stops, and "
+        "charging begins regardless of the setpoint, in time to reach it",
     )
 
     @field_validator("cheap_windows")

@@ -1,7 +1,7 @@
-"""Smart charging: in the cheap hours, and else as late as possible.
+"""Smart charging: in the cheap hours, otherwise as late as possible.
 
-The rule is exact at any tick: the state of charge is that of charging in the cheap hours, or
-the least from which full power still makes the car ready in time, whichever is more.
+The rule is exact for any tick: the state of charge is the higher of that of charging in the
+cheap hours and the lowest from which full power still makes the car ready in time.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats, windows
-from gridsim_plugins.ders.ev_charger.charging import hours_from_empty, soc_after
+from gridsim.api import Floats
+from gridsim.helpers import windows
 
 _MINUTE_MS = 60_000
 _HOUR_MS = 3_600_000
@@ -18,7 +18,7 @@ _DAY_MS = windows.MINUTES_PER_DAY * _MINUTE_MS
 
 
 class CheapHours:
-    """How much of a span of time lies in the cheap windows of each of some tariffs."""
+    """The cheap windows of some tariffs, and the time within them."""
 
     def __init__(self, tariffs: list[tuple[str, ...]]) -> None:
         inside = np.array([windows.in_windows(tariff) for tariff in tariffs])
@@ -29,7 +29,7 @@ class CheapHours:
     def between(
         self, tariff: NDArray[np.intp], start_ms: NDArray[np.int64], end_ms: NDArray[np.int64]
     ) -> Floats:
-        """Hours in cheap windows between times of the site's clock, float64[k]."""
+        """Return the hours in cheap windows between two local times, float64[k]."""
         inside = self._since_1970(tariff, end_ms) - self._since_1970(tariff, start_ms)
         hours: Floats = inside / _HOUR_MS
         return hours
@@ -42,8 +42,3 @@ class CheapHours:
         part = self._inside[tariff, minute] * (of_day % _MINUTE_MS)
         inside: NDArray[np.int64] = day * self._before[tariff, -1] + self._before[tariff, minute]
         return inside + part
-
-
-def least_soc(goal: Floats, rate: Floats, hours_left: Floats) -> Floats:
-    """The least state of charge from which `hours_left` at full power reach `goal`."""
-    return soc_after(hours_from_empty(goal, rate) - np.maximum(hours_left, 0.0), rate)

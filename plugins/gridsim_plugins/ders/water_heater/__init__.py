@@ -1,5 +1,11 @@
-"""Electric storage water heaters: a tank, a thermostat, people who draw hot water."""
+"""Electric storage water heaters: a tank, a thermostat, and a household that draws hot water."""
 
-from gridsim_plugins.ders.water_heater.fleet import WaterHeater, gridsim_register
+from gridsim.api import Register, hookimpl
+from gridsim_plugins.ders.water_heater.fleet import WaterHeater
 
 __all__ = ["WaterHeater", "gridsim_register"]
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.der("water_heater", WaterHeater)

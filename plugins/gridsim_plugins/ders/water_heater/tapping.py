@@ -1,9 +1,9 @@
-"""When hot water is drawn, and how much.
+"""The times and sizes of hot water draws.
 
 The draws of a day are those of the tapping profile M of EN 16147 and of Commission
-Regulation (EU) 812/2013, annex VII: 23 draws, 5.845 kWh, a family without baths. A home has
-them at hours of its own, and on no two days at the same minute or of the same size: how much
-they scatter is assumed. Weekends are as weekdays.
+Regulation (EU) 812/2013, annex VII: 23 draws, 5.845 kWh, a family without baths. Each home has
+its own hours; minute and size vary from day to day. The scatter is an assumption. Weekends are
+like weekdays.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _NOMINAL_MS = _PROFILE[:, 0] * 60_000.0
 # 4 l/min, but hotter, for the dishes; heated by 30 K and 45 K.
 _KW = np.where(_PROFILE[:, 1] > 0.2, 12.56, 6.28)
 _DURATION_MS = _PROFILE[:, 1] / _KW * 3_600_000.0
-_HABIT_MS, _MOST_HABIT = 45 * 60_000.0, 2.0
-_DAILY_MS, _MOST_DAILY = 20 * 60_000.0, 3.0
+_HABIT_MS, _MAX_HABIT = 45 * 60_000.0, 2.0
+_DAILY_MS, _MAX_DAILY = 20 * 60_000.0, 3.0
 _SIZE_SIGMA = 0.35
 _SLOTS_PER_DAY = 32
 
@@ -42,25 +42,25 @@ class Tapping:
     """The draws of n homes, a function of (seed, device, local day, draw of the day)."""
 
     def __init__(self, members: Members[Any], daily_kwh: Floats, from_ms: int) -> None:
-        """Ready to be asked from UTC `from_ms` on."""
+        """Plan the draws from UTC `from_ms` on."""
         self._members = members
         self._scale = daily_kwh / PROFILE_KWH
         habit = members.draws.normal("water_heater/habit", members.keys)
-        self._habit_ms = np.clip(habit, -_MOST_HABIT, _MOST_HABIT) * _HABIT_MS
+        self._habit_ms = np.clip(habit, -_MAX_HABIT, _MAX_HABIT) * _HABIT_MS
         n = len(members)
         self._day = np.empty(_KINDS * n, np.int64)
         self._start = np.empty(_KINDS * n, np.int64)
-        """Of each kind's present or next draw, UTC ms; kinds in turn, each for all homes."""
+        """The start of the current or next draw of each kind, UTC ms; kind by kind, all homes."""
         self._end = np.empty(_KINDS * n, np.int64)
-        # A late draw of the day before may still run.
+        # A late draw of the previous day may still run.
         yesterday = members.sites.local_ms(from_ms)[members.site] // DAY_MS - 1
         for kind in range(_KINDS):
             self._plan(np.arange(kind * n, (kind + 1) * n), yesterday)
-        self._pass(from_ms)
+        self._skip_to(from_ms)
 
     def kw(self, from_ms: int, to_ms: int) -> Floats:
-        """The mean over a time of at most some hours, kW, float64[n]. Times may only grow."""
-        self._pass(from_ms)
+        """Return the mean power, float64[n], kW, over a few hours at most; times must increase."""
+        self._skip_to(from_ms)
         n = len(self._members)
         which = np.flatnonzero(self._start < to_ms)
         overlap = np.minimum(self._end[which], to_ms) - np.maximum(self._start[which], from_ms)
@@ -68,8 +68,8 @@ class Tapping:
         mean: Floats = np.bincount(which % n, power, n).astype(np.float64, copy=False)
         return mean
 
-    def _pass(self, time_ms: int) -> None:
-        """Replaces draws that are over by those of the next day."""
+    def _skip_to(self, time_ms: int) -> None:
+        """Replace draws that are over by those of the next day."""
         while len(over := np.flatnonzero(self._end <= time_ms)):
             self._plan(over, self._day[over] + 1)
 
@@ -80,7 +80,7 @@ class Tapping:
             "water_heater/draw", members.keys[device], day * _SLOTS_PER_DAY + kind
         )
         radius, angle = np.sqrt(-2.0 * np.log(u[0])), 2.0 * np.pi * u[1]
-        late = np.clip(radius * np.cos(angle), -_MOST_DAILY, _MOST_DAILY) * _DAILY_MS
+        late = np.clip(radius * np.cos(angle), -_MAX_DAILY, _MAX_DAILY) * _DAILY_MS
         size = np.exp(_SIZE_SIGMA * radius * np.sin(angle) - 0.5 * _SIZE_SIGMA**2)
         of_day = (_NOMINAL_MS[kind] + self._habit_ms[device] + late).astype(np.int64)
         duration = (_DURATION_MS[kind] * self._scale[device] * size).astype(np.int64)
@@ -88,11 +88,11 @@ class Tapping:
         self._day[which], self._start[which], self._end[which] = day, start, start + duration
 
     def _offset(self, day: NDArray[np.int64], device: NDArray[np.intp]) -> NDArray[np.int64]:
-        """What the clocks are ahead of UTC about noon of the day, ms."""
+        """Return the offset from UTC at about noon of each day, ms."""
         offset = np.empty(len(day), np.int64)
-        for one in np.unique(day):
-            noon = int(one) * DAY_MS + DAY_MS // 2
+        for each in np.unique(day):
+            noon = int(each) * DAY_MS + DAY_MS // 2
             ahead = (self._members.sites.local_ms(noon) - noon)[self._members.site]
-            here = day == one
+            here = day == each
             offset[here] = ahead[device[here]]
         return offset

@@ -1,4 +1,4 @@
-"""Gusts: a turbulent wind as a function of (seed, device, time)."""
+"""Gusts: turbulence as a function of (seed, device, time)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from gridsim.api import Draws, Floats, Keys
 
-# Distance between the knots of each band of the spectrum, ms; faster gusts average out over
-# a rotor. Each band draws anew at seconds of its own, so that they do not all do so at once.
+# The distance between the knots of each band of the spectrum, ms; faster gusts average out over
+# a rotor. Each band has its own offset, so that the bands do not all draw in the same tick.
 _KNOT_MS = (4_000, 16_000, 64_000, 256_000)
 _OFFSET_MS = (0, 5_000, 10_000, 13_000)
 _PER_DRAW = 4
@@ -17,13 +17,13 @@ _TYPICAL_WIND = 8.0
 
 
 def length_scale(hub_height_m: Floats) -> Floats:
-    """The length scale of the wind's longitudinal turbulence, m. IEC 61400-1, B.2 and eq. 5."""
+    """Return the length scale of longitudinal turbulence, m. IEC 61400-1, B.2 and eq. 5."""
     scale: Floats = 8.1 * 0.7 * np.minimum(hub_height_m, 60.0)
     return scale
 
 
 def variance_below(frequency: float, length_m: Floats, wind: float) -> Floats:
-    """Which part of the variance lies below a frequency in Hz, by Kaimal's spectrum.
+    """Return the share of the variance below a frequency in Hz, by Kaimal's spectrum.
 
     The integral of IEC 61400-1, equation B.14: 4 L/U / (1 + 6 f L/U)^(5/3).
     """
@@ -32,10 +32,10 @@ def variance_below(frequency: float, length_m: Floats, wind: float) -> Floats:
 
 
 def band_weights(length_m: Floats) -> Floats:
-    """The amplitude of each band, float64[bands, n]; squared they add up to less than one.
+    """Return the amplitude of each band, float64[bands, n]; the squares sum to less than one.
 
-    A band reaches up to the frequency whose half period is its knots' distance; the slowest
-    has all that is below.
+    A band extends up to the frequency whose half period is the distance of its knots. The
+    slowest band has everything below.
     """
     tops = [variance_below(500.0 / knot, length_m, _TYPICAL_WIND) for knot in _KNOT_MS]
     tops.append(np.zeros_like(length_m))
@@ -45,8 +45,8 @@ def band_weights(length_m: Floats) -> Floats:
 class Gusts:
     """The deviation from the mean wind, in standard deviations of all turbulence.
 
-    Each band runs through normal deviates at its knots along straight lines, scaled so that
-    the variance is the same between knots as at them.
+    Each band has a normal deviate at each knot and is linear in between. It is scaled so that
+    the variance between knots equals that at knots.
     """
 
     def __init__(self, draws: Draws, keys: Keys, hub_height_m: Floats) -> None:
@@ -57,9 +57,9 @@ class Gusts:
         ]
 
     def at(self, time_ms: int, dt_ms: int) -> Floats:
-        """The mean over [time_ms, time_ms + dt_ms), float64[n].
+        """Return the mean over [time_ms, time_ms + dt_ms), float64[n].
 
-        Bands with knots closer than the tick average out in it.
+        Bands whose knots are closer than the tick average out and are left out.
         """
         middle = time_ms + dt_ms // 2
         parts = [band.at(middle) for band in self._bands if band.knot_ms >= dt_ms]
@@ -67,6 +67,8 @@ class Gusts:
 
 
 class _Band:
+    """One band of the spectrum, for n devices."""
+
     def __init__(
         self, draws: Draws, keys: Keys, purpose: str, knot_ms: int, offset_ms: int, weight: Floats
     ) -> None:
@@ -94,7 +96,7 @@ class _Band:
         block, place = divmod(knot, _PER_DRAW)
         if block != self._block:
             u = self._draws.uniform4(self._purpose, self._keys, block)
-            # Box and Muller: two uniforms make two normal deviates.
+            # Box and Muller: two uniforms give two normal deviates.
             radius, angle = np.sqrt(-2.0 * np.log(u[0::2])), 2.0 * np.pi * u[1::2]
             normal = np.concatenate((radius * np.cos(angle), radius * np.sin(angle)))
             self._values = normal * self._weight

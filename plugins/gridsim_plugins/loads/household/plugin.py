@@ -8,17 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gridsim.api import (
-    Floats,
-    Load,
-    Members,
-    Minutely,
-    Register,
-    Settings,
-    Tick,
-    Unit,
-    hookimpl,
-)
+from gridsim.api import Floats, Load, Members, Register, Settings, Tick, Unit, hookimpl
+from gridsim.helpers import Minutely
 from gridsim_plugins.loads.household.appliances import SMOOTH_SHARE, Appliances
 from gridsim_plugins.loads.household.profile import relative_power
 

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from gridsim.api import Floats, Table, read_table
+from gridsim.api import Floats
+from gridsim.helpers import Table, read_table
 from gridsim_plugins.weather.file.series import DAY_MS, YEAR_DAYS, Series, utc_ms, without_leap_day
 from gridsim_plugins.weather.file.settings import WeatherFileSettings
 

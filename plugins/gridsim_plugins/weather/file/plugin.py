@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gridsim.api import (
-    Draws,
-    Floats,
-    Register,
-    Sites,
-    Weather,
-    WeatherSample,
-    clearsky,
-    hookimpl,
-    sun,
-)
+from gridsim.api import Draws, Floats, Register, Sites, Weather, WeatherSample, hookimpl
+from gridsim.helpers import clearsky, sun
 from gridsim_plugins.weather.file.csvfile import read_csv
 from gridsim_plugins.weather.file.daylight import MonotoneSlope, monotone_slope, usable_knots
 from gridsim_plugins.weather.file.series import DAY_MS, Series

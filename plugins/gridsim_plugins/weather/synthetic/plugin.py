@@ -11,19 +11,15 @@ from pydantic import Field
 from gridsim.api import (
     Draws,
     Floats,
-    Minutely,
     Register,
     Settings,
     Sites,
-    Staggered,
     Unit,
     Weather,
     WeatherSample,
-    clearsky,
-    climate,
     hookimpl,
-    sun,
 )
+from gridsim.helpers import Minutely, Staggered, clearsky, climate, sun
 from gridsim_plugins.weather.synthetic.clouds import (
     CloudField,
     clear_sky_index,

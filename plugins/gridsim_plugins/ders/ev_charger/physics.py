@@ -1,8 +1,8 @@
-"""How a car's battery takes up power: constant at first, then tapering off.
+"""The physics of charging a car: constant power at first, then a taper.
 
 Lee, Johansson, Low: ACN-Sim, SmartGridComm 2019 (its two-stage battery): above a state of
-charge that depends on the power, the room left decays exponentially. States of charge are
-fractions, times in hours; scalars or float64[n].
+charge that depends on the power, the remaining capacity decays exponentially. States of charge
+are fractions, rates capacities per hour, times in hours; scalars or float64[n].
 """
 
 from __future__ import annotations
@@ -12,27 +12,28 @@ import numpy as np
 from gridsim.api import Floats
 
 ACCEPTANCE_PER_H = 0.5
-"""Most power that the battery takes, in capacities per hour; holds to 80 % charge."""
+"""The highest power that the battery accepts, capacities per hour, up to 80 % charge."""
 _TAPER_FROM = 0.8
 _TAPER_H = (1.0 - _TAPER_FROM) / ACCEPTANCE_PER_H
-# An exponential never ends: the last percent goes at the power of the first of it.
+# An exponential never ends, so the last percent is charged at constant power.
 _LAST = 0.01
 _LAST_PER_H = _LAST / _TAPER_H
+_MIN_AMPERES = 6.0
 
 
 def charged(soc: Floats, target: Floats, rate: Floats, hours: Floats | float) -> Floats:
-    """The state of charge after `hours` of charging at most at `rate` (capacities per hour).
+    """Return the state of charge after `hours` of charging at up to `rate`.
 
-    An exact solution: many short steps give the same as one long one, so that a car can be
-    found in the middle of its session. Never above `target`, nor below `soc`.
+    The solution is exact: many short steps give the same as one long step, so a run may start
+    in the middle of a session. The result is never above `target`, nor below `soc`.
     """
     safe = np.maximum(rate, 1e-9)
-    # Constant power, up to where the taper limits it.
+    # Constant power, until the taper limits it.
     taper_from = np.minimum(1.0 - safe * _TAPER_H, 1.0 - _LAST)
     constant_h = np.clip((taper_from - soc) / safe, 0.0, hours)
     first = soc + rate * constant_h
     left = hours - constant_h
-    # Exponential approach, up to the last percent; not where the power is below even that.
+    # Exponential approach to the last percent, unless the power is lower than that of its end.
     room = np.maximum(1.0 - first, _LAST)
     taper_h = np.where(rate > _LAST_PER_H, np.minimum(left, _TAPER_H * np.log(room / _LAST)), 0.0)
     second = first + room * -np.expm1(-taper_h / _TAPER_H)
@@ -42,10 +43,10 @@ def charged(soc: Floats, target: Floats, rate: Floats, hours: Floats | float) ->
 
 
 def hours_from_empty(soc: Floats, rate: Floats) -> Floats:
-    """How long a car charges at most at `rate` from 0 to `soc`: the inverse of `charged`.
+    """Return the hours of charging at up to `rate` from 0 to `soc`: the inverse of `charged`.
 
-    How long from one state of charge to another is the difference of two of these, as the
-    power depends on the state of charge alone.
+    The time between two states of charge is the difference of their hours, because the power
+    depends on the state of charge alone.
     """
     taper_from, taper_h, last = _stages(rate)
     constant = np.minimum(soc, taper_from) / np.maximum(rate, 1e-9)
@@ -56,7 +57,7 @@ def hours_from_empty(soc: Floats, rate: Floats) -> Floats:
 
 
 def soc_after(hours: Floats, rate: Floats) -> Floats:
-    """The state of charge after `hours` from empty; 0 for a negative time."""
+    """Return the state of charge after `hours` from empty; 0 for a negative time."""
     taper_from, taper_h, last = _stages(rate)
     safe = np.maximum(rate, 1e-9)
     left = hours - taper_from / safe
@@ -67,8 +68,22 @@ def soc_after(hours: Floats, rate: Floats) -> Floats:
     return clipped
 
 
+def least_soc(goal: Floats, rate: Floats, hours_left: Floats) -> Floats:
+    """Return the lowest state of charge from which `hours_left` at full power reach `goal`."""
+    return soc_after(hours_from_empty(goal, rate) - np.maximum(hours_left, 0.0), rate)
+
+
+def pilot_power(limit_kw: Floats, volts: Floats, phases: Floats) -> Floats:
+    """Return the power of the highest pilot current within `limit_kw`, float64[n], kW.
+
+    SAE J1772: a pilot has whole amperes; below 6 A the car pauses.
+    """
+    amperes = np.floor(limit_kw * 1000.0 / (volts * phases) + 1e-9)
+    return np.where(amperes >= _MIN_AMPERES, amperes * volts * phases / 1000.0, 0.0)
+
+
 def _stages(rate: Floats) -> tuple[Floats, Floats, Floats]:
-    """Where the taper begins, how long it lasts, and the rate of the last percent."""
+    """Return the start of the taper, its duration, and the rate of the last percent."""
     safe = np.maximum(rate, 1e-9)
     taper_from = np.minimum(1.0 - safe * _TAPER_H, 1.0 - _LAST)
     taper_h = _TAPER_H * np.log((1.0 - taper_from) / _LAST)
