@@ -54,6 +54,7 @@ from gridsim.contracts.run_context import RunContext
 from gridsim.contracts.settings import DerSettings, Settings, Unit, numeric_fields
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.source import Source
+from gridsim.contracts.state import State, StateError, Stateful, Tree
 from gridsim.contracts.tick import Tick
 from gridsim.contracts.transport import Receipt, Transport
 from gridsim.contracts.weather import Weather, WeatherSample
@@ -75,6 +76,11 @@ __all__ = [  # noqa: RUF022 - in groups
     "RunContext",
     "Sites",
     "Tick",
+    # State, for checkpoints
+    "State",
+    "StateError",
+    "Stateful",
+    "Tree",
     # Random draws
     "Draws",
     "Floats",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gridsim.contracts.members import Members
 from gridsim.contracts.settings import DerSettings
+from gridsim.contracts.state import Stateful
 from gridsim.contracts.tick import Tick
 from gridsim.helpers.randomness import Floats
 
@@ -69,12 +70,12 @@ class Telemetry:
     """The columns that the type declares, float64[n]."""
 
 
-class Fleet(ABC):
+class Fleet(Stateful, ABC):
     """The contract of a DER type: all its devices in one simulation.
 
     The simulation makes one object per type and stage, then calls `capability` (stage
-    `flexible` only) and `step` once per tick, in this order, from one thread. The state
-    lives in the object's attributes and must survive pickling: it is the checkpoint.
+    `flexible` only) and `step` once per tick, in this order, from one thread. A checkpoint
+    keeps the object's attributes, as `Stateful` says, except for `derived`.
     """
 
     Settings: ClassVar[type[DerSettings]] = DerSettings

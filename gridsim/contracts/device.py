@@ -19,6 +19,7 @@ import numpy as np
 from gridsim.contracts.der import Fleet, Orders, Telemetry
 from gridsim.contracts.members import Members
 from gridsim.contracts.settings import DerSettings
+from gridsim.contracts.state import Stateful
 from gridsim.contracts.tick import Tick
 from gridsim.errors import PluginError
 
@@ -76,10 +77,11 @@ class DeviceReading:
     extra: Mapping[str, float] = field(default_factory=dict)
 
 
-class Device(ABC):
+class Device(Stateful, ABC):
     """The easy contract of a DER type: register the class like a `Fleet`.
 
-    `settings` are the device's own, distributions sampled.
+    `settings` are the device's own, distributions sampled. A checkpoint keeps the object's
+    attributes, as `Stateful` says, except for `derived`.
     """
 
     Settings: ClassVar[type[DerSettings]] = DerSettings

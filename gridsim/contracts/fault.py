@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gridsim.contracts.members import Members
 from gridsim.contracts.settings import Settings
+from gridsim.contracts.state import Stateful
 from gridsim.contracts.tick import Tick
 from gridsim.helpers.randomness import Floats
 
@@ -20,14 +21,14 @@ STORED: Final = 1
 LOST: Final = 2
 
 
-class Fault:
+class Fault(Stateful):
     """Base of both contracts of faults. A fault strikes the devices that the configuration
     names, when it says so: in windows, at a rate, or by chance per reading.
 
     `members` are the devices that it may strike; number settings may be distributions and
     are read from `members.columns`. `members.keys` are for this fault alone, and one for all
-    devices of a project where chance is to take them together. The state lives in attributes
-    and must survive pickling.
+    devices of a project where chance is to take them together. A checkpoint keeps the object's
+    attributes, as `Stateful` says, except for `derived`.
     """
 
     Settings: ClassVar[type[Settings]] = Settings

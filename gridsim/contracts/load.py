@@ -7,15 +7,17 @@ from typing import Any, ClassVar
 
 from gridsim.contracts.members import Members
 from gridsim.contracts.settings import Settings
+from gridsim.contracts.state import Stateful
 from gridsim.contracts.tick import Tick
 from gridsim.helpers.randomness import Floats
 
 
-class Load(ABC):
+class Load(Stateful, ABC):
     """The contract of a load plugin: what sites draw apart from their DERs.
 
     One object serves all sites that name the plugin. Called once per tick from the
-    simulation's thread.
+    simulation's thread. A checkpoint keeps the object's attributes, as `Stateful` says, except
+    for `derived`.
     """
 
     Settings: ClassVar[type[Settings]] = Settings

@@ -54,6 +54,7 @@ class Curtailable(Managed):
     """
 
     Settings = CurtailableSettings
+    derived = ("_available_kw", "_available_tick")
 
     def __init__(self, members: Members[Any]) -> None:
         super().__init__(members)

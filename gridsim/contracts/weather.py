@@ -30,7 +30,8 @@ class WeatherSample:
 class Weather(ABC):
     """The contract of a weather plugin: a pure function of (seed, place, time).
 
-    Made once per simulation, called once per tick from the simulation's thread.
+    Made once per simulation, called once per tick from the simulation's thread. A checkpoint
+    keeps nothing of it: an object made anew gives the same values.
     """
 
     Settings: ClassVar[type[Settings]] = Settings

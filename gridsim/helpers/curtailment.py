@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from gridsim.helpers.randomness import Floats
@@ -16,6 +18,15 @@ class Curtailment:
         self._rate = rate
         self._limit = rated.copy()
         self._limited = False
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {"limit": self._limit.copy(), "limited": self._limited}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a checkpoint's state."""
+        self._limit = np.array(state["limit"])
+        self._limited = bool(state["limited"])
 
     def apply(
         self, power: Floats, dt_s: float, setpoint_kw: Floats, max_kw: Floats | None = None

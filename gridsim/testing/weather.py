@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -68,13 +67,6 @@ class WeatherContract:
             for whole, part in zip(self._made(sites), self._made(few), strict=True):
                 for time_ms in self._times():
                     _assert_same_sky(part.at(time_ms), whole.at(time_ms), rows)
-
-    def test_a_pickled_weather_continues(self) -> None:
-        for weather in self._made(self._sites()):
-            weather.at(START_MS)
-            copy = pickle.loads(pickle.dumps(weather))
-            for time_ms in self._times():
-                _assert_same_sky(copy.at(time_ms), weather.at(time_ms))
 
     def _sites(self) -> Sites:
         """From the Arctic to the southern hemisphere, two of them at one place."""

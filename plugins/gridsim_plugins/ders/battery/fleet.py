@@ -41,6 +41,7 @@ class Battery(Fleet):
     Settings = BatterySettings
     reported_type = "battery_storage"
     stores = True
+    derived = ("_limits", "_mode", "_mode_minute")
     columns = {"state_of_health": "%"}  # noqa: RUF012 - the contract's ClassVar
 
     @classmethod

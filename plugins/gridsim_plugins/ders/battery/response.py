@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from gridsim.api import Floats
+from gridsim.api import Floats, Stateful
 
 # The distance from the target, as a share of the rated power, at which the target is reached. An
 # exponential never reaches it, so without this a battery would never be at rest.
 _ARRIVED = 1e-4
 
 
-class Response:
+class Response(Stateful):
     """The lag of n systems; its state is the present power and the targets in the dead time."""
 
     def __init__(self, rated: Floats, dead_s: Floats, tau_s: Floats, tick_s: float) -> None:

@@ -57,6 +57,7 @@ class EvCharger(Managed):
     Settings = EvChargerSettings
     reported_type = "ev_charger"
     stores = True
+    derived = ("_cheap", "_offsets", "_possible")
 
     def __init__(self, members: Members[Any]) -> None:
         super().__init__(members)

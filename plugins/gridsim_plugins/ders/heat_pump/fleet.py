@@ -59,6 +59,7 @@ class HeatPump(Managed):
 
     Settings = HeatPumpSettings
     reported_type = "heat_pump"
+    derived = ("_latest",)
     columns = {"room_temperature": "degC", "heat_output": "kW"}  # noqa: RUF012 - the contract's
 
     def __init__(self, members: Members[Any]) -> None:

@@ -32,6 +32,7 @@ class WaterHeater(Managed):
 
     Settings = WaterHeaterSettings
     reported_type = "water_heater"
+    derived = ("_minute", "_per_k", "_tap", "_tapping")
     columns = {"tank_temperature": "degC", "hot_water": "kW"}  # noqa: RUF012 - the contract's
 
     def __init__(self, members: Members[Any]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Draws, Floats, Keys
+from gridsim.api import Draws, Floats, Keys, Stateful
 
 # Power in kW, duration in ms, share of the year's energy, and slots per duration: kettle,
 # oven and hob, washing and dishwasher, dryer, television, lamps. A slot holds one start at
@@ -35,12 +35,14 @@ Expectation = Callable[[NDArray[np.intp], NDArray[np.int64]], Floats]
 """The expected load, kW, of sites given by index at UTC times, ms; both of shape [k, m]."""
 
 
-class Appliances:
+class Appliances(Stateful):
     """The appliances of n sites, as a function of (seed, site, time).
 
     The starts of each kind are drawn per site and slot of time, at a rate that follows the
     expected load, so that the mean power stays what is expected by construction.
     """
+
+    derived = ("_expect",)
 
     def __init__(self, keys: Keys, draws: Draws, annual_kwh: Floats, expect: Expectation) -> None:
         self._keys, self._draws, self._expect = keys, draws, expect

@@ -40,6 +40,7 @@ class Household(Load):
     """The standard profile of households by the site's own clock, with appliances on top."""
 
     Settings = HouseholdSettings
+    derived = ("_slow",)
 
     def __init__(self, members: Members[Any]) -> None:
         super().__init__(members)
