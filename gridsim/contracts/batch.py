@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.helpers.randomness import Floats
+from gridsim.helpers.timestamps import rfc3339
 
 UNITS = "kW"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Roster:
-    """What never changes about the devices: one entry per device, in configuration order.
+    """The part of the devices that never changes: one entry per device, in configuration order.
 
     The devices of a project are contiguous.
     """
@@ -34,10 +35,14 @@ class Roster:
     def __len__(self) -> int:
         return len(self.der_id)
 
+    def __repr__(self) -> str:
+        types = ", ".join(sorted(set(self.type)))
+        return f"<Roster: {len(self):,} devices in {len(self.project_id):,} projects; {types}>"
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Labels:
-    """What went wrong on purpose with the rows of a batch, and what would have been right.
+    """The truth about the rows of a batch: which faults changed them, and the right values.
 
     Columns of the batch's length.
     """
@@ -57,7 +62,12 @@ class Labels:
     copy: NDArray[np.bool_]
     """Whether the row repeats one that leaves in this batch or has left before."""
 
+    def __repr__(self) -> str:
+        changed = int(np.count_nonzero(self.faults))
+        return f"<Labels: {len(self.faults):,} rows, {changed:,} changed by faults>"
+
     def rows(self, part: slice) -> Labels:
+        """Return the labels of some rows, without copying."""
         return Labels(*(getattr(self, f.name)[part] for f in fields(self)))
 
     @property
@@ -66,7 +76,7 @@ class Labels:
         return sum(getattr(self, f.name).nbytes for f in fields(self))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Batch:
     """Readings as columns of length n, rounded and checked; arrays are read-only.
 
@@ -90,24 +100,40 @@ class Batch:
     extra: Mapping[str, Floats] = field(default_factory=dict)
     """The roster's further columns, NaN for devices whose type does not declare them."""
     number: int = 0
-    """How many readings left the simulation before this batch's first."""
+    """The count of readings that left the simulation before this batch's first.
+
+    A simulation of some of the projects counts its own: readings of several such shards are
+    told apart by shard and number.
+    """
     labels: Labels | None = None
     """None in a run without faults."""
 
     def __len__(self) -> int:
         return len(self.device)
 
+    def __repr__(self) -> str:
+        parts = [f"{len(self):,} rows from number {self.number:,}"]
+        if len(self):
+            parts.append(f"ticks {_span(self.tick)}")
+            times = int(self.timestamp_ms.min()), int(self.timestamp_ms.max())
+            parts.append(" to ".join(rfc3339(time) for time in dict.fromkeys(times)))
+        if self.extra:
+            parts.append(f"extra columns {', '.join(self.extra)}")
+        if self.labels is not None:
+            parts.append(f"{int(np.count_nonzero(self.labels.faults)):,} changed by faults")
+        return f"<Batch: {'; '.join(parts)}>"
+
     @property
     def nbytes(self) -> int:
         """Bytes that the columns hold."""
-        own = sum(getattr(self, name).nbytes for name in _COLUMNS)
+        own = sum(getattr(self, name).nbytes for name in COLUMNS)
         labels = 0 if self.labels is None else self.labels.nbytes
         return int(own) + labels + sum(column.nbytes for column in self.extra.values())
 
     def rows(self, start: int, stop: int | None = None) -> Batch:
         """The rows from `start` to before `stop`, without copying."""
         part = slice(start, stop)
-        columns = {name: getattr(self, name)[part] for name in _COLUMNS}
+        columns = {name: getattr(self, name)[part] for name in COLUMNS}
         extra = {name: column[part] for name, column in self.extra.items()}
         labels = None if self.labels is None else self.labels.rows(part)
         return replace(self, **columns, extra=extra, number=self.number + start, labels=labels)
@@ -126,4 +152,10 @@ class Batch:
 
 
 _APART = ("roster", "extra", "number", "labels")
-_COLUMNS = tuple(f.name for f in fields(Batch) if f.name not in _APART)
+COLUMNS = tuple(f.name for f in fields(Batch) if f.name not in _APART)
+"""The names of a batch's own columns."""
+
+
+def _span(values: NDArray[np.int64]) -> str:
+    low, high = int(values.min()), int(values.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

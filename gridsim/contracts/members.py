@@ -16,7 +16,7 @@ from gridsim.helpers.randomness import Draws, Floats, Keys
 S = TypeVar("S", bound=Settings)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Members(Generic[S]):
     """The devices of one fleet, or the sites of one load plugin: n of them.
 
@@ -43,6 +43,10 @@ class Members(Generic[S]):
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        few = ", ".join(self.ids[:3]) + (", ..." if len(self) > 3 else "")
+        return f"<Members: {len(self):,} ({few}); columns {', '.join(self.columns)}>"
 
     def choose(self, of: Callable[[S], Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
         """`of(settings)` for each member; evaluated once per stanza."""

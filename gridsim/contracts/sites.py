@@ -16,7 +16,7 @@ from gridsim.helpers.randomness import Floats, Keys
 _OFFSET_HOLDS_MS = 900_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sites:
     """The sites of all projects, as columns of length n, in configuration order."""
 
@@ -44,6 +44,9 @@ class Sites:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"<Sites: {len(self):,} in {', '.join(sorted(set(self.timezone)))}>"
 
     def local_ms(self, time_ms: int) -> NDArray[np.int64]:
         """The sites' clocks at UTC `time_ms`: int64[n], ms since 1970-01-01 00:00 local.

@@ -1,0 +1,120 @@
+"""The serial form of a batch: its columns, and which roster its rows refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from hashlib import blake2b
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.contracts.batch import COLUMNS, Batch, Labels, Roster
+from gridsim.contracts.state import State, Tree
+from gridsim.contracts.tree_serial import SerialError, tree_from_bytes, tree_to_bytes
+
+_LABELS: Final = tuple(field.name for field in fields(Labels))
+# Of the serial form; places are intp in memory, of which the size depends on the machine.
+_TYPES: Final = {
+    "device": "int64",
+    "tick": "int64",
+    "timestamp_ms": "int64",
+    "connection_start_ms": "int64",
+    "is_online": "bool",
+    "faults": "uint64",
+    "altered": "int16",
+    "copy": "bool",
+}
+_OTHERS: Final = "float64"
+
+
+def roster_fingerprint(roster: Roster) -> str:
+    """Return a digest of all that a roster says: equal rosters have the same one."""
+    digest = blake2b(digest_size=16)
+    for texts in (roster.der_id, roster.type, roster.project_id, *roster.columns.items()):
+        digest.update(repr(list(texts)).encode(errors="surrogatepass"))
+    for array, kind in (
+        (roster.project, "<i8"),
+        (roster.nameplate_capacity, "<f8"),
+        (roster.is_standalone, "?"),
+    ):
+        digest.update(np.ascontiguousarray(array, kind).tobytes())
+    return digest.hexdigest()
+
+
+class BatchSerial:
+    """Writes and reads the batches of one roster."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+        self._fingerprint = roster_fingerprint(roster)
+
+    def to_bytes(self, batch: Batch) -> bytes:
+        """Write a batch. Raises SerialError if its roster is another one."""
+        if batch.roster is not self._roster:
+            self._check(roster_fingerprint(batch.roster))
+        labels: Tree = None
+        if batch.labels is not None:
+            labels = {name: _out(name, getattr(batch.labels, name)) for name in _LABELS}
+        tree: State = {
+            "roster": self._fingerprint,
+            "number": batch.number,
+            "columns": {name: _out(name, getattr(batch, name)) for name in COLUMNS},
+            "extra": {name: _out("", column) for name, column in batch.extra.items()},
+            "labels": labels,
+        }
+        return tree_to_bytes(tree)
+
+    def from_bytes(self, data: bytes) -> Batch:
+        """Read a batch. Raises SerialError if the data is damaged or of another roster."""
+        match tree_from_bytes(data):
+            case {
+                "roster": str(fingerprint),
+                "number": int(number),
+                "columns": dict(columns),
+                "extra": dict(extra),
+                "labels": dict() | None as labels,
+            }:
+                self._check(fingerprint)
+            case _:
+                raise SerialError("the data is not a batch")
+        place = columns.get("device")
+        n = place.size if isinstance(place, np.ndarray) else 0
+        made = _read(columns, COLUMNS, n)
+        device = made["device"]
+        if n and not 0 <= device.min() <= device.max() < len(self._roster):
+            raise SerialError("the batch has a row of a device that is not in the roster")
+        return Batch(
+            roster=self._roster,
+            extra=_read(extra, extra.keys() & self._roster.columns.keys(), n),
+            number=number,
+            labels=None if labels is None else Labels(**_read(labels, _LABELS, n)),
+            **made,
+        )
+
+    def _check(self, fingerprint: str) -> None:
+        if fingerprint != self._fingerprint:
+            raise SerialError(
+                f"the batch is of another roster ({fingerprint}) than this run's "
+                f"({self._fingerprint}): the configurations differ in their devices"
+            )
+
+
+def _out(name: str, column: NDArray[Any]) -> NDArray[Any]:
+    return column.astype(_TYPES.get(name, _OTHERS), copy=False)
+
+
+def _read(columns: State, names: Iterable[str], n: int) -> dict[str, NDArray[Any]]:
+    """The columns of exactly these names, read-only. Raises SerialError."""
+    wanted = sorted(names)
+    if sorted(columns) != wanted:
+        raise SerialError(f"the batch has the columns {sorted(columns)}, not {wanted}")
+    made = {}
+    for name, column in columns.items():
+        kind = np.dtype(_TYPES.get(name, _OTHERS))
+        if not isinstance(column, np.ndarray) or column.dtype != kind or column.shape != (n,):
+            raise SerialError(f"the batch's column {name} is not one of {n} values of {kind}")
+        made[name] = column.astype(np.intp, copy=False) if name == "device" else column
+        made[name].flags.writeable = False
+    return made
