@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -47,6 +47,17 @@ class Members(Generic[S]):
     def __repr__(self) -> str:
         few = ", ".join(self.ids[:3]) + (", ..." if len(self) > 3 else "")
         return f"<Members: {len(self):,} ({few}); columns {', '.join(self.columns)}>"
+
+    def some(self, rows: NDArray[np.intp]) -> Members[S]:
+        """Return the members `rows` alone, in that order; the sites stay."""
+        return replace(
+            self,
+            ids=[self.ids[row] for row in rows.tolist()],
+            keys=self.keys[rows],
+            columns={name: column[rows] for name, column in self.columns.items()},
+            stanza=self.stanza[rows],
+            site=self.site[rows],
+        )
 
     def choose(self, of: Callable[[S], Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
         """`of(settings)` for each member; evaluated once per stanza."""

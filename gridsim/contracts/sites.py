@@ -48,6 +48,17 @@ class Sites:
     def __repr__(self) -> str:
         return f"<Sites: {len(self):,} in {', '.join(sorted(set(self.timezone)))}>"
 
+    def some(self, rows: NDArray[np.intp]) -> Sites:
+        """Return the sites `rows` alone, in that order."""
+        return Sites(
+            ids=[self.ids[row] for row in rows.tolist()],
+            keys=self.keys[rows],
+            latitude=self.latitude[rows],
+            longitude=self.longitude[rows],
+            altitude=self.altitude[rows],
+            timezone=[self.timezone[row] for row in rows.tolist()],
+        )
+
     def local_ms(self, time_ms: int) -> NDArray[np.int64]:
         """The sites' clocks at UTC `time_ms`: int64[n], ms since 1970-01-01 00:00 local.
 

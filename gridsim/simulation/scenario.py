@@ -1,4 +1,4 @@
-"""What a simulation is made from.
+"""The scenario: everything that a simulation is made from.
 
 The configuration makes a scenario; a shard of a simulation is a scenario of some of the
 projects.
@@ -6,8 +6,8 @@ projects.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -56,7 +56,7 @@ class LoadSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LikeDaysSpec:
-    """Which sites have such a baseline, and how theirs is computed."""
+    """Sites with a baseline of past days, and how it is computed."""
 
     sites: NDArray[np.intp]
     """intp[m], ascending."""
@@ -122,7 +122,8 @@ class FaultSpec:
     """The name under which the type is registered."""
     type: type[Fault]
     members: Members[Any]
-    """Those that it may strike; their keys are mixed with the fault's id."""
+    """The devices that it may affect; their keys are mixed with the fault's id. A scenario of
+    some of the projects may have none of them: the fault stays, so that its number does."""
     device: NDArray[np.intp]
     """intp[m], the members' places in the roster."""
     schedule: Schedule | None
@@ -165,3 +166,97 @@ class Scenario:
     """Loads of which the expectation is the baseline of some sites."""
     like_days: Sequence[LikeDaysSpec] = ()
     """The sites of which the baseline is a mean over like days; each is in one at most."""
+
+    def subset(self, projects: Iterable[int | str]) -> Scenario:
+        """Return the scenario of some projects, given by index or id; their values are the same.
+
+        Projects keep the configuration's order. Faults keep their numbers, also those without a
+        device here; events without a project here are left out. Raises ValueError if a project
+        is unknown or given twice, or if there is none.
+        """
+        sites = self._places(projects)
+        keep = _Subset(sites, self)
+        return replace(
+            self,
+            roster=self.roster.some(sites),
+            sites=keep.sites,
+            baseline=self.baseline[sites],
+            contract_threshold=self.contract_threshold[sites],
+            report_every_ticks=self.report_every_ticks[keep.devices],
+            loads=keep.loads(self.loads),
+            fleets=[
+                replace(spec, members=members, device=device)
+                for spec in self.fleets
+                for members, device in [keep.devices_of(spec)]
+                if len(device)
+            ],
+            events=[
+                replace(spec, projects=place)
+                for spec in self.events
+                if len(place := keep.sites_of(spec.projects))
+            ],
+            faults=[
+                replace(spec, members=members, device=device)
+                for spec in self.faults
+                for members, device in [keep.devices_of(spec)]
+            ],
+            baseline_loads=keep.loads(self.baseline_loads),
+            like_days=[
+                replace(spec, sites=place)
+                for spec in self.like_days
+                if len(place := keep.sites_of(spec.sites))
+            ],
+        )
+
+    def _places(self, projects: Iterable[int | str]) -> NDArray[np.intp]:
+        """The projects' indices, ascending. Raises ValueError."""
+        ids = self.roster.project_id
+        known: dict[int | str, int] = {name: index for index, name in enumerate(ids)}
+        known.update((index, index) for index in range(len(ids)))
+        found: set[int] = set()
+        for project in projects:
+            place = known.get(project)
+            if place is None:
+                raise ValueError(f"there is no project {project!r} in this scenario")
+            if place in found:
+                raise ValueError(f"the project {project!r} is given twice")
+            found.add(place)
+        if not found:
+            raise ValueError("a scenario needs at least one project")
+        return np.array(sorted(found), np.intp)
+
+
+class _Subset:
+    """Finds what belongs to some projects, and where it is in their own scenario."""
+
+    def __init__(self, sites: NDArray[np.intp], scenario: Scenario) -> None:
+        self.sites = scenario.sites.some(sites)
+        self._site = np.full(len(scenario.sites), -1, np.intp)
+        self._site[sites] = np.arange(len(sites))
+        self.devices = np.flatnonzero(self._site[scenario.roster.project] >= 0)
+        self._device = np.full(len(scenario.roster), -1, np.intp)
+        self._device[self.devices] = np.arange(len(self.devices))
+
+    def sites_of(self, sites: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The places of those of the sites that are kept."""
+        places = self._site[sites]
+        return places[places >= 0]
+
+    def devices_of(self, spec: FleetSpec | FaultSpec) -> tuple[Members[Any], NDArray[np.intp]]:
+        """Those of a fleet's or fault's members that are kept, and their places in the roster."""
+        places = self._device[spec.device]
+        rows = np.flatnonzero(places >= 0)
+        return self._members(spec.members, rows), places[rows]
+
+    def loads(self, specs: Sequence[LoadSpec]) -> list[LoadSpec]:
+        """The loads of the sites that are kept."""
+        kept = ((spec, np.flatnonzero(self._site[spec.members.site] >= 0)) for spec in specs)
+        return [
+            replace(spec, members=self._members(spec.members, rows))
+            for spec, rows in kept
+            if len(rows)
+        ]
+
+    def _members(self, members: Members[Any], rows: NDArray[np.intp]) -> Members[Any]:
+        some = members.some(rows)
+        return replace(some, site=self._site[some.site], sites=self.sites)

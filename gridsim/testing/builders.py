@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -152,14 +151,7 @@ def make_run(roster: Roster | None = None, *, start_ms: int = START_MS) -> RunCo
 
 def some_of(members: Members[Any], rows: NDArray[np.intp]) -> Members[Any]:
     """The members `rows` alone, in that order; the sites stay."""
-    return replace(
-        members,
-        ids=[members.ids[row] for row in rows],
-        keys=members.keys[rows],
-        columns={name: column[rows] for name, column in members.columns.items()},
-        stanza=members.stanza[rows],
-        site=members.site[rows],
-    )
+    return members.some(rows)
 
 
 def _column(stanzas: Sequence[Settings], name: str) -> Floats:

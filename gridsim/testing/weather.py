@@ -63,7 +63,7 @@ class WeatherContract:
     def test_a_site_does_not_depend_on_the_others(self) -> None:
         sites = self._sites()
         for rows in ([2], [4, 3, 0]):
-            few = _some_sites(sites, rows)
+            few = sites.some(np.array(rows))
             for whole, part in zip(self._made(sites), self._made(few), strict=True):
                 for time_ms in self._times():
                     _assert_same_sky(part.at(time_ms), whole.at(time_ms), rows)
@@ -87,17 +87,6 @@ class WeatherContract:
     def _made(self, sites: Sites) -> list[Weather]:
         validated = (self.weather.Settings.model_validate(one) for one in self.settings)
         return [self.weather(one, sites, Draws(42)) for one in validated]
-
-
-def _some_sites(sites: Sites, rows: Sequence[int]) -> Sites:
-    return Sites(
-        ids=[sites.ids[row] for row in rows],
-        keys=sites.keys[rows],
-        latitude=sites.latitude[rows],
-        longitude=sites.longitude[rows],
-        altitude=sites.altitude[rows],
-        timezone=[sites.timezone[row] for row in rows],
-    )
 
 
 def _assert_same_sky(
