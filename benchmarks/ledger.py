@@ -95,7 +95,7 @@ def check(plan: Plan, path: Path, ticks: int) -> None:
             outcome = simulation.advance()
             ledger.record(outcome)
             ledger.fates[0].settled(outcome.batch.number, len(outcome.batch), "delivered", "")
-            bodies = plan.outlets[0].format.encode(outcome.batch).bodies
+            bodies = plan.transports[0].format.encode(outcome.batch).bodies
             file.writelines(body + b"\n" for body in bodies)
     ledger.close(complete=True, timeout_s=600)
     began = time.perf_counter()

@@ -49,7 +49,7 @@ def flat_out(target: BenchTarget, fleet: Survey, ticks: int) -> Sample:
 
         def emit(outcome: TickResult) -> None:
             runner.offer(outcome.batch)
-            if engine.pace.ticks == WARM_UP_TICKS:
+            if engine.tick == WARM_UP_TICKS:
                 wait_settled(runner)
                 began.append(Stopwatch())
 

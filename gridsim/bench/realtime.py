@@ -11,8 +11,10 @@ from gridsim.bench.sample import Sample, Stopwatch
 from gridsim.bench.target import BenchTarget
 from gridsim.delivery import Runner
 from gridsim.delivery.timing import percentiles
+from gridsim.running.board import Board
 from gridsim.running.clock import Clock
 from gridsim.running.engine import Engine
+from gridsim.running.observe import observe
 from gridsim.running.pace import is_held
 from gridsim.simulation.step import Simulation
 
@@ -53,10 +55,11 @@ def real_time(target: BenchTarget, seconds: float) -> RealTime:
     """Runs the target at speed 1 for so long, or until it is hopelessly behind."""
     ticks = 1 + target.ticks(seconds)
     wake_s = max(target.tick_s, 0.05)
+    board = Board(target.plan.configuration.scenario.roster)
     with connected(target, "drop_oldest", wake_s) as runner:
         engine = Engine(
             Simulation(target.plan.configuration.scenario),
-            lambda outcome: runner.offer(outcome.batch),
+            lambda result: runner.offer(result.batch),
             tick_s=target.tick_s,
             speed=1.0,
             ticks=ticks,
@@ -77,7 +80,7 @@ def real_time(target: BenchTarget, seconds: float) -> RealTime:
     return RealTime(
         ticks=ticks - 1,
         rate_hz=1 / target.tick_s,
-        held=not hopeless and not runner.error and is_held(engine, [runner]),
+        held=not hopeless and not runner.error and is_held(observe(engine, [runner], (), board)),
         records=counters.accepted,
         delivered=counters.delivered,
         dropped=counters.dropped.total() + counters.unconfirmed,

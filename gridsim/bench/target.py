@@ -47,7 +47,7 @@ class BenchTarget:
 def find_target(options: Options) -> BenchTarget:
     """The plan of a configuration with an mqtt transport. Raises UsageError."""
     plan = make_plan(options)
-    for choice, outlet in zip(plan.configuration.transports, plan.outlets, strict=True):
+    for choice, outlet in zip(plan.configuration.transports, plan.transports, strict=True):
         if choice.name.partition("#")[0] == "mqtt":
             return BenchTarget(plan, choice, outlet)
     raise UsageError(

@@ -77,7 +77,7 @@ def run(
             options_of(config, plugin, set_, duration=duration, speed=speed, seed=seed, start=start)
         )
         if dry_run:
-            from gridsim.text.summary import plan_lines
+            from gridsim.text.plan import plan_lines
 
             print_out("\n".join(plan_lines(plan)))
             raise typer.Exit

@@ -42,11 +42,11 @@ def send(
     """
     wait_s = None if wait is None else seconds(wait, "--wait")
     request, id = _request(plan, wish)
-    if not plan.inlets:
+    if not plan.sources:
         raise UsageError(
             f'{plan.config} has no source of commands: add [[sources]], then type = "mqtt" under it'
         )
-    inlet = plan.inlets[0]
+    inlet = plan.sources[0]
     began = time.monotonic()
     accepted = False
     for answer in _answers(inlet.source, request, id):

@@ -1,8 +1,8 @@
-"""What one tick brings forth."""
+"""Results: the data that leaves the simulation with each tick."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from gridsim.contracts.batch import Batch
@@ -52,19 +52,34 @@ class Episode:
     end_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class FleetFailure:
+    """A fleet that was disabled because its plugin failed."""
+
+    fleet: str
+    """The DER type's name."""
+    devices: int
+    tick: int
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TickResult:
-    """What one tick brings forth, in the simulation's own words."""
+    """The result of one tick, and at a run's end of what was still open."""
 
+    tick: int
+    """The tick's index; at the end, that of the tick that would have come next."""
     batch: Batch
     unsent: Batch | None = None
-    """Readings of which it is now known that they will never leave, labelled with the cause."""
+    """The readings that are now known never to leave, labelled with the cause."""
     requests: tuple[Request, ...] = ()
-    """The requests that were drained in this tick."""
+    """The requests that took effect in this tick, in order."""
     acknowledgements: tuple[Acknowledgement, ...] = ()
-    settlements: tuple[Settlement, ...] = field(default=())
-    """Of the events that ended."""
-    episodes: tuple[Episode, ...] = field(default=())
-    """Of the faults that ended."""
+    settlements: tuple[Settlement, ...] = ()
+    """The settlements of the events that ended."""
+    episodes: tuple[Episode, ...] = ()
+    """The faults that ended."""
     notes: tuple[str, ...] = ()
-    """What a person may want to know: an event is announced, begins, ends."""
+    """Lines about events that are announced, begin or end."""
+    failures: tuple[FleetFailure, ...] = ()
+    """The fleets that were disabled in this tick."""

@@ -6,11 +6,18 @@ import random
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from loguru import logger
 
 from gridsim.api import Batch, ReaderGone, Transport, TransportError
-from gridsim.delivery.account import QUEUE_FULL, Counters, DeliveryPolicy, TransportState
+from gridsim.delivery.account import (
+    QUEUE_FULL,
+    Counters,
+    DeliveryPolicy,
+    OnFull,
+    TransportState,
+)
 from gridsim.delivery.queue import BatchQueue, QueuedBatch
 from gridsim.delivery.receipt import CountingReceipt, Settled
 from gridsim.delivery.tally import Observer, ReadingAccount
@@ -112,6 +119,13 @@ class Runner:
             if since is None:
                 since = self._queue.oldest_at
             return 0.0 if since is None else time.monotonic() - since
+
+    def set_pace(self, on_full: OnFull, wake_s: float) -> None:
+        """Change the rule for a full queue, and the time by which batches are judged late."""
+        with self._changed:
+            self._policy = replace(self._policy, on_full=on_full)
+            self._wake_s = wake_s
+            self._changed.notify_all()
 
     def is_alive(self) -> bool:
         """Whether the worker's thread still runs; after `settle`: whether the transport hangs."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import STATE_PAUSED
 from apscheduler.triggers.base import BaseTrigger
 from loguru import logger
 
@@ -43,6 +44,7 @@ class Clock:
         self._shift = _wall_shift()
 
     def start(self) -> None:
+        """Wake now, and then whenever it is time; also after `stop`."""
         self._scheduler.add_job(
             self._wake,
             _NextWake(self._until_next),
@@ -51,11 +53,15 @@ class Clock:
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
+            replace_existing=True,
         )
-        self._scheduler.start()
+        if self._scheduler.state == STATE_PAUSED:
+            self._scheduler.resume()
+        elif not self._scheduler.running:
+            self._scheduler.start()
 
     def watch(self) -> None:
-        """To be called a few times a second: re-arms the scheduler if the wall clock jumped.
+        """Re-arm the scheduler if the wall clock jumped; called a few times a second.
 
         APScheduler waits for a wall-clock time; set back by an hour, it would sleep for one.
         """
@@ -66,7 +72,7 @@ class Clock:
             self._scheduler.modify_job("tick", next_run_time=datetime.now(self._scheduler.timezone))
 
     def stop(self) -> None:
-        """No wake-up starts after this. Does not wait for one that hangs."""
+        """Let no wake-up start after this. Does not wait for one that hangs."""
         if self._scheduler.running:
             self._scheduler.pause()
 

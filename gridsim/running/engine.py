@@ -1,14 +1,13 @@
-"""The engine: runs the ticks that are due and hands their batches to delivery."""
+"""The engine: runs the ticks that are due and hands their results on."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from gridsim.contracts.results import TickResult
 from gridsim.running.inbox import CommandInbox
@@ -18,25 +17,37 @@ from gridsim.simulation.step import Simulation
 _EARLY_S = 0.002
 # The clock wakes the engine no more often than this, however fast simulated time passes.
 SHORTEST_WAKE_S = 0.05
+# How often a free run looks whether those who changed its speed are done.
+_YIELD_S = 0.0005
 
 
 @dataclass(slots=True)
 class Pace:
-    """How the ticks kept their time. Lateness is real seconds behind the schedule."""
+    """The punctuality of the ticks. Lateness is real seconds behind the schedule."""
 
-    ticks: int = 0
-    readings: int = 0
     late_ticks: int = 0
     """Ticks that started after the wake-up that should have run them."""
     worst_s: float = 0.0
     stepping_s: float = 0.0
-    """Real time spent in the models."""
+    """The real time spent in the models."""
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
     """The latenesses of the last ticks."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Anchor:
+    """A tick and the monotonic time at which it is due; later ticks are due relative to it."""
+
+    tick: int
+    at_s: float
+
+
 class Engine:
-    """Steps one simulation. `run_due` and `run_free` are called from one thread at a time."""
+    """Steps one simulation. `run_due`, `run_free` and `run` take turns on any threads.
+
+    `pause`, `resume`, `set_speed` and `stop` act between two ticks and may be called from any
+    thread.
+    """
 
     def __init__(
         self,
@@ -49,98 +60,179 @@ class Engine:
         inbox: CommandInbox | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`speed` is simulated seconds per second, 0: as fast as it can; `ticks` None: endless.
+        """`speed` is simulated seconds per second, 0: as fast as it can.
 
-        What is in the `inbox` at a tick's start is heeded in it.
+        `ticks` is the index of the first tick that no longer runs; None: endless. The first
+        tick is the simulation's next, so a restored simulation goes on where it was.
+        Instructions queued in `inbox` before a tick starts take effect in that tick.
         """
         self.simulation = simulation
         self.pace = Pace()
+        self.readings = 0
+        """The readings that left the simulation."""
         self.finished = threading.Event()
         """Set after the last tick, after `stop`, or when `error` is there."""
         self.error: BaseException | None = None
-        self.interval_s = tick_s / speed if speed else 0.0
-        """Real seconds from tick to tick."""
-        self.wake_s = max(self.interval_s, SHORTEST_WAKE_S)
-        """Real seconds from wake-up to wake-up."""
+        self.first_tick = simulation.next_tick
+        self._tick_s = tick_s
+        self._speed = speed
         self._emit = emit
         self._ticks = ticks
         self._inbox = inbox
         self._monotonic = monotonic
         self._stopping = False
+        self._paused = False
         self._running = threading.Lock()
-        self._started: float | None = None
+        self._callers = 0
+        """Threads that wait to change something between two ticks."""
+        self._anchor: _Anchor | None = None
         self._step_began: float | None = None
-        roster = simulation.roster
-        self._types, self._type = np.unique(np.array(roster.type), return_inverse=True)
-        self._output = np.zeros(len(roster))
+
+    @property
+    def tick(self) -> int:
+        """The index of the next tick."""
+        return self.simulation.next_tick
+
+    @property
+    def waiting(self) -> int:
+        """The instructions that wait for the next tick."""
+        return 0 if self._inbox is None else len(self._inbox)
+
+    @property
+    def speed(self) -> float:
+        return self._speed
+
+    @property
+    def is_paused(self) -> bool:
+        return self._paused
+
+    @property
+    def interval_s(self) -> float:
+        """Real seconds from tick to tick; 0 at speed 0."""
+        return self._tick_s / self._speed if self._speed else 0.0
+
+    @property
+    def wake_s(self) -> float:
+        """Real seconds from wake-up to wake-up."""
+        return max(self.interval_s, SHORTEST_WAKE_S)
 
     def stop(self) -> None:
-        """The tick that is running ends, then no other begins. From any thread."""
+        """Let the tick that is running end, and no other begin."""
         self._stopping = True
 
+    def pause(self) -> None:
+        """Let no tick begin until `resume`; return when none is running any more."""
+        with self._between_ticks():
+            self._paused = True
+            self._anchor = None
+
+    def resume(self) -> None:
+        """Go on: the next tick is due now, so paused time is not lateness."""
+        with self._between_ticks():
+            self._paused = False
+            self._anchor = None
+
+    def set_speed(self, speed: float) -> None:
+        """Change the speed from the next tick on, which is due now."""
+        with self._between_ticks():
+            self._speed = speed
+            self._anchor = None
+
     def wait_idle(self, timeout_s: float) -> bool:
-        """Whether the tick that is running, if any, ended in time."""
+        """Return whether the tick that is running, if any, ended in time."""
         idle = self._running.acquire(timeout=timeout_s)
         if idle:
             self._running.release()
         return idle
 
     def until_next_wake(self) -> float:
-        """Real seconds until the clock should call `run_due` again."""
-        if self._started is None:
+        """Return the real seconds until the clock should call `run_due` again."""
+        anchor = self._anchor
+        if anchor is None:
             return self.wake_s
-        return self.wake_s - (self._monotonic() - self._started) % self.wake_s
+        return self.wake_s - (self._monotonic() - anchor.at_s) % self.wake_s
 
     def behind_s(self) -> float:
-        """How long ago the next tick was due, real seconds; 0 before it is."""
-        if self._started is None or self._ended():
+        """Return how long ago the next tick was due, real seconds; 0 before it is."""
+        anchor = self._anchor
+        if anchor is None or not self.interval_s or self._ended():
             return 0.0
-        due = self._started + self.pace.ticks * self.interval_s
-        return max(self._monotonic() - due, 0.0)
+        return max(self._monotonic() - self._due_s(anchor), 0.0)
 
     def stuck_in(self, longer_than_s: float) -> str:
-        """The plugin that has been holding up the present tick for so long, or nothing."""
+        """Return the plugin that has held up the present tick for so long, or nothing."""
         began = self._step_began
         if began is None or self._monotonic() - began < longer_than_s:
             return ""
         return self.simulation.busy_with or "the simulation"
 
     def run_due(self) -> None:
-        """Runs every tick that is due by the monotonic clock: none is skipped or doubled."""
+        """Run every tick that is due by the monotonic clock; none is skipped or doubled."""
         if self.finished.is_set():
             return
-        if self._started is None:
-            self._started = self._monotonic()
         with self._running:
-            while not self._ended():
-                lateness = self._monotonic() - self._started - self.pace.ticks * self.interval_s
+            while not (self._ended() or self._paused or self._callers) and self._speed:
+                if self._anchor is None:
+                    self._anchor = _Anchor(self.tick, self._monotonic())
+                lateness = self._monotonic() - self._due_s(self._anchor)
                 if lateness < -_EARLY_S:
                     return
                 self._note(max(lateness, 0.0))
                 self._tick()
-        self.finished.set()
+            ended = self._ended()
+        if ended:
+            self.finished.set()
 
     def run_free(self) -> None:
-        """Runs all ticks, one after the other."""
-        with self._running:
-            while not self._ended():
+        """Run ticks one after the other, until the end, a pause or a speed above 0."""
+        while True:
+            while self._callers:
+                time.sleep(_YIELD_S)
+            with self._running:
+                if self._ended() or self._paused or self._speed:
+                    ended = self._ended()
+                    break
                 self._tick()
-        self.finished.set()
+        if ended:
+            self.finished.set()
+
+    def run(self, ticks: int) -> int:
+        """Run up to `ticks` ticks now, whatever the speed; return how many ran.
+
+        Raises what ended the run, if anything did.
+        """
+        done = 0
+        with self._running:
+            while done < ticks and not self._ended():
+                self._tick()
+                done += self.error is None
+            ended = self._ended()
+        if ended:
+            self.finished.set()
+        return done
 
     def finish(self) -> None:
-        """Emits what is still open at the end; called once, when no tick runs any more."""
+        """Emit what is still open at the end; called once, when no tick runs any more."""
         try:
             self._emit(self.simulation.finish())
         except Exception as error:
             self.error = self.error or error
 
-    def output_by_type(self) -> dict[str, float]:
-        """The sum of the last reported `current_output` for each reported type, kW."""
-        sums = np.bincount(self._type, self._output, len(self._types))
-        return dict(zip(self._types.tolist(), sums.tolist(), strict=True))
+    @contextmanager
+    def _between_ticks(self) -> Iterator[None]:
+        """Hold the engine still: loops let go of the lock while a caller waits for it."""
+        self._callers += 1
+        try:
+            with self._running:
+                yield
+        finally:
+            self._callers -= 1
+
+    def _due_s(self, anchor: _Anchor) -> float:
+        return anchor.at_s + (self.tick - anchor.tick) * self.interval_s
 
     def _ended(self) -> bool:
-        done = self._ticks is not None and self.pace.ticks >= self._ticks
+        done = self._ticks is not None and self.tick >= self._ticks
         return done or self._stopping or self.error is not None
 
     def _note(self, lateness: float) -> None:
@@ -151,14 +243,11 @@ class Engine:
     def _tick(self) -> None:
         try:
             self._step_began = self._monotonic()
-            outcome = self.simulation.advance(self._inbox.drain() if self._inbox else ())
+            result = self.simulation.advance(self._inbox.drain() if self._inbox else ())
             self.pace.stepping_s += self._monotonic() - self._step_began
             self._step_began = None
-            batch = outcome.batch
-            self.pace.ticks += 1
-            self.pace.readings += len(batch)
-            self._output[batch.device] = batch.current_output
-            self._emit(outcome)
+            self.readings += len(result.batch)
+            self._emit(result)
         except BaseException as error:
             # On a scheduler's thread nobody else would see it: the run must end with it.
             self._step_began = None

@@ -38,6 +38,9 @@ class CommandInbox:
             self._requests.append(request)
             return True
 
+    def __len__(self) -> int:
+        return len(self._requests)
+
     def drain(self) -> tuple[Request, ...]:
         """All that wait, in the order in which they came; then it is empty."""
         if not self._requests:

@@ -1,73 +1,68 @@
-"""Whether a run kept the rate that it promised, and which part was too slow if not.
+"""The verdict on a run's rate, and the part that was too slow if it was not held.
 
 The load is open-loop: ticks are due by the clock, whatever became of the ones before. A rate
 is held if 99 % of the ticks started, and 99 % of the batches were confirmed, before the next
-were due, and no reading was dropped for want of room in a queue.
+were due, and no reading was dropped because a queue was full.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from gridsim.delivery import Runner
 from gridsim.delivery.account import QUEUE_FULL
-from gridsim.delivery.timing import percentiles
-from gridsim.running.engine import Engine
+from gridsim.running.status import RunStatus, TransportStatus
 
 _MAY_BE_LATE = 0.01
 
 
-def is_held(engine: Engine, runners: Sequence[Runner]) -> bool:
-    """The verdict on the run so far. At speed 0 nothing is promised."""
-    if not engine.interval_s:
+def is_held(status: RunStatus) -> bool:
+    """Return whether the rate was held so far. At speed 0 nothing is promised."""
+    if not status.wake_s:
         return True
-    return _ticks_held(engine) and all(_delivery_held(runner) for runner in runners)
+    return _ticks_held(status) and all(_delivery_held(one) for one in status.transports)
 
 
-def behind_now(engine: Engine, runners: Sequence[Runner]) -> str:
-    """What is behind its schedule at this moment, and by how much; empty if nothing is."""
-    if not engine.interval_s:
+def behind_now(status: RunStatus) -> str:
+    """Return what is behind its schedule now, and by how much; empty if nothing is."""
+    if not status.wake_s:
         return ""
-    late = [("ticks", engine.behind_s()), *((r.name, r.behind_s()) for r in runners)]
-    return ", ".join(f"{name} {by:.1f} s" for name, by in late if by > engine.wake_s)
+    late = [("ticks", status.behind_s), *((t.name, t.behind_s) for t in status.transports)]
+    return ", ".join(f"{name} {by:.1f} s" for name, by in late if by > status.wake_s)
 
 
-def shortfall_lines(engine: Engine, runners: Sequence[Runner]) -> Iterator[str]:
-    """By how much the rate was missed, and where the time went."""
-    pace = engine.pace
-    if not _ticks_held(engine):
+def shortfall_lines(status: RunStatus) -> Iterator[str]:
+    """Yield by how much the rate was missed, and where the time went."""
+    if not _ticks_held(status):
         yield (
-            f"the rate was not held: {pace.late_ticks:,} of {pace.ticks:,} ticks came late, "
-            f"the worst by {pace.worst_s:.1f} s"
+            f"the rate was not held: {status.late_ticks:,} of {status.tick:,} ticks were late, "
+            f"the worst by {status.worst_lag_s:.1f} s"
         )
-    for runner in runners:
-        if not _delivery_held(runner):
-            _, p99 = percentiles(runner.timing.settled)
-            dropped = runner.counters().dropped[QUEUE_FULL]
+    for transport in status.transports:
+        if not _delivery_held(transport):
             yield (
-                f"the rate was not held: {runner.name} confirmed {runner.timing.late_batches:,} "
-                f"batches late (p99 {p99:.1f} s) and dropped {dropped:,} readings for want of room"
+                f"the rate was not held: {transport.name} confirmed "
+                f"{transport.late_batches:,} batches late "
+                f"(p99 {transport.settled.quantile(0.99):.1f} s) and dropped "
+                f"{transport.dropped.get(QUEUE_FULL, 0):,} readings because its queue was full"
             )
-    parts = sorted(_seconds_by_part(engine, runners), key=lambda part: -part[1])
+    parts = sorted(_seconds_by_part(status), key=lambda part: -part[1])
     listed = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in parts)
     yield f"the slowest part was {parts[0][0]}; time spent: {listed}"
 
 
-def _ticks_held(engine: Engine) -> bool:
-    return engine.pace.late_ticks <= _MAY_BE_LATE * engine.pace.ticks
+def _ticks_held(status: RunStatus) -> bool:
+    return status.late_ticks <= _MAY_BE_LATE * status.tick
 
 
-def _delivery_held(runner: Runner) -> bool:
-    batches = len(runner.timing.settled)
-    on_time = runner.timing.late_batches <= _MAY_BE_LATE * batches
-    return on_time and not runner.counters().dropped[QUEUE_FULL]
+def _delivery_held(transport: TransportStatus) -> bool:
+    on_time = transport.late_batches <= _MAY_BE_LATE * transport.batches
+    return on_time and not transport.dropped.get(QUEUE_FULL, 0)
 
 
-def _seconds_by_part(engine: Engine, runners: Sequence[Runner]) -> Iterator[tuple[str, float]]:
-    yield "models", engine.pace.stepping_s
-    for runner in runners:
-        timing = runner.timing
-        encoding = runner.encoding_s
-        yield f"{runner.name} encoding", encoding
-        yield f"{runner.name} transport", max(timing.computing - encoding, 0.0)
-        yield f"{runner.name} far end", timing.waiting
+def _seconds_by_part(status: RunStatus) -> Iterator[tuple[str, float]]:
+    yield "models", status.stepping_s
+    for transport in status.transports:
+        encoding_s = transport.encoding_s
+        yield f"{transport.name} encoding", encoding_s
+        yield f"{transport.name} transport", max(transport.computing_s - encoding_s, 0.0)
+        yield f"{transport.name} far end", transport.waiting_s

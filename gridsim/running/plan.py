@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gridsim.api import MessageFault, RunContext, Source, Transport
@@ -25,6 +25,7 @@ from gridsim.delivery import (
     Runner,
     TimedFormat,
 )
+from gridsim.delivery.account import OnFull
 from gridsim.errors import GridsimError, UsageError
 from gridsim.ledger import About, Ledger, about_run
 from gridsim.plugins.host import PluginHost
@@ -57,13 +58,24 @@ class PlannedTransport:
     transport: Transport
     format: TimedFormat
     policy: DeliveryPolicy
+    on_full: OnFull | None
+    """The rule for a full queue that the configuration states; None: the speed decides."""
 
-    def runner(self, wake_s: float, observer: Observer | None = None) -> Runner:
-        """What carries batches to it; `wake_s` and `observer` as in `Runner`."""
+    def on_full_at(self, speed: float, manual: bool = False) -> OnFull:
+        """Return the rule for a full queue at a speed, or with the manual clock."""
+        return self.on_full or ("drop_oldest" if speed and not manual else "block")
+
+    def runner(
+        self, wake_s: float, observer: Observer | None = None, *, block: bool = False
+    ) -> Runner:
+        """Return a new runner for it; `wake_s` and `observer` as in `Runner`.
+
+        With `block` a full queue makes the run wait unless the configuration says otherwise.
+        """
         return Runner(
             self.name,
             self.transport,
-            self.policy,
+            replace(self.policy, on_full=self.on_full_at(0.0)) if block else self.policy,
             wake_s=wake_s,
             format=self.format,
             observer=observer,
@@ -98,10 +110,14 @@ class Plan:
     config: Path
     configuration: Configuration
     ticks: int | None
-    outlets: tuple[PlannedTransport, ...]
+    transports: tuple[PlannedTransport, ...]
     broker: EmbeddedBroker
-    inlets: tuple[PlannedSource, ...] = ()
+    sources: tuple[PlannedSource, ...] = ()
     ledger: LedgerPlan | None = None
+
+    def close(self) -> None:
+        """Release what the run's transports and sources share."""
+        self.broker.stop()
 
 
 def load_plugins(local: tuple[Path, ...]) -> PluginHost:
@@ -183,7 +199,9 @@ def _outlet(
     timed = TimedFormat(choice.format_name, format)
     with _made(f"the transport {choice.name!r}"):
         transport = choice.type(choice.settings, timed, run)
-    return PlannedTransport(choice.name, transport, timed, _policy(choice, speed))
+    return PlannedTransport(
+        choice.name, transport, timed, _policy(choice, speed), choice.delivery.on_full
+    )
 
 
 @contextmanager
@@ -207,6 +225,12 @@ def _policy(choice: TransportChoice, speed: float) -> DeliveryPolicy:
         stall_timeout_s=delivery.stall_timeout_s,
         give_up_at_start=delivery.startup == "fail",
     )
+
+
+def check_speed(speed: float) -> None:
+    """Raise ValueError if a run cannot have this speed; the configuration's own bounds."""
+    if not (speed == 0 or 1e-3 <= speed <= 1e6):
+        raise ValueError(f"speed must be 0, or from 0.001 to 1,000,000, not {speed:g}")
 
 
 def seconds(text: str, flag: str) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,16 +9,6 @@ from gridsim.api import Capability, Fleet, Floats, Orders, Telemetry, Tick
 from gridsim.errors import PluginError
 from gridsim.simulation.calling import LARGEST
 from gridsim.simulation.scenario import FleetSpec
-
-
-@dataclass(frozen=True, slots=True)
-class FleetFailure:
-    """A fleet that was taken out of the run."""
-
-    fleet: str
-    devices: int
-    tick: int
-    reason: str
 
 
 class RunningFleet:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from gridsim.api import Batch, Floats, Orders, Request, Tick, WeatherSample
-from gridsim.contracts.results import TickResult
+from gridsim.contracts.results import FleetFailure, TickResult
 from gridsim.errors import PluginError
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.batch import BatchMaker
@@ -18,7 +18,7 @@ from gridsim.simulation.demand_response.events import DemandResponse
 from gridsim.simulation.dispatch.dispatch import dispatch, orders_for
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.faults import FaultBook, FaultTotals, Passed
-from gridsim.simulation.fleets import FleetFailure, RunningFleet
+from gridsim.simulation.fleets import RunningFleet
 from gridsim.simulation.loads import SiteLoads, checked
 from gridsim.simulation.scenario import FleetSpec, Scenario
 
@@ -35,10 +35,13 @@ class Simulation:
         """Raises PluginError if a plugin cannot be made and the run must not go on without."""
         self._scenario = scenario
         self.roster = scenario.roster
+        self.start_ms, self.tick_ms = scenario.start_ms, scenario.tick_ms
         self._sites = len(scenario.sites)
         self.next_tick = 0
         self.failures: list[FleetFailure] = []
-        """The fleets that were taken out so far."""
+        """The fleets that were disabled so far."""
+        self._new_failures: list[FleetFailure] = []
+        """Those that no result has carried yet."""
         self.busy_with = ""
         """The plugin that is being called, for a watcher in another thread."""
         weather = scenario.weather
@@ -106,9 +109,11 @@ class Simulation:
             passed = self._faults.take(tick, batch, power, soc, meter, self._call)
         self.next_tick += 1
         return TickResult(
+            tick.index,
             passed.batch,
             unsent=passed.unsent,
             episodes=passed.episodes,
+            failures=self._take_failures(),
             requests=tuple(requests),
             acknowledgements=told,
             settlements=demand_response.take_settlements() if demand_response else (),
@@ -130,6 +135,7 @@ class Simulation:
         if demand_response is not None:
             demand_response.finish(end_ms)
         return TickResult(
+            self.next_tick,
             passed.batch,
             unsent=passed.unsent,
             episodes=passed.episodes,
@@ -196,9 +202,15 @@ class Simulation:
             raise error
         self._maker.take_out(fleet.device)
         self._commands.silence(fleet.device)
-        self.failures.append(
-            FleetFailure(fleet.name, len(fleet.device), self.next_tick, str(error))
-        )
+        failure = FleetFailure(fleet.name, len(fleet.device), self.next_tick, str(error))
+        self.failures.append(failure)
+        self._new_failures.append(failure)
+
+    def _take_failures(self) -> tuple[FleetFailure, ...]:
+        """Return the failures since the last call."""
+        taken = tuple(self._new_failures)
+        self._new_failures.clear()
+        return taken
 
     def _call(self, name: str, do: Callable[[], T]) -> T:
         self.busy_with = name

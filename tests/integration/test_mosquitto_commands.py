@@ -80,7 +80,7 @@ class Stepped:
         plan = make_plan(Options(config=path))
         self._inbox = CommandInbox()
         self._simulation = Simulation(plan.configuration.scenario)
-        [inlet] = plan.inlets
+        [inlet] = plan.sources
         self.worker = SourceWorker(
             inlet.name, inlet.source, self._inbox, lambda: (self._simulation.next_tick, 0)
         )

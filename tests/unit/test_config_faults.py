@@ -158,7 +158,7 @@ def test_another_format_that_writes_json_may_drift(tmp_path: Path) -> None:
     )
     plan = make_plan(Options(config=tmp_path / "c.toml", plugins=(tmp_path / "pretty.py",)))
     batch = Simulation(plan.configuration.scenario).step()
-    bodies = plan.outlets[0].transport.format.encode(batch).bodies
+    bodies = plan.transports[0].transport.format.encode(batch).bodies
     assert bodies[0] == b'{"seq":0,"kw":1.50}'
 
 

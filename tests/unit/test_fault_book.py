@@ -37,7 +37,7 @@ def plan_chaos(*overrides: str, seed: int | None = None) -> Plan:
 
 
 def run_plan(plan: Plan, ticks: int = TICKS) -> Done:
-    format = plan.outlets[0].transport.format
+    format = plan.transports[0].transport.format
     return done(Simulation(plan.configuration.scenario), format, ticks)
 
 
@@ -151,7 +151,7 @@ def test_arrays_that_leave_are_read_only(chaos: Done) -> None:
 def test_the_tally_is_that_of_the_rows() -> None:
     plan = plan_chaos()
     simulation = Simulation(plan.configuration.scenario)
-    run = done(simulation, plan.outlets[0].transport.format, 200)
+    run = done(simulation, plan.transports[0].transport.format, 200)
     tally = simulation.tally
     assert tally is not None
     left = sum(len(batch) for batch in run.batches)
@@ -211,7 +211,7 @@ def test_they_are_the_same_at_another_speed(chaos: Done) -> None:
         engine.run_due()
         hand.now += 1.7 * engine.wake_s
     engine.finish()
-    format = plan.outlets[0].transport.format
+    format = plan.transports[0].transport.format
     bodies = [list(format.encode(outcome.batch).bodies) for outcome in outcomes]
     assert_same(Done(chaos.roster, outcomes, bodies), chaos)
 
@@ -226,7 +226,7 @@ def test_a_checkpoint_holds_stored_readings_and_open_faults(chaos: Done, at: int
     copies = sum(int(o.batch.labels.copy.sum()) for o in before if o.batch.labels is not None)
     assert known - copies < taken, "something is held back, or the test is of no use"
     copy = pickle.loads(pickle.dumps(simulation))
-    rest = done(copy, plan.outlets[0].transport.format, TICKS - at)
+    rest = done(copy, plan.transports[0].transport.format, TICKS - at)
     assert rest.payloads == [body for bodies in chaos.bodies[at:] for body in bodies]
     again = Done(chaos.roster, [*before, *rest.outcomes], chaos.bodies)
     assert_same(again, chaos)
@@ -258,7 +258,7 @@ def test_a_device_has_its_faults_whoever_else_is_there(chaos: Done) -> None:
 
 
 def test_a_retry_alters_alike(chaos: Done) -> None:
-    format = plan_chaos().outlets[0].transport.format
+    format = plan_chaos().transports[0].transport.format
     altered = 0
     for batch, bodies in zip(chaos.batches, chaos.bodies, strict=True):
         for start in (0, len(batch) // 3, len(batch) - 1):
@@ -271,7 +271,7 @@ def test_a_retry_alters_alike(chaos: Done) -> None:
 
 def test_messages_of_a_project_stay_whole() -> None:
     plan = plan_chaos('transports=[{type="stdout",framing="project"}]')
-    format = plan.outlets[0].transport.format
+    format = plan.transports[0].transport.format
     simulation = Simulation(plan.configuration.scenario)
     for _ in range(300):
         batch = simulation.step()

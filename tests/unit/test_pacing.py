@@ -2,70 +2,70 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import pytest
 
-from gridsim.delivery import Counters, Timing
-from gridsim.delivery.runner import Runner
-from gridsim.running.engine import Engine, Pace
+from gridsim.running.latency import LatencySketch
 from gridsim.running.pace import behind_now, is_held, shortfall_lines
+from gridsim.running.status import RunStatus, TransportStatus
 
 
-class FakeEngine:
-    """What the verdict looks at; the engine's own numbers are tested with the engine."""
-
-    interval_s = wake_s = 1.0
-
-    def __init__(self, ticks: int, late: int, behind: float = 0.0) -> None:
-        self.pace = Pace(ticks=ticks, late_ticks=late, worst_s=2.5, stepping_s=7.0)
-        self._behind = behind
-
-    def behind_s(self) -> float:
-        return self._behind
-
-
-class FakeRunner:
-    name = "mqtt"
-    encoding_s = 3.0
-
-    def __init__(self, *, late: int = 0, dropped: int = 0, behind: float = 0.0) -> None:
-        self.timing = Timing(writing=20.0, computing=5.0, late_batches=late)
-        self.timing.settled.extend([0.1] * 100)
-        self._counters = Counters()
-        self._counters.dropped["queue full"] = dropped
-        self._behind = behind
-
-    def counters(self) -> Counters:
-        return self._counters
-
-    def behind_s(self) -> float:
-        return self._behind
-
-
-def pair(engine: FakeEngine, runner: FakeRunner) -> tuple[Engine, list[Runner]]:
-    return cast(Engine, engine), [cast(Runner, runner)]
+def status(
+    ticks: int = 100,
+    late: int = 0,
+    *,
+    late_batches: int = 0,
+    dropped: int = 0,
+    behind_s: float = 0.0,
+    transport_behind_s: float = 0.0,
+    wake_s: float = 1.0,
+) -> RunStatus:
+    mqtt = TransportStatus(
+        name="mqtt",
+        state="up",
+        dropped={"queue full": dropped} if dropped else {},
+        behind_s=transport_behind_s,
+        batches=100,
+        late_batches=late_batches,
+        settled=LatencySketch.of([0.1] * 100),
+        encoding_s=3.0,
+        computing_s=5.0,
+        waiting_s=15.0,
+    )
+    return RunStatus(
+        state="running",
+        start_ms=0,
+        tick_ms=1000,
+        ticks=None,
+        tick=ticks,
+        speed=1.0,
+        seed=42,
+        stepping_s=7.0,
+        late_ticks=late,
+        worst_lag_s=2.5,
+        behind_s=behind_s,
+        wake_s=wake_s,
+        transports=(mqtt,),
+    )
 
 
 @pytest.mark.parametrize(
-    ("engine", "runner", "held"),
+    ("run", "held"),
     [
-        (FakeEngine(100, 1), FakeRunner(late=1), True),
-        (FakeEngine(100, 2), FakeRunner(), False),
-        (FakeEngine(100, 0), FakeRunner(late=2), False),
-        (FakeEngine(100, 0), FakeRunner(dropped=1), False),
+        (status(100, 1, late_batches=1), True),
+        (status(100, 2), False),
+        (status(100, late_batches=2), False),
+        (status(100, dropped=1), False),
+        (status(100, 100, late_batches=100, dropped=9, wake_s=0.0), True),
     ],
 )
-def test_one_in_a_hundred_may_be_late_and_none_dropped(
-    engine: FakeEngine, runner: FakeRunner, held: bool
-) -> None:
-    assert is_held(*pair(engine, runner)) is held
+def test_one_in_a_hundred_may_be_late_and_none_dropped(run: RunStatus, held: bool) -> None:
+    assert is_held(run) is held
 
 
 def test_the_slowest_part_is_named() -> None:
-    lines = list(shortfall_lines(*pair(FakeEngine(100, 60), FakeRunner(late=50, dropped=9))))
-    assert "60 of 100 ticks came late, the worst by 2.5 s" in lines[0]
-    assert "50 batches late" in lines[1]
+    lines = list(shortfall_lines(status(100, 60, late_batches=50, dropped=9)))
+    assert "60 of 100 ticks were late, the worst by 2.5 s" in lines[0]
+    assert "50 batches late (p99 0.1 s)" in lines[1]
     assert "dropped 9 readings" in lines[1]
     assert lines[2] == (
         "the slowest part was mqtt far end; time spent: mqtt far end 15.0 s, models 7.0 s, "
@@ -74,7 +74,6 @@ def test_the_slowest_part_is_named() -> None:
 
 
 def test_the_live_line_says_what_is_behind() -> None:
-    assert behind_now(*pair(FakeEngine(9, 0, 0.9), FakeRunner(behind=1.0))) == ""
-    assert behind_now(*pair(FakeEngine(9, 0, 3.0), FakeRunner(behind=1.5))) == (
-        "ticks 3.0 s, mqtt 1.5 s"
-    )
+    assert behind_now(status(9, behind_s=1.0, transport_behind_s=1.0)) == ""
+    assert behind_now(status(9, behind_s=3.0, transport_behind_s=1.5)) == "ticks 3.0 s, mqtt 1.5 s"
+    assert behind_now(status(9, behind_s=3.0, wake_s=0.0)) == ""

@@ -91,7 +91,7 @@ def run(tmp_path: Path) -> Run:
         path = tmp_path / "config.toml"
         path.write_text(text)
         plan = make_plan(Options(config=path, flags=Flags(speed=speed, seed=seed)))
-        format = plan.outlets[0].transport.format
+        format = plan.transports[0].transport.format
         payloads: list[bytes] = []
         hand = Hand()
         engine = Engine(
@@ -158,7 +158,7 @@ def test_a_pickled_simulation_goes_on_as_if_nothing_had_been(tmp_path: Path) -> 
     path = tmp_path / "config.toml"
     path.write_text(HEAD + HOMES)
     plan = make_plan(Options(config=path, flags=Flags(speed=0.0)))
-    encode = plan.outlets[0].transport.format.encode
+    encode = plan.transports[0].transport.format.encode
     whole = Simulation(plan.configuration.scenario)
     for _ in range(200):
         whole.step()

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gridsim.contracts.results import Settlement
+from gridsim.contracts.results import Settlement, TickResult
+from gridsim.running.board import Board
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.demand_response.settlement import lasting
-from gridsim.text.summary import EventSummary, plan_lines
+from gridsim.testing import make_batch, make_roster
+from gridsim.text.plan import plan_lines
+from gridsim.text.status import event_line
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,13 +62,15 @@ def test_projects_are_counted_once_however_often_they_take_part() -> None:
         violations=(),
     )
     again = replace(one, event="peak#2", violations=((0, 1),))
-    totals = EventSummary()
-    totals.add([one, replace(one, project=1)])
-    assert list(totals.lines()) == [
+    roster = make_roster((1, 1))
+    board, batch = Board(roster), make_batch(roster)
+    board.note(TickResult(0, batch, settlements=(one, replace(one, project=1))))
+    assert [event_line(event) for event in board.events()] == [
         "event peak: 4.00 of 4.00 kWh delivered by 2 projects, 0 in violation"
     ]
-    totals.add([again, replace(again, project=1, ending="opted out")])
-    assert list(totals.lines()) == [
+    opted_out = replace(again, project=1, ending="opted out")
+    board.note(TickResult(1, batch, settlements=(again, opted_out)))
+    assert [event_line(event) for event in board.events()] == [
         "event peak, 2 times: 6.00 of 6.00 kWh delivered by 2 projects in 3 turns, "
         "1 in violation, 1 opted out"
     ]

@@ -1,0 +1,118 @@
+"""The board: the last reported values and the counts of a run, for its status."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gridsim.api import Batch, Roster
+from gridsim.contracts.results import Settlement, TickResult
+from gridsim.running.status import EventStatus, InstructionStatus
+
+_MS_PER_HOUR = 3_600_000
+
+
+class Board:
+    """Notes each result in the engine's thread; status is read from any thread."""
+
+    def __init__(self, roster: Roster) -> None:
+        self.episodes = 0
+        self._roster = roster
+        self._types, self._type = np.unique(np.array(roster.type), return_inverse=True)
+        self._output = np.zeros(len(roster))
+        self._load = np.zeros(len(roster.project_id))
+        self._batch: Batch | None = None
+        """A batch of all devices whose values are not in the columns yet."""
+        self._received = self._rejected = 0
+        self._events: dict[str, _EventCount] = {}
+        self._lock = threading.Lock()
+
+    def note(self, result: TickResult) -> None:
+        """Take in the result of a tick."""
+        batch = result.batch
+        if len(batch) == len(self._output) and batch.labels is None:
+            # In a run without faults, rows as many as devices are one of each.
+            self._batch = batch
+        elif len(batch):
+            with self._lock:
+                self._settle()
+                self._enter(batch)
+        if result.requests:
+            self._received += len(result.requests)
+        for acknowledgement in result.acknowledgements:
+            self._rejected += acknowledgement.status == "rejected"
+        if result.settlements:
+            with self._lock:
+                for settlement in result.settlements:
+                    id, _, number = settlement.event.partition("#")
+                    self._events.setdefault(id, _EventCount()).add(settlement, int(number or 1))
+        self.episodes += len(result.episodes)
+
+    def output_kw(self) -> dict[str, float]:
+        """Return the sum of the last reported `current_output` of each reported type."""
+        with self._lock:
+            self._settle()
+            sums = np.bincount(self._type, self._output, len(self._types))
+        return dict(zip(self._types.tolist(), sums.tolist(), strict=True))
+
+    def load_kw(self) -> float:
+        """Return the sum of the last reported gross loads."""
+        with self._lock:
+            self._settle()
+            return float(self._load.sum())
+
+    def instructions(self, waiting: int) -> InstructionStatus:
+        return InstructionStatus(waiting, self._received, self._rejected)
+
+    def events(self) -> tuple[EventStatus, ...]:
+        with self._lock:
+            return tuple(count.status(id) for id, count in self._events.items())
+
+    def _settle(self) -> None:
+        batch, self._batch = self._batch, None
+        if batch is not None:
+            self._enter(batch)
+
+    def _enter(self, batch: Batch) -> None:
+        self._output[batch.device] = batch.current_output
+        self._load[self._roster.project[batch.device]] = batch.power_meter_measurement
+
+
+@dataclass(slots=True)
+class _EventCount:
+    """The sums of one event."""
+
+    times: int = 1
+    projects: set[int] = field(default_factory=set)
+    endings: Counter[str] = field(default_factory=Counter)
+    in_violation: int = 0
+    target_kwh: float = 0.0
+    delivered_kwh: float = 0.0
+
+    def add(self, own: Settlement, number: int) -> None:
+        self.times = max(self.times, number)
+        self.endings[own.ending] += 1
+        if own.ending == "opted out":
+            return
+        self.projects.add(own.project)
+        self.in_violation += bool(own.violations)
+        self.target_kwh += own.target_kw * (own.end_ms - own.start_ms) / _MS_PER_HOUR
+        self.delivered_kwh += own.delivered_kwh
+
+    def status(self, id: str) -> EventStatus:
+        opted_out = self.endings["opted out"]
+        return EventStatus(
+            id=id,
+            times=self.times,
+            projects=len(self.projects),
+            took_part=self.endings.total() - opted_out,
+            opted_out=opted_out,
+            superseded=self.endings["superseded"],
+            interrupted=self.endings["interrupted"],
+            in_violation=self.in_violation,
+            target_kwh=self.target_kwh,
+            delivered_kwh=self.delivered_kwh,
+        )

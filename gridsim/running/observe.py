@@ -1,0 +1,88 @@
+"""Reads a status off the parts of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gridsim.delivery import Runner
+from gridsim.running.board import Board
+from gridsim.running.engine import Engine
+from gridsim.running.latency import LatencySketch
+from gridsim.running.status import FaultStatus, RunStatus, SourceStatus, TransportStatus
+from gridsim.sources import SourceWorker
+
+
+def observe(
+    engine: Engine,
+    runners: Sequence[Runner],
+    sources: Sequence[SourceWorker],
+    board: Board,
+) -> RunStatus:
+    """Return the status of an engine, of what carries its results, and of what came of them."""
+    simulation, pace = engine.simulation, engine.pace
+    return RunStatus(
+        state="ended" if engine.finished.is_set() else "running",
+        start_ms=simulation.start_ms,
+        tick_ms=simulation.tick_ms,
+        ticks=None,
+        tick=engine.tick,
+        speed=engine.speed,
+        seed=0,
+        projects=len(simulation.roster.project_id),
+        devices=len(simulation.roster),
+        readings=engine.readings,
+        stepping_s=pace.stepping_s,
+        late_ticks=pace.late_ticks,
+        worst_lag_s=pace.worst_s,
+        behind_s=engine.behind_s(),
+        wake_s=engine.wake_s if engine.interval_s else 0.0,
+        lag=LatencySketch.of(tuple(pace.recent)),
+        holding_up=engine.stuck_in(2 * max(engine.interval_s, 1.0)),
+        output_kw=board.output_kw(),
+        load_kw=board.load_kw(),
+        instructions=board.instructions(engine.waiting),
+        events=board.events(),
+        faults=_faults(engine, board.episodes),
+        transports=tuple(_transport(runner) for runner in runners),
+        sources=tuple(SourceStatus(s.name, s.state, s.error or "") for s in sources),
+        failures=tuple(simulation.failures),
+    )
+
+
+def _faults(engine: Engine, episodes: int) -> FaultStatus | None:
+    tally = engine.simulation.tally
+    if tally is None:
+        return None
+    return FaultStatus(
+        readings=tally.taken,
+        affected=tally.touched,
+        lost=tally.lost,
+        late=tally.late,
+        altered=tally.altered,
+        repeated=tally.repeated,
+        episodes=episodes,
+    )
+
+
+def _transport(runner: Runner) -> TransportStatus:
+    counters, timing = runner.counters(), runner.timing
+    return TransportStatus(
+        name=runner.name,
+        state=runner.state,
+        error=runner.error or "",
+        ever_connected=runner.ever_connected,
+        accepted=counters.accepted,
+        delivered=counters.delivered,
+        unconfirmed=counters.unconfirmed,
+        pending=counters.pending,
+        dropped=dict(counters.dropped),
+        reconnects=counters.reconnects,
+        behind_s=runner.behind_s(),
+        batches=len(timing.settled),
+        late_batches=timing.late_batches,
+        settled=LatencySketch.of(tuple(timing.settled)),
+        far_end=LatencySketch.of(tuple(timing.far_end)),
+        encoding_s=runner.encoding_s,
+        computing_s=timing.computing,
+        waiting_s=timing.waiting,
+    )

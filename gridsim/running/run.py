@@ -1,0 +1,398 @@
+"""A run: the object that a command line, a page, a notebook or a test starts and steers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import repeat
+from types import TracebackType
+from typing import Final, Literal
+
+from gridsim.api import Request
+from gridsim.contracts.results import TickResult
+from gridsim.delivery import Runner
+from gridsim.errors import GridsimError
+from gridsim.ledger import Ledger, LedgerError
+from gridsim.running.board import Board
+from gridsim.running.clock import Clock
+from gridsim.running.engine import Engine
+from gridsim.running.hub import Hub
+from gridsim.running.inbox import CommandInbox
+from gridsim.running.observe import observe
+from gridsim.running.plan import Plan, check_speed
+from gridsim.running.status import LedgerStatus, RunState, RunStatus
+from gridsim.running.subscription import OnOverflow, Policy, Subscription
+from gridsim.simulation.step import Simulation
+from gridsim.sources import Sources, SourceWorker
+
+ClockKind = Literal["real", "manual"]
+
+FLUSH_S: Final = 4.7
+"""The time that `stop` gives transports to send what is queued, by default."""
+_LOOK_S = 0.2
+_FIRST_ATTEMPT_S = 15.0
+# How long the first tick waits for sources of instructions to connect.
+_SOURCE_STARTUP_S = 6.0
+# How long sources may take at the end to send the acknowledgements that wait.
+_ACK_FLUSH_S = 0.5
+# How long the ledger may take to write what is left: a second's work at most where disks answer.
+_LEDGER_S = 10.0
+_IDLE_S = 0.5
+
+
+class Run:
+    """One run of a plan. It owns all its threads, prints nothing and handles no signal.
+
+        with Run(plan) as run:
+            run.post(instruction)
+            run.wait()
+
+    Its three ports are `post` for instructions, `subscribe` for results and `status`. All
+    methods may be called from any thread, but `wait`, `stop` and `advance` not by a subscriber.
+    With the clock `manual` no tick comes by itself: `advance` runs them.
+    """
+
+    def __init__(self, plan: Plan, *, clock: ClockKind = "real") -> None:
+        """Make the simulation and connect nothing. Raises PluginError."""
+        configuration = plan.configuration
+        self.plan = plan
+        self.error: BaseException | None = None
+        """What ended the run early; None if nothing did."""
+        self.hung = False
+        """Whether a plugin's thread did not return at the end; only `os._exit` ends it."""
+        self.ledger_error: LedgerError | None = None
+        self._manual = clock == "manual"
+        self._inbox = CommandInbox()
+        self._simulation = Simulation(configuration.scenario)
+        self._board = Board(configuration.scenario.roster)
+        self._engine = Engine(
+            self._simulation,
+            self._publish,
+            tick_s=configuration.tick_ms / 1000,
+            speed=configuration.simulation.speed,
+            ticks=plan.ticks,
+            inbox=self._inbox,
+        )
+        self._clock = Clock(self._engine.run_due, self._engine.until_next_wake)
+        self._state: RunState = "new"
+        self._ledger: Ledger | None = None
+        self._runners: list[Runner] = []
+        self._sources = Sources([])
+        self._hub = Hub()
+        self._stopping = threading.Event()
+        self._over = threading.Event()
+        """Set when no more tick will run, whatever the reason."""
+        self._free: threading.Thread | None = None
+        self._watcher = threading.Thread(target=self._watch, name="run", daemon=True)
+        self._steering = threading.RLock()
+        self._began = self._cpu = 0.0
+        self._deadline: float | None = None
+        """The monotonic time at which flushing ends; None: while there is progress."""
+        self._took: tuple[float, float] | None = None
+        """Real and processor time of the run once it is over."""
+
+    def __enter__(self) -> Run:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # Lifecycle.
+
+    def start(self) -> None:
+        """Open the ledger, connect transports and sources, and begin the ticks.
+
+        Returns when each has connected or failed once. A transport that never connects does
+        not raise: `status` has its error, and no tick begins where the transport's `startup`
+        is "fail". Raises UsageError or LedgerError if the ledger cannot be made.
+        """
+        if self._state != "new":
+            raise RuntimeError("a run starts once; make another")
+        self._state = "starting"
+        plan = self.plan
+        self._ledger = plan.ledger.open() if plan.ledger is not None else None
+        observers = self._ledger.fates if self._ledger is not None else repeat(None)
+        wake_s = self._promised_wake_s()
+        self._runners = [
+            one.runner(wake_s, observer, block=self._manual)
+            for one, observer in zip(plan.transports, observers, strict=False)
+        ]
+        workers = [SourceWorker(i.name, i.source, self._inbox, self._next) for i in plan.sources]
+        self._sources = Sources(workers)
+        # Subscriptions made before the start stay.
+        self._hub.connect(self._ledger, self._runners, self._sources)
+        for runner in self._runners:
+            runner.start()
+        self._wait_for(self._runners, _FIRST_ATTEMPT_S)
+        if self._stopping.is_set() or any(r.state == "failed" for r in self._runners):
+            self._over.set()
+            return
+        # After the transports, which decide where an embedded broker listens.
+        self._sources.start()
+        self._wait_for(self._sources.workers, _SOURCE_STARTUP_S)
+        self._began, self._cpu = time.monotonic(), time.process_time()
+        self._state = "running"
+        self._watcher.start()
+        if not self._manual:
+            self._drive()
+
+    def request_stop(self, flush_s: float = FLUSH_S) -> None:
+        """Let no more tick begin, and give transports `flush_s` seconds from now to flush.
+
+        `wait` returns at once, and a `stop` that is under way hurries. Returns without
+        waiting, so it may be called from a signal handler. Only the first call counts.
+        """
+        if self._deadline is None:
+            self._deadline = time.monotonic() + flush_s
+        self._stopping.set()
+        self._engine.stop()
+        self._over.set()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Return whether the run is over within `timeout_s` seconds; None waits without limit.
+
+        It is over after its last tick, when a plugin failed or hangs, when no transport is
+        left, or when it was stopped. Raises RuntimeError in a subscriber.
+        """
+        self._refuse_subscribers("wait")
+        return self._over.wait(timeout_s)
+
+    def stop(self) -> None:
+        """Stop the ticks, send what is queued, and close everything; the status stays.
+
+        A run that is over by itself flushes as long as its transports make progress; one that
+        is cut short, or that failed, for at most 4.7 s. Raises RuntimeError in a subscriber.
+        Does nothing the second time.
+        """
+        self._refuse_subscribers("stop")
+        with self._steering:
+            if self._state in ("stopping", "ended"):
+                return
+            self._state = "stopping"
+        if self.error is not None or not self._over.is_set():
+            self.request_stop()
+        self._engine.stop()
+        self._clock.stop()
+        try:
+            if self._runners:
+                self._end()
+        finally:
+            self.error = self.error or self._engine.error
+            self._over.set()
+            self._took = self._times()
+            self.plan.close()
+            self._state = "ended"
+
+    # The ports.
+
+    def post(self, request: Request) -> bool:
+        """Queue an instruction for the next tick; return whether there was room.
+
+        The answer comes with the result of the tick that decides.
+        """
+        return self._inbox.post(request)
+
+    def subscribe(
+        self,
+        consumer: Callable[[TickResult], None],
+        policy: Policy = "queue",
+        *,
+        queue_mb: float = 64.0,
+        on_full: OnOverflow = "drop_oldest",
+    ) -> Subscription:
+        """Call `consumer` with the results from now on, on a thread of its own.
+
+        With `queue` each result waits its turn, bounded by `queue_mb`, and `on_full` says what
+        gives way; `block` makes the run wait, so it needs speed 0 or the manual clock. With
+        `latest` the consumer gets the newest result whenever it is ready, and the facts of
+        the ticks in between. Subscribe before `start` to miss nothing.
+        """
+        if policy not in ("queue", "latest"):
+            raise ValueError(f"policy must be 'queue' or 'latest', not {policy!r}")
+        if on_full not in ("drop_oldest", "drop_newest", "block"):
+            raise ValueError(f"on_full must be drop_oldest, drop_newest or block, not {on_full!r}")
+        if on_full == "block" and self._engine.speed and not self._manual:
+            raise ValueError("on_full = 'block' needs speed 0: the run would fall behind real time")
+        return self._hub.subscribe(
+            consumer, policy, queue_bytes=int(queue_mb * 1e6), on_full=on_full
+        )
+
+    def holding_up(self) -> str:
+        """Return the plugin that has held up the present tick for two ticks' time, or nothing."""
+        return self._engine.stuck_in(2 * max(self._engine.interval_s, 1.0))
+
+    def status(self) -> RunStatus:
+        """Return how the run is doing; from any thread, at any time."""
+        status = observe(self._engine, self._runners, self._sources.workers, self._board)
+        elapsed_s, cpu_s = self._took or self._times()
+        error = self.error or self._engine.error
+        ledger = self._ledger
+        settings = self.plan.configuration.simulation
+        state = self._state
+        if state == "running" and self._engine.is_paused:
+            state = "paused"
+        return replace(
+            status,
+            state=state,
+            ticks=self.plan.ticks,
+            seed=settings.seed,
+            speed=self._engine.speed,
+            elapsed_s=elapsed_s,
+            cpu_s=cpu_s,
+            ledger=None if ledger is None else LedgerStatus(str(ledger.path), ledger.waited_s),
+            error="" if error is None else str(error) or type(error).__name__,
+        )
+
+    # Steering.
+
+    def advance(self, ticks: int = 1) -> int:
+        """Run so many ticks now and return how many ran; fewer at the run's end.
+
+        Needs the manual clock. Raises what a plugin or the ledger raised.
+        """
+        if not self._manual:
+            raise RuntimeError("advance needs the manual clock: Run(plan, clock='manual')")
+        if ticks < 0:
+            raise ValueError(f"ticks must be at least 0, not {ticks}")
+        self._refuse_subscribers("advance")
+        if self._state != "running":
+            raise RuntimeError(f"the run is {self._state}: only a running one advances")
+        done = self._engine.run(ticks)
+        if self._engine.error is not None:
+            raise self._engine.error
+        return done
+
+    def pause(self) -> None:
+        """Stop between two ticks; connections stay up, and paused time is no lateness."""
+        self._engine.pause()
+
+    def resume(self) -> None:
+        """Go on after `pause`: the next tick is due now."""
+        with self._steering:
+            self._engine.resume()
+            if self._state == "running" and not self._manual:
+                self._drive()
+
+    def set_speed(self, speed: float) -> None:
+        """Go on at another speed from the next tick on, which is due now.
+
+        0 is as fast as it can. The default rule for full queues follows: `block` at speed 0,
+        `drop_oldest` above. Raises ValueError for a speed that the configuration would not
+        take, and above 0 where a transport's `on_full` is "block".
+        """
+        check_speed(speed)
+        with self._steering:
+            if speed and not self._manual:
+                for transport in self.plan.transports:
+                    if transport.on_full == "block":
+                        raise ValueError(
+                            f"transport {transport.name} has on_full = 'block', which needs "
+                            "speed 0: the run would fall behind real time"
+                        )
+            self._engine.set_speed(speed)
+            wake_s = self._promised_wake_s()
+            for transport, runner in zip(self.plan.transports, self._runners, strict=False):
+                runner.set_pace(transport.on_full_at(speed, self._manual), wake_s)
+            if self._state == "running" and not (self._manual or self._engine.is_paused):
+                self._drive()
+
+    # Inside.
+
+    def _publish(self, result: TickResult) -> None:
+        self._board.note(result)
+        self._hub.publish(result)
+
+    def _promised_wake_s(self) -> float:
+        """Return the real time between wake-ups that delivery is judged by; 0: none."""
+        return self._engine.wake_s if self._engine.interval_s and not self._manual else 0.0
+
+    def _next(self) -> tuple[int, int]:
+        """Return the next tick and its simulated time, UTC ms; from any thread."""
+        index = self._engine.tick
+        configuration = self.plan.configuration
+        return index, configuration.start_ms + index * configuration.tick_ms
+
+    def _wait_for(self, workers: Sequence[Runner | SourceWorker], timeout_s: float) -> None:
+        """Wait until each is up or has failed once, or until the run is to stop."""
+        deadline = time.monotonic() + timeout_s
+        for worker in workers:
+            while worker.state == "connecting" and worker.error is None:
+                if self._stopping.is_set() or time.monotonic() > deadline:
+                    return
+                worker.wait_first_attempt(_LOOK_S)
+
+    def _drive(self) -> None:
+        """Let the ticks come: by the clock, or one after the other at speed 0."""
+        if self._engine.interval_s:
+            self._clock.start()
+            return
+        self._clock.stop()
+        if self._free is None or not self._free.is_alive():
+            self._free = threading.Thread(target=self._engine.run_free, name="engine", daemon=True)
+            self._free.start()
+
+    def _watch(self) -> None:
+        """End the run when its ticks are done, a plugin hangs, or no transport is left."""
+        engine = self._engine
+        limit_s = self.plan.configuration.simulation.hang_timeout_s
+        while not engine.finished.wait(_LOOK_S) and not self._over.is_set():
+            if self._nobody_listens():
+                break
+            if engine.interval_s and not self._manual:
+                self._clock.watch()
+            if stuck := engine.stuck_in(limit_s):
+                self.error = GridsimError(f"{stuck} has not returned for {limit_s:g} s")
+                break
+        self.error = self.error or engine.error
+        self._over.set()
+
+    def _nobody_listens(self) -> bool:
+        """Return whether a reader has left on purpose, or every transport has failed."""
+        states = [runner.state for runner in self._runners]
+        return "reader gone" in states or all(state == "failed" for state in states)
+
+    def _end(self) -> None:
+        engine = self._engine
+        # An offer that waits for room holds up the engine: let it go first.
+        if self._deadline is not None:
+            self._hub.wake()
+        idle = engine.wait_idle(_IDLE_S)
+        finished = idle and engine.tick > engine.first_tick
+        if finished:
+            engine.finish()
+        self._sources.close()
+        for runner in self._runners:
+            runner.close()
+        idle = idle or engine.wait_idle(_IDLE_S)
+        self._flush()
+        for runner in self._runners:
+            runner.settle()
+        idle = self._sources.wait(_ACK_FLUSH_S) and idle
+        idle = self._hub.close(_ACK_FLUSH_S) and idle
+        if self._ledger is not None:
+            try:
+                self._ledger.close(complete=finished, timeout_s=_LEDGER_S)
+            except LedgerError as error:
+                self.ledger_error = error
+        self.hung = not idle or any(runner.is_alive() for runner in self._runners)
+
+    def _flush(self) -> None:
+        waiting = list(self._runners)
+        while waiting:
+            if self._deadline is not None and time.monotonic() >= self._deadline:
+                return
+            waiting = [r for r in waiting if not (r.wait(0.02) or r.is_stalled())]
+
+    def _times(self) -> tuple[float, float]:
+        if not self._began:
+            return 0.0, 0.0
+        return time.monotonic() - self._began, time.process_time() - self._cpu
+
+    def _refuse_subscribers(self, what: str) -> None:
+        if self._hub.is_consumer():
+            raise RuntimeError(f"{what}() in a subscriber would wait for itself")

@@ -1,0 +1,292 @@
+"""The status of a run: one frozen record, which JSON can hold and shards can merge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, TypeVar
+
+from gridsim.contracts.results import FleetFailure
+from gridsim.running.latency import LatencySketch
+
+RunState = Literal["new", "starting", "running", "paused", "stopping", "ended"]
+_ORDER: tuple[RunState, ...] = ("new", "starting", "running", "paused", "stopping", "ended")
+
+_NO_LATENCIES = LatencySketch()
+
+
+@dataclass(frozen=True, slots=True)
+class TransportStatus:
+    """One transport: its account in readings, and where its time goes in seconds.
+
+    accepted = delivered + dropped + unconfirmed + pending, at all times.
+    """
+
+    name: str
+    state: str
+    error: str = ""
+    """The reason of the last failure; empty if there was none since the last success."""
+    ever_connected: bool = False
+    accepted: int = 0
+    delivered: int = 0
+    unconfirmed: int = 0
+    pending: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Readings by the reason for which they were dropped."""
+    reconnects: int = 0
+    behind_s: float = 0.0
+    """The age of the oldest batch that is not settled."""
+    batches: int = 0
+    """The batches that are settled, the last 10,000 of them."""
+    late_batches: int = 0
+    """The batches that were not settled when the next wake-up came."""
+    settled: LatencySketch = _NO_LATENCIES
+    """The durations from a tick to the confirmation of its batch."""
+    far_end: LatencySketch = _NO_LATENCIES
+    """The answering times of the far end, where the transport can tell."""
+    encoding_s: float = 0.0
+    computing_s: float = 0.0
+    waiting_s: float = 0.0
+
+    @property
+    def dropped_total(self) -> int:
+        return sum(self.dropped.values())
+
+    def merge(self, other: TransportStatus) -> TransportStatus:
+        """Return the status of both as of one transport of the same name."""
+        return replace(
+            self,
+            state=self.state if self.state == other.state else f"{self.state}, {other.state}",
+            error=self.error or other.error,
+            ever_connected=self.ever_connected and other.ever_connected,
+            accepted=self.accepted + other.accepted,
+            delivered=self.delivered + other.delivered,
+            unconfirmed=self.unconfirmed + other.unconfirmed,
+            pending=self.pending + other.pending,
+            dropped=dict(Counter(self.dropped) + Counter(other.dropped)),
+            reconnects=self.reconnects + other.reconnects,
+            behind_s=max(self.behind_s, other.behind_s),
+            batches=self.batches + other.batches,
+            late_batches=self.late_batches + other.late_batches,
+            settled=self.settled + other.settled,
+            far_end=self.far_end + other.far_end,
+            encoding_s=self.encoding_s + other.encoding_s,
+            computing_s=self.computing_s + other.computing_s,
+            waiting_s=self.waiting_s + other.waiting_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One source of instructions."""
+
+    name: str
+    state: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionStatus:
+    """The instructions of a run so far."""
+
+    waiting: int = 0
+    """Those that wait for the next tick."""
+    received: int = 0
+    """Those that reached a tick."""
+    rejected: int = 0
+
+
+_NO_INSTRUCTIONS = InstructionStatus()
+
+
+@dataclass(frozen=True, slots=True)
+class EventStatus:
+    """One demand-response event so far: sums over the projects whose part in it is over."""
+
+    id: str
+    times: int = 0
+    """The occurrences that have begun to be settled."""
+    projects: int = 0
+    """The projects that took part at least once."""
+    took_part: int = 0
+    """The parts that are over, counted per project and occurrence, opted-out ones not."""
+    opted_out: int = 0
+    superseded: int = 0
+    interrupted: int = 0
+    in_violation: int = 0
+    target_kwh: float = 0.0
+    delivered_kwh: float = 0.0
+
+    def merge(self, other: EventStatus) -> EventStatus:
+        """Return the sums over both; they are of different projects."""
+        sums = {
+            f.name: getattr(self, f.name) + getattr(other, f.name)
+            for f in fields(self)
+            if f.name not in ("id", "times")
+        }
+        return replace(self, times=max(self.times, other.times), **sums)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultStatus:
+    """The readings that faults affected so far."""
+
+    readings: int = 0
+    """The readings that the devices took."""
+    affected: int = 0
+    lost: int = 0
+    late: int = 0
+    altered: int = 0
+    repeated: int = 0
+    episodes: int = 0
+    """The faults that have ended, counted for each device."""
+
+
+C = TypeVar("C", InstructionStatus, FaultStatus)
+M = TypeVar("M", TransportStatus, EventStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStatus:
+    """The ledger of a run."""
+
+    path: str
+    waited_s: float
+    """The time that the run has waited for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """The state of a run at one moment.
+
+    `to_dict` gives plain data for JSON; `merge` adds up the shards of one run.
+    """
+
+    state: RunState
+    start_ms: int
+    """The simulation's start, UTC."""
+    tick_ms: int
+    ticks: int | None
+    """The ticks of the whole run; None if it has no end."""
+    tick: int
+    """The ticks that are done; also the index of the next."""
+    speed: float
+    seed: int
+    projects: int = 0
+    devices: int = 0
+    readings: int = 0
+    """The readings that left the simulation."""
+    elapsed_s: float = 0.0
+    """The real time since the first tick."""
+    cpu_s: float = 0.0
+    """The processor time since the first tick."""
+    stepping_s: float = 0.0
+    """The real time spent in the models."""
+    late_ticks: int = 0
+    worst_lag_s: float = 0.0
+    behind_s: float = 0.0
+    """How long ago the next tick was due."""
+    wake_s: float = 0.0
+    """The real time from wake-up to wake-up; 0 where no pace is promised."""
+    lag: LatencySketch = _NO_LATENCIES
+    """The delays of the last 10,000 ticks."""
+    holding_up: str = ""
+    """The plugin that has held up the present tick for two ticks' time; else empty."""
+    output_kw: Mapping[str, float] = field(default_factory=dict)
+    """The sum of the last reported `current_output` by reported type."""
+    load_kw: float = 0.0
+    """The sum of the last reported gross loads."""
+    instructions: InstructionStatus = _NO_INSTRUCTIONS
+    events: tuple[EventStatus, ...] = ()
+    """The events of which a project's part is over."""
+    faults: FaultStatus | None = None
+    """None in a run that has had no fault."""
+    transports: tuple[TransportStatus, ...] = ()
+    sources: tuple[SourceStatus, ...] = ()
+    failures: tuple[FleetFailure, ...] = ()
+    """The fleets that were disabled."""
+    ledger: LedgerStatus | None = None
+    error: str = ""
+    """The reason for which the run ended early; else empty."""
+
+    @property
+    def time_ms(self) -> int:
+        """The simulated time of the next tick, UTC."""
+        return self.start_ms + self.tick * self.tick_ms
+
+    @property
+    def net_kw(self) -> float:
+        """The net consumption of all projects."""
+        return self.load_kw - sum(self.output_kw.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as maps, lists, numbers and texts."""
+        record = asdict(self)
+        for one in (record, *record["transports"]):
+            for name, sketch in one.items():
+                if isinstance(sketch, dict) and sketch.keys() == {"buckets"}:
+                    buckets = {str(bucket): n for bucket, n in sketch["buckets"].items()}
+                    one[name] = {"buckets": buckets}
+        record.update(time_ms=self.time_ms, net_kw=self.net_kw)
+        return record
+
+    def merge(self, other: RunStatus) -> RunStatus:
+        """Return the status of both as of one run: counts add up, delays take the worse.
+
+        Raises ValueError if the two are not shards of the same run.
+        """
+        same = ("start_ms", "tick_ms", "ticks", "seed")
+        for name in same:
+            if getattr(self, name) != getattr(other, name):
+                raise ValueError(f"the two are not shards of one run: {name} differs")
+        return replace(
+            self,
+            state=min(self.state, other.state, key=_ORDER.index),
+            tick=min(self.tick, other.tick),
+            projects=self.projects + other.projects,
+            devices=self.devices + other.devices,
+            readings=self.readings + other.readings,
+            elapsed_s=max(self.elapsed_s, other.elapsed_s),
+            cpu_s=self.cpu_s + other.cpu_s,
+            stepping_s=self.stepping_s + other.stepping_s,
+            late_ticks=self.late_ticks + other.late_ticks,
+            worst_lag_s=max(self.worst_lag_s, other.worst_lag_s),
+            behind_s=max(self.behind_s, other.behind_s),
+            lag=self.lag + other.lag,
+            holding_up=self.holding_up or other.holding_up,
+            output_kw=_summed(self.output_kw, other.output_kw),
+            load_kw=self.load_kw + other.load_kw,
+            instructions=_added(self.instructions, other.instructions),
+            events=_merged(self.events, other.events, "id"),
+            faults=_both(self.faults, other.faults),
+            transports=_merged(self.transports, other.transports, "name"),
+            sources=(*self.sources, *other.sources),
+            failures=(*self.failures, *other.failures),
+            error=self.error or other.error,
+        )
+
+
+def _summed(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    return {kind: one.get(kind, 0.0) + other.get(kind, 0.0) for kind in sorted({*one, *other})}
+
+
+def _added(one: C, other: C) -> C:
+    """Return the record whose every field is the sum of both."""
+    sums = {f.name: getattr(one, f.name) + getattr(other, f.name) for f in fields(one)}
+    return replace(one, **sums)
+
+
+def _both(one: FaultStatus | None, other: FaultStatus | None) -> FaultStatus | None:
+    if one is None or other is None:
+        return one or other
+    return _added(one, other)
+
+
+def _merged(one: tuple[M, ...], other: tuple[M, ...], key: str) -> tuple[M, ...]:
+    """Return the records of both, those with the same key merged."""
+    merged = {getattr(record, key): record for record in one}
+    for record in other:
+        known = merged.get(getattr(record, key))
+        merged[getattr(record, key)] = record if known is None else known.merge(record)
+    return tuple(merged.values())

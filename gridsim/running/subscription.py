@@ -1,0 +1,175 @@
+"""A subscription to a run's results: a bounded hand-over to a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Literal, cast
+
+from loguru import logger
+
+from gridsim.contracts.results import TickResult
+
+Policy = Literal["queue", "latest"]
+OnOverflow = Literal["drop_oldest", "drop_newest", "block"]
+
+FACTS = 10_000
+"""The facts that a subscription to the latest result keeps of skipped ticks."""
+_FACTS = ("requests", "acknowledgements", "settlements", "episodes", "notes", "failures")
+_RESULT_BYTES = 1_000
+"""The size of a result beside its batches, roughly."""
+
+
+class Subscription:
+    """One consumer of results, called on a thread of its own.
+
+    With the policy `queue` every result waits its turn, bounded in bytes; what does not fit is
+    dropped by `on_full` and counted in `dropped`. With `latest` only the newest result waits:
+    its batch is the newest, and the facts of the ticks that it replaces (instructions,
+    acknowledgements, settlements, episodes, event changes, failures) come with it in order, the
+    newest 10,000 of them; older ones are counted in `missed`.
+
+    A consumer that raises is disabled; `error` says why.
+    """
+
+    def __init__(
+        self,
+        consumer: Callable[[TickResult], None],
+        policy: Policy,
+        *,
+        queue_bytes: int,
+        on_full: OnOverflow,
+        left: Callable[[Subscription], None],
+    ) -> None:
+        """`left` is called once, when no more results are wanted."""
+        self.dropped = 0
+        """The results that the queue had no room for."""
+        self.missed = 0
+        """The facts of skipped ticks that were too many to keep."""
+        self.error = ""
+        self._consumer = consumer
+        self._latest = policy == "latest"
+        self._limit = queue_bytes
+        self._on_full = on_full
+        self._left = left
+        self._changed = threading.Condition()
+        self._waiting: deque[TickResult] = deque()
+        self._bytes = 0
+        self._ending = False
+        self._closed = False
+        self._impatient = False
+        self._thread = threading.Thread(target=self._work, name="subscriber", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread that calls the consumer."""
+        self._thread.start()
+
+    def offer(self, result: TickResult) -> None:
+        """Hand over a result; called from the engine's thread."""
+        with self._changed:
+            if self._closed:
+                return
+            if self._latest:
+                self._keep_latest(result)
+            else:
+                self._enqueue(result)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Take no more results; those that wait are dropped. From any thread."""
+        self._left(self)
+        with self._changed:
+            self._closed = True
+            self.dropped += 0 if self._latest else len(self._waiting)
+            self._waiting.clear()
+            self._bytes = 0
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Let the consumer have what waits, then end."""
+        with self._changed:
+            self._ending = True
+            self._changed.notify_all()
+
+    def stop_waiting(self) -> None:
+        """Let no offer wait for room any longer."""
+        with self._changed:
+            self._impatient = True
+            self._changed.notify_all()
+
+    def join(self, timeout_s: float) -> bool:
+        """Return whether the consumer's thread ended in time."""
+        if not self.is_own_thread():
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def is_own_thread(self) -> bool:
+        """Return whether the caller is the consumer."""
+        return threading.current_thread() is self._thread
+
+    # Called with the lock held.
+
+    def _keep_latest(self, result: TickResult) -> None:
+        if self._waiting:
+            result, missed = joined(self._waiting.pop(), result)
+            self.missed += missed
+        self._waiting.append(result)
+
+    def _enqueue(self, result: TickResult) -> None:
+        size = size_of(result)
+        if self._on_full == "block":
+            self._changed.wait_for(lambda: self._closed or self._impatient or self._has_room(size))
+        while self._on_full == "drop_oldest" and self._waiting and not self._has_room(size):
+            self._bytes -= size_of(self._waiting.popleft())
+            self.dropped += 1
+        if self._closed or not self._has_room(size):
+            self.dropped += 1
+            return
+        self._waiting.append(result)
+        self._bytes += size
+
+    def _has_room(self, size: int) -> bool:
+        """Return whether a result fits; one that is larger than the bound fits alone."""
+        return not self._waiting or self._bytes + size <= self._limit
+
+    # Called from the consumer's thread.
+
+    def _work(self) -> None:
+        while (result := self._next()) is not None:
+            try:
+                self._consumer(result)
+            except BaseException as error:
+                # A consumer is a user's: whatever it raises must end nobody else.
+                self.error = f"{type(error).__name__}: {error}"
+                logger.error("a subscriber of the run is disabled: {}", self.error)
+                self.close()
+                return
+
+    def _next(self) -> TickResult | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._ending or self._closed)
+            if not self._waiting:
+                return None
+            result = self._waiting.popleft()
+            self._bytes -= 0 if self._latest else size_of(result)
+            self._changed.notify_all()
+            return result
+
+
+def joined(older: TickResult, newer: TickResult) -> tuple[TickResult, int]:
+    """Return `newer` with the facts of `older` before its own, and how many were too many."""
+    facts: dict[str, tuple[Any, ...]] = {}
+    missed = 0
+    for name in _FACTS:
+        every = (*getattr(older, name), *getattr(newer, name))
+        missed += max(len(every) - FACTS, 0)
+        facts[name] = every[-FACTS:]
+    return replace(newer, **cast(dict[str, Any], facts)), missed
+
+
+def size_of(result: TickResult) -> int:
+    """Return about how many bytes a result holds."""
+    unsent = 0 if result.unsent is None else result.unsent.nbytes
+    return _RESULT_BYTES + result.batch.nbytes + unsent

@@ -1,0 +1,103 @@
+"""The text of a plan: what will run, and where its readings go."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+
+from gridsim import __version__
+from gridsim.running.plan import Plan
+from gridsim.simulation.scenario import Scenario
+from gridsim.text.words import counted
+
+# What the embedded broker takes; see the README.
+EMBEDDED_BROKER_LIMIT = 5_000
+# How many events or faults the plan names.
+_NAMED = 8
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """Yield what will run, and where the readings go."""
+    configuration = plan.configuration
+    roster = configuration.scenario.roster
+    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(Counter(roster.type).items()))
+    simulation = configuration.simulation
+    yield f"gridsim {__version__}, {plan.config}"
+    yield f"{counted(len(roster.project_id), 'project')}, {counted(len(roster), 'DER')}: {kinds}"
+    start = datetime.fromtimestamp(configuration.start_ms / 1000, UTC)
+    each = f"{simulation.tick_s:g} s"
+    length = (
+        f"a tick every {each} until Ctrl-C"
+        if plan.ticks is None
+        else f"{counted(plan.ticks, 'tick')} of {each}"
+    )
+    yield (
+        f"from {start:%Y-%m-%dT%H:%M:%SZ}, {length}, "
+        f"{_speed(simulation.speed)}, seed {simulation.seed}"
+    )
+    yield from _occurring(configuration.scenario)
+    for transport in plan.transports:
+        yield f"{transport.name}: {_description(transport.transport.describe)}"
+    for source in plan.sources:
+        yield f"commands by {source.name}: {_description(source.source.describe)}"
+    if plan.ledger is not None:
+        yield f"ledger: {plan.ledger.path}"
+
+
+def broker_lines(plan: Plan) -> Iterator[str]:
+    """Yield where to look, once the transports are up."""
+    for transport in plan.transports:
+        hint = _description(transport.transport.hint)
+        if hint:
+            yield f"watch it: {hint}"
+    if not plan.broker.running:
+        return
+    rate = _readings_per_second(plan)
+    if rate > EMBEDDED_BROKER_LIMIT:
+        yield (
+            f"the embedded broker takes about {EMBEDDED_BROKER_LIMIT:,} messages/s and this run "
+            f"makes up to {rate:,.0f}: use Mosquitto for it"
+        )
+
+
+def _occurring(scenario: Scenario) -> Iterator[str]:
+    """Yield the events and the faults that will occur."""
+    if scenario.events:
+        told = (
+            f"{event.id} ({counted(len(event.projects), 'project')})" for event in scenario.events
+        )
+        yield f"{counted(len(scenario.events), 'event')}: {_some(told)}"
+    if scenario.faults:
+        told = (f"{fault.id} ({counted(len(fault.device), 'DER')})" for fault in scenario.faults)
+        yield f"{counted(len(scenario.faults), 'fault')}: {_some(told)}"
+
+
+def _some(words: Iterable[str]) -> str:
+    """Join the first few, and count the rest."""
+    every = list(words)
+    rest = len(every) - _NAMED
+    return ", ".join(every[:_NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def _readings_per_second(plan: Plan) -> float:
+    configuration = plan.configuration
+    speed = configuration.simulation.speed or np.inf
+    interval = configuration.scenario.report_every_ticks * configuration.tick_ms / 1000
+    return float((speed / interval).sum())
+
+
+def _speed(speed: float) -> str:
+    if not speed:
+        return "as fast as it can"
+    return "in real time" if speed == 1 else f"at {speed:g} times real time"
+
+
+def _description(text: Callable[[], str]) -> str:
+    """Return a plugin's description; a failure to describe itself ends no run."""
+    try:
+        return text()
+    except (Exception, SystemExit) as error:
+        return f"(its description failed: {type(error).__name__}: {error})"

@@ -1,0 +1,115 @@
+"""The text of a run's status: a line while it runs, and its account at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gridsim.running.pace import behind_now, is_held, shortfall_lines
+from gridsim.running.status import EventStatus, RunStatus, TransportStatus
+from gridsim.text.words import counted
+
+
+def live_line(status: RunStatus) -> str:
+    """Return one line about how the run is doing."""
+    parts = [f"tick {status.tick:,}"]
+    for transport in status.transports:
+        text = f"{transport.name} {transport.delivered:,} delivered"
+        if transport.pending:
+            text += f", {transport.pending:,} pending"
+        lost = transport.dropped_total + transport.unconfirmed
+        if lost:
+            text += f", {lost:,} lost"
+        if transport.state != "up":
+            text += f" ({transport.state})"
+        parts.append(text)
+    if status.wake_s:
+        parts.append(f"lag {status.lag.quantile(0.5) * 1000:.1f} ms")
+    parts.append(", ".join(f"{kind} {kw:+,.2f} kW" for kind, kw in status.output_kw.items()))
+    behind = behind_now(status)
+    if behind:
+        parts.insert(1, f"BEHIND: {behind}")
+    return " | ".join(parts)
+
+
+def closing_lines(status: RunStatus) -> Iterator[str]:
+    """Yield what was done, and the account of every transport."""
+    for event in status.events:
+        yield event_line(event)
+    yield (
+        f"{counted(status.tick, 'tick')} and {counted(status.readings, 'reading')} "
+        f"in {status.elapsed_s:.1f} s, "
+        f"CPU {100 * status.cpu_s / max(status.elapsed_s, 1e-9):.0f} %"
+    )
+    if status.wake_s:
+        yield (
+            f"tick lag p50 {status.lag.quantile(0.5) * 1000:.1f} ms, "
+            f"p99 {status.lag.quantile(0.99) * 1000:.1f} ms, "
+            f"worst {status.worst_lag_s * 1000:.1f} ms; {status.late_ticks:,} late ticks caught up"
+        )
+    for failure in status.failures:
+        yield (
+            f"{failure.fleet}: {counted(failure.devices, 'DER')} disabled at tick "
+            f"{failure.tick}: {failure.reason}"
+        )
+    faults = status.faults
+    if faults is not None:
+        yield (
+            f"faults affected {faults.affected:,} of {counted(faults.readings, 'reading')}: "
+            f"{faults.lost:,} lost, {faults.late:,} late, {faults.altered:,} in altered messages, "
+            f"{faults.repeated:,} repeated"
+        )
+    for transport in status.transports:
+        yield account_line(transport)
+        if status.wake_s and len(transport.settled):
+            yield f"{transport.name}: {_lags(transport)}"
+    if not is_held(status):
+        yield from shortfall_lines(status)
+    ledger = status.ledger
+    if ledger is not None:
+        waited = f"; the run waited {ledger.waited_s:.1f} s for it"
+        yield f"ledger: {ledger.path}{waited if ledger.waited_s >= 0.05 else ''}"
+
+
+def account_line(transport: TransportStatus) -> str:
+    """Return the account of one transport, in readings."""
+    dropped = ", ".join(f"{n:,} {reason}" for reason, n in sorted(transport.dropped.items()))
+    return (
+        f"{transport.name}: {transport.accepted:,} accepted = "
+        f"{transport.delivered:,} delivered + "
+        f"{transport.dropped_total:,} dropped{f' ({dropped})' if dropped else ''} + "
+        f"{transport.unconfirmed:,} unconfirmed + {transport.pending:,} pending"
+    )
+
+
+def _lags(transport: TransportStatus) -> str:
+    settled, far_end = transport.settled, transport.far_end
+    text = (
+        f"confirmed p50 {settled.quantile(0.5) * 1000:.1f} ms, "
+        f"p99 {settled.quantile(0.99) * 1000:.1f} ms after its tick"
+    )
+    if len(far_end):
+        text += (
+            f"; broker lag p50 {far_end.quantile(0.5) * 1000:.1f} ms, "
+            f"p99 {far_end.quantile(0.99) * 1000:.1f} ms"
+        )
+    return text
+
+
+def event_line(event: EventStatus) -> str:
+    projects = counted(event.projects, "project")
+    name, by = f"event {event.id}", projects
+    if event.times > 1:
+        name += f", {event.times:,} times"
+        by = f"{projects} in {counted(event.took_part, 'turn')}"
+    parts = [by]
+    if event.target_kwh:
+        kwh = f"{event.delivered_kwh:,.2f} of {event.target_kwh:,.2f} kWh"
+        parts = [f"{kwh} delivered by {by}", f"{event.in_violation:,} in violation"]
+    for count, what in (
+        (event.opted_out, "opted out"),
+        (event.superseded, "superseded"),
+        (event.interrupted, "interrupted"),
+    ):
+        if count:
+            parts.append(f"{count:,} {what}")
+    return f"{name}: {', '.join(parts)}"
