@@ -21,6 +21,7 @@ from gridsim.running.run import Run
 from gridsim.running.status import RunStatus
 from gridsim.text.plan import broker_lines, plan_lines
 from gridsim.text.status import closing_lines, live_line
+from gridsim.text.words import counted
 
 _LOOK_S = 0.2
 # The time that transports get after a signal to send what is queued, seconds.
@@ -109,7 +110,7 @@ def _watch(run: Run) -> None:
 def _say_results(result: TickResult) -> None:
     _say(result.notes)
     for failure in result.failures:
-        logger.error("{}; {:,} DERs disabled", failure.reason, failure.devices)
+        logger.error("{}; {} disabled", failure.reason, counted(failure.devices, "DER"))
 
 
 def _exit_status(run: Run, status: RunStatus, received: signal.Signals | None, strict: bool) -> int:

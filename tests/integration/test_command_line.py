@@ -355,7 +355,7 @@ def test_a_plugin_that_fails_ends_it_with_its_name(tmp_path: Path) -> None:
         *("--set", "simulation.on_error=skip_fleet"),
     )
     assert done.returncode == 0
-    assert "DERs taken out: 1" in done.stderr
+    assert "1 DER disabled" in done.stderr
     assert [r["der_id"] for r in records(done.stdout)].count("HOME_BAT") == 5
 
 

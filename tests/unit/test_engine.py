@@ -232,6 +232,90 @@ def test_it_finishes_after_its_last_tick() -> None:
     assert ticks(out) == [0, 1, 2]
 
 
+def test_paused_time_is_no_lateness_and_loses_no_tick() -> None:
+    hand, out = Hand(), list[Batch]()
+    run = engine(hand, out)
+    run.run_due()
+    hand.now += 1.0
+    run.run_due()
+    run.pause()
+    assert run.is_paused
+    hand.now += 3600.0
+    run.run_due()
+    assert ticks(out) == [0, 1]
+    assert run.behind_s() == 0.0
+    run.resume()
+    run.run_due()
+    assert ticks(out) == [0, 1, 2]
+    hand.now += 0.5
+    run.run_due()
+    assert ticks(out) == [0, 1, 2]
+    hand.now += 0.5
+    run.run_due()
+    assert ticks(out) == [0, 1, 2, 3]
+    assert (run.pace.late_ticks, run.pace.worst_s) == (0, 0.0)
+
+
+def test_another_speed_counts_from_the_tick_at_which_it_is_set() -> None:
+    hand, out = Hand(), list[Batch]()
+    run = engine(hand, out)
+    run.run_due()
+    hand.now += 0.5
+    run.set_speed(10.0)
+    assert (run.speed, run.interval_s, run.wake_s) == (10.0, 0.1, 0.1)
+    run.run_due()
+    hand.now += 0.3
+    run.run_due()
+    assert ticks(out) == [0, 1, 2, 3, 4]
+    run.set_speed(0.5)
+    run.run_due()
+    hand.now += 1.9
+    run.run_due()
+    assert ticks(out) == [0, 1, 2, 3, 4, 5]
+    hand.now += 0.1
+    run.run_due()
+    assert ticks(out) == [0, 1, 2, 3, 4, 5, 6]
+    assert [int(b.timestamp_ms[0]) - START_MS for b in out] == [1000 * i for i in range(7)]
+
+
+def test_at_speed_0_no_tick_is_due_by_the_clock() -> None:
+    hand, out = Hand(), list[Batch]()
+    run = engine(hand, out)
+    run.run_due()
+    run.set_speed(0.0)
+    hand.now += 100.0
+    run.run_due()
+    assert ticks(out) == [0]
+    assert run.behind_s() == 0.0
+
+
+def test_ticks_run_on_demand_up_to_the_last() -> None:
+    out = list[Batch]()
+    run = engine(Hand(), out, ticks=5)
+    assert run.run(0) == 0
+    assert run.run(3) == 3
+    assert not run.finished.is_set()
+    assert run.run(3) == 2
+    assert run.finished.is_set()
+    assert run.run(3) == 0
+    assert ticks(out) == [0, 1, 2, 3, 4]
+
+
+def test_it_goes_on_where_its_simulation_is() -> None:
+    sim = simulation(Steady)
+    for _ in range(7):
+        sim.step()
+    hand, out = Hand(), list[Batch]()
+    run = engine(hand, out, simulation=sim, ticks=9)
+    assert (run.first_tick, run.tick) == (7, 7)
+    run.run_due()
+    hand.now += 1.0
+    run.run_due()
+    assert run.finished.is_set()
+    assert ticks(out) == [7, 8]
+    assert [int(b.timestamp_ms[0]) - START_MS for b in out] == [7000, 8000]
+
+
 def test_speed_0_gives_the_same_batches_as_real_time() -> None:
     hand, slow, fast = Hand(), list[Batch](), list[Batch]()
     run = engine(hand, slow, ticks=10)

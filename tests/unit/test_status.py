@@ -1,0 +1,127 @@
+"""The status of a run: its latencies, and shards that add up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gridsim.running.latency import LatencySketch
+from gridsim.running.status import (
+    EventStatus,
+    FaultStatus,
+    InstructionStatus,
+    RunStatus,
+    TransportStatus,
+)
+
+SECONDS = st.lists(st.floats(0.0, 1e5, allow_nan=False), max_size=200)
+
+
+def test_the_quantiles_of_nothing_are_zero() -> None:
+    assert len(LatencySketch.of([])) == 0
+    assert LatencySketch.of([]).quantile(0.5) == 0.0
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-9, 1e-6])
+def test_what_is_below_a_microsecond_is_zero(seconds: float) -> None:
+    assert LatencySketch.of([seconds]).quantile(0.5) == 0.0
+
+
+@pytest.mark.parametrize("share", [-0.01, 1.01])
+def test_a_share_is_from_0_to_1(share: float) -> None:
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        LatencySketch.of([1.0]).quantile(share)
+
+
+@given(SECONDS.filter(bool), st.sampled_from([0.0, 0.5, 0.99, 1.0]))
+def test_a_quantile_is_within_one_per_cent(values: list[float], share: float) -> None:
+    found = LatencySketch.of(values).quantile(share)
+    exact = float(np.quantile(values, share, method="lower"))
+    assert found == pytest.approx(exact, rel=0.0101, abs=1.1e-6)
+
+
+@given(SECONDS, SECONDS)
+def test_sketches_merge_as_if_they_were_one(one: list[float], other: list[float]) -> None:
+    merged = LatencySketch.of(one) + LatencySketch.of(other)
+    assert merged == LatencySketch.of([*one, *other])
+
+
+def shard(**changes: object) -> RunStatus:
+    base = RunStatus(
+        state="running",
+        start_ms=1000,
+        tick_ms=500,
+        ticks=None,
+        tick=10,
+        speed=1.0,
+        seed=42,
+        projects=2,
+        devices=5,
+        readings=50,
+        elapsed_s=10.0,
+        cpu_s=1.0,
+        worst_lag_s=0.1,
+        lag=LatencySketch.of([0.01]),
+        output_kw={"solar": 1.0},
+        load_kw=4.0,
+        instructions=InstructionStatus(1, 2, 3),
+        events=(EventStatus("peak", times=2, projects=2, took_part=3, delivered_kwh=1.5),),
+        faults=FaultStatus(readings=50, affected=5),
+        transports=(
+            TransportStatus("mqtt", "up", accepted=50, delivered=48, dropped={"queue full": 2}),
+        ),
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def test_shards_add_up() -> None:
+    other = shard(
+        tick=8,
+        state="paused",
+        elapsed_s=12.0,
+        worst_lag_s=0.3,
+        output_kw={"battery_storage": -2.0, "solar": 0.5},
+        events=(EventStatus("peak", times=3, projects=1, took_part=1), EventStatus("cap")),
+        faults=None,
+        transports=(
+            TransportStatus("mqtt", "connecting", error="refused", accepted=40, pending=40),
+            TransportStatus("file", "up", accepted=40, delivered=40),
+        ),
+        error="it broke",
+    )
+    both = shard().merge(other)
+    assert (both.state, both.tick, both.projects, both.devices) == ("running", 8, 4, 10)
+    assert (both.readings, both.elapsed_s, both.cpu_s, both.worst_lag_s) == (100, 12.0, 2.0, 0.3)
+    assert both.output_kw == {"battery_storage": -2.0, "solar": 1.5}
+    assert (both.load_kw, both.net_kw, both.error) == (8.0, 8.5, "it broke")
+    assert both.instructions == InstructionStatus(2, 4, 6)
+    peak, cap = both.events
+    assert (peak.times, peak.projects, peak.took_part, peak.delivered_kwh) == (3, 3, 4, 1.5)
+    assert cap == EventStatus("cap")
+    assert both.faults == FaultStatus(readings=50, affected=5)
+    mqtt, file = both.transports
+    assert (mqtt.state, mqtt.error) == ("up, connecting", "refused")
+    assert (mqtt.accepted, mqtt.delivered, mqtt.pending) == (90, 48, 40)
+    assert mqtt.dropped == {"queue full": 2}
+    assert mqtt.accepted == mqtt.delivered + mqtt.dropped_total + mqtt.unconfirmed + mqtt.pending
+    assert file.delivered == 40
+    assert len(both.lag) == 2
+
+
+@pytest.mark.parametrize("name", ["start_ms", "tick_ms", "seed", "ticks"])
+def test_shards_of_different_runs_do_not_merge(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} differs"):
+        shard().merge(shard(**{name: 7}))
+
+
+def test_it_is_json() -> None:
+    record = json.loads(json.dumps(shard().to_dict()))
+    assert record["time_ms"] == 6000
+    assert record["net_kw"] == 3.0
+    assert record["transports"][0]["dropped"] == {"queue full": 2}
+    assert list(record["lag"]["buckets"].values()) == [1]
