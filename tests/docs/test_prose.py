@@ -1,0 +1,284 @@
+"""The rules of the prose in docstrings, comments, help texts and messages hold.
+
+A function's docstring begins with a verb in the imperative. The docstring of a class, a module,
+a property or another attribute begins with an article or a noun. Words that readers stumble
+over are not used.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PENDING = {
+    "gridsim",
+    "gridsim/bench",
+    "gridsim/cli",
+    "gridsim/config",
+    "gridsim/contracts",
+    "gridsim/delivery",
+    "gridsim/ledger",
+    "gridsim/plugins",
+    "gridsim/running",
+    "gridsim/simulation",
+    "gridsim/sources",
+    "gridsim/testing",
+    "gridsim/text",
+    "gridsim/verify",
+    "gridsim_plugins/mqtt",
+}
+"""The rooms whose prose is not brought to the rules yet; empty in a release."""
+
+# The first words of functions' docstrings. Each one was read: add a verb in its base form.
+VERBS = words(
+    """
+    Abandon Accept Acknowledge Add Admit Advance Affect Align Allow Alter Announce Answer Append
+    Apply Arrange Assemble Assert Assign Attach Average Await Begin Bind Block Bring Build Call
+    Cancel Cap Change Check Choose Clear Clip Close Collect Combine Commit Compare Complete Compute
+    Configure Confirm Connect Continue Convert Copy Count Create Cut Decide Decode Define Deliver
+    Derive Describe Detect Disable Disconnect Discard Do Draw Drop Encode End Enter Estimate
+    Evaluate Exit Expand Explain Export Express Extend Extract Fail Fill Find Finish Flush Forget
+    Format Forward Free Generate Get Give Group Guard Handle Hold Ignore Indent Inject Insert
+    Inspect Install Interpolate Interrupt Invert Iterate Join Judge Keep Label Launch Leave Limit
+    Link List Listen Load Locate Log Look Make Map Mark Match Measure Merge Mix Move Name Note
+    Notify Number Observe Obtain Offer Open Override Overwrite Pack Parse Pass Patch Pause Pick
+    Place Plan Plot Poll Post Predict Prepare Print Process Produce Provide Publish Put Quote Raise
+    Ramp Rank Read Rebuild Receive Reconnect Record Reduce Refuse Register Reject Release Reload
+    Remember Remove Rename Render Repeat Replace Reply Report Request Require Reset Resolve Restart
+    Restore Resume Retry Return Reverse Rewrite Roll Rotate Round Run Sample Save Scale Scan
+    Schedule Search Select Send Separate Serve Set Settle Show Shut Sign Signal Simulate Skip Sleep
+    Solve Sort Split Spread Start State Step Stop Store Stream Subscribe Sum Summarise Suppress Swap
+    Switch Take Test Throw Tick Track Translate Treat Trim Truncate Try Turn Undo Unpack Unsubscribe
+    Update Use Validate Verify Visit Wait Wake Walk Warn Watch Work Wrap Write Yield
+    """
+)
+
+# Verbs that are also nouns, so that an attribute's docstring may begin with them.
+ALSO_NOUNS = words(
+    """
+    Average Block Bring Call Change Check Copy Count Cut Draw Drop End Exit Export Format Free
+    Guard Handle Hold Label Limit Link List Load Log Look Map Mark Match Measure Mix Move Name Note
+    Number Offer Patch Pause Place Plan Plot Poll Post Process Quote Ramp Rank Record Release
+    Report Request Reset Return Reverse Roll Round Run Sample Scale Scan Schedule Search Set Show
+    Sign Signal Sleep Sort Split Spread Start State Step Stop Store Stream Sum Switch Test Tick
+    Track Turn Update Use Wait Walk Watch Work Wrap Yield
+    """
+)
+
+# Third-person forms that a class's docstring must not begin with, beside those of VERBS.
+NOT_A_NOUN = {f"{verb}s" for verb in VERBS - ALSO_NOUNS} | words(
+    """
+    Appends Brings Counts Does Draws Gives Goes Has Holds Integrates Is Keeps Knows Looks Makes
+    Means Moves Reads Returns Runs Says Sends Sets Shows Starts Stops Takes Tells Turns Waits Writes
+    """
+)
+
+NOT_FIRST = words(
+    """
+    What Who Whom Whose Which Whether Where When Whenever Wherever How Why That Those If As Because
+    Of By To Until Unless So It They Nobody Somebody Ready
+    """
+)
+
+BANNED = re.compile(
+    r"""
+    \b(?:
+        heard | told | tells? | hears? | heed(?:s|ed)? | says | bring(?:s)?\ forth | last\ words
+      | ears? | takes?\ leave | trying\ on | taken\ out | takes?\ out | comes?\ along
+      | beyond\ all\ measure | strikes? | struck | wish(?:es|ed)? | bears? | tremble[sd]?
+      | whom | whoever | whatever | nobody | somebody | anew | of\ which | thereof | therein
+      | whence | thence | is\ to\ be | are\ to\ be | stands?\ there | of\ its\ own\ accord
+      | left\ behind | in\ silence | has\ left\ us | in\ want\ of | at\ ease
+    )\b
+    | (?<!there\ )\b(?:is|are|was|were)\ no\b(?!\ (?:longer|more))
+    | (?:^|[.;:]\ )Who\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+FILES = sorted(
+    path
+    for folder in ("gridsim", "plugins/gridsim_plugins")
+    for path in (ROOT / folder).rglob("*.py")
+)
+
+
+def room(path: Path) -> str:
+    """Return the folder that a file belongs to: gridsim/cli, gridsim_plugins/faults, gridsim."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[0] == "plugins":
+        parts = parts[1:]
+    return "/".join(parts[:2]) if len(parts) > 2 else parts[0]
+
+
+def decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    return {
+        part.attr if isinstance(part, ast.Attribute) else part.id
+        for decorator in node.decorator_list
+        for part in [decorator.func if isinstance(decorator, ast.Call) else decorator]
+        if isinstance(part, ast.Attribute | ast.Name)
+    }
+
+
+def docstrings(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
+    """Yield (line, kind, text), where kind is "function", "test" or "noun"."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if text := ast.get_docstring(node):
+                is_attribute = decorators(node) & {"property", "cached_property"}
+                is_test = node.name.startswith("test_")
+                kind = "test" if is_test else "noun" if is_attribute else "function"
+                yield node.lineno, kind, text
+        elif isinstance(node, ast.ClassDef | ast.Module):
+            text = ast.get_docstring(node)
+            if text:
+                yield getattr(node, "lineno", 1), "noun", text
+        body = getattr(node, "body", None)
+        for before, after in pairwise(body) if isinstance(body, list) else ():
+            if (
+                isinstance(before, ast.Assign | ast.AnnAssign)
+                and isinstance(after, ast.Expr)
+                and isinstance(after.value, ast.Constant)
+                and isinstance(after.value.value, str)
+            ):
+                yield after.lineno, "noun", after.value.value.strip()
+
+
+def wrong_first_word(kind: str, text: str) -> str | None:
+    """Return the first word of a docstring if it breaks the rule of its kind."""
+    first = re.match(r"[\w-]+(?:'\w+)?", text)
+    if first is None:  # it begins with a name in backticks or a number
+        return None if kind != "function" else text[:20]
+    word = first[0]
+    if kind == "function":
+        return None if word in VERBS else word
+    if word in NOT_FIRST:
+        return word
+    is_verb = word in VERBS - ALSO_NOUNS or word in NOT_A_NOUN
+    return word if kind == "noun" and is_verb else None
+
+
+def help_texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield (line, text) for every `description` and `help` of a setting or an option."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            for keyword in node.keywords:
+                if keyword.arg in ("description", "help", "epilog", "short_help"):
+                    yield keyword.value.lineno, literal(keyword.value)
+
+
+def literal(node: ast.expr) -> str:
+    """Return the literal parts of a string, an f-string or a sum of strings."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(literal(value) for value in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return "{}"
+    if isinstance(node, ast.BinOp):
+        return literal(node.left) + literal(node.right)
+    return "{}"
+
+
+def prose(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
+    """Yield (line, text) for every docstring, string literal of several words, and comment."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            for offset, line in enumerate(node.value.split("\n")):
+                yield node.lineno + (offset if "\n" in node.value else 0), line
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def problems(path: Path) -> list[str]:
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    place = path.relative_to(ROOT)
+    found = [
+        f"{place}:{line}: a {kind}'s docstring begins with {word!r}"
+        for line, kind, text in docstrings(tree)
+        if (word := wrong_first_word(kind, text)) is not None
+    ]
+    found += [
+        f"{place}:{line}: a help text begins with {text.split()[0]!r}"
+        for line, text in help_texts(tree)
+        if text.split() and text.split()[0].strip(",:;").capitalize() in NOT_FIRST - {"To", "If"}
+    ]
+    found += [
+        f"{place}:{line}: {match[0].strip()!r} in: {text.strip()}"
+        for line, text in sorted(set(prose(tree, source)))
+        for match in BANNED.finditer(text)
+    ]
+    return found
+
+
+ROOMS = sorted({room(path) for path in FILES})
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_prose_of_a_room_is_plain(name: str) -> None:
+    found = [problem for path in FILES if room(path) == name for problem in problems(path)]
+    if name in PENDING:
+        pytest.skip(f"{len(found)} places to reword")
+    assert not found, "\n".join(found)
+
+
+def test_pending_rooms_exist() -> None:
+    assert set(ROOMS) >= PENDING
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "word"),
+    [
+        ("function", "Return the sum.", None),
+        ("function", "Returns the sum.", "Returns"),
+        ("function", "What the sum is.", "What"),
+        ("function", "The sum.", "The"),
+        ("noun", "The sum.", None),
+        ("noun", "Settings of a type.", None),
+        ("noun", "Whether it is on.", "Whether"),
+        ("noun", "Return the sum.", "Return"),
+        ("noun", "Writes to a file.", "Writes"),
+        ("noun", "`name` of it.", None),
+        ("test", "Rows come in order.", None),
+        ("test", "What comes first.", "What"),
+    ],
+)
+def test_first_words_are_judged(kind: str, text: str, word: str | None) -> None:
+    if text.startswith("Return the") and kind == "noun":
+        word = None  # "Return" is a noun too
+    assert wrong_first_word(kind, text) == word
+
+
+@pytest.mark.parametrize(
+    ("text", "is_banned"),
+    [
+        ("there is no file", False),
+        ("it is no file", True),
+        ("it is no longer there", False),
+        ("a wish of the user", True),
+        ("the year of the search", False),
+        ("it appears early", False),
+        ("the device is struck", True),
+        ("connections, of which one failed", True),
+        ("Who may draw nothing", True),
+        ("a fleet whose setting is on", False),
+    ],
+)
+def test_banned_phrases_are_found(text: str, is_banned: bool) -> None:
+    assert bool(BANNED.search(text)) == is_banned
