@@ -1,7 +1,7 @@
 """Numeric helpers for models: sun, sky, climate, heat, curtailment, time windows, CSV tables.
 
 They are public: plugins import them from here. They are less stable than `gridsim.api`: a
-minor version may change them, and CHANGELOG.md then says so.
+minor version may change them; CHANGELOG.md lists each change.
 """
 
 from __future__ import annotations

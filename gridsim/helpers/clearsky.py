@@ -6,18 +6,18 @@ import numpy as np
 
 from gridsim.helpers.randomness import Floats
 
-# Upper limb on the horizon.
+# The upper limb of the sun is on the horizon.
 _SUNSET_DEG = -0.83
 
 
 def pressure_ratio(altitude: Floats) -> Floats:
-    """Air pressure over that at sea level, from m: the standard atmosphere."""
+    """Return the air pressure over that at sea level; the standard atmosphere, altitude in m."""
     ratio: Floats = (1.0 - 2.25577e-5 * altitude) ** 5.25588
     return ratio
 
 
 def lift(cos_zenith: Floats, pressure: Floats) -> Floats:
-    """By how much refraction raises the cosine of the sun's zenith angle.
+    """Return the increase of the cosine of the sun's zenith angle by refraction.
 
     Equation 42 of Reda and Andreas: Solar position algorithm, NREL/TP-560-34302 (2008), at
     12 C; `pressure` is relative to sea level. Zero once the sun has set.
@@ -32,9 +32,9 @@ def lift(cos_zenith: Floats, pressure: Floats) -> Floats:
 
 
 def air_mass(cos_zenith: Floats) -> Floats:
-    """Relative air mass, by Kasten and Young (1989), from the apparent zenith's cosine.
+    """Return the relative air mass, by Kasten and Young (1989), from the apparent zenith's cosine.
 
-    For a sun below the horizon: that of the horizon.
+    A sun below the horizon gets the air mass of the horizon.
     """
     above = np.clip(cos_zenith, 0.0, 1.0)
     elevation = np.degrees(np.arcsin(above))
@@ -43,9 +43,9 @@ def air_mass(cos_zenith: Floats) -> Floats:
 
 
 def turbidity(latitude: Floats, year: float) -> Floats:
-    """The Linke turbidity to expect: 3 on average, more in summer than in winter.
+    """Return the expected Linke turbidity: 3 on average, higher in summer than in winter.
 
-    A fit to the world-wide monthly means of Remund et al. (2003) that is good to about 0.7.
+    A fit to the world-wide monthly means of Remund et al. (2003), accurate to about 0.7.
     `year` is the fraction of the year that has passed.
     """
     season = np.clip(latitude / 30.0, -1.0, 1.0)
@@ -56,9 +56,9 @@ def turbidity(latitude: Floats, year: float) -> Floats:
 def transmittances(
     cos_zenith: Floats, absolute_air_mass: Floats, linke: Floats, altitude: Floats
 ) -> tuple[Floats, Floats]:
-    """What a clear sky lets through, each a fraction of the extraterrestrial irradiance I0.
+    """Return the transmittances (g, b) of a clear sky, fractions of the irradiance above it, I0.
 
-    Returns (g, b): the global horizontal irradiance is g * I0 * cos_zenith and the direct
+    The global horizontal irradiance is g * I0 * cos_zenith and the direct
     normal irradiance b * I0. Ineichen and Perez, Solar Energy 73 (2002); `cos_zenith` is that
     of the apparent zenith, the air mass is corrected for pressure, the altitude is in m.
     """
@@ -71,10 +71,10 @@ def transmittances(
 
 
 def diffuse_share(clearness: Floats) -> Floats:
-    """The diffuse share of the global horizontal irradiance, from the clearness index: the
-    global irradiance over the extraterrestrial one on the horizontal plane.
+    """Return the diffuse share of the global horizontal irradiance, for a clearness index.
 
-    Erbs, Klein, Duffie, Solar Energy 28 (1982).
+    The clearness index is the global irradiance over the extraterrestrial irradiance, both on the
+    horizontal plane. Erbs, Klein, Duffie, Solar Energy 28 (1982).
     """
     k = np.clip(clearness, 0.0, 0.8)
     middle = 0.9511 - 0.1604 * k + 4.388 * k**2 - 16.638 * k**3 + 12.336 * k**4

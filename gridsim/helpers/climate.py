@@ -1,4 +1,4 @@
-"""The air temperature to expect at a place and time of the year and day."""
+"""The expected air temperature at a place, by time of year and day."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ DAILY_SWING_K = 4.5
 
 _DAY_MS = 86_400_000
 _YEAR_MS = 365.2425 * _DAY_MS
-# 2000-01-01 00:00 UTC; any new year would do.
+# 2000-01-01 00:00 UTC; any new year works.
 _NEW_YEAR_MS = 946_684_800_000
 
 
 def year_fraction(time_ms: Times) -> Any:
-    """How much of the year has passed at UTC `time_ms`, 0 to 1; good to a day.
+    """Return the fraction of the year that has passed at UTC `time_ms`; accurate to a day.
 
-    A float for one time, float64[n] for int64[n].
+    An int gives a float, int64[n] gives float64[n].
     """
     return (time_ms - _NEW_YEAR_MS) / _YEAR_MS % 1.0
 
 
 def annual_mean_c(latitude: Floats, altitude: Floats) -> Floats:
-    """The mean temperature of the year, degrees Celsius.
+    """Return the mean temperature of the year, degrees Celsius.
 
     The zonal mean of North, Cahalan, Coakley: Energy balance climate models, Reviews of
     Geophysics 19 (1981), less 6.5 K per km of height.
@@ -46,10 +46,11 @@ def temperature_c(
     time_ms: Times,
     daily_swing_k: Floats | float,
 ) -> Floats:
-    """The mean with its course over the year and, by `daily_swing_k` up and down, the day.
+    """Return the mean plus its course over the year and the day, degrees Celsius.
 
-    The yearly swing is that of the same energy balance model, 15.5 K times the latitude's
-    sine; it is coldest about a month after the solstice. It is warmest at 15:00 solar time.
+    The amplitude over the year is that of the same energy balance model, 15.5 K times the sine of
+    the latitude; the minimum is about a month after the solstice. The amplitude over the day is
+    `daily_swing_k`; the maximum is at 15:00 solar time.
     """
     season = np.cos(2.0 * np.pi * (year_fraction(time_ms) - 0.055))
     solar_day = (time_ms % _DAY_MS) / _DAY_MS + longitude / 360.0

@@ -1,4 +1,4 @@
-"""What changes slowly: worked out now and then, with straight lines in between."""
+"""Quantities that change slowly: evaluated at intervals, interpolated linearly."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MINUTE_MS = 60_000
 class Minutely:
     """A function of time, evaluated at whole UTC minutes only.
 
-    The minutes are those of UTC, not of the run, so that the value at a time does not
-    depend on when the run started or how long its ticks are.
+    The minutes are those of UTC, not of the run. The value at a time therefore does not depend
+    on the start of the run or the length of its ticks.
     """
 
     def __init__(self, function: Callable[[int], Floats]) -> None:
-        """`function` takes UTC ms and returns an array of one fixed shape."""
+        """Take a function of UTC ms that returns an array of a fixed shape."""
         self._function = function
         self._minute: int | None = None
         self._from: Floats
@@ -28,7 +28,7 @@ class Minutely:
         self._rise: Floats
 
     def at(self, time_ms: int) -> Floats:
-        """The value at UTC `time_ms`; do not write to it."""
+        """Return the value at UTC `time_ms`; callers must not write to it."""
         minute, past = divmod(time_ms, MINUTE_MS)
         if minute != self._minute:
             self._move_to(minute)
@@ -50,19 +50,18 @@ Times = NDArray[np.int64]
 
 
 class Staggered:
-    """A function of time for n rows, each evaluated at marks of its own, `every_ms` apart.
+    """A function of time for n rows, each evaluated at its own marks, `every_ms` apart.
 
-    For what is costly and changes slowly: no tick has to evaluate all rows, if the rows' marks
-    are spread. The value at a time depends on the row's marks alone, not on what was asked
-    for before.
+    Use it for quantities that are costly and change slowly: with spread marks, no tick evaluates
+    all rows. The value at a time depends on the marks of the row alone, not on earlier calls.
     """
 
     def __init__(
         self, function: Callable[[Rows, Times], Floats], offset_ms: Times, every_ms: int
     ) -> None:
-        """`function` takes rows and a UTC time for each, ms, and returns [quantities, rows].
+        """Take a function of rows and their UTC times in ms that returns [quantities, rows].
 
-        `offset_ms`, int64[n]: the marks are at multiples of `every_ms` plus this.
+        The marks are at multiples of `every_ms` plus `offset_ms`, int64[n].
         """
         self._function = function
         self._every = every_ms
@@ -74,21 +73,21 @@ class Staggered:
         self._rise: Floats
 
     def at(self, time_ms: int) -> Floats:
-        """The values at UTC `time_ms`, [quantities, n]; do not write to them."""
+        """Return the values at UTC `time_ms`, [quantities, n]; callers must not write to them."""
         if self._time is None or time_ms < self._time:
-            self._move(np.arange(len(self._next)), time_ms, anew=True)
+            self._move(np.arange(len(self._next)), time_ms, all_rows=True)
         else:
             due = np.flatnonzero(self._next <= time_ms)
             if len(due):
-                self._move(due, time_ms, anew=False)
+                self._move(due, time_ms, all_rows=False)
         self._time = time_ms
         share = 1.0 - (self._next - time_ms) / self._every
         result: Floats = self._from + share * self._rise
         return result
 
-    def _move(self, rows: Rows, time_ms: int, *, anew: bool) -> None:
+    def _move(self, rows: Rows, time_ms: int, *, all_rows: bool) -> None:
         mark = (time_ms - self._offset[rows]) // self._every * self._every + self._offset[rows]
-        if anew:
+        if all_rows:
             start = self._function(rows, mark)
             self._from = np.empty((len(start), len(self._next)))
             self._to, self._rise = np.empty_like(self._from), np.empty_like(self._from)

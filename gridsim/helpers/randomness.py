@@ -1,7 +1,7 @@
 """Random numbers as a pure function of (seed, identity, purpose, slot).
 
-No generator state is kept: a number depends on who draws it, for what, and for which slot
-of time, never on what was drawn before or on which other devices exist. The generator is
+There is no generator state: a number depends on its identity, purpose and slot of time, never
+on earlier draws or on other devices. The generator is
 Philox4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3,
 SC 2011), vectorised over identities and slots.
 """
@@ -22,17 +22,18 @@ _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
 _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
-# Purposes of which the keys are kept: some bear a time, so that there is no end of them.
+# The size of the cache of keys by purpose. Some purposes contain a time, so their number has no
+# limit.
 _REMEMBERED = 1024
 
 
 def philox4x32(
     c0: Keys, c1: Keys, c2: Keys, c3: Keys, key: tuple[int, int]
 ) -> tuple[Keys, Keys, Keys, Keys]:
-    """Philox4x32-10: four words of 32 bits (held in uint64) for each counter.
+    """Return four words of 32 bits, as uint64, for each counter: Philox4x32-10.
 
-    The counter words are uint64 arrays that broadcast against each other, each value below
-    2**32; `key` is two such integers.
+    The counter words are uint64 arrays that broadcast against each other, with values below
+    2**32; `key` is two integers below 2**32.
     """
     k0, k1 = key
     for _ in range(10):
@@ -50,22 +51,22 @@ def philox4x32(
 
 
 def identity(name: str) -> int:
-    """The 64-bit key of a named thing, the same in every process and on every platform."""
+    """Return the 64-bit key of a named thing, the same in every process and on every platform."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
 
 
 def identities(names: Iterable[str]) -> Keys:
-    """The keys of many names, uint64[n]."""
+    """Return the keys of many names, uint64[n]."""
     return np.fromiter((identity(name) for name in names), np.uint64)
 
 
 def mixed(keys: Keys, salt: ArrayLike) -> Keys:
-    """The keys of the same things in another role, uint64[n]; `salt` is one for all, or [n].
+    """Return other keys for the same things, uint64[n]; `salt` is one for all, or [n].
 
-    The finaliser of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
-    generators, OOPSLA 2014), over the sum of the key and the salt's own mix.
+    It is the finaliser of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
+    generators, OOPSLA 2014), applied to the sum of the key and the finalised salt.
     """
-    # One dimension at least: scalars would warn of the overflow that is meant here.
+    # At least one dimension: scalars would warn of the overflow, which is intended.
     salted = _finalised(np.atleast_1d(np.asarray(salt)).astype(np.uint64) + _GAMMA)
     return _finalised(keys + salted)
 
@@ -78,32 +79,31 @@ def _finalised(words: Keys) -> Keys:
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """Draws of one seed. `keys` and `slot` broadcast against each other in every method.
+    """The random draws of one seed; `keys` and `slot` broadcast against each other.
 
-    `purpose` names what the number is for and must be unique to it within a plugin: prefix
-    it with the plugin's name. `slot` is an integer that says which draw of that purpose it
-    is: a minute, a session, a day.
+    `purpose` names the use of the number and must be unique: prefix it with the name of the
+    plugin. `slot` is an integer that numbers the draws of a purpose: a minute, a session, a day.
     """
 
     seed: int
     _purposes: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
 
     def uniform4(self, purpose: str, keys: ArrayLike, slot: ArrayLike = 0) -> Floats:
-        """Four independent uniforms in (0, 1), float64[4, ...]."""
+        """Return four independent uniforms in (0, 1), float64[4, ...]."""
         return _uniforms(np.stack(self._words(purpose, keys, slot)))
 
     def uniform(self, purpose: str, keys: ArrayLike, slot: ArrayLike = 0) -> Floats:
-        """Uniforms in (0, 1)."""
+        """Return uniforms in (0, 1)."""
         return _uniforms(self._words(purpose, keys, slot)[0])
 
     def normal(self, purpose: str, keys: ArrayLike, slot: ArrayLike = 0) -> Floats:
-        """Standard normal deviates, by Box and Muller's transformation."""
+        """Return standard normal deviates, by the Box-Muller transform."""
         u = self.uniform4(purpose, keys, slot)
         deviates: Floats = np.sqrt(-2.0 * np.log(u[0])) * np.cos(2.0 * np.pi * u[1])
         return deviates
 
     def generator(self, purpose: str, key: int, slot: int = 0) -> np.random.Generator:
-        """A NumPy generator for one identity and slot; for code that draws one at a time."""
+        """Return a NumPy generator for one identity and slot."""
         k0, k1 = self._key(purpose)
         bits = np.random.Philox(
             key=np.array([k0 | k1 << 32, key], np.uint64),
@@ -123,12 +123,12 @@ class Draws:
         if known is None:
             if len(self._purposes) >= _REMEMBERED:
                 self._purposes.clear()
-            mixed = identity(f"{self.seed}/{purpose}")
-            known = self._purposes[purpose] = (mixed & 0xFFFFFFFF, mixed >> 32)
+            word = identity(f"{self.seed}/{purpose}")
+            known = self._purposes[purpose] = (word & 0xFFFFFFFF, word >> 32)
         return known
 
 
 def _uniforms(words: Keys) -> Floats:
-    """Words of 32 bits as numbers in (0, 1)."""
+    """Convert words of 32 bits to numbers in (0, 1)."""
     uniforms: Floats = (words.astype(np.float64) + 0.5) * 2.0**-32
     return uniforms

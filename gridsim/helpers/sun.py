@@ -1,4 +1,4 @@
-"""Where the sun is."""
+"""The position of the sun."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class SunVector:
 
 
 def sun_vector(time_ms: int) -> SunVector:
-    """The sun at UTC `time_ms` (ms since 1970), by PSA+.
+    """Return the sun at UTC `time_ms` (ms since 1970), by the algorithm PSA+.
 
     Blanco, Milidonis, Bonanos: Updating the PSA sun position algorithm, Solar Energy 212
-    (2020). The zenith that follows from it is within 0.0061 degrees of SPA.
+    (2020). The zenith angle is within 0.0061 degrees of SPA.
     """
     n = (time_ms - _J2000_MS) / 86_400_000
     hour = (time_ms % 86_400_000) / 3_600_000
@@ -51,7 +51,7 @@ def sun_vector(time_ms: int) -> SunVector:
     cos_declination = (1 - sin_declination**2) ** 0.5
     greenwich_sidereal = 6.697096103 + 6.570984737e-2 * n + hour
     hour_angle = radians(15) * greenwich_sidereal - ascension
-    # Spencer 1971's leading terms are enough for a distance: 1e-4 AU.
+    # The leading terms of Spencer (1971) give the distance to 1e-4 AU.
     distance = 1.00014 - 0.01671 * cos(anomaly) - 0.00014 * cos(2 * anomaly)
     return SunVector(
         cos_declination * cos(hour_angle),
@@ -62,13 +62,13 @@ def sun_vector(time_ms: int) -> SunVector:
 
 
 def up_vector(latitude: Floats, longitude: Floats) -> Floats:
-    """The unit vectors away from the ground, float64[3, n], from degrees."""
+    """Return the unit vectors that point up, float64[3, n]; coordinates in degrees."""
     lat, lon = np.radians(latitude), np.radians(longitude)
     return np.stack((np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)))
 
 
 def panel_normal(latitude: Floats, longitude: Floats, tilt: Floats, azimuth: Floats) -> Floats:
-    """The unit normals of panels, float64[3, n], from degrees; azimuth is clockwise from north."""
+    """Return the unit normals of panels, float64[3, n]; degrees, azimuth clockwise from north."""
     lat, lon = np.radians(latitude), np.radians(longitude)
     up = up_vector(latitude, longitude)
     north = np.stack((-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)))
@@ -80,19 +80,19 @@ def panel_normal(latitude: Floats, longitude: Floats, tilt: Floats, azimuth: Flo
 
 
 def cos_angle(sun: SunVector, vectors: Floats) -> Floats:
-    """The cosine of the angle between the sun's centre and each of `vectors`, float64[n]."""
+    """Return the cosine of the angle between the sun's centre and each of `vectors`, float64[n]."""
     cosine: Floats = sun.x * vectors[0] + sun.y * vectors[1] + sun.z * vectors[2]
     return cosine
 
 
 def cos_zenith(sun: SunVector, up: Floats) -> Floats:
-    """The cosine of the sun's zenith angle, with parallax, without refraction, float64[n]."""
+    """Return the cosine of the sun's zenith angle, float64[n]; parallax but no refraction."""
     cosine = cos_angle(sun, up)
     sine = np.sqrt(np.maximum(0.0, 1.0 - cosine * cosine))
-    # The observer stands a radius off the centre: the zenith grows by R sin z.
+    # The observer is one radius off the centre: the zenith angle grows by R sin z.
     return cosine - _EARTH_RADIUS_AU * sine * sine
 
 
 def extraterrestrial(sun: SunVector) -> float:
-    """The irradiance above the atmosphere on a plane that faces the sun, W/m2."""
+    """Return the irradiance above the atmosphere, on a plane normal to the sun, W/m2."""
     return _SOLAR_CONSTANT / sun.distance_au**2

@@ -1,4 +1,4 @@
-"""CSV files of a user's own, read so that every error names the file and the line."""
+"""CSV files; every error names the file and the line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Table:
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     lines: Sequence[int]
-    """The line of the file on which each row is, from 1."""
+    """The line number of each row in the file, from 1."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -31,7 +31,7 @@ class Table:
         return name in self.header
 
     def texts(self, name: str) -> list[str]:
-        """A column as it is written. ValueError if there is none of that name."""
+        """Return a column as text; raise ValueError if it does not exist."""
         if name not in self.header:
             known = ", ".join(self.header)
             raise ValueError(f"{self.path}: there is no column {name!r}; there are: {known}")
@@ -39,7 +39,7 @@ class Table:
         return [row[place].strip() for row in self.rows]
 
     def numbers(self, name: str) -> Floats:
-        """A column of finite numbers, float64[rows]. ValueError names the line."""
+        """Return a column of finite numbers, float64[rows]; a ValueError names the line."""
         texts = self.texts(name)
         values = np.empty(len(texts))
         for row, text in enumerate(texts):
@@ -48,49 +48,51 @@ class Table:
             except ValueError:
                 value = float("nan")
             if not isfinite(value):
-                raise self.error(row, f"{name} is {text!r}, which is no number")
+                raise self.error(row, f"{name} is {text!r}, which is not a number")
             values[row] = value
         return values
 
     def times(self, name: str) -> list[datetime]:
-        """A column of ISO 8601 times, with or without an offset. ValueError names the line."""
+        """Return a column of ISO 8601 times; a ValueError names the line."""
         times = []
         for row, text in enumerate(self.texts(name)):
             try:
                 times.append(datetime.fromisoformat(text))
             except ValueError:
-                raise self.error(row, f"{name} is {text!r}, which is no time") from None
+                problem = f"{name} is {text!r}, which is not an ISO 8601 time"
+                raise self.error(row, problem) from None
         return times
 
     def error(self, row: int, problem: str) -> ValueError:
-        """An error in a row, to be raised."""
+        """Return an error that names the file and the line of a row, for the caller to raise."""
         return ValueError(f"{self.path}, line {self.lines[row]}: {problem}")
 
 
 def read_table(path: str) -> Table:
-    """The table of a CSV file: a header, then rows; lines that begin with # are comments.
+    """Return the table of a CSV file: a header, then rows; lines that begin with # are comments.
 
-    Fields are separated by commas, or by semicolons if the header has no comma. ValueError if
-    the file cannot be read, is no text, or a row has another number of fields than the header.
+    Fields are separated by commas, or by semicolons if the header has no comma. It raises
+    ValueError if the file cannot be read or is not text, or if a row and the header differ in
+    their number of fields.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: it is no UTF-8 text at byte {error.start}") from None
+        raise ValueError(f"{path}: not UTF-8 text at byte {error.start}") from None
     numbered = [
         (number, line)
         for number, line in enumerate(text.splitlines(), start=1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
     if len(numbered) < 2:
-        raise ValueError(f"{path}: there is no row under a header")
+        raise ValueError(f"{path}: a header and at least one row are needed")
     delimiter = "," if "," in numbered[0][1] else ";"
     every = list(csv.reader((line for _, line in numbered), delimiter=delimiter))
     header = [name.strip() for name in every[0]]
     table = Table(path, header, every[1:], [number for number, _ in numbered[1:]])
     for row, fields in enumerate(table.rows):
         if len(fields) != len(header):
-            raise table.error(row, f"it has {len(fields)} fields, the header has {len(header)}")
+            raise table.error(row, f"{len(fields)} fields, but the header has {len(header)}")
     return table

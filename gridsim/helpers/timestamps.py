@@ -1,4 +1,4 @@
-"""Times as text."""
+"""Timestamps as text."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ _EPOCH = datetime(1970, 1, 1)
 
 
 def rfc3339(time_ms: int) -> str:
-    """UTC `time_ms` (ms since 1970) as the record writes it: 2024-02-16T14:30:25.123Z."""
+    """Return UTC `time_ms` (ms since 1970) in the form of the record: 2024-02-16T14:30:25.123Z."""
     at = _EPOCH + timedelta(milliseconds=time_ms)
     return at.isoformat(timespec="milliseconds") + "Z"
 
 
 def utc_date(time_ms: int) -> str:
-    """The UTC day of `time_ms` (ms since 1970): 2024-02-16."""
+    """Return the UTC day of `time_ms` (ms since 1970): 2024-02-16."""
     return (_EPOCH + timedelta(milliseconds=time_ms)).date().isoformat()
 
 
 def compact_stamp(time_ms: int) -> str:
-    """UTC `time_ms` (ms since 1970) to the second, fit for a file name: 20240216T143025Z."""
+    """Return UTC `time_ms` (ms since 1970) for a file name: 20240216T143025Z."""
     return (_EPOCH + timedelta(milliseconds=time_ms)).strftime("%Y%m%dT%H%M%SZ")
