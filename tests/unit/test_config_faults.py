@@ -133,7 +133,7 @@ def test_ids_are_unique_and_few(tmp_path: Path) -> None:
 def test_a_schema_drifts_in_json_only(tmp_path: Path) -> None:
     text = '[[transports]]\ntype = "file"\npath = "out.csv"\nformat = "csv"\n'
     said = report(tmp_path, text + fault('type = "schema_drift"'))
-    assert "'schema_drift' changes fields of JSON, and a transport of this run writes csv" in said
+    assert "'schema_drift' changes fields of JSON, but a transport of this run writes csv" in said
     scenario_of(tmp_path, text + fault('type = "truncate"'))
 
 

@@ -1,1 +1,1 @@
-"""The faults that come along."""
+"""The built-in faults."""

@@ -1,4 +1,4 @@
-"""The fault `clock_skew`: a clock that goes too fast or too slow."""
+"""The fault `clock_skew`: a clock that runs too fast or too slow."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ from gridsim.api import (
 
 
 class ClockSkewSettings(Settings):
-    """The default is a plain quartz crystal's frequency error, temperature and ageing
-    included: 100 ppm are 8.6 s a day."""
+    """Settings of the fault `clock_skew`.
+
+    The default is the frequency error of an ordinary quartz crystal, temperature and ageing
+    included: 100 ppm are 8.6 s a day.
+    """
 
     skew: Annotated[float, Unit("ppm")] = Field(
-        100.0, ge=-1e6, le=1e6, description="by how much too fast; negative: too slow"
+        100.0, ge=-1e6, le=1e6, description="rate error of the clock; positive: too fast"
     )
 
 
 class ClockSkew(DeviceFault):
-    """The timestamp runs away from the true time, until the fault ends and the clock is set."""
+    """A clock whose error grows linearly until the fault ends and the clock is set."""
 
     Settings = ClockSkewSettings
 

@@ -1,4 +1,4 @@
-"""The fault `clock_step`: a clock that is set wrong."""
+"""The fault `clock_step`: a clock that is set to a wrong time."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ _YEARS_S = 25 * 366 * 86_400
 
 
 class ClockStepSettings(Settings):
+    """Settings of the fault `clock_step`."""
+
     step_s: Annotated[float, Unit("s")] = Field(
-        300.0, ge=-_YEARS_S, le=_YEARS_S, description="by how much the clock is ahead"
+        300.0, ge=-_YEARS_S, le=_YEARS_S, description="error of the clock; positive: ahead"
     )
 
 
 class ClockStep(DeviceFault):
-    """The timestamp is off by a constant."""
+    """A clock with a constant error."""
 
     Settings = ClockStepSettings
 

@@ -1,4 +1,4 @@
-"""The fault `delay`: messages that come late."""
+"""The fault `delay`: messages that arrive late."""
 
 from __future__ import annotations
 
@@ -22,22 +22,26 @@ _YEAR_S = 366 * 86_400
 
 
 class DelaySettings(Settings):
+    """Settings of the fault `delay`."""
+
     delay_s: Annotated[float, Unit("s")] = Field(
-        5.0, ge=0, le=_YEAR_S, description="by how much every message is late"
+        5.0, ge=0, le=_YEAR_S, description="delay of every message"
     )
     jitter_s: Annotated[float, Unit("s")] = Field(
-        0.0, ge=0, le=_YEAR_S, description="mean of what comes on top, drawn for each message"
+        0.0, ge=0, le=_YEAR_S, description="mean additional delay, drawn for each message"
     )
     jitter: Literal["exponential", "uniform"] = Field(
         "exponential",
-        description="its distribution: exponential, with few that are very late; or uniform "
-        "from 0 to twice the mean",
+        description="distribution of the additional delay: exponential, with few very late "
+        "messages; or uniform from 0 to twice the mean",
     )
 
 
 class Delay(MessageFault):
-    """The message leaves later, by simulated time, in the first tick after its delay. Later
-    messages of the same device may leave before it."""
+    """Messages that are sent late, in simulated time, in the first tick after their delay.
+
+    Later messages of the same device may be sent earlier.
+    """
 
     Settings = DelaySettings
 

@@ -1,4 +1,4 @@
-"""The fault `drift`: a sensor that goes off little by little."""
+"""The fault `drift`: a sensor whose error grows."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ _HOUR_MS = 3_600_000
 
 
 class DriftSettings(Settings):
+    """Settings of the fault `drift`."""
+
     field: Literal["current_output", "power_meter_measurement"] = Field(
-        "current_output", description="what drifts"
+        "current_output", description="the field that drifts"
     )
     rate: Annotated[float, Unit("kW/h")] = Field(
-        0.1, ge=-1e5, le=1e5, description="by how much more it is off with each hour"
+        0.1, ge=-1e5, le=1e5, description="growth of the error per hour"
     )
 
 
 class Drift(DeviceFault):
-    """An error that grows in a straight line from nothing, and is gone when the fault ends."""
+    """An error that grows linearly from zero, and disappears when the fault ends."""
 
     Settings = DriftSettings
 

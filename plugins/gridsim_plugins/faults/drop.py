@@ -1,4 +1,4 @@
-"""The fault `drop`: messages that get lost on the way."""
+"""The fault `drop`: messages that are lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from gridsim.api import MessageEffects, MessageFault, Register, Tick, hookimpl
 
 
 class Drop(MessageFault):
-    """The message never leaves. With `probability = 0.01` it is one in a hundred."""
+    """Messages that are never sent. `probability = 0.01` drops one in a hundred."""
 
     def inject(self, tick: Tick, effects: MessageEffects) -> None:
         effects.copies[:] = 0

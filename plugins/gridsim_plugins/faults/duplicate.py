@@ -1,4 +1,4 @@
-"""The fault `duplicate`: messages that come twice."""
+"""The fault `duplicate`: messages that are sent twice."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from gridsim.api import MessageEffects, MessageFault, Register, Tick, hookimpl
 
 
 class Duplicate(MessageFault):
-    """The same message leaves a second time in the same tick, after all others: what a
-    transport that delivers at least once may do."""
+    """Messages that are sent again in the same tick, after all others.
+
+    A transport that delivers at least once may do so.
+    """
 
     def inject(self, tick: Tick, effects: MessageEffects) -> None:
         effects.copies[:] = 2

@@ -1,4 +1,4 @@
-"""The fault `frozen_meter`: the site's meter says the same again and again."""
+"""The fault `frozen_meter`: the meter of a site repeats one value."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from gridsim.api import AffectedReadings, DeviceFault, Members, Register, Tick, 
 
 
 class FrozenMeter(DeviceFault):
-    """`power_meter_measurement` stays at what it was when the fault began. All devices of a
-    site see the same meter: `of = "project"` freezes it for all of them."""
+    """A meter whose `power_meter_measurement` keeps its value from the start of the fault.
+
+    All devices of a site report the same meter: `of = "project"` freezes it for all of them.
+    """
 
     def __init__(self, members: Members[Any]) -> None:
         super().__init__(members)

@@ -1,4 +1,4 @@
-"""The fault `ghost`: a device that does not exist, and reports all the same."""
+"""The fault `ghost`: a device that does not exist but reports."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from gridsim.api import AffectedReadings, DeviceFault, Register, Tick, hookimpl
 
 
 class Ghost(DeviceFault):
-    """A device that was taken down but never signed off, or that somebody makes up. While it
-    is struck it reports what its model says, as a believable ghost does; at other times it is
-    silent. Its site neither feels it nor counts on it, so that the net consumption worked out
-    from the readings is wrong."""
+    """Devices that do not exist: removed but still registered, or invented by an attacker.
+
+    While it is affected, a ghost reports the values of its model; at other times it sends
+    nothing. It has no effect on its site, so a net consumption computed from the readings is
+    wrong.
+    """
 
     is_ghost = True
 
     def inject(self, tick: Tick, affected: AffectedReadings) -> None:
-        """What it reports is what its model says: there is nothing to change."""
+        """Leave the readings unchanged: a ghost reports the values of its model."""
 
 
 @hookimpl

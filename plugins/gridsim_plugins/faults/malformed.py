@@ -1,4 +1,4 @@
-"""The fault `malformed`: messages that no parser takes."""
+"""The fault `malformed`: messages that cannot be parsed."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from pydantic import Field
 from gridsim.api import Members, MessageEffects, MessageFault, Register, Settings, Tick, hookimpl
 
 _WAYS = ("unclosed", "garbled", "doubled")
-# Nowhere a part of UTF-8.
+# These bytes never occur in UTF-8.
 _GARBAGE = b"\xff\xfe\xff\xfe"
 
 
 class MalformedSettings(Settings):
+    """Settings of the fault `malformed`."""
+
     how: Literal["unclosed", "garbled", "doubled", "any"] = Field(
         "any",
-        description="unclosed: the last byte is missing; garbled: some bytes are no UTF-8; "
-        "doubled: the text stands there twice; any: drawn for each message",
+        description="unclosed: the last byte is missing; garbled: some bytes are not UTF-8; "
+        "doubled: the payload is repeated; any: drawn for each message",
     )
 
 
 class Malformed(MessageFault):
-    """The message's text is broken: neither JSON nor one line of CSV."""
+    """Messages whose payload is neither valid JSON nor one line of CSV."""
 
     Settings = MalformedSettings
 
@@ -35,7 +37,7 @@ class Malformed(MessageFault):
         effects.altered[:] = True
 
     def alter(self, body: bytes, chance: float) -> bytes:
-        # The whole part of the stretched chance says in which way, the rest at which place.
+        # The integer part of the stretched chance selects the way, the fraction the position.
         stretched = chance * len(self._ways)
         way = self._ways[int(stretched)]
         if way == "unclosed":

@@ -1,4 +1,4 @@
-"""The fault `noise`: a sensor that trembles."""
+"""The fault `noise`: a sensor with random errors."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ from gridsim.api import (
 
 
 class NoiseSettings(Settings):
-    """The default is the error that IEC 62053-21 admits of a meter of class 1."""
+    """Settings of the fault `noise`.
+
+    The default is the error that IEC 62053-21 allows for a meter of class 1.
+    """
 
     field: Literal["current_output", "power_meter_measurement"] = Field(
-        "current_output", description="what trembles"
+        "current_output", description="the field that gets the noise"
     )
     relative: Annotated[float, Unit("%")] = Field(
-        1.0, ge=0, le=1e4, description="standard deviation, of the value"
+        1.0, ge=0, le=1e4, description="standard deviation, as a share of the value"
     )
     absolute: Annotated[float, Unit("kW")] = Field(
-        0.0, ge=0, le=1e6, description="standard deviation that comes on top, whatever the value"
+        0.0, ge=0, le=1e6, description="additional standard deviation, independent of the value"
     )
 
 
 class Noise(DeviceFault):
-    """Normal deviates, new for each reading, on one of the powers."""
+    """Normal deviates, drawn for each reading, added to one of the powers."""
 
     Settings = NoiseSettings
 

@@ -1,4 +1,4 @@
-"""The fault `offline`: a device cannot be reached."""
+"""The fault `offline`: a device without a connection."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ from gridsim.api import (
 
 
 class OfflineSettings(Settings):
+    """Settings of the fault `offline`."""
+
     readings: Literal["lost", "stored", "flagged"] = Field(
         "lost",
-        description="what becomes of the readings: lost; stored, and sent late once the device "
-        "is back; or flagged: a gateway sends the last known values with is_online false",
+        description="lost: readings are lost; stored: the device stores them and sends them when "
+        "it is back; flagged: a gateway sends the last known values with is_online false",
     )
     room: int = Field(
         3600,
         ge=1,
         le=10_000_000,
-        description="for stored: how many readings a device keeps; what it takes beyond is lost",
+        description="for stored: number of readings that a device can store; further ones are lost",
     )
 
 
 class Offline(DeviceFault):
-    """A device loses its connection; `connection_start_at` moves when it is back."""
+    """Devices without a connection; `connection_start_at` changes when they are back."""
 
     Settings = OfflineSettings
 

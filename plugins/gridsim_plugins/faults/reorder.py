@@ -1,4 +1,4 @@
-"""The fault `reorder`: messages that are overtaken by the next."""
+"""The fault `reorder`: messages that swap places with the next."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from gridsim.api import MessageEffects, MessageFault, Register, Tick, hookimpl
 
 
 class Reorder(MessageFault):
-    """The message leaves right after the device's next one. The next one is not overtaken
-    itself: messages swap places in pairs."""
+    """Messages that are sent right after the next message of the same device.
+
+    The next message is not overtaken itself: messages swap places in pairs.
+    """
 
     def inject(self, tick: Tick, effects: MessageEffects) -> None:
         effects.overtaken[:] = True

@@ -1,4 +1,4 @@
-"""The fault `schema_drift`: a firmware that writes another record."""
+"""The fault `schema_drift`: a firmware that writes a different record."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ Record = dict[str, msgspec.Raw]
 
 
 class SchemaDriftSettings(Settings):
+    """Settings of the fault `schema_drift`."""
+
     change: Literal["missing", "renamed", "wrong_type"] = Field(
         "renamed",
-        description="missing: the field is not there; renamed: it bears another name; "
+        description="missing: the field is left out; renamed: it has another name; "
         "wrong_type: numbers and booleans become strings, strings null",
     )
-    field: str = Field("current_output", description="which field, by the name that is written")
-    renamed_to: str = Field("currentOutput", min_length=1, description="the name for renamed")
+    field: str = Field("current_output", description="the field, by its name in the record")
+    renamed_to: str = Field("currentOutput", min_length=1, description="for renamed: the new name")
 
 
 class SchemaDrift(MessageFault):
-    """One field of the record is missing, renamed or of another type; the rest stays as it is,
-    to the byte. Of JSON only; an array of records drifts as a whole."""
+    """Records in which one field is missing, renamed or of another type.
+
+    The other fields keep their bytes. It works on JSON only; in an array, every record changes.
+    """
 
     Settings = SchemaDriftSettings
 
@@ -39,8 +43,8 @@ class SchemaDrift(MessageFault):
     def check(self, format: str, json_fields: Sequence[str]) -> None:
         if not json_fields:
             raise ValueError(
-                f"changes fields of JSON, and a transport of this run writes {format}: "
-                "leave one of them out"
+                f"changes fields of JSON, but a transport of this run writes {format}: "
+                "remove the fault or that transport"
             )
         if self._field not in json_fields:
             near = get_close_matches(self._field, json_fields, 1)
@@ -53,7 +57,7 @@ class SchemaDrift(MessageFault):
         effects.altered[:] = True
 
     def alter(self, body: bytes, chance: float) -> bytes:
-        # Raw keeps every value as it was written, decimals included.
+        # Raw keeps the bytes of every value, decimals included.
         if body.startswith(b"["):
             records = msgspec.json.decode(body, type=list[Record])
             return msgspec.json.encode([self._drifted(record) for record in records])

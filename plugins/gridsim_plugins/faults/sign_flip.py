@@ -1,4 +1,4 @@
-"""The fault `sign_flip`: a current transformer is mounted the wrong way round."""
+"""The fault `sign_flip`: a current transformer that is mounted backwards."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from gridsim.api import AffectedReadings, DeviceFault, Members, Register, Settin
 
 
 class SignFlipSettings(Settings):
+    """Settings of the fault `sign_flip`."""
+
     field: Literal["current_output", "power_meter_measurement"] = Field(
-        "current_output", description="whose sign is wrong"
+        "current_output", description="the field with the wrong sign"
     )
 
 
 class SignFlip(DeviceFault):
-    """Reports a power with the opposite sign."""
+    """Readings that have one power with the opposite sign."""
 
     Settings = SignFlipSettings
 

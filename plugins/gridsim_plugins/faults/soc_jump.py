@@ -1,4 +1,4 @@
-"""The fault `soc_jump`: a battery's state of charge is suddenly another."""
+"""The fault `soc_jump`: a sudden error of a battery's state of charge."""
 
 from __future__ import annotations
 
@@ -20,14 +20,18 @@ from gridsim.api import (
 
 
 class SocJumpSettings(Settings):
+    """Settings of the fault `soc_jump`."""
+
     jump: Annotated[float, Unit("%")] = Field(
-        -15.0, ge=-100, le=100, description="what is added to the state of charge"
+        -15.0, ge=-100, le=100, description="change of the reported state of charge"
     )
 
 
 class SocJump(DeviceFault):
-    """A battery management system that counts charge loses count, and finds it again when the
-    fault ends. The state of charge stays within 0 and 100."""
+    """A battery management system that loses count of the charge until the fault ends.
+
+    The state of charge stays within 0 and 100.
+    """
 
     Settings = SocJumpSettings
 

@@ -1,4 +1,4 @@
-"""The fault `spike`: single readings that are far off."""
+"""The fault `spike`: single readings with a large error."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ _SIGNS = {"up": 0.0, "down": 1.0, "either": 0.5}
 
 
 class SpikeSettings(Settings):
+    """Settings of the fault `spike`."""
+
     field: Literal["current_output", "power_meter_measurement"] = Field(
-        "current_output", description="what has the spikes"
+        "current_output", description="the field that gets the spikes"
     )
     height: Annotated[float, Unit("kW")] = Field(
-        50.0, gt=0, le=1e6, description="by how much a reading is off"
+        50.0, gt=0, le=1e6, description="error of an affected reading"
     )
     direction: Literal["up", "down", "either"] = Field(
-        "either", description="which way; either: drawn for each reading"
+        "either", description="direction of the error; either: drawn for each reading"
     )
 
 
 class Spike(DeviceFault):
-    """Readings that are off by a lot. With `probability = 0.001` it is one in a thousand."""
+    """Readings with a large error. `probability = 0.001` affects one in a thousand."""
 
     Settings = SpikeSettings
 

@@ -1,4 +1,4 @@
-"""The fault `stuck_inverter`: a device's output does not change any more, it says."""
+"""The fault `stuck_inverter`: the reported output of a device does not change."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ from gridsim.api import (
 
 
 class StuckInverterSettings(Settings):
+    """Settings of the fault `stuck_inverter`."""
+
     at: Annotated[float | None, Unit("kW")] = Field(
         None,
         ge=-1e6,
         le=1e6,
-        description="where it sticks; without it, at what it was when the fault began",
+        description="the reported value; unset: the value at the start of the fault",
     )
 
 
 class StuckInverter(DeviceFault):
-    """`current_output` stays where it is; the state of charge goes on with the truth."""
+    """Devices that repeat one `current_output`; the state of charge stays correct."""
 
     Settings = StuckInverterSettings
 

@@ -19,11 +19,16 @@ from gridsim.api import (
 
 
 class TruncateSettings(Settings):
+    """Settings of the fault `truncate`."""
+
     least: Annotated[float, Unit("%")] = Field(
-        5.0, ge=0, le=100, description="what is left of the text at least"
+        5.0, ge=0, le=100, description="smallest share of the payload that remains"
     )
     most: Annotated[float, Unit("%")] = Field(
-        95.0, ge=0, le=100, description="what is left at most; the last byte always goes"
+        95.0,
+        ge=0,
+        le=100,
+        description="largest share of the payload that remains; the last byte is always cut ",
     )
 
     @model_validator(mode="after")
@@ -34,8 +39,10 @@ class TruncateSettings(Settings):
 
 
 class Truncate(MessageFault):
-    """The message's text ends too early, at a byte drawn for each message. `least` and `most`
-    are the same for all devices: of a distribution its middle is taken."""
+    """Messages whose payload ends early, at a byte drawn for each message.
+
+    `least` and `most` are the same for all devices: a distribution counts with its middle.
+    """
 
     Settings = TruncateSettings
 

@@ -1,4 +1,4 @@
-"""The fault `unit_mixup`: a power in another unit than the record says."""
+"""The fault `unit_mixup`: a power in another unit than that of the record."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ _PER_KW = {"W": 1000.0, "MW": 0.001}
 
 
 class UnitMixupSettings(Settings):
+    """Settings of the fault `unit_mixup`."""
+
     field: Literal["current_output", "power_meter_measurement"] = Field(
-        "current_output", description="what is in the wrong unit"
+        "current_output", description="the field in the wrong unit"
     )
     unit: Literal["W", "MW"] = Field(
-        "W", description="the unit that it is in, while `units` goes on saying kW"
+        "W", description="the unit of the value; the field `units` stays kW"
     )
 
 
 class UnitMixup(DeviceFault):
-    """Reports a power in W or MW where kW are expected."""
+    """Readings that have one power in W or MW instead of kW."""
 
     Settings = UnitMixupSettings
 
