@@ -273,7 +273,7 @@ def test_a_path_that_no_file_can_have_is_refused_before_the_run(table: str, tmp_
     path.write_text(HOME + table + '\npath = "a\\u0000b"\n')
     done = gridsim("validate", "--config", path)
     assert done.returncode == 2
-    assert "must not hold a NUL character" in done.stderr
+    assert "must not contain a NUL character" in done.stderr
 
 
 @pytest.mark.parametrize("flag", ["--start", "--set", "--duration"])

@@ -61,5 +61,5 @@ def test_any_text_comes_back(text: str) -> None:
 
 
 def test_an_array_per_project_is_refused() -> None:
-    with pytest.raises(ValueError, match="cannot be framed by project"):
+    with pytest.raises(ValueError, match="framing must be der, not project"):
         Csv(CsvSettings(), "project", make_roster())

@@ -55,9 +55,9 @@ def test_a_dated_load_ends_with_its_file_unless_it_is_a_whole_day_or_week(tmp_pa
     [
         ("time,kw\n00:00,1\n00:30,-2\n", "line 3: kw is -2"),
         ("time,kw\n00:00,1\n25:00,2\n", "line 3: '25:00'"),
-        ("time,kw\n# a note\n02:00,1\n01:00,2\n", "line 4: its time is not later"),
+        ("time,kw\n# a note\n02:00,1\n01:00,2\n", "line 4: its time must be later"),
         ("time,kw\n00:00,one\n", "line 2: kw is 'one'"),
-        ("time,kw\n2026-03-01T00:00Z,1\n2026-03-01T01:00,1\n", "line 3: all times"),
+        ("time,kw\n2026-03-01T00:00Z,1\n2026-03-01T01:00,1\n", "line 3: either all times"),
     ],
 )
 def test_an_error_names_file_and_line(tmp_path: Path, text: str, problem: str) -> None:

@@ -145,7 +145,7 @@ def test_more_files_than_may_be_open(tmp_path: Path) -> None:
         ("{date.jsonl", "der", "path: expected '}'"),
         ("out/", "der", "names a folder"),
         ("", "der", "names a folder"),
-        ("{der_id}.jsonl", "project", "do not fit the framing by project"),
+        ("{der_id}.jsonl", "project", "cannot be used with framing 'project'"),
     ],
 )
 def test_a_template_that_cannot_be_is_refused(path: str, framing: Framing, message: str) -> None:
@@ -158,7 +158,7 @@ def test_a_template_that_cannot_be_is_refused(path: str, framing: Framing, messa
 @pytest.mark.parametrize("der_id", ["..", ".", "", "a/b", "/etc/passwd", "..\\x", "a\0b"])
 def test_an_id_that_would_lead_elsewhere_is_refused(tmp_path: Path, der_id: str) -> None:
     roster = replace(make_roster([1]), der_id=[der_id])
-    with pytest.raises(ValueError, match="cannot be a part of a file's name"):
+    with pytest.raises(ValueError, match="cannot be part of a file name"):
         made(tmp_path / "{der_id}" / "x", roster)
 
 
@@ -202,7 +202,7 @@ def test_a_torn_line_is_cut_off(tmp_path: Path, warnings: list[str]) -> None:
     batch = make_batch()
     write(made(path), batch)
     assert read(path) == [b"whole", *lines_of(batch)]
-    assert warnings == [f"{path}: cut off 1000000 bytes left unfinished"]
+    assert warnings == [f"{path}: cut off 1000000 bytes of an incomplete line"]
 
 
 def test_a_gzip_file_that_was_cut_anywhere_is_continued(tmp_path: Path) -> None:
@@ -340,11 +340,11 @@ import resource, sys
 from pathlib import Path
 from gridsim.api import TransportError
 from gridsim.testing import PlainFormat, RecordingReceipt, make_batch, make_roster, make_run
-from gridsim_plugins.transports.file import File, FileSettings
+from gridsim_plugins.transports.file import File, FileTransportSettings
 
 roster = make_roster([1, 2000])
 folder = Path(sys.argv[1])
-chosen = FileSettings(path=str(folder / "x.{{project_id}}.jsonl"), **{settings!r})
+chosen = FileTransportSettings(path=str(folder / "x.{{project_id}}.jsonl"), **{settings!r})
 file = File(chosen, PlainFormat(chosen, "der", roster), make_run(roster))
 batch = make_batch(roster, ticks=2)
 

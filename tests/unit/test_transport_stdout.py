@@ -144,7 +144,7 @@ print("what Python still flushes at its exit")
     assert [process.stdout.readline() for _ in range(2)] == ["before\n", "DER_0@1782907200000\n"]
     process.stdout.close()
     with process.stderr as stderr:
-        assert stderr.read() == "the reader of standard output has left True\n"
+        assert stderr.read() == "the reader of standard output has closed it True\n"
     assert process.wait(30) == 0
 
 

@@ -27,9 +27,11 @@ _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
 
 
 class CsvSettings(RecordSettings):
+    """Settings of the format `csv`."""
+
     missing_soc: Literal["empty", "zero"] = Field(
         "empty",
-        description="what current_soc says where there is no storage: nothing, or zero",
+        description="value of current_soc where there is no storage: empty, or zero",
     )
 
 
@@ -40,7 +42,7 @@ class Csv(Format):
 
     def __init__(self, settings: Any, framing: Framing, roster: Roster) -> None:
         if framing == "project":
-            raise ValueError("csv has a line per DER and cannot be framed by project")
+            raise ValueError("csv has a line per DER: framing must be der, not project")
         super().__init__(settings, framing, roster)
         fields = choose_fields(settings, roster)
         self.header = ",".join(_quote(field.name) for field in fields).encode()

@@ -27,10 +27,12 @@ _MISSING_SOC = {"null": '"null"', "zero": "0.0", "omit": None}
 
 
 class JsonSettings(RecordSettings):
+    """Settings of the format `json`."""
+
     missing_soc: Literal["null", "zero", "omit"] = Field(
         "null",
-        description='what current_soc says where there is no storage: the string "null", zero, '
-        "or the field is omitted",
+        description='value of current_soc where there is no storage: the string "null", zero, '
+        "or omit the field",
     )
 
 

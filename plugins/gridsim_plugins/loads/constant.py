@@ -1,4 +1,4 @@
-"""A load that never changes: for tests, and for sites that only need a meter."""
+"""The load `constant`: for tests, and for sites that only need a meter."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gridsim.api import Floats, Load, Members, Register, Settings, Tick, Unit, h
 class ConstantSettings(Settings):
     """Settings of the load `constant`."""
 
-    kw: Annotated[float, Unit("kW")] = Field(1.0, ge=0.0, description="the load, day and night")
+    kw: Annotated[float, Unit("kW")] = Field(1.0, ge=0.0, description="the load at every time")
 
 
 class Constant(Load):
-    """The same power at every time."""
+    """A load that has the same power at every time."""
 
     Settings = ConstantSettings
 

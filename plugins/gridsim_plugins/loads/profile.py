@@ -1,4 +1,4 @@
-"""A load from a file of the user's: measured kW over time, or over the time of day."""
+"""The load `profile`: power from a CSV file, over time or over the time of day."""
 
 from __future__ import annotations
 
@@ -22,80 +22,81 @@ class ProfileSettings(Settings):
     """Settings of the load `profile`."""
 
     path: str = Field(
-        min_length=1, description="a CSV with the load, relative to the working folder"
+        min_length=1, description="CSV file with the load, relative to the working folder"
     )
     time_column: str = Field(
         "time",
-        description="the column of times: all HH:MM by the site's clock, for a day that repeats; "
-        "or all ISO 8601, by the site's clock where they have no offset",
+        description="column of times: all HH:MM in local time, for a day that repeats; or all "
+        "ISO 8601, in local time if they have no offset",
     )
-    power_column: str = Field("kw", description="the column of the load, kW")
+    power_column: str = Field("kw", description="column of the load, kW")
     repeat: Literal["none", "day", "week"] | None = Field(
         None,
-        description="whether the file's day or week comes again and again; unset: what its "
-        "length is, and none otherwise: the load then ends with the file",
+        description="repeat the day or the week of the file; unset: day or week if the file is "
+        "that long, otherwise none: the load then ends with the file",
     )
     scale: Annotated[float, Unit("1")] = Field(
-        1.0, ge=0.0, description="factor on the load, also as a distribution over sites"
+        1.0, ge=0.0, description="factor on the load; may be a distribution over sites"
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """A load over time, straight from point to point."""
+    """A load over time, linear between its points."""
 
     path: str
     at_ms: NDArray[np.int64]
-    """UTC, or the site's clock if `local`; growing."""
+    """The times of the points, UTC, or local time if `local`; increasing."""
     kw: Floats
     local: bool
     period_ms: int | None
-    """After which it repeats; None: never."""
+    """The time after which the load repeats; None: never."""
 
     def power(self, time_ms: NDArray[np.int64]) -> Floats:
-        """kW, float64[n]. ValueError at a time that the file does not hold."""
+        """Return the load, float64[n], kW; raise ValueError at a time outside the file."""
         if self.period_ms is not None:
             since = (time_ms - self.at_ms[0]) % self.period_ms
-            # The first point comes again at the period's end.
+            # The first point repeats at the end of the period.
             points = np.append(self.at_ms - self.at_ms[0], self.period_ms)
             load: Floats = np.interp(since, points, np.append(self.kw, self.kw[0]))
             return load
         first, last = int(self.at_ms[0]), int(self.at_ms[-1])
         if len(time_ms) and (time_ms.min() < first or time_ms.max() > last):
-            clock = " by the site's clock" if self.local else ""
+            clock = " local time" if self.local else ""
             outside = time_ms[(time_ms < first) | (time_ms > last)][0]
             raise ValueError(
-                f"{self.path}: it holds {rfc3339(first)} to {rfc3339(last)}{clock}, and no load "
-                f"for {rfc3339(int(outside))}"
+                f"{self.path}: the file covers {rfc3339(first)} to {rfc3339(last)}{clock}; "
+                f"there is no load for {rfc3339(int(outside))}"
             )
         return np.interp(time_ms, self.at_ms, self.kw)
 
 
 def read_profile(settings: ProfileSettings) -> Profile:
-    """The profile of a CSV. ValueError names the file and the line."""
+    """Return the profile of a CSV file; raise ValueError that names the file and the line."""
     table = read_table(settings.path)
     kw = table.numbers(settings.power_column)
     negative = np.flatnonzero(kw < 0.0)
     if len(negative):
         row = int(negative[0])
-        raise table.error(row, f"{settings.power_column} is {kw[row]:g}: a load is not negative")
+        raise table.error(row, f"{settings.power_column} is {kw[row]:g}: must not be negative")
     texts = table.texts(settings.time_column)
     if all(len(text) <= len("HH:MM:SS") for text in texts):
         at = _of_day(table, texts)
         if settings.repeat not in (None, "day"):
             raise ValueError(
-                f"{settings.path}: times of day repeat each day, not {settings.repeat}"
+                f"{settings.path}: times of day repeat each day: repeat must be 'day' or unset, "
+                f"not {settings.repeat!r}"
             )
-        _check_growing(table, at)
+        _check_increasing(table, at)
         return Profile(settings.path, at, kw, True, _DAY_MS)
     times = table.times(settings.time_column)
     local = times[0].tzinfo is None
-    for row, one in enumerate(times):
-        if (one.tzinfo is None) != local:
-            raise table.error(row, "all times have an offset, or none has")
-    aware = [one.replace(tzinfo=UTC) if local else one for one in times]
-    at = np.array([(one - _EPOCH) // timedelta(milliseconds=1) for one in aware], np.int64)
-    _check_growing(table, at)
+    for row, given in enumerate(times):
+        if (given.tzinfo is None) != local:
+            raise table.error(row, "either all times must have an offset, or none")
+    aware = [given.replace(tzinfo=UTC) if local else given for given in times]
+    at = np.array([(given - _EPOCH) // timedelta(milliseconds=1) for given in aware], np.int64)
+    _check_increasing(table, at)
     return Profile(settings.path, at, kw, local, _period(settings, at))
 
 
@@ -103,17 +104,17 @@ def _of_day(table: Table, texts: list[str]) -> NDArray[np.int64]:
     at = np.empty(len(texts), np.int64)
     for row, text in enumerate(texts):
         try:
-            one = time.fromisoformat(text)
+            given = time.fromisoformat(text)
         except ValueError:
-            raise table.error(row, f"{text!r} is no time of day such as 06:30") from None
-        at[row] = ((one.hour * 60 + one.minute) * 60 + one.second) * 1000
+            raise table.error(row, f"{text!r} is not a time of day such as 06:30") from None
+        at[row] = ((given.hour * 60 + given.minute) * 60 + given.second) * 1000
     return at
 
 
-def _check_growing(table: Table, at: NDArray[np.int64]) -> None:
+def _check_increasing(table: Table, at: NDArray[np.int64]) -> None:
     back = np.flatnonzero(np.diff(at) <= 0)
     if len(back):
-        raise table.error(int(back[0]) + 1, "its time is not later than that of the row above")
+        raise table.error(int(back[0]) + 1, "its time must be later than that of the row above")
 
 
 def _period(settings: ProfileSettings, at: NDArray[np.int64]) -> int | None:
@@ -123,20 +124,23 @@ def _period(settings: ProfileSettings, at: NDArray[np.int64]) -> int | None:
     if settings.repeat is not None:
         period = _PERIODS[settings.repeat]
         if span >= period:
-            raise ValueError(f"{settings.path}: it is longer than the {settings.repeat} to repeat")
+            raise ValueError(
+                f"{settings.path}: the file is longer than one {settings.repeat}; "
+                f"shorten it or change repeat"
+            )
         return period
-    # The last point stands for a step as long as the one before it.
+    # The last point covers a step as long as the one before it.
     whole = span + int(at[-1] - at[-2]) if len(at) > 1 else 0
     return whole if whole in _PERIODS.values() else None
 
 
 class ProfileLoad(Load):
-    """Follows a file; it is also what is expected, so that the baseline is the load itself."""
+    """A load from a file; it equals the expected load, so the baseline is exact."""
 
     Settings = ProfileSettings
 
     def __init__(self, members: Members[Any]) -> None:
-        """ValueError if a file cannot be used."""
+        """Read the files; raise ValueError if one cannot be used."""
         super().__init__(members)
         self._profiles = [read_profile(settings) for settings in members.settings]
         self._rows = [np.flatnonzero(members.stanza == i) for i in range(len(self._profiles))]

@@ -26,15 +26,15 @@ from gridsim.api import (
     hookimpl,
 )
 
-# A pipe without a reader; Windows says EINVAL.
+# A pipe without a reader; on Windows the error is EINVAL.
 _GONE = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
 
-# Rows and lines of so many readings stay in a processor's cache from one step to the next.
+# The rows and lines of this many readings stay in the CPU cache between steps.
 _PART_ROWS = 4096
 
 
 class Stdout(Transport):
-    """Writes past Python's buffers, so that what is counted as delivered has left."""
+    """A transport that bypasses the buffers of Python: delivered data has left the process."""
 
     def __init__(self, settings: Any, format: Format, run: RunContext) -> None:
         super().__init__(settings, format, run)
@@ -46,7 +46,7 @@ class Stdout(Transport):
         return "standard output"
 
     def connect(self) -> None:
-        # Without a standard output its number may by now belong to somebody else's file.
+        # If standard output is closed, its descriptor may belong to another file by now.
         if sys.stdout is None or sys.stdout.closed:
             raise TransportError("standard output is closed", permanent=True)
         try:
@@ -80,7 +80,7 @@ class Stdout(Transport):
         except OSError as error:
             whole = bisect_right(ends, sent)
             receipt.delivered(int(np.asarray(starts)[whole]))
-            # What has left cannot be taken back: the next write completes the line.
+            # Bytes that were written cannot be undone: the next write completes the line.
             self._torn = data[ends[whole - 1] if whole else 0 : sent] or self._torn
             raise self._failure(error) from error
         receipt.delivered(int(np.asarray(starts)[-1]))
@@ -90,17 +90,17 @@ class Stdout(Transport):
             try:
                 return os.write(self._fd, data)
             except BlockingIOError:
-                # Somebody who shares the pipe has made it non-blocking.
+                # Another process that shares the pipe has made it non-blocking.
                 select.select([], [self._fd], [])
 
     def _failure(self, error: OSError) -> TransportError:
         if error.errno not in _GONE:
             return TransportError(f"standard output: {error.strerror or error}")
-        # What Python still flushes at its exit must not complain about the same pipe.
+        # Python flushes at exit, which must not fail on the same pipe.
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, sys.stdout.fileno())
         os.close(devnull)
-        return ReaderGone("the reader of standard output has left")
+        return ReaderGone("the reader of standard output has closed it")
 
 
 @hookimpl

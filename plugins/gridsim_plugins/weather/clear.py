@@ -1,4 +1,4 @@
-"""A cloudless sky: for tests and demonstrations, and as the most that solar can yield."""
+"""The weather `clear`: for tests and demonstrations, and as the upper bound of solar output."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ClearSettings(Settings):
 
 
 class Clear(Weather):
-    """Sun and temperature without clouds, the same every day but for the season."""
+    """A cloudless sky; all days of a season are alike."""
 
     Settings = ClearSettings
 
@@ -70,7 +70,7 @@ class Clear(Weather):
         return WeatherSample(ghi, dni, ghi - dni * height, temperature, self._wind)
 
     def _slowly(self, time_ms: int) -> Floats:
-        """Refraction, the two transmittances, and the temperature: float64[4, n]."""
+        """Return refraction, the two transmittances, and the temperature, float64[4, n]."""
         sites = self.sites
         height = sun.cos_zenith(sun.sun_vector(time_ms), self._up)
         lift = clearsky.lift(height, self._pressure)

@@ -1,4 +1,4 @@
-"""What a household draws: the standard profile, with appliances that switch on and off."""
+"""The load `household`: the standard profile, with appliances that switch on and off."""
 
 from gridsim_plugins.loads.household.plugin import Household, gridsim_register
 

@@ -1,4 +1,4 @@
-"""Appliances that switch on and off: the part of a household's load that is not smooth."""
+"""Appliances that switch on and off: the part of a household load that is not smooth."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from numpy.typing import NDArray
 from gridsim.api import Draws, Floats, Keys, Stateful
 
 # Power in kW, duration in ms, share of the year's energy, and slots per duration: kettle,
-# oven and hob, washing and dishwasher, dryer, television, lamps. A slot holds one start at
-# most; the more slots, the freer the starts.
+# oven and hob, washing and dishwasher, dryer, television, lamps. A slot has at most one start;
+# more slots make the starts more random.
 _KW = np.array([1.9, 1.6, 2.0, 2.4, 0.16, 0.11])
 _DURATION_MS = np.array([150_000, 1_500_000, 1_200_000, 2_700_000, 7_200_000, 5_400_000])
 _SHARE = np.array([0.10, 0.16, 0.12, 0.08, 0.16, 0.16])
 _SLOTS = np.array([2, 4, 4, 4, 4, 4])
 _SLOT_MS = _DURATION_MS // _SLOTS
 _KINDS = len(_KW)
-# A refrigerator of 90 W in a home of 4000 kWh a year runs 35 % of the time.
+# A refrigerator of 90 W, in a home of 4000 kWh a year, runs 35 % of the time.
 _FRIDGE_CYCLE_MS, _FRIDGE_ON = 2_400_000, 0.35
 _FRIDGE_KW_PER_KWH = 0.09 / 4000.0
 
-# Pairs of kind and site that are worked out together: they fit the processor's cache.
+# The number of pairs of kind and site that are computed together: they fit the CPU cache.
 _BLOCK = 4096
 
-# How far ahead slots are worked out: less than the shortest lasts, so that none is passed over.
-_LONGEST_LOOK_MS = 60_000
+# The longest time by which slots are computed ahead: shorter than a slot, so that none is skipped.
+_MAX_LOOKAHEAD_MS = 60_000
 
 SMOOTH_SHARE = 1.0 - float(_SHARE.sum())
-"""What share of the load the appliances leave to be smooth; the refrigerator is in it."""
+"""The share of the load that is smooth; the refrigerator is part of it."""
 
 Expectation = Callable[[NDArray[np.intp], NDArray[np.int64]], Floats]
-"""The expected load, kW, of sites given by index at UTC times, ms; both of shape [k, m]."""
+"""The expected load, kW, of sites by index at UTC times in ms; both [k, m]."""
 
 
 class Appliances(Stateful):
     """The appliances of n sites, as a function of (seed, site, time).
 
-    The starts of each kind are drawn per site and slot of time, at a rate that follows the
-    expected load, so that the mean power stays what is expected by construction.
+    The starts of each kind are drawn per site and slot of time. Their rate is proportional to the
+    expected load, so that the mean power equals it by construction.
     """
 
     derived = ("_expect",)
@@ -54,27 +54,27 @@ class Appliances(Stateful):
         self._power = np.zeros((_KINDS, n))
         self._sum = np.zeros(n)
         per_ms = n * float((1.0 / _SLOT_MS).sum())
-        self._horizon_ms = int(min(_BLOCK / max(per_ms, 1e-9), _LONGEST_LOOK_MS))
-        self._looked_until = np.iinfo(np.int64).min
-        self._coming = np.zeros(0, np.intp)
-        self._coming_kw = np.zeros(0)
-        self._comes_at = np.zeros(0, np.int64)
+        self._horizon_ms = int(min(_BLOCK / max(per_ms, 1e-9), _MAX_LOOKAHEAD_MS))
+        self._computed_until = np.iinfo(np.int64).min
+        self._upcoming = np.zeros(0, np.intp)
+        self._next_kw = np.zeros(0)
+        self._next_at = np.zeros(0, np.int64)
         self._done = 0
         fridge = draws.uniform("household/fridge", keys) * _FRIDGE_CYCLE_MS
         self._fridge_phase = fridge.astype(np.int64)
         self._fridge_kw = annual_kwh * _FRIDGE_KW_PER_KWH
 
     def excess(self, time_ms: int) -> Floats:
-        """How much they draw at UTC `time_ms` beyond the smooth share, kW, float64[n].
+        """Return their power at UTC `time_ms` beyond the smooth share, float64[n], kW.
 
-        It may be negative, by the refrigerator's mean power at most. Times may only grow.
+        It may be negative, by at most the mean power of the refrigerator. Times must not decrease.
         """
-        reached = int(np.searchsorted(self._comes_at, time_ms, side="right"))
+        reached = int(np.searchsorted(self._next_at, time_ms, side="right"))
         if reached > self._done:
             new = slice(self._done, reached)
-            self._apply(self._coming[new], self._coming_kw[new])
+            self._apply(self._upcoming[new], self._next_kw[new])
             self._done = reached
-        if time_ms >= self._looked_until:
+        if time_ms >= self._computed_until:
             due = np.flatnonzero(self._next <= time_ms)
             self._apply(due, self._powers(due, time_ms))
             self._look_ahead(time_ms)
@@ -83,25 +83,25 @@ class Appliances(Stateful):
         return excess
 
     def _look_ahead(self, time_ms: int) -> None:
-        """Works out the slots that begin soon, all at once: a few cost as much as thousands."""
+        """Compute the slots that begin soon together: a few cost as much as thousands."""
         until = time_ms + self._horizon_ms
         coming = np.flatnonzero(self._next < until)
         order = np.argsort(self._next[coming], kind="stable")
-        self._coming = coming[order]
-        self._comes_at = self._next[self._coming]
-        self._coming_kw = self._powers(self._coming, self._comes_at)
+        self._upcoming = coming[order]
+        self._next_at = self._next[self._upcoming]
+        self._next_kw = self._powers(self._upcoming, self._next_at)
         self._done = 0
-        self._looked_until = until
+        self._computed_until = until
 
     def _apply(self, due: NDArray[np.intp], power_kw: Floats) -> None:
-        """Lets pairs of kind and site enter their new slots."""
+        """Set the power of pairs of kind and site that enter new slots."""
         n = len(self._keys)
         self._power.reshape(-1)[due] = power_kw
         if len(due):
             self._add_up(np.unique(due % n))
 
     def _powers(self, due: NDArray[np.intp], time_ms: int | NDArray[np.int64]) -> Floats:
-        """What pairs of kind and site draw in the slots at a time for all, or one for each."""
+        """Return the power of pairs of kind and site in the slots at their times, kW."""
         times = np.broadcast_to(time_ms, due.shape)
         parts = [
             self._powers_in_block(due[i : i + _BLOCK], times[i : i + _BLOCK])
@@ -117,21 +117,21 @@ class Appliances(Stateful):
         self._next[due] = (slot + 1) * length + phase
         back = np.arange(int(_SLOTS.max()))
         recent = slot[:, None] - back
-        # The rate is that of the pulse's middle, so that the mean does not lag.
+        # The rate is that at the middle of the pulse, so that the mean does not lag.
         middle = recent * length[:, None] + (phase + _DURATION_MS[kind] // 2)[:, None]
         sites = np.broadcast_to(site[:, None], middle.shape)
         slots = _SLOTS[kind]
         rate = (_SHARE / _KW)[kind, None] * self._expect(sites, middle) / slots[:, None]
         keys = self._keys[site][:, None]
         u = self._draws.uniform("household/start", keys, recent * _KINDS + kind[:, None])
-        # Where one start per slot is not enough, the appliance is larger instead.
+        # Where one start per slot is too few, the appliance is larger instead.
         starts = np.where((u < rate) & (back < slots[:, None]), np.maximum(rate, 1.0), 0.0)
         running = starts[:, 0] + starts[:, 1] + starts[:, 2] + starts[:, 3]
         power: Floats = running * _KW[kind]
         return power
 
     def _add_up(self, site: NDArray[np.intp]) -> None:
-        # Summed anew and in one order: running totals would depend on the past.
+        # Sum all kinds in a fixed order: running totals would depend on the past.
         total = np.zeros(len(site))
         for row in self._power:
             total += row[site]

@@ -20,24 +20,24 @@ class HouseholdSettings(Settings):
     """Settings of the load `household`."""
 
     annual_kwh: Annotated[float, Unit("kWh")] = Field(
-        4000.0, gt=0.0, description="energy that the site draws in a year, without its DERs"
+        4000.0, gt=0.0, description="annual energy of the site, without its DERs"
     )
     spread: Annotated[float, Unit("1")] = Field(
         0.0,
         ge=0.0,
         le=2.0,
-        description="how much sites differ: the standard deviation of the logarithm of a "
-        "factor on annual_kwh, drawn per site; its mean is 1",
+        description="variation between sites: standard deviation of the logarithm of a factor "
+        "on annual_kwh with mean 1, drawn per site",
     )
     appliances: bool = Field(
         True,
-        description="whether single appliances switch on and off; "
-        "otherwise the load is the smooth profile",
+        description="true: single appliances switch on and off; false: the load is the smooth "
+        "profile",
     )
 
 
 class Household(Load):
-    """The standard profile of households by the site's own clock, with appliances on top."""
+    """The standard profile of households in local time, with appliances."""
 
     Settings = HouseholdSettings
     derived = ("_slow",)
@@ -54,7 +54,9 @@ class Household(Load):
         self._switching = members.choose(lambda settings: settings.appliances, np.bool_)
         self._appliances: Appliances | None = None
         if self._switching.any():
-            self._appliances = Appliances(members.keys, members.draws, annual_kwh, self._expect)
+            self._appliances = Appliances(
+                members.keys, members.draws, annual_kwh, self._expected_for
+            )
 
     def at(self, tick: Tick) -> Floats:
         expected = self._slow.at(tick.time_ms)
@@ -70,7 +72,7 @@ class Household(Load):
     def _expected_at(self, time_ms: int) -> Floats:
         return self._mean_kw * relative_power(self._local(time_ms), self._southern)
 
-    def _expect(self, sites: NDArray[np.intp], time_ms: NDArray[np.int64]) -> Floats:
+    def _expected_for(self, sites: NDArray[np.intp], time_ms: NDArray[np.int64]) -> Floats:
         local = time_ms + self._offset[sites]
         return self._mean_kw[sites] * relative_power(local, self._southern[sites])
 

@@ -2,7 +2,7 @@
 
 VDEW: Repraesentative VDEW-Lastprofile (1999), published by the BDEW: hourly means of the
 quarter-hour values, in W for about 1000 kWh a year, with the dynamic factor of the same
-source, which makes the seasons run into each other.
+source, which smooths the transitions between seasons.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _WATTS = np.array([
       209.5, 175.4, 144.1, 124.4, 108.4, 109.6, 126.7, 152.0, 159.4, 150.5, 140.2, 108.1]],
 ])
 # fmt: on
-# Days of the year from which on winter ends, and so on: 21 March, 15 May, 15 September,
+# The first days of transition, summer, transition and winter: 21 March, 15 May, 15 September,
 # 1 November.
 _SEASON_STARTS = np.array([80, 135, 258, 305])
 _SEASON = np.array([0, 1, 2, 1, 0])
@@ -47,14 +47,14 @@ _HALF_YEAR_DAYS = 182
 
 
 def dynamic_factor(day_of_year: NDArray[np.int64]) -> Floats:
-    """The factor F by which a day of the year, from 1, differs from its season's profile."""
+    """Return the factor F of a day of the year, from 1, on the profile of its season."""
     t = day_of_year.astype(np.float64)
     factor: Floats = -3.92e-10 * t**4 + 3.2e-7 * t**3 - 7.02e-5 * t**2 + 2.1e-3 * t + 1.24
     return factor
 
 
 def _annual_mean() -> float:
-    """Mean of the table over an average year, W."""
+    """Return the mean of the table over an average year, W."""
     day = np.arange(1, 366)
     season = _SEASON[np.searchsorted(_SEASON_STARTS, day, side="right")]
     week = _WATTS.mean(axis=2) @ np.array([5.0, 1.0, 1.0]) / 7.0
@@ -65,11 +65,11 @@ _MEAN_WATTS = _annual_mean()
 
 
 def relative_power(local_ms: NDArray[np.int64], southern: NDArray[np.bool_]) -> Floats:
-    """Power over the mean power of the year, float64[n].
+    """Return the power over the mean power of the year, float64[n].
 
-    `local_ms` is the site's clock (ms since 1970-01-01 00:00 local); on the southern half of
-    the globe the seasons are shifted by half a year. The hourly means are joined by straight
-    lines, which keeps a day's energy. Public holidays count as ordinary days.
+    `local_ms` is the local time (ms since 1970-01-01 00:00 local). In the southern hemisphere
+    the seasons are shifted by half a year. The hourly means are interpolated linearly, which
+    keeps the energy of a day. Public holidays count as ordinary days.
     """
     since_middle = local_ms - HOUR_MS // 2
     hour = since_middle // HOUR_MS
@@ -79,23 +79,23 @@ def relative_power(local_ms: NDArray[np.int64], southern: NDArray[np.bool_]) -> 
 
 
 def _at_hours(hour: NDArray[np.int64], southern: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """The values of `hour` and the hour after it."""
+    """Return the values of `hour` and the hour after it."""
     if not hour.size:
         return np.zeros(hour.shape), np.zeros(hour.shape)
     first = int(hour.min())
     span = int(hour.max()) - first + 2
     if span >= hour.size:
         return _hourly(hour, southern), _hourly(hour + 1, southern)
-    # Many sites live in few hours: those are worked out once for either half of the globe.
+    # Many sites share few hours: compute each hour once per hemisphere.
     hours = first + np.arange(span)
-    halves = (np.zeros(span, np.bool_), np.ones(span, np.bool_))
-    table = np.concatenate([_hourly(hours, half) for half in halves])
+    hemispheres = (np.zeros(span, np.bool_), np.ones(span, np.bool_))
+    table = np.concatenate([_hourly(hours, half) for half in hemispheres])
     place = hour - first + southern * span
     return table.take(place), table.take(place + 1)
 
 
 def _hourly(hour: NDArray[np.int64], southern: NDArray[np.bool_]) -> Floats:
-    """The value for whole hours since 1970-01-01 00:00 local."""
+    """Return the value for whole hours since 1970-01-01 00:00 local."""
     day = hour // _DAY_H
     weekday = (day + 3) % 7  # 1970-01-01 was a Thursday
     shifted = (day + np.where(southern, _HALF_YEAR_DAYS, 0)).astype("datetime64[D]")

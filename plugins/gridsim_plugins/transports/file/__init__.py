@@ -27,37 +27,39 @@ from gridsim.api import (
 from gridsim_plugins.transports.file.fileset import FileOptions, FileSet, failure
 from gridsim_plugins.transports.file.paths import PathTemplate
 
-# Rows and lines of so many readings stay in a processor's cache from one step to the next.
+# The rows and lines of this many readings stay in the CPU cache between steps.
 _PART_ROWS = 4096
 
 
 class FileTransportSettings(Settings):
+    """Settings of the transport `file`."""
+
     path: str = Field(
-        description="the file, appended to and made with mode 0600, relative to the current "
-        "folder; may contain {date} (the readings' simulated UTC date), {start} (the "
-        "simulation's start), {project_id}, {der_id} and {type}"
+        description="file to append to, relative to the current folder, created with mode 0600; "
+        "may contain {date} (the simulated UTC date of the readings), {start} (the start of the "
+        "simulation), {project_id}, {der_id} and {type}"
     )
     rotate_mb: Annotated[float | None, Unit("MB")] = Field(
         None,
         gt=0,
-        description="put a file aside under the next free number (x.0001.jsonl) before it "
-        "grows beyond this; with gzip, once it has",
+        description="maximum size of a file; it is renamed with the next free number "
+        "(x.0001.jsonl) before it exceeds this, with gzip after it has",
     )
     rotate_s: Annotated[float | None, Unit("s")] = Field(
         None,
         gt=0,
-        description="put a file aside when it holds this much simulated time, counted from "
-        "the simulation's start, and when a new run begins",
+        description="simulated time per file, counted from the start of the simulation; a file "
+        "is renamed with the next free number after this time, and when a new run begins",
     )
     gzip: bool = Field(
         False,
-        description="compress, in members of at most 4,096 readings each, so that a file that is "
-        "cut off can be read up to its last whole one; adds .gz to the name",
+        description="compress in members of at most 4,096 readings, so that an incomplete file "
+        "can be read up to its last whole member; adds .gz to the name",
     )
 
 
 class File(Transport):
-    """Appends a line per payload. What is delivered has been handed to the operating system."""
+    """A transport that appends a line per payload; delivered: the operating system has it."""
 
     Settings = FileTransportSettings
 
@@ -69,8 +71,8 @@ class File(Transport):
         self._template = PathTemplate(path, run.roster, run.start_ms)
         if format.framing == "project" and self._template.per_der:
             raise ValueError(
-                "path: {der_id} and {type} do not fit the framing by project, "
-                "whose messages carry several DERs"
+                "path: {der_id} and {type} cannot be used with framing 'project', "
+                "because its messages contain several DERs"
             )
         self._period_ms = None if settings.rotate_s is None else int(settings.rotate_s * 1000)
         limit = None if settings.rotate_mb is None else max(1, int(settings.rotate_mb * 1e6))
@@ -116,7 +118,7 @@ class File(Transport):
     def _by_file(
         self, part: Batch, payloads: Payloads
     ) -> Iterator[tuple[str, Sequence[bytes], int | None]]:
-        """Path, payloads in order, and rotation period of each run that goes to one file."""
+        """Yield (path, payloads in order, rotation period) for each part that goes to one file."""
         if not payloads.bodies:
             return
         rows = payloads.starts[:-1]
@@ -125,7 +127,7 @@ class File(Transport):
         day = self._template.days(time_ms)
         period = np.zeros_like(time_ms)
         if self._period_ms is not None:
-            # Readings that come late go to the period in which they come.
+            # Late readings go to the period in which they arrive.
             period = np.maximum.accumulate((time_ms - self.run.start_ms) // self._period_ms)
         keys = np.stack((target, day, period))
         bodies = payloads.bodies

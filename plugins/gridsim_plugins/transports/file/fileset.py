@@ -1,4 +1,4 @@
-"""The files that a transport writes: few are open, full ones are put aside."""
+"""The files of a transport: a limited number is open, full ones are renamed."""
 
 from __future__ import annotations
 
@@ -20,38 +20,40 @@ _KNOWN_FILES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
+    """The options that all files of a transport share."""
+
     header: bytes
     packed: bool
     limit_bytes: int | None
-    """Put a file aside before it grows beyond this."""
+    """The size that a file must not exceed; None: unlimited."""
 
 
 class FileSet:
-    """Appends to any number of files; what was appended since `commit` can be taken back.
+    """A set of files to append to, which can roll back to the last `commit`.
 
-    A file that is full, or whose time is up, gets the next free number in its name, and a
-    new one takes its place: the plain name is always the file that is being written.
-    Methods raise OSError and TransportError.
+    A file that is full, or whose period is over, is renamed with the next free number, and a
+    new file is created. The plain name is therefore always the current file. Methods raise
+    OSError and TransportError.
     """
 
     def __init__(self, options: FileOptions, resolve: Callable[[str], str]) -> None:
         self._options = options
         self._resolve = resolve
-        # The most recently used come last. A file is remembered longer than it is open, for
-        # its period, and because a gzip file takes long to check when it is opened anew.
+        # The most recently used files are last. A closed file is remembered for its period, and
+        # because checking a gzip file when it is opened again takes long.
         self._known: OrderedDict[str, AppendFile] = OrderedDict()
         self._open: OrderedDict[str, AppendFile] = OrderedDict()
         self._touched: dict[AppendFile, None] = {}
 
     def append(self, path: str, bodies: Sequence[bytes], period: int | None) -> None:
-        """Append a line per body. A later `period` than the file's begins a new file.
+        """Append a line per body; begin a new file if `period` is later than that of the file.
 
-        A file that is there when a run with periods begins is of an earlier run: it is put
-        aside too.
+        A file that exists when a run with periods begins is from an earlier run: it is renamed
+        too.
         """
         file = self._file(path)
         if period is not None and (file.period is None or file.period < period):
-            file = self._put_aside(file)
+            file = self._rename(file)
             file.period = period
         limit = self._options.limit_bytes
         if limit is None:
@@ -60,28 +62,29 @@ class FileSet:
         ends = list(accumulate(len(body) + 1 for body in bodies))
         first = 0
         while first < len(bodies):
-            stop = bisect_right(ends, self._room(file, limit) + (ends[first - 1] if first else 0))
+            written = ends[first - 1] if first else 0
+            stop = bisect_right(ends, written + self._free_bytes(file, limit))
             if stop <= first and file.size:
-                file = self._put_aside(file)
+                file = self._rename(file)
                 continue
             stop = max(stop, first + 1)
             self._write(file, bodies[first:stop])
             first = stop
 
     def commit(self) -> None:
-        """Keep what was appended."""
+        """Make all appended lines final."""
         for file in self._touched:
             file.commit()
         self._touched.clear()
 
     def roll_back(self) -> None:
-        """Take back what was appended since the last commit, and close.
+        """Cut off all lines since the last commit, and close the files.
 
-        What cannot be taken back now is when the file is opened again.
+        A file for which this fails is cut off when it is opened again.
         """
         for file in self._touched:
             with suppress(OSError, TransportError):
-                # Opening rolls back: this is for files that are no longer among the open.
+                # A file that was closed in the meantime must be opened; opening rolls back.
                 if not file.is_open:
                     file.open(self._resolve(file.path))
                 file.roll_back()
@@ -94,9 +97,9 @@ class FileSet:
             file.close()
         self._open.clear()
 
-    def _room(self, file: AppendFile, limit: int) -> int:
+    def _free_bytes(self, file: AppendFile, limit: int) -> int:
         if self._options.packed:
-            # How long a member gets is known afterwards: a file may exceed by one.
+            # The size of a member is known after it is written: a file may exceed by one member.
             return limit if file.size < limit else 0
         return limit - file.size - (0 if file.size else len(self._options.header) + 1)
 
@@ -105,7 +108,7 @@ class FileSet:
         file.append(b"\n".join((*bodies, b"")))
 
     def _file(self, path: str) -> AppendFile:
-        """The file at `path`, open."""
+        """Return the file at `path`, open."""
         file = self._open.get(path)
         if file is not None and file.is_deleted():
             self._forget(file)
@@ -133,8 +136,8 @@ class FileSet:
         self._open.pop(file.path, None)
         self._known.pop(file.path, None)
 
-    def _put_aside(self, file: AppendFile) -> AppendFile:
-        """Give the file, unless it is empty, a number; the new file in its place."""
+    def _rename(self, file: AppendFile) -> AppendFile:
+        """Rename the file with a number, unless it is empty; return the new file in its place."""
         if not file.size:
             return file
         path = file.path
@@ -145,7 +148,7 @@ class FileSet:
 
 
 def _next_free(path: str) -> str:
-    """`path` with the number after the highest that is there: x.0007.jsonl for x.jsonl."""
+    """Return `path` with the number after the highest in use: x.0007.jsonl for x.jsonl."""
     folder, name = os.path.split(path)
     packed = ".gz" if name.endswith(".gz") else ""
     stem, extension = os.path.splitext(name.removesuffix(".gz"))
@@ -155,7 +158,7 @@ def _next_free(path: str) -> str:
 
 
 def failure(path: str, error: OSError) -> TransportError:
-    """What to raise for a failed operation on `path`."""
+    """Return the error to raise for a failed operation on `path`."""
     permanent = isinstance(
         error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError
     )

@@ -1,4 +1,4 @@
-"""Which file a reading goes to."""
+"""The file of each reading, from a path with placeholders."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class PathTemplate:
     """A path with placeholders. Devices that share all values share a target."""
 
     def __init__(self, template: str, roster: Roster, start_ms: int) -> None:
-        """Raises ValueError for a template, or an id in it, that cannot be a path."""
+        """Raise ValueError for a template, or an id in it, that cannot be a path."""
         if "\0" in template:
-            raise ValueError("path: must not hold a NUL character")
+            raise ValueError("path: must not contain a NUL character")
         pieces = _parse(template)
         self.names = {name for _, name in pieces if name}
         fixed = _before_placeholders(pieces)
         self.folder = os.path.dirname(fixed) or os.curdir
-        """Everything that is written lies below this folder."""
+        """The folder that contains all files of the transport."""
         if not os.path.basename(template):
             raise ValueError(f"path: {template!r} names a folder, not a file")
         start = compact_stamp(start_ms)
@@ -46,25 +46,25 @@ class PathTemplate:
 
     @property
     def per_der(self) -> bool:
-        """Whether DERs of one project may go to different files."""
+        """True if DERs of one project may go to different files."""
         return not self.names.isdisjoint(_OF_A_DER)
 
     def targets(self, device: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The target of each device."""
+        """Return the target of each device."""
         if self._target_of is None:
             return np.zeros(len(device), np.intp)
         return self._target_of[device]
 
     def days(self, timestamp_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The day that each reading's path depends on; zero if it depends on none."""
+        """Return the day in the path of each reading; zero if the path has no date."""
         return timestamp_ms // _DAY_MS if "date" in self.names else np.zeros_like(timestamp_ms)
 
     def path(self, target: int, day: int) -> str:
-        """The path of a target's file for a day."""
+        """Return the path of a target's file for a day."""
         return utc_date(day * _DAY_MS).join(self._targets[target])
 
     def resolve(self, path: str) -> str:
-        """The real path behind `path`; TransportError if links lead out of the folder."""
+        """Return the real path of `path`; raise TransportError if links lead out of the folder."""
         real = os.path.realpath(path)
         if not Path(real).is_relative_to(os.path.realpath(self.folder)):
             raise TransportError(f"{path}: leads out of the folder {self.folder}", permanent=True)
@@ -72,7 +72,7 @@ class PathTemplate:
 
 
 def _parse(template: str) -> list[tuple[str, str]]:
-    """Literal text and the placeholder after it, which is empty at the end."""
+    """Return pairs of literal text and the placeholder after it, which is empty at the end."""
     try:
         parsed = list(Formatter().parse(template))
     except ValueError as error:
@@ -80,7 +80,7 @@ def _parse(template: str) -> list[tuple[str, str]]:
     for _, name, spec, conversion in parsed:
         if name is not None and name not in PLACEHOLDERS:
             near = get_close_matches(name, PLACEHOLDERS, 1) or PLACEHOLDERS
-            choice = " or ".join(f"{{{one}}}" for one in near)
+            choice = " or ".join(f"{{{known}}}" for known in near)
             raise ValueError(f"path: there is no placeholder {{{name}}}; did you mean {choice}?")
         if spec or conversion:
             raise ValueError(f"path: {{{name}}} takes no format")
@@ -109,12 +109,12 @@ def _values(names: set[str], roster: Roster, device: int, start: str) -> dict[st
 
 def _safe(name: str, value: str) -> str:
     if value in ("", ".", "..") or any(char in _FORBIDDEN or ord(char) < 32 for char in value):
-        raise ValueError(f"path: the {name} {value!r} cannot be a part of a file's name")
+        raise ValueError(f"path: the {name} {value!r} cannot be part of a file name")
     return value
 
 
 def _fill(pieces: list[tuple[str, str]], values: dict[str, str]) -> tuple[str, ...]:
-    """The path in parts, between which the date goes."""
+    """Return the parts of the path, between which the date is inserted."""
     parts = [""]
     for literal, name in pieces:
         parts[-1] += literal

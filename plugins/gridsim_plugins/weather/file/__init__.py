@@ -1,4 +1,4 @@
-"""Weather from a file of the user's: CSV, EPW or TMY3."""
+"""The weather `file`: from a CSV, EPW or TMY3 file."""
 
 from gridsim_plugins.weather.file.plugin import FileWeather, gridsim_register
 

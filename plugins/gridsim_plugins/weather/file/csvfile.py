@@ -1,4 +1,4 @@
-"""Reading a CSV of the user's."""
+"""A reader of CSV files with weather."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WIND_M_S = 2.0
 
 
 def read_csv(settings: WeatherFileSettings) -> Series:
-    """The series of a CSV. ValueError names the file, and the line where there is one."""
+    """Return the series of a CSV file; raise ValueError that names the file and the line."""
     table = read_table(settings.path)
     zone = ZoneInfo(settings.timezone)
     times = [
@@ -30,7 +30,7 @@ def read_csv(settings: WeatherFileSettings) -> Series:
     wind = np.full(len(table), _WIND_M_S)
     if table.has(settings.wind_column):
         wind = _not_negative(table, settings.wind_column)
-    # A typical year counts days by standard time: that of January, or July in the south.
+    # A typical year counts days in standard time: January's, or July's in the southern hemisphere.
     new_year = times[0].replace(month=1, day=1, tzinfo=None)
     offsets = [(new_year + timedelta(days=d)).replace(tzinfo=zone).utcoffset() for d in (0, 182)]
     own = times[0].utcoffset() if times[0].tzinfo is not zone else None
@@ -49,7 +49,7 @@ def read_csv(settings: WeatherFileSettings) -> Series:
             )
     else:
         keep[:] = True
-    kept = {name: None if column is None else column[keep] for name, column in columns.items()}
+    selected = {name: None if column is None else column[keep] for name, column in columns.items()}
     assert settings.latitude is not None
     assert settings.longitude is not None
     return Series(
@@ -60,9 +60,9 @@ def read_csv(settings: WeatherFileSettings) -> Series:
         start_ms=int(stamps[0]),
         step_ms=step_ms,
         typical_year=typical,
-        ghi=kept["ghi"],
-        dni=kept["dni"],
-        dhi=kept["dhi"],
+        ghi=selected["ghi"],
+        dni=selected["dni"],
+        dhi=selected["dhi"],
         temperature_c=temperature[keep],
         wind_m_s=wind[keep],
     )
@@ -73,14 +73,14 @@ UTC_ZERO = ZoneInfo("UTC")
 
 def _step(table: Table, stamps: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
     if len(stamps) < 2:
-        raise ValueError(f"{table.path}: one row is no weather")
+        raise ValueError(f"{table.path}: at least two rows are needed")
     steps = np.diff(stamps)
     step = int(np.median(steps))
     odd = np.flatnonzero(steps != step)
     if len(odd) or step <= 0:
         row = int(odd[0]) + 1 if len(odd) else 1
         seconds = steps[row - 1] / 1000
-        raise table.error(row, f"it comes {seconds:g} s after the row above, not {step / 1000:g} s")
+        raise table.error(row, f"{seconds:g} s after the row above, not {step / 1000:g} s")
     return step
 
 
@@ -91,15 +91,15 @@ def _irradiance(table: Table, settings: WeatherFileSettings) -> dict[str, Floats
     }
     if found["ghi"] is None and (found["dni"] is None or found["dhi"] is None):
         raise ValueError(
-            f"{table.path}: it has neither a column {names['ghi']!r} nor both {names['dni']!r} "
-            f"and {names['dhi']!r}; there are: {', '.join(table.header)}"
+            f"{table.path}: a column {names['ghi']!r}, or both {names['dni']!r} and "
+            f"{names['dhi']!r}, are needed; there are: {', '.join(table.header)}"
         )
     return found
 
 
 def _not_negative(table: Table, name: str) -> Floats:
     values = table.numbers(name)
-    # Pyranometers show some W/m2 below zero at night.
+    # Pyranometers read some W/m2 below zero at night.
     wrong = np.flatnonzero(values < -20.0)
     if len(wrong):
         raise table.error(int(wrong[0]), f"{name} is {values[wrong[0]]:g}, which is negative")

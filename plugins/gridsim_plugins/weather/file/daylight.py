@@ -1,7 +1,7 @@
-"""Irradiance between the rows of a file: the sun's path times a smooth clearness.
+"""Irradiance between the rows of a file: the path of the sun times a smooth clearness.
 
-A row gives the mean over its step, so what is known exactly is the energy E up to each row's
-end. E is interpolated as a function of u, the integral of the cosine of the sun's zenith
+A row has the mean over its step, so the energy E up to the end of each row is known exactly. E
+is interpolated as a function of u, the integral of the cosine of the sun's zenith
 angle, by a monotone cubic (Fritsch, Carlson, SIAM Journal on Numerical Analysis 17 (1980),
 with the slopes of Fritsch and Butland). Its slope k = dE/du, continuous and not negative, is
 the irradiance of a sun at the zenith, and the irradiance is k cos z: it follows the sun, is
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from gridsim.api import Floats
 
-# Mean cosine below which a row's sun is too low to carry the row's energy: it is then spread
-# over the neighbour in daylight too.
+# The mean cosine below which the sun is too low for the energy of a row: the energy is then
+# spread over the neighbour in daylight too.
 _SLIVER = 0.02
 
 
@@ -28,12 +28,12 @@ class MonotoneSlope:
 
     u: Floats
     slope: Floats
-    """At the knots."""
+    """The slope at the knots."""
     chord: Floats
-    """Between them."""
+    """The mean slope between knots."""
 
     def at(self, u: float) -> float:
-        """dE/du; that of the nearest end beyond the ends."""
+        """Return dE/du; beyond the ends, that of the nearest end."""
         if len(self.u) < 2:
             return 0.0
         x = min(max(u, float(self.u[0])), float(self.u[-1]))
@@ -47,7 +47,7 @@ class MonotoneSlope:
 
 
 def monotone_slope(u: Floats, energy: Floats) -> MonotoneSlope:
-    """From knots, float64[n] each, both not falling; knots at which u rests are joined."""
+    """Return the slope for knots, float64[n], not decreasing; knots of equal u are merged."""
     keep = np.concatenate(([True], np.diff(u) > 0.0))
     u, energy = u[keep], energy[keep]
     if len(u) < 2:
@@ -67,9 +67,9 @@ def monotone_slope(u: Floats, energy: Floats) -> MonotoneSlope:
 
 
 def usable_knots(u: Floats) -> NDArray[np.bool_]:
-    """bool[n]: the row edges that can be knots, from u in units of a row's length.
+    """Return true for the row edges that can be knots, bool[n]; u in units of a row's length.
 
-    Of a row in which the sun hardly shows, the edge towards the day is none.
+    In a row with very little sun, the edge towards the day cannot be a knot.
     """
     rise = np.diff(u)
     sliver = (rise > 0.0) & (rise < _SLIVER)
@@ -78,6 +78,6 @@ def usable_knots(u: Floats) -> NDArray[np.bool_]:
     before = np.concatenate(([0.0], rise[:-1]))
     keep[1:][sliver & (after >= before)] = False
     keep[:-1][sliver & (after < before)] = False
-    # The ends stay: without them the energy before and after would be lost.
+    # Keep the ends: without them the energy before and after would be lost.
     keep[0] = keep[-1] = True
     return keep

@@ -12,24 +12,24 @@ from gridsim_plugins.weather.file.series import DAY_MS, Series
 from gridsim_plugins.weather.file.settings import WeatherFileSettings
 from gridsim_plugins.weather.file.typical import read_typical
 
-# The sun's path is added up in steps of at most a minute.
+# The path of the sun is integrated in steps of at most a minute.
 _FINE_MS = 60_000
 _LOW_SUN = 0.05
-# Over the irradiance above the air; a row with more has the sun at the wrong time.
+# The maximum over the extraterrestrial irradiance; a row with more has a wrong time.
 _BRIGHTEST = 1.2
 
 
 class FileWeather(Weather):
-    """Irradiance, temperature and wind as measured at one place, over every site.
+    """Irradiance, temperature and wind from one place, for every site.
 
-    Irradiance is interpolated so that each row keeps its energy and the light follows the sun
-    at each site; temperature and wind go straight from the middle of one row to the next.
+    Irradiance is interpolated so that each row keeps its energy and follows the sun at each
+    site. Temperature and wind are interpolated linearly between the middles of rows.
     """
 
     Settings = WeatherFileSettings
 
     def __init__(self, settings: WeatherFileSettings, sites: Sites, draws: Draws) -> None:
-        """ValueError if the file cannot be used."""
+        """Read the file; raise ValueError if it cannot be used."""
         super().__init__(settings, sites, draws)
         self._series: Series = (
             read_csv(settings) if settings.kind == "csv" else read_typical(settings)
@@ -40,7 +40,7 @@ class FileWeather(Weather):
         self._day: _Day | None = None
 
     def at(self, time_ms: int) -> WeatherSample:
-        """ValueError if the file does not reach there."""
+        """Return the weather; raise ValueError at a time outside the file."""
         self._series.require(time_ms)
         position = sun.sun_vector(time_ms)
         height = np.maximum(sun.cos_zenith(position, self._up), 0.0)
@@ -51,7 +51,7 @@ class FileWeather(Weather):
         if diffuse is None:
             diffuse = bright * float(clearsky.diffuse_share(np.array(bright / above)))
         ghi = bright * height
-        # What the file calls direct is that only as far as there is sun above the air for it.
+        # The direct irradiance of the file is limited by the extraterrestrial irradiance.
         beam = np.minimum(
             (ghi - min(diffuse, bright) * height) / np.maximum(height, _LOW_SUN), above
         )
@@ -80,7 +80,7 @@ class FileWeather(Weather):
 
 
 class _Day:
-    """The clearness of one UTC day, from the rows of it and of a day to either side."""
+    """The clearness of one UTC day, from its rows and those of the days before and after."""
 
     def __init__(self, number: int, series: Series, station: Floats) -> None:
         self.number = number
@@ -95,7 +95,7 @@ class _Day:
         towards = [sun.sun_vector(int(at)) for at in self._at.tolist()]
         x, y, z = station[:, 0].tolist()
         height = np.array([max(s.x * x + s.y * y + s.z * z, 0.0) for s in towards])
-        # In units of a row's length, so that E is that of means over rows.
+        # In units of a row's length, so that E is a sum of row means.
         path = np.concatenate(([0.0], np.cumsum((height[1:] + height[:-1]) * (0.5 / fine))))
         self._path = path
         u = path[::fine]
@@ -113,7 +113,7 @@ class _Day:
         self._dhi = None if dhi is None else _slope(u, dhi, keep)
 
     def light(self, time_ms: int) -> tuple[float, float | None]:
-        """Global and diffuse irradiance over the cosine of the zenith angle, W/m2."""
+        """Return global and diffuse irradiance over the cosine of the zenith angle, W/m2."""
         u = float(np.interp(time_ms, self._at, self._path))
         return self._ghi.at(u), None if self._dhi is None else self._dhi.at(u)
 
@@ -121,7 +121,7 @@ class _Day:
 def _slope(
     u: Floats, mean: Floats, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]
 ) -> MonotoneSlope:
-    # A row without any sun has no energy to place, whatever a sensor's noise says.
+    # A row without sun has no energy; the noise of the sensor is ignored.
     energy = np.concatenate(([0.0], np.cumsum(np.where(np.diff(u) > 0.0, mean, 0.0))))
     return monotone_slope(u[keep], energy[keep])
 

@@ -1,4 +1,4 @@
-"""Weather at one place in steps of equal length."""
+"""The weather at one place, in steps of equal length."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from gridsim.api import Floats, rfc3339
 
 DAY_MS = 86_400_000
 YEAR_DAYS = 365
-# Days before each month of a year that is no leap year.
+# The days before each month of a common year.
 _BEFORE = np.cumsum([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """Rows of equal length; each stands for [start, start + step)."""
+    """The rows of a file, of equal length; each covers [start, start + step)."""
 
     path: str
     latitude: float
     longitude: float
     offset_ms: int
-    """The station's standard time, ahead of UTC."""
+    """The offset of the station's standard time from UTC."""
     start_ms: int
-    """UTC, when the first row starts; a typical year starts on 1 January of any year."""
+    """The start of the first row, UTC; a typical year starts on 1 January of any year."""
     step_ms: int
     typical_year: bool
     ghi: Floats | None
-    """W/m2, the mean over the row; None where it follows from the other two."""
+    """The mean over the row, W/m2; None if it follows from the other two."""
     dni: Floats | None
     dhi: Floats | None
     temperature_c: Floats
@@ -44,15 +44,15 @@ class Series:
         return self.start_ms + len(self) * self.step_ms
 
     def require(self, time_ms: int) -> None:
-        """ValueError if there is no weather for UTC `time_ms`."""
+        """Raise ValueError if there is no weather for UTC `time_ms`."""
         if not self.typical_year and not self.start_ms <= time_ms < self.end_ms:
             raise ValueError(
-                f"{self.path}: it holds {rfc3339(self.start_ms)} to {rfc3339(self.end_ms)}, "
-                f"and no weather for {rfc3339(time_ms)}"
+                f"{self.path}: the file covers {rfc3339(self.start_ms)} to "
+                f"{rfc3339(self.end_ms)}; there is no weather for {rfc3339(time_ms)}"
             )
 
     def rows(self, time_ms: NDArray[np.int64]) -> NDArray[np.intp]:
-        """The rows in which UTC times lie; the first or last beyond the ends."""
+        """Return the rows of UTC times; beyond the ends, the first or the last."""
         if not self.typical_year:
             rows = (time_ms - self.start_ms) // self.step_ms
             return np.asarray(np.clip(rows, 0, len(self) - 1), np.intp)
@@ -65,7 +65,7 @@ class Series:
         return np.asarray(of_year * (DAY_MS // self.step_ms) + of_day, np.intp)
 
 
-# The 29th of February is as the 28th.
+# The 29th of February is like the 28th.
 _LAST = np.array([30, 27, 30, 29, 30, 29, 30, 30, 29, 30, 29, 30])
 
 
@@ -74,10 +74,10 @@ def _month(month: NDArray[np.datetime64]) -> NDArray[np.int64]:
 
 
 def without_leap_day(times: list[datetime]) -> NDArray[np.bool_]:
-    """bool[n]: which of the times are on no 29th of February."""
+    """Return false for the times on a 29th of February, bool[n]."""
     return np.array([(time.month, time.day) != (2, 29) for time in times], np.bool_)
 
 
 def utc_ms(time: datetime) -> int:
-    """A time with its offset as UTC ms since 1970."""
+    """Convert a time with an offset to UTC ms since 1970."""
     return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -14,45 +14,46 @@ class WeatherFileSettings(Settings):
     """Settings of the weather `file`."""
 
     path: str = Field(
-        min_length=1, description="the file with the weather, relative to the working folder"
+        min_length=1, description="file with the weather, relative to the working folder"
     )
     format: Literal["csv", "epw", "tmy3"] | None = Field(
         None,
-        description="what the file is: CSV with the columns below, EnergyPlus weather, or TMY3; "
-        "the latter two need the extra `weather`; unset: epw for *.epw, else csv",
+        description="format of the file: CSV with the columns below, EnergyPlus weather, or TMY3; "
+        "epw and tmy3 need the extra `weather`; unset: epw for *.epw, otherwise csv",
     )
     latitude: Annotated[float | None, Unit("deg")] = Field(
-        None, ge=-90.0, le=90.0, description="where a CSV was measured, north positive"
+        None, ge=-90.0, le=90.0, description="CSV: latitude of the station, north positive"
     )
     longitude: Annotated[float | None, Unit("deg")] = Field(
-        None, ge=-180.0, le=180.0, description="where a CSV was measured, east positive"
+        None, ge=-180.0, le=180.0, description="CSV: longitude of the station, east positive"
     )
-    timezone: str = Field("UTC", description="IANA zone of times in a CSV that have no offset")
+    timezone: str = Field("UTC", description="CSV: IANA time zone of times without an offset")
     typical_year: bool | None = Field(
         None,
-        description="whether the same year comes again and again; unset: EPW, TMY3, and a CSV "
-        "of one whole year do; otherwise the weather ends with the file",
+        description="true: the year repeats; unset: true for EPW, TMY3, and a CSV of one whole "
+        "year; false: the weather ends with the file",
     )
-    time_column: str = Field("time", description="CSV: the start of the time a row stands for")
+    time_column: str = Field("time", description="CSV: start time of each row")
     ghi_column: str = Field("ghi", description="CSV: global horizontal irradiance, W/m2")
     dni_column: str = Field(
-        "dni", description="CSV: direct normal irradiance, W/m2; with dhi instead of ghi"
+        "dni",
+        description="CSV: direct normal irradiance, W/m2; needed, with dhi, if there is no ghi",
     )
     dhi_column: str = Field(
         "dhi",
-        description="CSV: diffuse horizontal irradiance, W/m2; if neither it nor dni is there, "
-        "it follows from ghi (Erbs 1982)",
+        description="CSV: diffuse horizontal irradiance, W/m2; without it and dni, it is "
+        "derived from ghi (Erbs 1982)",
     )
     temperature_column: str = Field(
         "temperature", description="CSV: air temperature, degrees Celsius"
     )
     wind_column: str = Field(
-        "wind", description="CSV: wind speed at 10 m, m/s; if it is not there, 2 m/s"
+        "wind", description="CSV: wind speed at 10 m, m/s; without the column, 2 m/s"
     )
 
     @property
     def kind(self) -> Literal["csv", "epw", "tmy3"]:
-        """What the file is."""
+        """The format of the file."""
         return self.format or ("epw" if self.path.lower().endswith(".epw") else "csv")
 
     @field_validator("timezone")
@@ -67,5 +68,5 @@ class WeatherFileSettings(Settings):
     @model_validator(mode="after")
     def _a_csv_has_a_place(self) -> Self:
         if self.kind == "csv" and (self.latitude is None or self.longitude is None):
-            raise ValueError("a CSV needs latitude and longitude of where it was measured")
+            raise ValueError("a CSV needs the latitude and longitude of its station")
         return self

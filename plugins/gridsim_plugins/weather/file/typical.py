@@ -1,4 +1,4 @@
-"""Reading EPW and TMY3 files, through pvlib."""
+"""A reader of EPW and TMY3 files, through pvlib."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _HOUR_MS = 3_600_000
 
 
 def read_typical(settings: WeatherFileSettings) -> Series:
-    """The typical year of an EPW or TMY3 file.
+    """Return the typical year of an EPW or TMY3 file.
 
-    ValueError names the file, or the extra that is missing. Rows are taken in their order,
-    hour by hour from 1 January of the station's standard time: the years of the stamps are
-    those that the months were taken from, and mean nothing.
+    It raises ValueError that names the file, or the extra that is missing. The rows are the
+    hours from 1 January in the standard time of the station. The years of the timestamps are
+    ignored: each month comes from another year.
     """
     kind = settings.kind.upper()
     try:
@@ -38,8 +38,8 @@ def read_typical(settings: WeatherFileSettings) -> Series:
     except OSError as error:
         raise ValueError(f"{settings.path}: {error.strerror or error}") from None
     except Exception as error:
-        raise ValueError(f"{settings.path}: it is no {kind} file: {error!r}") from error
-    # Seven lines of header and the names in an EPW, two in a TMY3.
+        raise ValueError(f"{settings.path}: not a valid {kind} file: {error!r}") from error
+    # An EPW has eight lines before the data, a TMY3 two.
     header = 8 if settings.kind == "epw" else 2
     for column in columns:
         wrong = np.flatnonzero(~np.isfinite(column))
@@ -48,9 +48,9 @@ def read_typical(settings: WeatherFileSettings) -> Series:
                 f"{settings.path}, line {int(wrong[0]) + header + 1}: a number is missing"
             )
     if len(rows) != YEAR_DAYS * 24:
-        raise ValueError(f"{settings.path}: it has {len(rows)} rows, a typical year has 8760")
+        raise ValueError(f"{settings.path}: {len(rows)} rows, but a typical year has 8760")
     if settings.typical_year is False:
-        raise ValueError(f"{settings.path}: {kind} is a typical year; leave typical_year away")
+        raise ValueError(f"{settings.path}: {kind} is a typical year: remove typical_year = false")
     ghi, dni, dhi, temperature, wind = columns
     return Series(
         path=settings.path,

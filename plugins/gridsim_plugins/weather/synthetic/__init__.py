@@ -1,4 +1,4 @@
-"""Weather made from the sun, a moving field of clouds, and a climate."""
+"""The weather `synthetic`: the sun, a moving field of clouds, and a climate."""
 
 from gridsim_plugins.weather.synthetic.plugin import Synthetic, gridsim_register
 

@@ -1,4 +1,4 @@
-"""A frozen field of clouds that the wind carries over all sites."""
+"""A constant field of clouds that moves with the wind over all sites."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _OUTER_SCALE_M = 20_000.0
 _HURST = 0.5
 _PENUMBRA_M = 12.0
 _SURROUNDINGS_M = 150.0
-_LOGISTIC = 1.702  # makes the logistic function follow the normal distribution within 0.01
+# With this factor the logistic function approximates the normal distribution within 0.01.
+_LOGISTIC = 1.702
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,20 +22,20 @@ class CloudField:
     """A periodic Gaussian field; there is cloud where it exceeds a threshold."""
 
     size: int
-    """Points along each side, a power of two."""
+    """The number of points along each side, a power of two."""
     spacing_m: float
     points: NDArray[np.float32]
-    """float32[size * size, 4]: at each point the mean and the spread of the field within the
-    penumbra, and the same within the surroundings that brighten by reflection."""
+    """The mean and the spread of the field within the penumbra, and within the surroundings that
+    reflect light, at each point: float32[size * size, 4]."""
     quantiles: Floats
-    """float64[257], what 1, 255/256, ... 0 of the area exceeds."""
+    """The values that 1, 255/256, ... 0 of the area exceed, float64[257]."""
 
     def threshold(self, cover: Floats) -> Floats:
-        """The threshold above which `cover` (0 to 1) of the area lies."""
+        """Return the threshold that a share `cover` (0 to 1) of the area exceeds."""
         return np.interp(1.0 - cover, np.linspace(0.0, 1.0, len(self.quantiles)), self.quantiles)
 
     def at(self, x_m: Floats, y_m: Floats) -> Floats:
-        """The four quantities at places in m, interpolated, float64[4, n]."""
+        """Return the four quantities at places in m, interpolated, float64[4, n]."""
         x, y = x_m / self.spacing_m, y_m / self.spacing_m
         left, low = np.floor(x), np.floor(y)
         wrap = self.size - 1
@@ -50,7 +51,7 @@ class CloudField:
 
 
 def make_field(generator: np.random.Generator, size: int, spacing_m: float) -> CloudField:
-    """A field with the spectrum ((2 pi / L0)^2 + k^2)^-(H + 1), L0 = 20 km, H = 0.5."""
+    """Return a field with the spectrum ((2 pi / L0)^2 + k^2)^-(H + 1), L0 = 20 km, H = 0.5."""
     k = 2.0 * np.pi * np.fft.fftfreq(size, spacing_m)
     half = 2.0 * np.pi * np.fft.rfftfreq(size, spacing_m)
     k2 = k[:, None] ** 2 + half[None, :] ** 2
@@ -67,10 +68,10 @@ def make_field(generator: np.random.Generator, size: int, spacing_m: float) -> C
         waves *= np.exp(-0.5 * k2 * sigma_m**2)
         return np.fft.irfft2(waves, s=(size, size))
 
-    # Column by column into the smaller type: the field is the largest thing of a small fleet.
+    # Fill column by column in the smaller type: the field is the largest object of a small fleet.
     points = np.empty((size * size, 4), np.float32)
     points[:, 0] = field.ravel()
-    # The penumbra is narrower than the grid: its spread is that of the slope across it.
+    # The penumbra is narrower than the grid, so its spread follows from the slope of the field.
     east = (np.roll(field, -1, 1) - np.roll(field, 1, 1)) / (2.0 * spacing_m)
     north = (np.roll(field, -1, 0) - np.roll(field, 1, 0)) / (2.0 * spacing_m)
     points[:, 1] = np.maximum(_PENUMBRA_M * np.hypot(east, north), 1e-3).ravel()
@@ -83,7 +84,7 @@ def make_field(generator: np.random.Generator, size: int, spacing_m: float) -> C
 
 
 def shares(values: Floats, spread: Floats, threshold: Floats) -> Floats:
-    """Which part of a surrounding exceeds the threshold, 0 to 1, from its mean and spread."""
+    """Return the share of an area that exceeds the threshold, 0 to 1, from its mean and spread."""
     part: Floats = 1.0 / (1.0 + np.exp(np.clip(_LOGISTIC * (threshold - values) / spread, -40, 40)))
     return part
 
@@ -91,12 +92,12 @@ def shares(values: Floats, spread: Floats, threshold: Floats) -> Floats:
 def clear_sky_index(
     shaded: Floats, clouded: Floats, depth: Floats, thick: Floats, enhancement: float
 ) -> tuple[Floats, Floats]:
-    """Irradiance relative to a clear sky: (global, direct), each float64[n].
+    """Return the irradiance relative to a clear sky: (global, direct), each float64[n].
 
-    `shaded` is the covered part of the sun's disc, `clouded` that of the sky around it, and
-    `depth` by how much the field exceeds the threshold; `thick` is what the thickest cloud
-    lets through. The beam is gone behind a cloud; next to one the ground gets more than from
-    a clear sky.
+    `shaded` is the covered share of the sun's disc, `clouded` that of the sky around it, and
+    `depth` the excess of the field over the threshold; `thick` is the transmittance of the
+    thickest cloud. There is no beam behind a cloud; next to a cloud the ground receives more
+    than from a clear sky.
 
     With the shares of cloud cover and the wind of this package, over 20 seeds, 40 days and 30
     places, the changes within a minute have the quantiles .011, .106, .325, .725 (Lyngby: .011,

@@ -30,13 +30,14 @@ from gridsim_plugins.weather.synthetic.waves import make_drift, make_waves
 
 _EARTH_RADIUS_M = 6.371e6
 _ENHANCEMENT = 0.22
-# How much the field shows in closed cloud.
+# The strength of the texture of closed cloud.
 _TEXTURE = 0.35
-# How often the slow quantities are worked out for a place. Places are spread over groups, that
-# no tick has to work them all out, but not finer: a few places cost as much as hundreds.
+# The interval at which the slow quantities of a place are evaluated. Places are spread over
+# groups, so that no tick evaluates all of them. Smaller groups would not be faster: a few places
+# cost as much as hundreds.
 _SLOW_MS = 300_000
-_TOGETHER_MS = 10_000
-# How often an hour has 0, 1, ... 8 eighths of cloud, about as a mid-latitude station sees it.
+_GROUP_MS = 10_000
+# The shares of hours with 0, 1, ... 8 eighths of cloud, typical of mid-latitudes.
 _OKTA_SHARES = (0.12, 0.10, 0.06, 0.05, 0.05, 0.06, 0.09, 0.19, 0.28)
 
 
@@ -47,10 +48,10 @@ class SyntheticSettings(Settings):
         None,
         ge=0.0,
         le=100.0,
-        description="holds the cloud cover; unset: it changes from hour to hour and place to place",
+        description="constant cloud cover; unset: it varies with time and place",
     )
     field_points: Annotated[Literal[256, 512, 1024, 2048, 4096], Unit("1")] = Field(
-        1024, description="points along each side of the cloud field, which repeats beyond"
+        1024, description="points along each side of the cloud field, which is periodic"
     )
     field_spacing: Annotated[float, Unit("m")] = Field(
         20.0, ge=5.0, le=100.0, description="distance between the points of the cloud field"
@@ -74,18 +75,18 @@ class SyntheticSettings(Settings):
 
 
 class Synthetic(Weather):
-    """One sky over all sites: what passes over one site passes over its neighbours.
+    """A sky that all sites share: a cloud over one site moves on to its neighbours.
 
-    Everything is a function of the seed, the place and the time. Places are laid on a
-    Mercator map that is true to scale at 45 degrees, so that the sky has no seams; clouds
-    are larger by 1.4 at the equator and smaller by 1.4 at 60 degrees.
+    The weather is a function of the seed, the place and the time. Places are projected on a
+    Mercator map that is true to scale at 45 degrees, so that the sky has no seams; clouds are
+    larger by a factor of 1.4 at the equator, and smaller by 1.4 at 60 degrees.
     """
 
     Settings = SyntheticSettings
 
     def __init__(self, settings: SyntheticSettings, sites: Sites, draws: Draws) -> None:
         super().__init__(settings, sites, draws)
-        # Sites at the same place have the same weather: it is worked out once.
+        # Sites at the same place have the same weather, which is computed once.
         where = np.stack((sites.latitude, sites.longitude, sites.altitude))
         places, inverse = np.unique(where, axis=1, return_inverse=True)
         self._latitude, self._longitude, self._altitude = places
@@ -152,18 +153,18 @@ class Synthetic(Weather):
         return self._clouds
 
     def _marks(self) -> NDArray[np.int64]:
-        """When in each `_SLOW_MS` a place's slow quantities are worked out: by its coordinates."""
+        """Return the offset of each place in `_SLOW_MS`, drawn by its coordinates, int64[n]."""
         latitude, longitude = (
             np.ascontiguousarray(values).view(np.uint64)
             for values in (self._latitude, self._longitude)
         )
         keys = latitude ^ (longitude << np.uint64(7)) ^ (longitude >> np.uint64(57))
-        groups = _SLOW_MS // _TOGETHER_MS
+        groups = _SLOW_MS // _GROUP_MS
         group = (self.draws.uniform("synthetic/marks", keys) * groups).astype(np.int64)
-        return group * _TOGETHER_MS
+        return group * _GROUP_MS
 
     def _clear_light(self, time_ms: int) -> Floats:
-        """Refraction and the two clear-sky transmittances, float64[3, n]."""
+        """Return refraction and the two clear-sky transmittances, float64[3, n]."""
         height = sun.cos_zenith(sun.sun_vector(time_ms), self._up)
         lift = clearsky.lift(height, self._pressure)
         apparent = height + lift
@@ -175,37 +176,40 @@ class Synthetic(Weather):
         return np.stack((lift, whole, direct))
 
     def _slowly(self, rows: NDArray[np.intp], time_ms: NDArray[np.int64]) -> Floats:
-        """What changes slowly, float64[4, k], at a time for each of k places: temperature, wind,
-        the cloud field's threshold, and what the thickest cloud lets through."""
+        """Return the slow quantities of k places at a time each, float64[4, k].
+
+        They are temperature, wind, threshold of the cloud field, and transmittance of the
+        thickest cloud.
+        """
         up = self._up[:, rows]
         cover = self._cover_at(up, time_ms)
         spell = self._warmth.at(up, time_ms) * (1.0 + 3.0 * np.abs(up[2]))
-        # Clouds keep the night warm and the day cool.
+        # Clouds reduce the difference between day and night.
         swing = climate.DAILY_SWING_K * (1.3 - 0.9 * cover)
         temperature = climate.temperature_c(
             self._mean_c[rows], self._latitude[rows], self._longitude[rows], time_ms, swing
         )
         wind = self.settings.mean_wind * np.exp(0.45 * self._gusts.at(up, time_ms) - 0.5 * 0.45**2)
         threshold = self._field().threshold(cover)
-        # What the thickest cloud lets through: a fifth, now more, now less.
+        # The transmittance of the thickest cloud varies around a fifth.
         thick = 0.2 * np.exp(0.45 * self._thickness.at(up, time_ms))
         return np.stack((temperature + spell, wind, threshold, thick))
 
     def _cover_at(self, up: Floats, time_ms: NDArray[np.int64]) -> Floats:
-        """The part of the sky that is covered, float64[k]."""
-        held = self.settings.cloud_cover
-        if held is not None:
-            return np.full(up.shape[1], held / 100.0)
+        """Return the share of the sky that is covered, float64[k]."""
+        constant = self.settings.cloud_cover
+        if constant is not None:
+            return np.full(up.shape[1], constant / 100.0)
         score = self._cover.at(up, time_ms)
-        # The logistic function makes a uniform rank of the normal score.
+        # The logistic function converts the normal score to a uniform rank.
         rank = 1.0 / (1.0 + np.exp(-1.702 * score))
-        # No eighth is a sky without any cloud, eight are one without any gap.
+        # Zero eighths is a sky without any cloud, eight eighths one without any gap.
         ends = np.cumsum(_OKTA_SHARES)
         return np.interp(rank, ends[:-1] / ends[-1], np.linspace(0.0, 1.0, 8))
 
 
 def _on_map(latitude: Floats, longitude: Floats, period_m: float) -> tuple[Floats, Floats]:
-    """Metres to the east and north on a Mercator map that repeats along the date line."""
+    """Return metres to the east and north on a Mercator map that is periodic in longitude."""
     scale = _EARTH_RADIUS_M * np.cos(np.radians(45.0))
     around = np.round(2.0 * np.pi * scale / period_m) * period_m
     polar = np.clip(np.radians(latitude), -1.56, 1.56)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gridsim.api import Draws, Floats
 
 _EARTH_RADIUS_KM = 6371.0
-# rad/s: the Cauchy distribution's tails would make the quantities flicker.
+# In rad/s: the tails of the Cauchy distribution would make the quantities flicker.
 _FASTEST = 2.0 * np.pi / 5400.0
 
 
@@ -20,26 +20,26 @@ class Waves:
 
     A sum of plane waves of random direction, frequency and phase (Rahimi, Recht: Random
     features for large-scale kernel machines, 2007). The frequencies are Cauchy distributed,
-    so that the autocorrelation in time decays exponentially, as that of a Markov process;
-    in space it decays as a Gaussian. Unlike a chain it needs no starting point and makes
-    no jump, and neighbouring places never fall into different cells.
+    so the autocorrelation in time decays exponentially, like that of a Markov process; in
+    space it decays like a Gaussian. Unlike a Markov chain, it needs no initial state and is
+    continuous, and it has no cells in space.
     """
 
     frequency: Floats
-    """rad/s, float64[waves]"""
+    """The angular frequencies, rad/s, float64[waves]."""
     wave: Floats
-    """rad per unit of the up-vector, float64[waves, 3]"""
+    """The wave vectors, rad per unit of the up-vector, float64[waves, 3]."""
     phase: Floats
-    """rad, float64[waves]"""
+    """The phases, rad, float64[waves]."""
 
     def at(self, up: Floats, time_ms: int | NDArray[np.int64]) -> Floats:
-        """The field at places given by their up-vectors, float64[3, n], at UTC `time_ms`.
+        """Return the field at places with up-vectors, float64[3, n], at UTC `time_ms`.
 
-        One time for all, or int64[n].
+        `time_ms` is one time for all, or int64[n].
         """
         total = np.zeros(up.shape[1])
         seconds = np.asarray(time_ms) / 1000.0
-        # Wave by wave: sums over an array's axis depend on its shape in the last bit.
+        # Add wave by wave: the last bit of a sum over an axis depends on the shape of the array.
         waves = zip(self.wave.tolist(), self.frequency.tolist(), self.phase.tolist(), strict=True)
         for (x, y, z), rate, phase in waves:
             turn = rate * seconds + phase
@@ -49,10 +49,10 @@ class Waves:
 
 
 def make_waves(draws: Draws, purpose: str, waves: int, *, hours: float, km: float) -> Waves:
-    """Waves whose correlation falls to 1/e over `hours`, and to 0.61 over `km`."""
+    """Draw waves whose correlation falls to 1/e over `hours`, and to 0.61 over `km`."""
     index = np.arange(waves)
     u = draws.uniform4(purpose, index)
-    # Strata instead of free draws: a few waves then cover the spectrum evenly.
+    # Stratified draws: a few waves then cover the spectrum evenly.
     rate = np.tan(np.pi * ((index + u[0]) / waves - 0.5)) / (hours * 3600.0)
     directions = [draws.normal(f"{purpose}/{axis}", index) for axis in "xyz"]
     return Waves(
@@ -64,29 +64,29 @@ def make_waves(draws: Draws, purpose: str, waves: int, *, hours: float, km: floa
 
 @dataclass(frozen=True, slots=True)
 class WaveDrift:
-    """How far the wind has carried the clouds, as a function of time alone.
+    """The distance that the clouds have moved, as a function of time alone.
 
-    A steady wind plus slow swings, given by their integral, so that no step of time has to
-    be added up. The speeds come near the Gamma(2.69, 2.14) m/s of cloud-level winds.
+    It is the integral of a steady wind plus slow oscillations, in closed form. The speeds
+    approximate the Gamma(2.69, 2.14) m/s of winds at cloud level.
     """
 
     steady: tuple[float, float]
     swings: tuple[tuple[float, float, float, float], ...]
-    """(rad/s, m/s, phase, heading) each."""
+    """The oscillations, each (rad/s, m/s, phase, heading)."""
 
     def at(self, time_ms: int) -> tuple[float, float]:
-        """Metres to the east and north since 1970, at UTC `time_ms`."""
+        """Return the distance east and north since 1970, m, at UTC `time_ms`."""
         seconds = time_ms / 1000.0
         east, north = self.steady[0] * seconds, self.steady[1] * seconds
         for rate, speed, phase, heading in self.swings:
-            way = speed / rate * float(np.sin(rate * seconds + phase))
-            east += way * float(np.cos(heading))
-            north += way * float(np.sin(heading))
+            distance = speed / rate * float(np.sin(rate * seconds + phase))
+            east += distance * float(np.cos(heading))
+            north += distance * float(np.sin(heading))
         return east, north
 
 
 def make_drift(draws: Draws) -> WaveDrift:
-    """The wind of one seed: from the west, with swings of half a day to twelve days."""
+    """Return the wind of one seed: from the west, with periods of half a day to twelve days."""
     u = draws.uniform4("synthetic/wind", np.arange(9))
     days = np.geomspace(0.5, 12.0, 8) * (0.9 + 0.2 * u[0, 1:])
     swings = zip(
