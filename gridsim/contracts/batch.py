@@ -16,21 +16,21 @@ UNITS = "kW"
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Roster:
-    """The part of the devices that never changes: one entry per device, in configuration order.
+    """The constant data of the devices: one entry per device, in configuration order.
 
     The devices of a project are contiguous.
     """
 
     der_id: Sequence[str]
     project: NDArray[np.intp]
-    """intp[n], each device's index into `project_id` and `is_standalone`."""
+    """The index of each device into `project_id` and `is_standalone`, intp[n]."""
     type: Sequence[str]
     nameplate_capacity: Floats
-    """float64[n], kW, rounded to two decimals."""
+    """The nameplate capacities, float64[n], kW, rounded to two decimals."""
     project_id: Sequence[str]
     is_standalone: NDArray[np.bool_]
     columns: Mapping[str, str] = field(default_factory=dict)
-    """Further columns that readings of some types carry, each with its unit."""
+    """Further columns in the readings of some types, each with its unit."""
 
     def __len__(self) -> int:
         return len(self.der_id)
@@ -40,7 +40,7 @@ class Roster:
         return f"<Roster: {len(self):,} devices in {len(self.project_id):,} projects; {types}>"
 
     def some(self, projects: NDArray[np.intp]) -> Roster:
-        """Return the roster of these projects alone, ascending; the further columns stay."""
+        """Return the roster of these projects alone, ascending; the further columns do not change."""
         place = np.full(len(self.project_id), -1, np.intp)
         place[projects] = np.arange(len(projects))
         device = np.flatnonzero(place[self.project] >= 0)
@@ -57,25 +57,23 @@ class Roster:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Labels:
-    """The truth about the rows of a batch: which faults changed them, and the right values.
-
-    Columns of the batch's length.
-    """
+    """The faults in the rows of a batch, and the true values, as columns of the batch's length."""
 
     faults: NDArray[np.uint64]
-    """Bit i is set where the i-th fault of the configuration had a hand in the row."""
+    """A bit mask: bit i is set where fault number i of the configuration affected the row."""
     timestamp_ms: NDArray[np.int64]
-    """The true time of the reading, as the following are true and rounded like the batch's."""
+    """The true time of the reading. The next three columns are true too, and rounded like the
+    columns of the batch."""
     current_output: Floats
-    """NaN where there is no such device."""
+    """The true output; NaN where the device does not exist."""
     power_meter_measurement: Floats
     current_soc: Floats
     altered: NDArray[np.int16]
-    """Which fault alters the row's message between format and transport; -1: none."""
+    """The number of the fault that alters the row's message after the format; -1: none."""
     chance: Floats
-    """In [0, 1): by what such a fault chooses how."""
+    """A random number in [0, 1) that selects how that fault alters the message."""
     copy: NDArray[np.bool_]
-    """Whether the row repeats one that leaves in this batch or has left before."""
+    """True where the row repeats one of this batch or of an earlier batch."""
 
     def __repr__(self) -> str:
         changed = int(np.count_nonzero(self.faults))
@@ -87,7 +85,7 @@ class Labels:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the columns hold."""
+        """The size of the columns in bytes."""
         return sum(getattr(self, f.name).nbytes for f in fields(self))
 
 
@@ -95,13 +93,13 @@ class Labels:
 class Batch:
     """Readings as columns of length n, rounded and checked; arrays are read-only.
 
-    Rows of a project and timestamp are contiguous and in configuration order; readings that
-    are delivered late come first, repeated and overtaken ones last.
+    Rows of a project and timestamp are contiguous and in configuration order. Late readings
+    are first; repeated and overtaken readings are last.
     """
 
     roster: Roster
     device: NDArray[np.intp]
-    """The row's device: an index into the roster."""
+    """The device of each row: an index into the roster."""
     tick: NDArray[np.int64]
     timestamp_ms: NDArray[np.int64]
     is_online: NDArray[np.bool_]
@@ -111,17 +109,17 @@ class Batch:
     contract_threshold: Floats
     connection_start_ms: NDArray[np.int64]
     current_soc: Floats
-    """%, NaN where there is no storage."""
+    """The state of charge, %; NaN where there is no storage."""
     extra: Mapping[str, Floats] = field(default_factory=dict)
-    """The roster's further columns, NaN for devices whose type does not declare them."""
+    """The further columns of the roster; NaN for devices whose type does not declare them."""
     number: int = 0
-    """The count of readings that left the simulation before this batch's first.
+    """The number of readings that the simulation emitted before this batch.
 
-    A simulation of some of the projects counts its own: readings of several such shards are
-    told apart by shard and number.
+    A simulation of some of the projects counts its own readings: the readings of several such
+    shards are identified by shard and number.
     """
     labels: Labels | None = None
-    """None in a run without faults."""
+    """The labels of the rows; None in a run without faults."""
 
     def __len__(self) -> int:
         return len(self.device)
@@ -140,13 +138,13 @@ class Batch:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the columns hold."""
+        """The size of the columns in bytes."""
         own = sum(getattr(self, name).nbytes for name in COLUMNS)
         labels = 0 if self.labels is None else self.labels.nbytes
         return int(own) + labels + sum(column.nbytes for column in self.extra.values())
 
     def rows(self, start: int, stop: int | None = None) -> Batch:
-        """The rows from `start` to before `stop`, without copying."""
+        """Return the rows from `start` to before `stop`, without copying."""
         part = slice(start, stop)
         columns = {name: getattr(self, name)[part] for name in COLUMNS}
         extra = {name: column[part] for name, column in self.extra.items()}
@@ -154,9 +152,9 @@ class Batch:
         return replace(self, **columns, extra=extra, number=self.number + start, labels=labels)
 
     def groups(self) -> NDArray[np.intp]:
-        """Where each run of rows of one project and timestamp starts, then n: intp[groups + 1].
+        """Return the start of each group of rows, and the end of the last: intp[groups + 1].
 
-        No device is twice in a run.
+        A group has one project and one timestamp, and each device at most once.
         """
         project = self.roster.project[self.device]
         change = (project[1:] != project[:-1]) | (self.timestamp_ms[1:] != self.timestamp_ms[:-1])
@@ -166,8 +164,8 @@ class Batch:
         return np.concatenate(([0], inner, ends)).astype(np.intp)
 
 
-_APART = ("roster", "extra", "number", "labels")
-COLUMNS = tuple(f.name for f in fields(Batch) if f.name not in _APART)
+_NOT_COLUMNS = ("roster", "extra", "number", "labels")
+COLUMNS = tuple(f.name for f in fields(Batch) if f.name not in _NOT_COLUMNS)
 """The names of a batch's own columns."""
 
 

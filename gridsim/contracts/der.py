@@ -21,36 +21,43 @@ Stage = Literal["free", "flexible"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Capability:
-    """What each device can do over the coming tick: float64[n], kW, min_kw <= 0 <= max_kw."""
+    """The range of power of each device over the coming tick, float64[n], kW.
+
+    min_kw <= 0 <= max_kw.
+    """
 
     min_kw: Floats
     max_kw: Floats
     preferred_kw: Floats | None = None
-    """What each device would do by itself, as far as it can tell; None: rest at zero. A
-    dispatcher starts from there: a solar array produces, a car charges."""
+    """The power of each device without a setpoint, an estimate; None: zero.
+
+    Dispatch starts from it: a solar array produces, a car charges.
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Orders:
-    """What is asked of each device of a fleet for one tick: float64[n], kW.
+    """The setpoints and limits of each device of a fleet for one tick, float64[n], kW.
 
-    A setpoint is a wish that replaces the device's strategy; what guards the device (comfort,
-    reserve, departure) may stand above it. A limit is a bound: neither strategy nor guard nor
-    setpoint leads beyond it. Both are reached in the device's own time (dead time, ramp).
+    A setpoint replaces the strategy of the device; its protections (comfort, reserve, departure)
+    may override the setpoint. A limit binds all of them: strategy, protections and setpoint.
+    A device reaches both in its own response time (dead time, ramp).
     """
 
     setpoint_kw: Floats
-    """NaN where nothing is asked: the device then follows its own strategy."""
+    """The setpoint; NaN where there is none and the device follows its own strategy."""
     balance_kw: Floats
-    """A flexible device's share of what would bring its site's net consumption to zero;
-    positive where the site draws. Zero for fleets of the stage `free`."""
+    """The device's share of the power that brings the net load of its site to zero.
+
+    Positive where the site draws power; zero for fleets of the stage `free`.
+    """
     min_kw: Floats | None = None
-    """The least output allowed, -inf where there is no limit; None: nowhere one."""
+    """The lower limit of the output, -inf where there is none; None: no device has one."""
     max_kw: Floats | None = None
-    """The most output allowed, inf where there is no limit; None: nowhere one."""
+    """The upper limit of the output, inf where there is none; None: no device has one."""
 
     def within(self, power: Floats) -> Floats:
-        """`power`, float64[n] kW, held within the limits; the same array if there are none."""
+        """Return `power`, float64[n], kW, clipped to the limits; the same array without limits."""
         if self.min_kw is not None:
             power = np.maximum(power, self.min_kw)
         if self.max_kw is not None:
@@ -60,14 +67,17 @@ class Orders:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Telemetry:
-    """What a fleet reports for one tick."""
+    """The report of a fleet for one tick."""
 
     current_output: Floats
-    """float64[n], kW over the tick; positive feeds the site, negative draws from it."""
+    """The mean power over the tick, float64[n], kW; positive: production, negative: load."""
     current_soc: Floats | None = None
-    """float64[n], % at the start of the tick; NaN, or None for all, where there is no storage."""
+    """The state of charge at the start of the tick, float64[n], %; NaN without storage.
+
+    None: no device has storage.
+    """
     extra: Mapping[str, Floats] = field(default_factory=dict)
-    """The columns that the type declares, float64[n]."""
+    """The further columns that the type declares, float64[n]."""
 
 
 class Fleet(Stateful, ABC):
@@ -80,27 +90,30 @@ class Fleet(Stateful, ABC):
 
     Settings: ClassVar[type[DerSettings]] = DerSettings
     reported_type: ClassVar[str]
-    """What the record's `type` says."""
+    """The value of the field `type` of the record."""
     columns: ClassVar[Mapping[str, str]] = {}
-    """Further columns that `step` reports, each with its unit."""
+    """The further columns that `step` reports, each with its unit."""
     stores: ClassVar[bool] = False
-    """Whether the devices store energy. Of the types that balance their sites those that do
-    step last: they can make up for what the others could not do."""
+    """True if the devices store energy.
+
+    Of the types that balance their sites, those with storage step last: they compensate for
+    the limits of the others.
+    """
 
     @classmethod
     def stage(cls, settings: Any) -> Stage:
-        """`free`: steps before the site's net load is known. `flexible`: may react to it."""
+        """Return `free` to step before the site's net load is known, `flexible` to step after."""
         return "free"
 
     def __init__(self, members: Members[Any]) -> None:
         self.members = members
 
     def capability(self, tick: Tick) -> Capability:
-        """What each device can do in this tick. Needed at the stage `flexible`."""
-        raise TypeError(f"{type(self).__name__} is flexible and so needs capability()")
+        """Return the range of power in this tick; needed at the stage `flexible`."""
+        raise TypeError(f"{type(self).__name__} is flexible: it must define capability()")
 
     def balances(self) -> NDArray[Any] | None:
-        """bool[n]: which devices take a share in balancing their site; None for none."""
+        """Return true for devices that share in balancing their site, bool[n]; None: no device."""
         return None
 
     @abstractmethod

@@ -1,6 +1,6 @@
-"""The easy way to a DER type: one object per device.
+"""The simple contract of a DER type: one object per device.
 
-Comfortable for a handful up to some thousand devices; a `Fleet` serves more.
+It is fast enough for some thousand devices; use a `Fleet` for more.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gridsim.errors import PluginError
 
 
 class DeviceTick:
-    """One tick as one device sees it."""
+    """The data of one tick for one device."""
 
     def __init__(
         self, tick: Tick, members: Members[Any], row: int, local_ms: int, orders: Orders
@@ -38,39 +38,41 @@ class DeviceTick:
         """Global horizontal irradiance, W/m2."""
         self.temperature_c = float(tick.weather.temperature_c[site])
         self.wind_m_s = float(tick.weather.wind_m_s[site])
-        asked = float(orders.setpoint_kw[row])
-        least, most = orders.min_kw, orders.max_kw
-        self.setpoint_kw: float | None = None if isnan(asked) else asked
-        """The power that a command or an event asks for; None: nobody does."""
-        self.min_kw = -inf if least is None else float(least[row])
-        """The least output allowed, at most zero; -inf without a limit. A device that can be
-        controlled keeps to it, whatever else it would do."""
-        self.max_kw = inf if most is None else float(most[row])
-        """The most output allowed; inf without a limit."""
+        setpoint = float(orders.setpoint_kw[row])
+        min_kw, max_kw = orders.min_kw, orders.max_kw
+        self.setpoint_kw: float | None = None if isnan(setpoint) else setpoint
+        """The power that a command or an event sets; None: there is none."""
+        self.min_kw = -inf if min_kw is None else float(min_kw[row])
+        """The lower limit of the output, at most zero; -inf without a limit.
+
+        A controllable device must keep to it.
+        """
+        self.max_kw = inf if max_kw is None else float(max_kw[row])
+        """The upper limit of the output; inf without a limit."""
         self._members = members
         self._row = row
         self._local_ms = local_ms
 
     @cached_property
     def local_time(self) -> datetime:
-        """The site's wall clock, without a zone."""
+        """The local time of the site, without a zone."""
         return datetime(1970, 1, 1) + timedelta(milliseconds=self._local_ms)
 
     @cached_property
     def time(self) -> datetime:
-        """UTC."""
+        """The time, UTC."""
         return datetime.fromtimestamp(self.time_ms / 1000, UTC)
 
     @cached_property
     def rng(self) -> np.random.Generator:
-        """Random numbers of this device and tick alone: drawing more changes nothing else."""
+        """A random generator for this device and tick alone; further draws affect nothing else."""
         members = self._members
         return members.draws.generator("device", int(members.keys[self._row]), self.index)
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceReading:
-    """What a device may return from `step` instead of a bare number of kW."""
+    """A reading that `step` may return instead of a number of kW."""
 
     current_output: float
     current_soc: float | None = None
@@ -78,15 +80,15 @@ class DeviceReading:
 
 
 class Device(Stateful, ABC):
-    """The easy contract of a DER type: register the class like a `Fleet`.
+    """The simple contract of a DER type: register the class like a `Fleet`.
 
-    `settings` are the device's own, distributions sampled. A checkpoint keeps the object's
-    attributes, as `Stateful` says, except for `derived`.
+    `settings` are those of the device; distributions are sampled. A checkpoint has the attributes
+    of the object except for those in `derived`; see `Stateful`.
     """
 
     Settings: ClassVar[type[DerSettings]] = DerSettings
     reported_type: ClassVar[str] = ""
-    """What the record's `type` says; empty: the name under which the class is registered."""
+    """The value of the field `type` of the record; empty: the registered name."""
     columns: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, settings: Any) -> None:
@@ -94,20 +96,20 @@ class Device(Stateful, ABC):
 
     @abstractmethod
     def step(self, tick: DeviceTick) -> float | DeviceReading:
-        """Power over the tick in kW: positive feeds the site, negative draws from it.
+        """Return the mean power over the tick, kW; positive: production, negative: load.
 
-        Whether the device obeys `tick.setpoint_kw` and the limits is its own affair.
+        A device without controls may ignore `tick.setpoint_kw` and the limits.
         """
 
 
 class _MadeClass(ABCMeta):
-    """Classes that no module holds by name: they pickle as what makes them anew."""
+    """The metaclass of classes that no module names: pickle stores how to create them."""
 
 
 class DeviceFleet(Fleet, metaclass=_MadeClass):
-    """Steps devices of the easy contract; made per type by `fleet_of`.
+    """A fleet of devices of the simple contract; `fleet_of` creates one class per type.
 
-    Raises PluginError from `step` where a device returns what the contract does not allow.
+    `step` raises PluginError if a device returns a value that the contract does not allow.
     """
 
     device: ClassVar[type[Device]]
@@ -132,21 +134,21 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
                 for name, value in result.extra.items():
                     if name not in extra:
                         raise PluginError(
-                            f"{self._what()} reports {name!r} but does not declare it in `columns`"
+                            f"{self._label()} reports {name!r}: declare it in `columns`"
                         )
                     extra[name][row] = value
-            elif result is None:  # NumPy would take it for NaN.
-                raise PluginError(f"{self._what()}: step returned None instead of kW")
+            elif result is None:  # NumPy would convert it to NaN.
+                raise PluginError(f"{self._label()}: step returned None instead of kW")
             else:
                 power[row] = result
         return Telemetry(power, soc, extra)
 
-    def _what(self) -> str:
+    def _label(self) -> str:
         return f"the DER type {self.reported_type!r} (class {self.device.__name__})"
 
 
 def fleet_of(device: type[Device], name: str) -> type[DeviceFleet]:
-    """The fleet class that steps devices of the class `device`."""
+    """Return the fleet class that steps devices of the class `device`."""
     body = {
         "device": device,
         "Settings": device.Settings,
@@ -161,7 +163,7 @@ def fleet_of(device: type[Device], name: str) -> type[DeviceFleet]:
 def _reduce(fleet: type[DeviceFleet]) -> str | tuple[Callable[..., Any], tuple[Any, ...]]:
     if "device" in vars(fleet):
         return fleet_of, (fleet.device, fleet.reported_type)
-    return fleet.__qualname__  # written in a module, so found there
+    return fleet.__qualname__  # the class is defined in a module
 
 
 copyreg.pickle(_MadeClass, _reduce)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Faults: what goes wrong on purpose, while the physics goes on underneath."""
+"""Faults: deliberate errors in readings and messages; the physics is not affected."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ LOST: Final = 2
 
 
 class Fault(Stateful):
-    """Base of both contracts of faults. A fault strikes the devices that the configuration
-    names, when it says so: in windows, at a rate, or by chance per reading.
+    """Base of both contracts of faults.
 
-    `members` are the devices that it may strike; number settings may be distributions and
-    are read from `members.columns`. `members.keys` are for this fault alone, and one for all
-    devices of a project where chance is to take them together. A checkpoint keeps the object's
-    attributes, as `Stateful` says, except for `derived`.
+    The configuration selects the devices that a fault affects and the times: windows, a rate, or
+    a probability per reading. `members` are the devices that it may affect. Numeric settings may
+    be distributions; read them from `members.columns`. `members.keys` are for this fault alone;
+    all devices of a project share a key where the fault affects them together. A checkpoint has
+    the attributes of the object except for those in `derived`; see `Stateful`.
     """
 
     Settings: ClassVar[type[Settings]] = Settings
@@ -39,75 +39,83 @@ class Fault(Stateful):
 
 @dataclass(slots=True, eq=False)
 class AffectedReadings:
-    """What k struck devices are about to report in a tick: columns of length k, to be
-    overwritten in place. Not yet rounded."""
+    """The readings of k affected devices in a tick, as columns of length k, not yet rounded.
+
+    A fault overwrites them in place.
+    """
 
     member: NDArray[np.intp]
-    """Which members they are."""
+    """The index of each affected member."""
     since_ms: NDArray[np.int64]
-    """When the fault began on each, UTC; equal to the tick's time where it begins now."""
+    """The start of the fault on each device, UTC; the time of the tick where it starts now."""
     timestamp_ms: NDArray[np.int64]
     is_online: NDArray[np.bool_]
     current_output: Floats
     power_meter_measurement: Floats
     current_soc: Floats
-    """%, NaN where there is no storage."""
+    """The state of charge, %; NaN where there is no storage."""
     leaves: NDArray[np.int8]
-    """SENT; STORED: kept in the device and sent when it next sends; LOST: never sent."""
+    """The fate of each reading: SENT; STORED in the device until it sends again; LOST."""
     stored: NDArray[np.int64]
-    """How many readings each device keeps already; to be read only."""
+    """The number of readings that each device has stored already; read-only."""
 
 
 class DeviceFault(Fault, ABC):
-    """The contract of a fault of a device: it reports something else than is true."""
+    """The contract of a fault of a device: it reports false values."""
 
     is_ghost: ClassVar[bool] = False
-    """Whether its members do not exist: they report only while they are struck, and nothing
-    of it counts in their site. What their model says is what they report."""
+    """True if its members do not exist: they report only while the fault affects them.
+
+    They report the values of their model and do not count in their site.
+    """
 
     @abstractmethod
     def inject(self, tick: Tick, affected: AffectedReadings) -> None:
-        """Called once per tick in which at least one member is struck, from the simulation's
-        thread."""
+        """Change the readings; called in the simulation's thread if a member is affected."""
 
 
 @dataclass(slots=True, eq=False)
 class MessageEffects:
-    """How k messages are about to pass: columns of length k, to be overwritten in place.
+    """The effects on k messages, as columns of length k; a fault overwrites them in place.
 
-    They hold what the faults before have made of the messages, and at first what is said here.
+    They contain the effects of the preceding faults; the initial values are given below.
     """
 
     member: NDArray[np.intp]
     chance: Floats
-    """In [0, 1), of each message, another one for each fault."""
+    """A random number in [0, 1) for each message and fault."""
     copies: NDArray[np.int8]
-    """1; 0: the message is lost; 2: it comes twice."""
+    """The number of copies, initially 1; 0: the message is lost; 2: it is sent twice."""
     delay_ms: NDArray[np.int64]
-    """Simulated time by which it comes later, in whole ticks rounded up; 0."""
+    """The delay in simulated time, rounded up to whole ticks; initially 0."""
     overtaken: NDArray[np.bool_]
-    """Whether it comes after the next one of the same device; False. A message that is
-    delayed is not overtaken besides, nor is one while another waits to be overtaken."""
+    """True if it is sent after the next message of the same device; initially False.
+
+    A delayed message is never overtaken, nor is one while another waits to be overtaken.
+    """
     altered: NDArray[np.bool_]
-    """Whether `alter` is to change its text; always False at first. A text that another fault
-    alters already is not altered again."""
+    """True if `alter` changes its payload; initially False, even if an earlier fault alters it.
+
+    Only the first fault that alters a payload does so.
+    """
 
 
 class MessageFault(Fault, ABC):
-    """The contract of a fault on the way: a reading is right, its message suffers."""
+    """The contract of a fault of messages: the reading is correct, its message is affected."""
 
     def check(self, format: str, json_fields: Sequence[str]) -> None:
-        """Raises ValueError if it cannot strike messages of this format, which writes JSON
-        with fields of these names (none: it writes something else)."""
+        """Raise ValueError if the fault cannot affect messages of this format.
+
+        `json_fields` are the names of the JSON fields; empty: the format does not write JSON.
+        """
 
     @abstractmethod
     def inject(self, tick: Tick, effects: MessageEffects) -> None:
-        """Called once per tick in which at least one message is struck, from the simulation's
-        thread."""
+        """Set the effects; called in the simulation's thread if a message is affected."""
 
     def alter(self, body: bytes, chance: float) -> bytes:
-        """The text that leaves instead: a pure function, called from transports' threads.
+        """Return the altered payload, not empty; a pure function, called in transport threads.
 
-        `chance` is that of the passage. The text must not be empty.
+        `chance` is that of the message in `MessageEffects`.
         """
         return body

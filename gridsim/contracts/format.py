@@ -22,36 +22,36 @@ class Payloads:
 
     bodies: Sequence[bytes]
     starts: NDArray[np.intp]
-    """intp[len(bodies) + 1]: body i encodes the batch's rows starts[i] to starts[i + 1]."""
+    """The first row of each body, then the end: body i has the rows starts[i] to starts[i + 1]."""
 
 
 class Format(ABC):
     """The contract of a format: a batch to payloads.
 
-    Made once per transport that names it, called from that transport's worker thread.
+    One object per transport that uses it, called in the worker thread of that transport.
     """
 
     Settings: ClassVar[type[Settings]] = Settings
     is_json: ClassVar[bool] = False
-    """Whether its payloads are JSON objects with the record's fields, or arrays of them."""
+    """True if payloads are JSON objects with the fields of the record, or arrays of them."""
     header: bytes = b""
-    """What a file of this format starts with (a CSV's first line)."""
+    """The first line of a file in this format, such as the header of a CSV file."""
 
     def __init__(self, settings: Any, framing: Framing, roster: Roster) -> None:
-        """Raises ValueError if the settings do not fit the framing or the roster."""
+        """Raise ValueError if the settings do not fit the framing or the roster."""
         self.settings = settings
         self.framing = framing
         self.roster = roster
 
     @abstractmethod
     def encode(self, batch: Batch) -> Payloads:
-        """One payload per row (framing `der`) or per group of rows (`project`)."""
+        """Return one payload per row (framing `der`) or per group of rows (`project`)."""
 
     def encode_parts(self, batch: Batch, rows: int = 16_384) -> Iterator[tuple[Batch, Payloads]]:
-        """`encode` a batch that may be large, in parts of about `rows` rows.
+        """Encode a batch that may be large, and yield parts of about `rows` rows.
 
-        Parts are cut between payloads; each comes with its rows. Bounds the memory, and lets
-        a transport account for what has left before the rest is encoded.
+        Each part has whole payloads and comes with its rows. This bounds the memory, and a
+        transport can account for one part before the next is encoded.
         """
         ends = batch.groups() if self.framing == "project" else None
         start = 0

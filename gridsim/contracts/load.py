@@ -1,4 +1,4 @@
-"""Load: what sites draw apart from their DERs."""
+"""Loads: the consumption of sites without their DERs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from gridsim.helpers.randomness import Floats
 
 
 class Load(Stateful, ABC):
-    """The contract of a load plugin: what sites draw apart from their DERs.
+    """The contract of a load plugin: the consumption of sites without their DERs.
 
-    One object serves all sites that name the plugin. Called once per tick from the
-    simulation's thread. A checkpoint keeps the object's attributes, as `Stateful` says, except
-    for `derived`.
+    One object serves all sites that use the plugin. It is called once per tick in the
+    simulation's thread. A checkpoint has the attributes of the object except for those in
+    `derived`; see `Stateful`.
     """
 
     Settings: ClassVar[type[Settings]] = Settings
@@ -27,8 +27,8 @@ class Load(Stateful, ABC):
 
     @abstractmethod
     def at(self, tick: Tick) -> Floats:
-        """Gross load over the tick: float64[n], kW, not negative."""
+        """Return the mean load over the tick, float64[n], kW, not negative."""
 
     @abstractmethod
     def expected(self, time_ms: int) -> Floats:
-        """What the load is expected to be at UTC `time_ms`: float64[n], kW; the baseline."""
+        """Return the expected load at UTC `time_ms`, float64[n], kW."""

@@ -1,4 +1,4 @@
-"""Members: what one plugin object steps together, as columns."""
+"""Members: the devices or sites that one plugin object steps, as columns."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ S = TypeVar("S", bound=Settings)
 class Members(Generic[S]):
     """The devices of one fleet, or the sites of one load plugin: n of them.
 
-    A plugin may depend on nothing else, and on no order or number of members: the same
-    member gives the same values whichever others are there.
+    A plugin must not depend on other data, nor on the order or number of members: a member has
+    the same values in any fleet.
     """
 
     ids: Sequence[str]
     keys: Keys
-    """uint64[n], the members' identities for random draws."""
+    """The identities of the members for random draws, uint64[n]."""
     columns: Mapping[str, Floats]
-    """float64[n] for every numeric setting by its name, distributions sampled, None as NaN."""
+    """The numeric settings by name, float64[n]; distributions are sampled, None is NaN."""
     settings: Sequence[S]
-    """The settings of each stanza, for what is not a number; see `choose`."""
+    """The settings of each stanza, for settings that are not numbers; see `choose`."""
     stanza: NDArray[np.intp]
-    """intp[n], each member's index into `settings`."""
+    """The index of each member into `settings`, intp[n]."""
     site: NDArray[np.intp]
-    """intp[n], each member's index into the columns of `sites` and of the weather."""
+    """The index of each member into the columns of `sites` and of the weather, intp[n]."""
     sites: Sites
     draws: Draws
     start_ms: int
-    """When the simulation starts, UTC."""
+    """The start of the simulation, UTC."""
     tick_ms: int
 
     def __len__(self) -> int:
@@ -60,5 +60,5 @@ class Members(Generic[S]):
         )
 
     def choose(self, of: Callable[[S], Any], dtype: DTypeLike | None = None) -> NDArray[Any]:
-        """`of(settings)` for each member; evaluated once per stanza."""
+        """Return `of(settings)` for each member; it is evaluated once per stanza."""
         return np.array([of(settings) for settings in self.settings], dtype)[self.stanza]

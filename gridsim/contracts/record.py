@@ -1,4 +1,4 @@
-"""The record: its fields, and how a user chooses among them."""
+"""The record: its fields and their selection by the user."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ FIELDS = (
     "type",
     "nameplate_capacity",
 )
-"""The record's fields, in order."""
+"""The fields of the record, in order."""
 
 SEQUENCE = "seq"
-"""The name under which the tick index can be written."""
+"""The name of the field for the tick index."""
 
 
 class RecordSettings(Settings):
-    """The settings of formats that let the user give the record his own shape."""
+    """The settings of formats whose record the user can change."""
 
     fields: list[str] | None = Setting(
         None,
         min_length=1,
-        description="which fields are written, in which order; all fourteen if not given",
+        description="fields to write, in this order; unset: all fourteen",
     )
     extra_fields: list[str] = Setting(
         [],
@@ -47,24 +47,24 @@ class RecordSettings(Settings):
         "that a DER type declares",
     )
     rename: dict[str, str] = Setting(
-        {}, description="other names for fields: the field's name = the name that is written"
+        {}, description="other names for fields: name of the field = name to write"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class RecordField:
-    """One field that is written."""
+    """A field to write."""
 
     source: str
-    """One of `FIELDS`, `SEQUENCE`, or one of the roster's columns."""
+    """The source: one of `FIELDS`, `SEQUENCE`, or a column of the roster."""
     name: str
-    """What it is called on the wire."""
+    """The name in the payload."""
 
 
 def choose_fields(settings: RecordSettings, roster: Roster) -> tuple[RecordField, ...]:
-    """The fields to write, in order.
+    """Return the fields to write, in order.
 
-    Raises ValueError if a name is unknown or two fields would bear the same name.
+    It raises ValueError if a name is unknown, or if two fields would have the same name.
     """
     known = (*FIELDS, SEQUENCE, *roster.columns)
     chosen = [*(FIELDS if settings.fields is None else settings.fields), *settings.extra_fields]

@@ -1,4 +1,4 @@
-"""Settings: what a plugin lets its user configure, and in what unit."""
+"""Settings: the options of a plugin, with units."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Marks a setting's unit: `tilt: Annotated[float, Unit("deg")] = 30.0`."""
+    """The unit of a setting: `tilt: Annotated[float, Unit("deg")] = 30.0`."""
 
     name: str
 
@@ -22,30 +22,30 @@ class Unit:
 
 
 class Settings(BaseModel):
-    """Base of every plugin's `Settings`.
+    """Base of the `Settings` of every plugin.
 
     Give each field a description: `gridsim plugins NAME`, the JSON Schema and the
-    documentation show it. A `SecretStr` field takes its value from a placeholder such as
-    `${MQTT_PASSWORD}` only; a literal in the configuration is refused.
+    documentation show it. A `SecretStr` field accepts a placeholder such as `${MQTT_PASSWORD}`
+    only; a literal in the configuration is an error.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DerSettings(Settings):
-    """Base of a DER type's `Settings`.
+    """Base of the `Settings` of a DER type.
 
-    Any numeric field may be given as a distribution in the configuration, which is sampled
-    per device: read the samples from `Members.columns`.
+    The configuration may give any numeric field as a distribution, which is sampled per device.
+    Read the samples from `Members.columns`.
     """
 
     nameplate_capacity: Annotated[float, Unit("kW")] = Field(
-        gt=0, description="rated power; the output never exceeds it, in either direction"
+        gt=0, description="rated power; upper bound of the output in both directions"
     )
 
 
 def numeric_fields(settings: type[Settings]) -> list[str]:
-    """The settings that become columns and may be distributions: numbers, also optional ones."""
+    """Return the names of the numeric settings: they become columns and may be distributions."""
     return [name for name, info in settings.model_fields.items() if info.annotation in _NUMBERS]
 
 

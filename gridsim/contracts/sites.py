@@ -1,4 +1,4 @@
-"""Sites: where the projects are, and what time it is there."""
+"""Sites: the places of the projects and their local time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gridsim.helpers.randomness import Floats, Keys
 
-# Every zone's offset changes on a quarter of an hour, if it changes.
+# The offset of a zone only changes at a multiple of a quarter of an hour.
 _OFFSET_HOLDS_MS = 900_000
 
 
@@ -22,15 +22,15 @@ class Sites:
 
     ids: Sequence[str]
     keys: Keys
-    """uint64[n], the sites' identities for random draws."""
+    """The identities of the sites for random draws, uint64[n]."""
     latitude: Floats
-    """float64[n], degrees, north positive."""
+    """The latitudes, float64[n], degrees, north positive."""
     longitude: Floats
-    """float64[n], degrees, east positive."""
+    """The longitudes, float64[n], degrees, east positive."""
     altitude: Floats
-    """float64[n], m above sea level."""
+    """The altitudes, float64[n], m above sea level."""
     timezone: Sequence[str]
-    """IANA names, one per site."""
+    """The IANA names of the time zones, one per site."""
     _zone: NDArray[np.intp] = field(init=False, repr=False)
     _zones: tuple[ZoneInfo, ...] = field(init=False, repr=False)
     _offsets: dict[int, NDArray[np.int64]] = field(init=False, repr=False, default_factory=dict)
@@ -60,9 +60,9 @@ class Sites:
         )
 
     def local_ms(self, time_ms: int) -> NDArray[np.int64]:
-        """The sites' clocks at UTC `time_ms`: int64[n], ms since 1970-01-01 00:00 local.
+        """Return the local times at UTC `time_ms`, int64[n], ms since 1970-01-01 00:00 local.
 
-        Integer division by 86,400,000 gives the local day, the remainder the time of day.
+        Integer division by 86,400,000 gives the local day; the remainder is the time of day.
         """
         quarter = time_ms // _OFFSET_HOLDS_MS
         offset = self._offsets.get(quarter)

@@ -22,7 +22,7 @@ class Source(ABC):
     Settings: ClassVar[type[Settings]] = Settings
 
     def __init__(self, settings: Any, run: RunContext) -> None:
-        """Opens nothing. Raises ValueError if the settings do not fit the run."""
+        """Open nothing. Raises ValueError if the settings do not fit the run."""
         self.settings = settings
         self.run = run
 
@@ -47,8 +47,8 @@ class Source(ABC):
         """Release everything; called also after a failure, and before each `connect` anew."""
 
     def send(self, request: Request) -> Iterator[bytes]:
-        """The other end: hand a request to whoever listens with these settings, and yield what
-        they answer: an acknowledgement as a JSON object with `id`, `status` and `reason`, and
+        """Send a request to the run that listens with these settings, and yield its
+        answers: an acknowledgement as a JSON object with `id`, `status` and `reason`, and
         b"" about once a second while nothing comes. The caller closes it when it has enough.
 
         Called in another process than the one that serves. Raises TransportError, or

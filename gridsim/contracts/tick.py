@@ -1,4 +1,4 @@
-"""One step of simulated time."""
+"""The tick: one step of simulated time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from gridsim.contracts.weather import WeatherSample
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tick:
-    """One step of simulated time: power holds over [time_ms, time_ms + dt)."""
+    """A step of simulated time; powers are means over [time_ms, time_ms + dt)."""
 
     index: int
     time_ms: int
-    """UTC, ms since 1970."""
+    """The start of the tick, UTC, ms since 1970."""
     dt_s: float
     weather: WeatherSample

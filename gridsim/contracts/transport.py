@@ -1,4 +1,4 @@
-"""Transports: how readings leave."""
+"""Transports: the outputs for readings."""
 
 from __future__ import annotations
 
@@ -12,65 +12,65 @@ from gridsim.contracts.settings import Settings
 
 
 class Receipt(Protocol):
-    """The account of one `write`: the transport says what became of the rows.
+    """The account of one `write`: the transport reports the outcome of the rows.
 
-    Rows are accounted for in order from the batch's first on. What is left when `write`
-    returns counts as delivered; what is left when it raises is written again later.
+    Rows are accounted for in order, from the first row of the batch. Rows without an outcome
+    count as delivered when `write` returns, and are written again later when it raises.
     """
 
     def delivered(self, rows: int) -> None:
-        """The far end has confirmed the next `rows` rows."""
+        """Count the next `rows` rows as delivered: the far end has confirmed them."""
 
     def unconfirmed(self, rows: int) -> None:
-        """The next rows went out; whether they arrived will never be known."""
+        """Count the next rows as sent, without a chance of a confirmation."""
 
     def dropped(self, rows: int, reason: str) -> None:
-        """The next rows cannot be sent at all (over the size limit, say)."""
+        """Count the next rows as dropped: they cannot be sent, for example too large."""
 
     def lag(self, seconds: float) -> None:
-        """The far end has answered this long after it had been sent everything; optional."""
+        """Report the time between the end of sending and the answer of the far end; optional."""
 
 
 class Transport(ABC):
     """The contract of a transport. Delivery owns its queue, retries and counters.
 
-    All methods after the constructor are called from one worker thread of the transport's
-    own, so they may block; `describe` may be called from any thread. Any of them may raise
-    `TransportError`: the worker then closes, waits with growing pauses, connects again, and
-    writes the rows that the receipt does not account for.
+    All methods after the constructor are called in the worker thread of the transport, so they
+    may block; `describe` may be called in any thread. Any of them may raise `TransportError`:
+    the worker then closes, waits with increasing pauses, connects again, and writes the rows
+    without an outcome.
     """
 
     Settings: ClassVar[type[Settings]] = Settings
     framings: ClassVar[tuple[Framing, ...]] = ("der", "project")
 
     def __init__(self, settings: Any, format: Format, run: RunContext) -> None:
-        """Opens nothing. Raises ValueError if the settings do not fit the run."""
+        """Open nothing; raise ValueError if the settings do not fit the run."""
         self.settings = settings
         self.format = format
         self.run = run
 
     @abstractmethod
     def describe(self) -> str:
-        """Where the readings go, for a person: one line, without secrets."""
+        """Return the target of the readings for the log: one line, without secrets."""
 
     def hint(self) -> str:
-        """A command with which a person can look at what arrives; may be empty."""
+        """Return a shell command that shows the received data; may be empty."""
         return ""
 
     @abstractmethod
     def connect(self) -> None:
-        """Open the way out."""
+        """Connect to the target."""
 
     @abstractmethod
     def write(self, batch: Batch, receipt: Receipt) -> None:
-        """Encode and send, and return once the far end has everything.
+        """Encode and send the batch, and return when the far end has all of it.
 
         Encode in parts (`batch.rows`) if the batch may be large.
         """
 
     def idle(self) -> None:  # noqa: B027
-        """Called a few times a second while there is nothing to write: keep the way open."""
+        """Keep the connection open; called a few times per second without a write."""
 
     @abstractmethod
     def close(self) -> None:
-        """Release everything; called also after a failure, and before each `connect` anew."""
+        """Release everything; also called after a failure, and before each new `connect`."""

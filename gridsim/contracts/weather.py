@@ -16,22 +16,22 @@ class WeatherSample:
     """The weather at one instant: float64[n], one value per site."""
 
     ghi: Floats
-    """Global horizontal irradiance, W/m2."""
+    """The global horizontal irradiance, W/m2."""
     dni: Floats
-    """Direct normal irradiance, W/m2."""
+    """The direct normal irradiance, W/m2."""
     dhi: Floats
-    """Diffuse horizontal irradiance, W/m2."""
+    """The diffuse horizontal irradiance, W/m2."""
     temperature_c: Floats
-    """Air temperature, degrees Celsius."""
+    """The air temperature, degrees Celsius."""
     wind_m_s: Floats
-    """Wind speed at 10 m, m/s."""
+    """The wind speed at 10 m, m/s."""
 
 
 class Weather(ABC):
     """The contract of a weather plugin: a pure function of (seed, place, time).
 
-    Made once per simulation, called once per tick from the simulation's thread. A checkpoint
-    keeps nothing of it: an object made anew gives the same values.
+    One object per simulation, called once per tick in the simulation's thread. A checkpoint
+    does not contain it: a new object gives the same values.
     """
 
     Settings: ClassVar[type[Settings]] = Settings
@@ -43,4 +43,4 @@ class Weather(ABC):
 
     @abstractmethod
     def at(self, time_ms: int) -> WeatherSample:
-        """The sky over every site at UTC `time_ms`."""
+        """Return the weather at every site at UTC `time_ms`."""

@@ -1,4 +1,4 @@
-"""What a plugin's tests need: builders of small inputs, and contract tests to inherit.
+"""Tools for the tests of plugins: builders of small inputs, and contract tests to inherit.
 
     from gridsim.testing import FleetContract
 
@@ -6,7 +6,7 @@
         fleet = HeatPump
         settings = ({"nameplate_capacity": 6.0},)
 
-pytest collects the inherited tests. The built-in plugins pass the same ones.
+pytest collects the inherited tests. The built-in plugins pass the same tests.
 """
 
 from gridsim.testing.builders import (

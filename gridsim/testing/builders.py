@@ -1,4 +1,4 @@
-"""Small inputs: sites, members, a sky, ticks, a roster, a batch."""
+"""Builders of small inputs: sites, members, weather, ticks, a roster, a batch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def make_sites(
     altitude: float = 20.0,
     timezone: str = "America/Moncton",
 ) -> Sites:
-    """`n` sites at one place, with ids SITE_0, SITE_1, ..."""
+    """Return `n` sites at one place, with ids SITE_0, SITE_1, ..."""
     ids = [f"SITE_{i}" for i in range(n)]
     return Sites(
         ids=ids,
@@ -58,7 +58,7 @@ def make_members(
     start_ms: int = START_MS,
     tick_s: float = 1.0,
 ) -> Members[Any]:
-    """One member per entry of `settings`, all at one site unless `site` says otherwise."""
+    """Return one member per entry of `settings`, all at one site unless `site` is given."""
     stanzas = [settings_type.model_validate(entry) for entry in settings]
     names = list(ids) if ids is not None else [f"DER_{i}" for i in range(len(stanzas))]
     return Members(
@@ -78,7 +78,7 @@ def make_members(
 def make_weather(
     n: int = 1, *, ghi: float = 0.0, temperature_c: float = 20.0, wind_m_s: float = 2.0
 ) -> WeatherSample:
-    """The same weather over `n` sites; three quarters of the irradiance is direct on the ground."""
+    """Return the same weather for `n` sites; three quarters of the irradiance are direct."""
     value = np.full(n, ghi)
     return WeatherSample(
         ghi=value,
@@ -102,7 +102,7 @@ def make_tick(
 
 
 def make_roster(ders: Sequence[int] = (2, 1), columns: Mapping[str, str] | None = None) -> Roster:
-    """Projects with as many devices each as `ders` says: batteries, the last one solar."""
+    """Return projects with `ders` devices each: batteries, and the last device solar."""
     project = np.repeat(np.arange(len(ders)), ders)
     n = len(project)
     return Roster(
@@ -117,7 +117,7 @@ def make_roster(ders: Sequence[int] = (2, 1), columns: Mapping[str, str] | None 
 
 
 def make_batch(roster: Roster | None = None, *, ticks: int = 1, start_ms: int = START_MS) -> Batch:
-    """Readings of every device for `ticks` ticks, all different; solar has no SoC."""
+    """Return readings of every device for `ticks` ticks, all different; solar has no SoC."""
     roster = roster if roster is not None else make_roster()
     n = len(roster) * ticks
     device = np.tile(np.arange(len(roster)), ticks)
@@ -141,7 +141,7 @@ def make_batch(roster: Roster | None = None, *, ticks: int = 1, start_ms: int = 
 
 
 def make_run(roster: Roster | None = None, *, start_ms: int = START_MS) -> RunContext:
-    """A run without an embedded broker."""
+    """Return a run without an embedded broker."""
 
     def no_broker(port: int) -> tuple[str, int]:
         raise AssertionError("this run has no embedded broker")
@@ -150,7 +150,7 @@ def make_run(roster: Roster | None = None, *, start_ms: int = START_MS) -> RunCo
 
 
 def some_of(members: Members[Any], rows: NDArray[np.intp]) -> Members[Any]:
-    """The members `rows` alone, in that order; the sites stay."""
+    """Return the members `rows` alone, in that order; the sites do not change."""
     return members.some(rows)
 
 

@@ -27,10 +27,10 @@ from gridsim.testing.states import resume
 
 _WINDOW = 20
 _WITHOUT = "DER_0"
-"""The device without storage."""
-# What was reported: column name to values, and which members' they are.
-Told = Mapping[str, NDArray[Any]]
-_STRUCK = (
+"""The id of the device without storage."""
+# The columns by name, and the members that they belong to.
+Result = Mapping[str, NDArray[Any]]
+_READING_COLUMNS = (
     "timestamp_ms",
     "is_online",
     "current_output",
@@ -38,7 +38,7 @@ _STRUCK = (
     "current_soc",
     "leaves",
 )
-_PASSAGE = ("copies", "delay_ms", "overtaken", "altered")
+_EFFECT_COLUMNS = ("copies", "delay_ms", "overtaken", "altered")
 
 
 def make_affected(
@@ -51,7 +51,7 @@ def make_affected(
     soc: float | Floats = 50.0,
     stored: int = 0,
 ) -> AffectedReadings:
-    """What struck members are about to report; struck since this tick if not said."""
+    """Return readings of affected members; affected since this tick unless given."""
     n = len(member)
     return AffectedReadings(
         member=np.array(member, np.intp),
@@ -69,7 +69,7 @@ def make_affected(
 def make_effects(
     member: Sequence[int] | NDArray[np.intp], chance: float | Floats
 ) -> MessageEffects:
-    """Messages that nothing has happened to yet."""
+    """Return the initial effects on messages of the members."""
     n = len(member)
     return MessageEffects(
         member=np.array(member, np.intp),
@@ -83,14 +83,14 @@ def make_effects(
 
 class _FaultContract:
     settings: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
-    """Three devices of each are tested, all with one fault."""
+    """The settings to test; each gets three devices with one fault."""
     tick_s: ClassVar[float] = 60.0
     ticks: ClassVar[int] = 300
 
     def _type(self) -> type[Fault]:
         raise NotImplementedError
 
-    def _tell(self, fault: Any, index: int) -> Told:
+    def _inject(self, fault: Any, index: int) -> Result:
         raise NotImplementedError
 
     def test_every_setting_is_described(self) -> None:
@@ -112,21 +112,21 @@ class _FaultContract:
             again = self._type()(members)
             resume(again, fault)
             rest = range(half, self.ticks)
-            for one, other in zip(self._run(fault, rest), self._run(again, rest), strict=True):
-                _assert_same(one, other)
+            for whole, part in zip(self._run(fault, rest), self._run(again, rest), strict=True):
+                _assert_same(whole, part)
 
     def _members(self) -> list[Members[Any]]:
-        """For each of the settings: a fault has those of one stanza."""
+        """Return the members for each of the settings; a fault has those of one stanza."""
         return [
             make_members(self._type().Settings, [entry] * 3, tick_s=self.tick_s)
             for entry in self.settings
         ]
 
-    def _run(self, fault: Fault, ticks: Iterable[int]) -> list[Told]:
-        return [self._tell(fault, index) for index in ticks]
+    def _run(self, fault: Fault, ticks: Iterable[int]) -> list[Result]:
+        return [self._inject(fault, index) for index in ticks]
 
     def _affected(self, fault: Fault, index: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-        """Who is struck, in windows of their own, and since which tick."""
+        """Return the affected members, each in its own windows, and the start ticks."""
         keys = fault.members.keys
         phase = (keys % np.uint64(_WINDOW)).astype(np.int64)
         window, since = (index + phase) // _WINDOW, index - (index + phase) % _WINDOW
@@ -135,7 +135,7 @@ class _FaultContract:
 
 
 class DeviceFaultContract(_FaultContract):
-    """What every fault of devices must do. Inherit, and name it:
+    """The requirements on every fault of devices. Inherit the class and set `fault`:
 
     class TestFrost(DeviceFaultContract):
         fault = Frost
@@ -148,27 +148,27 @@ class DeviceFaultContract(_FaultContract):
 
     def test_what_it_makes_can_be_reported(self) -> None:
         for members in self._members():
-            for told in self._run(self.fault(members), range(self.ticks)):
-                n = len(told["member"])
-                assert all(told[name].shape == (n,) for name in _STRUCK)
-                assert np.isfinite(told["current_output"]).all()
-                assert np.isfinite(told["power_meter_measurement"]).all()
-                assert not np.isinf(told["current_soc"]).any()
-                assert told["timestamp_ms"].dtype == np.int64
-                assert told["is_online"].dtype == np.bool_
-                assert ((told["leaves"] >= SENT) & (told["leaves"] <= LOST)).all()
+            for result in self._run(self.fault(members), range(self.ticks)):
+                n = len(result["member"])
+                assert all(result[name].shape == (n,) for name in _READING_COLUMNS)
+                assert np.isfinite(result["current_output"]).all()
+                assert np.isfinite(result["power_meter_measurement"]).all()
+                assert not np.isinf(result["current_soc"]).any()
+                assert result["timestamp_ms"].dtype == np.int64
+                assert result["is_online"].dtype == np.bool_
+                assert ((result["leaves"] >= SENT) & (result["leaves"] <= LOST)).all()
 
     def test_it_leaves_missing_storage_missing(self) -> None:
         for members in self._members():
-            for told in self._run(self.fault(members), range(self.ticks)):
-                without = told["member"] == 0
-                assert np.isnan(told["current_soc"][without]).all()
+            for result in self._run(self.fault(members), range(self.ticks)):
+                without = result["member"] == 0
+                assert np.isnan(result["current_soc"][without]).all()
 
-    def _tell(self, fault: DeviceFault, index: int) -> Told:
+    def _inject(self, fault: DeviceFault, index: int) -> Result:
         tick = make_tick(index, tick_s=self.tick_s)
         member, since = self._affected(fault, index)
         start_ms, keys = fault.members.start_ms, fault.members.keys[member]
-        # By name, for there may be only some of them.
+        # By name, because there may be only some of the devices.
         without = np.array([name == _WITHOUT for name in fault.members.ids], np.bool_)[member]
         soc = np.where(without, np.nan, 50.0 + 4.0 * _wave(mixed(keys, 2), index))
         affected = make_affected(
@@ -181,12 +181,12 @@ class DeviceFaultContract(_FaultContract):
         )
         if len(member):
             fault.inject(tick, affected)
-        assert (affected.member == member).all(), "which members they are must not change"
-        return {"member": member, **{name: getattr(affected, name) for name in _STRUCK}}
+        assert (affected.member == member).all(), "`member` must not change"
+        return {"member": member, **{name: getattr(affected, name) for name in _READING_COLUMNS}}
 
 
 class MessageFaultContract(_FaultContract):
-    """What every fault of messages must do. Inherit, and name it:
+    """The requirements on every fault of messages. Inherit the class and set `fault`:
 
     class TestCrows(MessageFaultContract):
         fault = Crows
@@ -197,18 +197,18 @@ class MessageFaultContract(_FaultContract):
         b'{"der_id":"D","is_online":true,"current_output":1.50,"current_soc":"null"}',
         b'[{"der_id":"D","current_output":1.50},{"der_id":"E","current_output":-0.10}]',
     )
-    """Messages as they may be altered."""
+    """Examples of messages to alter."""
 
     def _type(self) -> type[Fault]:
         return self.fault
 
     def test_what_it_makes_can_happen(self) -> None:
         for members in self._members():
-            for told in self._run(self.fault(members), range(self.ticks)):
-                n = len(told["member"])
-                assert all(told[name].shape == (n,) for name in _PASSAGE)
-                assert ((told["copies"] >= 0) & (told["copies"] <= 2)).all()
-                assert (told["delay_ms"] >= 0).all()
+            for result in self._run(self.fault(members), range(self.ticks)):
+                n = len(result["member"])
+                assert all(result[name].shape == (n,) for name in _EFFECT_COLUMNS)
+                assert ((result["copies"] >= 0) & (result["copies"] <= 2)).all()
+                assert (result["delay_ms"] >= 0).all()
 
     def test_an_alteration_is_a_function_of_text_and_chance(self) -> None:
         for members in self._members():
@@ -217,18 +217,18 @@ class MessageFaultContract(_FaultContract):
                 for chance in np.linspace(0.0, 1.0, 101)[:-1].tolist():
                     altered = fault.alter(body, chance)
                     assert type(altered) is bytes
-                    assert altered, "the text must not be empty"
+                    assert altered, "the payload must not be empty"
                     assert altered == fault.alter(body, chance) == again.alter(body, chance)
 
-    def _tell(self, fault: MessageFault, index: int) -> Told:
+    def _inject(self, fault: MessageFault, index: int) -> Result:
         tick = make_tick(index, tick_s=self.tick_s)
         member, _ = self._affected(fault, index)
         keys = fault.members.keys[member]
         effects = make_effects(member, fault.members.draws.uniform("test", keys, index))
         if len(member):
             fault.inject(tick, effects)
-        assert (effects.member == member).all(), "which members they are must not change"
-        return {"member": member, **{name: getattr(effects, name) for name in _PASSAGE}}
+        assert (effects.member == member).all(), "`member` must not change"
+        return {"member": member, **{name: getattr(effects, name) for name in _EFFECT_COLUMNS}}
 
 
 def _wave(keys: NDArray[np.uint64], index: int) -> Floats:
@@ -236,11 +236,11 @@ def _wave(keys: NDArray[np.uint64], index: int) -> Floats:
     return 8.0 * np.sin(phase + 0.05 * index)
 
 
-def _of(told: Told, member: int) -> Told:
-    mine = told["member"] == member
-    return {name: column[mine] for name, column in told.items() if name != "member"}
+def _of(result: Result, member: int) -> Result:
+    rows = result["member"] == member
+    return {name: column[rows] for name, column in result.items() if name != "member"}
 
 
-def _assert_same(one: Told, other: Told) -> None:
-    for name, column in one.items():
-        np.testing.assert_array_equal(column, other[name], err_msg=name)
+def _assert_same(whole: Result, part: Result) -> None:
+    for name, column in whole.items():
+        np.testing.assert_array_equal(column, part[name], err_msg=name)

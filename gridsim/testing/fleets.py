@@ -18,7 +18,7 @@ from gridsim.testing.states import resume
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Limits:
-    """What the devices may do from a tick on: float64[n], kW."""
+    """The limits of the devices from a tick on, float64[n], kW."""
 
     min_kw: Floats
     max_kw: Floats
@@ -26,22 +26,22 @@ class Limits:
 
 
 class FleetContract:
-    """What every DER type must do, tried over a simulated day. Inherit, and name the type:
+    """The requirements on every DER type, over a simulated day. Inherit and set `fleet`:
 
     class TestHeatPump(FleetContract):
         fleet = HeatPump
         settings = ({"nameplate_capacity": 6.0}, {"nameplate_capacity": 3.0})
 
-    For a `Device`, give `fleet_of(HeatPump, "heat_pump")`.
+    For a `Device`, set it to `fleet_of(HeatPump, "heat_pump")`.
     """
 
     fleet: ClassVar[type[Fleet]]
     settings: ClassVar[Sequence[Mapping[str, Any]]]
-    """One device or more of each is tested, all in one fleet."""
+    """The settings to test; each gets three devices, all in one fleet."""
     tick_s: ClassVar[float] = 300.0
     ticks: ClassVar[int] = 288
     obeys_within_s: ClassVar[float | None] = 60.0
-    """How soon the devices are within new limits; None if nothing can limit them."""
+    """The time within which devices reach new limits; None if they cannot be limited."""
 
     def test_every_setting_is_described(self) -> None:
         assert_described(self.fleet.Settings)
@@ -49,14 +49,14 @@ class FleetContract:
     def test_reports_are_physical(self) -> None:
         members = self._members()
         rated = members.columns["nameplate_capacity"]
-        for told in self._run(self.fleet(members), range(self.ticks)):
-            assert told.current_output.shape == rated.shape
-            assert np.isfinite(told.current_output).all()
-            assert (np.abs(told.current_output) <= rated * (1 + 1e-12)).all(), "above nameplate"
-            if told.current_soc is not None:
-                soc = told.current_soc[~np.isnan(told.current_soc)]
+        for report in self._run(self.fleet(members), range(self.ticks)):
+            assert report.current_output.shape == rated.shape
+            assert np.isfinite(report.current_output).all()
+            assert (np.abs(report.current_output) <= rated * (1 + 1e-12)).all(), "above nameplate"
+            if report.current_soc is not None:
+                soc = report.current_soc[~np.isnan(report.current_soc)]
                 assert ((soc >= 0.0) & (soc <= 100.0)).all(), "state of charge out of bounds"
-            assert set(told.extra) <= set(self.fleet.columns), "a column is not declared"
+            assert set(report.extra) <= set(self.fleet.columns), "a column is not declared"
 
     def test_a_device_does_not_depend_on_the_others(self) -> None:
         members = self._members()
@@ -66,21 +66,21 @@ class FleetContract:
             for whole, part in zip(every, some, strict=True):
                 _assert_same_telemetry(_rows(whole, rows), part)
 
-    def test_a_fleet_made_anew_continues_from_the_state(self) -> None:
+    def test_a_new_fleet_continues_from_the_state(self) -> None:
         fleet, half = self.fleet(self._members()), self.ticks // 2
         self._run(fleet, range(half))
         again = self.fleet(self._members())
         resume(again, fleet)
         rest = range(half, self.ticks)
-        for one, other in zip(self._run(fleet, rest), self._run(again, rest), strict=True):
-            _assert_same_telemetry(one, other)
+        for whole, part in zip(self._run(fleet, rest), self._run(again, rest), strict=True):
+            _assert_same_telemetry(whole, part)
 
     def test_what_was_reported_does_not_change_later(self) -> None:
         fleet = self.fleet(self._members())
         first = self._run(fleet, range(1))[0]
-        kept = copy.deepcopy(first)
+        unchanged = copy.deepcopy(first)
         self._run(fleet, range(1, self.ticks // 4))
-        _assert_same_telemetry(first, kept)
+        _assert_same_telemetry(first, unchanged)
 
     def test_limits_bind_in_time(self) -> None:
         if self.obeys_within_s is None:
@@ -91,19 +91,19 @@ class FleetContract:
         assert bound < self.ticks * 3 // 4, "too few ticks to see the limits bind"
         for low, high in ((-0.3, 0.25), (0.0, 1.0), (-1.0, 0.0), (0.0, 0.0)):
             limits = Limits(low * rated, high * rated, first)
-            told = self._run(self.fleet(members), range(self.ticks), limits)
-            for output in (one.current_output for one in told[bound:]):
-                assert (output >= limits.min_kw * (1 + 1e-9)).all(), "below the least allowed"
-                assert (output <= limits.max_kw * (1 + 1e-9)).all(), "above the most allowed"
+            reports = self._run(self.fleet(members), range(self.ticks), limits)
+            for output in (report.current_output for report in reports[bound:]):
+                assert (output >= limits.min_kw * (1 + 1e-9)).all(), "below the lower limit"
+                assert (output <= limits.max_kw * (1 + 1e-9)).all(), "above the upper limit"
 
     def test_limits_that_do_not_bind_change_nothing(self) -> None:
         members = self._members()
-        anything = np.full(len(members), np.inf)
+        infinite = np.full(len(members), np.inf)
         ticks = range(self.ticks)
         free = self._run(self.fleet(members), ticks)
-        told = self._run(self.fleet(members), ticks, Limits(-anything, anything, 0))
-        for one, other in zip(free, told, strict=True):
-            _assert_same_telemetry(one, other)
+        limited = self._run(self.fleet(members), ticks, Limits(-infinite, infinite, 0))
+        for whole, part in zip(free, limited, strict=True):
+            _assert_same_telemetry(whole, part)
 
     def _members(self) -> Members[Any]:
         stages = {self.fleet.stage(self.fleet.Settings.model_validate(s)) for s in self.settings}
@@ -115,11 +115,11 @@ class FleetContract:
     def _run(
         self, fleet: Fleet, ticks: Iterable[int], limits: Limits | None = None
     ) -> list[Telemetry]:
-        """A day with sun and wind, a site that now draws and now feeds, and some setpoints."""
+        """Step a day with sun and wind, a net load of changing sign, and some setpoints."""
         members = fleet.members
         rated = members.columns["nameplate_capacity"]
         flexible = fleet.stage(members.settings[0]) == "flexible"
-        told = []
+        reports = []
         for index in ticks:
             day = index * self.tick_s / 86_400
             weather = make_weather(
@@ -130,37 +130,37 @@ class FleetContract:
             tick = make_tick(index, weather=weather, tick_s=self.tick_s)
             balance = rated * np.sin(2 * np.pi * 3 * day)
             if flexible:
-                able = fleet.capability(tick)
-                assert (able.min_kw <= 0.0).all()
-                assert (able.max_kw >= 0.0).all()
-                assert (able.min_kw >= -rated * (1 + 1e-12)).all(), "promises above nameplate"
-                assert (able.max_kw <= rated * (1 + 1e-12)).all(), "promises above nameplate"
-                if able.preferred_kw is not None:
-                    assert able.preferred_kw.shape == rated.shape
-                    assert (able.preferred_kw >= able.min_kw).all(), "wishes for what it cannot do"
-                    assert (able.preferred_kw <= able.max_kw).all(), "wishes for what it cannot do"
-                balance = np.clip(balance, able.min_kw, able.max_kw)
-            asked = (members.keys + np.uint64(index // 24)) % np.uint64(3) == 0
-            setpoint = np.where(asked, 1.5 * rated * np.cos(2 * np.pi * 7 * day), np.nan)
+                possible = fleet.capability(tick)
+                assert (possible.min_kw <= 0.0).all()
+                assert (possible.max_kw >= 0.0).all()
+                assert (possible.min_kw >= -rated * (1 + 1e-12)).all(), "capability above nameplate"
+                assert (possible.max_kw <= rated * (1 + 1e-12)).all(), "capability above nameplate"
+                if possible.preferred_kw is not None:
+                    assert possible.preferred_kw.shape == rated.shape
+                    within = np.clip(possible.preferred_kw, possible.min_kw, possible.max_kw)
+                    assert (possible.preferred_kw == within).all(), "prefers what it cannot do"
+                balance = np.clip(balance, possible.min_kw, possible.max_kw)
+            has_setpoint = (members.keys + np.uint64(index // 24)) % np.uint64(3) == 0
+            setpoint = np.where(has_setpoint, 1.5 * rated * np.cos(2 * np.pi * 7 * day), np.nan)
             share = balance if flexible else np.zeros_like(balance)
             orders = Orders(setpoint, share)
             if limits is not None and index >= limits.first:
                 orders = Orders(setpoint, share, limits.min_kw, limits.max_kw)
-            told.append(fleet.step(tick, orders))
-        return told
+            reports.append(fleet.step(tick, orders))
+        return reports
 
 
-def _rows(told: Telemetry, rows: NDArray[np.intp]) -> Telemetry:
-    soc = told.current_soc
-    extra = {name: column[rows] for name, column in told.extra.items()}
-    return Telemetry(told.current_output[rows], None if soc is None else soc[rows], extra)
+def _rows(report: Telemetry, rows: NDArray[np.intp]) -> Telemetry:
+    soc = report.current_soc
+    extra = {name: column[rows] for name, column in report.extra.items()}
+    return Telemetry(report.current_output[rows], None if soc is None else soc[rows], extra)
 
 
-def _assert_same_telemetry(one: Telemetry, other: Telemetry) -> None:
-    np.testing.assert_array_equal(one.current_output, other.current_output)
-    assert (one.current_soc is None) == (other.current_soc is None)
-    if one.current_soc is not None and other.current_soc is not None:
-        np.testing.assert_array_equal(one.current_soc, other.current_soc)
-    assert one.extra.keys() == other.extra.keys()
-    for name, column in one.extra.items():
-        np.testing.assert_array_equal(column, other.extra[name])
+def _assert_same_telemetry(whole: Telemetry, part: Telemetry) -> None:
+    np.testing.assert_array_equal(whole.current_output, part.current_output)
+    assert (whole.current_soc is None) == (part.current_soc is None)
+    if whole.current_soc is not None and part.current_soc is not None:
+        np.testing.assert_array_equal(whole.current_soc, part.current_soc)
+    assert whole.extra.keys() == part.extra.keys()
+    for name, column in whole.extra.items():
+        np.testing.assert_array_equal(column, part.extra[name])

@@ -14,7 +14,7 @@ from gridsim.testing.settings import assert_described
 
 
 class FormatContract:
-    """What every format must do. Inherit, and name the format:
+    """The requirements on every format. Inherit the class and set `format`:
 
     class TestXml(FormatContract):
         format = Xml
@@ -23,9 +23,9 @@ class FormatContract:
 
     format: ClassVar[type[Format]]
     settings: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
-    """Each of these is tested."""
+    """The settings to test."""
     framings: ClassVar[Sequence[Framing]] = ("der", "project")
-    """Those that the format knows; it must refuse others with a ValueError."""
+    """The supported framings; the format must refuse others with a ValueError."""
 
     def test_every_setting_is_described(self) -> None:
         assert_described(self.format.Settings)
@@ -35,8 +35,12 @@ class FormatContract:
         for made in self._made():
             payloads = made.encode(batch)
             bounds = np.asarray(payloads.starts).tolist()
-            wanted = batch.groups().tolist() if made.framing == "project" else range(len(batch) + 1)
-            assert bounds == list(wanted), "starts says which rows each body encodes"
+            expected = (
+                batch.groups().tolist() if made.framing == "project" else range(len(batch) + 1)
+            )
+            assert bounds == list(expected), (
+                "starts must have the first row of each body, then the end"
+            )
             assert len(payloads.bodies) == len(bounds) - 1
             assert all(type(body) is bytes and body for body in payloads.bodies)
 
@@ -49,7 +53,7 @@ class FormatContract:
             assert [body for part in parts for body in part.bodies] == whole
             assert list(made.encode(batch).bodies) == whole, "encoded twice, it differs"
 
-    def test_what_a_device_said_before_is_forgotten(self) -> None:
+    def test_later_values_replace_earlier_ones(self) -> None:
         first = make_batch()
         changes: list[dict[str, Any]] = [
             {"is_online": ~first.is_online},
@@ -61,8 +65,10 @@ class FormatContract:
             later = replace(first, **change)
             for made, fresh in zip(self._made(), self._made(), strict=True):
                 made.encode(first)
-                found, wanted = made.encode(later).bodies, fresh.encode(later).bodies
-                assert list(found) == list(wanted), f"another {next(iter(change))} does not show"
+                found, expected = made.encode(later).bodies, fresh.encode(later).bodies
+                assert list(found) == list(expected), (
+                    f"a change of {next(iter(change))} has no effect"
+                )
 
     def test_a_batch_may_be_empty(self) -> None:
         for made in self._made():
@@ -78,10 +84,12 @@ class FormatContract:
                     self._make(settings, framing)
                 except ValueError:
                     continue
-                raise AssertionError(f"the framing {framing} is not refused")
+                raise AssertionError(f"the framing {framing} must be refused")
 
     def _made(self) -> list[Format]:
-        return [self._make(one, framing) for one in self.settings for framing in self.framings]
+        return [
+            self._make(settings, framing) for settings in self.settings for framing in self.framings
+        ]
 
     def _make(self, settings: Mapping[str, Any], framing: Framing) -> Format:
         validated = self.format.Settings.model_validate(settings)

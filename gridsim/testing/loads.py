@@ -14,7 +14,7 @@ from gridsim.testing.states import resume
 
 
 class LoadContract:
-    """What every load plugin must do. Inherit, and name it:
+    """The requirements on every load plugin. Inherit the class and set `load`:
 
     class TestBakery(LoadContract):
         load = Bakery
@@ -23,7 +23,7 @@ class LoadContract:
 
     load: ClassVar[type[Load]]
     settings: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
-    """Three sites of each are tested, all in one object."""
+    """The settings to test; each gets three sites, all in one object."""
 
     def test_every_setting_is_described(self) -> None:
         assert_described(self.load.Settings)
@@ -73,6 +73,6 @@ class LoadContract:
         return np.stack([load.at(tick) for tick in self._ticks()])
 
     def _ticks(self) -> list[Tick]:
-        """A day in steps of ten minutes."""
+        """Return a day in steps of ten minutes."""
         weather = make_weather(3 * len(self.settings))
         return [make_tick(index, weather=weather, tick_s=600.0) for index in range(144)]

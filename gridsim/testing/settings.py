@@ -1,4 +1,4 @@
-"""What every plugin's settings must have."""
+"""The check of the settings of every plugin."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from gridsim.api import Settings
 
 
 def assert_described(settings: type[Settings]) -> None:
-    silent = [name for name, info in settings.model_fields.items() if not info.description]
-    assert not silent, f"these settings have no description: {silent}"
+    missing = [name for name, info in settings.model_fields.items() if not info.description]
+    assert not missing, f"these settings have no description: {missing}"

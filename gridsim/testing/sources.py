@@ -57,11 +57,11 @@ class SourceContract:
         raise NotImplementedError
 
     def bring(self, tmp_path: Path, target: Target, payload: bytes) -> None:
-        """Does what a user's system does to command a target."""
+        """Do what a user's system does to command a target."""
         raise NotImplementedError
 
     def answers(self, tmp_path: Path, count: int) -> list[bytes]:
-        """The texts of all acknowledgements that have arrived, `count` or more, in order."""
+        """Return the texts of all acknowledgements that have arrived, `count` or more, in order."""
         raise NotImplementedError
 
     def test_every_setting_is_described(self) -> None:

@@ -1,4 +1,4 @@
-"""The contract test of transports, and what stands in for delivery and a format in it."""
+"""The contract test of transports, with a simple format and receipt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gridsim.testing.settings import assert_described
 
 
 class RecordingReceipt:
-    """A receipt that adds up what a transport says became of a batch's rows."""
+    """A receipt that counts the rows of a batch by outcome."""
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
@@ -27,7 +27,7 @@ class RecordingReceipt:
 
     @property
     def left(self) -> int:
-        """Rows that are not accounted for."""
+        """The number of rows without an outcome."""
         return self.rows - self.delivered_rows - self.unconfirmed_rows - self.dropped_rows
 
     def delivered(self, rows: int) -> None:
@@ -44,7 +44,7 @@ class RecordingReceipt:
         assert seconds >= 0.0
 
     def _checked(self, rows: int) -> int:
-        assert 0 <= rows <= self.left, f"{rows} rows accounted for, where {self.left} were left"
+        assert 0 <= rows <= self.left, f"{rows} rows accounted for, but only {self.left} were left"
         return rows
 
 
@@ -63,7 +63,7 @@ class PlainFormat(Format):
 
 
 class TransportContract:
-    """What every transport must do, tried on a real target. Inherit, and say what that is:
+    """The requirements on every transport, with a real target. Inherit the class:
 
     class TestArchive(TransportContract):
         transport = Archive
@@ -78,11 +78,11 @@ class TransportContract:
     transport: ClassVar[type[Transport]]
 
     def target(self, tmp_path: Path) -> Mapping[str, Any]:
-        """Settings that lead to an empty target."""
+        """Return settings for an empty target."""
         raise NotImplementedError
 
     def received(self, tmp_path: Path) -> list[bytes]:
-        """The payloads that have arrived, in order; called when the transport is closed."""
+        """Return the payloads that have arrived, in order; called when the transport is closed."""
         raise NotImplementedError
 
     def test_every_setting_is_described(self) -> None:
@@ -134,4 +134,4 @@ def _write(transport: Transport, batch: Batch) -> None:
     receipt = RecordingReceipt(len(batch))
     transport.write(batch, receipt)
     assert not receipt.dropped_rows, f"dropped: {receipt.reasons}"
-    assert not receipt.unconfirmed_rows, "the target was there, and yet rows are unconfirmed"
+    assert not receipt.unconfirmed_rows, "the target was available, but rows are unconfirmed"

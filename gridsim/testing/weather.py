@@ -15,7 +15,7 @@ from gridsim.testing.settings import assert_described
 
 
 class WeatherContract:
-    """What every weather plugin must do. Inherit, and name it:
+    """The requirements on every weather plugin. Inherit the class and set `weather`:
 
     class TestFoehn(WeatherContract):
         weather = Foehn
@@ -69,7 +69,7 @@ class WeatherContract:
                     _assert_same_sky(part.at(time_ms), whole.at(time_ms), rows)
 
     def _sites(self) -> Sites:
-        """From the Arctic to the southern hemisphere, two of them at one place."""
+        """Return sites from the Arctic to the southern hemisphere, two of them at one place."""
         base = make_sites(6)
         return replace(
             base,
@@ -79,14 +79,14 @@ class WeatherContract:
         )
 
     def _times(self) -> list[int]:
-        """Three days of the year around the clock, and some seconds in a row."""
+        """Return times over three days of the year, and some consecutive seconds."""
         days = [START_MS + day * 86_400_000 for day in (0, 83, 174)]
         around = [day + step * 4_321_000 for day in days for step in range(20)]
         return around + [around[-1] + step * 1000 for step in range(1, 70)]
 
     def _made(self, sites: Sites) -> list[Weather]:
-        validated = (self.weather.Settings.model_validate(one) for one in self.settings)
-        return [self.weather(one, sites, Draws(42)) for one in validated]
+        validated = (self.weather.Settings.model_validate(given) for given in self.settings)
+        return [self.weather(settings, sites, Draws(42)) for settings in validated]
 
 
 def _assert_same_sky(
@@ -94,5 +94,5 @@ def _assert_same_sky(
 ) -> None:
     for name in ("ghi", "dni", "dhi", "temperature_c", "wind_m_s"):
         values = getattr(whole, name)
-        wanted = values if rows is None else values[rows]
-        np.testing.assert_array_equal(getattr(part, name), wanted, err_msg=name)
+        expected = values if rows is None else values[rows]
+        np.testing.assert_array_equal(getattr(part, name), expected, err_msg=name)

@@ -1,4 +1,4 @@
-"""From a batch's columns to one text per row, fast."""
+"""A fast encoder from the columns of a batch to one text per row."""
 
 from gridsim.contracts.rows.encoder import RowEncoder
 from gridsim.contracts.rows.layout import RowLayout

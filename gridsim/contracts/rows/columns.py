@@ -1,4 +1,4 @@
-"""Fields that change from tick to tick, as texts."""
+"""The texts of fields that change from tick to tick."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any, Protocol
 import numpy as np
 
 from gridsim.contracts.batch import Batch
-from gridsim.contracts.rows.layout import Around
+from gridsim.contracts.rows.layout import Affixes
 from gridsim.helpers.randomness import Floats
 
 
 class Column(Protocol):
-    """One piece of every row."""
+    """A part of every row."""
 
     def texts(self, batch: Batch) -> bytes | list[bytes]:
-        """The piece of each row, or the one that all rows have in common."""
+        """Return the text of each row, or the one text that all rows share."""
 
 
 class Few:
-    """A field with few distinct values in a batch: each is written once."""
+    """A field with few distinct values in a batch: each value is formatted once."""
 
-    def __init__(self, name: str, around: Around, write: Callable[[Any], str]) -> None:
+    def __init__(self, name: str, affixes: Affixes, write: Callable[[Any], str]) -> None:
         self._name = name
-        self._around = around
+        self._affixes = affixes
         self._write = write
 
     def texts(self, batch: Batch) -> bytes | list[bytes]:
@@ -36,28 +36,28 @@ class Few:
         return [known[value] for value in values]
 
     def _text(self, value: Any) -> bytes:
-        return self._around.text(self._write(value))
+        return self._affixes.text(self._write(value))
 
 
 class Decimals:
-    """A field rounded to some decimals, whose texts are kept: they come again and again.
+    """A field rounded to some decimals, whose texts are cached because values repeat.
 
     Formatting a float takes ten times as long as looking up its text by the number of
-    hundredths. Only values up to `limit` are kept, which bounds the memory.
+    hundredths. Only values up to `limit` are cached, which bounds the memory.
     """
 
     def __init__(
-        self, name: str, around: Around, *, digits: int, limit: int, missing: str | None
+        self, name: str, affixes: Affixes, *, digits: int, limit: int, missing: str | None
     ) -> None:
         self._name = name
-        self._template = around.template(f"%.{digits}f")
+        self._template = affixes.template(f"%.{digits}f")
         self._scale = 10**digits
         self._limit = limit
         self._zero = limit * self._scale
         self._missing = 2 * self._zero + 1
         self._texts = np.empty(self._missing + 1, np.object_)
         self._known = np.zeros(self._missing + 1, np.bool_)
-        self._texts[self._missing] = around.missing(missing)
+        self._texts[self._missing] = affixes.missing(missing)
         self._known[self._missing] = True
 
     def texts(self, batch: Batch) -> list[bytes]:
@@ -88,14 +88,14 @@ class Decimals:
 
 
 class Formatted:
-    """A further column: neither rounded nor bounded, so each value is formatted."""
+    """A further column, neither rounded nor bounded: each value is formatted."""
 
     def __init__(
-        self, name: str, around: Around, *, specification: str, missing: str | None
+        self, name: str, affixes: Affixes, *, specification: str, missing: str | None
     ) -> None:
         self._name = name
-        self._template = around.template(specification)
-        self._missing = around.missing(missing)
+        self._template = affixes.template(specification)
+        self._missing = affixes.missing(missing)
 
     def texts(self, batch: Batch) -> bytes | list[bytes]:
         values = batch.extra[self._name]

@@ -1,4 +1,4 @@
-"""Neighbouring fields that hardly ever change: one text per device, kept."""
+"""The cached texts of adjacent fields that rarely change, one text per device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.contracts.batch import UNITS, Batch, Roster
-from gridsim.contracts.rows.layout import Around, RowLayout
+from gridsim.contracts.rows.layout import Affixes, RowLayout
 from gridsim.helpers.randomness import Floats
 
 CONSTANTS = frozenset(
@@ -24,20 +24,20 @@ CONSTANTS = frozenset(
         "connection_start_at",
     }
 )
-"""The fields that can be in a block."""
+"""The fields that a block can contain."""
 
 _EPOCH = np.datetime64(0, "ms")
 
 
 class Constants:
-    """A block of neighbouring fields of `CONSTANTS`.
+    """A block of adjacent fields of `CONSTANTS`.
 
-    A device's text is made when the device first appears, and again when one of its values
-    changes: all such devices of a batch at once, field by field.
+    The text of a device is made when the device first appears, and again when one of its values
+    changes. All such devices of a batch are processed together, field by field.
     """
 
     def __init__(
-        self, fields: Sequence[tuple[str, Around]], roster: Roster, layout: RowLayout
+        self, fields: Sequence[tuple[str, Affixes]], roster: Roster, layout: RowLayout
     ) -> None:
         self._fields = fields
         self._roster = roster
@@ -45,11 +45,11 @@ class Constants:
         names = {name for name, _ in fields}
         self._has_threshold = "contract_threshold" in names
         self._has_connection = "connection_start_at" in names
-        # Devices of one make have the same text: it is kept once.
+        # Devices with equal values share one text object.
         self._shared = names.isdisjoint(("der_id", "connection_start_at"))
         n = len(roster)
         self._texts = np.full(n, None, np.object_)
-        # What the texts were made for. No row equals the first values.
+        # The values in the cached texts. No row equals the initial values.
         self._threshold: Floats = np.full(n, np.nan)
         self._connection_ms = np.zeros(n, np.int64)
         self._made = np.zeros(n, np.bool_)
@@ -74,15 +74,15 @@ class Constants:
 
     def _make(self, batch: Batch, rows: NDArray[np.intp]) -> list[bytes]:
         pieces: list[Iterable[str]] = []
-        for name, around in self._fields:
-            pieces += (repeat(around.before), self._values(name, batch, rows))
+        for name, affixes in self._fields:
+            pieces += (repeat(affixes.before), self._values(name, batch, rows))
         pieces.append(repeat(self._fields[-1][1].after))
         texts = map("".join, zip(*pieces, strict=False))
         if not self._shared:
             return [text.encode() for text in texts]
-        wanted = list(texts)
-        known = {text: text.encode() for text in set(wanted)}
-        return [known[text] for text in wanted]
+        rows_text = list(texts)
+        known = {text: text.encode() for text in set(rows_text)}
+        return [known[text] for text in rows_text]
 
     def _values(self, name: str, batch: Batch, rows: NDArray[np.intp]) -> list[str]:
         roster = self._roster
@@ -106,14 +106,14 @@ class Constants:
                 return self._stamps(batch.connection_start_ms[rows])
 
     def _quoted(self, texts: Sequence[str], index: NDArray[np.intp]) -> list[str]:
-        wanted = [texts[i] for i in index.tolist()]
-        quoted = {text: self._layout.quote(text) for text in set(wanted)}
-        return [quoted[text] for text in wanted]
+        chosen = [texts[i] for i in index.tolist()]
+        quoted = {text: self._layout.quote(text) for text in set(chosen)}
+        return [quoted[text] for text in chosen]
 
     def _stamps(self, times_ms: NDArray[np.int64]) -> list[str]:
-        """What `rfc3339` writes, of all times at once."""
+        """Return the texts of `rfc3339` for all times at once, quoted."""
         stamps: list[str] = np.datetime_as_string(_EPOCH + times_ms, unit="ms").tolist()
-        # All are quoted alike: there is nothing to escape in them.
+        # Timestamps contain nothing to escape, so all get the same quotes.
         before, _, after = self._layout.quote(stamps[0]).partition(stamps[0])
         return [f"{before}{stamp}Z{after}" for stamp in stamps]
 

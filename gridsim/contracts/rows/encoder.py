@@ -1,7 +1,7 @@
-"""Puts rows together from pieces.
+"""The encoder of rows.
 
-What a device says again and again is kept as text, and so are numbers; a row is then one
-`bytes.join` over a few pieces.
+Constant fields of a device and frequent numbers are cached as text. A row is then one
+`bytes.join` over a few texts.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from gridsim.contracts.batch import UNITS, Batch, Roster
 from gridsim.contracts.record import FIELDS, SEQUENCE, RecordField
 from gridsim.contracts.rows.columns import Column, Decimals, Few, Formatted
 from gridsim.contracts.rows.constants import CONSTANTS, Constants, boolean
-from gridsim.contracts.rows.layout import Around, RowLayout
+from gridsim.contracts.rows.layout import Affixes, RowLayout
 from gridsim.helpers.timestamps import rfc3339
 
-# Texts are kept of powers up to this, kW: one field's take 16 MB if all of them appear.
-_KEPT_KW = 1000
+# The highest power whose text is cached, kW: the texts of one field take at most 16 MB.
+_CACHED_KW = 1000
 
 
 class RowEncoder:
-    """Encodes batches row by row. Not for use by two threads at once."""
+    """An encoder of batches to one text per row; not thread-safe."""
 
     def __init__(self, fields: Sequence[RecordField], roster: Roster, layout: RowLayout) -> None:
         self._roster = roster
         self._layout = layout
         first = fields[0].source
-        # Whatever comes first may be left out: then the separator has to be taken off the row.
-        self._headless = self._missing(first) is None and _may_miss(first)
+        # The first field may be left out of a row: the leading separator is then removed.
+        self._first_may_miss = self._missing(first) is None and _may_miss(first)
         self._columns = self._make_columns([field.source for field in fields])
 
     def encode(self, batch: Batch) -> list[bytes]:
-        """One text per row, in the order of the rows."""
+        """Return one text per row, in the order of the rows."""
         pieces: list[Iterable[bytes]] = []
         common = b""
         for column in self._columns:
@@ -47,51 +47,53 @@ class RowEncoder:
         if common or not pieces:
             pieces.append(repeat(common, len(batch)))
         rows = list(map(b"".join, zip(*pieces, strict=False)))
-        return self._behead(rows) if self._headless else rows
+        return self._open_rows(rows) if self._first_may_miss else rows
 
-    def _behead(self, rows: list[bytes]) -> list[bytes]:
+    def _open_rows(self, rows: list[bytes]) -> list[bytes]:
         opening, separator = self._layout.opening.encode(), self._layout.separator.encode()
         return [opening + row.removeprefix(separator) for row in rows]
 
     def _make_columns(self, names: Sequence[str]) -> list[Column]:
         columns: list[Column] = []
-        block: list[tuple[str, Around]] = []
+        block: list[tuple[str, Affixes]] = []
         for place, name in enumerate(names):
-            around = self._around(place, len(names))
+            affixes = self._affixes(place, len(names))
             if name in CONSTANTS:
-                block.append((name, around))
+                block.append((name, affixes))
                 continue
             if block:
                 columns.append(Constants(block, self._roster, self._layout))
                 block = []
-            columns.append(self._column(name, around))
+            columns.append(self._column(name, affixes))
         if block:
             columns.append(Constants(block, self._roster, self._layout))
         return columns
 
-    def _around(self, place: int, count: int) -> Around:
+    def _affixes(self, place: int, count: int) -> Affixes:
         layout = self._layout
-        before = layout.separator if place or self._headless else layout.opening
-        return Around(before + layout.prefixes[place], layout.closing if place == count - 1 else "")
+        before = layout.separator if place or self._first_may_miss else layout.opening
+        return Affixes(
+            before + layout.prefixes[place], layout.closing if place == count - 1 else ""
+        )
 
-    def _column(self, name: str, around: Around) -> Column:
+    def _column(self, name: str, affixes: Affixes) -> Column:
         match name:
             case "timestamp":
-                return Few("timestamp_ms", around, lambda time: self._layout.quote(rfc3339(time)))
+                return Few("timestamp_ms", affixes, lambda time: self._layout.quote(rfc3339(time)))
             case "is_online":
-                return Few(name, around, boolean)
+                return Few(name, affixes, boolean)
             case _ if name == SEQUENCE:
-                return Few("tick", around, str)
+                return Few("tick", affixes, str)
             case "current_soc":
                 missing = self._missing(name)
-                return Decimals(name, around, digits=1, limit=100, missing=missing)
+                return Decimals(name, affixes, digits=1, limit=100, missing=missing)
             case _ if name in FIELDS:
-                return Decimals(name, around, digits=2, limit=_KEPT_KW, missing="nan")
+                return Decimals(name, affixes, digits=2, limit=_CACHED_KW, missing="nan")
             case _:
-                # The shortest text that gives the same float back is its repr.
+                # The repr of a float is the shortest text that converts back to it.
                 specification = "%.2f" if self._roster.columns[name] == UNITS else "%a"
                 missing = self._missing(name)
-                return Formatted(name, around, specification=specification, missing=missing)
+                return Formatted(name, affixes, specification=specification, missing=missing)
 
     def _missing(self, name: str) -> str | None:
         return self._layout.missing_soc if name == "current_soc" else self._layout.missing

@@ -1,4 +1,4 @@
-"""How a format puts a row together."""
+"""The layout of a row in a format."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
-    """How a format puts a row together: opening, name and value by name and value, closing."""
+    """The layout of a row: opening, then prefix and value of each field, then closing."""
 
     prefixes: Sequence[str]
-    """What stands before each field's value."""
+    """The text before the value of each field."""
     quote: Callable[[str], str]
-    """A string as the format writes it."""
+    """The function that quotes a string."""
     missing_soc: str | None
-    """What is written for a missing state of charge; None leaves the field out."""
+    """The text for a missing state of charge; None leaves the field out."""
     missing: str | None
-    """What is written for any other missing value; None leaves the field out."""
+    """The text for any other missing value; None leaves the field out."""
     opening: str = ""
     separator: str = ","
     closing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """What stands before and after a value, separator and braces included."""
+class Affixes:
+    """The texts before and after a value, separator and braces included."""
 
     before: str
     after: str
@@ -34,10 +34,10 @@ class Around:
         return f"{self.before}{value}{self.after}".encode()
 
     def missing(self, value: str | None) -> bytes:
-        """The text where there is no value: a substitute, or (None) nothing but what follows."""
+        """Return the text for a missing value; with None, only the text after it."""
         return self.after.encode() if value is None else self.text(value)
 
     def template(self, specification: str) -> bytes:
-        """A bytes template with one value."""
+        """Return a bytes template for one value."""
         before, after = (text.replace("%", "%%") for text in (self.before, self.after))
         return f"{before}{specification}{after}".encode()
