@@ -1,4 +1,4 @@
-"""The contract tests of gridsim, and what this cold store adds."""
+"""The contract tests of gridsim, and one of the cold store."""
 
 from __future__ import annotations
 
