@@ -1,13 +1,12 @@
-"""Delivery: one runner per transport, with its queue, retries, counters and thread.
+"""Delivery: one runner per transport, with its buffer, retries, counters and thread.
 
 A slow or dead transport delays neither a real-time tick nor another transport. In readings,
 at all times: accepted = delivered + dropped + unconfirmed + pending.
 """
 
-from gridsim.delivery.account import Counters, DeliveryPolicy
+from gridsim.delivery.account import Counters, DeliveryPolicy, Fate, Observer
 from gridsim.delivery.alteration import AlteringFormat, NamedFault
 from gridsim.delivery.runner import Runner
-from gridsim.delivery.tally import Fate, Observer
 from gridsim.delivery.timing import TimedFormat, Timing
 
 __all__ = [

@@ -1,16 +1,18 @@
-"""What delivery counts, and by which policy it treats a transport."""
+"""The policy for a transport, and the account of its readings."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 OnFull = Literal["drop_oldest", "drop_newest", "block"]
-TransportState = Literal["connecting", "up", "closed", "failed", "reader gone"]
+Fate = Literal["delivered", "unconfirmed", "dropped"]
 
 QUEUE_FULL = "queue full"
-"""Why a reading is dropped that the transport was too slow for."""
+"""Drop reason: the queue was full."""
+NOT_SENT = "not sent before the end"
+"""Drop reason: the run ended first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +22,26 @@ class DeliveryPolicy:
     queue_bytes: int
     on_full: OnFull
     stall_timeout_s: float
-    """How long a blocked or final flush may go without progress before the transport fails."""
+    """How long a blocked offer or the final flush may go without progress before the
+    transport fails."""
     give_up_at_start: bool
-    """Whether a first connection that fails ends it, instead of being tried again."""
+    """Whether the transport fails, instead of retrying, if its first connection fails."""
 
 
 @dataclass(slots=True)
 class Counters:
-    """In readings. A snapshot is taken under the runner's lock."""
+    """Numbers of readings, and of reconnections."""
 
     accepted: int = 0
     delivered: int = 0
     unconfirmed: int = 0
     pending: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
-    """By reason."""
+    """Readings dropped, by reason."""
     reconnects: int = 0
 
     def copy(self) -> Counters:
+        """Return a copy that does not change any more."""
         return Counters(
             self.accepted,
             self.delivered,
@@ -46,3 +50,51 @@ class Counters:
             Counter(self.dropped),
             self.reconnects,
         )
+
+
+class Observer(Protocol):
+    """Is notified of the fate of every reading of one transport, each exactly once.
+
+    Called from several threads, one at a time, and must return at once. Readings are named by
+    their numbers: `Batch.number` of the first, and how many.
+    """
+
+    def settled(self, first: int, rows: int, fate: Fate, reason: str) -> None:
+        """Note the fate of some readings; `reason` is empty unless they were dropped."""
+
+    def again(self, first: int, rows: int) -> None:
+        """Note that the transport failed while sending these: they may arrive twice."""
+
+
+class ReadingAccount:
+    """Counts the fate of every reading and notifies an observer.
+
+    Not thread-safe: the runner's lock guards it.
+    """
+
+    def __init__(self, observer: Observer | None) -> None:
+        self.counters = Counters()
+        self._observer = observer
+
+    def accept(self, rows: int) -> None:
+        """Count readings that were offered."""
+        self.counters.accepted += rows
+        self.counters.pending += rows
+
+    def settle(self, first: int, rows: int, fate: Fate, reason: str = "") -> None:
+        """Move readings from pending to their fate."""
+        self.counters.pending -= rows
+        match fate:
+            case "delivered":
+                self.counters.delivered += rows
+            case "unconfirmed":
+                self.counters.unconfirmed += rows
+            case "dropped":
+                self.counters.dropped[reason] += rows
+        if self._observer is not None:
+            self._observer.settled(first, rows, fate, reason)
+
+    def again(self, first: int, rows: int) -> None:
+        """Note readings that will be sent again."""
+        if self._observer is not None:
+            self._observer.again(first, rows)

@@ -1,4 +1,4 @@
-"""The account of one `write`."""
+"""The receipt of one `write`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import index
 
-from gridsim.delivery.tally import Fate
+from gridsim.delivery.account import Fate
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of some rows."""
+    """The fate of some rows."""
 
     rows: int
     fate: Fate
     reason: str = ""
-    """Why they were dropped, if they were."""
+    """Why the rows were dropped; empty for another fate."""
 
 
 class CountingReceipt:
-    """Passes on what the transport says, and knows how many rows are left."""
+    """Passes on what the transport reports, and counts the rows that are left."""
 
     def __init__(
         self, rows: int, settle: Callable[[Settled], None], lag: Callable[[float], None]
@@ -30,19 +30,23 @@ class CountingReceipt:
         self._lag = lag
 
     def delivered(self, rows: int) -> None:
+        """Settle the next rows as delivered."""
         self._take(Settled(rows, "delivered"))
 
     def unconfirmed(self, rows: int) -> None:
+        """Settle the next rows as unconfirmed."""
         self._take(Settled(rows, "unconfirmed"))
 
     def dropped(self, rows: int, reason: str) -> None:
+        """Settle the next rows as dropped."""
         self._take(Settled(rows, "dropped", reason))
 
     def lag(self, seconds: float) -> None:
+        """Note how long the far end took to answer."""
         self._lag(float(seconds))
 
     def _take(self, settled: Settled) -> None:
         if not 0 <= index(settled.rows) <= self.left:
-            raise ValueError(f"a receipt for {settled.rows} rows where {self.left} are left")
+            raise ValueError(f"a receipt for {settled.rows} rows, but {self.left} are left")
         self.left -= settled.rows
         self._settle(settled)

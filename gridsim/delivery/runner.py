@@ -1,35 +1,32 @@
-"""The runner of one transport: its queue, its thread, its retries."""
+"""The runner of one transport: its buffer, its worker thread, its counters."""
 
 from __future__ import annotations
 
-import random
-import threading
-import time
 from collections.abc import Iterable
 from dataclasses import replace
+from time import thread_time
 
 from loguru import logger
 
 from gridsim.api import Batch, ReaderGone, Transport, TransportError
 from gridsim.delivery.account import (
+    NOT_SENT,
     QUEUE_FULL,
     Counters,
     DeliveryPolicy,
+    Observer,
     OnFull,
-    TransportState,
+    ReadingAccount,
 )
-from gridsim.delivery.queue import BatchQueue, QueuedBatch
+from gridsim.delivery.buffer import Buffer, MemoryBuffer, QueuedBatch
+from gridsim.delivery.connection import REAL_TIME, ConnectionState, ConnectionWorker, Time
 from gridsim.delivery.receipt import CountingReceipt, Settled
-from gridsim.delivery.tally import Observer, ReadingAccount
 from gridsim.delivery.timing import TimedFormat, Timing
-from gridsim.errors import GridsimError
 
 _IDLE_S = 0.2
-_BACKOFF_S = (0.2, 1.5)
-_PERMANENT_BACKOFF_S = 30.0
 
 
-class Runner:
+class Runner(ConnectionWorker):
     """Carries batches to one transport on a worker thread of its own."""
 
     def __init__(
@@ -41,84 +38,73 @@ class Runner:
         wake_s: float = 0.0,
         format: TimedFormat | None = None,
         observer: Observer | None = None,
+        buffer: Buffer | None = None,
+        time: Time = REAL_TIME,
     ) -> None:
-        """`wake_s` is the real time from wake-up to wake-up, 0 where no pace is promised;
-        `format` the transport's, if its time is to be told apart; `observer` hears what
-        becomes of every reading."""
-        self.name = name
+        """Start nothing yet.
+
+        `wake_s`: the real time from wake-up to wake-up, 0 if no rate is promised. `format`:
+        the transport's format, if its time is measured. `observer`: notified of the fate of
+        every reading. `buffer`: in memory unless given.
+        """
+        super().__init__("transport", name, transport, time)
         self.transport = transport
         self.timing = Timing()
-        self.error: str | None = None
-        """Why the transport last failed, for a person."""
-        self.ever_connected = False
         self._policy = policy
         self._wake_s = wake_s
         self._format = format
-        self._state: TransportState = "connecting"
-        self._queue = BatchQueue(policy.queue_bytes)
-        self._writing_since: float | None = None
+        self._buffer = MemoryBuffer(policy.queue_bytes) if buffer is None else buffer
+        self._account = ReadingAccount(observer)
         self._writing = 0
-        """The number of the first reading under way that is not settled yet."""
-        self._tally = ReadingAccount(name, observer)
-        self._changed = threading.Condition()
-        self._closing = False
+        """The number of the first reading in the begun batch that is not settled."""
+        self._stopping = False
         self._abandoned = False
         self._progress_at = time.monotonic()
-        self._attempts = 0
-        self._hopeless = False
-        self._thread = threading.Thread(target=self._work, name=f"transport {name}", daemon=True)
 
     # Called from the engine's thread and the main thread.
-
-    @property
-    def state(self) -> TransportState:
-        return self._state
 
     @property
     def encoding_s(self) -> float:
         """Seconds spent in the transport's format."""
         return self._format.seconds if self._format is not None else 0.0
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def wait_first_attempt(self, timeout_s: float) -> None:
-        """Returns once the transport is up, or its first attempt to connect has failed."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._state != "connecting" or self.error is not None, timeout_s
-            )
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes of the batches that wait."""
+        return self._buffer.nbytes
 
     def offer(self, batch: Batch) -> None:
-        """Queues a batch; what does not fit is dropped, or waited for, by policy."""
+        """Queue a batch. If it does not fit, drop readings or wait, as the policy says."""
         if not len(batch):
             return
         with self._changed:
-            self._tally.accept(len(batch))
+            self._account.accept(len(batch))
             if self._policy.on_full == "block":
                 self._wait_for_room(batch)
-            while not self._queue.has_room_for(batch) and self._policy.on_full == "drop_oldest":
-                self._drop([self._queue.take().batch], QUEUE_FULL)
-            if self._over():
+            if self._abandoned:
+                self._drop([batch], NOT_SENT)
+            elif self._is_over():
                 self._drop([batch], f"transport {self._state}")
-            elif not self._queue.has_room_for(batch):
-                self._drop([batch], QUEUE_FULL)
             else:
-                self._queue.put(QueuedBatch(batch, time.monotonic()))
+                entry = QueuedBatch(batch, self._time.monotonic())
+                on_full = self._policy.on_full
+                dropped = self._buffer.add(entry, drop_oldest=on_full == "drop_oldest")
+                # A blocked offer goes on without room only if the run stops.
+                reason = NOT_SENT if on_full == "block" else QUEUE_FULL
+                self._drop([one.batch for one in dropped], reason)
                 self._changed.notify_all()
 
     def counters(self) -> Counters:
-        """The counters now, consistent with each other."""
+        """Return the counters now, consistent with each other."""
         with self._changed:
-            return self._tally.counters.copy()
+            counters = self._account.counters.copy()
+            counters.reconnects = self._reconnects
+            return counters
 
     def behind_s(self) -> float:
-        """How long ago the oldest batch was offered that is not settled yet."""
-        with self._changed:
-            since = self._writing_since
-            if since is None:
-                since = self._queue.oldest_at
-            return 0.0 if since is None else time.monotonic() - since
+        """Return how long ago the oldest batch that is not settled was offered, seconds."""
+        since = self._buffer.oldest_at
+        return 0.0 if since is None else max(self._time.monotonic() - since, 0.0)
 
     def set_pace(self, on_full: OnFull, wake_s: float) -> None:
         """Change the rule for a full queue, and the time by which batches are judged late."""
@@ -127,230 +113,163 @@ class Runner:
             self._wake_s = wake_s
             self._changed.notify_all()
 
-    def is_alive(self) -> bool:
-        """Whether the worker's thread still runs; after `settle`: whether the transport hangs."""
-        return self._thread.is_alive()
+    def stop_waiting(self) -> None:
+        """Return at once from an `offer` that waits for room, and let no other wait.
 
-    def close(self) -> None:
-        """Asks the worker to write what is queued, then to close the transport."""
+        Readings that do not fit are dropped. Call it when the run stops, before waiting for
+        the engine.
+        """
         with self._changed:
-            self._closing = True
-            self._progress_at = time.monotonic()
+            self._stopping = True
             self._changed.notify_all()
 
-    def wait(self, timeout_s: float) -> bool:
-        """Whether the worker has come to its end in time; see `close`."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+    def close(self) -> None:
+        """Ask the worker to write what is queued, then to close the transport."""
+        with self._changed:
+            self._progress_at = self._time.monotonic()
+            super().close()
 
     def is_stalled(self) -> bool:
-        """Whether nothing has moved for the stall timeout, or ever will."""
-        stalled = time.monotonic() - self._progress_at > self._policy.stall_timeout_s
-        return stalled or self._state == "failed"
+        """Return whether there was no progress for the stall timeout, or the transport failed."""
+        idle_s = self._time.monotonic() - self._progress_at
+        return idle_s > self._policy.stall_timeout_s or self._state == "failed"
 
     def settle(self) -> None:
-        """Closes the account: what is not written counts as dropped, and what is being written
-        as unconfirmed. A transport that hangs is left behind on its daemon thread."""
+        """Close the account: count what is not written as dropped, and what is being written
+        as unconfirmed. A transport that hangs is abandoned on its daemon thread."""
         with self._changed:
-            if self._thread.is_alive() and self.is_stalled() and self._state != "failed":
-                self._fail()
+            stalled = self._thread.is_alive() and self.is_stalled() and not self._is_over()
             self._abandoned = True
-            self._drop_queue("not sent before the end")
-            under_way = self._tally.counters.pending
+            self._drop([entry.batch for entry in self._buffer.clear()], NOT_SENT)
+            under_way = self._account.counters.pending
             if under_way:
-                self._tally.settle(self._writing, under_way, "unconfirmed")
+                self._account.settle(self._writing, under_way, "unconfirmed")
+            if stalled:
+                self._fail()
             self._changed.notify_all()
 
     # Called from the worker's thread.
 
-    def _work(self) -> None:
-        try:
-            while self._connect():
-                if self._serve():
-                    break
-        except ReaderGone as gone:
-            self._end("reader gone", str(gone))
-        except BaseException as error:
-            # The transport is a plugin: whatever it raises must take out nobody else.
-            known = isinstance(error, GridsimError)
-            message = str(error) if known else f"{type(error).__name__}: {error}"
-            logger.error("transport {} is taken out: {}", self.name, message)
-            self._end("failed", message)
-        self._close_transport()
-        with self._changed:
-            if self._state not in ("failed", "reader gone"):
-                self._state = "closed"
-            self._changed.notify_all()
-
-    def _connect(self) -> bool:
-        """Tries until the transport is connected; False if there is no more use in it."""
-        while self._may_connect():
-            self._attempts += 1
-            try:
-                self.transport.connect()
-            except ReaderGone:
-                raise
-            except TransportError as error:
-                if not self.ever_connected and self._policy.give_up_at_start:
-                    self._end("failed", str(error))
-                    return False
-                self._note_loss("cannot connect", error)
-            else:
-                self._note_connection()
-                return True
-        return False
-
-    def _may_connect(self) -> bool:
-        """Waits, the longer the more attempts have brought nothing; False if told to end."""
-        self._close_transport()
-        with self._changed:
-            # While closing, a lost connection is tried again as long as the end can wait, but
-            # one that never was there, or never will be, is not worth waiting for.
-            hopeless = self._hopeless or not self.ever_connected
-
-            def leaves() -> bool:
-                return self._abandoned or (
-                    self._closing and ((hopeless and self._attempts > 0) or not self._queue)
-                )
-
-            if self._attempts:
-                low, high = _BACKOFF_S
-                pause = random.uniform(low, min(high, low * 2.0**self._attempts))
-                self._changed.wait_for(leaves, _PERMANENT_BACKOFF_S if self._hopeless else pause)
-            return not leaves()
-
-    def _note_connection(self) -> None:
-        with self._changed:
-            self._state = "up"
-            self._tally.counters.reconnects += self.ever_connected
-            self.ever_connected = True
-            recovered, self.error = self.error, None
-            self._changed.notify_all()
-        if recovered is not None:
-            self._tally.say("INFO", "transport {} is connected again", self.name)
-
-    def _note_loss(self, what: str, error: TransportError) -> None:
-        with self._changed:
-            self._state = "connecting"
-            self.error = str(error)
-            self._hopeless = error.permanent
-            self._changed.notify_all()
-        message = f"transport {{}} {what}: {{}}; trying again"
-        self._tally.say("WARNING", message, self.name, error)
-
-    def _serve(self) -> bool:
-        """Writes batches until told to close (True) or until the connection is lost (False)."""
-        try:
-            while True:
-                entry = self._next()
-                if entry is None:
-                    if self._closing:
-                        return True
-                    self.transport.idle()
-                    continue
+    def _serve(self) -> None:
+        """Write batches until the runner is closed or has failed."""
+        while True:
+            entry = self._begin()
+            if entry is not None:
                 self._write(entry)
-        except ReaderGone:
-            raise
-        except TransportError as error:
-            delivered = self._tally.counters.delivered
-            if error.permanent and self._policy.give_up_at_start and not delivered:
-                self._end("failed", str(error))
-                return True
-            self._note_loss("lost its connection", error)
-            return False
+            elif self._closing or self._is_over():
+                return
+            else:
+                self.transport.idle()
 
-    def _next(self) -> QueuedBatch | None:
-        """The oldest batch, taken off the queue; None after a while without one."""
+    def _begin(self) -> QueuedBatch | None:
+        """Begin the oldest batch; return None after a while without one."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._queue) or self._closing, _IDLE_S)
-            if not self._queue:
-                return None
-            entry = self._queue.take()
-            self._writing_since = entry.offered_at
-            self._writing = entry.batch.number
-            self._changed.notify_all()
+            self._changed.wait_for(self._may_act, _IDLE_S)
+            entry = self._buffer.begin()
+            if entry is not None:
+                self._writing = entry.batch.number
+                self._changed.notify_all()
             return entry
+
+    def _may_act(self) -> bool:
+        return len(self._buffer) > 0 or self._closing or self._is_over()
 
     def _write(self, entry: QueuedBatch) -> None:
         batch = entry.batch
         receipt = CountingReceipt(len(batch), self._settle, self.timing.far_end.append)
-        began, computed = time.monotonic(), time.thread_time()
+        began, computed = self._time.monotonic(), thread_time()
         try:
             self.transport.write(batch, receipt)
             receipt.delivered(receipt.left)
         finally:
-            now = time.monotonic()
+            now = self._time.monotonic()
             self.timing.writing += now - began
-            self.timing.computing += time.thread_time() - computed
+            self.timing.computing += thread_time() - computed
             with self._changed:
-                self._writing_since = None
-                if not receipt.left:
-                    self._note_settled(now - entry.offered_at)
-                elif not self._abandoned:
-                    # At the head again, in order: it is written anew after the reconnection.
-                    rest = batch.rows(len(batch) - receipt.left)
-                    self._queue.put_back(QueuedBatch(rest, entry.offered_at))
-                    self._tally.again(rest.number, len(rest))
+                self._finish(entry, receipt.left, now - entry.offered_at)
 
-    def _note_settled(self, seconds: float) -> None:
-        self.timing.settled.append(seconds)
-        if self._wake_s:
-            self.timing.late_batches += seconds > self._wake_s
-
-    def _close_transport(self) -> None:
-        try:
-            self.transport.close()
-        except (Exception, SystemExit) as error:
-            logger.debug("transport {} while closing: {}", self.name, error)
+    def _finish(self, entry: QueuedBatch, left: int, seconds: float) -> None:
+        """Commit the begun batch, or put its last `left` rows back. The lock is held."""
+        if not left:
+            self._buffer.commit()
+            self.timing.settled.append(seconds)
+            self.timing.late_batches += 0 < self._wake_s < seconds
+            return
+        if self._abandoned:
+            self._buffer.commit()
+            return
+        # At the head again, in order: it is written anew after the reconnection.
+        rest = entry.batch.rows(len(entry.batch) - left)
+        self._buffer.put_back(QueuedBatch(rest, entry.offered_at))
+        self._account.again(rest.number, len(rest))
+        if self._is_over():
+            self._release()
 
     # Called with the lock held, or by the worker at its end.
+
+    def _stops_connecting(self) -> bool:
+        # While closing, a lost connection is retried as long as the end can wait. A connection
+        # that never worked, or cannot mend, is not worth waiting for.
+        hopeless = self._backoff.permanent or not self.ever_connected
+        failed = hopeless and self._backoff.attempts > 0
+        return self._abandoned or (self._closing and (failed or not len(self._buffer)))
+
+    def _final_state(self, error: TransportError) -> ConnectionState | None:
+        if isinstance(error, ReaderGone):
+            return "reader gone"
+        delivered = self._account.counters.delivered
+        first = not self.ever_connected or (error.permanent and not delivered)
+        return "failed" if first and self._policy.give_up_at_start else None
+
+    def _release(self) -> None:
+        self._drop([entry.batch for entry in self._buffer.clear()], f"transport {self._state}")
 
     def _settle(self, settled: Settled) -> None:
         with self._changed:
             if self._abandoned or not settled.rows:
                 return
-            self._progress_at = time.monotonic()
+            self._progress_at = self._time.monotonic()
             if settled.fate == "delivered":
-                self._attempts = 0
-            self._tally.settle(self._writing, settled.rows, settled.fate, settled.reason)
+                self._backoff.reset()
+            self._account.settle(self._writing, settled.rows, settled.fate, settled.reason)
             self._writing += settled.rows
             if settled.reason:
-                self._say_drop(settled.reason)
-
-    def _end(self, state: TransportState, reason: str) -> None:
-        with self._changed:
-            self._state, self.error = state, reason
-            self._drop_queue(f"transport {state}")
-            self._changed.notify_all()
+                self._log_drop(settled.reason)
 
     def _fail(self) -> None:
-        reason = f"nothing moved for {self._policy.stall_timeout_s:g} s"
+        """Fail a transport that makes no progress."""
+        reason = f"no progress for {self._policy.stall_timeout_s:g} s"
         if self.error is not None:
             reason += f" ({self.error})"
-        self._state, self.error = "failed", reason
         logger.error("transport {} failed: {}", self.name, reason)
-
-    def _over(self) -> bool:
-        return self._abandoned or self._state in ("failed", "reader gone", "closed")
+        self._end("failed", reason)
 
     def _wait_for_room(self, batch: Batch) -> None:
-        since = time.monotonic()
-        while not (self._over() or self._closing or self._queue.has_room_for(batch)):
-            stalled = time.monotonic() - max(since, self._progress_at)
-            if stalled > self._policy.stall_timeout_s:
+        since = self._time.monotonic()
+
+        def may_go_on() -> bool:
+            return self._is_over() or self._waits_no_more() or self._buffer.has_room_for(batch)
+
+        while not may_go_on():
+            # Progress while waiting moves the deadline.
+            stalls_at = max(since, self._progress_at) + self._policy.stall_timeout_s
+            left_s = stalls_at - self._time.monotonic()
+            if left_s <= 0:
                 self._fail()
-                self._drop_queue("transport failed")
                 return
-            self._changed.wait(0.1)
+            self._time.wait_for(self._changed, may_go_on, left_s)
+
+    def _waits_no_more(self) -> bool:
+        return self._stopping or self._closing or self._abandoned
 
     def _drop(self, batches: Iterable[Batch], reason: str) -> None:
         for batch in batches:
-            self._tally.settle(batch.number, len(batch), "dropped", reason)
-            self._say_drop(reason)
+            self._account.settle(batch.number, len(batch), "dropped", reason)
+            self._log_drop(reason)
 
-    def _say_drop(self, reason: str) -> None:
-        if self._state != "reader gone":  # on purpose: nobody is missing them
-            self._tally.say_drop(reason)
-
-    def _drop_queue(self, reason: str) -> None:
-        self._drop(self._queue.clear(), reason)
+    def _log_drop(self, reason: str) -> None:
+        if self._state == "reader gone":
+            return  # The reader left on purpose: nobody misses these readings.
+        total = self._account.counters.dropped.total()
+        message = "transport {}: readings dropped ({}), {:,} in total"
+        self._log.log("WARNING", message, self.name, reason, total, cause=reason)

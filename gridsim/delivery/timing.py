@@ -1,14 +1,17 @@
-"""Where the time of a transport goes."""
+"""The time that a transport takes, by part."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gridsim.api import Batch, Format, Payloads
+from gridsim.delivery.decorator import FormatDecorator, encoded_parts
 from gridsim.errors import GridsimError, PluginError
 
 
@@ -18,18 +21,18 @@ def _recent() -> deque[float]:
 
 @dataclass(slots=True)
 class Timing:
-    """Seconds; written by the worker's thread, read by anyone."""
+    """Seconds; written by the worker's thread, read by any thread."""
 
     writing: float = 0.0
     """In the transport's `write`, encoding and waiting included."""
     computing: float = 0.0
-    """Of that, on a processor."""
+    """The part of `writing` spent on a processor."""
     late_batches: int = 0
-    """Batches that were not settled when the next wake-up after theirs had come."""
+    """Batches that were not settled before the wake-up after theirs."""
     settled: deque[float] = field(default_factory=_recent)
-    """From a batch's tick to the confirmation of all of it."""
+    """From a batch's offer to the confirmation of all of it."""
     far_end: deque[float] = field(default_factory=_recent)
-    """What the far end took to answer, where the transport can tell."""
+    """How long the far end took to answer, if the transport measures it."""
 
     @property
     def waiting(self) -> float:
@@ -38,27 +41,42 @@ class Timing:
 
 
 def percentiles(seconds: deque[float]) -> tuple[float, float]:
-    """The median and the 99th percentile; zeros of nothing."""
+    """Return the median and the 99th percentile; zeros if there are no values."""
     if not seconds:
         return 0.0, 0.0
     p50, p99 = np.percentile(list(seconds), (50, 99))
     return float(p50), float(p99)
 
 
-class TimedFormat(Format):
-    """A format whose encoding time is measured, and which is named where it fails."""
+class TimedFormat(FormatDecorator):
+    """A format whose encoding time is measured, and whose name stands in its errors."""
 
     def __init__(self, name: str, format: Format) -> None:
-        super().__init__(format.settings, format.framing, format.roster)
-        self.header = format.header
+        super().__init__(format)
         self.seconds = 0.0
         self._name = name
-        self._format = format
 
     def encode(self, batch: Batch) -> Payloads:
+        with self._measured():
+            return self._format.encode(batch)
+
+    def encode_parts(
+        self, batch: Batch, rows: int | None = None
+    ) -> Iterator[tuple[Batch, Payloads]]:
+        with self._measured():
+            parts = iter(encoded_parts(self._format, batch, rows))
+        while True:
+            with self._measured():
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
         began = time.perf_counter()
         try:
-            return self._format.encode(batch)
+            yield
         except GridsimError:
             raise
         except (Exception, SystemExit) as error:

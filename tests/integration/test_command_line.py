@@ -387,7 +387,7 @@ def gridsim_register(register):
         path.write_text('[simulation]\nplugins = ["odd.py"]\n' + HOME + STDOUT + more)
         done = gridsim("--config", path, "--speed", 0, "--duration", "5s")
         assert done.returncode == 1
-        assert f"transport stdout is taken out: {reason}\n" in done.stderr
+        assert f"transport stdout disabled: {reason}\n" in done.stderr
 
 
 def test_a_plugin_that_hangs_is_named_and_left_behind(tmp_path: Path) -> None:

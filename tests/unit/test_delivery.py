@@ -25,7 +25,9 @@ from gridsim.api import (
     TransportError,
 )
 from gridsim.delivery import Counters, DeliveryPolicy, Runner
+from gridsim.delivery.connection import REAL_TIME, Time
 from gridsim.testing import START_MS, make_batch, make_roster
+from tests.unit.stepping import SteppedTime
 
 ROSTER = make_roster((3, 2))
 ROWS = len(ROSTER)
@@ -126,8 +128,10 @@ def balanced(c: Counters) -> bool:
 def started() -> Iterator[Callable[..., tuple[Runner, Scripted]]]:
     made: list[tuple[Runner, Scripted]] = []
 
-    def start(transport: Scripted, **policy: Any) -> tuple[Runner, Scripted]:
-        runner = Runner("scripted", transport, replace(POLICY, **policy))
+    def start(
+        transport: Scripted, time: Time = REAL_TIME, **policy: Any
+    ) -> tuple[Runner, Scripted]:
+        runner = Runner("scripted", transport, replace(POLICY, **policy), time=time)
         made.append((runner, transport))
         runner.start()
         return runner, transport
@@ -158,7 +162,9 @@ def test_all_that_is_offered_arrives_in_order(started: Any) -> None:
 
 
 def test_a_lost_connection_costs_nothing_and_doubles_nothing(started: Any) -> None:
-    runner, transport = started(Scripted(lose, lose_after_two, lose, accept))
+    runner, transport = started(
+        Scripted(lose, lose_after_two, lose, accept), time=SteppedTime().time
+    )
     for tick in range(4):
         runner.offer(batch_of(tick))
     counters = finish(runner)
@@ -168,7 +174,7 @@ def test_a_lost_connection_costs_nothing_and_doubles_nothing(started: Any) -> No
 
 
 def test_rows_in_doubt_are_counted_and_not_repeated(started: Any) -> None:
-    runner, transport = started(Scripted(doubt_two, accept))
+    runner, transport = started(Scripted(doubt_two, accept), time=SteppedTime().time)
     runner.offer(batch_of(0))
     counters = finish(runner)
     assert (counters.unconfirmed, counters.delivered) == (2, ROWS - 2)
@@ -181,7 +187,7 @@ def test_a_refused_row_is_dropped_by_its_reason(started: Any) -> None:
     assert finish(runner).dropped == {"oversize": 1}
 
 
-def test_a_crashing_transport_is_taken_out_and_the_account_still_adds_up(started: Any) -> None:
+def test_a_crashing_transport_is_disabled_and_the_account_still_adds_up(started: Any) -> None:
     runner, _ = started(Scripted(accept, crash))
     for tick in range(5):
         runner.offer(batch_of(tick))
@@ -240,33 +246,140 @@ def test_block_waits_for_room_and_loses_nothing(started: Any) -> None:
 
 
 def test_block_fails_a_transport_that_never_moves(started: Any) -> None:
+    stepped = SteppedTime()
     runner, transport = started(
-        Scripted(stall), on_full="block", queue_bytes=1, stall_timeout_s=0.05
+        Scripted(stall), time=stepped.time, on_full="block", queue_bytes=1, stall_timeout_s=30
+    )
+    runner.offer(batch_of(0))
+    assert transport.entered.wait(DEADLINE_S)
+    runner.offer(batch_of(1))
+    assert runner.state == "up"
+    runner.offer(batch_of(2))
+    assert stepped.pauses == [30.0]
+    assert (runner.state, runner.error) == ("failed", "no progress for 30 s")
+    counters = runner.counters()
+    assert balanced(counters)
+    assert counters.dropped == {"transport failed": 2 * ROWS}
+
+
+def test_progress_moves_the_deadline_of_a_blocked_offer(started: Any) -> None:
+    stepped = SteppedTime()
+    receipts: list[Receipt] = []
+
+    def hold(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+        receipts.append(receipt)
+        stall(transport, batch, receipt)
+
+    runner, transport = started(
+        Scripted(hold), time=stepped.time, on_full="block", queue_bytes=1, stall_timeout_s=30
+    )
+    runner.offer(batch_of(0))
+    assert transport.entered.wait(DEADLINE_S)
+    runner.offer(batch_of(1))
+    waited: list[float] = []
+
+    def progress_once(
+        condition: threading.Condition, predicate: Callable[[], bool], seconds: float
+    ) -> bool:
+        waited.append(seconds)
+        if len(waited) == 1:
+            stepped.now += 20
+            receipts[0].delivered(1)
+            stepped.now += 10
+        else:
+            stepped.now += seconds
+        return predicate()
+
+    runner._time = Time(lambda: stepped.now, progress_once)
+    runner.offer(batch_of(2))
+    assert waited == [30.0, 20.0]
+    assert runner.state == "failed"
+
+
+@pytest.mark.parametrize("stop", ["stop_waiting", "close"])
+def test_a_blocked_offer_returns_at_once_when_the_run_stops(started: Any, stop: str) -> None:
+    waiting = threading.Event()
+
+    def wait_for(
+        condition: threading.Condition, predicate: Callable[[], bool], seconds: float
+    ) -> bool:
+        waiting.set()
+        return condition.wait_for(predicate, seconds)
+
+    time = Time(wait_for=wait_for)
+    runner, transport = started(
+        Scripted(stall), time=time, on_full="block", queue_bytes=1, stall_timeout_s=1e6
+    )
+    runner.offer(batch_of(0))
+    assert transport.entered.wait(DEADLINE_S)
+    runner.offer(batch_of(1))
+    offering = threading.Thread(target=runner.offer, args=(batch_of(2),), daemon=True)
+    offering.start()
+    assert waiting.wait(DEADLINE_S)
+    getattr(runner, stop)()
+    offering.join(DEADLINE_S)
+    assert not offering.is_alive()
+    runner.offer(batch_of(3))  # nor does a later one wait
+    assert runner.counters().dropped == {"not sent before the end": 2 * ROWS}
+    transport.release.set()
+    assert finish(runner).delivered == 2 * ROWS
+
+
+def test_a_transport_that_failed_stays_failed(started: Any) -> None:
+    """It must not come back to life with part of its readings dropped."""
+
+    def lose_when_released(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
+        transport.entered.set()
+        assert transport.release.wait(DEADLINE_S)
+        raise TransportError("the line went dead")
+
+    runner, transport = started(
+        Scripted(lose_when_released, accept),
+        time=SteppedTime().time,
+        on_full="block",
+        queue_bytes=1,
     )
     runner.offer(batch_of(0))
     assert transport.entered.wait(DEADLINE_S)
     runner.offer(batch_of(1))
     runner.offer(batch_of(2))
     assert runner.state == "failed"
-    counters = runner.counters()
-    assert balanced(counters)
-    assert counters.dropped.total() == 2 * ROWS
+    transport.release.set()
+    assert runner.wait(DEADLINE_S)
+    assert (runner.state, transport.written) == ("failed", [])
+    assert runner.counters().dropped == {"transport failed": 3 * ROWS}
 
 
-def test_a_hanging_transport_is_left_behind_at_the_end(started: Any) -> None:
-    runner, transport = started(Scripted(stall))
+def test_a_hanging_transport_is_abandoned_at_the_end(started: Any) -> None:
+    stepped = SteppedTime()
+    runner, transport = started(Scripted(stall), time=stepped.time, stall_timeout_s=30)
     runner.offer(batch_of(0))
     runner.offer(batch_of(1))
     assert transport.entered.wait(DEADLINE_S)
     runner.close()
-    assert not runner.wait(0.05)
+    assert not runner.wait(0)
+    stepped.now += 30
+    assert not runner.is_stalled()
+    stepped.now += 0.001
+    assert runner.is_stalled()
     runner.settle()
     counters = runner.counters()
-    assert (counters.unconfirmed, counters.dropped.total(), counters.pending) == (ROWS, ROWS, 0)
+    assert (counters.unconfirmed, counters.pending) == (ROWS, 0)
+    assert counters.dropped == {"not sent before the end": ROWS}
+    assert (runner.state, runner.error) == ("failed", "no progress for 30 s")
     assert runner.is_alive()
     transport.release.set()
-    runner.wait(DEADLINE_S)
+    assert runner.wait(DEADLINE_S)
     assert runner.counters() == counters  # what it does afterwards changes no account
+
+
+def test_a_transport_that_is_only_slow_is_not_failed_at_the_end(started: Any) -> None:
+    runner, transport = started(Scripted(stall), time=SteppedTime().time, stall_timeout_s=30)
+    runner.offer(batch_of(0))
+    assert transport.entered.wait(DEADLINE_S)
+    runner.close()
+    runner.settle()
+    assert (runner.state, runner.error) == ("up", None)
 
 
 def test_a_first_failure_ends_it_where_the_policy_says_so(started: Any) -> None:
@@ -279,56 +392,103 @@ def test_a_first_failure_ends_it_where_the_policy_says_so(started: Any) -> None:
 
 def test_it_tries_again_where_the_policy_says_so(started: Any) -> None:
     refused = TransportError("connection refused")
-    runner, transport = started(Scripted(connects=(refused, refused, None)))
+    stepped = SteppedTime()
+    runner, transport = started(Scripted(connects=(refused, refused, None)), time=stepped.time)
     runner.offer(batch_of(0))
     while runner.state == "connecting":
         runner.wait_first_attempt(DEADLINE_S)
     assert finish(runner).delivered == ROWS
     assert transport.written
+    assert len(stepped.pauses) == 2
 
 
-def test_a_batch_confirmed_after_the_next_wake_up_is_late(started: Any) -> None:
-    transport = Scripted(stall, accept)
-    runner = Runner("scripted", transport, POLICY, wake_s=1e-6)
+@pytest.mark.parametrize(("takes_s", "late"), [(0.9, 0), (1.0, 0), (1.001, 1), (1.9, 1), (2.1, 1)])
+def test_a_batch_confirmed_after_the_next_wake_up_is_late(takes_s: float, late: int) -> None:
+    stepped = SteppedTime()
+    transport = Scripted(stall)
+    runner = Runner("scripted", transport, POLICY, wake_s=1.0, time=stepped.time)
     runner.start()
     runner.offer(batch_of(0))
     assert transport.entered.wait(DEADLINE_S)
-    assert runner.behind_s() > 0
+    stepped.now += takes_s
+    assert runner.behind_s() == pytest.approx(takes_s)
     transport.release.set()
     finish(runner)
     assert runner.behind_s() == 0
-    assert runner.timing.late_batches == len(runner.timing.settled) == 1
+    assert list(runner.timing.settled) == [pytest.approx(takes_s)]
+    assert runner.timing.late_batches == late
+
+
+def test_without_a_promised_rate_no_batch_is_late() -> None:
+    stepped = SteppedTime()
+    transport = Scripted(stall)
+    runner = Runner("scripted", transport, POLICY, wake_s=0.0, time=stepped.time)
+    runner.start()
+    runner.offer(batch_of(0))
+    assert transport.entered.wait(DEADLINE_S)
+    stepped.now += 1000
+    transport.release.set()
+    finish(runner)
+    assert (len(runner.timing.settled), runner.timing.late_batches) == (1, 0)
 
 
 def test_a_transport_that_connects_but_never_writes_is_tried_ever_more_rarely(
-    started: Any, monkeypatch: pytest.MonkeyPatch
+    started: Any,
 ) -> None:
-    attempts = threading.Semaphore(0)
-    pauses: list[float] = []
-
-    def longest(low: float, high: float) -> float:
-        pauses.append(high)
-        attempts.release()
-        return 0.0
-
-    monkeypatch.setattr("gridsim.delivery.runner.random.uniform", longest)
-    runner, transport = started(Scripted(lose))
+    stepped = SteppedTime()
+    runner, _ = started(Scripted(*[lose] * 5, accept), time=stepped.time)
     runner.offer(batch_of(0))
-    for _ in range(6):
-        assert attempts.acquire(timeout=DEADLINE_S)
-    assert pauses[:5] == [0.4, 0.8, 1.5, 1.5, 1.5]
-    transport.script = [accept]
     assert finish(runner).delivered == ROWS
+    # Drawn from 0.2 s to 0.4, 0.8, 1.5, 1.5, 1.5: see test_backoff.py.
+    assert len(stepped.pauses) == 5
+
+
+def test_a_delivery_resets_the_back_off(started: Any) -> None:
+    """After it the first attempt comes at once, and the next after the shortest pause."""
+    stepped = SteppedTime()
+    attempts: list[int] = []
+    pauses = stepped.time.wait_for
+
+    def wait_for(
+        condition: threading.Condition, predicate: Callable[[], bool], seconds: float
+    ) -> bool:
+        attempts.append(runner._backoff.attempts)
+        return pauses(condition, predicate, seconds)
+
+    transport = Scripted(lose, lose, lose, lose_after_two, lose, accept)
+    runner = Runner("scripted", transport, POLICY, time=Time(stepped.time.monotonic, wait_for))
+    runner.offer(batch_of(0))
+    runner.start()
+    assert finish(runner).delivered == ROWS
+    assert attempts == [1, 2, 3, 1]
+    assert stepped.pauses[3] <= 0.4
+
+
+def test_after_an_error_that_does_not_mend_it_waits_half_a_minute(started: Any) -> None:
+    wrong_password = TransportError("wrong password", permanent=True)
+    refused = TransportError("connection refused")
+    stepped = SteppedTime()
+    runner, _ = started(
+        Scripted(connects=(wrong_password, wrong_password, refused, None)), time=stepped.time
+    )
+    runner.offer(batch_of(0))
+    while runner.state == "connecting":
+        runner.wait_first_attempt(DEADLINE_S)
+    assert finish(runner).delivered == ROWS
+    assert stepped.pauses[:2] == [30.0, 30.0]
+    assert 0.2 <= stepped.pauses[2] <= 1.5
 
 
 def test_a_transport_that_never_writes_counts_as_stalled(started: Any) -> None:
-    runner, _ = started(Scripted(lose), stall_timeout_s=0.2)
+    stepped = SteppedTime()
+    runner, _ = started(Scripted(lose), time=stepped.time, stall_timeout_s=30)
     runner.offer(batch_of(0))
     runner.close()
     deadline = time.monotonic() + DEADLINE_S
     while not runner.is_stalled():
         assert time.monotonic() < deadline
         runner.wait(0.01)
+    assert stepped.now > 1030
     runner.settle()
     assert runner.state == "failed"
     assert balanced(runner.counters())
@@ -345,7 +505,7 @@ def test_an_error_that_never_mends_ends_it_before_anything_was_delivered(started
     assert balanced(runner.counters())
 
 
-def test_a_plugin_that_exits_takes_out_itself_alone(started: Any) -> None:
+def test_a_plugin_that_exits_disables_itself_alone(started: Any) -> None:
     def leave_all(transport: Scripted, batch: Batch, receipt: Receipt) -> None:
         raise SystemExit(0)
 
@@ -375,7 +535,7 @@ STEPS = [accept, lose, lose_after_two, doubt_two, refuse_first]
 @given(st.lists(st.sampled_from(STEPS[1:]), max_size=3), st.integers(1, 8))
 def test_the_account_adds_up_whatever_happens(faults: list[Script], batches: int) -> None:
     transport = Scripted(*faults, accept)
-    runner = Runner("scripted", transport, POLICY)
+    runner = Runner("scripted", transport, POLICY, time=SteppedTime().time)
     runner.start()
     for tick in range(batches):
         runner.offer(batch_of(tick))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gridsim.api import Batch
 from gridsim.delivery import Counters, DeliveryPolicy, Runner
 from gridsim.ledger import Fates
+from tests.unit.stepping import SteppedTime
 from tests.unit.test_delivery import (
     DEADLINE_S,
     POLICY,
@@ -63,7 +64,13 @@ def check(fates: Fates, counters: Counters, ticks: int) -> dict[int, str]:
 
 def run(transport: Scripted, ticks: int, **policy: Any) -> tuple[Runner, Fates]:
     fates = Fates(0)
-    runner = Runner("scripted", transport, replace(POLICY, **policy), observer=fates)
+    runner = Runner(
+        "scripted",
+        transport,
+        replace(POLICY, **policy),
+        observer=fates,
+        time=SteppedTime().time,
+    )
     runner.start()
     for tick in range(ticks):
         runner.offer(numbered(tick))
@@ -106,7 +113,7 @@ def test_what_a_full_queue_drops_is_named(on_full: str) -> None:
 
 def test_what_hangs_in_a_stalled_transport_is_unconfirmed() -> None:
     transport = Scripted(stall)
-    runner, fates = run(transport, ticks=3, stall_timeout_s=0.0)
+    runner, fates = run(transport, ticks=3)
     assert transport.entered.wait(DEADLINE_S)
     runner.close()
     runner.settle()

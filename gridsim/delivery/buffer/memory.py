@@ -1,0 +1,88 @@
+"""The buffer in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from gridsim.api import Batch
+from gridsim.delivery.buffer.base import Buffer, QueuedBatch
+
+
+class MemoryBuffer(Buffer):
+    """A buffer whose batches are lost with the process."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._bytes = 0
+        self._waiting: deque[QueuedBatch] = deque()
+        self._begun: QueuedBatch | None = None
+        self._lock = threading.Lock()
+
+    def add(self, entry: QueuedBatch, *, drop_oldest: bool) -> list[QueuedBatch]:
+        dropped: list[QueuedBatch] = []
+        with self._lock:
+            while not self._fits(entry.batch):
+                if not drop_oldest:
+                    return [entry]
+                dropped.append(self._take())
+            self._waiting.append(entry)
+            self._bytes += entry.batch.nbytes
+        return dropped
+
+    def begin(self) -> QueuedBatch | None:
+        with self._lock:
+            if self._begun is not None:
+                raise RuntimeError("a batch is begun: commit it or put it back first")
+            if self._waiting:
+                self._begun = self._take()
+            return self._begun
+
+    def commit(self) -> None:
+        with self._lock:
+            self._end()
+
+    def put_back(self, rest: QueuedBatch) -> None:
+        with self._lock:
+            self._end()
+            self._waiting.appendleft(rest)
+            self._bytes += rest.batch.nbytes
+
+    def clear(self) -> list[QueuedBatch]:
+        with self._lock:
+            cleared = list(self._waiting)
+            self._waiting.clear()
+            self._bytes = 0
+        return cleared
+
+    def has_room_for(self, batch: Batch) -> bool:
+        with self._lock:
+            return self._fits(batch)
+
+    @property
+    def nbytes(self) -> int:
+        return self._bytes
+
+    @property
+    def oldest_at(self) -> float | None:
+        with self._lock:
+            oldest = self._begun or (self._waiting[0] if self._waiting else None)
+        return None if oldest is None else oldest.offered_at
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    # Called with the lock held.
+
+    def _fits(self, batch: Batch) -> bool:
+        return not self._waiting or self._bytes + batch.nbytes <= self._limit
+
+    def _take(self) -> QueuedBatch:
+        entry = self._waiting.popleft()
+        self._bytes -= entry.batch.nbytes
+        return entry
+
+    def _end(self) -> None:
+        if self._begun is None:
+            raise RuntimeError("no batch is begun")
+        self._begun = None

@@ -1,0 +1,213 @@
+"""The worker thread of a transport or source: it connects, serves, and reconnects."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from loguru import logger
+
+from gridsim.api import TransportError
+from gridsim.delivery.backoff import Backoff
+from gridsim.delivery.throttle import LogThrottle
+from gridsim.errors import GridsimError
+
+ConnectionState = Literal["connecting", "up", "closed", "failed", "reader gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """The functions that measure time and wait; tests replace them."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    wait_for: Callable[[threading.Condition, Callable[[], bool], float], bool] = (
+        threading.Condition.wait_for
+    )
+    """Waits with the condition's lock held, until the predicate is true or the seconds have
+    passed, and returns the predicate's value."""
+
+
+REAL_TIME = Time()
+
+
+class Connectable(Protocol):
+    """The part of a transport or source that makes and ends its connection."""
+
+    def connect(self) -> None:
+        """Open the connection."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+class ConnectionWorker(ABC):
+    """Keeps one plugin connected, on a thread of its own. Whatever the plugin does, the run
+    goes on: an unexpected error disables this plugin only.
+
+    `_changed` guards the state, and is notified when it changes.
+    """
+
+    def __init__(
+        self, kind: Literal["transport", "source"], name: str, plugin: Connectable, time: Time
+    ) -> None:
+        self.name = name
+        self.error: str | None = None
+        """Why the last connection failed; None while connected."""
+        self.ever_connected = False
+        self._kind = kind
+        self._plugin = plugin
+        self._time = time
+        self._state: ConnectionState = "connecting"
+        self._changed = threading.Condition()
+        self._closing = False
+        self._backoff = Backoff()
+        self._log = LogThrottle(time.monotonic)
+        self._reconnects = 0
+        self._thread = threading.Thread(target=self._work, name=f"{kind} {name}", daemon=True)
+
+    # Called from any thread.
+
+    @property
+    def state(self) -> ConnectionState:
+        """The state of the connection."""
+        return self._state
+
+    def start(self) -> None:
+        """Start the worker thread."""
+        self._thread.start()
+
+    def wait_first_attempt(self, timeout_s: float) -> None:
+        """Wait until the plugin is connected, or its first attempt to connect has failed."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._state != "connecting" or self.error is not None, timeout_s
+            )
+
+    def close(self) -> None:
+        """Ask the worker to finish its work and to close the plugin."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the worker to end and return whether it has; see `close`."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def is_alive(self) -> bool:
+        """Return whether the worker thread still runs."""
+        return self._thread.is_alive()
+
+    # Implemented by each kind of worker.
+
+    @abstractmethod
+    def _serve(self) -> None:
+        """Work while connected, and return when the plugin is to be closed for good.
+
+        A TransportError means that the connection is lost.
+        """
+
+    @abstractmethod
+    def _stops_connecting(self) -> bool:
+        """Return whether another attempt to connect is useless. The lock is held."""
+
+    def _final_state(self, error: TransportError) -> ConnectionState | None:
+        """Return the state in which this error ends the worker, None to retry."""
+        return None
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Give up what waits for the plugin, which failed. The lock is held."""
+
+    # Called with the lock held.
+
+    def _is_over(self) -> bool:
+        return self._state in ("failed", "reader gone", "closed")
+
+    def _end(self, state: ConnectionState, reason: str) -> None:
+        """Set a final state."""
+        self._state, self.error = state, reason
+        self._release()
+        self._changed.notify_all()
+
+    # Called from the worker's thread.
+
+    def _work(self) -> None:
+        try:
+            while self._may_connect() and not self._attempt():
+                pass
+        except BaseException as error:
+            # The plugin may raise anything; its error must not disable anything else.
+            known = isinstance(error, GridsimError)
+            reason = str(error) if known else f"{type(error).__name__}: {error}"
+            logger.error("{} {} disabled: {}", self._kind, self.name, reason)
+            with self._changed:
+                self._end("failed", reason)
+        self._close_plugin()
+        with self._changed:
+            if not self._is_over():
+                self._state = "closed"
+            self._changed.notify_all()
+
+    def _may_connect(self) -> bool:
+        """Pause, longer after each failed attempt; return False if the worker is to end."""
+        self._close_plugin()
+        with self._changed:
+            pause_s = self._backoff.pause_s()
+            if pause_s:
+                self._time.wait_for(self._changed, self._ends, pause_s)
+            return not self._ends()
+
+    def _ends(self) -> bool:
+        return self._is_over() or self._stops_connecting()
+
+    def _attempt(self) -> bool:
+        """Connect once and serve until the end (True) or the loss of the connection (False)."""
+        self._backoff.attempt()
+        problem = "cannot connect"
+        try:
+            self._plugin.connect()
+            self._note_connection()
+            problem = "lost its connection"
+            self._serve()
+        except TransportError as error:
+            return self._note_loss(problem, error)
+        return True
+
+    def _note_connection(self) -> None:
+        with self._changed:
+            if self._is_over():
+                return
+            self._state = "up"
+            self._reconnects += self.ever_connected
+            self.ever_connected = True
+            recovered, self.error = self.error is not None, None
+            self._changed.notify_all()
+        if recovered:
+            self._log.log("INFO", "{} {} reconnected", self._kind, self.name)
+
+    def _note_loss(self, problem: str, error: TransportError) -> bool:
+        with self._changed:
+            if self._is_over():
+                return True
+            final = self._final_state(error)
+            if final is not None:
+                self._end(final, str(error))
+                return True
+            self._state, self.error = "connecting", str(error)
+            self._backoff.permanent = error.permanent
+            self._changed.notify_all()
+        message = f"{{}} {{}} {problem}: {{}}; retrying"
+        self._log.log("WARNING", message, self._kind, self.name, error, cause=str(error))
+        return False
+
+    def _close_plugin(self) -> None:
+        try:
+            self._plugin.close()
+        except (Exception, SystemExit) as error:
+            logger.debug("{} {} while closing: {}", self._kind, self.name, error)

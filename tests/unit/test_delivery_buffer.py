@@ -1,0 +1,236 @@
+"""Every buffer against a reference model: bounds, order and bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from gridsim.api import Batch
+from gridsim.delivery.buffer import Buffer, MemoryBuffer, QueuedBatch
+from gridsim.testing import make_batch, make_roster
+
+BUFFERS: dict[str, Callable[[int], Buffer]] = {"memory": MemoryBuffer}
+DEADLINE_S = 20.0
+
+LARGEST = 12
+WHOLE = make_batch(make_roster((LARGEST,)))
+ROW_BYTES = WHOLE.nbytes // LARGEST
+"""All rows have the same number of bytes."""
+
+
+def entry(number: int, rows: int) -> QueuedBatch:
+    """Return a batch of so many rows, the first with this number, offered at its number."""
+    return QueuedBatch(replace(WHOLE.rows(0, rows), number=number), float(number))
+
+
+def rest_of(whole: QueuedBatch, left: int) -> QueuedBatch:
+    return QueuedBatch(whole.batch.rows(len(whole.batch) - left), whole.offered_at)
+
+
+def name(one: QueuedBatch) -> tuple[int, int, float]:
+    return one.batch.number, len(one.batch), one.offered_at
+
+
+def names(entries: list[QueuedBatch]) -> list[tuple[int, int, float]]:
+    return [name(one) for one in entries]
+
+
+class Model:
+    """The reference: plain lists, and sums that are made anew each time."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.waiting: list[QueuedBatch] = []
+        self.begun: QueuedBatch | None = None
+
+    def nbytes(self) -> int:
+        return sum(one.batch.nbytes for one in self.waiting)
+
+    def fits(self, batch: Batch) -> bool:
+        return not self.waiting or self.nbytes() + batch.nbytes <= self.limit
+
+    def add(self, new: QueuedBatch, drop_oldest: bool) -> list[QueuedBatch]:
+        if not drop_oldest and not self.fits(new.batch):
+            return [new]
+        dropped = []
+        while not self.fits(new.batch):
+            dropped.append(self.waiting.pop(0))
+        self.waiting.append(new)
+        return dropped
+
+
+class BufferMachine(RuleBasedStateMachine):
+    """Random operations on a buffer and on the model, which must agree after each."""
+
+    make: Callable[[int], Buffer]
+
+    @initialize(rows=st.integers(0, LARGEST), more=st.sampled_from([-1, 0, 1]))
+    def start(self, rows: int, more: int) -> None:
+        limit = max(rows * ROW_BYTES + more, 1)
+        self.buffer = type(self).make(limit)
+        self.model = Model(limit)
+        self.number = 0
+
+    @rule(rows=st.integers(1, LARGEST), drop_oldest=st.booleans())
+    def add(self, rows: int, drop_oldest: bool) -> None:
+        new = entry(self.number, rows)
+        self.number += rows
+        dropped = self.buffer.add(new, drop_oldest=drop_oldest)
+        assert names(dropped) == names(self.model.add(new, drop_oldest))
+
+    @precondition(lambda self: self.model.begun is None)
+    @rule()
+    def begin(self) -> None:
+        expected = self.model.waiting.pop(0) if self.model.waiting else None
+        begun = self.buffer.begin()
+        assert (begun and name(begun)) == (expected and name(expected))
+        self.model.begun = expected
+
+    @precondition(lambda self: self.model.begun is not None)
+    @rule()
+    def begin_twice(self) -> None:
+        with pytest.raises(RuntimeError, match="a batch is begun"):
+            self.buffer.begin()
+
+    @precondition(lambda self: self.model.begun is not None)
+    @rule()
+    def commit(self) -> None:
+        self.buffer.commit()
+        self.model.begun = None
+
+    @precondition(lambda self: self.model.begun is not None)
+    @rule(data=st.data())
+    def put_back(self, data: st.DataObject) -> None:
+        assert self.model.begun is not None
+        left = data.draw(st.integers(1, len(self.model.begun.batch)))
+        rest = rest_of(self.model.begun, left)
+        self.buffer.put_back(rest)
+        self.model.waiting.insert(0, rest)
+        self.model.begun = None
+
+    @precondition(lambda self: self.model.begun is None)
+    @rule()
+    def end_nothing(self) -> None:
+        with pytest.raises(RuntimeError, match="no batch is begun"):
+            self.buffer.commit()
+        with pytest.raises(RuntimeError, match="no batch is begun"):
+            self.buffer.put_back(entry(0, 1))
+
+    @rule()
+    def clear(self) -> None:
+        assert names(self.buffer.clear()) == names(self.model.waiting)
+        self.model.waiting.clear()
+
+    @invariant()
+    def agrees(self) -> None:
+        model = self.model
+        assert len(self.buffer) == len(model.waiting)
+        assert self.buffer.nbytes == model.nbytes()
+        oldest = model.begun or (model.waiting[0] if model.waiting else None)
+        assert self.buffer.oldest_at == (None if oldest is None else oldest.offered_at)
+        for rows in range(1, LARGEST + 1):
+            batch = WHOLE.rows(0, rows)
+            assert self.buffer.has_room_for(batch) == model.fits(batch)
+
+
+@pytest.mark.parametrize("kind", BUFFERS)
+def test_a_buffer_agrees_with_the_model(kind: str) -> None:
+    machine: Any = type("Machine", (BufferMachine,), {"make": staticmethod(BUFFERS[kind])})
+    case = machine.TestCase()
+    case.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+    case.runTest()
+
+
+@pytest.fixture(params=BUFFERS)
+def make(request: pytest.FixtureRequest) -> Callable[[int], Buffer]:
+    return BUFFERS[request.param]
+
+
+def test_a_large_batch_drops_as_many_small_ones_as_it_needs(make: Callable[[int], Buffer]) -> None:
+    buffer = make(10 * ROW_BYTES)
+    for number in range(10):
+        assert buffer.add(entry(number, 1), drop_oldest=True) == []
+    dropped = buffer.add(entry(10, 7), drop_oldest=True)
+    assert [one.batch.number for one in dropped] == [0, 1, 2, 3, 4, 5, 6]
+    assert buffer.nbytes == 10 * ROW_BYTES
+    assert [one.batch.number for one in buffer.clear()] == [7, 8, 9, 10]
+
+
+def test_a_batch_larger_than_the_bound_is_kept_alone(make: Callable[[int], Buffer]) -> None:
+    buffer = make(3 * ROW_BYTES)
+    buffer.add(entry(0, 2), drop_oldest=True)
+    assert names(buffer.add(entry(2, 9), drop_oldest=False)) == [(2, 9, 2.0)]
+    assert names(buffer.add(entry(2, 9), drop_oldest=True)) == [(0, 2, 0.0)]
+    assert names(buffer.add(entry(11, 1), drop_oldest=False)) == [(11, 1, 11.0)]
+    assert names(buffer.add(entry(11, 1), drop_oldest=True)) == [(2, 9, 2.0)]
+    assert names(buffer.clear()) == [(11, 1, 11.0)]
+
+
+@pytest.mark.parametrize("drop_oldest", [True, False])
+def test_two_threads_lose_no_row_and_double_none(
+    make: Callable[[int], Buffer], drop_oldest: bool
+) -> None:
+    """One adds, the other commits or puts back, and a third reads the totals."""
+    limit = 20 * ROW_BYTES
+    buffer = make(limit)
+    sizes = [1 + (7 * n) % LARGEST for n in range(2000)]
+    dropped: list[QueuedBatch] = []
+    committed: list[int] = []
+    problems: list[str] = []
+    added = threading.Event()
+
+    def add() -> None:
+        number = 0
+        for rows in sizes:
+            dropped.extend(buffer.add(entry(number, rows), drop_oldest=drop_oldest))
+            number += rows
+        added.set()
+
+    def consume() -> None:
+        turn = 0
+        while True:
+            last = added.is_set()
+            begun = buffer.begin()
+            if begun is None:
+                if last:
+                    return
+                continue
+            turn += 1
+            left = len(begun.batch) // 2 if turn % 3 else 0
+            settled = len(begun.batch) - left
+            committed.extend(range(begun.batch.number, begun.batch.number + settled))
+            if left:
+                buffer.put_back(rest_of(begun, left))
+            else:
+                buffer.commit()
+
+    def read() -> None:
+        # Beyond the bound by what is put back, at most.
+        while not added.is_set():
+            if not 0 <= buffer.nbytes <= limit + LARGEST * ROW_BYTES:
+                problems.append(f"{buffer.nbytes} bytes")
+            if (buffer.oldest_at or 0.0) < 0:
+                problems.append("an age before the beginning")
+
+    threads = [threading.Thread(target=work, daemon=True) for work in (add, consume, read)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE_S)
+        assert not thread.is_alive()
+    rows = [
+        number
+        for one in dropped
+        for number in range(one.batch.number, one.batch.number + len(one.batch))
+    ]
+    assert not problems
+    assert committed == sorted(committed)
+    assert sorted(committed + rows) == list(range(sum(sizes)))
+    assert (len(buffer), buffer.nbytes, buffer.oldest_at) == (0, 0, None)
