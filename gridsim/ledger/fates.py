@@ -1,18 +1,23 @@
-"""What became of a transport's readings, gathered until the ledger takes it."""
+"""The fates of a transport's readings, gathered until the ledger writes them."""
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-# Runs of the same fate that follow each other within this are written as one.
+FateRow = tuple[int, int, int, str, str, int]
+RetryRow = tuple[int, int, int, int]
+
+# Consecutive readings with the same fate are written as one row if they settle within this time.
 _TOGETHER_MS = 100
 
 
 @dataclass(slots=True)
 class _Run:
+    """Consecutive readings with the same fate."""
+
     first: int
     rows: int
     fate: str
@@ -54,13 +59,21 @@ class Fates:
         with self._lock:
             self._retries.append((self._transport, first, rows, now))
 
-    def take(
-        self,
-    ) -> tuple[list[tuple[int, int, int, str, str, int]], list[tuple[int, int, int, int]]]:
-        """The rows for the tables fates and retries that have come since the last call."""
+    def take(self, below: int) -> tuple[list[FateRow], list[RetryRow]]:
+        """Remove and return the rows for the tables fates and retries, of readings with numbers
+        `below` this.
+
+        The others stay, because their batches are not written yet.
+        """
         with self._lock:
-            runs, self._runs = self._runs, []
-            retries, self._retries = self._retries, []
+            written = [run for run in self._runs if run.first + run.rows <= below]
+            self._runs = [run for run in self._runs if run.first + run.rows > below]
+            for run in self._runs:
+                if run.first < below:
+                    part = replace(run, rows=below - run.first)
+                    written.append(part)
+                    run.first, run.rows = below, run.rows - part.rows
+            retries = [retry for retry in self._retries if retry[1] + retry[2] <= below]
+            self._retries = [retry for retry in self._retries if retry[1] + retry[2] > below]
         number = self._transport
-        fates = [(number, r.first, r.rows, r.fate, r.reason, r.wall_ms) for r in runs]
-        return fates, retries
+        return [(number, r.first, r.rows, r.fate, r.reason, r.wall_ms) for r in written], retries

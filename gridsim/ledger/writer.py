@@ -66,6 +66,8 @@ class Ledger:
         self._happenings = Happenings(self._connection)
         self._queue: list[_Pending] = []
         self._waiting = 0
+        self._written = 0
+        """The number of the first reading whose batch is not written."""
         self._changed = threading.Condition()
         self._closing = False
         self._complete = False
@@ -180,10 +182,12 @@ class Ledger:
         insert(connection, "reported", rows.reported)
         insert(connection, "labels", rows.labels)
         insert(connection, "connections", connection_rows(batches, self._connected_ms))
+        self._written = batches[-1].number + len(batches[-1])
 
     def _write_fates(self) -> None:
+        # A transport may have settled readings whose batch waits for the next transaction.
         for observer in self.fates:
-            fates, retries = observer.take()
+            fates, retries = observer.take(self._written)
             self._connection.executemany("INSERT INTO fates VALUES (?, ?, ?, ?, ?, ?)", fates)
             self._connection.executemany("INSERT INTO retries VALUES (?, ?, ?, ?)", retries)
 
