@@ -122,7 +122,7 @@ class ConnectionWorker(ABC):
 
     @abstractmethod
     def _release(self) -> None:
-        """Give up what waits for the plugin, which failed. The lock is held."""
+        """Give up what still waits, in the final state. The lock is held."""
 
     # Called with the lock held.
 
@@ -152,6 +152,7 @@ class ConnectionWorker(ABC):
         with self._changed:
             if not self._is_over():
                 self._state = "closed"
+            self._release()
             self._changed.notify_all()
 
     def _may_connect(self) -> bool:

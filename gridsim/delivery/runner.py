@@ -222,7 +222,8 @@ class Runner(ConnectionWorker):
         return "failed" if first and self._policy.give_up_at_start else None
 
     def _release(self) -> None:
-        self._drop([entry.batch for entry in self._buffer.clear()], f"transport {self._state}")
+        reason = NOT_SENT if self._state == "closed" else f"transport {self._state}"
+        self._drop([entry.batch for entry in self._buffer.clear()], reason)
 
     def _settle(self, settled: Settled) -> None:
         with self._changed:

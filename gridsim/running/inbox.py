@@ -1,10 +1,10 @@
-"""The inbox: where commands wait for the next tick, whoever brings them.
+"""The inbox: where instructions wait for the next tick, from any source or program.
 
     inbox = CommandInbox()
     engine = Engine(simulation, emit, tick_s=1.0, speed=1.0, inbox=inbox)
     inbox.post(Request(Target("PRJ_1", "DER_1"), b'{"id": "c-1", "command": "disconnect"}'))
 
-What becomes of them stands in the outcomes' `acknowledgements`.
+The tick's result answers them in `acknowledgements`.
 """
 
 from __future__ import annotations
@@ -14,38 +14,43 @@ from collections import deque
 from dataclasses import replace
 
 from gridsim.api import Request
+from gridsim.sources import MAX_UNANSWERED
 
-# What a request holds at most; more of it would be refused anyway when it is read.
+# The inbox keeps this much of a payload; a longer one is rejected anyway when it is read.
 _KEPT_BYTES = 8193
 
 
 class CommandInbox:
-    """A bounded queue of requests; any thread may use it."""
+    """A bounded queue of instructions; any thread may use it.
 
-    def __init__(self, limit: int = 10_000) -> None:
-        """`limit` is how many requests may wait."""
+    An instruction of a source counts until it was answered, too: its worker refuses what
+    would not fit (see SourceWorker).
+    """
+
+    def __init__(self, limit: int = MAX_UNANSWERED) -> None:
+        """Make an empty inbox, in which `limit` instructions may wait."""
         self._limit = limit
-        self._requests: deque[Request] = deque()
+        self._waiting: deque[Request] = deque()
         self._lock = threading.Lock()
 
     def post(self, request: Request) -> bool:
-        """Whether there was room; a request beyond the bound is refused, never waited for."""
+        """Queue an instruction and return True; return False at once if there is no room."""
         if len(request.payload) > _KEPT_BYTES:
             request = replace(request, payload=request.payload[:_KEPT_BYTES])
         with self._lock:
-            if len(self._requests) >= self._limit:
+            if len(self._waiting) >= self._limit:
                 return False
-            self._requests.append(request)
+            self._waiting.append(request)
             return True
 
     def __len__(self) -> int:
         return len(self._requests)
 
     def drain(self) -> tuple[Request, ...]:
-        """All that wait, in the order in which they came; then it is empty."""
-        if not self._requests:
+        """Remove all that wait and return them, in the order of their posting."""
+        if not self._waiting:
             return ()
         with self._lock:
-            drained = tuple(self._requests)
-            self._requests.clear()
+            drained = tuple(self._waiting)
+            self._waiting.clear()
         return drained

@@ -1,6 +1,7 @@
-"""Sources of commands beside a run: a worker each, and all of them together."""
+"""Sources of instructions beside a run: a worker for each, and all of them together."""
 
+from gridsim.sources.counters import SourceCounters
 from gridsim.sources.group import Sources
-from gridsim.sources.worker import SourceWorker
+from gridsim.sources.worker import MAX_UNANSWERED, SourceWorker
 
-__all__ = ["SourceWorker", "Sources"]
+__all__ = ["MAX_UNANSWERED", "SourceCounters", "SourceWorker", "Sources"]

@@ -12,29 +12,31 @@ from gridsim.sources.worker import SourceWorker
 
 
 class Sources:
-    """Starts, feeds and ends the workers. None of them ever holds up the run."""
+    """Starts the workers, gives them acknowledgements, and ends them. None delays the run."""
 
     def __init__(self, workers: Sequence[SourceWorker]) -> None:
         self.workers = workers
 
     def start(self) -> None:
+        """Start all workers."""
         for worker in self.workers:
             worker.start()
 
     def offer(self, acknowledgements: Sequence[Acknowledgement]) -> None:
+        """Give each worker the acknowledgements that are for its source."""
         if acknowledgements:
             for worker in self.workers:
                 worker.offer(acknowledgements)
 
     def close(self) -> None:
-        """Asks all to tell what is still to be told, and to end."""
+        """Ask all workers to hand over the acknowledgements that wait, and to end."""
         for worker in self.workers:
             worker.close()
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether all have come to their end in time; see `close`."""
+        """Wait for the workers to end and return whether all have; see `close`."""
         deadline = time.monotonic() + timeout_s
         hung = [one for one in self.workers if not one.wait(max(deadline - time.monotonic(), 0.0))]
         for worker in hung:
-            logger.warning("source {} has not returned and is left behind", worker.name)
+            logger.warning("source {} did not stop in time; abandoning its thread", worker.name)
         return not hung

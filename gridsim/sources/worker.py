@@ -1,197 +1,169 @@
-"""The worker of one source of commands: its thread, its reconnections, its acknowledgements."""
+"""The worker of one source: it takes in instructions and hands over acknowledgements."""
 
 from __future__ import annotations
 
-import random
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Literal
-
-from loguru import logger
 
 from gridsim.api import Acknowledgement, Inbox, Request, Source, Target, TransportError
+from gridsim.delivery.connection import REAL_TIME, ConnectionWorker, Time
 from gridsim.simulation.commands.parsing import read_id
+from gridsim.sources.counters import SourceCounters
 
-SourceState = Literal["connecting", "up", "failed", "closed"]
-
+MAX_UNANSWERED = 10_000
+"""How many instructions of one source may be without an answer that was handed over."""
 TOO_MANY = "too many commands are waiting: send fewer, or later"
-# How long an acknowledgement may have to wait until the source has an ear for it.
+
+# Longest time that one `serve` call may delay an acknowledgement.
 _SERVE_S = 0.02
-_BACKOFF_S = (0.2, 1.5)
-_PERMANENT_BACKOFF_S = 30.0
-_LOG_EVERY_S = 10.0
-_MAX_QUEUED = 100_000
-# A source counts as having worked if its connection held this long.
+# A connection that held this long has worked: the next attempt comes at once.
 _LASTING_S = 10.0
 
 
-class SourceWorker:
-    """Serves one source on a thread of its own. Whatever the source does, the run goes on."""
+class SourceWorker(ConnectionWorker):
+    """Serves one source on a thread of its own.
+
+    No acknowledgement is dropped while the source works. Their number is bounded because an
+    instruction counts against `limit` until its answer was handed over: beyond the limit,
+    `post` refuses. One source that reads no answers does not shut out another.
+    """
 
     def __init__(
-        self, name: str, source: Source, inbox: Inbox, now: Callable[[], tuple[int, int]]
+        self,
+        name: str,
+        source: Source,
+        inbox: Inbox,
+        now: Callable[[], tuple[int, int]],
+        *,
+        limit: int = MAX_UNANSWERED,
+        time: Time = REAL_TIME,
     ) -> None:
-        """`now` gives the next tick and its time, UTC ms; from any thread."""
-        self.name = name
+        """Start nothing yet. `now` returns the next tick and its time, UTC ms; any thread may
+        call it."""
+        super().__init__("source", name, source, time)
         self.source = source
-        self.error: str | None = None
-        """Why it last failed, for a person."""
         self._inbox = inbox
         self._now = now
-        self._state: SourceState = "connecting"
-        self._told: deque[Acknowledgement] = deque()
-        self._changed = threading.Condition()
-        self._closing = False
-        self._attempts = 0
-        self._hopeless = False
-        self._quiet_until: dict[str, float] = {}
-        self._thread = threading.Thread(target=self._work, name=f"source {name}", daemon=True)
+        self._limit = limit
+        self._acknowledgements: deque[Acknowledgement] = deque()
+        self._unanswered = 0
+        """Instructions that were posted and have no first answer yet."""
+        self._counters = SourceCounters()
 
-    @property
-    def state(self) -> SourceState:
-        return self._state
+    # Called from the engine's thread and the main thread.
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def wait_first_attempt(self, timeout_s: float) -> None:
-        """Returns once the source is up, or its first attempt to connect has failed."""
+    def counters(self) -> SourceCounters:
+        """Return the counters now, consistent with each other."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._state != "connecting" or self.error is not None, timeout_s
+            waiting = len(self._acknowledgements)
+            return replace(
+                self._counters,
+                unanswered=self._unanswered,
+                waiting=waiting,
+                reconnects=self._reconnects,
             )
 
     def offer(self, acknowledgements: Iterable[Acknowledgement]) -> None:
-        """Queues those that are this source's; the oldest are dropped beyond a bound."""
+        """Queue the acknowledgements that are for this source."""
         with self._changed:
             for one in acknowledgements:
-                if one.source == self.name:
-                    self._told.append(one)
-            dropped = 0
-            while len(self._told) > _MAX_QUEUED or (self._told and self._state == "failed"):
-                self._told.popleft()
-                dropped += 1
-        if dropped:
-            self._say("source {} drops acknowledgements: {} at once", self.name, dropped)
+                if one.source != self.name:
+                    continue
+                if one.status in ("accepted", "rejected"):
+                    # The first answer. What comes later counts by itself, and is bounded by
+                    # the number of commands that the simulation keeps.
+                    self._unanswered = max(self._unanswered - 1, 0)
+                self._acknowledgements.append(one)
+            if self._is_over():
+                self._release()
+
+    # Called by the source, from the worker's thread.
 
     def post(self, request: Request) -> bool:
-        """What the source posts to: names it, and answers what does not fit."""
-        if not (isinstance(request, Request) and isinstance(request.target, Target)):
-            raise TypeError(f"a source must post requests to targets, not {request!r:.100}")
-        if not isinstance(request.payload, bytes):
-            raise TypeError(f"a request's payload must be bytes, not {request.payload!r:.100}")
-        request = replace(request, source=self.name)
-        if self._inbox.post(request):
-            return True
-        tick, time_ms = self._now()
-        id = read_id(request.payload)
-        self.offer(
-            [Acknowledgement(request.target, id, "rejected", TOO_MANY, tick, time_ms, self.name)]
-        )
+        """Post a request under the source's name; answer it at once if there is no room."""
+        request = replace(_checked(request), source=self.name)
+        with self._changed:
+            if self._has_room():
+                # Before the tick that answers it can run.
+                self._unanswered += 1
+                if self._inbox.post(request):
+                    self._counters.posted += 1
+                    return True
+                self._unanswered -= 1
+        self._refuse(request)
         return False
 
-    def close(self) -> None:
-        """Asks the worker to hand over the acknowledgements that wait, and to end."""
+    def _refuse(self, request: Request) -> None:
+        id = read_id(request.payload)
+        tick, time_ms = self._now()
         with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Whether the worker has come to its end in time; see `close`."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+            self._counters.refused += 1
+            if len(self._acknowledgements) < 2 * self._limit:
+                answer = Acknowledgement(
+                    request.target, id, "rejected", TOO_MANY, tick, time_ms, self.name
+                )
+                self._acknowledgements.append(answer)
+                return
+            # The source does not read even the refusals.
+            self._counters.unanswerable += 1
+            total = self._counters.unanswerable
+        message = "source {}: instructions refused without an answer, {:,} in total: {}"
+        self._log.log("WARNING", message, self.name, total, TOO_MANY)
 
     # Called from the worker's thread.
 
-    def _work(self) -> None:
-        state: SourceState = "closed"
-        try:
-            while self._may_connect():
-                self._attempt()
-        except BaseException as error:
-            # The source is a plugin: whatever it raises must take out nobody else.
-            state, self.error = "failed", f"{type(error).__name__}: {error}"
-            logger.error("source {} is taken out: {}", self.name, self.error)
-        self._close_source()
-        with self._changed:
-            self._state = state
-            self._changed.notify_all()
-
-    def _attempt(self) -> None:
-        """One connection, from its beginning to its loss or the end of the run."""
-        self._attempts += 1
-        began = time.monotonic()
-        try:
-            self.source.connect()
-        except TransportError as error:
-            self._note_loss("cannot connect", error)
-            return
-        recovered = self.error is not None
-        with self._changed:
-            self._state, self.error, self._hopeless = "up", None, False
-            self._changed.notify_all()
-        if recovered:
-            logger.info("source {} is connected again", self.name)
-        try:
-            self._serve()
-        except TransportError as error:
-            if time.monotonic() - began > _LASTING_S:
-                self._attempts = 0
-            self._note_loss("lost its connection", error)
-
     def _serve(self) -> None:
-        while True:
-            # Before the acknowledgements: what comes in while closing is not to be lost.
-            closing = self._closing
-            self._hand_over()
-            if closing:
-                return
-            self.source.serve(self, _SERVE_S)
+        began = self._time.monotonic()
+        try:
+            while not self._is_over():
+                # Read before the acknowledgements are taken, so that none that arrives while
+                # closing is left.
+                closing = self._closing
+                self._hand_over()
+                if closing:
+                    return
+                self.source.serve(self, _SERVE_S)
+        except TransportError:
+            if self._time.monotonic() - began > _LASTING_S:
+                self._backoff.reset()
+            raise
 
     def _hand_over(self) -> None:
         with self._changed:
-            told = list(self._told)
-        if not told:
+            acknowledgements = list(self._acknowledgements)
+        if not acknowledgements:
             return
-        self.source.acknowledge(told)
+        self.source.acknowledge(acknowledgements)
         with self._changed:
-            # The oldest may have been dropped meanwhile.
-            done = {id(one) for one in told}
-            while self._told and id(self._told[0]) in done:
-                self._told.popleft()
+            # Others may have been queued behind them meanwhile.
+            for _ in acknowledgements:
+                self._acknowledgements.popleft()
+            self._counters.acknowledged += len(acknowledgements)
 
-    def _may_connect(self) -> bool:
-        """Waits, the longer the more attempts have failed; False if told to end."""
-        self._close_source()
-        with self._changed:
-            if self._attempts:
-                low, high = _BACKOFF_S
-                pause = random.uniform(low, min(high, low * 2.0 ** min(self._attempts, 10)))
-                pause = _PERMANENT_BACKOFF_S if self._hopeless else pause
-                self._changed.wait_for(lambda: self._closing, pause)
-            return not self._closing
+    # Called with the lock held.
 
-    def _note_loss(self, what: str, error: TransportError) -> None:
-        with self._changed:
-            self._state = "connecting"
-            self.error = str(error)
-            self._hopeless = error.permanent
-            self._changed.notify_all()
-        self._say(f"source {{}} {what}: {{}}; trying again", self.name, error)
+    def _has_room(self) -> bool:
+        return self._unanswered + len(self._acknowledgements) < self._limit
 
-    def _close_source(self) -> None:
-        try:
-            self.source.close()
-        except (Exception, SystemExit) as error:
-            logger.debug("source {} while closing: {}", self.name, error)
+    def _stops_connecting(self) -> bool:
+        return self._closing
 
-    def _say(self, message: str, *values: object) -> None:
-        """Logs, but the same message at most once in ten seconds."""
-        now = time.monotonic()
-        if now >= self._quiet_until.get(message, 0.0):
-            self._quiet_until[message] = now + _LOG_EVERY_S
-            logger.warning(message, *values)
+    def _release(self) -> None:
+        released = len(self._acknowledgements)
+        if not released:
+            return
+        self._acknowledgements.clear()
+        self._counters.undelivered += released
+        message = "source {}: acknowledgements not handed over, {:,} in total (source {})"
+        total, state = self._counters.undelivered, self._state
+        self._log.log("WARNING", message, self.name, total, state, cause=state)
+
+
+def _checked(request: Request) -> Request:
+    """Return the request. Raises TypeError if the run could not read it."""
+    if not (isinstance(request, Request) and isinstance(request.target, Target)):
+        raise TypeError(f"a source must post requests to targets, not {request!r:.100}")
+    if not isinstance(request.payload, bytes):
+        raise TypeError(f"a request's payload must be bytes, not {request.payload!r:.100}")
+    return request

@@ -12,9 +12,11 @@ import pytest
 from loguru import logger
 
 from gridsim.api import Acknowledgement, Inbox, Request, Settings, Source, Target, TransportError
+from gridsim.delivery.connection import REAL_TIME, Time
 from gridsim.running.inbox import CommandInbox
-from gridsim.sources import Sources, SourceWorker
+from gridsim.sources import MAX_UNANSWERED, SourceCounters, Sources, SourceWorker
 from gridsim.testing import START_MS, make_run
+from tests.unit.stepping import SteppedTime
 
 DER = Target("PRJ_0", "DER_0")
 DEADLINE_S = 20.0
@@ -26,6 +28,8 @@ class Wire(Source):
     def __init__(self) -> None:
         super().__init__(Settings(), make_run())
         self.incoming: list[Request] = []
+        self.posted: list[bool] = []
+        """What `post` answered."""
         self.told: list[Acknowledgement] = []
         self.connects = 0
         self.closes = 0
@@ -46,7 +50,7 @@ class Wire(Source):
     def serve(self, inbox: Inbox, timeout_s: float) -> None:
         self._fail()
         while self.incoming:
-            inbox.post(self.incoming.pop(0))
+            self.posted.append(inbox.post(self.incoming.pop(0)))
         time.sleep(0.001)
 
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
@@ -74,9 +78,15 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def served(wire: Wire, inbox: CommandInbox | None = None) -> Iterator[SourceWorker]:
+def served(
+    wire: Wire,
+    inbox: CommandInbox | None = None,
+    *,
+    limit: int = MAX_UNANSWERED,
+    time: Time = REAL_TIME,
+) -> Iterator[SourceWorker]:
     inbox = CommandInbox() if inbox is None else inbox
-    worker = SourceWorker("wire", wire, inbox, lambda: (7, START_MS))
+    worker = SourceWorker("wire", wire, inbox, lambda: (7, START_MS), limit=limit, time=time)
     sources = Sources([worker])
     sources.start()
     try:
@@ -155,8 +165,8 @@ def test_a_full_inbox_is_answered_at_once() -> None:
 
 
 def test_it_connects_again_and_tells_what_was_under_way() -> None:
-    wire = Wire()
-    with served(wire) as worker:
+    wire, stepped = Wire(), SteppedTime()
+    with served(wire, time=stepped.time) as worker:
         worker.wait_first_attempt(DEADLINE_S)
         assert worker.state == "up"
         wire.unreachable = 2
@@ -167,6 +177,8 @@ def test_it_connects_again_and_tells_what_was_under_way() -> None:
         assert worker.error is None
     assert wire.connects == 4
     assert wire.closes >= wire.connects
+    assert len(stepped.pauses) == 3
+    assert worker.counters().reconnects == 1
     assert [one.id for one in wire.told] == ["a"]
 
 
@@ -180,18 +192,21 @@ def test_one_that_never_connects_says_why_and_ends_when_told() -> None:
 
 
 @pytest.mark.parametrize("fault", [ValueError("a defect"), SystemExit(3)])
-def test_a_defect_takes_it_out_alone(fault: BaseException) -> None:
+def test_a_defect_disables_it_alone(fault: BaseException) -> None:
     wire = Wire()
     with served(wire) as worker:
         wire.fault = fault
         until(lambda: worker.state == "failed")
         worker.offer([told("a")] * 10)
         assert type(fault).__name__ in str(worker.error)
+        worker.offer([told("a")])
     assert wire.told == []
+    # What it will never read is released, and counted.
+    assert worker.counters() == SourceCounters(undelivered=11)
 
 
 @pytest.mark.parametrize("odd", ["text", Request("PRJ_0", b"{}"), Request(DER, "{}")])  # type: ignore[arg-type]
-def test_what_is_no_request_takes_out_the_source_that_posts_it(odd: Any) -> None:
+def test_what_is_not_a_request_disables_the_source_that_posts_it(odd: Any) -> None:
     """Not the run, which would fail where the request is read."""
     wire, inbox = Wire(), CommandInbox()
     wire.incoming = [odd]
@@ -216,4 +231,122 @@ def test_one_that_does_not_return_is_named() -> None:
         release.set()
         assert sources.wait(DEADLINE_S)
         logger.remove(handler)
-    assert lines == ["source wire has not returned and is left behind\n"]
+    assert lines == ["source wire did not stop in time; abandoning its thread\n"]
+
+
+def test_no_acknowledgement_is_dropped_while_the_source_is_away() -> None:
+    """However many wait: their number is bounded by what was posted."""
+    wire = Wire()
+    with served(wire) as worker:
+        worker.wait_first_attempt(DEADLINE_S)
+        released = threading.Event()
+        wire.connect = lambda: released.wait(DEADLINE_S)  # type: ignore[method-assign,assignment]
+        wire.fault = TransportError("cut")
+        until(lambda: worker.state == "connecting")
+        for first in range(0, 150_000, 1000):
+            worker.offer([told(str(number)) for number in range(first, first + 1000)])
+        assert worker.counters().waiting == 150_000
+        released.set()
+        until(lambda: len(wire.told) == 150_000)
+    assert [one.id for one in wire.told] == [str(number) for number in range(150_000)]
+    assert worker.counters() == SourceCounters(acknowledged=150_000, reconnects=1)
+
+
+def test_an_instruction_counts_until_its_answer_is_handed_over() -> None:
+    inbox, wire = CommandInbox(), Wire()
+    worker = SourceWorker("wire", wire, inbox, lambda: (7, START_MS), limit=3)
+    assert [worker.post(Request(DER, b"{}")) for _ in range(3)] == [True] * 3
+    assert not worker.post(Request(DER, b'{"id": "fourth"}'))
+    inbox.drain()  # the tick has them now, but has answered none
+    assert not worker.post(Request(DER, b'{"id": "fifth"}'))
+    worker.offer([told(id) for id in "abc"])  # answered, but not handed over
+    assert not worker.post(Request(DER, b'{"id": "sixth"}'))
+    assert worker.counters() == SourceCounters(posted=3, refused=3, waiting=6)
+    worker.start()
+    until(lambda: worker.counters().acknowledged == 6)
+    assert [one.id for one in wire.told] == ["fourth", "fifth", "a", "b", "c", "sixth"]
+    assert worker.post(Request(DER, b"{}"))
+    worker.offer([Acknowledgement(DER, "a", "completed", "", 9, START_MS, "wire")])
+    until(lambda: worker.counters().acknowledged == 7)
+    # A later answer to the same instruction frees no further room.
+    assert worker.counters() == SourceCounters(
+        posted=4, refused=3, unanswered=1, acknowledged=7, reconnects=0
+    )
+    worker.close()
+    assert worker.wait(DEADLINE_S)
+
+
+def test_one_source_that_reads_nothing_does_not_shut_out_another() -> None:
+    inbox = CommandInbox()
+    deaf = SourceWorker("deaf", Wire(), inbox, lambda: (7, START_MS), limit=2)
+    other = SourceWorker("other", Wire(), inbox, lambda: (7, START_MS), limit=2)
+    assert [deaf.post(Request(DER, b"{}")) for _ in range(3)] == [True, True, False]
+    inbox.drain()
+    assert not deaf.post(Request(DER, b"{}"))
+    assert other.post(Request(DER, b"{}"))
+
+
+def test_refusals_that_nobody_reads_are_bounded_and_counted() -> None:
+    inbox = CommandInbox()
+    lines: list[str] = []
+    worker = SourceWorker("wire", Wire(), inbox, lambda: (7, START_MS), limit=2)
+    handler = logger.add(lines.append, format="{message}")
+    try:
+        posted = [worker.post(Request(DER, b"{}")) for _ in range(10)]
+    finally:
+        logger.remove(handler)
+    assert posted == [True] * 2 + [False] * 8
+    assert worker.counters() == SourceCounters(
+        posted=2, refused=8, unanswerable=4, unanswered=2, waiting=4
+    )
+    assert lines == [
+        "source wire: instructions refused without an answer, 1 in total: "
+        "too many commands are waiting: send fewer, or later\n"
+    ]
+
+
+def test_answers_that_the_end_comes_before_are_counted_and_logged() -> None:
+    wire = Wire()
+    lines: list[str] = []
+    wire.unreachable = 1_000_000
+    handler = logger.add(lines.append, format="{message}")
+    try:
+        with served(wire) as worker:
+            worker.wait_first_attempt(DEADLINE_S)
+            worker.offer([told("a"), told("b")])
+        worker.offer([told("c")])
+    finally:
+        logger.remove(handler)
+    assert worker.state == "closed"
+    assert worker.counters() == SourceCounters(undelivered=3)
+    assert lines == [
+        "source wire cannot connect: nobody there; retrying\n",
+        "source wire: acknowledgements not handed over, 2 in total (source closed)\n",
+    ]
+
+
+def test_an_error_that_does_not_mend_is_retried_after_half_a_minute() -> None:
+    wire, stepped = Wire(), SteppedTime()
+    refusals = [TransportError("wrong password", permanent=True), TransportError("refused")]
+
+    def connect() -> None:
+        if refusals:
+            raise refusals.pop(0)
+
+    wire.connect = connect  # type: ignore[method-assign]
+    with served(wire, time=stepped.time) as worker:
+        until(lambda: worker.state == "up")
+    assert len(stepped.pauses) == 2
+    assert stepped.pauses[0] == 30.0
+    assert stepped.pauses[1] <= 1.5
+
+
+@pytest.mark.parametrize(("held_s", "pauses"), [(10.0, 1), (10.001, 0)])
+def test_a_connection_that_held_resets_the_back_off(held_s: float, pauses: int) -> None:
+    wire, stepped = Wire(), SteppedTime()
+    with served(wire, time=stepped.time) as worker:
+        until(lambda: worker.state == "up")
+        stepped.now += held_s
+        wire.fault = TransportError("cut")
+        until(lambda: wire.connects == 2)
+    assert len(stepped.pauses) == pauses

@@ -1,0 +1,26 @@
+"""The counters of one source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class SourceCounters:
+    """Numbers of instructions, acknowledgements and reconnections."""
+
+    posted: int = 0
+    """Instructions that went into the inbox."""
+    refused: int = 0
+    """Instructions that did not fit, and were answered "rejected" or count as unanswerable."""
+    unanswerable: int = 0
+    """Of those: instructions that were not answered, because the source reads no answers."""
+    unanswered: int = 0
+    """Posted instructions that have no answer yet."""
+    waiting: int = 0
+    """Acknowledgements that wait to be handed over."""
+    acknowledged: int = 0
+    """Acknowledgements that were handed over."""
+    undelivered: int = 0
+    """Acknowledgements that were given up, because the source failed or the run ended."""
+    reconnects: int = 0
