@@ -79,14 +79,15 @@ class Runner(ConnectionWorker):
             return
         with self._changed:
             self._account.accept(len(batch))
+            nbytes = batch.nbytes
             if self._policy.on_full == "block":
-                self._wait_for_room(batch)
+                self._wait_for_room(nbytes)
             if self._abandoned:
                 self._drop([batch], NOT_SENT)
             elif self._is_over():
                 self._drop([batch], f"transport {self._state}")
             else:
-                entry = QueuedBatch(batch, self._time.monotonic())
+                entry = QueuedBatch(batch, self._time.monotonic(), nbytes)
                 on_full = self._policy.on_full
                 dropped = self._buffer.add(entry, drop_oldest=on_full == "drop_oldest")
                 # A blocked offer goes on without room only if the run stops.
@@ -200,7 +201,7 @@ class Runner(ConnectionWorker):
             return
         # At the head again, in order: it is written anew after the reconnection.
         rest = entry.batch.rows(len(entry.batch) - left)
-        self._buffer.put_back(QueuedBatch(rest, entry.offered_at))
+        self._buffer.put_back(QueuedBatch(rest, entry.offered_at, rest.nbytes))
         self._account.again(rest.number, len(rest))
         if self._is_over():
             self._release()
@@ -245,11 +246,11 @@ class Runner(ConnectionWorker):
         logger.error("transport {} failed: {}", self.name, reason)
         self._end("failed", reason)
 
-    def _wait_for_room(self, batch: Batch) -> None:
+    def _wait_for_room(self, nbytes: int) -> None:
         since = self._time.monotonic()
 
         def may_go_on() -> bool:
-            return self._is_over() or self._waits_no_more() or self._buffer.has_room_for(batch)
+            return self._is_over() or self._waits_no_more() or self._buffer.has_room_for(nbytes)
 
         while not may_go_on():
             # Progress while waiting moves the deadline.

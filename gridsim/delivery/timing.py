@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from gridsim.api import Batch, Format, Payloads
 from gridsim.delivery.decorator import FormatDecorator, encoded_parts
 from gridsim.errors import GridsimError, PluginError
+
+T = TypeVar("T")
 
 
 def _recent() -> deque[float]:
@@ -57,26 +59,19 @@ class TimedFormat(FormatDecorator):
         self._name = name
 
     def encode(self, batch: Batch) -> Payloads:
-        with self._measured():
-            return self._format.encode(batch)
+        return self._measured(lambda: self._format.encode(batch))
 
     def encode_parts(
         self, batch: Batch, rows: int | None = None
     ) -> Iterator[tuple[Batch, Payloads]]:
-        with self._measured():
-            parts = iter(encoded_parts(self._format, batch, rows))
-        while True:
-            with self._measured():
-                part = next(parts, None)
-            if part is None:
-                return
+        parts = self._measured(lambda: iter(encoded_parts(self._format, batch, rows)))
+        while (part := self._measured(lambda: next(parts, None))) is not None:
             yield part
 
-    @contextmanager
-    def _measured(self) -> Iterator[None]:
+    def _measured(self, encode: Callable[[], T]) -> T:
         began = time.perf_counter()
         try:
-            yield
+            return encode()
         except GridsimError:
             raise
         except (Exception, SystemExit) as error:

@@ -27,11 +27,13 @@ ROW_BYTES = WHOLE.nbytes // LARGEST
 
 def entry(number: int, rows: int) -> QueuedBatch:
     """Return a batch of so many rows, the first with this number, offered at its number."""
-    return QueuedBatch(replace(WHOLE.rows(0, rows), number=number), float(number))
+    batch = replace(WHOLE.rows(0, rows), number=number)
+    return QueuedBatch(batch, float(number), batch.nbytes)
 
 
 def rest_of(whole: QueuedBatch, left: int) -> QueuedBatch:
-    return QueuedBatch(whole.batch.rows(len(whole.batch) - left), whole.offered_at)
+    batch = whole.batch.rows(len(whole.batch) - left)
+    return QueuedBatch(batch, whole.offered_at, batch.nbytes)
 
 
 def name(one: QueuedBatch) -> tuple[int, int, float]:
@@ -137,7 +139,7 @@ class BufferMachine(RuleBasedStateMachine):
         assert self.buffer.oldest_at == (None if oldest is None else oldest.offered_at)
         for rows in range(1, LARGEST + 1):
             batch = WHOLE.rows(0, rows)
-            assert self.buffer.has_room_for(batch) == model.fits(batch)
+            assert self.buffer.has_room_for(batch.nbytes) == model.fits(batch)
 
 
 @pytest.mark.parametrize("kind", BUFFERS)

@@ -10,10 +10,13 @@ from gridsim.api import Batch
 
 @dataclass(frozen=True, slots=True)
 class QueuedBatch:
-    """A batch, or the rest of one, and when it was offered (monotonic seconds)."""
+    """A batch, or the rest of one, that waits."""
 
     batch: Batch
     offered_at: float
+    """Monotonic seconds."""
+    nbytes: int
+    """The batch's `nbytes`, which cost time to sum up."""
 
 
 class Buffer(ABC):
@@ -57,8 +60,8 @@ class Buffer(ABC):
         """Remove all waiting batches and return them, oldest first."""
 
     @abstractmethod
-    def has_room_for(self, batch: Batch) -> bool:
-        """Return whether `add` would append the batch without dropping any."""
+    def has_room_for(self, nbytes: int) -> bool:
+        """Return whether `add` would append a batch of this size without dropping any."""
 
     @property
     @abstractmethod

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from gridsim.api import Batch
 from gridsim.delivery.buffer.base import Buffer, QueuedBatch
 
 
@@ -22,12 +21,12 @@ class MemoryBuffer(Buffer):
     def add(self, entry: QueuedBatch, *, drop_oldest: bool) -> list[QueuedBatch]:
         dropped: list[QueuedBatch] = []
         with self._lock:
-            while not self._fits(entry.batch):
+            while not self._fits(entry.nbytes):
                 if not drop_oldest:
                     return [entry]
                 dropped.append(self._take())
             self._waiting.append(entry)
-            self._bytes += entry.batch.nbytes
+            self._bytes += entry.nbytes
         return dropped
 
     def begin(self) -> QueuedBatch | None:
@@ -46,7 +45,7 @@ class MemoryBuffer(Buffer):
         with self._lock:
             self._end()
             self._waiting.appendleft(rest)
-            self._bytes += rest.batch.nbytes
+            self._bytes += rest.nbytes
 
     def clear(self) -> list[QueuedBatch]:
         with self._lock:
@@ -55,9 +54,9 @@ class MemoryBuffer(Buffer):
             self._bytes = 0
         return cleared
 
-    def has_room_for(self, batch: Batch) -> bool:
+    def has_room_for(self, nbytes: int) -> bool:
         with self._lock:
-            return self._fits(batch)
+            return self._fits(nbytes)
 
     @property
     def nbytes(self) -> int:
@@ -74,12 +73,12 @@ class MemoryBuffer(Buffer):
 
     # Called with the lock held.
 
-    def _fits(self, batch: Batch) -> bool:
-        return not self._waiting or self._bytes + batch.nbytes <= self._limit
+    def _fits(self, nbytes: int) -> bool:
+        return not self._waiting or self._bytes + nbytes <= self._limit
 
     def _take(self) -> QueuedBatch:
         entry = self._waiting.popleft()
-        self._bytes -= entry.batch.nbytes
+        self._bytes -= entry.nbytes
         return entry
 
     def _end(self) -> None:
