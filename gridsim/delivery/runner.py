@@ -250,7 +250,9 @@ class Runner(ConnectionWorker):
         since = self._time.monotonic()
 
         def may_go_on() -> bool:
-            return self._is_over() or self._waits_no_more() or self._buffer.has_room_for(nbytes)
+            stops = self._is_over() or self._stopping or self._closing or self._abandoned
+            blocks = self._policy.on_full == "block"
+            return stops or not blocks or self._buffer.has_room_for(nbytes)
 
         while not may_go_on():
             # Progress while waiting moves the deadline.
@@ -260,9 +262,6 @@ class Runner(ConnectionWorker):
                 self._fail()
                 return
             self._time.wait_for(self._changed, may_go_on, left_s)
-
-    def _waits_no_more(self) -> bool:
-        return self._stopping or self._closing or self._abandoned
 
     def _drop(self, batches: Iterable[Batch], reason: str) -> None:
         for batch in batches:

@@ -66,6 +66,8 @@ class Hub:
 
     def wake(self) -> None:
         """Let no offer wait any longer: the run ends."""
+        for runner in self._runners:
+            runner.stop_waiting()
         for subscription in self._subscriptions:
             subscription.stop_waiting()
 

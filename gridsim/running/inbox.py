@@ -44,7 +44,8 @@ class CommandInbox:
             return True
 
     def __len__(self) -> int:
-        return len(self._requests)
+        """Return how many instructions wait."""
+        return len(self._waiting)
 
     def drain(self) -> tuple[Request, ...]:
         """Remove all that wait and return them, in the order of their posting."""

@@ -368,8 +368,8 @@ class Torn(Format):
         raise ValueError("torn")
 
 class Numb(MessageFault):
-    def strike(self, tick, passage):
-        passage.altered[:] = True
+    def inject(self, tick, effects):
+        effects.altered[:] = True
 
     def alter(self, body, chance):
         raise ValueError("numb")

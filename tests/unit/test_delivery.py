@@ -325,6 +325,37 @@ def test_a_blocked_offer_returns_at_once_when_the_run_stops(started: Any, stop: 
     assert finish(runner).delivered == 2 * ROWS
 
 
+def test_a_blocked_offer_goes_on_by_the_rule_that_a_new_pace_brings(started: Any) -> None:
+    waiting = threading.Event()
+
+    def wait_for(
+        condition: threading.Condition, predicate: Callable[[], bool], seconds: float
+    ) -> bool:
+        waiting.set()
+        return condition.wait_for(predicate, seconds)
+
+    runner, transport = started(
+        Scripted(stall),
+        time=Time(wait_for=wait_for),
+        on_full="block",
+        queue_bytes=1,
+        stall_timeout_s=1e6,
+    )
+    runner.offer(batch_of(0))
+    assert transport.entered.wait(DEADLINE_S)
+    runner.offer(batch_of(1))
+    offering = threading.Thread(target=runner.offer, args=(batch_of(2),), daemon=True)
+    offering.start()
+    assert waiting.wait(DEADLINE_S)
+    runner.set_pace("drop_oldest", 1.0)
+    offering.join(DEADLINE_S)
+    assert not offering.is_alive()
+    assert runner.counters().dropped == {"queue full": ROWS}
+    transport.release.set()
+    finish(runner)
+    assert {tick for tick, _ in transport.written} == {0, 2}
+
+
 def test_a_transport_that_failed_stays_failed(started: Any) -> None:
     """It must not come back to life with part of its readings dropped."""
 
