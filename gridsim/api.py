@@ -31,14 +31,25 @@ from gridsim.contracts.fault import (
     MessageFault,
 )
 from gridsim.contracts.format import Format, Framing, Payloads
+from gridsim.contracts.instruction_json import (
+    acknowledgement_json,
+    read_instruction,
+    write_instruction,
+)
 from gridsim.contracts.instructions import (
     Acknowledgement,
     Action,
+    CallEvent,
+    CancelEvent,
+    ClearFault,
     Command,
     Inbox,
-    Request,
+    InjectFault,
+    Instruction,
+    Refused,
     Status,
     Target,
+    Unreadable,
 )
 from gridsim.contracts.load import Load
 from gridsim.contracts.managed import (
@@ -137,12 +148,21 @@ __all__ = [  # noqa: RUF022 - in groups
     # Sources and instructions
     "Acknowledgement",
     "Action",
+    "CallEvent",
+    "CancelEvent",
+    "ClearFault",
     "Command",
     "Inbox",
-    "Request",
+    "InjectFault",
+    "Instruction",
+    "Refused",
     "Source",
     "Status",
     "Target",
+    "Unreadable",
+    "acknowledgement_json",
+    "read_instruction",
+    "write_instruction",
     # Timestamps
     "compact_stamp",
     "rfc3339",

@@ -10,10 +10,17 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from gridsim.api import Request, Roster, Source, Target, TransportError
+from gridsim.api import (
+    Instruction,
+    Roster,
+    Source,
+    Target,
+    TransportError,
+    Unreadable,
+    read_instruction,
+)
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError, UsageError
 from gridsim.running.plan import Plan, seconds
-from gridsim.simulation.commands.parsing import MalformedCommand, parse
 
 _ANSWER_S = 10.0
 
@@ -41,7 +48,7 @@ def send(
     the run, NotHeldError if it was refused or not done, GridsimError if nobody answered.
     """
     wait_s = None if wait is None else seconds(wait, "--wait")
-    request, id = _request(plan, wish)
+    instruction = _instruction(plan, wish)
     if not plan.sources:
         raise UsageError(
             f'{plan.config} has no source of commands: add [[sources]], then type = "mqtt" under it'
@@ -49,7 +56,7 @@ def send(
     inlet = plan.sources[0]
     began = time.monotonic()
     accepted = False
-    for answer in _answers(inlet.source, request, id):
+    for answer in _answers(inlet.source, instruction):
         passed = time.monotonic() - began
         if answer is None:
             if not accepted and passed > _ANSWER_S:
@@ -78,14 +85,15 @@ def line_of(answer: Mapping[str, Any], as_json: bool) -> str:
     return f"{said} at {answer.get('timestamp')}, tick {answer.get('tick')}"
 
 
-def _answers(source: Source, request: Request, id: str) -> Iterator[dict[str, Any] | None]:
-    """The answers to this command; None now and then while there is none."""
+def _answers(source: Source, instruction: Instruction) -> Iterator[dict[str, Any] | None]:
+    """Yield the answers to this instruction; None now and then while there is none."""
     connected = False
     try:
-        for text in source.send(request):
+        for text in source.send(instruction):
             connected = True
             answer = _read(text)
-            yield answer if answer is not None and answer.get("id") == id else None
+            mine = answer is not None and answer.get("id") == instruction.id
+            yield answer if mine else None
     except ValueError as error:
         raise UsageError(str(error)) from None
     except TransportError as error:
@@ -102,12 +110,11 @@ def _read(text: bytes) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) and "status" in answer else None
 
 
-def _request(plan: Plan, wish: Wish) -> tuple[Request, str]:
-    """The request and its id. Raises UsageError with what is wrong with it."""
+def _instruction(plan: Plan, wish: Wish) -> Instruction:
+    """Return the instruction. Raises UsageError if it is not well-formed."""
     target = _target(plan.configuration.scenario.roster, wish.target)
-    id = wish.id if wish.id is not None else f"send-{secrets.token_hex(4)}"
     given = {
-        "id": id,
+        "id": wish.id if wish.id is not None else f"send-{secrets.token_hex(4)}",
         "command": wish.command,
         "value": wish.value,
         "unit": wish.unit,
@@ -116,11 +123,10 @@ def _request(plan: Plan, wish: Wish) -> tuple[Request, str]:
         "ramp_s": None if wish.ramp is None else seconds(wish.ramp, "--ramp"),
     }
     payload = json.dumps({key: value for key, value in given.items() if value is not None})
-    try:
-        parse(payload.encode())
-    except MalformedCommand as fault:
-        raise UsageError(str(fault)) from None
-    return Request(target, payload.encode()), id
+    instruction = read_instruction(payload.encode(), target)
+    if isinstance(instruction, Unreadable):
+        raise UsageError(instruction.reason)
+    return instruction
 
 
 def _target(roster: Roster, name: str) -> Target:

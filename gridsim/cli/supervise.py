@@ -19,6 +19,7 @@ from gridsim.running.pace import is_held
 from gridsim.running.plan import Plan
 from gridsim.running.run import Run
 from gridsim.running.status import RunStatus
+from gridsim.text.events import change_line
 from gridsim.text.plan import broker_lines, plan_lines
 from gridsim.text.status import closing_lines, live_line
 from gridsim.text.words import counted
@@ -108,7 +109,7 @@ def _watch(run: Run) -> None:
 
 
 def _say_results(result: TickResult) -> None:
-    _say(result.notes)
+    _say(map(change_line, result.changes))
     for failure in result.failures:
         logger.error("{}; {} disabled", failure.reason, counted(failure.devices, "DER"))
 

@@ -40,7 +40,7 @@ class Roster:
         return f"<Roster: {len(self):,} devices in {len(self.project_id):,} projects; {types}>"
 
     def some(self, projects: NDArray[np.intp]) -> Roster:
-        """Return the roster of these projects alone, ascending; the further columns do not change."""
+        """Return the roster of these projects alone, ascending, with the same further columns."""
         place = np.full(len(self.project_id), -1, np.intp)
         place[projects] = np.arange(len(projects))
         device = np.flatnonzero(place[self.project] >= 0)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from gridsim.contracts.batch import Batch
-from gridsim.contracts.instructions import Acknowledgement, Request
+from gridsim.contracts.instructions import Acknowledgement, Instruction
 
-Ending = Literal["completed", "superseded", "opted out", "interrupted"]
+Ending = Literal["completed", "superseded", "opted out", "interrupted", "cancelled"]
+Change = Literal["announced", "begins", "ended", "cut off", "cancelled"]
+
+_MS_PER_HOUR = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,69 @@ class FleetFailure:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class EventTotals:
+    """The outcome of one event, or of several: sums over the projects that took part."""
+
+    took_part: int = 0
+    opted_out: int = 0
+    superseded: int = 0
+    interrupted: int = 0
+    cancelled: int = 0
+    in_violation: int = 0
+    target_kwh: float = 0.0
+    delivered_kwh: float = 0.0
+
+    def plus(self, settlements: Iterable[Settlement]) -> EventTotals:
+        """Return the totals with these settlements added."""
+        every = list(settlements)
+        part = [own for own in every if own.ending != "opted out"]
+        target_kwh, delivered_kwh = self.target_kwh, self.delivered_kwh
+        for own in part:
+            target_kwh += own.target_kw * (own.end_ms - own.start_ms) / _MS_PER_HOUR
+            delivered_kwh += own.delivered_kwh
+        return EventTotals(
+            took_part=self.took_part + len(part),
+            opted_out=self.opted_out + len(every) - len(part),
+            superseded=self.superseded + sum(own.ending == "superseded" for own in part),
+            interrupted=self.interrupted + sum(own.ending == "interrupted" for own in part),
+            cancelled=self.cancelled + sum(own.ending == "cancelled" for own in part),
+            in_violation=self.in_violation + sum(bool(own.violations) for own in part),
+            target_kwh=target_kwh,
+            delivered_kwh=delivered_kwh,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EventChange:
+    """A change of one occurrence of an event."""
+
+    event: str
+    """The event's id, with `#2` from its second occurrence on."""
+    kind: Change
+    time_ms: int
+    """The time of the tick with the change, UTC."""
+    start_ms: int
+    """The scheduled start."""
+    duration_ms: int
+    notice_ms: int
+    randomize_ms: int
+    """The longest delay of a project's own start."""
+    projects: int
+    """The number of projects that take part."""
+    opted_out: int
+    """The number of projects that stay away."""
+    reduces: bool
+    """True if the event calls for a reduction."""
+    target_kw: float
+    """The reduction that the event calls for, summed over the projects that take part."""
+    export_limit_kw: float | None
+    """The limit of each project."""
+    import_limit_kw: float | None
+    totals: EventTotals = EventTotals()
+    """The outcome so far."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TickResult:
     """The result of one tick, and at a run's end of what was still open."""
@@ -72,14 +139,14 @@ class TickResult:
     batch: Batch
     unsent: Batch | None = None
     """The readings that are now known never to leave, labelled with the cause."""
-    requests: tuple[Request, ...] = ()
-    """The requests that took effect in this tick, in order."""
+    instructions: tuple[Instruction, ...] = ()
+    """The instructions that this tick received, in order."""
     acknowledgements: tuple[Acknowledgement, ...] = ()
     settlements: tuple[Settlement, ...] = ()
     """The settlements of the events that ended."""
     episodes: tuple[Episode, ...] = ()
     """The faults that ended."""
-    notes: tuple[str, ...] = ()
-    """Lines about events that are announced, begin or end."""
+    changes: tuple[EventChange, ...] = ()
+    """The events that were announced, began or ended."""
     failures: tuple[FleetFailure, ...] = ()
     """The fleets that were disabled in this tick."""

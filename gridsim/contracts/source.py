@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from gridsim.contracts.instructions import Acknowledgement, Inbox, Request
+from gridsim.contracts.instructions import Acknowledgement, Inbox, Instruction
 from gridsim.contracts.run_context import RunContext
 from gridsim.contracts.settings import Settings
 
@@ -46,9 +46,9 @@ class Source(ABC):
     def close(self) -> None:
         """Release everything; called also after a failure, and before each `connect` anew."""
 
-    def send(self, request: Request) -> Iterator[bytes]:
-        """Send a request to the run that listens with these settings, and yield its
-        answers: an acknowledgement as a JSON object with `id`, `status` and `reason`, and
+    def send(self, instruction: Instruction) -> Iterator[bytes]:
+        """Send an instruction to the run that listens with these settings, and yield the
+        answers: each acknowledgement as a JSON object with `id`, `status` and `reason`, and
         b"" about once a second while nothing comes. The caller closes it when it has enough.
 
         Called in another process than the one that serves. Raises TransportError, or

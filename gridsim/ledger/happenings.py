@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from gridsim.contracts.instruction_json import write_instruction
 from gridsim.contracts.results import Settlement, TickResult
 from gridsim.ledger.insert import insert
 from gridsim.ledger.rows import unsent_rows
@@ -20,15 +21,16 @@ class Happenings:
         connection = self._connection
         if outcome.unsent is not None:
             insert(connection, "unsent", unsent_rows(outcome.unsent, tick), keyed=False)
-        for request in outcome.requests:
+        for sequence, instruction in enumerate(outcome.instructions):
             connection.execute(
-                "INSERT INTO commands VALUES (NULL, ?, ?, ?, ?, ?)",
+                "INSERT INTO instructions VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     tick,
-                    request.target.project_id,
-                    request.target.der_id,
-                    request.payload,
-                    request.source,
+                    sequence,
+                    instruction.target.project_id,
+                    instruction.target.der_id,
+                    write_instruction(instruction).decode(),
+                    instruction.source,
                 ),
             )
         for ack in outcome.acknowledgements:

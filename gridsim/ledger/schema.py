@@ -6,7 +6,7 @@ from typing import Final
 
 APPLICATION_ID: Final = 0x6E65724C
 """In the file's header: by it a ledger is told from any other SQLite file."""
-VERSION: Final = 1
+VERSION: Final = 2
 
 TRUTH: Final = (
     "projects",
@@ -21,7 +21,7 @@ TRUTH: Final = (
     "episodes",
     "settlements",
     "violations",
-    "commands",
+    "instructions",
     "acknowledgements",
 )
 """What depends on the configuration and the seed alone; the other tables know the wall clock."""
@@ -62,9 +62,9 @@ CREATE TABLE settlements (
   compliance REAL NOT NULL, dispatched_kwh REAL NOT NULL, delivered_kwh REAL NOT NULL);
 CREATE TABLE violations (
   settlement INTEGER NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL);
-CREATE TABLE commands (
-  command INTEGER PRIMARY KEY, tick INTEGER NOT NULL, project_id TEXT NOT NULL, der_id TEXT,
-  payload BLOB NOT NULL, source TEXT NOT NULL);
+CREATE TABLE instructions (
+  tick INTEGER NOT NULL, sequence INTEGER NOT NULL, project_id TEXT NOT NULL, der_id TEXT,
+  instruction TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (tick, sequence));
 CREATE TABLE acknowledgements (
   acknowledgement INTEGER PRIMARY KEY, tick INTEGER NOT NULL, time_ms INTEGER NOT NULL,
   project_id TEXT NOT NULL, der_id TEXT, command_id TEXT NOT NULL, status TEXT NOT NULL,

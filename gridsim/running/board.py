@@ -40,8 +40,7 @@ class Board:
             with self._lock:
                 self._settle()
                 self._enter(batch)
-        if result.requests:
-            self._received += len(result.requests)
+        self._received += len(result.instructions)
         for acknowledgement in result.acknowledgements:
             self._rejected += acknowledgement.status == "rejected"
         if result.settlements:
@@ -112,6 +111,7 @@ class _EventCount:
             opted_out=opted_out,
             superseded=self.endings["superseded"],
             interrupted=self.endings["interrupted"],
+            cancelled=self.endings["cancelled"],
             in_violation=self.in_violation,
             target_kwh=self.target_kwh,
             delivered_kwh=self.delivered_kwh,

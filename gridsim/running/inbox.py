@@ -2,7 +2,7 @@
 
     inbox = CommandInbox()
     engine = Engine(simulation, emit, tick_s=1.0, speed=1.0, inbox=inbox)
-    inbox.post(Request(Target("PRJ_1", "DER_1"), b'{"id": "c-1", "command": "disconnect"}'))
+    inbox.post(Command(Target("PRJ_1", "DER_1"), "c-1", "disconnect"))
 
 The tick's result answers them in `acknowledgements`.
 """
@@ -11,13 +11,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import replace
 
-from gridsim.api import Request
+from gridsim.api import Instruction
 from gridsim.sources import MAX_UNANSWERED
-
-# The inbox keeps this much of a payload; a longer one is rejected anyway when it is read.
-_KEPT_BYTES = 8193
 
 
 class CommandInbox:
@@ -30,24 +26,22 @@ class CommandInbox:
     def __init__(self, limit: int = MAX_UNANSWERED) -> None:
         """Make an empty inbox, in which `limit` instructions may wait."""
         self._limit = limit
-        self._waiting: deque[Request] = deque()
+        self._waiting: deque[Instruction] = deque()
         self._lock = threading.Lock()
 
-    def post(self, request: Request) -> bool:
+    def post(self, instruction: Instruction) -> bool:
         """Queue an instruction and return True; return False at once if there is no room."""
-        if len(request.payload) > _KEPT_BYTES:
-            request = replace(request, payload=request.payload[:_KEPT_BYTES])
         with self._lock:
             if len(self._waiting) >= self._limit:
                 return False
-            self._waiting.append(request)
+            self._waiting.append(instruction)
             return True
 
     def __len__(self) -> int:
         """Return how many instructions wait."""
         return len(self._waiting)
 
-    def drain(self) -> tuple[Request, ...]:
+    def drain(self) -> tuple[Instruction, ...]:
         """Remove all that wait and return them, in the order of their posting."""
         if not self._waiting:
             return ()

@@ -10,7 +10,7 @@ from itertools import repeat
 from types import TracebackType
 from typing import Final, Literal
 
-from gridsim.api import Request
+from gridsim.api import Instruction
 from gridsim.contracts.results import TickResult
 from gridsim.delivery import Runner
 from gridsim.errors import GridsimError
@@ -190,12 +190,12 @@ class Run:
 
     # The ports.
 
-    def post(self, request: Request) -> bool:
+    def post(self, instruction: Instruction) -> bool:
         """Queue an instruction for the next tick; return whether there was room.
 
         The answer comes with the result of the tick that decides.
         """
-        return self._inbox.post(request)
+        return self._inbox.post(instruction)
 
     def subscribe(
         self,

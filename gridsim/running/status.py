@@ -114,6 +114,7 @@ class EventStatus:
     opted_out: int = 0
     superseded: int = 0
     interrupted: int = 0
+    cancelled: int = 0
     in_violation: int = 0
     target_kwh: float = 0.0
     delivered_kwh: float = 0.0

@@ -17,7 +17,7 @@ OnOverflow = Literal["drop_oldest", "drop_newest", "block"]
 
 FACTS = 10_000
 """The facts that a subscription to the latest result keeps of skipped ticks."""
-_FACTS = ("requests", "acknowledgements", "settlements", "episodes", "notes", "failures")
+_FACTS = ("instructions", "acknowledgements", "settlements", "episodes", "changes", "failures")
 _RESULT_BYTES = 1_000
 """The size of a result beside its batches, roughly."""
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from gridsim.api import Batch, Floats, Orders, Request, Tick, WeatherSample
+from gridsim.api import Batch, Floats, Instruction, Orders, Tick, WeatherSample
 from gridsim.contracts.results import FleetFailure, TickResult
 from gridsim.errors import PluginError
 from gridsim.simulation.baselines.sites import Baselines
@@ -75,14 +75,14 @@ class Simulation:
         return None if self._faults is None else self._faults.tally
 
     def step(self) -> Batch:
-        """`advance` without requests, for who wants the readings only."""
+        """Advance one tick and return its readings."""
         return self.advance().batch
 
-    def advance(self, requests: Sequence[Request] = ()) -> TickResult:
-        """Advances by one tick; the requests are heeded from its beginning on.
+    def advance(self, instructions: Sequence[Instruction] = ()) -> TickResult:
+        """Advance one tick; the instructions take effect at its start.
 
         Raises PluginError, naming the plugin, if one fails; with `on_error = "skip_fleet"`
-        a failing fleet is taken out instead, and `failures` grows.
+        a failing fleet is disabled instead, and `failures` grows.
         """
         scenario = self._scenario
         time_ms = scenario.start_ms + self.next_tick * scenario.tick_ms
@@ -90,7 +90,7 @@ class Simulation:
         tick = Tick(self.next_tick, time_ms, scenario.tick_ms / 1000, sky)
         meter = self._loads.at(tick, self._call)
         baseline = self._baselines.at(tick, self._call)
-        told = self._commands.take(requests, tick)
+        acknowledgements = self._commands.take(instructions, tick)
         devices: DeviceOrders | None = self._commands.devices
         sites: SiteOrders | None = self._commands.sites
         demand_response = self._demand_response
@@ -114,10 +114,10 @@ class Simulation:
             unsent=passed.unsent,
             episodes=passed.episodes,
             failures=self._take_failures(),
-            requests=tuple(requests),
-            acknowledgements=told,
+            instructions=tuple(instructions),
+            acknowledgements=acknowledgements,
             settlements=demand_response.take_settlements() if demand_response else (),
-            notes=demand_response.take_notes() if demand_response else (),
+            changes=demand_response.take_changes() if demand_response else (),
         )
 
     def finish(self) -> TickResult:
@@ -140,7 +140,7 @@ class Simulation:
             unsent=passed.unsent,
             episodes=passed.episodes,
             settlements=demand_response.take_settlements() if demand_response else (),
-            notes=demand_response.take_notes() if demand_response else (),
+            changes=demand_response.take_changes() if demand_response else (),
         )
 
     def _sky(self, time_ms: int) -> WeatherSample:

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from gridsim.api import Acknowledgement, Inbox, Request, Source, Target, TransportError
+from gridsim.api import Acknowledgement, Inbox, Instruction, Source, Target, TransportError
+from gridsim.contracts.instructions import action_of
 from gridsim.delivery.connection import REAL_TIME, ConnectionWorker, Time
-from gridsim.simulation.commands.parsing import read_id
 from gridsim.sources.counters import SourceCounters
 
 MAX_UNANSWERED = 10_000
@@ -80,28 +80,34 @@ class SourceWorker(ConnectionWorker):
 
     # Called by the source, from the worker's thread.
 
-    def post(self, request: Request) -> bool:
-        """Post a request under the source's name; answer it at once if there is no room."""
-        request = replace(_checked(request), source=self.name)
+    def post(self, instruction: Instruction) -> bool:
+        """Post under the source's name; answer at once if there is no room."""
+        instruction = replace(_checked(instruction), source=self.name)
         with self._changed:
             if self._has_room():
                 # Before the tick that answers it can run.
                 self._unanswered += 1
-                if self._inbox.post(request):
+                if self._inbox.post(instruction):
                     self._counters.posted += 1
                     return True
                 self._unanswered -= 1
-        self._refuse(request)
+        self._refuse(instruction)
         return False
 
-    def _refuse(self, request: Request) -> None:
-        id = read_id(request.payload)
+    def _refuse(self, instruction: Instruction) -> None:
         tick, time_ms = self._now()
         with self._changed:
             self._counters.refused += 1
             if len(self._acknowledgements) < 2 * self._limit:
                 answer = Acknowledgement(
-                    request.target, id, "rejected", TOO_MANY, tick, time_ms, self.name
+                    instruction.target,
+                    instruction.id,
+                    "rejected",
+                    TOO_MANY,
+                    tick,
+                    time_ms,
+                    self.name,
+                    action_of(instruction),
                 )
                 self._acknowledgements.append(answer)
                 return
@@ -160,10 +166,8 @@ class SourceWorker(ConnectionWorker):
         self._log.log("WARNING", message, self.name, total, state, cause=state)
 
 
-def _checked(request: Request) -> Request:
-    """Return the request. Raises TypeError if the run could not read it."""
-    if not (isinstance(request, Request) and isinstance(request.target, Target)):
-        raise TypeError(f"a source must post requests to targets, not {request!r:.100}")
-    if not isinstance(request.payload, bytes):
-        raise TypeError(f"a request's payload must be bytes, not {request.payload!r:.100}")
-    return request
+def _checked(instruction: Instruction) -> Instruction:
+    """Return the instruction. Raises TypeError if the run could not read it."""
+    if not (isinstance(instruction, Instruction) and isinstance(instruction.target, Target)):
+        raise TypeError(f"a source must post instructions, not {instruction!r:.100}")
+    return instruction

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
-from gridsim.api import Acknowledgement, Request, Source, Target
+from gridsim.api import Acknowledgement, Instruction, Source, Target, read_instruction
 from gridsim.testing.builders import START_MS, make_run
 from gridsim.testing.settings import assert_described
 
@@ -18,23 +18,23 @@ DEADLINE_S = 30.0
 
 
 class RecordingInbox:
-    """An inbox that keeps what is posted, up to a limit."""
+    """An inbox that records what is posted, up to a limit."""
 
     def __init__(self, limit: int = 1000) -> None:
         self.limit = limit
-        self.requests: list[Request] = []
+        self.instructions: list[Instruction] = []
         self.refused = 0
 
-    def post(self, request: Request) -> bool:
-        if len(self.requests) >= self.limit:
+    def post(self, instruction: Instruction) -> bool:
+        if len(self.instructions) >= self.limit:
             self.refused += 1
             return False
-        self.requests.append(request)
+        self.instructions.append(instruction)
         return True
 
 
 class SourceContract:
-    """What every source must do, tried on a real way in. Inherit, and say what that is:
+    """The contract test of sources, on a real connection. Inherit, and give the connection:
 
     class TestLetterbox(SourceContract):
         source = Letterbox
@@ -50,61 +50,71 @@ class SourceContract:
     """
 
     source: ClassVar[type[Source]]
+    payloads: ClassVar[tuple[bytes, ...]] = (
+        b'{"id": "c-1", "command": "disconnect"}',
+        b'{"id": "c-2"}',
+        b"\xff\x00 no JSON at all",
+        b"",
+    )
+    """Texts that the source must post, instructions or not."""
     targets: ClassVar[tuple[Target, ...]] = (Target("PRJ_0", "DER_0"), Target("PRJ_1"))
 
     def way(self, tmp_path: Path) -> Mapping[str, Any]:
-        """Settings of a way in that nobody else uses."""
+        """Return settings of a connection that nothing else uses."""
         raise NotImplementedError
 
     def bring(self, tmp_path: Path, target: Target, payload: bytes) -> None:
-        """Do what a user's system does to command a target."""
+        """Send a payload to a target, as a user's system does."""
         raise NotImplementedError
 
+    def expected(self, target: Target, payload: bytes) -> Instruction:
+        """Return the instruction that the source must post; of a source that speaks JSON."""
+        return read_instruction(payload, target)
+
     def answers(self, tmp_path: Path, count: int) -> list[bytes]:
-        """Return the texts of all acknowledgements that have arrived, `count` or more, in order."""
+        """Return all acknowledgements that have arrived, `count` or more, in order."""
         raise NotImplementedError
 
     def test_every_setting_is_described(self) -> None:
         assert_described(self.source.Settings)
 
-    def test_what_is_brought_is_posted_as_it_is(self, tmp_path: Path) -> None:
+    def test_what_is_brought_is_posted(self, tmp_path: Path) -> None:
         made = self._make(tmp_path)
         made.connect()
         inbox = RecordingInbox()
-        payloads = (b'{"id": "c-1"}', b"\xff\x00 no JSON at all", b"")
-        wanted = [(target, payload) for target in self.targets for payload in payloads]
-        for target, payload in wanted:
+        pairs = [(target, payload) for target in self.targets for payload in self.payloads]
+        for target, payload in pairs:
             self.bring(tmp_path, target, payload)
-        _serve(made, inbox, len(wanted))
-        got = [(request.target, request.payload) for request in inbox.requests]
-        assert sorted(got, key=repr) == sorted(wanted, key=repr)
+        _serve(made, inbox, len(pairs))
+        wanted = [self.expected(target, payload) for target, payload in pairs]
+        assert sorted(inbox.instructions, key=repr) == sorted(wanted, key=repr)
         made.close()
 
     def test_a_full_inbox_disturbs_nothing(self, tmp_path: Path) -> None:
         made = self._make(tmp_path)
         made.connect()
         full = RecordingInbox(limit=0)
-        self.bring(tmp_path, self.targets[0], b"{}")
+        self.bring(tmp_path, self.targets[0], self.payloads[0])
         _serve(made, full, 1)
         inbox = RecordingInbox()
-        self.bring(tmp_path, self.targets[0], b"{}")
+        self.bring(tmp_path, self.targets[0], self.payloads[0])
         _serve(made, inbox, 1)
         made.close()
 
     def test_acknowledgements_arrive_in_order(self, tmp_path: Path) -> None:
         made = self._make(tmp_path)
         made.connect()
-        told = [
+        answers = [
             Acknowledgement(target, f"c-{n}", "accepted", "", n, START_MS, "x", "set_power")
             for n in range(3)
             for target in self.targets
         ]
-        made.acknowledge(told)
-        read = [json.loads(text) for text in self.answers(tmp_path, len(told))]
+        made.acknowledge(answers)
+        read = [json.loads(text) for text in self.answers(tmp_path, len(answers))]
         for answer in read:
             assert answer.keys() >= {"id", "status", "reason"}
             assert (answer["status"], answer["reason"]) == ("accepted", "")
-        assert [answer["id"] for answer in read] == [one.id for one in told]
+        assert [answer["id"] for answer in read] == [one.id for one in answers]
         made.close()
 
     def test_it_can_be_connected_again(self, tmp_path: Path) -> None:
@@ -112,7 +122,7 @@ class SourceContract:
         for _ in range(2):
             made.connect()
             inbox = RecordingInbox()
-            self.bring(tmp_path, self.targets[0], b"{}")
+            self.bring(tmp_path, self.targets[0], self.payloads[0])
             _serve(made, inbox, 1)
             made.close()
 
@@ -137,8 +147,9 @@ class SourceContract:
 
 
 def _serve(source: Source, inbox: RecordingInbox, count: int) -> None:
-    """Until `count` requests were posted, kept or not."""
+    """Serve until `count` instructions were posted, kept or not."""
     deadline = time.monotonic() + DEADLINE_S
-    while len(inbox.requests) + inbox.refused < count:
-        assert time.monotonic() < deadline, f"{len(inbox.requests)} of {count} requests came"
+    while len(inbox.instructions) + inbox.refused < count:
+        came = len(inbox.instructions)
+        assert time.monotonic() < deadline, f"{came} of {count} instructions came"
         source.serve(inbox, 0.05)

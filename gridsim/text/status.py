@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gridsim.running.pace import behind_now, is_held, shortfall_lines
 from gridsim.running.status import EventStatus, RunStatus, TransportStatus
+from gridsim.text.events import totals_text
 from gridsim.text.words import counted
 
 
@@ -96,20 +97,10 @@ def _lags(transport: TransportStatus) -> str:
 
 
 def event_line(event: EventStatus) -> str:
+    """Return the outcome of an event so far."""
     projects = counted(event.projects, "project")
     name, by = f"event {event.id}", projects
     if event.times > 1:
         name += f", {event.times:,} times"
         by = f"{projects} in {counted(event.took_part, 'turn')}"
-    parts = [by]
-    if event.target_kwh:
-        kwh = f"{event.delivered_kwh:,.2f} of {event.target_kwh:,.2f} kWh"
-        parts = [f"{kwh} delivered by {by}", f"{event.in_violation:,} in violation"]
-    for count, what in (
-        (event.opted_out, "opted out"),
-        (event.superseded, "superseded"),
-        (event.interrupted, "interrupted"),
-    ):
-        if count:
-            parts.append(f"{count:,} {what}")
-    return f"{name}: {', '.join(parts)}"
+    return f"{name}: {totals_text(event, by)}"

@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
-from gridsim.api import Batch, Request, Target
+from gridsim.api import Batch, Instruction, Target, read_instruction
 from gridsim.contracts.results import TickResult
 from gridsim.simulation.step import Simulation
 from tests.fixtures.runs import ARRAY, BATTERY, HEAD, HOME, Bench
@@ -71,11 +71,12 @@ ASKED = {
 def step(simulation: Simulation, ticks: range) -> list[TickResult]:
     outcomes = []
     for tick in ticks:
-        requests = []
+        instructions: list[Instruction] = []
         if tick in ASKED:
             der, body = ASKED[tick]
-            requests = [Request(Target(der[:6], der), json.dumps(body).encode(), "test")]
-        outcomes.append(simulation.advance(requests))
+            payload = json.dumps(body).encode()
+            instructions = [read_instruction(payload, Target(der[:6], der), "test")]
+        outcomes.append(simulation.advance(instructions))
     return outcomes
 
 
@@ -112,7 +113,7 @@ def test_a_checkpoint_in_the_midst_of_everything_goes_on_alike(bench: Bench, at:
         assert one.acknowledgements == other.acknowledgements
         assert one.settlements == other.settlements
         assert one.episodes == other.episodes
-        assert one.notes == other.notes
+        assert one.changes == other.changes
     late = [tick for tick, one in enumerate(ones, at) if (one.batch.tick < tick - 10).any()]
     assert late, "nothing was stored: the test is of no use"
     assert {one.event for outcome in ones for one in outcome.settlements} == {"evening", "daily"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gridsim.api import Request, Target
+from gridsim.api import Target, read_instruction
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.commands.lines import Lines
 from gridsim.simulation.commands.storage import SocTargets
@@ -38,7 +38,7 @@ def test_ratings_that_round_to_nothing_can_be_limited(tmp_path: Path) -> None:
     path.write_text(TOY)
     simulation = Simulation(make_plan(Options(config=path)).configuration.scenario)
     body = {"id": "c-1", "command": "limit_power", "value": 50}
-    outcome = simulation.advance([Request(Target("P"), json.dumps(body).encode())])
+    outcome = simulation.advance([read_instruction(json.dumps(body).encode(), Target("P"))])
     assert [told.status for told in outcome.acknowledgements] == ["accepted"]
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridsim.api import Acknowledgement, Request, Target
+from gridsim.api import Acknowledgement, Instruction, Target, read_instruction
 from gridsim.contracts.results import TickResult
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.commands import book
@@ -90,8 +90,8 @@ class Run:
         self.power: list[dict[str, float]] = []
         self.soc: list[dict[str, float]] = []
 
-    def tick(self, *requests: Request) -> TickResult:
-        outcome = self.simulation.advance(requests)
+    def tick(self, *instructions: Instruction) -> TickResult:
+        outcome = self.simulation.advance(instructions)
         batch = outcome.batch
         self.power.append(dict(zip(self.ids, batch.current_output.tolist(), strict=True)))
         self.soc.append(dict(zip(self.ids, batch.current_soc.tolist(), strict=True)))
@@ -107,7 +107,7 @@ class Run:
 
     def refused(self, target: Target, payload: bytes) -> str:
         """Why it is rejected; that nothing else happens."""
-        [told] = self.tick(Request(target, payload, "test")).acknowledgements
+        [told] = self.tick(read_instruction(payload, target, "test")).acknowledgements
         assert (told.target, told.status, told.source) == (target, "rejected", "test")
         return told.reason
 
@@ -118,9 +118,9 @@ class Run:
         return [power[der] for power in self.power]
 
 
-def request(target: Target, command: str, value: float | None = None, **more: Any) -> Request:
+def request(target: Target, command: str, value: float | None = None, **more: Any) -> Instruction:
     body = {"id": f"{command}-{value}", "command": command, "value": value, **more}
-    return Request(target, json.dumps(body).encode())
+    return read_instruction(json.dumps(body).encode(), target)
 
 
 @pytest.fixture
@@ -218,11 +218,16 @@ def test_before_the_first_tick_nobody_knows_who_has_storage(run: Run) -> None:
 
 
 def test_an_id_is_used_once_for_each_target(run: Run) -> None:
-    run.tick(Request(BAT, body()), Request(BAT, body()), Request(BAT2, body()))
+    run.tick(
+        read_instruction(body(), BAT), read_instruction(body(), BAT), read_instruction(body(), BAT2)
+    )
     assert [one.status for one in run.told] == ["accepted", "rejected", "accepted"]
     assert "used before" in run.told[1].reason
     # What was rejected has not used its id.
-    run.tick(Request(BAT, body(id="c-2", value=50)), Request(BAT, body(id="c-2", value=5)))
+    run.tick(
+        read_instruction(body(id="c-2", value=50), BAT),
+        read_instruction(body(id="c-2", value=5), BAT),
+    )
     assert [one.status for one in run.told[3:5]] == ["rejected", "accepted"]
 
 
@@ -455,7 +460,7 @@ def test_a_simulation_with_commands_pickles_in_their_middle(tmp_path: Path) -> N
 
 def test_without_commands_nothing_is_asked(run: Run) -> None:
     outcome = run.tick()
-    assert (outcome.requests, outcome.acknowledgements) == ((), ())
+    assert (outcome.instructions, outcome.acknowledgements) == ((), ())
 
 
 def test_bytes_of_any_kind_disturb_nothing(tmp_path: Path) -> None:
@@ -477,7 +482,7 @@ def test_bytes_of_any_kind_disturb_nothing(tmp_path: Path) -> None:
     )
     def feed(payload: bytes, target: Target) -> None:
         copy = pickle.loads(pickle.dumps(run))
-        told = copy.tick(Request(target, payload)).acknowledgements
+        told = copy.tick(read_instruction(payload, target)).acknowledgements
         assert len(told) >= 1
         assert told[0].status in ("accepted", "rejected")
         assert (told[0].reason == "") == (told[0].status == "accepted")

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from gridsim.api import (
     Batch,
     Capability,
+    Command,
     DerSettings,
     Draws,
     Fleet,
     Load,
     Members,
     Orders,
-    Request,
     Settings,
     Stage,
     Target,
@@ -348,9 +348,8 @@ def test_skip_fleet_takes_out_the_failing_fleet_alone_and_visibly() -> None:
     assert [b.device.tolist() for b in out] == [[0, 1, 2, 3], [0, 1, 2, 3], [0, 1], [0, 1]]
     [failure] = sim.failures
     assert (failure.fleet, failure.devices, failure.tick) == ("failing", 2, 2)
-    off = b'{"id": "%d", "command": "disconnect"}'
-    asked = [Request(Target("PRJ_0", f"DER_{n}"), off % n) for n in (1, 3)]
-    steady, failed = sim.advance(asked).acknowledgements
+    off = [Command(Target("PRJ_0", f"DER_{n}"), str(n), "disconnect") for n in (1, 3)]
+    steady, failed = sim.advance(off).acknowledgements
     assert steady.status == "accepted"
     assert (failed.status, failed.reason) == ("rejected", "the DER does not answer")
 

@@ -21,6 +21,7 @@ from gridsim.contracts.results import Settlement, TickResult
 from gridsim.running.engine import Engine
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
+from gridsim.text.events import change_line
 
 CONFIG = Path(__file__).parents[2] / "configs" / "dr-event.toml"
 START_MS = 1_782_936_000_000  # 2026-07-01T20:00:00Z
@@ -84,7 +85,7 @@ class Told:
 
     def take(self, outcome: TickResult) -> None:
         self.settlements += outcome.settlements
-        self.notes += [(len(self.batches), note) for note in outcome.notes]
+        self.notes += [(len(self.batches), change_line(one)) for one in outcome.changes]
         self.batches.append(outcome.batch)
 
     def column(self, name: str) -> Any:
@@ -422,7 +423,7 @@ def test_a_checkpoint_in_the_middle_of_an_event_goes_on_alike(tmp_path: Path) ->
     for _ in range(240):
         one, other = simulation.advance(), copy.advance()
         assert one.settlements == other.settlements
-        assert one.notes == other.notes
+        assert one.changes == other.changes
         np.testing.assert_array_equal(one.batch.current_output, other.batch.current_output)
         ends += len(one.settlements)
     assert ends == 6

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gridsim.config.resolve import Flags
-from gridsim.contracts.results import TickResult
+from gridsim.contracts.results import Episode, TickResult
 from gridsim.errors import PluginError
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
@@ -193,12 +193,18 @@ def test_facts_beyond_the_bound_are_counted(make: Make) -> None:
         run.subscribe(results.append)
         run.advance(1)
     [first, *_] = results
-    older = replace(first, notes=tuple(str(i) for i in range(FACTS - 1)))
-    newer = replace(first, tick=1, notes=("a",))
+
+    def episode(number: int) -> Episode:
+        return Episode(fault=number, device=0, start_ms=0, end_ms=1)
+
+    older = replace(first, episodes=tuple(episode(i) for i in range(FACTS - 1)))
+    newer = replace(first, tick=1, episodes=(episode(-1),))
     both, missed = joined(older, newer)
-    assert (len(both.notes), both.notes[0], both.notes[-1], missed) == (FACTS, "0", "a", 0)
-    both, missed = joined(both, replace(newer, notes=("b",)))
-    assert (len(both.notes), both.notes[0], both.notes[-1], missed) == (FACTS, "1", "b", 1)
+    faults = [one.fault for one in both.episodes]
+    assert (len(faults), faults[0], faults[-1], missed) == (FACTS, 0, -1, 0)
+    both, missed = joined(both, replace(newer, episodes=(episode(-2),)))
+    faults = [one.fault for one in both.episodes]
+    assert (len(faults), faults[0], faults[-1], missed) == (FACTS, 1, -2, 1)
 
 
 def test_a_full_queue_drops_the_oldest_results_and_counts_them(make: Make) -> None:

@@ -10,8 +10,8 @@ import pytest
 from gridsim.contracts.results import Settlement, TickResult
 from gridsim.running.board import Board
 from gridsim.running.plan import Options, make_plan
-from gridsim.simulation.demand_response.settlement import lasting
 from gridsim.testing import make_batch, make_roster
+from gridsim.text.events import lasting
 from gridsim.text.plan import plan_lines
 from gridsim.text.status import event_line
 

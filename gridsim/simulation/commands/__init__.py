@@ -1,4 +1,4 @@
-"""Commands: from a request's text to what is asked of devices and sites in a tick."""
+"""Commands: from a command to the orders of devices and sites in a tick."""
 
 from gridsim.simulation.commands.book import CommandBook
 

@@ -1,4 +1,4 @@
-"""The command book: which commands wait, which hold, and what became of each."""
+"""The command book: the commands that wait, those in force, and the answer to each."""
 
 from __future__ import annotations
 
@@ -10,35 +10,34 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Acknowledgement, Action, Command, Floats, Request, Status, Tick
+from gridsim.api import Acknowledgement, Command, Floats, Instruction, Refused, Status, Tick
+from gridsim.contracts.instructions import action_of
 from gridsim.simulation.commands.effects import Effects
-from gridsim.simulation.commands.parsing import MalformedCommand, Refused, parse
 from gridsim.simulation.commands.targets import Level, ResolvedTarget, Slot, Targets
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.scenario import Scenario
 
 MAX_WAITING: Final = 100_000
-"""Commands whose time has not come; further ones are rejected."""
+"""The most commands that wait for their start; further ones are rejected."""
 MAX_IDS: Final = 200_000
-"""The ids that are remembered; the oldest are forgotten."""
+"""The most ids that are remembered; the oldest are forgotten."""
 
 
 @dataclass(slots=True, eq=False)
 class _AcceptedCommand:
-    """An accepted command, from then until it is over."""
+    """A command from its acceptance to its end."""
 
-    request: Request
     command: Command
     aim: ResolvedTarget
     start_ms: int
     end_ms: float
     """inf where it has no end."""
     reached: bool = False
-    """Whether its target of the state of charge was reached and told."""
+    """True once its state of charge was reached and acknowledged."""
 
 
 class CommandBook:
-    """Takes requests, acknowledges them, and says what they ask of devices and sites.
+    """Commands, their acknowledgements, and the orders that follow from them.
 
     A command takes effect at the first tick at or after its start, and ends at the first at
     or after its end; one of the same kind on the same target that takes effect later
@@ -53,8 +52,8 @@ class CommandBook:
         self._ends: list[tuple[float, int, _AcceptedCommand]] = []
         self._held: dict[tuple[Level, int, Slot], _AcceptedCommand] = {}
         self._seeking: dict[tuple[Level, int, Slot], _AcceptedCommand] = {}
-        """Those of them whose target of the state of charge is not reached."""
-        self._later: list[Request] = []
+        """The commands in force whose state of charge is not reached yet."""
+        self._later: list[Command] = []
         self._number = 0
         self._power: Floats | None = None
         self._soc: Floats | None = None
@@ -64,30 +63,30 @@ class CommandBook:
 
     @property
     def devices(self) -> DeviceOrders | None:
-        """What commands ask of devices in the tick that was taken; None: nothing of any."""
+        """The orders of devices in the last tick taken; None: none."""
         return self._devices
 
     @property
     def sites(self) -> SiteOrders | None:
-        """What commands ask of sites in the tick that was taken; None: nothing of any."""
+        """The orders of sites in the last tick taken; None: none."""
         return self._sites
 
     def silence(self, devices: NDArray[np.intp] | NDArray[np.bool_]) -> None:
-        """Commands to these devices are rejected from now on; a mask, or their places."""
+        """Reject commands to these devices from now on; a mask, or their places."""
         self._targets.silence(devices)
 
     def observe(self, power: Floats, soc: Floats, meter: Floats) -> None:
-        """What flowed in the tick that is over: `power`, kW, and `soc`, % at its start, per
+        """Note what flowed in the tick that is over: `power`, kW, and `soc`, % at its start, per
         device, `meter`, the gross load, kW, per site. The arrays must not change any more."""
         self._power, self._soc, self._meter = power, soc, meter
 
-    def take(self, requests: Sequence[Request], tick: Tick) -> tuple[Acknowledgement, ...]:
-        """Heeds requests at the beginning of a tick, and begins and ends what is due."""
-        if not (requests or self._later or self._waiting or self._held):
+    def take(self, instructions: Sequence[Instruction], tick: Tick) -> tuple[Acknowledgement, ...]:
+        """Decide on instructions at a tick's start, and begin and end what is due."""
+        if not (instructions or self._later or self._waiting or self._held):
             self._devices = self._sites = None
             return ()
-        told = [
-            *self._decide(requests, tick),
+        answers = [
+            *self._decide(instructions, tick),
             *self._end_due(tick),
             *self._begin_due(tick),
         ]
@@ -96,33 +95,32 @@ class CommandBook:
             # In the middle of the tick a line has its mean.
             middle = tick.time_ms + 500.0 * tick.dt_s
             self._devices, self._sites = self._effects.orders(middle, self._soc, self._power)
-            told += self._arrivals(tick)
-        return tuple(told)
+            answers += self._arrivals(tick)
+        return tuple(answers)
 
-    def _decide(self, requests: Sequence[Request], tick: Tick) -> Iterator[Acknowledgement]:
-        requests, self._later = (*self._later, *requests), []
-        for request in requests:
-            command = None
+    def _decide(self, instructions: Sequence[Instruction], tick: Tick) -> Iterator[Acknowledgement]:
+        instructions, self._later = (*self._later, *instructions), []
+        for instruction in instructions:
+            if not isinstance(instruction, Command):
+                reason = getattr(instruction, "reason", "this run does not take it")
+                yield answer(instruction, "rejected", tick, reason)
+                continue
+            if instruction.action == "target_soc" and self._soc is None:
+                # Which devices have storage is known only after the first tick.
+                self._later.append(instruction)
+                continue
             try:
-                command = parse(request.payload)
-                if command.action == "target_soc" and self._soc is None:
-                    # Before the first tick is over nobody knows who has storage.
-                    self._later.append(request)
-                    continue
-                self._accept(request, command, tick)
-            except MalformedCommand as fault:
-                yield _answer(request, fault.id, fault.action, "rejected", str(fault), tick)
+                self._accept(instruction, tick)
             except Refused as refusal:
-                assert command is not None
-                yield _told(request, command, "rejected", tick, str(refusal))
+                yield answer(instruction, "rejected", tick, str(refusal))
             else:
-                yield _told(request, command, "accepted", tick)
+                yield answer(instruction, "accepted", tick)
 
-    def _accept(self, request: Request, command: Command, tick: Tick) -> None:
-        """Raises Refused."""
-        target = request.target
+    def _accept(self, command: Command, tick: Tick) -> None:
+        """Queue a command. Raises Refused."""
+        target = command.target
         name = (target.project_id, target.der_id, command.id)
-        aim = self._targets.aim(target, command, self._soc)
+        aim = self._targets.resolve(command, self._soc)
         if name in self._ids:
             raise Refused("this id was used before: give each command to a target its own")
         start = tick.time_ms if command.start_ms is None else command.start_ms
@@ -134,7 +132,7 @@ class CommandBook:
         self._ids[name] = None
         if len(self._ids) > MAX_IDS:
             del self._ids[next(iter(self._ids))]
-        entry = _AcceptedCommand(request, command, aim, start, end)
+        entry = _AcceptedCommand(command, aim, start, end)
         self._number += 1
         heapq.heappush(self._waiting, (start, self._number, entry))
 
@@ -147,19 +145,19 @@ class CommandBook:
             self._release(entry)
             if not entry.reached:
                 reason = "its time was over before the target was reached" if sought else ""
-                yield _told(entry.request, entry.command, "completed", tick, reason)
+                yield answer(entry.command, "completed", tick, reason)
 
     def _begin_due(self, tick: Tick) -> Iterator[Acknowledgement]:
         while self._waiting and self._waiting[0][0] <= tick.time_ms:
             _, number, entry = heapq.heappop(self._waiting)
             if entry.end_ms <= tick.time_ms:
                 reason = "it began and ended between two ticks"
-                yield _told(entry.request, entry.command, "completed", tick, reason)
+                yield answer(entry.command, "completed", tick, reason)
                 continue
             older = self._held.get(entry.aim.key)
             if older is not None and not older.reached:
                 reason = f"by {entry.command.id}"
-                yield _told(older.request, older.command, "superseded", tick, reason)
+                yield answer(older.command, "superseded", tick, reason)
             self._begin(entry, tick, older)
             if entry.end_ms < np.inf:
                 heapq.heappush(self._ends, (entry.end_ms, number, entry))
@@ -186,17 +184,17 @@ class CommandBook:
         self._effects.end(entry.aim)
 
     def _arrivals(self, tick: Tick) -> Iterator[Acknowledgement]:
-        """Targets of the state of charge that are reached: they are told, and held."""
+        """Acknowledge the states of charge that are reached; they are held from then on."""
         for owner in self._effects.arrived():
             entry = self._seeking.get((*owner, "power"))
             if entry is not None and self._effects.reached(entry.aim):
                 entry.reached = True
                 del self._seeking[entry.aim.key]
-                yield _told(entry.request, entry.command, "completed", tick)
+                yield answer(entry.command, "completed", tick)
 
     def _present(self, aim: ResolvedTarget) -> Floats:
-        """What flows at the places now, kW: a device's output, what a site's flexible devices
-        give together, or its net consumption."""
+        """Return the present power at the places, kW: a device's output, the sum of a site's
+        flexible devices, or a site's net consumption."""
         if self._power is None or self._meter is None:
             return np.zeros(len(aim.places))
         if aim.level != "site":
@@ -209,22 +207,17 @@ class CommandBook:
         return net
 
 
-def _told(
-    request: Request, command: Command, status: Status, tick: Tick, reason: str = ""
+def answer(
+    instruction: Instruction, status: Status, tick: Tick, reason: str = ""
 ) -> Acknowledgement:
-    return _answer(request, command.id, command.action, status, reason, tick)
-
-
-def _answer(
-    request: Request, id: str, action: Action | None, status: Status, reason: str, tick: Tick
-) -> Acknowledgement:
+    """Return an acknowledgement that was decided in this tick."""
     return Acknowledgement(
-        target=request.target,
-        id=id,
+        target=instruction.target,
+        id=instruction.id,
         status=status,
         reason=reason,
         tick=tick.index,
         time_ms=tick.time_ms,
-        source=request.source,
-        action=action,
+        source=instruction.source,
+        action=action_of(instruction),
     )

@@ -1,4 +1,4 @@
-"""Whom a command is for, whether it can be obeyed there, and what its value means in kW."""
+"""The resolution of a command: its devices, whether they can follow it, and its value in kW."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Command, Floats, Target
-from gridsim.simulation.commands.parsing import Refused
+from gridsim.api import Command, Floats, Refused, Target
 from gridsim.simulation.scenario import Scenario
 
 Slot = Literal["power", "limit_power", "limit_export", "limit_import", "connection"]
 Level = Literal["site", "project", "device"]
-"""What a command acts on: the site as a whole, or devices, by its project's or by their own
-name; the latter goes over the former."""
+"""The level that a command acts on: the site as a whole, or devices by a command to their
+project or to themselves. A device's own command overrides its project's."""
 
 _SLOTS: dict[str, Slot] = {
     "set_power": "power",
@@ -32,7 +31,7 @@ _SLACK = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResolvedTarget:
-    """What a command comes down to."""
+    """The places that a command acts on, and its values there."""
 
     slot: Slot
     level: Level
@@ -45,12 +44,12 @@ class ResolvedTarget:
 
     @property
     def key(self) -> tuple[Level, int, Slot]:
-        """A command takes the place of an older one of the same key."""
+        """The key that only one command in force can have."""
         return (*self.owner, self.slot)
 
 
 class Targets:
-    """Looks commands up in a scenario."""
+    """The devices and projects of a scenario, as targets of commands."""
 
     def __init__(self, scenario: Scenario) -> None:
         roster = self._roster = scenario.roster
@@ -62,32 +61,35 @@ class Targets:
         self._projects: dict[str, int] | None = None
         self._ders: dict[str, int] = {}
 
-    def aim(self, target: Target, command: Command, soc: Floats | None) -> ResolvedTarget:
-        """`soc` is each device's state of charge, %, as far as it is known.
+    def resolve(self, command: Command, soc: Floats | None) -> ResolvedTarget:
+        """Resolve a command. `soc` is each device's state of charge, %, as far as it is known.
 
         Raises Refused.
         """
+        target = command.target
         project, device = self._find(target)
         if device is None:
             return self._at_project(project, target.project_id, command, soc)
         return self._at_device(device, target.der_id or "", command, soc)
 
     def silence(self, devices: NDArray[np.intp] | NDArray[np.bool_]) -> None:
-        """These devices obey nothing from now on: they do not exist, or have failed."""
+        """Disable these devices for commands: they do not exist, or have failed."""
         self._silent[devices] = True
 
     def members(self, project: int) -> NDArray[np.intp]:
-        """The devices of a project that obey; a project's devices are contiguous."""
+        """Return the devices of a project that take commands; they are contiguous."""
         first, end = np.searchsorted(self._roster.project, [project, project + 1])
         return np.arange(first, end)[~self._silent[first:end]]
 
     def flexible(self, project: int) -> NDArray[np.intp]:
-        """Those of them that share in what a project is told to give."""
+        """Return those of them that share a project's setpoint."""
         members = self.members(project)
         return members[self._flexible[members]]
 
     def _find(self, target: Target) -> tuple[int, int | None]:
         roster = self._roster
+        if not target.project_id and target.der_id is None:
+            raise Refused("a command is for a project or a DER, not for the whole fleet")
         if self._projects is None:
             self._projects = {name: place for place, name in enumerate(roster.project_id)}
             self._ders = {name: place for place, name in enumerate(roster.der_id)}
@@ -162,7 +164,7 @@ class Targets:
 
 
 def _power(command: Command, least: float, rated: float) -> float:
-    """kW; the value must be from `least` (a share of the rated power) to the rated power."""
+    """Return kW. The value must be from `least` (a share of the rated power) to the rated power."""
     if command.unit == "%":
         return rated * _within(command, 100.0 * least, 100.0, "%") / 100.0
     return _within(command, least * rated, rated, "kW, its nameplate capacity")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats, rfc3339
-from gridsim.contracts.results import Ending, Settlement
+from gridsim.api import Floats
+from gridsim.contracts.results import Ending, EventChange, Settlement
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.demand_response.occurrence import OVER, WAITING, Occurrence
-from gridsim.simulation.demand_response.settlement import Hundredths, lasting, projects, reduction
+from gridsim.simulation.demand_response.settlement import Hundredths, reduction
 from gridsim.simulation.dispatch.orders import SiteOrders
 from gridsim.simulation.scenario import Scenario
 
@@ -36,7 +36,7 @@ class DemandResponse:
         self._reduced: Hundredths = np.zeros(self._sites, np.int64)
         """What the sites reduced in the last tick, where something follows from it."""
         self._settlements: list[Settlement] = []
-        self._notes: list[str] = []
+        self._changes: list[EventChange] = []
 
     def begin(self, time_ms: int, baseline: Floats) -> SiteOrders | None:
         """Begins and ends what is due; what is asked of the sites in the tick, if anything.
@@ -73,8 +73,8 @@ class DemandResponse:
         self._end_due(time_ms)
         for own in self._live:
             self._end(own, own.running, time_ms, "interrupted", np.full(len(own.site), time_ms))
-            if own.tally.took_part or own.tally.opted_out:
-                self._notes.append(f"event {own.name}: cut off, {own.tally}")
+            if own.totals.took_part or own.totals.opted_out:
+                self._changes.append(own.change("cut off", time_ms))
         self._live.clear()
 
     def take_settlements(self) -> tuple[Settlement, ...]:
@@ -83,10 +83,10 @@ class DemandResponse:
         self._settlements.clear()
         return taken
 
-    def take_notes(self) -> tuple[str, ...]:
-        """Those since the last call."""
-        taken = tuple(self._notes)
-        self._notes.clear()
+    def take_changes(self) -> tuple[EventChange, ...]:
+        """Return the changes since the last call."""
+        taken = tuple(self._changes)
+        self._changes.clear()
         return taken
 
     def _find(self, time_ms: int) -> None:
@@ -105,7 +105,7 @@ class DemandResponse:
                 )
                 self._upcoming[index] = spec.schedule.first_from(start_ms + 1)
                 if spec.notice_ms:
-                    self._notes.append(_announced(occurrence))
+                    self._changes.append(occurrence.change("announced", time_ms))
                 self._look_ahead()
 
     def _begin_due(self, own: Occurrence, time_ms: int) -> None:
@@ -113,7 +113,7 @@ class DemandResponse:
         if not due.any():
             return
         if (own.state == WAITING).all():
-            self._notes.append(_begins(own))
+            self._changes.append(own.change("begins", time_ms))
         others = [other for other in self._live if other is not own]
         # Of two that begin within a tick the later counts, whichever was announced first.
         begun = np.full(self._sites, -1)
@@ -137,7 +137,7 @@ class DemandResponse:
             self._end(own, due, time_ms, "completed", own.end_ms)
         for own in self._live:
             if (own.state == OVER).all():
-                self._notes.append(f"event {own.name}: ended, {own.tally}")
+                self._changes.append(own.change("ended", time_ms))
         self._live = [own for own in self._live if (own.state != OVER).any()]
 
     def _end(
@@ -154,27 +154,3 @@ class DemandResponse:
 
     def _look_ahead(self) -> None:
         self._change_ms = min((own.next_ms() for own in self._live), default=_NEVER)
-
-
-def _announced(own: Occurrence) -> str:
-    return (
-        f"event {own.name}: announced for {rfc3339(own.start_ms)}, "
-        f"{lasting(own.spec.notice_ms)} ahead, to {projects(len(own.site))}"
-    )
-
-
-def _begins(own: Occurrence) -> str:
-    spec = own.spec
-    parts = [f"event {own.name}: begins, {lasting(spec.duration_ms)}"]
-    if spec.randomize_ms:
-        parts.append(f"each project up to {lasting(spec.randomize_ms)} later")
-    follow = ~own.opted_out
-    parts.append(projects(int(follow.sum())))
-    if not follow.all():
-        parts.append(f"{int((~follow).sum()):,} opted out")
-    if spec.reduces:
-        parts.append(f"target {own.target_kw[follow].sum():,.2f} kW")
-    for limit, what in ((spec.export_limit_kw, "export"), (spec.import_limit_kw, "import")):
-        if limit is not None:
-            parts.append(f"{what} limit {limit:g} kW each")
-    return ", ".join(parts)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Floats
-from gridsim.contracts.results import Ending, Settlement
-from gridsim.simulation.demand_response.settlement import EventTotals, Hundredths, SettlementAccount
+from gridsim.contracts.results import Change, Ending, EventChange, EventTotals, Settlement
+from gridsim.simulation.demand_response.settlement import Hundredths, SettlementAccount
 from gridsim.simulation.dispatch.orders import SiteOrders
 from gridsim.simulation.scenario import EventSpec, Scenario
 
@@ -43,8 +43,8 @@ class Occurrence:
             self.target_kw = spec.target_kw.sample(draws, f"{purpose}.target", keys)
         self.compliance = spec.compliance.sample(draws, f"{purpose}.compliance", keys)
         self.state = np.full(len(keys), WAITING, np.int8)
-        self.tally = EventTotals()
-        """Of the projects that have ended."""
+        self.totals = EventTotals()
+        """The totals of the projects that have ended."""
         self._tick_ms = scenario.tick_ms
         # Limits alone promise no reduction: nothing to be judged.
         judged = threshold if spec.reduces else np.full(len(keys), np.nan)
@@ -114,5 +114,25 @@ class Occurrence:
             )
             for row in np.flatnonzero(rows).tolist()
         ]
-        self.tally.add(settlements)
+        self.totals = self.totals.plus(settlements)
         return settlements
+
+    def change(self, kind: Change, time_ms: int) -> EventChange:
+        """Return a change of this occurrence in the tick at `time_ms`."""
+        spec, follow = self.spec, ~self.opted_out
+        return EventChange(
+            event=self.name,
+            kind=kind,
+            time_ms=time_ms,
+            start_ms=self.start_ms,
+            duration_ms=spec.duration_ms,
+            notice_ms=spec.notice_ms,
+            randomize_ms=spec.randomize_ms,
+            projects=int(follow.sum()),
+            opted_out=int(self.opted_out.sum()),
+            reduces=spec.reduces,
+            target_kw=float(self.target_kw[follow].sum()),
+            export_limit_kw=spec.export_limit_kw,
+            import_limit_kw=spec.import_limit_kw,
+            totals=self.totals,
+        )

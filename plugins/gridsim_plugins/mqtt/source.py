@@ -6,11 +6,19 @@ import secrets
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-import msgspec
 from loguru import logger
 from pydantic import Field
 
-from gridsim.api import Acknowledgement, Inbox, Request, RunContext, Source, rfc3339
+from gridsim.api import (
+    Acknowledgement,
+    Inbox,
+    Instruction,
+    RunContext,
+    Source,
+    acknowledgement_json,
+    read_instruction,
+    write_instruction,
+)
 from gridsim_plugins.mqtt.command_topics import CommandTopics
 from gridsim_plugins.mqtt.settings import ConnectionSettings, check_connection
 
@@ -120,7 +128,7 @@ class MqttCommands(Source):
             if message.retained:
                 ignored += 1
             elif target is not None:
-                inbox.post(Request(target, message.payload))
+                inbox.post(read_instruction(message.payload, target))
         if ignored:
             logger.warning("mqtt: {} commands that the broker had retained are ignored", ignored)
         if dropped := self._dialogue.take_dropped():
@@ -129,7 +137,10 @@ class MqttCommands(Source):
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         assert self._dialogue is not None
         self._dialogue.publish(
-            [(self._topics.acknowledgement(one.target), _text(one)) for one in acknowledgements]
+            [
+                (self._topics.acknowledgement(one.target), acknowledgement_json(one))
+                for one in acknowledgements
+            ]
         )
 
     def close(self) -> None:
@@ -137,7 +148,7 @@ class MqttCommands(Source):
         if dialogue is not None:
             dialogue.close()
 
-    def send(self, request: Request) -> Iterator[bytes]:
+    def send(self, instruction: Instruction) -> Iterator[bytes]:
         settings = self.settings
         if settings.embedded and not settings.port:
             raise ValueError(
@@ -147,9 +158,9 @@ class MqttCommands(Source):
         # Its own: with that of the source, the broker would end the source's session.
         dialogue = self._open(address, f"gridsim-send-{secrets.token_hex(6)}")
         try:
-            topics, target = self._topics, request.target
+            topics, target = self._topics, instruction.target
             dialogue.subscribe([topics.acknowledgement(target)])
-            dialogue.publish([(topics.command(target), request.payload)])
+            dialogue.publish([(topics.command(target), write_instruction(instruction))])
             while True:
                 for message in dialogue.listen(_PULSE_S):
                     if not message.retained:
@@ -163,16 +174,3 @@ class MqttCommands(Source):
         from gridsim_plugins.mqtt.session.dialogue import Dialogue
 
         return Dialogue(self.settings, address, client_id, self.patience_s)
-
-
-def _text(one: Acknowledgement) -> bytes:
-    return msgspec.json.encode(
-        {
-            "id": one.id,
-            "status": one.status,
-            "reason": one.reason,
-            "command": one.action,
-            "timestamp": rfc3339(one.time_ms),
-            "tick": one.tick,
-        }
-    )

@@ -1,0 +1,74 @@
+"""Sentences about events."""
+
+from __future__ import annotations
+
+from gridsim.contracts.results import EventChange, EventTotals
+from gridsim.helpers.timestamps import rfc3339
+from gridsim.running.status import EventStatus
+from gridsim.text.words import counted
+
+_MS_PER_HOUR = 3_600_000
+
+
+def change_line(change: EventChange) -> str:
+    """Return one line about a change of an event."""
+    if change.kind == "announced":
+        text = _announced(change)
+    elif change.kind == "begins":
+        text = _begins(change)
+    elif change.kind == "cancelled" and not change.totals.took_part:
+        text = f"cancelled before it began, {_count(change.projects + change.opted_out)}"
+    else:
+        text = f"{change.kind}, {totals_text(change.totals)}"
+    return f"event {change.event}: {text}"
+
+
+def totals_text(totals: EventTotals | EventStatus, by: str = "") -> str:
+    """Return the outcome of an event; `by` replaces the number of projects that took part."""
+    parts = [by or _count(totals.took_part)]
+    if totals.target_kwh:
+        kwh = f"{totals.delivered_kwh:,.2f} of {totals.target_kwh:,.2f} kWh"
+        parts = [f"{kwh} delivered by {parts[0]}", f"{totals.in_violation:,} in violation"]
+    for count, what in (
+        (totals.opted_out, "opted out"),
+        (totals.superseded, "superseded"),
+        (totals.cancelled, "cancelled"),
+        (totals.interrupted, "interrupted"),
+    ):
+        if count:
+            parts.append(f"{count:,} {what}")
+    return ", ".join(parts)
+
+
+def lasting(ms: int) -> str:
+    """Return a duration in the largest unit that gives a whole number."""
+    for unit_ms, unit in ((24 * _MS_PER_HOUR, "d"), (_MS_PER_HOUR, "h"), (60_000, "min")):
+        if ms % unit_ms == 0:
+            return f"{ms // unit_ms:,} {unit}"
+    return f"{ms / 1000:.10g} s"
+
+
+def _announced(change: EventChange) -> str:
+    return (
+        f"announced for {rfc3339(change.start_ms)}, {lasting(change.notice_ms)} ahead, "
+        f"to {_count(change.projects + change.opted_out)}"
+    )
+
+
+def _begins(change: EventChange) -> str:
+    parts = [f"begins, {lasting(change.duration_ms)}"]
+    if change.randomize_ms:
+        parts.append(f"each project up to {lasting(change.randomize_ms)} later")
+    parts.append(_count(change.projects))
+    if change.opted_out:
+        parts.append(f"{change.opted_out:,} opted out")
+    if change.reduces:
+        parts.append(f"target {change.target_kw:,.2f} kW")
+    for limit, what in ((change.export_limit_kw, "export"), (change.import_limit_kw, "import")):
+        if limit is not None:
+            parts.append(f"{what} limit {limit:g} kW each")
+    return ", ".join(parts)
+
+
+def _count(projects: int) -> str:
+    return counted(projects, "project")
