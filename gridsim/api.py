@@ -17,6 +17,7 @@ from typing import Protocol
 
 import pluggy
 
+from gridsim.contracts.baseline import Baseline, Expected
 from gridsim.contracts.batch import UNITS, Batch, Labels, Roster
 from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
 from gridsim.contracts.device import Device, DeviceReading, DeviceTick, fleet_of
@@ -112,7 +113,9 @@ __all__ = [  # noqa: RUF022 - in groups
     "Stage",
     "Telemetry",
     "fleet_of",
-    # Weather and loads
+    # Weather, loads and baselines
+    "Baseline",
+    "Expected",
     "Load",
     "Weather",
     "WeatherSample",
@@ -183,5 +186,6 @@ class Register(Protocol):
     def format(self, name: str, format: type[Format]) -> None: ...
     def weather(self, name: str, weather: type[Weather]) -> None: ...
     def load(self, name: str, load: type[Load]) -> None: ...
+    def baseline(self, name: str, baseline: type[Baseline]) -> None: ...
     def source(self, name: str, source: type[Source]) -> None: ...
     def fault(self, name: str, fault: type[Fault]) -> None: ...

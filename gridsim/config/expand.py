@@ -22,11 +22,18 @@ from gridsim.api import (
 )
 from gridsim.config.settings.distributions import Bounds
 from gridsim.config.settings.validation import Findings, Validated
-from gridsim.config.tables.baselines import LikeDaysSettings
+from gridsim.config.tables.baselines import BaselineChoice
 from gridsim.config.tables.model import SiteSettings
 from gridsim.config.tables.plugged import Plugged
 from gridsim.config.tables.stanzas import PLACE, Projects, ProjectStanza
-from gridsim.simulation.scenario import FleetSpec, LoadSpec, OnError, Scenario, WeatherSpec
+from gridsim.simulation.scenario import (
+    BaselineSpec,
+    FleetSpec,
+    LoadSpec,
+    OnError,
+    Scenario,
+    WeatherSpec,
+)
 
 # Beyond these, sums over a fleet or products with time may be infinite.
 _LIMIT = 1e9
@@ -120,13 +127,7 @@ def expand(
             (stanza.load, rows, "") for stanza, rows in zip(stanzas, at_site, strict=True)
         ).items()
     ]
-    other = [(stanza.baseline, rows) for stanza, rows in zip(stanzas, at_site, strict=True)]
-    baseline_loads = [
-        LoadSpec(name, parts[0][0].type, homes.members(parts)[0])
-        for (name, _), parts in _grouped(
-            (rule, rows, "") for rule, rows in other if isinstance(rule, Plugged)
-        ).items()
-    ]
+    baselines = _baselines(homes, [stanza.baseline for stanza in stanzas], at_site)
     devices = _Whole(
         names.ders, identities(names.ders), project_of, sites, draws, start_ms, tick_ms, findings
     )
@@ -162,15 +163,34 @@ def expand(
         on_error=on_error,
         roster=roster,
         sites=sites,
-        baseline=per_site("baseline"),
         contract_threshold=per_site("contract_threshold"),
         report_every_ticks=every,
         weather=weather,
         loads=loads,
+        baselines=baselines,
         fleets=fleets,
-        baseline_loads=baseline_loads,
-        like_days=[rule.spec(rows) for rule, rows in other if isinstance(rule, LikeDaysSettings)],
     )
+
+
+def _baselines(
+    homes: _Whole, choices: Sequence[BaselineChoice], at_site: Sequence[Rows]
+) -> list[BaselineSpec]:
+    """Return the baselines: one object for each plugin and each load that it gets."""
+    loads: dict[str, list[Part]] = {}
+    for choice, rows in zip(choices, at_site, strict=True):
+        if choice.load is not None:
+            loads.setdefault(choice.load.name, []).append((choice.load, rows))
+    specs = []
+    for (name, load), parts in _grouped(
+        (choice.plugged, rows, choice.load.name if choice.load else "")
+        for choice, rows in zip(choices, at_site, strict=True)
+    ).items():
+        of_load = None
+        if load:
+            of_load = LoadSpec(load, loads[load][0][0].type, homes.members(loads[load])[0])
+        members, _ = homes.members(parts)
+        specs.append(BaselineSpec(name, parts[0][0].type, members, of_load))
+    return specs
 
 
 def sampled(

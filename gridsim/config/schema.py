@@ -7,7 +7,6 @@ from inspect import cleandoc
 from typing import Any
 
 from gridsim.api import Settings, numeric_fields
-from gridsim.config.tables.baselines import LIKE_DAYS, LikeDaysSettings
 from gridsim.config.tables.core import TABLES
 from gridsim.plugins.kinds import KINDS, Kind
 from gridsim.plugins.registry import RegisteredPlugin, Registry
@@ -31,7 +30,7 @@ def build(registry: Registry) -> Schema:
             defs[f"{entry.kind}.{entry.name}"] = _plugin(entry, defs)
     for kind in KINDS.values():
         if kind.table is not None:
-            defs[kind.name] = _one_of(registry, kind)
+            defs[kind.name] = _one_of(registry, kind, defs)
     of_plugins = {kind.table for kind in KINDS.values()}
     core = [path for path in TABLES if "." not in path and path not in of_plugins]
     file: Schema = {
@@ -69,8 +68,6 @@ def _core_table(path: str, defs: Schema) -> Schema:
     core = TABLES[path]
     name = path.removesuffix("s") if core.is_array else path
     table = _model(name, core.settings, core.spread, defs)
-    if path == "projects":
-        table["properties"]["baseline"]["anyOf"] += _baselines(defs)
     _add_plugins(table, path)
     return _array(table, core.required) if core.is_array else table
 
@@ -98,29 +95,32 @@ def _plugin(entry: RegisteredPlugin, defs: Schema) -> Schema:
     }
 
 
-def _baselines(defs: Schema) -> list[Schema]:
-    """Return the tables with a type that a project's baseline may be."""
-    like_days = _model(LIKE_DAYS, LikeDaysSettings, (), defs)
-    like_days["properties"] = {"type": {"const": LIKE_DAYS}, **like_days["properties"]}
-    like_days["required"] = ["type"]
-    defs["baseline.like_days"] = like_days
-    return [_ref("baseline.like_days"), {"required": ["type"], **_ref("load")}]
-
-
-def _one_of(registry: Registry, kind: Kind) -> Schema:
-    """Return the schema of any table of the kind."""
-    names = registry.names(kind.name)
-    if not names:
+def _one_of(registry: Registry, kind: Kind, defs: Schema) -> Schema:
+    """Return the schema of whatever may name a plugin of the kind."""
+    other = registry.names(kind.stand_in) if kind.stand_in else []
+    names = [name for name in registry.names(kind.name) if name not in other]
+    members: list[Schema] = []
+    if names:
+        table = {
+            "type": "object",
+            "properties": {"type": {"enum": names}},
+            "oneOf": [_ref(f"{kind.name}.{name}") for name in names],
+        }
+        members.append(table)
+    if kind.stand_in:
+        members.append({"required": ["type"], **_ref(kind.stand_in)})
+    if kind.takes_name:
+        members.insert(0, {"enum": names})
+    notes: Schema = {}
+    if kind.takes_name:
+        notes = {"description": kind.description, "default": kind.default}
+    if kind.number_type and (entry := registry.find(kind.name, kind.number_type)):
+        number = _model(kind.name, entry.type.Settings, (kind.key,), defs)["properties"][kind.key]
+        members = number.pop("anyOf") + members
+        notes = {**number, "description": kind.description}
+    if not members:
         return {"not": {}}
-    table: Schema = {
-        "type": "object",
-        "properties": {"type": {"enum": names}},
-        "oneOf": [_ref(f"{kind.name}.{name}") for name in names],
-    }
-    if not kind.takes_name:
-        return table
-    notes = {"description": kind.description, "default": kind.default}
-    return {"anyOf": [{"enum": names}, table], **notes}
+    return {**notes, **(members[0] if len(members) == 1 else {"anyOf": members})}
 
 
 def _model(name: str, model: type[Settings], spread: Collection[str], defs: Schema) -> Schema:

@@ -50,7 +50,7 @@ class Stateful:
 
     derived: ClassVar[Collection[str]] = ()
     """Attributes that a checkpoint leaves out, because the object computes them again from the
-    constructor's arguments and the tick: caches, for example. Those of base classes count too."""
+    constructor's arguments and the tick: caches, for example."""
 
     def state(self) -> State:
         """Return a copy of the state. Raises StateError, naming the attribute."""

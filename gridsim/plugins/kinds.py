@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gridsim.api import (
+    Baseline,
     Device,
     DeviceFault,
     Fleet,
@@ -46,6 +47,11 @@ class Kind:
     """The type where the configuration has no such table."""
     takes_name: bool = False
     """Whether a bare name may stand in place of the table."""
+    number_type: str | None = None
+    """The type that a bare number, or a distribution, stands for; it is the setting of that
+    type that bears the name of the table. None: a number is not valid."""
+    stand_in: str | None = None
+    """Another kind whose types the table may name, before its own."""
     distributions: bool = False
     """Whether the numbers among a plugin's settings may be distributions."""
     title: str = ""
@@ -67,9 +73,9 @@ class Kind:
     def default_type(self) -> str | None:
         """The type of a table that has no `type`; None if it must have one.
 
-        Where a bare name would do, a table is written for the settings of a certain type.
+        Where a bare name or a number would do, a table is for the settings of a certain type.
         """
-        return None if self.takes_name else self.default
+        return None if self.takes_name or self.number_type else self.default
 
     def __str__(self) -> str:
         return self.title or self.name
@@ -114,6 +120,17 @@ _KINDS = (
         "projects.load",
         default="household",
         distributions=True,
+    ),
+    Kind(
+        "baseline",
+        "what the site would draw without the programme; without it, what the load plugin "
+        'expects at each time; { type = "like_days" } averages past days, and '
+        "{ type = ... } with a load plugin's name is what that one expects",
+        (Baseline,),
+        "projects.baseline",
+        default="expectation",
+        number_type="constant",
+        stand_in="load",
     ),
     Kind(
         "format",

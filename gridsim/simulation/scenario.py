@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import (
+    Baseline,
     Draws,
     Fault,
     Fleet,
@@ -55,23 +56,18 @@ class LoadSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LikeDaysSpec:
-    """Sites with a baseline of past days, and how it is computed."""
+class BaselineSpec:
+    """The sites that one baseline object serves; `members.site` says which."""
 
-    sites: NDArray[np.intp]
-    """intp[m], ascending."""
-    days: int
-    """How many working days are averaged."""
-    weekend_days: int
-    """How many Saturdays and Sundays."""
-    slot_ms: int
-    """The length of a slot of the day, a whole number of minutes."""
-    cap: float
-    """By what part the day-of adjustment changes the mean at most; 0: not at all."""
-    window_slots: int
-    """Over how many slots it is taken."""
-    gap_slots: int
-    """How many slots lie between them and the notice."""
+    name: str
+    """The name under which the type is registered."""
+    type: type[Baseline]
+    members: Members[Any]
+    load: LoadSpec | None = None
+    """A load for the same sites whose expectation the baseline gets; None: the sites' own."""
+
+
+_OfSites = TypeVar("_OfSites", LoadSpec, BaselineSpec)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,8 +136,11 @@ class FaultSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scenario:
-    """All projects and devices, as columns; `sites`, `baseline` and `contract_threshold` have
-    one entry per project, in the order of `roster.project_id`."""
+    """All projects and devices, as columns.
+
+    `sites` and `contract_threshold` have one entry per project, in the order of
+    `roster.project_id`.
+    """
 
     draws: Draws
     start_ms: int
@@ -149,8 +148,6 @@ class Scenario:
     on_error: OnError
     roster: Roster
     sites: Sites
-    baseline: Floats
-    """kW; NaN: the load's own expectation, unless one of the following says otherwise."""
     contract_threshold: Floats
     """kW; zero for standalone projects."""
     report_every_ticks: NDArray[np.int64]
@@ -158,14 +155,12 @@ class Scenario:
     weather: WeatherSpec
     loads: Sequence[LoadSpec]
     """Every site is in exactly one."""
+    baselines: Sequence[BaselineSpec]
+    """Every site is in exactly one."""
     fleets: Sequence[FleetSpec]
     """Every device is in exactly one."""
     events: Sequence[EventSpec] = ()
     faults: Sequence[FaultSpec] = ()
-    baseline_loads: Sequence[LoadSpec] = ()
-    """Loads of which the expectation is the baseline of some sites."""
-    like_days: Sequence[LikeDaysSpec] = ()
-    """The sites of which the baseline is a mean over like days; each is in one at most."""
 
     def subset(self, projects: Iterable[int | str]) -> Scenario:
         """Return the scenario of some projects, given by index or id; their values are the same.
@@ -180,10 +175,13 @@ class Scenario:
             self,
             roster=self.roster.some(sites),
             sites=keep.sites,
-            baseline=self.baseline[sites],
             contract_threshold=self.contract_threshold[sites],
             report_every_ticks=self.report_every_ticks[keep.devices],
-            loads=keep.loads(self.loads),
+            loads=keep.of_sites(self.loads),
+            baselines=[
+                replace(spec, load=keep.of_sites([spec.load])[0] if spec.load else None)
+                for spec in keep.of_sites(self.baselines)
+            ],
             fleets=[
                 replace(spec, members=members, device=device)
                 for spec in self.fleets
@@ -199,12 +197,6 @@ class Scenario:
                 replace(spec, members=members, device=device)
                 for spec in self.faults
                 for members, device in [keep.devices_of(spec)]
-            ],
-            baseline_loads=keep.loads(self.baseline_loads),
-            like_days=[
-                replace(spec, sites=place)
-                for spec in self.like_days
-                if len(place := keep.sites_of(spec.sites))
             ],
         )
 
@@ -248,8 +240,8 @@ class _Subset:
         rows = np.flatnonzero(places >= 0)
         return self._members(spec.members, rows), places[rows]
 
-    def loads(self, specs: Sequence[LoadSpec]) -> list[LoadSpec]:
-        """The loads of the sites that are kept."""
+    def of_sites(self, specs: Sequence[_OfSites]) -> list[_OfSites]:
+        """Return the loads or baselines of the sites that are kept."""
         kept = ((spec, np.flatnonzero(self._site[spec.members.site] >= 0)) for spec in specs)
         return [
             replace(spec, members=self._members(spec.members, rows))

@@ -89,7 +89,7 @@ class Simulation:
         sky = self._sky(time_ms)
         tick = Tick(self.next_tick, time_ms, scenario.tick_ms / 1000, sky)
         meter = self._loads.at(tick, self._call)
-        baseline = self._baselines.at(tick, self._call)
+        baseline = self._baselines.at(tick)
         acknowledgements = self._commands.take(instructions, tick)
         devices: DeviceOrders | None = self._commands.devices
         sites: SiteOrders | None = self._commands.sites
@@ -213,10 +213,13 @@ class Simulation:
         return taken
 
     def _call(self, name: str, do: Callable[[], T]) -> T:
-        self.busy_with = name
+        """Return `do()`; a failure names the plugin. Calls nest: a baseline asks a load."""
+        before, self.busy_with = self.busy_with, name
         try:
             return do()
+        except PluginError:
+            raise
         except (Exception, SystemExit) as error:
             raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error
         finally:
-            self.busy_with = ""
+            self.busy_with = before

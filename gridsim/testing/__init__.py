@@ -9,6 +9,7 @@
 pytest collects the inherited tests. The built-in plugins pass the same tests.
 """
 
+from gridsim.testing.baselines import BaselineContract
 from gridsim.testing.builders import (
     START_MS,
     make_batch,
@@ -35,6 +36,7 @@ from gridsim.testing.weather import WeatherContract
 
 __all__ = [
     "START_MS",
+    "BaselineContract",
     "DeviceFaultContract",
     "FleetContract",
     "FormatContract",

@@ -13,6 +13,19 @@ from gridsim.config.resolve import Flags
 from gridsim.errors import PluginError, UsageError
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
+from gridsim.testing import BaselineContract
+from gridsim_plugins.baselines.constant import ConstantBaseline
+from gridsim_plugins.baselines.expectation import ExpectedLoad
+
+
+class TestConstantBaseline(BaselineContract):
+    baseline = ConstantBaseline
+    settings = ({"baseline": 2.5}, {"baseline": -1.0})
+
+
+class TestExpectedLoad(BaselineContract):
+    baseline = ExpectedLoad
+
 
 START_MS = 1_782_907_200_000  # 2026-07-01T12:00:00Z, a Wednesday
 QUARTERS_PER_DAY = 96
@@ -95,10 +108,11 @@ def test_every_kind_of_baseline(tmp_path: Path) -> None:
             project("OTHER", 'baseline = { type = "constant", kw = 2.5 }'),
             project("SPREAD_OTHER", 'baseline = { type = "constant", kw = { choice = [3.5] } }'),
             project("AVERAGED", LIKE_DAYS),
+            project("BY_NAME", 'baseline = { type = "expectation" }'),
         ),
         3,
     )
-    assert told[:, [0, 1, 3, 4, 5]].tolist() == [[4.0, 7.5, 2.5, 3.5, 4.0]] * 3
+    assert told[:, [0, 1, 3, 4, 5, 6]].tolist() == [[4.0, 7.5, 2.5, 3.5, 4.0, 4.0]] * 3
     assert 5.0 <= told[0, 2] <= 6.0
 
 
@@ -150,14 +164,17 @@ def test_a_load_without_a_past_cannot_be_averaged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("baseline", "complaint"),
     [
-        ('{ type = "like_day" }', "there is no baseline 'like_day': like_days, or a load's"),
+        (
+            '{ type = "like_day" }',
+            "there is no baseline 'like_day'; there are: expectation, like_days, and what a load",
+        ),
         ('{ type = "like_day" }', "did you mean 'like_days'?"),
         ('{ type = "constnt" }', "did you mean 'constant'?"),
-        ('{ type = "like_days", dayz = 3 }', "'dayz' is not a setting of the baseline like_days"),
+        ('{ type = "like_days", dayz = 3 }', "'dayz' is not a setting of the like_days baseline"),
         ('{ type = "like_days", days = 0 }', "'days' must be at least 1"),
         ('{ type = "constant", kw = -1 }', "'kw' must be at least 0"),
         ("{ days = 3 }", "'baseline' must be a number, or a table with one of"),
-        ("{ type = 3 }", "'type' must be the name of a baseline: like_days, constant"),
+        ("{ type = 3 }", "'type' must be the name of a baseline: expectation, like_days, constant"),
     ],
 )
 def test_what_is_wrong_with_a_baseline_is_said(

@@ -134,8 +134,10 @@ def test_sites_inherit_and_override(tmp_path: Path) -> None:
         ["SHOP 100%"],
     ]
     assert scenario.loads[1].members.site.tolist() == [3]
-    assert np.isnan(scenario.baseline[:3]).all()
-    assert scenario.baseline[3] == 7
+    usual, flat = scenario.baselines
+    assert (usual.name, usual.members.site.tolist()) == ("expectation", [0, 1, 2])
+    assert (flat.name, flat.members.site.tolist()) == ("constant", [3])
+    assert flat.members.columns["baseline"].tolist() == [7.0]
     assert scenario.contract_threshold[3] == 0
     assert scenario.report_every_ticks.tolist() == [4, 4, 1] * 3 + [1, 1]
 

@@ -25,7 +25,7 @@ from gridsim.api import (
     fleet_of,
 )
 from gridsim.errors import PluginError
-from gridsim.simulation.scenario import FleetSpec, LoadSpec, Scenario, WeatherSpec
+from gridsim.simulation.scenario import BaselineSpec, FleetSpec, LoadSpec, Scenario, WeatherSpec
 from gridsim.simulation.step import Simulation
 from gridsim.testing import (
     START_MS,
@@ -36,6 +36,7 @@ from gridsim.testing import (
     make_tick,
     make_weather,
 )
+from gridsim_plugins.baselines.expectation import ExpectedLoad
 
 
 class PumpSettings(DerSettings):
@@ -107,11 +108,15 @@ def simulation(fleet: type[Fleet]) -> Simulation:
             on_error="stop",
             roster=make_roster((2,), fleet.columns),
             sites=sites,
-            baseline=np.array([np.nan]),
             contract_threshold=np.zeros(1),
             report_every_ticks=np.ones(2, np.int64),
             weather=WeatherSpec("calm", Calm, Calm.Settings()),
             loads=[LoadSpec("flat", Flat, make_members(Flat.Settings, [{}], sites=sites))],
+            baselines=[
+                BaselineSpec(
+                    "expectation", ExpectedLoad, make_members(Flat.Settings, [{}], sites=sites)
+                )
+            ],
             fleets=[FleetSpec("pump", fleet, "free", members, np.arange(2))],
         )
     )

@@ -31,9 +31,17 @@ from gridsim.api import (
 from gridsim.contracts.results import TickResult
 from gridsim.errors import PluginError
 from gridsim.running.engine import Engine
-from gridsim.simulation.scenario import FleetSpec, LoadSpec, OnError, Scenario, WeatherSpec
+from gridsim.simulation.scenario import (
+    BaselineSpec,
+    FleetSpec,
+    LoadSpec,
+    OnError,
+    Scenario,
+    WeatherSpec,
+)
 from gridsim.simulation.step import Simulation
 from gridsim.testing import START_MS, make_members, make_roster, make_sites, make_weather
+from gridsim_plugins.baselines.expectation import ExpectedLoad
 
 
 class Steady(Fleet):
@@ -126,11 +134,13 @@ def simulation(*types: type[Fleet], on_error: OnError = "stop") -> Simulation:
             on_error=on_error,
             roster=make_roster((n,)),
             sites=sites,
-            baseline=np.array([np.nan]),
             contract_threshold=np.array([4.0]),
             report_every_ticks=np.ones(n, np.int64),
             weather=WeatherSpec("calm", Calm, Settings()),
             loads=[LoadSpec("flat", Flat, make_members(Settings, [{}], sites=sites))],
+            baselines=[
+                BaselineSpec("expectation", ExpectedLoad, make_members(Settings, [{}], sites=sites))
+            ],
             fleets=[
                 FleetSpec(t.__name__.lower(), t, t.stage(None), m, np.arange(2 * i, 2 * i + 2))
                 for i, (t, m) in enumerate(zip(types, members, strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,16 +9,23 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from gridsim.api import Floats
-from gridsim.simulation.baselines.like_days import LikeDays
-from gridsim.simulation.scenario import LikeDaysSpec
-from gridsim.testing import make_sites
+from gridsim.api import Floats, Tick
+from gridsim.testing import BaselineContract, make_members, make_sites, make_weather
+from gridsim_plugins.baselines.like_days import DayMatching
 
 HOUR_MS, QUARTER_MS = 3_600_000, 900_000
 UTC_NAME, BERLIN = "UTC", "Europe/Berlin"
 Draw = float | Callable[[datetime], float]
+
+
+def tick_at(time_ms: int, step_ms: int = QUARTER_MS) -> Tick:
+    return Tick(0, time_ms, step_ms / 1000, make_weather())
+
+
+class TestDayMatching(BaselineContract):
+    baseline = DayMatching
+    settings = ({"days": 1, "weekend_days": 1, "slot_min": 60}, {"adjustment": 0.0})
 
 
 class House:
@@ -38,15 +44,18 @@ class House:
     ) -> None:
         self.zone, self.step_ms = ZoneInfo(zone), step_ms
         self.now = self.ms(start)
-        spec = LikeDaysSpec(
-            np.array([0]), days, weekend_days, QUARTER_MS, cap, window_slots=12, gap_slots=4
-        )
 
         def expectation(time_ms: int) -> Floats:
             return np.array([expected(self.clock(time_ms))])
 
-        sites = make_sites(1, timezone=zone)
-        self.like = LikeDays(spec, sites, self.now, expectation)
+        settings = {"days": days, "weekend_days": weekend_days, "adjustment": cap * 100.0}
+        members = make_members(
+            DayMatching.Settings,
+            [settings],
+            sites=make_sites(1, timezone=zone),
+            start_ms=self.now,
+        )
+        self.like = DayMatching(members, expectation)
 
     def ms(self, text: str) -> int:
         at = datetime.strptime(f"2026-{text}", "%Y-%m-%d %H:%M").replace(tzinfo=self.zone)
@@ -57,9 +66,10 @@ class House:
 
     def draw(self, until: str, kw: Draw) -> House:
         while self.now < self.ms(until):
-            self.like.at(self.now)
+            tick = tick_at(self.now, self.step_ms)
+            self.like.at(tick)
             drawn = kw(self.clock(self.now)) if callable(kw) else kw
-            self.like.note(self.now, np.array([drawn]), self.step_ms / 1000)
+            self.like.note(tick, np.array([drawn]))
             self.now += self.step_ms
         return self
 
@@ -73,7 +83,7 @@ class House:
 
     @property
     def baseline(self) -> float:
-        return float(self.like.at(self.now)[0])
+        return float(self.like.at(tick_at(self.now))[0])
 
 
 def test_without_history_it_is_the_expectation_of_like_days() -> None:
@@ -201,37 +211,47 @@ def test_an_hour_that_the_clock_repeats_counts_as_the_mean_of_both() -> None:
     assert house.baseline == 1.0
 
 
-def test_it_goes_on_from_a_checkpoint() -> None:
-    def drawn(at: datetime) -> float:
-        return at.hour * 0.1 + at.day
-
-    house = House("07-01 05:00").draw("07-02 17:00", drawn).announce("07-02 18:00")
-    copy = pickle.loads(pickle.dumps(house.like))
-    house.draw("07-04 09:00", drawn)
-    for at in range(house.ms("07-02 17:00"), house.now, QUARTER_MS):
-        copy.at(at)
-        copy.note(at, np.array([drawn(house.clock(at))]), QUARTER_MS / 1000)
-    assert copy.at(house.now) == house.like.at(house.now)
-
-
 def test_a_site_has_its_own_clock_and_days_whichever_others_there_are() -> None:
     sites = replace(make_sites(3), timezone=["UTC", "Asia/Kolkata", "Pacific/Auckland"])
     start = int(datetime(2026, 7, 1, tzinfo=UTC).timestamp() * 1000)
     every = np.arange(3)
-    alone = [np.array([site]) for site in every]
 
     def expected(time_ms: int) -> Floats:
         return np.full(3, time_ms // HOUR_MS % 24) + every
 
-    def made(which: NDArray[np.intp]) -> LikeDays:
-        return LikeDays(LikeDaysSpec(which, 2, 1, QUARTER_MS, 0.2, 12, 4), sites, start, expected)
+    def made(which: list[int]) -> DayMatching:
+        settings = [{"days": 2, "weekend_days": 1}] * len(which)
+        members = make_members(
+            DayMatching.Settings, settings, sites=sites, site=which, start_ms=start
+        )
+        return DayMatching(members, lambda time_ms: expected(time_ms)[which])
 
-    together, apart = made(every), [made(site) for site in alone]
+    together, apart = made([0, 1, 2]), [made([site]) for site in range(3)]
     for at in range(start, start + 5 * 24 * HOUR_MS, QUARTER_MS):
         drawn = np.sin(at / HOUR_MS + every) + 2.0
-        one = together.at(at)
-        assert one.tolist() == [float(like.at(at)[0]) for like in apart]
-        together.note(at, drawn, 900.0)
-        for like, site in zip(apart, alone, strict=True):
-            like.note(at, drawn[site], 900.0)
+        one = together.at(tick_at(at))
+        assert one.tolist() == [float(like.at(tick_at(at))[0]) for like in apart]
+        together.note(tick_at(at), drawn)
+        for site, like in enumerate(apart):
+            like.note(tick_at(at), drawn[[site]])
     assert len(set(one.tolist())) == 3
+
+
+def test_sites_with_other_settings_keep_their_own_events() -> None:
+    settings = [{"adjustment": 20.0}, {"adjustment": 10.0}, {"adjustment": 20.0}]
+    start = int(datetime(2026, 7, 1, tzinfo=UTC).timestamp() * 1000)
+    members = make_members(
+        DayMatching.Settings,
+        settings,
+        sites=make_sites(3, timezone="UTC"),
+        site=range(3),
+        start_ms=start,
+    )
+    like = DayMatching(members, lambda time_ms: np.full(3, 2.0))
+    for at in range(start, start + 12 * HOUR_MS, QUARTER_MS):
+        like.note(tick_at(at), np.full(3, 9.0))
+    now = start + 12 * HOUR_MS
+    like.event_announced(np.array([1, 2]), now, np.array([now, now]))
+    assert like.at(tick_at(now)) == pytest.approx([2.0, 2.2, 2.4])
+    like.event_over(np.array([1]))
+    assert like.at(tick_at(now)) == pytest.approx([2.0, 2.0, 2.4])

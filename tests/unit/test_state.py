@@ -13,10 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from gridsim.api import Draws, Stateful
+from gridsim.api import Curtailment, Draws, Stateful
 from gridsim.contracts.state import State, StateError
 from gridsim.contracts.tree_serial import tree_from_bytes, tree_to_bytes
-from gridsim.helpers.curtailment import Curtailment
 from gridsim.testing import make_members, make_sites
 from gridsim_plugins.ders.generator import Generator
 
@@ -226,12 +225,12 @@ def test_only_what_is_listed_is_overwritten() -> None:
 def test_an_object_with_the_two_methods_is_nested_too() -> None:
     machine = Machine()
     machine.value = Curtailment(np.full(2, 5.0), np.ones(2))
-    machine.value.apply(np.full(2, 5.0), 2.0, np.full(2, 1.0))
+    machine.value.held(np.full(2, 5.0), 2.0, np.full(2, 1.0))
     made = Machine()
     made.value = Curtailment(np.full(2, 5.0), np.ones(2))
     made.restore(through_bytes(machine.state()))
-    expected = machine.value.apply(np.full(2, 5.0), 1.0, np.full(2, 1.0))
-    assert made.value.apply(np.full(2, 5.0), 1.0, np.full(2, 1.0)).tolist() == expected.tolist()
+    expected = machine.value.held(np.full(2, 5.0), 1.0, np.full(2, 1.0))
+    assert made.value.held(np.full(2, 5.0), 1.0, np.full(2, 1.0)).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(

@@ -132,9 +132,9 @@ class SiteSettings(Settings):
 
 
 class ProjectSettings(Settings):
-    """What `[[projects]]` holds besides `load` and `ders`.
+    """The settings of `[[projects]]`, without `load`, `baseline` and `ders`.
 
-    Where the site's own fields are None, `[site]` says.
+    Where a field of the place is None, that of `[site]` holds.
     """
 
     id: str = Field(
@@ -143,12 +143,6 @@ class ProjectSettings(Settings):
     count: int = Field(1, ge=1, le=1_000_000, description="how many projects this stanza makes")
     contract_threshold: Annotated[float, Unit("kW")] = Field(
         0.0, ge=0, description="the reduction that the contract promises"
-    )
-    baseline: Annotated[float | None, Unit("kW")] = Field(
-        None,
-        description="what the site would draw without the programme; without it, what the load "
-        'plugin expects at each time; { type = "like_days" } averages past days, and '
-        "{ type = ... } with a load plugin's name is what that one expects",
     )
     standalone: bool = Field(
         False, description="whether the project has no contract and is never dispatched"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,12 +34,14 @@ def choose(
     path: KeyPath,
     *,
     also: Iterable[str] = (),
+    spread: Collection[str] = (),
     named: bool = False,
 ) -> Plugged | None:
     """Return the plugin that a table names, with the table's other keys as its settings.
 
-    `also` names further keys that the whole table may have, `named` says that a bare name
-    stands in place of the table. Returns None if there is a finding.
+    `also` names further keys that the whole table may have, `spread` settings that may be
+    distributions where those of the kind may not. `named` says that a bare name stands in
+    place of the table. Returns None if there is a finding.
     """
     described = KINDS[kind]
     title = str(described)
@@ -70,7 +72,7 @@ def choose(
         path,
         owner=f"the {name} {title}",
         also=("type", *also),
-        spread=numeric_fields(model) if described.distributions else (),
+        spread=numeric_fields(model) if described.distributions else spread,
     )
     if validated is None:
         return None

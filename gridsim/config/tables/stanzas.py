@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from gridsim.api import Stage
 from gridsim.config.settings.validation import Findings, Validated, validate
-from gridsim.config.tables.baselines import LikeDaysSettings, is_typed, read_baseline
+from gridsim.config.tables.baselines import BaselineChoice, read_baseline
 from gridsim.config.tables.identifiers import Maker, template
 from gridsim.config.tables.model import DerTableSettings, ProjectSettings
 from gridsim.config.tables.naming import DerIds, Names, ProjectIds, name_all
@@ -17,7 +17,9 @@ from gridsim.config.text.locate import KeyPath
 from gridsim.plugins.registry import Registry
 
 PLACE = ("latitude", "longitude", "altitude")
-SPREAD = ("contract_threshold", "baseline", *PLACE)
+SPREAD = ("contract_threshold", *PLACE)
+_OF_PLUGINS = ("load", "baseline", "ders")
+"""The keys of a project whose tables name plugins."""
 _PROJECTS = "write [[projects]]"
 _DERS = "write [[projects.ders]] under the project"
 
@@ -34,9 +36,8 @@ class DerStanza:
 class ProjectStanza:
     project: Validated[ProjectSettings]
     load: Plugged
+    baseline: BaselineChoice
     ders: Sequence[DerStanza]
-    baseline: Plugged | LikeDaysSettings | None = None
-    """Where it is neither a number nor the load's own expectation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +85,14 @@ class _Reader:
 
     def read(self, table: dict[str, Any]) -> ProjectStanza | None:
         findings, path = self.findings, self.path
-        own = {key: value for key, value in table.items() if key not in ("load", "ders")}
-        baseline = None
-        if is_typed(own.get("baseline")):
-            at = (*path, "baseline")
-            baseline = read_baseline(findings, self.registry, own.pop("baseline"), at)
+        own = {key: value for key, value in table.items() if key not in _OF_PLUGINS}
         project = validate(
             findings,
             ProjectSettings,
             own,
             path,
             owner="a project",
-            also=("load", "ders"),
+            also=_OF_PLUGINS,
             spread=SPREAD,
         )
         if project is not None:
@@ -105,6 +102,7 @@ class _Reader:
         load = None
         if load_table is not None:
             load = choose(findings, self.registry, "load", load_table, at)
+        baseline = read_baseline(findings, self.registry, table, path)
         if not table.get("ders", []):
             findings.add((*path, "ders"), f"the project has no DER: {_DERS}")
         ders = []
@@ -119,10 +117,10 @@ class _Reader:
         if make is not None:
             counted = [ids for ids in der_ids if ids is not None]
             self.ids = ProjectIds(path, project.settings, make, counted)
-        if load is None:
+        if load is None or baseline is None:
             return None
         able = [stanza for stanza in ders if stanza is not None]
-        return ProjectStanza(project, load, able, baseline)
+        return ProjectStanza(project, load, baseline, able)
 
     def _der(self, table: dict[str, Any], path: KeyPath) -> tuple[DerStanza | None, DerIds | None]:
         core = {key: value for key, value in table.items() if key in DerTableSettings.model_fields}

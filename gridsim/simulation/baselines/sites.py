@@ -1,79 +1,110 @@
-"""Baselines: what the sites would draw without the programme."""
+"""The baselines of all sites, each from the plugin that its project names."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats, Tick
-from gridsim.simulation.baselines.like_days import LikeDays
+from gridsim.api import Baseline, Floats, Tick
 from gridsim.simulation.calling import Call
-from gridsim.simulation.loads import SiteLoads
-from gridsim.simulation.scenario import Scenario
+from gridsim.simulation.loads import SiteLoads, checked
+from gridsim.simulation.scenario import BaselineSpec, Scenario
 
 
-class Baselines:
-    """The baseline of every site, by whichever rule is its own.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Expectation:
+    """What loads expect for some sites, float64[m]; every error names the load's plugin."""
 
-    In each tick `at` gives the baselines, then events are announced and ended, which shows
-    from the next tick on, and `note` takes in what the sites drew when all fleets have stepped.
-    """
+    loads: SiteLoads
+    site: NDArray[np.intp]
+    call: Call
 
-    def __init__(self, scenario: Scenario, loads: SiteLoads, call: Call) -> None:
-        """`loads` are those of the sites themselves. Raises PluginError."""
-        self._constant = scenario.baseline
-        self._project = scenario.roster.project
-        self._loads = loads
-        self._own = SiteLoads(scenario.baseline_loads, len(scenario.sites), call)
-        self._own_sites = [spec.members.site for spec in scenario.baseline_loads]
-        self._like = [
-            LikeDays(spec, scenario.sites, scenario.start_ms, partial(loads.expected, call=call))
-            for spec in scenario.like_days
-        ]
-        self._follows = np.isnan(scenario.baseline)
-        for sites in (*self._own_sites, *(like.sites for like in self._like)):
-            self._follows[sites] = False
-        self._vary = bool(self._own_sites or self._like or self._follows.any())
+    def __call__(self, time_ms: int) -> Floats:
+        expected = self.loads.expected(time_ms, self.call)
+        return expected if len(self.site) == len(expected) else expected[self.site]
 
-    def at(self, tick: Tick, call: Call) -> Floats:
-        """float64[sites], kW; not to be written to. Raises PluginError."""
-        if not self._vary:
-            return self._constant
-        baseline = self._constant
-        if self._follows.any():
-            baseline = np.where(self._follows, self._loads.expected(tick.time_ms, call), baseline)
-        if not (self._own_sites or self._like):
-            return baseline
-        baseline = baseline.copy()
-        if self._own_sites:
-            expected = self._own.expected(tick.time_ms, call)
-            for sites in self._own_sites:
-                baseline[sites] = expected[sites]
-        for like in self._like:
-            baseline[like.sites] = like.at(tick.time_ms)
-        return baseline
 
-    def note(self, tick: Tick, meter: Floats, power: Floats) -> None:
-        """Takes in what happened in the tick: kW, `power` per device of the roster."""
-        if not self._like:
-            return
-        net = meter - np.bincount(self._project, power, len(meter))
-        for like in self._like:
-            like.note(tick.time_ms, net[like.sites], tick.dt_s)
+class _Running:
+    """A baseline plugin and its sites, behind a guard that names the plugin when it fails."""
+
+    def __init__(self, spec: BaselineSpec, loads: SiteLoads, sites: int, call: Call) -> None:
+        self.site = spec.members.site
+        self._name = f"the baseline {spec.name!r}"
+        self._call = call
+        if spec.load is not None:
+            loads = SiteLoads([spec.load], sites, call)
+        expected = _Expectation(loads, self.site, call)
+        self._baseline: Baseline = call(self._name, partial(spec.type, spec.members, expected))
+        self.notes = spec.type.note is not Baseline.note
+        """Whether the plugin takes in consumption."""
+        self._row_of = np.full(sites, -1, np.intp)
+        self._row_of[self.site] = np.arange(len(self.site))
+
+    def at(self, tick: Tick) -> Floats:
+        values = self._call(self._name, partial(self._baseline.at, tick))
+        return checked(self._name, "a baseline", values, len(self.site))
+
+    def note(self, tick: Tick, net_kw: Floats) -> None:
+        self._call(self._name, partial(self._baseline.note, tick, net_kw[self.site]))
 
     def event_announced(
         self, sites: NDArray[np.intp], time_ms: int, begin_ms: NDArray[np.int64]
     ) -> None:
-        """An event has been announced at UTC `time_ms` to these sites and begins at `begin_ms`.
-
-        What depends on the day is frozen now, until every announced event of a site is over.
-        """
-        for like in self._like:
-            like.event_announced(sites, time_ms, begin_ms)
+        rows = self._row_of[sites]
+        own = rows >= 0
+        if own.any():
+            announce = self._baseline.event_announced
+            self._call(self._name, partial(announce, rows[own], time_ms, begin_ms[own]))
 
     def event_over(self, sites: NDArray[np.intp]) -> None:
-        """An event that was announced to these sites is over for them, or did not happen."""
-        for like in self._like:
-            like.event_over(sites)
+        rows = self._row_of[sites]
+        rows = rows[rows >= 0]
+        if len(rows):
+            self._call(self._name, partial(self._baseline.event_over, rows))
+
+
+class Baselines:
+    """The baseline of every site. See `Baseline` for the order of calls within a tick."""
+
+    def __init__(self, scenario: Scenario, loads: SiteLoads, call: Call) -> None:
+        """`loads` are those of the sites themselves. Raises PluginError, as all methods do."""
+        self._project = scenario.roster.project
+        self._sites = len(scenario.sites)
+        self._running: Sequence[_Running] = [
+            _Running(spec, loads, self._sites, call) for spec in scenario.baselines
+        ]
+
+    def at(self, tick: Tick) -> Floats:
+        """Return the baselines over the tick: float64[sites], kW."""
+        baseline = np.empty(self._sites)
+        for running in self._running:
+            baseline[running.site] = running.at(tick)
+        return baseline
+
+    def note(self, tick: Tick, meter: Floats, power: Floats) -> None:
+        """Take in what happened in the tick: kW, `meter` per site, `power` per device."""
+        taking = [running for running in self._running if running.notes]
+        if not taking:
+            return
+        net = meter - np.bincount(self._project, power, len(meter))
+        for running in taking:
+            running.note(tick, net)
+
+    def event_announced(
+        self, sites: NDArray[np.intp], time_ms: int, begin_ms: NDArray[np.int64]
+    ) -> None:
+        """Take in that an event was announced to these sites at UTC `time_ms`.
+
+        `begin_ms` is when it begins at each of them.
+        """
+        for running in self._running:
+            running.event_announced(sites, time_ms, begin_ms)
+
+    def event_over(self, sites: NDArray[np.intp]) -> None:
+        """Take in that an announced event is over for these sites, or was cancelled."""
+        for running in self._running:
+            running.event_over(sites)

@@ -23,7 +23,7 @@ class WindTurbine(Curtailable):
 
     Settings = WindTurbineSettings
     reported_type = "wind_turbine"
-    derived = ("_gusts", "_hub_wind")
+    derived = (*Curtailable.derived, "_gusts")
     columns = {"hub_wind": "m/s"}  # noqa: RUF012 - the contract's class attribute
 
     def __init__(self, members: Members[Any]) -> None:

@@ -1,0 +1,46 @@
+"""A baseline that never changes: the meaning of a bare number or distribution."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from gridsim.api import (
+    Baseline,
+    Expected,
+    Floats,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+)
+
+
+class ConstantBaselineSettings(Settings):
+    """Settings of the baseline `constant`."""
+
+    baseline: Annotated[float, Unit("kW")] = Field(
+        description="what the site would draw without the programme"
+    )
+
+
+class ConstantBaseline(Baseline):
+    """The same power at every time: `baseline = 7.5` and `baseline = { uniform = [4, 9] }`."""
+
+    Settings = ConstantBaselineSettings
+    derived = ("_kw",)
+
+    def __init__(self, members: Members[Any], expected: Expected) -> None:
+        super().__init__(members, expected)
+        self._kw = members.columns["baseline"].copy()
+
+    def at(self, tick: Tick) -> Floats:
+        return self._kw.copy()
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.baseline("constant", ConstantBaseline)

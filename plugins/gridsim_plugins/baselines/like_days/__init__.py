@@ -1,0 +1,5 @@
+"""The baseline that programmes compute: the mean of the last days of the same kind."""
+
+from gridsim_plugins.baselines.like_days.plugin import DayMatching, gridsim_register
+
+__all__ = ["DayMatching", "gridsim_register"]

@@ -1,0 +1,58 @@
+"""Settings of the baseline `like_days`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gridsim.api import Settings, Unit
+
+
+class LikeDaysSettings(Settings):
+    """Settings of the baseline `like_days`."""
+
+    days: int = Field(10, ge=1, le=60, description="how many working days are averaged")
+    weekend_days: int = Field(
+        4, ge=1, le=30, description="how many Saturdays and Sundays are averaged"
+    )
+    slot_min: Annotated[Literal[5, 10, 15, 30, 60], Unit("min")] = Field(
+        15, description="length of the slots of a day that are averaged"
+    )
+    adjustment: Annotated[float, Unit("%")] = Field(
+        20.0,
+        ge=0.0,
+        le=100.0,
+        description="by how much the day-of adjustment may raise or lower the mean, from an "
+        "event's notice to its end; 0: not at all",
+    )
+    adjustment_h: Annotated[float, Unit("h")] = Field(
+        3.0, gt=0.0, le=24.0, description="over how long consumption is compared with the mean"
+    )
+    adjustment_gap_h: Annotated[float, Unit("h")] = Field(
+        1.0, ge=0.0, le=24.0, description="how long before the notice that ends"
+    )
+
+    @property
+    def slot_ms(self) -> int:
+        """The length of a slot of the day, a whole number of minutes."""
+        return self.slot_min * 60_000
+
+    @property
+    def cap(self) -> float:
+        """The part by which the day-of adjustment changes the mean at most; 0: not at all."""
+        return self.adjustment / 100.0
+
+    @property
+    def window_slots(self) -> int:
+        """The number of whole slots that the adjustment compares."""
+        return max(round(self.adjustment_h * self._slots_per_h), 1)
+
+    @property
+    def gap_slots(self) -> int:
+        """The number of whole slots between them and the notice."""
+        return round(self.adjustment_gap_h * self._slots_per_h)
+
+    @property
+    def _slots_per_h(self) -> float:
+        return 60 / self.slot_min
