@@ -5,18 +5,22 @@ from __future__ import annotations
 import inspect
 import re
 import typing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import gridsim.api
 from gridsim.api import Device, DeviceFault, Fault, Fleet, MessageFault, Register
+from gridsim.config.resolve import Flags, resolve
 from gridsim.config.schema import build
 from gridsim.config.tables.core import TABLES, TOP_LEVEL
+from gridsim.config.text.load import read
+from gridsim.config.text.report import ConfigError
 from gridsim.errors import UsageError
 from gridsim.plugins.kinds import KINDS, Kind
 from gridsim.plugins.registry import Registrar, Registry
-from tests.fixtures.config.fakes import registry
+from tests.fixtures.config.fakes import MINIMAL, registry
 
 
 def declared() -> dict[str, Any]:
@@ -94,6 +98,16 @@ def test_top_level_tables() -> None:
         "events", "faults", "ledger", "projects", "simulation", "site", "sources", "transports",
         "weather",
     ]  # fmt: skip
+
+
+def test_where_no_plugin_of_a_kind_is_installed_the_remedy_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(MINIMAL, encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        resolve(read(path, environment={}), Registry(), now_ms=0, flags=Flags())
+    assert "there is no baseline 'expectation': none is installed" in str(error.value)
+    assert "there is no load 'household': none is installed" in str(error.value)
+    assert "install gridsim-der again (in a checkout: pip install -e .)" in str(error.value)
 
 
 def test_the_schema_has_the_tables_of_every_kind() -> None:

@@ -34,26 +34,26 @@ def read_baseline(
     """
     at = (*path, _KIND.key)
     given = project.get(_KIND.key, {"type": _KIND.default})
+    load = None
     if not (isinstance(given, dict) and "type" in given):
         number = {"type": _KIND.number_type, _KIND.key: given}
         plugged = choose(findings, registry, "baseline", number, path, spread=(_KIND.key,))
-        return None if plugged is None else BaselineChoice(plugged)
-    name = given["type"]
-    if isinstance(name, str) and registry.find("load", name) is not None:
+    elif isinstance(name := given["type"], str) and registry.find("load", name):
         load = choose(findings, registry, "load", given, at)
         plugged = choose(findings, registry, "baseline", {"type": _KIND.default}, at)
-        return None if plugged is None or load is None else BaselineChoice(plugged, load)
-    if not _is_known(findings, registry, name, at):
+        if load is None:
+            return None
+    elif _KIND.key in project and not _is_known(findings, registry, name, at):
         return None
-    plugged = choose(findings, registry, "baseline", given, at)
-    return None if plugged is None else BaselineChoice(plugged)
+    else:
+        plugged = choose(findings, registry, "baseline", given, at)
+    return None if plugged is None else BaselineChoice(plugged, load)
 
 
 def _is_known(findings: Findings, registry: Registry, name: Any, at: KeyPath) -> bool:
     """Return whether a baseline, or a broken plugin, has that name; add a finding if not."""
     loads = registry.names("load")
     own = [known for known in registry.names("baseline") if known not in loads]
-    names = ", ".join(own) or "none is installed"
     if not isinstance(name, str):
         known = ", ".join((*own, *loads))
         findings.add((*at, "type"), f"'type' must be the name of a baseline: {known}")
@@ -61,7 +61,7 @@ def _is_known(findings: Findings, registry: Registry, name: Any, at: KeyPath) ->
     if registry.find("baseline", name) or any(one.name == name for one in registry.broken):
         return True
     near = next(iter(get_close_matches(name, (*own, *loads), 1)), None)
-    message = f"there is no baseline {name!r}; there are: {names}"
+    message = f"there is no baseline {name!r}; there are: {', '.join(own) or 'none'}"
     if loads:
         message += f", and what a load expects: {', '.join(loads)}"
     findings.add((*at, "type"), message, suggestion=near)

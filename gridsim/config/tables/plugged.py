@@ -62,7 +62,13 @@ def choose(
                 findings.add(at, message)
                 return None
         suggestion = registry.suggest(kind, name)
-        findings.add(at, f"there is no {title} {name!r}; there are: {names}", suggestion=suggestion)
+        message = f"there is no {title} {name!r}; there are: {names}"
+        if not registry.names(kind):
+            message = (
+                f"there is no {title} {name!r}: none is installed. If it comes with gridsim, "
+                "install gridsim-der again (in a checkout: pip install -e .)"
+            )
+        findings.add(at, message, suggestion=suggestion)
         return None
     model = entry.type.Settings
     validated = validate(
