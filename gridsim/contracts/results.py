@@ -24,8 +24,7 @@ class Settlement:
 
     event: str
     """The event's id, with `#2` from its second occurrence on."""
-    project: int
-    """Index into the roster's projects."""
+    project_id: str
     notice_ms: int
     start_ms: int
     settled_ms: int
@@ -49,9 +48,8 @@ class Settlement:
 class Episode:
     """A fault on one device, from its beginning to its end."""
 
-    fault: int
-    """Index into the scenario's faults."""
-    device: int
+    fault_id: str
+    der_id: str
     start_ms: int
     end_ms: int
 

@@ -8,13 +8,18 @@ from gridsim.contracts.instruction_json import write_instruction
 from gridsim.contracts.results import Settlement, TickResult
 from gridsim.ledger.insert import insert
 from gridsim.ledger.rows import unsent_rows
+from gridsim.simulation.scenario import Scenario
 
 
 class Happenings:
     """Writes them within the open transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, scenario: Scenario) -> None:
         self._connection = connection
+        roster = scenario.roster
+        self._project = {name: place for place, name in enumerate(roster.project_id)}
+        self._device = {name: place for place, name in enumerate(roster.der_id)}
+        self._fault = {spec.id: number for number, spec in enumerate(scenario.faults)}
         self._settlements = 0
 
     def write(self, outcome: TickResult, tick: int) -> None:
@@ -49,7 +54,10 @@ class Happenings:
             )
         connection.executemany(
             "INSERT INTO episodes VALUES (NULL, ?, ?, ?, ?)",
-            [(e.fault, e.device, e.start_ms, e.end_ms) for e in outcome.episodes],
+            [
+                (self._fault[one.fault_id], self._device[one.der_id], one.start_ms, one.end_ms)
+                for one in outcome.episodes
+            ],
         )
         for settlement in outcome.settlements:
             self._settle(settlement)
@@ -61,7 +69,7 @@ class Happenings:
             (
                 self._settlements,
                 settlement.event,
-                settlement.project,
+                self._project[settlement.project_id],
                 settlement.notice_ms,
                 settlement.start_ms,
                 settlement.settled_ms,

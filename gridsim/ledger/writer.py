@@ -63,7 +63,7 @@ class Ledger:
             self._connection.close()
             raise failed(path, error) from error
         self._tick = 0
-        self._happenings = Happenings(self._connection)
+        self._happenings = Happenings(self._connection, self._scenario)
         self._queue: list[_Pending] = []
         self._waiting = 0
         self._written = 0

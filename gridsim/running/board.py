@@ -85,7 +85,7 @@ class _EventCount:
     """The sums of one event."""
 
     times: int = 1
-    projects: set[int] = field(default_factory=set)
+    projects: set[str] = field(default_factory=set)
     endings: Counter[str] = field(default_factory=Counter)
     in_violation: int = 0
     target_kwh: float = 0.0
@@ -96,7 +96,7 @@ class _EventCount:
         self.endings[own.ending] += 1
         if own.ending == "opted out":
             return
-        self.projects.add(own.project)
+        self.projects.add(own.project_id)
         self.in_violation += bool(own.violations)
         self.target_kwh += own.target_kw * (own.end_ms - own.start_ms) / _MS_PER_HOUR
         self.delivered_kwh += own.delivered_kwh

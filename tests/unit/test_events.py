@@ -184,12 +184,12 @@ def replace_framing(plan: Any) -> Any:
 
 
 def test_whoever_has_the_messages_can_settle_the_events(afternoon: tuple[Told, Any]) -> None:
-    told, scenario = afternoon
+    told, _ = afternoon
     series, thresholds = reductions(told.payloads)
     assert len(told.settlements) == 16 + 12 + 8 + 16
     some, none = 0, 0
     for own in told.settlements:
-        project = scenario.roster.project_id[own.project]
+        project = own.project_id
         readings = series[project]
         exact = delivered_kwh(readings, own, 5000)
         assert own.delivered_kwh == pytest.approx(float(exact), abs=1e-9), own
@@ -299,7 +299,8 @@ def test_chance_is_each_projects_own(run: Run) -> None:
     assert start.max() <= 300_000
     assert np.ptp(start) > 250_000
     assert all(own.end_ms - own.start_ms == 1_200_000 for own in told.settlements)
-    out = [own.project for own in told.settlements if own.ending == "opted out"]
+    places = {f"H{n:03}": n - 1 for n in range(1, 121)}
+    out = [places[own.project_id] for own in told.settlements if own.ending == "opted out"]
     assert 20 < len(out) < 55
     output, before = told.column("current_output"), plain.column("current_output")
     np.testing.assert_array_equal(output[:, out], before[:, out])
@@ -312,7 +313,7 @@ def test_chance_is_each_projects_own(run: Run) -> None:
 
     fewer = run(homes.replace("count = 120", "count = 7") + asked, ticks=320)
     np.testing.assert_array_equal(fewer.column("current_output"), output[:, :7])
-    assert [o for o in told.settlements if o.project < 7] == fewer.settlements
+    assert [o for o in told.settlements if places[o.project_id] < 7] == fewer.settlements
 
 
 def test_a_later_event_supersedes_and_the_first_does_not_come_back(run: Run) -> None:
@@ -323,11 +324,11 @@ def test_a_later_event_supersedes_and_the_first_does_not_come_back(run: Run) -> 
         + asked.replace('"second"', '"second"\nprojects = ["A"]'),
         ticks=300,
     )
-    by = {(own.event, own.project): own for own in told.settlements}
-    first, second = by["first", 0], by["second", 0]
+    by = {(own.event, own.project_id): own for own in told.settlements}
+    first, second = by["first", "A"], by["second", "A"]
     assert (first.ending, second.ending) == ("superseded", "completed")
     assert first.end_ms == second.start_ms == START_MS + 600_000
-    assert by["first", 1].ending == "completed"
+    assert by["first", "B"].ending == "completed"
     assert first.delivered_kwh == pytest.approx(2.4 * 540 / 3600)
     output = told.column("current_output")
     assert output[130, 0] == 2.0
@@ -379,7 +380,7 @@ def test_standalone_projects_are_never_dispatched(run: Run) -> None:
     output, before = told.column("current_output"), plain.column("current_output")
     np.testing.assert_array_equal(output[:, 1], before[:, 1])
     assert (output[:, 0] != before[:, 0]).any()
-    assert [own.project for own in told.settlements] == [0]
+    assert [own.project_id for own in told.settlements] == ["A"]
 
 
 def test_another_project_changes_nothing_of_the_first(run: Run) -> None:

@@ -76,7 +76,7 @@ class Mixture:
             for der, kw in zip(roster.der_id, outcome.batch.current_output.tolist(), strict=True):
                 output[der].append(kw)
             for settlement in outcome.settlements:
-                key = (roster.project_id[settlement.project], settlement.event)
+                key = (settlement.project_id, settlement.event)
                 settled[key] = (
                     settlement.start_ms,
                     settlement.ending,

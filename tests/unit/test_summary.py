@@ -49,7 +49,7 @@ def test_the_plan_names_what_will_happen() -> None:
 def test_projects_are_counted_once_however_often_they_take_part() -> None:
     one = Settlement(
         event="peak",
-        project=0,
+        project_id="A",
         notice_ms=0,
         start_ms=0,
         settled_ms=0,
@@ -64,11 +64,11 @@ def test_projects_are_counted_once_however_often_they_take_part() -> None:
     again = replace(one, event="peak#2", violations=((0, 1),))
     roster = make_roster((1, 1))
     board, batch = Board(roster), make_batch(roster)
-    board.note(TickResult(0, batch, settlements=(one, replace(one, project=1))))
+    board.note(TickResult(0, batch, settlements=(one, replace(one, project_id="B"))))
     assert [event_line(event) for event in board.events()] == [
         "event peak: 4.00 of 4.00 kWh delivered by 2 projects, 0 in violation"
     ]
-    opted_out = replace(again, project=1, ending="opted out")
+    opted_out = replace(again, project_id="B", ending="opted out")
     board.note(TickResult(1, batch, settlements=(again, opted_out)))
     assert [event_line(event) for event in board.events()] == [
         "event peak, 2 times: 6.00 of 6.00 kWh delivered by 2 projects in 3 turns, "

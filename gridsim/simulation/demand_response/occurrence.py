@@ -46,6 +46,7 @@ class Occurrence:
         self.totals = EventTotals()
         """The totals of the projects that have ended."""
         self._tick_ms = scenario.tick_ms
+        self._project_id = scenario.roster.project_id
         # Limits alone promise no reduction: nothing to be judged.
         judged = threshold if spec.reduces else np.full(len(keys), np.nan)
         self._account = SettlementAccount(judged, self.settled_ms, scenario.tick_ms)
@@ -100,7 +101,7 @@ class Occurrence:
         settlements = [
             Settlement(
                 event=self.name,
-                project=int(self.site[row]),
+                project_id=self._project_id[self.site[row]],
                 notice_ms=self.start_ms - self.spec.notice_ms,
                 start_ms=int(self.begin_ms[row]),
                 settled_ms=int(self.settled_ms[row]),

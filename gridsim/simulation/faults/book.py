@@ -37,7 +37,9 @@ class FaultBook:
         devices: list[RunningDeviceFault] = []
         messages: list[RunningMessageFault] = []
         for index, spec in enumerate(scenario.faults):
-            schedule = FaultSchedule(index, spec, scenario.draws, scenario.start_ms)
+            if not len(spec.device):
+                continue  # In a scenario of some of the projects; its number stays taken.
+            schedule = FaultSchedule(spec, scenario.draws, scenario.start_ms)
             self._fault_schedules.append(schedule)
             plugin: Fault = call(title(spec.name), partial(spec.type, spec.members))
             if isinstance(plugin, DeviceFault):

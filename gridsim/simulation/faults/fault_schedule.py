@@ -28,10 +28,9 @@ class FaultSchedule:
     A member's times are a function of the seed, its key and simulated time alone.
     """
 
-    def __init__(self, fault: int, spec: FaultSpec, draws: Draws, start_ms: int) -> None:
-        """`fault` is the spec's place among the scenario's faults."""
+    def __init__(self, spec: FaultSpec, draws: Draws, start_ms: int) -> None:
         n = len(spec.members)
-        self._fault, self._spec, self._draws = fault, spec, draws
+        self._spec, self._draws = spec, draws
         self._keys = spec.members.keys
         always = spec.schedule is None and not spec.per_day
         self.since_ms = np.full(n, start_ms, np.int64)
@@ -107,9 +106,11 @@ class FaultSchedule:
         np.maximum.at(self._until, members, until)
 
     def _episodes(self, members: Rows, end_ms: Times) -> list[Episode]:
-        device = self._spec.device[members].tolist()
-        spans = zip(device, self.since_ms[members].tolist(), end_ms.tolist(), strict=True)
-        return [Episode(self._fault, device, since, end) for device, since, end in spans]
+        spec, since_ms = self._spec, self.since_ms[members].tolist()
+        return [
+            Episode(spec.id, spec.members.ids[member], since, end)
+            for member, since, end in zip(members.tolist(), since_ms, end_ms.tolist(), strict=True)
+        ]
 
 
 class _Onsets:
