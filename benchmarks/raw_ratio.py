@@ -11,10 +11,11 @@ import sys
 
 from mosquitto import mosquitto, version
 
-from gridsim.bench.broker import find_broker
-from gridsim.bench.rounds import GRIDSIM, RAW, compare, ways
+from gridsim.bench.rounds import GRIDSIM, compare, ways
 from gridsim.bench.survey import survey
 from gridsim.bench.target import default_or_named
+
+RAW = "raw"
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
         there = ("transports.0.host=127.0.0.1", f"transports.0.port={port}", "transports.0.tls=off")
         _, target = default_or_named(None, there, ())
         fleet = survey(target, options.ticks)
-        every = ways(target, find_broker(target), fleet, options.ticks)
+        every = ways(target, fleet, options.ticks)
         two = {name: every[name] for name in (GRIDSIM, RAW)}
         flat = compare(two, fleet, options.runs, print)
     for name, speed in flat.ways.items():

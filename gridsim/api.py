@@ -13,7 +13,7 @@ Numeric helpers (sun, sky, heat, time windows, CSV tables) are in `gridsim.helpe
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import pluggy
 
@@ -60,9 +60,19 @@ from gridsim.contracts.managed import (
     Managed,
 )
 from gridsim.contracts.members import Members
+from gridsim.contracts.probe import (
+    Benchmark,
+    FarEnd,
+    Listener,
+    Offer,
+    Probe,
+    ReceivedMessage,
+    ReferenceClient,
+    WireMessage,
+)
 from gridsim.contracts.record import FIELDS, RecordField, RecordSettings, choose_fields
 from gridsim.contracts.rows import RowEncoder, RowLayout
-from gridsim.contracts.run_context import RunContext
+from gridsim.contracts.run_context import RunContext, Service, ServiceProvider, ServiceT
 from gridsim.contracts.settings import DerSettings, Settings, Unit, numeric_fields
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.source import Source
@@ -86,6 +96,9 @@ __all__ = [  # noqa: RUF022 - in groups
     # What a plugin gets: its members, their sites, the run, the tick
     "Members",
     "RunContext",
+    "Service",
+    "ServiceProvider",
+    "ServiceT",
     "Sites",
     "Tick",
     # State, for checkpoints
@@ -166,6 +179,15 @@ __all__ = [  # noqa: RUF022 - in groups
     "acknowledgement_json",
     "read_instruction",
     "write_instruction",
+    # Probes: the other end
+    "Benchmark",
+    "FarEnd",
+    "Listener",
+    "Offer",
+    "Probe",
+    "ReceivedMessage",
+    "ReferenceClient",
+    "WireMessage",
     # Timestamps
     "compact_stamp",
     "rfc3339",
@@ -189,3 +211,4 @@ class Register(Protocol):
     def baseline(self, name: str, baseline: type[Baseline]) -> None: ...
     def source(self, name: str, source: type[Source]) -> None: ...
     def fault(self, name: str, fault: type[Fault]) -> None: ...
+    def probe(self, name: str, probe: type[Probe[Any, Any]]) -> None: ...

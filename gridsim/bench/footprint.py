@@ -84,7 +84,7 @@ def _main() -> None:
     try:
         real_time(target, _TICKS * target.tick_s)
     finally:
-        target.plan.broker.stop()
+        target.plan.close()
     print(json.dumps({"ders": target.ders, "peak": peak_memory()}))
 
 

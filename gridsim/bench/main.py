@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gridsim import __version__
-from gridsim.bench.broker import Broker, broker_version, check_reachable, find_broker
 from gridsim.bench.footprint import Memory, footprint
 from gridsim.bench.machine import machine
 from gridsim.bench.ramp import Ramp, ramp
 from gridsim.bench.realtime import RealTime, real_time
-from gridsim.bench.report import BenchFleet, BenchReport, BrokerFacts, Wire
+from gridsim.bench.reference import reach
+from gridsim.bench.report import BenchFleet, BenchReport
 from gridsim.bench.rounds import FlatOut, compare, ways
 from gridsim.bench.survey import Survey, survey
 from gridsim.bench.target import BenchTarget, default_or_named
@@ -36,21 +36,20 @@ class BenchOptions:
 
 
 def bench(options: BenchOptions, say: Callable[[str], None]) -> BenchReport:
-    """Measures; `say` hears how far it is.
+    """Measure, and report progress to `say`.
 
-    Raises UsageError for options that cannot be used, NeverConnectedError if the broker is not
-    there, GridsimError if it drops the connection or does not confirm every reading.
+    Raises UsageError for options that cannot be used, NeverConnectedError if the far end cannot
+    be reached, and GridsimError if it drops the connection or does not confirm every reading.
     """
     _check(options)
     chosen, target = default_or_named(options.config, options.overrides, options.plugins)
-    check_reachable(target.settings)
     try:
         if options.ramp:
             found = ramp(chosen, target, options.ramp_seconds, say)
             return _report(target, survey(target, 1), climbed=found)
         return _compare(options, chosen, target, say)
     finally:
-        target.plan.broker.stop()
+        target.plan.close()
 
 
 def _compare(
@@ -65,8 +64,7 @@ def _compare(
         raise UsageError(
             f"--seconds: error: this fleet sends nothing in {options.seconds:g} s: make it longer"
         )
-    broker = find_broker(target)
-    flat = compare(ways(target, broker, fleet, ticks), fleet, options.runs, say)
+    flat = compare(ways(target, fleet, ticks), fleet, options.runs, say)
     return _report(target, fleet, paced=paced, held=held, flat=flat)
 
 
@@ -79,31 +77,27 @@ def _report(
     flat: FlatOut | None = None,
     climbed: Ramp | None = None,
 ) -> BenchReport:
-    settings, broker = target.settings, find_broker(target)
+    benchmark = target.benchmark
     roster = target.plan.configuration.scenario.roster
     return BenchReport(
         gridsim=__version__,
         machine=machine(),
-        broker=_broker_facts(broker),
+        broker=reach(target.choice.name, benchmark.far_end),
         fleet=BenchFleet(
             str(target.plan.config), len(roster.project_id), len(roster), target.tick_s
         ),
-        wire=Wire(
-            settings.qos,
-            settings.protocol,
-            target.outlet.format.framing,
-            fleet.payload_bytes,
-            fleet.packet_bytes,
-        ),
+        wire={
+            **benchmark.wire,
+            "framing": target.choice.framing,
+            "payload_bytes": fleet.payload_bytes,
+            "packet_bytes": fleet.packet_bytes,
+        },
+        wire_text=benchmark.describe_wire(),
         real_time=paced,
         memory=held,
         flat_out=flat,
         ramp=climbed,
     )
-
-
-def _broker_facts(broker: Broker) -> BrokerFacts:
-    return BrokerFacts(broker.host, broker.port, broker_version(broker), broker.settings.uses_tls)
 
 
 def _check(options: BenchOptions) -> None:

@@ -41,7 +41,7 @@ def ramp(options: Options, start: BenchTarget, seconds: float, say: Say) -> Ramp
             run = real_time(target, seconds)
         finally:
             if target is not start:
-                target.plan.broker.stop()
+                target.plan.close()
         steps.append(Step(target.ders, run))
         say(step_line(steps[-1]))
         return run.held

@@ -1,34 +1,20 @@
-"""What a bench found: as one object of stable shape (`--json`), and as lines for a person.
+"""The result of a bench: one object of stable shape (`--json`), and lines for a person.
 
 Keys are never renamed or removed; what does not apply is null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gridsim.api import FarEnd
 from gridsim.bench.footprint import Memory
 from gridsim.bench.machine import Machine
 from gridsim.bench.ramp import Ramp, step_line
 from gridsim.bench.realtime import Lag, RealTime
 from gridsim.bench.rounds import FlatOut
-
-_NAMES = {
-    "gridsim": "gridsim",
-    "raw": "raw socket, one constant packet",
-    "paho_script": "paho as most scripts use it",
-    "paho_best": "paho, bytes and no callback",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerFacts:
-    host: str
-    port: int
-    version: str
-    tls: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +26,31 @@ class BenchFleet:
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
-    qos: int
-    protocol: str
-    framing: str
-    payload_bytes: float
-    """Mean."""
-    packet_bytes: float
-    """Mean size of the PUBLISH packets."""
-
-
-@dataclass(frozen=True, slots=True)
 class BenchReport:
     gridsim: str
     machine: Machine
-    broker: BrokerFacts
+    broker: FarEnd
     fleet: BenchFleet
-    wire: Wire
+    wire: Mapping[str, str | int | float | bool]
+    """The protocol's own settings, `framing`, and the mean `payload_bytes` and `packet_bytes`."""
+    wire_text: str
+    """The protocol and its settings in words; not in the JSON."""
     real_time: RealTime | None
     memory: Memory | None
     flat_out: FlatOut | None
     ramp: Ramp | None
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return the object that `--json` prints."""
+        found = asdict(self)
+        del found["wire_text"]
+        if self.flat_out is not None:
+            del found["flat_out"]["titles"]
+        return found
 
 
 def lines(report: BenchReport) -> Iterator[str]:
-    """The report for a person."""
+    """Yield the report for a person."""
     machine, broker, fleet, wire = report.machine, report.broker, report.fleet, report.wire
     tls = ", TLS" if broker.tls else ""
     yield f"machine   {machine.cpu}, {machine.cores} cores, {machine.python}, {machine.os}"
@@ -77,8 +60,8 @@ def lines(report: BenchReport) -> Iterator[str]:
         f"fleet     {fleet.ders:,} DERs in {fleet.projects:,} projects, tick of {fleet.tick_s:g} s"
     )
     yield (
-        f"wire      MQTT {wire.protocol}, QoS {wire.qos}, framing {wire.framing}, "
-        f"payload {wire.payload_bytes:.0f} bytes, packet {wire.packet_bytes:.0f} bytes"
+        f"wire      {report.wire_text}, framing {wire['framing']}, "
+        f"payload {wire['payload_bytes']:.0f} bytes, packet {wire['packet_bytes']:.0f} bytes"
     )
     if report.real_time is not None:
         yield ""
@@ -119,12 +102,13 @@ def _flat_out(flat: FlatOut) -> Iterator[str]:
     yield f"flat out, median of {flat.rounds} rounds in turns, {flat.messages:,} messages each way"
     yield f"  {'':<32} {'messages/s':>11} {'records/s':>11} {'CPU/message':>12}"
     for name, speed in flat.ways.items():
+        title = flat.titles[name]
         yield (
-            f"  {_NAMES[name]:<32} {speed.messages_per_s:>11,.0f} {speed.records_per_s:>11,.0f} "
+            f"  {title:<32} {speed.messages_per_s:>11,.0f} {speed.records_per_s:>11,.0f} "
             f"{speed.cpu_us_per_message:>9.2f} us"
         )
     for name, ratio in flat.ratios.items():
-        yield f"  gridsim / {_NAMES[name]}: {ratio:.2f}"
+        yield f"  gridsim / {flat.titles[name]}: {ratio:.2f}"
 
 
 def _lag(lag: Lag) -> str:

@@ -1,24 +1,32 @@
-"""Ways of sending the same messages, in turns: A B C A B C, so that all meet the same machine."""
+"""Several ways to send the same messages, in turns: A B C A B C, under the same conditions."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
-from gridsim.bench.broker import Broker
-from gridsim.bench.plain_paho import as_records, best, script
 from gridsim.bench.product import flat_out
-from gridsim.bench.raw import raw
+from gridsim.bench.reference import send
 from gridsim.bench.sample import Sample
 from gridsim.bench.survey import Survey
 from gridsim.bench.target import BenchTarget
+from gridsim.running.probes import ask
 
-Way = Callable[[], Sample]
 Say = Callable[[str], None]
 
-GRIDSIM, RAW, SCRIPT, BEST = "gridsim", "raw", "paho_script", "paho_best"
+GRIDSIM = "gridsim"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to send the fleet's messages."""
+
+    title: str
+    """Its name in the report for a person."""
+    run: Callable[[], Sample]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +41,30 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class FlatOut:
-    """Every way has sent `messages` messages in every round."""
+    """The speed of each way; each sent `messages` messages in every round."""
 
     messages: int
     records: int
     rounds: int
     ways: Mapping[str, Speed]
+    titles: Mapping[str, str]
+    """The names of the ways for a person; not in the JSON."""
     ratios: Mapping[str, float]
     """gridsim's messages per second to those of each other way: the median of the rounds'."""
 
 
-def ways(target: BenchTarget, broker: Broker, fleet: Survey, ticks: int) -> dict[str, Way]:
-    """All of them, each with its material made."""
-    records = as_records(fleet.stock)
-    typical = fleet.typical()
-    return {
-        GRIDSIM: lambda: flat_out(target, fleet, ticks),
-        RAW: lambda: raw(broker, typical, fleet.messages),
-        SCRIPT: lambda: script(broker, records, fleet.messages),
-        BEST: lambda: best(broker, fleet.stock, fleet.messages),
-    }
+def ways(target: BenchTarget, fleet: Survey, ticks: int) -> dict[str, Way]:
+    """Return gridsim and the reference clients of its protocol, by name."""
+    name = target.choice.name
+    clients = ask(name, lambda: target.benchmark.references(fleet.stock, fleet.typical()))
+    found = {GRIDSIM: Way("gridsim", lambda: flat_out(target, fleet, ticks))}
+    for client in clients:
+        found[client.name] = Way(client.title, partial(send, name, client, fleet.messages))
+    return found
 
 
 def compare(ways: Mapping[str, Way], fleet: Survey, rounds: int, say: Say) -> FlatOut:
-    """Runs the ways in turns; `ways` has one named `gridsim`."""
+    """Run the ways in turns; one of them is named `gridsim`."""
     samples: dict[str, list[Sample]] = {name: [] for name in ways}
     # The stock of messages would make every garbage collection slow, and no run has one.
     gc.collect()
@@ -65,7 +73,7 @@ def compare(ways: Mapping[str, Way], fleet: Survey, rounds: int, say: Say) -> Fl
         for number in range(1, rounds + 1):
             say(f"flat out: round {number} of {rounds}, {fleet.messages:,} messages each way")
             for name, way in ways.items():
-                samples[name].append(way())
+                samples[name].append(way.run())
     finally:
         gc.unfreeze()
     return FlatOut(
@@ -73,6 +81,7 @@ def compare(ways: Mapping[str, Way], fleet: Survey, rounds: int, say: Say) -> Fl
         records=fleet.records,
         rounds=rounds,
         ways={name: _speed(taken, fleet) for name, taken in samples.items()},
+        titles={name: way.title for name, way in ways.items()},
         ratios={
             name: ratio(samples[GRIDSIM], taken)
             for name, taken in samples.items()
@@ -82,7 +91,7 @@ def compare(ways: Mapping[str, Way], fleet: Survey, rounds: int, say: Say) -> Fl
 
 
 def ratio(own: list[Sample], other: list[Sample]) -> float:
-    """How many times as fast `own` is: each round by itself, then the median."""
+    """Return the median over the rounds of how many times as fast `own` was as `other`."""
     return median(b.seconds / a.seconds for a, b in zip(own, other, strict=True))
 
 

@@ -1,35 +1,34 @@
-"""What is measured: a checked plan, its mqtt transport, and fleets of other sizes of it."""
+"""The target of a measurement: a checked plan and its transport, with fleets of any size."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from gridsim.api import Benchmark
 from gridsim.config.resolve import Flags
 from gridsim.config.tables.model import TransportChoice
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import read
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options, Plan, PlannedTransport, make_plan
+from gridsim.running.probes import ask
 
 BENCH_CONFIG = Path(__file__).with_name("bench.toml")
-_ON_EMBEDDED_DERS = 1_000
+_LOAD = 0.2
+"""The load on a far end of known capacity; each DER of the shipped fleet reports once a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchTarget:
-    """A plan, and the one of its transports that is measured."""
+    """A plan, and the transport of it that is measured."""
 
     plan: Plan
     choice: TransportChoice
     outlet: PlannedTransport
-
-    @property
-    def settings(self) -> Any:
-        """The transport's own settings; the core does not know their class."""
-        return self.choice.settings
+    benchmark: Benchmark
+    """What the transport's probe knows of its protocol."""
 
     @property
     def ders(self) -> int:
@@ -45,26 +44,39 @@ class BenchTarget:
 
 
 def find_target(options: Options) -> BenchTarget:
-    """The plan of a configuration with an mqtt transport. Raises UsageError."""
+    """Return a configuration's plan with the first transport that can be measured.
+
+    Raises UsageError if there is none.
+    """
     plan = make_plan(options)
-    for choice, outlet in zip(plan.configuration.transports, plan.transports, strict=True):
-        if choice.name.partition("#")[0] == "mqtt":
-            return BenchTarget(plan, choice, outlet)
-    raise UsageError(
-        f"{options.config}: error: gridsim bench measures an mqtt transport, and there is none"
+    choices = plan.configuration.transports
+    found = plan.probes.first(choices, "measure")
+    if found is None:
+        names = ", ".join(choice.name for choice in choices)
+        raise UsageError(
+            f"{options.config}: error: gridsim bench cannot measure {names}. "
+            f"It can measure: {plan.probes.names('measure')}"
+        )
+    choice, probe = found
+    benchmark = ask(
+        choice.name,
+        lambda: probe.measure(choice.settings, choice.framing),
+        "gridsim bench: error: ",
     )
+    return BenchTarget(plan, choice, plan.transports[choices.index(choice)], benchmark)
 
 
 def default_or_named(
     config: Path | None, overrides: Sequence[str], plugins: Sequence[Path]
 ) -> tuple[Options, BenchTarget]:
-    """The user's configuration, or the one that comes along, as large as its broker takes."""
+    """Return the user's configuration, or the shipped one, as large as its broker can handle."""
     options = _options(config or BENCH_CONFIG, overrides, plugins)
     target = find_target(options)
-    if config is not None or not target.settings.embedded:
+    capacity = target.benchmark.capacity_per_s
+    if config is not None or capacity is None:
         return options, target
     # The user's own counts come later, and so win.
-    small = (*counts_for(options, _ON_EMBEDDED_DERS, target.ders), *overrides)
+    small = (*counts_for(options, round(_LOAD * capacity), target.ders), *overrides)
     options = _options(BENCH_CONFIG, small, plugins)
     return options, find_target(options)
 

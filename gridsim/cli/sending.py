@@ -12,14 +12,15 @@ from typing import Any
 
 from gridsim.api import (
     Instruction,
+    Probe,
     Roster,
-    Source,
     Target,
     TransportError,
     Unreadable,
     read_instruction,
 )
-from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError, UsageError
+from gridsim.config.tables.model import SourceChoice
+from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError, PluginError, UsageError
 from gridsim.running.plan import Plan, seconds
 
 _ANSWER_S = 10.0
@@ -49,20 +50,19 @@ def send(
     """
     wait_s = None if wait is None else seconds(wait, "--wait")
     instruction = _instruction(plan, wish)
-    if not plan.sources:
-        raise UsageError(
-            f'{plan.config} has no source of commands: add [[sources]], then type = "mqtt" under it'
-        )
-    inlet = plan.sources[0]
+    source, probe = _way_in(plan)
     began = time.monotonic()
     accepted = False
-    for answer in _answers(inlet.source, instruction):
+    answers = _answers(
+        source.name, lambda: probe.send(source.settings, instruction), instruction.id
+    )
+    for answer in answers:
         passed = time.monotonic() - began
         if answer is None:
             if not accepted and passed > _ANSWER_S:
                 raise GridsimError(
-                    f"nobody answered within {_ANSWER_S:g} s: is a run with this configuration "
-                    f"up, and does it take commands by {inlet.name} ({inlet.source.describe()})?"
+                    f"no answer within {_ANSWER_S:g} s: is a run with this configuration up, and "
+                    f"does it take commands by {source.name} ({_where(plan, source.name)})?"
                 )
             if accepted and wait_s is not None and passed > wait_s:
                 raise NotHeldError(f"accepted, but neither completed nor superseded in {wait}")
@@ -85,14 +85,39 @@ def line_of(answer: Mapping[str, Any], as_json: bool) -> str:
     return f"{said} at {answer.get('timestamp')}, tick {answer.get('tick')}"
 
 
-def _answers(source: Source, instruction: Instruction) -> Iterator[dict[str, Any] | None]:
-    """Yield the answers to this instruction; None now and then while there is none."""
+def _way_in(plan: Plan) -> tuple[SourceChoice, Probe[Any, Any]]:
+    """Return the first source that can be sent to. Raises UsageError."""
+    sources = plan.configuration.sources
+    found = plan.probes.first(sources, "send")
+    if found is not None:
+        return found
+    able = plan.probes.names("send")
+    if not sources:
+        raise UsageError(
+            f"{plan.config} has no source of commands: add [[sources]], then its type under it. "
+            f"gridsim send can use: {able}"
+        )
+    names = ", ".join(source.name for source in sources)
+    raise UsageError(
+        f"{plan.config}: error: gridsim send cannot reach the sources of this configuration: "
+        f"{names}. It can use: {able}"
+    )
+
+
+def _where(plan: Plan, name: str) -> str:
+    return next(inlet.source.describe() for inlet in plan.sources if inlet.name == name)
+
+
+def _answers(
+    name: str, send: Callable[[], Iterator[bytes]], id: str
+) -> Iterator[dict[str, Any] | None]:
+    """Yield the answers to this command; None now and then while there is none."""
     connected = False
     try:
-        for text in source.send(instruction):
+        for text in send():
             connected = True
             answer = _read(text)
-            mine = answer is not None and answer.get("id") == instruction.id
+            mine = answer is not None and answer.get("id") == id
             yield answer if mine else None
     except ValueError as error:
         raise UsageError(str(error)) from None
@@ -100,6 +125,10 @@ def _answers(source: Source, instruction: Instruction) -> Iterator[dict[str, Any
         if connected:
             raise
         raise NeverConnectedError(str(error)) from None
+    except GridsimError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"the probe of {name} failed: {type(error).__name__}: {error}") from error
 
 
 def _read(text: bytes) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from gridsim.running.plan import Plan
 from gridsim.running.run import Run
 from gridsim.running.status import RunStatus
 from gridsim.text.events import change_line
-from gridsim.text.plan import broker_lines, plan_lines
+from gridsim.text.plan import plan_lines, transport_lines
 from gridsim.text.status import closing_lines, live_line
 from gridsim.text.words import counted
 
@@ -83,7 +83,7 @@ def _supervise(run: Run, signals: _Signals, strict: bool) -> Ending:
         run.start()
         started = run.status().state == "running"
         if started:
-            _say(broker_lines(run.plan))
+            _say(transport_lines(run.plan))
             _watch(run)
     finally:
         run.stop()

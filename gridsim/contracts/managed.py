@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Any
+from collections.abc import Collection
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -54,7 +55,7 @@ class Curtailable(Managed):
     """
 
     Settings = CurtailableSettings
-    derived = ("_available_kw", "_available_tick")
+    derived: ClassVar[Collection[str]] = ("_available_kw", "_available_tick")
 
     def __init__(self, members: Members[Any]) -> None:
         super().__init__(members)

@@ -4,17 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from gridsim.contracts.batch import Roster
 
 
+class Service(Protocol):
+    """An object that several plugins of one run share."""
+
+    def close(self) -> None:
+        """Release everything; called once, at the end of the run."""
+
+
+ServiceT = TypeVar("ServiceT", bound=Service)
+
+
+class ServiceProvider(Protocol):
+    """The way to a run's services."""
+
+    def __call__(self, key: str, factory: Callable[[], ServiceT], /) -> ServiceT:
+        """Return the run's one object for `key`; `factory` makes it when it is first asked for.
+
+        May be called from any thread. The factory is called at most once for each key, and must
+        return at once: others wait meanwhile. Start the key with the name of your plugin. The
+        run closes its services when it ends, after its transports and sources, the newest
+        service first.
+        """
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RunContext:
-    """What a transport may know of the run it serves."""
+    """The run, as its transports, sources and probes see it."""
 
     roster: Roster
     start_ms: int
     """The simulation's start, UTC."""
-    embedded_broker: Callable[[int], tuple[str, int]]
-    """Starts the run's embedded MQTT broker at the wished port, if it is not yet running,
-    and returns the host and port where it listens. One broker serves all who ask."""
+    service: ServiceProvider
+    """Returns an object that the plugins of this run share, such as an embedded broker."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from gridsim.contracts.instructions import Acknowledgement, Inbox, Instruction
+from gridsim.contracts.instructions import Acknowledgement, Inbox
 from gridsim.contracts.run_context import RunContext
 from gridsim.contracts.settings import Settings
 
@@ -45,13 +45,3 @@ class Source(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release everything; called also after a failure, and before each `connect` anew."""
-
-    def send(self, instruction: Instruction) -> Iterator[bytes]:
-        """Send an instruction to the run that listens with these settings, and yield the
-        answers: each acknowledgement as a JSON object with `id`, `status` and `reason`, and
-        b"" about once a second while nothing comes. The caller closes it when it has enough.
-
-        Called in another process than the one that serves. Raises TransportError, or
-        ValueError if nobody can be reached with these settings.
-        """
-        raise ValueError("this source cannot be sent to from outside")

@@ -57,6 +57,14 @@ class Transport(ABC):
         """Return a shell command that shows the received data; may be empty."""
         return ""
 
+    def warning(self, readings_per_s: float) -> str:
+        """Return a warning if the far end is known not to keep up with the run; may be empty.
+
+        `readings_per_s` is the highest rate of the run, infinite at speed 0. May be called from
+        any thread, after the first attempt to connect.
+        """
+        return ""
+
     @abstractmethod
     def connect(self) -> None:
         """Connect to the target."""

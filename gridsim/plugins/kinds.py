@@ -19,6 +19,7 @@ from gridsim.api import (
     Format,
     Load,
     MessageFault,
+    Probe,
     Source,
     Transport,
     Weather,
@@ -149,5 +150,6 @@ _KINDS = (
         is_array=True,
         distributions=True,
     ),
+    Kind("probe", "is the other end of a protocol: listens, sends, measures", (Probe,)),
 )
 KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in _KINDS}

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gridsim.api import MessageFault, RunContext, Source, Transport
-from gridsim.broker import EmbeddedBroker
 from gridsim.config.resolve import Flags, resolve
 from gridsim.config.tables.ledger import fingerprint
 from gridsim.config.tables.model import Configuration, SourceChoice, TransportChoice
@@ -30,6 +29,8 @@ from gridsim.errors import GridsimError, UsageError
 from gridsim.ledger import About, Ledger, about_run
 from gridsim.plugins.host import PluginHost
 from gridsim.plugins.registry import Registry
+from gridsim.plugins.services import Services
+from gridsim.running.probes import Probes
 from gridsim.simulation.scenario import Scenario
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "default.toml"
@@ -111,13 +112,15 @@ class Plan:
     configuration: Configuration
     ticks: int | None
     transports: tuple[PlannedTransport, ...]
-    broker: EmbeddedBroker
+    probes: Probes
+    services: Services
+    """The objects that the transports, sources and probes of the run share."""
     sources: tuple[PlannedSource, ...] = ()
     ledger: LedgerPlan | None = None
 
     def close(self) -> None:
         """Release what the run's transports and sources share."""
-        self.broker.stop()
+        self.services.close()
 
 
 def load_plugins(local: tuple[Path, ...]) -> PluginHost:
@@ -144,14 +147,15 @@ def make_plan(options: Options) -> Plan:
     now_ms = time.time_ns() // 1_000_000
     configuration = resolve(document, host.registry, now_ms=now_ms, flags=options.flags)
     ticks = _ticks(options.duration, configuration.tick_ms)
-    broker = EmbeddedBroker()
-    run = RunContext(configuration.scenario.roster, configuration.start_ms, broker.start)
+    services = Services()
+    run = RunContext(configuration.scenario.roster, configuration.start_ms, services.get)
     outlets, inlets = _ways(document, configuration, run)
+    probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
     ledger = None
     if (kept := configuration.ledger) is not None:
         told = about_run(configuration, fingerprint(document))
         ledger = LedgerPlan(Path(kept.path), kept.overwrite, told)
-    return Plan(options.config, configuration, ticks, outlets, broker, inlets, ledger)
+    return Plan(options.config, configuration, ticks, outlets, probes, services, inlets, ledger)
 
 
 def _ways(

@@ -30,6 +30,7 @@ from gridsim.testing.faults import (
 from gridsim.testing.fleets import FleetContract
 from gridsim.testing.formats import FormatContract
 from gridsim.testing.loads import LoadContract
+from gridsim.testing.probes import ProbeContract
 from gridsim.testing.sources import RecordingInbox, SourceContract
 from gridsim.testing.transports import PlainFormat, RecordingReceipt, TransportContract
 from gridsim.testing.weather import WeatherContract
@@ -43,6 +44,7 @@ __all__ = [
     "LoadContract",
     "MessageFaultContract",
     "PlainFormat",
+    "ProbeContract",
     "RecordingInbox",
     "RecordingReceipt",
     "SourceContract",

@@ -23,6 +23,7 @@ from gridsim.api import (
     identities,
     numeric_fields,
 )
+from gridsim.plugins.services import Services
 
 START_MS = int(datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp() * 1000)
 
@@ -141,12 +142,8 @@ def make_batch(roster: Roster | None = None, *, ticks: int = 1, start_ms: int = 
 
 
 def make_run(roster: Roster | None = None, *, start_ms: int = START_MS) -> RunContext:
-    """Return a run without an embedded broker."""
-
-    def no_broker(port: int) -> tuple[str, int]:
-        raise AssertionError("this run has no embedded broker")
-
-    return RunContext(roster if roster is not None else make_roster(), start_ms, no_broker)
+    """Return a run whose services, if any are made, are left to the caller to close."""
+    return RunContext(roster if roster is not None else make_roster(), start_ms, Services().get)
 
 
 def some_of(members: Members[Any], rows: NDArray[np.intp]) -> Members[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 
@@ -13,8 +14,6 @@ from gridsim.running.plan import Plan
 from gridsim.simulation.scenario import Scenario
 from gridsim.text.words import counted
 
-# What the embedded broker takes; see the README.
-EMBEDDED_BROKER_LIMIT = 5_000
 # How many events or faults the plan names.
 _NAMED = 8
 
@@ -47,20 +46,18 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"ledger: {plan.ledger.path}"
 
 
-def broker_lines(plan: Plan) -> Iterator[str]:
-    """Yield where to look, once the transports are up."""
+def transport_lines(plan: Plan) -> Iterator[str]:
+    """Yield where to look, and which transports may not keep up, once they are connected."""
     for transport in plan.transports:
         hint = _description(transport.transport.hint)
         if hint:
             yield f"watch it: {hint}"
-    if not plan.broker.running:
-        return
     rate = _readings_per_second(plan)
-    if rate > EMBEDDED_BROKER_LIMIT:
-        yield (
-            f"the embedded broker takes about {EMBEDDED_BROKER_LIMIT:,} messages/s and this run "
-            f"makes up to {rate:,.0f}: use Mosquitto for it"
-        )
+    warnings = [
+        _description(partial(transport.transport.warning, rate)) for transport in plan.transports
+    ]
+    # Two transports may share what cannot keep up.
+    yield from dict.fromkeys(warning for warning in warnings if warning)
 
 
 def _occurring(scenario: Scenario) -> Iterator[str]:

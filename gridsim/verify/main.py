@@ -23,7 +23,7 @@ from gridsim.verify.report import Late, VerifyReport
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.sent import load_sent
 from gridsim.verify.settlement import Verdict, compare
-from gridsim.verify.subscriber import Source, Subscriber, find_source
+from gridsim.verify.subscriber import Subscriber, find_listener
 from gridsim.verify.target import VerifyTarget, find_target
 from gridsim.verify.values import NO_TIME
 
@@ -39,7 +39,7 @@ class VerifyOptions:
     ledger: Path
     files: tuple[str, ...] = ()
     subscribe: Options | None = None
-    """The configuration whose broker to listen to."""
+    """The configuration of the transport to subscribe to."""
     quiet_s: float = 2.0
     transport: str | None = None
     fields: tuple[str, ...] = ()
@@ -52,34 +52,33 @@ class VerifyOptions:
 
 
 def verify(options: VerifyOptions, say: Callable[[str], None]) -> VerifyReport:
-    """Compares; `say` hears how far it is.
+    """Compare, and report progress to `say`.
 
-    Raises UsageError for what cannot be used, NeverConnectedError if the broker does not let
-    it in. With `subscribe` it returns once the ledger is complete and nothing has come for
-    `quiet_s`, or when it is interrupted.
+    Raises UsageError for options that cannot be used, and NeverConnectedError if the far end
+    refuses the subscription. With `subscribe` it returns once the ledger is complete and
+    nothing has come for `quiet_s`, or when it is interrupted.
     """
     _check(options)
     names = parse_names(options.fields, options.received_at)
-    heard: _Heard | None = None
+    received: _Received | None = None
     transport = options.transport
     if options.subscribe is not None:
-        source = find_source(options.subscribe, transport)
-        transport = source.name
-        heard = _listen(options, source, say)
+        transport, listener = find_listener(options.subscribe, transport)
+        received = _listen(options, Subscriber(transport, listener), say)
     with Reader(options.ledger) as reader:
         roster = LedgerRoster.of(reader)
-        if not options.files and heard is None:
+        if not options.files and received is None:
             return _settlements_only(options, reader, roster)
         target = find_target(reader, transport)
         wire = wire_names(target.format_settings, names)
         several = target.note.framing == "project"
         arrivals = (
             _arrivals(options.files, roster, wire, several=several)
-            if heard is None
-            else heard.parse(roster, wire, several=several)
+            if received is None
+            else received.parse(roster, wire, several=several)
         )
         _refuse_names(names, arrivals)
-        notes = [] if heard is None else heard.notes(reader)
+        notes = [] if received is None else received.notes(reader)
         return _report(options, reader, roster, target, arrivals, notes)
 
 
@@ -197,8 +196,8 @@ def _check(options: VerifyOptions) -> None:
             raise UsageError(f"{flag}: error: {value:g} is not from 0 to a billion")
 
 
-class _Heard:
-    """What a subscriber has brought home."""
+class _Received:
+    """The messages that a subscriber has received."""
 
     def __init__(self, subscriber: Subscriber) -> None:
         self._subscriber = subscriber
@@ -226,56 +225,63 @@ class _Heard:
         return Arrivals.joined(parts())
 
     def notes(self, reader: Reader) -> list[str]:
-        """Why readings may be missing here that a back-end has got."""
+        """Return the reasons why readings may be missing here that a back-end has got."""
         losses, since = self._subscriber.losses, self._subscriber.since_ms
         [(first,)] = reader.rows("SELECT min(wall_ms) FROM offers")
         notes = []
         if not since:
-            notes.append(f"verify itself was never subscribed at {self._subscriber.where}")
+            notes.append(f"verify never subscribed at {self._subscriber.where}")
         elif first is not None and first < since:
             late = (since - first) / 1000
-            notes.append(f"verify itself came {late:.1f} s too late: it is to be started first")
+            notes.append(
+                f"verify subscribed {late:.1f} s after the run began; start verify before the run"
+            )
         if losses:
             notes.append(
-                f"verify itself lost its connection {losses} times: readings may be missing here"
+                f"verify lost its connection {losses} times, and may have missed readings that "
+                "your back-end has got"
             )
         return notes
 
 
-def _listen(options: VerifyOptions, source: Source, say: Callable[[str], None]) -> _Heard:
+def _listen(
+    options: VerifyOptions, subscriber: Subscriber, say: Callable[[str], None]
+) -> _Received:
+    """Receive until the run is over and nothing has come for `quiet_s`."""
     before = _run_of(options.ledger)
-    subscriber = Subscriber(source)
-    heard = _Heard(subscriber)
+    received = _Received(subscriber)
     subscriber.start()
     said = warned = False
     began = time.monotonic()
     try:
         while not _over(options.ledger, before):
+            subscriber.check()
             if subscriber.refusal:
                 raise NeverConnectedError(
-                    f"the broker at {subscriber.where} does not accept verify: {subscriber.refusal}"
+                    f"verify cannot subscribe at {subscriber.where}: {subscriber.refusal}"
                 )
             if subscriber.subscribed.is_set() and not said:
                 say(f"subscribed at {subscriber.where}; waiting for a run to end")
                 said = True
             elif not (said or warned) and time.monotonic() - began > _PATIENCE_S:
-                say(f"nobody answers at {subscriber.where} yet; trying on")
+                say(f"no answer from {subscriber.where} yet; retrying")
                 warned = True
-            heard.collect()
+            received.collect()
             time.sleep(_LOOK_S)
         ended = time.monotonic()
         while time.monotonic() - max(subscriber.last_at, ended) < options.quiet_s:
             time.sleep(_LOOK_S)
     except KeyboardInterrupt:
-        say("interrupted: what is there is compared")
+        say("interrupted; comparing what has arrived")
     finally:
         subscriber.stop()
-        heard.collect()
-    return heard
+        received.collect()
+    subscriber.check()
+    return received
 
 
 def _over(path: Path, before: str) -> bool:
-    """Whether a run that is not the one before has told its ledger everything."""
+    """Return whether the ledger of a run other than `before` is complete."""
     try:
         with Reader(path) as reader:
             return reader.complete and reader.meta["run"] != before
@@ -284,7 +290,7 @@ def _over(path: Path, before: str) -> bool:
 
 
 def _run_of(path: Path) -> str:
-    """Which run's complete ledger is there already; empty if none is."""
+    """Return the id of the run whose complete ledger is there already; empty if there is none."""
     try:
         with Reader(path) as reader:
             return str(reader.meta["run"]) if reader.complete else ""

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from gridsim.api import Batch
-from gridsim.bench.raw import publish
-from gridsim.bench.survey import Message
+from gridsim.api import Batch, WireMessage
 from gridsim.bench.target import BENCH_CONFIG, find_target
 from gridsim.running.plan import Options
 from gridsim.simulation.step import Simulation
+from gridsim_plugins.mqtt.bench.raw import publish
 from tests.unit.test_bench_parts import make_broker
 
 TICKS = 3
@@ -91,7 +90,7 @@ def test_a_frame_that_comes_twice_is_not_right(sent: Sent) -> None:
 
 def test_frames_are_cut_out_of_a_stream_wherever_it_is_cut(sent: Sent) -> None:
     broker = make_broker()
-    packets = [publish(Message(t.decode(), b), broker, 0) for t, b in sent[:4]]
+    packets = [publish(WireMessage(t.decode(), b, 0), broker, 0) for t, b in sent[:4]]
     stream = b"".join([packets[0], packets[1], b"\xc0\x00", packets[2], b"\xe0\x00", packets[3]])
     whole = sum(map(len, packets[:3])) + 4
     assert frames.parse(stream) == (sent[:3], 1, whole, True)
@@ -104,6 +103,6 @@ def test_frames_are_cut_out_of_a_stream_wherever_it_is_cut(sent: Sent) -> None:
 
 def test_a_stream_that_lost_a_byte_is_torn(sent: Sent) -> None:
     broker = make_broker()
-    stream = b"".join(publish(Message(t.decode(), b), broker, 0) for t, b in sent[:4])
+    stream = b"".join(publish(WireMessage(t.decode(), b, 0), broker, 0) for t, b in sent[:4])
     with pytest.raises(frames.TornStreamError):
         frames.parse(stream[:50] + stream[51:])

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from gridsim.bench.broker import Broker
-from gridsim.bench.raw import publish
-from gridsim.bench.rounds import compare, ratio
+from gridsim.api import WireMessage
+from gridsim.bench.rounds import Way, compare, ratio
 from gridsim.bench.sample import Sample
-from gridsim.bench.survey import Message, Survey, packet_size, survey
+from gridsim.bench.survey import Survey, survey
 from gridsim.bench.target import BENCH_CONFIG, counts_for, default_or_named, sized
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options
+from gridsim_plugins.mqtt.bench.benchmark import packet_size
+from gridsim_plugins.mqtt.bench.client import MeasuredBroker
+from gridsim_plugins.mqtt.bench.raw import publish
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 TWO_STANZAS = """
@@ -43,9 +45,9 @@ topic = "x/{der_id}"
 """
 
 
-def make_broker(qos: int = 0, protocol: str = "3.1.1") -> Broker:
+def make_broker(qos: int = 0, protocol: str = "3.1.1") -> MeasuredBroker:
     given = {"host": "localhost", "qos": qos, "protocol": protocol}
-    return Broker("localhost", 1883, MqttSettings.model_validate(given))
+    return MeasuredBroker("localhost", 1883, MqttSettings.model_validate(given))
 
 
 @pytest.mark.parametrize(("qos", "protocol"), [(0, "3.1.1"), (1, "3.1.1"), (2, "5")])
@@ -54,12 +56,12 @@ def test_the_survey_counts_the_bytes_that_a_packet_has(
     qos: int, protocol: str, length: int
 ) -> None:
     broker = make_broker(qos, protocol)
-    packet = publish(Message("a/ü", b"x" * length), broker, 7)
+    packet = publish(WireMessage("a/ü", b"x" * length, 0), broker, 7)
     assert len(packet) == packet_size(4, length, (2 if qos else 0) + broker.v5)
 
 
 def test_a_packet_is_what_the_standard_says() -> None:
-    packet = publish(Message("a/b", b"hi"), make_broker(1), 10)
+    packet = publish(WireMessage("a/b", b"hi", 0), make_broker(1), 10)
     assert packet == b"\x32\x09\x00\x03a/b\x00\x0ahi"
 
 
@@ -82,8 +84,10 @@ def test_ways_take_turns_and_medians_are_reported() -> None:
         return Sample(next(slow), 0.5)
 
     fleet = Survey(1000, 4000, 0, 100.0, 110.0, [])
-    flat = compare({"gridsim": gridsim, "raw": raw}, fleet, 3, lambda _: None)
+    ways = {"gridsim": Way("gridsim", gridsim), "raw": Way("raw socket", raw)}
+    flat = compare(ways, fleet, 3, lambda _: None)
     assert turns == ["gridsim", "raw"] * 3
+    assert flat.titles == {"gridsim": "gridsim", "raw": "raw socket"}
     assert flat.ratios == {"raw": 3.0}
     assert flat.ways["gridsim"].messages_per_s == 500
     assert flat.ways["gridsim"].records_per_s == 2000

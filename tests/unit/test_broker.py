@@ -12,8 +12,8 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gridsim.broker import EmbeddedBroker
-from gridsim.errors import UsageError
+from gridsim.api import TransportError
+from gridsim_plugins.mqtt.embedded import EmbeddedBroker
 
 DEADLINE_S = 20.0
 
@@ -78,7 +78,7 @@ def test_a_taken_port_is_replaced_by_a_free_one(broker: EmbeddedBroker) -> None:
 
 def test_it_ends_when_stopped_and_can_be_started_again(broker: EmbeddedBroker) -> None:
     address = broker.start(0)
-    broker.stop()
+    broker.close()
     assert not listens(address)
     assert broker.start(0) == address, "those who know the address find it again"
     assert listens(address)
@@ -86,7 +86,7 @@ def test_it_ends_when_stopped_and_can_be_started_again(broker: EmbeddedBroker) -
 
 def test_it_ends_with_its_parent_even_if_that_is_killed() -> None:
     program = (
-        "import sys; from gridsim.broker import EmbeddedBroker; "
+        "import sys; from gridsim_plugins.mqtt.embedded import EmbeddedBroker; "
         "print(EmbeddedBroker().start(0)[1], flush=True); sys.stdin.read()"
     )
     parent = subprocess.Popen(
@@ -116,10 +116,10 @@ def test_it_has_a_session_of_its_own_which_no_terminal_interrupts(broker: Embedd
 def test_why_it_does_not_start_is_said(
     broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UsageError, match="did not start: OverflowError"):
+    with pytest.raises(TransportError, match="did not start: OverflowError"):
         broker.start(70_000)
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(UsageError, match="ended with status 1"):
+    with pytest.raises(TransportError, match="ended with status 1"):
         broker.start(0)
     assert capfd.readouterr() == ("", "")
 

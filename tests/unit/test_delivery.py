@@ -20,13 +20,12 @@ from gridsim.api import (
     ReaderGone,
     Receipt,
     Roster,
-    RunContext,
     Transport,
     TransportError,
 )
 from gridsim.delivery import Counters, DeliveryPolicy, Runner
 from gridsim.delivery.connection import REAL_TIME, Time
-from gridsim.testing import START_MS, make_batch, make_roster
+from gridsim.testing import START_MS, make_batch, make_roster, make_run
 from tests.unit.stepping import SteppedTime
 
 ROSTER = make_roster((3, 2))
@@ -48,7 +47,7 @@ class Scripted(Transport):
     """A transport whose writes do what the test says, in turn; the last is repeated."""
 
     def __init__(self, *script: Script, connects: tuple[Exception | None, ...] = ()) -> None:
-        run = RunContext(ROSTER, START_MS, lambda port: ("127.0.0.1", port))
+        run = make_run(ROSTER, start_ms=START_MS)
         super().__init__(None, Blank(None, "der", ROSTER), run)
         self.script = list(script) or [accept]
         self.connects = list(connects)

@@ -7,7 +7,7 @@ import pytest
 from gridsim.api import Framing, Settings
 from gridsim.testing import PlainFormat, make_roster, make_run
 from gridsim_plugins.mqtt.settings import MqttSettings
-from gridsim_plugins.mqtt.topics import DEFAULT_TOPIC, make_topics, subscription
+from gridsim_plugins.mqtt.topics import DEFAULT_TOPIC, make_topics, subscription, topic_filter
 from gridsim_plugins.mqtt.transport import Mqtt
 
 ROSTER = make_roster([2, 1])
@@ -108,3 +108,41 @@ def test_what_a_person_is_told() -> None:
         "mosquitto_sub -h broker.example -p 8883 --cafile 'my ca.pem' "
         "-u 'it'\"'\"'s me' -P PASSWORD -t 'projects/#' -v"
     )
+
+
+@pytest.mark.parametrize(
+    ("template", "pattern"),
+    [
+        (DEFAULT_TOPIC["der"], "projects/+/ders/+"),
+        (DEFAULT_TOPIC["project"], "projects/+"),
+        ("{der_id}", "+"),
+        ("fleet/a{der_id}b/{type}-{units}/x", "fleet/+/+/x"),
+        ("constant/level", "constant/level"),
+        ("{{der_id}}/{der_id}", "{der_id}/+"),
+        ("/", "/"),
+    ],
+)
+def test_a_filter_has_a_wildcard_for_each_varying_level(template: str, pattern: str) -> None:
+    assert topic_filter(template) == pattern
+
+
+@pytest.mark.parametrize(
+    ("framing", "host", "readings_per_s", "warning"),
+    [
+        ("der", "embedded", 5000.0, ""),
+        ("der", "embedded", 5001.0, "this run sends up to 5,001:"),
+        ("der", "broker.example", 5001.0, ""),
+        ("der", "embedded", float("inf"), "this run sends as fast as it can:"),
+        # Two projects of three DERs.
+        ("project", "embedded", 7500.0, ""),
+        ("project", "embedded", 7502.0, "this run sends up to 5,001:"),
+    ],
+)
+def test_more_than_the_embedded_broker_can_handle_is_warned_of(
+    framing: Framing, host: str, readings_per_s: float, warning: str
+) -> None:
+    run = make_run()
+    transport = Mqtt(MqttSettings(host=host), PlainFormat(Settings(), framing, run.roster), run)
+    found = transport.warning(readings_per_s)
+    assert warning in found
+    assert bool(found) is bool(warning)

@@ -195,16 +195,16 @@ def test_facts_beyond_the_bound_are_counted(make: Make) -> None:
     [first, *_] = results
 
     def episode(number: int) -> Episode:
-        return Episode(fault=number, device=0, start_ms=0, end_ms=1)
+        return Episode(fault_id=str(number), der_id="PV", start_ms=0, end_ms=1)
 
     older = replace(first, episodes=tuple(episode(i) for i in range(FACTS - 1)))
     newer = replace(first, tick=1, episodes=(episode(-1),))
     both, missed = joined(older, newer)
-    faults = [one.fault for one in both.episodes]
-    assert (len(faults), faults[0], faults[-1], missed) == (FACTS, 0, -1, 0)
+    faults = [one.fault_id for one in both.episodes]
+    assert (len(faults), faults[0], faults[-1], missed) == (FACTS, "0", "-1", 0)
     both, missed = joined(both, replace(newer, episodes=(episode(-2),)))
-    faults = [one.fault for one in both.episodes]
-    assert (len(faults), faults[0], faults[-1], missed) == (FACTS, 1, -2, 1)
+    faults = [one.fault_id for one in both.episodes]
+    assert (len(faults), faults[0], faults[-1], missed) == (FACTS, "1", "-2", 1)
 
 
 def test_a_full_queue_drops_the_oldest_results_and_counts_them(make: Make) -> None:

@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from gridsim.api import Curtailment, Draws, Stateful
+from gridsim.api import Draws, Stateful
 from gridsim.contracts.state import State, StateError
 from gridsim.contracts.tree_serial import tree_from_bytes, tree_to_bytes
+from gridsim.helpers import Curtailment
 from gridsim.testing import make_members, make_sites
 from gridsim_plugins.ders.generator import Generator
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from loguru import logger
@@ -12,21 +12,18 @@ from pydantic import Field
 from gridsim.api import (
     Acknowledgement,
     Inbox,
-    Instruction,
+    Roster,
     RunContext,
     Source,
     acknowledgement_json,
     read_instruction,
-    write_instruction,
 )
 from gridsim_plugins.mqtt.command_topics import CommandTopics
+from gridsim_plugins.mqtt.embedded import embedded_address
 from gridsim_plugins.mqtt.settings import ConnectionSettings, check_connection
 
 if TYPE_CHECKING:
     from gridsim_plugins.mqtt.session.dialogue import Dialogue
-
-_LOCAL = "127.0.0.1"
-_PULSE_S = 0.5
 
 
 class MqttCommandSettings(ConnectionSettings):
@@ -92,13 +89,7 @@ class MqttCommands(Source):
     def __init__(self, settings: MqttCommandSettings, run: RunContext) -> None:
         super().__init__(settings, run)
         check_connection(settings)
-        self._topics = CommandTopics(
-            settings.topic,
-            settings.project_topic,
-            settings.ack_topic,
-            settings.project_ack_topic,
-            run.roster,
-        )
+        self._topics = command_topics(settings, run.roster)
         self._client_id = settings.client_id or f"gridsim-commands-{secrets.token_hex(6)}"
         self._address = (settings.host, settings.port)
         self._dialogue: Dialogue | None = None
@@ -116,8 +107,11 @@ class MqttCommands(Source):
     def connect(self) -> None:
         settings = self.settings
         if settings.embedded:
-            self._address = self.run.embedded_broker(settings.port)
-        self._dialogue = self._open(self._address, self._client_id)
+            self._address = embedded_address(self.run, settings.port)
+        # Imported here: loading the plugin must not cost the import of paho.
+        from gridsim_plugins.mqtt.session.dialogue import Dialogue
+
+        self._dialogue = Dialogue(settings, self._address, self._client_id, self.patience_s)
         self._dialogue.subscribe(self._topics.filters)
 
     def serve(self, inbox: Inbox, timeout_s: float) -> None:
@@ -148,29 +142,13 @@ class MqttCommands(Source):
         if dialogue is not None:
             dialogue.close()
 
-    def send(self, instruction: Instruction) -> Iterator[bytes]:
-        settings = self.settings
-        if settings.embedded and not settings.port:
-            raise ValueError(
-                "the embedded broker's port is not known: it is 0 in the configuration"
-            )
-        address = (_LOCAL, settings.port) if settings.embedded else self._address
-        # Its own: with that of the source, the broker would end the source's session.
-        dialogue = self._open(address, f"gridsim-send-{secrets.token_hex(6)}")
-        try:
-            topics, target = self._topics, instruction.target
-            dialogue.subscribe([topics.acknowledgement(target)])
-            dialogue.publish([(topics.command(target), write_instruction(instruction))])
-            while True:
-                for message in dialogue.listen(_PULSE_S):
-                    if not message.retained:
-                        yield message.payload
-                yield b""
-        finally:
-            dialogue.close()
 
-    def _open(self, address: tuple[str, int], client_id: str) -> Dialogue:
-        # Imported here, for loading the plugin must not cost the import of paho.
-        from gridsim_plugins.mqtt.session.dialogue import Dialogue
-
-        return Dialogue(self.settings, address, client_id, self.patience_s)
+def command_topics(settings: MqttCommandSettings, roster: Roster) -> CommandTopics:
+    """Return the topics of the settings. Raises ValueError if they cannot be used."""
+    return CommandTopics(
+        settings.topic,
+        settings.project_topic,
+        settings.ack_topic,
+        settings.project_ack_topic,
+        roster,
+    )

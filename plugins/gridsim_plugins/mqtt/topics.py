@@ -62,6 +62,16 @@ def subscription(template: str) -> str:
     return "/".join([*levels[: next(i for i, x in enumerate(levels) if "{" in x)], "#"])
 
 
+def topic_filter(template: str) -> str:
+    """Return the filter that matches the topics of a template, with `+` for each varying level."""
+    return "/".join(
+        "+"
+        if any(name is not None for _, name, _, _ in Formatter().parse(level))
+        else level.format()
+        for level in template.split("/")
+    )
+
+
 def mosquitto_sub(
     host: str, port: int, pattern: str, *, username: str = "", tls_options: Iterable[str] = ()
 ) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from typing import TYPE_CHECKING, ClassVar
@@ -19,6 +20,8 @@ from gridsim.api import (
     TransportError,
     hookimpl,
 )
+from gridsim_plugins.mqtt.embedded import MESSAGES_PER_S, embedded_address
+from gridsim_plugins.mqtt.probe import MqttProbe
 from gridsim_plugins.mqtt.publish.messages import MessageAccount
 from gridsim_plugins.mqtt.session.identities import make_identities
 from gridsim_plugins.mqtt.settings import MqttSettings, check
@@ -101,10 +104,23 @@ class Mqtt(Transport):
             tls_options=options,
         )
 
+    def warning(self, readings_per_s: float) -> str:
+        share = 1.0
+        if self.format.framing == "project":
+            share = len(self.run.roster.project_id) / max(len(self.run.roster), 1)
+        rate = readings_per_s * share
+        if not self.settings.embedded or rate <= MESSAGES_PER_S:
+            return ""
+        sent = "as fast as it can" if math.isinf(rate) else f"up to {rate:,.0f}"
+        return (
+            f"the embedded broker handles about {MESSAGES_PER_S:,} messages/s, and this run sends "
+            f"{sent}: use Mosquitto for it"
+        )
+
     def connect(self) -> None:
         settings = self.settings
         if settings.embedded:
-            self._address = self.run.embedded_broker(settings.port)
+            self._address = embedded_address(self.run, settings.port)
         if settings.tls_insecure and not self._warned:
             self._warned = True
             logger.warning("mqtt: tls_insecure is set: the broker's identity is not checked")
@@ -173,3 +189,4 @@ class Mqtt(Transport):
 def gridsim_register(register: Register) -> None:
     register.transport("mqtt", Mqtt)
     register.source("mqtt", MqttCommands)
+    register.probe("mqtt", MqttProbe)

@@ -20,7 +20,6 @@ from gridsim_plugins.mqtt.session.handshake import open_session
 from gridsim_plugins.mqtt.settings import ConnectionSettings
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-_QOS = 1
 # So many messages wait for the broker's answer at once: an identifier, of which there are
 # 65,535, must not come round again while it does.
 _AT_ONCE = 1000
@@ -47,8 +46,11 @@ class Dialogue:
         address: tuple[str, int],
         client_id: str,
         patience_s: float,
+        *,
+        qos: int = 1,
     ) -> None:
-        """`patience_s` is how long the broker may owe an answer."""
+        """Connect; `patience_s` is how long the broker may take for an answer."""
+        self._qos = qos
         self._where = "{}:{}".format(*address)
         self._patience_s = patience_s
         self._dropped = 0
@@ -57,7 +59,7 @@ class Dialogue:
         self._unanswered: set[int] = set()
         self._refusals: list[str] = []
         self._end = ""
-        self._session = open_session(settings, *address, client_id=client_id, qos=_QOS)
+        self._session = open_session(settings, *address, client_id=client_id, qos=qos)
         client = self._client = self._session.client
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
@@ -69,7 +71,7 @@ class Dialogue:
     def subscribe(self, filters: Sequence[str]) -> None:
         """Returns once the broker has agreed."""
         for one in filters:
-            code, mid = self._client.subscribe(one, _QOS)
+            code, mid = self._client.subscribe(one, self._qos)
             self._await(code, mid)
         self._settle()
         if self._refusals:
@@ -83,7 +85,7 @@ class Dialogue:
         """Returns once the broker has them all; their topics must be valid."""
         for first in range(0, len(messages), _AT_ONCE):
             for topic, payload in messages[first : first + _AT_ONCE]:
-                info = self._client.publish(topic, payload, _QOS)
+                info = self._client.publish(topic, payload, self._qos)
                 self._await(info.rc, info.mid)
             self._settle()
 

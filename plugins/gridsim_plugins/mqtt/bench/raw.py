@@ -1,52 +1,68 @@
-"""The ceiling: what a broker takes from one plain socket that sends one constant packet."""
+"""The ceiling: one plain socket that sends one constant packet again and again."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ClassVar
 
-from gridsim.bench.broker import Broker, connect
-from gridsim.bench.sample import Sample, Stopwatch
-from gridsim.bench.survey import Message
-from gridsim.errors import GridsimError
+from gridsim.api import ReferenceClient, TransportError, WireMessage
+from gridsim_plugins.mqtt.bench.client import MeasuredBroker, connect
+from gridsim_plugins.mqtt.bench.paho_clients import Address
 
 _BLOCK = 1 << 18
-# Messages that are under way at once, at QoS 2 no more than brokers commonly take.
+# Messages in flight, at QoS 2 no more than brokers commonly allow.
 _WINDOW = {1: 2_000, 2: 20}
 _PINGREQ, _PINGRESP = b"\xc0\x00", 0xD0
 _PUBACK, _PUBREC, _PUBREL, _PUBCOMP = 0x40, 0x50, b"\x62\x02", 0x70
 
 
-def raw(broker: Broker, message: Message, count: int) -> Sample:
-    """`count` times the same PUBLISH, then a PINGREQ, to its answer: the broker has read all.
+class RawSocket(ReferenceClient):
+    """The same PUBLISH many times, then a PINGREQ: its answer says that the broker has read all.
 
-    At QoS 1 and 2 a window is kept full, and acknowledgements are taken in blocks. paho makes
-    the connection, so that this is the same socket as everyone's.
+    At QoS 1 and 2 a window is kept full, and acknowledgements are read in blocks. paho makes
+    the connection, so that the socket is the same as that of the other clients.
     """
-    client, receive_maximum = connect(broker)
-    sock = client.socket()
-    assert isinstance(sock, socket.socket)
-    sock.setblocking(True)
-    sock.settimeout(30.0)
-    # Else the last bytes of a block may wait for the acknowledgement of those before.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    line = _Line(sock)
-    watch = Stopwatch()
-    try:
-        if broker.qos == 0:
-            _send_all(line, publish(message, broker, 0), count)
-        else:
-            window = min(_WINDOW[broker.qos], receive_maximum)
-            _acknowledged(line, message, broker, window, count)
-        line.ping()
-        sample = watch.read()
-    except OSError as error:
-        raise GridsimError(f"the broker dropped the raw socket: {error}") from error
-    client.disconnect()
-    return sample
+
+    name: ClassVar[str] = "raw"
+    title: ClassVar[str] = "raw socket, one constant packet"
+
+    def __init__(self, broker: Address, message: WireMessage) -> None:
+        self._broker = broker
+        self._message = message
+
+    @contextmanager
+    def sending(self, count: int) -> Iterator[Callable[[], None]]:
+        broker = self._broker()
+        client, receive_maximum = connect(broker)
+        sock = client.socket()
+        assert isinstance(sock, socket.socket)
+        sock.setblocking(True)
+        sock.settimeout(30.0)
+        # Without this the last bytes of a block may wait for the acknowledgement of the others.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        line = _Line(sock)
+
+        def send() -> None:
+            try:
+                if broker.qos == 0:
+                    _send_all(line, publish(self._message, broker, 0), count)
+                else:
+                    window = min(_WINDOW[broker.qos], receive_maximum)
+                    _acknowledged(line, self._message, broker, window, count)
+                line.ping()
+            except OSError as error:
+                raise TransportError(f"the broker dropped the raw socket: {error}") from error
+
+        try:
+            yield send
+        finally:
+            client.disconnect()
 
 
-def publish(message: Message, broker: Broker, packet_id: int) -> bytes:
-    """A PUBLISH packet (MQTT 3.1.1 and 5.0, section 3.3)."""
+def publish(message: WireMessage, broker: MeasuredBroker, packet_id: int) -> bytes:
+    """Return a PUBLISH packet (MQTT 3.1.1 and 5.0, section 3.3)."""
     topic = message.topic.encode()
     rest = len(topic).to_bytes(2, "big") + topic
     if broker.qos:
@@ -70,7 +86,9 @@ def _send_all(line: _Line, packet: bytes, count: int) -> None:
     line.send(packet * rest)
 
 
-def _acknowledged(line: _Line, message: Message, broker: Broker, window: int, count: int) -> None:
+def _acknowledged(
+    line: _Line, message: WireMessage, broker: MeasuredBroker, window: int, count: int
+) -> None:
     # Twice the ids, so that every slice of them is one piece.
     ring = b"".join(publish(message, broker, i % window + 1) for i in range(2 * window))
     size = len(ring) // (2 * window)
@@ -84,7 +102,7 @@ def _acknowledged(line: _Line, message: Message, broker: Broker, window: int, co
 
 
 class _Line:
-    """A blocking socket on which answers are taken in blocks."""
+    """A blocking socket whose answers are read in blocks."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -94,7 +112,7 @@ class _Line:
         self._sock.sendall(data)
 
     def ping(self) -> None:
-        """Until the broker has answered a PINGREQ."""
+        """Send a PINGREQ, and return once the broker has answered it."""
         self.send(_PINGREQ)
         while len(self._rest) < 2:
             self._receive()
@@ -102,7 +120,7 @@ class _Line:
             raise _unexpected(self._rest[0])
 
     def acknowledgements(self) -> int:
-        """How many PUBACKs have come; at least one. They all have the size of the first."""
+        """Return how many PUBACKs have come, at least one. All have the size of the first."""
         while len(self._rest) < 2 or len(self._rest) < 2 + self._rest[1]:
             self._receive()
         if self._rest[0] != _PUBACK:
@@ -113,7 +131,7 @@ class _Line:
         return count
 
     def completions(self) -> int:
-        """Answers the PUBRECs that have come, and returns how many PUBCOMPs there were."""
+        """Answer the PUBRECs that have come, and return how many PUBCOMPs there were."""
         self._receive()
         releases, completed, at = [], 0, 0
         while at + 2 <= len(self._rest) and at + 2 + self._rest[at + 1] <= len(self._rest):
@@ -136,5 +154,5 @@ class _Line:
         self._rest += got
 
 
-def _unexpected(kind: int) -> GridsimError:
-    return GridsimError(f"the broker answers the raw socket with a packet {kind:#x}")
+def _unexpected(kind: int) -> TransportError:
+    return TransportError(f"the broker answers the raw socket with a packet {kind:#x}")

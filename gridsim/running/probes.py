@@ -1,0 +1,55 @@
+"""Which of a configuration's transports and sources can be reached from outside, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from gridsim.api import Offer, Probe, RunContext
+from gridsim.config.tables.model import SourceChoice, TransportChoice
+from gridsim.errors import GridsimError, PluginError, UsageError
+
+ProbeType = type[Probe[Any, Any]]
+ChoiceT = TypeVar("ChoiceT", TransportChoice, SourceChoice)
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """The registered probes, for one run."""
+
+    types: Mapping[str, ProbeType]
+    """By the name of the transport or source that each belongs to."""
+    run: RunContext
+
+    def first(
+        self, choices: Iterable[ChoiceT], what: Offer
+    ) -> tuple[ChoiceT, Probe[Any, Any]] | None:
+        """Return the first choice that has a probe which offers `what`, and the probe."""
+        for choice in choices:
+            probe = self.types.get(choice.name.partition("#")[0])
+            if probe is not None and probe.offers(what):
+                return choice, ask(choice.name, partial(probe, self.run))
+        return None
+
+    def names(self, what: Offer) -> str:
+        """Return the names of all probes that offer `what`, joined; "none" if there are none."""
+        return ", ".join(sorted(n for n, t in self.types.items() if t.offers(what))) or "none"
+
+
+def ask(name: str, call: Callable[[], ResultT], prefix: str = "") -> ResultT:
+    """Call a method of the probe of `name`.
+
+    Raises UsageError, with `prefix`, for its ValueError, and PluginError for what it may not
+    raise.
+    """
+    try:
+        return call()
+    except GridsimError:
+        raise
+    except ValueError as error:
+        raise UsageError(f"{prefix}{error}") from error
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"the probe of {name} failed: {type(error).__name__}: {error}") from error

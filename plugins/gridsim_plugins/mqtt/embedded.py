@@ -1,0 +1,106 @@
+"""The embedded MQTT broker: amqtt in a child process, on 127.0.0.1, for first runs and demos."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from typing import Final
+
+from loguru import logger
+
+from gridsim.api import RunContext, TransportError
+from gridsim_plugins.mqtt.broker_process import HOST
+
+MESSAGES_PER_S: Final = 5_000
+"""The messages per second that the embedded broker can handle; see the README."""
+
+_START_TIMEOUT_S = 15.0
+_STOP_TIMEOUT_S = 2.0
+
+
+class EmbeddedBroker:
+    """A broker that starts on first use and serves all its callers, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[str] | None = None
+        self._address = (HOST, 0)
+
+    def __enter__(self) -> EmbeddedBroker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self, port: int) -> tuple[str, int]:
+        """Return the address of the broker: at `port`, or at a free port if that is taken.
+
+        A broker that is running stays as it is; one that has died is started again. Raises
+        TransportError with the reason if it does not start.
+        """
+        with self._lock:
+            if self._child is None or self._child.poll() is not None:
+                self._end()
+                self._launch(self._address[1] or port)
+            return self._address
+
+    def close(self) -> None:
+        """End the broker, if it is running."""
+        with self._lock:
+            self._end()
+
+    def _launch(self, port: int) -> None:
+        child = subprocess.Popen(
+            # -P: a file of the working folder must not shadow a module.
+            [sys.executable, "-P", "-m", "gridsim_plugins.mqtt.broker_process", str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            # A session of its own: Ctrl-C must not end it before the last readings are out.
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        self._child = child
+        assert child.stdout is not None
+        watchdog = threading.Timer(_START_TIMEOUT_S, child.kill)
+        watchdog.start()
+        try:
+            answer = child.stdout.readline()
+        finally:
+            watchdog.cancel()
+        report = json.loads(answer) if answer else {}
+        if "port" in report:
+            self._address = (HOST, int(report["port"]))
+            if port not in (0, self._address[1]):
+                logger.warning(
+                    "port {} is taken: the embedded broker listens on {}:{}", port, *self._address
+                )
+            return
+        self._end()
+        reason = report.get("error", f"its process ended with status {child.returncode}")
+        raise TransportError(f"the embedded MQTT broker did not start: {reason}", permanent=True)
+
+    def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.close()
+        try:
+            child.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        child.stdout.close()
+
+
+def embedded_address(run: RunContext, port: int) -> tuple[str, int]:
+    """Start the run's one embedded broker if needed, and return its address.
+
+    Raises TransportError if it does not start.
+    """
+    return run.service("mqtt: embedded broker", EmbeddedBroker).start(port)

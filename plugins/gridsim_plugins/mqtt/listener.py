@@ -1,0 +1,55 @@
+"""A subscription to what the transport `mqtt` publishes."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gridsim.api import Listener, ReceivedMessage, TransportError
+from gridsim_plugins.mqtt.settings import MqttSettings
+
+if TYPE_CHECKING:
+    from gridsim_plugins.mqtt.session.dialogue import Dialogue
+
+_PATIENCE_S = 5.0
+
+
+class MqttListener(Listener):
+    """One session, with the transport's QoS, at its broker."""
+
+    def __init__(self, settings: MqttSettings, address: tuple[str, int], pattern: str) -> None:
+        """`pattern` is the topic filter."""
+        self._settings = settings
+        self._address = address
+        self._pattern = pattern
+        self._client_id = f"gridsim-verify-{secrets.token_hex(6)}"
+        self._dialogue: Dialogue | None = None
+
+    def describe(self) -> str:
+        return "{}:{}, {}".format(*self._address, self._pattern)
+
+    def connect(self) -> None:
+        # Imported here: loading the plugin must not cost the import of paho.
+        from gridsim_plugins.mqtt.session.dialogue import Dialogue
+
+        settings = self._settings
+        self._dialogue = Dialogue(
+            settings, self._address, self._client_id, _PATIENCE_S, qos=settings.qos
+        )
+        self._dialogue.subscribe([self._pattern])
+
+    def receive(self, timeout_s: float) -> Sequence[ReceivedMessage]:
+        assert self._dialogue is not None
+        messages = self._dialogue.listen(timeout_s)
+        if dropped := self._dialogue.take_dropped():
+            raise TransportError(f"{dropped} messages came too fast and are lost")
+        now_ms = time.time_ns() // 1_000_000
+        # What the broker retained is of an earlier run.
+        return [ReceivedMessage(one.payload, now_ms) for one in messages if not one.retained]
+
+    def close(self) -> None:
+        dialogue, self._dialogue = self._dialogue, None
+        if dialogue is not None:
+            dialogue.close()
