@@ -147,7 +147,7 @@ def test_a_made_class_pickles_as_itself_and_its_base_by_name() -> None:
 @pytest.mark.parametrize(
     ("device", "complaint"),
     [
-        (Undeclared, r"'pump' \(class Undeclared\) reports 'level' .* declare it in `columns`"),
+        (Undeclared, r"'pump' \(class Undeclared\) reports 'level': declare it in `columns`"),
         (Silent, r"'pump' \(class Silent\): step returned None instead of kW"),
     ],
 )

@@ -196,7 +196,7 @@ def test_a_missing_reader_names_its_extra(write: Write, monkeypatch: pytest.Monk
     [
         ("2025-06-20T04:00Z,bright,20", "line 6: ghi is 'bright'"),
         ("2025-06-20T04:00Z,-100,20", "line 6: ghi is -100"),
-        ("2025-06-20T04:00Z,0", "line 6: it has 2 fields"),
+        ("2025-06-20T04:00Z,0", "line 6: 2 fields, but the header has 3"),
         ("2025-06-20T05:00Z,0,20", "line 6: 7200 s after"),
         ("soon,0,20", "line 6: time is 'soon'"),
         ("2025-06-20T04:00Z,0,nan", "line 6: temperature is 'nan'"),
@@ -212,7 +212,7 @@ def test_an_error_names_file_and_line(write: Write, line: str, problem: str) -> 
 
 def test_what_a_file_does_not_hold_is_an_error(write: Write, tmp_path: Path) -> None:
     weather = made(write(three_days()[0]))
-    with pytest.raises(ValueError, match=r"holds 2025-06-20.* to 2025-06-23"):
+    with pytest.raises(ValueError, match=r"covers 2025-06-20.* to 2025-06-23"):
         weather.at(ms(datetime(2025, 6, 23, 0, 1, tzinfo=UTC)))
     with pytest.raises(ValueError, match="No such file"):
         made(str(tmp_path / "none.csv"))
