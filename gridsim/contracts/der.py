@@ -85,7 +85,7 @@ class Fleet(Stateful, ABC):
 
     The simulation makes one object per type and stage, then calls `capability` (stage
     `flexible` only) and `step` once per tick, in this order, from one thread. A checkpoint
-    keeps the object's attributes, as `Stateful` says, except for `derived`.
+    has the attributes of the object except for those in `derived`; see `Stateful`.
     """
 
     Settings: ClassVar[type[DerSettings]] = DerSettings
