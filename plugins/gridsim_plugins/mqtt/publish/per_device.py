@@ -96,7 +96,7 @@ class PerDeviceConnections:
             link,
             self._frames,
             qos=self._qos,
-            max_packet=self._clients.max_packet,
+            max_packet=self._clients.limits.max_packet,
             next_id=next_id,
         )
         carrying: list[Link] = []
@@ -139,7 +139,7 @@ class PerDeviceConnections:
             link.open -= scatter.settle(place, place + 1, OVERSIZE)
         if link.state is LinkState.OFF:
             link.open -= scatter.settle(first, end, OFFLINE)
-        elif not self._clients.is_due(link):
+        elif not link.is_due():
             link.open -= scatter.settle(first, end, NOT_CONNECTED)
         elif link.state is LinkState.UP and link.open:
             self._give(link)
@@ -150,7 +150,7 @@ class PerDeviceConnections:
         assert scatter is not None
         first, count = link.given, link.end - link.given
         if self._qos:
-            window = min(self._window, self._clients.receive_maximum)
+            window = min(self._window, self._clients.limits.receive_maximum)
             under_way = link.open - (count - len(scatter.oversize(first, link.end)))
             count = min(count, window - under_way)
         if count <= 0:

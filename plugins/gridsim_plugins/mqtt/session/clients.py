@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import heapq
-import os
-import random
 import selectors
-import socket
-import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
-
-from loguru import logger
 
 from gridsim.api import TransportError
 from gridsim_plugins.mqtt.session import errors
-from gridsim_plugins.mqtt.session.answers import DISCONNECT as FAREWELL
+from gridsim_plugins.mqtt.session.answers import DISCONNECT as SERVER_DISCONNECT
 from gridsim_plugins.mqtt.session.answers import PINGRESP, AnswerGroup, ProtocolError
-from gridsim_plugins.mqtt.session.client import tls_context
 from gridsim_plugins.mqtt.session.connect import connack, connect_packet
-from gridsim_plugins.mqtt.session.frames import DISCONNECT, MAX_PACKET, PINGREQ, status_packet
+from gridsim_plugins.mqtt.session.frames import DISCONNECT, PINGREQ, status_packet
 from gridsim_plugins.mqtt.session.identities import Identities
 from gridsim_plugins.mqtt.session.limits import allow_descriptors, exhausted
 from gridsim_plugins.mqtt.session.link import READ, WRITE, Link, LinkState
+from gridsim_plugins.mqtt.session.opening import (
+    BrokerLimits,
+    Dialler,
+    FailureLog,
+    Schedule,
+    pending_error,
+)
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 _AT_ONCE = 64
-"""How many may be connecting: brokers queue about a hundred before they have accepted."""
+"""The most connections that are opened at once: brokers queue about a hundred."""
 _FEW = 3
-"""If so many fail and none stands, the broker is to blame."""
-_BACKOFF_S = (1.0, 30.0)
-_LOG_EVERY_S = 10.0
+"""So many failures, with no connection up, are the broker's fault."""
 _SCAN_EVERY_S = 1.0
 _ONLINE, _OFFLINE = b'{"is_online": true}', b'{"is_online": false}'
 
@@ -52,61 +48,66 @@ class Clients:
         identities: Identities,
         wanted: list[bool],
     ) -> None:
-        """`wanted` says who is online, and so to be connected."""
-        self.max_packet = MAX_PACKET
-        self.receive_maximum = 65_535
+        """`wanted` says for each owner whether it is online, and so to be connected."""
+        self.limits = BrokerLimits(settings.keepalive_s)
         self.up = 0
+        """The number of connections that are up."""
         self.lost: Callable[[Link], None] = lambda link: None
-        """Told of each connection that breaks or cannot be made, and that..."""
+        """Called when a connection fails."""
         self.connected: Callable[[Link], None] = lambda link: None
-        """... stands now, and of..."""
+        """Called when a connection is up."""
         self.answered: Callable[[Link, AnswerGroup], None] = lambda link, run: None
-        """... each answer about messages of QoS 1 and 2, and to pings."""
+        """Called for each PUBACK, PUBREC, PUBCOMP and PINGRESP."""
         self._settings = settings
         self._v5 = settings.protocol == "5"
-        self._host = host
-        self._where = f"{host}:{port}"
-        self._port = port
+        self._dialler = Dialler(settings, host, port)
+        self._where = self._dialler.where
         self._identities = identities
-        self._context = tls_context(settings) if settings.uses_tls else None
-        self._family: int = socket.AF_INET
-        self._address: Any = None
-        self._keepalive_s: float = settings.keepalive_s
         self._selector = selectors.DefaultSelector()
         self.links = [Link(index) for index in range(len(identities))]
-        self._schedule: list[tuple[float, int]] = []
+        self._schedule = Schedule(self.links)
         self._opening: set[int] = set()
         self._failed_in_a_row = self._silent_in_a_row = 0
         self._cause = ""
-        self._quiet_until = 0.0
+        self._log = FailureLog(len(identities))
         self._scan_at = 0.0
         now = time.monotonic()
         for link in self.links:
             if wanted[link.index]:
-                self._plan(link, now)
+                self._schedule.add(link, now)
 
     def open(self) -> None:
-        """Returns when every connection that is wanted stands, or has failed once."""
-        if not self._schedule:
+        """Return when every connection that is wanted is up, or has failed once."""
+        if not len(self._schedule):
             return
         allow_descriptors(len(self._schedule))
         began = time.monotonic()
-        while self._opening or (self._schedule and self._schedule[0][0] <= began):
-            # One first: it tells whether the broker takes us.
-            self._turn(0.1, at_once=_AT_ONCE if self.up else 1)
+        while self._opening or self._schedule.is_due(began):
+            # One first: it shows whether the broker accepts us.
+            self.turn(0.1, at_once=_AT_ONCE if self.up else 1)
             if self._silent_in_a_row > _AT_ONCE:
                 fits = f"only {self.up} of {len(self.links)} connections fit: "
                 raise TransportError(f"{fits}{self._cause}")
         if not self.up:
             raise TransportError(self._cause)
 
-    def turn(self, timeout_s: float) -> None:
-        """Opens what is due, and reads and writes once, after waiting for a chance to."""
-        self._turn(timeout_s)
+    def turn(self, timeout_s: float, at_once: int = _AT_ONCE) -> None:
+        """Open what is due, wait for sockets that are ready, and read and write once."""
+        now = time.monotonic()
+        while len(self._opening) < at_once and self._schedule.is_due(now):
+            link = self._schedule.pop()
+            if link is not None:
+                self._start(link, now)
+        for key, mask in self._selector.select(timeout_s):
+            self._serve(key.data, mask)
+        now = time.monotonic()
+        for index in [i for i in self._opening if self.links[i].due <= now]:
+            within = f"within {self._dialler.timeout_s:g} s"
+            self.fail(self.links[index], f"{self._where} does not answer {within}")
 
     def keep_alive(self) -> None:
-        """To be called a few times a second while there is nothing to send."""
-        self._turn(0)
+        """Ping idle connections; call it a few times a second while there is nothing to send."""
+        self.turn(0)
         now = time.monotonic()
         if now < self._scan_at:
             return
@@ -114,7 +115,7 @@ class Clients:
         for link in self.links:
             if (
                 link.state is LinkState.UP
-                and now - link.wrote >= self._keepalive_s - _SCAN_EVERY_S / 2
+                and now - link.wrote >= self.limits.keepalive_s - _SCAN_EVERY_S / 2
             ):
                 if link.pings:
                     self.fail(link, "no answer to a ping")
@@ -129,46 +130,34 @@ class Clients:
         self._flush(link)
 
     def want(self, link: Link) -> None:
-        """Its owner is online."""
+        """Connect a link whose owner is online."""
         if link.state is LinkState.OFF:
             link.failures = 0
-            self._plan(link, time.monotonic())
+            self._schedule.add(link, time.monotonic())
 
     def unwant(self, link: Link) -> None:
-        """Its owner has gone: no farewell, so that the broker publishes the last will."""
+        """Drop a link whose owner went offline, without DISCONNECT: the last will is published."""
         if link.state is not LinkState.OFF:
             self._drop(link)
             link.state = LinkState.OFF
 
-    def is_due(self, link: Link) -> bool:
-        """Whether it stands, or is about to."""
-        opening = link.state in (LinkState.CONNECTING, LinkState.SECURING, LinkState.GREETING)
-        return (
-            link.state is LinkState.UP
-            or opening
-            or (link.state is LinkState.WAITING and not link.failures)
-        )
-
     def fail(self, link: Link, cause: str, *, permanent: bool = False) -> None:
-        """Give the connection up, and plan to make it again."""
+        """Drop a connection, and plan to open it again."""
         was_up = link.state is LinkState.UP
         self.lost(link)
         self._drop(link)
         self._cause = cause
-        link.failures += 1
-        low, high = _BACKOFF_S
-        ceiling = high if permanent else min(high, low * 2.0 ** min(link.failures, 10))
-        self._plan(link, time.monotonic() + random.uniform(0.1 * ceiling, ceiling))
+        self._schedule.retry(link, time.monotonic(), permanent=permanent)
         if not was_up:
             self._failed_in_a_row += 1
             self._silent_in_a_row += not permanent
         few = min(_FEW, len(self.links))
         if not self.up and (was_up or self._failed_in_a_row >= few):
             raise TransportError(cause, permanent=permanent)
-        self._say(self._identities.owner[link.index], cause)
+        self._log.warn(self.up, self._identities.owner[link.index], cause)
 
     def close(self) -> None:
-        """Takes leave of the broker where that is possible at once."""
+        """Disconnect where that is possible at once, and close every socket."""
         for link in self.links:
             if link.state is LinkState.UP and not link.out:
                 topic = self._identities.status_topic[link.index]
@@ -178,30 +167,9 @@ class Clients:
             link.drop()
         self._selector.close()
 
-    def _plan(self, link: Link, at: float) -> None:
-        link.state, link.due = LinkState.WAITING, at
-        heapq.heappush(self._schedule, (at, link.index))
-
-    def _turn(self, timeout_s: float, at_once: int = _AT_ONCE) -> None:
-        now = time.monotonic()
-        while self._schedule and len(self._opening) < at_once and self._schedule[0][0] <= now:
-            at, index = heapq.heappop(self._schedule)
-            link = self.links[index]
-            if link.state is LinkState.WAITING and link.due == at:
-                self._start(link, now)
-        for key, mask in self._selector.select(timeout_s):
-            self._serve(key.data, mask)
-        now = time.monotonic()
-        for index in [i for i in self._opening if self.links[i].due <= now]:
-            within = f"within {self._settings.connect_timeout_s:g} s"
-            self.fail(self.links[index], f"{self._where} does not answer {within}")
-
     def _start(self, link: Link, now: float) -> None:
         try:
-            if self._address is None:
-                link.adopt(self._first_socket(), self._context, self._host)
-            else:
-                link.start(self._family, self._address, self._context, self._host)
+            self._dialler.dial(link)
         except OSError as error:
             end = exhausted(error, self.up + len(self._opening), len(self.links))
             if end is not None:
@@ -210,18 +178,8 @@ class Clients:
             return
         self._opened(link, now)
 
-    def _first_socket(self) -> socket.socket:
-        """Finds the first address of the broker's name that somebody listens at."""
-        timeout_s = self._settings.connect_timeout_s
-        try:
-            sock = socket.create_connection((self._host, self._port), timeout_s)
-        except (OSError, UnicodeError) as error:
-            raise errors.unreachable(error, self._where, timeout_s) from error
-        self._family, self._address = sock.family, sock.getpeername()
-        return sock
-
     def _opened(self, link: Link, now: float) -> None:
-        link.due = now + self._settings.connect_timeout_s
+        link.due = now + self._dialler.timeout_s
         self._opening.add(link.index)
         link.events = WRITE
         self._selector.register(link.sock, WRITE, link)
@@ -231,13 +189,13 @@ class Clients:
             return  # given up earlier in the same round
         try:
             if link.state is LinkState.CONNECTING:
-                code = link.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if code:
-                    raise _error(code)
-                link.state = LinkState.GREETING if self._context is None else LinkState.SECURING
-                if self._context is None:
+                if (error := pending_error(link.sock)) is not None:
+                    raise error
+                if not self._dialler.uses_tls:
+                    link.state = LinkState.GREETING
                     self._greet(link)
                     return
+                link.state = LinkState.SECURING
             if link.state is LinkState.SECURING:
                 wanted = link.secure()
                 self._watch(link, wanted or READ)
@@ -249,8 +207,8 @@ class Clients:
                 self._read(link)
             if mask & WRITE and link.out:
                 self._flush(link)
-        except (OSError, ProtocolError) as error:
-            self._give_up(link, error)
+        except (OSError, ProtocolError) as failure:
+            self._give_up(link, failure)
 
     def _greet(self, link: Link) -> None:
         settings, identities = self._settings, self._identities
@@ -270,12 +228,12 @@ class Clients:
         if link.state is LinkState.GREETING:
             data = self._read_connack(link, data)
             if link.state is LinkState.GREETING and ended:
-                advice = "" if self._context is not None else "; does this port expect TLS?"
+                advice = "" if self._dialler.uses_tls else "; does this port expect TLS?"
                 self.fail(link, f"{self._where} hangs up without an answer{advice}")
                 return
         for run in link.answers(data) if data and link.state is LinkState.UP else ():
-            if run.kind == FAREWELL:
-                name = errors.reason_name(FAREWELL, run.reason)
+            if run.kind == SERVER_DISCONNECT:
+                name = errors.reason_name(SERVER_DISCONNECT, run.reason)
                 self.fail(link, f"the broker at {self._where} ended it: {name}")
                 return
             if run.kind == PINGRESP:
@@ -285,7 +243,7 @@ class Clients:
             self.fail(link, f"the broker at {self._where} closed it")
 
     def _read_connack(self, link: Link, data: bytes) -> bytes:
-        """Takes the CONNACK off the stream, if it is there; returns what follows it."""
+        """Read the CONNACK off the stream, if it is complete; return what follows it."""
         link.greeting += data
         answer = connack(link.greeting, v5=self._v5)
         if answer is None:
@@ -295,17 +253,7 @@ class Clients:
             refusal = errors.refused(code.value, str(code), self._where, self._settings.protocol)
             self.fail(link, str(refusal), permanent=refusal.permanent)
             return b""
-        self.max_packet = min(self.max_packet, getattr(properties, "MaximumPacketSize", MAX_PACKET))
-        self.receive_maximum = min(
-            self.receive_maximum, getattr(properties, "ReceiveMaximum", 65_535)
-        )
-        self._keepalive_s = min(
-            self._keepalive_s, getattr(properties, "ServerKeepAlive", self._keepalive_s)
-        )
-        if self._settings.qos > getattr(properties, "MaximumQoS", 2):
-            raise TransportError(
-                f"the broker at {self._where} takes no QoS {self._settings.qos}", permanent=True
-            )
+        self.limits.apply(properties, self._settings.qos, self._where)
         link.greeting, link.failures = b"", 0
         link.state = LinkState.UP
         self._opening.discard(link.index)
@@ -334,12 +282,8 @@ class Clients:
         if link.state is LinkState.UP or not isinstance(error, OSError):
             self.fail(link, f"the connection to {self._where} is lost: {errors.spoken(error)}")
             return
-        timeout_s = self._settings.connect_timeout_s
-        if isinstance(error, ssl.SSLError) and link.state is LinkState.GREETING:
-            told = errors.tls_failure(str(error), self._where)
-        else:
-            told = errors.unreachable(error, self._where, timeout_s)
-        self.fail(link, str(told), permanent=told.permanent)
+        reason = self._dialler.explain(link, error)
+        self.fail(link, str(reason), permanent=reason.permanent)
 
     def _drop(self, link: Link) -> None:
         if link.sock is not None:
@@ -347,21 +291,3 @@ class Clients:
         self.up -= link.state is LinkState.UP
         self._opening.discard(link.index)
         link.drop()
-
-    def _say(self, owner: str, cause: str) -> None:
-        """Logs a warning, but at most one in ten seconds."""
-        now = time.monotonic()
-        if now >= self._quiet_until:
-            self._quiet_until = now + _LOG_EVERY_S
-            logger.warning(
-                "mqtt: {} of {} connections stand; the last that did not, of {}: {}",
-                self.up,
-                len(self.links),
-                owner,
-                cause,
-            )
-
-
-def _error(code: int) -> OSError:
-    # OSError makes the fitting subclass of it.
-    return OSError(code, os.strerror(code))

@@ -63,6 +63,12 @@ class Link:
     first_id: int = 0
     """The packet id of the message `first`."""
 
+    def is_due(self) -> bool:
+        """Return whether the connection is up, or about to be."""
+        if self.state is LinkState.WAITING:
+            return not self.failures
+        return self.state is not LinkState.OFF
+
     def start(self, family: int, address: Any, context: ssl.SSLContext | None, host: str) -> None:
         """Begins to connect. Raises OSError."""
         sock = socket.socket(family, socket.SOCK_STREAM)

@@ -1,0 +1,143 @@
+"""The opening of many connections: when, where to, and what the broker allows."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import random
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from loguru import logger
+
+from gridsim.api import TransportError
+from gridsim_plugins.mqtt.session import errors
+from gridsim_plugins.mqtt.session.client import tls_context
+from gridsim_plugins.mqtt.session.frames import MAX_PACKET
+from gridsim_plugins.mqtt.session.link import Link, LinkState
+from gridsim_plugins.mqtt.settings import MqttSettings
+
+_BACKOFF_S = (1.0, 30.0)
+_LOG_EVERY_S = 10.0
+
+
+class Schedule:
+    """The times at which connections are to be opened."""
+
+    def __init__(self, links: list[Link]) -> None:
+        self._links = links
+        self._heap: list[tuple[float, int]] = []
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def is_due(self, now: float) -> bool:
+        """Return whether a connection is to be opened by now."""
+        return bool(self._heap) and self._heap[0][0] <= now
+
+    def add(self, link: Link, at: float) -> None:
+        """Plan to open a connection at a time of the monotonic clock."""
+        link.state, link.due = LinkState.WAITING, at
+        heapq.heappush(self._heap, (at, link.index))
+
+    def retry(self, link: Link, now: float, *, permanent: bool) -> None:
+        """Plan another attempt after a pause that grows with the failures of the link."""
+        link.failures += 1
+        low, high = _BACKOFF_S
+        ceiling = high if permanent else min(high, low * 2.0 ** min(link.failures, 10))
+        self.add(link, now + random.uniform(0.1 * ceiling, ceiling))
+
+    def pop(self) -> Link | None:
+        """Return the next link to open; None if its plan has changed since."""
+        at, index = heapq.heappop(self._heap)
+        link = self._links[index]
+        return link if link.state is LinkState.WAITING and link.due == at else None
+
+
+class Dialler:
+    """Opens sockets to a broker: the first by its name, the others at the address found."""
+
+    def __init__(self, settings: MqttSettings, host: str, port: int) -> None:
+        """Raises TransportError if a certificate file cannot be used."""
+        self.where = f"{host}:{port}"
+        self.timeout_s = settings.connect_timeout_s
+        self.uses_tls = settings.uses_tls
+        self._context = tls_context(settings) if settings.uses_tls else None
+        self._host, self._port = host, port
+        self._family: int = socket.AF_INET
+        self._address: Any = None
+
+    def dial(self, link: Link) -> None:
+        """Begin to connect a link. Raises OSError, or TransportError if nobody answers."""
+        if self._address is None:
+            link.adopt(self._first_socket(), self._context, self._host)
+        else:
+            link.start(self._family, self._address, self._context, self._host)
+
+    def explain(self, link: Link, error: OSError) -> TransportError:
+        """Return what went wrong with a link that was not up yet."""
+        if isinstance(error, ssl.SSLError) and link.state is LinkState.GREETING:
+            return errors.tls_failure(str(error), self.where)
+        return errors.unreachable(error, self.where, self.timeout_s)
+
+    def _first_socket(self) -> socket.socket:
+        """Find the first address of the broker's name that accepts a connection."""
+        try:
+            sock = socket.create_connection((self._host, self._port), self.timeout_s)
+        except (OSError, UnicodeError) as error:
+            raise errors.unreachable(error, self.where, self.timeout_s) from error
+        self._family, self._address = sock.family, sock.getpeername()
+        return sock
+
+
+@dataclass(slots=True)
+class BrokerLimits:
+    """The strictest limits that the broker has set in any CONNACK."""
+
+    keepalive_s: float
+    max_packet: int = MAX_PACKET
+    receive_maximum: int = 65_535
+
+    def apply(self, properties: Any, qos: int, where: str) -> None:
+        """Take over the limits of a CONNACK. Raises TransportError if it does not allow `qos`."""
+        self.max_packet = min(self.max_packet, getattr(properties, "MaximumPacketSize", MAX_PACKET))
+        self.receive_maximum = min(
+            self.receive_maximum, getattr(properties, "ReceiveMaximum", 65_535)
+        )
+        self.keepalive_s = min(
+            self.keepalive_s, getattr(properties, "ServerKeepAlive", self.keepalive_s)
+        )
+        if qos > getattr(properties, "MaximumQoS", 2):
+            raise TransportError(f"the broker at {where} takes no QoS {qos}", permanent=True)
+
+
+def pending_error(sock: Any) -> OSError | None:
+    """Return the error of a socket that was to connect, or None."""
+    code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    # OSError makes the fitting subclass of it.
+    return OSError(code, os.strerror(code)) if code else None
+
+
+class FailureLog:
+    """Logs connections that fail, but at most one in ten seconds."""
+
+    def __init__(self, connections: int) -> None:
+        self._connections = connections
+        self._quiet_until = 0.0
+
+    def warn(self, up: int, owner: str, cause: str) -> None:
+        """Log that the connection of `owner` failed, and how many are `up`."""
+        now = time.monotonic()
+        if now < self._quiet_until:
+            return
+        self._quiet_until = now + _LOG_EVERY_S
+        logger.warning(
+            "mqtt: {} of {} connections up; last failure ({}): {}",
+            up,
+            self._connections,
+            owner,
+            cause,
+        )
