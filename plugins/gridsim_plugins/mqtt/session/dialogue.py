@@ -93,6 +93,11 @@ class Dialogue:
         """What has come; waits for something for up to `timeout_s`."""
         if not self._messages:
             self._turn(timeout_s)
+            # paho reads one packet at a time; what has arrived meanwhile needs no select.
+            before = 0
+            while before < len(self._messages) < _AT_ONCE:
+                before = len(self._messages)
+                self._check(self._client.loop_read())
         came, self._messages, self._waiting_bytes = self._messages, [], 0
         return came
 
