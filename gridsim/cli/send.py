@@ -65,7 +65,7 @@ def send(
 ) -> None:
     """Send a command to a run, by the first source of its configuration.
 
-    Exit status: 0 accepted, 1 nobody answered, 2 a mistake in the command, 3 no connection,
+    Exit status: 0 accepted, 1 no answer, 2 a mistake in the command, 3 no connection,
     4 rejected or superseded.
     """
     configure_logs("warning", False)

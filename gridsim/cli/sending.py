@@ -46,7 +46,7 @@ def send(
     """Sends the command and shows each answer, until it is accepted or, with `wait`, a time, over.
 
     Raises UsageError if the command cannot be right, NeverConnectedError if there is no way to
-    the run, NotHeldError if it was refused or not done, GridsimError if nobody answered.
+    the run, NotHeldError if it was refused or not done, GridsimError if there was no answer.
     """
     wait_s = None if wait is None else seconds(wait, "--wait")
     instruction = _instruction(plan, wish)

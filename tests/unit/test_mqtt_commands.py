@@ -94,7 +94,7 @@ def test_no_topic_is_too_odd(topic: str) -> None:
         ({"ack_topic": "a/+/{der_id}"}, "ack_topic: .* wildcard"),
         ({"project_ack_topic": "$SYS/{project_id}"}, "project_ack_topic: .*brokers keep"),
         ({"password": "x"}, "password: it needs a username"),
-        ({"tls": "on"}, "tls: the embedded broker has none"),
+        ({"tls": "on"}, "tls: the embedded broker does not support TLS"),
     ],
 )
 def test_settings_that_cannot_be_used_are_refused(settings: dict[str, Any], reason: str) -> None:

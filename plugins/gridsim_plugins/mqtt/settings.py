@@ -1,4 +1,4 @@
-"""What a user configures of the connection and of the transport, and the rules between it."""
+"""The settings of the connection and of the transport, and the rules between them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ConnectionSettings(Settings):
         EMBEDDED,
         min_length=1,
         pattern=r"^[^\s/]+$",
-        description='the broker\'s name or address; "embedded" starts the one that comes along',
+        description='the broker\'s name or address; "embedded" starts the bundled broker',
     )
     port: int = Field(
         1883, ge=0, le=65_535, description="the broker's TCP port; 0: a free one, if embedded"
@@ -58,7 +58,7 @@ class ConnectionSettings(Settings):
     cert_file: str = Field("", description="PEM file of the client's own certificate")
     key_file: str = Field("", description="PEM file of its key; empty: it is in cert_file")
     tls_insecure: bool = Field(
-        False, description="accept any certificate: anyone on the way can read and alter"
+        False, description="accept any certificate: anyone between can read and alter messages"
     )
     allow_plaintext_password: bool = Field(
         False, description="send the password without TLS to an address that is not loopback"
@@ -67,7 +67,7 @@ class ConnectionSettings(Settings):
         "3.1.1", description="MQTT version"
     )
     transport: Literal["tcp", "websockets"] = Field(
-        "tcp", description="what carries MQTT; over WebSockets (with TLS too) much less passes"
+        "tcp", description="the carrier of MQTT; WebSockets (with TLS, too) are much slower"
     )
     websocket_path: str = Field(
         "/mqtt", pattern=r"^/[\x21-\x7e]*$", description="where the broker serves WebSockets"
@@ -99,17 +99,17 @@ class MqttSettings(ConnectionSettings):
     )
     protocol: Annotated[Literal["3.1.1", "5"], BeforeValidator(_text)] = Field(
         "3.1.1",
-        description="MQTT version. A broker's access list drops messages in silence, but with 5 "
-        "and QoS 1 or 2 the refusal is seen and counted",
+        description="MQTT version. A broker's access list drops messages silently, but with 5 "
+        "and QoS 1 or 2 gridsim sees the refusal and counts it",
     )
     qos: Qos = Field(0, description="quality of service of the readings")
     max_inflight: int = Field(
         0,
         ge=0,
         le=65_535,
-        description="messages of QoS 1 or 2 under way at once, if MQTT 5's broker allows. "
-        "0: 4096 with QoS 1, and 20 with QoS 2, of which Mosquitto drops in silence what "
-        "is more than its own max_inflight_messages",
+        description="messages of QoS 1 or 2 in flight at once, if MQTT 5's broker allows. "
+        "0: 4096 with QoS 1, and 20 with QoS 2; there Mosquitto silently drops messages beyond "
+        "its own max_inflight_messages",
     )
     retain: bool = Field(False, description="whether the broker keeps the last reading per topic")
     connections: Literal["shared", "project", "der"] = Field(
@@ -140,12 +140,12 @@ class MqttSettings(ConnectionSettings):
 
     @property
     def window(self) -> int:
-        """Messages under way at once at QoS 1 and 2, as far as this side is concerned."""
+        """The messages in flight at QoS 1 and 2 that this side allows."""
         return self.max_inflight or {1: 4096, 2: 20}.get(self.qos, 0)
 
 
 def check_connection(settings: ConnectionSettings) -> None:
-    """Raises ValueError where settings contradict each other.
+    """Raise ValueError if settings contradict each other.
 
     Not a pydantic validator: its error would carry the input, and so the password.
     """
@@ -153,18 +153,20 @@ def check_connection(settings: ConnectionSettings) -> None:
     if password and not settings.username:
         raise ValueError("password: it needs a username")
     if settings.embedded and settings.uses_tls:
-        raise ValueError("tls: the embedded broker has none; name a host, or leave tls out")
+        raise ValueError(
+            "tls: the embedded broker does not support TLS; name a host, or leave tls out"
+        )
     if settings.embedded and settings.protocol == "5":
         raise ValueError('protocol: the embedded broker speaks MQTT 3.1.1 only, not "5"')
     if settings.embedded and settings.transport == "websockets":
-        raise ValueError("transport: the embedded broker speaks no WebSockets; name a host")
+        raise ValueError("transport: the embedded broker does not support WebSockets; name a host")
     if settings.port == 0 and not settings.embedded:
         raise ValueError("port: 0 is for the embedded broker only")
     if settings.key_file and not settings.cert_file:
         raise ValueError("key_file: it needs a cert_file")
     for name in ("ca_file", "cert_file", "tls_insecure"):
         if getattr(settings, name) and not settings.uses_tls:
-            raise ValueError(f'{name}: it is of no use without TLS; set tls = "on"')
+            raise ValueError(f'{name}: has no effect without TLS; set tls = "on"')
     if password and not (
         settings.uses_tls or settings.allow_plaintext_password or _is_local(settings)
     ):
@@ -175,7 +177,7 @@ def check_connection(settings: ConnectionSettings) -> None:
 
 
 def check(settings: MqttSettings) -> None:
-    """As `check_connection`, with what only the transport has."""
+    """Raise ValueError as `check_connection` does, and for the settings of the transport."""
     check_connection(settings)
     own = settings.connections != "shared"
     if settings.status_topic and not own:

@@ -1,4 +1,4 @@
-"""A session that paho keeps: it subscribes, listens, and publishes with QoS 1.
+"""A session that paho keeps: it subscribes, listens, and publishes, by default with QoS 1.
 
 For the few messages of commands; the readings' way is `Connection`. Everything is called from
 one thread, and callbacks only take notes.
