@@ -16,7 +16,7 @@ from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from gridsim.version import __version__
 
 __all__ = [
     "Acknowledgement",

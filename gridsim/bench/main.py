@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gridsim import __version__
 from gridsim.bench.footprint import Memory, footprint
 from gridsim.bench.machine import machine
 from gridsim.bench.ramp import Ramp, ramp
@@ -18,6 +17,7 @@ from gridsim.bench.survey import Survey, survey
 from gridsim.bench.target import BenchTarget, default_or_named
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options
+from gridsim.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

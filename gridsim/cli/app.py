@@ -8,7 +8,6 @@ from typing import Annotated, NoReturn, Optional
 
 import typer
 
-from gridsim import __version__
 from gridsim.cli.shared import (
     Config,
     Given,
@@ -19,6 +18,7 @@ from gridsim.cli.shared import (
     options_of,
 )
 from gridsim.cli.terminal import escape_what_cannot_be_shown, flush_all, print_out
+from gridsim.version import __version__
 
 app = typer.Typer(
     add_completion=False,

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridsim import __version__
 from gridsim.api import DeviceFault
 from gridsim.config.tables.model import Configuration
 from gridsim.ledger.schema import VERSION
 from gridsim.simulation.scenario import FaultSpec, Scenario
+from gridsim.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from gridsim import __version__
 from gridsim.running.plan import Plan
 from gridsim.simulation.scenario import Scenario
 from gridsim.text.words import counted
+from gridsim.version import __version__
 
 # How many events or faults the plan names.
 _NAMED = 8
