@@ -25,6 +25,8 @@ from gridsim.api import (
 )
 from gridsim.delivery import Counters, DeliveryPolicy, Runner
 from gridsim.delivery.connection import REAL_TIME, Time
+from gridsim.running.hub import Hub
+from gridsim.sources import Sources
 from gridsim.testing import START_MS, make_batch, make_roster, make_run
 from tests.unit.stepping import SteppedTime
 
@@ -295,8 +297,16 @@ def test_progress_moves_the_deadline_of_a_blocked_offer(started: Any) -> None:
     assert runner.state == "failed"
 
 
-@pytest.mark.parametrize("stop", ["stop_waiting", "close"])
-def test_a_blocked_offer_returns_at_once_when_the_run_stops(started: Any, stop: str) -> None:
+def wake_all(runner: Runner) -> None:
+    hub = Hub()
+    hub.connect(None, [runner], Sources([]))
+    hub.wake()
+
+
+@pytest.mark.parametrize("stop", [Runner.stop_waiting, Runner.close, wake_all])
+def test_a_blocked_offer_returns_at_once_when_the_run_stops(
+    started: Any, stop: Callable[[Runner], None]
+) -> None:
     waiting = threading.Event()
 
     def wait_for(
@@ -315,7 +325,7 @@ def test_a_blocked_offer_returns_at_once_when_the_run_stops(started: Any, stop: 
     offering = threading.Thread(target=runner.offer, args=(batch_of(2),), daemon=True)
     offering.start()
     assert waiting.wait(DEADLINE_S)
-    getattr(runner, stop)()
+    stop(runner)
     offering.join(DEADLINE_S)
     assert not offering.is_alive()
     runner.offer(batch_of(3))  # nor does a later one wait

@@ -142,14 +142,6 @@ class BufferMachine(RuleBasedStateMachine):
             assert self.buffer.has_room_for(batch.nbytes) == model.fits(batch)
 
 
-@pytest.mark.parametrize("kind", BUFFERS)
-def test_a_buffer_agrees_with_the_model(kind: str) -> None:
-    machine: Any = type("Machine", (BufferMachine,), {"make": staticmethod(BUFFERS[kind])})
-    case = machine.TestCase()
-    case.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
-    case.runTest()
-
-
 @pytest.fixture(params=BUFFERS)
 def make(request: pytest.FixtureRequest) -> Callable[[int], Buffer]:
     return BUFFERS[request.param]
@@ -236,3 +228,11 @@ def test_two_threads_lose_no_row_and_double_none(
     assert committed == sorted(committed)
     assert sorted(committed + rows) == list(range(sum(sizes)))
     assert (len(buffer), buffer.nbytes, buffer.oldest_at) == (0, 0, None)
+
+
+@pytest.mark.parametrize("kind", BUFFERS)
+def test_a_buffer_agrees_with_the_model(kind: str) -> None:
+    machine: Any = type("Machine", (BufferMachine,), {"make": staticmethod(BUFFERS[kind])})
+    case = machine.TestCase()
+    case.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+    case.runTest()
