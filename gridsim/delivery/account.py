@@ -17,15 +17,15 @@ NOT_SENT = "not sent before the end"
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
-    """How a runner treats its transport."""
+    """The way in which a runner treats its transport."""
 
     queue_bytes: int
     on_full: OnFull
     stall_timeout_s: float
-    """How long a blocked offer or the final flush may go without progress before the
+    """The longest time without progress, in a blocked offer or the final flush, before the
     transport fails."""
     give_up_at_start: bool
-    """Whether the transport fails, instead of retrying, if its first connection fails."""
+    """True if the transport fails, instead of retrying, when its first connection fails."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Counters:
 
 
 class Observer(Protocol):
-    """Is notified of the fate of every reading of one transport, each exactly once.
+    """The receiver of the fate of every reading of one transport, each exactly once.
 
     Called from several threads, one at a time, and must return at once. Readings are named by
     their numbers: `Batch.number` of the first, and how many.
@@ -67,7 +67,7 @@ class Observer(Protocol):
 
 
 class ReadingAccount:
-    """Counts the fate of every reading and notifies an observer.
+    """The account of every reading's fate, which also notifies an observer.
 
     Not thread-safe: the runner's lock guards it.
     """

@@ -18,7 +18,7 @@ class Backoff:
         self.attempts = 0
         """Attempts since the last reset."""
         self.permanent = False
-        """Whether the last failure will not mend without a change of settings."""
+        """True if the last failure will not mend without a change of settings."""
         self._uniform = uniform
 
     def attempt(self) -> None:

@@ -27,8 +27,8 @@ class Time:
     wait_for: Callable[[threading.Condition, Callable[[], bool], float], bool] = (
         threading.Condition.wait_for
     )
-    """Waits with the condition's lock held, until the predicate is true or the seconds have
-    passed, and returns the predicate's value."""
+    """A wait with the condition's lock held, until the predicate is true or the seconds have
+    passed; returns the predicate's value."""
 
 
 REAL_TIME = Time()
@@ -45,8 +45,8 @@ class Connectable(Protocol):
 
 
 class ConnectionWorker(ABC):
-    """Keeps one plugin connected, on a thread of its own. Whatever the plugin does, the run
-    goes on: an unexpected error disables this plugin only.
+    """A thread that keeps one plugin connected. An unexpected error disables this plugin only,
+    and the run goes on.
 
     `_changed` guards the state, and is notified when it changes.
     """
@@ -56,7 +56,7 @@ class ConnectionWorker(ABC):
     ) -> None:
         self.name = name
         self.error: str | None = None
-        """Why the last connection failed; None while connected."""
+        """The reason why the last connection failed; None while connected."""
         self.ever_connected = False
         self._kind = kind
         self._plugin = plugin
@@ -107,7 +107,7 @@ class ConnectionWorker(ABC):
 
     @abstractmethod
     def _serve(self) -> None:
-        """Work while connected, and return when the plugin is to be closed for good.
+        """Work while connected, and return when the plugin can be closed for good.
 
         A TransportError means that the connection is lost.
         """

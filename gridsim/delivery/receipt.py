@@ -16,7 +16,7 @@ class Settled:
     rows: int
     fate: Fate
     reason: str = ""
-    """Why the rows were dropped; empty for another fate."""
+    """The reason why the rows were dropped; empty for another fate."""
 
 
 class CountingReceipt:

@@ -74,7 +74,7 @@ class Runner(ConnectionWorker):
         return self._buffer.nbytes
 
     def offer(self, batch: Batch) -> None:
-        """Queue a batch. If it does not fit, drop readings or wait, as the policy says."""
+        """Queue a batch. If it does not fit, drop readings or wait, by the policy."""
         if not len(batch):
             return
         with self._changed:
@@ -199,7 +199,7 @@ class Runner(ConnectionWorker):
         if self._abandoned:
             self._buffer.commit()
             return
-        # At the head again, in order: it is written anew after the reconnection.
+        # At the head again, in order: it is written again after the reconnection.
         rest = entry.batch.rows(len(entry.batch) - left)
         self._buffer.put_back(QueuedBatch(rest, entry.offered_at, rest.nbytes))
         self._account.again(rest.number, len(rest))
@@ -270,7 +270,7 @@ class Runner(ConnectionWorker):
 
     def _log_drop(self, reason: str) -> None:
         if self._state == "reader gone":
-            return  # The reader left on purpose: nobody misses these readings.
+            return  # The reader left on purpose and does not miss these readings.
         total = self._account.counters.dropped.total()
         message = "transport {}: readings dropped ({}), {:,} in total"
         self._log.log("WARNING", message, self.name, reason, total, cause=reason)

@@ -34,7 +34,7 @@ class Timing:
     settled: deque[float] = field(default_factory=_recent)
     """From a batch's offer to the confirmation of all of it."""
     far_end: deque[float] = field(default_factory=_recent)
-    """How long the far end took to answer, if the transport measures it."""
+    """From a write to the answer of the far end, if the transport measures it."""
 
     @property
     def waiting(self) -> float:

@@ -14,7 +14,7 @@ class SourceCounters:
     refused: int = 0
     """Instructions that did not fit, and were answered "rejected" or count as unanswerable."""
     unanswerable: int = 0
-    """Of those: instructions that were not answered, because the source reads no answers."""
+    """Refused instructions that were not answered, because the source reads no answers."""
     unanswered: int = 0
     """Posted instructions that have no answer yet."""
     waiting: int = 0

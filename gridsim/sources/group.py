@@ -12,7 +12,7 @@ from gridsim.sources.worker import SourceWorker
 
 
 class Sources:
-    """Starts the workers, gives them acknowledgements, and ends them. None delays the run."""
+    """The workers of all sources, started and ended together. None of them delays the run."""
 
     def __init__(self, workers: Sequence[SourceWorker]) -> None:
         self.workers = workers

@@ -12,7 +12,7 @@ from gridsim.delivery.connection import REAL_TIME, ConnectionWorker, Time
 from gridsim.sources.counters import SourceCounters
 
 MAX_UNANSWERED = 10_000
-"""How many instructions of one source may be without an answer that was handed over."""
+"""The most instructions of one source without an answer that was handed over."""
 TOO_MANY = "too many commands are waiting: send fewer, or later"
 
 # Longest time that one `serve` call may delay an acknowledgement.
@@ -22,7 +22,7 @@ _LASTING_S = 10.0
 
 
 class SourceWorker(ConnectionWorker):
-    """Serves one source on a thread of its own.
+    """The thread that serves one source.
 
     No acknowledgement is dropped while the source works. Their number is bounded because an
     instruction counts against `limit` until its answer was handed over: beyond the limit,

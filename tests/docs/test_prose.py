@@ -30,12 +30,10 @@ PENDING = {
     "gridsim/cli",
     "gridsim/config",
     "gridsim/contracts",
-    "gridsim/delivery",
     "gridsim/ledger",
     "gridsim/plugins",
     "gridsim/running",
     "gridsim/simulation",
-    "gridsim/sources",
     "gridsim/testing",
     "gridsim/text",
     "gridsim/verify",
@@ -48,7 +46,7 @@ PENDING = {
 VERBS = words(
     """
     Abandon Accept Acknowledge Add Admit Advance Affect Align Allow Alter Announce Answer Append
-    Apply Arrange Assemble Assert Assign Attach Average Await Begin Bind Block Bring Build Call
+    Apply Arrange Ask Assemble Assert Assign Attach Average Await Begin Bind Block Bring Build Call
     Cancel Cap Change Check Choose Clear Clip Close Collect Combine Commit Compare Complete Compute
     Configure Confirm Connect Continue Convert Copy Count Create Cut Decide Decode Define Deliver
     Derive Describe Detect Disable Disconnect Discard Do Draw Drop Encode End Enter Estimate
@@ -57,10 +55,10 @@ VERBS = words(
     Inspect Install Interpolate Interrupt Invert Iterate Join Judge Keep Label Launch Leave Limit
     Link List Listen Load Locate Log Look Make Map Mark Match Measure Merge Mix Move Name Note
     Notify Number Observe Obtain Offer Open Override Overwrite Pack Parse Pass Patch Pause Pick
-    Place Plan Plot Poll Post Predict Prepare Print Process Produce Provide Publish Put Quote Raise
-    Ramp Rank Read Rebuild Receive Reconnect Record Reduce Refuse Register Reject Release Reload
-    Remember Remove Rename Render Repeat Replace Reply Report Request Require Reset Resolve Restart
-    Restore Resume Retry Return Reverse Rewrite Roll Rotate Round Run Sample Save Scale Scan
+    Place Plan Plot Poll Post Predict Prepare Print Process Produce Provide Publish Put Queue Quote
+    Raise Ramp Rank Read Rebuild Receive Reconnect Record Reduce Refuse Register Reject Release
+    Reload Remember Remove Rename Render Repeat Replace Reply Report Request Require Reset Resolve
+    Restart Restore Resume Retry Return Reverse Rewrite Roll Rotate Round Run Sample Save Scale Scan
     Schedule Search Select Send Separate Serve Set Settle Show Shut Sign Signal Simulate Skip Sleep
     Solve Sort Split Spread Start State Step Stop Store Stream Subscribe Sum Summarise Suppress Swap
     Switch Take Test Throw Tick Track Translate Treat Trim Truncate Try Turn Undo Unpack Unsubscribe

@@ -71,7 +71,7 @@ class Buffer(ABC):
     @property
     @abstractmethod
     def oldest_at(self) -> float | None:
-        """When the oldest batch, begun or waiting, was offered; None if there is no batch."""
+        """The time at which the oldest batch, begun or waiting, was offered; None without one."""
 
     @abstractmethod
     def __len__(self) -> int:
