@@ -144,3 +144,34 @@ def test_whole_numbers_stay_within_bounds_that_exclude_their_end() -> None:
     assert distribution.fault(bounds) is None
     values = bounds.clip(distribution.sample(Draws(1), "setting.x", KEYS))
     assert set(values) == {1.0, 2.0}
+
+
+def test_values_at_an_end_that_is_excluded_become_their_neighbours_within() -> None:
+    values = np.array([-1.0, 0.0, np.nextafter(0.0, 1.0), 45.0, np.nextafter(90.0, 0), 90.0, 91.0])
+    within = [np.nextafter(0.0, 1.0)] * 3 + [45.0] + [np.nextafter(90.0, 0.0)] * 3
+    assert Bounds(0.0, 90.0, open_low=True, open_high=True).clip(values).tolist() == within
+    closed = [0.0, 0.0, *within[2:5], 90.0, 90.0]
+    assert Bounds(0.0, 90.0).clip(values).tolist() == closed
+    assert Bounds(0.0, 90.0, open_low=True).clip(values).tolist() == [*within[:5], 90.0, 90.0]
+    assert Bounds(0.0, 90.0, open_high=True).clip(values).tolist() == [0.0, 0.0, *within[2:]]
+    assert Bounds().clip(values).tolist() == values.tolist()
+
+
+@pytest.mark.parametrize(("open_low", "open_high"), [(True, False), (False, True), (True, True)])
+def test_whole_numbers_at_an_end_that_is_excluded_become_the_next_within(
+    open_low: bool, open_high: bool
+) -> None:
+    bounds = Bounds(1.0, 4.0, open_low=open_low, open_high=open_high, whole=True)
+    low, high = 2.0 if open_low else 1.0, 3.0 if open_high else 4.0
+    values = np.array([-7.0, 1.0, 1.4, 2.4, 3.6, 4.0, 9.0])
+    assert bounds.clip(values).tolist() == [low, low, low, 2.0, high, high, high]
+
+
+def test_a_draw_that_rounding_puts_on_an_excluded_end_does_not_reach_the_model(
+    tmp_path: Path,
+) -> None:
+    # The largest number below 360: half of all draws between the two are rounded to 360.
+    low = float(np.nextafter(360.0, 0.0))
+    text = with_der(f"count = 40\nazimuth = {{ uniform = [{low!r}, 360] }}")
+    azimuth = configure(tmp_path, text.replace('"D"', '"D{n}"')).scenario.fleets[0].members
+    assert set(azimuth.columns["azimuth"].tolist()) == {low}

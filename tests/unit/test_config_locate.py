@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -178,8 +179,33 @@ def test_admits_what_is_wide_or_only_looks_deep(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ['"\\"', '"""\\"', "'", '"', "'''x", "a = [", "a.", "[", "\\", '""']
+    ("lead", "unit", "refused_at"),
+    [
+        ("", '"\\"', None),
+        ("", '"""\\"', None),
+        ("", '\\"""', None),
+        ("", "'", None),
+        ("", '"', None),
+        ('"', "a", None),
+        ('"', "\\a", None),
+        ('"""', "a", None),
+        ("", "'''x", None),
+        ("", "a = [", 5 * MAX_DEPTH - 1),
+        ("", "a.", 2 * MAX_DEPTH - 1),
+        ("", "[", None),
+        ("", "\\", None),
+        ("", '""', None),
+    ],
 )
-def test_judges_hostile_texts_without_going_back(unit: str) -> None:
-    # Of quadratic cost, each of these would outlast the whole test run.
-    too_deep(unit * (400_000 // len(unit)))
+def test_judges_hostile_texts_without_going_back(
+    lead: str, unit: str, refused_at: int | None
+) -> None:
+    # Several times what a linear search takes. An exponential one takes longer on the shortest
+    # text already, and a quadratic one on the second.
+    for size in (22, 20_000, 400_000):
+        text = lead + unit * (size // len(unit))
+        began = time.thread_time()
+        found = too_deep(text)
+        assert time.thread_time() - began < 5e-6 * size + 0.1
+        if size > 22:
+            assert found == refused_at

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import errno
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gridsim.api import Framing, Settings
+from gridsim.api import Framing, Settings, TransportError
 from gridsim.testing import PlainFormat, RecordingReceipt, make_roster, make_run
 from gridsim_plugins.mqtt.publish.messages import DELIVERED, MessageAccount, Messages
 from gridsim_plugins.mqtt.publish.scatter import NOT_CONNECTED, Scatter
@@ -71,7 +73,24 @@ def test_what_cannot_be(framing: Framing, settings: dict[str, Any], says: str) -
 
 
 def test_braces_mean_nothing_on_a_shared_connection() -> None:
-    make(client_id="{anything}", username="{anything}")
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(first_packet, listener)
+        port = listener.getsockname()[1]
+        mqtt = make(client_id="{der_id}", username="{x}", host="127.0.0.1", port=port)
+        with pytest.raises(TransportError):
+            mqtt.connect()
+        packet = first.result()
+    variable, payload = packet[2:12], packet[12:]
+    assert variable[:6] == b"\x00\x04MQTT"
+    assert payload == b"\x00\x08{der_id}\x00\x03{x}"
+
+
+def first_packet(listener: socket.socket) -> bytes:
+    """Return what a client says first, and hang up on it."""
+    listener.settimeout(20)
+    with listener.accept()[0] as client:
+        client.settimeout(20)
+        return client.recv(1024)
 
 
 def test_it_says_how_many_connections_there_are() -> None:
