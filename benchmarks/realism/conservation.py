@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from benchmarks.realism.battery import COEFFICIENTS, stored_kw
+from benchmarks.realism.recording import Day
 from benchmarks.realism.report import Check, at_least, at_most
 from gridsim.api import Floats
 from gridsim.helpers import clearsky
-
-if TYPE_CHECKING:
-    from benchmarks.realism.day import Day
 
 _HOURS = 1.0 / 3600.0
 _SOURCE = "energy conservation"

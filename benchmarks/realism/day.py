@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.realism import conservation, jumps
 from benchmarks.realism.drive import overheard, scenario_of, utc_ms
+from benchmarks.realism.recording import Day
 from benchmarks.realism.report import Check, Group, at_least, at_most, holds
 from gridsim.api import Floats
 from gridsim.helpers import sun
@@ -85,24 +85,6 @@ type = "generator"
 nameplate_capacity = 12.0
 strategy = "follow_load"
 """
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Day:
-    """A day's telemetry: as emitted, [tick, device], and as the models said it."""
-
-    scenario: Scenario
-    output: NDArray[np.float32]
-    soc: NDArray[np.float32]
-    meter: NDArray[np.float32]
-    load: Floats
-    """Unrounded, [tick, site]."""
-    ghi: Floats
-    """[tick, site]"""
-    temperature_c: Floats
-    told: dict[str, Any]
-    """By `type/stage`: a dictionary of columns, [tick, member]."""
-    members: dict[str, Any]
 
 
 def run(plots: Path) -> Group:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from benchmarks.realism.recording import Day
 from benchmarks.realism.report import Check, at_least, at_most
 from gridsim.api import Floats
-
-if TYPE_CHECKING:
-    from benchmarks.realism.day import Day
 
 _LAVE = "Lave, Kleissl, Arias-Castro (2012)"
 _APPLIANCES_KW = (1.9, 1.6, 2.0, 2.4, 0.16, 0.11)
