@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures import prepared
 from tests.integration.conftest import Brokers
 from tests.integration.mosquitto import free_port
 
@@ -48,8 +49,7 @@ def gridsim_register(register):
 
 
 def run(*words: object, status: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gridsim", "bench", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+    done = prepared.gridsim("bench", *words, timeout_s=DEADLINE_S)
     assert "Traceback" not in done.stderr
     assert done.returncode == status, done.stderr
     return done

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.fixtures.prepared import gridsim
 
 ROOT = Path(__file__).parents[2]
 SUMMARY = re.compile(
@@ -16,17 +16,13 @@ SUMMARY = re.compile(
 
 def chaos(transport: str) -> tuple[bytes, list[int]]:
     """What came to standard output, and the figures of the closing summary."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "gridsim", "--config", str(ROOT / "configs/chaos.toml")),
-            *("--speed", "0", "--duration", "4m", "--set", f"transports=[{transport}]"),
-        ],
-        capture_output=True,
-        check=True,
-        timeout=120,
+    done = gridsim(
+        *("--config", ROOT / "configs/chaos.toml"),
+        *("--speed", 0, "--duration", "4m", "--set", f"transports=[{transport}]"),
     )
-    found = SUMMARY.search(done.stderr.decode())
-    assert found is not None, done.stderr.decode()
+    assert done.returncode == 0, done.stderr
+    found = SUMMARY.search(done.stderr)
+    assert found is not None, done.stderr
     return done.stdout, [int(figure.replace(",", "")) for figure in found.groups()]
 
 

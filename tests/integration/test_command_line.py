@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures import prepared
+
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 60
 
@@ -53,9 +55,7 @@ def command(*words: object) -> list[str]:
 
 
 def gridsim(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command(*words), capture_output=True, text=True, timeout=DEADLINE_S, cwd=cwd
-    )
+    done = prepared.gridsim(*words, cwd=cwd, timeout_s=DEADLINE_S)
     assert "Traceback" not in done.stderr
     return done
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.fixtures.prepared import gridsim
 
 CONFIG = """
 [simulation]
@@ -54,12 +54,7 @@ def test_events_are_in_the_log_and_in_the_account_at_the_end(tmp_path: Path) -> 
     (tmp_path / "calls" / "summer.toml").write_text(EVENTS)
     path = tmp_path / "fleet.toml"
     path.write_text(CONFIG)
-    done = subprocess.run(
-        [sys.executable, "-m", "gridsim", "--config", str(path), "--duration", "15m"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = gridsim("--config", path, "--duration", "15m")
     assert done.returncode == 0, done.stderr
     said = [line.split("INFO")[1].strip() for line in done.stderr.splitlines() if " event " in line]
     kept = "0.73 of 0.67 kWh delivered by 2 projects, 0 in violation"

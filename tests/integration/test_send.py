@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures import prepared
 from tests.integration.mosquitto import free_port
 
 DEADLINE_S = 60
@@ -34,13 +35,8 @@ class Terminal:
         )
 
     def send(self, *words: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "gridsim", "send", *words],
-            cwd=self._folder,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
+        done = prepared.gridsim(
+            "send", *words, cwd=self._folder, env=self._environment, timeout_s=DEADLINE_S
         )
         assert "Traceback" not in done.stderr
         return done
