@@ -14,7 +14,7 @@ SUMMARY = re.compile(
 )
 
 
-def chaos(transport: str) -> tuple[bytes, list[int]]:
+def chaos(transport: str) -> tuple[str, list[int]]:
     """What came to standard output, and the figures of the closing summary."""
     done = gridsim(
         *("--config", ROOT / "configs/chaos.toml"),
@@ -29,7 +29,7 @@ def chaos(transport: str) -> tuple[bytes, list[int]]:
 def test_its_summary_agrees_with_what_arrives() -> None:
     out, (touched, taken, lost, late, altered, repeated) = chaos('{type="stdout"}')
     assert taken == 48 * 75
-    assert out.count(b"\n") == taken - lost + repeated
+    assert out.count("\n") == taken - lost + repeated
     assert 0 < lost < late < touched < taken
     assert 0 < repeated < altered < touched
 

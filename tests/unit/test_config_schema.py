@@ -19,12 +19,16 @@ from tests.fixtures.config.fakes import MINIMAL, registry, with_der, with_radio
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 
 
-def errors(known: Registry, text: str) -> list[str]:
+def validator(known: Registry) -> Draft202012Validator:
     schema = build(known)
     Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def errors(schema: Draft202012Validator, text: str) -> list[str]:
     # An editor sees TOML's times as text too.
     data = json.loads(json.dumps(tomli.loads(text), default=date.isoformat))
-    found: list[Any] = list(Draft202012Validator(schema).iter_errors(data))
+    found: list[Any] = list(schema.iter_errors(data))
     return [error.message for error in found]
 
 
@@ -35,11 +39,23 @@ def installed() -> Registry:
     return host.registry
 
 
+@pytest.fixture(scope="module")
+def shipped(installed: Registry) -> Draft202012Validator:
+    return validator(installed)
+
+
+@pytest.fixture(scope="module")
+def fakes() -> Draft202012Validator:
+    return validator(registry())
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_shipped_configurations_are_valid(installed: Registry, path: Path) -> None:
+def test_shipped_configurations_are_valid(
+    installed: Registry, shipped: Draft202012Validator, path: Path
+) -> None:
     text = path.read_text()
     assert text.startswith("#:schema ./gridsim.schema.json\n")
-    assert errors(installed, text) == []
+    assert errors(shipped, text) == []
     environment = dict.fromkeys(("MQTT_HOST", "MQTT_USERNAME", "MQTT_PASSWORD"), "x")
     made = resolve(read(path, environment=environment), installed, now_ms=0, flags=Flags())
     devices = {"default": 6, "fleet-10k": 10_000}
@@ -65,8 +81,8 @@ def test_the_example_environment_file_names_what_the_configurations_ask_for() ->
         "simulation.start = 2026-07-01T00:00:00Z\n" + MINIMAL,
     ],
 )
-def test_admits_what_resolves(text: str) -> None:
-    assert errors(registry(), text) == []
+def test_admits_what_resolves(fakes: Draft202012Validator, text: str) -> None:
+    assert errors(fakes, text) == []
 
 
 @pytest.mark.parametrize(
@@ -89,8 +105,8 @@ def test_admits_what_resolves(text: str) -> None:
         "[weather]\ntype = 'none'\n" + MINIMAL,
     ],
 )
-def test_refuses_what_does_not_resolve(text: str) -> None:
-    assert errors(registry(), text) != []
+def test_refuses_what_does_not_resolve(fakes: Draft202012Validator, text: str) -> None:
+    assert errors(fakes, text) != []
 
 
 def test_carries_description_default_and_unit_and_no_null() -> None:

@@ -130,9 +130,9 @@ def test_what_is_promised_is_what_a_setpoint_gets() -> None:
 @pytest.mark.parametrize("tick_s", [60.0, 900.0])
 def test_a_car_that_gives_is_charged_back_before_it_leaves(tick_s: float) -> None:
     """A greedy setpoint day and night: each car leaves with what it was promised or could."""
-    ticks = range(round(4 * 86_400 / tick_s))
-    output, soc = run(fleet_of(120, V2G), ticks, tick_s, 99.0)
-    _, best = run(fleet_of(120, V2G), ticks, tick_s)
+    ticks = range(round(2 * 86_400 / tick_s))
+    output, soc = run(fleet_of(240, V2G), ticks, tick_s, 99.0)
+    _, best = run(fleet_of(240, V2G), ticks, tick_s)
     assert output.max() == pytest.approx(7.2)
     assert np.nanmin(soc) >= min(30.0, np.nanmin(best)) - 1e-9
     leaving = np.flatnonzero(~np.isnan(soc[:-1]) & np.isnan(soc[1:]))

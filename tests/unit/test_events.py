@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -150,11 +151,13 @@ def violations(
 ) -> list[tuple[int, int]]:
     """By the definition: the mean over (max(t - 300 s, t0), t] for t0 + 300 s <= t < end."""
     t0, found = own.settled_ms, list[tuple[int, int]]()
+    times = [time_ms for time_ms, _ in series]
+    assert times == sorted(times)
     for time_ms, _ in series:
         if not t0 + WINDOW_MS <= time_ms < own.end_ms:
             continue
         since = max(time_ms - WINDOW_MS, t0)
-        window = [kw for at, kw in series if since < at <= time_ms]
+        window = [kw for _, kw in series[bisect_right(times, since) : bisect_right(times, time_ms)]]
         if sum(window) / len(window) < threshold:
             if found and found[-1][1] == time_ms:
                 found[-1] = (found[-1][0], time_ms + tick_ms)
