@@ -7,7 +7,8 @@ ARGS ?=
 PYTEST ?= -n auto --dist worksteal
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint types imports wheel example soak bench-check performance chaos hold realism clean
+.PHONY: run setup test check lint types imports wheel-env wheel example release-check soak \
+	bench-check performance chaos hold realism mutants clean
 
 # Ctrl-C is how a run is meant to end, so its 130 is no failure. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
@@ -15,6 +16,9 @@ run: $(VENV)/run.stamp
 	@test ! -t 0 || set -m; \
 	$(BIN)/gridsim --config $(CONFIG) $(ARGS) || { status=$$?; test $$status -eq 130 || exit $$status; }
 
+setup: $(VENV)/dev.stamp
+
+# The whole suite, once, on the checkout.
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $(PYTEST)
 
@@ -30,27 +34,28 @@ types: $(VENV)/dev.stamp
 imports: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
-# The tests once more, on the built wheel in an environment of its own.
-wheel: $(VENV)/dev.stamp
+# The wheels of gridsim and of the example plugin, with gridsim's in an environment of its own.
+wheel-env: $(VENV)/run.stamp
 	rm -rf build/wheel && mkdir -p build/wheel
-	$(BIN)/python -m pip wheel -q --no-deps -w build/wheel .
-	$(PYTHON) -m venv --clear build/wheel/env
-	build/wheel/env/bin/python -m pip install -q --upgrade pip
-	build/wheel/env/bin/python -m pip install -q build/wheel/*.whl --group dev
+	$(BIN)/python -m pip wheel -q --no-deps -w build/wheel . examples/gridsim-cold-store
+	$(PYTHON) -m venv build/wheel/env
+	build/wheel/env/bin/python -m pip install -q build/wheel/gridsim_der-*.whl pytest
+
+# The tests of what packaging can break, on the built wheel. They need pytest alone.
+wheel: wheel-env
 	cd build/wheel && env/bin/gridsim --duration 2s --set transports.0.port=0
-	build/wheel/env/bin/pytest $(PYTEST)
+	build/wheel/env/bin/pytest --confcutdir=tests/packaging tests/packaging
 
 # The example plugin as a stranger would use it: installed beside gridsim, elsewhere.
-example: $(VENV)/dev.stamp
-	rm -rf build/example && mkdir -p build/example
-	$(BIN)/python -m pip wheel -q --no-deps -w build/example . examples/gridsim-cold-store
-	$(PYTHON) -m venv --clear build/example/env
-	build/example/env/bin/python -m pip install -q --upgrade pip
-	build/example/env/bin/python -m pip install -q build/example/*.whl pytest
-	build/example/env/bin/pytest examples/gridsim-cold-store
-	build/example/env/bin/gridsim --config examples/gridsim-cold-store/cold-store.toml --duration 3s \
-	  > build/example/readings.jsonl
-	tail -n 1 build/example/readings.jsonl
+example: wheel-env
+	build/wheel/env/bin/python -m pip install -q --no-deps build/wheel/gridsim_cold_store-*.whl
+	build/wheel/env/bin/pytest examples/gridsim-cold-store
+	build/wheel/env/bin/gridsim --config examples/gridsim-cold-store/cold-store.toml --duration 3s \
+	  > build/wheel/readings.jsonl
+	tail -n 1 build/wheel/readings.jsonl
+
+# What takes too long for each change, or needs a quiet machine: run before a release.
+release-check: check wheel example soak bench-check chaos realism
 
 soak: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/soak.py
