@@ -9,7 +9,7 @@ from tests.fixtures.prepared import gridsim
 
 ROOT = Path(__file__).parents[2]
 SUMMARY = re.compile(
-    r"faults touched ([\d,]+) of ([\d,]+) readings: ([\d,]+) lost, ([\d,]+) late, "
+    r"faults affected ([\d,]+) of ([\d,]+) readings: ([\d,]+) lost, ([\d,]+) late, "
     r"([\d,]+) in altered messages, ([\d,]+) repeated"
 )
 
