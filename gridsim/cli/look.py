@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+import shutil
+import sys
+from typing import Annotated
 
 import typer
 
@@ -27,11 +29,13 @@ def validate(
 @app.command()
 def plugins(
     context: typer.Context,
-    name: Annotated[Optional[str], typer.Argument(help="Show this plugin's settings.")] = None,  # noqa: UP045
+    name: Annotated[
+        str | None, typer.Argument(help="Show the settings of this plugin or table.")
+    ] = None,
     config: Config = None,
     plugin: Plugins = None,
 ) -> None:
-    """List the plugins, or the settings of one."""
+    """List the plugins and the tables of the configuration, or the settings of one."""
     with errors_told():
         from gridsim.config.tables.core import TABLES
         from gridsim.plugins import listing
@@ -39,8 +43,12 @@ def plugins(
 
         given = given_to(context, config, plugin)
         registry = find_plugins(given.config, given.plugins)
-        tables = {name: table.settings for name, table in TABLES.items()}
-        lines = listing.table(registry) if name is None else listing.details(registry, name, tables)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        lines = (
+            listing.overview(registry, TABLES, width)
+            if name is None
+            else listing.details(registry, name, TABLES, width)
+        )
         print_out("\n".join(lines))
 
 

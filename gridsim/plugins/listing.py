@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -16,52 +18,115 @@ from gridsim.errors import UsageError
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import RegisteredPlugin, Registry
 
-Tables = Mapping[str, type[BaseModel]]
+_NARROWEST = 24
+"""The least width at which the last column is wrapped rather than left long."""
+
+
+class CoreSettings(Protocol):
+    """The settings of the core in a TOML table."""
+
+    @property
+    def settings(self) -> type[BaseModel]: ...
+    @property
+    def description(self) -> str: ...
+
+
+Tables = Mapping[str, CoreSettings]
 """The settings of the core, by the dotted path of their TOML table."""
 
 
-def table(registry: Registry) -> Iterator[str]:
-    """Yield a line for every plugin: name, kind, origin, status."""
-    rows: list[tuple[str, ...]] = [("NAME", "KIND", "ORIGIN", "STATUS")]
-    rows += [(entry.name, entry.kind, entry.owner, "ready") for entry in registry]
-    rows += [(b.name, "?", b.owner, f"broken: {b.reason}") for b in registry.broken]
-    yield from _columns(rows)
+def overview(registry: Registry, tables: Tables, width: int | None = None) -> Iterator[str]:
+    """Yield a line for every plugin, then for every table of the configuration.
+
+    `width` is that of the terminal; None: lines may be of any length.
+    """
+    rows: list[tuple[str, ...]] = [("NAME", "KIND", "ORIGIN", "STATUS", "DESCRIPTION")]
+    rows += [
+        (entry.name, entry.kind, entry.owner, "ready", _first_sentence(entry)) for entry in registry
+    ]
+    rows += [(b.name, "?", b.owner, "broken", b.reason) for b in registry.broken]
+    yield from _columns(rows, width)
+    yield ""
+    descriptions = _descriptions(tables)
+    yield from _columns([("TABLE", "DESCRIPTION"), *sorted(descriptions.items())], width)
 
 
-def details(registry: Registry, name: str, tables: Tables) -> Iterator[str]:
-    """Yield the settings of every plugin of that name. Raises UsageError if there is none."""
+def details(
+    registry: Registry, name: str, tables: Tables, width: int | None = None
+) -> Iterator[str]:
+    """Yield the settings of every plugin and table of that name.
+
+    Raises UsageError if there is none.
+    """
     found = [entry for entry in registry if entry.name == name]
+    descriptions = _descriptions(tables)
     for broken in registry.broken:
         if broken.name == name:
             raise UsageError(f"the plugin {name!r} of {broken.owner} is broken: {broken.reason}")
-    if not found:
-        near = registry.suggest_any(name)
+    if not found and name not in descriptions:
+        names = {entry.name for entry in registry} | set(descriptions)
+        near = next(iter(get_close_matches(name, names, 1)), None)
         hint = f"; did you mean {near!r}?" if near else ""
         raise UsageError(f"there is no plugin {name!r}{hint}")
-    for number, entry in enumerate(found):
+    parts = [_details(entry, tables, width) for entry in found]
+    if name in descriptions:
+        parts.append(_table_details(registry, name, descriptions[name], tables, width))
+    for number, part in enumerate(parts):
         if number:
             yield ""
-        yield from _details(entry, tables)
+        yield from part
 
 
-def _details(entry: RegisteredPlugin, tables: Tables) -> Iterator[str]:
+def _first_sentence(entry: RegisteredPlugin) -> str:
+    """Return the first sentence of the type's own docstring."""
+    paragraph = inspect.cleandoc(entry.type.__doc__ or "").partition("\n\n")[0]
+    sentence, stop, _ = " ".join(paragraph.split()).partition(". ")
+    return sentence + stop.rstrip()
+
+
+def _descriptions(tables: Tables) -> dict[str, str]:
+    """Return the TOML tables, with a description of each."""
+    of_kinds = {kind.table: kind.description for kind in KINDS.values() if kind.table}
+    return {**of_kinds, **{path: table.description for path, table in tables.items()}}
+
+
+def _details(entry: RegisteredPlugin, tables: Tables, width: int | None) -> Iterator[str]:
     yield f"{entry.name} ({entry.kind}), {entry.owner}"
     # Not that of its base, which is written for authors of plugins.
     text = inspect.cleandoc(entry.type.__doc__ or "")
     if text:
         yield from ("", *text.splitlines())
     yield ""
-    yield from _table(entry.type.Settings, "It has no settings.")
+    yield from _table(entry.type.Settings, "It has no settings.", width)
     shared = tables.get(KINDS[entry.kind].table or "")
     if shared is not None:
         yield from ("", f"Every {entry.kind} takes these, too:", "")
-        yield from _table(shared, "")
+        yield from _table(shared.settings, "", width)
 
 
-def _table(model: type[BaseModel], nothing: str) -> Iterator[str]:
+def _table_details(
+    registry: Registry, path: str, description: str, tables: Tables, width: int | None
+) -> Iterator[str]:
+    yield from (f"{path} (table of the configuration): {description}", "")
+    core = tables.get(path)
+    if core is not None:
+        yield from _table(core.settings, "It has no settings.", width)
+    for kind in KINDS.values():
+        if path not in (kind.table, kind.parent):
+            continue
+        key = "type" if path == kind.table else kind.key
+        names = ", ".join(registry.names(kind.name)) or "none is installed"
+        if kind.stand_in:
+            names += f", or any {KINDS[kind.stand_in]}"
+        if core is not None:
+            yield ""
+        yield f"`{key}` names a {kind}: {names}. `gridsim plugins NAME` shows its settings."
+
+
+def _table(model: type[BaseModel], nothing: str, width: int | None) -> Iterator[str]:
     rows = list(_settings(model))
     if rows:
-        yield from _columns([("SETTING", "TYPE", "DEFAULT", "UNIT", "DESCRIPTION"), *rows])
+        yield from _columns([("SETTING", "TYPE", "DEFAULT", "UNIT", "DESCRIPTION"), *rows], width)
     else:
         yield nothing
 
@@ -122,7 +187,14 @@ def _shown(value: object) -> str:
     return str(value)
 
 
-def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+def _columns(rows: Sequence[tuple[str, ...]], width: int | None) -> Iterator[str]:
+    """Yield the rows as lines, with the last column wrapped if there is a width for it."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    indent = sum(widths) + 2 * len(widths)
+    room = None if width is None or width - indent < _NARROWEST else width - indent
     for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        start = "  ".join(cell.ljust(w) for cell, w in zip(row[:-1], widths, strict=True))
+        lines = [row[-1]] if room is None else textwrap.wrap(row[-1], room) or [""]
+        yield f"{start}  {lines[0]}".rstrip()
+        for line in lines[1:]:
+            yield " " * indent + line

@@ -62,10 +62,6 @@ class Registry:
         """Return the registered name that is nearest to a misspelt one."""
         return next(iter(get_close_matches(name, self.names(kind), 1)), None)
 
-    def suggest_any(self, name: str) -> str | None:
-        """Return the nearest name over all kinds."""
-        return next(iter(get_close_matches(name, {known for _, known in self._entries}, 1)), None)
-
 
 @dataclass(frozen=True, slots=True)
 class Registrar:

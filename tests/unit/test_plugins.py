@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from gridsim.config.tables.core import TABLES
 from gridsim.errors import UsageError
 from gridsim.plugins.host import PluginHost
-from gridsim.plugins.listing import details, table
+from gridsim.plugins.kinds import KINDS
+from gridsim.plugins.listing import details, overview
 
 GIZMO = '''
 from dataclasses import dataclass
@@ -147,7 +149,7 @@ def test_a_broken_installed_plugin_spoils_no_other(
     [broken] = registry.broken
     assert (broken.name, broken.owner) == ("aaa", "ruin 1.0")
     assert "ModuleNotFoundError" in broken.reason
-    assert any("ruin 1.0" in line and "broken" in line for line in table(registry))
+    assert any("ruin 1.0" in line and "broken" in line for line in overview(registry, {}))
     with pytest.raises(UsageError, match=r"'aaa' of ruin 1\.0 is broken: ModuleNotFoundError"):
         list(details(registry, "aaa", {}))
 
@@ -157,6 +159,63 @@ def test_the_settings_of_a_plugin_are_shown_with_type_default_unit_and_text() ->
     [line] = [line for line in lines if line.startswith("nameplate_capacity")]
     assert line.split()[:4] == ["nameplate_capacity", "float", "required", "kW"]
     assert "rated power" in line
+
+
+def test_every_plugin_has_a_line_that_describes_it() -> None:
+    lines = list(overview(installed().registry, TABLES))
+    [line] = [line for line in lines if line.startswith("like_days ")]
+    assert line.split()[1] == "baseline"
+    assert line.endswith("  The mean of the last like days, as programmes compute it.")
+    [line] = [line for line in lines if line.startswith("spike ")]
+    assert line.endswith("  Readings that are off by a lot."), "its first sentence"
+    [line] = [line for line in lines if line.startswith("transports.format ")]
+    assert line.endswith("  how readings are written")
+
+
+def test_the_tables_of_the_core_are_listed_with_their_settings() -> None:
+    registry = installed().registry
+    lines = list(overview(registry, TABLES))
+    below = lines[lines.index("") + 1 :]
+    assert below[0].split() == ["TABLE", "DESCRIPTION"]
+    listed = [line.split()[0] for line in below[1:]]
+    assert listed == sorted(set(TABLES) | {kind.table for kind in KINDS.values() if kind.table})
+    for path, core in TABLES.items():
+        shown = list(details(registry, path, TABLES))
+        for setting in core.settings.model_fields:
+            assert any(line.startswith(f"{setting} ") for line in shown), (path, setting)
+    projects = "\n".join(details(registry, "projects", TABLES))
+    assert "`load` names a load: constant, household, profile." in projects
+    assert "`ders` names a DER: battery, ev_charger," in projects
+    assert "`baseline` names a baseline: constant, expectation, like_days, or any load." in projects
+    assert "`type` names a weather: clear, file, synthetic." in "\n".join(
+        details(registry, "weather", TABLES)
+    )
+
+
+def test_a_plugin_and_a_table_of_one_name_are_both_shown(plugin: Write) -> None:
+    host = PluginHost()
+    host.load_local(plugin(file="events.py", name="events"))
+    lines = list(details(host.registry, "events", TABLES))
+    assert lines[0].startswith("events (der), ")
+    assert "events (table of the configuration): demand-response events, and limits" in lines
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_the_last_column_is_wrapped_to_the_terminal(width: int) -> None:
+    registry = installed().registry
+    for lines, whole in (
+        (overview(registry, TABLES, width), overview(registry, TABLES)),
+        (details(registry, "ledger", TABLES, width), details(registry, "ledger", TABLES)),
+    ):
+        wrapped = list(lines)
+        if width >= 100:
+            assert max(map(len, wrapped)) <= width
+        assert " ".join(wrapped).split() == " ".join(whole).split()
+
+
+def test_a_table_that_is_misspelt_has_a_suggestion() -> None:
+    with pytest.raises(UsageError, match="no plugin 'simulaton'; did you mean 'simulation'"):
+        list(details(installed().registry, "simulaton", TABLES))
 
 
 def test_an_unknown_plugin_has_a_suggestion() -> None:

@@ -24,6 +24,7 @@ class CoreTable:
     """The settings of the core in one TOML table."""
 
     settings: type[Settings]
+    description: str
     spread: Collection[str] = ()
     """The settings that may be distributions."""
     is_array: bool = False
@@ -33,14 +34,26 @@ class CoreTable:
 
 
 TABLES: Final[Mapping[str, CoreTable]] = {
-    "simulation": CoreTable(SimulationSettings),
-    "site": CoreTable(SiteSettings, stanzas.PLACE),
-    "projects": CoreTable(ProjectSettings, stanzas.SPREAD, is_array=True, required=True),
-    "projects.ders": CoreTable(DerTableSettings),
-    "transports": CoreTable(TransportTableSettings),
-    "events": CoreTable(events.Event, events.SPREAD, is_array=True),
-    "faults": CoreTable(faults.FaultSettings, faults.SPREAD),
-    "ledger": CoreTable(LedgerSettings),
+    "simulation": CoreTable(SimulationSettings, "time, seed, speed and plugins of the run"),
+    "site": CoreTable(
+        SiteSettings, "the place of projects that have none of their own", stanzas.PLACE
+    ),
+    "projects": CoreTable(
+        ProjectSettings,
+        "sites behind one meter, each with one or more DERs",
+        stanzas.SPREAD,
+        is_array=True,
+        required=True,
+    ),
+    "projects.ders": CoreTable(DerTableSettings, "the DERs of a project"),
+    "transports": CoreTable(TransportTableSettings, "where readings go"),
+    "events": CoreTable(
+        events.Event, "demand-response events, and limits", events.SPREAD, is_array=True
+    ),
+    "faults": CoreTable(
+        faults.FaultSettings, "what goes wrong on purpose, where and when", faults.SPREAD
+    ),
+    "ledger": CoreTable(LedgerSettings, "the file that records what was true"),
 }
 """The settings by the dotted path of their table.
 
