@@ -84,7 +84,7 @@ def append(path: Path, lines: Sequence[bytes]) -> None:
         raise TransportError(f"cannot write to {path}: {error.strerror}") from error
 
 
-class Spool(Transport):
+class Spool(Transport[SpoolSettings]):
     """A line for each message."""
 
     Settings = SpoolSettings
@@ -103,7 +103,7 @@ class Spool(Transport):
         """There is nothing to release."""
 
 
-class SpoolCommands(Source):
+class SpoolCommands(Source[SpoolSettings]):
     """A line for each command: PROJECT or PROJECT/DER, a space, and its JSON."""
 
     Settings = SpoolSettings

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
-from typing import Any, ClassVar
+from typing import ClassVar, Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.contracts.members import Members
-from gridsim.contracts.settings import Settings
+from gridsim.contracts.settings import S, Settings
 from gridsim.contracts.state import Stateful
 from gridsim.contracts.tick import Tick
 from gridsim.helpers.randomness import Floats
@@ -19,7 +19,7 @@ Expected = Callable[[int], Floats]
 """Returns the expected load of each member at a UTC time in ms: float64[n], kW."""
 
 
-class Baseline(Stateful, ABC):
+class Baseline(Stateful, ABC, Generic[S]):
     """The contract of a baseline plugin: what sites would draw without the programme.
 
     One object serves all sites that name the plugin; `members` are these sites. In each tick
@@ -35,7 +35,7 @@ class Baseline(Stateful, ABC):
     Settings: ClassVar[type[Settings]] = Settings
     derived: ClassVar[Collection[str]] = ("expected",)
 
-    def __init__(self, members: Members[Any], expected: Expected) -> None:
+    def __init__(self, members: Members[S], expected: Expected) -> None:
         self.members = members
         self.expected = expected
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.contracts.members import Members
-from gridsim.contracts.settings import DerSettings
+from gridsim.contracts.settings import D, DerSettings
 from gridsim.contracts.state import Stateful
 from gridsim.contracts.tick import Tick
 from gridsim.helpers.randomness import Floats
@@ -80,7 +80,7 @@ class Telemetry:
     """The further columns that the type declares, float64[n]."""
 
 
-class Fleet(Stateful, ABC):
+class Fleet(Stateful, ABC, Generic[D]):
     """The contract of a DER type: all its devices in one simulation.
 
     The simulation makes one object per type and stage, then calls `capability` (stage
@@ -101,11 +101,11 @@ class Fleet(Stateful, ABC):
     """
 
     @classmethod
-    def stage(cls, settings: Any) -> Stage:
+    def stage(cls, settings: D) -> Stage:
         """Return `free` to step before the site's net load is known, `flexible` to step after."""
         return "free"
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[D]) -> None:
         self.members = members
 
     def capability(self, tick: Tick) -> Capability:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from math import inf, isnan
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 import numpy as np
 
 from gridsim.contracts.der import Fleet, Orders, Telemetry
 from gridsim.contracts.members import Members
-from gridsim.contracts.settings import DerSettings
+from gridsim.contracts.settings import D, DerSettings
 from gridsim.contracts.state import Stateful
 from gridsim.contracts.tick import Tick
 from gridsim.errors import PluginError
@@ -79,7 +79,7 @@ class DeviceReading:
     extra: Mapping[str, float] = field(default_factory=dict)
 
 
-class Device(Stateful, ABC):
+class Device(Stateful, ABC, Generic[D]):
     """The simple contract of a DER type: register the class like a `Fleet`.
 
     `settings` are those of the device; distributions are sampled. A checkpoint has the attributes
@@ -91,7 +91,7 @@ class Device(Stateful, ABC):
     """The value of the field `type` of the record; empty: the registered name."""
     columns: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, settings: Any) -> None:
+    def __init__(self, settings: D) -> None:
         self.settings = settings
 
     @abstractmethod

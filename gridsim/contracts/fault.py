@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final, Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.contracts.members import Members
-from gridsim.contracts.settings import Settings
+from gridsim.contracts.settings import S, Settings
 from gridsim.contracts.state import Stateful
 from gridsim.contracts.tick import Tick
 from gridsim.helpers.randomness import Floats
@@ -21,7 +21,7 @@ STORED: Final = 1
 LOST: Final = 2
 
 
-class Fault(Stateful):
+class Fault(Stateful, Generic[S]):
     """Base of both contracts of faults.
 
     The configuration selects the devices that a fault affects and the times: windows, a rate, or
@@ -33,7 +33,7 @@ class Fault(Stateful):
 
     Settings: ClassVar[type[Settings]] = Settings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[S]) -> None:
         self.members = members
 
 
@@ -60,7 +60,7 @@ class AffectedReadings:
     """The number of readings that each device has stored already; read-only."""
 
 
-class DeviceFault(Fault, ABC):
+class DeviceFault(Fault[S], ABC):
     """The contract of a fault of a device: it reports false values."""
 
     is_ghost: ClassVar[bool] = False
@@ -100,7 +100,7 @@ class MessageEffects:
     """
 
 
-class MessageFault(Fault, ABC):
+class MessageFault(Fault[S], ABC):
     """The contract of a fault of messages: the reading is correct, its message is affected."""
 
     def check(self, format: str, json_fields: Sequence[str]) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Generic, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.contracts.batch import Batch, Roster
-from gridsim.contracts.settings import Settings
+from gridsim.contracts.settings import S, Settings
 
 Framing = Literal["der", "project"]
 
@@ -25,7 +25,7 @@ class Payloads:
     """The first row of each body, then the end: body i has the rows starts[i] to starts[i + 1]."""
 
 
-class Format(ABC):
+class Format(ABC, Generic[S]):
     """The contract of a format: a batch to payloads.
 
     One object per transport that uses it, called in the worker thread of that transport.
@@ -37,7 +37,7 @@ class Format(ABC):
     header: bytes = b""
     """The first line of a file in this format, such as the header of a CSV file."""
 
-    def __init__(self, settings: Any, framing: Framing, roster: Roster) -> None:
+    def __init__(self, settings: S, framing: Framing, roster: Roster) -> None:
         """Raise ValueError if the settings do not fit the framing or the roster."""
         self.settings = settings
         self.framing = framing

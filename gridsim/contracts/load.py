@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar, Generic
 
 from gridsim.contracts.members import Members
-from gridsim.contracts.settings import Settings
+from gridsim.contracts.settings import S, Settings
 from gridsim.contracts.state import Stateful
 from gridsim.contracts.tick import Tick
 from gridsim.helpers.randomness import Floats
 
 
-class Load(Stateful, ABC):
+class Load(Stateful, ABC, Generic[S]):
     """The contract of a load plugin: the consumption of sites without their DERs.
 
     One object serves all sites that use the plugin. It is called once per tick in the
@@ -22,7 +22,7 @@ class Load(Stateful, ABC):
 
     Settings: ClassVar[type[Settings]] = Settings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[S]) -> None:
         self.members = members
 
     @abstractmethod

@@ -8,16 +8,17 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import TypeVar
 
 from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
 from gridsim.contracts.members import Members
-from gridsim.contracts.settings import DerSettings, Unit
+from gridsim.contracts.settings import D, DerSettings, Unit
 from gridsim.contracts.tick import Tick
 from gridsim.helpers.curtailment import Curtailment
 from gridsim.helpers.randomness import Floats
 
 
-class Managed(Fleet):
+class Managed(Fleet[D]):
     """A fleet whose setting `managed` decides whether events and commands may dispatch it."""
 
     @classmethod
@@ -47,7 +48,10 @@ class CurtailableSettings(DerSettings):
     )
 
 
-class Curtailable(Managed):
+C = TypeVar("C", bound=CurtailableSettings, default=Any)
+
+
+class Curtailable(Managed[C]):
     """A fleet of plants that follow the sun or the wind, and whose output can be reduced.
 
     A subclass implements `available_power`. A setpoint and an upper limit reduce the output,
@@ -57,7 +61,7 @@ class Curtailable(Managed):
     Settings = CurtailableSettings
     derived: ClassVar[Collection[str]] = ("_available_kw", "_available_tick")
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[C]) -> None:
         super().__init__(members)
         rated = members.columns["nameplate_capacity"]
         rate = members.columns["curtailment_rate"] / 100.0 * rated

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gridsim.contracts.settings import Settings
+from gridsim.contracts.settings import S
 from gridsim.contracts.sites import Sites
 from gridsim.helpers.randomness import Draws, Floats, Keys
-
-S = TypeVar("S", bound=Settings)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
+from typing_extensions import TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+S = TypeVar("S", bound=Settings, default=Any)
+"""The settings of a plugin; a class that names none has settings of any type."""
+
+
 class DerSettings(Settings):
     """Base of the `Settings` of a DER type.
 
@@ -42,6 +47,10 @@ class DerSettings(Settings):
     nameplate_capacity: Annotated[float, Unit("kW")] = Field(
         gt=0, description="rated power; upper bound of the output in both directions"
     )
+
+
+D = TypeVar("D", bound=DerSettings, default=Any)
+"""The settings of a DER type, likewise."""
 
 
 def numeric_fields(settings: type[Settings]) -> list[str]:

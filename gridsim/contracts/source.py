@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, Generic
 
 from gridsim.contracts.instructions import Acknowledgement, Inbox
 from gridsim.contracts.run_context import RunContext
-from gridsim.contracts.settings import Settings
+from gridsim.contracts.settings import S, Settings
 
 
-class Source(ABC):
+class Source(ABC, Generic[S]):
     """The contract of a source of commands.
 
     `connect`, `serve`, `acknowledge` and `close` are called from one worker thread of the
@@ -21,7 +21,7 @@ class Source(ABC):
 
     Settings: ClassVar[type[Settings]] = Settings
 
-    def __init__(self, settings: Any, run: RunContext) -> None:
+    def __init__(self, settings: S, run: RunContext) -> None:
         """Open nothing. Raises ValueError if the settings do not fit the run."""
         self.settings = settings
         self.run = run

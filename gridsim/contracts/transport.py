@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Generic, Protocol
 
 from gridsim.contracts.batch import Batch
 from gridsim.contracts.format import Format, Framing
 from gridsim.contracts.run_context import RunContext
-from gridsim.contracts.settings import Settings
+from gridsim.contracts.settings import S, Settings
 
 
 class Receipt(Protocol):
@@ -31,7 +31,7 @@ class Receipt(Protocol):
         """Report the time between the end of sending and the answer of the far end; optional."""
 
 
-class Transport(ABC):
+class Transport(ABC, Generic[S]):
     """The contract of a transport. Delivery owns its queue, retries and counters.
 
     All methods after the constructor are called in the worker thread of the transport, so they
@@ -43,7 +43,7 @@ class Transport(ABC):
     Settings: ClassVar[type[Settings]] = Settings
     framings: ClassVar[tuple[Framing, ...]] = ("der", "project")
 
-    def __init__(self, settings: Any, format: Format, run: RunContext) -> None:
+    def __init__(self, settings: S, format: Format, run: RunContext) -> None:
         """Open nothing; raise ValueError if the settings do not fit the run."""
         self.settings = settings
         self.format = format
@@ -76,7 +76,7 @@ class Transport(ABC):
         Encode in parts (`batch.rows`) if the batch may be large.
         """
 
-    def idle(self) -> None:  # noqa: B027
+    def idle(self) -> None:
         """Keep the connection open; called a few times per second without a write."""
 
     @abstractmethod

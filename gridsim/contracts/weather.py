@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, Generic
 
-from gridsim.contracts.settings import Settings
+from gridsim.contracts.settings import S, Settings
 from gridsim.contracts.sites import Sites
 from gridsim.helpers.randomness import Draws, Floats
 
@@ -27,7 +27,7 @@ class WeatherSample:
     """The wind speed at 10 m, m/s."""
 
 
-class Weather(ABC):
+class Weather(ABC, Generic[S]):
     """The contract of a weather plugin: a pure function of (seed, place, time).
 
     One object per simulation, called once per tick in the simulation's thread. A checkpoint
@@ -36,7 +36,7 @@ class Weather(ABC):
 
     Settings: ClassVar[type[Settings]] = Settings
 
-    def __init__(self, settings: Any, sites: Sites, draws: Draws) -> None:
+    def __init__(self, settings: S, sites: Sites, draws: Draws) -> None:
         self.settings = settings
         self.sites = sites
         self.draws = draws

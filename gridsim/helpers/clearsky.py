@@ -54,7 +54,7 @@ def turbidity(latitude: Floats, year: float) -> Floats:
 
 
 def transmittances(
-    cos_zenith: Floats, absolute_air_mass: Floats, linke: Floats, altitude: Floats
+    cos_zenith: Floats, absolute_air_mass: Floats, linke: Floats | float, altitude: Floats
 ) -> tuple[Floats, Floats]:
     """Return the transmittances (g, b) of a clear sky, fractions of the irradiance above it, I0.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -27,13 +27,13 @@ class ConstantBaselineSettings(Settings):
     )
 
 
-class ConstantBaseline(Baseline):
+class ConstantBaseline(Baseline[ConstantBaselineSettings]):
     """The same power at every time: `baseline = 7.5` and `baseline = { uniform = [4, 9] }`."""
 
     Settings = ConstantBaselineSettings
     derived = ("_kw",)
 
-    def __init__(self, members: Members[Any], expected: Expected) -> None:
+    def __init__(self, members: Members[ConstantBaselineSettings], expected: Expected) -> None:
         super().__init__(members, expected)
         self._kw = members.columns["baseline"].copy()
 

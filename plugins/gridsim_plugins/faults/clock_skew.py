@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -31,12 +31,12 @@ class ClockSkewSettings(Settings):
     )
 
 
-class ClockSkew(DeviceFault):
+class ClockSkew(DeviceFault[ClockSkewSettings]):
     """A clock whose error grows linearly until the fault ends and the clock is set."""
 
     Settings = ClockSkewSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[ClockSkewSettings]) -> None:
         super().__init__(members)
         self._rate = members.columns["skew"] * 1e-6
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -29,12 +29,12 @@ class ClockStepSettings(Settings):
     )
 
 
-class ClockStep(DeviceFault):
+class ClockStep(DeviceFault[ClockStepSettings]):
     """A clock with a constant error."""
 
     Settings = ClockStepSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[ClockStepSettings]) -> None:
         super().__init__(members)
         self._step_ms = np.rint(members.columns["step_s"] * 1000.0).astype(np.int64)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -37,7 +37,7 @@ class DelaySettings(Settings):
     )
 
 
-class Delay(MessageFault):
+class Delay(MessageFault[DelaySettings]):
     """Messages that are sent late, in simulated time, in the first tick after their delay.
 
     Later messages of the same device may be sent earlier.
@@ -45,7 +45,7 @@ class Delay(MessageFault):
 
     Settings = DelaySettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[DelaySettings]) -> None:
         super().__init__(members)
         self._delay_s = members.columns["delay_s"]
         self._jitter_s = members.columns["jitter_s"]

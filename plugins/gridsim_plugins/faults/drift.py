@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -31,12 +31,12 @@ class DriftSettings(Settings):
     )
 
 
-class Drift(DeviceFault):
+class Drift(DeviceFault[DriftSettings]):
     """An error that grows linearly from zero, and disappears when the fault ends."""
 
     Settings = DriftSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[DriftSettings]) -> None:
         super().__init__(members)
         self._is_output = members.choose(lambda s: s.field == "current_output", bool)
         self._rate = members.columns["rate"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ class DstClockSettings(Settings):
     )
 
 
-class DstClock(DeviceFault):
+class DstClock(DeviceFault[DstClockSettings]):
     """Devices with a local clock that convert to UTC with the offset before the change.
 
     In spring, timestamps are an hour ahead. In autumn, they are an hour behind and repeat the
@@ -40,7 +40,7 @@ class DstClock(DeviceFault):
 
     Settings = DstClockSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[DstClockSettings]) -> None:
         super().__init__(members)
         self._lasts_ms = np.rint(members.columns["lasts_s"] * 1000.0).astype(np.int64)
         self._quarter = -1

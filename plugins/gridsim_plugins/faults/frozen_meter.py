@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from gridsim.api import AffectedReadings, DeviceFault, Members, Register, Tick, hookimpl
+from gridsim.api import AffectedReadings, DeviceFault, Members, Register, Settings, Tick, hookimpl
 
 
-class FrozenMeter(DeviceFault):
+class FrozenMeter(DeviceFault[Settings]):
     """A meter whose `power_meter_measurement` keeps its value from the start of the fault.
 
     All devices of a site report the same meter: `of = "project"` freezes it for all of them.
     """
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[Settings]) -> None:
         super().__init__(members)
         self._since = np.full(len(members), -1, np.int64)
         self._held = np.zeros(len(members))

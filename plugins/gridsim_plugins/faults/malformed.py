@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -23,12 +23,12 @@ class MalformedSettings(Settings):
     )
 
 
-class Malformed(MessageFault):
+class Malformed(MessageFault[MalformedSettings]):
     """Messages whose payload is neither valid JSON nor one line of CSV."""
 
     Settings = MalformedSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[MalformedSettings]) -> None:
         super().__init__(members)
         how = members.settings[0].how
         self._ways = _WAYS if how == "any" else (how,)

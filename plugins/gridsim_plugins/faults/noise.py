@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -36,12 +36,12 @@ class NoiseSettings(Settings):
     )
 
 
-class Noise(DeviceFault):
+class Noise(DeviceFault[NoiseSettings]):
     """Normal deviates, drawn for each reading, added to one of the powers."""
 
     Settings = NoiseSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[NoiseSettings]) -> None:
         super().__init__(members)
         self._is_output = members.choose(lambda s: s.field == "current_output", bool)
         self._relative = members.columns["relative"] / 100.0

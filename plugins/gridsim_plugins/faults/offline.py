@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +38,12 @@ class OfflineSettings(Settings):
     )
 
 
-class Offline(DeviceFault):
+class Offline(DeviceFault[OfflineSettings]):
     """Devices without a connection; `connection_start_at` changes when they are back."""
 
     Settings = OfflineSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[OfflineSettings]) -> None:
         super().__init__(members)
         n = len(members)
         self._readings = members.choose(lambda s: s.readings)

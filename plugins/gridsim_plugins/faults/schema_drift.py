@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from pydantic import Field
@@ -26,7 +26,7 @@ class SchemaDriftSettings(Settings):
     renamed_to: str = Field("currentOutput", min_length=1, description="for renamed: the new name")
 
 
-class SchemaDrift(MessageFault):
+class SchemaDrift(MessageFault[SchemaDriftSettings]):
     """Records in which one field is missing, renamed or of another type.
 
     The other fields keep their bytes. It works on JSON only; in an array, every record changes.
@@ -34,7 +34,7 @@ class SchemaDrift(MessageFault):
 
     Settings = SchemaDriftSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[SchemaDriftSettings]) -> None:
         super().__init__(members)
         settings = members.settings[0]
         self._change, self._field = settings.change, settings.field

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -17,12 +17,12 @@ class SignFlipSettings(Settings):
     )
 
 
-class SignFlip(DeviceFault):
+class SignFlip(DeviceFault[SignFlipSettings]):
     """Readings that have one power with the opposite sign."""
 
     Settings = SignFlipSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[SignFlipSettings]) -> None:
         super().__init__(members)
         self._is_output = members.choose(lambda s: s.field == "current_output", bool)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -27,7 +27,7 @@ class SocJumpSettings(Settings):
     )
 
 
-class SocJump(DeviceFault):
+class SocJump(DeviceFault[SocJumpSettings]):
     """A battery management system that loses count of the charge until the fault ends.
 
     The state of charge stays within 0 and 100.
@@ -35,7 +35,7 @@ class SocJump(DeviceFault):
 
     Settings = SocJumpSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[SocJumpSettings]) -> None:
         super().__init__(members)
         self._jump = members.columns["jump"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -35,12 +35,12 @@ class SpikeSettings(Settings):
     )
 
 
-class Spike(DeviceFault):
+class Spike(DeviceFault[SpikeSettings]):
     """Readings with a large error. `probability = 0.001` affects one in a thousand."""
 
     Settings = SpikeSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[SpikeSettings]) -> None:
         super().__init__(members)
         self._is_output = members.choose(lambda s: s.field == "current_output", bool)
         self._downward = members.choose(lambda s: _SIGNS[s.direction], np.float64)

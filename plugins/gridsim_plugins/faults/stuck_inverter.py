@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -30,12 +30,12 @@ class StuckInverterSettings(Settings):
     )
 
 
-class StuckInverter(DeviceFault):
+class StuckInverter(DeviceFault[StuckInverterSettings]):
     """Devices that repeat one `current_output`; the state of charge stays correct."""
 
     Settings = StuckInverterSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[StuckInverterSettings]) -> None:
         super().__init__(members)
         self._at = members.columns["at"]
         self._since = np.full(len(members), -1, np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -38,7 +38,7 @@ class TruncateSettings(Settings):
         return self
 
 
-class Truncate(MessageFault):
+class Truncate(MessageFault[TruncateSettings]):
     """Messages whose payload ends early, at a byte drawn for each message.
 
     `least` and `most` are the same for all devices: a distribution counts with its middle.
@@ -46,7 +46,7 @@ class Truncate(MessageFault):
 
     Settings = TruncateSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[TruncateSettings]) -> None:
         super().__init__(members)
         settings = members.settings[0]
         self._least, self._most = settings.least / 100.0, settings.most / 100.0

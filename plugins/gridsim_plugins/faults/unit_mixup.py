@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -23,12 +23,12 @@ class UnitMixupSettings(Settings):
     )
 
 
-class UnitMixup(DeviceFault):
+class UnitMixup(DeviceFault[UnitMixupSettings]):
     """Readings that have one power in W or MW instead of kW."""
 
     Settings = UnitMixupSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[UnitMixupSettings]) -> None:
         super().__init__(members)
         self._is_output = members.choose(lambda s: s.field == "current_output", bool)
         self._factor = members.choose(lambda s: _PER_KW[s.unit], np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -35,12 +35,12 @@ class CsvSettings(RecordSettings):
     )
 
 
-class Csv(Format):
+class Csv(Format[CsvSettings]):
     """Comma-separated values by RFC 4180: a line per reading, without its line break."""
 
     Settings = CsvSettings
 
-    def __init__(self, settings: Any, framing: Framing, roster: Roster) -> None:
+    def __init__(self, settings: CsvSettings, framing: Framing, roster: Roster) -> None:
         if framing == "project":
             raise ValueError("csv has a line per DER: framing must be der, not project")
         super().__init__(settings, framing, roster)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -36,13 +36,13 @@ class JsonSettings(RecordSettings):
     )
 
 
-class Json(Format):
+class Json(Format[JsonSettings]):
     """Compact JSON: an object per reading, or (framing `project`) an array per project."""
 
     Settings = JsonSettings
     is_json = True
 
-    def __init__(self, settings: Any, framing: Framing, roster: Roster) -> None:
+    def __init__(self, settings: JsonSettings, framing: Framing, roster: Roster) -> None:
         super().__init__(settings, framing, roster)
         fields = choose_fields(settings, roster)
         layout = RowLayout(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -15,12 +15,12 @@ class ConstantSettings(Settings):
     kw: Annotated[float, Unit("kW")] = Field(1.0, ge=0.0, description="the load at every time")
 
 
-class Constant(Load):
+class Constant(Load[ConstantSettings]):
     """A load that has the same power at every time."""
 
     Settings = ConstantSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[ConstantSettings]) -> None:
         super().__init__(members)
         self._kw = members.columns["kw"].copy()
 

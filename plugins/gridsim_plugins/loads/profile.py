@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,12 +134,12 @@ def _period(settings: ProfileSettings, at: NDArray[np.int64]) -> int | None:
     return whole if whole in _PERIODS.values() else None
 
 
-class ProfileLoad(Load):
+class ProfileLoad(Load[ProfileSettings]):
     """A load from a file; it equals the expected load, so the baseline is exact."""
 
     Settings = ProfileSettings
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[ProfileSettings]) -> None:
         """Read the files; raise ValueError if one cannot be used."""
         super().__init__(members)
         self._profiles = [read_profile(settings) for settings in members.settings]

@@ -48,7 +48,7 @@ class MqttCommandSettings(ConnectionSettings):
     )
 
 
-class MqttCommands(Source):
+class MqttCommands(Source[MqttCommandSettings]):
     """Takes commands for DERs and projects from topics, and acknowledges them on others.
 
     A command is a JSON object: {"id": "c-17", "command": "set_power", "value": -3.0, "unit":

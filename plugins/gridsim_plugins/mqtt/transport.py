@@ -42,7 +42,7 @@ _SHORT_S = 10.0
 _SUSPICIOUS = 3
 
 
-class Mqtt(Transport):
+class Mqtt(Transport[MqttSettings]):
     """One connection for all devices, or one for each, or for each project."""
 
     Settings = MqttSettings

@@ -9,7 +9,6 @@ import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +20,7 @@ from gridsim.api import (
     Receipt,
     Register,
     RunContext,
+    Settings,
     Transport,
     TransportError,
     hookimpl,
@@ -33,10 +33,10 @@ _GONE = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE
 _PART_ROWS = 4096
 
 
-class Stdout(Transport):
+class Stdout(Transport[Settings]):
     """A transport that bypasses the buffers of Python: delivered data has left the process."""
 
-    def __init__(self, settings: Any, format: Format, run: RunContext) -> None:
+    def __init__(self, settings: Settings, format: Format, run: RunContext) -> None:
         super().__init__(settings, format, run)
         self._fd = -1
         self._header_due = bool(format.header)

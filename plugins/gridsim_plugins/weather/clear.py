@@ -42,7 +42,7 @@ class ClearSettings(Settings):
     )
 
 
-class Clear(Weather):
+class Clear(Weather[ClearSettings]):
     """A cloudless sky; all days of a season are alike."""
 
     Settings = ClearSettings
@@ -76,7 +76,7 @@ class Clear(Weather):
         lift = clearsky.lift(height, self._pressure)
         apparent = height + lift
         mass = clearsky.air_mass(apparent) * self._pressure
-        linke = self.settings.turbidity
+        linke: float | Floats | None = self.settings.turbidity
         if linke is None:
             linke = clearsky.turbidity(sites.latitude, climate.year_fraction(time_ms))
         whole, direct = clearsky.transmittances(apparent, mass, linke, sites.altitude)

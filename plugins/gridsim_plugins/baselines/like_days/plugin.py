@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from gridsim_plugins.baselines.like_days.averages import DayAverages
 from gridsim_plugins.baselines.like_days.settings import LikeDaysSettings
 
 
-class DayMatching(Baseline):
+class DayMatching(Baseline[LikeDaysSettings]):
     """The mean of the last like days, as programmes compute it.
 
     A working day is like other working days, a Saturday or Sunday like others; days with an
@@ -46,7 +45,7 @@ class DayMatching(Baseline):
     Settings = LikeDaysSettings
     derived = ("_part_of", "_row_of")
 
-    def __init__(self, members: Members[Any], expected: Expected) -> None:
+    def __init__(self, members: Members[LikeDaysSettings], expected: Expected) -> None:
         super().__init__(members, expected)
         self._parts: list[tuple[NDArray[np.intp], DayAverages]] = []
         """The sites with the same settings, and their averages."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from gridsim_plugins.ders.battery.strategies import (
 _MINUTE_MS = 60_000
 
 
-class Battery(Fleet):
+class Battery(Fleet[BatterySettings]):
     """Batteries with losses, whose power is reduced near full and near the reserve.
 
     A setpoint replaces the strategy. The limits of the battery, limits from outside and the
@@ -45,10 +44,10 @@ class Battery(Fleet):
     columns = {"state_of_health": "%"}  # noqa: RUF012 - the contract's ClassVar
 
     @classmethod
-    def stage(cls, settings: Any) -> Stage:
+    def stage(cls, settings: BatterySettings) -> Stage:
         return "flexible"
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[BatterySettings]) -> None:
         super().__init__(members)
         column = members.columns
         self._rated = column["nameplate_capacity"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +39,7 @@ class _Possible:
     """The state of charge after the tick without a setpoint."""
 
 
-class EvCharger(Managed):
+class EvCharger(Managed[EvChargerSettings]):
     """Chargers with one plug each. A car charges on arrival, tapers, and stays until it leaves.
 
     The sessions are a function of (seed, device, local day). A negative setpoint limits the
@@ -59,7 +58,7 @@ class EvCharger(Managed):
     stores = True
     derived = ("_cheap", "_offsets", "_possible")
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[EvChargerSettings]) -> None:
         super().__init__(members)
         column, n = members.columns, len(members)
         self._per_day = column["sessions_per_day"]

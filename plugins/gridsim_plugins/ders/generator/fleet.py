@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +10,7 @@ from gridsim_plugins.ders.generator import physics
 from gridsim_plugins.ders.generator.settings import GeneratorSettings
 
 
-class Generator(Fleet):
+class Generator(Fleet[GeneratorSettings]):
     """Generating sets that run on a setpoint or follow the load of their sites.
 
     A positive setpoint starts a set; the power is the setpoint, raised to the minimum load. A
@@ -30,10 +28,10 @@ class Generator(Fleet):
     columns = {"fuel_l": "l"}  # noqa: RUF012 - the contract's class attribute
 
     @classmethod
-    def stage(cls, settings: Any) -> Stage:
+    def stage(cls, settings: GeneratorSettings) -> Stage:
         return "flexible"
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[GeneratorSettings]) -> None:
         super().__init__(members)
         column, n = members.columns, len(members)
         self._rated = column["nameplate_capacity"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +42,7 @@ class _Action:
     cooling: NDArray[np.bool_]
 
 
-class HeatPump(Managed):
+class HeatPump(Managed[HeatPumpSettings]):
     """Modulating air-source heat pumps, each in a building with one thermal mass.
 
     A running heat pump delivers the heat that brings the room to its setpoint. Where that is
@@ -62,7 +61,7 @@ class HeatPump(Managed):
     derived = ("_latest",)
     columns = {"room_temperature": "degC", "heat_output": "kW"}  # noqa: RUF012 - the contract's
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[HeatPumpSettings]) -> None:
         super().__init__(members)
         column = members.columns
         self._rated = column["nameplate_capacity"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from gridsim.api import Curtailable, Floats, Members, Tick
@@ -12,13 +10,13 @@ from gridsim_plugins.ders.solar import physics
 from gridsim_plugins.ders.solar.settings import SolarSettings
 
 
-class Solar(Curtailable):
+class Solar(Curtailable[SolarSettings]):
     """Solar arrays under the sun and the sky of their sites."""
 
     Settings = SolarSettings
     reported_type = "solar"
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[SolarSettings]) -> None:
         super().__init__(members)
         column, sites, site = members.columns, members.sites, members.site
         latitude, longitude = sites.latitude[site], sites.longitude[site]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ _MINUTE_MS = 60_000
 _WARM_UP_MS, _WARM_UP_STEP_MS = 21_600_000, 600_000
 
 
-class WaterHeater(Managed):
+class WaterHeater(Managed[WaterHeaterSettings]):
     """Mixed tanks, one per device; draws are a function of (seed, device, local day).
 
     Without a setpoint the thermostat switches the element fully on and off; the power is the
@@ -35,7 +34,7 @@ class WaterHeater(Managed):
     derived = ("_minute", "_per_k", "_tap", "_tapping")
     columns = {"tank_temperature": "degC", "hot_water": "kW"}  # noqa: RUF012 - the contract's
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[WaterHeaterSettings]) -> None:
         super().__init__(members)
         column = members.columns
         self._rated = column["nameplate_capacity"]

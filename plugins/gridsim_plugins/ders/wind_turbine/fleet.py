@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from gridsim.api import Curtailable, Floats, Members, Orders, Telemetry, Tick
@@ -13,7 +11,7 @@ from gridsim_plugins.ders.wind_turbine.gusts import Gusts
 from gridsim_plugins.ders.wind_turbine.settings import WindTurbineSettings
 
 
-class WindTurbine(Curtailable):
+class WindTurbine(Curtailable[WindTurbineSettings]):
     """Wind turbines in the mean wind of their sites, each with its own gusts.
 
     Storm cut-out depends on the mean wind: turbines decide over minutes and ignore gusts.
@@ -26,7 +24,7 @@ class WindTurbine(Curtailable):
     derived = (*Curtailable.derived, "_gusts")
     columns = {"hub_wind": "m/s"}  # noqa: RUF012 - the contract's class attribute
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[WindTurbineSettings]) -> None:
         super().__init__(members)
         column, site = members.columns, members.site
         self._rated = column["nameplate_capacity"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +36,13 @@ class HouseholdSettings(Settings):
     )
 
 
-class Household(Load):
+class Household(Load[HouseholdSettings]):
     """The standard profile of households in local time, with appliances."""
 
     Settings = HouseholdSettings
     derived = ("_slow",)
 
-    def __init__(self, members: Members[Any]) -> None:
+    def __init__(self, members: Members[HouseholdSettings]) -> None:
         super().__init__(members)
         spread = members.columns["spread"]
         factor = np.exp(spread * members.draws.normal("household/size", members.keys))

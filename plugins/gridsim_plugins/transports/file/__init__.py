@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -58,12 +58,12 @@ class FileTransportSettings(Settings):
     )
 
 
-class File(Transport):
+class File(Transport[FileTransportSettings]):
     """A transport that appends a line per payload; delivered: the operating system has it."""
 
     Settings = FileTransportSettings
 
-    def __init__(self, settings: Any, format: Format, run: RunContext) -> None:
+    def __init__(self, settings: FileTransportSettings, format: Format, run: RunContext) -> None:
         super().__init__(settings, format, run)
         path = settings.path
         if settings.gzip and not path.endswith(".gz"):

@@ -19,7 +19,7 @@ _LOW_SUN = 0.05
 _BRIGHTEST = 1.2
 
 
-class FileWeather(Weather):
+class FileWeather(Weather[WeatherFileSettings]):
     """Irradiance, temperature and wind from one place, for every site.
 
     Irradiance is interpolated so that each row keeps its energy and follows the sun at each

@@ -74,7 +74,7 @@ class SyntheticSettings(Settings):
     )
 
 
-class Synthetic(Weather):
+class Synthetic(Weather[SyntheticSettings]):
     """A sky that all sites share: a cloud over one site moves on to its neighbours.
 
     The weather is a function of the seed, the place and the time. Places are projected on a
@@ -169,7 +169,7 @@ class Synthetic(Weather):
         lift = clearsky.lift(height, self._pressure)
         apparent = height + lift
         mass = clearsky.air_mass(apparent) * self._pressure
-        linke = self.settings.turbidity
+        linke: float | Floats | None = self.settings.turbidity
         if linke is None:
             linke = clearsky.turbidity(self._latitude, climate.year_fraction(time_ms))
         whole, direct = clearsky.transmittances(apparent, mass, linke, self._altitude)
