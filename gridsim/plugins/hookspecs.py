@@ -11,4 +11,4 @@ hookspec = pluggy.HookspecMarker("gridsim")
 
 @hookspec
 def gridsim_register(register: Register) -> None:
-    """Register the types that the plugin brings. Called once, when the plugin has loaded."""
+    """Register the types of the plugin. Called once, when the plugin has loaded."""

@@ -1,4 +1,4 @@
-"""The plugin host: finds plugins, loads them, and lets them register their types."""
+"""The plugin host: it finds plugins, loads them, and has them register their types."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HOOK = "gridsim_register"
 
 
 class PluginHost:
-    """Loads the installed plugins and local ones into one registry."""
+    """A loader of the installed plugins and of local ones, into one registry."""
 
     def __init__(self) -> None:
         self.registry = Registry()
@@ -29,10 +29,11 @@ class PluginHost:
         self._manager.add_hookspecs(hookspecs)
 
     def load_installed(self) -> None:
-        """Loads every entry point of the group `gridsim`.
+        """Load every entry point of the group `gridsim`.
 
-        One that fails is noted in the registry as broken: it matters only to who uses it.
-        pluggy's own loader would end at the first, and drop a second one of the same name.
+        A plugin that fails is listed in the registry as broken: only a configuration that uses
+        it is refused. pluggy's own loader would end at the first failure, and would drop a
+        second plugin of the same name.
         """
         for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
             owner = _owner(point)
@@ -45,7 +46,7 @@ class PluginHost:
             self._register(module, f"{owner} {point.value}", owner)
 
     def load_local(self, path: Path) -> None:
-        """Loads a file, a package, or every module of a folder. Raises UsageError."""
+        """Load a file, a package, or every module of a folder. Raises UsageError."""
         if path.is_dir() and not (path / "__init__.py").exists():
             files = sorted(f for f in path.glob("*.py") if not f.name.startswith("_"))
             if not files:
@@ -86,7 +87,7 @@ def _owner(point: EntryPoint) -> str:
 
 
 def _execute(source: Path, path: Path) -> ModuleType:
-    """Imports a file as a module with a name of its own."""
+    """Import a file as a module with a name of its own."""
     digest = blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
     name = f"gridsim_local_{path.stem}_{digest}"
     if name in sys.modules:
@@ -110,7 +111,7 @@ def _execute(source: Path, path: Path) -> ModuleType:
 
 
 def _where(error: BaseException, source: Path) -> str:
-    """`line N: ` of the innermost frame in the plugin's own file."""
+    """Return `line N: ` for the innermost frame in the plugin's own file."""
     line = error.lineno if isinstance(error, SyntaxError) else None
     trace = error.__traceback__
     while trace is not None and not isinstance(error, SyntaxError):
