@@ -41,24 +41,24 @@ class Kind:
     table: str | None = None
     """The dotted path of the TOML table whose `type` names a plugin; None: there is no table."""
     is_array: bool = False
-    """Whether the table is an array of tables."""
+    """True where the table is an array of tables."""
     required: bool = False
-    """Whether the configuration must have the table."""
+    """True where the configuration must have the table."""
     default: str | None = None
     """The type where the configuration has no such table."""
     takes_name: bool = False
-    """Whether a bare name may stand in place of the table."""
+    """True where a bare name may stand in place of the table."""
     number_type: str | None = None
-    """The type that a bare number, or a distribution, stands for; it is the setting of that
-    type that bears the name of the table. None: a number is not valid."""
+    """The type that a bare number, or a distribution, stands for: the type's setting with the
+    name of the table. None: a number is not valid."""
     stand_in: str | None = None
     """Another kind whose types the table may name, before its own."""
     distributions: bool = False
-    """Whether the numbers among a plugin's settings may be distributions."""
+    """True where the numbers among a plugin's settings may be distributions."""
     title: str = ""
     """The name in messages; "": the same as `name`."""
     prepare: Callable[[_Type, str], _Type] | None = None
-    """Makes the registered type from the class and the name that the plugin gives."""
+    """A function that returns the registered type, from the plugin's class and name."""
 
     @property
     def key(self) -> str:

@@ -31,13 +31,11 @@ PENDING = {
     "gridsim/config",
     "gridsim/contracts",
     "gridsim/ledger",
-    "gridsim/plugins",
     "gridsim/running",
     "gridsim/simulation",
     "gridsim/testing",
     "gridsim/text",
     "gridsim/verify",
-    "gridsim_plugins/baselines",
     "gridsim_plugins/mqtt",
 }
 """The rooms whose prose is not brought to the rules yet; empty in a release."""

@@ -161,13 +161,16 @@ def test_the_settings_of_a_plugin_are_shown_with_type_default_unit_and_text() ->
     assert "rated power" in line
 
 
-def test_every_plugin_has_a_line_that_describes_it() -> None:
-    lines = list(overview(installed().registry, TABLES))
-    [line] = [line for line in lines if line.startswith("like_days ")]
-    assert line.split()[1] == "baseline"
-    assert line.endswith("  The mean of the last like days, as programmes compute it.")
-    [line] = [line for line in lines if line.startswith("spike ")]
-    assert line.endswith("  Readings that are off by a lot."), "its first sentence"
+def test_every_plugin_has_a_line_with_its_first_sentence(plugin: Write) -> None:
+    text = GIZMO.replace("Draws a kilowatt.", "Draws a\n    kilowatt. It never stops.\n\n    More.")
+    host = installed()
+    host.load_local(plugin(text))
+    lines = list(overview(host.registry, TABLES))
+    [line] = [line for line in lines if line.startswith("gizmo ")]
+    assert line.split()[1] == "der"
+    assert line.endswith("  Draws a kilowatt.")
+    for entry in host.registry:
+        assert any(line.startswith(f"{entry.name} ") and line.endswith(".") for line in lines)
     [line] = [line for line in lines if line.startswith("transports.format ")]
     assert line.endswith("  how readings are written")
 

@@ -6,9 +6,9 @@ from gridsim.api import Baseline, Floats, Register, Tick, hookimpl
 
 
 class ExpectedLoad(Baseline):
-    """What the load plugin expects at each time.
+    """The load that the load plugin expects at each time.
 
-    It is the site's own load, or the load that `baseline = { type = ... }` names.
+    It is that of the site's own load, or the load that `baseline = { type = ... }` names.
     """
 
     def at(self, tick: Tick) -> Floats:

@@ -33,7 +33,7 @@ class DayAverages(Stateful):
         start_ms: int,
         expected: Expected,
     ) -> None:
-        """`local_ms` gives the sites' clocks at a UTC time, `expected` the expected load: [m]."""
+        """Fill the history. `local_ms` returns the sites' clocks at a UTC time, [m]."""
         self._slot_ms, self._cap = settings.slot_ms, settings.cap
         self._window_slots, self._gap_slots = settings.window_slots, settings.gap_slots
         self._local_ms = local_ms
@@ -84,7 +84,7 @@ class DayAverages(Stateful):
     def event_announced(
         self, rows: NDArray[np.intp], time_ms: int, begin_ms: NDArray[np.int64]
     ) -> None:
-        """Freeze the adjustment of these sites until every announced event is over."""
+        """Hold the adjustment of these sites until every announced event is over."""
         fresh = rows[self._open[rows] == 0]
         self._factor[fresh] = self._adjustment(time_ms)[fresh]
         self._open[rows] += 1

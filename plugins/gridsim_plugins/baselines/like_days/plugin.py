@@ -36,10 +36,10 @@ class DayMatching(Baseline[LikeDaysSettings]):
 
     Some rules are our own. Days are those of the site's own calendar; holidays are not known.
     However long ago the days are, there are always as many. A day with an event is left out
-    once the event has begun. The hours count back from the notice, so that nobody can raise
-    the baseline after the notice. Times within another event do not count, and where the mean
-    is not above zero nothing is adjusted. An hour that a clock skips counts as the slot before
-    it, an hour that it repeats as the mean of both.
+    once the event has begun. The hours count back from the notice, so that consumption after
+    the notice cannot raise the baseline. Times within another event do not count, and where the
+    mean is not above zero nothing is adjusted. An hour that a clock skips counts as the slot
+    before it, an hour that it repeats as the mean of both.
     """
 
     Settings = LikeDaysSettings

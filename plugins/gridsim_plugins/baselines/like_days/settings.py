@@ -12,9 +12,9 @@ from gridsim.api import Settings, Unit
 class LikeDaysSettings(Settings):
     """Settings of the baseline `like_days`."""
 
-    days: int = Field(10, ge=1, le=60, description="how many working days are averaged")
+    days: int = Field(10, ge=1, le=60, description="number of working days that are averaged")
     weekend_days: int = Field(
-        4, ge=1, le=30, description="how many Saturdays and Sundays are averaged"
+        4, ge=1, le=30, description="number of Saturdays and Sundays that are averaged"
     )
     slot_min: Annotated[Literal[5, 10, 15, 30, 60], Unit("min")] = Field(
         15, description="length of the slots of a day that are averaged"
@@ -23,14 +23,14 @@ class LikeDaysSettings(Settings):
         20.0,
         ge=0.0,
         le=100.0,
-        description="by how much the day-of adjustment may raise or lower the mean, from an "
-        "event's notice to its end; 0: not at all",
+        description="largest change of the mean by the day-of adjustment, up or down, from an "
+        "event's notice to its end; 0: no adjustment",
     )
     adjustment_h: Annotated[float, Unit("h")] = Field(
-        3.0, gt=0.0, le=24.0, description="over how long consumption is compared with the mean"
+        3.0, gt=0.0, le=24.0, description="hours over which consumption is compared with the mean"
     )
     adjustment_gap_h: Annotated[float, Unit("h")] = Field(
-        1.0, ge=0.0, le=24.0, description="how long before the notice that ends"
+        1.0, ge=0.0, le=24.0, description="hours between the end of that time and the notice"
     )
 
     @property
