@@ -43,6 +43,46 @@ def roster_fingerprint(roster: Roster) -> str:
     return digest.hexdigest()
 
 
+def batch_state(batch: Batch) -> State:
+    """Return a batch's columns as a tree, without its roster."""
+    labels: Tree = None
+    if batch.labels is not None:
+        labels = {name: _out(name, getattr(batch.labels, name)) for name in _LABELS}
+    return {
+        "number": batch.number,
+        "columns": {name: _out(name, getattr(batch, name)) for name in COLUMNS},
+        "extra": {name: _out("", column) for name, column in batch.extra.items()},
+        "labels": labels,
+    }
+
+
+def batch_from_state(state: Tree, roster: Roster) -> Batch:
+    """Return the batch of a tree, read-only. Raises SerialError if it does not fit the roster."""
+    match state:
+        case {
+            "number": int(number),
+            "columns": dict(columns),
+            "extra": dict(extra),
+            "labels": dict() | None as labels,
+        }:
+            pass
+        case _:
+            raise SerialError("the data is not a batch")
+    place = columns.get("device")
+    n = place.size if isinstance(place, np.ndarray) else 0
+    made = _read(columns, COLUMNS, n)
+    device = made["device"]
+    if n and not 0 <= device.min() <= device.max() < len(roster):
+        raise SerialError("the batch has a row of a device that is not in the roster")
+    return Batch(
+        roster=roster,
+        extra=_read(extra, extra.keys() & roster.columns.keys(), n),
+        number=number,
+        labels=None if labels is None else Labels(**_read(labels, _LABELS, n)),
+        **made,
+    )
+
+
 class BatchSerial:
     """Writes and reads the batches of one roster."""
 
@@ -54,44 +94,15 @@ class BatchSerial:
         """Write a batch. Raises SerialError if its roster is another one."""
         if batch.roster is not self._roster:
             self._check(roster_fingerprint(batch.roster))
-        labels: Tree = None
-        if batch.labels is not None:
-            labels = {name: _out(name, getattr(batch.labels, name)) for name in _LABELS}
-        tree: State = {
-            "roster": self._fingerprint,
-            "number": batch.number,
-            "columns": {name: _out(name, getattr(batch, name)) for name in COLUMNS},
-            "extra": {name: _out("", column) for name, column in batch.extra.items()},
-            "labels": labels,
-        }
-        return tree_to_bytes(tree)
+        return tree_to_bytes({"roster": self._fingerprint, **batch_state(batch)})
 
     def from_bytes(self, data: bytes) -> Batch:
         """Read a batch. Raises SerialError if the data is damaged or of another roster."""
-        match tree_from_bytes(data):
-            case {
-                "roster": str(fingerprint),
-                "number": int(number),
-                "columns": dict(columns),
-                "extra": dict(extra),
-                "labels": dict() | None as labels,
-            }:
-                self._check(fingerprint)
-            case _:
-                raise SerialError("the data is not a batch")
-        place = columns.get("device")
-        n = place.size if isinstance(place, np.ndarray) else 0
-        made = _read(columns, COLUMNS, n)
-        device = made["device"]
-        if n and not 0 <= device.min() <= device.max() < len(self._roster):
-            raise SerialError("the batch has a row of a device that is not in the roster")
-        return Batch(
-            roster=self._roster,
-            extra=_read(extra, extra.keys() & self._roster.columns.keys(), n),
-            number=number,
-            labels=None if labels is None else Labels(**_read(labels, _LABELS, n)),
-            **made,
-        )
+        tree = tree_from_bytes(data)
+        if not isinstance(tree, dict) or not isinstance(tree.get("roster"), str):
+            raise SerialError("the data is not a batch")
+        self._check(str(tree.pop("roster")))
+        return batch_from_state(tree, self._roster)
 
     def _check(self, fingerprint: str) -> None:
         if fingerprint != self._fingerprint:
@@ -115,6 +126,6 @@ def _read(columns: State, names: Iterable[str], n: int) -> dict[str, NDArray[Any
         kind = np.dtype(_TYPES.get(name, _OTHERS))
         if not isinstance(column, np.ndarray) or column.dtype != kind or column.shape != (n,):
             raise SerialError(f"the batch's column {name} is not one of {n} values of {kind}")
-        made[name] = column.astype(np.intp, copy=False) if name == "device" else column
+        made[name] = column.astype(np.intp if name == "device" else kind)
         made[name].flags.writeable = False
     return made

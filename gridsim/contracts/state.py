@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, ClassVar, TypeAlias
@@ -20,8 +20,8 @@ from gridsim.helpers.randomness import Draws
 
 Tree: TypeAlias = "bool | int | float | str | NDArray[Any] | list[Tree] | dict[str, Tree] | None"
 """A state: arrays, numbers, texts, None, bools, lists and maps with texts as keys."""
-State: TypeAlias = dict[str, Tree]
-"""The state of one object: a value for each attribute."""
+State: TypeAlias = dict[str, Any]
+"""The state of one object: a tree for each attribute."""
 
 ARRAY_KINDS = "biufcSUmM"
 """The kinds of NumPy types that a state may hold: no objects."""
@@ -39,10 +39,11 @@ class StateError(GridsimError):
 class Stateful:
     """Base of objects that a checkpoint keeps: their state is that of their attributes.
 
-    An attribute may be a number, text, None, array, list, tuple, dict, set, deque, enum
+    An attribute may be a number, text, bytes, None, array, list, tuple, dict, set, deque, enum
     member or dataclass of such values, or another Stateful object that the constructor makes.
-    The constructor's `members`, `settings`, `sites` and `draws` are left out. A dataclass or
-    enum must be defined in, or imported by, the module of the object's class.
+    Those that it gets from its constructor's arguments `members`, `settings`, `sites` and
+    `draws` are left out. A dataclass or enum must be defined in, or imported by, the module of
+    the object's class.
 
     `restore` is called on an object that was made anew from the same arguments. A class that
     holds something else overrides both methods.
@@ -50,24 +51,38 @@ class Stateful:
 
     derived: ClassVar[Collection[str]] = ()
     """Attributes that a checkpoint leaves out, because the object computes them again from the
-    constructor's arguments and the tick: caches, for example."""
+    constructor's arguments and the tick: caches, for example. Those of base classes count too."""
+    kept: ClassVar[Collection[str] | None] = None
+    """The attributes that a checkpoint keeps, if the class itself lists them: it then leaves out
+    all others, such as constants. None, as in a subclass that has no list: all but `derived`."""
 
     def state(self) -> State:
         """Return a copy of the state. Raises StateError, naming the attribute."""
-        return {
-            name: encoded(value, f"{type(self).__name__}.{name}")
-            for name, value in _attributes(self)
-            if not isinstance(value, _ARGUMENTS)
-        }
+        return state_of(self, [name for name, _ in _attributes(self)])
 
     def restore(self, state: State) -> None:
         """Take over a copy of a state. Raises StateError if it is not one of this class."""
-        for name, value in state.items():
-            where = f"{type(self).__name__}.{name}"
-            if not _is_attribute(self, name):
-                raise StateError(f"{where} is in the checkpoint, but this class has no such state")
-            present = getattr(self, name, None)
-            setattr(self, name, decoded(value, present, type(self), where))
+        names = [name for name in state if _is_attribute(self, name)]
+        restore_attributes(self, state, names)
+
+
+def state_of(owner: object, names: Iterable[str]) -> State:
+    """Return a copy of these attributes of any object. Raises StateError."""
+    return {
+        name: encoded(value, f"{type(owner).__name__}.{name}")
+        for name in names
+        if not isinstance(value := getattr(owner, name), _ARGUMENTS)
+    }
+
+
+def restore_attributes(owner: object, state: State, names: Collection[str]) -> None:
+    """Set attributes of any object from a state of no others. Raises StateError."""
+    for name, value in state.items():
+        where = f"{type(owner).__name__}.{name}"
+        if name not in names:
+            raise StateError(f"{where} is in the checkpoint, but this class has no such state")
+        present = getattr(owner, name, None)
+        setattr(owner, name, decoded(value, present, type(owner), where))
 
 
 def encoded(value: Any, where: str, depth: int = 0) -> Tree:
@@ -86,6 +101,8 @@ def encoded(value: Any, where: str, depth: int = 0) -> Tree:
             return np.array(value)
         case None | bool() | int() | float() | str():
             return value
+        case bytes():
+            return {"$bytes": np.frombuffer(value, np.uint8).copy()}
         case list():
             return each(value)
         case tuple():
@@ -152,6 +169,8 @@ def _decoded_tag(tag: str, content: Tree, present: Any, owner: type, where: str)
             case "$dict", list(pairs):
                 held = present if isinstance(present, dict) else {}
                 return dict(_decoded_pair(pair, held, owner, where) for pair in pairs)
+            case "$bytes", np.ndarray() if content.dtype == np.uint8:
+                return content.tobytes()
             case "$set", list(items):
                 return set(_decoded_items(items, None, owner, where))
             case "$deque", [int() | None as maxlen, list(items)]:
@@ -159,7 +178,7 @@ def _decoded_tag(tag: str, content: Tree, present: Any, owner: type, where: str)
             case "$enum", [str(name), str(member)]:
                 return _class(owner, name, present, where)[member]  # type: ignore[index]
             case "$dataclass", [str(name), dict(columns)]:
-                return _made(_class(owner, name, present, where), columns, owner, where)
+                return _made(_class(owner, name, present, where), columns, where)
     except (TypeError, ValueError, KeyError) as error:
         raise StateError(f"{where} cannot be restored: {tag} does not fit: {error}") from error
     raise StateError(f"{where} cannot be restored: {tag} is not a form of state")
@@ -173,13 +192,14 @@ def _decoded_pair(pair: Tree, held: dict[Any, Any], owner: type, where: str) -> 
     return key, decoded(value, held.get(key), owner, where)
 
 
-def _made(cls: type, columns: Mapping[str, Tree], owner: type, where: str) -> Any:
+def _made(cls: type, columns: Mapping[str, Tree], where: str) -> Any:
     """A dataclass's instance with these fields; its code does not run."""
     if not is_dataclass(cls) or columns.keys() != {field.name for field in fields(cls)}:
         raise StateError(f"{where} cannot be restored: {cls.__name__} has other fields now")
     made = object.__new__(cls)
     for name, tree in columns.items():
-        object.__setattr__(made, name, decoded(tree, None, owner, where))
+        # The types of its fields are known where it is defined.
+        object.__setattr__(made, name, decoded(tree, None, cls, where))
     return made
 
 
@@ -212,15 +232,19 @@ def _nested(value: Any, where: str) -> State:
 
 
 def _attributes(owner: Stateful) -> Iterator[tuple[str, Any]]:
-    left_out = _left_out(type(owner))
+    kept, left_out = vars(type(owner)).get("kept"), _left_out(type(owner))
     for name in (*_slots(type(owner)), *getattr(owner, "__dict__", ())):
-        if name not in left_out and hasattr(owner, name):
+        chosen = name not in left_out if kept is None else name in kept
+        if chosen and hasattr(owner, name):
             yield name, getattr(owner, name)
 
 
 def _is_attribute(owner: Stateful, name: str) -> bool:
     """Whether a checkpoint may set this attribute."""
-    own = name in _slots(type(owner)) or name in vars(owner)
+    kept = vars(type(owner)).get("kept")
+    if kept is not None:
+        return name in kept
+    own = name in _slots(type(owner)) or name in getattr(owner, "__dict__", ())
     new = name.isidentifier() and not hasattr(type(owner), name)
     return (own or new) and name not in _left_out(type(owner))
 

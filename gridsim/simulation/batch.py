@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import UNITS, Batch, Floats, identities
+from gridsim.api import UNITS, Batch, Floats, Stateful, identities
 from gridsim.simulation.scenario import Scenario
 
 _DAY_MS = 86_400_000
@@ -16,8 +16,10 @@ _DAY_MS = 86_400_000
 _CONNECTED_DAYS = 90
 
 
-class BatchMaker:
+class BatchMaker(Stateful):
     """Holds the columns that do not change, and makes batches from those that do."""
+
+    kept = ("_absent", "_left")
 
     def __init__(self, scenario: Scenario) -> None:
         roster = self._roster = scenario.roster

@@ -5,18 +5,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Capability, Fleet, Floats, Orders, Telemetry, Tick
+from gridsim.api import Capability, Fleet, Floats, Orders, State, Telemetry, Tick
 from gridsim.errors import PluginError
-from gridsim.simulation.calling import LARGEST
+from gridsim.simulation.calling import LARGEST, named
 from gridsim.simulation.scenario import FleetSpec
 
 
 class RunningFleet:
     """One fleet with the checks on what it returns; every error is a PluginError."""
 
-    def __init__(self, spec: FleetSpec, ghosts: NDArray[np.bool_] | None = None) -> None:
-        """`ghosts`, of all devices: those that do not exist. They step, for what they report,
-        but can do nothing and are asked nothing."""
+    def __init__(
+        self, number: int, spec: FleetSpec, ghosts: NDArray[np.bool_] | None = None
+    ) -> None:
+        """`number` is the spec's place in the scenario. `ghosts`, of all devices, are those that
+        do not exist: they step, for what they report, but can do nothing and are asked nothing."""
+        self.number = number
         self.name = spec.name
         self.device = spec.device
         self.site = spec.members.site
@@ -35,6 +38,14 @@ class RunningFleet:
         except (Exception, SystemExit) as error:
             raise self._failed("while it was made", error) from error
         self._columns = frozenset(spec.type.columns)
+
+    def state(self) -> State:
+        """Return what a checkpoint keeps of the fleet. Raises StateError, naming the plugin."""
+        return named(f"the DER type {self.name!r}", self.fleet)
+
+    def restore(self, state: State) -> None:
+        """Continue from a checkpoint's state."""
+        self.fleet.restore(state)
 
     def capability(self, tick: Tick) -> Capability:
         try:

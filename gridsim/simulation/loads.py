@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from gridsim.api import Floats, Load, Tick
+from gridsim.api import Floats, Load, State, Tick
 from gridsim.errors import PluginError
-from gridsim.simulation.calling import LARGEST, Call
+from gridsim.simulation.calling import LARGEST, Call, named
 from gridsim.simulation.scenario import LoadSpec
 
 
@@ -23,6 +23,16 @@ class SiteLoads:
         self._loads: list[Load] = [
             call(f"the load {spec.name!r}", partial(spec.type, spec.members)) for spec in specs
         ]
+
+    def state(self) -> State:
+        """Return what a checkpoint keeps. Raises StateError."""
+        names = (f"the load {spec.name!r}" for spec in self._specs)
+        return {"loads": [named(*one) for one in zip(names, self._loads, strict=True)]}
+
+    def restore(self, state: State) -> None:
+        """Continue from a checkpoint's state."""
+        for load, one in zip(self._loads, state["loads"], strict=True):
+            load.restore(one)
 
     def at(self, tick: Tick, call: Call) -> Floats:
         """What the sites draw over the tick: float64[sites], kW, 0 where there is no load."""

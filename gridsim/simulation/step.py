@@ -8,8 +8,20 @@ from typing import TypeVar
 
 import numpy as np
 
-from gridsim.api import Batch, Floats, Instruction, Orders, Tick, WeatherSample
+from gridsim.api import (
+    Batch,
+    Floats,
+    Instruction,
+    Orders,
+    State,
+    StateError,
+    Tick,
+    WeatherSample,
+)
+from gridsim.contracts.batch_serial import roster_fingerprint
 from gridsim.contracts.results import FleetFailure, TickResult
+from gridsim.contracts.state import decoded, encoded
+from gridsim.contracts.tree_serial import SerialError
 from gridsim.errors import PluginError
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.batch import BatchMaker
@@ -28,7 +40,7 @@ T = TypeVar("T")
 class Simulation:
     """A pure function of its state: no clock, thread, socket or file.
 
-    Its state pickles, and that is the checkpoint. One thread steps it.
+    `state` is what a checkpoint keeps. One thread steps it.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -61,10 +73,10 @@ class Simulation:
         if ghosts is not None:
             self._commands.silence(ghosts)
         self._fleets: list[RunningFleet] = []
-        for spec in scenario.fleets:
+        for number, spec in enumerate(scenario.fleets):
             self.busy_with = f"the DER type {spec.name!r}"
             try:
-                self._fleets.append(RunningFleet(spec, ghosts))
+                self._fleets.append(RunningFleet(number, spec, ghosts))
             except PluginError as error:
                 self._take_out(spec, error)
         self.busy_with = ""
@@ -73,6 +85,60 @@ class Simulation:
     def tally(self) -> FaultTotals | None:
         """What faults have done so far; None in a run without faults."""
         return None if self._faults is None else self._faults.tally
+
+    def state(self) -> State:
+        """Return what a checkpoint keeps, between two ticks: a copy, as data.
+
+        What follows from the scenario alone is left out. Raises StateError, naming the plugin,
+        if one holds something that cannot be kept.
+        """
+        faults, demand_response = self._faults, self._demand_response
+        return {
+            "scenario": _identity(self._scenario),
+            "next_tick": self.next_tick,
+            "failures": encoded(self.failures, "failures"),
+            "fleets": {str(one.number): one.state() for one in self._fleets},
+            "loads": self._loads.state(),
+            "baselines": self._baselines.state(),
+            "maker": self._maker.state(),
+            "commands": self._commands.state(),
+            "demand_response": None if demand_response is None else demand_response.state(),
+            "faults": None if faults is None else faults.state(),
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue from a state, in a simulation that was just made from the same scenario.
+
+        Raises StateError if the state is of another scenario or is not one; the simulation is
+        then of no further use.
+        """
+        if self.next_tick:
+            raise StateError("a state can only be restored into a simulation that was just made")
+        own, theirs = _identity(self._scenario), state.get("scenario")
+        if own != theirs:
+            raise StateError(f"the checkpoint is of another scenario: {theirs}, not {own}")
+        try:
+            self._restore(state)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, SerialError) as error:
+            name = type(error).__name__
+            raise StateError(
+                f"the checkpoint does not fit this gridsim: {name}: {error}"
+            ) from error
+
+    def _restore(self, state: State) -> None:
+        self.next_tick = int(state["next_tick"])
+        self.failures = decoded(state["failures"], None, Simulation, "failures")
+        self._fleets = [one for one in self._fleets if str(one.number) in state["fleets"]]
+        for fleet in self._fleets:
+            fleet.restore(state["fleets"][str(fleet.number)])
+        self._loads.restore(state["loads"])
+        self._baselines.restore(state["baselines"])
+        self._maker.restore(state["maker"])
+        self._commands.restore(state["commands"])
+        if self._demand_response is not None:
+            self._demand_response.restore(state["demand_response"])
+        if self._faults is not None:
+            self._faults.restore(state["faults"])
 
     def step(self) -> Batch:
         """Advance one tick and return its readings."""
@@ -223,3 +289,16 @@ class Simulation:
             raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error
         finally:
             self.busy_with = before
+
+
+def _identity(scenario: Scenario) -> State:
+    """What tells scenarios apart whose states would otherwise be mistaken for each other."""
+    return {
+        "seed": scenario.draws.seed,
+        "start_ms": scenario.start_ms,
+        "tick_ms": scenario.tick_ms,
+        "roster": roster_fingerprint(scenario.roster),
+        "fleets": [spec.name for spec in scenario.fleets],
+        "events": [spec.id for spec in scenario.events],
+        "faults": [spec.id for spec in scenario.faults],
+    }

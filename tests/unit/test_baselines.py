@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from gridsim.simulation.step import Simulation
 from gridsim.testing import BaselineContract
 from gridsim_plugins.baselines.constant import ConstantBaseline
 from gridsim_plugins.baselines.expectation import ExpectedLoad
+from tests.fixtures.resumed import resumed
 
 
 class TestConstantBaseline(BaselineContract):
@@ -147,9 +147,10 @@ def test_like_days_follow_the_meter_less_the_devices_but_for_days_with_an_event(
 
 
 def test_a_run_with_like_days_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
-    made = simulation(tmp_path, project("AVERAGED", LIKE_DAYS, ders=CHARGES), EVENT)
+    parts = (project("AVERAGED", LIKE_DAYS, ders=CHARGES), EVENT)
+    made = simulation(tmp_path, *parts)
     run(made, 25)
-    copy = pickle.loads(pickle.dumps(made))
+    copy = resumed(made, simulation(tmp_path, *parts))
     assert run(made, 150).tolist() == run(copy, 150).tolist()
 
 

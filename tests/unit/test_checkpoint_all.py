@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from gridsim.api import Batch, Instruction, Target, read_instruction
 from gridsim.contracts.results import TickResult
 from gridsim.simulation.step import Simulation
+from tests.fixtures.resumed import resumed
 from tests.fixtures.runs import ARRAY, BATTERY, HEAD, HOME, Bench
 
 CONFIG = (
@@ -103,7 +103,7 @@ def test_a_checkpoint_in_the_midst_of_everything_goes_on_alike(bench: Bench, at:
     scenario, _ = bench.plan(CONFIG)
     whole = Simulation(scenario)
     step(whole, range(at))
-    copy: Simulation = pickle.loads(pickle.dumps(whole))
+    copy = resumed(whole, scenario)
     ones, others = step(whole, range(at, TICKS)), step(copy, range(at, TICKS))
     ones.append(whole.finish())
     others.append(copy.finish())
@@ -124,8 +124,8 @@ def test_a_checkpoint_in_the_midst_of_everything_goes_on_alike(bench: Bench, at:
 
 
 def test_batches_stay_read_only_after_a_checkpoint(bench: Bench) -> None:
-    simulation = Simulation(bench.plan(HEAD + HOME + ARRAY)[0])
-    batch = pickle.loads(pickle.dumps(simulation)).advance().batch
+    scenario, _ = bench.plan(HEAD + HOME + ARRAY)
+    batch = resumed(Simulation(scenario), scenario).advance().batch
     arrays = [value for name in Batch.__slots__ if hasattr(value := getattr(batch, name), "flags")]
     assert len(arrays) == 10
     assert not any(array.flags.writeable for array in arrays)

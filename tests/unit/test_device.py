@@ -37,6 +37,7 @@ from gridsim.testing import (
     make_weather,
 )
 from gridsim_plugins.baselines.expectation import ExpectedLoad
+from tests.fixtures.resumed import resumed
 
 
 class PumpSettings(DerSettings):
@@ -123,11 +124,11 @@ def simulation(fleet: type[Fleet]) -> Simulation:
 
 
 @pytest.mark.parametrize("device", [Pump, Named])
-def test_a_pickled_simulation_of_devices_goes_on_identically(device: type[Device]) -> None:
+def test_a_resumed_simulation_of_devices_goes_on_identically(device: type[Device]) -> None:
     whole = simulation(fleet_of(device, "pump"))
     for _ in range(5):
         whole.step()
-    copy = pickle.loads(pickle.dumps(whole))
+    copy = resumed(whole, simulation(fleet_of(device, "pump")))
     for _ in range(5):
         one, other = whole.step(), copy.step()
         assert one.current_output.tolist() == other.current_output.tolist()

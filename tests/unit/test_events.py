@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from gridsim.running.engine import Engine
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
 from gridsim.text.events import change_line
+from tests.fixtures.resumed import resumed
 
 CONFIG = Path(__file__).parents[2] / "configs" / "dr-event.toml"
 START_MS = 1_782_936_000_000  # 2026-07-01T20:00:00Z
@@ -419,10 +419,11 @@ def test_a_checkpoint_in_the_middle_of_an_event_goes_on_alike(tmp_path: Path) ->
     asked = event(ramp_s=200, compliance=0.9, randomize_start_s=60, opt_out=0.2) + event(
         "daily", after_s=None, cron='"8 17 * * *"', notice_s=600, duration_s=200
     )
-    simulation = made(tmp_path, home("A") + home("B") + home("C") + asked)
+    text = home("A") + home("B") + home("C") + asked
+    simulation = made(tmp_path, text)
     for _ in range(60):
         simulation.advance()
-    copy = pickle.loads(pickle.dumps(simulation))
+    copy = resumed(simulation, made(tmp_path, text))
     ends = 0
     for _ in range(240):
         one, other = simulation.advance(), copy.advance()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -22,6 +21,7 @@ from gridsim.errors import PluginError
 from gridsim.running.engine import Engine
 from gridsim.running.plan import Options, Plan, make_plan
 from gridsim.simulation.step import Simulation
+from tests.fixtures.resumed import resumed
 from tests.fixtures.runs import HEAD, HOMES, Bench, Done, done, keys
 
 CHAOS = Path(__file__).parents[2] / "configs" / "chaos.toml"
@@ -225,7 +225,7 @@ def test_a_checkpoint_holds_stored_readings_and_open_faults(chaos: Done, at: int
     known = sum(len(o.batch) + (len(o.unsent) if o.unsent else 0) for o in before)
     copies = sum(int(o.batch.labels.copy.sum()) for o in before if o.batch.labels is not None)
     assert known - copies < taken, "something is held back, or the test is of no use"
-    copy = pickle.loads(pickle.dumps(simulation))
+    copy = resumed(simulation, plan.configuration.scenario)
     rest = done(copy, plan.transports[0].transport.format, TICKS - at)
     assert rest.payloads == [body for bodies in chaos.bodies[at:] for body in bodies]
     again = Done(chaos.roster, [*before, *rest.outcomes], chaos.bodies)

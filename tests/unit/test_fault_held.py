@@ -36,7 +36,7 @@ def test_what_is_held_comes_once(monkeypatch: pytest.MonkeyPatch, large: int) ->
     rng = np.random.default_rng(5)
     batch = make_batch(make_roster((DEVICES,)), ticks=TICKS)
     every = fresh(replace(batch, labels=blank_labels(batch)))
-    held, waiting = Held(DEVICES), dict[tuple[int, int], int]()
+    held, waiting = Held(make_roster((DEVICES,))), dict[tuple[int, int], int]()
     for tick in range(TICKS):
         some = every.pick(tick * DEVICES + np.flatnonzero(rng.random(DEVICES) < 0.5))
         some = replace(some, due_ms=tick + rng.integers(1, 60, len(some)))

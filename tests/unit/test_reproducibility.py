@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from gridsim.config.resolve import Flags
 from gridsim.running.engine import Engine
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
+from tests.fixtures.resumed import resumed
 
 HEAD = """
 [simulation]
@@ -154,7 +154,7 @@ def test_a_shard_gives_what_the_whole_gives(run: Run) -> None:
     assert fewer == {der: whole[der] for der in fewer}
 
 
-def test_a_pickled_simulation_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
+def test_a_resumed_simulation_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(HEAD + HOMES)
     plan = make_plan(Options(config=path, flags=Flags(speed=0.0)))
@@ -162,6 +162,6 @@ def test_a_pickled_simulation_goes_on_as_if_nothing_had_been(tmp_path: Path) -> 
     whole = Simulation(plan.configuration.scenario)
     for _ in range(200):
         whole.step()
-    copy: Simulation = pickle.loads(pickle.dumps(whole))
+    copy = resumed(whole, plan.configuration.scenario)
     for _ in range(200):
         assert list(encode(copy.step()).bodies) == list(encode(whole.step()).bodies)

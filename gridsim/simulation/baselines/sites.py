@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Baseline, Floats, Tick
-from gridsim.simulation.calling import Call
+from gridsim.api import Baseline, Floats, State, Tick
+from gridsim.simulation.calling import Call, named
 from gridsim.simulation.loads import SiteLoads, checked
 from gridsim.simulation.scenario import BaselineSpec, Scenario
 
@@ -43,6 +43,12 @@ class _Running:
         """Whether the plugin takes in consumption."""
         self._row_of = np.full(sites, -1, np.intp)
         self._row_of[self.site] = np.arange(len(self.site))
+
+    def state(self) -> State:
+        return named(self._name, self._baseline)
+
+    def restore(self, state: State) -> None:
+        self._baseline.restore(state)
 
     def at(self, tick: Tick) -> Floats:
         values = self._call(self._name, partial(self._baseline.at, tick))
@@ -77,6 +83,15 @@ class Baselines:
         self._running: Sequence[_Running] = [
             _Running(spec, loads, self._sites, call) for spec in scenario.baselines
         ]
+
+    def state(self) -> State:
+        """Return what a checkpoint keeps. Raises StateError, naming the plugin."""
+        return {"baselines": [running.state() for running in self._running]}
+
+    def restore(self, state: State) -> None:
+        """Continue from a checkpoint's state."""
+        for running, one in zip(self._running, state["baselines"], strict=True):
+            running.restore(one)
 
     def at(self, tick: Tick) -> Floats:
         """Return the baselines over the tick: float64[sites], kW."""

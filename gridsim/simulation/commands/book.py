@@ -10,8 +10,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Acknowledgement, Command, Floats, Instruction, Refused, Status, Tick
+from gridsim.api import (
+    Acknowledgement,
+    Command,
+    Floats,
+    Instruction,
+    Refused,
+    State,
+    Status,
+    Tick,
+)
 from gridsim.contracts.instructions import action_of
+from gridsim.contracts.state import decoded, encoded, restore_attributes, state_of
 from gridsim.simulation.commands.effects import Effects
 from gridsim.simulation.commands.targets import Level, ResolvedTarget, Slot, Targets
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
@@ -21,6 +31,9 @@ MAX_WAITING: Final = 100_000
 """The most commands that wait for their start; further ones are rejected."""
 MAX_IDS: Final = 200_000
 """The most ids that are remembered; the oldest are forgotten."""
+
+
+_KEPT: Final = ("_later", "_number", "_power", "_soc", "_meter")
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +54,7 @@ class CommandBook:
 
     A command takes effect at the first tick at or after its start, and ends at the first at
     or after its end; one of the same kind on the same target that takes effect later
-    supersedes it. Its state pickles. Nothing is computed while no command waits or holds.
+    supersedes it. Nothing is computed while no command waits or holds.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -60,6 +73,40 @@ class CommandBook:
         self._meter: Floats | None = None
         self._devices: DeviceOrders | None = None
         self._sites: SiteOrders | None = None
+
+    def state(self) -> State:
+        """Return what a checkpoint keeps, between two ticks."""
+        queues = (self._waiting, self._ends)
+        maps = (self._held, self._seeking)
+        every = [item[2] for queue in queues for item in queue]
+        every += [entry for entries in maps for entry in entries.values()]
+        # A command may be in several of them, and is one all the same.
+        entries = list({id(entry): entry for entry in every}.values())
+        place = {id(entry): index for index, entry in enumerate(entries)}
+        return {
+            **state_of(self, _KEPT),
+            "targets": self._targets.state(),
+            "effects": self._effects.state(),
+            "ids": [list(name) for name in self._ids],
+            "entries": encoded(entries, "CommandBook"),
+            "queues": [[[at, n, place[id(one)]] for at, n, one in queue] for queue in queues],
+            "maps": [[[*key, place[id(one)]] for key, one in own.items()] for own in maps],
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue from a checkpoint's state."""
+        restore_attributes(self, {name: state[name] for name in _KEPT}, _KEPT)
+        self._targets.restore(state["targets"])
+        self._effects.restore(state["effects"])
+        self._ids = dict.fromkeys((project, der, id) for project, der, id in state["ids"])
+        entries = decoded(state["entries"], None, CommandBook, "CommandBook")
+        self._waiting, self._ends = (
+            [(at, n, entries[place]) for at, n, place in queue] for queue in state["queues"]
+        )
+        self._held, self._seeking = (
+            {(level, owner, slot): entries[place] for level, owner, slot, place in own}
+            for own in state["maps"]
+        )
 
     @property
     def devices(self) -> DeviceOrders | None:

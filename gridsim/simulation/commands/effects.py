@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gridsim.api import Floats
+from gridsim.api import Floats, State
 from gridsim.simulation.commands.lines import EVERYWHERE, Lines, Places
 from gridsim.simulation.commands.storage import SocTargets
 from gridsim.simulation.commands.targets import Level, ResolvedTarget, Slot
@@ -31,6 +31,20 @@ class Effects:
         self._storage: dict[Level, SocTargets] = {}
         self._kept: tuple[DeviceOrders | None, SiteOrders | None] | None = None
 
+    def state(self) -> State:
+        """Return what a checkpoint keeps; the orders are made again from it."""
+        return {
+            "lines": [[*key, lines.state()] for key, lines in self._lines.items()],
+            "storage": [[level, targets.state()] for level, targets in self._storage.items()],
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue from a checkpoint's state."""
+        for level, slot, lines in state["lines"]:
+            self._at(level, slot).restore(lines)
+        for level, targets in state["storage"]:
+            self._targets_at(level).restore(targets)
+
     def begin(self, aim: ResolvedTarget, present: Floats, begin_ms: int, ramp_s: float) -> None:
         """`present` is what flows now at each of the places, kW: where a ramp of power begins.
         A ramp of a limit begins at the bound that holds now."""
@@ -49,10 +63,7 @@ class Effects:
 
     def begin_storage(self, aim: ResolvedTarget) -> None:
         """The aim's values are targets of the state of charge."""
-        targets = self._storage.get(aim.level)
-        if targets is None:
-            targets = self._storage[aim.level] = SocTargets(self._rated)
-        targets.put(aim.places, aim.value)
+        self._targets_at(aim.level).put(aim.places, aim.value)
         self._kept = None
 
     def end(self, aim: ResolvedTarget) -> None:
@@ -151,6 +162,12 @@ class Effects:
         if lines is None:
             lines = self._lines[level, slot] = Lines(self._sizes[level])
         return lines
+
+    def _targets_at(self, level: Level) -> SocTargets:
+        targets = self._storage.get(level)
+        if targets is None:
+            targets = self._storage[level] = SocTargets(self._rated)
+        return targets
 
     def _unbound(self, aim: ResolvedTarget, present: Floats) -> Floats:
         """Where a limit's ramp begins if there was none: at the rated power; at a site, at what

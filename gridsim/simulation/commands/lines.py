@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats
+from gridsim.api import Floats, Stateful
 
 Places = NDArray[np.intp] | slice
 EVERYWHERE = slice(None)
 
 
-class Lines:
+class Lines(Stateful):
     """One line per place, or none, for n places."""
+
+    kept = ("_from", "_to", "_begin_ms", "_ramp_ms", "_settled_ms")
 
     def __init__(self, n: int) -> None:
         self._from = np.full(n, np.nan)

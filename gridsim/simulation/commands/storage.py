@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats
+from gridsim.api import Floats, Stateful
 
 # %, half of what a reading shows: this close is there.
 _THERE = 0.05
@@ -13,8 +13,20 @@ _THERE = 0.05
 _TELLING = 0.02
 
 
-class SocTargets:
+class SocTargets(Stateful):
     """The targets of n devices, most of which have none."""
+
+    kept = (
+        "_target",
+        "_upwards",
+        "_aimed",
+        "_reached",
+        "_away",
+        "_gain",
+        "_before",
+        "_followed",
+        "arrived",
+    )
 
     def __init__(self, rated: Floats) -> None:
         """`rated` is float64[n], kW: full power."""

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Command, Floats, Refused, Target
+from gridsim.api import Command, Floats, Refused, Stateful, Target
 from gridsim.simulation.scenario import Scenario
 
 Slot = Literal["power", "limit_power", "limit_export", "limit_import", "connection"]
@@ -48,8 +48,10 @@ class ResolvedTarget:
         return (*self.owner, self.slot)
 
 
-class Targets:
+class Targets(Stateful):
     """The devices and projects of a scenario, as targets of commands."""
+
+    kept = ("_silent",)
 
     def __init__(self, scenario: Scenario) -> None:
         roster = self._roster = scenario.roster

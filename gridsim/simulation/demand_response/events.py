@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats
+from gridsim.api import Floats, State
 from gridsim.contracts.results import Ending, EventChange, Settlement
+from gridsim.contracts.state import restore_attributes, state_of
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.demand_response.occurrence import OVER, WAITING, Occurrence
 from gridsim.simulation.demand_response.settlement import Hundredths, reduction
@@ -14,6 +15,7 @@ from gridsim.simulation.dispatch.orders import SiteOrders
 from gridsim.simulation.scenario import Scenario
 
 _NEVER = np.iinfo(np.int64).max
+_KEPT = ("_upcoming", "_found", "_change_ms", "_reduced")
 
 
 class DemandResponse:
@@ -37,6 +39,24 @@ class DemandResponse:
         """What the sites reduced in the last tick, where something follows from it."""
         self._settlements: list[Settlement] = []
         self._changes: list[EventChange] = []
+
+    def state(self) -> State:
+        """Return what a checkpoint keeps, between two ticks."""
+        place = {spec.id: index for index, spec in enumerate(self._scenario.events)}
+        live = [
+            [place[own.spec.id], own.number, own.start_ms, state_of(own, own.kept)]
+            for own in self._live
+        ]
+        return {**state_of(self, _KEPT), "live": live}
+
+    def restore(self, state: State) -> None:
+        """Continue from a checkpoint's state."""
+        restore_attributes(self, {name: state[name] for name in _KEPT}, _KEPT)
+        self._live = []
+        for place, number, start_ms, one in state["live"]:
+            own = Occurrence(self._scenario, self._scenario.events[place], number, start_ms)
+            restore_attributes(own, one, own.kept)
+            self._live.append(own)
 
     def begin(self, time_ms: int, baseline: Floats) -> SiteOrders | None:
         """Begins and ends what is due; what is asked of the sites in the tick, if anything.

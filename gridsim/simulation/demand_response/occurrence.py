@@ -22,9 +22,13 @@ class Occurrence:
     What is drawn depends on the project, the event's id and its scheduled start only.
     """
 
+    kept = ("end_ms", "state", "tally", "_account", "_before_kw", "_asked_sum")
+    """The attributes that a checkpoint keeps."""
+
     def __init__(self, scenario: Scenario, spec: EventSpec, number: int, start_ms: int) -> None:
         """`number` counts the event's occurrences from 1; `start_ms` is the scheduled start."""
         self.spec = spec
+        self.number = number
         self.name = spec.id if number == 1 else f"{spec.id}#{number}"
         self.start_ms = start_ms
         self.site = spec.projects

@@ -6,12 +6,10 @@ the readings gives the same result to the last digit.
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats
+from gridsim.api import Floats, Stateful
 
 WINDOW_MS = 300_000
 """The length of the mean that decides whether a contract is violated."""
@@ -28,12 +26,14 @@ def reduction(baseline: Floats, meter: Floats, power: Floats, site: NDArray[np.i
     return (np.rint(baseline * 100.0) - np.rint(meter * 100.0) + output).astype(np.int64)
 
 
-class SettlementAccount:
+class SettlementAccount(Stateful):
     """The readings of n projects in one event, summed and judged.
 
     A reading is in violation if the mean of the reduction over the readings of the last 300 s
     is below the contract's threshold; the first to be judged is that at 300 s after `from_ms`.
     """
+
+    derived = ("_judged", "_judged_ms", "_promised")
 
     def __init__(self, threshold_kw: Floats, from_ms: NDArray[np.int64], tick_ms: int) -> None:
         """Take float64[n] and int64[n]; a project whose threshold is NaN is not judged."""
@@ -50,7 +50,7 @@ class SettlementAccount:
         self._sum = np.zeros(n, np.int64)
         self._broken = np.zeros(n, np.bool_)
         self._since_ms = np.zeros(n, np.int64)
-        self._violations: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        self._violations: dict[int, list[tuple[int, int]]] = {}
 
     def add(self, time_ms: int, reduced: Hundredths, running: NDArray[np.bool_]) -> None:
         """Add the readings of a tick; only those of running projects count."""
@@ -69,7 +69,7 @@ class SettlementAccount:
         """End the violations of these projects before the reading at `time_ms`."""
         ended = np.flatnonzero(projects & self._broken)
         for row, since_ms in zip(ended.tolist(), self._since_ms[ended].tolist(), strict=True):
-            self._violations[row].append((since_ms, time_ms))
+            self._violations.setdefault(row, []).append((since_ms, time_ms))
         self._broken[ended] = False
 
     def violations(self, row: int) -> tuple[tuple[int, int], ...]:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import LOST, Batch, DeviceFault, Fault, Floats, MessageFault, Tick
+from gridsim.api import LOST, Batch, DeviceFault, Fault, Floats, MessageFault, Stateful, Tick
 from gridsim.errors import PluginError
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import title
@@ -23,8 +23,10 @@ from gridsim.simulation.faults.tally import FaultTotals, Passed
 from gridsim.simulation.scenario import Scenario
 
 
-class FaultBook:
-    """All faults of a scenario. Its state pickles."""
+class FaultBook(Stateful):
+    """All faults of a scenario."""
+
+    kept = ("tally", "_fault_schedules", "_plugins", "_readings", "_delay_line", "_left")
 
     def __init__(self, scenario: Scenario, call: Call) -> None:
         """Raises PluginError if a fault cannot be made."""
@@ -34,6 +36,7 @@ class FaultBook:
         """bool[n]: the devices that do not exist."""
         self._project = scenario.roster.project
         self._fault_schedules: list[FaultSchedule] = []
+        self._plugins: list[Fault] = []
         devices: list[RunningDeviceFault] = []
         messages: list[RunningMessageFault] = []
         for index, spec in enumerate(scenario.faults):
@@ -42,6 +45,7 @@ class FaultBook:
             schedule = FaultSchedule(spec, scenario.draws, scenario.start_ms)
             self._fault_schedules.append(schedule)
             plugin: Fault = call(title(spec.name), partial(spec.type, spec.members))
+            self._plugins.append(plugin)
             if isinstance(plugin, DeviceFault):
                 self.ghosts[spec.device] |= plugin.is_ghost
                 devices.append(RunningDeviceFault(index, spec, schedule, plugin))
@@ -54,7 +58,7 @@ class FaultBook:
         self._devices = DeviceFaults(devices, self.ghosts)
         self._messages = MessageFaults(messages, scenario.draws)
         self._readings = Readings(self.ghosts)
-        self._delay_line = DelayLine(n)
+        self._delay_line = DelayLine(scenario.roster)
         self._left = 0
 
     def real(self, power: Floats) -> Floats:

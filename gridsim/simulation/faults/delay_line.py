@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import SENT, STORED, Tick
+from gridsim.api import SENT, STORED, Roster, Stateful, Tick
 from gridsim.simulation.faults.messages import Transit
 from gridsim.simulation.faults.rows import Held, MessageRows, everything, in_order, joined, repeated
 
 
-class DelayLine:
+class DelayLine(Stateful):
     """Three places where rows wait: the devices' own stores, the way, and the place behind
     the device's next message."""
 
-    def __init__(self, devices: int) -> None:
-        self._n = devices
-        self._stored, self._delayed, self._overtaken = Held(devices), Held(devices), Held(devices)
+    kept = ("_stored", "_delayed", "_overtaken")
+
+    def __init__(self, roster: Roster) -> None:
+        self._n = len(roster)
+        self._stored, self._delayed, self._overtaken = Held(roster), Held(roster), Held(roster)
 
     @property
     def stored(self) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Draws, Keys
+from gridsim.api import Draws, Keys, Stateful
 from gridsim.contracts.results import Episode
 from gridsim.helpers.randomness import mixed
 from gridsim.simulation.scenario import FaultSpec
@@ -22,11 +22,13 @@ Rows = NDArray[np.intp]
 Times = NDArray[np.int64]
 
 
-class FaultSchedule:
+class FaultSchedule(Stateful):
     """Which members of one fault are struck, from tick to tick.
 
     A member's times are a function of the seed, its key and simulated time alone.
     """
+
+    derived = ("_spec", "_keys")
 
     def __init__(self, spec: FaultSpec, draws: Draws, start_ms: int) -> None:
         n = len(spec.members)
@@ -113,12 +115,14 @@ class FaultSchedule:
         ]
 
 
-class _Onsets:
+class _Onsets(Stateful):
     """Beginnings at a rate: a Poisson process for each key, drawn hour by hour.
 
     The gaps are exponential; what they have left over at an hour's end is drawn anew, which
     a process without memory does not feel.
     """
+
+    kept = ("_hour", "_members", "_times")
 
     def __init__(self, draws: Draws, keys: Keys, per_day: float, start_ms: int) -> None:
         self._draws, self._keys = draws, keys

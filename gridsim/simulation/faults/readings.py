@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import SENT, Batch, Labels, Tick
+from gridsim.api import SENT, Batch, Labels, Stateful, Tick
 from gridsim.simulation.batch import rounded
 from gridsim.simulation.faults.devices import DeviceReports
 from gridsim.simulation.faults.rows import pick
@@ -28,8 +28,10 @@ def blank_labels(batch: Batch) -> Labels:
     )
 
 
-class Readings:
+class Readings(Stateful):
     """Takes the readings of a tick, and knows since when devices are connected."""
+
+    kept = ("_down", "_connected_ms")
 
     def __init__(self, ghosts: NDArray[np.bool_]) -> None:
         self._ghosts = ghosts

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Batch, Labels
+from gridsim.api import Batch, Labels, Roster, State, StateError
+from gridsim.contracts.batch_serial import batch_from_state, batch_state
+from gridsim.contracts.state import state_of
 from gridsim.simulation.batch import read_only
 
 # From so many rows on, one more part costs less than the tick in which two become one.
@@ -21,6 +23,7 @@ Mask = NDArray[np.bool_]
 _APART = ("roster", "extra", "number", "labels")
 _COLUMNS = [f.name for f in fields(Batch) if f.name not in _APART]
 _LABELS = [f.name for f in fields(Labels)]
+_MESSAGES = ("copies", "due_ms")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,10 +131,34 @@ class _Part:
 class Held:
     """Rows that wait. Few large parts: two of a size become one, so that adding is cheap."""
 
-    def __init__(self, devices: int) -> None:
-        self.count = np.zeros(devices, np.int64)
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+        self.count = np.zeros(len(roster), np.int64)
         """How many rows of each device wait."""
         self._parts: list[_Part] = []
+
+    def state(self) -> State:
+        """Return what a checkpoint keeps: the rows that still wait, in their order."""
+        remaining = (part.remaining() for part in self._parts)
+        return {
+            "parts": [
+                {"batch": batch_state(rows.batch), **state_of(rows, _MESSAGES)}
+                for rows in remaining
+            ]
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue from a checkpoint's state."""
+        self._parts = []
+        for part in state["parts"]:
+            batch = batch_from_state(part["batch"], self._roster)
+            if batch.labels is None:
+                raise StateError("rows that wait have no labels in the checkpoint")
+            rows = MessageRows(batch, np.array(part["copies"]), np.array(part["due_ms"]))
+            self._parts.append(_Part.of(rows))
+        every = [part.rows.batch.device for part in self._parts]
+        device = np.concatenate(every) if every else np.empty(0, np.intp)
+        self.count[:] = np.bincount(device, minlength=len(self.count))
 
     def add(self, rows: MessageRows) -> None:
         if not len(rows):

@@ -35,6 +35,7 @@ class ClockSkew(DeviceFault[ClockSkewSettings]):
     """A clock whose error grows linearly until the fault ends and the clock is set."""
 
     Settings = ClockSkewSettings
+    kept = ()
 
     def __init__(self, members: Members[ClockSkewSettings]) -> None:
         super().__init__(members)

@@ -33,6 +33,7 @@ class ClockStep(DeviceFault[ClockStepSettings]):
     """A clock with a constant error."""
 
     Settings = ClockStepSettings
+    kept = ()
 
     def __init__(self, members: Members[ClockStepSettings]) -> None:
         super().__init__(members)

@@ -44,6 +44,7 @@ class Delay(MessageFault[DelaySettings]):
     """
 
     Settings = DelaySettings
+    kept = ()
 
     def __init__(self, members: Members[DelaySettings]) -> None:
         super().__init__(members)

@@ -35,6 +35,7 @@ class Drift(DeviceFault[DriftSettings]):
     """An error that grows linearly from zero, and disappears when the fault ends."""
 
     Settings = DriftSettings
+    kept = ()
 
     def __init__(self, members: Members[DriftSettings]) -> None:
         super().__init__(members)

@@ -39,6 +39,7 @@ class DstClock(DeviceFault[DstClockSettings]):
     """
 
     Settings = DstClockSettings
+    kept = ()
 
     def __init__(self, members: Members[DstClockSettings]) -> None:
         super().__init__(members)

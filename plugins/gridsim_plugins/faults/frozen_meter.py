@@ -13,6 +13,8 @@ class FrozenMeter(DeviceFault[Settings]):
     All devices of a site report the same meter: `of = "project"` freezes it for all of them.
     """
 
+    kept = ("_since", "_held")
+
     def __init__(self, members: Members[Settings]) -> None:
         super().__init__(members)
         self._since = np.full(len(members), -1, np.int64)

@@ -27,6 +27,7 @@ class Malformed(MessageFault[MalformedSettings]):
     """Messages whose payload is neither valid JSON nor one line of CSV."""
 
     Settings = MalformedSettings
+    kept = ()
 
     def __init__(self, members: Members[MalformedSettings]) -> None:
         super().__init__(members)

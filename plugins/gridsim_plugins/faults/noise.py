@@ -40,6 +40,7 @@ class Noise(DeviceFault[NoiseSettings]):
     """Normal deviates, drawn for each reading, added to one of the powers."""
 
     Settings = NoiseSettings
+    kept = ()
 
     def __init__(self, members: Members[NoiseSettings]) -> None:
         super().__init__(members)

@@ -42,6 +42,7 @@ class Offline(DeviceFault[OfflineSettings]):
     """Devices without a connection; `connection_start_at` changes when they are back."""
 
     Settings = OfflineSettings
+    kept = ("_since", "_last")
 
     def __init__(self, members: Members[OfflineSettings]) -> None:
         super().__init__(members)

@@ -33,6 +33,7 @@ class SchemaDrift(MessageFault[SchemaDriftSettings]):
     """
 
     Settings = SchemaDriftSettings
+    kept = ()
 
     def __init__(self, members: Members[SchemaDriftSettings]) -> None:
         super().__init__(members)

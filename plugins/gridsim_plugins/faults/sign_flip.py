@@ -21,6 +21,7 @@ class SignFlip(DeviceFault[SignFlipSettings]):
     """Readings that have one power with the opposite sign."""
 
     Settings = SignFlipSettings
+    kept = ()
 
     def __init__(self, members: Members[SignFlipSettings]) -> None:
         super().__init__(members)

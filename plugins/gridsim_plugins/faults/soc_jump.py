@@ -34,6 +34,7 @@ class SocJump(DeviceFault[SocJumpSettings]):
     """
 
     Settings = SocJumpSettings
+    kept = ()
 
     def __init__(self, members: Members[SocJumpSettings]) -> None:
         super().__init__(members)

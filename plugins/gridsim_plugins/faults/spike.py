@@ -39,6 +39,7 @@ class Spike(DeviceFault[SpikeSettings]):
     """Readings with a large error. `probability = 0.001` affects one in a thousand."""
 
     Settings = SpikeSettings
+    kept = ()
 
     def __init__(self, members: Members[SpikeSettings]) -> None:
         super().__init__(members)

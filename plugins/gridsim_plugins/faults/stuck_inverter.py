@@ -34,6 +34,7 @@ class StuckInverter(DeviceFault[StuckInverterSettings]):
     """Devices that repeat one `current_output`; the state of charge stays correct."""
 
     Settings = StuckInverterSettings
+    kept = ("_since", "_held")
 
     def __init__(self, members: Members[StuckInverterSettings]) -> None:
         super().__init__(members)

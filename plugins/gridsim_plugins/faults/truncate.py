@@ -45,6 +45,7 @@ class Truncate(MessageFault[TruncateSettings]):
     """
 
     Settings = TruncateSettings
+    kept = ()
 
     def __init__(self, members: Members[TruncateSettings]) -> None:
         super().__init__(members)

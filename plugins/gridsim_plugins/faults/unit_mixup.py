@@ -27,6 +27,7 @@ class UnitMixup(DeviceFault[UnitMixupSettings]):
     """Readings that have one power in W or MW instead of kW."""
 
     Settings = UnitMixupSettings
+    kept = ()
 
     def __init__(self, members: Members[UnitMixupSettings]) -> None:
         super().__init__(members)

@@ -19,6 +19,7 @@ class Constant(Load[ConstantSettings]):
     """A load that has the same power at every time."""
 
     Settings = ConstantSettings
+    kept = ()
 
     def __init__(self, members: Members[ConstantSettings]) -> None:
         super().__init__(members)

@@ -138,6 +138,7 @@ class ProfileLoad(Load[ProfileSettings]):
     """A load from a file; it equals the expected load, so the baseline is exact."""
 
     Settings = ProfileSettings
+    kept = ()
 
     def __init__(self, members: Members[ProfileSettings]) -> None:
         """Read the files; raise ValueError if one cannot be used."""

@@ -40,7 +40,7 @@ class Battery(Fleet[BatterySettings]):
     Settings = BatterySettings
     reported_type = "battery_storage"
     stores = True
-    derived = ("_limits", "_mode", "_mode_minute")
+    kept = ("_soc", "_cycles", "_energy", "_health_percent", "_response")
     columns = {"state_of_health": "%"}  # noqa: RUF012 - the contract's ClassVar
 
     @classmethod

@@ -18,6 +18,8 @@ _ARRIVED = 1e-4
 class Response(Stateful):
     """The lag of n systems; its state is the present power and the targets in the dead time."""
 
+    kept = ("_line", "_newest", "_power")
+
     def __init__(self, rated: Floats, dead_s: Floats, tau_s: Floats, tick_s: float) -> None:
         """Start at rest; all float64[n], in kW and seconds."""
         n = len(rated)

@@ -25,6 +25,7 @@ class Generator(Fleet[GeneratorSettings]):
 
     Settings = GeneratorSettings
     reported_type = "generator"
+    kept = ("_power", "_closed", "_wait", "_run", "_fuel")
     columns = {"fuel_l": "l"}  # noqa: RUF012 - the contract's class attribute
 
     @classmethod

@@ -15,6 +15,7 @@ class Solar(Curtailable[SolarSettings]):
 
     Settings = SolarSettings
     reported_type = "solar"
+    kept = ("_curtailment",)
 
     def __init__(self, members: Members[SolarSettings]) -> None:
         super().__init__(members)

@@ -31,7 +31,7 @@ class WaterHeater(Managed[WaterHeaterSettings]):
 
     Settings = WaterHeaterSettings
     reported_type = "water_heater"
-    derived = ("_minute", "_per_k", "_tap", "_tapping")
+    kept = ("_now", "_heating")
     columns = {"tank_temperature": "degC", "hot_water": "kW"}  # noqa: RUF012 - the contract's
 
     def __init__(self, members: Members[WaterHeaterSettings]) -> None:

@@ -21,7 +21,7 @@ class WindTurbine(Curtailable[WindTurbineSettings]):
 
     Settings = WindTurbineSettings
     reported_type = "wind_turbine"
-    derived = (*Curtailable.derived, "_gusts")
+    kept = ("_curtailment", "_stopped", "_power")
     columns = {"hub_wind": "m/s"}  # noqa: RUF012 - the contract's class attribute
 
     def __init__(self, members: Members[WindTurbineSettings]) -> None:

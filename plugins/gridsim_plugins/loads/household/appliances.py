@@ -42,7 +42,16 @@ class Appliances(Stateful):
     expected load, so that the mean power equals it by construction.
     """
 
-    derived = ("_expect",)
+    kept = (
+        "_next",
+        "_power",
+        "_sum",
+        "_looked_until",
+        "_coming",
+        "_coming_kw",
+        "_comes_at",
+        "_done",
+    )
 
     def __init__(self, keys: Keys, draws: Draws, annual_kwh: Floats, expect: Expectation) -> None:
         self._keys, self._draws, self._expect = keys, draws, expect

@@ -40,7 +40,7 @@ class Household(Load[HouseholdSettings]):
     """The standard profile of households in local time, with appliances."""
 
     Settings = HouseholdSettings
-    derived = ("_slow",)
+    kept = ("_appliances",)
 
     def __init__(self, members: Members[HouseholdSettings]) -> None:
         super().__init__(members)

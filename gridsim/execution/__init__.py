@@ -1,0 +1,1 @@
+"""How simulations are run: where, and from which checkpoint."""

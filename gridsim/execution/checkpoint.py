@@ -1,0 +1,85 @@
+"""Checkpoints: a simulation's state as bytes, and as a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from gridsim import __version__
+from gridsim.contracts.state import State
+from gridsim.contracts.tree_serial import SerialError, tree_from_bytes, tree_to_bytes
+from gridsim.errors import GridsimError
+from gridsim.simulation.step import Simulation
+
+FORM: Final = 1
+"""The version of a checkpoint's content."""
+
+
+class CheckpointError(GridsimError):
+    """A checkpoint cannot be read, or is not one of this run."""
+
+
+def checkpoint_bytes(simulation: Simulation, configuration: str) -> bytes:
+    """Write a simulation's state, between two ticks; `configuration` is a fingerprint of it.
+
+    Raises StateError, naming the plugin, if one holds something that cannot be kept.
+    """
+    return tree_to_bytes(
+        {
+            "checkpoint": FORM,
+            "gridsim": __version__,
+            "configuration": configuration,
+            "state": simulation.state(),
+        }
+    )
+
+
+def read_checkpoint(data: bytes, configuration: str) -> State:
+    """Return the state in a checkpoint, for `Simulation.restore`; no code in it runs.
+
+    Raises CheckpointError if the data is damaged, of another version of gridsim, or of another
+    configuration.
+    """
+    try:
+        tree = tree_from_bytes(data)
+    except SerialError as error:
+        raise CheckpointError(f"the checkpoint cannot be read: {error}") from error
+    match tree:
+        case {
+            "checkpoint": int(form),
+            "gridsim": str(version),
+            "configuration": str(theirs),
+            "state": dict(state),
+        }:
+            pass
+        case _:
+            raise CheckpointError("the data is not a checkpoint")
+    if version != __version__ or form != FORM:
+        raise CheckpointError(
+            f"the checkpoint was written by gridsim {version}, and this is {__version__}: "
+            "continue with the version that wrote it"
+        )
+    if theirs != configuration:
+        raise CheckpointError(
+            "the checkpoint is of another configuration: continue with the one that it was "
+            "written with, or start anew"
+        )
+    return state
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file, readable for its owner alone, that is always whole: the old or the new one.
+
+    Raises OSError.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
