@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from gridsim.api import (
 )
 from gridsim.contracts.batch_serial import roster_fingerprint
 from gridsim.contracts.results import FleetFailure, TickResult
-from gridsim.contracts.state import decoded, encoded
 from gridsim.contracts.tree_serial import SerialError
 from gridsim.errors import PluginError
 from gridsim.simulation.baselines.sites import Baselines
@@ -96,7 +95,7 @@ class Simulation:
         return {
             "scenario": _identity(self._scenario),
             "next_tick": self.next_tick,
-            "failures": encoded(self.failures, "failures"),
+            "failures": [[one.fleet, one.devices, one.tick, one.reason] for one in self.failures],
             "fleets": {str(one.number): one.state() for one in self._fleets},
             "loads": self._loads.state(),
             "baselines": self._baselines.state(),
@@ -127,10 +126,11 @@ class Simulation:
 
     def _restore(self, state: State) -> None:
         self.next_tick = int(state["next_tick"])
-        self.failures = decoded(state["failures"], None, Simulation, "failures")
-        self._fleets = [one for one in self._fleets if str(one.number) in state["fleets"]]
+        self.failures = [_failure(one) for one in state["failures"]]
+        fleets = dict(state["fleets"])
+        self._fleets = [one for one in self._fleets if str(one.number) in fleets]
         for fleet in self._fleets:
-            fleet.restore(state["fleets"][str(fleet.number)])
+            fleet.restore(fleets[str(fleet.number)])
         self._loads.restore(state["loads"])
         self._baselines.restore(state["baselines"])
         self._maker.restore(state["maker"])
@@ -289,6 +289,11 @@ class Simulation:
             raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error
         finally:
             self.busy_with = before
+
+
+def _failure(fields: Sequence[Any]) -> FleetFailure:
+    fleet, devices, tick, reason = fields
+    return FleetFailure(str(fleet), int(devices), int(tick), str(reason))
 
 
 def _identity(scenario: Scenario) -> State:
