@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import Final
 
-from gridsim import __version__
 from gridsim.contracts.state import State
 from gridsim.contracts.tree_serial import SerialError, tree_from_bytes, tree_to_bytes
 from gridsim.errors import GridsimError
 from gridsim.simulation.step import Simulation
+from gridsim.version import __version__
 
 FORM: Final = 1
 """The version of a checkpoint's content."""
