@@ -1,1 +1,1 @@
-"""How simulations are run: where, and from which checkpoint."""
+"""Checkpoints: the state of a simulation as data."""

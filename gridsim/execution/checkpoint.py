@@ -63,7 +63,7 @@ def read_checkpoint(data: bytes, configuration: str) -> State:
     if theirs != configuration:
         raise CheckpointError(
             "the checkpoint is of another configuration: continue with the one that it was "
-            "written with, or start anew"
+            "written with, or start a new run"
         )
     return state
 

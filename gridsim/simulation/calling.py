@@ -1,20 +1,17 @@
-"""How the simulation calls plugins, and what it believes of what they say."""
+"""The calls from the simulation to plugins, whose failures carry the plugin's name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from gridsim.api import State, StateError, Stateful
 
 T = TypeVar("T")
 
-LARGEST: Final = 1e12
-"""No reading is larger: rounding would overflow far beyond it, and no device comes near."""
-
 
 class Call(Protocol):
-    """Calls a plugin, which bears the name; what it raises becomes a PluginError."""
+    """A function that calls the plugin of a name; an exception of it becomes a PluginError."""
 
     def __call__(self, name: str, do: Callable[[], T]) -> T: ...
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from gridsim.api import Capability, Fleet, Floats, Orders, State, Telemetry, Tick
 from gridsim.errors import PluginError
-from gridsim.simulation.calling import LARGEST, named
+from gridsim.simulation.boundary import checked
+from gridsim.simulation.calling import named
 from gridsim.simulation.scenario import FleetSpec
 
 
@@ -99,21 +100,7 @@ class RunningFleet:
         return self._column(name, column, gaps=True)
 
     def _column(self, name: str, column: Floats, *, gaps: bool = False) -> Floats:
-        """The column as float64[n]; NaN passes only where `gaps` says, what is beyond all
-        measure never."""
-        values = np.asarray(column, np.float64)
-        if values.shape != self.device.shape:
-            raise PluginError(
-                f"the DER type {self.name!r} returned {name} of shape {values.shape} "
-                f"for {len(self.device)} devices"
-            )
-        bad = np.abs(values) > LARGEST if gaps else ~(np.abs(values) <= LARGEST)
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise PluginError(
-                f"the DER type {self.name!r} returned {name} = {values[row]} for {self.ids[row]}"
-            )
-        return values
+        return checked(f"the DER type {self.name!r}", name, column, self.ids, gaps=gaps)
 
     def _mask(self, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
         if mask is None:

@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 
 from gridsim.api import Floats, Load, State, Tick
-from gridsim.errors import PluginError
-from gridsim.simulation.calling import LARGEST, Call, named
+from gridsim.simulation.boundary import checked
+from gridsim.simulation.calling import Call, named
 from gridsim.simulation.scenario import LoadSpec
 
 
@@ -47,14 +47,5 @@ class SiteLoads:
         for load, spec in zip(self._loads, self._specs, strict=True):
             name = f"the load {spec.name!r}"
             values = call(name, partial(ask, load))
-            result[spec.members.site] = checked(name, what, values, len(spec.members))
+            result[spec.members.site] = checked(name, what, values, spec.members.ids, each="site")
         return result
-
-
-def checked(name: str, what: str, values: Floats, n: int) -> Floats:
-    """The values of n sites as the plugin `name` returned them. Raises PluginError."""
-    if np.shape(values) != (n,):
-        raise PluginError(f"{name} returned {what} of shape {np.shape(values)} for {n} sites")
-    if not (np.abs(values) <= LARGEST).all():
-        raise PluginError(f"{name} returned {what} that is not a number, or beyond all measure")
-    return values

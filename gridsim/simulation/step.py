@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,16 +25,19 @@ from gridsim.contracts.tree_serial import SerialError
 from gridsim.errors import PluginError
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.batch import BatchMaker
+from gridsim.simulation.boundary import checked
 from gridsim.simulation.commands import CommandBook
 from gridsim.simulation.demand_response.events import DemandResponse
 from gridsim.simulation.dispatch.dispatch import dispatch, orders_for
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.faults import FaultBook, FaultTotals, Passed
 from gridsim.simulation.fleets import RunningFleet
-from gridsim.simulation.loads import SiteLoads, checked
+from gridsim.simulation.loads import SiteLoads
 from gridsim.simulation.scenario import FleetSpec, Scenario
 
 T = TypeVar("T")
+
+_FIELDS = fields(WeatherSample)
 
 
 class Simulation:
@@ -152,8 +156,8 @@ class Simulation:
         """
         scenario = self._scenario
         time_ms = scenario.start_ms + self.next_tick * scenario.tick_ms
-        sky = self._sky(time_ms)
-        tick = Tick(self.next_tick, time_ms, scenario.tick_ms / 1000, sky)
+        weather = self._weather_at(time_ms)
+        tick = Tick(self.next_tick, time_ms, scenario.tick_ms / 1000, weather)
         meter = self._loads.at(tick, self._call)
         baseline = self._baselines.at(tick)
         acknowledgements = self._commands.take(instructions, tick)
@@ -209,12 +213,15 @@ class Simulation:
             changes=demand_response.take_changes() if demand_response else (),
         )
 
-    def _sky(self, time_ms: int) -> WeatherSample:
+    def _weather_at(self, time_ms: int) -> WeatherSample:
         name = f"the weather {self._scenario.weather.name!r}"
-        sky = self._call(name, partial(self._weather.at, time_ms))
-        for field in ("ghi", "dni", "dhi", "temperature_c", "wind_m_s"):
-            checked(name, field, getattr(sky, field), self._sites)
-        return sky
+        sample = self._call(name, partial(self._weather.at, time_ms))
+        if not isinstance(sample, WeatherSample):
+            raise PluginError(f"{name} returned {sample!r:.100} instead of a WeatherSample")
+        sites = self._scenario.sites.ids
+        return WeatherSample(
+            *(checked(name, f.name, getattr(sample, f.name), sites, each="site") for f in _FIELDS)
+        )
 
     def _step_fleets(
         self,

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Baseline, Floats, State, Tick
+from gridsim.simulation.boundary import checked
 from gridsim.simulation.calling import Call, named
-from gridsim.simulation.loads import SiteLoads, checked
+from gridsim.simulation.loads import SiteLoads
 from gridsim.simulation.scenario import BaselineSpec, Scenario
 
 
@@ -33,6 +34,7 @@ class _Running:
 
     def __init__(self, spec: BaselineSpec, loads: SiteLoads, sites: int, call: Call) -> None:
         self.site = spec.members.site
+        self._ids = spec.members.ids
         self._name = f"the baseline {spec.name!r}"
         self._call = call
         if spec.load is not None:
@@ -52,7 +54,7 @@ class _Running:
 
     def at(self, tick: Tick) -> Floats:
         values = self._call(self._name, partial(self._baseline.at, tick))
-        return checked(self._name, "a baseline", values, len(self.site))
+        return checked(self._name, "a baseline", values, self._ids, each="site")
 
     def note(self, tick: Tick, net_kw: Floats) -> None:
         self._call(self._name, partial(self._baseline.note, tick, net_kw[self.site]))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.errors import PluginError
-from gridsim.simulation.calling import LARGEST
+from gridsim.simulation.boundary import outside
 
 # The years 1 to 9999, which are all that RFC 3339 can write.
 _TIMES = (-62_135_596_800_000, 253_402_300_799_999)
@@ -38,8 +38,7 @@ class Checked:
 
     def numbers(self, field: str, *, gaps: bool = False) -> NDArray[np.float64]:
         values = self._array(field, np.float64)
-        bad = np.abs(values) > LARGEST if gaps else ~(np.abs(values) <= LARGEST)
-        return self._sound(field, values, bad)
+        return self._sound(field, values, outside(values, gaps=gaps))
 
     def times(self, field: str) -> NDArray[np.int64]:
         values = self._array(field, np.int64)
