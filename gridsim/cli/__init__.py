@@ -3,5 +3,5 @@
 from gridsim.cli import look, measure, send
 from gridsim.cli.app import app
 
-# The order in which help shows them.
+# The import order is the order of the commands in the help.
 __all__ = ["app", "look", "measure", "send"]

@@ -1,4 +1,4 @@
-"""The command itself: a run. Heavy parts are imported when a command needs them."""
+"""The command `gridsim`: a run. Heavy modules are imported when a command needs them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from gridsim.cli.shared import (
     Overrides,
     Plugins,
     configure_logs,
-    errors_told,
     options_of,
+    report_errors,
 )
-from gridsim.cli.terminal import escape_what_cannot_be_shown, flush_all, print_out
+from gridsim.cli.terminal import escape_unencodable, flush_all, print_out
 from gridsim.version import __version__
 
 app = typer.Typer(
@@ -34,11 +34,11 @@ def run(
     config: Config = None,
     duration: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="How long to simulate: 10s, 5m, 2h, 1d; without it, until Ctrl-C."),
+        typer.Option(help="Simulated time to run: 10s, 5m, 2h, 1d; without it, until Ctrl-C."),
     ] = None,
     speed: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="1 is real time, 60 a minute per second, 0 as fast as it can."),
+        typer.Option(help="1 is real time, 60 is a minute per second, 0 is as fast as possible."),
     ] = None,
     seed: Annotated[Optional[int], typer.Option(help="Seed of all random numbers.")] = None,  # noqa: UP045
     start: Annotated[
@@ -48,28 +48,29 @@ def run(
     plugin: Plugins = None,
     set_: Overrides = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything, print the plan, connect nothing.")
+        bool,
+        typer.Option("--dry-run", help="Check everything, print the plan, connect to nothing."),
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 4 if the promised rate was not held.")
+        bool, typer.Option("--strict", help="Exit with 4 if the run did not hold its rate.")
     ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Puts a believable fleet of distributed energy resources on your message broker."""
-    escape_what_cannot_be_shown()
+    """Put a believable fleet of distributed energy resources on your message broker."""
+    escape_unencodable()
     if version:
-        with errors_told():
+        with report_errors():
             print_out(f"gridsim {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
-        # So that `gridsim --config X validate` means what it says.
+        # `gridsim --config X validate` hands X on to `validate`.
         _refuse_options_of_a_run(context, context.invoked_subcommand)
         context.obj = Given(config, tuple(plugin or ()), tuple(set_ or ()))
         return
     configure_logs(log_level, log_json)
-    with errors_told():
+    with report_errors():
         from gridsim.errors import UsageError
         from gridsim.running.plan import make_plan
 
@@ -82,7 +83,9 @@ def run(
             print_out("\n".join(plan_lines(plan)))
             raise typer.Exit
         if strict and not plan.configuration.simulation.speed:
-            raise UsageError("--strict: error: at speed 0 no rate is promised")
+            raise UsageError(
+                "--strict: error: needs a speed above 0, because speed 0 has no rate to hold"
+            )
         from gridsim.cli.supervise import supervise
 
         ending = supervise(plan, strict=strict)
@@ -90,19 +93,19 @@ def run(
 
 
 def _refuse_options_of_a_run(context: typer.Context, name: str) -> None:
-    """None may be dropped in silence."""
+    """Exit with 2 if an option before a subcommand is not one of its options."""
     subcommand = getattr(context.command, "commands")[name]  # noqa: B009 - a group's; untyped
-    taken = {parameter.name for parameter in subcommand.params}
+    accepted = {parameter.name for parameter in subcommand.params}
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
-        if source is not None and source.name == "COMMANDLINE" and parameter.name not in taken:
-            print(f"{parameter.opts[0]} goes with a run, not with {name}", file=sys.stderr)
+        if source is not None and source.name == "COMMANDLINE" and parameter.name not in accepted:
+            print(f"{parameter.opts[0]} is an option of a run, not of {name}", file=sys.stderr)
             raise typer.Exit(2)
 
 
 def _leave(status: int, hung: bool) -> NoReturn:
     flush_all()
     if hung:
-        # A plugin's thread never returns; leaving in the ordinary way would wait for it.
+        # A plugin's thread never returns, and an ordinary exit would wait for it.
         os._exit(status)
     raise typer.Exit(status)

@@ -1,4 +1,4 @@
-"""Commands that look at a configuration and at what there is for one."""
+"""Commands that check a configuration and list the plugins and settings that it can use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gridsim.cli.app import app
-from gridsim.cli.shared import Config, Overrides, Plugins, errors_told, given_to, options_of
+from gridsim.cli.shared import Config, Overrides, Plugins, given_to, options_of, report_errors
 from gridsim.cli.terminal import print_out
 
 
@@ -18,7 +18,7 @@ def validate(
     context: typer.Context, config: Config = None, plugin: Plugins = None, set_: Overrides = None
 ) -> None:
     """Report every error of a configuration."""
-    with errors_told():
+    with report_errors():
         from gridsim.running.plan import make_plan
 
         given = given_to(context, config, plugin, set_)
@@ -36,7 +36,7 @@ def plugins(
     plugin: Plugins = None,
 ) -> None:
     """List the plugins and the tables of the configuration, or the settings of one."""
-    with errors_told():
+    with report_errors():
         from gridsim.config.tables.core import TABLES
         from gridsim.plugins import listing
         from gridsim.running.plan import find_plugins
@@ -55,7 +55,7 @@ def plugins(
 @app.command()
 def schema(context: typer.Context, config: Config = None, plugin: Plugins = None) -> None:
     """Print the configuration's JSON Schema."""
-    with errors_told():
+    with report_errors():
         import json
 
         from gridsim.config.schema import build

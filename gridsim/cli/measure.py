@@ -1,4 +1,4 @@
-"""Commands that measure: a broker and gridsim, or what arrived of a run."""
+"""Commands that measure a broker and gridsim, or compare received readings with a ledger."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from gridsim.cli.shared import (
     Overrides,
     Plugins,
     configure_logs,
-    errors_told,
     given_to,
     options_of,
+    report_errors,
 )
 from gridsim.cli.terminal import print_out
 
@@ -28,14 +28,14 @@ def bench(
     plugin: Plugins = None,
     set_: Overrides = None,
     seconds: Annotated[
-        float, typer.Option(help="How many seconds of readings each measurement sends.")
+        float, typer.Option(help="Seconds of readings that each measurement sends.")
     ] = 10.0,
-    runs: Annotated[int, typer.Option(help="How many rounds; medians are printed.")] = 5,
+    runs: Annotated[int, typer.Option(help="Number of rounds; medians are printed.")] = 5,
     ramp: Annotated[
         bool, typer.Option("--ramp", help="Find the largest fleet that holds its rate.")
     ] = False,
     ramp_seconds: Annotated[
-        float, typer.Option(help="How long a fleet must hold its rate with --ramp.")
+        float, typer.Option(help="With --ramp: seconds for which a fleet must hold its rate.")
     ] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
@@ -44,7 +44,7 @@ def bench(
     Without --config: 10,000 DERs, or 1,000 on the embedded broker.
     """
     configure_logs("error", False)
-    with errors_told():
+    with report_errors():
         import json
 
         from gridsim.bench import BenchOptions
@@ -75,53 +75,54 @@ def verify(
     files: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
-            help="What your system holds: JSON Lines, CSV with a header or Parquet, also .gz; "
-            "- is standard input."
+            help="Readings exported from your system: JSON Lines, CSV with a header or Parquet, "
+            "also .gz; - is standard input."
         ),
     ] = None,
     subscribe: Annotated[
         bool,
-        typer.Option("--subscribe", help="Listen to the broker of --config while a run goes on."),
+        typer.Option("--subscribe", help="Subscribe to the broker of --config during a run."),
     ] = False,
     config: Config = None,
     plugin: Plugins = None,
     set_: Overrides = None,
     quiet: Annotated[
-        str, typer.Option(help="With --subscribe: done when nothing has come for so long.")
+        str, typer.Option(help="With --subscribe: stop when no message has arrived for this long.")
     ] = "2s",
     transport: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Which transport your data came by, if the run had several."),
+        typer.Option(help="The transport that your data came from, if the run had several."),
     ] = None,
     field: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            metavar="FIELD=NAME", help="What you call a field, such as der_id=device; repeatable."
+            metavar="FIELD=NAME",
+            help="Your name for a field, for example der_id=device; repeatable.",
         ),
     ] = None,
     received_at: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="NAME", help="Your field that says when a reading came in."),
+        typer.Option(metavar="NAME", help="Your field with the time at which a reading arrived."),
     ] = None,
     unordered: Annotated[
-        bool, typer.Option("--unordered", help="The order of your data is not that of arrival.")
+        bool, typer.Option("--unordered", help="Your data is not in the order of arrival.")
     ] = False,
     expect: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Your settlement, a CSV: event, project_id, reduction_kwh, ..."),
     ] = None,
-    tolerance_kwh: Annotated[float, typer.Option(help="How far a reduction may be off.")] = 0.01,
+    tolerance_kwh: Annotated[float, typer.Option(help="Tolerance of a reduction, kWh.")] = 0.01,
     tolerance_s: Annotated[
-        float, typer.Option(help="How far the ends of a violation may be off.")
+        float, typer.Option(help="Tolerance of the start and end of a violation, seconds.")
     ] = 1.0,
     tolerate: Annotated[
-        int, typer.Option(help="How many differences may be left unexplained.")
+        int, typer.Option(help="Number of unexplained differences that still pass.")
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Compare what your system holds with what a ledger says was sent; exit 4 if it differs."""
+    """Compare the readings in your system with the ledger of a run; exit with 4 if they differ."""
     configure_logs("error", False)
-    with errors_told():
+    with report_errors():
         import json
 
         from gridsim.errors import NotHeldError, UsageError
@@ -131,7 +132,7 @@ def verify(
 
         given = given_to(context, config, plugin, set_)
         if given.config is not None and not subscribe:
-            raise UsageError("--config: error: goes with --subscribe")
+            raise UsageError("--config: error: needs --subscribe")
         listen = options_of(given.config or DEFAULT_CONFIG, given.plugins, given.overrides)
         options = VerifyOptions(
             ledger=ledger,

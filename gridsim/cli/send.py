@@ -1,4 +1,4 @@
-"""The command that commands devices of a run."""
+"""The command that sends a command to devices of a run."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from gridsim.cli.shared import (
     Overrides,
     Plugins,
     configure_logs,
-    errors_told,
     given_to,
     options_of,
+    report_errors,
 )
 from gridsim.cli.terminal import print_out
 
 
-# Without the setting, -3 would be an option.
+# Without the setting, -3 would be read as an option.
 @app.command(context_settings={"ignore_unknown_options": True})
 def send(
     context: typer.Context,
-    target: Annotated[str, typer.Argument(help="The der_id or project_id that it is for.")],
+    target: Annotated[str, typer.Argument(help="The der_id or project_id of the target.")],
     command: Annotated[
         str,
         typer.Argument(
@@ -33,20 +33,20 @@ def send(
     ],
     value: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Argument(help="kW or %; positive feeds the site."),
+        typer.Argument(help="Value in kW or %; positive power feeds the site."),
     ] = None,
     unit: Annotated[Optional[str], typer.Option(help='"kW" or "%".')] = None,  # noqa: UP045
     start: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Simulated time such as 2026-07-01T12:00:00Z; without it, at once."),
+        typer.Option(help="Simulated start, such as 2026-07-01T12:00:00Z; without it, at once."),
     ] = None,
     duration: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="How long it holds: 30s, 10m, 2h; without it, until the next one."),
+        typer.Option(help="Duration: 30s, 10m, 2h; without it, until the next command."),
     ] = None,
     ramp: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="How long the way to the value takes: 10s, 5m."),
+        typer.Option(help="Time over which the power moves to the value: 10s, 5m."),
     ] = None,
     id_: Annotated[
         Optional[str],  # noqa: UP045
@@ -54,7 +54,7 @@ def send(
     ] = None,
     wait: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Wait this long for it to be completed, too; exit with 4 if it is not."),
+        typer.Option(help="Also wait this long for completion; exit with 4 if not completed."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the acknowledgements as JSON lines.")
@@ -63,18 +63,18 @@ def send(
     plugin: Plugins = None,
     set_: Overrides = None,
 ) -> None:
-    """Send a command to a run, by the first source of its configuration.
+    """Send a command to a run through the first source of its configuration.
 
-    Exit status: 0 accepted, 1 no answer, 2 a mistake in the command, 3 no connection,
+    Exit status: 0 accepted, 1 no answer, 2 invalid command, 3 no connection,
     4 rejected or superseded.
     """
     configure_logs("warning", False)
-    with errors_told():
-        from gridsim.cli.sending import Wish, line_of
+    with report_errors():
+        from gridsim.cli.sending import CommandLine, line_of
         from gridsim.cli.sending import send as send_command
         from gridsim.running.plan import make_plan
 
         given = given_to(context, config, plugin, set_)
         plan = make_plan(options_of(given.config, given.plugins, given.overrides))
-        wish = Wish(target, command, value, unit, start, duration, ramp, id_)
-        send_command(plan, wish, wait, lambda answer: print_out(line_of(answer, as_json)))
+        args = CommandLine(target, command, value, unit, start, duration, ramp, id_)
+        send_command(plan, args, wait, lambda answer: print_out(line_of(answer, as_json)))

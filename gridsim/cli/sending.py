@@ -1,4 +1,4 @@
-"""`gridsim send`: hands a command to a run by the source that its configuration names."""
+"""`gridsim send`: sends a command to a run through a source of its configuration."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _ANSWER_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What the command line says, as it was written."""
+class CommandLine:
+    """The arguments of `gridsim send`, not yet parsed."""
 
     target: str
     command: str
@@ -41,16 +41,19 @@ class Wish:
 
 
 def send(
-    plan: Plan, wish: Wish, wait: str | None, show: Callable[[Mapping[str, Any]], None]
+    plan: Plan, args: CommandLine, wait: str | None, show: Callable[[Mapping[str, Any]], None]
 ) -> None:
-    """Sends the command and shows each answer, until it is accepted or, with `wait`, a time, over.
+    """Send the command and show its acknowledgements until it is accepted.
 
-    Raises UsageError if the command cannot be right, NeverConnectedError if there is no way to
-    the run, NotHeldError if it was refused or not done, GridsimError if there was no answer.
+    With `wait`, a time such as 10s, go on until it is completed or superseded, or time is up.
+
+    Raises UsageError if the command is invalid, NeverConnectedError if the run cannot be
+    reached, NotHeldError if the command was rejected or not completed in time, and GridsimError
+    if there was no answer.
     """
     wait_s = None if wait is None else seconds(wait, "--wait")
-    instruction = _instruction(plan, wish)
-    source, probe = _way_in(plan)
+    instruction = _instruction(plan, args)
+    source, probe = _source_and_probe(plan)
     began = time.monotonic()
     accepted = False
     answers = _answers(
@@ -61,11 +64,11 @@ def send(
         if answer is None:
             if not accepted and passed > _ANSWER_S:
                 raise GridsimError(
-                    f"no answer within {_ANSWER_S:g} s: is a run with this configuration up, and "
-                    f"does it take commands by {source.name} ({_where(plan, source.name)})?"
+                    f"no answer within {_ANSWER_S:g} s: check that a run with this configuration "
+                    f"is up and connected to {source.name} ({_where(plan, source.name)})"
                 )
             if accepted and wait_s is not None and passed > wait_s:
-                raise NotHeldError(f"accepted, but neither completed nor superseded in {wait}")
+                raise NotHeldError(f"accepted, but neither completed nor superseded within {wait}")
             continue
         show(answer)
         status, reason = answer["status"], answer.get("reason", "")
@@ -77,16 +80,16 @@ def send(
 
 
 def line_of(answer: Mapping[str, Any], as_json: bool) -> str:
-    """An acknowledgement for a person, or for a machine."""
+    """Return an acknowledgement as a line of text, or as JSON."""
     if as_json:
         return json.dumps(answer)
     reason = answer.get("reason")
-    said = f"{answer['id']}: {answer['status']}{f' ({reason})' if reason else ''}"
-    return f"{said} at {answer.get('timestamp')}, tick {answer.get('tick')}"
+    text = f"{answer['id']}: {answer['status']}{f' ({reason})' if reason else ''}"
+    return f"{text} at {answer.get('timestamp')}, tick {answer.get('tick')}"
 
 
-def _way_in(plan: Plan) -> tuple[SourceChoice, Probe[Any, Any]]:
-    """Return the first source that can be sent to. Raises UsageError."""
+def _source_and_probe(plan: Plan) -> tuple[SourceChoice, Probe[Any, Any]]:
+    """Return the first source that a probe can send to, and its probe. Raises UsageError."""
     sources = plan.configuration.sources
     found = plan.probes.first(sources, "send")
     if found is not None:
@@ -111,7 +114,7 @@ def _where(plan: Plan, name: str) -> str:
 def _answers(
     name: str, send: Callable[[], Iterator[bytes]], id: str
 ) -> Iterator[dict[str, Any] | None]:
-    """Yield the answers to this command; None now and then while there is none."""
+    """Yield each acknowledgement of this command, and None while there is none."""
     connected = False
     try:
         for text in send():
@@ -139,17 +142,17 @@ def _read(text: bytes) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) and "status" in answer else None
 
 
-def _instruction(plan: Plan, wish: Wish) -> Instruction:
+def _instruction(plan: Plan, args: CommandLine) -> Instruction:
     """Return the instruction. Raises UsageError if it is not well-formed."""
-    target = _target(plan.configuration.scenario.roster, wish.target)
+    target = _target(plan.configuration.scenario.roster, args.target)
     given = {
-        "id": wish.id if wish.id is not None else f"send-{secrets.token_hex(4)}",
-        "command": wish.command,
-        "value": wish.value,
-        "unit": wish.unit,
-        "start": wish.start,
-        "duration_s": None if wish.duration is None else seconds(wish.duration, "--duration"),
-        "ramp_s": None if wish.ramp is None else seconds(wish.ramp, "--ramp"),
+        "id": args.id if args.id is not None else f"send-{secrets.token_hex(4)}",
+        "command": args.command,
+        "value": args.value,
+        "unit": args.unit,
+        "start": args.start,
+        "duration_s": None if args.duration is None else seconds(args.duration, "--duration"),
+        "ramp_s": None if args.ramp is None else seconds(args.ramp, "--ramp"),
     }
     payload = json.dumps({key: value for key, value in given.items() if value is not None})
     instruction = read_instruction(payload.encode(), target)
@@ -159,12 +162,12 @@ def _instruction(plan: Plan, wish: Wish) -> Instruction:
 
 
 def _target(roster: Roster, name: str) -> Target:
-    """A DER by its id, or a project by its id, or PROJECT/DER. Raises UsageError."""
+    """Find a DER or project by its id, or a DER as PROJECT/DER. Raises UsageError."""
     project, slash, der = name.rpartition("/")
     ders = [i for i, one in enumerate(roster.der_id) if one == (der if slash else name)]
     is_project = not slash and name in roster.project_id
     if ders and is_project:
-        raise UsageError(f"{name!r} is a DER and a project: for the DER write PROJECT/{name}")
+        raise UsageError(f"{name!r} is both a DER and a project: for the DER write PROJECT/{name}")
     if is_project:
         return Target(name)
     for place in ders:
@@ -176,6 +179,6 @@ def _target(roster: Roster, name: str) -> Target:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    # Comparing with all of a large fleet would take longer than anybody waits.
+    # Comparing with every id of a large fleet would take too long.
     found = get_close_matches(name, known[:5000], 1)
     return f"; did you mean {found[0]!r}?" if found else ""

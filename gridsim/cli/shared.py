@@ -1,4 +1,4 @@
-"""What the commands share: their options, and how errors are told."""
+"""Options and error reporting that the commands share."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import typer
 if TYPE_CHECKING:
     from gridsim.running.plan import Options
 
-# Typer reads these at run time, so they are spelled for it.
+# Typer reads these at run time and needs Optional.
 Config = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--config", "-c", help="The TOML file; without it, the default fleet runs."),
 ]
 Plugins = Annotated[
     Optional[list[Path]],  # noqa: UP045
-    typer.Option("--plugin", help="A file or folder with plugins of your own; repeatable."),
+    typer.Option("--plugin", help="A file or folder with your own plugins; repeatable."),
 ]
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045
@@ -35,7 +35,7 @@ Overrides = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The options before a subcommand that hold for it, too."""
+    """The options before a subcommand, which apply to it too."""
 
     config: Path | None
     plugins: tuple[Path, ...]
@@ -48,7 +48,7 @@ def given_to(
     plugin: list[Path] | None,
     overrides: list[str] | None = None,
 ) -> Given:
-    """A subcommand's own options with those before it; its own come last."""
+    """Return a subcommand's options merged with those before it; its own come last."""
     before: Given = context.obj
     return Given(
         config or before.config,
@@ -90,8 +90,8 @@ def configure_logs(level: str, as_json: bool) -> None:
 
 
 @contextmanager
-def errors_told() -> Iterator[None]:
-    """An error that gridsim raises on purpose becomes its message and its exit status."""
+def report_errors() -> Iterator[None]:
+    """Turn a GridsimError into its message on standard error and its exit status."""
     from gridsim.errors import GridsimError
 
     try:

@@ -35,11 +35,11 @@ class Ending:
 
     status: int
     hung: bool
-    """Whether a plugin's thread is still busy: only `os._exit` ends the process."""
+    """True if a plugin's thread is still busy: only `os._exit` ends the process."""
 
 
 class _Signals:
-    """Asks a run to stop at the first SIGINT or SIGTERM; the second ends the process."""
+    """A handler that stops a run at the first SIGINT or SIGTERM; the second ends the process."""
 
     def __init__(self, run: Run) -> None:
         self.received: signal.Signals | None = None
@@ -63,11 +63,11 @@ class _Signals:
 
 
 def supervise(plan: Plan, *, strict: bool = False) -> Ending:
-    """Run a plan to its end, or to the first signal. Called from the main thread.
+    """Run a plan until its end or the first signal. Call it from the main thread.
 
     With `strict` a run that did not hold its rate ends with the status of NotHeldError.
     """
-    # Before the signals are taken over: a plugin that hangs here can be interrupted.
+    # Made before the handler is installed, so that Ctrl-C interrupts a plugin that hangs here.
     run = Run(plan)
     try:
         with _Signals(run) as signals:
@@ -77,39 +77,39 @@ def supervise(plan: Plan, *, strict: bool = False) -> Ending:
 
 
 def _supervise(run: Run, signals: _Signals, strict: bool) -> Ending:
-    _say(plan_lines(run.plan))
-    run.subscribe(_say_results, "latest")
+    _log(plan_lines(run.plan))
+    run.subscribe(_log_results, "latest")
     try:
         run.start()
         started = run.status().state == "running"
         if started:
-            _say(transport_lines(run.plan))
+            _log(transport_lines(run.plan))
             _watch(run)
     finally:
         run.stop()
     status = run.status()
     if started:
-        _say(closing_lines(status))
+        _log(closing_lines(status))
     return Ending(_exit_status(run, status, signals.received, strict), run.hung)
 
 
 def _watch(run: Run) -> None:
-    """Print how the run is doing, until it is over."""
+    """Log the run's status until the run is over."""
     every_s = run.plan.configuration.simulation.summary_every_s
     next_line = time.monotonic() + every_s
-    named = ""
+    logged = ""
     while not run.wait(_LOOK_S):
         holding_up = run.holding_up()
-        if holding_up and holding_up != named:
+        if holding_up and holding_up != logged:
             logger.warning("{} holds up the run", holding_up)
-        named = holding_up
+        logged = holding_up
         if time.monotonic() >= next_line:
             next_line += every_s
             logger.info("{}", live_line(run.status()))
 
 
-def _say_results(result: TickResult) -> None:
-    _say(map(change_line, result.changes))
+def _log_results(result: TickResult) -> None:
+    _log(map(change_line, result.changes))
     for failure in result.failures:
         logger.error("{}; {} disabled", failure.reason, counted(failure.devices, "DER"))
 
@@ -135,6 +135,6 @@ def _exit_status(run: Run, status: RunStatus, received: signal.Signals | None, s
     return number if received is None else 128 + received
 
 
-def _say(lines: Iterable[str]) -> None:
+def _log(lines: Iterable[str]) -> None:
     for line in lines:
         logger.info("{}", line)

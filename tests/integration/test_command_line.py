@@ -129,9 +129,9 @@ def test_a_bad_command_line_is_refused_by_name(words: Sequence[str], tmp_path: P
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--duration", "bogus", "validate"), "--duration goes with a run, not with validate"),
-        (("--log-json", "schema"), "--log-json goes with a run, not with schema"),
-        (("--set", "simulation.seed=1", "plugins"), "--set goes with a run, not with plugins"),
+        (("--duration", "bogus", "validate"), "--duration is an option of a run, not of validate"),
+        (("--log-json", "schema"), "--log-json is an option of a run, not of schema"),
+        (("--set", "simulation.seed=1", "plugins"), "--set is an option of a run, not of plugins"),
         (("--set", "simulation.seed=-1", "validate"), "'seed' must be at least 0"),
         (("--plugin", "nowhere.py", "plugins"), "nowhere.py"),
     ],

@@ -18,7 +18,7 @@ import pytest
 
 from gridsim.api import Command, Target
 from gridsim.bench.target import find_target
-from gridsim.cli.sending import Wish, send
+from gridsim.cli.sending import CommandLine, send
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options, make_plan
 from gridsim.testing import ProbeContract, RecordingReceipt, make_batch, make_run
@@ -275,7 +275,7 @@ def test_bench_says_which_transports_it_cannot_measure(no_other_end: Options) ->
 
 
 def test_send_says_which_sources_it_cannot_reach(no_other_end: Options, tmp_path: Path) -> None:
-    command = Wish("PV", "connect")
+    command = CommandLine("PV", "connect")
     with pytest.raises(UsageError, match=r"add \[\[sources\]\].* gridsim send can use: mqtt$"):
         send(make_plan(no_other_end), command, None, lambda _: None)
     (tmp_path / "mute.py").write_text(MUTE_SOURCE)
