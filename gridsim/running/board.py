@@ -16,7 +16,9 @@ _MS_PER_HOUR = 3_600_000
 
 
 class Board:
-    """Notes each result in the engine's thread; status is read from any thread."""
+    """The last reported values and the counts of a run.
+
+    `note` is called in the engine's thread; the others may be called from any thread."""
 
     def __init__(self, roster: Roster) -> None:
         self.episodes = 0
@@ -25,16 +27,16 @@ class Board:
         self._output = np.zeros(len(roster))
         self._load = np.zeros(len(roster.project_id))
         self._batch: Batch | None = None
-        """A batch of all devices whose values are not in the columns yet."""
+        """A batch of all devices whose values are not in `_output` and `_load` yet."""
         self._received = self._rejected = 0
         self._events: dict[str, _EventCount] = {}
         self._lock = threading.Lock()
 
     def note(self, result: TickResult) -> None:
-        """Take in the result of a tick."""
+        """Add the result of a tick."""
         batch = result.batch
         if len(batch) == len(self._output) and batch.labels is None:
-            # In a run without faults, rows as many as devices are one of each.
+            # In a run without faults, a batch with as many rows as devices has one row of each.
             self._batch = batch
         elif len(batch):
             with self._lock:

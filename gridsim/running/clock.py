@@ -19,10 +19,10 @@ _SHORTEST_S, _LONGEST_S = 0.001, 86_400.0
 
 
 class _NextWake(BaseTrigger):  # type: ignore[misc]
-    """Fires at the next wake-up after now, by the engine's monotonic schedule.
+    """A trigger that fires at the next wake-up after now, by the engine's monotonic schedule.
 
-    The previous fire time does not enter, so neither an overrun nor a jump of the wall
-    clock makes a backlog.
+    It ignores the previous fire time, so neither an overrun nor a jump of the wall clock
+    makes a backlog.
     """
 
     def __init__(self, until_next: Callable[[], float]) -> None:
@@ -33,7 +33,7 @@ class _NextWake(BaseTrigger):  # type: ignore[misc]
 
 
 class Clock:
-    """Calls `wake` on one thread of its own, whenever `until_next` seconds have passed."""
+    """A timer that calls `wake` on its own thread each time `until_next` seconds have passed."""
 
     def __init__(self, wake: Callable[[], None], until_next: Callable[[], float]) -> None:
         self._wake = wake
@@ -44,7 +44,7 @@ class Clock:
         self._shift = _wall_shift()
 
     def start(self) -> None:
-        """Wake now, and then whenever it is time; also after `stop`."""
+        """Wake now, and then at each fire time. May be called again after `stop`."""
         self._scheduler.add_job(
             self._wake,
             _NextWake(self._until_next),
@@ -61,18 +61,21 @@ class Clock:
             self._scheduler.start()
 
     def watch(self) -> None:
-        """Re-arm the scheduler if the wall clock jumped; called a few times a second.
+        """Reset the scheduler if the wall clock jumped. Call it a few times a second.
 
-        APScheduler waits for a wall-clock time; set back by an hour, it would sleep for one.
+        APScheduler waits for a wall-clock time: if the clock is set back by an hour, it would
+        sleep for an hour.
         """
         shift = _wall_shift()
         if abs(shift - self._shift) > _JUMP_S:
-            logger.warning("the wall clock jumped by {:+.1f} s; ticks go on", shift - self._shift)
+            logger.warning(
+                "the wall clock jumped by {:+.1f} s; ticks continue", shift - self._shift
+            )
             self._shift = shift
             self._scheduler.modify_job("tick", next_run_time=datetime.now(self._scheduler.timezone))
 
     def stop(self) -> None:
-        """Let no wake-up start after this. Does not wait for one that hangs."""
+        """Start no more wake-ups. Does not wait for a wake-up that is running."""
         if self._scheduler.running:
             self._scheduler.pause()
 

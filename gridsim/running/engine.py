@@ -1,4 +1,4 @@
-"""The engine: runs the ticks that are due and hands their results on."""
+"""The engine: runs the ticks that are due and emits their results."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from gridsim.contracts.results import TickResult
 from gridsim.running.inbox import CommandInbox
 from gridsim.simulation.step import Simulation
 
-# A wake-up this much early still runs its tick: waiting for the next would cost a whole one.
+# A wake-up that is early by at most this runs its tick now, not at the next wake-up.
 _EARLY_S = 0.002
-# The clock wakes the engine no more often than this, however fast simulated time passes.
+# The shortest time between wake-ups, at any speed.
 SHORTEST_WAKE_S = 0.05
-# How often a free run looks whether those who changed its speed are done.
+# How often a free run checks whether a pending change has been made.
 _YIELD_S = 0.0005
 
 
@@ -43,7 +43,9 @@ class _Anchor:
 
 
 class Engine:
-    """Steps one simulation. `run_due`, `run_free` and `run` take turns on any threads.
+    """The loop that steps one simulation.
+
+    `run_due`, `run_free` and `run` may be called from any thread; a lock lets one run at a time.
 
     `pause`, `resume`, `set_speed` and `stop` act between two ticks and may be called from any
     thread.
@@ -60,18 +62,20 @@ class Engine:
         inbox: CommandInbox | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`speed` is simulated seconds per second, 0: as fast as it can.
+        """Prepare to run `simulation` from its next tick and pass each result to `emit`.
 
-        `ticks` is the index of the first tick that no longer runs; None: endless. The first
-        tick is the simulation's next, so a restored simulation goes on where it was.
+        `speed` is in simulated seconds per second; 0 is as fast as possible.
+
+        `ticks` is the index at which the run ends; None: no end. The first tick is the
+        simulation's next, so a restored simulation continues where it stopped.
         Instructions queued in `inbox` before a tick starts take effect in that tick.
         """
         self.simulation = simulation
         self.pace = Pace()
         self.readings = 0
-        """The readings that left the simulation."""
+        """The number of readings that left the simulation."""
         self.finished = threading.Event()
-        """Set after the last tick, after `stop`, or when `error` is there."""
+        """Set after the last tick, after `stop`, or when `error` is set."""
         self.error: BaseException | None = None
         self.first_tick = simulation.next_tick
         self._tick_s = tick_s
@@ -84,7 +88,7 @@ class Engine:
         self._paused = False
         self._running = threading.Lock()
         self._callers = 0
-        """Threads that wait to change something between two ticks."""
+        """The number of threads that wait to make a change between two ticks."""
         self._anchor: _Anchor | None = None
         self._step_began: float | None = None
 
@@ -95,7 +99,7 @@ class Engine:
 
     @property
     def waiting(self) -> int:
-        """The instructions that wait for the next tick."""
+        """The number of instructions that wait for the next tick."""
         return 0 if self._inbox is None else len(self._inbox)
 
     @property
@@ -117,17 +121,17 @@ class Engine:
         return max(self.interval_s, SHORTEST_WAKE_S)
 
     def stop(self) -> None:
-        """Let the tick that is running end, and no other begin."""
+        """Start no more ticks; the tick that is running ends."""
         self._stopping = True
 
     def pause(self) -> None:
-        """Let no tick begin until `resume`; return when none is running any more."""
+        """Pause until `resume`: return when no tick is running."""
         with self._between_ticks():
             self._paused = True
             self._anchor = None
 
     def resume(self) -> None:
-        """Go on: the next tick is due now, so paused time is not lateness."""
+        """Resume with the next tick due now, so that the pause does not count as lateness."""
         with self._between_ticks():
             self._paused = False
             self._anchor = None
@@ -153,21 +157,21 @@ class Engine:
         return self.wake_s - (self._monotonic() - anchor.at_s) % self.wake_s
 
     def behind_s(self) -> float:
-        """Return how long ago the next tick was due, real seconds; 0 before it is."""
+        """Return how long ago the next tick was due, in real seconds; 0 if it is not due yet."""
         anchor = self._anchor
         if anchor is None or not self.interval_s or self._ended():
             return 0.0
         return max(self._monotonic() - self._due_s(anchor), 0.0)
 
     def stuck_in(self, longer_than_s: float) -> str:
-        """Return the plugin that has held up the present tick for so long, or nothing."""
+        """Return the plugin that has blocked the current tick for this long, or an empty string."""
         began = self._step_began
         if began is None or self._monotonic() - began < longer_than_s:
             return ""
         return self.simulation.busy_with or "the simulation"
 
     def run_due(self) -> None:
-        """Run every tick that is due by the monotonic clock; none is skipped or doubled."""
+        """Run every tick that is due by the monotonic clock; none is skipped or repeated."""
         if self.finished.is_set():
             return
         with self._running:
@@ -197,9 +201,9 @@ class Engine:
             self.finished.set()
 
     def run(self, ticks: int) -> int:
-        """Run up to `ticks` ticks now, whatever the speed; return how many ran.
+        """Run up to `ticks` ticks now, at any speed; return how many ran.
 
-        Raises what ended the run, if anything did.
+        An exception in a tick is not raised: it is in `error`.
         """
         done = 0
         with self._running:
@@ -212,7 +216,7 @@ class Engine:
         return done
 
     def finish(self) -> None:
-        """Emit what is still open at the end; called once, when no tick runs any more."""
+        """Emit what is still open at the end. Call it once, when no tick runs any more."""
         try:
             self._emit(self.simulation.finish())
         except Exception as error:
@@ -220,7 +224,7 @@ class Engine:
 
     @contextmanager
     def _between_ticks(self) -> Iterator[None]:
-        """Hold the engine still: loops let go of the lock while a caller waits for it."""
+        """Hold the lock that a tick needs; the loops release it between ticks for a caller."""
         self._callers += 1
         try:
             with self._running:
@@ -249,6 +253,6 @@ class Engine:
             self.readings += len(result.batch)
             self._emit(result)
         except BaseException as error:
-            # On a scheduler's thread nobody else would see it: the run must end with it.
+            # The scheduler's thread would swallow the error: store it, and the run ends.
             self._step_began = None
             self.error = error

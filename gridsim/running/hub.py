@@ -12,11 +12,11 @@ from gridsim.sources import Sources
 
 
 class Hub:
-    """Offers results in a fixed order: ledger, transports, sources, subscribers.
+    """The distribution of results in a fixed order: ledger, transports, sources, subscribers.
 
-    `publish` is called from the engine's thread. The ledger alone blocks it, and at speed 0
-    whatever was subscribed with `block`; the readings of a tick are in the ledger's hands
-    before any transport can report their fate.
+    `publish` is called from the engine's thread. Only the ledger blocks it, and at speed 0 also
+    transports and subscribers with `block`. The ledger gets the readings of a tick before any
+    transport can report their outcome.
     """
 
     def __init__(self) -> None:
@@ -26,11 +26,11 @@ class Hub:
         self._subscriptions: tuple[Subscription, ...] = ()
 
     def connect(self, ledger: Ledger | None, runners: Sequence[Runner], sources: Sources) -> None:
-        """Say who gets results besides the subscribers; called before the first tick."""
+        """Set the receivers besides the subscribers. Call it before the first tick."""
         self._ledger, self._runners, self._sources = ledger, runners, sources
 
     def publish(self, result: TickResult) -> None:
-        """Hand on one result. Raises LedgerError if the ledger cannot be written any more."""
+        """Offer one result to all. Raises LedgerError if the ledger can no longer be written."""
         if self._ledger is not None:
             self._ledger.record(result)
         for runner in self._runners:
@@ -48,7 +48,7 @@ class Hub:
         queue_bytes: int,
         on_full: OnOverflow,
     ) -> Subscription:
-        """Call `consumer` with the results from now on, on a thread of its own."""
+        """Call `consumer` with each result from now on, on its own thread."""
         subscription = Subscription(
             consumer, policy, queue_bytes=queue_bytes, on_full=on_full, left=self._remove
         )
@@ -57,7 +57,7 @@ class Hub:
         return subscription
 
     def close(self, timeout_s: float) -> bool:
-        """Let subscribers take what waits for them; return whether all ended in time."""
+        """End the subscriptions after their queued results; return whether all ended in time."""
         subscriptions = self._subscriptions
         for subscription in subscriptions:
             subscription.end()
@@ -65,7 +65,7 @@ class Hub:
         return all(ended)
 
     def wake(self) -> None:
-        """Let no offer wait any longer: the run ends."""
+        """Wake every offer that waits for room, because the run ends."""
         for runner in self._runners:
             runner.stop_waiting()
         for subscription in self._subscriptions:

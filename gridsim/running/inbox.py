@@ -1,4 +1,4 @@
-"""The inbox: where instructions wait for the next tick, from any source or program.
+"""The inbox: the queue of instructions, from any source or program, for the next tick.
 
     inbox = CommandInbox()
     engine = Engine(simulation, emit, tick_s=1.0, speed=1.0, inbox=inbox)
@@ -19,12 +19,12 @@ from gridsim.sources import MAX_UNANSWERED
 class CommandInbox:
     """A bounded queue of instructions; any thread may use it.
 
-    An instruction of a source counts until it was answered, too: its worker refuses what
-    would not fit (see SourceWorker).
+    A source's worker also counts its instructions that have no answer yet, and refuses those
+    beyond the limit (see SourceWorker).
     """
 
     def __init__(self, limit: int = MAX_UNANSWERED) -> None:
-        """Make an empty inbox, in which `limit` instructions may wait."""
+        """Make an empty inbox for up to `limit` instructions."""
         self._limit = limit
         self._waiting: deque[Instruction] = deque()
         self._lock = threading.Lock()
@@ -38,11 +38,11 @@ class CommandInbox:
             return True
 
     def __len__(self) -> int:
-        """Return how many instructions wait."""
+        """Return the number of waiting instructions."""
         return len(self._waiting)
 
     def drain(self) -> tuple[Instruction, ...]:
-        """Remove all that wait and return them, in the order of their posting."""
+        """Remove all waiting instructions and return them in the order of posting."""
         if not self._waiting:
             return ()
         with self._lock:

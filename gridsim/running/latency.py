@@ -1,4 +1,4 @@
-"""A summary of durations from which quantiles are read, and which merges exactly."""
+"""A summary of durations that gives quantiles and merges exactly."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class LatencySketch:
     """Durations in buckets of constant relative width, after DDSketch.
 
     Quantiles are within 1 % of a value of that rank. Two sketches merge by adding their
-    buckets, so the quantiles of all shards of a run are those of one run. Source: Masson, Rim
+    buckets, so merged shards give the same quantiles as a single run. Source: Masson, Rim
     and Lee, "DDSketch", Proceedings of the VLDB Endowment 12 (2019).
     """
 
     buckets: Mapping[int, int] = field(default_factory=dict)
-    """Counts by bucket: bucket i holds durations up to 1.02^i microseconds; 0 holds zeros."""
+    """The counts by bucket: bucket i holds durations up to 1.02^i microseconds; 0 holds zeros."""
 
     @classmethod
     def of(cls, seconds: Iterable[float]) -> LatencySketch:
@@ -48,7 +48,7 @@ class LatencySketch:
         Raises ValueError if `share` is not from 0 to 1.
         """
         if not 0.0 <= share <= 1.0:
-            raise ValueError(f"a quantile's share is from 0 to 1, not {share:g}")
+            raise ValueError(f"the share of a quantile must be from 0 to 1, not {share:g}")
         rank = share * (len(self) - 1)
         below = 0
         for bucket in sorted(self.buckets):

@@ -1,4 +1,4 @@
-"""Reads a status off the parts of a run."""
+"""The reading of a run's status from its parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def observe(
     sources: Sequence[SourceWorker],
     board: Board,
 ) -> RunStatus:
-    """Return the status of an engine, of what carries its results, and of what came of them."""
+    """Return the status of an engine, its runners, its sources and the results so far."""
     simulation, pace = engine.simulation, engine.pace
     return RunStatus(
         state="ended" if engine.finished.is_set() else "running",

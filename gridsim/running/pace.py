@@ -1,6 +1,6 @@
 """The verdict on a run's rate, and the part that was too slow if it was not held.
 
-The load is open-loop: ticks are due by the clock, whatever became of the ones before. A rate
+The load is open-loop: ticks are due by the clock, even if earlier ticks are late. A rate
 is held if 99 % of the ticks started, and 99 % of the batches were confirmed, before the next
 were due, and no reading was dropped because a queue was full.
 """
@@ -16,14 +16,14 @@ _MAY_BE_LATE = 0.01
 
 
 def is_held(status: RunStatus) -> bool:
-    """Return whether the rate was held so far. At speed 0 nothing is promised."""
+    """Return whether the rate was held so far; always true at speed 0, which has no rate."""
     if not status.wake_s:
         return True
     return _ticks_held(status) and all(_delivery_held(one) for one in status.transports)
 
 
 def behind_now(status: RunStatus) -> str:
-    """Return what is behind its schedule now, and by how much; empty if nothing is."""
+    """Return the parts that are behind schedule now, and by how much; empty if none is."""
     if not status.wake_s:
         return ""
     late = [("ticks", status.behind_s), *((t.name, t.behind_s) for t in status.transports)]

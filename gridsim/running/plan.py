@@ -1,4 +1,4 @@
-"""From the command line's options to a plan: everything checked, nothing connected."""
+"""The plan of a run, made from the command line's options: all checked, nothing connected."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LONGEST_DAYS = 36_525
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """The options of the command line."""
 
     config: Path = DEFAULT_CONFIG
     duration: str | None = None
@@ -53,14 +53,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTransport:
-    """A transport that is ready to connect, and how delivery treats it."""
+    """A transport that is ready to connect, and its delivery settings."""
 
     name: str
     transport: Transport
     format: TimedFormat
     policy: DeliveryPolicy
     on_full: OnFull | None
-    """The rule for a full queue that the configuration states; None: the speed decides."""
+    """The configured rule for a full queue; None: it depends on the speed."""
 
     def on_full_at(self, speed: float, manual: bool = False) -> OnFull:
         """Return the rule for a full queue at a speed, or with the manual clock."""
@@ -71,7 +71,7 @@ class PlannedTransport:
     ) -> Runner:
         """Return a new runner for it; `wake_s` and `observer` as in `Runner`.
 
-        With `block` a full queue makes the run wait unless the configuration says otherwise.
+        With `block` a full queue makes the run wait, unless the configuration sets `on_full`.
         """
         return Runner(
             self.name,
@@ -93,14 +93,14 @@ class PlannedSource:
 
 @dataclass(frozen=True, slots=True)
 class LedgerPlan:
-    """A ledger that is to be kept."""
+    """The ledger that a run will write."""
 
     path: Path
     overwrite: bool
     about: About
 
     def open(self) -> Ledger:
-        """Makes its file. Raises UsageError if another is in the way, LedgerError."""
+        """Create its file. Raises UsageError if a file is already there, or LedgerError."""
         return Ledger(self.path, self.about, overwrite=self.overwrite)
 
 
@@ -119,12 +119,12 @@ class Plan:
     ledger: LedgerPlan | None = None
 
     def close(self) -> None:
-        """Release what the run's transports and sources share."""
+        """Close the services that the run's transports and sources share."""
         self.services.close()
 
 
 def load_plugins(local: tuple[Path, ...]) -> PluginHost:
-    """The installed plugins, then the local ones. Raises UsageError."""
+    """Load the installed plugins, then the local ones. Raises UsageError."""
     host = PluginHost()
     host.load_installed()
     for path in local:
@@ -133,7 +133,7 @@ def load_plugins(local: tuple[Path, ...]) -> PluginHost:
 
 
 def find_plugins(config: Path | None, local: tuple[Path, ...]) -> Registry:
-    """What is there for a configuration to use. Raises UsageError."""
+    """Find all plugins that a configuration can use. Raises UsageError."""
     of_config: tuple[Path, ...] = ()
     if config is not None:
         of_config = read(config, environment=gather(Path.cwd())).plugin_paths
@@ -141,7 +141,7 @@ def find_plugins(config: Path | None, local: tuple[Path, ...]) -> Registry:
 
 
 def make_plan(options: Options) -> Plan:
-    """Reads and checks everything. Raises UsageError with all that is wrong."""
+    """Read and check everything. Raises UsageError with all errors."""
     document = read(options.config, overrides=options.overrides, environment=gather(Path.cwd()))
     host = load_plugins((*document.plugin_paths, *options.plugins))
     now_ms = time.time_ns() // 1_000_000
@@ -149,43 +149,45 @@ def make_plan(options: Options) -> Plan:
     ticks = _ticks(options.duration, configuration.tick_ms)
     services = Services()
     run = RunContext(configuration.scenario.roster, configuration.start_ms, services.get)
-    outlets, inlets = _ways(document, configuration, run)
+    transports, sources = _transports_and_sources(document, configuration, run)
     probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
     ledger = None
-    if (kept := configuration.ledger) is not None:
-        told = about_run(configuration, fingerprint(document))
-        ledger = LedgerPlan(Path(kept.path), kept.overwrite, told)
-    return Plan(options.config, configuration, ticks, outlets, probes, services, inlets, ledger)
+    if (settings := configuration.ledger) is not None:
+        about = about_run(configuration, fingerprint(document))
+        ledger = LedgerPlan(Path(settings.path), settings.overwrite, about)
+    return Plan(options.config, configuration, ticks, transports, probes, services, sources, ledger)
 
 
-def _ways(
+def _transports_and_sources(
     document: Document, configuration: Configuration, run: RunContext
 ) -> tuple[tuple[PlannedTransport, ...], tuple[PlannedSource, ...]]:
-    """The ways out and in."""
-    outlets, inlets, problems = [], [], []
+    """Make the transports and sources. Raises ConfigError with all errors."""
+    transports, sources, problems = [], [], []
     faults = message_faults(configuration.scenario)
     for choice in configuration.transports:
         try:
-            outlets.append(_outlet(choice, run, configuration.simulation.speed, faults))
+            transports.append(
+                _planned_transport(choice, run, configuration.simulation.speed, faults)
+            )
         except ValueError as error:
             problems.append(document.problem(choice.key_path, str(error)))
     for source in configuration.sources:
         try:
-            inlets.append(_inlet(source, run))
+            sources.append(_planned_source(source, run))
         except ValueError as error:
             problems.append(document.problem(source.key_path, str(error)))
     if problems:
         raise ConfigError(problems)
-    return tuple(outlets), tuple(inlets)
+    return tuple(transports), tuple(sources)
 
 
-def _inlet(choice: SourceChoice, run: RunContext) -> PlannedSource:
+def _planned_source(choice: SourceChoice, run: RunContext) -> PlannedSource:
     with _made(f"the source {choice.name!r}"):
         return PlannedSource(choice.name, choice.type(choice.settings, run))
 
 
 def message_faults(scenario: Scenario) -> dict[int, NamedFault]:
-    """The faults that may alter messages, by their places in the scenario."""
+    """Return the faults that may alter messages, by their index in the scenario."""
     return {
         place: (spec.name, spec.type(spec.members))
         for place, spec in enumerate(scenario.faults)
@@ -193,7 +195,7 @@ def message_faults(scenario: Scenario) -> dict[int, NamedFault]:
     }
 
 
-def _outlet(
+def _planned_transport(
     choice: TransportChoice, run: RunContext, speed: float, faults: Mapping[int, NamedFault]
 ) -> PlannedTransport:
     with _made(f"the format {choice.format_name!r}"):
@@ -210,7 +212,10 @@ def _outlet(
 
 @contextmanager
 def _made(what: str) -> Iterator[None]:
-    """Constructors refuse settings by a ValueError; anything else is their own defect."""
+    """Turn an unexpected exception of a plugin's constructor into a ValueError with its name.
+
+    A constructor raises ValueError to refuse its settings; that passes unchanged.
+    """
     try:
         yield
     except GridsimError:
@@ -232,13 +237,13 @@ def _policy(choice: TransportChoice, speed: float) -> DeliveryPolicy:
 
 
 def check_speed(speed: float) -> None:
-    """Raise ValueError if a run cannot have this speed; the configuration's own bounds."""
+    """Raise ValueError if a speed is outside the bounds of the configuration."""
     if not (speed == 0 or 1e-3 <= speed <= 1e6):
         raise ValueError(f"speed must be 0, or from 0.001 to 1,000,000, not {speed:g}")
 
 
 def seconds(text: str, flag: str) -> float:
-    """A time as the command line takes it. Raises UsageError, which names the flag."""
+    """Parse a duration of the command line. Raises UsageError, which names the flag."""
     match = _DURATION.fullmatch(text)
     if match is None:
         raise UsageError(f"{flag}: error: {text!r} is not a time such as 10s, 5m, 2h or 1d")

@@ -1,4 +1,4 @@
-"""Which of a configuration's transports and sources can be reached from outside, and how."""
+"""The probes of a configuration's transports and sources, by which tools reach them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Probes:
     """The registered probes, for one run."""
 
     types: Mapping[str, ProbeType]
-    """By the name of the transport or source that each belongs to."""
+    """The probe types by the name of their transport or source."""
     run: RunContext
 
     def first(
@@ -42,8 +42,8 @@ class Probes:
 def ask(name: str, call: Callable[[], ResultT], prefix: str = "") -> ResultT:
     """Call a method of the probe of `name`.
 
-    Raises UsageError, with `prefix`, for its ValueError, and PluginError for what it may not
-    raise.
+    A ValueError becomes a UsageError with `prefix`; any exception that is not a GridsimError
+    becomes a PluginError.
     """
     try:
         return call()

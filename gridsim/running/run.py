@@ -1,4 +1,4 @@
-"""A run: the object that a command line, a page, a notebook or a test starts and steers."""
+"""A run: the object that the command line, a notebook or a test starts and controls."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from gridsim.sources import Sources, SourceWorker
 ClockKind = Literal["real", "manual"]
 
 FLUSH_S: Final = 4.7
-"""The time that `stop` gives transports to send what is queued, by default."""
+"""The default time that `stop` gives transports to send what is queued, seconds."""
 _LOOK_S = 0.2
 _FIRST_ATTEMPT_S = 15.0
 # How long the first tick waits for sources of instructions to connect.
 _SOURCE_STARTUP_S = 6.0
-# How long sources may take at the end to send the acknowledgements that wait.
+# How long sources may take at the end to send the acknowledgements still queued.
 _ACK_FLUSH_S = 0.5
-# How long the ledger may take to write what is left: a second's work at most where disks answer.
+# How long the ledger may take at the end; a working disk needs at most a second.
 _LEDGER_S = 10.0
 _IDLE_S = 0.5
 
@@ -49,19 +49,19 @@ class Run:
             run.post(instruction)
             run.wait()
 
-    Its three ports are `post` for instructions, `subscribe` for results and `status`. All
-    methods may be called from any thread, but `wait`, `stop` and `advance` not by a subscriber.
-    With the clock `manual` no tick comes by itself: `advance` runs them.
+    Instructions go in with `post`; results come out with `subscribe` and `status`. All methods may
+    be called from any thread, but a subscriber must not call `wait`, `stop` or `advance`. With
+    the clock `manual` ticks run only in `advance`.
     """
 
     def __init__(self, plan: Plan, *, clock: ClockKind = "real") -> None:
-        """Make the simulation and connect nothing. Raises PluginError."""
+        """Make the simulation; connect to nothing yet. Raises PluginError."""
         configuration = plan.configuration
         self.plan = plan
         self.error: BaseException | None = None
-        """What ended the run early; None if nothing did."""
+        """The exception that ended the run early, or None."""
         self.hung = False
-        """Whether a plugin's thread did not return at the end; only `os._exit` ends it."""
+        """True if a plugin's thread did not return at the end; only `os._exit` ends it."""
         self.ledger_error: LedgerError | None = None
         self._manual = clock == "manual"
         self._inbox = CommandInbox()
@@ -83,15 +83,15 @@ class Run:
         self._hub = Hub()
         self._stopping = threading.Event()
         self._over = threading.Event()
-        """Set when no more tick will run, whatever the reason."""
+        """Set when no more ticks will run, for any reason."""
         self._free: threading.Thread | None = None
         self._watcher = threading.Thread(target=self._watch, name="run", daemon=True)
         self._steering = threading.RLock()
         self._began = self._cpu = 0.0
         self._deadline: float | None = None
-        """The monotonic time at which flushing ends; None: while there is progress."""
+        """The monotonic time at which flushing ends; None: it ends when progress stops."""
         self._took: tuple[float, float] | None = None
-        """Real and processor time of the run once it is over."""
+        """The real and processor time of the run once it is over, seconds."""
 
     def __enter__(self) -> Run:
         self.start()
@@ -105,14 +105,14 @@ class Run:
     # Lifecycle.
 
     def start(self) -> None:
-        """Open the ledger, connect transports and sources, and begin the ticks.
+        """Open the ledger, connect transports and sources, and start the ticks.
 
         Returns when each has connected or failed once. A transport that never connects does
-        not raise: `status` has its error, and no tick begins where the transport's `startup`
-        is "fail". Raises UsageError or LedgerError if the ledger cannot be made.
+        not raise: `status` has its error. If its `startup` is "fail", no tick runs. Raises
+        UsageError or LedgerError if the ledger cannot be created.
         """
         if self._state != "new":
-            raise RuntimeError("a run starts once; make another")
+            raise RuntimeError("a run starts once; make a new Run")
         self._state = "starting"
         plan = self.plan
         self._ledger = plan.ledger.open() if plan.ledger is not None else None
@@ -132,7 +132,7 @@ class Run:
         if self._stopping.is_set() or any(r.state == "failed" for r in self._runners):
             self._over.set()
             return
-        # After the transports, which decide where an embedded broker listens.
+        # After the transports, because they choose the port of an embedded broker.
         self._sources.start()
         self._wait_for(self._sources.workers, _SOURCE_STARTUP_S)
         self._began, self._cpu = time.monotonic(), time.process_time()
@@ -142,10 +142,10 @@ class Run:
             self._drive()
 
     def request_stop(self, flush_s: float = FLUSH_S) -> None:
-        """Let no more tick begin, and give transports `flush_s` seconds from now to flush.
+        """Start no more ticks, and give transports `flush_s` seconds from now to flush.
 
-        `wait` returns at once, and a `stop` that is under way hurries. Returns without
-        waiting, so it may be called from a signal handler. Only the first call counts.
+        `wait` returns at once, and a `stop` that is running gets the same time limit. Does not
+        wait, so a signal handler may call it. Only the first call sets the limit.
         """
         if self._deadline is None:
             self._deadline = time.monotonic() + flush_s
@@ -154,20 +154,20 @@ class Run:
         self._over.set()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Return whether the run is over within `timeout_s` seconds; None waits without limit.
+        """Wait up to `timeout_s` seconds and return whether the run is over; None: no limit.
 
-        It is over after its last tick, when a plugin failed or hangs, when no transport is
-        left, or when it was stopped. Raises RuntimeError in a subscriber.
+        It is over after its last tick, when a plugin failed or hangs, when every transport has
+        failed, or when it was stopped. Raises RuntimeError in a subscriber.
         """
         self._refuse_subscribers("wait")
         return self._over.wait(timeout_s)
 
     def stop(self) -> None:
-        """Stop the ticks, send what is queued, and close everything; the status stays.
+        """Stop the ticks, send what is queued, and close everything; `status` still works.
 
-        A run that is over by itself flushes as long as its transports make progress; one that
-        is cut short, or that failed, for at most 4.7 s. Raises RuntimeError in a subscriber.
-        Does nothing the second time.
+        A run that has ended by itself flushes as long as its transports make progress. A run
+        that is stopped early, or that failed, flushes for at most 4.7 s. Raises RuntimeError
+        in a subscriber. A second call does nothing.
         """
         self._refuse_subscribers("stop")
         with self._steering:
@@ -188,12 +188,12 @@ class Run:
             self.plan.close()
             self._state = "ended"
 
-    # The ports.
+    # Instructions, results and status.
 
     def post(self, instruction: Instruction) -> bool:
         """Queue an instruction for the next tick; return whether there was room.
 
-        The answer comes with the result of the tick that decides.
+        The result of the tick in which it takes effect has the acknowledgement.
         """
         return self._inbox.post(instruction)
 
@@ -205,12 +205,12 @@ class Run:
         queue_mb: float = 64.0,
         on_full: OnOverflow = "drop_oldest",
     ) -> Subscription:
-        """Call `consumer` with the results from now on, on a thread of its own.
+        """Call `consumer` with each result from now on, on its own thread.
 
-        With `queue` each result waits its turn, bounded by `queue_mb`, and `on_full` says what
-        gives way; `block` makes the run wait, so it needs speed 0 or the manual clock. With
-        `latest` the consumer gets the newest result whenever it is ready, and the facts of
-        the ticks in between. Subscribe before `start` to miss nothing.
+        With `queue` results wait in a queue of up to `queue_mb`, and `on_full` is the rule for
+        a full queue. `block` makes the run wait, so it needs speed 0 or the manual clock. With
+        `latest` the consumer gets the newest result each time it is ready, with the facts of
+        the ticks in between. Subscribe before `start` to get all results.
         """
         if policy not in ("queue", "latest"):
             raise ValueError(f"policy must be 'queue' or 'latest', not {policy!r}")
@@ -223,11 +223,11 @@ class Run:
         )
 
     def holding_up(self) -> str:
-        """Return the plugin that has held up the present tick for two ticks' time, or nothing."""
+        """Return the plugin that has blocked the current tick for two intervals, or ""."""
         return self._engine.stuck_in(2 * max(self._engine.interval_s, 1.0))
 
     def status(self) -> RunStatus:
-        """Return how the run is doing; from any thread, at any time."""
+        """Return the run's status. May be called from any thread at any time."""
         status = observe(self._engine, self._runners, self._sources.workers, self._board)
         elapsed_s, cpu_s = self._took or self._times()
         error = self.error or self._engine.error
@@ -248,10 +248,10 @@ class Run:
             error="" if error is None else str(error) or type(error).__name__,
         )
 
-    # Steering.
+    # Control.
 
     def advance(self, ticks: int = 1) -> int:
-        """Run so many ticks now and return how many ran; fewer at the run's end.
+        """Run `ticks` ticks now and return how many ran; fewer at the run's end.
 
         Needs the manual clock. Raises what a plugin or the ledger raised.
         """
@@ -261,29 +261,29 @@ class Run:
             raise ValueError(f"ticks must be at least 0, not {ticks}")
         self._refuse_subscribers("advance")
         if self._state != "running":
-            raise RuntimeError(f"the run is {self._state}: only a running one advances")
+            raise RuntimeError(f"advance needs a running run, but this run is {self._state}")
         done = self._engine.run(ticks)
         if self._engine.error is not None:
             raise self._engine.error
         return done
 
     def pause(self) -> None:
-        """Stop between two ticks; connections stay up, and paused time is no lateness."""
+        """Pause after the current tick; connections stay up, and the pause is not lateness."""
         self._engine.pause()
 
     def resume(self) -> None:
-        """Go on after `pause`: the next tick is due now."""
+        """Resume after `pause`: the next tick is due now."""
         with self._steering:
             self._engine.resume()
             if self._state == "running" and not self._manual:
                 self._drive()
 
     def set_speed(self, speed: float) -> None:
-        """Go on at another speed from the next tick on, which is due now.
+        """Set the speed from the next tick on, which is due now.
 
-        0 is as fast as it can. The default rule for full queues follows: `block` at speed 0,
-        `drop_oldest` above. Raises ValueError for a speed that the configuration would not
-        take, and above 0 where a transport's `on_full` is "block".
+        0 is as fast as possible. The default rule for full queues changes with it: `block` at
+        speed 0, `drop_oldest` above. Raises ValueError for a speed outside the bounds of the
+        configuration, or above 0 if a transport's `on_full` is "block".
         """
         check_speed(speed)
         with self._steering:
@@ -301,24 +301,24 @@ class Run:
             if self._state == "running" and not (self._manual or self._engine.is_paused):
                 self._drive()
 
-    # Inside.
+    # Internal.
 
     def _publish(self, result: TickResult) -> None:
         self._board.note(result)
         self._hub.publish(result)
 
     def _promised_wake_s(self) -> float:
-        """Return the real time between wake-ups that delivery is judged by; 0: none."""
+        """Return the real time between wake-ups that delivery must keep; 0: no rate."""
         return self._engine.wake_s if self._engine.interval_s and not self._manual else 0.0
 
     def _next(self) -> tuple[int, int]:
-        """Return the next tick and its simulated time, UTC ms; from any thread."""
+        """Return the next tick and its simulated time, UTC ms. May be called from any thread."""
         index = self._engine.tick
         configuration = self.plan.configuration
         return index, configuration.start_ms + index * configuration.tick_ms
 
     def _wait_for(self, workers: Sequence[Runner | SourceWorker], timeout_s: float) -> None:
-        """Wait until each is up or has failed once, or until the run is to stop."""
+        """Wait until each is up or has failed once, or until a stop is requested."""
         deadline = time.monotonic() + timeout_s
         for worker in workers:
             while worker.state == "connecting" and worker.error is None:
@@ -327,7 +327,7 @@ class Run:
                 worker.wait_first_attempt(_LOOK_S)
 
     def _drive(self) -> None:
-        """Let the ticks come: by the clock, or one after the other at speed 0."""
+        """Start the ticks: by the clock, or one after the other at speed 0."""
         if self._engine.interval_s:
             self._clock.start()
             return
@@ -337,11 +337,11 @@ class Run:
             self._free.start()
 
     def _watch(self) -> None:
-        """End the run when its ticks are done, a plugin hangs, or no transport is left."""
+        """End the run when its ticks are done, a plugin hangs, or every transport has failed."""
         engine = self._engine
         limit_s = self.plan.configuration.simulation.hang_timeout_s
         while not engine.finished.wait(_LOOK_S) and not self._over.is_set():
-            if self._nobody_listens():
+            if self._has_no_receiver():
                 break
             if engine.interval_s and not self._manual:
                 self._clock.watch()
@@ -351,14 +351,14 @@ class Run:
         self.error = self.error or engine.error
         self._over.set()
 
-    def _nobody_listens(self) -> bool:
-        """Return whether a reader has left on purpose, or every transport has failed."""
+    def _has_no_receiver(self) -> bool:
+        """Return whether a reader has closed its pipe, or every transport has failed."""
         states = [runner.state for runner in self._runners]
         return "reader gone" in states or all(state == "failed" for state in states)
 
     def _end(self) -> None:
         engine = self._engine
-        # An offer that waits for room holds up the engine: let it go first.
+        # An offer that waits for room blocks the engine: wake it first.
         if self._deadline is not None:
             self._hub.wake()
         idle = engine.wait_idle(_IDLE_S)

@@ -1,4 +1,4 @@
-"""The status of a run: one frozen record, which JSON can hold and shards can merge."""
+"""The status of a run: a frozen record that converts to JSON and merges over shards."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class TransportStatus:
     unconfirmed: int = 0
     pending: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
-    """Readings by the reason for which they were dropped."""
+    """The counts of dropped readings by reason."""
     reconnects: int = 0
     behind_s: float = 0.0
     """The age of the oldest batch that is not settled."""
     batches: int = 0
-    """The batches that are settled, the last 10,000 of them."""
+    """The number of settled batches among the last 10,000."""
     late_batches: int = 0
     """The batches that were not settled when the next wake-up came."""
     settled: LatencySketch = _NO_LATENCIES
     """The durations from a tick to the confirmation of its batch."""
     far_end: LatencySketch = _NO_LATENCIES
-    """The answering times of the far end, where the transport can tell."""
+    """The response times of the far end, if the transport measures them."""
     encoding_s: float = 0.0
     computing_s: float = 0.0
     waiting_s: float = 0.0
@@ -54,7 +54,7 @@ class TransportStatus:
         return sum(self.dropped.values())
 
     def merge(self, other: TransportStatus) -> TransportStatus:
-        """Return the status of both as of one transport of the same name."""
+        """Merge the status of two transports of the same name."""
         return replace(
             self,
             state=self.state if self.state == other.state else f"{self.state}, {other.state}",
@@ -91,9 +91,9 @@ class InstructionStatus:
     """The instructions of a run so far."""
 
     waiting: int = 0
-    """Those that wait for the next tick."""
+    """The number that waits for the next tick."""
     received: int = 0
-    """Those that reached a tick."""
+    """The number that reached a tick."""
     rejected: int = 0
 
 
@@ -102,15 +102,15 @@ _NO_INSTRUCTIONS = InstructionStatus()
 
 @dataclass(frozen=True, slots=True)
 class EventStatus:
-    """One demand-response event so far: sums over the projects whose part in it is over."""
+    """One demand-response event so far: sums over the projects whose participation is over."""
 
     id: str
     times: int = 0
-    """The occurrences that have begun to be settled."""
+    """The number of occurrences with at least one settlement."""
     projects: int = 0
-    """The projects that took part at least once."""
+    """The number of projects that took part at least once."""
     took_part: int = 0
-    """The parts that are over, counted per project and occurrence, opted-out ones not."""
+    """The number of settlements, one per project and occurrence, without those opted out."""
     opted_out: int = 0
     superseded: int = 0
     interrupted: int = 0
@@ -120,7 +120,7 @@ class EventStatus:
     delivered_kwh: float = 0.0
 
     def merge(self, other: EventStatus) -> EventStatus:
-        """Return the sums over both; they are of different projects."""
+        """Add the sums of another shard, which has other projects."""
         sums = {
             f.name: getattr(self, f.name) + getattr(other, f.name)
             for f in fields(self)
@@ -134,14 +134,14 @@ class FaultStatus:
     """The readings that faults affected so far."""
 
     readings: int = 0
-    """The readings that the devices took."""
+    """The number of readings that the devices produced."""
     affected: int = 0
     lost: int = 0
     late: int = 0
     altered: int = 0
     repeated: int = 0
     episodes: int = 0
-    """The faults that have ended, counted for each device."""
+    """The number of faults that have ended, counted per device."""
 
 
 C = TypeVar("C", InstructionStatus, FaultStatus)
@@ -154,7 +154,7 @@ class LedgerStatus:
 
     path: str
     waited_s: float
-    """The time that the run has waited for it."""
+    """The time that the run has waited for the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +169,15 @@ class RunStatus:
     """The simulation's start, UTC."""
     tick_ms: int
     ticks: int | None
-    """The ticks of the whole run; None if it has no end."""
+    """The number of ticks of the whole run; None if it has no end."""
     tick: int
-    """The ticks that are done; also the index of the next."""
+    """The number of completed ticks; also the index of the next tick."""
     speed: float
     seed: int
     projects: int = 0
     devices: int = 0
     readings: int = 0
-    """The readings that left the simulation."""
+    """The number of readings that left the simulation."""
     elapsed_s: float = 0.0
     """The real time since the first tick."""
     cpu_s: float = 0.0
@@ -187,29 +187,29 @@ class RunStatus:
     late_ticks: int = 0
     worst_lag_s: float = 0.0
     behind_s: float = 0.0
-    """How long ago the next tick was due."""
+    """The time since the next tick was due; 0 if it is not due yet."""
     wake_s: float = 0.0
-    """The real time from wake-up to wake-up; 0 where no pace is promised."""
+    """The real time from wake-up to wake-up; 0 at speed 0, which has no rate."""
     lag: LatencySketch = _NO_LATENCIES
     """The delays of the last 10,000 ticks."""
     holding_up: str = ""
-    """The plugin that has held up the present tick for two ticks' time; else empty."""
+    """The plugin that has blocked the current tick for at least two tick intervals; else empty."""
     output_kw: Mapping[str, float] = field(default_factory=dict)
     """The sum of the last reported `current_output` by reported type."""
     load_kw: float = 0.0
     """The sum of the last reported gross loads."""
     instructions: InstructionStatus = _NO_INSTRUCTIONS
     events: tuple[EventStatus, ...] = ()
-    """The events of which a project's part is over."""
+    """The events with at least one settlement."""
     faults: FaultStatus | None = None
-    """None in a run that has had no fault."""
+    """None in a run without faults."""
     transports: tuple[TransportStatus, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
     failures: tuple[FleetFailure, ...] = ()
     """The fleets that were disabled."""
     ledger: LedgerStatus | None = None
     error: str = ""
-    """The reason for which the run ended early; else empty."""
+    """The reason why the run ended early; else empty."""
 
     @property
     def time_ms(self) -> int:
@@ -222,7 +222,7 @@ class RunStatus:
         return self.load_kw - sum(self.output_kw.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the record as maps, lists, numbers and texts."""
+        """Return the record as dicts, lists, numbers and strings."""
         record = asdict(self)
         for one in (record, *record["transports"]):
             for name, sketch in one.items():
@@ -233,14 +233,14 @@ class RunStatus:
         return record
 
     def merge(self, other: RunStatus) -> RunStatus:
-        """Return the status of both as of one run: counts add up, delays take the worse.
+        """Merge the status of two shards: add counts, take the larger delay.
 
         Raises ValueError if the two are not shards of the same run.
         """
         same = ("start_ms", "tick_ms", "ticks", "seed")
         for name in same:
             if getattr(self, name) != getattr(other, name):
-                raise ValueError(f"the two are not shards of one run: {name} differs")
+                raise ValueError(f"cannot merge the status of two runs: {name} differs")
         return replace(
             self,
             state=min(self.state, other.state, key=_ORDER.index),
@@ -273,7 +273,7 @@ def _summed(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, f
 
 
 def _added(one: C, other: C) -> C:
-    """Return the record whose every field is the sum of both."""
+    """Add two records field by field."""
     sums = {f.name: getattr(one, f.name) + getattr(other, f.name) for f in fields(one)}
     return replace(one, **sums)
 
@@ -285,7 +285,7 @@ def _both(one: FaultStatus | None, other: FaultStatus | None) -> FaultStatus | N
 
 
 def _merged(one: tuple[M, ...], other: tuple[M, ...], key: str) -> tuple[M, ...]:
-    """Return the records of both, those with the same key merged."""
+    """Return the records of both, merging those with the same key."""
     merged = {getattr(record, key): record for record in one}
     for record in other:
         known = merged.get(getattr(record, key))

@@ -1,4 +1,4 @@
-"""A subscription to a run's results: a bounded hand-over to a thread of its own."""
+"""A subscription to a run's results: a bounded queue and a thread of its own."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ Policy = Literal["queue", "latest"]
 OnOverflow = Literal["drop_oldest", "drop_newest", "block"]
 
 FACTS = 10_000
-"""The facts that a subscription to the latest result keeps of skipped ticks."""
+"""The most facts of skipped ticks that a subscription to the latest result keeps."""
 _FACTS = ("instructions", "acknowledgements", "settlements", "episodes", "changes", "failures")
 _RESULT_BYTES = 1_000
-"""The size of a result beside its batches, roughly."""
+"""The approximate size of a result without its batches, bytes."""
 
 
 class Subscription:
-    """One consumer of results, called on a thread of its own.
+    """One consumer of results, called on its own thread.
 
-    With the policy `queue` every result waits its turn, bounded in bytes; what does not fit is
-    dropped by `on_full` and counted in `dropped`. With `latest` only the newest result waits:
-    its batch is the newest, and the facts of the ticks that it replaces (instructions,
-    acknowledgements, settlements, episodes, event changes, failures) come with it in order, the
-    newest 10,000 of them; older ones are counted in `missed`.
+    With the policy `queue` results wait in a queue that is bounded in bytes. If it is full,
+    `on_full` decides which result is dropped, and `dropped` counts it. With `latest` only the
+    newest result waits. It has the newest batch, and the facts of the ticks that it replaces
+    (instructions, acknowledgements, settlements, episodes, event changes, failures) in order.
+    The newest 10,000 facts are kept; `missed` counts the older ones.
 
-    A consumer that raises is disabled; `error` says why.
+    A consumer that raises is disabled; `error` has the reason.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class Subscription:
         on_full: OnOverflow,
         left: Callable[[Subscription], None],
     ) -> None:
-        """`left` is called once, when no more results are wanted."""
+        """Make a subscription that is not started yet; `close` calls `left`."""
         self.dropped = 0
-        """The results that the queue had no room for."""
+        """The number of results that were dropped because the queue was full."""
         self.missed = 0
-        """The facts of skipped ticks that were too many to keep."""
+        """The number of facts of skipped ticks beyond the limit."""
         self.error = ""
         self._consumer = consumer
         self._latest = policy == "latest"
@@ -67,7 +67,7 @@ class Subscription:
         self._thread.start()
 
     def offer(self, result: TickResult) -> None:
-        """Hand over a result; called from the engine's thread."""
+        """Queue a result for the consumer. Called from the engine's thread."""
         with self._changed:
             if self._closed:
                 return
@@ -78,7 +78,7 @@ class Subscription:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Take no more results; those that wait are dropped. From any thread."""
+        """Accept no more results and drop those that wait. May be called from any thread."""
         self._left(self)
         with self._changed:
             self._closed = True
@@ -88,13 +88,13 @@ class Subscription:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Let the consumer have what waits, then end."""
+        """End the thread after the consumer has had the results that wait."""
         with self._changed:
             self._ending = True
             self._changed.notify_all()
 
     def stop_waiting(self) -> None:
-        """Let no offer wait for room any longer."""
+        """Stop every wait of an offer for room."""
         with self._changed:
             self._impatient = True
             self._changed.notify_all()
@@ -131,7 +131,7 @@ class Subscription:
         self._bytes += size
 
     def _has_room(self, size: int) -> bool:
-        """Return whether a result fits; one that is larger than the bound fits alone."""
+        """Return whether a result fits; into an empty queue any result fits."""
         return not self._waiting or self._bytes + size <= self._limit
 
     # Called from the consumer's thread.
@@ -141,7 +141,7 @@ class Subscription:
             try:
                 self._consumer(result)
             except BaseException as error:
-                # A consumer is a user's: whatever it raises must end nobody else.
+                # A consumer is user code: its exception must not end the run.
                 self.error = f"{type(error).__name__}: {error}"
                 logger.error("a subscriber of the run is disabled: {}", self.error)
                 self.close()
@@ -159,7 +159,7 @@ class Subscription:
 
 
 def joined(older: TickResult, newer: TickResult) -> tuple[TickResult, int]:
-    """Return `newer` with the facts of `older` before its own, and how many were too many."""
+    """Return `newer` with the facts of `older` before its own, and how many were dropped."""
     facts: dict[str, tuple[Any, ...]] = {}
     missed = 0
     for name in _FACTS:
@@ -170,6 +170,6 @@ def joined(older: TickResult, newer: TickResult) -> tuple[TickResult, int]:
 
 
 def size_of(result: TickResult) -> int:
-    """Return about how many bytes a result holds."""
+    """Return the approximate size of a result in bytes."""
     unsent = 0 if result.unsent is None else result.unsent.nbytes
     return _RESULT_BYTES + result.batch.nbytes + unsent

@@ -30,7 +30,6 @@ PENDING = {
     "gridsim/config",
     "gridsim/contracts",
     "gridsim/ledger",
-    "gridsim/running",
     "gridsim/simulation",
     "gridsim/testing",
     "gridsim/text",
