@@ -66,7 +66,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: `gridsim --help` needs none of them."""
+    """Import a public name when it is first used, so that `gridsim --help` starts fast."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'gridsim' has no attribute {name!r}")
@@ -94,9 +94,9 @@ def run(
 
     Use it in a `with` statement, which starts and stops it, or call `start` and `stop`. The
     other arguments are those of the command line: `duration` such as "10s" or "1h", `speed`
-    (1 is real time, 0 as fast as it can), `seed`, `start`, `overrides` such as
-    "transports.0.qos=1" (`--set`), and `plugins` (`--plugin`). With `clock="manual"` no tick
-    comes by itself, and `Run.advance` runs them. Raises `gridsim.errors.UsageError` with the
+    (1 is real time, 0 is as fast as possible), `seed`, `start`, `overrides` such as
+    "transports.0.qos=1" (`--set`), and `plugins` (`--plugin`). With `clock="manual"` ticks run
+    only in `Run.advance`. Raises `gridsim.errors.UsageError` with the
     text that the command line prints if the configuration cannot be used.
     """
     from pathlib import Path

@@ -93,7 +93,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "Settings",
     "Unit",
     "numeric_fields",
-    # What a plugin gets: its members, their sites, the run, the tick
+    # Arguments of plugins: members, sites, the run, the tick
     "Members",
     "RunContext",
     "Service",
@@ -179,7 +179,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "acknowledgement_json",
     "read_instruction",
     "write_instruction",
-    # Probes: the other end
+    # Probes
     "Benchmark",
     "FarEnd",
     "Listener",
@@ -198,9 +198,9 @@ hookimpl = pluggy.HookimplMarker("gridsim")
 
 
 class Register(Protocol):
-    """The object that `gridsim_register` gets: it registers types, with a method for each kind.
+    """The object that `gridsim_register` gets: it has one method for each kind of plugin.
 
-    The name is the `type` in the configuration that stands for the plugin.
+    The name is the `type` that selects the plugin in the configuration.
     """
 
     def der(self, name: str, fleet: type[Fleet] | type[Device]) -> None: ...

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 
 class GridsimError(Exception):
-    """Base of all; the command line prints the message and exits with `exit_status`."""
+    """The base of all; the command line prints the message and exits with `exit_status`."""
 
     exit_status = 1
 
 
 class UsageError(GridsimError):
-    """The command line or the configuration cannot be used as it is."""
+    """The command line or the configuration is invalid."""
 
     exit_status = 2
 
@@ -23,10 +23,10 @@ class PluginError(GridsimError):
 
 
 class TransportError(GridsimError):
-    """Raised by a transport's `connect`, `write`, `idle` or `close`: the far end failed.
+    """The far end failed; raised by a transport's `connect`, `write`, `idle` or `close`.
 
-    `permanent` says that trying again with the same settings is of no use (a rejected
-    password, an untrusted certificate), so that a run can end at once with the cause.
+    `permanent` means that a retry with the same settings cannot succeed (a rejected password,
+    an untrusted certificate), so that a run can end at once with the cause.
     """
 
     def __init__(self, message: str, *, permanent: bool = False) -> None:
@@ -34,8 +34,8 @@ class TransportError(GridsimError):
         self.permanent = permanent
 
 
-class ReaderGone(TransportError):  # noqa: N818 - says what happened; it is no failure
-    """The consumer has left on purpose (`| head`): the run ends quietly with exit 0."""
+class ReaderGone(TransportError):  # noqa: N818 - not an error
+    """The reader closed its pipe on purpose (`| head`): the run ends with exit 0."""
 
     exit_status = 0
 
@@ -50,6 +50,6 @@ class NeverConnectedError(GridsimError):
 
 
 class NotHeldError(GridsimError):
-    """A promise that the user asked to be checked was not kept."""
+    """A check that the user asked for failed, for example `--strict`."""
 
     exit_status = 4

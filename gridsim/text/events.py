@@ -29,19 +29,19 @@ def totals_text(totals: EventTotals | EventStatus, by: str = "") -> str:
     if totals.target_kwh:
         kwh = f"{totals.delivered_kwh:,.2f} of {totals.target_kwh:,.2f} kWh"
         parts = [f"{kwh} delivered by {parts[0]}", f"{totals.in_violation:,} in violation"]
-    for count, what in (
+    for count, outcome in (
         (totals.opted_out, "opted out"),
         (totals.superseded, "superseded"),
         (totals.cancelled, "cancelled"),
         (totals.interrupted, "interrupted"),
     ):
         if count:
-            parts.append(f"{count:,} {what}")
+            parts.append(f"{count:,} {outcome}")
     return ", ".join(parts)
 
 
 def lasting(ms: int) -> str:
-    """Return a duration in the largest unit that gives a whole number."""
+    """Return a duration in the largest unit in which it is a whole number."""
     for unit_ms, unit in ((24 * _MS_PER_HOUR, "d"), (_MS_PER_HOUR, "h"), (60_000, "min")):
         if ms % unit_ms == 0:
             return f"{ms // unit_ms:,} {unit}"

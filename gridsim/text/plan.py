@@ -1,4 +1,4 @@
-"""The text of a plan: what will run, and where its readings go."""
+"""The text of a plan: the fleet, the time, the transports and the sources."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from gridsim.simulation.scenario import Scenario
 from gridsim.text.words import counted
 from gridsim.version import __version__
 
-# How many events or faults the plan names.
+# The most events or faults that the plan names.
 _NAMED = 8
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """Yield what will run, and where the readings go."""
+    """Yield the fleet, the time, and where the readings go."""
     configuration = plan.configuration
     roster = configuration.scenario.roster
     kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(Counter(roster.type).items()))
@@ -47,7 +47,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 
 def transport_lines(plan: Plan) -> Iterator[str]:
-    """Yield where to look, and which transports may not keep up, once they are connected."""
+    """Yield the hints and warnings of the transports once they are connected."""
     for transport in plan.transports:
         hint = _description(transport.transport.hint)
         if hint:
@@ -56,24 +56,24 @@ def transport_lines(plan: Plan) -> Iterator[str]:
     warnings = [
         _description(partial(transport.transport.warning, rate)) for transport in plan.transports
     ]
-    # Two transports may share what cannot keep up.
+    # Two transports may give the same warning.
     yield from dict.fromkeys(warning for warning in warnings if warning)
 
 
 def _occurring(scenario: Scenario) -> Iterator[str]:
-    """Yield the events and the faults that will occur."""
+    """Yield the events and the faults."""
     if scenario.events:
-        told = (
+        names = (
             f"{event.id} ({counted(len(event.projects), 'project')})" for event in scenario.events
         )
-        yield f"{counted(len(scenario.events), 'event')}: {_some(told)}"
+        yield f"{counted(len(scenario.events), 'event')}: {_some(names)}"
     if scenario.faults:
-        told = (f"{fault.id} ({counted(len(fault.device), 'DER')})" for fault in scenario.faults)
-        yield f"{counted(len(scenario.faults), 'fault')}: {_some(told)}"
+        names = (f"{fault.id} ({counted(len(fault.device), 'DER')})" for fault in scenario.faults)
+        yield f"{counted(len(scenario.faults), 'fault')}: {_some(names)}"
 
 
 def _some(words: Iterable[str]) -> str:
-    """Join the first few, and count the rest."""
+    """Join the first few and count the rest."""
     every = list(words)
     rest = len(every) - _NAMED
     return ", ".join(every[:_NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
@@ -88,12 +88,12 @@ def _readings_per_second(plan: Plan) -> float:
 
 def _speed(speed: float) -> str:
     if not speed:
-        return "as fast as it can"
+        return "as fast as possible"
     return "in real time" if speed == 1 else f"at {speed:g} times real time"
 
 
 def _description(text: Callable[[], str]) -> str:
-    """Return a plugin's description; a failure to describe itself ends no run."""
+    """Return a plugin's text, or its error: a failed description does not end a run."""
     try:
         return text()
     except (Exception, SystemExit) as error:

@@ -1,4 +1,4 @@
-"""The text of a run's status: a line while it runs, and its account at the end."""
+"""The text of a run's status: one line while it runs, and its totals at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gridsim.text.words import counted
 
 
 def live_line(status: RunStatus) -> str:
-    """Return one line about how the run is doing."""
+    """Return one line about the running run."""
     parts = [f"tick {status.tick:,}"]
     for transport in status.transports:
         text = f"{transport.name} {transport.delivered:,} delivered"
@@ -33,7 +33,7 @@ def live_line(status: RunStatus) -> str:
 
 
 def closing_lines(status: RunStatus) -> Iterator[str]:
-    """Yield what was done, and the account of every transport."""
+    """Yield the totals of the run and the account of every transport."""
     for event in status.events:
         yield event_line(event)
     yield (

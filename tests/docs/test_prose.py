@@ -25,14 +25,12 @@ def words(text: str) -> frozenset[str]:
 
 
 PENDING = {
-    "gridsim",
     "gridsim/bench",
     "gridsim/config",
     "gridsim/contracts",
     "gridsim/ledger",
     "gridsim/simulation",
     "gridsim/testing",
-    "gridsim/text",
     "gridsim/verify",
     "gridsim_plugins/mqtt",
 }

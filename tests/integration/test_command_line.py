@@ -246,7 +246,7 @@ def test_a_transport_that_cannot_describe_itself_runs_all_the_same(tmp_path: Pat
     done = gridsim(*options, "--speed", 0)
     assert done.returncode == 0
     assert "pipe: (its description failed: KeyError: 'words')" in done.stderr
-    assert "1 tick of 1 s, as fast as it can" in done.stderr
+    assert "1 tick of 1 s, as fast as possible" in done.stderr
     assert "1 accepted = 1 delivered" in done.stderr
 
 

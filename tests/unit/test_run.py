@@ -95,7 +95,7 @@ def test_only_a_running_run_advances(make: Make, state: str) -> None:
     if state == "ended":
         run.start()
         run.stop()
-    with pytest.raises(RuntimeError, match=f"the run is {state}"):
+    with pytest.raises(RuntimeError, match=f"but this run is {state}"):
         run.advance()
     run.plan.close()
 
