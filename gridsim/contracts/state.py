@@ -232,10 +232,19 @@ def _nested(value: Any, where: str) -> State:
 
 
 def _attributes(owner: Stateful) -> Iterator[tuple[str, Any]]:
-    kept, left_out = vars(type(owner)).get("kept"), _left_out(type(owner))
+    kept = vars(type(owner)).get("kept")
+    if kept is not None:
+        for name in kept:
+            if not hasattr(owner, name):
+                raise StateError(
+                    f"{type(owner).__name__}.kept names {name!r}, which is not an attribute of "
+                    "the object: correct the name, or set the attribute in the constructor"
+                )
+            yield name, getattr(owner, name)
+        return
+    left_out = _left_out(type(owner))
     for name in (*_slots(type(owner)), *getattr(owner, "__dict__", ())):
-        chosen = name not in left_out if kept is None else name in kept
-        if chosen and hasattr(owner, name):
+        if name not in left_out and hasattr(owner, name):
             yield name, getattr(owner, name)
 
 

@@ -196,6 +196,36 @@ def test_arguments_and_derived_attributes_are_left_out() -> None:
     assert "members" not in fleet.state()
 
 
+class Listed(Machine):
+    kept = ("value",)
+
+
+class Misspelt(Machine):
+    kept = ("value", "valeu")
+
+
+def test_a_list_of_what_is_kept_leaves_out_all_else() -> None:
+    assert Listed().state() == {"value": None}
+    with pytest.raises(StateError, match=r"Listed\.part is in the checkpoint, but"):
+        Listed().restore({"part": {}})
+
+
+def test_a_list_counts_for_its_own_class_only() -> None:
+    """A subclass that adds attributes does not lose them."""
+
+    class Further(Listed):
+        def __init__(self) -> None:
+            super().__init__()
+            self.more = 1
+
+    assert Further().state().keys() == {"value", "part", "parts", "more"}
+
+
+def test_a_list_that_names_what_is_not_there_is_refused() -> None:
+    with pytest.raises(StateError, match=r"Misspelt\.kept names 'valeu', which is not an"):
+        Misspelt().state()
+
+
 def test_a_state_is_a_copy_in_both_directions() -> None:
     machine = Machine()
     machine.value = np.zeros(3)
@@ -228,12 +258,12 @@ def test_only_what_is_listed_is_overwritten() -> None:
 def test_an_object_with_the_two_methods_is_nested_too() -> None:
     machine = Machine()
     machine.value = Curtailment(np.full(2, 5.0), np.ones(2))
-    machine.value.held(np.full(2, 5.0), 2.0, np.full(2, 1.0))
+    machine.value.apply(np.full(2, 5.0), 2.0, np.full(2, 1.0))
     made = Machine()
     made.value = Curtailment(np.full(2, 5.0), np.ones(2))
     made.restore(through_bytes(machine.state()))
-    expected = machine.value.held(np.full(2, 5.0), 1.0, np.full(2, 1.0))
-    assert made.value.held(np.full(2, 5.0), 1.0, np.full(2, 1.0)).tolist() == expected.tolist()
+    expected = machine.value.apply(np.full(2, 5.0), 1.0, np.full(2, 1.0))
+    assert made.value.apply(np.full(2, 5.0), 1.0, np.full(2, 1.0)).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(

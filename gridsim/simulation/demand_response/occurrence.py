@@ -22,7 +22,7 @@ class Occurrence:
     What is drawn depends on the project, the event's id and its scheduled start only.
     """
 
-    kept = ("end_ms", "state", "tally", "_account", "_before_kw", "_asked_sum")
+    kept = ("end_ms", "state", "totals", "_account", "_before_kw", "_asked_sum")
     """The attributes that a checkpoint keeps."""
 
     def __init__(self, scenario: Scenario, spec: EventSpec, number: int, start_ms: int) -> None:

@@ -46,10 +46,10 @@ class Appliances(Stateful):
         "_next",
         "_power",
         "_sum",
-        "_looked_until",
-        "_coming",
-        "_coming_kw",
-        "_comes_at",
+        "_computed_until",
+        "_upcoming",
+        "_next_kw",
+        "_next_at",
         "_done",
     )
 
