@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gridsim.api import Draws, Framing
+from gridsim.config.binder import InstructionBinder
 from gridsim.config.expand import expand
 from gridsim.config.settings.validation import Findings, Validated, validate
 from gridsim.config.tables.core import TOP_LEVEL
@@ -95,6 +96,8 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
     scenario = bind_events(events, scenario, site.settings.timezone)
     scenario = bind_faults(faults, scenario, transports, site.settings.timezone)
     _refuse(sheets)
+    binder = InstructionBinder.of(registry, transports, scenario.roster, site.settings.timezone)
+    scenario = replace(scenario, binder=binder)
     return Configuration(simulation, start, tick_ms, scenario, transports, sources, ledger)
 
 

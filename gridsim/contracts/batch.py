@@ -60,7 +60,8 @@ class Labels:
     """The faults in the rows of a batch, and the true values, as columns of the batch's length."""
 
     faults: NDArray[np.uint64]
-    """A bit mask: bit i is set where fault number i of the configuration affected the row."""
+    """A bit mask: bit i is set where the fault with the number i affected the row. A fault's number
+    is its place in the configuration, or that of its `InjectedFault`."""
     timestamp_ms: NDArray[np.int64]
     """The true time of the reading. The next three columns are true too, and rounded like the
     columns of the batch."""
@@ -68,8 +69,9 @@ class Labels:
     """The true output; NaN where the device does not exist."""
     power_meter_measurement: Floats
     current_soc: Floats
-    altered: NDArray[np.int16]
-    """The number of the fault that alters the row's message after the format; -1: none."""
+    altered: NDArray[np.int32]
+    """The index of the fault that alters the row's message after the format, as
+    `InjectedFault.fault` counts them; -1: none."""
     chance: Floats
     """A random number in [0, 1) that selects how that fault alters the message."""
     copy: NDArray[np.bool_]

@@ -23,7 +23,7 @@ _TYPES: Final = {
     "connection_start_ms": "int64",
     "is_online": "bool",
     "faults": "uint64",
-    "altered": "int16",
+    "altered": "int32",
     "copy": "bool",
 }
 _OTHERS: Final = "float64"

@@ -103,7 +103,8 @@ class MessageEffects:
 class MessageFault(Fault[S], ABC):
     """The contract of a fault of messages: the reading is correct, its message is affected."""
 
-    def check(self, format: str, json_fields: Sequence[str]) -> None:
+    @classmethod
+    def check(cls, settings: S, format: str, json_fields: Sequence[str]) -> None:
         """Raise ValueError if the fault cannot affect messages of this format.
 
         `json_fields` are the names of the JSON fields; empty: the format does not write JSON.
@@ -113,9 +114,11 @@ class MessageFault(Fault[S], ABC):
     def inject(self, tick: Tick, effects: MessageEffects) -> None:
         """Set the effects; called in the simulation's thread if a message is affected."""
 
-    def alter(self, body: bytes, chance: float) -> bytes:
+    @classmethod
+    def alter(cls, settings: S, body: bytes, chance: float) -> bytes:
         """Return the altered payload, not empty; a pure function, called in transport threads.
 
-        `chance` is that of the message in `MessageEffects`.
+        `settings` are the fault's; a distribution has its middle there. `chance` is that of the
+        message in `MessageEffects`.
         """
         return body

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gridsim.contracts.batch import Batch
+from gridsim.contracts.fault import Fault
 from gridsim.contracts.instructions import Acknowledgement, Instruction
+from gridsim.contracts.settings import Settings
 
 Ending = Literal["completed", "superseded", "opted out", "interrupted", "cancelled"]
 Change = Literal["announced", "begins", "ended", "cut off", "cancelled"]
@@ -63,6 +65,21 @@ class FleetFailure:
     devices: int
     tick: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InjectedFault:
+    """A fault that an instruction injected."""
+
+    fault: int
+    """Its index, which no other fault of the run has; configured faults come first."""
+    number: int
+    """Its bit in `Labels.faults`, 0 to 62. A number may be used again by a later fault."""
+    id: str
+    name: str
+    """The name of its type."""
+    type: type[Fault]
+    settings: Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +161,8 @@ class TickResult:
     """The settlements of the events that ended."""
     episodes: tuple[Episode, ...] = ()
     """The faults that ended."""
+    injected: tuple[InjectedFault, ...] = ()
+    """The faults that instructions injected in this tick."""
     changes: tuple[EventChange, ...] = ()
     """The events that were announced, began or ended."""
     failures: tuple[FleetFailure, ...] = ()

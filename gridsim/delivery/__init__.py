@@ -5,16 +5,17 @@ at all times: accepted = delivered + dropped + unconfirmed + pending.
 """
 
 from gridsim.delivery.account import Counters, DeliveryPolicy, Fate, Observer
-from gridsim.delivery.alteration import AlteringFormat, NamedFault
+from gridsim.delivery.alteration import Alteration, Alterations, AlteringFormat
 from gridsim.delivery.runner import Runner
 from gridsim.delivery.timing import TimedFormat, Timing
 
 __all__ = [
+    "Alteration",
+    "Alterations",
     "AlteringFormat",
     "Counters",
     "DeliveryPolicy",
     "Fate",
-    "NamedFault",
     "Observer",
     "Runner",
     "TimedFormat",

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from gridsim.api import Batch, Format, MessageFault, Payloads
+from gridsim.contracts.results import InjectedFault
 from gridsim.delivery.decorator import FormatDecorator, encoded_parts
 from gridsim.errors import PluginError
 
-NamedFault = tuple[str, MessageFault]
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """A fault that alters messages."""
+
+    name: str
+    """The name of its type."""
+    type: type[MessageFault]
+    settings: Any
+
+
+class Alterations:
+    """The faults of a run that alter messages, by their index. It grows as faults are injected;
+    a fault is added before the first message that it alters is offered to a transport."""
+
+    def __init__(self, faults: Iterable[tuple[int, Alteration]] = ()) -> None:
+        self._faults = dict(faults)
+
+    def add(self, fault: int, alteration: Alteration) -> None:
+        """Add a fault; other threads may look up faults meanwhile."""
+        self._faults[fault] = alteration
+
+    def add_injected(self, injected: InjectedFault) -> None:
+        """Add an injected fault, if it is one of messages."""
+        if issubclass(injected.type, MessageFault):
+            self.add(injected.fault, Alteration(injected.name, injected.type, injected.settings))
+
+    def __getitem__(self, fault: int) -> Alteration:
+        return self._faults[fault]
 
 
 class AlteringFormat(FormatDecorator):
@@ -20,8 +51,8 @@ class AlteringFormat(FormatDecorator):
     way. The first labelled row of a message decides which fault alters it.
     """
 
-    def __init__(self, format: Format, faults: Mapping[int, NamedFault]) -> None:
-        """Wrap `format`; `faults` by their indices in the scenario, each with its type's name."""
+    def __init__(self, format: Format, faults: Alterations) -> None:
+        """Wrap `format`; `faults` may grow later."""
         super().__init__(format)
         self._faults = faults
 
@@ -45,18 +76,19 @@ class AlteringFormat(FormatDecorator):
         body = np.searchsorted(payloads.starts, rows, "right") - 1
         body, first = np.unique(body, return_index=True)
         for place, row in zip(body.tolist(), rows[first].tolist(), strict=True):
-            name, fault = self._faults[int(labels.altered[row])]
-            bodies[place] = _alter(name, fault, bodies[place], float(labels.chance[row]))
+            alteration = self._faults[int(labels.altered[row])]
+            bodies[place] = _alter(alteration, bodies[place], float(labels.chance[row]))
         return Payloads(bodies, payloads.starts)
 
 
-def _alter(name: str, fault: MessageFault, body: bytes, chance: float) -> bytes:
+def _alter(alteration: Alteration, body: bytes, chance: float) -> bytes:
+    name = f"the fault {alteration.name!r}"
     try:
-        altered = fault.alter(body, chance)
+        altered = alteration.type.alter(alteration.settings, body, chance)
     except (Exception, SystemExit) as error:
-        raise PluginError(f"the fault {name!r} failed: {type(error).__name__}: {error}") from error
+        raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error
     if not isinstance(altered, bytes) or not altered:
         raise PluginError(
-            f"the fault {name!r} failed: alter() must return non-empty bytes, not {altered!r:.100}"
+            f"{name} failed: alter() must return non-empty bytes, not {altered!r:.100}"
         )
     return altered

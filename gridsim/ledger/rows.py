@@ -119,7 +119,7 @@ def _or_none(batch: Batch) -> Labels:
         current_output=batch.current_output,
         power_meter_measurement=batch.power_meter_measurement,
         current_soc=batch.current_soc,
-        altered=np.full(n, -1, np.int16),
+        altered=np.full(n, -1, np.int32),
         chance=np.zeros(n),
         copy=np.zeros(n, np.bool_),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,9 +17,10 @@ from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Document, read
 from gridsim.config.text.report import ConfigError
 from gridsim.delivery import (
+    Alteration,
+    Alterations,
     AlteringFormat,
     DeliveryPolicy,
-    NamedFault,
     Observer,
     Runner,
     TimedFormat,
@@ -117,6 +118,8 @@ class Plan:
     """The objects that the transports, sources and probes of the run share."""
     sources: tuple[PlannedSource, ...] = ()
     ledger: LedgerPlan | None = None
+    alterations: Alterations = field(default_factory=Alterations)
+    """The faults that alter messages; it grows as faults are injected."""
 
     def close(self) -> None:
         """Close the services that the run's transports and sources share."""
@@ -149,25 +152,35 @@ def make_plan(options: Options) -> Plan:
     ticks = _ticks(options.duration, configuration.tick_ms)
     services = Services()
     run = RunContext(configuration.scenario.roster, configuration.start_ms, services.get)
-    transports, sources = _transports_and_sources(document, configuration, run)
+    alterations = message_faults(configuration.scenario)
+    transports, sources = _transports_and_sources(document, configuration, run, alterations)
     probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
     ledger = None
     if (settings := configuration.ledger) is not None:
         about = about_run(configuration, fingerprint(document))
         ledger = LedgerPlan(Path(settings.path), settings.overwrite, about)
-    return Plan(options.config, configuration, ticks, transports, probes, services, sources, ledger)
+    return Plan(
+        options.config,
+        configuration,
+        ticks,
+        transports,
+        probes,
+        services,
+        sources,
+        ledger,
+        alterations,
+    )
 
 
 def _transports_and_sources(
-    document: Document, configuration: Configuration, run: RunContext
+    document: Document, configuration: Configuration, run: RunContext, alterations: Alterations
 ) -> tuple[tuple[PlannedTransport, ...], tuple[PlannedSource, ...]]:
     """Make the transports and sources. Raises ConfigError with all errors."""
     transports, sources, problems = [], [], []
-    faults = message_faults(configuration.scenario)
     for choice in configuration.transports:
         try:
             transports.append(
-                _planned_transport(choice, run, configuration.simulation.speed, faults)
+                _planned_transport(choice, run, configuration.simulation.speed, alterations)
             )
         except ValueError as error:
             problems.append(document.problem(choice.key_path, str(error)))
@@ -186,23 +199,22 @@ def _planned_source(choice: SourceChoice, run: RunContext) -> PlannedSource:
         return PlannedSource(choice.name, choice.type(choice.settings, run))
 
 
-def message_faults(scenario: Scenario) -> dict[int, NamedFault]:
-    """Return the faults that may alter messages, by their index in the scenario."""
-    return {
-        place: (spec.name, spec.type(spec.members))
-        for place, spec in enumerate(scenario.faults)
+def message_faults(scenario: Scenario) -> Alterations:
+    """Return the configured faults that alter messages."""
+    return Alterations(
+        (fault, Alteration(spec.name, spec.type, spec.members.settings[0]))
+        for fault, spec in enumerate(scenario.faults)
         if issubclass(spec.type, MessageFault)
-    }
+    )
 
 
 def _planned_transport(
-    choice: TransportChoice, run: RunContext, speed: float, faults: Mapping[int, NamedFault]
+    choice: TransportChoice, run: RunContext, speed: float, alterations: Alterations
 ) -> PlannedTransport:
     with _made(f"the format {choice.format_name!r}"):
         format = choice.format_type(choice.format_settings, choice.framing, run.roster)
-    if faults:
-        format = AlteringFormat(format, faults)
-    timed = TimedFormat(choice.format_name, format)
+    altering = AlteringFormat(format, alterations)
+    timed = TimedFormat(choice.format_name, altering)
     with _made(f"the transport {choice.name!r}"):
         transport = choice.type(choice.settings, timed, run)
     return PlannedTransport(

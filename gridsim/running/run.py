@@ -305,6 +305,8 @@ class Run:
 
     def _publish(self, result: TickResult) -> None:
         self._board.note(result)
+        for injected in result.injected:
+            self.plan.alterations.add_injected(injected)
         self._hub.publish(result)
 
     def _promised_wake_s(self) -> float:

@@ -17,7 +17,15 @@ OnOverflow = Literal["drop_oldest", "drop_newest", "block"]
 
 FACTS = 10_000
 """The most facts of skipped ticks that a subscription to the latest result keeps."""
-_FACTS = ("instructions", "acknowledgements", "settlements", "episodes", "changes", "failures")
+_FACTS = (
+    "instructions",
+    "acknowledgements",
+    "settlements",
+    "episodes",
+    "injected",
+    "changes",
+    "failures",
+)
 _RESULT_BYTES = 1_000
 """The approximate size of a result without its batches, bytes."""
 

@@ -38,13 +38,17 @@ class BatchMaker(Stateful):
         self._phase = (keys % every.astype(np.uint64)).astype(np.int64)
         self._absent: NDArray[np.bool_] | None = None
         self._left = 0
-        """How many readings were made so far."""
 
     def take_out(self, devices: NDArray[np.intp]) -> None:
         """These devices report no more."""
         if self._absent is None:
             self._absent = np.zeros(len(self._roster), np.bool_)
         self._absent[devices] = True
+
+    @property
+    def left(self) -> int:
+        """The number of readings made so far."""
+        return self._left
 
     def make(
         self,

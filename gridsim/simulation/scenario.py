@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from gridsim.api import (
     Baseline,
+    CallEvent,
     Draws,
     Fault,
     Fleet,
     Floats,
+    InjectFault,
     Keys,
     Load,
     Members,
@@ -134,6 +136,16 @@ class FaultSpec:
     """Whether chance takes all members of a project together."""
 
 
+class Binder(Protocol):
+    """Binds called events and injected faults to a scenario. Its methods are pure functions."""
+
+    def event(self, call: CallEvent, scenario: Scenario, time_ms: int) -> EventSpec:
+        """Return the event as of UTC `time_ms`. Raises Refused."""
+
+    def fault(self, inject: InjectFault, scenario: Scenario, time_ms: int) -> FaultSpec:
+        """Return the fault as of UTC `time_ms`. Raises Refused."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scenario:
     """All projects and devices, as columns.
@@ -161,6 +173,8 @@ class Scenario:
     """Every device is in exactly one."""
     events: Sequence[EventSpec] = ()
     faults: Sequence[FaultSpec] = ()
+    binder: Binder | None = None
+    """None: events and faults come from the configuration alone."""
 
     def subset(self, projects: Iterable[int | str]) -> Scenario:
         """Return the scenario of some projects, given by index or id; their values are the same.

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gridsim.api import (
+    Acknowledgement,
     Batch,
     Floats,
     Instruction,
@@ -27,11 +28,12 @@ from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.batch import BatchMaker
 from gridsim.simulation.boundary import checked
 from gridsim.simulation.commands import CommandBook
-from gridsim.simulation.demand_response.events import DemandResponse
+from gridsim.simulation.demand_response.settlement import reduction
 from gridsim.simulation.dispatch.dispatch import dispatch, orders_for
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
-from gridsim.simulation.faults import FaultBook, FaultTotals, Passed
+from gridsim.simulation.faults import FaultTotals, Passed
 from gridsim.simulation.fleets import RunningFleet
+from gridsim.simulation.instructed import INSTRUCTED, EventsAndFaults
 from gridsim.simulation.loads import SiteLoads
 from gridsim.simulation.scenario import FleetSpec, Scenario
 
@@ -68,11 +70,12 @@ class Simulation:
         self._baselines = Baselines(scenario, self._loads, self._call)
         self._maker = BatchMaker(scenario)
         self._commands = CommandBook(scenario)
-        self._demand_response = (
-            DemandResponse(scenario, self._baselines) if scenario.events else None
+        self._own = EventsAndFaults(
+            scenario, self._commands, self._baselines, self._maker, self._call
         )
-        self._faults = FaultBook(scenario, self._call) if scenario.faults else None
-        ghosts = None if self._faults is None else self._faults.ghosts
+        self._flowed: tuple[Floats, Floats, Floats] | None = None
+        """The last tick's baseline and gross load per site and output per device, kW."""
+        ghosts = None if self._own.faults is None else self._own.faults.ghosts
         if ghosts is not None:
             self._commands.silence(ghosts)
         self._fleets: list[RunningFleet] = []
@@ -87,7 +90,7 @@ class Simulation:
     @property
     def tally(self) -> FaultTotals | None:
         """What faults have done so far; None in a run without faults."""
-        return None if self._faults is None else self._faults.tally
+        return None if self._own.faults is None else self._own.faults.tally
 
     def state(self) -> State:
         """Return what a checkpoint keeps, between two ticks: a copy, as data.
@@ -95,7 +98,6 @@ class Simulation:
         What follows from the scenario alone is left out. Raises StateError, naming the plugin,
         if one holds something that cannot be kept.
         """
-        faults, demand_response = self._faults, self._demand_response
         return {
             "scenario": _identity(self._scenario),
             "next_tick": self.next_tick,
@@ -105,8 +107,8 @@ class Simulation:
             "baselines": self._baselines.state(),
             "maker": self._maker.state(),
             "commands": self._commands.state(),
-            "demand_response": None if demand_response is None else demand_response.state(),
-            "faults": None if faults is None else faults.state(),
+            "events_and_faults": self._own.state(),
+            "flowed": None if self._flowed is None else [*map(np.array, self._flowed)],
         }
 
     def restore(self, state: State) -> None:
@@ -139,10 +141,10 @@ class Simulation:
         self._baselines.restore(state["baselines"])
         self._maker.restore(state["maker"])
         self._commands.restore(state["commands"])
-        if self._demand_response is not None:
-            self._demand_response.restore(state["demand_response"])
-        if self._faults is not None:
-            self._faults.restore(state["faults"])
+        self._own.restore(state["events_and_faults"], self._call)
+        if state["flowed"] is not None:
+            baseline, meter, real = map(np.array, state["flowed"])
+            self._flowed = baseline, meter, real
 
     def step(self) -> Batch:
         """Advance one tick and return its readings."""
@@ -160,23 +162,26 @@ class Simulation:
         tick = Tick(self.next_tick, time_ms, scenario.tick_ms / 1000, weather)
         meter = self._loads.at(tick, self._call)
         baseline = self._baselines.at(tick)
-        acknowledgements = self._commands.take(instructions, tick)
+        answers = self._decide(instructions, tick)
         devices: DeviceOrders | None = self._commands.devices
         sites: SiteOrders | None = self._commands.sites
-        demand_response = self._demand_response
+        demand_response, faults = self._own.demand_response, self._own.faults
         if demand_response is not None:
             of_events = demand_response.begin(time_ms, baseline)
             sites = of_events if sites is None else sites.above(of_events)
         power, soc, extra = self._step_fleets(tick, meter, devices, sites)
-        real = power if self._faults is None else self._faults.real(power)
+        real = power if faults is None else faults.real(power)
+        self._flowed = baseline, meter, real
         self._commands.observe(real, soc, meter)
         if demand_response is not None:
             demand_response.add(time_ms, baseline, meter, real)
         self._baselines.note(tick, meter, real)
         batch = self._maker.make(tick.index, power, soc, meter, baseline, extra)
         passed = Passed(batch)
-        if self._faults is not None:
-            passed = self._faults.take(tick, batch, power, soc, meter, self._call)
+        if faults is not None:
+            passed = faults.take(tick, batch, power, soc, meter, self._call)
+        if self._own.has_open:
+            answers = (*answers, *self._own.endings(tick))
         self.next_tick += 1
         return TickResult(
             tick.index,
@@ -185,7 +190,8 @@ class Simulation:
             episodes=passed.episodes,
             failures=self._take_failures(),
             instructions=tuple(instructions),
-            acknowledgements=acknowledgements,
+            acknowledgements=answers,
+            injected=self._own.take_injected(),
             settlements=demand_response.take_settlements() if demand_response else (),
             changes=demand_response.take_changes() if demand_response else (),
         )
@@ -199,9 +205,9 @@ class Simulation:
         ).rows(0, 0)
         end_ms = self._scenario.start_ms + self.next_tick * self._scenario.tick_ms
         passed = Passed(nothing)
-        if self._faults is not None:
-            passed = self._faults.finish(nothing, end_ms)
-        demand_response = self._demand_response
+        if self._own.faults is not None:
+            passed = self._own.faults.finish(nothing, end_ms)
+        demand_response = self._own.demand_response
         if demand_response is not None:
             demand_response.finish(end_ms)
         return TickResult(
@@ -212,6 +218,16 @@ class Simulation:
             settlements=demand_response.take_settlements() if demand_response else (),
             changes=demand_response.take_changes() if demand_response else (),
         )
+
+    def _decide(
+        self, instructions: Sequence[Instruction], tick: Tick
+    ) -> tuple[Acknowledgement, ...]:
+        """Carry out the instructions at a tick's start, and return the answers."""
+        answers = self._commands.take(instructions, tick)
+        if not any(isinstance(one, INSTRUCTED) for one in instructions):
+            return answers
+        reduced = None if self._flowed is None else reduction(*self._flowed, self.roster.project)
+        return (*answers, *self._own.decide(instructions, tick, reduced, self._call))
 
     def _weather_at(self, time_ms: int) -> WeatherSample:
         name = f"the weather {self._scenario.weather.name!r}"

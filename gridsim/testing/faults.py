@@ -212,13 +212,13 @@ class MessageFaultContract(_FaultContract):
 
     def test_an_alteration_is_a_function_of_text_and_chance(self) -> None:
         for members in self._members():
-            fault, again = self.fault(members), self.fault(members)
+            fault, settings = self.fault, members.settings[0]
             for body in self.bodies:
                 for chance in np.linspace(0.0, 1.0, 101)[:-1].tolist():
-                    altered = fault.alter(body, chance)
+                    altered = fault.alter(settings, body, chance)
                     assert type(altered) is bytes
                     assert altered, "the payload must not be empty"
-                    assert altered == fault.alter(body, chance) == again.alter(body, chance)
+                    assert altered == fault.alter(settings, body, chance)
 
     def _inject(self, fault: MessageFault, index: int) -> Result:
         tick = make_tick(index, tick_s=self.tick_s)

@@ -149,8 +149,8 @@ class TestSchemaDrift(MessageFaultContract):
     )
 
 
-def message_fault(type: type[MessageFault], **settings: Any) -> MessageFault:
-    return type(make_members(type.Settings, [settings]))
+def altered(type: type[MessageFault], body: bytes, chance: float, **settings: Any) -> bytes:
+    return type.alter(type.Settings.model_validate(settings), body, chance)
 
 
 def parses(body: bytes) -> bool:
@@ -174,16 +174,16 @@ messages = st.one_of(records, st.lists(records, min_size=1, max_size=3)).map(
 
 @given(messages, chances)
 def test_no_parser_takes_what_is_malformed_or_cut_off(body: bytes, chance: float) -> None:
-    assert not parses(message_fault(Malformed).alter(body, chance))
-    cut = message_fault(Truncate).alter(body, chance)
+    assert not parses(altered(Malformed, body, chance))
+    cut = altered(Truncate, body, chance)
     assert body.startswith(cut)
     assert len(cut) < len(body)
     assert not parses(cut)
 
 
 def test_a_text_is_cut_where_the_settings_say() -> None:
-    fault = message_fault(Truncate, least=20, most=40)
-    lengths = [len(fault.alter(b"x" * 1000, chance)) for chance in np.linspace(0, 1, 50)[:-1]]
+    chances = np.linspace(0, 1, 50)[:-1].tolist()
+    lengths = [len(altered(Truncate, b"x" * 1000, one, least=20, most=40)) for one in chances]
     assert (min(lengths), max(lengths)) == (200, 395)
 
 
@@ -218,9 +218,9 @@ RECORD = b'{"der_id":"D","is_online":true,"current_output":-1.50,"current_soc":"
 def test_a_schema_drifts_in_one_field_and_nowhere_else(
     settings: dict[str, Any], wanted: bytes
 ) -> None:
-    fault = message_fault(SchemaDrift, **settings)
-    assert fault.alter(RECORD, 0.3) == wanted
-    assert fault.alter(b"[%b,%b]" % (RECORD, RECORD), 0.3) == b"[%b,%b]" % (wanted, wanted)
+    array, drifted = b"[%b,%b]" % (RECORD, RECORD), b"[%b,%b]" % (wanted, wanted)
+    assert altered(SchemaDrift, RECORD, 0.3, **settings) == wanted
+    assert altered(SchemaDrift, array, 0.3, **settings) == drifted
 
 
 ZONES = {
@@ -265,7 +265,7 @@ def test_noise_has_the_spread_that_it_is_told() -> None:
 def test_jitter_has_the_mean_that_it_is_told() -> None:
     u = (np.arange(100_000) + 0.5) / 100_000
     for settings in ({"jitter": "exponential"}, {"jitter": "uniform"}):
-        fault = message_fault(Delay, delay_s=2, jitter_s=10, **settings)
+        fault = Delay(make_members(Delay.Settings, [{"delay_s": 2, "jitter_s": 10, **settings}]))
         effects = make_effects(np.zeros(len(u), np.intp), u)
         fault.inject(make_tick(), effects)
         late_s = effects.delay_ms / 1000

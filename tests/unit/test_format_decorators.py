@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gridsim.api import Batch, Format, Labels, MessageEffects, MessageFault, Payloads, Tick
-from gridsim.delivery import AlteringFormat, TimedFormat
+from gridsim.delivery import Alteration, Alterations, AlteringFormat, TimedFormat
 from gridsim.errors import PluginError
 from gridsim.testing import make_batch, make_roster
 
@@ -49,23 +49,22 @@ class OwnParts(Text):
 
 
 class Append(MessageFault):
-    """Appends its mark and the chance."""
-
-    def __init__(self, mark: bytes) -> None:
-        self.mark = mark
+    """Appends its settings, a mark, and the chance."""
 
     def inject(self, tick: Tick, effects: MessageEffects) -> None:
         raise NotImplementedError
 
-    def alter(self, body: bytes, chance: float) -> bytes:
-        return body + self.mark + b"%.1f" % chance
+    @classmethod
+    def alter(cls, settings: bytes, body: bytes, chance: float) -> bytes:
+        return body + settings + b"%.1f" % chance
 
 
 class Wrong(Append):
     """Returns its mark instead of a text."""
 
-    def alter(self, body: bytes, chance: float) -> bytes:
-        return self.mark
+    @classmethod
+    def alter(cls, settings: bytes, body: bytes, chance: float) -> bytes:
+        return settings
 
 
 def timed(format: Format) -> Format:
@@ -73,7 +72,12 @@ def timed(format: Format) -> Format:
 
 
 def altering(format: Format) -> Format:
-    return AlteringFormat(format, {3: ("third", Append(b"/3:")), 5: ("fifth", Append(b"/5:"))})
+    third, fifth = Alteration("third", Append, b"/3:"), Alteration("fifth", Append, b"/5:")
+    faults = Alterations([(3, third)])
+    altering = AlteringFormat(format, faults)
+    # A fault that is injected later.
+    faults.add(5, fifth)
+    return altering
 
 
 def both(format: Format) -> Format:
@@ -160,7 +164,7 @@ def test_without_labels_nothing_is_altered() -> None:
 
 @pytest.mark.parametrize("wrong", [b"", "text", None])
 def test_a_fault_that_makes_no_text_is_named(wrong: Any) -> None:
-    faults = {3: ("third", Wrong(wrong))}
+    faults = Alterations([(3, Alteration("third", Wrong, wrong))])
     format = AlteringFormat(Text(None, "project", ROSTER), faults)
     with pytest.raises(PluginError, match=r"the fault 'third' failed: .* not "):
         format.encode(labelled([3, -1, -1, -1, -1, -1]))

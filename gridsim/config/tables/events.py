@@ -1,10 +1,10 @@
-"""`[[events]]`: what the programme asks of projects, and when."""
+"""`[[events]]`: demand-response events, and limits on the exchange with the grid."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,11 @@ from pydantic import Field
 from gridsim.api import Unit
 from gridsim.config.settings.distributions import Distribution
 from gridsim.config.settings.validation import Findings, Validated, validate
-from gridsim.config.tables.occurring import Occurring, check_times, matching, schedule_of
+from gridsim.config.tables.occurring import NOW, Occurring, check_times, matching, schedule_of
 from gridsim.config.text.document import Document
 from gridsim.config.text.locate import KeyPath
 from gridsim.simulation.scenario import EventSpec, Sampler, Scenario
+from gridsim.simulation.schedule import Schedule
 
 SPREAD = ("target_kw", "compliance")
 _DAYS_S = 7 * 86_400
@@ -87,24 +88,24 @@ class Event(Occurring):
 
 @dataclass(frozen=True, slots=True)
 class EventStanza:
-    """One of `[[events]]`, checked, and the file that it stands in."""
+    """One of `[[events]]`, checked, with the findings of its file."""
 
     findings: Findings
     event: Validated[Event]
 
 
 def read_events(sheets: Sequence[Findings]) -> list[EventStanza]:
-    """The events of all files; of use only if nothing was found."""
+    """Return the events of all files; valid only if there are no findings."""
     stanzas = []
     known: dict[str, tuple[Document, KeyPath]] = {}
     for findings in sheets:
         tables = findings.document.data.get("events", [])
         for index, table in findings.tables(tables, ("events",), _EVENTS):
             path = ("events", index)
-            event = validate(findings, Event, table, path, owner="an event", spread=SPREAD)
-            if event is None:
+            stanza = read_event(findings, table, path)
+            if stanza is None:
                 continue
-            name = event.settings.id
+            name = stanza.event.settings.id
             if name in known:
                 document, other = known[name]
                 findings.add(
@@ -113,38 +114,62 @@ def read_events(sheets: Sequence[Findings]) -> list[EventStanza]:
                     f"{document.path}",
                 )
             known.setdefault(name, (findings.document, (*path, "id")))
-            _check(findings, event)
-            stanzas.append(EventStanza(findings, event))
+            stanzas.append(stanza)
     return stanzas
 
 
+def read_event(
+    findings: Findings, table: Mapping[str, Any], path: KeyPath, *, called: bool = False
+) -> EventStanza | None:
+    """Return one event, None if there is a finding. A called one needs no beginning."""
+    event = validate(findings, Event, table, path, owner="an event", spread=SPREAD)
+    if event is None:
+        return None
+    _check(findings, event, called)
+    return EventStanza(findings, event)
+
+
 def bind_events(stanzas: Sequence[EventStanza], scenario: Scenario, timezone: str) -> Scenario:
-    """The scenario with its events. `timezone` is what cron expressions mean by themselves."""
+    """Return the scenario with its events; `timezone` is the default of cron expressions."""
     if not stanzas:
         return scenario
-    names = scenario.roster.project_id
     events = []
     for stanza in stanzas:
-        spec = _bound(stanza, scenario, names, timezone)
+        spec = bound_event(stanza, scenario, timezone)
         if spec is not None:
             events.append(spec)
     return replace(scenario, events=tuple(events))
 
 
-def _check(findings: Findings, event: Validated[Event]) -> None:
+def _check(findings: Findings, event: Validated[Event], called: bool) -> None:
     settings, path = event.settings, event.path
     if settings.ramp_s >= settings.duration_s:
         findings.add((*path, "ramp_s"), "'ramp_s' must be less than 'duration_s'")
-    if not check_times(findings, settings, path):
+    if not check_times(findings, settings, path) and not called:
         findings.add((*path, "start"), "when it begins is missing: give start, after_s or cron")
 
 
-def _bound(
-    stanza: EventStanza, scenario: Scenario, names: Sequence[str], timezone: str
+def bound_event(
+    stanza: EventStanza, scenario: Scenario, timezone: str, *, called_ms: int | None = None
 ) -> EventSpec | None:
+    """Return the event with its projects, None if there is a finding.
+
+    `called_ms`, UTC, is the time of a call: without a beginning the event begins then, or after
+    its notice.
+    """
     findings, event = stanza.findings, stanza.event
     settings, path = event.settings, event.path
-    schedule = schedule_of(findings, settings, path, begin_ms=scenario.start_ms, timezone=timezone)
+    names = scenario.roster.project_id
+    if called_ms is None:
+        schedule = schedule_of(
+            findings, settings, path, begin_ms=scenario.start_ms, timezone=timezone
+        )
+    else:
+        schedule = schedule_of(
+            findings, settings, path, begin_ms=called_ms, timezone=timezone, what=NOW
+        )
+        if schedule is None and not len(findings):
+            schedule = Schedule(at_ms=called_ms + round(settings.notice_s * 1000))
     if round(settings.duration_s * 1000) < scenario.tick_ms:
         message = f"'duration_s' must be at least a tick, {scenario.tick_ms / 1000:g} s"
         findings.add((*path, "duration_s"), message)
@@ -181,7 +206,7 @@ def _bound(
 def _projects(
     findings: Findings, event: Validated[Event], scenario: Scenario, names: Sequence[str]
 ) -> NDArray[np.intp]:
-    """Those that the event is for: places in the roster."""
+    """Return the event's projects, as places in the roster."""
     taking = np.flatnonzero(~scenario.roster.is_standalone)
     path: KeyPath = (*event.path, "projects")
     if not len(taking):

@@ -26,19 +26,23 @@ from gridsim.config.expand import sampled
 from gridsim.config.settings.distributions import Distribution
 from gridsim.config.settings.validation import Findings, Validated, validate
 from gridsim.config.tables.model import TransportChoice
-from gridsim.config.tables.occurring import Occurring, check_times, matching, schedule_of
+from gridsim.config.tables.occurring import NOW, Occurring, check_times, matching, schedule_of
 from gridsim.config.tables.plugged import Plugged, choose
 from gridsim.config.text.document import Document
 from gridsim.config.text.locate import KeyPath
 from gridsim.helpers.randomness import mixed
 from gridsim.plugins.registry import Registry
+from gridsim.simulation.faults.book import MOST
 from gridsim.simulation.scenario import FaultSpec, Scenario
+from gridsim.simulation.schedule import Schedule
 
-MOST = 63
 _YEARS_S = 100 * 366 * 86_400
 _SHAPE = 'write [[faults]], then type = "offline" under it'
 _EVERY = ["*"]
 SPREAD = ("duration_s",)
+
+Formats = Sequence[tuple[str, Sequence[str]]]
+"""Each transport's format, and the names of the fields that it writes as JSON."""
 
 
 class FaultSettings(Occurring):
@@ -101,7 +105,7 @@ class FaultStanza:
 
 
 def read_faults(sheets: Sequence[Findings], registry: Registry) -> list[FaultStanza]:
-    """The faults of all files; of use only if nothing was found."""
+    """Return the faults of all files; valid only if there are no findings."""
     stanzas: list[FaultStanza] = []
     seen: dict[str, tuple[Document, KeyPath]] = {}
     total = 0
@@ -112,7 +116,7 @@ def read_faults(sheets: Sequence[Findings], registry: Registry) -> list[FaultSta
             total += 1
             if total > MOST:
                 findings.add(path, f"there are more than {MOST} faults")
-            stanza = _read(findings, registry, table, path)
+            stanza = read_fault(findings, registry, table, path)
             if stanza is None:
                 continue
             if stanza.id in seen:
@@ -127,9 +131,15 @@ def read_faults(sheets: Sequence[Findings], registry: Registry) -> list[FaultSta
     return stanzas
 
 
-def _read(
-    findings: Findings, registry: Registry, table: Mapping[str, Any], path: KeyPath
+def read_fault(
+    findings: Findings,
+    registry: Registry,
+    table: Mapping[str, Any],
+    path: KeyPath,
+    *,
+    injected: bool = False,
 ) -> FaultStanza | None:
+    """Return one fault, None if there is a finding. An injected one needs no beginning."""
     own = {key: table[key] for key in table.keys() & FaultSettings.model_fields.keys()}
     rest = {key: value for key, value in table.items() if key not in own}
     core = validate(findings, FaultSettings, own, path, owner="a fault", spread=SPREAD)
@@ -140,7 +150,7 @@ def _read(
     begins = check_times(findings, settings, path, also=("per_day",))
     if begins and settings.duration_s is None:
         findings.add((*path, "duration_s"), f"'duration_s' is missing: it goes with {begins[0]!r}")
-    elif settings.duration_s is not None and not begins:
+    elif settings.duration_s is not None and not (begins or injected):
         findings.add(
             (*path, "duration_s"),
             "'duration_s' needs a beginning: give 'after_s', 'start', 'cron' or 'per_day'",
@@ -154,24 +164,35 @@ def bind_faults(
     transports: Sequence[TransportChoice],
     timezone: str,
 ) -> Scenario:
-    """The scenario with the faults; `timezone` is that of cron expressions that name none."""
-    keys = np.empty(len(scenario.roster), np.uint64)
-    for fleet in scenario.fleets:
-        keys[fleet.device] = fleet.members.keys
-    specs = [_bound(stanza, scenario, keys, timezone) for stanza in stanzas]
-    for stanza, spec in zip(stanzas, specs, strict=True):
-        if issubclass(spec.type, MessageFault) and not len(stanza.findings):
-            _check(stanza, spec, scenario.roster, transports)
+    """Return the scenario with its faults; `timezone` is the default of cron expressions."""
+    keys = _device_keys(scenario)
+    formats = formats_of(transports, scenario.roster)
+    specs = [bound_fault(stanza, scenario, formats, timezone, keys=keys) for stanza in stanzas]
     return replace(scenario, faults=tuple(specs))
 
 
-def _bound(stanza: FaultStanza, scenario: Scenario, der_keys: Keys, timezone: str) -> FaultSpec:
+def bound_fault(
+    stanza: FaultStanza,
+    scenario: Scenario,
+    formats: Formats,
+    timezone: str,
+    *,
+    keys: Keys | None = None,
+    injected_ms: int | None = None,
+) -> FaultSpec:
+    """Return the fault with its devices; valid only if there are no findings.
+
+    `injected_ms`, UTC, is the time of an injection: without a beginning the fault begins then.
+    `keys` are those of the devices.
+    """
+    der_keys = _device_keys(scenario) if keys is None else keys
+    begin_ms = scenario.start_ms if injected_ms is None else injected_ms
     findings, core, plugged = stanza.findings, stanza.core, stanza.plugged
     settings = core.settings
     device = _devices(findings, settings, scenario.roster, core.path)
     site = scenario.roster.project[device]
     ids = [scenario.roster.der_id[row] for row in device.tolist()]
-    # By whom chance decides.
+    # Chance depends on these.
     keys = scenario.sites.keys[site] if settings.of == "project" else der_keys[device]
     keys = mixed(keys, identity(stanza.id))
     draws = scenario.draws
@@ -191,10 +212,15 @@ def _bound(stanza: FaultStanza, scenario: Scenario, der_keys: Keys, timezone: st
         start_ms=scenario.start_ms,
         tick_ms=scenario.tick_ms,
     )
+    what = {} if injected_ms is None else {"what": NOW}
     schedule = schedule_of(
-        findings, settings, core.path, begin_ms=scenario.start_ms, timezone=timezone
+        findings, settings, core.path, begin_ms=begin_ms, timezone=timezone, **what
     )
     lasts = settings.duration_s
+    if injected_ms is not None and lasts is not None and not (schedule or settings.per_day):
+        schedule = Schedule(at_ms=injected_ms)
+    if issubclass(plugged.type, MessageFault) and not len(findings):
+        _check(stanza, formats)
     constant = None if lasts is None else Distribution("choice", (lasts,), (1.0,))
     return FaultSpec(
         id=stanza.id,
@@ -227,8 +253,20 @@ def _devices(
     return np.flatnonzero(chosen)
 
 
+def formats_of(transports: Sequence[TransportChoice], roster: Roster) -> Formats:
+    """Return the formats of a run, as message faults check them."""
+    return [(one.format_name, _json_fields(one, roster)) for one in transports]
+
+
+def _device_keys(scenario: Scenario) -> Keys:
+    keys = np.empty(len(scenario.roster), np.uint64)
+    for fleet in scenario.fleets:
+        keys[fleet.device] = fleet.members.keys
+    return keys
+
+
 def _json_fields(transport: TransportChoice, roster: Roster) -> Sequence[str]:
-    """The names that a transport's format writes fields under, if it writes JSON."""
+    """Return the names of the fields that a transport's format writes as JSON, if it does."""
     if not transport.format_type.is_json:
         return ()
     settings = transport.format_settings
@@ -237,21 +275,15 @@ def _json_fields(transport: TransportChoice, roster: Roster) -> Sequence[str]:
     return [field.name for field in choose_fields(settings, roster)]
 
 
-def _check(
-    stanza: FaultStanza,
-    spec: FaultSpec,
-    roster: Roster,
-    transports: Sequence[TransportChoice],
-) -> None:
-    """Finds formats whose messages the fault cannot strike."""
+def _check(stanza: FaultStanza, formats: Formats) -> None:
+    """Add a finding for formats whose messages the fault cannot affect."""
     path = (*stanza.core.path, "type")
+    fault: type[MessageFault] = stanza.plugged.type
     try:
-        fault = spec.type(spec.members)
-        assert isinstance(fault, MessageFault)
-        for transport in transports:
-            fault.check(transport.format_name, _json_fields(transport, roster))
+        for name, json_fields in formats:
+            fault.check(stanza.plugged.settings, name, json_fields)
     except ValueError as error:
         stanza.findings.add(path, f"the fault {stanza.plugged.name!r} {error}")
     except (Exception, SystemExit) as error:
-        name = type(error).__name__
-        stanza.findings.add(path, f"the fault {stanza.plugged.name!r} failed: {name}: {error}")
+        kind = type(error).__name__
+        stanza.findings.add(path, f"the fault {stanza.plugged.name!r} failed: {kind}: {error}")

@@ -1,10 +1,10 @@
-"""When events and faults occur: the settings that both have, and the schedule they make."""
+"""The times of events and faults: their common settings, and the schedule that follows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,13 @@ from gridsim.config.tables.model import Zone, start_ms
 from gridsim.config.text.locate import KeyPath
 from gridsim.simulation.schedule import Schedule, cron
 
+NOW: Final = "the present simulated time"
+"""The name of the time before which no instruction lets anything begin."""
 _YEARS_S = 100 * 366 * 86_400
 
 
 class Occurring(Settings):
-    """When something begins; at most one of the first three is given."""
+    """The beginning of an event or a fault; at most one of the first three is given."""
 
     start: str | None = Field(
         None, description="when it begins, a time such as 2026-07-01T17:00:00-03:00"
@@ -54,9 +56,9 @@ class Occurring(Settings):
 def check_times(
     findings: Findings, settings: Occurring, path: KeyPath, *, also: Sequence[str] = ()
 ) -> list[str]:
-    """The settings that say when it begins, at most one; what cannot be is found.
+    """Return the names of the settings that give the beginning, at most one; add findings.
 
-    `also` names further settings that say so.
+    `also` names further settings that give it.
     """
     names = ("start", "after_s", "cron", *also)
     given = [name for name in names if getattr(settings, name) is not None]
@@ -74,13 +76,22 @@ def check_times(
 
 
 def schedule_of(
-    findings: Findings, settings: Occurring, path: KeyPath, *, begin_ms: int, timezone: str
+    findings: Findings,
+    settings: Occurring,
+    path: KeyPath,
+    *,
+    begin_ms: int,
+    timezone: str,
+    what: str = "the simulation's start",
 ) -> Schedule | None:
-    """The schedule that checked settings give; None if they give none, or something was found."""
+    """Return the schedule of checked settings, None if they give none or there is a finding.
+
+    Nothing begins before UTC `begin_ms`, which `what` names; `after_s` counts from there.
+    """
     if settings.start is not None:
         at_ms = start_ms(settings.start, 0)
         if at_ms < begin_ms:
-            findings.add((*path, "start"), "'start' is before the simulation's start")
+            findings.add((*path, "start"), f"'start' is before {what}")
             return None
         return Schedule(at_ms=at_ms)
     if settings.after_s is not None:
@@ -97,9 +108,9 @@ def schedule_of(
 def matching(
     findings: Findings, patterns: Sequence[str], names: Sequence[str], path: KeyPath, what: str
 ) -> NDArray[np.intp]:
-    """The places of the names that match one of the shell patterns, ascending.
+    """Return the places of the names that match one of the shell patterns, ascending.
 
-    Every pattern must match something: one that does not is found.
+    A pattern that matches nothing is a finding.
     """
     found = np.zeros(len(names), np.bool_)
     for index, pattern in enumerate(patterns):

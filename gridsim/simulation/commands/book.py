@@ -18,7 +18,9 @@ from gridsim.api import (
     Refused,
     State,
     Status,
+    Target,
     Tick,
+    Unreadable,
 )
 from gridsim.contracts.instructions import action_of
 from gridsim.contracts.state import decoded, encoded, restore_attributes, state_of
@@ -127,6 +129,21 @@ class CommandBook:
         device, `meter`, the gross load, kW, per site. The arrays must not change any more."""
         self._power, self._soc, self._meter = power, soc, meter
 
+    def check_id(self, instruction: Instruction) -> None:
+        """Raise Refused if the target has had an instruction with this id."""
+        if _name(instruction) in self._ids:
+            raise Refused("this id was used before: give each command to a target its own")
+
+    def use_id(self, instruction: Instruction) -> None:
+        """Remember the id of an accepted instruction."""
+        self._ids[_name(instruction)] = None
+        if len(self._ids) > MAX_IDS:
+            del self._ids[next(iter(self._ids))]
+
+    def find(self, target: Target) -> tuple[int, int | None]:
+        """Return the target's project and device, as indices. Raises Refused."""
+        return self._targets.find(target)
+
     def take(self, instructions: Sequence[Instruction], tick: Tick) -> tuple[Acknowledgement, ...]:
         """Decide on instructions at a tick's start, and begin and end what is due."""
         if not (instructions or self._later or self._waiting or self._held):
@@ -148,9 +165,9 @@ class CommandBook:
     def _decide(self, instructions: Sequence[Instruction], tick: Tick) -> Iterator[Acknowledgement]:
         instructions, self._later = (*self._later, *instructions), []
         for instruction in instructions:
+            if isinstance(instruction, Unreadable):
+                yield answer(instruction, "rejected", tick, instruction.reason)
             if not isinstance(instruction, Command):
-                reason = getattr(instruction, "reason", "this run does not take it")
-                yield answer(instruction, "rejected", tick, reason)
                 continue
             if instruction.action == "target_soc" and self._soc is None:
                 # Which devices have storage is known only after the first tick.
@@ -165,20 +182,15 @@ class CommandBook:
 
     def _accept(self, command: Command, tick: Tick) -> None:
         """Queue a command. Raises Refused."""
-        target = command.target
-        name = (target.project_id, target.der_id, command.id)
         aim = self._targets.resolve(command, self._soc)
-        if name in self._ids:
-            raise Refused("this id was used before: give each command to a target its own")
+        self.check_id(command)
         start = tick.time_ms if command.start_ms is None else command.start_ms
         end = np.inf if command.duration_s is None else start + 1000.0 * command.duration_s
         if end <= tick.time_ms:
             raise Refused("its time is over already, by the simulated clock: see 'start'")
         if len(self._waiting) >= MAX_WAITING:
             raise Refused(f"too many commands are waiting: {MAX_WAITING}")
-        self._ids[name] = None
-        if len(self._ids) > MAX_IDS:
-            del self._ids[next(iter(self._ids))]
+        self.use_id(command)
         entry = _AcceptedCommand(command, aim, start, end)
         self._number += 1
         heapq.heappush(self._waiting, (start, self._number, entry))
@@ -252,6 +264,11 @@ class CommandBook:
         given = float(self._power[self._targets.members(project)].sum())
         net: Floats = self._meter[aim.places] - given
         return net
+
+
+def _name(instruction: Instruction) -> tuple[str, str | None, str]:
+    target = instruction.target
+    return target.project_id, target.der_id, instruction.id
 
 
 def answer(

@@ -69,7 +69,7 @@ class Targets(Stateful):
         Raises Refused.
         """
         target = command.target
-        project, device = self._find(target)
+        project, device = self.find(target)
         if device is None:
             return self._at_project(project, target.project_id, command, soc)
         return self._at_device(device, target.der_id or "", command, soc)
@@ -88,7 +88,8 @@ class Targets(Stateful):
         members = self.members(project)
         return members[self._flexible[members]]
 
-    def _find(self, target: Target) -> tuple[int, int | None]:
+    def find(self, target: Target) -> tuple[int, int | None]:
+        """Return a target's project and device, as indices. Raises Refused."""
         roster = self._roster
         if not target.project_id and target.der_id is None:
             raise Refused("a command is for a project or a DER, not for the whole fleet")

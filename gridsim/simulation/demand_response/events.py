@@ -1,18 +1,19 @@
-"""Demand-response events: found as simulated time reaches them, asked of sites, and settled."""
+"""Demand-response events: announced and begun on time, dispatched to sites, and settled."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats, State
+from gridsim.api import Floats, Refused, State
+from gridsim.contracts.instructions import near
 from gridsim.contracts.results import Ending, EventChange, Settlement
 from gridsim.contracts.state import restore_attributes, state_of
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.demand_response.occurrence import OVER, WAITING, Occurrence
 from gridsim.simulation.demand_response.settlement import Hundredths, reduction
 from gridsim.simulation.dispatch.orders import SiteOrders
-from gridsim.simulation.scenario import Scenario
+from gridsim.simulation.scenario import EventSpec, Scenario
 
 _NEVER = np.iinfo(np.int64).max
 _KEPT = ("_upcoming", "_found", "_change_ms", "_reduced")
@@ -25,24 +26,29 @@ class DemandResponse:
     """
 
     def __init__(self, scenario: Scenario, baselines: Baselines) -> None:
-        """`baselines` are told what is announced and what is over."""
+        """`baselines` follow the announcements and ends of events."""
         self._scenario = scenario
+        self._specs = list(scenario.events)
+        self._called: dict[str, EventChange | None] = {}
+        """The last change of each called event that is not over, by id."""
+        self._over: list[EventChange] = []
+        """The last changes of called events that are over."""
         self._baselines = baselines
         self._sites = len(scenario.sites)
         self._upcoming = [spec.schedule.first_from(scenario.start_ms) for spec in scenario.events]
-        self._found = [0] * len(scenario.events)
-        """How many occurrences of each event there were so far."""
+        self._found: dict[str, int] = {}
+        """The number of occurrences of each event so far."""
         self._live: list[Occurrence] = []
         self._change_ms = _NEVER
-        """When a project begins or ends next, as far as is known."""
+        """The next time at which a project begins or ends, as far as is known."""
         self._reduced: Hundredths = np.zeros(self._sites, np.int64)
-        """What the sites reduced in the last tick, where something follows from it."""
+        """The sites' reduction in the last tick; stale while no event needs it."""
         self._settlements: list[Settlement] = []
         self._changes: list[EventChange] = []
 
     def state(self) -> State:
         """Return what a checkpoint keeps, between two ticks."""
-        place = {spec.id: index for index, spec in enumerate(self._scenario.events)}
+        place = {spec.id: index for index, spec in enumerate(self._specs)}
         live = [
             [place[own.spec.id], own.number, own.start_ms, state_of(own, own.kept)]
             for own in self._live
@@ -50,16 +56,16 @@ class DemandResponse:
         return {**state_of(self, _KEPT), "live": live}
 
     def restore(self, state: State) -> None:
-        """Continue from a checkpoint's state."""
+        """Continue from a checkpoint's state; called events were added by `call`, in order."""
         restore_attributes(self, {name: state[name] for name in _KEPT}, _KEPT)
         self._live = []
         for place, number, start_ms, one in state["live"]:
-            own = Occurrence(self._scenario, self._scenario.events[place], number, start_ms)
+            own = Occurrence(self._scenario, self._specs[place], number, start_ms)
             restore_attributes(own, one, own.kept)
             self._live.append(own)
 
     def begin(self, time_ms: int, baseline: Floats) -> SiteOrders | None:
-        """Begins and ends what is due; what is asked of the sites in the tick, if anything.
+        """Begin and end what is due; return the orders of the sites, None if there are none.
 
         `baseline` is float64[sites], kW.
         """
@@ -80,7 +86,7 @@ class DemandResponse:
         return orders
 
     def add(self, time_ms: int, baseline: Floats, meter: Floats, power: Floats) -> None:
-        """Takes in what happened in the tick: kW, `power` per device of the roster."""
+        """Note what happened in the tick: kW, `power` per device of the roster."""
         running = [own for own in self._live if own.running.any()]
         if not running and self._change_ms > time_ms + self._scenario.tick_ms:
             return
@@ -89,7 +95,7 @@ class DemandResponse:
             occurrence.add(time_ms, self._reduced)
 
     def finish(self, time_ms: int) -> None:
-        """The run is over before the tick at `time_ms`."""
+        """End all events before the tick at `time_ms`, the run's end."""
         self._end_due(time_ms)
         for own in self._live:
             self._end(own, own.running, time_ms, "interrupted", np.full(len(own.site), time_ms))
@@ -97,8 +103,54 @@ class DemandResponse:
                 self._changes.append(own.change("cut off", time_ms))
         self._live.clear()
 
+    def call(self, spec: EventSpec, time_ms: int, reduced: Hundredths | None) -> None:
+        """Add an event at UTC `time_ms`. `reduced` is the sites' reduction in the last
+        tick, None if there was none. Raises Refused."""
+        if any(spec.id == other.id for other in self._specs):
+            raise Refused(f"the event id {spec.id!r} is already taken: give it another")
+        first_ms = spec.schedule.first_from(time_ms)
+        self._specs.append(spec)
+        self._upcoming.append(first_ms)
+        self._called[spec.id] = None
+        if reduced is not None:
+            self._reduced = reduced
+
+    def cancel(self, id: str, sites: NDArray[np.bool_] | None, time_ms: int) -> bool:
+        """End an event, or withdraw its next occurrence, for some sites or for all. A called
+        event does not come again. Return whether the event was cancelled for all its projects.
+
+        Raises Refused.
+        """
+        spec = next((one for one in self._specs if one.id == id), None)
+        if spec is None:
+            known = [one.id for one in self._specs]
+            raise Refused(f"there is no event {id!r}{near(id, known)}")
+        index = self._specs.index(spec)
+        whole = sites is None or bool(sites[spec.projects].all())
+        live = [own for own in self._live if own.spec is spec]
+        if live:
+            if not any(self._cancel(own, sites, time_ms) for own in live):
+                raise Refused(f"the event {id!r} is over here, or was never for this target")
+        elif whole and (start_ms := self._upcoming[index]) is not None:
+            self._upcoming[index] = spec.schedule.first_from(start_ms + 1)
+            number = self._found.get(id, 0) + 1
+            withdrawn = Occurrence(self._scenario, spec, number, start_ms)
+            self._note_end(withdrawn.change("cancelled", time_ms))
+        else:
+            raise Refused(f"the event {id!r} is neither announced nor running")
+        if whole and id in self._called:
+            self._upcoming[index] = None
+        self._forget_called()
+        self._look_ahead()
+        return whole
+
+    def take_over(self) -> list[EventChange]:
+        """Return the last change of each called event that is over since the last call."""
+        over, self._over = self._over, []
+        return over
+
     def take_settlements(self) -> tuple[Settlement, ...]:
-        """Those since the last call."""
+        """Return the settlements since the last call."""
         taken = tuple(self._settlements)
         self._settlements.clear()
         return taken
@@ -109,15 +161,49 @@ class DemandResponse:
         self._changes.clear()
         return taken
 
+    def _cancel(self, own: Occurrence, sites: NDArray[np.bool_] | None, time_ms: int) -> bool:
+        """Cancel an occurrence for some sites; return whether there was something to cancel."""
+        rows = own.state != OVER
+        if sites is not None:
+            rows &= sites[own.site]
+        waiting = rows & (own.state == WAITING)
+        self._end(own, rows & own.running, time_ms, "cancelled", np.full(len(rows), time_ms))
+        if waiting.any():
+            own.state[waiting] = OVER
+            self._baselines.event_over(own.site[waiting & ~own.opted_out])
+        if (own.state == OVER).all():
+            self._note_end(own.change("cancelled", time_ms))
+            self._live.remove(own)
+        return bool(rows.any())
+
+    def _note_end(self, change: EventChange) -> None:
+        self._changes.append(change)
+        id = change.event.partition("#")[0]
+        if id in self._called:
+            self._called[id] = change
+
+    def _forget_called(self) -> None:
+        """Forget called events that are over."""
+        if not self._called:
+            return
+        live = {own.spec.id for own in self._live}
+        for index in reversed(range(len(self._specs))):
+            id = self._specs[index].id
+            if id in self._called and id not in live and self._upcoming[index] is None:
+                change = self._called.pop(id)
+                if change is not None:
+                    self._over.append(change)
+                del self._specs[index], self._upcoming[index]
+
     def _find(self, time_ms: int) -> None:
-        """Makes the occurrences whose notice is due; at the latest a tick before they begin."""
-        for index, spec in enumerate(self._scenario.events):
+        """Make the occurrences whose notice is due; at the latest a tick before they begin."""
+        for index, spec in enumerate(self._specs):
             ahead_ms = max(spec.notice_ms, self._scenario.tick_ms)
             while (start_ms := self._upcoming[index]) is not None:
                 if start_ms - ahead_ms > time_ms:
                     break
-                self._found[index] += 1
-                occurrence = Occurrence(self._scenario, spec, self._found[index], start_ms)
+                self._found[spec.id] = self._found.get(spec.id, 0) + 1
+                occurrence = Occurrence(self._scenario, spec, self._found[spec.id], start_ms)
                 self._live.append(occurrence)
                 follow = ~occurrence.opted_out
                 self._baselines.event_announced(
@@ -132,7 +218,8 @@ class DemandResponse:
         due = (own.state == WAITING) & (own.begin_ms <= time_ms)
         if not due.any():
             return
-        if (own.state == WAITING).all():
+        if not own.has_begun:
+            own.has_begun = True
             self._changes.append(own.change("begins", time_ms))
         others = [other for other in self._live if other is not own]
         # Of two that begin within a tick the later counts, whichever was announced first.
@@ -157,8 +244,9 @@ class DemandResponse:
             self._end(own, due, time_ms, "completed", own.end_ms)
         for own in self._live:
             if (own.state == OVER).all():
-                self._changes.append(own.change("ended", time_ms))
+                self._note_end(own.change("ended", time_ms))
         self._live = [own for own in self._live if (own.state != OVER).any()]
+        self._forget_called()
 
     def _end(
         self,

@@ -1,4 +1,4 @@
-"""One occurrence of an event: who takes part in it, when, how, and with what result."""
+"""One occurrence of an event: its projects, their times and targets, and the result."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _NEVER = np.iinfo(np.int64).max
 
 
 class Occurrence:
-    """An event that has been announced: columns with one entry per project that it is for.
+    """An occurrence that has been announced, as columns with one entry per project.
 
-    What is drawn depends on the project, the event's id and its scheduled start only.
+    Draws depend on the project, the event's id and the scheduled start alone.
     """
 
-    kept = ("end_ms", "state", "totals", "_account", "_before_kw", "_asked_sum")
+    kept = ("end_ms", "state", "has_begun", "totals", "_account", "_before_kw", "_asked_sum")
     """The attributes that a checkpoint keeps."""
 
     def __init__(self, scenario: Scenario, spec: EventSpec, number: int, start_ms: int) -> None:
@@ -47,6 +47,7 @@ class Occurrence:
             self.target_kw = spec.target_kw.sample(draws, f"{purpose}.target", keys)
         self.compliance = spec.compliance.sample(draws, f"{purpose}.compliance", keys)
         self.state = np.full(len(keys), WAITING, np.int8)
+        self.has_begun = False
         self.totals = EventTotals()
         """The totals of the projects that have ended."""
         self._tick_ms = scenario.tick_ms
@@ -63,17 +64,17 @@ class Occurrence:
         return running
 
     def next_ms(self) -> int:
-        """When the next project begins or ends."""
+        """Return the time at which the next project begins or ends."""
         begin = self.begin_ms[self.state == WAITING].min(initial=_NEVER)
         return int(min(begin, self.end_ms[self.running].min(initial=_NEVER)))
 
     def begin(self, rows: NDArray[np.bool_], before_kw: Floats) -> None:
-        """These projects begin; `before_kw`, float64[sites], is the reduction that was there."""
+        """Begin for these projects; `before_kw`, float64[sites], is the reduction until now."""
         self.state[rows] = RUNNING
         self._before_kw[rows] = before_kw[self.site[rows]]
 
     def ask(self, time_ms: int, baseline: Floats, orders: SiteOrders) -> None:
-        """Enters what the running projects are asked in a tick."""
+        """Enter the orders of the running projects in a tick."""
         rows = self.running & ~self.opted_out
         site, spec = self.site[rows], self.spec
         if spec.export_limit_kw is not None:
@@ -91,13 +92,13 @@ class Occurrence:
         orders.net_kw[site] = baseline[site] - asked
 
     def add(self, time_ms: int, reduced: Hundredths) -> None:
-        """Takes in what the sites reduced in a tick: int64[sites], hundredths of a kW."""
+        """Add the sites' reduction in a tick: int64[sites], hundredths of a kW."""
         self._account.add(time_ms, reduced[self.site], self.running)
 
     def end(
         self, rows: NDArray[np.bool_], time_ms: int, ending: Ending, end_ms: NDArray[np.int64]
     ) -> list[Settlement]:
-        """These running projects end at `end_ms`, before the reading at `time_ms`."""
+        """End for these running projects at `end_ms`, before the reading at `time_ms`."""
         self._account.close(rows, time_ms)
         self.state[rows] = OVER
         self.end_ms[rows] = end_ms[rows]

@@ -1,15 +1,30 @@
-"""The book of faults: from what is true in a tick to what leaves in it."""
+"""The fault book: from the true readings of a tick to the messages that leave in it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import LOST, Batch, DeviceFault, Fault, Floats, MessageFault, Stateful, Tick
+from gridsim.api import (
+    LOST,
+    Batch,
+    DeviceFault,
+    Fault,
+    Floats,
+    MessageFault,
+    Refused,
+    State,
+    StateError,
+    Tick,
+)
+from gridsim.contracts.instructions import near
+from gridsim.contracts.results import Episode, InjectedFault
+from gridsim.contracts.state import restore_attributes, state_of
 from gridsim.errors import PluginError
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import title
@@ -20,57 +35,180 @@ from gridsim.simulation.faults.messages import MessageFaults, RunningMessageFaul
 from gridsim.simulation.faults.readings import Readings, blank_labels
 from gridsim.simulation.faults.rows import MessageRows, fresh, in_order, joined, locked
 from gridsim.simulation.faults.tally import FaultTotals, Passed
-from gridsim.simulation.scenario import Scenario
+from gridsim.simulation.scenario import FaultSpec, Scenario
+
+_KEPT: Final = ("tally", "_readings", "_delay_line", "_left", "_count")
+MOST: Final = 63
+"""The most faults at once: the labels of a reading have a bit for each."""
 
 
-class FaultBook(Stateful):
-    """All faults of a scenario."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _RunningFault:
+    """A fault from its configuration or injection until it is forgotten."""
 
-    kept = ("tally", "_fault_schedules", "_plugins", "_readings", "_delay_line", "_left")
+    fault: int
+    number: int
+    spec: FaultSpec
+    schedule: FaultSchedule
+    plugin: Fault
+    injected: bool
 
-    def __init__(self, scenario: Scenario, call: Call) -> None:
-        """Raises PluginError if a fault cannot be made."""
+
+class FaultBook:
+    """The faults of a scenario, and those that instructions inject."""
+
+    def __init__(self, scenario: Scenario, call: Call, *, left: int = 0) -> None:
+        """`left` is the number of readings that left before. Raises PluginError if a fault
+        cannot be made."""
         n = len(scenario.roster)
         self.tally = FaultTotals()
         self.ghosts: NDArray[np.bool_] = np.zeros(n, np.bool_)
         """bool[n]: the devices that do not exist."""
+        self._scenario = scenario
         self._project = scenario.roster.project
-        self._fault_schedules: list[FaultSchedule] = []
-        self._plugins: list[Fault] = []
+        self._running: list[_RunningFault] = []
+        self._count = 0
+        """The number of faults so far; also the index of the next."""
+        self._over: list[str] = []
+        self._cleared: list[Episode] = []
         devices: list[RunningDeviceFault] = []
         messages: list[RunningMessageFault] = []
-        for index, spec in enumerate(scenario.faults):
+        for number, spec in enumerate(scenario.faults):
             if not len(spec.device):
-                continue  # In a scenario of some of the projects; its number stays taken.
-            schedule = FaultSchedule(spec, scenario.draws, scenario.start_ms)
-            self._fault_schedules.append(schedule)
-            plugin: Fault = call(title(spec.name), partial(spec.type, spec.members))
-            self._plugins.append(plugin)
-            if isinstance(plugin, DeviceFault):
-                self.ghosts[spec.device] |= plugin.is_ghost
-                devices.append(RunningDeviceFault(index, spec, schedule, plugin))
-            elif isinstance(plugin, MessageFault):
-                place = np.full(n, -1, np.intp)
-                place[spec.device] = np.arange(len(spec.device))
-                messages.append(RunningMessageFault(index, spec, schedule, plugin, place))
+                # In a scenario of some of the projects; its number stays taken.
+                self._count += 1
+                continue
+            made = self._make(spec, number, scenario.start_ms, call)
+            if isinstance(made, RunningDeviceFault):
+                self.ghosts[spec.device] |= made.plugin.is_ghost
+                devices.append(made)
             else:
-                raise PluginError(f"{title(spec.name)} is neither DeviceFault nor MessageFault")
+                messages.append(made)
         self._devices = DeviceFaults(devices, self.ghosts)
         self._messages = MessageFaults(messages, scenario.draws)
         self._readings = Readings(self.ghosts)
         self._delay_line = DelayLine(scenario.roster)
-        self._left = 0
+        self._left = left
+
+    def inject(
+        self,
+        spec: FaultSpec,
+        time_ms: int,
+        call: Call,
+        *,
+        again: tuple[int, int] | None = None,
+    ) -> InjectedFault:
+        """Add a fault from UTC `time_ms` on. `again` has its index and number if it comes from a
+        checkpoint. Raises Refused."""
+        if any(spec.id == one.spec.id for one in self._running):
+            raise Refused(f"the fault id {spec.id!r} is already taken: give it another")
+        number = self._free_number() if again is None else again[1]
+        self._count = self._count if again is None else again[0]
+        try:
+            made = self._make(spec, number, time_ms, call, injected=True)
+        except PluginError as error:
+            raise Refused(str(error)) from None
+        if isinstance(made, RunningDeviceFault):
+            self._devices.add(made)
+        else:
+            self._messages.add(made)
+        settings = spec.members.settings[0]
+        return InjectedFault(
+            self._running[-1].fault, number, spec.id, spec.name, spec.type, settings
+        )
+
+    def clear(self, id: str, devices: NDArray[np.bool_] | None, time_ms: int) -> bool:
+        """End a fault at UTC `time_ms` on these devices, or on all; an injected fault that is
+        cleared on all its devices is forgotten. Return whether it was. Raises Refused."""
+        one = next((one for one in self._running if one.spec.id == id), None)
+        if one is None:
+            raise Refused(f"there is no fault {id!r}{near(id, [r.spec.id for r in self._running])}")
+        if devices is not None and not devices[one.spec.device].any():
+            raise Refused(f"the fault {id!r} is not for this target")
+        self._cleared += one.schedule.clear(devices, time_ms)
+        whole = devices is None or bool(devices[one.spec.device].all())
+        if whole and one.injected:
+            self._forget(one)
+        return whole and one.injected
+
+    def state(self) -> State:
+        """Return what a checkpoint keeps, between two ticks."""
+        running = [
+            [one.fault, one.number, one.schedule.state(), one.plugin.state()]
+            for one in self._running
+        ]
+        return {**state_of(self, _KEPT), "running": running}
+
+    def restore(self, state: State) -> None:
+        """Continue from a checkpoint's state; `inject` has added injected faults, in order."""
+        restore_attributes(self, {name: state[name] for name in _KEPT}, _KEPT)
+        if len(state["running"]) != len(self._running):
+            raise StateError("the checkpoint has other faults")
+        for one, (fault, number, schedule, plugin) in zip(
+            self._running, state["running"], strict=True
+        ):
+            if (one.fault, one.number) != (fault, number):
+                raise StateError("the checkpoint has other faults")
+            one.schedule.restore(schedule)
+            one.plugin.restore(plugin)
+
+    def take_over(self) -> list[str]:
+        """Return the ids of the injected faults that ended by themselves since the last call."""
+        over, self._over = self._over, []
+        return over
+
+    def _make(
+        self, spec: FaultSpec, number: int, start_ms: int, call: Call, *, injected: bool = False
+    ) -> RunningDeviceFault | RunningMessageFault:
+        plugin: Fault = call(title(spec.name), partial(spec.type, spec.members))
+        if not isinstance(plugin, DeviceFault | MessageFault):
+            raise PluginError(f"{title(spec.name)} is neither DeviceFault nor MessageFault")
+        fault = self._count
+        schedule = FaultSchedule(spec, self._scenario.draws, start_ms)
+        self._count += 1
+        self._running.append(_RunningFault(fault, number, spec, schedule, plugin, injected))
+        if isinstance(plugin, DeviceFault):
+            return RunningDeviceFault(number, spec, schedule, plugin)
+        place = np.full(len(self._project), -1, np.intp)
+        place[spec.device] = np.arange(len(spec.device))
+        return RunningMessageFault(fault, number, spec, schedule, plugin, place)
+
+    def _free_number(self) -> int:
+        """Return a number that no fault has and no row that is held back. Raises Refused."""
+        taken = {one.number for one in self._running}
+        if len(taken) >= MOST:
+            raise Refused(f"there are {MOST} faults, the most at once: clear one")
+        held = self._delay_line.faults
+        for number in range(MOST):
+            if number not in taken and not held >> number & 1:
+                return number
+        raise Refused(f"readings of faults that are over still wait: no more than {MOST} at once")
+
+    def _forget(self, one: _RunningFault) -> None:
+        self._running.remove(one)
+        self._devices.remove(one.schedule)
+        self._messages.remove(one.schedule)
+
+    def _advance(self, time_ms: int) -> list[Episode]:
+        """Begin and end faults; return the episodes that ended."""
+        episodes, self._cleared = self._cleared, []
+        for one in [*self._running]:
+            episodes += one.schedule.advance(time_ms)
+            if one.injected and one.schedule.is_over:
+                self._over.append(one.spec.id)
+                self._forget(one)
+        return episodes
 
     def real(self, power: Floats) -> Floats:
-        """`power`, float64[n] kW, with zero for devices that do not exist."""
+        """Return `power`, float64[n] kW, with zero for devices that do not exist."""
         return np.where(self.ghosts, 0.0, power)
 
     def take(
         self, tick: Tick, batch: Batch, power: Floats, soc: Floats, meter: Floats, call: Call
     ) -> Passed:
-        """`batch` is what would leave without faults; `power` and `soc` are per device, `meter`
-        per site, not rounded. Raises PluginError, naming the fault, if one fails."""
-        episodes = [one for each in self._fault_schedules for one in each.advance(tick.time_ms)]
+        """Apply the faults to `batch`, which would leave without them. `power` and `soc` are per
+        device, `meter` per site, not rounded. Raises PluginError, naming a fault that fails."""
+        episodes = self._advance(tick.time_ms)
         delay_line = self._delay_line
         truth = Truth(power, meter[self._project], soc)
         report = self._devices.report(tick, truth, delay_line.stored, call)
@@ -86,9 +224,10 @@ class FaultBook(Stateful):
         return Passed(locked(left), unsent, tuple(episodes))
 
     def finish(self, nothing: Batch, time_ms: int) -> Passed:
-        """At the run's end, UTC `time_ms`: what was held back never leaves, and what has not
-        ended ends."""
-        episodes = [one for each in self._fault_schedules for one in each.finish(time_ms)]
+        """End all faults at the run's end, UTC `time_ms`; rows that are held back never leave."""
+        episodes = self._cleared
+        for one in self._running:
+            episodes += one.schedule.finish(time_ms)
         unsent = self._unsent(self._delay_line.rest())
         nothing = replace(nothing, number=self._left, labels=blank_labels(nothing))
         return Passed(locked(nothing), unsent, tuple(episodes))

@@ -1,4 +1,4 @@
-"""Which messages leave in a tick, in which order, and which are held back."""
+"""The delay line: the rows that leave in a tick, in order, and those that are held back."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from gridsim.simulation.faults.rows import Held, MessageRows, everything, in_ord
 
 
 class DelayLine(Stateful):
-    """Three places where rows wait: the devices' own stores, the way, and the place behind
-    the device's next message."""
+    """Rows that wait in the devices' stores, in transit, or to be overtaken."""
 
     kept = ("_stored", "_delayed", "_overtaken")
 
@@ -22,24 +21,24 @@ class DelayLine(Stateful):
 
     @property
     def stored(self) -> NDArray[np.int64]:
-        """int64[devices]: how many readings each device keeps."""
+        """int64[devices]: the number of readings that each device keeps."""
         return self._stored.count
 
     @property
     def waiting(self) -> NDArray[np.int64]:
-        """int64[devices]: how many messages of each wait to be overtaken."""
+        """int64[devices]: the number of each device's messages that wait to be overtaken."""
         return self._overtaken.count
 
     def from_devices(self, rows: MessageRows, leaves: NDArray[np.int8]) -> MessageRows:
-        """What devices send in a tick in which `rows` were taken: those who send anything send
-        first, oldest first, what they have stored."""
+        """Return what devices send in a tick with the readings `rows`. A device that sends at
+        all first sends what it has stored, oldest first."""
         sent = rows.where(leaves == SENT)
         late = self._stored.take_of(sent.batch.device)
         self._stored.add(rows.where(leaves == STORED))
         return joined([in_order(joined(late)), sent]) if late else sent
 
     def leave(self, tick: Tick, transit: Transit) -> MessageRows:
-        """What leaves, in order: late ones, those of the tick, overtaken ones, repeated ones."""
+        """Return the rows that leave, in order: late, present, overtaken, repeated."""
         arrived = self._delayed.take(lambda rows: rows.due_ms <= tick.time_ms)
         self._delayed.add(transit.rows.where(transit.is_delayed))
         straight = transit.rows.where(transit.goes)
@@ -57,13 +56,19 @@ class DelayLine(Stateful):
             leaving = joined([leaving, repeated(in_order(leaving.where(twice)))])
         return leaving
 
+    @property
+    def faults(self) -> int:
+        """The labels of all rows that are held back, combined."""
+        held = (self._stored, self._delayed, self._overtaken)
+        return int(np.bitwise_or.reduce([store.faults for store in held]))
+
     def rest(self) -> list[MessageRows]:
-        """All that is held back; it waits no more."""
+        """Take and return all rows that are held back."""
         held = (self._stored, self._delayed, self._overtaken)
         return [rows for store in held for rows in store.take(everything)]
 
     def _passed_by(self, transit: Transit, straight: MessageRows) -> list[MessageRows]:
-        """The messages that others of their devices pass in this tick; the rest waits."""
+        """Return the messages that are overtaken in this tick; the others wait on."""
         before = self._overtaken.take_of(straight.batch.device)
         overtaken = np.flatnonzero(transit.is_overtaken)
         if not len(overtaken):

@@ -1,4 +1,4 @@
-"""What faults of devices make of their reports."""
+"""The reports of devices, as faults change them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from gridsim.simulation.scenario import FaultSpec
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """Of each device in a tick: float64[n], not rounded."""
+    """The true values of n devices in a tick: float64[n], not rounded."""
 
     current_output: Floats
-    """Of ghosts, too: what they would do if they existed."""
+    """kW; of ghosts, too, as if they existed."""
     power_meter_measurement: Floats
     current_soc: Floats
 
 
 @dataclass(slots=True, eq=False)
 class DeviceReports:
-    """What each of n devices says in a tick, and whether it is sent."""
+    """The reports of n devices in a tick, and whether they are sent."""
 
     timestamp_ms: NDArray[np.int64]
     is_online: NDArray[np.bool_]
@@ -36,9 +36,9 @@ class DeviceReports:
     current_soc: Floats
     leaves: NDArray[np.int8]
     faults: NDArray[np.uint64]
-    """Bit i: the i-th fault of the configuration has changed something."""
+    """Bit i: the fault with the number i has changed something."""
     appears: NDArray[np.bool_]
-    """False for a ghost that does not show itself."""
+    """False for a ghost that does not report."""
 
 
 _CHANGED = (
@@ -53,7 +53,8 @@ _CHANGED = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunningDeviceFault:
-    index: int
+    number: int
+    """Its bit in labels."""
     spec: FaultSpec
     schedule: FaultSchedule
     plugin: DeviceFault
@@ -67,10 +68,18 @@ class DeviceFaults:
         self._ghosts = ghosts
         self._has_ghosts = bool(ghosts.any())
 
+    def add(self, fault: RunningDeviceFault) -> None:
+        """Add a fault behind the others."""
+        self._faults.append(fault)
+
+    def remove(self, schedule: FaultSchedule) -> None:
+        """Remove the fault with this schedule, if there is one."""
+        self._faults = [one for one in self._faults if one.schedule is not schedule]
+
     def report(
         self, tick: Tick, truth: Truth, stored: NDArray[np.int64], call: Call
     ) -> DeviceReports | None:
-        """What the devices report; None if it is the truth, and all of them do."""
+        """Return the devices' reports; None if all devices report the truth."""
         affected = [(fault, fault.schedule.affected(tick.time_ms)) for fault in self._faults]
         affected = [(fault, members) for fault, members in affected if len(members)]
         if not affected and not self._has_ghosts:
@@ -87,10 +96,10 @@ class DeviceFaults:
             appears=~self._ghosts,
         )
         for fault, members in affected:
-            self._strike(fault, members, tick, report, stored, call)
+            self._inject(fault, members, tick, report, stored, call)
         return report
 
-    def _strike(
+    def _inject(
         self,
         fault: RunningDeviceFault,
         members: Rows,
@@ -121,11 +130,11 @@ class DeviceFaults:
         }
         changed = np.zeros(len(device), np.bool_)
         for field, values in after.items():
-            # Only what is missing differs from itself, and it stays the same where it stays so.
+            # NaN differs from itself; a value that stays NaN has not changed.
             old, missing = before[field], values != values
             changed |= (values != old) & ~(missing & (old != old))
             getattr(report, field)[device] = values
         if fault.plugin.is_ghost:
             report.appears[device] = True
             changed[:] = True
-        report.faults[device[changed]] |= np.uint64(1) << np.uint64(fault.index)
+        report.faults[device[changed]] |= np.uint64(1) << np.uint64(fault.number)

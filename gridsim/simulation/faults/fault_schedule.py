@@ -1,4 +1,4 @@
-"""When a fault strikes, and whom."""
+"""The fault schedule: the times at which a fault affects its members."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ Times = NDArray[np.int64]
 
 
 class FaultSchedule(Stateful):
-    """Which members of one fault are struck, from tick to tick.
+    """The affected members of one fault, from tick to tick.
 
-    A member's times are a function of the seed, its key and simulated time alone.
+    A member's times depend on the seed, its key and simulated time alone.
     """
 
     derived = ("_spec", "_keys")
 
     def __init__(self, spec: FaultSpec, draws: Draws, start_ms: int) -> None:
+        """Let nothing begin before `start_ms`, UTC."""
         n = len(spec.members)
         self._spec, self._draws = spec, draws
         self._keys = spec.members.keys
@@ -44,7 +45,7 @@ class FaultSchedule(Stateful):
         self._onsets = _Onsets(draws, self._keys, spec.per_day, start_ms) if spec.per_day else None
 
     def advance(self, time_ms: int) -> list[Episode]:
-        """Ends and begins what is due by UTC `time_ms`; returns what has ended."""
+        """End and begin what is due by UTC `time_ms`; return the episodes that ended."""
         ended: list[Episode] = []
         if time_ms >= self._first_end:
             over = self._affected[self._until[self._affected] <= time_ms]
@@ -62,16 +63,34 @@ class FaultSchedule(Stateful):
         return ended
 
     def finish(self, time_ms: int) -> list[Episode]:
-        """What has not ended by UTC `time_ms`, the run's end."""
+        """Return the episodes that the run's end, UTC `time_ms`, cuts off."""
         return self._episodes(self._affected, np.full(len(self._affected), time_ms))
 
+    @property
+    def is_over(self) -> bool:
+        """True if no member is affected, and none will be."""
+        return not len(self._affected) and self._next is None and self._onsets is None
+
+    def clear(self, devices: NDArray[np.bool_] | None, time_ms: int) -> list[Episode]:
+        """End the fault at UTC `time_ms` on these devices, or on all; return the episodes. It
+        may begin again later, if it has a schedule or a rate."""
+        members = self._affected
+        if devices is not None:
+            members = members[devices[self._spec.device[members]]]
+        self._is_affected[members] = False
+        self._until[members] = time_ms
+        self._affected = np.flatnonzero(self._is_affected)
+        self._first_end = int(self._until[self._affected].min(initial=_FOREVER))
+        began = members[self.since_ms[members] < time_ms]
+        return self._episodes(began, np.full(len(began), time_ms))
+
     def affected(self, time_ms: int) -> Rows:
-        """The members that are struck in the tick at `time_ms`."""
+        """Return the affected members in the tick at `time_ms`."""
         affected = self._affected
         return affected[self._hit(affected, time_ms)] if self._spec.probability < 1.0 else affected
 
     def affects(self, member: Rows, taken_ms: Times) -> NDArray[np.bool_]:
-        """Which of some messages are struck: each has its member, and when it was taken."""
+        """Return which messages are affected; each has its member and its time of reading."""
         affected: NDArray[np.bool_] = self._is_affected[member]
         if self._spec.probability < 1.0:
             at = np.flatnonzero(affected)
@@ -95,8 +114,8 @@ class FaultSchedule(Stateful):
         return begun
 
     def _begin(self, members: Rows, onset_ms: Times, time_ms: int) -> None:
-        """The fault begins in the tick at `time_ms`, or goes on for longer. It lasts for that
-        tick at least."""
+        """Begin the fault in the tick at `time_ms`, or prolong it. It lasts for that tick at
+        least."""
         sampler = self._spec.duration_s
         assert sampler is not None
         keys = mixed(self._keys[members], onset_ms)
@@ -118,8 +137,8 @@ class FaultSchedule(Stateful):
 class _Onsets(Stateful):
     """Beginnings at a rate: a Poisson process for each key, drawn hour by hour.
 
-    The gaps are exponential; what they have left over at an hour's end is drawn anew, which
-    a process without memory does not feel.
+    The gaps are exponential; a gap that crosses the hour's end is drawn anew, which does not
+    change a process without memory.
     """
 
     kept = ("_hour", "_members", "_times")
@@ -133,7 +152,7 @@ class _Onsets(Stateful):
         self._times: Times = np.empty(0, np.int64)
 
     def until(self, time_ms: int) -> tuple[Rows, Times]:
-        """Who begins after what was last asked for and by `time_ms`, and when."""
+        """Return the members that begin since the last call and until `time_ms`, and when."""
         while self._hour < time_ms // _HOUR_MS:
             self._hour += 1
             self._draw()
@@ -143,7 +162,7 @@ class _Onsets(Stateful):
         return taken
 
     def _draw(self) -> None:
-        """Adds the present hour's beginnings, none from before the simulation's start."""
+        """Add the present hour's beginnings, without those before the start."""
         open = np.arange(len(self._keys))
         at = np.zeros(len(open))
         found = [(self._members, self._times)]

@@ -1,4 +1,4 @@
-"""What faults on the way make of messages."""
+"""The effects of faults on messages in transit."""
 
 from __future__ import annotations
 
@@ -21,45 +21,56 @@ _SENT_TWICE = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunningMessageFault:
-    index: int
+    fault: int
+    """Its index, unique in the run."""
+    number: int
+    """Its bit in labels."""
     spec: FaultSpec
     schedule: FaultSchedule
     plugin: MessageFault
     place: NDArray[np.intp]
-    """intp[devices], which member a device is; -1: none."""
+    """intp[devices], each device's member; -1: none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Transit:
-    """Messages that were on the way in a tick, and what became of them."""
+    """Messages that were in transit in a tick, and the effects on them."""
 
     rows: MessageRows
-    """Delayed ones know when they are due, by simulated time."""
+    """Delayed messages have their due time, simulated."""
     is_lost: Mask
     is_delayed: Mask
     is_overtaken: Mask
 
     @property
     def goes(self) -> Mask:
-        """Which leave at once."""
+        """Return the messages that leave at once."""
         return ~(self.is_lost | self.is_delayed | self.is_overtaken)
 
 
 class MessageFaults:
-    """The faults on the way, in the order of the configuration."""
+    """The message faults, in the order of the configuration."""
 
     def __init__(self, faults: list[RunningMessageFault], draws: Draws) -> None:
         self._faults = faults
         self._draws = draws
 
+    def add(self, fault: RunningMessageFault) -> None:
+        """Add a fault behind the others."""
+        self._faults.append(fault)
+
+    def remove(self, schedule: FaultSchedule) -> None:
+        """Remove the fault with this schedule, if there is one."""
+        self._faults = [one for one in self._faults if one.schedule is not schedule]
+
     def pass_on(
         self, tick: Tick, rows: MessageRows, waiting: NDArray[np.int64], call: Call
     ) -> Transit:
-        """Lets messages pass; `waiting` says how many of each device are to be overtaken."""
+        """Apply the faults to messages; `waiting` counts each device's messages to overtake."""
         n = len(rows)
         state = _State(rows, np.zeros(n, np.int64), np.zeros(n, np.bool_))
         for fault in self._faults:
-            self._strike(fault, tick, state, waiting, call)
+            self._inject(fault, tick, state, waiting, call)
         lost = state.rows.copies == 0
         delayed = ~lost & (state.delay_ms > 0)
         due_ms = np.where(delayed, tick.time_ms + state.delay_ms, 0)
@@ -70,7 +81,7 @@ class MessageFaults:
             is_overtaken=state.overtaken & ~lost & ~delayed,
         )
 
-    def _strike(
+    def _inject(
         self,
         fault: RunningMessageFault,
         tick: Tick,
@@ -108,12 +119,12 @@ class MessageFaults:
         changed = altered | (copies != state.rows.copies[at])
         changed |= (delay_ms != state.delay_ms[at]) | (overtaken != state.overtaken[at])
         state.set(at, copies, delay_ms, overtaken)
-        state.label(at[changed], at[altered], chance[altered], fault.index)
+        state.label(at[changed], at[altered], chance[altered], fault)
 
 
 @dataclass(slots=True, eq=False)
 class _State:
-    """What has become of the messages so far."""
+    """The effects on the messages so far."""
 
     rows: MessageRows
     delay_ms: NDArray[np.int64]
@@ -137,16 +148,16 @@ class _State:
         changed: NDArray[np.intp],
         altered: NDArray[np.intp],
         chance: NDArray[np.float64],
-        fault: int,
+        fault: RunningMessageFault,
     ) -> None:
         labels = self.rows.batch.labels
         assert labels is not None
         faults = labels.faults.copy()
-        faults[changed] |= np.uint64(1) << np.uint64(fault)
+        faults[changed] |= np.uint64(1) << np.uint64(fault.number)
         columns = {"faults": faults}
         batch = labelled(self.rows.batch, **columns)
         if len(altered):
             which, chances = labels.altered.copy(), labels.chance.copy()
-            which[altered], chances[altered] = fault, chance
+            which[altered], chances[altered] = fault.fault, chance
             batch = labelled(batch, altered=which, chance=chances)
         self.rows = replace(self.rows, batch=batch)

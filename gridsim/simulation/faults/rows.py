@@ -160,6 +160,16 @@ class Held:
         device = np.concatenate(every) if every else np.empty(0, np.intp)
         self.count[:] = np.bincount(device, minlength=len(self.count))
 
+    @property
+    def faults(self) -> np.uint64:
+        """The labels of all rows that wait, combined."""
+        combined = np.uint64(0)
+        for part in self._parts:
+            labels = part.remaining().batch.labels
+            assert labels is not None
+            combined |= np.bitwise_or.reduce(labels.faults)
+        return combined
+
     def add(self, rows: MessageRows) -> None:
         if not len(rows):
             return

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gridsim.api import Members, MessageEffects, MessageFault, Register, Settings, Tick, hookimpl
+from gridsim.api import MessageEffects, MessageFault, Register, Settings, Tick, hookimpl
 
 _WAYS = ("unclosed", "garbled", "doubled")
 # These bytes never occur in UTF-8.
@@ -29,18 +29,15 @@ class Malformed(MessageFault[MalformedSettings]):
     Settings = MalformedSettings
     kept = ()
 
-    def __init__(self, members: Members[MalformedSettings]) -> None:
-        super().__init__(members)
-        how = members.settings[0].how
-        self._ways = _WAYS if how == "any" else (how,)
-
     def inject(self, tick: Tick, effects: MessageEffects) -> None:
         effects.altered[:] = True
 
-    def alter(self, body: bytes, chance: float) -> bytes:
+    @classmethod
+    def alter(cls, settings: MalformedSettings, body: bytes, chance: float) -> bytes:
+        ways = _WAYS if settings.how == "any" else (settings.how,)
         # The integer part of the stretched chance selects the way, the fraction the position.
-        stretched = chance * len(self._ways)
-        way = self._ways[int(stretched)]
+        stretched = chance * len(ways)
+        way = ways[int(stretched)]
         if way == "unclosed":
             return body[:-1] or _GARBAGE
         if way == "doubled":

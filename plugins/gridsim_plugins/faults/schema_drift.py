@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from pydantic import Field
 
-from gridsim.api import Members, MessageEffects, MessageFault, Register, Settings, Tick, hookimpl
+from gridsim.api import MessageEffects, MessageFault, Register, Settings, Tick, hookimpl
 
 Record = dict[str, msgspec.Raw]
 
@@ -35,46 +35,41 @@ class SchemaDrift(MessageFault[SchemaDriftSettings]):
     Settings = SchemaDriftSettings
     kept = ()
 
-    def __init__(self, members: Members[SchemaDriftSettings]) -> None:
-        super().__init__(members)
-        settings = members.settings[0]
-        self._change, self._field = settings.change, settings.field
-        self._renamed_to = settings.renamed_to
-
-    def check(self, format: str, json_fields: Sequence[str]) -> None:
+    @classmethod
+    def check(cls, settings: SchemaDriftSettings, format: str, json_fields: Sequence[str]) -> None:
         if not json_fields:
             raise ValueError(
                 f"changes fields of JSON, but a transport of this run writes {format}: "
                 "remove the fault or that transport"
             )
-        if self._field not in json_fields:
-            near = get_close_matches(self._field, json_fields, 1)
+        if settings.field not in json_fields:
+            near = get_close_matches(settings.field, json_fields, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(json_fields)}"
-            raise ValueError(f"has a field that is not written, {self._field!r}; {hint}")
-        if self._change == "renamed" and self._renamed_to in json_fields:
-            raise ValueError(f"would rename a field to another field, {self._renamed_to!r}")
+            raise ValueError(f"has a field that is not written, {settings.field!r}; {hint}")
+        if settings.change == "renamed" and settings.renamed_to in json_fields:
+            raise ValueError(f"would rename a field to another field, {settings.renamed_to!r}")
 
     def inject(self, tick: Tick, effects: MessageEffects) -> None:
         effects.altered[:] = True
 
-    def alter(self, body: bytes, chance: float) -> bytes:
+    @classmethod
+    def alter(cls, settings: SchemaDriftSettings, body: bytes, chance: float) -> bytes:
         # Raw keeps the bytes of every value, decimals included.
         if body.startswith(b"["):
             records = msgspec.json.decode(body, type=list[Record])
-            return msgspec.json.encode([self._drifted(record) for record in records])
-        return msgspec.json.encode(self._drifted(msgspec.json.decode(body, type=Record)))
+            return msgspec.json.encode([_drifted(settings, record) for record in records])
+        return msgspec.json.encode(_drifted(settings, msgspec.json.decode(body, type=Record)))
 
-    def _drifted(self, record: Record) -> Record:
-        if self._change == "wrong_type":
-            return {
-                name: _mistyped(value) if name == self._field else value
-                for name, value in record.items()
-            }
-        return {
-            self._renamed_to if name == self._field else name: value
-            for name, value in record.items()
-            if name != self._field or self._change == "renamed"
-        }
+
+def _drifted(settings: SchemaDriftSettings, record: Record) -> Record:
+    field = settings.field
+    if settings.change == "wrong_type":
+        return {name: _mistyped(raw) if name == field else raw for name, raw in record.items()}
+    return {
+        settings.renamed_to if name == field else name: raw
+        for name, raw in record.items()
+        if name != field or settings.change == "renamed"
+    }
 
 
 def _mistyped(value: msgspec.Raw) -> msgspec.Raw:

@@ -7,7 +7,6 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from gridsim.api import (
-    Members,
     MessageEffects,
     MessageFault,
     Register,
@@ -47,16 +46,13 @@ class Truncate(MessageFault[TruncateSettings]):
     Settings = TruncateSettings
     kept = ()
 
-    def __init__(self, members: Members[TruncateSettings]) -> None:
-        super().__init__(members)
-        settings = members.settings[0]
-        self._least, self._most = settings.least / 100.0, settings.most / 100.0
-
     def inject(self, tick: Tick, effects: MessageEffects) -> None:
         effects.altered[:] = True
 
-    def alter(self, body: bytes, chance: float) -> bytes:
-        left = self._least + (self._most - self._least) * chance
+    @classmethod
+    def alter(cls, settings: TruncateSettings, body: bytes, chance: float) -> bytes:
+        least, most = settings.least / 100.0, settings.most / 100.0
+        left = least + (most - least) * chance
         return body[: max(min(int(left * len(body)), len(body) - 1), 1)]
 
 

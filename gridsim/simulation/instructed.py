@@ -1,0 +1,270 @@
+"""Called events and injected faults: instructions that change a run, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import (
+    Acknowledgement,
+    CallEvent,
+    CancelEvent,
+    ClearFault,
+    InjectFault,
+    Instruction,
+    Refused,
+    Roster,
+    State,
+    StateError,
+    Target,
+    Tick,
+    read_instruction,
+    write_instruction,
+)
+from gridsim.contracts.instructions import FLEET
+from gridsim.contracts.results import EventChange, InjectedFault
+from gridsim.simulation.baselines.sites import Baselines
+from gridsim.simulation.batch import BatchMaker
+from gridsim.simulation.calling import Call
+from gridsim.simulation.commands import CommandBook
+from gridsim.simulation.commands.book import answer
+from gridsim.simulation.demand_response.events import DemandResponse
+from gridsim.simulation.demand_response.settlement import Hundredths
+from gridsim.simulation.faults import FaultBook
+from gridsim.simulation.scenario import Scenario
+
+INSTRUCTED = (CallEvent, CancelEvent, InjectFault, ClearFault)
+
+
+class EventsAndFaults:
+    """The events and faults of a run. Each kind's machinery is made when it is first needed."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        commands: CommandBook,
+        baselines: Baselines,
+        maker: BatchMaker,
+        call: Call,
+    ) -> None:
+        """Raises PluginError if a configured fault cannot be made."""
+        self._scenario = scenario
+        self._commands, self._baselines, self._maker = commands, baselines, maker
+        self.demand_response = DemandResponse(scenario, baselines) if scenario.events else None
+        self.faults = FaultBook(scenario, call) if scenario.faults else None
+        self._calls: dict[str, tuple[CallEvent, int]] = {}
+        """The calls of events that are not over, with their time, by event."""
+        self._injections: dict[str, tuple[InjectFault, int, InjectedFault]] = {}
+        """The injections of faults that are not over, with their time, by fault."""
+        self._injected: list[InjectedFault] = []
+
+    def state(self) -> State:
+        """Return what a checkpoint keeps, between two ticks."""
+        return {
+            "calls": [_kept(call, time_ms) for call, time_ms in self._calls.values()],
+            "injections": [
+                [*_kept(inject, time_ms), injected.fault, injected.number]
+                for inject, time_ms, injected in self._injections.values()
+            ],
+            "demand_response": self.demand_response and self.demand_response.state(),
+            "faults": self.faults and self.faults.state(),
+        }
+
+    def restore(self, state: State, call: Call) -> None:
+        """Continue from a checkpoint's state. Raises StateError."""
+        try:
+            if state["demand_response"] is not None:
+                for kept in state["calls"]:
+                    instruction, time_ms = _called(kept)
+                    self._add_event(instruction, time_ms, None)
+                self._events_machinery().restore(state["demand_response"])
+            if state["faults"] is not None:
+                for *kept, fault, number in state["injections"]:
+                    injection, time_ms = _called(kept)
+                    self._add_fault(injection, time_ms, call, again=(fault, number))
+                self._faults_machinery(call).restore(state["faults"])
+        except Refused as refusal:
+            raise StateError(f"an instruction of the checkpoint is rejected: {refusal}") from None
+        self._injected.clear()
+
+    def decide(
+        self,
+        instructions: Sequence[Instruction],
+        tick: Tick,
+        reduced: Hundredths | None,
+        call: Call,
+    ) -> list[Acknowledgement]:
+        """Carry out instructions at a tick's start. `reduced` is the sites' reduction in the
+        last tick, None before the first."""
+        answers: list[Acknowledgement] = []
+        for instruction in instructions:
+            if not isinstance(instruction, INSTRUCTED):
+                continue
+            try:
+                self._check(instruction)
+                match instruction:
+                    case CallEvent():
+                        more = self._call_event(instruction, tick, reduced)
+                    case CancelEvent():
+                        more = self._cancel_event(instruction, tick)
+                    case InjectFault():
+                        more = self._inject(instruction, tick, call)
+                    case ClearFault():
+                        more = self._clear(instruction, tick)
+            except Refused as refusal:
+                answers.append(answer(instruction, "rejected", tick, str(refusal)))
+                continue
+            self._commands.use_id(instruction)
+            answers += [answer(instruction, "accepted", tick), *more]
+        return answers
+
+    def endings(self, tick: Tick) -> Iterator[Acknowledgement]:
+        """Yield the answers to calls and injections that ended by themselves in this tick."""
+        for change in self.demand_response.take_over() if self.demand_response else ():
+            kept = self._calls.pop(change.event.partition("#")[0], None)
+            if kept is not None:
+                yield _ended(kept[0], change, tick)
+        for fault in self.faults.take_over() if self.faults else ():
+            yield answer(self._injections.pop(fault)[0], "completed", tick)
+
+    @property
+    def has_open(self) -> bool:
+        """True while a called event or an injected fault is not over."""
+        return bool(self._calls or self._injections)
+
+    def take_injected(self) -> tuple[InjectedFault, ...]:
+        """Return the faults injected since the last call."""
+        if not self._injected:
+            return ()
+        injected, self._injected = tuple(self._injected), []
+        return injected
+
+    def _check(self, instruction: Instruction) -> None:
+        """Raise Refused if the id was used before or there is no such target."""
+        self._commands.check_id(instruction)
+        if instruction.target != FLEET:
+            self._commands.find(instruction.target)
+
+    def _call_event(
+        self, call: CallEvent, tick: Tick, reduced: Hundredths | None
+    ) -> list[Acknowledgement]:
+        self._add_event(call, tick.time_ms, reduced)
+        return []
+
+    def _add_event(self, call: CallEvent, time_ms: int, reduced: Hundredths | None) -> None:
+        binder = self._scenario.binder
+        if binder is None:
+            raise Refused("this run takes no events by instruction")
+        spec = binder.event(call, self._scenario, time_ms)
+        self._events_machinery().call(spec, time_ms, reduced)
+        self._calls[spec.id] = call, time_ms
+
+    def _events_machinery(self) -> DemandResponse:
+        if self.demand_response is None:
+            self.demand_response = DemandResponse(self._scenario, self._baselines)
+        return self.demand_response
+
+    def _cancel_event(self, cancel: CancelEvent, tick: Tick) -> list[Acknowledgement]:
+        if self.demand_response is None:
+            raise Refused(f"there is no event {cancel.event!r}")
+        sites = self._sites(cancel)
+        self.demand_response.cancel(cancel.event, sites, tick.time_ms)
+        answers = [answer(cancel, "completed", tick)]
+        for change in self.demand_response.take_over():
+            kept = self._calls.pop(change.event.partition("#")[0], None)
+            if kept is not None:
+                answers.append(answer(kept[0], "cancelled", tick, f"by {cancel.id}"))
+        return answers
+
+    def _inject(self, inject: InjectFault, tick: Tick, call: Call) -> list[Acknowledgement]:
+        self._add_fault(inject, tick.time_ms, call)
+        return []
+
+    def _add_fault(
+        self,
+        inject: InjectFault,
+        time_ms: int,
+        call: Call,
+        *,
+        again: tuple[int, int] | None = None,
+    ) -> None:
+        binder = self._scenario.binder
+        if binder is None:
+            raise Refused("this run takes no faults by instruction")
+        spec = binder.fault(inject, self._scenario, time_ms)
+        if getattr(spec.type, "is_ghost", False):
+            raise Refused(f"{spec.name} adds devices: it must be in the configuration")
+        injected = self._faults_machinery(call).inject(spec, time_ms, call, again=again)
+        self._injected.append(injected)
+        self._injections[spec.id] = inject, time_ms, injected
+
+    def _faults_machinery(self, call: Call) -> FaultBook:
+        if self.faults is None:
+            self.faults = FaultBook(self._scenario, call, left=self._maker.left)
+        return self.faults
+
+    def _clear(self, clear: ClearFault, tick: Tick) -> list[Acknowledgement]:
+        if self.faults is None:
+            raise Refused(f"there is no fault {clear.fault!r}")
+        forgotten = self.faults.clear(clear.fault, self._devices(clear), tick.time_ms)
+        answers = [answer(clear, "completed", tick)]
+        if forgotten:
+            inject = self._injections.pop(clear.fault)[0]
+            answers.append(answer(inject, "cancelled", tick, f"by {clear.id}"))
+        return answers
+
+    def _sites(self, cancel: CancelEvent) -> NDArray[np.bool_] | None:
+        """Return the target's sites as a mask; None: all."""
+        if cancel.target == FLEET:
+            return None
+        if cancel.target.der_id is not None:
+            raise Refused("an event is for projects: cancel it for a project or for the fleet")
+        project, _ = self._commands.find(cancel.target)
+        sites = np.zeros(len(self._roster.project_id), np.bool_)
+        sites[project] = True
+        return sites
+
+    def _devices(self, clear: ClearFault) -> NDArray[np.bool_] | None:
+        """Return the target's devices as a mask; None: all."""
+        if clear.target == FLEET:
+            return None
+        project, device = self._commands.find(clear.target)
+        mask: NDArray[np.bool_] = self._roster.project == project
+        if device is not None:
+            mask &= np.arange(len(mask)) == device
+        return mask
+
+    @property
+    def _roster(self) -> Roster:
+        return self._scenario.roster
+
+
+def _ended(call: CallEvent, change: EventChange, tick: Tick) -> Acknowledgement:
+    """Return the last answer to a call, by how its event ended."""
+    totals = change.totals
+    if totals.took_part and totals.superseded == totals.took_part:
+        return answer(call, "superseded", tick, "by a later event")
+    parts = [
+        f"{count} {what}"
+        for count, what in ((totals.superseded, "superseded"), (totals.cancelled, "cancelled"))
+        if count
+    ]
+    reason = f"{', '.join(parts)} of {totals.took_part} projects" if parts else ""
+    return answer(call, "completed", tick, reason)
+
+
+def _kept(instruction: Instruction, time_ms: int) -> list[Any]:
+    """Return an instruction and its time as data."""
+    target = instruction.target
+    text = write_instruction(instruction).decode()
+    return [text, target.project_id, target.der_id, instruction.source, time_ms]
+
+
+def _called(kept: list[Any]) -> tuple[Any, int]:
+    """Return the instruction and its time."""
+    text, project_id, der_id, source, time_ms = kept
+    target = Target(project_id, der_id)
+    return read_instruction(text.encode(), target, source), int(time_ms)
