@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridsim.api import DeviceFault
+from gridsim.api import DeviceFault, Fault
 from gridsim.config.tables.model import Configuration
 from gridsim.ledger.schema import VERSION
 from gridsim.simulation.scenario import FaultSpec, Scenario
@@ -87,7 +87,9 @@ def write_about(connection: sqlite3.Connection, about: About) -> None:
         "INSERT INTO devices VALUES (?, ?, ?, ?, ?)",
         ((index, *device) for index, device in enumerate(devices)),
     )
-    connection.executemany("INSERT INTO faults VALUES (?, ?, ?, ?)", _faults(scenario.faults))
+    connection.executemany(
+        "INSERT INTO faults VALUES (?, ?, ?, ?, ?, 0, NULL)", _faults(scenario.faults)
+    )
     connection.executemany(
         "INSERT INTO transports VALUES (?, ?, ?, ?, ?, ?)",
         (
@@ -97,7 +99,11 @@ def write_about(connection: sqlite3.Connection, about: About) -> None:
     )
 
 
-def _faults(specs: Sequence[FaultSpec]) -> Iterator[tuple[int, str, str, str]]:
+def kind_of(fault: type[Fault]) -> str:
+    """Return what a fault affects: a device or a message."""
+    return "device" if issubclass(fault, DeviceFault) else "message"
+
+
+def _faults(specs: Sequence[FaultSpec]) -> Iterator[tuple[int, str, str, str, int]]:
     for index, spec in enumerate(specs):
-        of = "device" if issubclass(spec.type, DeviceFault) else "message"
-        yield index, spec.id, spec.name, of
+        yield index, spec.id, spec.name, kind_of(spec.type), index

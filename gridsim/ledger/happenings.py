@@ -1,18 +1,19 @@
-"""What most ticks have none of: events that end, commands, faults, readings that never leave."""
+"""The rare facts of ticks: instructions, events and faults that end, readings never sent."""
 
 from __future__ import annotations
 
 import sqlite3
 
 from gridsim.contracts.instruction_json import write_instruction
-from gridsim.contracts.results import Settlement, TickResult
+from gridsim.contracts.results import InjectedFault, Settlement, TickResult
+from gridsim.ledger.about import kind_of
 from gridsim.ledger.insert import insert
 from gridsim.ledger.rows import unsent_rows
 from gridsim.simulation.scenario import Scenario
 
 
 class Happenings:
-    """Writes them within the open transaction."""
+    """The writer of these facts, within the open transaction."""
 
     def __init__(self, connection: sqlite3.Connection, scenario: Scenario) -> None:
         self._connection = connection
@@ -59,8 +60,29 @@ class Happenings:
                 for one in outcome.episodes
             ],
         )
+        # After the episodes: a fault that was cleared in this tick may have had the same id.
+        for injected in outcome.injected:
+            self._inject(injected, tick)
         for settlement in outcome.settlements:
             self._settle(settlement)
+
+    def _inject(self, injected: InjectedFault, tick: int) -> None:
+        self._fault[injected.id] = injected.fault
+        self._connection.execute(
+            "UPDATE faults SET until = ? WHERE number = ? AND until IS NULL",
+            (tick - 1, injected.number),
+        )
+        self._connection.execute(
+            "INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?, NULL)",
+            (
+                injected.fault,
+                injected.id,
+                injected.name,
+                kind_of(injected.type),
+                injected.number,
+                tick,
+            ),
+        )
 
     def _settle(self, settlement: Settlement) -> None:
         self._settlements += 1

@@ -32,6 +32,10 @@ class FaultNote:
     type: str
     of: str
     """device or message."""
+    number: int
+    """Its bit in labels, from the tick `since` until the tick `until`, None: the end."""
+    since: int = 0
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +122,8 @@ class Reader:
         return [TransportNote(*row) for row in self.rows(f"{query} ORDER BY transport")]
 
     def faults(self) -> Sequence[FaultNote]:
-        return [
-            FaultNote(*row) for row in self.rows("SELECT id, type, of FROM faults ORDER BY fault")
-        ]
+        query = "SELECT id, type, of, number, since, until FROM faults ORDER BY fault"
+        return [FaultNote(*row) for row in self.rows(query)]
 
     def settlements(self) -> Sequence[SettlementNote]:
         violations: dict[int, list[tuple[int, int]]] = {}

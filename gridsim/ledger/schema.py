@@ -36,6 +36,7 @@ CREATE TABLE devices (
   device INTEGER PRIMARY KEY, der_id TEXT NOT NULL, project INTEGER NOT NULL,
   type TEXT NOT NULL, nameplate INTEGER NOT NULL);
 CREATE TABLE batches (tick INTEGER PRIMARY KEY, first INTEGER NOT NULL, rows INTEGER NOT NULL);
+CREATE INDEX batches_first ON batches (first);
 CREATE TABLE readings (
   number INTEGER PRIMARY KEY, tick INTEGER NOT NULL, device INTEGER NOT NULL,
   output INTEGER, meter INTEGER, baseline INTEGER, soc INTEGER);
@@ -51,7 +52,8 @@ CREATE TABLE unsent (
   device INTEGER NOT NULL, output INTEGER, meter INTEGER, baseline INTEGER, soc INTEGER,
   time_ms INTEGER NOT NULL, faults INTEGER NOT NULL, copy INTEGER NOT NULL);
 CREATE TABLE faults (
-  fault INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, of TEXT NOT NULL);
+  fault INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, of TEXT NOT NULL,
+  number INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER);
 CREATE TABLE episodes (
   episode INTEGER PRIMARY KEY, fault INTEGER NOT NULL, device INTEGER NOT NULL,
   start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL);
@@ -84,6 +86,8 @@ CREATE TABLE retries (
 _TIME = "strftime('%Y-%m-%dT%H:%M:%f', {} / 1000.0, 'unixepoch') || 'Z'"
 _START = "(SELECT value FROM meta WHERE key = 'start_ms')"
 _TICK = "(SELECT value FROM meta WHERE key = 'tick_ms')"
+_LEFT = "(SELECT b.tick FROM batches b WHERE b.first <= l.number ORDER BY b.first DESC LIMIT 1)"
+"""The tick in which a labelled reading left."""
 _TRUE_TIME = f"({_START} + r.tick * {_TICK})"
 
 VIEWS: Final = f"""
@@ -107,7 +111,8 @@ FROM readings r JOIN devices d USING (device) JOIN projects p USING (project)
 LEFT JOIN reported w USING (number) LEFT JOIN labels l USING (number)
 LEFT JOIN faults f ON f.fault = l.altered;
 CREATE VIEW struck AS SELECT l.number, f.id AS fault
-FROM labels l JOIN faults f ON (l.faults >> f.fault) & 1;
+FROM labels l JOIN faults f ON (l.faults >> f.number) & 1 AND {_LEFT} >= f.since
+  AND (f.until IS NULL OR {_LEFT} <= f.until);
 CREATE VIEW settled AS SELECT
   s.event, p.project_id, {_TIME.format("s.start_ms")} AS start, {_TIME.format("s.end_ms")} AS end,
   s.ending, s.target_kw, s.compliance, s.dispatched_kwh, s.delivered_kwh,

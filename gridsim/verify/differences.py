@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -14,6 +13,7 @@ from gridsim.helpers.timestamps import rfc3339
 from gridsim.ledger import Reader
 from gridsim.ledger.rows import NONE
 from gridsim.verify.arrivals import Arrivals
+from gridsim.verify.labels import FaultLabels
 from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, EXACT, UNKNOWN, Matching
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.sent import DELIVERED, DROPPED, PENDING, UNCONFIRMED, Sent
@@ -94,10 +94,7 @@ class Explainer:
     ) -> None:
         self._reader, self._roster, self._sent = reader, roster, sent
         self._arrivals, self._matching = arrivals, matching
-        faults = reader.faults()
-        self._ids = [fault.id for fault in faults]
-        self._of_devices = _mask([fault.of == "device" for fault in faults])
-        self._on_the_way = _mask([fault.of == "message" for fault in faults])
+        self._labels = FaultLabels(reader.faults())
         self._found = Differences(len(roster.project_id))
 
     def explain(self, *, ordered: bool) -> Differences:
@@ -123,7 +120,7 @@ class Explainer:
         gone &= ~dropped
         torn = torn_off(np.flatnonzero(gone), sent, self._arrivals, self._matching)
         for fault in np.unique(sent.altered[torn]).tolist():
-            self._sent_at("missing", self._ids[fault], torn[sent.altered[torn] == fault])
+            self._sent_at("missing", self._labels.ids[fault], torn[sent.altered[torn] == fault])
         gone[torn] = False
         self._sent_rows("missing", "unconfirmed", gone & (sent.fate == UNCONFIRMED))
         pending = gone & (sent.fate == PENDING)
@@ -135,16 +132,16 @@ class Explainer:
 
     def _lost_before(self) -> None:
         """Readings that faults kept from ever leaving."""
-        unsent = self._reader.matrix("SELECT device, faults FROM unsent ORDER BY unsent")
+        unsent = self._reader.matrix("SELECT device, faults, known FROM unsent ORDER BY unsent")
         faults = unsent[:, 1].copy().view(np.uint64)
         project = self._roster.project[unsent[:, 0]]
-        for cause, rows in self._by_faults(faults):
+        for cause, rows in self._labels.groups(faults, unsent[:, 2]):
             self._found.add("missing", cause or "never sent", project[rows])
 
     def _copies(self) -> None:
         sent = self._sent
         rows = np.flatnonzero(sent.copy & self._matching.arrived)
-        for cause, part in self._by_faults(sent.faults[rows] & self._on_the_way):
+        for cause, part in self._labels.groups(sent.faults[rows], sent.left[rows], "message"):
             self._sent_at("duplicate", cause or "a copy that the ledger has", rows[part])
 
     def _repeated(self) -> None:
@@ -156,7 +153,7 @@ class Explainer:
     def _altered(self) -> None:
         sent, matching = self._sent, self._matching
         rows = np.flatnonzero(sent.differs & matching.arrived)
-        for cause, part in self._by_faults(sent.faults[rows] & self._of_devices):
+        for cause, part in self._labels.groups(sent.faults[rows], sent.left[rows], "device"):
             self._sent_at("altered", cause or "as the ledger has it", rows[part])
         changed = (matching.how == CHANGED) & ~matching.damaged
         self._arrival_rows("altered", UNEXPLAINED, np.flatnonzero(changed))
@@ -179,7 +176,7 @@ class Explainer:
     def _delayed(self) -> None:
         sent = self._sent
         rows = np.flatnonzero((sent.left > sent.tick) & ~sent.copy & self._matching.arrived)
-        for cause, part in self._by_faults(sent.faults[rows]):
+        for cause, part in self._labels.groups(sent.faults[rows], sent.left[rows]):
             self._sent_at("delayed", cause or "as the ledger has it", rows[part])
 
     def _unknown(self) -> None:
@@ -222,19 +219,13 @@ class Explainer:
         )
         self._arrival_rows("reordered", UNEXPLAINED, rows[overtaken & ~retried])
         meant = reading[_behind(device, sent.tick[reading]) & ~overtaken]
-        for cause, part in self._by_faults(sent.faults[meant]):
+        for cause, part in self._labels.groups(sent.faults[meant], sent.left[meant]):
             self._sent_at("reordered", cause or "as the ledger has it", meant[part])
 
     def _by_alteration(self, kind: DifferenceKind, rows: NDArray[np.intp]) -> None:
         fault = self._sent.altered[self._matching.reading[rows]]
         for index in np.unique(fault).tolist():
-            self._arrival_rows(kind, self._ids[index], rows[fault == index])
-
-    def _by_faults(self, faults: NDArray[np.uint64]) -> Iterator[tuple[str, NDArray[np.intp]]]:
-        """The rows of each combination of faults, with their ids."""
-        for mask in np.unique(faults).tolist():
-            names = [name for index, name in enumerate(self._ids) if mask >> index & 1]
-            yield " + ".join(names), np.flatnonzero(faults == np.uint64(mask))
+            self._arrival_rows(kind, self._labels.ids[index], rows[fault == index])
 
     def _sent_rows(self, kind: DifferenceKind, cause: str, rows: NDArray[np.bool_]) -> None:
         self._sent_at(kind, cause, np.flatnonzero(rows))
@@ -291,10 +282,6 @@ def _behind(device: Ints, order: Ints | Small) -> NDArray[np.bool_]:
     span = int(order.max(initial=0)) + 1
     place = device * span + order
     return place < np.maximum.accumulate(place)
-
-
-def _mask(bits: Sequence[bool]) -> np.uint64:
-    return np.uint64(sum(1 << index for index, bit in enumerate(bits) if bit))
 
 
 def _value(value: int, factor: int) -> str:

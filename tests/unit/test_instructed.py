@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from gridsim.api import (
     InjectFault,
     Instruction,
     Target,
+    read_instruction,
 )
 from gridsim.contracts.batch_serial import batch_state
 from gridsim.contracts.instructions import FLEET
@@ -27,6 +30,7 @@ from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
 from gridsim.simulation.faults.book import MOST
 from gridsim.simulation.step import Simulation
+from gridsim.verify import VerifyOptions, verify
 from tests.fixtures.resumed import resumed
 
 START_MS = 1_782_907_200_000  # 2026-07-01T12:00:00Z
@@ -435,3 +439,48 @@ def test_a_checkpoint_keeps_what_was_called_and_injected(tmp_path: Path, at: int
         for name in ("acknowledgements", "settlements", "episodes", "changes", "injected"):
             assert getattr(one, name) == getattr(other, name), (tick, name)
     assert sim.simulation.tally == again.tally
+
+
+def test_a_ledger_knows_which_fault_a_bit_means_at_which_tick(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.sqlite"
+    path = Sim(tmp_path, f'\n[ledger]\npath = "{ledger}"\n').path
+    with Run(make_plan(Options(config=path)), clock="manual") as run:
+        run.advance(2)
+        run.post(inject("first", "sign_flip", BAT_1, duration_s=2, field="power_meter_measurement"))
+        run.advance(3)
+        run.post(inject("second", "duplicate", BAT_1, duration_s=2))
+        run.post(call(duration_s=2))
+        run.post(read_instruction(b"odd", BAT_1))
+        run.advance(4)
+    assert run.ledger_error is None
+    with closing(sqlite3.connect(ledger)) as database:
+
+        def rows(query: str) -> list[Any]:
+            return database.execute(query).fetchall()
+
+        assert rows("SELECT id, number, since, until FROM faults ORDER BY fault") == [
+            ("first", 0, 2, 4),
+            ("second", 0, 5, None),
+        ]
+        assert rows("SELECT tick, fault FROM struck JOIN readings USING (number)") == [
+            (2, "first"),
+            (3, "first"),
+            (5, "second"),
+            (5, "second"),
+            (6, "second"),
+            (6, "second"),
+        ]
+        assert rows("SELECT tick, sequence, project_id FROM instructions") == [
+            (2, 0, "HOME_1"),
+            (5, 0, "HOME_1"),
+            (5, 1, ""),
+            (5, 2, "HOME_1"),
+        ]
+        assert rows("SELECT fault, start_ms, end_ms FROM episodes") == [
+            (0, START_MS + 2000, START_MS + 4000),
+            (1, START_MS + 5000, START_MS + 7000),
+        ]
+    report = verify(VerifyOptions(ledger, (str(tmp_path / "readings.jsonl"),)), print)
+    found = report.differences.causes
+    causes = {kind: dict(counter) for kind, counter in found.items() if counter}
+    assert causes == {"altered": {"first": 2}, "duplicate": {"second": 2}}
