@@ -1,6 +1,7 @@
-"""`gridsim bench`: what this machine and that broker take, beside a raw socket and plain paho.
+"""`gridsim bench`: the throughput of this machine and a broker, next to a raw socket and paho.
 
-Ratios from one run mean more than figures: both sides met the same machine in the same minute.
+Ratios from one run mean more than absolute figures, because both sides ran on the same machine in
+the same minute.
 """
 
 from gridsim.bench.main import BenchOptions, bench

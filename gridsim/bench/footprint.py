@@ -1,8 +1,8 @@
-"""What each further device costs in memory.
+"""The memory that each further device needs.
 
-A tenth of the fleet runs in a process of its own: within one process the second fleet would
-live in what the first has left behind. The child runs this module, and is told over its
-standard input which fleet to run.
+A tenth of the fleet runs in a separate process, because within one process the second fleet would
+reuse the memory of the first. The child process runs this module and reads from its standard input
+which fleet to run.
 """
 
 from __future__ import annotations
@@ -27,19 +27,24 @@ _TICKS = 2
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Of this process; None where the system does not tell."""
+    """The memory of this process."""
 
     peak_mb: float
-    """The most that it held until the end of the run in real time, libraries included."""
+    """The peak until the end of the run in real time, libraries included."""
     end_mb: float
-    """What it held then."""
+    """The memory in use at the end of the run in real time."""
     kb_per_1000_ders: float | None
-    """By how much the peak of a tenth of the fleet is lower; None for fleets under 1,000 DERs,
-    and for those that cannot be made smaller."""
+    """The difference between this peak and that of a tenth of the fleet, per 1,000 DERs.
+
+    None for fleets under 1,000 DERs and for fleets that cannot be made smaller.
+    """
 
 
 def footprint(options: Options, target: BenchTarget) -> Memory | None:
-    """To be called after the target has run, before anything else has."""
+    """Return the memory that the target used; None if the system does not report memory.
+
+    Call it directly after the target has run.
+    """
     peak, now = peak_memory(), memory_now()
     if peak is None or now is None:
         return None
@@ -53,7 +58,7 @@ def _each_thousand(options: Options, target: BenchTarget, peak: int) -> float | 
         counts = counts_for(options, target.ders // 10, target.ders)
     except UsageError:
         return None
-    told = {
+    request = {
         "config": str(options.config),
         "overrides": [*options.overrides, *counts],
         "plugins": [str(path) for path in options.plugins],
@@ -61,7 +66,7 @@ def _each_thousand(options: Options, target: BenchTarget, peak: int) -> float | 
     child = subprocess.run(
         # -P: a file of the working folder must not shadow a module.
         [sys.executable, "-P", "-m", "gridsim.bench.footprint"],
-        input=json.dumps(told),
+        input=json.dumps(request),
         capture_output=True,
         text=True,
     )
@@ -72,13 +77,13 @@ def _each_thousand(options: Options, target: BenchTarget, peak: int) -> float | 
 
 
 def _main() -> None:
-    told: dict[str, Any] = json.load(sys.stdin)
+    request: dict[str, Any] = json.load(sys.stdin)
     target = find_target(
         Options(
-            config=Path(told["config"]),
+            config=Path(request["config"]),
             flags=Flags(speed=0.0),
-            plugins=tuple(map(Path, told["plugins"])),
-            overrides=tuple(told["overrides"]),
+            plugins=tuple(map(Path, request["plugins"])),
+            overrides=tuple(request["overrides"]),
         )
     )
     try:

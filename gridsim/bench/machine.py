@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine that the figures were measured on."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ class Machine:
 
 
 def machine() -> Machine:
-    """This one."""
+    """Describe the machine that this process runs on."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return Machine(_cpu(), _cores(), python, platform.platform(terse=True))
 
 
 def peak_memory() -> int | None:
-    """The most bytes of memory that this process has held so far; None where nobody tells.
+    """Return this process's peak memory so far, bytes; None if the system does not report it.
 
-    Not `resource.getrusage`: its figure starts with what the parent process held.
+    `resource.getrusage` is not used, because its figure includes the parent process's memory.
     """
     return _status("VmHWM")
 
 
 def memory_now() -> int | None:
-    """The bytes of memory that this process holds; None where nobody tells."""
+    """Return this process's memory in use, bytes; None if the system does not report it."""
     return _status("VmRSS")
 
 
@@ -43,7 +43,7 @@ def _status(field: str) -> int | None:
 
 
 def _cpu() -> str:
-    # `platform.processor` is empty or an architecture on most systems.
+    # On most systems `platform.processor` returns an empty text or an architecture.
     model = _first(Path("/proc/cpuinfo"), r"model name\s*: (.+)")
     return model or platform.processor() or platform.machine() or "unknown"
 

@@ -1,4 +1,4 @@
-"""Runs a bench from its options to its report."""
+"""The steps of `gridsim bench`, from its options to its report."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ from gridsim.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
-    """What the command line says."""
+    """The options of the command line."""
 
     config: Path | None = None
     overrides: tuple[str, ...] = ()
     plugins: tuple[Path, ...] = ()
     seconds: float = 10.0
-    """Of the fleet's readings: sent once in real time, and in every round by every way."""
+    """The duration of the fleet's readings, s.
+
+    They are sent once in real time, and by every client in every round.
+    """
     runs: int = 5
     ramp: bool = False
     """Search for the largest fleet instead of comparing."""
@@ -36,10 +39,10 @@ class BenchOptions:
 
 
 def bench(options: BenchOptions, say: Callable[[str], None]) -> BenchReport:
-    """Measure, and report progress to `say`.
+    """Measure, report progress to `say`, and return the result.
 
-    Raises UsageError for options that cannot be used, NeverConnectedError if the far end cannot
-    be reached, and GridsimError if it drops the connection or does not confirm every reading.
+    Raises UsageError for invalid options, NeverConnectedError if the broker cannot be reached, and
+    GridsimError if it drops the connection or does not confirm every reading.
     """
     _check(options)
     chosen, target = default_or_named(options.config, options.overrides, options.plugins)
@@ -62,7 +65,8 @@ def _compare(
     fleet = survey(target, ticks)
     if not fleet.messages:
         raise UsageError(
-            f"--seconds: error: this fleet sends nothing in {options.seconds:g} s: make it longer"
+            f"--seconds: error: this fleet sends no message in {options.seconds:g} s; "
+            "use a larger value"
         )
     flat = compare(ways(target, fleet, ticks), fleet, options.runs, say)
     return _report(target, fleet, paced=paced, held=held, flat=flat)
@@ -107,4 +111,4 @@ def _check(options: BenchOptions) -> None:
         ("--runs", options.runs, 1),
     ):
         if not least <= value <= 86_400:
-            raise UsageError(f"{flag}: error: {value:g} is not from {least:g} to 86,400")
+            raise UsageError(f"{flag}: error: {value:g} is not in the range {least:g} to 86,400")

@@ -1,4 +1,4 @@
-"""gridsim itself: models, delivery and transport as a run has them, only timed."""
+"""The measurement of gridsim itself: the models, delivery and transport of a normal run, timed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _FIRST_ATTEMPT_S = 0.2
 
 @contextmanager
 def connected(target: BenchTarget, on_full: OnFull, wake_s: float) -> Iterator[Runner]:
-    """The transport's runner, connected; closed at the end. Raises NeverConnectedError."""
+    """Yield the transport's runner, connected, and close it at the end.
+
+    Raises NeverConnectedError.
+    """
     policy = replace(target.outlet.policy, on_full=on_full, give_up_at_start=True)
     runner = replace(target.outlet, policy=policy).runner(wake_s)
     runner.start()
@@ -40,7 +43,7 @@ def connected(target: BenchTarget, on_full: OnFull, wake_s: float) -> Iterator[R
 
 
 def flat_out(target: BenchTarget, fleet: Survey, ticks: int) -> Sample:
-    """As many ticks as fast as they go, to the confirmation of the last reading.
+    """Run `ticks` ticks without pauses, and measure until the last reading is confirmed.
 
     Raises GridsimError if the broker did not confirm every reading.
     """
@@ -73,8 +76,8 @@ def flat_out(target: BenchTarget, fleet: Survey, ticks: int) -> Sample:
 
 
 def wait_settled(runner: Runner) -> None:
-    """Until nothing is pending. Raises GridsimError if the connection is lost over it."""
+    """Wait until no reading is pending. Raises GridsimError if the connection is lost meanwhile."""
     while runner.counters().pending:
         if runner.error is not None:
-            raise GridsimError(f"the measurement broke off: {runner.error}")
+            raise GridsimError(f"the connection was lost during the measurement: {runner.error}")
         time.sleep(_LOOK_S)

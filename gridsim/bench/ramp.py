@@ -1,4 +1,4 @@
-"""The largest fleet that holds its rate: doubled until it does not, then bisected."""
+"""The search for the largest fleet that holds its rate: doubling, then bisection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gridsim.bench.target import BenchTarget, sized
 from gridsim.running.plan import Options
 
 LARGEST = 4_000_000
-"""Where the search stops, DERs."""
+"""The upper bound of the search, DERs."""
 _PRECISION = 0.1
 
 
@@ -24,15 +24,15 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Ramp:
     seconds: float
-    """How long each fleet ran."""
+    """The duration of each fleet's run."""
     largest_held: int
-    """DERs; 0 if not even the smallest fleet held its rate."""
+    """The size of the fleet, DERs; 0 if even the smallest fleet did not hold its rate."""
     steps: tuple[Step, ...]
-    """In the order in which they ran."""
+    """The steps in the order in which they ran."""
 
 
 def ramp(options: Options, start: BenchTarget, seconds: float, say: Say) -> Ramp:
-    """Searches from the size of `start` on; tells each step."""
+    """Search for the largest fleet from the size of `start` on, and report each step to `say`."""
     steps: list[Step] = []
 
     def holds(ders: int) -> bool:
@@ -52,9 +52,9 @@ def ramp(options: Options, start: BenchTarget, seconds: float, say: Say) -> Ramp
 
 
 def search(holds: Callable[[int], bool], start: int, largest: int = LARGEST) -> int:
-    """The largest size for which `holds`, to within 10 %; 0 if 1 is too many.
+    """Return the largest size for which `holds` is true, to within 10 %; 0 if there is none.
 
-    Assumes that what holds at a size holds at every smaller one.
+    The search assumes that `holds` is true for every size below one for which it is true.
     """
     good, bad = 0, 0
     size = min(start, largest)

@@ -1,4 +1,4 @@
-"""A fleet at its own pace: does it hold it, and what does that cost?"""
+"""The measurement of a fleet in real time: whether it holds its rate, and its processor time."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from gridsim.running.pace import is_held
 from gridsim.simulation.step import Simulation
 
 _LOOK_S = 0.02
-# A run that is so far behind will not hold its rate, whatever comes.
+# A run that is this far behind is stopped, because it cannot hold its rate any more.
 _HOPELESS_S, _HOPELESS_SHARE = 5.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Milliseconds."""
+    """Percentiles of a lag, ms."""
 
     p50_ms: float
     p99_ms: float
@@ -33,7 +33,7 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class RealTime:
-    """A run in real time. The first tick is not in its figures."""
+    """The result of a run in real time; its figures exclude the first tick."""
 
     ticks: int
     rate_hz: float
@@ -44,15 +44,15 @@ class RealTime:
     dropped: int
     tick_lag: Lag
     confirmed: Lag
-    """From a tick to the confirmation of all its readings."""
+    """The time from a tick to the confirmation of all its readings."""
     broker_lag: Lag | None
-    """What the broker took to answer; None if the transport does not tell."""
+    """The time that the broker took to answer; None if the transport does not report it."""
     cpu_cores: float
-    """Core-seconds per second, the broker's not included."""
+    """The processor time, core-seconds per second, without the broker's."""
 
 
 def real_time(target: BenchTarget, seconds: float) -> RealTime:
-    """Runs the target at speed 1 for so long, or until it is hopelessly behind."""
+    """Run the target at speed 1 for `seconds`, or until it is too far behind to hold its rate."""
     ticks = 1 + target.ticks(seconds)
     wake_s = max(target.tick_s, 0.05)
     board = Board(target.plan.configuration.scenario.roster)
@@ -92,7 +92,10 @@ def real_time(target: BenchTarget, seconds: float) -> RealTime:
 
 
 def _watch(engine: Engine, runner: Runner, clock: Clock, too_far_s: float) -> tuple[Sample, bool]:
-    """What was used from the end of the first tick to that of the last; whether it broke off."""
+    """Wait for the run's end; stop waiting early if the run falls behind or its connection fails.
+
+    Return the time used since the end of the first tick, and whether the wait stopped early.
+    """
     watch, warm = Stopwatch(), False
     while not engine.finished.wait(_LOOK_S):
         if not warm and runner.timing.settled:

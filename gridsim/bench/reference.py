@@ -1,4 +1,4 @@
-"""Reference clients: what a protocol's probe brings along to compare gridsim with."""
+"""The reference clients: simple clients of a protocol's probe that gridsim is compared with."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ResultT = TypeVar("ResultT")
 
 
 def send(name: str, client: ReferenceClient, count: int) -> Sample:
-    """Send `count` messages and return how long that took; connecting is not timed.
+    """Send `count` messages and return the time taken, without the time to connect.
 
-    Raises NeverConnectedError if there is no connection, GridsimError if it breaks.
+    Raises NeverConnectedError if the client cannot connect, GridsimError if it loses it.
     """
     with ExitStack() as stack:
         run = reach(name, lambda: stack.enter_context(client.sending(count)))
@@ -27,7 +27,10 @@ def send(name: str, client: ReferenceClient, count: int) -> Sample:
 
 
 def reach(name: str, connect: Callable[[], ResultT]) -> ResultT:
-    """Call what connects to the far end of the transport `name`. Raises NeverConnectedError."""
+    """Call `connect`, which connects to the broker of the transport `name`, and return its result.
+
+    Raises NeverConnectedError.
+    """
     try:
         return ask(name, connect)
     except TransportError as error:

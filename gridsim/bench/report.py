@@ -1,6 +1,6 @@
-"""The result of a bench: one object of stable shape (`--json`), and lines for a person.
+"""The result of a bench: one object of stable shape (`--json`), and lines of text.
 
-Keys are never renamed or removed; what does not apply is null.
+Keys are never renamed or removed; a key that does not apply is null.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class BenchReport:
 
 
 def lines(report: BenchReport) -> Iterator[str]:
-    """Yield the report for a person."""
+    """Yield the report as lines of text."""
     machine, broker, fleet, wire = report.machine, report.broker, report.fleet, report.wire
     tls = ", TLS" if broker.tls else ""
     yield f"machine   {machine.cpu}, {machine.cores} cores, {machine.python}, {machine.os}"

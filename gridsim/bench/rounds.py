@@ -1,4 +1,4 @@
-"""Several ways to send the same messages, in turns: A B C A B C, under the same conditions."""
+"""The comparison of several clients that send the same messages in turns: A B C A B C."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ GRIDSIM = "gridsim"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to send the fleet's messages."""
+    """A client that sends the fleet's messages: gridsim or a reference client."""
 
     title: str
-    """Its name in the report for a person."""
+    """The name in the text report."""
     run: Callable[[], Sample]
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Medians over the rounds."""
+    """The speed of one client: medians over the rounds."""
 
     messages_per_s: float
     records_per_s: float
@@ -41,16 +41,16 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class FlatOut:
-    """The speed of each way; each sent `messages` messages in every round."""
+    """The speed of each client; each sent `messages` messages in every round."""
 
     messages: int
     records: int
     rounds: int
     ways: Mapping[str, Speed]
     titles: Mapping[str, str]
-    """The names of the ways for a person; not in the JSON."""
+    """The clients' names in the text report; not in the JSON."""
     ratios: Mapping[str, float]
-    """gridsim's messages per second to those of each other way: the median of the rounds'."""
+    """gridsim's messages per second divided by each other client's: the median over the rounds."""
 
 
 def ways(target: BenchTarget, fleet: Survey, ticks: int) -> dict[str, Way]:
@@ -64,9 +64,9 @@ def ways(target: BenchTarget, fleet: Survey, ticks: int) -> dict[str, Way]:
 
 
 def compare(ways: Mapping[str, Way], fleet: Survey, rounds: int, say: Say) -> FlatOut:
-    """Run the ways in turns; one of them is named `gridsim`."""
+    """Run the clients in turns; one of them is named `gridsim`."""
     samples: dict[str, list[Sample]] = {name: [] for name in ways}
-    # The stock of messages would make every garbage collection slow, and no run has one.
+    # The stored messages would slow down every garbage collection; a normal run stores none.
     gc.collect()
     gc.freeze()
     try:
@@ -91,7 +91,7 @@ def compare(ways: Mapping[str, Way], fleet: Survey, rounds: int, say: Say) -> Fl
 
 
 def ratio(own: list[Sample], other: list[Sample]) -> float:
-    """Return the median over the rounds of how many times as fast `own` was as `other`."""
+    """Return the speed of `own` divided by that of `other`: the median over the rounds."""
     return median(b.seconds / a.seconds for a, b in zip(own, other, strict=True))
 
 

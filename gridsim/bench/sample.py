@@ -1,4 +1,4 @@
-"""A stopwatch, and what it read."""
+"""A stopwatch and its readings."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How long one measurement took."""
+    """The duration of one measurement."""
 
     seconds: float
     cpu_s: float
-    """On a processor, all threads of this process; the broker is another."""
+    """The processor time of all threads of this process; the broker is a separate process."""
 
 
 class Stopwatch:
-    """Runs from its making."""
+    """A stopwatch that starts when it is created."""
 
     def __init__(self) -> None:
         self._cpu = time.process_time()

@@ -9,22 +9,22 @@ from gridsim.bench.target import BenchTarget
 from gridsim.simulation.step import Simulation
 
 WARM_UP_TICKS = 2
-"""The first ticks fill caches: they are sent, but not measured."""
+"""The number of first ticks that are sent but not measured, because they fill caches."""
 
 _STOCK = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The messages of a number of ticks; those of the warm-up are not among them."""
+    """The messages of a number of ticks, without those of the warm-up."""
 
     messages: int
     records: int
     warm_up_records: int
     payload_bytes: float
-    """Mean."""
+    """The mean size of the payloads."""
     packet_bytes: float
-    """Mean size of the packets, headers included."""
+    """The mean size of the packets, headers included."""
     stock: list[WireMessage]
     """The first messages, 100,000 at most."""
 
@@ -35,7 +35,7 @@ class Survey:
 
 
 def survey(target: BenchTarget, ticks: int) -> Survey:
-    """Run the models and the format, and send nothing."""
+    """Run the models and the format without sending, and return the messages."""
     simulation = Simulation(target.plan.configuration.scenario)
     format, benchmark = target.outlet.format, target.benchmark
     warm_up = sum(len(simulation.step()) for _ in range(WARM_UP_TICKS))

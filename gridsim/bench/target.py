@@ -17,18 +17,18 @@ from gridsim.running.probes import ask
 
 BENCH_CONFIG = Path(__file__).with_name("bench.toml")
 _LOAD = 0.2
-"""The load on a far end of known capacity; each DER of the shipped fleet reports once a second."""
+"""The load on a broker of known capacity; each DER of the shipped fleet reports once a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchTarget:
-    """A plan, and the transport of it that is measured."""
+    """A plan and its transport that is measured."""
 
     plan: Plan
     choice: TransportChoice
     outlet: PlannedTransport
     benchmark: Benchmark
-    """What the transport's probe knows of its protocol."""
+    """The measuring tools of the transport's protocol."""
 
     @property
     def ders(self) -> int:
@@ -39,7 +39,7 @@ class BenchTarget:
         return self.plan.configuration.tick_ms / 1000
 
     def ticks(self, seconds: float) -> int:
-        """How many ticks of simulated time fill `seconds`; at least one."""
+        """Return the number of ticks in `seconds` of simulated time; at least one."""
         return max(1, round(seconds / self.tick_s))
 
 
@@ -75,17 +75,17 @@ def default_or_named(
     capacity = target.benchmark.capacity_per_s
     if config is not None or capacity is None:
         return options, target
-    # The user's own counts come later, and so win.
+    # The user's overrides come last, so they take precedence.
     small = (*counts_for(options, round(_LOAD * capacity), target.ders), *overrides)
     options = _options(BENCH_CONFIG, small, plugins)
     return options, find_target(options)
 
 
 def counts_for(options: Options, ders: int, ders_now: int) -> tuple[str, ...]:
-    """Overrides that make a fleet of about `ders`, where `options` makes one of `ders_now`.
+    """Return overrides that change a fleet of `ders_now` devices to one of about `ders`.
 
-    Stanzas whose id counts its projects grow and shrink alike. Raises UsageError if there are
-    none.
+    All stanzas whose id has a counter are scaled by the same factor. Raises UsageError if there
+    is none.
     """
     document = read(options.config, overrides=options.overrides, environment=gather(Path.cwd()))
     scaled = []
@@ -95,19 +95,20 @@ def counts_for(options: Options, ders: int, ders_now: int) -> tuple[str, ...]:
             scaled.append(f"projects.{index}.count={count}")
     if not scaled:
         raise UsageError(
-            f"{options.config}: error: no id of [[projects]] has {{n}}, so the fleet cannot grow"
+            f"{options.config}: error: no [[projects]] stanza has {{n}} in its id, so the fleet's "
+            "size cannot be changed; add {n} to an id"
         )
     return tuple(scaled)
 
 
 def sized(options: Options, ders: int, ders_now: int) -> BenchTarget:
-    """The same configuration with about `ders` devices."""
+    """Return the target of the same configuration with about `ders` devices."""
     counts = counts_for(options, ders, ders_now)
     return find_target(_options(options.config, (*options.overrides, *counts), options.plugins))
 
 
 def _options(config: Path, overrides: Sequence[str], plugins: Sequence[Path]) -> Options:
-    # Speed 0 only for the plan: what is measured says for itself how fast it goes.
+    # Speed 0 is for the plan only: each measurement sets its own speed.
     return Options(
         config=config, flags=Flags(speed=0.0), plugins=tuple(plugins), overrides=tuple(overrides)
     )

@@ -25,7 +25,6 @@ def words(text: str) -> frozenset[str]:
 
 
 PENDING = {
-    "gridsim/bench",
     "gridsim/config",
     "gridsim/contracts",
     "gridsim/ledger",
