@@ -28,7 +28,7 @@ MakeTransport = Callable[..., Mqtt]
 class HastyMqtt(Mqtt):
     """Gives up on a silent broker early."""
 
-    patience_s = 0.5
+    answer_timeout_s = 0.5
 
 
 @dataclass(frozen=True, slots=True)

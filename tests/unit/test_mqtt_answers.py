@@ -103,7 +103,7 @@ def connected(broker: ScriptedBroker, ders: int = 3, **settings: Any) -> Mqtt:
         ("3.1.1", b"\x20\x02\x00\x03", "is unavailable", False),
         ("3.1.1", b"\x20\x02\x00\x04", "rejects the user name or password", True),
         ("3.1.1", b"\x20\x02\x00\x05", "does not authorise this client", True),
-        ("5", b"\x20\x02\x00\x01", "does not speak MQTT 5", True),
+        ("5", b"\x20\x02\x00\x01", "does not support MQTT 5", True),
         ("5", b"\x20\x03\x00\x86\x00", "rejects the user name or password", True),
         ("5", b"\x20\x03\x00\x88\x00", "is unavailable", False),
         ("5", b"\x20\x03\x00\x89\x00", "is busy", False),
@@ -124,7 +124,7 @@ def test_why_the_connection_is_refused(
 @pytest.mark.parametrize(
     ("settings", "properties", "says"),
     [
-        ({"qos": 2}, b"\x24\x01", "takes no QoS above 1"),
+        ({"qos": 2}, b"\x24\x01", "does not support QoS above 1"),
         ({"retain": True}, b"\x25\x00", "set retain = false"),
     ],
 )
@@ -168,7 +168,7 @@ def test_the_brokers_farewell_is_passed_on(started: list[ScriptedBroker]) -> Non
     started.append(ScriptedBroker(CONNACK_5, lambda number, mid: farewell))
     transport = connected(started[0], protocol="5", qos=1)
     receipt = RecordingReceipt(3)
-    with pytest.raises(TransportError, match="the broker ended it: Server shutting down"):
+    with pytest.raises(TransportError, match="closed the connection: Server shutting down"):
         transport.write(make_batch(transport.run.roster), receipt)
     transport.close()
     assert receipt.left == 3

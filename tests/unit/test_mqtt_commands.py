@@ -89,10 +89,10 @@ def test_no_topic_is_too_odd(topic: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"topic": "a/b"}, "topic: it must hold {der_id}"),
+        ({"topic": "a/b"}, "topic: it must contain {der_id}"),
         ({"project_topic": "a/{der_id}"}, "project_topic: unknown placeholder {der_id}"),
         ({"ack_topic": "a/+/{der_id}"}, "ack_topic: .* wildcard"),
-        ({"project_ack_topic": "$SYS/{project_id}"}, "project_ack_topic: .*brokers keep"),
+        ({"project_ack_topic": "$SYS/{project_id}"}, "project_ack_topic: .*reserved for brokers"),
         ({"password": "x"}, "password: it needs a username"),
         ({"tls": "on"}, "tls: the embedded broker does not support TLS"),
     ],

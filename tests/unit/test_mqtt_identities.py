@@ -52,17 +52,21 @@ def test_a_project_with_several_topics_has_one_for_its_state() -> None:
     ("framing", "settings", "says"),
     [
         ("project", {"connections": "der"}, "connections: a message of framing project"),
-        ("der", {"connections": "der", "client_id": "same"}, "client_id: 'same' would be that of"),
-        ("der", {"connections": "der", "client_id": "{project_id}"}, "of DER_0 and of DER_1"),
+        (
+            "der",
+            {"connections": "der", "client_id": "same"},
+            "'same' is the client id of both",
+        ),
+        ("der", {"connections": "der", "client_id": "{project_id}"}, "of both DER_0 and DER_1"),
         ("der", {"connections": "project", "username": "{der_id}"}, "username: unknown placeh"),
-        ("der", {"connections": "der", "client_id": "{x}"}, "connections der knows {der_id}"),
+        ("der", {"connections": "der", "client_id": "{x}"}, "connections der allows {der_id}"),
         ("der", {"connections": "der", "status_topic": "a/+"}, "status_topic of DER_0: "),
         ("der", {"status_topic": "a"}, 'status_topic: it needs connections = "project"'),
         ("der", {"connections": "der", "will": {"topic": "a"}}, "will: with connections der"),
         (
             "der",
             {"connections": "der", "host": "b", "transport": "websockets"},
-            "transport: WebSockets are for",
+            "transport: WebSockets need",
         ),
     ],
 )
@@ -199,10 +203,10 @@ def test_the_receipt_stays_in_the_batchs_order() -> None:
     assert scatter.settle(2, 4, DELIVERED) == 2
     receipt = RecordingReceipt(50)
     scatter.settle(0, 1, NOT_CONNECTED)
-    scatter.tell(MessageAccount(receipt), resend=False)
+    scatter.report(MessageAccount(receipt), resend=False)
     assert (receipt.delivered_rows, receipt.dropped_rows, receipt.left) == (20, 10, 20)
     again = RecordingReceipt(50)
-    scatter.tell(MessageAccount(again), resend=True)
+    scatter.report(MessageAccount(again), resend=True)
     assert (again.delivered_rows, again.left) == (10, 40), "written again from the first lost on"
 
 
@@ -213,6 +217,6 @@ def test_what_of_a_block_was_cut_off_counts_as_never_sent() -> None:
     link.out = (block + b"\xc0\x00")[len(block) // 2 + 1 :]
     scatter.lose(link, qos=0)
     receipt = RecordingReceipt(40)
-    scatter.tell(MessageAccount(receipt), resend=False)
+    scatter.report(MessageAccount(receipt), resend=False)
     assert (receipt.unconfirmed_rows, receipt.dropped_rows) == (20, 20)
     assert link.open == 0

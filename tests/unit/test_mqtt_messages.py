@@ -70,8 +70,8 @@ def test_the_account_keeps_the_order_and_joins_equal_neighbours() -> None:
         (UNCONFIRMED, 1),
     ]:
         account.add(outcome, rows)
-    account.tell()
-    account.tell()
+    account.report()
+    account.report()
     assert receipt.calls == [
         ("delivered", 3),
         ("oversize", 1),

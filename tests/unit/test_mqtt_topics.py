@@ -39,18 +39,18 @@ def test_the_constant_fields_of_the_record_are_known() -> None:
 @pytest.mark.parametrize(
     ("framing", "topic", "says"),
     [
-        ("der", "a/{der}", "unknown placeholder {der}; framing der knows {project_id}, {der_id}"),
+        ("der", "a/{der}", "unknown placeholder {der}; framing der allows {project_id}, {der_id}"),
         ("der", "a/{}", "unknown placeholder {}"),
         ("der", "a/{der_id.__class__}", "unknown placeholder {der_id.__class__}"),
         ("der", "a/{der_id!r:>9}", "unknown placeholder {der_id!r:>9}"),
-        ("project", "a/{der_id}", "unknown placeholder {der_id}; framing project knows {project"),
+        ("project", "a/{der_id}", "unknown placeholder {der_id}; framing project allows {project"),
         ("der", "a/{der_id", "expected '}'"),
-        ("der", "a/+/{der_id}", "holds the wildcard '+'"),
-        ("der", "#", "holds the wildcard '#'"),
-        ("der", "a/\x00/{der_id}", r"holds the character '\x00'"),
-        ("der", "a\n/{der_id}", r"holds the character '\n'"),
+        ("der", "a/+/{der_id}", "contains the wildcard '+'"),
+        ("der", "#", "contains the wildcard '#'"),
+        ("der", "a/\x00/{der_id}", r"contains the character '\x00'"),
+        ("der", "a\n/{der_id}", r"contains the character '\n'"),
         ("der", "$SYS/{der_id}", "starts with $"),
-        ("der", "a" * 65_533 + "{der_id}", "over 65535 bytes"),
+        ("der", "a" * 65_533 + "{der_id}", "longer than 65535 bytes"),
     ],
 )
 def test_what_nobody_can_publish_to_is_refused(framing: Framing, topic: str, says: str) -> None:
@@ -62,7 +62,7 @@ def test_what_nobody_can_publish_to_is_refused(framing: Framing, topic: str, say
 
 def test_an_id_that_spoils_its_topic_is_named() -> None:
     spoilt = replace(ROSTER, der_id=["DER_0", "DER/#", "DER_2"])
-    with pytest.raises(ValueError, match=r"topic of DER/#: .* holds the wildcard '#'"):
+    with pytest.raises(ValueError, match=r"topic of DER/#: .* contains the wildcard '#'"):
         make_topics(DEFAULT_TOPIC["der"], "der", spoilt)
     first = replace(ROSTER, project_id=["$share", "PRJ_1"])
     with pytest.raises(ValueError, match=r"topic of \$share: .* starts with \$"):
@@ -70,7 +70,7 @@ def test_an_id_that_spoils_its_topic_is_named() -> None:
 
 
 def test_the_will_needs_a_proper_topic_too() -> None:
-    with pytest.raises(ValueError, match=r"^will\.topic: .* holds the wildcard"):
+    with pytest.raises(ValueError, match=r"^will\.topic: .* contains the wildcard"):
         make(will={"topic": "a/#"})
 
 

@@ -1,8 +1,8 @@
 """The process of the embedded broker: amqtt on 127.0.0.1 (`python -m ...broker_process PORT`).
 
-It imports nothing of gridsim, so that it starts fast. It reports to standard output where it
-listens, or why it cannot, and ends when its standard input closes. So it cannot outlive its
-parent, however the parent ends.
+It imports nothing from gridsim, so that it starts fast. It prints the port on which it listens, or
+the error, to standard output. It ends when its standard input closes, so that it never runs longer
+than its parent process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final
 HOST: Final = "127.0.0.1"
 
 _CONFIG: dict[str, Any] = {
-    # This process opens the socket itself, to know its port, and hands connections over.
+    # This process opens the socket itself to know its port, and passes the connections to amqtt.
     "listeners": {"default": {"type": "external"}},
     # This list replaces amqtt's own, which logs every packet and publishes $SYS.
     "plugins": {
@@ -28,7 +28,7 @@ _CONFIG: dict[str, Any] = {
 
 
 def _listen(port: int) -> socket.socket:
-    """Return a socket that listens at `port`, or at a free port if that is taken."""
+    """Return a socket that listens on `port`, or on a free port if `port` is in use."""
     for candidate in (port, 0):
         sock = socket.socket()
         if os.name == "posix":
@@ -78,7 +78,7 @@ def _main() -> None:
     try:
         asyncio.run(_serve(int(sys.argv[1])))
     except Exception as error:
-        # The parent owns the terminal and prints the reason.
+        # The parent process logs the error.
         _report({"error": f"{type(error).__name__}: {error}"})
         sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""Which topics are whose commands, and where these are acknowledged."""
+"""The topics of commands and of their acknowledgements."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _FIELDS = ("project_id", "der_id")
 
 
 class CommandTopics:
-    """Templates, there and back."""
+    """The mapping between topics and targets, by templates."""
 
     def __init__(
         self, topic: str, project_topic: str, ack_topic: str, project_ack_topic: str, roster: Roster
     ) -> None:
-        """Raises ValueError, starting with the name of the template that cannot be used."""
+        """Raise ValueError, starting with the name of the template that cannot be used."""
         self._roster = roster
         self._of_der = _pattern(_checked(topic, "topic", _FIELDS))
         self._of_project = _pattern(_checked(project_topic, "project_topic", _FIELDS[:1]))
@@ -30,15 +30,18 @@ class CommandTopics:
 
     @property
     def filters(self) -> list[str]:
-        """What to subscribe to: ids stand for whole levels, or for a part of one."""
+        """The topic filters to subscribe to, with `+` for each level that contains an id."""
         return [
             "/".join("+" if "{" in level else level for level in template.split("/"))
             for template in self._templates
         ]
 
     def target(self, topic: str) -> Target | None:
-        """Whom a command at this topic is for; None if it is no topic of a command, or none that
-        could be answered. Whether there is such a target is not asked here."""
+        """Return the target of a command at this topic.
+
+        None if the topic is not a command's, or if its acknowledgement would have an invalid
+        topic. The target may not exist in the fleet.
+        """
         found = self._of_der.fullmatch(topic) or self._of_project.fullmatch(topic)
         if found is None:
             return None
@@ -53,15 +56,15 @@ class CommandTopics:
         return target
 
     def command(self, target: Target) -> str:
-        """Where a command for it goes."""
+        """Return the topic of the commands for a target."""
         return _fill(self._templates[target.der_id is None], target)
 
     def acknowledgement(self, target: Target) -> str:
-        """Where its commands are acknowledged."""
+        """Return the topic of the acknowledgements of a target's commands."""
         return _fill(self._answers[target.der_id is None], target)
 
     def _project_of(self, der_id: str) -> str:
-        """Where topics do not say it; empty if there is no such DER."""
+        """Return the project of a DER whose topic does not contain it; empty if unknown."""
         if self._projects is None:
             roster = self._roster
             names = (roster.project_id[project] for project in roster.project.tolist())
@@ -73,7 +76,7 @@ def _checked(template: str, name: str, fields: tuple[str, ...]) -> str:
     check_template(template, name, fields, "a command's topic")
     check_topic(re.sub(r"\{\w*\}", "x", template), name)
     if f"{{{fields[-1]}}}" not in template:
-        raise ValueError(f"{name}: it must hold {{{fields[-1]}}}")
+        raise ValueError(f"{name}: it must contain {{{fields[-1]}}}")
     return template
 
 
@@ -82,7 +85,7 @@ def _fill(template: str, target: Target) -> str:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    """Matches the template's topics; an id that it holds twice must be the same."""
+    """Return a pattern of the template's topics; an id that occurs twice must be the same."""
     pattern, seen = "", set()
     for piece in re.split(r"(\{\w+\})", template):
         name = piece[1:-1]

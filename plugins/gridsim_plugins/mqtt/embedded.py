@@ -21,7 +21,7 @@ _STOP_TIMEOUT_S = 2.0
 
 
 class EmbeddedBroker:
-    """A broker that starts on first use and serves all its callers, from any thread."""
+    """A broker that starts on first use; callers in any thread share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -35,10 +35,10 @@ class EmbeddedBroker:
         self.close()
 
     def start(self, port: int) -> tuple[str, int]:
-        """Return the address of the broker: at `port`, or at a free port if that is taken.
+        """Start the broker on `port`, or on a free port if `port` is in use; return its address.
 
-        A broker that is running stays as it is; one that has died is started again. Raises
-        TransportError with the reason if it does not start.
+        A broker that is running is left unchanged. A broker whose process has ended is started
+        again. Raises TransportError with the reason if it does not start.
         """
         with self._lock:
             if self._child is None or self._child.poll() is not None:
@@ -59,7 +59,7 @@ class EmbeddedBroker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            # A session of its own: Ctrl-C must not end it before the last readings are out.
+            # A separate session, so that Ctrl-C does not end it before the last readings are sent.
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
@@ -76,7 +76,7 @@ class EmbeddedBroker:
             self._address = (HOST, int(report["port"]))
             if port not in (0, self._address[1]):
                 logger.warning(
-                    "port {} is taken: the embedded broker listens on {}:{}", port, *self._address
+                    "port {} is in use: the embedded broker listens on {}:{}", port, *self._address
                 )
             return
         self._end()
@@ -99,7 +99,7 @@ class EmbeddedBroker:
 
 
 def embedded_address(run: RunContext, port: int) -> tuple[str, int]:
-    """Start the run's one embedded broker if needed, and return its address.
+    """Start the run's embedded broker if it is not running, and return its address.
 
     Raises TransportError if it does not start.
     """

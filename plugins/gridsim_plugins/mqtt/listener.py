@@ -1,4 +1,4 @@
-"""A subscription to what the transport `mqtt` publishes."""
+"""A subscription to the messages that the transport `mqtt` publishes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gridsim_plugins.mqtt.settings import MqttSettings
 if TYPE_CHECKING:
     from gridsim_plugins.mqtt.session.dialogue import Dialogue
 
-_PATIENCE_S = 5.0
+_ANSWER_TIMEOUT_S = 5.0
 
 
 class MqttListener(Listener):
-    """One session, with the transport's QoS, at its broker."""
+    """One session at the transport's broker, with the transport's QoS."""
 
     def __init__(self, settings: MqttSettings, address: tuple[str, int], pattern: str) -> None:
-        """`pattern` is the topic filter."""
+        """Create a listener for the topic filter `pattern`."""
         self._settings = settings
         self._address = address
         self._pattern = pattern
@@ -36,7 +36,7 @@ class MqttListener(Listener):
 
         settings = self._settings
         self._dialogue = Dialogue(
-            settings, self._address, self._client_id, _PATIENCE_S, qos=settings.qos
+            settings, self._address, self._client_id, _ANSWER_TIMEOUT_S, qos=settings.qos
         )
         self._dialogue.subscribe([self._pattern])
 
@@ -44,9 +44,11 @@ class MqttListener(Listener):
         assert self._dialogue is not None
         messages = self._dialogue.listen(timeout_s)
         if dropped := self._dialogue.take_dropped():
-            raise TransportError(f"{dropped} messages came too fast and are lost")
+            raise TransportError(
+                f"{dropped} messages were dropped, because they arrived faster than they were read"
+            )
         now_ms = time.time_ns() // 1_000_000
-        # What the broker retained is of an earlier run.
+        # Retained messages are from an earlier run.
         return [ReceivedMessage(one.payload, now_ms) for one in messages if not one.retained]
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The probe `mqtt`: what a user's own system does at the broker."""
+"""The probe `mqtt`: a client of the broker, as a user's own system is."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gridsim_plugins.mqtt.settings import ConnectionSettings, MqttSettings
 from gridsim_plugins.mqtt.source import MqttCommandSettings, command_topics
 from gridsim_plugins.mqtt.topics import DEFAULT_TOPIC, topic_filter
 
-_PATIENCE_S = 5.0
+_ANSWER_TIMEOUT_S = 5.0
 _PULSE_S = 0.5
 
 
 class MqttProbe(Probe[MqttSettings, MqttCommandSettings]):
-    """Subscribes to readings, sends commands, and measures a broker."""
+    """A probe that subscribes to readings, sends commands, and measures a broker."""
 
     def listen(self, settings: MqttSettings, framing: Framing) -> Listener:
         pattern = topic_filter(settings.topic or DEFAULT_TOPIC[framing])
@@ -28,9 +28,9 @@ class MqttProbe(Probe[MqttSettings, MqttCommandSettings]):
         from gridsim_plugins.mqtt.session.dialogue import Dialogue
 
         topics, target = command_topics(settings, self.run.roster), instruction.target
-        # A client id of its own: with that of the source, the broker would end its session.
+        # With the source's client id, the broker would close the source's connection.
         client_id = f"gridsim-send-{secrets.token_hex(6)}"
-        dialogue = Dialogue(settings, _address(settings), client_id, _PATIENCE_S)
+        dialogue = Dialogue(settings, _address(settings), client_id, _ANSWER_TIMEOUT_S)
         try:
             dialogue.subscribe([topics.acknowledgement(target)])
             dialogue.publish([(topics.command(target), write_instruction(instruction))])
@@ -49,9 +49,12 @@ class MqttProbe(Probe[MqttSettings, MqttCommandSettings]):
 
 
 def _address(settings: ConnectionSettings) -> tuple[str, int]:
-    """Return where the broker of a run in another process listens. Raises ValueError."""
+    """Return the address of the broker that a run in another process uses. Raises ValueError."""
     if not settings.embedded:
         return settings.host, settings.port
     if not settings.port:
-        raise ValueError("the embedded broker's port is not known: it is 0 in the configuration")
+        raise ValueError(
+            "the embedded broker's port is not known, because it is 0 in the configuration; "
+            "set port to a number"
+        )
     return HOST, settings.port

@@ -1,4 +1,4 @@
-"""The source `mqtt`: takes commands from a broker, and answers there."""
+"""The source `mqtt`: receives commands from a broker and publishes acknowledgements."""
 
 from __future__ import annotations
 
@@ -31,58 +31,58 @@ class MqttCommandSettings(ConnectionSettings):
 
     topic: str = Field(
         "projects/{project_id}/ders/{der_id}/command",
-        description="template of the topic where a DER's commands arrive, with {der_id} and "
-        "mostly {project_id}",
+        description="template of the topic of a DER's commands, with {der_id} and usually "
+        "{project_id}",
     )
     project_topic: str = Field(
         "projects/{project_id}/command",
-        description="template of the topic where a project's commands arrive, with {project_id}",
+        description="template of the topic of a project's commands, with {project_id}",
     )
     ack_topic: str = Field(
         "projects/{project_id}/ders/{der_id}/ack",
-        description="template of the topic where a DER's commands are acknowledged",
+        description="template of the topic of a DER's acknowledgements",
     )
     project_ack_topic: str = Field(
         "projects/{project_id}/ack",
-        description="template of the topic where a project's commands are acknowledged",
+        description="template of the topic of a project's acknowledgements",
     )
 
 
 class MqttCommands(Source[MqttCommandSettings]):
-    """Takes commands for DERs and projects from topics, and acknowledges them on others.
+    """A source that receives the commands of DERs and projects and acknowledges them.
 
     A command is a JSON object: {"id": "c-17", "command": "set_power", "value": -3.0, "unit":
     "kW", "start": "2026-07-01T12:00:00Z", "duration_s": 600, "ramp_s": 10}. `id` is unique for
-    each target; `start` is simulated time, absent: at once; without `duration_s` it holds
-    until another of its kind comes.
+    each target. `start` is simulated time; without it the command starts at once. Without
+    `duration_s` the command holds until another of its kind arrives.
 
     set_power      kW (or %, of the nameplate capacity); positive feeds the site. For a
-                   project: what its flexible DERs give together.
+                   project: the sum over its flexible DERs.
     limit_power    % (or kW): the most output, in both directions
-    limit_export   kW: the most output; for a project: the most that the site feeds in
-    limit_import   kW: the most draw; for a project: the most that the site draws
+    limit_export   kW: the most output; for a project: the most export of the site
+    limit_import   kW: the most draw; for a project: the most import of the site
     target_soc     %: charges or discharges at full power, then holds it
     connect, disconnect
 
-    A DER's own command goes over its project's, that over an event, and that over the DER's
-    strategy. Commands of one kind supersede each other: set_power and target_soc; each limit;
-    connect and disconnect.
+    A DER's own command takes precedence over its project's, a project's command over an event,
+    and an event over the DER's strategy. Commands of one kind supersede each other. The kinds
+    are: set_power and target_soc; each limit; connect and disconnect.
 
     An acknowledgement is {"id": "c-17", "status": "accepted", "reason": "", "command":
     "set_power", "timestamp": "2026-07-01T12:00:00.000Z", "tick": 0}, with the simulated time
-    and the tick at which it was decided. The status is accepted, rejected, completed or
-    superseded; a command that was rejected gets one answer, another one up to two. All with
-    QoS 1, at least once.
+    and the tick of the decision. The status is accepted, rejected, completed or superseded. A
+    rejected command gets one acknowledgement, any other command up to two. All are published
+    with QoS 1, at least once.
 
-    Commands that were retained before the source connected are ignored, with a warning: they
-    were meant for an earlier run, and would come again with every connection. What is sent
-    while the source is not connected is lost: who gets no acknowledgement sends it again,
-    under the same id.
+    Commands that were retained before the source connected are ignored with a warning, because
+    they were meant for an earlier run and would arrive again with every connection. A command
+    that is sent while the source is not connected is lost. If there is no acknowledgement, send
+    the command again with the same id.
     """
 
     Settings = MqttCommandSettings
-    patience_s: ClassVar[float] = 5.0
-    """How long the broker may owe an answer before the connection counts as lost."""
+    answer_timeout_s: ClassVar[float] = 5.0
+    """The time that the broker has to answer before the connection counts as lost."""
 
     settings: MqttCommandSettings
 
@@ -111,7 +111,7 @@ class MqttCommands(Source[MqttCommandSettings]):
         # Imported here: loading the plugin must not cost the import of paho.
         from gridsim_plugins.mqtt.session.dialogue import Dialogue
 
-        self._dialogue = Dialogue(settings, self._address, self._client_id, self.patience_s)
+        self._dialogue = Dialogue(settings, self._address, self._client_id, self.answer_timeout_s)
         self._dialogue.subscribe(self._topics.filters)
 
     def serve(self, inbox: Inbox, timeout_s: float) -> None:
@@ -124,9 +124,11 @@ class MqttCommands(Source[MqttCommandSettings]):
             elif target is not None:
                 inbox.post(read_instruction(message.payload, target))
         if ignored:
-            logger.warning("mqtt: {} commands that the broker had retained are ignored", ignored)
+            logger.warning("mqtt: {} retained commands ignored; send them without retain", ignored)
         if dropped := self._dialogue.take_dropped():
-            logger.warning("mqtt: {} commands came too fast and are dropped unread", dropped)
+            logger.warning(
+                "mqtt: {} commands dropped: they arrived faster than they were read", dropped
+            )
 
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         assert self._dialogue is not None

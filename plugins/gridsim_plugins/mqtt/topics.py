@@ -1,4 +1,4 @@
-"""Topic templates: one topic per device, or per project, made and checked once."""
+"""Topic templates: one topic per device or per project, created and checked once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _BAD = re.compile(r"[\x00-\x1f\x7f-\x9f+#\ud800-\udfff]")
 
 
 def make_topics(template: str, framing: Framing, roster: Roster) -> list[str]:
-    """The topic of every device (framing `der`) or project (`project`), in roster order.
+    """Return the topic of every device (framing `der`) or project (`project`), in roster order.
 
-    Raises ValueError, naming the template's fault or the id that spoils a topic.
+    Raises ValueError if the template is invalid, or if an id makes a topic invalid.
     """
     check_template(template, "topic", _FIELDS[framing], f"framing {framing}")
     check_topic(re.sub(r"\{\w*\}", "x", template), "topic")
@@ -40,21 +40,21 @@ def make_topics(template: str, framing: Framing, roster: Roster) -> list[str]:
 
 
 def check_topic(topic: str, name: str) -> None:
-    """Raises ValueError, starting with `name`, if nobody may publish to `topic`."""
+    """Raise ValueError, starting with `name`, if `topic` is not valid for publishing."""
     if not topic:
         raise ValueError(f"{name}: it is empty")
     if topic.startswith("$"):
-        raise ValueError(f"{name}: {topic!r} starts with $, which brokers keep for themselves")
+        raise ValueError(f"{name}: {topic!r} starts with $, which is reserved for brokers")
     bad = _BAD.search(topic)
     if bad:
         what = "the wildcard" if bad[0] in "+#" else "the character"
-        raise ValueError(f"{name}: {_shown(topic)} holds {what} {bad[0]!r}")
+        raise ValueError(f"{name}: {_shown(topic)} contains {what} {bad[0]!r}")
     if len(topic.encode()) > _MAX_BYTES:
-        raise ValueError(f"{name}: {_shown(topic)} is over {_MAX_BYTES} bytes")
+        raise ValueError(f"{name}: {_shown(topic)} is longer than {_MAX_BYTES} bytes")
 
 
 def subscription(template: str) -> str:
-    """The filter that matches all topics of a template: its constant levels, then `#`."""
+    """Return the filter that matches all topics of a template: its constant levels, then `#`."""
     levels = template.split("/")
     constant = [level for level in levels if "{" not in level]
     if len(constant) == len(levels):
@@ -75,7 +75,7 @@ def topic_filter(template: str) -> str:
 def mosquitto_sub(
     host: str, port: int, pattern: str, *, username: str = "", tls_options: Iterable[str] = ()
 ) -> str:
-    """A command line to look at what arrives; the password is left for the reader to fill in."""
+    """Return a command line that prints the messages; the user has to fill in the password."""
     words = ["mosquitto_sub", "-h", host, "-p", str(port), *tls_options]
     if username:
         words += ["-u", username, "-P", "PASSWORD"]
@@ -83,8 +83,11 @@ def mosquitto_sub(
     return f"{shlex.join(words)} -t {quoted} -v"
 
 
-def check_template(template: str, name: str, known: Sequence[str], who: str) -> None:
-    """Raises ValueError, starting with `name`, if it has a placeholder that `who` has not."""
+def check_template(template: str, name: str, known: Sequence[str], context: str) -> None:
+    """Raise ValueError, starting with `name`, if a placeholder is not in `known`.
+
+    `context` is the setting that decides on `known`.
+    """
     try:
         parsed = list(Formatter().parse(template))
     except ValueError as error:
@@ -95,7 +98,9 @@ def check_template(template: str, name: str, known: Sequence[str], who: str) -> 
         if field not in known or spec or conversion:
             placeholders = ", ".join(f"{{{one}}}" for one in known)
             whole = field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
-            raise ValueError(f"{name}: unknown placeholder {{{whole}}}; {who} knows {placeholders}")
+            raise ValueError(
+                f"{name}: unknown placeholder {{{whole}}}; {context} allows {placeholders}"
+            )
 
 
 def _shown(topic: str) -> str:

@@ -43,11 +43,11 @@ _SUSPICIOUS = 3
 
 
 class Mqtt(Transport[MqttSettings]):
-    """One connection for all devices, or one for each, or for each project."""
+    """A transport with one connection for all devices, or for each device or project."""
 
     Settings = MqttSettings
-    patience_s: ClassVar[float] = 5.0
-    """How long the broker may owe an answer before the connection counts as lost."""
+    answer_timeout_s: ClassVar[float] = 5.0
+    """The time that the broker has to answer before the connection counts as lost."""
 
     settings: MqttSettings
 
@@ -66,9 +66,9 @@ class Mqtt(Transport[MqttSettings]):
                 settings, format.framing, run.roster, self._topics, unique
             )
         self._online = np.ones(len(run.roster), np.bool_)
-        """Which devices were online last, as far as their readings say."""
+        """The devices that were online in their latest readings."""
         self._address = (settings.host, settings.port)
-        self._way: SharedConnection | PerDeviceConnections | None = None
+        self._connection: SharedConnection | PerDeviceConnections | None = None
         self._connected_at = 0.0
         self._short_lived = 0
         self._warned = False
@@ -114,7 +114,7 @@ class Mqtt(Transport[MqttSettings]):
         sent = "as fast as it can" if math.isinf(rate) else f"up to {rate:,.0f}"
         return (
             f"the embedded broker handles about {MESSAGES_PER_S:,} messages/s, and this run sends "
-            f"{sent}: use Mosquitto for it"
+            f"{sent}: use another broker, for example Mosquitto"
         )
 
     def connect(self) -> None:
@@ -123,36 +123,36 @@ class Mqtt(Transport[MqttSettings]):
             self._address = embedded_address(self.run, settings.port)
         if settings.tls_insecure and not self._warned:
             self._warned = True
-            logger.warning("mqtt: tls_insecure is set: the broker's identity is not checked")
-        self._way = self._open()
+            logger.warning("mqtt: tls_insecure is set: the broker's certificate is not checked")
+        self._connection = self._open()
         self._connected_at = time.monotonic()
 
     def write(self, batch: Batch, receipt: Receipt) -> None:
-        assert self._way is not None
+        assert self._connection is not None
         try:
-            self._way.write(self.format, batch, MessageAccount(receipt))
+            self._connection.write(self.format, batch, MessageAccount(receipt))
         except TransportError as error:
             raise self._explained(error) from error
 
     def idle(self) -> None:
-        assert self._way is not None
+        assert self._connection is not None
         try:
-            self._way.keep_alive()
+            self._connection.keep_alive()
         except TransportError as error:
             raise self._explained(error) from error
 
     def close(self) -> None:
-        way, self._way = self._way, None
+        way, self._connection = self._connection, None
         if way is not None:
             way.close()
 
     def _open(self) -> SharedConnection | PerDeviceConnections:
-        # Imported here, for loading the plugin must not cost the import of paho.
+        # Imported here: loading the plugin must not cost the import of paho.
         if self._identities is None:
             from gridsim_plugins.mqtt.publish.shared import SharedConnection
 
             return SharedConnection(
-                self.settings, self._address, self._client_id, self._topics, self.patience_s
+                self.settings, self._address, self._client_id, self._topics, self.answer_timeout_s
             )
         from gridsim_plugins.mqtt.publish.per_device import PerDeviceConnections
 
@@ -162,14 +162,14 @@ class Mqtt(Transport[MqttSettings]):
             self._identities,
             self._topics,
             self._online,
-            self.patience_s,
+            self.answer_timeout_s,
         )
 
     def _explained(self, error: TransportError) -> TransportError:
-        """A broker that keeps hanging up soon after it accepted: say what is likely."""
-        assert self._way is not None
+        """Add a likely cause to an error if the broker repeatedly closes new connections."""
+        assert self._connection is not None
         lived = time.monotonic() - self._connected_at
-        if not (self._way.closed_by_broker and lived < _SHORT_S):
+        if not (self._connection.closed_by_broker and lived < _SHORT_S):
             self._short_lived = 0
             return error
         self._short_lived += 1
@@ -178,7 +178,7 @@ class Mqtt(Transport[MqttSettings]):
         if self.settings.client_id:
             likely = f"is another client using the client id {self._client_id!r}?"
         else:
-            likely = "the broker's log may say why (its access list, its size limit)"
+            likely = "the broker's log may give the reason (access list, size limit)"
         return TransportError(
             f"{error}; {self._short_lived} times in a row soon after connecting: {likely}",
             permanent=error.permanent,

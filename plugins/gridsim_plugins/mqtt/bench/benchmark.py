@@ -1,4 +1,4 @@
-"""What `gridsim bench` needs to know of MQTT."""
+"""The measuring tools of `gridsim bench` for MQTT."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from gridsim_plugins.mqtt.topics import DEFAULT_TOPIC, make_topics
 
 
 class MqttBenchmark(Benchmark):
-    """The broker of a transport's settings; the embedded one is started when it is needed."""
+    """The measurement of a transport's broker; the embedded broker is started when needed."""
 
     def __init__(self, settings: MqttSettings, framing: Framing, run: RunContext) -> None:
-        """Raises ValueError if the reference clients cannot do what the transport does."""
+        """Raise ValueError if the reference clients do not support the transport's settings."""
         if settings.transport == "websockets":
-            raise ValueError("it compares with a plain socket, not WebSockets")
+            raise ValueError('WebSockets cannot be measured; set transport = "tcp"')
         self._settings = settings
         self._framing = framing
         self._run = run

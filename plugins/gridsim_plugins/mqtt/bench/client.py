@@ -37,8 +37,8 @@ class MeasuredBroker(NamedTuple):
 def connect(broker: MeasuredBroker, *, window: int | None = None) -> tuple[Client, int]:
     """Return a connected paho client, without a thread yet, and the broker's Receive Maximum.
 
-    `window` is the number of messages of QoS 1 and 2 that paho keeps in flight, 0 for no limit;
-    without it paho's own default holds. Raises TransportError.
+    `window` is the most messages of QoS 1 and 2 that paho keeps in flight, 0 for no limit, None
+    for paho's default. Raises TransportError.
     """
     client = make_client(broker.settings, f"gridsim-bench-{secrets.token_hex(6)}")
     if window is not None:
@@ -55,7 +55,7 @@ def connect(broker: MeasuredBroker, *, window: int | None = None) -> tuple[Clien
     except (OSError, UnicodeError) as error:
         raise TransportError(f"cannot connect to {where}: {error}") from error
     deadline = time.monotonic() + _CONNACK_S
-    # Not `loop`: it makes a pair of sockets, which `loop_start` would replace without closing it.
+    # Not `loop`: it opens a pair of sockets, which `loop_start` would replace without closing it.
     while not answers and time.monotonic() < deadline and (sock := client.socket()) is not None:
         client.loop_read()
         if not answers:
@@ -68,7 +68,7 @@ def connect(broker: MeasuredBroker, *, window: int | None = None) -> tuple[Clien
 
 
 def broker_version(broker: MeasuredBroker) -> str:
-    """Return what the broker publishes in `$SYS/broker/version`, or "unknown"."""
+    """Return the broker's `$SYS/broker/version`, or "unknown" if it does not publish that."""
     if broker.settings.embedded:
         return f"amqtt {distribution_version('amqtt')} (embedded)"
     client, _ = connect(broker)

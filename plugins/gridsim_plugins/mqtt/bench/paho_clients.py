@@ -1,4 +1,4 @@
-"""The same records by plain paho: as most scripts use it, and as fast as it gets."""
+"""Reference clients with plain paho: one as in most scripts, and one as fast as possible."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from paho.mqtt.client import Client, MQTTMessageInfo
 from gridsim.api import ReferenceClient, TransportError, WireMessage
 from gridsim_plugins.mqtt.bench.client import MeasuredBroker, connect
 
-# paho's queue has no bound, and at 2 kB a message it would fill the memory.
+# paho's queue is unbounded: at 2 kB a message it would fill the memory.
 _WAIT_EVERY = 10_000
-_PATIENCE_S = 60.0
+_ANSWER_TIMEOUT_S = 60.0
 
 Address = Callable[[], MeasuredBroker]
 
 
 class PahoScript(ReferenceClient):
-    """`json.dumps`, `loop_start`, an `on_publish` that counts, `publish` for each record."""
+    """A client with `json.dumps`, `loop_start`, a counting `on_publish`, and `publish`."""
 
     name: ClassVar[str] = "paho_script"
     title: ClassVar[str] = "paho as most scripts use it"
@@ -59,7 +59,7 @@ class PahoScript(ReferenceClient):
 
 
 class PahoBest(ReferenceClient):
-    """`loop_start`, payloads that are bytes already, no callback."""
+    """A client with `loop_start`, payloads of bytes, and without a callback."""
 
     name: ClassVar[str] = "paho_best"
     title: ClassVar[str] = "paho, bytes and no callback"
@@ -71,8 +71,8 @@ class PahoBest(ReferenceClient):
     @contextmanager
     def sending(self, count: int) -> Iterator[Callable[[], None]]:
         broker = self._broker()
-        # Without a window: to keep one, paho scans its messages at each acknowledgement. But
-        # with MQTT 5 and at QoS 2 the broker would hang up on such a client.
+        # Without a limit, because with one paho scans its messages at each acknowledgement. With
+        # MQTT 5 and at QoS 2 a limit is needed: the broker would close the connection.
         client, _ = connect(broker, window=0 if broker.qos == 1 and not broker.v5 else None)
         qos, retain = broker.qos, broker.settings.retain
 
@@ -98,22 +98,22 @@ def _closing(client: Client) -> Iterator[None]:
 
 
 def _wait_for_all(client: Client, topic: str, qos: int) -> None:
-    # The broker acknowledges this message once it has read all before it.
+    # The broker acknowledges this message after it has read all earlier messages.
     _wait(client.publish(topic, b"", max(qos, 1)))
 
 
 def _wait(info: MQTTMessageInfo) -> None:
     try:
-        info.wait_for_publish(_PATIENCE_S)
+        info.wait_for_publish(_ANSWER_TIMEOUT_S)
         done = info.is_published()
     except (RuntimeError, ValueError) as error:
         raise TransportError(f"paho lost the connection: {error}") from error
     if not done:
-        raise TransportError(f"paho got no answer from the broker for {_PATIENCE_S:g} s")
+        raise TransportError(f"paho received no answer from the broker for {_ANSWER_TIMEOUT_S:g} s")
 
 
 def _record(body: bytes) -> Any:
-    """Return the object that a script would have; with other formats than JSON, the text."""
+    """Return the object of a JSON payload, or the text of any other payload."""
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError:

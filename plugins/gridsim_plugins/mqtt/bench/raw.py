@@ -1,4 +1,4 @@
-"""The ceiling: one plain socket that sends one constant packet again and again."""
+"""The upper bound: one plain socket that sends a constant packet repeatedly."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from gridsim_plugins.mqtt.bench.client import MeasuredBroker, connect
 from gridsim_plugins.mqtt.bench.paho_clients import Address
 
 _BLOCK = 1 << 18
-# Messages in flight, at QoS 2 no more than brokers commonly allow.
+# The most messages in flight; the limit at QoS 2 is one that brokers commonly allow.
 _WINDOW = {1: 2_000, 2: 20}
 _PINGREQ, _PINGRESP = b"\xc0\x00", 0xD0
 _PUBACK, _PUBREC, _PUBREL, _PUBCOMP = 0x40, 0x50, b"\x62\x02", 0x70
 
 
 class RawSocket(ReferenceClient):
-    """The same PUBLISH many times, then a PINGREQ: its answer says that the broker has read all.
+    """A client that sends the same PUBLISH many times, then a PINGREQ.
 
-    At QoS 1 and 2 a window is kept full, and acknowledgements are read in blocks. paho makes
-    the connection, so that the socket is the same as that of the other clients.
+    The PINGRESP shows that the broker has read all messages. At QoS 1 and 2 the window is kept
+    full, and acknowledgements are read in blocks. paho opens the connection, so that the socket
+    has the same options as those of the other clients.
     """
 
     name: ClassVar[str] = "raw"
@@ -40,7 +41,8 @@ class RawSocket(ReferenceClient):
         assert isinstance(sock, socket.socket)
         sock.setblocking(True)
         sock.settimeout(30.0)
-        # Without this the last bytes of a block may wait for the acknowledgement of the others.
+        # Without this the kernel may delay the last bytes of a block until the others are
+        # acknowledged.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         line = _Line(sock)
 
@@ -53,7 +55,7 @@ class RawSocket(ReferenceClient):
                     _acknowledged(line, self._message, broker, window, count)
                 line.ping()
             except OSError as error:
-                raise TransportError(f"the broker dropped the raw socket: {error}") from error
+                raise TransportError(f"the raw socket lost its connection: {error}") from error
 
         try:
             yield send
@@ -89,7 +91,7 @@ def _send_all(line: _Line, packet: bytes, count: int) -> None:
 def _acknowledged(
     line: _Line, message: WireMessage, broker: MeasuredBroker, window: int, count: int
 ) -> None:
-    # Twice the ids, so that every slice of them is one piece.
+    # The packets of all ids twice, so that every slice of `window` packets is contiguous.
     ring = b"".join(publish(message, broker, i % window + 1) for i in range(2 * window))
     size = len(ring) // (2 * window)
     sent = done = 0
@@ -112,7 +114,7 @@ class _Line:
         self._sock.sendall(data)
 
     def ping(self) -> None:
-        """Send a PINGREQ, and return once the broker has answered it."""
+        """Send a PINGREQ and wait for the PINGRESP."""
         self.send(_PINGREQ)
         while len(self._rest) < 2:
             self._receive()
@@ -120,7 +122,7 @@ class _Line:
             raise _unexpected(self._rest[0])
 
     def acknowledgements(self) -> int:
-        """Return how many PUBACKs have come, at least one. All have the size of the first."""
+        """Wait for PUBACKs and return their number; all have the size of the first."""
         while len(self._rest) < 2 or len(self._rest) < 2 + self._rest[1]:
             self._receive()
         if self._rest[0] != _PUBACK:
@@ -131,7 +133,7 @@ class _Line:
         return count
 
     def completions(self) -> int:
-        """Answer the PUBRECs that have come, and return how many PUBCOMPs there were."""
+        """Answer the PUBRECs that have arrived, and return the number of PUBCOMPs."""
         self._receive()
         releases, completed, at = [], 0, 0
         while at + 2 <= len(self._rest) and at + 2 + self._rest[at + 1] <= len(self._rest):
@@ -150,9 +152,9 @@ class _Line:
     def _receive(self) -> None:
         got = self._sock.recv(1 << 16)
         if not got:
-            raise OSError("it hung up")
+            raise OSError("the broker closed the connection")
         self._rest += got
 
 
 def _unexpected(kind: int) -> TransportError:
-    return TransportError(f"the broker answers the raw socket with a packet {kind:#x}")
+    return TransportError(f"the broker sent an unexpected packet {kind:#x} to the raw socket")

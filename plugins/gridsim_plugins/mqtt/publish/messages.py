@@ -1,4 +1,4 @@
-"""From a batch to messages, in parts, and the account of what became of their rows."""
+"""The messages of a batch, encoded in parts, and the account of their rows' outcomes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from gridsim.api import Batch, Format, Payloads, Receipt
 
 PART_ROWS = (512, 4096)
-"""Rows of a batch's first part, which the broker waits for, and the most of a later one."""
+"""The rows of a batch's first part, and the most rows of a later part.
+
+The first part is small, so that the broker receives bytes early.
+"""
 
 DELIVERED = "delivered"
 UNCONFIRMED = "unconfirmed"
@@ -20,15 +23,15 @@ OVERSIZE = "oversize"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Messages:
-    """Messages that follow each other: one element of each column per message."""
+    """Consecutive messages: one element of each column per message."""
 
     topic: NDArray[np.intp]
-    """Index of the device, or with framing project of the project."""
+    """The index of the device, or with framing project that of the project."""
     bodies: Sequence[bytes]
     sizes: NDArray[np.intp]
-    """Bytes of each body."""
+    """The size of each body, bytes."""
     rows: NDArray[np.intp]
-    """How many readings each carries."""
+    """The number of readings in each message."""
 
     def __len__(self) -> int:
         return len(self.bodies)
@@ -38,7 +41,7 @@ class Messages:
         return Messages(self.topic[at], self.bodies[at], self.sizes[at], self.rows[at])
 
     def without(self, excluded: NDArray[np.intp]) -> Messages:
-        """All but those at these indices."""
+        """Return the messages without those at the indices `excluded`."""
         if not len(excluded):
             return self
         kept = np.delete(np.arange(len(self)), excluded)
@@ -47,7 +50,7 @@ class Messages:
 
 
 class MessageAccount:
-    """Outcomes in the order of the rows; tells the receipt once per run of equal ones."""
+    """The outcomes in the order of the rows; equal consecutive outcomes are reported together."""
 
     def __init__(self, receipt: Receipt) -> None:
         self._receipt = receipt
@@ -55,16 +58,16 @@ class MessageAccount:
         self._rows = 0
 
     def add(self, outcome: str, rows: int) -> None:
-        """`outcome` is DELIVERED, UNCONFIRMED, or the reason why the rows are dropped."""
+        """Add the outcome of the next rows: DELIVERED, UNCONFIRMED, or the reason of a drop."""
         if outcome != self._outcome:
-            self.tell()
+            self.report()
             self._outcome = outcome
         self._rows += rows
 
     def lag(self, seconds: float) -> None:
         self._receipt.lag(seconds)
 
-    def tell(self) -> None:
+    def report(self) -> None:
         rows, self._rows = self._rows, 0
         if not rows:
             return
@@ -77,14 +80,14 @@ class MessageAccount:
 
 
 def encoded(format: Format, batch: Batch) -> Iterator[Messages]:
-    """Encode a batch part by part, so that the first bytes leave before the last are made."""
+    """Encode a batch part by part, so that sending starts before encoding ends."""
     for start, stop in _cuts(format, batch):
         part = batch.rows(start, stop)
         yield as_messages(format, part, format.encode(part))
 
 
 def as_messages(format: Format, batch: Batch, payloads: Payloads) -> Messages:
-    """A batch that has been encoded."""
+    """Return the messages of a batch that has been encoded."""
     first = batch.device[payloads.starts[:-1]]
     if format.framing == "project":
         first = batch.roster.project[first]
@@ -94,7 +97,7 @@ def as_messages(format: Format, batch: Batch, payloads: Payloads) -> Messages:
 
 
 def _cuts(format: Format, batch: Batch) -> Iterator[tuple[int, int]]:
-    # A project's readings of one time make one message: cut between such groups only.
+    # A project's readings of one time are one message: cut only between such groups.
     groups = batch.groups() if format.framing == "project" else None
     start = 0
     rows, most = PART_ROWS

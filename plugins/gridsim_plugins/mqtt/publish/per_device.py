@@ -1,8 +1,8 @@
 """A connection for every project or DER, all in the transport's one thread.
 
-A reading is lost as a real device's would be: what comes while its connection does not stand
-is dropped ("not connected"), what breaks off with it is unconfirmed. Only when no connection
-is left is the rest kept, and written again at QoS 1 and 2.
+Readings are lost as those of a real device are. A reading is dropped ("not connected") if its
+connection is down. A reading that was sent on a connection that then fails is unconfirmed. Only
+when no connection is left, the remaining readings are kept, and sent again at QoS 1 and 2.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from gridsim_plugins.mqtt.settings import MqttSettings
 
 _PART_ROWS = 65_536
 _READ_EVERY = 256
-"""After so many connections written to, what has come is read."""
+"""The number of connections that are written to before answers are read."""
 
 
 class PerDeviceConnections:
-    """Connects when it is made; raises TransportError when no connection is left."""
+    """The connections of all owners; every method raises TransportError if none is left."""
 
     closed_by_broker = False
 
@@ -49,12 +49,12 @@ class PerDeviceConnections:
         identities: Identities,
         topics: Sequence[str],
         online: NDArray[np.bool_],
-        patience_s: float,
+        answer_timeout_s: float,
     ) -> None:
-        """`online`: bool[devices], kept up to date with what readings say."""
+        """Connect; `online`, bool[devices], is updated from the readings."""
         self._qos = settings.qos
         self._window = settings.window
-        self._patience_s = patience_s
+        self._answer_timeout_s = answer_timeout_s
         self._where = f"{address[0]}:{address[1]}"
         self._of_device = identities.of_device
         self._online = online
@@ -62,7 +62,7 @@ class PerDeviceConnections:
         v5 = settings.protocol == "5"
         self._frames = Frames(topics, qos=settings.qos, retain=settings.retain, v5=v5)
         self._scatter: Scatter | None = None
-        self._moved = self._sent_at = time.monotonic()
+        self._progress_at = self._sent_at = time.monotonic()
         self._clients = Clients(settings, *address, identities, self._owner_online.tolist())
         self._clients.lost = self._lost
         self._clients.connected = self._connected
@@ -74,7 +74,7 @@ class PerDeviceConnections:
             raise
 
     def write(self, format: Format, batch: Batch, account: MessageAccount) -> None:
-        self._heed_online(batch)
+        self._follow_online(batch)
         for part, payloads in format.encode_parts(batch, _PART_ROWS):
             messages = as_messages(format, part, payloads)
             link = messages.topic
@@ -100,7 +100,7 @@ class PerDeviceConnections:
             next_id=next_id,
         )
         carrying: list[Link] = []
-        self._moved = self._sent_at = time.monotonic()
+        self._progress_at = self._sent_at = time.monotonic()
         failed = True
         try:
             for index, first, end in scatter.shares():
@@ -109,14 +109,14 @@ class PerDeviceConnections:
                 if len(carrying) % _READ_EVERY == 0:
                     self._clients.turn(0)
             while scatter.open:
-                left = self._moved + self._patience_s - time.monotonic()
+                left = self._progress_at + self._answer_timeout_s - time.monotonic()
                 if left > 0:
                     self._clients.turn(left)
                     continue
                 for one in carrying:
                     if one.open:
-                        silence = f"no answer for {self._patience_s:g} s"
-                        self._clients.fail(one, f"{self._where} has stalled: {silence}")
+                        cause = f"no answer for {self._answer_timeout_s:g} s"
+                        self._clients.fail(one, f"{self._where} has stalled: {cause}")
             account.lag(time.monotonic() - self._sent_at)
             failed = False
         finally:
@@ -125,10 +125,10 @@ class PerDeviceConnections:
                     self._lost(one)
                 one.first = one.given = one.end = one.open = 0
             self._scatter = None
-            scatter.tell(account, resend=failed and self._qos > 0)
+            scatter.report(account, resend=failed and self._qos > 0)
 
     def _share(self, link: Link, first: int, end: int) -> None:
-        """A connection's messages: sends them, or says why not."""
+        """Send a connection's messages, or settle them as dropped."""
         scatter = self._scatter
         assert scatter is not None
         link.first = link.given = first
@@ -145,7 +145,7 @@ class PerDeviceConnections:
             self._give(link)
 
     def _give(self, link: Link) -> None:
-        """Sends as many of a connection's messages as may be under way."""
+        """Send as many of a connection's messages as its window permits."""
         scatter = self._scatter
         assert scatter is not None
         first, count = link.given, link.end - link.given
@@ -160,7 +160,7 @@ class PerDeviceConnections:
         if not self._qos:
             block += PINGREQ
             link.pings += 1
-        self._moved = self._sent_at = time.monotonic()
+        self._progress_at = self._sent_at = time.monotonic()
         self._clients.send(link, block)
 
     def _connected(self, link: Link) -> None:
@@ -172,7 +172,7 @@ class PerDeviceConnections:
             self._scatter.lose(link, qos=self._qos)
 
     def _answered(self, link: Link, run: AnswerGroup) -> None:
-        self._moved = time.monotonic()
+        self._progress_at = time.monotonic()
         scatter = self._scatter
         if scatter is None or not link.open:
             return
@@ -193,17 +193,17 @@ class PerDeviceConnections:
         if link.given < link.end:
             self._give(link)
 
-    def _heed_online(self, batch: Batch) -> None:
-        """Connections follow what the latest reading of each device says."""
-        # Of several readings of a device the last is kept.
+    def _follow_online(self, batch: Batch) -> None:
+        """Connect and drop connections according to the latest reading of each device."""
+        # If a device has several readings, the last one is assigned last.
         self._online[batch.device] = batch.is_online
         before, self._owner_online = self._owner_online, self._owners_online()
         for index in np.flatnonzero(before != self._owner_online).tolist():
             link = self._clients.links[index]
             if self._owner_online[index]:
-                self._clients.want(link)
+                self._clients.go_online(link)
             else:
-                self._clients.unwant(link)
+                self._clients.go_offline(link)
 
     def _owners_online(self) -> NDArray[np.bool_]:
         count = int(self._of_device.max(initial=-1)) + 1

@@ -24,11 +24,11 @@ from gridsim_plugins.mqtt.session.connection import Connection
 from gridsim_plugins.mqtt.session.frames import PINGREQ, Frames, pubrels, whole_packets
 
 REFUSAL = 0x80
-"""Reason codes from here on are failures (MQTT 5, section 2.4)."""
+"""The lowest reason code of a failure (MQTT 5, section 2.4)."""
 
 
 class PublishUnacknowledged:
-    """QoS 0. The answer to the ping behind each block proves that the broker has read it."""
+    """A publisher with QoS 0; the answer to the ping after each block confirms the block."""
 
     def __init__(
         self, connection: Connection, topics: Sequence[str], *, retain: bool, v5: bool
@@ -60,7 +60,7 @@ class PublishUnacknowledged:
                 torn = block is waiting[-1] and not whole
                 size = connection.sent if torn else len(block.data)
                 block.settle(account, UNCONFIRMED, whole_packets(block.data, size))
-            account.tell()
+            account.report()
             raise
 
     def _block(self, messages: Messages) -> _Block:
@@ -77,7 +77,7 @@ class PublishUnacknowledged:
             block = waiting.popleft()
             account.lag(time.monotonic() - block.sent_at)
             block.settle(account, DELIVERED, len(block.rows))
-            account.tell()
+            account.report()
 
 
 @dataclass(slots=True, eq=False)
@@ -90,7 +90,7 @@ class _Block:
     sent_at: float = 0.0
 
     def settle(self, account: MessageAccount, outcome: str, packets: int) -> None:
-        """The first `packets` packets have met `outcome`; the rest never went out whole."""
+        """Report the outcome of the first `packets` packets; the others were not sent whole."""
         if not len(self.left_out):
             account.add(outcome, int(self.rows[:packets].sum()))
             return
@@ -106,7 +106,10 @@ class _Block:
 
 
 class PublishAcknowledged:
-    """QoS 1 and 2. What the broker has not acknowledged in order stays unaccounted for."""
+    """A publisher with QoS 1 or 2; messages are accounted for in the order of sending.
+
+    The messages from the first one without an acknowledgement on are not accounted for.
+    """
 
     def __init__(
         self,
@@ -132,7 +135,7 @@ class PublishAcknowledged:
                 self._connection.wait()
                 self._collect(flight)
         finally:
-            # What the broker acknowledged just before the connection broke counts too.
+            # Acknowledgements that arrived just before the connection failed count too.
             self._collect(flight, release=False)
 
     def _send(self, messages: Messages, flight: _Flight) -> None:
@@ -143,7 +146,7 @@ class PublishAcknowledged:
         start = 0
         for stop in (*stops, len(messages)):
             while start < stop:
-                # Blocks of a few messages would cost more than they save in waiting.
+                # Blocks of a few messages would cost more time than they save.
                 while window.room < min(stop - start, window.size // 4 + 1):
                     connection.wait()
                     self._collect(flight)
@@ -163,14 +166,14 @@ class PublishAcknowledged:
                 start += 1
 
     def _collect(self, flight: _Flight, *, release: bool = True) -> None:
-        """Takes over what the broker has answered; `release`: goes on with QoS 2 as well."""
+        """Process the broker's answers; with `release`, also send the PUBRELs of QoS 2."""
         connection = self._connection
         answers, connection.answers = connection.answers, []
         received: list[NDArray[np.uint16]] = []
         for run in answers:
             if run.reason >= REFUSAL:
                 name = errors.reason_name(run.kind, run.reason)
-                # In MQTT 5 a PUBREC, too, can be a refusal, and then it is the end (4.3.3).
+                # In MQTT 5 a PUBREC can be a refusal too; it then ends the exchange (4.3.3).
                 refusal = "" if run.kind == PUBCOMP else f"refused by broker: {name}"
                 self._window.finish(run.ids, refusal)
             elif run.kind == PUBREC:
@@ -183,23 +186,23 @@ class PublishAcknowledged:
 
 
 class _Flight:
-    """One batch's way through the window."""
+    """The messages of one batch in the window."""
 
     def __init__(self, window: Window, account: MessageAccount) -> None:
         self._window = window
         self._account = account
         self._rows: deque[tuple[int, NDArray[np.intp]]] = deque()
-        """The first message's number, and how many rows each message carries."""
-        self._end = self._told = window.sent
+        """The first message's number, and the number of rows in each message."""
+        self._end = self._accounted = window.sent
         self._sent: deque[tuple[int, float]] = deque()
-        """Until which message, and when."""
+        """The end of each block, as a message's number, and its time of sending."""
 
     @property
     def under_way(self) -> bool:
-        return self._told < self._end
+        return self._accounted < self._end
 
     def expect(self, rows: NDArray[np.intp]) -> None:
-        """Messages that are about to be sent."""
+        """Add messages that are about to be sent, by the number of rows in each."""
         self._rows.append((self._end, rows))
         self._end += len(rows)
 
@@ -207,23 +210,23 @@ class _Flight:
         self._sent.append((self._window.sent, time.monotonic()))
 
     def account_for(self) -> None:
-        """Tells the receipt what has been settled since."""
+        """Report the messages that have been settled since the last call to the receipt."""
         settled = self._window.settled
         while self._sent and self._sent[0][0] <= settled:
             self._account.lag(time.monotonic() - self._sent.popleft()[1])
-        while self._told < min(settled, self._end):
+        while self._accounted < min(settled, self._end):
             first, rows = self._rows[0]
             stop = min(settled, first + len(rows))
-            self._add(rows[self._told - first : stop - first])
-            self._told = stop
+            self._add(rows[self._accounted - first : stop - first])
+            self._accounted = stop
             if stop == first + len(rows):
                 self._rows.popleft()
-        self._account.tell()
+        self._account.report()
 
     def _add(self, rows: NDArray[np.intp]) -> None:
         refused = self._window.refused
         if not refused:
             self._account.add(DELIVERED, int(rows.sum()))
             return
-        for number, count in enumerate(rows.tolist(), self._told):
+        for number, count in enumerate(rows.tolist(), self._accounted):
             self._account.add(refused.pop(number, DELIVERED), count)

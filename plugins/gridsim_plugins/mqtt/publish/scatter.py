@@ -1,4 +1,4 @@
-"""A batch over many connections: which connection carries what, and what became of it."""
+"""A batch over many connections: the messages of each connection, and their outcomes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from gridsim_plugins.mqtt.session.frames import Frames
 from gridsim_plugins.mqtt.session.link import Link
 
 OPEN, GONE, LOST = 0, 2, 3
-"""Outcomes by number: none yet, delivered (1), sent but lost with its connection, never sent."""
+"""Outcomes by number: none yet (0), sent before its connection failed (2), never sent (3).
+
+The number of delivered is 1.
+"""
 
 NOT_CONNECTED = "not connected"
 OFFLINE = "device offline"
@@ -29,7 +32,7 @@ _OUTCOMES = ["", DELIVERED, UNCONFIRMED, NOT_CONNECTED, OFFLINE, OVERSIZE]
 
 
 class Scatter:
-    """The messages of one part of a batch, sorted by connection, each kept in its order."""
+    """The messages of one part of a batch, sorted by connection; the sort is stable."""
 
     def __init__(
         self,
@@ -41,7 +44,10 @@ class Scatter:
         max_packet: int,
         next_id: NDArray[np.intp],
     ) -> None:
-        """`link` is each message's connection; `next_id` the packet id that each goes on with."""
+        """Sort and pack the messages.
+
+        `link` is each message's connection, `next_id` each connection's next packet id.
+        """
         self._order = np.argsort(link, kind="stable")
         self._rows = messages.rows
         self.outcome = np.zeros(len(messages), np.int16)
@@ -60,7 +66,7 @@ class Scatter:
             rank = np.arange(len(link)) - np.repeat(starts, np.diff(starts, append=len(link)))
             ids = ((next_id[sorted_link] - 1 + rank) % PACKET_IDS + 1).astype(np.uint16)
         if len(over):
-            # It keeps its place and packet id, but has no bytes.
+            # An oversize message keeps its place and packet id, but its body is empty.
             for i in over.tolist():
                 bodies[i] = b""
             sizes = np.where(packets > max_packet, 0, sizes)
@@ -69,12 +75,12 @@ class Scatter:
         self._over = over
 
     def shares(self) -> Iterator[tuple[int, int, int]]:
-        """(connection, first message, end), one per connection."""
+        """Yield (connection, first message, end) for each connection."""
         stops = [*self._starts[1:].tolist(), len(self.outcome)]
         yield from zip(self._links.tolist(), self._starts.tolist(), stops, strict=True)
 
     def block(self, first: int, end: int) -> bytes:
-        """The packets of these messages, without those that are too large."""
+        """Return the packets of the messages `first` to before `end`, without oversize ones."""
         over = [i for i in self._over.tolist() if first <= i < end] if len(self._over) else []
         pieces: list[memoryview] = []
         for stop in (*over, end):
@@ -83,11 +89,14 @@ class Scatter:
         return b"".join(pieces)
 
     def oversize(self, first: int, end: int) -> list[int]:
-        """Those of these messages that are too large."""
+        """Return the oversize messages among `first` to before `end`."""
         return [i for i in self._over.tolist() if first <= i < end] if len(self._over) else []
 
     def settle(self, first: int, end: int, outcome: str) -> int:
-        """These have met `outcome`, but for those that have one: how many are settled by it."""
+        """Set the outcome of the messages `first` to before `end` that have none yet.
+
+        Return the number of messages whose outcome was set.
+        """
         part = self.outcome[first:end]
         fresh = part == OPEN
         part[fresh] = self._number(outcome)
@@ -95,10 +104,11 @@ class Scatter:
         self.open -= count
         return count
 
-    def tell(self, account: MessageAccount, *, resend: bool) -> None:
-        """Accounts for the messages in their order, up to the first without an outcome.
+    def report(self, account: MessageAccount, *, resend: bool) -> None:
+        """Report the outcomes in the order of the messages, up to the first without one.
 
-        `resend`: also up to the first that did not reach the broker, to be written again.
+        With `resend`, stop also at the first message that may not have reached the broker, so
+        that it is sent again.
         """
         by_message = np.empty_like(self.outcome)
         by_message[self._order] = self.outcome
@@ -108,13 +118,13 @@ class Scatter:
         bounds = [*np.flatnonzero(np.diff(settled, prepend=-1)).tolist(), len(settled)]
         for first, end in pairwise(bounds):
             account.add(self._names[settled[first]], int(self._rows[first:end].sum()))
-        account.tell()
+        account.report()
 
     def lose(self, link: Link, *, qos: int) -> None:
-        """The connection is gone, and what it carried with it."""
+        """Set the outcomes of a failed connection's messages."""
         sent = link.given
         if not qos and link.out and link.given > link.first:
-            # What is left of its block, the ping at the end included, never went out.
+            # `link.out` is the end of the block that was not sent, including the 2-byte ping.
             handed = int(self.ends[link.given]) + 2 - len(link.out)
             sent = int(np.searchsorted(self.ends, handed, side="right")) - 1
             sent = min(max(sent, link.first), link.given)

@@ -12,7 +12,10 @@ from gridsim_plugins.mqtt.settings import MqttSettings
 
 
 class SharedConnection:
-    """Connects when it is made; raises TransportError as `Connection` does."""
+    """The connection that all devices share, opened by the constructor.
+
+    It raises TransportError as `Connection` does.
+    """
 
     def __init__(
         self,
@@ -20,10 +23,10 @@ class SharedConnection:
         address: tuple[str, int],
         client_id: str,
         topics: Sequence[str],
-        patience_s: float,
+        answer_timeout_s: float,
     ) -> None:
         self._connection = Connection(
-            settings, *address, client_id=client_id, patience_s=patience_s
+            settings, *address, client_id=client_id, answer_timeout_s=answer_timeout_s
         )
         qos, retain, v5 = settings.qos, settings.retain, settings.protocol == "5"
         self._publisher: PublishAcknowledged | PublishUnacknowledged

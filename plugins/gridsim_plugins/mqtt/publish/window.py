@@ -1,4 +1,4 @@
-"""The messages of QoS 1 and 2 that are under way, in the order of their sending."""
+"""The messages of QoS 1 and 2 in flight, in the order of sending."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 PACKET_IDS = 65_535
-"""They go from 1 to this, and round again; 0 is none (section 2.3.1)."""
+"""The largest packet id; ids go from 1 to this and then start again (section 2.3.1)."""
 
 
 class Window:
-    """Counts messages from 0 on; message n has the packet id 1 + n % 65,535.
+    """The window of messages in flight; message n (from 0) has the packet id 1 + n % 65,535.
 
-    Acknowledgements may come in any order; `settled` moves over those that are complete.
+    Acknowledgements may arrive in any order; `settled` is the first message without one.
     """
 
     def __init__(self, size: int) -> None:
         self.size = min(size, PACKET_IDS)
         self.sent = 0
-        """Messages that have an id."""
+        """The number of messages that have a packet id."""
         self.settled = 0
-        """All before this one are done."""
+        """The number of the first message that is not done."""
         self.refused: dict[int, str] = {}
-        """Why a message is done without being delivered, by its number."""
+        """The reasons of messages that are done without being delivered, by number."""
         self._done = np.zeros(PACKET_IDS, np.bool_)
 
     @property
@@ -30,20 +30,23 @@ class Window:
         return self.size - (self.sent - self.settled)
 
     def take(self, count: int) -> NDArray[np.uint16]:
-        """The packet ids of the next `count` messages, at most `room`: uint16[count]."""
+        """Return the packet ids of the next `count` messages, uint16[count].
+
+        `count` is at most `room`.
+        """
         numbers = np.arange(self.sent, self.sent + count)
         self.sent += count
         return (numbers % PACKET_IDS + 1).astype(np.uint16)
 
     def skip(self, reason: str) -> None:
-        """The next message is not sent; it takes its place all the same."""
+        """Mark the next message as done without sending it; it uses a packet id."""
         self.refused[self.sent] = reason
         self._done[self.sent % PACKET_IDS] = True
         self.sent += 1
         self._advance()
 
     def finish(self, ids: NDArray[np.uint16], refusal: str = "") -> None:
-        """These are acknowledged for good. Ids that are not under way are ignored."""
+        """Mark messages as done, by packet id; ids that are not in flight are ignored."""
         places = ids.astype(np.int64) - 1
         numbers = self.settled + (places - self.settled) % PACKET_IDS
         known = (places >= 0) & (numbers < self.sent)

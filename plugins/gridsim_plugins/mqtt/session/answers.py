@@ -1,4 +1,4 @@
-"""What a broker sends to a client that only publishes, read in blocks."""
+"""The parser of a broker's answers to a client that only publishes; it reads blocks."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _LONGEST = 1 << 20
 
 
 class ProtocolError(ValueError):
-    """The other side does not keep to MQTT."""
+    """An error for bytes from the broker that violate MQTT."""
 
 
 class AnswerGroup(NamedTuple):
-    """Packets of one kind and reason code that came one after the other."""
+    """Consecutive packets of one kind and reason code."""
 
     kind: int
     """The packets' first byte."""
     reason: int
-    """The reason code of MQTT 5; 0 in 3.1.1."""
+    """The reason code of MQTT 5; 0 with MQTT 3.1.1."""
     packets: int
     ids: NDArray[np.uint16]
-    """Their packet ids, uint16[count], empty for kinds without."""
+    """The packet ids, uint16[count]; empty for kinds without packet ids."""
 
 
 _ONE_PING = AnswerGroup(PINGRESP, 0, 1, _NO_IDS)
 
 
 class AnswerParser:
-    """Takes a broker's bytes as they come, in any pieces."""
+    """A parser of a broker's bytes, which may arrive in pieces of any size."""
 
     __slots__ = ("_rest",)
 
@@ -44,7 +44,7 @@ class AnswerParser:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[AnswerGroup]:
-        """The packets that are complete now. Raises ProtocolError."""
+        """Add bytes and return the packets that are now complete. Raises ProtocolError."""
         if self._rest:
             data, self._rest = self._rest + data, b""
         elif data == b"\xd0\x00":
@@ -57,15 +57,15 @@ class AnswerParser:
                 break
             stride = start + size - at
             if start - at > 2:
-                # So long an answer, with properties, comes seldom: one by one.
+                # Answers this long have properties. They are rare, so they are read one by one.
                 rows = np.frombuffer(data, np.uint8, stride, at)[None]
             else:
                 count = min((len(data) - at) // stride, look)
                 rows = np.frombuffer(data, np.uint8, count * stride, at).reshape(count, stride)
                 different = np.flatnonzero(rows[:, 1] != size)
-                # What follows a packet of another length is no packet's start.
+                # After a packet of another length, the rows do not start at a packet.
                 rows = rows[: different[0]] if len(different) else rows
-                # Looking further pays where equal lengths follow each other, and only there.
+                # Look further ahead only if packets of equal length follow each other.
                 look = 2 * len(rows) + 1
             runs += _runs(rows, start - at, size)
             at += len(rows) * stride
@@ -76,20 +76,20 @@ class AnswerParser:
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
-    """Where a packet's rest starts (0: not known yet), and its length."""
+    """Return the start of a packet's rest (0 if not known yet), and the rest's length."""
     size = shift = 0
     for place in range(at, min(at + 4, len(data))):
         size |= (data[place] & 127) << shift
         shift += 7
         if size > _LONGEST or (shift == 28 and data[place] > 127):
-            raise ProtocolError(f"an answer of {size} bytes or more")
+            raise ProtocolError(f"the broker sent a packet of {size} bytes or more")
         if data[place] < 128:
             return place + 1, size
     return 0, 0
 
 
 def _runs(rows: NDArray[np.uint8], body: int, size: int) -> Iterator[AnswerGroup]:
-    """Packets of one length, a row each; the fixed header has `body` bytes."""
+    """Yield the groups of packets of one length, a row each; `body` is the fixed header's size."""
     kinds = rows[:, 0]
     reasons = rows[:, body + 2] if size > 2 else np.zeros_like(kinds)
     change = (kinds[1:] != kinds[:-1]) | (reasons[1:] != reasons[:-1])
@@ -107,4 +107,4 @@ def _runs(rows: NDArray[np.uint8], body: int, size: int) -> Iterator[AnswerGroup
             yield AnswerGroup(kind, int(rows[first, body]) if size else 0, 1, _NO_IDS)
             return
         else:
-            raise ProtocolError(f"an unexpected packet 0x{kind:02x} of {size} bytes")
+            raise ProtocolError(f"the broker sent an unexpected packet 0x{kind:02x}, {size} bytes")

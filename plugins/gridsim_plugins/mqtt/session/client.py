@@ -1,4 +1,4 @@
-"""A paho client made from the settings."""
+"""The paho client of a connection's settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VERSIONS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQT
 
 
 def make_client(settings: ConnectionSettings, client_id: str, will: Will | None = None) -> Client:
-    """A client to open one clean session with.
+    """Return a paho client for one clean session.
 
     Raises TransportError if a certificate file cannot be used.
     """
@@ -25,7 +25,7 @@ def make_client(settings: ConnectionSettings, client_id: str, will: Will | None 
         transport=settings.transport,
         clean_session=None if v5 else True,
         protocol=_VERSIONS[settings.protocol],
-        # With it paho would also fall back to MQTT 3.1 by itself.
+        # With this set, paho would also fall back to MQTT 3.1.
         reconnect_on_failure=False,
     )
     client.connect_timeout = settings.connect_timeout_s
@@ -43,11 +43,12 @@ def make_client(settings: ConnectionSettings, client_id: str, will: Will | None 
 
 
 def tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
-    """Raises TransportError if a certificate file cannot be used."""
+    """Return the TLS context. Raises TransportError if a certificate file cannot be used."""
     try:
         context = ssl.create_default_context(cafile=settings.ca_file or None)
         if settings.cert_file:
-            # Without the empty password an encrypted key would ask for one on the terminal.
+            # Without the empty password, OpenSSL would ask for an encrypted key's password on the
+            # terminal.
             context.load_cert_chain(settings.cert_file, settings.key_file or None, "")
     except OSError as error:
         names = ("ca_file", "cert_file", "key_file")
@@ -64,7 +65,7 @@ def tls_context(settings: ConnectionSettings) -> ssl.SSLContext:
 
 
 class _Socket(ssl.SSLSocket):
-    """paho leaves the socket open when the handshake fails."""
+    """A TLS socket that closes itself if the handshake fails; paho would leave it open."""
 
     def do_handshake(self, block: bool = False) -> None:
         try:

@@ -28,7 +28,7 @@ from gridsim_plugins.mqtt.settings import MqttSettings
 _AT_ONCE = 64
 """The most connections that are opened at once: brokers queue about a hundred."""
 _FEW = 3
-"""So many failures, with no connection up, are the broker's fault."""
+"""The consecutive failures, with no connection up, after which the transport gives up."""
 _SCAN_EVERY_S = 1.0
 _ONLINE, _OFFLINE = b'{"is_online": true}', b'{"is_online": false}'
 
@@ -37,7 +37,7 @@ class Clients:
     """The connections of all owners; opened by `open`, used and closed once.
 
     `open`, `turn` and `keep_alive` raise TransportError if no connection is left, or if the
-    machine has nothing to make another one of.
+    machine has no descriptor or port for another connection.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Clients:
         identities: Identities,
         wanted: list[bool],
     ) -> None:
-        """`wanted` says for each owner whether it is online, and so to be connected."""
+        """Schedule the connections of the owners that are online, by the flags `wanted`."""
         self.limits = BrokerLimits(settings.keepalive_s)
         self.up = 0
         """The number of connections that are up."""
@@ -77,22 +77,22 @@ class Clients:
                 self._schedule.add(link, now)
 
     def open(self) -> None:
-        """Return when every connection that is wanted is up, or has failed once."""
+        """Open all scheduled connections; return when each is up or has failed once."""
         if not len(self._schedule):
             return
         allow_descriptors(len(self._schedule))
         began = time.monotonic()
         while self._opening or self._schedule.is_due(began):
-            # One first: it shows whether the broker accepts us.
+            # Open a single connection first, to find out if the broker accepts it.
             self.turn(0.1, at_once=_AT_ONCE if self.up else 1)
             if self._silent_in_a_row > _AT_ONCE:
-                fits = f"only {self.up} of {len(self.links)} connections fit: "
+                fits = f"only {self.up} of {len(self.links)} connections could be opened: "
                 raise TransportError(f"{fits}{self._cause}")
         if not self.up:
             raise TransportError(self._cause)
 
     def turn(self, timeout_s: float, at_once: int = _AT_ONCE) -> None:
-        """Open what is due, wait for sockets that are ready, and read and write once."""
+        """Open the connections that are due, wait for ready sockets, and read and write once."""
         now = time.monotonic()
         while len(self._opening) < at_once and self._schedule.is_due(now):
             link = self._schedule.pop()
@@ -106,7 +106,10 @@ class Clients:
             self.fail(self.links[index], f"{self._where} does not answer {within}")
 
     def keep_alive(self) -> None:
-        """Ping idle connections; call it a few times a second while there is nothing to send."""
+        """Send a ping on idle connections.
+
+        Call it a few times a second while there is nothing to send.
+        """
         self.turn(0)
         now = time.monotonic()
         if now < self._scan_at:
@@ -124,25 +127,25 @@ class Clients:
                     self.send(link, PINGREQ)
 
     def send(self, link: Link, block: bytes) -> None:
-        """Queue whole packets, and write what the socket takes."""
+        """Append whole packets to the connection's output, and write as much as is possible."""
         link.out += block
         link.wrote = time.monotonic()
         self._flush(link)
 
-    def want(self, link: Link) -> None:
+    def go_online(self, link: Link) -> None:
         """Connect a link whose owner is online."""
         if link.state is LinkState.OFF:
             link.failures = 0
             self._schedule.add(link, time.monotonic())
 
-    def unwant(self, link: Link) -> None:
+    def go_offline(self, link: Link) -> None:
         """Drop a link whose owner went offline, without DISCONNECT: the last will is published."""
         if link.state is not LinkState.OFF:
             self._drop(link)
             link.state = LinkState.OFF
 
     def fail(self, link: Link, cause: str, *, permanent: bool = False) -> None:
-        """Drop a connection, and plan to open it again."""
+        """Drop a connection and schedule its reopening."""
         was_up = link.state is LinkState.UP
         self.lost(link)
         self._drop(link)
@@ -157,7 +160,7 @@ class Clients:
         self._log.warn(self.up, self._identities.owner[link.index], cause)
 
     def close(self) -> None:
-        """Disconnect where that is possible at once, and close every socket."""
+        """Send DISCONNECT on connections without pending output, and close every socket."""
         for link in self.links:
             if link.state is LinkState.UP and not link.out:
                 topic = self._identities.status_topic[link.index]
@@ -186,22 +189,22 @@ class Clients:
 
     def _serve(self, link: Link, mask: int) -> None:
         if link.sock is None:
-            return  # given up earlier in the same round
+            return  # dropped earlier in the same round
         try:
             if link.state is LinkState.CONNECTING:
                 if (error := pending_error(link.sock)) is not None:
                     raise error
                 if not self._dialler.uses_tls:
-                    link.state = LinkState.GREETING
-                    self._greet(link)
+                    link.state = LinkState.CONNECT_SENT
+                    self._send_connect(link)
                     return
                 link.state = LinkState.SECURING
             if link.state is LinkState.SECURING:
                 wanted = link.secure()
                 self._watch(link, wanted or READ)
                 if not wanted:
-                    link.state = LinkState.GREETING
-                    self._greet(link)
+                    link.state = LinkState.CONNECT_SENT
+                    self._send_connect(link)
                 return
             if mask & READ:
                 self._read(link)
@@ -210,7 +213,7 @@ class Clients:
         except (OSError, ProtocolError) as failure:
             self._give_up(link, failure)
 
-    def _greet(self, link: Link) -> None:
+    def _send_connect(self, link: Link) -> None:
         settings, identities = self._settings, self._identities
         link.out = connect_packet(
             client_id=identities.client_id[link.index],
@@ -225,27 +228,27 @@ class Clients:
 
     def _read(self, link: Link) -> None:
         data, ended = link.receive()
-        if link.state is LinkState.GREETING:
+        if link.state is LinkState.CONNECT_SENT:
             data = self._read_connack(link, data)
-            if link.state is LinkState.GREETING and ended:
+            if link.state is LinkState.CONNECT_SENT and ended:
                 advice = "" if self._dialler.uses_tls else "; does this port expect TLS?"
-                self.fail(link, f"{self._where} hangs up without an answer{advice}")
+                self.fail(link, f"{self._where} closes the connection without an answer{advice}")
                 return
         for run in link.answers(data) if data and link.state is LinkState.UP else ():
             if run.kind == SERVER_DISCONNECT:
                 name = errors.reason_name(SERVER_DISCONNECT, run.reason)
-                self.fail(link, f"the broker at {self._where} ended it: {name}")
+                self.fail(link, f"the broker at {self._where} closed the connection: {name}")
                 return
             if run.kind == PINGRESP:
                 link.pings = max(link.pings - run.packets, 0)
             self.answered(link, run)
         if ended and link.sock is not None:
-            self.fail(link, f"the broker at {self._where} closed it")
+            self.fail(link, f"the broker at {self._where} closed the connection")
 
     def _read_connack(self, link: Link, data: bytes) -> bytes:
-        """Read the CONNACK off the stream, if it is complete; return what follows it."""
-        link.greeting += data
-        answer = connack(link.greeting, v5=self._v5)
+        """Read the CONNACK if it is complete, and return the bytes after it."""
+        link.connack += data
+        answer = connack(link.connack, v5=self._v5)
         if answer is None:
             return b""
         code, properties, rest = answer
@@ -254,7 +257,7 @@ class Clients:
             self.fail(link, str(refusal), permanent=refusal.permanent)
             return b""
         self.limits.apply(properties, self._settings.qos, self._where)
-        link.greeting, link.failures = b"", 0
+        link.connack, link.failures = b"", 0
         link.state = LinkState.UP
         self._opening.discard(link.index)
         self.up += 1
@@ -280,7 +283,7 @@ class Clients:
 
     def _give_up(self, link: Link, error: Exception) -> None:
         if link.state is LinkState.UP or not isinstance(error, OSError):
-            self.fail(link, f"the connection to {self._where} is lost: {errors.spoken(error)}")
+            self.fail(link, f"the connection to {self._where} is lost: {errors.error_text(error)}")
             return
         reason = self._dialler.explain(link, error)
         self.fail(link, str(reason), permanent=reason.permanent)

@@ -27,7 +27,7 @@ def connect_packet(
     will_payload: bytes,
     v5: bool,
 ) -> bytes:
-    """A CONNECT for a clean session with a retained last will at QoS 0 (section 3.1)."""
+    """Return the CONNECT of a clean session with a retained last will of QoS 0 (section 3.1)."""
     flags = _CLEAN | _WILL | _WILL_RETAIN
     no_properties = b"\x00" if v5 else b""
     payload = string(client_id) + no_properties + string(will_topic)
@@ -44,12 +44,12 @@ def connect_packet(
 
 
 def connack(data: bytes, *, v5: bool) -> tuple[ReasonCode, Any, bytes] | None:
-    """The reason code, the properties, and what follows; None while it is not complete.
+    """Return a CONNACK's reason code and properties, and the bytes after it.
 
-    Raises ProtocolError where it is something else.
+    None if the CONNACK is not complete. Raises ProtocolError if it is another packet.
     """
     if data and data[0] != _CONNACK:
-        raise ProtocolError("the answer to CONNECT is not MQTT")
+        raise ProtocolError("the answer to CONNECT is not a CONNACK")
     start = 2 if len(data) > 1 and data[1] < 128 else 3
     if len(data) < start:
         return None
@@ -58,12 +58,12 @@ def connack(data: bytes, *, v5: bool) -> tuple[ReasonCode, Any, bytes] | None:
     if len(body) < size:
         return None
     if size < 2:
-        raise ProtocolError("a CONNACK without a code")
+        raise ProtocolError("the broker's CONNACK has no reason code")
     properties = Properties(PacketTypes.CONNACK)  # type: ignore[no-untyped-call]
     try:
         if not v5 or size == 2:
             return convert_connack_rc_to_reason_code(ConnackCode(body[1])), properties, rest
         properties.unpack(body[2:])  # type: ignore[no-untyped-call]
         return ReasonCode(PacketTypes.CONNACK, identifier=body[1]), properties, rest
-    except Exception as error:  # paho raises whatever comes
-        raise ProtocolError(f"a CONNACK that cannot be read: {error}") from error
+    except Exception as error:  # paho raises errors of many types
+        raise ProtocolError(f"the broker's CONNACK cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""The stream of one MQTT session, from its CONNACK on: blocks out, answers in, from one thread."""
+"""The stream of one MQTT session after its CONNACK: it sends blocks and reads answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 from gridsim.api import TransportError
 from gridsim_plugins.mqtt.session import errors
 from gridsim_plugins.mqtt.session.answers import (
-    DISCONNECT as FAREWELL,
+    DISCONNECT as SERVER_DISCONNECT,
 )
 from gridsim_plugins.mqtt.session.answers import (
     PINGRESP,
@@ -19,7 +19,7 @@ from gridsim_plugins.mqtt.session.answers import (
 )
 from gridsim_plugins.mqtt.session.frames import DISCONNECT, PINGREQ
 from gridsim_plugins.mqtt.session.handshake import open_session
-from gridsim_plugins.mqtt.session.sockets import hasten, receive, transmit
+from gridsim_plugins.mqtt.session.sockets import receive, set_quickack, transmit
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 _CHUNK = 1 << 18
@@ -27,14 +27,14 @@ _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class Connection:
-    """A fresh session with the broker; opened by being made, used and closed once.
+    """A new session with the broker; opened by the constructor, used from one thread, closed once.
 
-    Every method raises TransportError once the connection is lost, or if nothing has moved
-    for `patience_s` while an answer is due.
+    Every method raises TransportError after the connection is lost, or if no byte has been
+    sent or received for `answer_timeout_s` while an answer is due.
     """
 
     def __init__(
-        self, settings: MqttSettings, host: str, port: int, client_id: str, patience_s: float
+        self, settings: MqttSettings, host: str, port: int, client_id: str, answer_timeout_s: float
     ) -> None:
         self._session = open_session(
             settings,
@@ -48,49 +48,49 @@ class Connection:
         self.max_packet = self._session.max_packet
         self.receive_maximum = self._session.receive_maximum
         self.pings_sent = 0
-        """Including those at the end of blocks that `send` was given, counted by their maker."""
+        """The pings sent, including those at the end of blocks, which the caller counts."""
         self.pings_answered = 0
         self.sent = 0
-        """Bytes of the block last given to `send` that the operating system has taken."""
+        """The bytes of the last block that the operating system has accepted."""
         self.answers: list[AnswerGroup] = []
-        """What came about messages of QoS 1 and 2; the reader empties it."""
+        """The answers to messages of QoS 1 and 2; the caller removes them."""
         self.closed_by_broker = False
         self._where = f"{host}:{port}"
         self._client_id = client_id
-        self._patience_s = patience_s
+        self._answer_timeout_s = answer_timeout_s
         self._keepalive_s = self._session.keepalive_s
         self._sock = self._session.sock
         self._parser = AnswerParser()
-        self._moved = self._wrote = time.monotonic()
-        self._torn = False
+        self._progress_at = self._wrote = time.monotonic()
+        self._incomplete = False
         self._lost: TransportError | None = None
         self._selector = selectors.DefaultSelector()
         self._events = _READ
         self._selector.register(self._sock, _READ)
 
     def touch(self) -> None:
-        """From now on an answer is due."""
-        self._moved = time.monotonic()
+        """Restart the time limit for an answer."""
+        self._progress_at = time.monotonic()
 
     def poll(self) -> None:
-        """Reads what has come."""
+        """Read the answers that have arrived, without waiting."""
         self._read()
         if self._lost is not None:
             raise self._lost
 
     def wait(self) -> None:
-        """Reads as soon as something comes."""
-        hasten(self._sock)
+        """Wait for an answer and read it."""
+        set_quickack(self._sock)
         self._select(_READ, "no answer")
         self.poll()
 
     def send(self, block: bytes) -> None:
-        """Write whole packets; `sent` tells how far it came when this raises.
+        """Write whole packets; if this raises, `sent` is the number of bytes written.
 
-        Meanwhile reads what comes, for a broker may wait for that before it takes more.
+        Answers are read meanwhile, because a broker may stop reading until its answers are read.
         """
         self.sent = 0
-        self._torn = True
+        self._incomplete = True
         view = memoryview(block)
         while self.sent < len(view):
             try:
@@ -99,37 +99,40 @@ class Connection:
                 raise self._after_reset(error) from error
             if taken:
                 self.sent += taken
-                self._moved = time.monotonic()
-            elif self._select(_READ | _WRITE, "it takes nothing") & _READ:
+                self._progress_at = time.monotonic()
+            elif self._select(_READ | _WRITE, "it has read nothing") & _READ:
                 self.poll()
-        self._torn = False
-        self._wrote = self._moved
+        self._incomplete = False
+        self._wrote = self._progress_at
 
     def keep_alive(self) -> None:
-        """To be called a few times a second while there is nothing to send."""
+        """Send a ping if the connection is idle.
+
+        Call it a few times a second while there is nothing to send.
+        """
         self.poll()
         silent_s = time.monotonic() - self._wrote
         if silent_s < self._keepalive_s:
             return
         if self.pings_answered < self.pings_sent:
-            raise self._say("no answer to a ping")
+            raise self._connection_lost("no answer to a ping")
         self.pings_sent += 1
         self.send(PINGREQ)
 
     def close(self) -> None:
-        """Takes leave if that is possible at once, and frees the socket."""
-        if self._lost is None and not self._torn:
+        """Send DISCONNECT if that is possible without waiting, and close the socket."""
+        if self._lost is None and not self._incomplete:
             with suppress(OSError):
                 transmit(self._sock, memoryview(DISCONNECT))
         self._selector.close()
         self._session.close()
 
     def _select(self, events: int, fault: str) -> int:
-        """What is ready; waits for as long as patience lasts."""
-        left = self._moved + self._patience_s - time.monotonic()
+        """Wait for events until the time limit for an answer, and return those that are ready."""
+        left = self._progress_at + self._answer_timeout_s - time.monotonic()
         if left <= 0:
             raise TransportError(
-                f"the broker at {self._where} has stalled: {fault} for {self._patience_s:g} s"
+                f"the broker at {self._where} has stalled: {fault} for {self._answer_timeout_s:g} s"
             )
         if events != self._events:
             self._selector.modify(self._sock, events)
@@ -140,7 +143,7 @@ class Connection:
         return ready
 
     def _read(self) -> None:
-        """Takes what has come; `_lost` says if that was the end."""
+        """Read the bytes that have arrived; set `_lost` if the connection has ended."""
         if self._lost is not None:
             return
         try:
@@ -148,32 +151,34 @@ class Connection:
             runs = self._parser.feed(data) if data else []
         except (OSError, ProtocolError) as error:
             self.closed_by_broker = isinstance(error, OSError)
-            self._lost = self._say(errors.spoken(error))
+            self._lost = self._connection_lost(errors.error_text(error))
             return
         if data:
-            self._moved = time.monotonic()
+            self._progress_at = time.monotonic()
         if ended:
             self.closed_by_broker = True
-            self._lost = self._say("the broker closed it")
+            self._lost = self._connection_lost("the broker closed the connection")
         for run in runs:
             if run.kind == PINGRESP:
                 self.pings_answered += run.packets
-            elif run.kind == FAREWELL:
+            elif run.kind == SERVER_DISCONNECT:
                 self.closed_by_broker = True
-                self._lost = self._say(self._farewell(run.reason))
+                self._lost = self._connection_lost(self._disconnect_cause(run.reason))
             else:
                 self.answers.append(run)
 
     def _after_reset(self, error: OSError) -> TransportError:
-        """The stream broke off while writing; what the broker said before is there to read."""
+        """Return the cause of an error while writing: the broker's DISCONNECT if it sent one."""
         self._read()
         self.closed_by_broker = True
-        return self._lost or self._say(errors.spoken(error))
+        return self._lost or self._connection_lost(errors.error_text(error))
 
-    def _farewell(self, reason: int) -> str:
+    def _disconnect_cause(self, reason: int) -> str:
         if reason == errors.TAKEN_OVER:
-            return f"the broker ended it: another client uses the client id {self._client_id!r}"
-        return f"the broker ended it: {errors.reason_name(FAREWELL, reason)}"
+            cause = f"another client uses the client id {self._client_id!r}"
+        else:
+            cause = errors.reason_name(SERVER_DISCONNECT, reason)
+        return f"the broker closed the connection: {cause}"
 
-    def _say(self, cause: str) -> TransportError:
+    def _connection_lost(self, cause: str) -> TransportError:
         return TransportError(f"the connection to {self._where} is lost: {cause}")

@@ -1,7 +1,7 @@
-"""A session that paho keeps: it subscribes, listens, and publishes, by default with QoS 1.
+"""A session with a paho client that subscribes, receives and publishes, by default with QoS 1.
 
-For the few messages of commands; the readings' way is `Connection`. Everything is called from
-one thread, and callbacks only take notes.
+It is for the few messages of commands; readings use `Connection`. All methods are called from one
+thread. The callbacks only store what they receive.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from gridsim_plugins.mqtt.session.handshake import open_session
 from gridsim_plugins.mqtt.settings import ConnectionSettings
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-# So many messages wait for the broker's answer at once: an identifier, of which there are
-# 65,535, must not come round again while it does.
+# The most messages that wait for the broker's answer. It must stay below 65,535, because packet
+# ids are reused after that.
 _AT_ONCE = 1000
-# What may wait to be listened to; a sender could otherwise fill the memory.
+# The most bytes of unread messages; without a limit, a sender could fill the memory.
 _MOST_BYTES = 32_000_000
 _OVERHEAD_BYTES = 300
 
 
 class Message(NamedTuple):
-    """What came in."""
+    """A message that was received."""
 
     topic: str
     payload: bytes
     retained: bool
-    """Whether the broker kept it from before this session."""
+    """True if the broker has stored the message since before this session."""
 
 
 class Dialogue:
-    """Connects when it is made. Every method raises TransportError once the session is lost."""
+    """A session that the constructor opens; methods raise TransportError after it is lost."""
 
     def __init__(
         self,
         settings: ConnectionSettings,
         address: tuple[str, int],
         client_id: str,
-        patience_s: float,
+        answer_timeout_s: float,
         *,
         qos: int = 1,
     ) -> None:
-        """Connect; `patience_s` is how long the broker may take for an answer."""
+        """Connect; `answer_timeout_s` is the time limit for each answer of the broker."""
         self._qos = qos
         self._where = "{}:{}".format(*address)
-        self._patience_s = patience_s
+        self._answer_timeout_s = answer_timeout_s
         self._dropped = 0
         self._messages: list[Message] = []
         self._waiting_bytes = 0
@@ -69,7 +69,7 @@ class Dialogue:
         self._key = self._selector.register(self._session.sock, _READ)
 
     def subscribe(self, filters: Sequence[str]) -> None:
-        """Returns once the broker has agreed."""
+        """Subscribe, and wait until the broker has accepted."""
         for one in filters:
             code, mid = self._client.subscribe(one, self._qos)
             self._await(code, mid)
@@ -82,7 +82,7 @@ class Dialogue:
             )
 
     def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        """Returns once the broker has them all; their topics must be valid."""
+        """Publish, and wait until the broker has acknowledged all; the topics must be valid."""
         for first in range(0, len(messages), _AT_ONCE):
             for topic, payload in messages[first : first + _AT_ONCE]:
                 info = self._client.publish(topic, payload, self._qos)
@@ -90,10 +90,10 @@ class Dialogue:
             self._settle()
 
     def listen(self, timeout_s: float) -> list[Message]:
-        """What has come; waits for something for up to `timeout_s`."""
+        """Return the messages received; wait for one for up to `timeout_s`."""
         if not self._messages:
             self._turn(timeout_s)
-            # paho reads one packet at a time; what has arrived meanwhile needs no select.
+            # paho reads one packet at a time; packets that have already arrived need no select.
             before = 0
             while before < len(self._messages) < _AT_ONCE:
                 before = len(self._messages)
@@ -102,12 +102,12 @@ class Dialogue:
         return came
 
     def take_dropped(self) -> int:
-        """How many messages there was no room for since the last call."""
+        """Return the number of messages dropped since the last call, because there was no room."""
         dropped, self._dropped = self._dropped, 0
         return dropped
 
     def close(self) -> None:
-        """Takes leave if that is possible at once, and frees the socket."""
+        """Send DISCONNECT if that is possible without waiting, and close the socket."""
         with suppress(Exception):
             if self._client.socket() is not None:
                 self._client.disconnect()
@@ -116,26 +116,27 @@ class Dialogue:
         self._session.close()
 
     def _settle(self) -> None:
-        """Waits for every answer that is due."""
-        deadline = time.monotonic() + self._patience_s
+        """Wait for all answers that are due."""
+        deadline = time.monotonic() + self._answer_timeout_s
         while self._unanswered:
             before = len(self._unanswered)
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TransportError(
-                    f"the broker at {self._where} has stalled: no answer for {self._patience_s:g} s"
+                    f"the broker at {self._where} has stalled: no answer for "
+                    f"{self._answer_timeout_s:g} s"
                 )
             self._turn(left)
             if len(self._unanswered) < before:
-                deadline = time.monotonic() + self._patience_s
+                deadline = time.monotonic() + self._answer_timeout_s
 
     def _turn(self, timeout_s: float) -> None:
-        """Waits until there is something to read or to write, and does it."""
+        """Wait until the socket is ready, and read and write."""
         client, sock = self._client, self._session.sock
         wanted = _READ | (_WRITE if client.want_write() else 0)
         if wanted != self._key.events:
             self._key = self._selector.modify(sock, wanted)
-        # Bytes that TLS has decrypted already wake no selector.
+        # The selector does not report bytes that TLS has already decrypted.
         pending = getattr(sock, "pending", None)
         ready = _READ if pending is not None and pending() > 0 else 0
         for _, events in self._selector.select(0.0 if ready else timeout_s):
@@ -153,7 +154,7 @@ class Dialogue:
 
     def _check(self, code: MQTTErrorCode) -> None:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or self._client.socket() is None:
-            end = self._end or "the broker closed it, or does not answer"
+            end = self._end or "the broker closed the connection or does not answer"
             raise TransportError(f"the connection to {self._where} is lost: {end}")
 
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
@@ -178,4 +179,4 @@ class Dialogue:
         self, client: Client, data: Any, flags: Any, code: Any, properties: Any
     ) -> None:
         if flags.is_disconnect_packet_from_server:
-            self._end = f"the broker ended it: {code}"
+            self._end = f"the broker closed the connection: {code}"

@@ -1,4 +1,4 @@
-"""What went wrong with a broker, said once and clearly."""
+"""The error messages of connections to a broker."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gridsim.api import TransportError
 
-# MQTT 5 reason codes, to which paho also translates the return codes of 3.1.1.
+# MQTT 5 reason codes; paho translates the return codes of 3.1.1 to them.
 BAD_VERSION = 0x84
 TAKEN_OVER = 0x8E
 _REFUSALS = {
-    0x84: "does not speak MQTT {protocol}; set protocol to the other version",
+    0x84: "does not support MQTT {protocol}; set protocol to the other version",
     0x85: "does not accept the client id",
     0x86: "rejects the user name or password",
     0x87: "does not authorise this client; check the user name and password",
     0x88: "is unavailable",
     0x89: "is busy",
     0x8A: "has banned this client",
-    0x8C: "wants another authentication method",
+    0x8C: "requires another authentication method",
 }
-_PASSING = {0x80, 0x83, 0x88, 0x89, 0x97, 0x9F}
+_TEMPORARY = {0x80, 0x83, 0x88, 0x89, 0x97, 0x9F}
 
 # OpenSSL's X509_V_ERR_ codes.
 _NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64
 
 
 def refused(code: int, name: str, where: str, protocol: str) -> TransportError:
-    """The broker answered the CONNECT with a failure."""
-    said = _REFUSALS.get(code, f"refuses the connection: {name}").format(protocol=protocol)
-    return TransportError(f"the broker at {where} {said}", permanent=code not in _PASSING)
+    """Return the error of a CONNACK with a failure."""
+    cause = _REFUSALS.get(code, f"refuses the connection: {name}").format(protocol=protocol)
+    return TransportError(f"the broker at {where} {cause}", permanent=code not in _TEMPORARY)
 
 
 def unreachable(error: Exception, where: str, timeout_s: float) -> TransportError:
-    """Connecting the socket, or its TLS handshake, failed."""
+    """Return the error of a socket that failed to connect, or in its TLS handshake."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return TransportError(f"TLS to {where}: {_distrust(error)}", permanent=True)
+        return TransportError(f"TLS to {where}: {_certificate_error(error)}", permanent=True)
     if isinstance(error, ssl.SSLEOFError | ConnectionResetError):
-        return TransportError(f"{where} hangs up in the TLS handshake; does this port expect TLS?")
+        return TransportError(
+            f"{where} closes the connection in the TLS handshake; does this port expect TLS?"
+        )
     if isinstance(error, ssl.SSLError):
         return tls_failure(str(error), where)
     if isinstance(error, socket.gaierror):
@@ -50,14 +52,14 @@ def unreachable(error: Exception, where: str, timeout_s: float) -> TransportErro
         return TransportError(f"{where} does not answer within {timeout_s:g} s")
     if isinstance(error, ConnectionRefusedError):
         return TransportError(f"nothing listens at {where}: connection refused")
-    return TransportError(f"cannot connect to {where}: {spoken(error)}")
+    return TransportError(f"cannot connect to {where}: {error_text(error)}")
 
 
-def tls_failure(said: str, where: str) -> TransportError:
-    """OpenSSL's words for a failed handshake, or for an alert that came after it."""
-    lower = said.replace("_", " ").lower()
+def tls_failure(text: str, where: str) -> TransportError:
+    """Return the error of a TLS handshake or alert, from OpenSSL's error text."""
+    lower = text.replace("_", " ").lower()
     if "wrong version number" in lower or "record layer failure" in lower:
-        return TransportError(f"{where} does not speak TLS at this port", permanent=True)
+        return TransportError(f"{where} does not use TLS on this port", permanent=True)
     if "certificate required" in lower or "handshake failure" in lower:
         return TransportError(
             f"TLS to {where}: the broker asks for a client certificate (cert_file, key_file)",
@@ -65,15 +67,15 @@ def tls_failure(said: str, where: str) -> TransportError:
         )
     if "alert" in lower and ("unknown ca" in lower or "certificate" in lower):
         return TransportError(
-            f"TLS to {where}: the broker does not accept the client certificate: {said}",
+            f"TLS to {where}: the broker does not accept the client certificate: {text}",
             permanent=True,
         )
     if "eof occurred" in lower:
-        return TransportError(f"{where} hangs up after the TLS handshake")
-    return TransportError(f"TLS to {where} failed: {said}")
+        return TransportError(f"{where} closes the connection after the TLS handshake")
+    return TransportError(f"TLS to {where} failed: {text}")
 
 
-def _distrust(error: ssl.SSLCertVerificationError) -> str:
+def _certificate_error(error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code == _EXPIRED:
         return "the broker's certificate has expired"
     if error.verify_code == _NOT_YET_VALID:
@@ -84,15 +86,15 @@ def _distrust(error: ssl.SSLCertVerificationError) -> str:
 
 
 def reason_name(kind: int, reason: int) -> str:
-    """MQTT 5's name of a reason code in a packet that starts with the byte `kind`."""
+    """Return MQTT 5's name of a reason code in a packet whose first byte is `kind`."""
     try:
         return str(ReasonCode(kind >> 4, identifier=reason))
     except KeyError:
         return f"reason code 0x{reason:02x}"
 
 
-def spoken(error: Exception) -> str:
-    """An error's own words, without its number."""
+def error_text(error: Exception) -> str:
+    """Return an error's text without its number."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error)

@@ -1,4 +1,4 @@
-"""MQTT's wire format, as far as a publisher needs it (OASIS MQTT 3.1.1 and 5.0)."""
+"""The parts of MQTT's wire format that a publisher needs (OASIS MQTT 3.1.1 and 5.0)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_PACKET = 1 + 4 + 268_435_455
-"""Bytes of the largest packet that MQTT can express, fixed header included (section 2.2.3)."""
+"""The size of the largest packet in MQTT, bytes, with its fixed header (section 2.2.3)."""
 PINGREQ = b"\xc0\x00"
 DISCONNECT = b"\xe0\x00"
 
@@ -18,20 +18,20 @@ _PUBREL = 0x6202
 
 
 class Frames:
-    """PUBLISH packets to known topics. Whatever repeats is made once."""
+    """An encoder of PUBLISH packets to known topics; it caches the parts that repeat."""
 
     def __init__(self, topics: Sequence[str], *, qos: int, retain: bool, v5: bool) -> None:
         names = [string(topic) for topic in topics]
         if v5 and not qos:
             names = [name + b"\x00" for name in names]
         self._names = names
-        # After the topic come, at QoS 1 and 2, the packet id, and in MQTT 5 no properties.
+        # After the topic: the packet id at QoS 1 and 2, and the empty properties of MQTT 5.
         self._between = (2 + v5) if qos else 0
         self._before_body = np.array([len(name) for name in names], np.intp) + self._between
         self._headers = _Headers(_PUBLISH | qos << 1 | (_RETAIN if retain else 0))
 
     def sizes(self, topic: NDArray[np.intp], body_sizes: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Bytes of each packet, all included."""
+        """Return the size of each packet, bytes, including its headers."""
         rest = self._before_body[topic] + body_sizes
         return rest + 2 + (rest > 127) + (rest > 16_383) + (rest > 2_097_151)
 
@@ -44,7 +44,7 @@ class Frames:
         *,
         trailer: bytes = b"",
     ) -> bytes:
-        """The packets one after the other, `trailer` behind them.
+        """Return the packets in one block that ends with `trailer`.
 
         `ids` are the packet ids at QoS 1 and 2.
         """
@@ -57,7 +57,7 @@ class Frames:
         ]
         if ids is not None:
             columns.insert(2, self._id_pieces(ids))
-        # Filled by strides: faster than to zip and to chain.
+        # Filling by strides is faster than zip and chain.
         pieces = [trailer] * (len(columns) * count + 1)
         for place, column in enumerate(columns):
             pieces[place : -1 : len(columns)] = column
@@ -72,7 +72,7 @@ class Frames:
 
 
 class _Headers(dict[int, bytes]):
-    """Fixed headers by remaining length."""
+    """The fixed headers by remaining length."""
 
     def __init__(self, first: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class _Headers(dict[int, bytes]):
 
 
 def length(remaining: int) -> bytes:
-    """A remaining length, seven bits a byte (section 2.2.3)."""
+    """Encode a remaining length, seven bits per byte (section 2.2.3)."""
     encoded = bytearray()
     while remaining >= 128:
         encoded.append(remaining & 127 | 128)
@@ -94,20 +94,20 @@ def length(remaining: int) -> bytes:
 
 
 def string(text: str) -> bytes:
-    """UTF-8 with its length (section 1.5.3)."""
+    """Encode a text as UTF-8 after its length (section 1.5.3)."""
     encoded = text.encode()
     return len(encoded).to_bytes(2, "big") + encoded
 
 
 def pubrels(ids: NDArray[np.uint16]) -> bytes:
-    """PUBREL packets, one after the other (section 3.6)."""
+    """Return the PUBREL packets of the packet ids (section 3.6)."""
     packets = np.empty((len(ids), 2), ">u2")
     packets[:, 0], packets[:, 1] = _PUBREL, ids
     return packets.tobytes()
 
 
 def whole_packets(stream: bytes, size: int) -> int:
-    """How many packets end within the first `size` bytes of a stream of whole packets."""
+    """Return the number of packets that end within the first `size` bytes of a stream."""
     count = at = 0
     while True:
         remaining = shift = 0
@@ -127,6 +127,6 @@ def whole_packets(stream: bytes, size: int) -> int:
 
 
 def status_packet(topic: str, payload: bytes, *, v5: bool) -> bytes:
-    """One retained PUBLISH of QoS 0."""
+    """Return a retained PUBLISH of QoS 0."""
     body = string(topic) + (b"\x00" if v5 else b"") + payload
     return bytes([_PUBLISH | _RETAIN]) + length(len(body)) + body

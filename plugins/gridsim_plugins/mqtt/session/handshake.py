@@ -1,7 +1,7 @@
-"""From the settings to an accepted session: paho connects, and then keeps its hands off.
+"""The opening of a session from the settings: paho connects and is not used afterwards.
 
-paho does the socket, TLS, the WebSocket's opening, CONNECT and CONNACK. Afterwards nothing of
-it runs any more; it is kept only because it closes the socket when it goes.
+paho opens the socket, TLS and the WebSocket, sends CONNECT and reads CONNACK. After that its client
+is kept only because it closes the socket when it is deleted.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from gridsim_plugins.mqtt.settings import ConnectionSettings, Will
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Session:
-    """An accepted session, and what the broker said about it."""
+    """An accepted session and the broker's limits."""
 
     sock: SocketLike
     max_packet: int
-    """Bytes of the largest packet that the broker takes."""
+    """The size of the largest packet that the broker accepts, bytes."""
     receive_maximum: int
-    """How many messages of QoS 1 and 2 the broker lets be under way at once; 0: unsaid."""
+    """The most messages of QoS 1 and 2 in flight that the broker permits; 0 if not known."""
     keepalive_s: int
     client: Client
 
@@ -52,15 +52,15 @@ def open_session(
     retain: bool = False,
     will: Will | None = None,
 ) -> Session:
-    """Connects, and waits for the broker's word, which must allow `qos` and `retain`.
+    """Connect, and wait for the CONNACK.
 
-    Raises TransportError.
+    Raises TransportError, also if the broker does not permit `qos` or `retain`.
     """
     return _Handshake(settings, host, port, client_id, qos, retain, will).run()
 
 
 class _Handshake:
-    """One attempt; paho calls the `_on_` methods, which only take notes."""
+    """One attempt to connect; paho calls the `_on_` methods, which only store their arguments."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class _Handshake:
         self._where = f"{host}:{port}"
         self._connack: tuple[ReasonCode, Any] | None = None
         self._end = ""
-        self._complaint = ""
+        self._paho_error = ""
         self._client = make_client(settings, client_id, will)
 
     def run(self) -> Session:
@@ -87,7 +87,7 @@ class _Handshake:
         client.on_disconnect = self._on_disconnect
         client.on_log = self._on_log
         client.on_socket_open = self._on_socket_open
-        # With this set, paho only queues its packets instead of writing them at once.
+        # With this set, paho queues its packets instead of writing them at once.
         client.on_socket_register_write = lambda client, data, sock: None
         try:
             client.connect(*self._address, keepalive=settings.keepalive_s)
@@ -124,12 +124,13 @@ class _Handshake:
                     wanted |= selectors.EVENT_WRITE
                 if wanted != key.events:
                     key = selector.modify(sock, wanted)
-                # Bytes that TLS has decrypted already wake no selector.
+                # The selector does not report bytes that TLS has already decrypted.
                 pending = hasattr(sock, "pending") and sock.pending() > 0
                 events = 0
                 for _, ready in selector.select(0 if pending else left):
                     events |= ready
-                # Read first: the reason for hanging up is there, a write would only fail.
+                # Read first: if the broker has closed the connection, the reason can be read, and
+                # a write would fail.
                 if pending or events & selectors.EVENT_READ:
                     client.loop_read()
                 if events & selectors.EVENT_WRITE and client.socket() is not None:
@@ -138,16 +139,18 @@ class _Handshake:
                     raise self._no_connack()
 
     def _session(self, properties: Any) -> Session:
-        """Takes over what a broker of MQTT 5 allows."""
+        """Check the limits of a broker's CONNACK and return the session."""
         settings = self._settings
         highest = getattr(properties, "MaximumQoS", 2)
         if self._qos > highest:
             raise TransportError(
-                f"the broker at {self._where} takes no QoS above {highest}", permanent=True
+                f"the broker at {self._where} does not support QoS above {highest}; set qos to it",
+                permanent=True,
             )
         if self._retain and not getattr(properties, "RetainAvailable", 1):
             raise TransportError(
-                f"the broker at {self._where} keeps no messages: set retain = false",
+                f"the broker at {self._where} does not support retained messages; "
+                "set retain = false",
                 permanent=True,
             )
         sock: Any = self._client.socket()
@@ -164,15 +167,15 @@ class _Handshake:
 
     def _no_connack(self) -> TransportError:
         settings = self._settings
-        if settings.uses_tls and self._complaint:
-            return errors.tls_failure(self._complaint, self._where)
+        if settings.uses_tls and self._paho_error:
+            return errors.tls_failure(self._paho_error, self._where)
         if self._end:
             return TransportError(
                 f"{self._where} does not answer in MQTT {settings.protocol}: {self._end}",
                 permanent=True,
             )
         advice = "" if settings.uses_tls else "; does this port expect TLS?"
-        return TransportError(f"{self._where} hangs up without an answer{advice}")
+        return TransportError(f"{self._where} closes the connection without an answer{advice}")
 
     def _on_connect(
         self, client: Client, data: Any, flags: Any, code: ReasonCode, properties: Any
@@ -183,15 +186,15 @@ class _Handshake:
         self, client: Client, data: Any, flags: Any, code: ReasonCode, properties: Any
     ) -> None:
         if flags.is_disconnect_packet_from_server:
-            self._end = f"the broker ended it: {code}"
+            self._end = f"the broker closed the connection: {code}"
         elif code.getName() == "Protocol error":
             self._end = "protocol error"
 
     def _on_log(self, client: Client, data: Any, level: int, text: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:
-            self._complaint = text.removeprefix("failed to receive on socket: ")
+            self._paho_error = text.removeprefix("failed to receive on socket: ")
 
     def _on_socket_open(self, client: Client, data: Any, sock: Any) -> None:
-        # The last packet of a block must not wait for the broker's delayed acknowledgement.
+        # The last packet of a block must not wait for a delayed TCP acknowledgement.
         with suppress(AttributeError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,4 +1,4 @@
-"""Who connects, where every project or DER has a connection of its own."""
+"""The identities of connections per project or per DER: client id, user name, status topic."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _PROJECT_STATUS = "projects/{project_id}/status"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identities:
-    """One entry per connection, in roster order."""
+    """The identities of all connections, in roster order."""
 
     owner: Sequence[str]
-    """The project's or DER's id."""
+    """The ids of the projects or DERs."""
     client_id: Sequence[str]
     username: Sequence[str]
     status_topic: Sequence[str]
     of_device: NDArray[np.intp]
-    """intp[devices], each device's connection."""
+    """The connection of each device, intp[devices]."""
 
     def __len__(self) -> int:
         return len(self.owner)
@@ -36,12 +36,17 @@ class Identities:
 def make_identities(
     settings: MqttSettings, framing: Framing, roster: Roster, topics: Sequence[str], prefix: str
 ) -> Identities:
-    """`prefix` makes client ids unique that the user does not name. Raises ValueError."""
+    """Return the identities of the settings' connections; `prefix` starts default client ids.
+
+    Raises ValueError if settings are invalid or client ids are not unique.
+    """
     kind = settings.connections
     if kind == "shared":
         raise AssertionError("a shared connection has no identities")
     if kind == "der" and framing == "project":
-        raise ValueError('connections: a message of framing project holds many DERs; use "project"')
+        raise ValueError(
+            'connections: a message of framing project contains many DERs; use "project"'
+        )
     owner = roster.der_id if kind == "der" else roster.project_id
     default = f"{prefix}-{{{'der_id' if kind == 'der' else 'project_id'}}}"
     client_id = _fill(settings.client_id or default, "client_id", kind, roster)
@@ -75,6 +80,6 @@ def _check_unique(client_ids: Sequence[str], owners: Sequence[str]) -> None:
         other = first.setdefault(client_id, owner)
         if other != owner:
             raise ValueError(
-                f"client_id: {client_id!r} would be that of {other} and of {owner}; "
-                "brokers allow one connection per client id"
+                f"client_id: {client_id!r} is the client id of both {other} and {owner}; "
+                "brokers allow one connection per client id; add a placeholder"
             )

@@ -1,4 +1,4 @@
-"""How many connections this process may have."""
+"""The limits of the operating system for the connections of this process."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import sys
 from gridsim.api import TransportError
 
 _RESERVE = 64
-"""Descriptors for everything else: files, the log, other transports."""
+"""The file descriptors reserved for other uses: files, the log, other transports."""
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _NO_PORTS = (errno.EADDRNOTAVAIL, errno.EADDRINUSE)
 
 
 def allow_descriptors(connections: int) -> None:
-    """Raises the soft limit of descriptors as far as needed and allowed.
+    """Raise the soft limit of file descriptors as far as needed and permitted.
 
-    Raises TransportError, with the number that would fit, where that is not enough.
+    Raises TransportError with the number of possible connections if the limit is too low.
     """
     if sys.platform == "win32":
         return
@@ -32,14 +32,14 @@ def allow_descriptors(connections: int) -> None:
     if soft < wanted:
         fits = max(soft - _RESERVE, 0)
         raise TransportError(
-            f"{connections} connections need as many file descriptors, and {_RESERVE} for the "
-            f"rest, but the system allows {soft} (ulimit -Hn): {fits} connections would fit",
+            f"{connections} connections need {wanted} file descriptors (with {_RESERVE} for other "
+            f"uses), but the system permits {soft} (ulimit -Hn): {fits} connections would fit",
             permanent=True,
         )
 
 
 def exhausted(error: OSError, connections: int, wanted: int) -> TransportError | None:
-    """If there is nothing left to make another connection of: says how many there are."""
+    """Return the error for a lack of descriptors or ports; None if `error` is another."""
     if error.errno in _NO_DESCRIPTORS:
         what = "file descriptors (ulimit -n)"
     elif error.errno in _NO_PORTS:
@@ -47,5 +47,5 @@ def exhausted(error: OSError, connections: int, wanted: int) -> TransportError |
     else:
         return None
     return TransportError(
-        f"no {what} are left: {connections} of {wanted} connections fit", permanent=True
+        f"no {what} are left: only {connections} of {wanted} connections fit", permanent=True
     )

@@ -1,4 +1,4 @@
-"""One of many connections: a socket and where it is in its life."""
+"""One of many connections: a socket and its state."""
 
 from __future__ import annotations
 
@@ -20,57 +20,59 @@ _UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULD
 
 class LinkState(enum.Enum):
     OFF = enum.auto()
-    """The device is offline; nobody wants it."""
+    """The device is offline; the connection is not opened."""
     WAITING = enum.auto()
-    """To be opened, at `due`."""
+    """The connection will be opened at `due`."""
     CONNECTING = enum.auto()
     SECURING = enum.auto()
-    """In the TLS handshake."""
-    GREETING = enum.auto()
-    """CONNECT is on its way; there is no CONNACK yet."""
+    """The TLS handshake has begun."""
+    CONNECT_SENT = enum.auto()
+    """CONNECT is sent; the CONNACK has not been received."""
     UP = enum.auto()
 
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """Owned by `Clients`. Many exist, so it holds little."""
+    """A connection of `Clients`; it is small because there are many."""
 
     index: int
     state: LinkState = LinkState.OFF
     sock: Any = None
     parser: AnswerParser | None = None
-    greeting: bytes = b""
-    """What has come of the CONNACK."""
+    connack: bytes = b""
+    """The bytes received of the CONNACK."""
     out: bytes = b""
-    """What the socket has not taken yet."""
+    """The bytes that are not written to the socket yet."""
     events: int = 0
-    """What the selector watches for."""
+    """The events that the selector watches for."""
     due: float = 0.0
-    """When to open it; while it is being opened, until when that may take."""
+    """The time to open the connection, or the deadline while it is being opened."""
     failures: int = 0
-    """Attempts to connect that failed one after the other."""
+    """The number of consecutive failed attempts to connect."""
     wrote: float = 0.0
     pings: int = 0
-    """Pings without an answer so far."""
+    """The number of pings without an answer."""
     next_id: int = 1
     first: int = 0
     given: int = 0
     end: int = 0
-    """Of the batch being written: its own messages are `first` to before `end`; those before
-    `given` have been handed over to `out`."""
+    """The end of the link's messages in the current batch.
+
+    They are `first` to before `end`; those before `given` have been appended to `out`.
+    """
     open: int = 0
-    """How many of these have no outcome yet."""
+    """The number of these messages without an outcome."""
     first_id: int = 0
     """The packet id of the message `first`."""
 
     def is_due(self) -> bool:
-        """Return whether the connection is up, or about to be."""
+        """Return whether the connection is up, being opened, or waiting for its first attempt."""
         if self.state is LinkState.WAITING:
             return not self.failures
         return self.state is not LinkState.OFF
 
     def start(self, family: int, address: Any, context: ssl.SSLContext | None, host: str) -> None:
-        """Begins to connect. Raises OSError."""
+        """Begin to connect. Raises OSError."""
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
@@ -83,7 +85,7 @@ class Link:
         self.adopt(sock, context, host)
 
     def adopt(self, sock: socket.socket, context: ssl.SSLContext | None, host: str) -> None:
-        """Goes on with a socket that is connected, or about to be. Raises OSError."""
+        """Use a socket that is connected or connecting. Raises OSError."""
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -98,7 +100,7 @@ class Link:
         self.state = LinkState.CONNECTING
 
     def secure(self) -> int:
-        """Goes on with the TLS handshake: what to wait for, 0 when it is complete."""
+        """Continue the TLS handshake; return the event to wait for, or 0 if it is complete."""
         try:
             self.sock.do_handshake()
         except ssl.SSLWantReadError:
@@ -108,7 +110,7 @@ class Link:
         return 0
 
     def flush(self) -> None:
-        """Writes what the socket takes. Raises OSError."""
+        """Write as much output as the socket accepts. Raises OSError."""
         view = memoryview(self.out)
         taken = 0
         while taken < len(view):
@@ -127,9 +129,9 @@ class Link:
         return self.parser.feed(data)
 
     def drop(self) -> None:
-        """Closes the socket, without any farewell."""
+        """Close the socket without a DISCONNECT."""
         if self.sock is not None:
             self.sock.close()
-        self.sock, self.parser, self.out, self.greeting = None, None, b"", b""
+        self.sock, self.parser, self.out, self.connack = None, None, b"", b""
         self.events = self.pings = 0
         self.next_id = 1

@@ -1,4 +1,4 @@
-"""The opening of many connections: when, where to, and what the broker allows."""
+"""The opening of many connections: schedule, address, and the broker's limits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOG_EVERY_S = 10.0
 
 
 class Schedule:
-    """The times at which connections are to be opened."""
+    """The times at which connections will be opened."""
 
     def __init__(self, links: list[Link]) -> None:
         self._links = links
@@ -35,33 +35,33 @@ class Schedule:
         return len(self._heap)
 
     def is_due(self, now: float) -> bool:
-        """Return whether a connection is to be opened by now."""
+        """Return whether the time to open a connection has come."""
         return bool(self._heap) and self._heap[0][0] <= now
 
     def add(self, link: Link, at: float) -> None:
-        """Plan to open a connection at a time of the monotonic clock."""
+        """Schedule the opening of a connection at a time of the monotonic clock."""
         link.state, link.due = LinkState.WAITING, at
         heapq.heappush(self._heap, (at, link.index))
 
     def retry(self, link: Link, now: float, *, permanent: bool) -> None:
-        """Plan another attempt after a pause that grows with the failures of the link."""
+        """Schedule another attempt after a delay that grows with the failures of the link."""
         link.failures += 1
         low, high = _BACKOFF_S
         ceiling = high if permanent else min(high, low * 2.0 ** min(link.failures, 10))
         self.add(link, now + random.uniform(0.1 * ceiling, ceiling))
 
     def pop(self) -> Link | None:
-        """Return the next link to open; None if its plan has changed since."""
+        """Return the next link to open; None if it has been rescheduled since."""
         at, index = heapq.heappop(self._heap)
         link = self._links[index]
         return link if link.state is LinkState.WAITING and link.due == at else None
 
 
 class Dialler:
-    """Opens sockets to a broker: the first by its name, the others at the address found."""
+    """An opener of sockets to a broker; it resolves the host name for the first socket only."""
 
     def __init__(self, settings: MqttSettings, host: str, port: int) -> None:
-        """Raises TransportError if a certificate file cannot be used."""
+        """Raise TransportError if a certificate file cannot be used."""
         self.where = f"{host}:{port}"
         self.timeout_s = settings.connect_timeout_s
         self.uses_tls = settings.uses_tls
@@ -71,20 +71,20 @@ class Dialler:
         self._address: Any = None
 
     def dial(self, link: Link) -> None:
-        """Begin to connect a link. Raises OSError, or TransportError if nobody answers."""
+        """Begin to connect a link. Raises OSError, or TransportError if there is no answer."""
         if self._address is None:
             link.adopt(self._first_socket(), self._context, self._host)
         else:
             link.start(self._family, self._address, self._context, self._host)
 
     def explain(self, link: Link, error: OSError) -> TransportError:
-        """Return what went wrong with a link that was not up yet."""
-        if isinstance(error, ssl.SSLError) and link.state is LinkState.GREETING:
+        """Return the error of a link that failed before it was up."""
+        if isinstance(error, ssl.SSLError) and link.state is LinkState.CONNECT_SENT:
             return errors.tls_failure(str(error), self.where)
         return errors.unreachable(error, self.where, self.timeout_s)
 
     def _first_socket(self) -> socket.socket:
-        """Find the first address of the broker's name that accepts a connection."""
+        """Connect to the first address of the broker's name that accepts, and store the address."""
         try:
             sock = socket.create_connection((self._host, self._port), self.timeout_s)
         except (OSError, UnicodeError) as error:
@@ -102,7 +102,7 @@ class BrokerLimits:
     receive_maximum: int = 65_535
 
     def apply(self, properties: Any, qos: int, where: str) -> None:
-        """Take over the limits of a CONNACK. Raises TransportError if it does not allow `qos`."""
+        """Apply the limits of a CONNACK. Raises TransportError if it does not permit `qos`."""
         self.max_packet = min(self.max_packet, getattr(properties, "MaximumPacketSize", MAX_PACKET))
         self.receive_maximum = min(
             self.receive_maximum, getattr(properties, "ReceiveMaximum", 65_535)
@@ -111,25 +111,28 @@ class BrokerLimits:
             self.keepalive_s, getattr(properties, "ServerKeepAlive", self.keepalive_s)
         )
         if qos > getattr(properties, "MaximumQoS", 2):
-            raise TransportError(f"the broker at {where} takes no QoS {qos}", permanent=True)
+            raise TransportError(
+                f"the broker at {where} does not support QoS {qos}; set qos to a lower value",
+                permanent=True,
+            )
 
 
 def pending_error(sock: Any) -> OSError | None:
-    """Return the error of a socket that was to connect, or None."""
+    """Return the error of a socket that failed to connect, or None."""
     code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    # OSError makes the fitting subclass of it.
+    # OSError returns the subclass for the code.
     return OSError(code, os.strerror(code)) if code else None
 
 
 class FailureLog:
-    """Logs connections that fail, but at most one in ten seconds."""
+    """A log of connections that fail, limited to one line in ten seconds."""
 
     def __init__(self, connections: int) -> None:
         self._connections = connections
         self._quiet_until = 0.0
 
     def warn(self, up: int, owner: str, cause: str) -> None:
-        """Log that the connection of `owner` failed, and how many are `up`."""
+        """Log that the connection of `owner` failed, and the number of connections up."""
         now = time.monotonic()
         if now < self._quiet_until:
             return

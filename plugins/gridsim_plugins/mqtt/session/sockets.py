@@ -1,4 +1,4 @@
-"""Bytes in and out of a socket that never blocks: plain, TLS, or paho's WebSocket."""
+"""Reading and writing of non-blocking sockets: plain, TLS, or paho's WebSocket."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MUST_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class SocketLike(Protocol):
-    """What paho, too, asks of a socket."""
+    """The methods of a socket that paho and this module use."""
 
     def recv(self, size: int, /) -> bytes: ...
     def send(self, data: memoryview, /) -> int: ...
@@ -22,9 +22,9 @@ class SocketLike(Protocol):
 
 
 def receive(sock: SocketLike) -> tuple[bytes, bool]:
-    """What has come by now, and whether the other side has ended the stream.
+    """Return the bytes that have arrived, and whether the broker has closed the stream.
 
-    Raises OSError where the connection broke.
+    Raises OSError if the connection is lost.
     """
     pieces: list[bytes] = []
     ended = False
@@ -33,7 +33,7 @@ def receive(sock: SocketLike) -> tuple[bytes, bool]:
             data = sock.recv(_READ)
             pieces.append(data)
             ended = not data
-            # There may be more; of a plain socket the selector will tell.
+            # There may be more bytes; the selector reports them, but for plain sockets only.
             if len(data) < _READ and type(sock) is socket.socket:
                 break
     except _MUST_WAIT:
@@ -46,19 +46,19 @@ def receive(sock: SocketLike) -> tuple[bytes, bool]:
 
 
 def transmit(sock: SocketLike, data: memoryview) -> int:
-    """How many bytes the socket has taken; 0 if it takes none now. Raises OSError."""
+    """Write to a socket and return the number of bytes accepted, which may be 0. Raises OSError."""
     try:
         return sock.send(data)
     except _MUST_WAIT:
         return 0
 
 
-def hasten(sock: SocketLike) -> None:
-    """Lets the kernel acknowledge what comes next at once, where it can (Linux).
+def set_quickack(sock: SocketLike) -> None:
+    """Set TCP_QUICKACK if the system has it (Linux): acknowledge the next bytes at once.
 
-    A broker that sends with Nagle's algorithm, as Mosquitto does, holds back its second answer
-    until the first is acknowledged, and the kernel likes to wait with that for 40 ms. The
-    kernel forgets the wish, so it is to be made again.
+    A broker with Nagle's algorithm, such as Mosquitto, delays its second answer until the first
+    is acknowledged, and the kernel delays that acknowledgement by up to 40 ms. The kernel resets
+    this option by itself, so call this before each wait.
     """
     if _QUICKACK is not None and isinstance(sock, socket.socket):
         with suppress(OSError):
