@@ -1,7 +1,7 @@
-"""gridsim verify: compares what a back-end holds with what the ledger says was sent.
+"""`gridsim verify`: the comparison of a back-end's readings with those recorded in the ledger.
 
-An instrument: it reads the ledger and what the user has, and shares no code with what made
-the messages.
+It is independent: it reads the ledger and the user's data, and shares no code with the parts that
+made the messages.
 """
 
 from gridsim.verify.main import VerifyOptions, verify

@@ -1,4 +1,4 @@
-"""What has arrived, as columns."""
+"""The arrivals, as columns: the records that reached the user's system."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from gridsim.verify.values import (
 )
 
 MISSING: Final = object()
-"""Stands in a chunk where a record has no such field."""
+"""The value in a chunk for a field that a record does not have."""
 NUMBERS: Final = {
     "current_output": 100,
     "power_meter_measurement": 100,
@@ -39,13 +39,13 @@ _CONSTANT_NUMBERS = ("contract_threshold", "nameplate_capacity")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arrivals:
-    """Columns of length n, in the order of arrival."""
+    """The columns of n arrivals, in the order of arrival."""
 
     device: Small
-    """-1: not known."""
+    """The device; -1 if it is not known."""
     time_ms: Ints
     seq: Ints
-    """-1: not known."""
+    """The sequence number; -1 if it is not known."""
     output: Small
     meter: Small
     baseline: Small
@@ -53,15 +53,15 @@ class Arrivals:
     online: Small
     since_ms: Ints
     absent: NDArray[np.uint16]
-    """Which fields are not there or cannot be read."""
+    """A mask of the fields that are missing or cannot be read."""
     strange: NDArray[np.uint16]
-    """Which fields that never change say something else than in the ledger."""
+    """A mask of the constant fields that differ from the ledger."""
     garbled: NDArray[np.bool_]
-    """Whether it is no record at all."""
+    """True if the arrival is not a record."""
     received_ms: Ints
-    """NO_TIME: not known."""
+    """The time of arrival; NO_TIME if it is not known."""
     line: Ints
-    """Where it stands in its source, from 1."""
+    """The line or position in the source, from 1."""
 
     def __len__(self) -> int:
         return len(self.device)
@@ -71,21 +71,24 @@ class Arrivals:
 
     @classmethod
     def joined(cls, parts: Iterable[Arrivals]) -> Arrivals:
-        """At least one."""
+        """Join parts; there must be at least one."""
         names = [f.name for f in fields(cls)]
         return cls(*joined([getattr(part, name) for name in names] for part in parts))
 
 
 class Columns:
-    """Turns chunks of records into arrivals."""
+    """A converter from chunks of records to arrivals."""
 
     def __init__(self, roster: LedgerRoster, names: Mapping[str, str], *, text: bool) -> None:
-        """`names` are the fields' names in the records, `text` whether values are all text."""
+        """Create a converter.
+
+        `names` are the fields' names in the records; with `text`, all values are texts.
+        """
         self._roster = roster
         self._names = names
         self._text = text
         self._time = clock(text=text)
-        # When something was received is the user's own note, in whatever shape.
+        # The time of arrival is the user's own field, so its type is not known.
         self._received = clock(text=True)
         self._patterns = {
             name: re.compile(rf'"{re.escape(names[name])}"\s*:\s*"([^"\\]*)"'.encode())
@@ -99,8 +102,10 @@ class Columns:
         garbled: Sequence[int] = (),
         received_ms: Sequence[int] | None = None,
     ) -> Arrivals:
-        """`chunk` holds a column of values per field, by our names; `garbled` says which rows
-        are no records."""
+        """Convert a chunk: a column of values per field, by our names.
+
+        `garbled` are the rows that are not records.
+        """
         n = len(lines)
         chunk = {name: chunk.get(name, [MISSING] * n) for name in (*FIELDS, SEQ)} | {
             RECEIVED: chunk.get(RECEIVED, [])
@@ -124,7 +129,7 @@ class Columns:
         absent[online == ABSENT] |= BIT["is_online"]
         for name, column in columns.items():
             absent[column == ABSENT if name == "current_soc" else column <= NULL] |= BIT[name]
-        # A state of charge that is left out says the same as null: there is no storage.
+        # A missing state of charge means the same as null: there is no storage.
         left_out = np.array([v is MISSING for v in chunk["current_soc"]], np.bool_)
         absent[left_out] &= ~np.uint16(BIT["current_soc"])
         strange = self._compare_constants(chunk, device, absent)
@@ -158,14 +163,17 @@ class Columns:
         )
 
     def salvage(self, body: bytes, *, several: bool) -> list[tuple[str | object, str | object]]:
-        """(der_id, timestamp) of what a text that is no JSON was: of one record, or of several
-        where a message holds those of a project. At least one pair."""
+        """Return (der_id, timestamp) of the records in a text that is not valid JSON.
+
+        There is one pair, or several if `several`, because a message then contains the records
+        of a project.
+        """
         ids, times = self._found("der_id", body), self._found("timestamp", body)
         known = [name for name in ids if name in self._roster.index]
         time = next((text for text in times if self._time(text) != NO_TIME), MISSING)
         if not several or len(known) < 2:
             return [(next(iter(known or ids), MISSING), time)]
-        # A message's records are of one time; a text may hold the same record twice.
+        # A message's records have the same time; a text may contain the same record twice.
         return [(name, time) for name in dict.fromkeys(known)]
 
     def _found(self, name: str, body: bytes) -> list[str]:
@@ -178,7 +186,7 @@ class Columns:
     def _compare_constants(
         self, chunk: Mapping[str, Sequence[Any]], device: Small, absent: NDArray[np.uint16]
     ) -> NDArray[np.uint16]:
-        """Notes in `absent` what is not there; returns what differs."""
+        """Return the mask of the constant fields that differ; add missing ones to `absent`."""
         strange = np.zeros(len(device), np.uint16)
         known, of = device >= 0, device.tolist()
         for name, truth in self._roster.constants.items():

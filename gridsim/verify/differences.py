@@ -1,4 +1,4 @@
-"""What differs, of what project, and why."""
+"""The differences between sent and arrived readings, with their projects and causes."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ _CONTRASTED: Final = {
     "current_soc": ("soc", 10),
     "is_online": ("online", 1),
 }
-"""Fields, with their columns and the unit of these."""
+"""The fields that an example shows, with their columns and the columns' factors."""
 _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One difference that nothing explains."""
+    """An unexplained difference."""
 
     kind: DifferenceKind
     der_id: str
     timestamp: str
     line: int
-    """Where in the input it stands; 0: nowhere."""
+    """The line in the input; 0 if it is not in the input."""
     detail: str = ""
-    """What it says, and what was sent."""
+    """The values that arrived, and those that were sent."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,8 +60,10 @@ class Differences:
         default_factory=lambda: {k: Counter() for k in KINDS}
     )
     by_project: dict[str, Ints] = field(default_factory=dict)
-    """int64[projects + 1] for each kind, and for what is unexplained; the last entry is for
-    what belongs to no project."""
+    """The differences of each kind, and the unexplained ones: int64[projects + 1].
+
+    The last entry counts differences without a project.
+    """
     examples: list[Example] = field(default_factory=list)
 
     @property
@@ -72,7 +74,7 @@ class Differences:
         return self.causes[kind].total()
 
     def add(self, kind: DifferenceKind, cause: str, project: Ints) -> None:
-        """`project`, int64[n]: of which project each of n differences is; -1: of none."""
+        """Add n differences; `project`, int64[n], is the project of each, or -1."""
         if not len(project):
             return
         self.causes[kind][cause] += len(project)
@@ -82,7 +84,7 @@ class Differences:
 
 
 class Explainer:
-    """Goes through all differences and finds the cause of each."""
+    """The search for the causes of all differences."""
 
     def __init__(
         self,
@@ -98,7 +100,7 @@ class Explainer:
         self._found = Differences(len(roster.project_id))
 
     def explain(self, *, ordered: bool) -> Differences:
-        """`ordered` says that the arrivals are in the order in which they came."""
+        """Return all differences; `ordered` means that the rows are in the order of arrival."""
         self._missing()
         self._lost_before()
         self._copies()
@@ -131,7 +133,7 @@ class Explainer:
         self._sent_rows("missing", UNEXPLAINED, gone & (sent.fate == DELIVERED))
 
     def _lost_before(self) -> None:
-        """Readings that faults kept from ever leaving."""
+        """Add the readings that were not sent because of faults."""
         unsent = self._reader.matrix("SELECT device, faults, known FROM unsent ORDER BY unsent")
         faults = unsent[:, 1].copy().view(np.uint64)
         project = self._roster.project[unsent[:, 0]]
@@ -142,7 +144,7 @@ class Explainer:
         sent = self._sent
         rows = np.flatnonzero(sent.copy & self._matching.arrived)
         for cause, part in self._labels.groups(sent.faults[rows], sent.left[rows], "message"):
-            self._sent_at("duplicate", cause or "a copy that the ledger has", rows[part])
+            self._sent_at("duplicate", cause or "a copy recorded in the ledger", rows[part])
 
     def _repeated(self) -> None:
         again = np.flatnonzero(self._matching.how == AGAIN)
@@ -154,7 +156,7 @@ class Explainer:
         sent, matching = self._sent, self._matching
         rows = np.flatnonzero(sent.differs & matching.arrived)
         for cause, part in self._labels.groups(sent.faults[rows], sent.left[rows], "device"):
-            self._sent_at("altered", cause or "as the ledger has it", rows[part])
+            self._sent_at("altered", cause or "recorded in the ledger", rows[part])
         changed = (matching.how == CHANGED) & ~matching.damaged
         self._arrival_rows("altered", UNEXPLAINED, np.flatnonzero(changed))
         by_fault = np.flatnonzero((matching.how == ALTERED) & ~matching.damaged)
@@ -168,7 +170,7 @@ class Explainer:
         changed = (matching.how == CHANGED) & matching.damaged
         self._arrival_rows("unreadable", UNEXPLAINED, np.flatnonzero(changed))
         lost = np.flatnonzero((matching.how == UNKNOWN) & matching.damaged)
-        # A text of which nothing can be read may have come twice like any other.
+        # A text without any readable field may have arrived twice, as any other text.
         twice = int((self._sent.retried & (self._sent.altered >= 0)).sum())
         self._arrival_rows("unreadable", "sent again after a reconnection", lost[:twice])
         self._arrival_rows("unreadable", *self._beyond(lost[twice:]))
@@ -177,7 +179,7 @@ class Explainer:
         sent = self._sent
         rows = np.flatnonzero((sent.left > sent.tick) & ~sent.copy & self._matching.arrived)
         for cause, part in self._labels.groups(sent.faults[rows], sent.left[rows]):
-            self._sent_at("delayed", cause or "as the ledger has it", rows[part])
+            self._sent_at("delayed", cause or "recorded in the ledger", rows[part])
 
     def _unknown(self) -> None:
         matching = self._matching
@@ -187,7 +189,7 @@ class Explainer:
         self._arrival_rows("unknown", UNEXPLAINED, rows[~late])
 
     def _beyond(self, rows: NDArray[np.intp]) -> tuple[str, NDArray[np.intp]]:
-        """A killed run has sent more than its ledger has."""
+        """Return the cause of readings after the ledger's end: a killed run may have sent more."""
         if self._reader.complete:
             return UNEXPLAINED, rows
         return "after the ledger's end", rows
@@ -200,7 +202,7 @@ class Explainer:
         beyond: NDArray[np.bool_] = (
             self._arrivals.time_ms[rows] > meta["start_ms"] + last * meta["tick_ms"]
         )
-        # What came late, too, if all that came before it is known.
+        # Arrivals after the last known one were sent after the ledger's end too.
         known = np.flatnonzero(self._matching.how == EXACT)
         beyond |= rows > known.max(initial=-1)
         return beyond
@@ -220,7 +222,7 @@ class Explainer:
         self._arrival_rows("reordered", UNEXPLAINED, rows[overtaken & ~retried])
         meant = reading[_behind(device, sent.tick[reading]) & ~overtaken]
         for cause, part in self._labels.groups(sent.faults[meant], sent.left[meant]):
-            self._sent_at("reordered", cause or "as the ledger has it", meant[part])
+            self._sent_at("reordered", cause or "recorded in the ledger", meant[part])
 
     def _by_alteration(self, kind: DifferenceKind, rows: NDArray[np.intp]) -> None:
         fault = self._sent.altered[self._matching.reading[rows]]
@@ -250,13 +252,13 @@ class Explainer:
                 self._show(kind, of, int(arrivals.time_ms[row]), int(arrivals.line[row]), detail)
 
     def _contrast(self, row: int) -> str:
-        """The fields in which an arrival is not what was sent."""
+        """Return a text of the fields in which an arrival differs from the sent reading."""
         reading, found = int(self._matching.reading[row]), []
         for name, (column, factor) in _CONTRASTED.items():
-            said = int(getattr(self._arrivals, column)[row])
+            arrived = int(getattr(self._arrivals, column)[row])
             sent = int(getattr(self._sent, column)[reading])
-            if said not in (sent, ABSENT):
-                found.append(f"{name} {_value(said, factor)} instead of {_value(sent, factor)}")
+            if arrived not in (sent, ABSENT):
+                found.append(f"{name} {_value(arrived, factor)} instead of {_value(sent, factor)}")
         return ", ".join(found)
 
     def _show(
@@ -268,7 +270,7 @@ class Explainer:
 
 
 def latencies(sent: Sent, arrivals: Arrivals, matching: Matching) -> NDArray[np.float64]:
-    """From a batch's offer to the reading's arrival, seconds, where both are known."""
+    """Return the times from a batch's offer to the reading's arrival, s, where both are known."""
     rows = np.flatnonzero((matching.how == EXACT) & (arrivals.received_ms != NO_TIME))
     offered = sent.offered_ms(matching.reading[rows])
     known = offered != NONE
@@ -277,8 +279,10 @@ def latencies(sent: Sent, arrivals: Arrivals, matching: Matching) -> NDArray[np.
 
 
 def _behind(device: Ints, order: Ints | Small) -> NDArray[np.bool_]:
-    """Whether something of the same device that belongs later stands before it. Devices are
-    contiguous and ascending."""
+    """Return whether a row follows one of the same device with a higher order.
+
+    The rows of a device are contiguous, and devices ascend.
+    """
     span = int(order.max(initial=0)) + 1
     place = device * span + order
     return place < np.maximum.accumulate(place)

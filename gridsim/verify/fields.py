@@ -1,4 +1,4 @@
-"""The record's fields as verify sees them, and the names under which a user keeps them."""
+"""The record's fields, and the user's names for them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ FIELDS: Final = (
 )
 SEQ: Final = "seq"
 RECEIVED: Final = "received"
-"""When the reading reached the user's system; no field of the record."""
+"""The time at which the user's system received the reading; not a field of the record."""
 BIT: Final = {name: 1 << index for index, name in enumerate(FIELDS)}
-"""By which masks say which fields they mean."""
+"""The bit of each field in masks."""
 
 
 def parse_names(pairs: Sequence[str], received_at: str | None) -> dict[str, str]:
-    """What `--field der_id=device` says: our name to the user's. Raises UsageError."""
+    """Parse options such as `--field der_id=device`: our names to the user's. Raises UsageError."""
     names: dict[str, str] = {}
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
@@ -49,7 +49,7 @@ def parse_names(pairs: Sequence[str], received_at: str | None) -> dict[str, str]
 
 
 def wire_names(settings: Mapping[str, object], given: Mapping[str, str]) -> dict[str, str]:
-    """The name of each field on the wire: as given, or as the format's settings rename it."""
+    """Return each field's name on the wire: as given, or as renamed by the format's settings."""
     rename = settings.get("rename")
     renamed = rename if isinstance(rename, dict) else {}
     names = {name: str(renamed.get(name, name)) for name in (*FIELDS, SEQ)}

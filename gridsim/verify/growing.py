@@ -1,4 +1,4 @@
-"""Columns of many millions of rows, of which there is no room for a second copy."""
+"""Columns of many millions of rows, too large for a second copy in memory."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# A column is made longer by this when it is full.
+# A full column is extended by this factor.
 _GROWTH = 1.25
 
 
 class Growing:
-    """A column that comes in parts.
+    """A column that is built from parts.
 
-    It grows where it lies, and takes no room as long as it says the same in all rows.
+    It grows in place. As long as all rows are equal, it stores one element only.
     """
 
     def __init__(self) -> None:
         self._rows = 0
         self._same: NDArray[Any] | None = None
-        """What all rows say until now: one element, or none before the first row."""
+        """The value of all rows so far: one element, or none before the first row."""
         self._data: NDArray[Any] | None = None
-        """The rows, with some more at the end; None while all say the same."""
+        """The rows, with spare room at the end; None while all rows are equal."""
 
     def append(self, part: NDArray[Any]) -> None:
-        """Every part is of the same dtype."""
+        """Append a part; every part has the same dtype."""
         if self._same is None or not len(self._same):
             self._same = part[:1].copy()
         rows = self._rows + len(part)
@@ -34,13 +34,13 @@ class Growing:
             self._data = np.repeat(self._same, rows)
         if self._data is not None:
             if rows > len(self._data):
-                # The system moves the pages of a large block, it does not copy them.
+                # The system moves the pages of a large block instead of copying them.
                 self._data.resize(max(rows, int(len(self._data) * _GROWTH)), refcheck=False)
             self._data[self._rows : rows] = part
         self._rows = rows
 
     def whole(self) -> NDArray[Any]:
-        """All rows, read-only if they are all the same; nothing can be appended after it."""
+        """Return all rows, read-only if all are equal; do not append afterwards."""
         if self._same is None:
             raise ValueError("a column without any part has no dtype")
         if self._data is None:
@@ -50,7 +50,7 @@ class Growing:
 
 
 def joined(parts: Iterable[Sequence[NDArray[Any]]]) -> list[NDArray[Any]]:
-    """The columns of parts that each have a piece of every column; at least one part."""
+    """Join parts that each have a piece of every column; there must be at least one part."""
     columns: list[Growing] = []
     for part in parts:
         columns = columns or [Growing() for _ in part]

@@ -1,4 +1,4 @@
-"""The files that a user's back-end produced."""
+"""The reader of files from a user's back-end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gridsim.verify.roster import LedgerRoster
 
 STDIN = "-"
 _ROWS = 20_000
-# Of a header that lacks a column, so many characters are shown.
+# The most characters of a header that an error shows.
 _SHOWN = 300
 _NEEDED = ("der_id", "timestamp")
 
@@ -29,10 +29,10 @@ _NEEDED = ("der_id", "timestamp")
 def read_file(
     name: str, roster: LedgerRoster, names: Mapping[str, str], *, several: bool
 ) -> Iterator[Arrivals]:
-    """The arrivals of a file, by what its name or its first line says that it is; `several` as
-    in `JsonParser`.
+    """Yield the arrivals of a file; its name or first line decides on the format.
 
-    Raises UsageError if it cannot be read or has no column that verify needs.
+    `several` is as in `JsonParser`. Raises UsageError if the file cannot be read, or if it lacks a
+    column that verify needs.
     """
     try:
         if name.removesuffix(".gz").endswith((".parquet", ".pq")):
@@ -67,7 +67,7 @@ def _with_first(first: bytes, file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _is_json(first: bytes) -> bool:
-    """Whether a first line is one of JSON Lines, rather than a header with names."""
+    """Return whether a first line is JSON, and not a CSV header."""
     text = first.lstrip(b"\xef\xbb\xbf \t")
     return not text.strip() or text[:1] in (b"{", b"[")
 
@@ -85,7 +85,7 @@ def _csv(
         width = max(places.values()) + 1
         while rows := list(islice(reader, _ROWS)):
             kept = [row for row in rows if row]
-            # A row that is cut off is no record, but what is there of it says which it was.
+            # A truncated row is not a record, but its first values may identify the reading.
             short = [index for index, row in enumerate(kept) if len(row) < width]
             for index in short:
                 kept[index] = kept[index] + [""] * (width - len(kept[index]))
@@ -121,25 +121,25 @@ def _parquet(name: str, roster: LedgerRoster, names: Mapping[str, str]) -> Itera
                 yield columns.arrivals(chunk, range(row, row + len(batch)))
                 row += len(batch)
     except arrow.ArrowException as error:
-        raise UsageError(f"{name}: error: is no Parquet: {error}") from error
+        raise UsageError(f"{name}: error: is not a valid Parquet file: {error}") from error
 
 
 def _check(
     name: str, header: Sequence[str], found: Mapping[str, object], names: Mapping[str, str]
 ) -> None:
     for field in (*_NEEDED, RECEIVED, SEQ, *FIELDS):
-        asked = names.get(field)
-        renamed = asked is not None and asked != field
-        if asked is not None and field not in found and (field in _NEEDED or renamed):
+        column = names.get(field)
+        renamed = column is not None and column != field
+        if column is not None and field not in found and (field in _NEEDED or renamed):
             flag = "--received-at NAME" if field == RECEIVED else f"--field {field}=NAME"
             raise UsageError(
-                f"{name}: error: there is no column {asked!r}; there are: {_shown(header)}. "
-                f"{flag} says which it is"
+                f"{name}: error: there is no column {column!r}; there are: {_shown(header)}. "
+                f"Name the column with {flag}"
             )
 
 
 def _shown(header: Sequence[str]) -> str:
-    """The first names, as a terminal can print them: the file may be anything."""
+    """Return the first names, without unprintable characters: the file may have any content."""
     names = ", ".join(header)
     printable = "".join(c if c.isprintable() else "?" for c in names[:_SHOWN])
     return (printable or "none") + (", ..." if len(names) > _SHOWN else "")

@@ -1,4 +1,4 @@
-"""JSON Lines, and single messages: objects, or arrays of objects as in framing project."""
+"""The parser of JSON Lines and of messages: objects, or arrays of objects (framing project)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LINES = 20_000
 
 
 class JsonParser:
-    """Turns texts into arrivals. One text may hold several records."""
+    """A converter from texts to arrivals; one text may contain several records."""
 
     def __init__(self, columns: Columns, names: Mapping[str, str], *, several: bool) -> None:
-        """`several` says that a message holds all records of a project and time."""
+        """Create a parser; with `several`, a message has all records of a project and time."""
         self._columns = columns
         self._several = several
         self._fields = [name for name in (*FIELDS, SEQ, RECEIVED) if name in names]
@@ -34,7 +34,7 @@ class JsonParser:
         self._decoder: Any = msgspec.json.Decoder(record | list[record])  # type: ignore[valid-type]
 
     def lines(self, lines: Iterable[bytes]) -> Iterator[Arrivals]:
-        """The arrivals of a file's lines; empty ones are passed over."""
+        """Yield the arrivals of a file's lines; empty lines are skipped."""
         count = 0
         source = iter(lines)
         while part := list(islice(source, _LINES)):
@@ -50,7 +50,7 @@ class JsonParser:
         places: Sequence[int],
         received_ms: Sequence[int] | None = None,
     ) -> Arrivals:
-        """The arrivals of some texts, each with its place in the source."""
+        """Return the arrivals of texts, each with its position in the source."""
         records: list[Any] = []
         of: list[int] = []
         garbled: list[int] = []

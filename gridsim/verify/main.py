@@ -1,4 +1,4 @@
-"""Runs verify from its options to its report."""
+"""The steps of `gridsim verify`, from its options to its report."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from gridsim.verify.target import VerifyTarget, find_target
 from gridsim.verify.values import NO_TIME
 
 _LOOK_S = 0.1
-_PATIENCE_S = 2.0
+_ANSWER_WARNING_S = 2.0
 _PART = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """What the command line says."""
+    """The options of the command line."""
 
     ledger: Path
     files: tuple[str, ...] = ()
@@ -52,11 +52,11 @@ class VerifyOptions:
 
 
 def verify(options: VerifyOptions, say: Callable[[str], None]) -> VerifyReport:
-    """Compare, and report progress to `say`.
+    """Compare, report progress to `say`, and return the result.
 
-    Raises UsageError for options that cannot be used, and NeverConnectedError if the far end
-    refuses the subscription. With `subscribe` it returns once the ledger is complete and
-    nothing has come for `quiet_s`, or when it is interrupted.
+    Raises UsageError for invalid options, and NeverConnectedError if the far end refuses the
+    subscription. With `subscribe` it returns when the ledger is complete and no message has
+    arrived for `quiet_s`, or when it is interrupted.
     """
     _check(options)
     names = parse_names(options.fields, options.received_at)
@@ -122,7 +122,7 @@ def _report(
 
 
 def _settlements_only(options: VerifyOptions, reader: Reader, roster: LedgerRoster) -> VerifyReport:
-    """Of a user who has settlements but no readings to compare."""
+    """Return the report for settlements without readings."""
     return VerifyReport(
         ledger=str(options.ledger),
         complete=reader.complete,
@@ -134,7 +134,7 @@ def _settlements_only(options: VerifyOptions, reader: Reader, roster: LedgerRost
         expected_by_project=(),
         late=None,
         verdict=_verdict(options, reader),
-        notes=("no readings were given: the settlements alone are compared",),
+        notes=("no readings given: only the settlements are compared",),
         tolerate=options.tolerate,
     )
 
@@ -159,7 +159,7 @@ def _arrivals(
 
 
 def _refuse_names(given: Mapping[str, str], arrivals: Arrivals) -> None:
-    """A name on the command line that no record has is a mistake, not a difference."""
+    """Raise UsageError if no record has a field that the command line names."""
     whole = ~arrivals.garbled
     if not whole.any():
         return
@@ -173,7 +173,7 @@ def _refuse_names(given: Mapping[str, str], arrivals: Arrivals) -> None:
         }.get(ours, (arrivals.absent & bit) == 0)
         if not there[whole].any():
             flag = "--received-at" if ours == RECEIVED else f"--field {ours}"
-            raise UsageError(f"{flag}: error: no record has a value of the kind under {theirs!r}")
+            raise UsageError(f"{flag}: error: no record has a valid value in the field {theirs!r}")
 
 
 def _check(options: VerifyOptions) -> None:
@@ -185,7 +185,9 @@ def _check(options: VerifyOptions) -> None:
     if options.subscribe is not None and options.files:
         raise UsageError("gridsim verify: error: give files or --subscribe, not both")
     if options.subscribe is not None and options.received_at is not None:
-        raise UsageError("--received-at: error: goes with files; --subscribe takes the time itself")
+        raise UsageError(
+            "--received-at: error: needs files; with --subscribe, verify records the time itself"
+        )
     for flag, value in (
         ("--quiet", options.quiet_s),
         ("--tolerance-kwh", options.tolerance_kwh),
@@ -193,7 +195,7 @@ def _check(options: VerifyOptions) -> None:
         ("--tolerate", options.tolerate),
     ):
         if not 0 <= value < 1e9:
-            raise UsageError(f"{flag}: error: {value:g} is not from 0 to a billion")
+            raise UsageError(f"{flag}: error: {value:g} is not in the range 0 to a billion")
 
 
 class _Received:
@@ -225,7 +227,7 @@ class _Received:
         return Arrivals.joined(parts())
 
     def notes(self, reader: Reader) -> list[str]:
-        """Return the reasons why readings may be missing here that a back-end has got."""
+        """Return the reasons why verify may lack readings that the back-end has received."""
         losses, since = self._subscriber.losses, self._subscriber.since_ms
         [(first,)] = reader.rows("SELECT min(wall_ms) FROM offers")
         notes = []
@@ -239,7 +241,7 @@ class _Received:
         if losses:
             notes.append(
                 f"verify lost its connection {losses} times, and may have missed readings that "
-                "your back-end has got"
+                "your back-end has received"
             )
         return notes
 
@@ -247,11 +249,11 @@ class _Received:
 def _listen(
     options: VerifyOptions, subscriber: Subscriber, say: Callable[[str], None]
 ) -> _Received:
-    """Receive until the run is over and nothing has come for `quiet_s`."""
+    """Receive until the run has ended and no message has arrived for `quiet_s`."""
     before = _run_of(options.ledger)
     received = _Received(subscriber)
     subscriber.start()
-    said = warned = False
+    announced = warned = False
     began = time.monotonic()
     try:
         while not _over(options.ledger, before):
@@ -260,10 +262,10 @@ def _listen(
                 raise NeverConnectedError(
                     f"verify cannot subscribe at {subscriber.where}: {subscriber.refusal}"
                 )
-            if subscriber.subscribed.is_set() and not said:
+            if subscriber.subscribed.is_set() and not announced:
                 say(f"subscribed at {subscriber.where}; waiting for a run to end")
-                said = True
-            elif not (said or warned) and time.monotonic() - began > _PATIENCE_S:
+                announced = True
+            elif not (announced or warned) and time.monotonic() - began > _ANSWER_WARNING_S:
                 say(f"no answer from {subscriber.where} yet; retrying")
                 warned = True
             received.collect()
@@ -290,7 +292,7 @@ def _over(path: Path, before: str) -> bool:
 
 
 def _run_of(path: Path) -> str:
-    """Return the id of the run whose complete ledger is there already; empty if there is none."""
+    """Return the run's id of a complete ledger at `path`; empty if there is none."""
     try:
         with Reader(path) as reader:
             return str(reader.meta["run"]) if reader.complete else ""

@@ -1,4 +1,4 @@
-"""Which arrival is which of the readings that were sent."""
+"""The matching of arrivals with the readings that were sent."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from gridsim.verify.values import NO_TIME, NULL, Ints
 
 UNKNOWN: Final = 0
 EXACT: Final = 1
-"""It arrived as it was sent."""
+"""The reading arrived as it was sent."""
 ALTERED: Final = 2
-"""Its message was altered on purpose, and this is what arrived."""
+"""The reading's message was altered by a fault, and arrived altered."""
 CHANGED: Final = 3
-"""It arrived, but not as it was sent."""
+"""The reading arrived with other values than were sent."""
 AGAIN: Final = 4
-"""One more of a reading that has arrived already."""
+"""A repetition of a reading that has already arrived."""
 
-# A field that fewer arrivals than this have is one that the user does not keep.
+# A field counts as kept by the user if at least this share of the arrivals has it.
 _KEPT_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matching:
     reading: Ints
-    """int64[arrivals], index into what was sent; -1: it matches nothing."""
+    """The index of the sent reading, int64[arrivals]; -1 if there is no match."""
     how: NDArray[np.int8]
     damaged: NDArray[np.bool_]
-    """Whether an arrival is no whole record."""
+    """True if an arrival is not a whole record, bool[arrivals]."""
     arrived: NDArray[np.bool_]
-    """bool[sent]"""
+    """True if a sent reading has arrived, bool[sent]."""
 
 
 def match(sent: Sent, arrivals: Arrivals) -> Matching:
-    """Finds for every arrival the reading that it is, each reading at most once.
+    """Find the reading of every arrival; each reading is matched at most once.
 
-    Those that are as they were sent come first; then those altered on purpose, found by what
-    can still be read of them, last of all by elimination; then those that were changed.
+    Unchanged arrivals are matched first. Next are those altered by faults: by their readable
+    fields, and then by elimination. Changed arrivals are matched last.
     """
     whole = ~arrivals.garbled
     kept = _kept_fields(arrivals, whole)
@@ -70,7 +70,7 @@ def match(sent: Sent, arrivals: Arrivals) -> Matching:
         (~known & ~timed, ()),
     ):
         work.pair_nearest(rows & partly & ~arrivals.garbled, altered, work.key(*names))
-        # A torn text of which no more can be read stands for all of its message.
+        # A garbled text without more readable fields counts for its whole message.
         firsts = work.firsts_of_absent(altered)
         work.pair_nearest(rows & partly & arrivals.garbled, firsts, work.key(*names))
     work.pair(known & timed, ~altered, by_reading, CHANGED)
@@ -79,7 +79,7 @@ def match(sent: Sent, arrivals: Arrivals) -> Matching:
 
 
 def _kept_fields(arrivals: Arrivals, whole: NDArray[np.bool_]) -> np.uint16:
-    """The fields that the user keeps, as a mask."""
+    """Return the mask of the fields that the user keeps."""
     kept = 0
     total = max(int(whole.sum()), 1)
     for bit in BIT.values():
@@ -92,7 +92,7 @@ def _kept_fields(arrivals: Arrivals, whole: NDArray[np.bool_]) -> np.uint16:
 
 
 class _Work:
-    """What is matched so far."""
+    """The state of the matching."""
 
     def __init__(self, sent: Sent, arrivals: Arrivals, damaged: NDArray[np.bool_]) -> None:
         self._sent = sent
@@ -102,11 +102,11 @@ class _Work:
         self.reading = np.full(len(arrivals), -1, np.int64)
         self.how = np.full(len(arrivals), UNKNOWN, np.int8)
         self.arrived = np.zeros(len(sent), np.bool_)
-        # What was dropped before it was sent cannot have arrived.
+        # Readings that were dropped before sending cannot have arrived.
         self._may = (sent.fate != DROPPED) | sent.retried
 
     def key(self, *names: str) -> Callable[[Sent | Arrivals, NDArray[np.intp]], Keys]:
-        """How to make keys of these columns for some rows of either side."""
+        """Return a function that makes keys of these columns for rows of either side."""
 
         def make(side: Sent | Arrivals, rows: NDArray[np.intp]) -> Keys:
             return keys_of(len(rows), (_column(side, name)[rows] for name in names))
@@ -130,13 +130,13 @@ class _Work:
     def pair_exact(self, kept: np.uint16) -> None:
         sent, arrivals = self._sent, self._arrivals
         rows = ~self._damaged & (arrivals.device >= 0) & ((arrivals.strange & kept) == 0)
-        # Of equal readings, those that are most likely to have arrived take the arrivals.
+        # Among equal readings, match those first that are most likely to have arrived.
         doubt = np.zeros(len(sent), np.int8)
         doubt[sent.fate == PENDING] = 1
         doubt[sent.altered >= 0] = 2
         key = self.exact_key(kept)
         self._pair(np.flatnonzero(rows), np.argsort(doubt, kind="stable"), key, EXACT)
-        # Those that did arrive take them in the order in which they were sent.
+        # Match the readings that did arrive again, in the order of sending.
         left = np.flatnonzero(self.how == EXACT)
         doubtful = np.flatnonzero((doubt > 0) & self.arrived)
         left = left[np.isin(key(arrivals, left), key(sent, doubtful))]
@@ -149,7 +149,7 @@ class _Work:
         key: Callable[[Sent | Arrivals, NDArray[np.intp]], Keys],
         how: int,
     ) -> None:
-        """Among those that are still free."""
+        """Match arrivals and readings of equal keys among those that are not matched yet."""
         left = np.flatnonzero(arrivals & (self.reading < 0))
         if len(left):
             self._pair(left, np.flatnonzero(sent & ~self.arrived), key, how)
@@ -160,8 +160,7 @@ class _Work:
         sent: NDArray[np.bool_],
         key: Callable[[Sent | Arrivals, NDArray[np.intp]], Keys],
     ) -> None:
-        """Of those that it may be, each arrival is the one that was sent closest to what has
-        arrived just before it."""
+        """Match each arrival with the candidate that was sent closest to the previous arrival."""
         left = np.flatnonzero(arrivals & (self.reading < 0))
         if not len(left):
             return
@@ -188,7 +187,7 @@ class _Work:
             self.arrived[reading] = True
 
     def firsts_of_absent(self, sent: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """The first reading of each message of which nothing has arrived."""
+        """Return the first reading of each message that has not arrived."""
         rows = np.flatnonzero(sent & self._may)
         message = self._sent.message
         rows = rows[~np.isin(message[rows], message[self.arrived])]
@@ -210,7 +209,7 @@ class _Work:
         self.arrived[right[b]] = True
 
     def find_repeated(self, kept: np.uint16) -> None:
-        """Names the reading of which an arrival is one more."""
+        """Match the repetitions of readings that have arrived."""
         sent, arrivals = self._sent, self._arrivals
         free = (self.reading < 0) & (arrivals.device >= 0)
         taken = np.flatnonzero(self.arrived)
@@ -222,7 +221,7 @@ class _Work:
             if not len(left) or not len(taken):
                 continue
             ours, theirs = key(arrivals, left), key(sent, taken)
-            # The last of the equal ones, and best one that may really have come twice.
+            # Take the last of the equal readings, and prefer retried ones: they may arrive twice.
             order = np.lexsort((sent.retried[taken], theirs))
             place = np.searchsorted(theirs[order], ours, side="right") - 1
             found = taken[order[np.maximum(place, 0)]]

@@ -1,4 +1,4 @@
-"""Pairs the equal ones of two large sets of keys, in order."""
+"""The pairing of equal keys in two large sets, in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 Keys = NDArray[np.uint64]
 Rows = NDArray[np.intp]
 
-# Of SplitMix64 (Steele, Lea and Flood 2014), whose finalizer spreads every bit over all.
+# The constants of SplitMix64 (Steele, Lea and Flood 2014): in its finalizer, every input bit
+# affects all output bits.
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (
     (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
@@ -20,9 +21,9 @@ _LAST = np.uint64(31)
 
 
 def keys_of(rows: int, columns: Iterable[NDArray[np.generic]]) -> Keys:
-    """One 64-bit key per row; the columns are taken one by one.
+    """Return a 64-bit key for each row; the columns are read one by one.
 
-    Of ten million rows, two different ones share theirs with a probability of about 3e-6.
+    The probability that two different rows of ten million have the same key is about 3e-6.
     """
     key = np.zeros(rows, np.uint64)
     for column in columns:
@@ -36,12 +37,15 @@ def keys_of(rows: int, columns: Iterable[NDArray[np.generic]]) -> Keys:
 
 
 def pair(left: Keys, right: Keys) -> tuple[Rows, Rows]:
-    """Which of the left and which of the right belong together: the first of those with a key
-    on the left with the first on the right, the second with the second, and so on."""
+    """Return the rows of the pairs, left and right.
+
+    For each key, the first row on the left is paired with the first on the right, the second with
+    the second, and so on.
+    """
     if not len(left) or not len(right):
         none = np.empty(0, np.intp)
         return none, none
-    # Names are used again, so that not all of these large arrays are there at the same time.
+    # Names are reused, so that these large arrays are not all in memory at the same time.
     left = keys_of(len(left), (left, _ranks(left)))
     right = keys_of(len(right), (right, _ranks(right)))
     order = np.argsort(right)
@@ -53,7 +57,7 @@ def pair(left: Keys, right: Keys) -> tuple[Rows, Rows]:
 
 
 def _ranks(keys: Keys) -> NDArray[np.int64]:
-    """The how manieth of its key each is, from 0."""
+    """Return each row's rank among the rows with the same key, from 0."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     first = np.ones(len(keys), np.bool_)

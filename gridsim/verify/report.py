@@ -1,4 +1,4 @@
-"""What verify has found, for people and for machines."""
+"""The report of verify: lines of text, and JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CAUSES = 6
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """From the offer to the transport to the arrival, seconds."""
+    """The latency from the offer to the transport to the arrival."""
 
     readings: int
     p50_s: float
@@ -29,10 +29,10 @@ class Late:
 class VerifyReport:
     ledger: str
     complete: bool
-    """Whether the ledger is that of a run that came to its end."""
+    """True if the ledger's run has ended normally."""
     transport: str
     expected: int
-    """Readings that left, copies that faults made of them, and readings lost before."""
+    """The number of readings sent, their copies made by faults, and readings not sent."""
     received: int
     differences: Differences
     projects: Sequence[str]
@@ -52,7 +52,7 @@ class VerifyReport:
         return settled and self.unexplained <= self.tolerate
 
     def lines(self) -> Iterator[str]:
-        """For a person."""
+        """Yield the report as lines of text."""
         yield f"{self.ledger}, transport {self.transport}: {_state(self.complete)}"
         yield from self.notes
         yield f"{self.expected:,} expected, {self.received:,} received"
@@ -79,7 +79,7 @@ class VerifyReport:
         yield f"{'PASS' if self.passed else 'FAIL'}: {self._sum()}"
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, machine-readable."""
+        """Return the whole report as a JSON object."""
         found = self.differences
         return {
             "ledger": self.ledger,
@@ -113,7 +113,7 @@ class VerifyReport:
                 yield name, counts
 
     def _project_lines(self) -> Iterator[str]:
-        """The projects that differ, those with what is unexplained first."""
+        """Yield the projects with differences; those with unexplained ones come first."""
         differ = [
             (name, counts) for name, counts in self._projects() if counts.keys() - {"expected"}
         ]
@@ -141,7 +141,7 @@ class VerifyReport:
 
 
 def _first(causes: Counter[str]) -> Iterator[tuple[str, int]]:
-    """What is unexplained, then the most frequent causes, then all others together."""
+    """Yield the unexplained count, the most frequent causes, and the sum of all other causes."""
     ranked = sorted(causes.items(), key=lambda item: (item[0] != UNEXPLAINED, -item[1]))
     yield from ranked[:_CAUSES]
     rest = ranked[_CAUSES:]
@@ -152,4 +152,4 @@ def _first(causes: Counter[str]) -> Iterator[tuple[str, int]]:
 def _state(complete: bool) -> str:
     if complete:
         return "complete"
-    return "INCOMPLETE, its run was ended hard or still goes on; what is there is compared"
+    return "INCOMPLETE, its run was killed or is still running; its readings so far are compared"

@@ -1,4 +1,4 @@
-"""The devices of a ledger, and what each says in every reading."""
+"""The devices of a ledger, and the constant fields of their readings."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gridsim.ledger import Reader
 class LedgerRoster:
     der_id: Sequence[str]
     project: NDArray[np.int64]
-    """int64[devices]"""
+    """The project of each device, int64[devices]."""
     project_id: Sequence[str]
     index: Mapping[str, int]
-    """der_id to device."""
+    """The device of each der_id."""
     constants: Mapping[str, Sequence[object]]
-    """By field, one value per device: texts, booleans, or numbers in hundredths."""
+    """The constant fields, one value per device: texts, booleans, or numbers in hundredths."""
 
     @classmethod
     def of(cls, reader: Reader) -> LedgerRoster:

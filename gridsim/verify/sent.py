@@ -1,4 +1,4 @@
-"""What the ledger says was sent, as columns."""
+"""The sent readings of a ledger, as columns."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ORDER BY r.number
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sent:
-    """Columns of length n, by number: every reading that left the simulation, as it left."""
+    """The columns of n sent readings, by number, with the values that were sent."""
 
     number: Ints
     tick: Small
@@ -48,31 +48,33 @@ class Sent:
     online: Small
     since_ms: Ints
     differs: NDArray[np.bool_]
-    """Whether it reports something else than is true."""
+    """True if a reading differs from the true values."""
     faults: NDArray[np.uint64]
     altered: Small
-    """Which fault altered its message; -1: none."""
+    """The fault that altered the reading's message; -1 if none did."""
     copy: NDArray[np.bool_]
     left: Small
-    """In which tick it left."""
+    """The tick in which the reading was sent."""
     offers: Ints
-    """int64[batches, 2]: the first number that left in a tick, and when it was offered to the
-    transports, by the wall clock; NONE: not known."""
+    """The first number sent in each tick, and its time of offer, int64[batches, 2].
+
+    The time is by the wall clock; NONE if it is not known.
+    """
     fate: NDArray[np.int8]
-    """By the transport that verify looks at."""
+    """The outcome with the transport that is compared."""
     reason: Small
-    """Why it was dropped: an index into `reasons`."""
+    """The reason of a drop: an index into `reasons`."""
     retried: NDArray[np.bool_]
-    """Whether it was under way when the transport failed, and so may have come twice."""
+    """True if the reading was in flight when the transport failed: it may arrive twice."""
     message: Ints
-    """By which message it left: readings that share one have the same."""
+    """The message of each reading; readings of one message have the same number."""
     reasons: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.number)
 
     def offered_ms(self, readings: NDArray[np.intp] | Ints) -> Ints:
-        """When these were offered to the transports."""
+        """Return the times at which readings were offered to the transports."""
         if not len(self.offers):
             return np.full(len(readings), NONE)
         offered: Ints = self.offers[_before(self.offers[:, 0], self.number[readings]), 1]
@@ -80,7 +82,7 @@ class Sent:
 
 
 def load_sent(reader: Reader, transport: int, framing: str) -> Sent:
-    """All that the ledger says of the readings, for one of its transports."""
+    """Load the readings of a ledger, with their outcomes with one of its transports."""
     start, tick_ms = reader.meta["start_ms"], reader.meta["tick_ms"]
     blocks = chain([np.empty((0, 13), np.int64)], reader.matrices(_READINGS))
     columns = joined(_columns(block, start, tick_ms) for block in blocks)
@@ -100,7 +102,7 @@ def load_sent(reader: Reader, transport: int, framing: str) -> Sent:
 
 
 def _columns(block: Ints, start_ms: int, tick_ms: int) -> list[NDArray[np.generic]]:
-    """Some rows of _READINGS, in the order of the columns of Sent."""
+    """Convert a block of rows of _READINGS to columns, in the order of Sent."""
     number, tick, device, baseline, differs, time_ms, online = block[:, :7].T
     output, meter, soc, faults, altered, copy = block[:, 7:].T
     return [
@@ -122,7 +124,7 @@ def _before(firsts: Ints, number: NDArray[np.int64]) -> NDArray[np.intp]:
 
 
 def _offers(reader: Reader, number: Ints) -> tuple[Small, Ints]:
-    """In which tick each reading left, and when what left in each tick was offered."""
+    """Return the tick in which each reading was sent, and the times of offer of each tick."""
     batches = reader.matrix(
         "SELECT first, tick, wall_ms FROM batches LEFT JOIN offers USING (tick) "
         "WHERE rows > 0 ORDER BY first"
@@ -136,7 +138,7 @@ def _connections(reader: Reader, device: Small, number: Ints) -> Ints:
     rows = reader.matrix("SELECT device, number, since_ms FROM connections ORDER BY 1, 2")
     if not len(rows):
         return np.full(len(number), NONE)
-    # Both in one number, so that one search finds the last entry of the device.
+    # Device and number are combined, so that one search finds the last entry of the device.
     span = int(max(number.max(initial=0), rows[:, 1].max())) + 1
     at = np.searchsorted(rows[:, 0] * span + rows[:, 1], device * np.int64(span) + number, "right")
     since: Ints = rows[np.maximum(at - 1, 0), 2]
@@ -165,7 +167,7 @@ def _fates(
 
 
 def _messages(reader: Reader, device: Small, time_ms: Ints) -> Ints:
-    """In framing project a message holds all readings of a project and time."""
+    """Return the message of each reading with framing project: one per project and time."""
     project = reader.matrix("SELECT project FROM devices ORDER BY device")[:, 0][device]
     change = np.ones(len(device), np.bool_)
     change[1:] = (project[1:] != project[:-1]) | (time_ms[1:] != time_ms[:-1])
@@ -175,10 +177,10 @@ def _messages(reader: Reader, device: Small, time_ms: Ints) -> Ints:
 
 
 def _spread(altered: Small, message: Ints) -> Small:
-    """What alters one reading of a message alters all."""
+    """Return `altered` spread to all readings of the same message."""
     by_message = np.full(int(message.max(initial=-1)) + 1, -1, np.int32)
     marked = np.flatnonzero(altered >= 0)
-    # Of several the first says how.
+    # If there are several faults, the first one counts.
     at, first = np.unique(message[marked], return_index=True)
     by_message[at] = altered[marked[first]]
     spread: Small = by_message[message]

@@ -1,8 +1,8 @@
-"""The user's settlement of demand-response events against the true one.
+"""The comparison of the user's settlement of demand response events with the ledger's.
 
-A CSV with a header: event, project_id, reduction_kwh and, if violations are to be compared,
-violation_start and violation_end (times as in the record). One row per violation interval; an
-event without one has a single row in which both are empty.
+The user's file is a CSV with a header: event, project_id, reduction_kwh and optionally
+violation_start and violation_end (times as in the record), to compare violations. It has one row
+per violation interval. An event without a violation has one row in which both are empty.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Interval = tuple[int, int]
 
 @dataclass(slots=True)
 class Claim:
-    """What the user says of one event on one project."""
+    """The user's settlement of one event for one project."""
 
     reduction_kwh: float
     violations: list[Interval] = field(default_factory=list)
@@ -35,16 +35,16 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the settlements compare."""
+    """The result of the comparison."""
 
     compared: int
-    """Settlements that both have."""
+    """The number of settlements in both the ledger and the user's file."""
     differences: tuple[str, ...]
-    """One line each."""
+    """The differences, one line each."""
 
 
 def read_claims(path: Path) -> tuple[dict[Key, Claim], bool]:
-    """The user's settlements, and whether they say anything of violations. Raises UsageError."""
+    """Return the user's settlements, and whether the file has violations. Raises UsageError."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -54,7 +54,10 @@ def read_claims(path: Path) -> tuple[dict[Key, Claim], bool]:
                     raise UsageError(f"{path}: error: there is no column {name!r}")
             spans = all(name in names for name in _SPAN)
             if not spans and any(name in names for name in _SPAN):
-                raise UsageError(f"{path}: error: violation_start and _end go together")
+                raise UsageError(
+                    f"{path}: error: one of the columns violation_start and violation_end is "
+                    "missing; give both or neither"
+                )
             claims: dict[Key, Claim] = {}
             for row in reader:
                 _add(claims, row, spans, f"{path}: error: line {reader.line_num}")
@@ -64,7 +67,7 @@ def read_claims(path: Path) -> tuple[dict[Key, Claim], bool]:
 
 
 def compare(reader: Reader, path: Path, *, tolerance_kwh: float, tolerance_s: float) -> Verdict:
-    """Every settlement of either side is looked for on the other. Raises UsageError."""
+    """Compare all settlements of the ledger and the user's file. Raises UsageError."""
     claims, spans = read_claims(path)
     truth = {(note.event, note.project_id): note for note in reader.settlements()}
     found = [
@@ -78,7 +81,7 @@ def compare(reader: Reader, path: Path, *, tolerance_kwh: float, tolerance_s: fl
         if claim is None:
             found.append(f"{name}: is missing; {note.delivered_kwh:.3f} kWh")
             continue
-        # Exactly as much as is allowed is allowed, whatever a subtraction makes of it.
+        # The margin permits a difference of exactly the tolerance, despite rounding errors.
         if abs(claim.reduction_kwh - note.delivered_kwh) > tolerance_kwh + 1e-9:
             found.append(
                 f"{name}: {claim.reduction_kwh:.3f} kWh instead of {note.delivered_kwh:.3f}"
@@ -98,10 +101,12 @@ def _add(claims: dict[Key, Claim], row: Mapping[str, str | None], spans: bool, a
         if not math.isfinite(reduction):
             raise ValueError
     except ValueError:
-        raise UsageError(f"{at}: {row['reduction_kwh']!r} is no number of kWh") from None
+        raise UsageError(
+            f"{at}: reduction_kwh {row['reduction_kwh']!r} is not a finite number"
+        ) from None
     claim = claims.setdefault(key, Claim(reduction))
     if claim.reduction_kwh != reduction:
-        raise UsageError(f"{at}: another row of {key[0]} {key[1]} has another reduction_kwh")
+        raise UsageError(f"{at}: reduction_kwh differs from another row of {key[0]} {key[1]}")
     if not spans:
         return
     texts = [(row[name] or "").strip() for name in _SPAN]
@@ -110,7 +115,7 @@ def _add(claims: dict[Key, Claim], row: Mapping[str, str | None], spans: bool, a
     read = clock(text=True)
     start, end = (read(text) for text in texts)
     if NO_TIME in (start, end) or end < start:
-        raise UsageError(f"{at}: {texts[0]!r} to {texts[1]!r} is no interval of time")
+        raise UsageError(f"{at}: {texts[0]!r} to {texts[1]!r} is not a valid time interval")
     claim.violations.append((start, end))
 
 

@@ -1,4 +1,4 @@
-"""A subscriber that keeps every message of a transport, with its time of arrival."""
+"""A subscriber that stores every message of a transport with its time of arrival."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def find_listener(options: Options, name: str | None) -> tuple[str, Listener]:
 
 
 class Subscriber:
-    """Runs a listener on a thread of its own, and connects it again whenever it fails."""
+    """A thread that runs a listener and reconnects it after failures."""
 
     def __init__(self, name: str, listener: Listener) -> None:
         self._name = name
@@ -83,7 +83,7 @@ class Subscriber:
             raise PluginError(f"the probe of {self._name} failed: {reason}") from error
 
     def take(self) -> tuple[list[bytes], list[int]]:
-        """Return what has come since the last call, and its times of arrival, ms since 1970."""
+        """Return the messages since the last call, and their times of arrival, ms since 1970."""
         with self._lock:
             bodies, self._bodies = self._bodies, []
             times, self._times = self._times, []

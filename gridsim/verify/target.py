@@ -1,4 +1,4 @@
-"""Whose readings are compared: one of the ledger's transports."""
+"""The transport of the ledger whose readings are compared."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class VerifyTarget:
 
 
 def find_target(reader: Reader, name: str | None) -> VerifyTarget:
-    """The transport of that name, or the only one. Raises UsageError."""
+    """Return the transport of that name, or the only one. Raises UsageError."""
     notes = reader.transports()
     names = ", ".join(note.name for note in notes)
     if name is None:
@@ -31,7 +31,7 @@ def find_target(reader: Reader, name: str | None) -> VerifyTarget:
             return VerifyTarget(0, notes[0])
         raise UsageError(
             f"{reader.path}: error: the run had several transports: {names}. "
-            "Say with --transport which of them your data came by"
+            "Name the transport of your data with --transport"
         )
     for index, note in enumerate(notes):
         if note.name == name:

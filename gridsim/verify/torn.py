@@ -14,17 +14,17 @@ Rows = NDArray[np.intp]
 
 
 def torn_off(gone: Rows, sent: Sent, arrivals: Arrivals, matching: Matching) -> Rows:
-    """Of the readings that are missing, ascending, those that an alteration explains.
+    """Return the missing readings, ascending, that are explained by an altered message.
 
-    Who has none of a fault's messages throws away what he cannot read; and of a torn message
-    only some of the readings may be left.
+    If no altered message of a fault has arrived, the user's system discards unreadable messages.
+    If a message was truncated, only some of its readings may have arrived.
     """
     rows = gone[sent.altered[gone] >= 0]
     there = np.flatnonzero(matching.arrived & (sent.altered >= 0))
     kept = np.unique(sent.altered[matching.reading[matching.how == ALTERED]])
     explained = np.isin(sent.message[rows], sent.message[there])
     explained |= ~np.isin(sent.altered[rows], kept)
-    # Which of several torn messages a text is of cannot always be told, but their number.
+    # The message of an altered text is not always known, but the number of such texts is.
     explained |= _altered_texts(arrivals, matching) >= _altered_messages(sent)
     left = np.flatnonzero(~explained)
     explained[left[_exchanged(rows[left], there, sent)]] = True
@@ -32,20 +32,23 @@ def torn_off(gone: Rows, sent: Sent, arrivals: Arrivals, matching: Matching) -> 
 
 
 def _altered_texts(arrivals: Arrivals, matching: Matching) -> int:
-    """How many texts have arrived that faults altered."""
+    """Return the number of texts that arrived altered by faults."""
     altered = (matching.how == ALTERED) | (matching.damaged & (matching.how == UNKNOWN))
     return len(np.unique(arrivals.line[altered]))
 
 
 def _altered_messages(sent: Sent) -> int:
-    """How many such were sent."""
+    """Return the number of messages that were sent altered by faults."""
     left = (sent.altered >= 0) & ((sent.fate != DROPPED) | sent.retried)
     return len(np.unique(sent.message[left]))
 
 
 def _exchanged(rows: Rows, there: Rows, sent: Sent) -> Rows:
-    """Places in `rows` of those for which another of the same device and time may stand: one
-    whose message is known by another reading, too, so that itself may be the one torn off."""
+    """Return the places in `rows` of readings that may be confused with one in `there`.
+
+    That one has the same device and time, and another reading of its message has arrived, so that
+    it may be the missing one.
+    """
     messages, counts = np.unique(sent.message[there], return_counts=True)
     there = there[np.isin(sent.message[there], messages[counts > 1])]
     keys = [keys_of(len(own), (sent.device[own], sent.time_ms[own])) for own in (rows, there)]

@@ -1,4 +1,4 @@
-"""Values as integers, in which they can be compared: parsed from whatever a user's file holds."""
+"""The conversion of a user's values to integers, which can be compared exactly."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ Ints = NDArray[np.int64]
 Small = NDArray[np.int32]
 
 ABSENT: Final = -(2**31)
-"""There is no value, or none that can be read."""
+"""The value is missing or cannot be read."""
 NULL: Final = ABSENT + 1
-"""There is a null."""
+"""The value is null."""
 NO_TIME: Final = -(2**63)
 _LARGEST = 2**31 - 2
 _BEYOND = 2**63 - 1
-# An epoch number above this is in the next smaller unit: s, ms, us, ns.
+# The unit of an epoch number is found by its size: below each bound it is s, ms, us, ns.
 _UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (math.inf, 1e-6))
 _NULLS = (None, "null", "", "NULL", "None", "nan", "NaN")
 
 
 def small(values: Ints, none: int) -> Small:
-    """As int32; what is beyond 21 million kW is held there. `none` becomes NULL."""
+    """Convert to int32, limited to 21 million kW; `none` becomes NULL."""
     result = np.clip(values, -_LARGEST, _LARGEST).astype(np.int32)
     result[values == none] = NULL
     return result
 
 
 def numbers(values: Sequence[Any], factor: int, *, text: bool) -> Small:
-    """Numbers in hundredths or tenths; `text` says that numbers may be written as text."""
+    """Convert numbers to hundredths or tenths; with `text`, they may be written as text."""
     if set(map(type, values)) <= {float, int}:
-        with suppress(OverflowError):  # an integer may be beyond all floats
+        with suppress(OverflowError):  # an integer may be larger than every float
             array = np.array(values, np.float64)
             if np.isfinite(array).all():
                 return _scaled(array, factor)
@@ -68,7 +68,7 @@ def _number(value: Any, factor: int, text: bool) -> int:
 
 
 def booleans(values: Sequence[Any], *, text: bool) -> Small:
-    """0 and 1."""
+    """Convert booleans to 0 and 1; with `text`, they may be written as text."""
     truths = {True: 1, False: 0}
     texts = {"true": 1, "false": 0, "t": 1, "f": 0, "1": 1, "0": 0, "1.0": 1, "0.0": 0}
 
@@ -83,12 +83,12 @@ def booleans(values: Sequence[Any], *, text: bool) -> Small:
 
 
 def integers(values: Sequence[Any], *, text: bool) -> Ints:
-    """Counts such as `seq`; -1 where there is none."""
+    """Convert counts such as `seq`; -1 if there is none."""
 
     def one(value: Any) -> int:
         if text and isinstance(value, str):
             try:
-                value = float(value)  # a column with gaps is written as 3.0 by some
+                value = float(value)  # some programs write a column with gaps as 3.0
             except ValueError:
                 return -1
         if type(value) is float and value.is_integer():
@@ -99,16 +99,16 @@ def integers(values: Sequence[Any], *, text: bool) -> Ints:
 
 
 def clock(*, text: bool) -> Callable[[Any], int]:
-    """What turns a time into ms since 1970, UTC; NO_TIME if it cannot be read.
+    """Return a function that converts a time to ms since 1970, UTC; NO_TIME if it is invalid.
 
-    It keeps the texts that it has seen, up to a bound: readings of a tick share theirs.
+    The function caches results up to a limit, because the readings of a tick have the same time.
     """
     known: dict[Any, int] = {}
 
     def read(value: Any) -> int:
         try:
             found = known.get(value)
-        except TypeError:  # a list, say
+        except TypeError:  # for example a list
             return NO_TIME
         if found is None:
             found = _time(value, text)

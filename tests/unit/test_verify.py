@@ -326,7 +326,7 @@ def test_rubbish_leaves_the_terminal_in_peace(kept: Kept, tmp_path: Path) -> Non
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 1000
     path.write_text("der_id,timestamp\n")
-    with pytest.raises(UsageError, match="--received-at NAME says"):
+    with pytest.raises(UsageError, match="column with --received-at NAME"):
         verify(VerifyOptions(kept.ledger, (str(path),), received_at="at"), print)
 
 

@@ -124,10 +124,10 @@ def test_reductions_alone_are_enough(kept: Kept, tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("event,project_id\n", "no column 'reduction_kwh'"),
-        (HEADER + "easy,HOME_1,much,,\n", "line 2: 'much' is no number"),
-        (HEADER + "easy,HOME_1,nan,,\n", "line 2: 'nan' is no number"),
-        (HEADER + "easy,HOME_1,1,noon,\n", "no interval of time"),
-        (HEADER + "easy,HOME_1,1,,\neasy,HOME_1,2,,\n", "line 3: another row"),
+        (HEADER + "easy,HOME_1,much,,\n", "line 2: reduction_kwh 'much' is not a finite number"),
+        (HEADER + "easy,HOME_1,nan,,\n", "line 2: reduction_kwh 'nan' is not a finite number"),
+        (HEADER + "easy,HOME_1,1,noon,\n", "not a valid time interval"),
+        (HEADER + "easy,HOME_1,1,,\neasy,HOME_1,2,,\n", "line 3: reduction_kwh differs from"),
     ],
 )
 def test_what_cannot_be_read_is_located(
