@@ -1,4 +1,4 @@
-"""From stanzas to columns: every project and device of a configuration."""
+"""The expansion of stanzas to columns: every project and device of a configuration."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from gridsim.simulation.scenario import (
     WeatherSpec,
 )
 
-# Beyond these, sums over a fleet or products with time may be infinite.
+# Beyond this limit, sums over a fleet or products with time may overflow.
 _LIMIT = 1e9
 _LIMITED = ("kW", "kWh")
 
 Rows = NDArray[np.intp]
 Part = tuple[Plugged, Rows]
-"""A stanza's plugin, and the places of its members among all DERs or all projects."""
+"""A stanza's plugin, and the indices of its members among all DERs or all projects."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
-    """All DERs, or all projects, of which a plugin gets those that are its own."""
+    """All DERs, or all projects; `members` selects those of one plugin."""
 
     ids: Sequence[str]
     keys: Keys
@@ -58,7 +58,7 @@ class _Whole:
     findings: Findings
 
     def members(self, parts: Sequence[Part]) -> tuple[Members[Any], Rows]:
-        """The members of the parts, in configuration order, and their places."""
+        """Return the members of the parts, in configuration order, and their indices."""
         rows = np.sort(np.concatenate([own for _, own in parts]))
         columns = {name: np.empty(len(rows)) for name in numeric_fields(parts[0][0].type.Settings)}
         stanza = np.empty(len(rows), np.intp)
@@ -93,9 +93,9 @@ def expand(
     tick_ms: int,
     on_error: OnError,
 ) -> Scenario:
-    """The scenario: projects in order of their stanzas, the DERs of each project together.
+    """Return the scenario: projects in order of their stanzas, the DERs of each project together.
 
-    Values that no run could use are found; then the scenario is of no use.
+    Unusable values are added to `findings`; the scenario is valid only if there are none.
     """
     stanzas, names = projects.stanzas, projects.names
     keys = identities(names.projects)
@@ -175,7 +175,7 @@ def expand(
 def _baselines(
     homes: _Whole, choices: Sequence[BaselineChoice], at_site: Sequence[Rows]
 ) -> list[BaselineSpec]:
-    """Return the baselines: one object for each plugin and each load that it gets."""
+    """Return the baselines: one object for each plugin and load."""
     loads: dict[str, list[Part]] = {}
     for choice, rows in zip(choices, at_site, strict=True):
         if choice.load is not None:
@@ -196,7 +196,7 @@ def _baselines(
 def sampled(
     findings: Findings, source: Validated[Any] | Plugged, name: str, draws: Draws, keys: Keys
 ) -> Floats:
-    """A setting for each of the keys, float64[n]; NaN where it is None."""
+    """Return a setting for each of the keys, float64[n]; NaN where it is None."""
     info = type(source.settings).model_fields[name]
     value = getattr(source.settings, name)
     if name in source.spread:
@@ -218,7 +218,7 @@ def sampled(
 
 
 def _places(stanzas: Sequence[ProjectStanza]) -> tuple[list[Rows], list[Rows], Rows]:
-    """The projects of each stanza, the DERs of each DER stanza, and each DER's project."""
+    """Return the projects of each stanza, the DERs of each DER stanza, and each DER's project."""
     at_site: list[Rows] = []
     at_der: list[Rows] = []
     project_of: list[Rows] = []
@@ -238,10 +238,10 @@ def _places(stanzas: Sequence[ProjectStanza]) -> tuple[list[Rows], list[Rows], R
 
 
 def _grouped(parts: Iterable[tuple[Plugged, Rows, Any]]) -> dict[tuple[str, Any], list[Part]]:
-    """The parts by plugin, and by what else keeps them apart."""
+    """Group the parts by plugin and by a further key."""
     groups: dict[tuple[str, Any], list[Part]] = {}
-    for plugged, rows, apart in parts:
-        groups.setdefault((plugged.name, apart), []).append((plugged, rows))
+    for plugged, rows, key in parts:
+        groups.setdefault((plugged.name, key), []).append((plugged, rows))
     return groups
 
 
@@ -250,7 +250,7 @@ def _is_absent(table: Validated[Any], name: str) -> bool:
 
 
 def _repeated(values: Sequence[str], at: Sequence[Rows]) -> list[str]:
-    """Each value at its places."""
+    """Return a column with each value in its rows."""
     column = np.empty(sum(len(rows) for rows in at), object)
     for value, rows in zip(values, at, strict=True):
         column[rows] = value

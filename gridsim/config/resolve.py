@@ -1,4 +1,4 @@
-"""From a document to a configuration: every table checked, every name looked up."""
+"""The resolution of a document to a configuration: tables checked, names looked up."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from gridsim.plugins.registry import Registry
 from gridsim.simulation.scenario import WeatherSpec
 
 OF_SCENARIOS = ("events", "faults")
-"""The tables that may stand in the files that `simulation.scenarios` names."""
+"""The tables allowed in the files that `simulation.scenarios` names."""
 _TRANSPORTS = 'write [[transports]], then type = "stdout" under it'
 
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """Of the command line; what is given comes over the file."""
+    """The options of the command line that override the file."""
 
     seed: int | None = None
     speed: float | None = None
@@ -49,9 +49,9 @@ class Flags:
 
 
 def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags) -> Configuration:
-    """The configuration that a document says. Raises ConfigError with all that is wrong.
+    """Return the configuration of a document. Raises ConfigError with all problems.
 
-    `now_ms` is the present, UTC: what `start = "now"` means.
+    `now_ms` is the current time, UTC, for `start = "now"`.
     """
     for name in ("seed", "speed", "start"):
         if (value := getattr(flags, name)) is not None:
@@ -102,7 +102,7 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
 
 
 def _refuse(sheets: Sequence[Findings]) -> None:
-    """Raises ConfigError if anything was found in one of the files."""
+    """Raise ConfigError if there is a finding in any of the files."""
     problems = [problem for sheet in sheets for problem in sheet.document.report(sheet)]
     if problems:
         raise ConfigError(problems)
@@ -195,7 +195,7 @@ def _transport(
     if framing not in framings:
         known = " or ".join(framings)
         findings.add(
-            (*path, "framing"), f"the {plugged.name} transport knows the framing {known} only"
+            (*path, "framing"), f"the {plugged.name} transport supports only the framing {known}"
         )
     seen[plugged.name] += 1
     number = seen[plugged.name]

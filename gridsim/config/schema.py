@@ -1,4 +1,4 @@
-"""The JSON Schema of the configuration, made from the settings of the plugins that are there."""
+"""The JSON Schema of the configuration, made from the settings of the registered plugins."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def build(registry: Registry) -> Schema:
 
 
 def _add_plugins(table: Schema, path: str) -> None:
-    """Add the keys of a table, "" for the whole file, whose tables name plugins."""
+    """Add the keys that name plugins to a table; `path` "" is the whole file."""
     for kind in KINDS.values():
         if kind.parent != path:
             continue
@@ -64,7 +64,7 @@ def _array(items: Schema, required: bool) -> Schema:
 
 
 def _core_table(path: str, defs: Schema) -> Schema:
-    """Return a table of the core's own."""
+    """Return the schema of a table of the core."""
     core = TABLES[path]
     name = path.removesuffix("s") if core.is_array else path
     table = _model(name, core.settings, core.spread, defs)
@@ -96,7 +96,7 @@ def _plugin(entry: RegisteredPlugin, defs: Schema) -> Schema:
 
 
 def _one_of(registry: Registry, kind: Kind, defs: Schema) -> Schema:
-    """Return the schema of whatever may name a plugin of the kind."""
+    """Return the schema of a value that names a plugin of the kind."""
     other = registry.names(kind.stand_in) if kind.stand_in else []
     names = [name for name in registry.names(kind.name) if name not in other]
     members: list[Schema] = []
@@ -124,7 +124,7 @@ def _one_of(registry: Registry, kind: Kind, defs: Schema) -> Schema:
 
 
 def _model(name: str, model: type[Settings], spread: Collection[str], defs: Schema) -> Schema:
-    """Return the schema of a settings model; that of the models in it goes to `defs`."""
+    """Return the schema of a settings model; schemas of nested models go to `defs`."""
     schema = model.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
     for inner, definition in schema.pop("$defs", {}).items():
         defs[f"{name}.{inner}"] = _table(definition, ())
@@ -190,7 +190,7 @@ def _distribution() -> Schema:
         }
 
     return {
-        "description": "a value of its own for each device",
+        "description": "a separate value for each device, drawn at random",
         "oneOf": [
             kind("normal", "[mean, standard deviation]", pair),
             kind("lognormal", "[mu, sigma] of the value's natural logarithm", pair),

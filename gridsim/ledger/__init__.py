@@ -1,4 +1,4 @@
-"""The ledger: one SQLite file that holds what was simulated, what left, and what became of it.
+"""The ledger: a SQLite file with the simulated truth, the messages, and their delivery.
 
 `docs/ledger.md` describes its tables.
 """

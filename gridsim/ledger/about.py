@@ -1,4 +1,4 @@
-"""What a ledger says of the run before the first tick."""
+"""The part of a ledger that is written before the first tick: the run and its configuration."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from gridsim.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class TransportNote:
-    """One of the run's transports, as far as it says how readings look when they leave."""
+    """The name, format and framing of one of the run's transports."""
 
     name: str
     type: str
     format: str
     format_settings: str
-    """JSON."""
+    """The settings as JSON."""
     framing: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class About:
-    """The run that a ledger is of."""
+    """A description of the run that a ledger belongs to."""
 
     seed: int
     configuration_hash: str
-    """SHA-256 of what the truth depends on, hexadecimal."""
+    """The hexadecimal SHA-256 of the settings that the truth depends on."""
     scenario: Scenario
     transports: Sequence[TransportNote]
 
 
 def about_run(configuration: Configuration, configuration_hash: str) -> About:
-    """What the ledger of a run of this configuration says of it."""
+    """Return the description of a run for its ledger."""
     return About(
         configuration.simulation.seed,
         configuration_hash,
@@ -50,7 +50,7 @@ def about_run(configuration: Configuration, configuration_hash: str) -> About:
                 name=choice.name,
                 type=choice.name.partition("#")[0],
                 format=choice.format_name,
-                # A format has no secrets to keep, and pydantic would mask them.
+                # A format has no secrets, so none are written here; pydantic would mask them.
                 format_settings=choice.format_settings.model_dump_json(),
                 framing=choice.framing,
             )
@@ -60,7 +60,7 @@ def about_run(configuration: Configuration, configuration_hash: str) -> About:
 
 
 def write_about(connection: sqlite3.Connection, about: About) -> None:
-    """Fills the tables that a run does not change, in the open transaction."""
+    """Fill the tables that do not change during a run, in the open transaction."""
     scenario = about.scenario
     roster = scenario.roster
     meta = {

@@ -1,4 +1,4 @@
-"""The fates of a transport's readings, gathered until the ledger writes them."""
+"""The outcome of each reading in a transport, collected until the ledger writes it."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class Fates:
             self._retries.append((self._transport, first, rows, now))
 
     def take(self, below: int) -> tuple[list[FateRow], list[RetryRow]]:
-        """Remove and return the rows for the tables fates and retries, of readings with numbers
-        `below` this.
+        """Remove and return the rows of readings whose number is less than `below`.
 
-        The others stay, because their batches are not written yet.
+        They are for the tables fates and retries. The others stay, because their batches are
+        not written yet.
         """
         with self._lock:
             written = [run for run in self._runs if run.first + run.rows <= below]

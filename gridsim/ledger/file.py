@@ -1,4 +1,4 @@
-"""The ledger's file: made where nothing of the user's is in the way."""
+"""The ledger's file: created only if it replaces no other file of the user."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _COMPANIONS = ("-wal", "-shm", "-journal")
 
 
 class LedgerError(GridsimError):
-    """The ledger cannot be written, and a run without it is not what was asked for."""
+    """The ledger cannot be written, so the run ends."""
 
 
 def create(path: Path, *, overwrite: bool) -> sqlite3.Connection:
-    """A new ledger, empty, that only its owner can read.
+    """Return a new, empty ledger that only its owner can read.
 
-    Raises UsageError if something else is there, LedgerError if it cannot be written.
+    Raises UsageError if another file is there, LedgerError if it cannot be written.
     """
     _make_room(path, overwrite=overwrite)
     try:
@@ -34,21 +34,21 @@ def create(path: Path, *, overwrite: bool) -> sqlite3.Connection:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.executescript(f"BEGIN;{TABLES}{VIEWS}COMMIT;")
-        # From here on it can be read while it is written; the header says already what it is.
+        # WAL allows reading during writing; the header already has the application id.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
     except (OSError, sqlite3.Error) as error:
-        raise LedgerError(f"the ledger {path} cannot be made: {_why(error)}") from error
+        raise LedgerError(f"the ledger {path} cannot be created: {_why(error)}") from error
     return connection
 
 
 def failed(path: Path, error: sqlite3.Error) -> LedgerError:
-    """What a user is told when writing has failed."""
+    """Return the error for a failed write."""
     return LedgerError(f"the ledger {path} cannot be written: {error}")
 
 
 def is_ledger(path: Path) -> bool:
-    """Whether a file's header says that it is one."""
+    """Return whether a file has the header of a ledger."""
     try:
         with path.open("rb") as file:
             header = file.read(_APPLICATION_ID.stop)
@@ -61,7 +61,7 @@ def is_ledger(path: Path) -> bool:
 def _make_room(path: Path, *, overwrite: bool) -> None:
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise UsageError(f"[ledger] path: error: {path} is no ordinary file")
+            raise UsageError(f"[ledger] path: error: {path} is not a regular file; name another")
         if path.exists() and path.stat().st_size:
             if not is_ledger(path):
                 raise UsageError(
@@ -76,7 +76,7 @@ def _make_room(path: Path, *, overwrite: bool) -> None:
             with suppress(FileNotFoundError):
                 path.with_name(path.name + companion).unlink()
     except OSError as error:
-        raise LedgerError(f"the ledger {path} cannot be made: {_why(error)}") from error
+        raise LedgerError(f"the ledger {path} cannot be created: {_why(error)}") from error
 
 
 def _why(error: Exception) -> str:

@@ -23,11 +23,11 @@ class Happenings:
         self._fault = {spec.id: number for number, spec in enumerate(scenario.faults)}
         self._settlements = 0
 
-    def write(self, outcome: TickResult, tick: int) -> None:
+    def write(self, result: TickResult, tick: int) -> None:
         connection = self._connection
-        if outcome.unsent is not None:
-            insert(connection, "unsent", unsent_rows(outcome.unsent, tick), keyed=False)
-        for sequence, instruction in enumerate(outcome.instructions):
+        if result.unsent is not None:
+            insert(connection, "unsent", unsent_rows(result.unsent, tick), keyed=False)
+        for sequence, instruction in enumerate(result.instructions):
             connection.execute(
                 "INSERT INTO instructions VALUES (?, ?, ?, ?, ?, ?)",
                 (
@@ -39,7 +39,7 @@ class Happenings:
                     instruction.source,
                 ),
             )
-        for ack in outcome.acknowledgements:
+        for ack in result.acknowledgements:
             connection.execute(
                 "INSERT INTO acknowledgements VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -57,13 +57,13 @@ class Happenings:
             "INSERT INTO episodes VALUES (NULL, ?, ?, ?, ?)",
             [
                 (self._fault[one.fault_id], self._device[one.der_id], one.start_ms, one.end_ms)
-                for one in outcome.episodes
+                for one in result.episodes
             ],
         )
         # After the episodes: a fault that was cleared in this tick may have had the same id.
-        for injected in outcome.injected:
+        for injected in result.injected:
             self._inject(injected, tick)
-        for settlement in outcome.settlements:
+        for settlement in result.settlements:
             self._settle(settlement)
 
     def _inject(self, injected: InjectedFault, tick: int) -> None:

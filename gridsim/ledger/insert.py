@@ -1,7 +1,7 @@
-"""Many rows by few statements.
+"""The insertion of many rows with few statements.
 
-Python gives its lock away around every statement, and takes up to 5 ms to get it back from a
-thread that computes: what counts is how many statements there are, not how many rows.
+Python releases its global lock around every statement. If another thread computes, it takes up
+to 5 ms to get the lock back. So the cost depends on the number of statements, not of rows.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from functools import lru_cache
 
 from gridsim.ledger.rows import NONE, Ints
 
-# SQLite takes 32,766 values in one statement.
+# SQLite accepts up to 32,766 values in one statement.
 _VALUES = 32_766
 
 
 def insert(connection: sqlite3.Connection, table: str, rows: Ints, *, keyed: bool = True) -> None:
-    """Inserts int64[n, columns]; without `keyed` the table's first column numbers itself."""
+    """Insert int64[n, columns]; without `keyed` SQLite assigns the first column."""
     if not len(rows):
         return
     width = rows.shape[1]

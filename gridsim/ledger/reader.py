@@ -1,4 +1,4 @@
-"""Reads a ledger, into columns where there are many rows."""
+"""The reader of a ledger; large tables are read as integer matrices."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from gridsim.ledger.schema import VERSION
 _BLOCK = 500_000
 
 
-class NotALedger(UsageError):  # noqa: N818 - says what the file is
-    """A file is no ledger, or one that this version cannot read."""
+class NotALedger(UsageError):  # noqa: N818 - describes the file
+    """The file is not a ledger, or this version cannot read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class FaultNote:
     id: str
     type: str
     of: str
-    """device or message."""
+    """Either "device" or "message"."""
     number: int
     """Its bit in labels, from the tick `since` until the tick `until`, None: the end."""
     since: int = 0
@@ -40,28 +40,28 @@ class FaultNote:
 
 @dataclass(frozen=True, slots=True)
 class SettlementNote:
-    """What `simulation.outcome.Settlement` says, by name."""
+    """A settlement with the names of its event and project."""
 
     event: str
     project_id: str
     delivered_kwh: float
     violations: tuple[tuple[int, int], ...]
-    """UTC ms."""
+    """The start and end of each violation, UTC ms."""
 
 
 class Reader:
-    """A ledger that may still be written, as it is now. To be closed."""
+    """A ledger at the time of opening; a run may still write it. Call `close` after use."""
 
     def __init__(self, path: Path) -> None:
-        """Raises NotALedger."""
+        """Open a ledger. Raises NotALedger."""
         self.path = path
         if not path.exists():
             raise NotALedger(f"{path}: error: there is no such file")
         if not is_ledger(path):
-            raise NotALedger(f"{path}: error: this is no ledger of gridsim")
+            raise NotALedger(f"{path}: error: the file is not a ledger of gridsim")
         try:
             self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
-            # All that is read is of the same moment.
+            # One transaction, so that all queries see the same state.
             self._connection.execute("BEGIN")
             self.meta: dict[str, Any] = dict(self._connection.execute("SELECT * FROM meta"))
         except sqlite3.Error as error:
@@ -84,11 +84,11 @@ class Reader:
 
     @property
     def complete(self) -> bool:
-        """Whether the run has told everything."""
+        """True if the run ended and wrote everything."""
         return bool(self.meta["complete"])
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """The rows of a query that has few."""
+        """Return the rows of a query with few rows."""
         try:
             with closing(self._connection.execute(query)) as cursor:
                 return cursor.fetchall()
@@ -96,7 +96,7 @@ class Reader:
             raise NotALedger(f"{self.path}: error: the ledger cannot be read: {error}") from error
 
     def matrices(self, query: str) -> Iterator[Ints]:
-        """The rows of a query of integers, int64[n, columns] each; NULL is NONE."""
+        """Yield the rows of a query of integers, int64[n, columns] each; NULL is NONE."""
         try:
             with closing(self._connection.execute(query)) as cursor:
                 width = len(cursor.description)
@@ -110,7 +110,7 @@ class Reader:
             raise NotALedger(f"{self.path}: error: the ledger cannot be read: {error}") from error
 
     def matrix(self, query: str) -> Ints:
-        """All rows of a query of integers, which are not very many."""
+        """Return all rows of a query of integers as one matrix."""
         blocks = list(self.matrices(query))
         if blocks:
             return np.concatenate(blocks)

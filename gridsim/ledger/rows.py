@@ -1,4 +1,4 @@
-"""From batches to the rows of the tables, as matrices of integers."""
+"""The conversion of batches to rows of the ledger's tables, as matrices of integers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from gridsim.api import Batch, Floats, Labels
 Ints = NDArray[np.int64]
 
 NONE = int(np.iinfo(np.int64).min)
-"""Stands for NULL in a matrix."""
+"""The value that stands for NULL in a matrix."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LedgerRows:
-    """What some batches add to the tables: int64[rows, columns]."""
+    """The rows that some batches add to the tables: int64[rows, columns]."""
 
     readings: Ints
     reported: Ints
@@ -27,7 +27,7 @@ class LedgerRows:
 
 
 def rows_of(batches: Sequence[Batch], start_ms: int, tick_ms: int) -> LedgerRows:
-    """The rows of batches that follow each other."""
+    """Return the rows of consecutive batches."""
     numbers = np.concatenate([np.arange(b.number, b.number + len(b)) for b in batches])
     tick, device = _joined(batches, "tick"), _joined(batches, "device")
     reported = [
@@ -48,10 +48,10 @@ def rows_of(batches: Sequence[Batch], start_ms: int, tick_ms: int) -> LedgerRows
             scaled(_joined(whole, "power_meter_measurement"), 100),
             scaled(_joined(whole, "current_soc"), 10),
         ]
-        for what, was in zip(reported, true, strict=True):
-            differs |= what != was
+        for sent, actual in zip(reported, true, strict=True):
+            differs |= sent != actual
         faults = _joined(whole, "faults").view(np.int64)
-        # Wide, for NONE has no place in the narrow type of the labels.
+        # int64, because NONE does not fit into the narrow type of the labels.
         altered = _joined(whole, "altered").astype(np.int64)
         copy = _joined(whole, "copy")
         marked = (faults != 0) | (altered >= 0) | copy
@@ -65,7 +65,7 @@ def rows_of(batches: Sequence[Batch], start_ms: int, tick_ms: int) -> LedgerRows
 
 
 def unsent_rows(batch: Batch, known: int) -> Ints:
-    """The rows of the table unsent, without their key; `known` is the tick that says so."""
+    """Return the rows of the table unsent, without their key, as known at a tick."""
     labels = _or_none(batch)
     return _matrix(
         np.full(len(batch), known),
@@ -82,8 +82,10 @@ def unsent_rows(batch: Batch, known: int) -> Ints:
 
 
 def connection_rows(batches: Sequence[Batch], last_ms: Ints) -> Ints:
-    """(number, device, since) where a device's connection is another one than in its reading
-    before. `last_ms`, int64[devices], is brought up to date."""
+    """Return a row (number, device, since) for each reading with a new connection of its device.
+
+    `last_ms`, int64[devices], has the start of each device's last connection and is updated.
+    """
     numbers = np.concatenate([np.arange(b.number, b.number + len(b)) for b in batches])
     device, since = _joined(batches, "device"), _joined(batches, "connection_start_ms")
     order = np.argsort(device, kind="stable")
@@ -99,7 +101,7 @@ def connection_rows(batches: Sequence[Batch], last_ms: Ints) -> Ints:
 
 
 def scaled(values: Floats, factor: int) -> Ints:
-    """In whole hundredths or tenths; NONE for NaN."""
+    """Return values times `factor`, rounded to integers; NONE for NaN."""
     missing = np.isnan(values)
     if not missing.any():
         return np.rint(values * factor).astype(np.int64)
@@ -109,7 +111,7 @@ def scaled(values: Floats, factor: int) -> Ints:
 
 
 def _or_none(batch: Batch) -> Labels:
-    """The batch's labels, or those that say that all is well."""
+    """Return the batch's labels, or labels without any fault."""
     if batch.labels is not None:
         return batch.labels
     n = len(batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 APPLICATION_ID: Final = 0x6E65724C
-"""In the file's header: by it a ledger is told from any other SQLite file."""
+"""The id in the file's header that distinguishes a ledger from other SQLite files."""
 VERSION: Final = 2
 
 TRUTH: Final = (
@@ -24,7 +24,7 @@ TRUTH: Final = (
     "instructions",
     "acknowledgements",
 )
-"""What depends on the configuration and the seed alone; the other tables know the wall clock."""
+"""The tables that depend only on the configuration and the seed; others have wall-clock times."""
 
 # Powers in hundredths of a kW, states of charge in tenths of a percent, times in ms since 1970.
 TABLES: Final = """
@@ -110,7 +110,7 @@ CREATE VIEW messages AS SELECT
 FROM readings r JOIN devices d USING (device) JOIN projects p USING (project)
 LEFT JOIN reported w USING (number) LEFT JOIN labels l USING (number)
 LEFT JOIN faults f ON f.fault = l.altered;
-CREATE VIEW struck AS SELECT l.number, f.id AS fault
+CREATE VIEW affected AS SELECT l.number, f.id AS fault
 FROM labels l JOIN faults f ON (l.faults >> f.number) & 1 AND {_LEFT} >= f.since
   AND (f.until IS NULL OR {_LEFT} <= f.until);
 CREATE VIEW settled AS SELECT

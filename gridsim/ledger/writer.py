@@ -1,4 +1,4 @@
-"""Writes the ledger on a thread of its own, as the run goes on."""
+"""The writer of the ledger, on its own thread during the run."""
 
 from __future__ import annotations
 
@@ -21,37 +21,38 @@ from gridsim.ledger.happenings import Happenings
 from gridsim.ledger.insert import insert
 from gridsim.ledger.rows import NONE, connection_rows, rows_of
 
-# How many readings may wait to be written before the run has to wait, too.
+# The number of readings that may wait to be written before the run waits too.
 _QUEUE = 200_000
-# A transaction is begun when so many readings wait, or the first has waited for so long.
-_ENOUGH, _PATIENCE_S = 20_000, 0.25
-_SAY_EVERY_S = 10.0
-# Shorter waits are nothing to speak of before the end: a run as fast as it can has many.
+# A transaction starts when this many readings wait, or after this time.
+_BATCH_ROWS, _BATCH_S = 20_000, 0.25
+_WARN_EVERY_S = 10.0
+# Shorter waits give no warning, because a run at speed 0 has many of them.
 _LONG_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
     tick: int
-    outcome: TickResult
+    result: TickResult
     wall_ms: int
-    """When its batch was offered."""
+    """The time at which the batch was offered."""
 
 
 class Ledger:
-    """One run's ledger. It is never incomplete in silence: where it cannot keep up the run
-    waits, and where it cannot be written the run ends.
+    """The ledger of one run.
+
+    If it cannot keep up, the run waits. If it cannot be written, the run ends.
 
     `record` is called from one thread at a time.
     """
 
     def __init__(self, path: Path, about: About, *, overwrite: bool = False) -> None:
-        """Raises UsageError if another file is in the way, LedgerError if it cannot be made."""
+        """Create the file and start the thread. Raises UsageError or LedgerError."""
         self.path = path
         self.waited_s = 0.0
-        """How long the run has waited for the ledger in all."""
+        """The total time that the run has waited for the ledger, seconds."""
         self.fates = tuple(Fates(index) for index in range(len(about.transports)))
-        """The observers of the transports, in their order."""
+        """The observers of the transports, in the order of the configuration."""
         self._scenario = about.scenario
         self._connected_ms = np.full(len(about.scenario.roster), NONE, np.int64)
         self._connection = create(path, overwrite=overwrite)
@@ -72,35 +73,35 @@ class Ledger:
         self._closing = False
         self._complete = False
         self._error: LedgerError | None = None
-        self._told = False
-        self._quiet_until = 0.0
+        self._raised = False
+        self._next_warning = 0.0
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
 
     # Called from the engine's thread and the main thread.
 
-    def record(self, outcome: TickResult) -> None:
-        """Takes what a tick brought forth, just before its batch is offered to transports, and
-        at the end what was still open.
+    def record(self, result: TickResult) -> None:
+        """Queue the result of a tick, before its batch is offered to transports.
 
-        Raises LedgerError, once, if the ledger cannot be written any more.
+        Call it once more at the end, with the result of what was still open. Raises
+        LedgerError, once, if the ledger can no longer be written.
         """
-        entry = _Pending(self._tick, outcome, time.time_ns() // 1_000_000)
+        entry = _Pending(self._tick, result, time.time_ns() // 1_000_000)
         self._tick += 1
         with self._changed:
-            if self._waiting and self._waiting + len(outcome.batch) > _QUEUE:
-                self._wait_for_room(len(outcome.batch))
+            if self._waiting and self._waiting + len(result.batch) > _QUEUE:
+                self._wait_for_room(len(result.batch))
             if self._error is None:
                 self._queue.append(entry)
-                self._waiting += len(outcome.batch)
+                self._waiting += len(result.batch)
                 self._changed.notify_all()
         self._raise()
 
     def close(self, *, complete: bool, timeout_s: float) -> None:
-        """Writes all that is left, and what became of the readings until now.
+        """Write all that is left, including the outcomes of readings so far.
 
-        `complete` says that the run has told everything. Raises LedgerError if not all could
-        be written, or not in time, and `record` has not said so.
+        `complete` means that all results of the run were recorded. Raises LedgerError if not
+        everything could be written in time, unless `record` has already raised it.
         """
         with self._changed:
             self._closing, self._complete = True, complete
@@ -108,11 +109,11 @@ class Ledger:
         self._thread.join(timeout_s)
         self._raise()
         if self._thread.is_alive():
-            raise LedgerError(f"the ledger {self.path} is incomplete: its disk does not answer")
+            raise LedgerError(f"the ledger {self.path} is incomplete: its disk does not respond")
 
     def _raise(self) -> None:
-        if self._error is not None and not self._told:
-            self._told = True
+        if self._error is not None and not self._raised:
+            self._raised = True
             raise self._error
 
     def _wait_for_room(self, rows: int) -> None:
@@ -122,10 +123,10 @@ class Ledger:
         )
         now = time.monotonic()
         self.waited_s += now - began
-        if now - began >= _LONG_S and now >= self._quiet_until:
-            self._quiet_until = now + _SAY_EVERY_S
+        if now - began >= _LONG_S and now >= self._next_warning:
+            self._next_warning = now + _WARN_EVERY_S
             logger.warning(
-                "the ledger {} is slower than the run, which waits for it: {:.1f} s in all",
+                "the ledger {} is slower than the run, which waits for it: {:.1f} s so far",
                 self.path,
                 self.waited_s,
             )
@@ -138,7 +139,7 @@ class Ledger:
                 entries, last = self._take()
                 self._write(entries)
                 with self._changed:
-                    self._waiting -= sum(len(entry.outcome.batch) for entry in entries)
+                    self._waiting -= sum(len(entry.result.batch) for entry in entries)
                     self._changed.notify_all()
                 if last:
                     self._finish()
@@ -146,13 +147,13 @@ class Ledger:
         except sqlite3.Error as error:
             self._fail(failed(self.path, error))
         except BaseException as error:
-            # Whatever it is, the run must hear of it.
+            # `record` and `close` raise it in the run's threads.
             self._fail(LedgerError(f"the ledger {self.path} failed: {error!r}"))
 
     def _take(self) -> tuple[list[_Pending], bool]:
-        """What has come, and whether nothing more will."""
+        """Return the queued results, and whether these are the last."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._waiting >= _ENOUGH, _PATIENCE_S)
+            self._changed.wait_for(lambda: self._closing or self._waiting >= _BATCH_ROWS, _BATCH_S)
             entries, self._queue = self._queue, []
             return entries, self._closing
 
@@ -161,22 +162,22 @@ class Ledger:
             connection.execute("BEGIN")
             self._write_batches(entries)
             for entry in entries:
-                self._happenings.write(entry.outcome, entry.tick)
+                self._happenings.write(entry.result, entry.tick)
             self._write_fates()
 
     def _write_batches(self, entries: Sequence[_Pending]) -> None:
         connection, scenario = self._connection, self._scenario
-        of_ticks = [entry for entry in entries if len(entry.outcome.batch)]
+        of_ticks = [entry for entry in entries if len(entry.result.batch)]
         connection.executemany(
             "INSERT INTO batches VALUES (?, ?, ?)",
-            [(e.tick, e.outcome.batch.number, len(e.outcome.batch)) for e in of_ticks],
+            [(e.tick, e.result.batch.number, len(e.result.batch)) for e in of_ticks],
         )
         connection.executemany(
             "INSERT INTO offers VALUES (?, ?)", [(e.tick, e.wall_ms) for e in of_ticks]
         )
         if not of_ticks:
             return
-        batches = [entry.outcome.batch for entry in of_ticks]
+        batches = [entry.result.batch for entry in of_ticks]
         rows = rows_of(batches, scenario.start_ms, scenario.tick_ms)
         insert(connection, "readings", rows.readings)
         insert(connection, "reported", rows.reported)
@@ -196,8 +197,8 @@ class Ledger:
         connection.execute(
             "UPDATE meta SET value = ? WHERE key = 'complete'", (int(self._complete),)
         )
-        # One file again, that can be copied and read from where nothing can be written. Where
-        # somebody is reading just now this cannot be had, and is no loss.
+        # Merge the WAL into one file, which can be copied and read on a read-only disk. This fails
+        # while another process reads the ledger; the ledger is valid all the same.
         try:
             connection.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.OperationalError as error:

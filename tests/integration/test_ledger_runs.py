@@ -108,7 +108,7 @@ def test_the_truth_does_not_depend_on_the_speed(tmp_path: Path) -> None:
         with closing(sqlite3.connect(ledger)) as connection:
             for name in ("offers", "fates", "retries", "meta", "transports"):
                 connection.execute(f"DROP TABLE {name}")
-            for name in ("truth", "messages", "struck", "settled"):
+            for name in ("truth", "messages", "affected", "settled"):
                 connection.execute(f"DROP VIEW {name}")
             tables.append("\n".join(connection.iterdump()))
         assert all(f'INTO "{name}"' in tables[-1] for name in ("readings", "labels", "episodes"))

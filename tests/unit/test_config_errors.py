@@ -82,7 +82,7 @@ c.toml:16:8: error: 'port' must be a whole number or 'auto'
         (with_radio("will = { qos = 0 }"), "9:8: error: 'topic' is missing"),
         (with_radio("will = { topic = 'a', qso = 0 }"), "did you mean 'qos'?"),
         (with_radio("bands = [1, 0]"), "9:13: error: must be greater than 0"),
-        (with_radio("framing = 'project'"), "the radio transport knows the framing der only"),
+        (with_radio("framing = 'project'"), "the radio transport supports only the framing der"),
         (with_radio("format = 'jsn'"), "9:10: error: there is no format 'jsn'"),
         (with_radio("format = 3"), "must be a table: such as { type"),
         (with_radio("format = { type = 'json', missing_soc = 'nul' }"), "did you mean 'null'?"),
@@ -93,7 +93,7 @@ c.toml:16:8: error: 'port' must be a whole number or 'auto'
         ("simulation.tick_s = 0.0015\n" + MINIMAL, "a whole number of milliseconds"),
         ("simulation.start = 2026-07-01T00:00:00\n" + MINIMAL, "has no offset from UTC"),
         ("simulation.start = 2026-07-01\n" + MINIMAL, 'must be "now" or a time such as'),
-        ("simulation.start = '2026-07-32T00:00Z'\n" + MINIMAL, "'start' is no time"),
+        ("simulation.start = '2026-07-32T00:00Z'\n" + MINIMAL, "'start' is not a valid time"),
         ("simulation.start = 1969-07-01T00:00:00Z\n" + MINIMAL, "must be from 1970 to 2199"),
         ("simulation.seed = -1\n" + MINIMAL, "'seed' must be at least 0"),
         (f"simulation.seed = {2**63 - 1}0\n" + MINIMAL, "'seed' is a whole number of more than 64"),
@@ -215,8 +215,8 @@ def test_ids_are_unique_and_both_stanzas_are_named(tmp_path: Path) -> None:
     found = report(tmp_path, MINIMAL + more)
     assert "c.toml:12:6: error: the id 'D' is already taken on line 4" in found
     found = report(tmp_path, MINIMAL.replace('id = "P"', 'id = "P"\ncount = 2'))
-    assert "the id 'P' comes up more than once: put {n} into it" in found
-    assert "the id 'D' comes up more than once: put {project_id} into it" in found
+    assert "the id 'P' occurs more than once: put {n} into it" in found
+    assert "the id 'D' occurs more than once: put {project_id} into it" in found
     assert "put {n} into it" in report(tmp_path, with_der("count = 2"))
 
 

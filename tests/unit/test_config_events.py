@@ -97,7 +97,7 @@ def test_events_of_all_files_count(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("after_s = 1", "'duration_s' is missing"),
-        ("duration_s = 60", "when it begins is missing: give start, after_s or cron"),
+        ("duration_s = 60", "the event has no start: give 'start', 'after_s' or 'cron'"),
         (
             'after_s = 1\ncron = "* * * * *"\nduration_s = 60',
             "'cron' and 'after_s' exclude each other",
@@ -164,7 +164,7 @@ def test_a_number_given_is_a_distribution_of_one_value(tmp_path: Path) -> None:
     [
         ('cron = "61 * * * *"', "'cron' has '61' as its minute, which goes from 0 to 59"),
         ('cron = "0 17 * * mon-fry"', "'cron' has 'mon-fry' as its day of the week, which goes"),
-        ('cron = "0 0 30 2 *"', "'cron' never comes: there is no such day"),
+        ('cron = "0 0 30 2 *"', "'cron' never occurs: there is no such day"),
         ("start = 2026-07-14", "'start' must be a time such as 2026-07-01T00:00:00-03:00"),
     ],
 )

@@ -82,9 +82,9 @@ def test_they_may_stand_in_files_of_their_own(tmp_path: Path) -> None:
         ('type = "ofline"', "there is no fault 'ofline'"),
         ('type = "ofline"', "did you mean 'offline'?"),
         ('type = "offline"\nreading = "stored"', "did you mean 'readings'?"),
-        ('type = "offline"\nafter_s = 5', "'duration_s' is missing: it goes with 'after_s'"),
-        ('type = "offline"\nper_day = 5', "'duration_s' is missing: it goes with 'per_day'"),
-        ('type = "drop"\nduration_s = 5', "'duration_s' needs a beginning"),
+        ('type = "offline"\nafter_s = 5', "'duration_s' is missing: 'after_s' needs it"),
+        ('type = "offline"\nper_day = 5', "'duration_s' is missing: 'per_day' needs it"),
+        ('type = "drop"\nduration_s = 5', "'duration_s' needs a start"),
         (
             'type = "drop"\nafter_s = 1\ncron = "* * * * *"\nduration_s = 5',
             "'cron' and 'after_s' exclude each other",

@@ -462,7 +462,7 @@ def test_a_ledger_knows_which_fault_a_bit_means_at_which_tick(tmp_path: Path) ->
             ("first", 0, 2, 4),
             ("second", 0, 5, None),
         ]
-        assert rows("SELECT tick, fault FROM struck JOIN readings USING (number)") == [
+        assert rows("SELECT tick, fault FROM affected JOIN readings USING (number)") == [
             (2, "first"),
             (3, "first"),
             (5, "second"),

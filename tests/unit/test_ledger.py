@@ -53,7 +53,7 @@ def test_a_fault_leaves_both_what_is_true_and_what_is_reported(tmp_path: Path) -
     flipped = rows(
         keep(tmp_path, more=FAULTS).ledger,
         "SELECT t.current_output, m.current_output FROM truth t JOIN messages m USING (number) "
-        "JOIN struck s USING (number) WHERE s.fault = 'upside_down' AND t.current_output <> 0",
+        "JOIN affected s USING (number) WHERE s.fault = 'upside_down' AND t.current_output <> 0",
     )
     assert flipped
     assert all(true == -reported for true, reported in flipped)

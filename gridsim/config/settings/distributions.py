@@ -1,4 +1,4 @@
-"""Settings that differ from device to device: distributions, and drawing from them."""
+"""Distributions, for settings that differ between devices."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ KINDS: Mapping[DistributionKind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a setting admits."""
+    """The bounds of a setting."""
 
     low: float = -inf
     high: float = inf
     open_low: bool = False
-    """Whether `low` itself is refused."""
+    """True if `low` itself is not allowed."""
     open_high: bool = False
     whole: bool = False
 
     @staticmethod
     def of(info: FieldInfo) -> Bounds:
-        """The bounds that a numeric field declares."""
+        """Return the bounds that a numeric field declares."""
         marks = {
             name: value
             for meta in info.metadata
@@ -50,7 +50,7 @@ class Bounds:
         )
 
     def clip(self, values: Floats) -> Floats:
-        """The nearest values that are admitted, where rounding led out of the bounds."""
+        """Return the nearest values within the bounds."""
         low, high = self.low, self.high
         if self.whole:
             values = np.round(values)
@@ -73,14 +73,14 @@ class Distribution:
 
     @property
     def support(self) -> tuple[float, float]:
-        """The lowest and highest value that may come out."""
+        """The lowest and highest possible value."""
         ends = {"normal": (-inf, inf), "lognormal": (0.0, inf)}
         low, high = ends.get(self.kind, (min(self.numbers), max(self.numbers)))
         return self._within(low), self._within(high)
 
     @property
     def central(self) -> float:
-        """A value in the middle, with which the rest of a stanza can be judged."""
+        """A typical value, used to validate the rest of a stanza."""
         match self.kind:
             case "normal":
                 value = self.numbers[0]
@@ -93,20 +93,20 @@ class Distribution:
         return self._within(value)
 
     def sample(self, draws: Draws, purpose: str, keys: Keys) -> Floats:
-        """One value for each of the keys, float64[n]; not finite where it overflows."""
+        """Return one value for each key, float64[n]; not finite where it overflows."""
         with np.errstate(over="ignore", invalid="ignore"):
             clipped: Floats = np.clip(self._drawn(draws, purpose, keys), self.min, self.max)
         return clipped
 
     def fault(self, bounds: Bounds) -> str | None:
-        """Why a setting with such bounds cannot be distributed so, if it cannot."""
+        """Return why this distribution violates the bounds of a setting, or None."""
         low, high = self.support
         if low == -inf < bounds.low:
             return f"has no lower end, but must {_least(bounds)}: give `min`"
         if high == inf > bounds.high:
             return f"has no upper end, but must {_most(bounds)}: give `max`"
-        # Draws never hit the ends of a continuous distribution, unless it is cut there, or
-        # there is but one value.
+        # Draws never hit the ends of a continuous distribution, unless it is cut there or has
+        # only one value.
         cut = self.kind == "choice" or low == high
         refuses_low = bounds.open_low and (cut or self.min == low)
         refuses_high = bounds.open_high and (cut or self.max == high)
@@ -137,17 +137,17 @@ class Distribution:
 
 
 def parse(table: Mapping[str, Any], number: Callable[[Any], float | None]) -> Distribution:
-    """A distribution from its table. `number` gives a value as a number, or None.
+    """Return a distribution from its table. `number` converts a value to a number, or None.
 
-    Raises ValueError with what is wrong.
+    Raises ValueError with the reason.
     """
     kinds = [kind for kind in KINDS if kind in table]
     if len(kinds) != 1:
         raise ValueError(f"must be a number, or a table with one of {', '.join(KINDS)}")
     kind = kinds[0]
-    admitted = {kind, "min", "max"} | ({"weights"} if kind == "choice" else set())
-    if unknown := sorted(table.keys() - admitted):
-        raise ValueError(f"{kind} has no {unknown[0]!r}: only {', '.join(sorted(admitted))}")
+    allowed = {kind, "min", "max"} | ({"weights"} if kind == "choice" else set())
+    if unknown := sorted(table.keys() - allowed):
+        raise ValueError(f"{kind} has no {unknown[0]!r}: only {', '.join(sorted(allowed))}")
     numbers = _numbers(table, kind, KINDS[kind], number)
     low, high = (_number(table, name, number) for name in ("min", "max"))
     if kind != "choice" and len(numbers) != 2:

@@ -1,4 +1,4 @@
-"""From a TOML table to a settings model, with every error located and worded for people."""
+"""The validation of a TOML table by a settings model, with the place of every error."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ M = TypeVar("M", bound=Settings)
 
 @dataclass(frozen=True, slots=True)
 class Validated(Generic[M]):
-    """A model, and the distributions of the fields that hold a stand-in."""
+    """Settings, and the distributions of the fields that hold a typical value."""
 
     settings: M
     spread: Mapping[str, Distribution]
     path: KeyPath
-    """Of the table."""
+    """The path of the table."""
 
 
 class Findings:
-    """What is wrong with a document, as it is found; at most one thing per place."""
+    """The problems of a document so far; at most one for each path."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -56,14 +56,14 @@ class Findings:
         return len(self._found)
 
     def table(self, value: Any, path: KeyPath, shape: str) -> dict[str, Any] | None:
-        """The value if it is a table; otherwise a finding that shows the shape."""
+        """Return the value if it is a table; otherwise add a finding with the shape."""
         if isinstance(value, dict):
             return value
         self.add(path, f"must be a table: {shape}")
         return None
 
     def tables(self, value: Any, path: KeyPath, shape: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The tables of an array with their indices; findings about all else."""
+        """Yield the tables of an array with their indices; add a finding for any other value."""
         if not isinstance(value, list):
             self.add(path, f"must be an array of tables: {shape}")
             return
@@ -72,7 +72,7 @@ class Findings:
                 yield index, table
 
     def unknown(self, path: KeyPath, what: str, known: Iterable[str]) -> None:
-        """A key that is none."""
+        """Add a finding for an unknown key."""
         key = str(path[-1])
         near = next(iter(get_close_matches(key, list(known), 1)), None)
         self.add(path, f"{key!r} is not {what}", suggestion=near, at="key")
@@ -88,10 +88,10 @@ def validate(
     also: Iterable[str] = (),
     spread: Collection[str] = (),
 ) -> Validated[M] | None:
-    """The table as the model's settings; None if something was found.
+    """Return the table as the model's settings; None if there is a finding.
 
-    `owner` says whose settings they are, `also` which further keys the same table may have,
-    `spread` which fields may be distributions.
+    `owner` names the owner of the settings in messages, `also` the further keys that the table
+    may have, and `spread` the fields that may be distributions.
     """
     before = len(findings)
     document = findings.document
@@ -101,8 +101,8 @@ def validate(
         if value != "" and not document.filled.get(secret):
             findings.add(
                 secret,
-                f"{secret[-1]!r} is a secret and must not stand here: write a placeholder such as "
-                '"${NAME}", and set the variable in the environment or in .env',
+                f"{secret[-1]!r} is a secret and must not be written here: write a placeholder "
+                'such as "${NAME}", and set the variable in the environment or in .env',
             )
     own = dict(table)
     found = _distributions(findings, model, own, path, spread)
@@ -128,10 +128,10 @@ def validate(
 def _model(
     model: type[M], table: dict[str, Any], path: KeyPath, document: Document
 ) -> tuple[M | None, dict[KeyPath, list[ErrorDetails]]]:
-    """The model, or its errors by the path of what they are about.
+    """Return the model, or its errors by path.
 
-    JSON and strict: that takes no boolean for a number, and no text either. What came out of
-    a placeholder is always text: where that is refused, it is read as what it spells.
+    Strict JSON validation accepts neither a boolean nor a string as a number. A placeholder
+    always gives a string: if that is refused, the string is parsed as a number or boolean.
     """
     errors: dict[KeyPath, list[ErrorDetails]] = {}
     for attempt in range(2):
@@ -142,13 +142,13 @@ def _model(
             for detail in error.errors(include_url=False):
                 at = (*path, *_where(table, detail))
                 errors.setdefault(at, []).append(detail)
-        if attempt or not (spelled := [at for at in errors if at in document.filled]):
+        if attempt or not (parsed := [at for at in errors if at in document.filled]):
             break
         table = deepcopy(table)
-        for at in spelled:
+        for at in parsed:
             *way, last = at[len(path) :]
             holder: Any = _value_at(table, tuple(way))
-            holder[last] = _spelled(holder[last])
+            holder[last] = _parsed(holder[last])
     return None, errors
 
 
@@ -159,7 +159,7 @@ def _distributions(
     path: KeyPath,
     names: Collection[str],
 ) -> dict[str, Distribution | None]:
-    """Replaces each distribution in the table by a stand-in; None is one that cannot be used."""
+    """Replace each distribution in the table by a typical value; None if it is invalid."""
     found: dict[str, Distribution | None] = {}
     for name in names:
         if not isinstance(table.get(name), dict):
@@ -189,7 +189,7 @@ def _number_at(
 
     def number(value: Any) -> float | None:
         if filled and isinstance(value, str):
-            value = _spelled(value)
+            value = _parsed(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         return float(value)
@@ -200,7 +200,7 @@ def _number_at(
 def _secrets(
     model: type[BaseModel], table: Mapping[str, Any], path: KeyPath
 ) -> Iterator[tuple[KeyPath, Any]]:
-    """The secret values in a table, by the model's annotations."""
+    """Yield the secret values in a table, by the model's annotations."""
     for name, info in model.model_fields.items():
         if name not in table:
             continue
@@ -227,7 +227,7 @@ def _leaves(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
 
 
 def _nested(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """The table that a value is, or the tables that it holds."""
+    """Yield the table that a value is, or the tables that it holds."""
     if isinstance(value, dict):
         yield path, value
     if isinstance(value, dict | list):
@@ -236,7 +236,7 @@ def _nested(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, Any]
 
 
 def _fields(models: set[type[BaseModel]], path: KeyPath) -> list[str]:
-    """The names of the fields that a table inside the models' tables may have."""
+    """Return the names of the fields that a table inside the models' tables may have."""
     for part in path:
         annotations = [m.model_fields[part].annotation for m in models if part in m.model_fields]
         if isinstance(part, str):
@@ -250,7 +250,7 @@ def _fields(models: set[type[BaseModel]], path: KeyPath) -> list[str]:
 
 
 def _where(table: Mapping[str, Any], detail: ErrorDetails) -> KeyPath:
-    """The path of what an error is about; pydantic mixes in the names of a union's members."""
+    """Return the path of an error without the names of union members, which pydantic adds."""
     path: list[str | int] = []
     value: Any = table
     for part in detail["loc"]:
@@ -276,7 +276,7 @@ def _value_at(table: Any, path: KeyPath) -> Any:
     return table
 
 
-def _spelled(text: Any) -> Any:
+def _parsed(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     if re.fullmatch(r"[+-]?\d{1,18}", text):

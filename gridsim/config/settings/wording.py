@@ -1,4 +1,4 @@
-"""pydantic's errors in words for someone who never heard of pydantic."""
+"""The messages for pydantic's errors, in the terms of TOML."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ _BY_TYPE: Mapping[str, str | Callable[[Mapping[str, Any]], str]] = {
 
 
 def worded(details: Sequence[ErrorDetails], value: Any) -> tuple[str, str | None]:
-    """What is wrong with one value, and what may have been meant.
+    """Return the message about one value, and a suggestion or None.
 
-    A value that no member of a union takes has several errors.
+    A value that no member of a union accepts has several errors.
     """
     messages = []
     suggestion = None

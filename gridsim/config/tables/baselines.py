@@ -22,7 +22,7 @@ class BaselineChoice:
 
     plugged: Plugged
     load: Plugged | None = None
-    """The load whose expectation it gets; None: the project's own."""
+    """The load whose expectation it gets; None: the load of the project."""
 
 
 def read_baseline(

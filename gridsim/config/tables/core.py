@@ -28,15 +28,15 @@ class CoreTable:
     spread: Collection[str] = ()
     """The settings that may be distributions."""
     is_array: bool = False
-    """Whether the table is an array of tables."""
+    """True if the table is an array of tables."""
     required: bool = False
-    """Whether the configuration must have the table."""
+    """True if the configuration must have the table."""
 
 
 TABLES: Final[Mapping[str, CoreTable]] = {
     "simulation": CoreTable(SimulationSettings, "time, seed, speed and plugins of the run"),
     "site": CoreTable(
-        SiteSettings, "the place of projects that have none of their own", stanzas.PLACE
+        SiteSettings, "the place of projects without a place of their own", stanzas.PLACE
     ),
     "projects": CoreTable(
         ProjectSettings,
@@ -46,18 +46,18 @@ TABLES: Final[Mapping[str, CoreTable]] = {
         required=True,
     ),
     "projects.ders": CoreTable(DerTableSettings, "the DERs of a project"),
-    "transports": CoreTable(TransportTableSettings, "where readings go"),
+    "transports": CoreTable(TransportTableSettings, "the destinations of readings"),
     "events": CoreTable(
         events.Event, "demand-response events, and limits", events.SPREAD, is_array=True
     ),
     "faults": CoreTable(
-        faults.FaultSettings, "what goes wrong on purpose, where and when", faults.SPREAD
+        faults.FaultSettings, "injected faults: their type, devices and times", faults.SPREAD
     ),
     "ledger": CoreTable(LedgerSettings, "the file that records what was true"),
 }
 """The settings by the dotted path of their table.
 
-Where the table is that of a kind of plugin, the core adds them to each plugin's own.
+In the table of a plugin kind they are added to the settings of each plugin.
 """
 TOP_LEVEL: Final[tuple[str, ...]] = tuple(
     dict.fromkeys(

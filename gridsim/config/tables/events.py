@@ -26,63 +26,62 @@ _EVENTS = "write [[events]]"
 
 
 class Event(Occurring):
-    """`[[events]]`: a demand-response event, or limits on what sites exchange with the grid."""
+    """`[[events]]`: a demand-response event, or limits on the exchange with the grid."""
 
     id: str = Field(
-        pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="its name in the log and in the ledger"
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="name in the log and in the ledger"
     )
     projects: list[str] = Field(
         default_factory=lambda: ["*"],
         min_length=1,
-        description="the ids of the projects that it is for; *, ? and [...] stand for others. "
+        description="ids of the projects that take part, with the wildcards *, ? and [...]. "
         "Standalone projects never take part",
     )
     duration_s: Annotated[float, Unit("s")] = Field(
-        gt=0, le=_DAYS_S, description="how long it lasts, its ramp included; at least a tick"
+        gt=0, le=_DAYS_S, description="duration, including the ramp; at least a tick"
     )
     target_kw: Annotated[float | None, Unit("kW")] = Field(
         None,
         gt=0,
         le=_LARGEST_KW,
-        description="the reduction that it calls for, of each project; without it, the "
-        "contract_threshold",
+        description="reduction requested from each project; without it, the contract_threshold",
     )
     compliance: Annotated[float | None, Unit("1")] = Field(
         None,
         ge=0,
         le=100,
-        description="what part of the target a project sets out to deliver, drawn for each time: "
-        "{ uniform = [1.1, 1.3] } meets the contract, { uniform = [0.7, 0.9] } violates it. "
+        description="part of the target that a project tries to deliver, drawn for each "
+        "occurrence: { uniform = [1.1, 1.3] } meets the contract, { uniform = [0.7, 0.9] } "
+        "violates it. "
         "Without it 1, where rounding decides",
     )
     notice_s: Annotated[float, Unit("s")] = Field(
-        0.0, ge=0, le=_DAYS_S, description="how long before its start it is announced"
+        0.0, ge=0, le=_DAYS_S, description="time between the announcement and the start"
     )
     ramp_s: Annotated[float, Unit("s")] = Field(
         0.0,
         ge=0,
         le=_DAYS_S,
-        description="how long a project may take to its target, in a straight line; the contract "
-        "is judged from then on",
+        description="time for a linear ramp to the target; the contract is checked after it",
     )
     randomize_start_s: Annotated[float, Unit("s")] = Field(
-        0.0, ge=0, le=_DAYS_S, description="each project begins by up to this much later"
+        0.0, ge=0, le=_DAYS_S, description="each project starts up to this much later, at random"
     )
     opt_out: Annotated[float, Unit("1")] = Field(
-        0.0, ge=0, le=1, description="the probability with which a project does not take part"
+        0.0, ge=0, le=1, description="probability that a project does not take part"
     )
     export_limit_kw: Annotated[float | None, Unit("kW")] = Field(
         None,
         ge=0,
         le=_LARGEST_KW,
-        description="the most that a project may feed into the grid meanwhile. An event with a "
-        "limit and neither target_kw nor compliance calls for no reduction",
+        description="largest power that a project may feed into the grid during the event. An "
+        "event with a limit and neither target_kw nor compliance requests no reduction",
     )
     import_limit_kw: Annotated[float | None, Unit("kW")] = Field(
         None,
         ge=0,
         le=_LARGEST_KW,
-        description="the most that a project may draw from the grid meanwhile",
+        description="largest power that a project may draw from the grid during the event",
     )
 
 
@@ -146,7 +145,7 @@ def _check(findings: Findings, event: Validated[Event], called: bool) -> None:
     if settings.ramp_s >= settings.duration_s:
         findings.add((*path, "ramp_s"), "'ramp_s' must be less than 'duration_s'")
     if not check_times(findings, settings, path) and not called:
-        findings.add((*path, "start"), "when it begins is missing: give start, after_s or cron")
+        findings.add((*path, "start"), "the event has no start: give 'start', 'after_s' or 'cron'")
 
 
 def bound_event(
@@ -210,7 +209,9 @@ def _projects(
     taking = np.flatnonzero(~scenario.roster.is_standalone)
     path: KeyPath = (*event.path, "projects")
     if not len(taking):
-        findings.add(path, "there is no project but standalone ones, which take part in no event")
+        findings.add(
+            path, "all projects are standalone, and standalone projects take part in no event"
+        )
         return taking
     able = [names[place] for place in taking.tolist()]
     what = "project, apart from standalone ones,"

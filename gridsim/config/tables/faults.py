@@ -1,4 +1,4 @@
-"""`[[faults]]`: what goes wrong on purpose, checked and bound to its devices."""
+"""`[[faults]]`: the injected faults, checked and bound to their devices."""
 
 from __future__ import annotations
 
@@ -46,40 +46,44 @@ Formats = Sequence[tuple[str, Sequence[str]]]
 
 
 class FaultSettings(Occurring):
-    """What `[[faults]]` holds besides the settings of its type."""
+    """The settings of `[[faults]]` besides those of its type."""
 
     id: str | None = Field(
         None,
         min_length=1,
         max_length=128,
-        description="by what the ledger calls it; without it, its type's name",
+        description="name in the ledger; without it, the name of its type",
     )
     ders: list[str] = Field(
-        _EVERY, min_length=1, description="the DERs it may strike, by shell patterns of their ids"
+        _EVERY,
+        min_length=1,
+        description="ids of affected DERs, with the wildcards *, ? and [...]",
     )
     projects: list[str] = Field(
-        _EVERY, min_length=1, description="and only in these projects, in the same way"
+        _EVERY,
+        min_length=1,
+        description="ids of their projects, with the same wildcards",
     )
     per_day: Annotated[float | None, Unit("1/d")] = Field(
         None,
         gt=0,
         le=10_000,
-        description="how often a day it begins on each device, at random times (Poisson)",
+        description="mean number of starts per day on each device, at random times (Poisson)",
     )
     duration_s: Annotated[float | None, Unit("s")] = Field(
         None,
         gt=0,
         le=_YEARS_S,
-        description="how long it then lasts, at least a tick; goes with a time or a rate, "
-        "without which it always lasts",
+        description="duration, at least a tick; needs a start or a rate, without which the fault "
+        "is always active",
     )
     probability: float = Field(
-        1.0, gt=0, le=1, description="while it lasts, the part of the readings that it strikes"
+        1.0, gt=0, le=1, description="part of the readings that it affects while it is active"
     )
     of: Literal["der", "project"] = Field(
         "der",
-        description="whether chance strikes each DER by itself, or a project's DERs together "
-        "and alike",
+        description="der: drawn for each DER separately; project: drawn once for all DERs of a "
+        "project",
     )
 
     @field_validator("id")
@@ -95,7 +99,7 @@ class FaultStanza:
     """One of `[[faults]]`, not yet bound to devices."""
 
     findings: Findings
-    """Of the file that it stands in."""
+    """The findings of its file."""
     core: Validated[FaultSettings]
     plugged: Plugged
 
@@ -124,7 +128,7 @@ def read_faults(sheets: Sequence[Findings], registry: Registry) -> list[FaultSta
                 findings.add(
                     (*path, "id"),
                     f"the fault id {stanza.id!r} is already taken "
-                    f"{document.where(other)} of {document.path}: give it an `id` of its own",
+                    f"{document.where(other)} of {document.path}: give it another 'id'",
                 )
             seen.setdefault(stanza.id, (findings.document, path))
             stanzas.append(stanza)
@@ -149,11 +153,11 @@ def read_fault(
     settings = core.settings
     begins = check_times(findings, settings, path, also=("per_day",))
     if begins and settings.duration_s is None:
-        findings.add((*path, "duration_s"), f"'duration_s' is missing: it goes with {begins[0]!r}")
+        findings.add((*path, "duration_s"), f"'duration_s' is missing: {begins[0]!r} needs it")
     elif settings.duration_s is not None and not (begins or injected):
         findings.add(
             (*path, "duration_s"),
-            "'duration_s' needs a beginning: give 'after_s', 'start', 'cron' or 'per_day'",
+            "'duration_s' needs a start: give 'after_s', 'start', 'cron' or 'per_day'",
         )
     return FaultStanza(findings, core, plugged)
 

@@ -1,4 +1,4 @@
-"""Ids of projects and DERs: what may be one, and the templates that make many."""
+"""The ids of projects and DERs: the allowed characters and the templates."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _PART = re.compile(r"\{(?P<name>n|project_id)(?::0(?P<width>\d{1,2}))?\}|(?P<oth
 _REFUSED = re.compile(r"[/+#$\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 Maker = Callable[[int, str], str]
-"""(n, project_id) -> id"""
+"""A function of (n, project_id) that returns an id."""
 
 
 def template(text: str, *, of_project: bool) -> Maker:
-    """What makes the ids. Raises ValueError with what is wrong with the template.
+    """Return the function that makes the ids. Raises ValueError if the template is invalid.
 
-    MQTT gives `/ + # $` a meaning in topics, and file systems give one to dots.
+    `/ + # $` are special in MQTT topics, and `.` and `..` in file systems.
     """
     fields = "{n} and {n:05}" if of_project else "{n}, {n:05} and {project_id}"
     for part in _PART.finditer(text):
@@ -27,13 +27,13 @@ def template(text: str, *, of_project: bool) -> Maker:
     if refused := _REFUSED.search(text):
         raise ValueError(f"must not hold {refused[0]!r}")
     if not text or text != text.strip() or text in (".", ".."):
-        raise ValueError("must not be empty, a dot or two, nor begin or end with a blank")
+        raise ValueError('must not be empty, "." or "..", and must not begin or end with a blank')
     pattern = _PART.sub(_printf, text.replace("%", "%%"))
     return lambda n, project_id: pattern % {"n": n, "project_id": project_id}
 
 
 def too_long(name: str) -> bool:
-    # Most names are so short that nobody need encode them.
+    # Most names are short enough without encoding them.
     return len(name) > MAX_BYTES // 4 and len(name.encode()) > MAX_BYTES
 
 

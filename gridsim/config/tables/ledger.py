@@ -1,4 +1,4 @@
-"""`[ledger]`: whether a run keeps one, and where."""
+"""`[ledger]`: the ledger of a run and its file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TRUTH = ("site", "weather", "projects", "events", "faults")
 
 
 class LedgerSettings(Settings):
-    """`[ledger]`"""
+    """The settings of `[ledger]`."""
 
     path: str = Field(
         "out/ledger.sqlite",
@@ -26,20 +26,19 @@ class LedgerSettings(Settings):
     )
     overwrite: bool = Field(
         False,
-        description="whether the ledger of an earlier run makes room for this one's; if not, "
-        "the run is refused",
+        description="true: replace the ledger of an earlier run; false: refuse to run",
     )
 
     @field_validator("path")
     @classmethod
     def _no_nul(cls, value: str) -> str:
         if "\0" in value:
-            raise ValueError("must not hold a NUL character")
+            raise ValueError("must not contain a NUL character")
         return value
 
 
 def read_ledger(findings: Findings, data: Mapping[str, Any]) -> LedgerSettings | None:
-    """The settings of the ledger; None if there is to be none, or something was found."""
+    """Return the settings of the ledger; None without `[ledger]`, or if there is a finding."""
     if "ledger" not in data:
         return None
     table = findings.table(data["ledger"], ("ledger",), "write [ledger]")
@@ -50,10 +49,12 @@ def read_ledger(findings: Findings, data: Mapping[str, Any]) -> LedgerSettings |
 
 
 def fingerprint(document: Document) -> str:
-    """SHA-256 of what the truth depends on besides seed, start and tick, hexadecimal."""
-    told = [
+    """Return the hexadecimal SHA-256 of the tables that the truth depends on.
+
+    Seed, start and tick are not included."""
+    tables = [
         {name: one.data[name] for name in _TRUTH if name in one.data}
         for one in (document, *document.scenarios)
     ]
-    text = json.dumps(told, sort_keys=True, default=str)
+    text = json.dumps(tables, sort_keys=True, default=str)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""What the configuration's own tables hold, and what becomes of a whole configuration."""
+"""The settings of the core's tables, and the resolved configuration."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _YEAR_S = 366 * 86_400
 
 
 class SimulationSettings(Settings):
-    """`[simulation]`"""
+    """The settings of `[simulation]`."""
 
     seed: int = Field(
         42,
         ge=0,
         le=2**63 - 1,
-        description="of all random numbers: the same seed gives the same run",
+        description="seed of all random numbers; the same seed gives the same run",
     )
     tick_s: Annotated[float, Unit("s")] = Field(
         1.0, gt=0, le=86_400, description="simulated time between two readings"
@@ -41,7 +41,7 @@ class SimulationSettings(Settings):
         1.0,
         ge=0,
         le=1e6,
-        description="1 is real time, 60 a minute per second, 0 as fast as it can",
+        description="1 is real time, 60 is a minute per second, 0 is as fast as possible",
     )
     start: str = Field(
         "now",
@@ -49,15 +49,16 @@ class SimulationSettings(Settings):
     )
     plugins: list[str] = Field(
         default_factory=list,
-        description="files or folders with plugins of your own, relative to this file",
+        description="files or folders with your own plugins, relative to this file",
     )
     scenarios: list[str] = Field(
         default_factory=list,
-        description="files with [[events]] and [[faults]] that come on top of this file's, "
-        "relative to it",
+        description="files with further [[events]] and [[faults]], relative to this file",
     )
     on_error: OnError = Field(
-        "stop", description="when a DER plugin fails: end the run, or go on without its devices"
+        "stop",
+        description="reaction to a DER plugin that fails: stop ends the run, skip_fleet disables "
+        "its devices and continues",
     )
     hang_timeout_s: Annotated[float, Unit("s")] = Field(
         10.0, gt=0, le=_YEAR_S, description="a plugin that does not return within this ends the run"
@@ -75,7 +76,7 @@ class SimulationSettings(Settings):
 
     @field_validator("speed")
     @classmethod
-    def _no_standstill(cls, value: float) -> float:
+    def _not_too_slow(cls, value: float) -> float:
         if 0 < value < 1e-3:
             raise ValueError("must be 0 or at least 0.001")
         return value
@@ -88,18 +89,18 @@ class SimulationSettings(Settings):
 
 
 def start_ms(start: str, now_ms: int) -> int:
-    """`simulation.start` in ms since 1970, UTC. Raises ValueError."""
+    """Parse `simulation.start` to ms since 1970, UTC. Raises ValueError."""
     if start == "now":
         return now_ms
     match = _TIME.fullmatch(start)
     if match is None:
         raise ValueError('must be "now" or a time such as 2026-07-01T00:00:00-03:00')
     if match[3] is None:
-        raise ValueError("has no offset from UTC: add Z, or one such as -03:00")
+        raise ValueError("has no offset from UTC: add Z, or an offset such as -03:00")
     try:
         time = datetime.fromisoformat(start.upper())
     except ValueError as error:
-        raise ValueError(f"is no time: {error}") from None
+        raise ValueError(f"is not a valid time: {error}") from None
     if not _EPOCH <= time < _LAST:
         raise ValueError("must be from 1970 to 2199")
     return (time - _EPOCH) // timedelta(milliseconds=1)
@@ -117,7 +118,7 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class SiteSettings(Settings):
-    """`[site]`: where projects are that do not say so themselves."""
+    """The settings of `[site]`: the place of projects without a place of their own."""
 
     latitude: Annotated[float, Unit("deg")] = Field(
         45.96, ge=-90, le=90, description="north positive"
@@ -134,18 +135,18 @@ class SiteSettings(Settings):
 class ProjectSettings(Settings):
     """The settings of `[[projects]]`, without `load`, `baseline` and `ders`.
 
-    Where a field of the place is None, that of `[site]` holds.
+    A field of the place that is None has the value of `[site]`.
     """
 
     id: str = Field(
         description="the record's project_id; {n} or {n:05} counts the projects of this stanza"
     )
-    count: int = Field(1, ge=1, le=1_000_000, description="how many projects this stanza makes")
+    count: int = Field(1, ge=1, le=1_000_000, description="number of projects of this stanza")
     contract_threshold: Annotated[float, Unit("kW")] = Field(
-        0.0, ge=0, description="the reduction that the contract promises"
+        0.0, ge=0, description="contracted reduction"
     )
     standalone: bool = Field(
-        False, description="whether the project has no contract and is never dispatched"
+        False, description="true: the project has no contract and is never dispatched"
     )
     latitude: Annotated[float | None, Unit("deg")] = Field(
         None, ge=-90, le=90, description="north positive"
@@ -160,7 +161,7 @@ class ProjectSettings(Settings):
 
 
 class DerTableSettings(Settings):
-    """What `[[projects.ders]]` holds besides the settings of its type."""
+    """The settings of `[[projects.ders]]` besides those of its type."""
 
     id: str = Field(
         description="the record's der_id; {n} counts the DERs of this stanza within the project, "
@@ -168,7 +169,7 @@ class DerTableSettings(Settings):
     )
     type: str = Field(description="the DER type's name")
     count: int = Field(
-        1, ge=1, le=1_000_000, description="how many DERs this stanza makes in each project"
+        1, ge=1, le=1_000_000, description="number of DERs of this stanza in each project"
     )
     report_every_s: Annotated[float | None, Unit("s")] = Field(
         None,
@@ -177,34 +178,41 @@ class DerTableSettings(Settings):
         description="time between two readings, in whole ticks; without it, every tick",
     )
     reported_type: str | None = Field(
-        None, min_length=1, description="what the record's type says instead of the type's own word"
+        None,
+        min_length=1,
+        description="the record's type; without it, that of the DER type",
     )
 
 
 class DeliverySettings(Settings):
-    """What `[[transports]]` holds for every transport."""
+    """The settings of `[[transports]]` for every transport."""
 
     startup: Literal["fail", "retry"] = Field(
-        "fail", description="when the first connection fails: end the run, or try on"
+        "fail",
+        description="reaction to a failed first connection: fail ends the run, retry keeps trying",
     )
     on_full: OnFull | None = Field(
         None,
-        description="when the queue is full; without it, drop_oldest in real time and block at "
-        "speed 0",
+        description="rule for a full queue; without it, drop_oldest in real time and block "
+        "at speed 0",
     )
     queue_mb: Annotated[float, Unit("MB")] = Field(
-        64.0, gt=0, le=1e6, description="what the queue holds at most"
+        64.0, gt=0, le=1e6, description="maximum size of the queue"
     )
     stall_timeout_s: Annotated[float, Unit("s")] = Field(
-        30.0, gt=0, le=_YEAR_S, description="a transport that blocks the run for longer fails"
+        30.0,
+        gt=0,
+        le=_YEAR_S,
+        description="a transport that blocks the run for longer fails",
     )
 
 
 class TransportTableSettings(DeliverySettings):
-    """The same, with how its readings are cut into messages."""
+    """The delivery settings, and the framing of readings into messages."""
 
     framing: Framing | None = Field(
-        None, description="der: a message per DER; project: one per project, an array of its DERs"
+        None,
+        description="der: a message per DER; project: a message per project, an array of its DERs",
     )
 
 
@@ -213,7 +221,7 @@ class TransportChoice:
     """One of `[[transports]]`."""
 
     name: str
-    """Its type, with `#2` from the second of a type on."""
+    """The type; the second of a type has `#2` added, the third `#3`."""
     type: TransportType
     settings: Any
     format_name: str
@@ -229,7 +237,7 @@ class SourceChoice:
     """One of `[[sources]]`."""
 
     name: str
-    """Its type, with `#2` from the second of a type on."""
+    """The type; the second of a type has `#2` added, the third `#3`."""
     type: type[Source]
     settings: Any
     key_path: KeyPath
@@ -237,7 +245,7 @@ class SourceChoice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Configuration:
-    """Everything that a configuration says, checked."""
+    """A whole configuration, checked."""
 
     simulation: SimulationSettings
     start_ms: int

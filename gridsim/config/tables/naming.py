@@ -1,4 +1,4 @@
-"""The ids of all projects and DERs, and the proof that each is unique."""
+"""The ids of all projects and DERs, and the check that each is unique."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DerIds:
 
     @property
     def lacks(self) -> str:
-        """What would tell the ids of this stanza apart."""
+        """The placeholder that would make the ids of this stanza unique."""
         is_counted = self.settings.count == 1 or "{n" in self.settings.id
         return "{project_id}" if is_counted else "{n}"
 
@@ -38,7 +38,7 @@ class ProjectIds:
         return [self.make(n, "") for n in range(1, self.settings.count + 1)]
 
     def devices(self) -> Iterator[tuple[DerIds, str]]:
-        """In configuration order: all DERs of the stanza's first project, then the second's."""
+        """Yield the DERs in configuration order: those of the first project, then the second."""
         counts = [range(1, der.settings.count + 1) for der in self.ders]
         for project_id in self.projects():
             for der, numbers in zip(self.ders, counts, strict=True):
@@ -55,7 +55,7 @@ class Names:
 
 
 def name_all(findings: Findings, stanzas: Sequence[ProjectIds]) -> Names:
-    """Names every project and DER; what is wrong with a name is found."""
+    """Name every project and DER; add a finding for each invalid id."""
     total = 0
     for stanza in stanzas:
         total += stanza.settings.count * sum(der.settings.count for der in stanza.ders)
@@ -88,7 +88,7 @@ def _find(findings: Findings, named: Iterable[tuple[ProjectIds | DerIds, str]]) 
             owners[name] = at
             continue
         elif owners[name] == at:
-            findings.add(at, f"the id {name!r} comes up more than once: put {stanza.lacks} into it")
+            findings.add(at, f"the id {name!r} occurs more than once: put {stanza.lacks} into it")
         else:
             other = findings.document.where(owners[name])
             findings.add(at, f"the id {name!r} is already taken {other}: every id must be unique")

@@ -24,16 +24,14 @@ _YEARS_S = 100 * 366 * 86_400
 class Occurring(Settings):
     """The beginning of an event or a fault; at most one of the first three is given."""
 
-    start: str | None = Field(
-        None, description="when it begins, a time such as 2026-07-01T17:00:00-03:00"
-    )
+    start: str | None = Field(None, description="start, a time such as 2026-07-01T17:00:00-03:00")
     after_s: Annotated[float | None, Unit("s")] = Field(
-        None, ge=0, le=_YEARS_S, description="when it begins, counted from the simulation's start"
+        None, ge=0, le=_YEARS_S, description="start, counted from the simulation's start"
     )
     cron: str | None = Field(
         None,
-        description='when it begins again and again, as in a crontab: "0 17 * * mon-fri"; '
-        "in simulated time, and by the clock of `timezone`",
+        description='repeated starts, as in a crontab: "0 17 * * mon-fri"; in simulated time, in '
+        "`timezone`",
     )
     timezone: Zone | None = Field(
         None, description="IANA name, for `cron`; without it, that of [site]"
@@ -48,7 +46,7 @@ class Occurring(Settings):
             try:
                 start_ms(value, 0)
             except ValueError as error:
-                # "now" is for the simulation's start alone.
+                # Only the simulation's start may be "now".
                 raise ValueError(str(error).replace('"now" or ', "")) from None
         return value
 
@@ -66,7 +64,7 @@ def check_times(
         findings.add((*path, given[1]), f"{given[1]!r} and {given[0]!r} exclude each other")
     if settings.cron is None:
         if settings.timezone is not None:
-            findings.add((*path, "timezone"), "'timezone' goes with 'cron' only")
+            findings.add((*path, "timezone"), "'timezone' needs 'cron'")
         return given[:1]
     try:
         cron(settings.cron, settings.timezone or "UTC")
@@ -100,7 +98,7 @@ def schedule_of(
         return None
     schedule = Schedule(cron=cron(settings.cron, settings.timezone or timezone))
     if schedule.first_from(begin_ms) is None:
-        findings.add((*path, "cron"), "'cron' never comes: there is no such day")
+        findings.add((*path, "cron"), "'cron' never occurs: there is no such day")
         return None
     return schedule
 
@@ -108,7 +106,7 @@ def schedule_of(
 def matching(
     findings: Findings, patterns: Sequence[str], names: Sequence[str], path: KeyPath, what: str
 ) -> NDArray[np.intp]:
-    """Return the places of the names that match one of the shell patterns, ascending.
+    """Return the indices of the names that match one of the shell patterns, ascending.
 
     A pattern that matches nothing is a finding.
     """

@@ -39,9 +39,9 @@ def choose(
 ) -> Plugged | None:
     """Return the plugin that a table names, with the table's other keys as its settings.
 
-    `also` names further keys that the whole table may have, `spread` settings that may be
-    distributions where those of the kind may not. `named` says that a bare name stands in
-    place of the table. Returns None if there is a finding.
+    `also` names further keys that the whole table may have. `spread` names settings that may be
+    distributions if the kind allows none. `named` means that the value is a name, not a table.
+    Returns None if there is a finding.
     """
     described = KINDS[kind]
     title = str(described)

@@ -1,4 +1,4 @@
-"""`[[sources]]`: where commands come from."""
+"""`[[sources]]`: the sources of commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHAPE = 'write [[sources]], then type = "mqtt" under it'
 def read_sources(
     findings: Findings, registry: Registry, data: Mapping[str, Any]
 ) -> tuple[SourceChoice, ...]:
-    """All that were found to be right."""
+    """Return all valid sources."""
     seen: Counter[str] = Counter()
     choices = []
     for index, table in findings.tables(data.get("sources", []), ("sources",), _SHAPE):

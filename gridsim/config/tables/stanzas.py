@@ -1,4 +1,4 @@
-"""`[[projects]]`: its stanzas, checked and named, but not yet multiplied into columns."""
+"""`[[projects]]`: its stanzas, checked and named, but not yet expanded to columns."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Projects:
 def read_projects(
     findings: Findings, registry: Registry, data: Mapping[str, Any], tick_ms: int | None
 ) -> Projects:
-    """All stanzas of projects; of use only if nothing was found."""
+    """Return all stanzas of projects; valid only if there are no findings."""
     if not data.get("projects", []):
         findings.add(("projects",), f"there is no project: {_PROJECTS}, and [[projects.ders]]")
     stanzas = []
@@ -66,7 +66,7 @@ def read_projects(
 
 
 class _Reader:
-    """Reads one stanza. Its ids are kept apart: they are compared even if the rest is refused."""
+    """The reader of one stanza. Its ids are checked even if the rest is invalid."""
 
     def __init__(
         self,
@@ -156,14 +156,14 @@ class _Reader:
             )
 
     def _check_units(self, plugged: Plugged, path: KeyPath) -> None:
-        """A column has one unit, whichever types report it."""
+        """Check that all types report a column in the same unit."""
         for column, unit in plugged.type.columns.items():
             known, owner = self.units.setdefault(column, (unit, plugged.name))
             if known != unit:
                 self.findings.add(
                     (*path, "type"),
                     f"the DER types {owner} and {plugged.name} report {column!r} in different "
-                    f"units, {known} and {unit}, and so cannot be in one run",
+                    f"units, {known} and {unit}, so they cannot be in one run",
                 )
 
     def _stage(self, plugged: Plugged, path: KeyPath) -> Stage | None:

@@ -1,4 +1,4 @@
-"""A configuration as it was read, and the way back from its values to its text."""
+"""A configuration as it was read, with the place of each value in the text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MASK = "****"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem that is not yet located."""
+    """A problem at a path, without its place in the text."""
 
     path: KeyPath
     message: str
@@ -39,13 +39,13 @@ class Document:
     filled: Mapping[KeyPath, bool] = field(default_factory=dict)
     """The strings that hold placeholders; True if they hold nothing else."""
     origins: Mapping[KeyPath, str] = field(default_factory=dict)
-    """The flag that a value came from, where it was not the file."""
+    """The flags of values that did not come from the file."""
     findings: tuple[Finding, ...] = ()
-    """What reading found; `resolve` reports it with all else."""
+    """The problems found while reading; `resolve` reports them with all others."""
     faults: tuple[Problem, ...] = ()
-    """The same, of flags that belong to no value and of scenario files that are no TOML."""
+    """Further problems: invalid flags, and scenario files that are not valid TOML."""
     secrets: set[KeyPath] = field(default_factory=set)
-    """Values that must never be shown."""
+    """The paths of values that must never be shown."""
     scenarios: tuple[Document, ...] = ()
     """The files that `simulation.scenarios` names, in this order."""
 
@@ -70,9 +70,9 @@ class Document:
         secret: bool = False,
         at: At = "value",
     ) -> Problem:
-        """A problem at a value or its key. A missing key's is at its table's header.
+        """Return a problem at a value or its key; that of a missing key is at its table's header.
 
-        `secret` says that the value must not be shown.
+        With `secret` the value is masked.
         """
         if secret:
             self.secrets.add(path)
@@ -94,12 +94,12 @@ class Document:
         return Problem(str(self.path), message, line, column + 1, source, suggestion)
 
     def where(self, path: KeyPath) -> str:
-        """Where a value stands, for a message: `on line 12`."""
+        """Return the place of a value for a message: `on line 12`."""
         problem = self.problem(path, "")
         return f"on line {problem.line}" if problem.line else f"by {problem.origin}"
 
     def report(self, findings: Iterable[Finding]) -> list[Problem]:
-        """The problems of the findings, those that reading found among them."""
+        """Return all problems: those found while reading, and `findings`."""
         every = (*self.findings, *findings)
         return [
             *self.faults,
@@ -107,7 +107,7 @@ class Document:
         ]
 
     def overlaid(self, path: tuple[str, str], value: Any, origin: str) -> Document:
-        """This document with a flag's value over a value of a table at the top."""
+        """Return the document with a key of a top-level table overridden by a flag."""
         table, key = path
         own = self.data.get(table, {})
         if not isinstance(own, dict):
@@ -134,7 +134,7 @@ class Document:
         return self._places[path] if path else Place(0, 0, 0)
 
     def _secret_column(self, start: int, end: int) -> int | None:
-        """Where in a line, from offset `start` to `end`, the first secret begins."""
+        """Return the column of the first secret between two offsets of a line, or None."""
         marked = (self._places.get(path) for path in self.secrets)
         hidden = [*self._named_secrets, *(place for place in marked if place)]
         columns = [
@@ -148,7 +148,7 @@ class Document:
 
     @cached_property
     def _named_secrets(self) -> list[Place]:
-        """The values whose name says that they are secret, whether or not a plugin knows it."""
+        """The places of values whose key looks like a secret, known to a plugin or not."""
         return [
             place
             for path, place in self._places.items()
@@ -157,15 +157,15 @@ class Document:
 
 
 def mask_line(source: str) -> str:
-    """A line of no valid TOML, cut after the first key that names a secret."""
+    """Return a line of invalid TOML, cut after the first key that names a secret."""
     match = re.search(rf"\b\w*?(?:{SECRET_NAME.pattern})[\w\"'.]*\s*=?\s*", source, re.IGNORECASE)
     return source[: match.end()] + MASK if match else source
 
 
 def mask_flag(flag: str, *, secret: bool = False) -> str:
-    """`--set KEY=VALUE` without the value if that is secret, or may hold a secret."""
+    """Mask the value in `--set KEY=VALUE` if it is secret or may contain a secret."""
     key, equals, _ = flag.partition("=")
-    # A value may be a table with keys of its own, or a query with names.
+    # A value may be a table with further keys, or a query with names.
     keys = re.findall(r"[\w.\"'-]+\s*=", flag)
     named = any(SECRET_NAME.search(word) for word in keys)
     return f"{key}={MASK}" if equals and (secret or named) else flag

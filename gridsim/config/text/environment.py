@@ -23,15 +23,15 @@ class Filled:
 
     text: str
     wholly: bool
-    """Whether nothing of the text stands in the configuration itself, but for defaults."""
+    """True if the string in the configuration consists only of placeholders."""
     problems: tuple[str, ...] = ()
 
 
 def gather(folder: Path) -> dict[str, str]:
-    """The environment's variables, over those of the folder's `.env`.
+    """Return the variables of the environment, and those of the folder's `.env` that it lacks.
 
-    Values in `.env` are taken as they are: `$` has no meaning there, as it may be part of a
-    password. Raises UsageError if the file cannot be read.
+    Values in `.env` are not expanded, because `$` may be part of a password. Raises
+    UsageError if the file cannot be read.
     """
     path = folder / ".env"
     own: dict[str, str | None] = {}
@@ -48,9 +48,9 @@ def gather(folder: Path) -> dict[str, str]:
 
 
 def fill(text: str, environment: Mapping[str, str]) -> Filled | None:
-    """`${NAME}` and `${NAME:-default}` replaced; None if the text has no placeholder.
+    """Replace `${NAME}` and `${NAME:-default}`; return None if there is no placeholder.
 
-    As in a shell, the default also stands in for an empty variable.
+    As in a shell, the default also replaces an empty variable.
     """
     if "${" not in text:
         return None

@@ -1,4 +1,4 @@
-"""What is refused before the parser sees it: files made to keep it busy."""
+"""Checks before parsing, against files made to take the parser very long."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import re
 MAX_BYTES = 16_000_000
 MAX_DEPTH = 32
 
-# No text makes them go back far: linear time. Before Python 3.11.5 a possessive group around a
-# possessive part matches wrongly, so strings of three quotes take one character at a time.
+# The patterns never backtrack far, so they take linear time. Before Python 3.11.5 a possessive
+# group around a possessive part matches wrongly, so strings of three quotes match one character
+# at a time.
 STRING = re.compile(
     r'"""(?:\\.|(?!""")[^\\])*"{3,5}'
     r"|'''(?:(?!''').)*'{3,5}"
@@ -24,12 +25,12 @@ _TOKEN = re.compile(
 
 
 def too_deep(text: str) -> int | None:
-    """Where keys and brackets together first nest deeper than `MAX_DEPTH`, if they do.
+    """Return the offset where keys and brackets first nest deeper than `MAX_DEPTH`, or None.
 
-    The parser's time grows with the square of a dotted key's parts. Text that is no TOML is
-    judged up to its first torn string, where the parser will stop too.
+    The parser's time grows with the square of a dotted key's parts. Invalid text
+    is checked up to its first unclosed string, where the parser stops too.
     """
-    header = 0  # parts of the present table's name
+    header = 0  # parts of the current table's name
     stack: list[int] = []  # for each open bracket, the levels that lead to it
     nested = 0  # the sum of the stack
     key = 0  # parts of the key whose value is being read
@@ -70,5 +71,5 @@ def too_deep(text: str) -> int | None:
 
 
 def torn_string(text: str) -> int | None:
-    """Where the first string starts that has no end."""
+    """Return the offset of the first unclosed string, or None."""
     return next((token.start() for token in _TOKEN.finditer(text) if token["torn"]), None)

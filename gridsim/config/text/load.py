@@ -1,4 +1,4 @@
-"""Reading a configuration: the file, what comes over it, and its placeholders."""
+"""Reading a configuration: the file, its overrides and its placeholders."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["Document", "read"]
 
 
 def read(path: Path, *, overrides: Sequence[str] = (), environment: Mapping[str, str]) -> Document:
-    """Read a TOML file, put `--set` values over it, and fill its placeholders.
+    """Read a TOML file, apply `--set` values, and fill its placeholders.
 
-    Raises UsageError if there is no such text, ConfigError if it is no TOML. What is wrong
-    with an override or a placeholder is kept for `resolve`, which reports it with all else.
+    Raises UsageError if the file cannot be read, ConfigError if it is not valid TOML. Problems
+    of overrides and placeholders are kept for `resolve`, which reports them with all others.
     """
     return _with_scenarios(_read(path, overrides, environment), environment)
 
@@ -57,7 +57,7 @@ def _read(path: Path, overrides: Sequence[str], environment: Mapping[str, str]) 
 
 
 def _with_scenarios(document: Document, environment: Mapping[str, str]) -> Document:
-    """With the files of events and faults that it names, relative to its folder."""
+    """Read the files of events and faults that it names, relative to its folder."""
     simulation = document.data.get("simulation")
     named = simulation.get("scenarios") if isinstance(simulation, dict) else None
     scenarios: list[Document] = []
@@ -105,13 +105,13 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         message, offset = _lower(error.msg), error.pos
-        # The parser notices a missing quote only where the next one stands, or the text ends.
+        # The parser detects a missing quote only at the next quote or at the end of the text.
         torn = torn_string(text)
         if torn is not None and torn < offset:
             message, offset = "this string is not closed", torn
         raise ConfigError([_problem(path, text, message, offset)]) from None
     except ValueError as error:
-        # What Python refuses rather than TOML: a whole number of thousands of digits.
+        # Valid TOML that Python refuses: a whole number of thousands of digits.
         raise ConfigError([Problem(str(path), f"holds a bad value: {error}")]) from None
 
 
@@ -141,6 +141,6 @@ def _override(
             faults.append(Problem(mask_flag(flag), str(error)))
             continue
         origins = {key: old for key, old in origins.items() if key[: len(path)] != path}
-        # The tables that had to be made come from the flag as much as the value does.
+        # Tables that were created for the value also come from the flag.
         origins.update({path[: length + 1]: flag for length in range(known, len(path))})
     return origins, faults

@@ -1,4 +1,4 @@
-"""Where in a TOML text each key and value stands; the parser does not tell."""
+"""The places of keys and values in a TOML text, which the parser does not give."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tomli
 from gridsim.config.text.guard import STRING
 
 KeyPath = tuple[str | int, ...]
-"""The way from the top to a value: keys, and indices of arrays."""
+"""The path from the top to a value: keys, and indices of arrays."""
 
 _BLANK = re.compile(r"(?:[ \t\n]++|#[^\n]*+)*+")
 _SPACE = re.compile(r"[ \t]*+")
@@ -21,18 +21,18 @@ _SCALAR = re.compile(r"[^,\]}#\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Offsets into the text."""
+    """The offsets of a key and its value in the text."""
 
     key: int
-    """Where the key starts, or the header that makes the table."""
+    """The start of the key, or of the header of the table."""
     value: int
-    """Where the value starts."""
+    """The start of the value."""
     end: int
-    """Where the value ends."""
+    """The end of the value."""
 
 
 def locate(text: str) -> dict[KeyPath, Place]:
-    """The places of all tables, arrays and values of a valid TOML text with `\\n` line ends."""
+    """Return the places of all tables, arrays and values in valid TOML with `\\n` line ends."""
     return _Scanner(text).scan()
 
 
@@ -62,7 +62,7 @@ class _Scanner:
             path = self._inner((*path, part), start)
         path = (*path, parts[-1])
         if not is_array:
-            # A table that was only implied so far is at home where its own header is.
+            # A table that was only implied so far gets the place of its own header.
             self.places[path] = Place(start, start, self.at)
             return path
         index = self.lengths.get(path, 0)
@@ -72,7 +72,7 @@ class _Scanner:
         return (*path, index)
 
     def _inner(self, path: KeyPath, start: int) -> KeyPath:
-        """The table that a header's inner part leads to: of an array of tables, the last."""
+        """Return the path of a header's inner part; for an array of tables, that of its last."""
         self.places.setdefault(path, Place(start, start, start))
         return (*path, self.lengths[path] - 1) if path in self.lengths else path
 
@@ -96,7 +96,7 @@ class _Scanner:
             else:
                 bare = _BARE.match(self.text, self.at)
                 if bare is None:
-                    raise ValueError(f"no key at offset {self.at}: the text is no valid TOML")
+                    raise ValueError(f"no key at offset {self.at}: the text is not valid TOML")
                 parts.append(bare[0])
                 self.at = bare.end()
             self._skip(_SPACE)
@@ -113,7 +113,7 @@ class _Scanner:
         elif value := STRING.match(self.text, start) or _SCALAR.match(self.text, start):
             self.at = start + len(value[0].rstrip())
         else:
-            raise ValueError(f"no value at offset {start}: the text is no valid TOML")
+            raise ValueError(f"no value at offset {start}: the text is not valid TOML")
         self.places[path] = Place(start if key is None else key, start, self.at)
 
     def _array(self, path: KeyPath) -> None:
@@ -125,7 +125,7 @@ class _Scanner:
             self._pair(path)
 
     def _items(self, close: str) -> Iterator[None]:
-        """Stops at the start of each item up to the closing bracket, and steps over that."""
+        """Yield at the start of each item, and move past the closing bracket."""
         self.at += 1
         while True:
             self._skip(_BLANK)

@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE`: values that come over the file."""
+"""`--set KEY=VALUE`: values that override the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gridsim.config.text.locate import KeyPath
 
 
 def parse(text: str) -> tuple[list[str], Any]:
-    """The key's parts and the value. Raises ValueError with what is wrong."""
+    """Return the key's parts and the value. Raises ValueError with the reason."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ValueError("is written KEY=VALUE, such as transports.0.qos=1")
@@ -21,14 +21,14 @@ def parse(text: str) -> tuple[list[str], Any]:
 
 
 def is_utf8(argument: str) -> bool:
-    """Whether an argument of the command line was; what was not came as surrogates."""
+    """Return whether an argument is UTF-8; Python decodes other bytes to surrogates."""
     return not any("\ud800" <= char <= "\udfff" for char in argument)
 
 
 def put(data: dict[str, Any], parts: list[str], value: Any) -> tuple[KeyPath, int]:
-    """Set a value in nested tables and arrays, making the tables that are missing.
+    """Set a value in nested tables and arrays, and create the tables that are missing.
 
-    Returns its path, and how many of the path's parts were there before. Raises ValueError.
+    Returns its path, and how many parts of the path existed before. Raises ValueError.
     """
     path: list[str | int] = []
     here: Any = data
@@ -59,7 +59,7 @@ def _key(text: str) -> list[str]:
         except ValueError:
             value = None
     if value is None:
-        raise ValueError("has a key that is none: write it dotted, such as transports.0.qos")
+        raise ValueError("is not a valid key; use dots, for example transports.0.qos=1")
     parts = []
     while isinstance(value, dict):
         key, value = next(iter(value.items()))
@@ -69,14 +69,14 @@ def _key(text: str) -> list[str]:
 
 def _value(text: str) -> Any:
     if too_deep(f"value = {text}") is not None:
-        raise ValueError("is nested too deep")
+        raise ValueError("is nested too deeply")
     try:
         table = tomli.loads(f"value = {text}")
     except ValueError as error:
         if text[:1] in ("[", "{", '"', "'"):
-            raise ValueError(f"has a value that is no TOML: {error}") from None
+            raise ValueError(f"has a value that is not valid TOML: {error}") from None
         return text
-    # A line break in the value could smuggle in a second key.
+    # A line break in the value could add a second key.
     return table["value"] if table.keys() == {"value"} else text
 
 

@@ -1,4 +1,4 @@
-"""Problems in a configuration, and the report of all of them."""
+"""The problems of a configuration, and the report of all of them."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass
 
 from gridsim.errors import UsageError
 
-_WIDTH = 120  # of the part of a long source line that is shown
+_WIDTH = 120  # characters shown of a long source line
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, and where."""
+    """A problem, and its place."""
 
     origin: str
     """The file as the user named it, or the flag (`--set a=1`) that the value came from."""
     message: str
     line: int = 0
-    """From 1; 0 for what came from a flag."""
+    """The line, from 1; 0 for a flag."""
     column: int = 0
-    """From 1, in characters."""
+    """The column in characters, from 1."""
     source: str = ""
-    """The line, without any secret."""
+    """The source line, without any secret."""
     suggestion: str | None = None
 
     def __str__(self) -> str:
         place = f":{self.line}:{self.column}" if self.line else ""
         hint = f"; did you mean {self.suggestion!r}?" if self.suggestion else ""
-        # A flag is shown as it was typed.
+        # A flag is shown unescaped, as it was typed.
         origin = _printable(self.origin) if self.line else self.origin
         text = f"{origin}{place}: error: {_printable(self.message)}{hint}"
         if not self.source.strip():
@@ -38,7 +38,7 @@ class Problem:
 
 
 class ConfigError(UsageError):
-    """Everything that is wrong with a configuration; `str` is the whole report."""
+    """All problems of a configuration; `str` is the whole report."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         given = tuple(problems)
@@ -54,15 +54,15 @@ class ConfigError(UsageError):
 
 
 def _printable(text: str) -> str:
-    """The text as a terminal may have it: a name of a file may hold anything."""
+    """Escape control characters, which a file name may contain."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _window(source: str, column: int) -> tuple[str, str]:
-    """The part of the line around the column, and what indents the caret under it."""
+    """Return the part of the line around the column, and the indent of the caret under it."""
     start = max(0, column - _WIDTH // 2) if len(source) > _WIDTH else 0
     part = source[start : start + _WIDTH]
-    # Tabs stay, so that the caret keeps its place; nothing else may reach the terminal raw.
+    # Tabs stay, so that the caret lines up; other control characters are replaced.
     shown = "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in part)
     caret = "".join(char if char == "\t" else " " for char in shown[: column - start])
     return shown, caret
