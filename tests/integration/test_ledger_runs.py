@@ -185,7 +185,7 @@ def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     done = gridsim("verify", "notes.txt", "-", cwd=tmp_path)
     assert done.returncode == 2
-    assert "is no ledger" in done.stderr
+    assert "is not a ledger" in done.stderr
 
 
 class Listening:

@@ -115,12 +115,12 @@ def test_what_is_no_ledger_is_named(tmp_path: Path) -> None:
     for name, content in (("text", b"hello"), ("empty", b"")):
         path = tmp_path / name
         path.write_bytes(content)
-        with pytest.raises(NotALedger, match="is no ledger"):
+        with pytest.raises(NotALedger, match="is not a ledger"):
             Reader(path)
     other = tmp_path / "other.sqlite"
     with closing(sqlite3.connect(other)) as connection:
         connection.execute("CREATE TABLE t (a)")
-    with pytest.raises(NotALedger, match="is no ledger"):
+    with pytest.raises(NotALedger, match="is not a ledger"):
         Reader(other)
     with pytest.raises(NotALedger, match="no such file"):
         Reader(tmp_path / "nowhere")
