@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
 from hypothesis import settings
+
+from gridsim_plugins.weather.synthetic.clouds import CloudField, make_field
 
 # A deadline would be an assertion about time, and machines are shared. The examples are the
 # same in every run, so that a change lands or fails by what it changes.
 settings.register_profile("gridsim", deadline=None, derandomize=True)
 settings.load_profile("gridsim")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_sky_for_each_seed() -> Iterator[None]:
+    """Keep the cloud fields that were made: they are most of what a short simulation costs."""
+    kept = dict[str, CloudField]()
+
+    def one(generator: np.random.Generator, size: int, spacing_m: float) -> CloudField:
+        key = f"{generator.bit_generator.state} {size} {spacing_m}"
+        if key not in kept:
+            if len(kept) == 16:
+                kept.pop(next(iter(kept)))
+            kept[key] = make_field(generator, size, spacing_m)
+            kept[key].points.flags.writeable = False
+            kept[key].quantiles.flags.writeable = False
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gridsim_plugins.weather.synthetic.plugin.make_field", one)
+        yield

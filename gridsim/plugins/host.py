@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import sys
 from difflib import get_close_matches
+from functools import cache
 from hashlib import blake2b
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -35,8 +36,10 @@ class PluginHost:
         it is refused. pluggy's own loader would end at the first failure, and would drop a
         second plugin of the same name.
         """
+        # Each distribution's metadata is parsed once, and not for each of its plugins.
+        title = cache(_title)
         for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-            owner = _owner(point)
+            owner = title(point.dist) if point.dist is not None else point.value
             try:
                 module = point.load()
             except (Exception, SystemExit) as error:
@@ -81,9 +84,8 @@ class PluginHost:
             raise UsageError(f"{owner}: {_HOOK} failed: {type(error).__name__}: {error}") from error
 
 
-def _owner(point: EntryPoint) -> str:
-    dist = point.dist
-    return f"{dist.name} {dist.version}" if dist is not None else point.value
+def _title(distribution: Distribution) -> str:
+    return f"{distribution.name} {distribution.version}"
 
 
 def _execute(source: Path, path: Path) -> ModuleType:

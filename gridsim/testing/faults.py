@@ -85,7 +85,7 @@ class _FaultContract:
     settings: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
     """The settings to test; each gets three devices with one fault."""
     tick_s: ClassVar[float] = 60.0
-    ticks: ClassVar[int] = 300
+    ticks: ClassVar[int] = 120
 
     def _type(self) -> type[Fault]:
         raise NotImplementedError

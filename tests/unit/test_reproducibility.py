@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ HEAD = """
 [simulation]
 seed = 42
 tick_s = 60.0
-start = 2026-06-21T15:30:00Z
+start = 2026-06-21T18:30:00Z
 
 [site]
 latitude = 45.96
@@ -70,7 +71,7 @@ nameplate_capacity = 20.0
 energy_capacity_kwh = 40.0
 """
 
-TICKS = 720  # twelve hours
+TICKS = 300  # five hours, in which cars arrive
 
 Run = Callable[..., list[bytes]]
 
@@ -83,12 +84,14 @@ class Hand:
         return self.now
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs a configuration at a speed and returns every payload, in order."""
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs a configuration at a speed and returns every payload, in order. Each runs once."""
+    folder = tmp_path_factory.mktemp("run")
 
+    @cache
     def run(text: str, *, speed: float = 0.0, ticks: int = TICKS, seed: int | None = None) -> Any:
-        path = tmp_path / "config.toml"
+        path = folder / "config.toml"
         path.write_text(text)
         plan = make_plan(Options(config=path, flags=Flags(speed=speed, seed=seed)))
         format = plan.transports[0].transport.format

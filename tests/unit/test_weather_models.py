@@ -115,12 +115,14 @@ def test_clouds_persist() -> None:
 def test_random_quantities_are_normal_persist_and_do_not_know_midnight() -> None:
     waves = make_waves(Draws(3), "test", 24, hours=8.0, km=250.0)
     up = np.array([[0.6], [0.0], [0.8]])
-    hours = np.arange(0, 24 * 365)
+    hours = np.arange(0, 24 * 365, 2)
     values = np.array([waves.at(up, int(START_MS + h * HOUR_MS))[0] for h in hours])
     assert values.mean() == pytest.approx(0.0, abs=0.1)
     assert values.std() == pytest.approx(1.0, abs=0.1)
     for lag in (2, 8, 16):
-        assert np.mean(values[:-lag] * values[lag:]) == pytest.approx(np.exp(-lag / 8), abs=0.15)
+        assert np.mean(values[: -lag // 2] * values[lag // 2 :]) == pytest.approx(
+            np.exp(-lag / 8), abs=0.15
+        )
 
 
 def test_cloud_level_wind_is_that_of_the_observations() -> None:
@@ -151,7 +153,7 @@ def test_sun_and_night_near_the_pole() -> None:
 
 
 def test_changes_of_the_light_are_about_those_at_lyngby() -> None:
-    """Two seeds and five days only: by half at most. `make realism` measures many."""
+    """Two seeds and three days only: by half at most. `make realism` measures many."""
     base = make_sites(60, latitude=55.79, longitude=12.52)
     spread = np.linspace(-1.5, 1.5, 60)
     sites = replace(base, latitude=base.latitude + spread, longitude=base.longitude + 2.0 * spread)
@@ -159,7 +161,7 @@ def test_changes_of_the_light_are_about_those_at_lyngby() -> None:
     hours = []
     for seed in (20, 21):
         weather = Synthetic(SyntheticSettings(), sites, Draws(seed))
-        for day in (0, 40, 80, 290, 330):
+        for day in (0, 80, 290):
             first = start + day * 24 * HOUR_MS
             seen = index_of(weather, sites, [first + minute * 60_000 for minute in range(600)])
             hours.append(seen.T.reshape(-1, 60))
