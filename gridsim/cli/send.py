@@ -23,17 +23,32 @@ from gridsim.cli.terminal import print_out
 @app.command(context_settings={"ignore_unknown_options": True})
 def send(
     context: typer.Context,
-    target: Annotated[str, typer.Argument(help="The der_id or project_id of the target.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A der_id or project_id; for events and faults also a pattern, such as HOME_*."
+        ),
+    ],
     command: Annotated[
         str,
         typer.Argument(
-            help="set_power, limit_power, limit_export, limit_import, target_soc, connect or "
-            "disconnect."
+            help="set_power, limit_power, limit_export, limit_import, target_soc, connect, "
+            "disconnect, call_event, cancel_event, inject_fault or clear_fault."
         ),
     ],
     value: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Argument(help="Value in kW or %; positive power feeds the site."),
+        Optional[str],  # noqa: UP045
+        typer.Argument(
+            help="Value in kW or %; positive power feeds the site. Or the id of an event or fault."
+        ),
+    ] = None,
+    keys: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--key",
+            metavar="KEY=VALUE",
+            help="A key of [[events]] or [[faults]], such as target_kw=2; repeatable.",
+        ),
     ] = None,
     unit: Annotated[Optional[str], typer.Option(help='"kW" or "%".')] = None,  # noqa: UP045
     start: Annotated[
@@ -63,7 +78,8 @@ def send(
     plugin: Plugins = None,
     set_: Overrides = None,
 ) -> None:
-    """Send a command to a run through the first source of its configuration.
+    """Send a command, an event call or a fault to a run, by the first source of its
+    configuration.
 
     Exit status: 0 accepted, 1 no answer, 2 invalid command, 3 no connection,
     4 rejected or superseded.
@@ -76,5 +92,7 @@ def send(
 
         given = given_to(context, config, plugin, set_)
         plan = make_plan(options_of(given.config, given.plugins, given.overrides))
-        args = CommandLine(target, command, value, unit, start, duration, ramp, id_)
+        args = CommandLine(
+            target, command, value, unit, start, duration, ramp, id_, tuple(keys or ())
+        )
         send_command(plan, args, wait, lambda answer: print_out(line_of(answer, as_json)))

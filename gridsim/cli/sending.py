@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Any
 
 from gridsim.api import (
@@ -20,10 +21,19 @@ from gridsim.api import (
     read_instruction,
 )
 from gridsim.config.tables.model import SourceChoice
+from gridsim.config.text.overrides import parse
+from gridsim.contracts.instructions import FLEET
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError, PluginError, UsageError
 from gridsim.running.plan import Plan, seconds
 
 _ANSWER_S = 10.0
+# The key that names the event or fault of an instruction.
+_KINDS = {
+    "call_event": "event",
+    "cancel_event": "event",
+    "inject_fault": "fault",
+    "clear_fault": "fault",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +42,15 @@ class CommandLine:
 
     target: str
     command: str
-    value: float | None = None
+    value: str | None = None
+    """A number, or the id of an event or fault."""
     unit: str | None = None
     start: str | None = None
     duration: str | None = None
     ramp: str | None = None
     id: str | None = None
+    keys: tuple[str, ...] = ()
+    """KEY=VALUE each, of an event or fault."""
 
 
 def send(
@@ -72,7 +85,7 @@ def send(
             continue
         show(answer)
         status, reason = answer["status"], answer.get("reason", "")
-        if status in ("rejected", "superseded"):
+        if status in ("rejected", "superseded", "cancelled"):
             raise NotHeldError(f"{status}: {reason}")
         accepted = True
         if status == "completed" or wait_s is None:
@@ -144,21 +157,58 @@ def _read(text: bytes) -> dict[str, Any] | None:
 
 def _instruction(plan: Plan, args: CommandLine) -> Instruction:
     """Return the instruction. Raises UsageError if it is not well-formed."""
-    target = _target(plan.configuration.scenario.roster, args.target)
-    given = {
+    roster = plan.configuration.scenario.roster
+    given: dict[str, Any] = {
         "id": args.id if args.id is not None else f"send-{secrets.token_hex(4)}",
         "command": args.command,
-        "value": args.value,
         "unit": args.unit,
         "start": args.start,
         "duration_s": None if args.duration is None else seconds(args.duration, "--duration"),
         "ramp_s": None if args.ramp is None else seconds(args.ramp, "--ramp"),
     }
+    kind = _KINDS.get(args.command)
+    if kind is None:
+        target = _target(roster, args.target)
+        given["value"] = None if args.value is None else _number(args.value)
+        if args.keys:
+            raise UsageError(f"--key: error: goes with events and faults, not with {args.command}")
+    else:
+        target, patterns = _targets(roster, args.target, args.command)
+        given |= {kind: args.value, **patterns, **dict(map(_key, args.keys))}
     payload = json.dumps({key: value for key, value in given.items() if value is not None})
     instruction = read_instruction(payload.encode(), target)
     if isinstance(instruction, Unreadable):
         raise UsageError(instruction.reason)
     return instruction
+
+
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise UsageError(f"VALUE: error: {value!r} is not a number") from None
+
+
+def _key(text: str) -> tuple[str, Any]:
+    """Parse KEY=VALUE. Raises UsageError."""
+    parts, value = parse(text)
+    if len(parts) != 1 or parts[0] in ("id", "command"):
+        raise UsageError(f"--key {text}: error: is not a key of an event or fault")
+    return parts[0], value
+
+
+def _targets(roster: Roster, name: str, command: str) -> tuple[Target, dict[str, list[str]]]:
+    """Return the target of an event or fault, and the patterns for the fleet. Raises UsageError."""
+    if name == "*":
+        return FLEET, {}
+    if not any(sign in name for sign in "*?["):
+        return _target(roster, name), {}
+    for key, ids in (("projects", roster.project_id), ("ders", roster.der_id)):
+        if any(fnmatchcase(id, name) for id in ids):
+            if command not in ("call_event", "inject_fault"):
+                raise UsageError(f"{command} takes an id or *, not the pattern {name!r}")
+            return FLEET, {key: [name]}
+    raise UsageError(f"there is no DER and no project that matches {name!r} in this configuration")
 
 
 def _target(roster: Roster, name: str) -> Target:

@@ -125,3 +125,46 @@ def test_a_configuration_without_sources_says_what_to_add(tmp_path: Path) -> Non
     done = Terminal(tmp_path).send("PV", "disconnect", "--config", "home.toml")
     assert done.returncode == 2
     assert "[[sources]]" in done.stderr
+
+
+def test_an_event_is_called_and_cancelled(terminal: Terminal) -> None:
+    called = terminal.send("*", "call_event", "peak", "--duration", "10h", "--key", "target_kw=0.5")
+    assert called.returncode == 0, called.stderr
+    assert ": accepted at " in called.stdout
+    again = terminal.send("PRJ_*", "call_event", "peak", "--duration", "10h")
+    assert again.returncode == 4
+    assert "the event id 'peak' is already taken" in again.stderr
+    ended = terminal.send("*", "cancel_event", "peak", "--wait", "20s")
+    assert ended.returncode == 0, ended.stderr
+    assert "completed" in ended.stdout
+
+
+def test_a_fault_is_injected_and_cleared(terminal: Terminal) -> None:
+    injected = terminal.send(
+        "DER_123456", "inject_fault", "dark", "--key", 'type="offline"', "--key", "per_day=3"
+    )
+    assert injected.returncode == 4
+    assert "'duration_s' is missing: it goes with 'per_day'" in injected.stderr
+    injected = terminal.send("DER_123456", "inject_fault", "dark", "--key", 'type="offline"')
+    assert injected.returncode == 0, injected.stderr
+    cleared = terminal.send("DER_123456", "clear_fault", "dark")
+    assert cleared.returncode == 0, cleared.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("*", "call_event"), "'event' is missing"),
+        (("HUT_*", "call_event", "peak"), "no DER and no project that matches 'HUT_*'"),
+        (("PRJ_*", "cancel_event", "peak"), "takes an id or *"),
+        (("DER_123456", "set_power", "much"), "'much' is not a number"),
+        (("DER_123456", "set_power", "1", "--key", "a=1"), "goes with events and faults"),
+        (("*", "call_event", "p", "--key", "id=1"), "is not a key"),
+    ],
+)
+def test_a_mistake_in_an_event_is_found_before_it_is_sent(
+    terminal: Terminal, words: tuple[str, ...], reason: str
+) -> None:
+    done = terminal.send(*words)
+    assert done.returncode == 2, done.stdout
+    assert reason in done.stderr

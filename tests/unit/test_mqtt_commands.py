@@ -107,3 +107,38 @@ def test_it_describes_itself_without_secrets() -> None:
     text = MqttCommands(MqttCommandSettings.model_validate(settings), make_run()).describe()
     assert text.startswith("mqtts://broker.example:8883 projects/{project_id}/ders/{der_id}")
     assert "sesame" not in text
+
+
+def fleet_topics(fleet_topic: str, fleet_ack_topic: str = "fleet/ack") -> CommandTopics:
+    return CommandTopics(
+        "projects/{project_id}/ders/{der_id}/command",
+        "projects/{project_id}/command",
+        "projects/{project_id}/ders/{der_id}/ack",
+        "projects/{project_id}/ack",
+        make_roster(),
+        fleet_topic=fleet_topic,
+        fleet_ack_topic=fleet_ack_topic,
+    )
+
+
+def test_the_fleet_has_a_topic_of_its_own() -> None:
+    made, fleet = fleet_topics("fleet/command"), Target("")
+    assert made.target("fleet/command") == fleet
+    assert (made.command(fleet), made.acknowledgement(fleet)) == ("fleet/command", "fleet/ack")
+    assert made.filters == ["projects/+/ders/+/command", "projects/+/command"]
+
+
+def test_without_its_topic_the_fleet_takes_nothing() -> None:
+    made = fleet_topics("")
+    assert made.target("") is None
+    assert made.target("fleet/command") is None
+    with pytest.raises(ValueError, match="fleet_topic: is empty"):
+        made.command(Target(""))
+
+
+@pytest.mark.parametrize("topic", ["fleet/+", "fleet/{project_id}", "$SYS/fleet"])
+def test_the_fleets_topic_is_one(topic: str) -> None:
+    with pytest.raises(ValueError, match="fleet_topic"):
+        fleet_topics(topic)
+    with pytest.raises(ValueError, match="fleet_ack_topic"):
+        fleet_topics("fleet/command", topic)

@@ -1,4 +1,4 @@
-"""The topics of commands and of their acknowledgements."""
+"""The topics of instructions and of their acknowledgements."""
 
 from __future__ import annotations
 
@@ -12,13 +12,28 @@ _FIELDS = ("project_id", "der_id")
 
 
 class CommandTopics:
-    """The mapping between topics and targets, by templates."""
+    """The templates of the topics, from target to topic and back."""
 
     def __init__(
-        self, topic: str, project_topic: str, ack_topic: str, project_ack_topic: str, roster: Roster
+        self,
+        topic: str,
+        project_topic: str,
+        ack_topic: str,
+        project_ack_topic: str,
+        roster: Roster,
+        *,
+        fleet_topic: str = "",
+        fleet_ack_topic: str = "",
     ) -> None:
-        """Raise ValueError, starting with the name of the template that cannot be used."""
+        """Without a `fleet_topic` there are no instructions to the whole fleet. Raises
+        ValueError, starting with the name of the template that cannot be used."""
         self._roster = roster
+        self.fleet = fleet_topic
+        self._fleet_answers = fleet_ack_topic
+        if fleet_topic:
+            for name, fixed in (("fleet_topic", fleet_topic), ("fleet_ack_topic", fleet_ack_topic)):
+                check_template(fixed, name, (), "the fleet's topic")
+                check_topic(fixed, name)
         self._of_der = _pattern(_checked(topic, "topic", _FIELDS))
         self._of_project = _pattern(_checked(project_topic, "project_topic", _FIELDS[:1]))
         self._templates = (topic, project_topic)
@@ -30,18 +45,18 @@ class CommandTopics:
 
     @property
     def filters(self) -> list[str]:
-        """The topic filters to subscribe to, with `+` for each level that contains an id."""
+        """The filters to subscribe to, without the fleet's topic. An id stands for a whole
+        level, or for a part of one."""
         return [
             "/".join("+" if "{" in level else level for level in template.split("/"))
             for template in self._templates
         ]
 
     def target(self, topic: str) -> Target | None:
-        """Return the target of a command at this topic.
-
-        None if the topic is not a command's, or if its acknowledgement would have an invalid
-        topic. The target may not exist in the fleet.
-        """
+        """Return the target of instructions at this topic, which need not exist; None if the topic
+        is not one of instructions, or they could not be answered."""
+        if self.fleet and topic == self.fleet:
+            return Target("")
         found = self._of_der.fullmatch(topic) or self._of_project.fullmatch(topic)
         if found is None:
             return None
@@ -56,15 +71,21 @@ class CommandTopics:
         return target
 
     def command(self, target: Target) -> str:
-        """Return the topic of the commands for a target."""
+        """Return the topic of the target's instructions. Raises ValueError if there is none."""
+        if target == Target(""):
+            if not self.fleet:
+                raise ValueError("fleet_topic: is empty, so the fleet takes no instructions")
+            return self.fleet
         return _fill(self._templates[target.der_id is None], target)
 
     def acknowledgement(self, target: Target) -> str:
-        """Return the topic of the acknowledgements of a target's commands."""
+        """Return the topic of the answers to the target's instructions."""
+        if target == Target(""):
+            return self._fleet_answers
         return _fill(self._answers[target.der_id is None], target)
 
     def _project_of(self, der_id: str) -> str:
-        """Return the project of a DER whose topic does not contain it; empty if unknown."""
+        """Return a DER's project, for topics without one; empty if there is no such DER."""
         if self._projects is None:
             roster = self._roster
             names = (roster.project_id[project] for project in roster.project.tolist())
@@ -76,7 +97,7 @@ def _checked(template: str, name: str, fields: tuple[str, ...]) -> str:
     check_template(template, name, fields, "a command's topic")
     check_topic(re.sub(r"\{\w*\}", "x", template), name)
     if f"{{{fields[-1]}}}" not in template:
-        raise ValueError(f"{name}: it must contain {{{fields[-1]}}}")
+        raise ValueError(f"{name}: it must hold {{{fields[-1]}}}")
     return template
 
 
@@ -85,7 +106,7 @@ def _fill(template: str, target: Target) -> str:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    """Return a pattern of the template's topics; an id that occurs twice must be the same."""
+    """Matches the template's topics; an id that it holds twice must be the same."""
     pattern, seen = "", set()
     for piece in re.split(r"(\{\w+\})", template):
         name = piece[1:-1]

@@ -15,6 +15,7 @@ from gridsim.api import (
     Roster,
     RunContext,
     Source,
+    TransportError,
     acknowledgement_json,
     read_instruction,
 )
@@ -46,6 +47,12 @@ class MqttCommandSettings(ConnectionSettings):
         "projects/{project_id}/ack",
         description="template of the topic of a project's acknowledgements",
     )
+    fleet_topic: str = Field(
+        "fleet/command",
+        description="topic of event calls and fault injections that name projects and DERs by "
+        "patterns; empty: there is none",
+    )
+    fleet_ack_topic: str = Field("fleet/ack", description="topic where these are acknowledged")
 
 
 class MqttCommands(Source[MqttCommandSettings]):
@@ -64,15 +71,22 @@ class MqttCommands(Source[MqttCommandSettings]):
     target_soc     %: charges or discharges at full power, then holds it
     connect, disconnect
 
+    {"id": "e-1", "command": "call_event", "event": "peak", "duration_s": 600, "target_kw": 2}
+    calls a demand-response event, {"id": "f-1", "command": "inject_fault", "fault": "dark",
+    "type": "offline", "duration_s": 60} injects a fault. Both take the keys of [[events]] and
+    [[faults]]; without a start they start now, and `after_s` counts from now. `cancel_event`
+    with `event` and `clear_fault` with `fault` end them. At a project's or DER's topic they are for
+    that project or DER; at `fleet_topic`, `projects` and `ders` name others by patterns.
+
     A DER's own command takes precedence over its project's, a project's command over an event,
     and an event over the DER's strategy. Commands of one kind supersede each other. The kinds
     are: set_power and target_soc; each limit; connect and disconnect.
 
     An acknowledgement is {"id": "c-17", "status": "accepted", "reason": "", "command":
     "set_power", "timestamp": "2026-07-01T12:00:00.000Z", "tick": 0}, with the simulated time
-    and the tick of the decision. The status is accepted, rejected, completed or superseded. A
-    rejected command gets one acknowledgement, any other command up to two. All are published
-    with QoS 1, at least once.
+    and the tick of the decision. The status is accepted, rejected, completed, superseded or, of a
+    called event or injected fault, cancelled. A rejected instruction gets one acknowledgement,
+    any other one up to two. All are published with QoS 1, at least once.
 
     Commands that were retained before the source connected are ignored with a warning, because
     they were meant for an earlier run and would arrive again with every connection. A command
@@ -99,9 +113,11 @@ class MqttCommands(Source[MqttCommandSettings]):
         kind = "mqtt" if settings.transport == "tcp" else "ws"
         host, port = self._address
         where = f"{host}:{port}{settings.websocket_path if kind == 'ws' else ''}"
+        topics = [settings.topic, settings.project_topic]
+        topics += [settings.fleet_topic] if settings.fleet_topic else []
         return (
-            f"{kind}{'s' if settings.uses_tls else ''}://{where} {settings.topic} and "
-            f"{settings.project_topic}, MQTT {settings.protocol}"
+            f"{kind}{'s' if settings.uses_tls else ''}://{where} {', '.join(topics[:-1])} and "
+            f"{topics[-1]}, MQTT {settings.protocol}"
         )
 
     def connect(self) -> None:
@@ -113,6 +129,17 @@ class MqttCommands(Source[MqttCommandSettings]):
 
         self._dialogue = Dialogue(settings, self._address, self._client_id, self.answer_timeout_s)
         self._dialogue.subscribe(self._topics.filters)
+        if self._topics.fleet:
+            self._subscribe_to_fleet(self._dialogue, self._topics.fleet)
+
+    def _subscribe_to_fleet(self, dialogue: Dialogue, topic: str) -> None:
+        try:
+            dialogue.subscribe([topic])
+        except TransportError as error:
+            if not error.permanent:
+                raise
+            # An access list that knows devices and projects only.
+            logger.warning("mqtt: {}; the other topics of commands work", error)
 
     def serve(self, inbox: Inbox, timeout_s: float) -> None:
         assert self._dialogue is not None
@@ -153,4 +180,6 @@ def command_topics(settings: MqttCommandSettings, roster: Roster) -> CommandTopi
         settings.ack_topic,
         settings.project_ack_topic,
         roster,
+        fleet_topic=settings.fleet_topic,
+        fleet_ack_topic=settings.fleet_ack_topic,
     )
