@@ -25,8 +25,10 @@ class CommandTopics:
         fleet_topic: str = "",
         fleet_ack_topic: str = "",
     ) -> None:
-        """Without a `fleet_topic` there are no instructions to the whole fleet. Raises
-        ValueError, starting with the name of the template that cannot be used."""
+        """Check the templates; with an empty `fleet_topic` the whole fleet has no topic.
+
+        Raises ValueError, starting with the name of the template that cannot be used.
+        """
         self._roster = roster
         self.fleet = fleet_topic
         self._fleet_answers = fleet_ack_topic
@@ -106,7 +108,7 @@ def _fill(template: str, target: Target) -> str:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    """Matches the template's topics; an id that it holds twice must be the same."""
+    """Return a pattern of the template's topics; an id that occurs twice must be the same."""
     pattern, seen = "", set()
     for piece in re.split(r"(\{\w+\})", template):
         name = piece[1:-1]
