@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn, Optional
 
 import typer
@@ -51,6 +52,13 @@ def run(
         bool,
         typer.Option("--dry-run", help="Check everything, print the plan, connect to nothing."),
     ] = False,
+    repeat: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            metavar="LEDGER",
+            help="Repeat the run of a ledger, with its seed, start, ticks and instructions.",
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 4 if the run did not hold its rate.")
     ] = False,
@@ -74,9 +82,15 @@ def run(
         from gridsim.errors import UsageError
         from gridsim.running.plan import make_plan
 
-        plan = make_plan(
-            options_of(config, plugin, set_, duration=duration, speed=speed, seed=seed, start=start)
+        options = options_of(
+            config, plugin, set_, duration=duration, speed=speed, seed=seed, start=start
         )
+        if repeat is None:
+            plan = make_plan(options)
+        else:
+            from gridsim.running.repeat import make_repeat_plan
+
+            plan = make_repeat_plan(options, repeat)
         if dry_run:
             from gridsim.text.plan import plan_lines
 

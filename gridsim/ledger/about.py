@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,9 +38,13 @@ class About:
     """The hexadecimal SHA-256 of the settings that the truth depends on."""
     scenario: Scenario
     transports: Sequence[TransportNote]
+    plugins: Mapping[str, str]
+    """The identity of each plugin that readings depend on, by kind and name."""
 
 
-def about_run(configuration: Configuration, configuration_hash: str) -> About:
+def about_run(
+    configuration: Configuration, configuration_hash: str, plugins: Mapping[str, str]
+) -> About:
     """Return the description of a run for its ledger."""
     return About(
         configuration.simulation.seed,
@@ -56,6 +61,7 @@ def about_run(configuration: Configuration, configuration_hash: str) -> About:
             )
             for choice in configuration.transports
         ],
+        plugins,
     )
 
 
@@ -71,6 +77,8 @@ def write_about(connection: sqlite3.Connection, about: About) -> None:
         "start_ms": scenario.start_ms,
         "tick_ms": scenario.tick_ms,
         "configuration": about.configuration_hash,
+        "plugins": json.dumps(about.plugins),
+        "ticks": 0,
         "complete": 0,
     }
     connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())

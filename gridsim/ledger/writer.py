@@ -54,6 +54,8 @@ class Ledger:
         self.fates = tuple(Fates(index) for index in range(len(about.transports)))
         """The observers of the transports, in the order of the configuration."""
         self._scenario = about.scenario
+        self._last_tick = -1
+        """The index of the last result."""
         self._connected_ms = np.full(len(about.scenario.roster), NONE, np.int64)
         self._connection = create(path, overwrite=overwrite)
         try:
@@ -163,6 +165,7 @@ class Ledger:
             self._write_batches(entries)
             for entry in entries:
                 self._happenings.write(entry.result, entry.tick)
+                self._last_tick = entry.result.tick
             self._write_fates()
 
     def _write_batches(self, entries: Sequence[_Pending]) -> None:
@@ -197,6 +200,9 @@ class Ledger:
         connection.execute(
             "UPDATE meta SET value = ? WHERE key = 'complete'", (int(self._complete),)
         )
+        # The result of a run's end has the index of the tick that would have come next.
+        ticks = self._last_tick + (not self._complete)
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'ticks'", (ticks,))
         # Merge the WAL into one file, which can be copied and read on a read-only disk. This fails
         # while another process reads the ledger; the ledger is valid all the same.
         try:

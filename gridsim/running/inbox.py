@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Mapping, Sequence
 
 from gridsim.api import Instruction
 from gridsim.sources import MAX_UNANSWERED
@@ -48,4 +49,28 @@ class CommandInbox:
         with self._lock:
             drained = tuple(self._waiting)
             self._waiting.clear()
+        return drained
+
+
+class RecordedInbox(CommandInbox):
+    """The instructions of an earlier run, each for the tick in which that run received it."""
+
+    def __init__(self, instructions: Mapping[int, Sequence[Instruction]]) -> None:
+        """`instructions` by tick; the first tick that drains is tick 0."""
+        super().__init__()
+        self._recorded = dict(instructions)
+        self._tick = 0
+
+    def post(self, instruction: Instruction) -> bool:
+        """Return False: a run that is repeated takes no instructions."""
+        return False
+
+    def __len__(self) -> int:
+        """Return the number of ticks with instructions that are still to come."""
+        return len(self._recorded)
+
+    def drain(self) -> tuple[Instruction, ...]:
+        """Return the instructions of the next tick."""
+        drained = tuple(self._recorded.pop(self._tick, ()))
+        self._tick += 1
         return drained

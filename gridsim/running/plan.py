@@ -29,8 +29,10 @@ from gridsim.delivery.account import OnFull
 from gridsim.errors import GridsimError, UsageError
 from gridsim.ledger import About, Ledger, about_run
 from gridsim.plugins.host import PluginHost
+from gridsim.plugins.identity import identities_of
 from gridsim.plugins.registry import Registry
 from gridsim.plugins.services import Services
+from gridsim.running.inbox import RecordedInbox
 from gridsim.running.probes import Probes
 from gridsim.simulation.scenario import Scenario
 
@@ -120,6 +122,10 @@ class Plan:
     ledger: LedgerPlan | None = None
     alterations: Alterations = field(default_factory=Alterations)
     """The faults that alter messages; it grows as faults are injected."""
+    about: About | None = None
+    """The identity of the run: configuration, seed, plugins."""
+    recorded: RecordedInbox | None = None
+    """The instructions of the run that is repeated; None: they come from sources and programs."""
 
     def close(self) -> None:
         """Close the services that the run's transports and sources share."""
@@ -155,9 +161,9 @@ def make_plan(options: Options) -> Plan:
     alterations = message_faults(configuration.scenario)
     transports, sources = _transports_and_sources(document, configuration, run, alterations)
     probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
+    about = about_run(configuration, fingerprint(document), _plugins(configuration, host.registry))
     ledger = None
     if (settings := configuration.ledger) is not None:
-        about = about_run(configuration, fingerprint(document))
         ledger = LedgerPlan(Path(settings.path), settings.overwrite, about)
     return Plan(
         options.config,
@@ -169,6 +175,7 @@ def make_plan(options: Options) -> Plan:
         sources,
         ledger,
         alterations,
+        about,
     )
 
 
@@ -197,6 +204,19 @@ def _transports_and_sources(
 def _planned_source(choice: SourceChoice, run: RunContext) -> PlannedSource:
     with _made(f"the source {choice.name!r}"):
         return PlannedSource(choice.name, choice.type(choice.settings, run))
+
+
+def _plugins(configuration: Configuration, registry: Registry) -> dict[str, str]:
+    """Return the identities of the plugins that readings and their bytes depend on."""
+    scenario = configuration.scenario
+    used = [("weather", scenario.weather.name)]
+    used += [("der", spec.name) for spec in scenario.fleets]
+    used += [("load", spec.name) for spec in scenario.loads]
+    used += [("baseline", spec.name) for spec in scenario.baselines]
+    used += [("format", choice.format_name) for choice in configuration.transports]
+    # Any fault may be injected later.
+    used += [("fault", name) for name in registry.names("fault")]
+    return identities_of(registry, used)
 
 
 def message_faults(scenario: Scenario) -> Alterations:

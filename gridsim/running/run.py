@@ -64,7 +64,7 @@ class Run:
         """True if a plugin's thread did not return at the end; only `os._exit` ends it."""
         self.ledger_error: LedgerError | None = None
         self._manual = clock == "manual"
-        self._inbox = CommandInbox()
+        self._inbox = CommandInbox() if plan.recorded is None else plan.recorded
         self._simulation = Simulation(configuration.scenario)
         self._board = Board(configuration.scenario.roster)
         self._engine = Engine(

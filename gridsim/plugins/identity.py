@@ -1,0 +1,33 @@
+"""The identity of plugins: by which code a run was made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from gridsim.plugins.registry import RegisteredPlugin, Registry
+
+
+def identities_of(registry: Registry, used: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the distribution and version, or the file and its hash, of each plugin that is used.
+
+    `used` are kinds and names; the keys are both, such as "fault offline".
+    """
+    found = {}
+    for kind, name in sorted(set(used)):
+        entry = registry.find(kind, name)
+        if entry is not None:
+            found[f"{kind} {name}"] = _identity(entry)
+    return found
+
+
+def _identity(entry: RegisteredPlugin) -> str:
+    path = Path(entry.owner)
+    if not path.exists():
+        return entry.owner
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return f"{path.name} (SHA-256 {digest.hexdigest()[:16]})"

@@ -1,0 +1,89 @@
+"""Repeats a run from its ledger: the same seed, start, ticks and instructions, the same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gridsim.api import Instruction, Target, rfc3339
+from gridsim.contracts.instruction_json import restore_instruction
+from gridsim.errors import UsageError
+from gridsim.ledger import About, Reader
+from gridsim.running.inbox import RecordedInbox
+from gridsim.running.plan import Options, Plan, make_plan
+from gridsim.version import __version__
+
+
+def make_repeat_plan(options: Options, ledger: Path) -> Plan:
+    """Return the plan of a run that repeats the one of a ledger, without its sources.
+
+    Raises UsageError if the ledger cannot be read, or if the run would differ: the message
+    names the configuration, version or plugin that does.
+    """
+    flags = options.flags
+    for name in ("duration", "seed", "start"):
+        if getattr(options if name == "duration" else flags, name) is not None:
+            raise UsageError(f"--{name}: error: comes from the ledger with --repeat: leave it out")
+    with Reader(ledger) as reader:
+        meta = reader.meta
+        _check(ledger, "gridsim", meta["gridsim"], __version__)
+        flags = replace(
+            flags,
+            seed=meta["seed"],
+            start=rfc3339(meta["start_ms"]),
+            speed=0.0 if flags.speed is None else flags.speed,
+        )
+        plan = make_plan(replace(options, flags=flags))
+        assert plan.about is not None
+        _check_configuration(ledger, meta, plan.about)
+        faults = {f"fault {fault.type}" for fault in reader.faults()}
+        _check_plugins(ledger, json.loads(meta["plugins"]), plan.about.plugins, faults)
+        ticks = meta["ticks"] or reader.rows("SELECT ifnull(max(tick), -1) + 1 FROM batches")[0][0]
+        if not ticks:
+            raise UsageError(f"--repeat {ledger}: error: the ledger has no tick")
+        recorded = RecordedInbox(_instructions(reader))
+    own = plan.ledger
+    if own is not None and own.path.resolve() == ledger.resolve():
+        # The configuration names the ledger that is repeated, which stays as it is.
+        own = None
+    return replace(plan, ticks=ticks, sources=(), ledger=own, recorded=recorded)
+
+
+def _instructions(reader: Reader) -> Mapping[int, list[Instruction]]:
+    """Return the instructions by the tick that received them, in order."""
+    instructions: defaultdict[int, list[Instruction]] = defaultdict(list)
+    query = "SELECT tick, instruction, project_id, der_id, source FROM instructions"
+    for tick, text, project, der, source in reader.rows(f"{query} ORDER BY tick, sequence"):
+        target = Target(project, der)
+        instructions[tick].append(restore_instruction(text.encode(), target, source))
+    return instructions
+
+
+def _check_configuration(ledger: Path, meta: Mapping[str, Any], about: About) -> None:
+    _check(ledger, "tick_ms", meta["tick_ms"], about.scenario.tick_ms)
+    if meta["configuration"] != about.configuration_hash:
+        raise UsageError(
+            f"--repeat {ledger}: error: the ledger is of another configuration: sites, weather, "
+            "projects, events or faults differ"
+        )
+
+
+def _check_plugins(
+    ledger: Path, theirs: Mapping[str, str], ours: Mapping[str, str], injected: set[str]
+) -> None:
+    """Compare the plugins that the run used; of faults those that it had."""
+    for name, identity in theirs.items():
+        if name.startswith("fault ") and name not in injected:
+            continue
+        if name.startswith("format ") and name not in ours:
+            continue
+        _check(ledger, f"the plugin {name}", identity, ours.get(name, "not installed"))
+
+
+def _check(ledger: Path, what: str, theirs: object, ours: object) -> None:
+    if theirs != ours:
+        raise UsageError(f"--repeat {ledger}: error: {what} was {theirs} then and is {ours} now")
