@@ -1,4 +1,4 @@
-"""Baseline: what sites would draw without the programme."""
+"""Baseline: the consumption of sites without demand response, an estimate."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from gridsim.contracts.tick import Tick
 from gridsim.helpers.randomness import Floats
 
 Expected = Callable[[int], Floats]
-"""Returns the expected load of each member at a UTC time in ms: float64[n], kW."""
+"""The function from a UTC time in ms to the expected load of each member, float64[n], kW."""
 
 
 class Baseline(Stateful, ABC, Generic[S]):
-    """The contract of a baseline plugin: what sites would draw without the programme.
+    """The contract of a baseline plugin: the consumption of sites without demand response.
 
-    One object serves all sites that name the plugin; `members` are these sites. In each tick
-    `at` gives the baselines. Then events are announced and end, which shows from the next tick
-    on. When all devices have stepped, `note` gives the consumption. All calls come from the
-    simulation's thread. A checkpoint keeps the object's attributes, as `Stateful` says, except
-    for `derived`.
+    One object serves all sites that name the plugin; `members` are these sites. Each tick calls
+    `at` for the baselines first. Then events are announced and end; they affect the baselines
+    from the next tick on. When all devices have stepped, `note` receives the consumption. All
+    calls come from the simulation's thread. A checkpoint keeps the object's attributes, except
+    those in `derived` (see `Stateful`).
 
-    `expected` is what the sites' loads are expected to draw, without any DER: it may be called
-    for any time, also for times before the start. Its values are not to be changed.
+    `expected` gives the expected load of the sites, without any DER. It may be called for any
+    time, including times before the start. Do not change the array that it returns.
     """
 
     Settings: ClassVar[type[Settings]] = Settings
@@ -41,19 +41,19 @@ class Baseline(Stateful, ABC, Generic[S]):
 
     @abstractmethod
     def at(self, tick: Tick) -> Floats:
-        """Return the baseline over the tick: float64[n], kW, negative where a site feeds."""
+        """Return the baseline over the tick: float64[n], kW, negative where a site exports."""
 
     def note(self, tick: Tick, net_kw: Floats) -> None:
-        """Take in the net consumption of the sites over the tick, float64[n], kW."""
+        """Record the net consumption of the sites over the tick, float64[n], kW."""
 
     def event_announced(
         self, member: NDArray[np.intp], time_ms: int, begin_ms: NDArray[np.int64]
     ) -> None:
-        """Take in that an event was announced to some members at UTC `time_ms`.
+        """Handle the announcement of an event to some members at UTC `time_ms`.
 
-        `begin_ms` is when it begins for each of them. A baseline that depends on the hours
-        before an event is frozen now: later consumption must not change it.
+        `begin_ms` is the start of the event for each of them. A baseline that depends on the
+        hours before an event is fixed now: later consumption must not change it.
         """
 
     def event_over(self, member: NDArray[np.intp]) -> None:
-        """Take in that an announced event is over for these members, or was cancelled."""
+        """Handle the end or the cancellation of an announced event for these members."""

@@ -1,4 +1,4 @@
-"""The serial form of a batch: its columns, and which roster its rows refer to."""
+"""The serial form of a batch: its columns, and a fingerprint of its roster."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gridsim.contracts.state import State, Tree
 from gridsim.contracts.tree_serial import SerialError, tree_from_bytes, tree_to_bytes
 
 _LABELS: Final = tuple(field.name for field in fields(Labels))
-# Of the serial form; places are intp in memory, of which the size depends on the machine.
+# In the serial form. In memory `device` is intp, whose size depends on the machine.
 _TYPES: Final = {
     "device": "int64",
     "tick": "int64",
@@ -30,7 +30,7 @@ _OTHERS: Final = "float64"
 
 
 def roster_fingerprint(roster: Roster) -> str:
-    """Return a digest of all that a roster says: equal rosters have the same one."""
+    """Return a digest of all data of a roster; equal rosters have equal digests."""
     digest = blake2b(digest_size=16)
     for texts in (roster.der_id, roster.type, roster.project_id, *roster.columns.items()):
         digest.update(repr(list(texts)).encode(errors="surrogatepass"))
@@ -84,14 +84,14 @@ def batch_from_state(state: Tree, roster: Roster) -> Batch:
 
 
 class BatchSerial:
-    """Writes and reads the batches of one roster."""
+    """A writer and reader of the batches of one roster."""
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
         self._fingerprint = roster_fingerprint(roster)
 
     def to_bytes(self, batch: Batch) -> bytes:
-        """Write a batch. Raises SerialError if its roster is another one."""
+        """Write a batch. Raises SerialError if it has another roster."""
         if batch.roster is not self._roster:
             self._check(roster_fingerprint(batch.roster))
         return tree_to_bytes({"roster": self._fingerprint, **batch_state(batch)})
@@ -117,7 +117,7 @@ def _out(name: str, column: NDArray[Any]) -> NDArray[Any]:
 
 
 def _read(columns: State, names: Iterable[str], n: int) -> dict[str, NDArray[Any]]:
-    """The columns of exactly these names, read-only. Raises SerialError."""
+    """Return the columns, read-only; their names must be `names`. Raises SerialError."""
     wanted = sorted(names)
     if sorted(columns) != wanted:
         raise SerialError(f"the batch has the columns {sorted(columns)}, not {wanted}")

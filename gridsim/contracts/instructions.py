@@ -1,4 +1,4 @@
-"""Instructions: what other systems ask of a run, and the acknowledgements that they get."""
+"""Instructions from other systems to a run, and the acknowledgements that they get."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Action = Literal[
     "connect",
     "disconnect",
 ]
-"""What a command asks of a project or a DER."""
+"""The action that a command requests from a project or a DER."""
 CommandUnit = Literal["kW", "%"]
 Status = Literal["accepted", "rejected", "completed", "superseded", "cancelled"]
 
@@ -84,7 +84,7 @@ class Command:
     """Unique for each target."""
     action: Action
     value: float | None = None
-    """kW or %, as `unit` says; None for connect and disconnect."""
+    """kW or %, depending on `unit`; None for connect and disconnect."""
     unit: CommandUnit | None = None
     """None: the action's usual unit."""
     start_ms: int | None = None

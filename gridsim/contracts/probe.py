@@ -48,12 +48,13 @@ class Listener(ABC):
     def receive(self, timeout_s: float) -> Sequence[ReceivedMessage]:
         """Return what has arrived, in order; wait for about `timeout_s` if there is nothing.
 
-        What was published before `connect`, and kept for later subscribers, is left out.
+        Leave out messages that were published before `connect` and retained for later
+        subscribers.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Release everything; called also after a failure, and before each `connect` anew."""
+        """Release everything; also called after a failure, before `connect` is called again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class FarEnd:
     host: str
     port: int
     version: str
-    """The name and version that it gives of itself; "unknown" if it gives none."""
+    """The name and version that it reports; "unknown" if it gives none."""
     tls: bool
 
 
@@ -99,7 +100,7 @@ class ReferenceClient(ABC):
 
 
 class Benchmark(ABC):
-    """What `gridsim bench` needs to know of a protocol. Called from the main thread."""
+    """The part of `gridsim bench` that depends on the protocol. Called from the main thread."""
 
     wire: Mapping[str, str | int | float | bool]
     """The settings that shape the messages, for the report's JSON."""
@@ -122,9 +123,9 @@ class Benchmark(ABC):
     def references(
         self, stock: Sequence[WireMessage], typical: WireMessage
     ) -> Sequence[ReferenceClient]:
-        """Return the clients to compare with, with whatever they need made.
+        """Return the clients to compare with, ready to be used.
 
-        They send the messages of `stock` in turn, or the `typical` one again and again.
+        They send the messages of `stock` in turn, or the `typical` one repeatedly.
         """
 
 
@@ -134,14 +135,14 @@ class Probe(Generic[TransportSettingsT, SourceSettingsT]):
     A probe is registered under the name of the transport and the source that it belongs to. It
     is made in a process of its own (`gridsim verify --subscribe`, `gridsim send`), or in that of
     `gridsim bench`, from the same configuration as the run. A probe overrides the methods that
-    it offers; each raises ValueError if the settings lead nowhere, with the reason.
+    it offers; each raises ValueError, with the reason, if the settings cannot be used.
     """
 
     Settings: ClassVar[type[Settings]] = Settings
     """Empty: a probe uses the settings of the transport or source."""
 
     def __init__(self, run: RunContext) -> None:
-        """Opens nothing. `run` says which projects and DERs there are."""
+        """Open nothing. `run` has the projects and DERs."""
         self.run = run
 
     def listen(self, settings: TransportSettingsT, framing: Framing) -> Listener:
@@ -161,7 +162,7 @@ class Probe(Generic[TransportSettingsT, SourceSettingsT]):
         raise ValueError("this source cannot be sent to from outside")
 
     def measure(self, settings: TransportSettingsT, framing: Framing) -> Benchmark:
-        """Return what `gridsim bench` compares a transport with these settings with.
+        """Return the benchmark of a transport with these settings, for `gridsim bench`.
 
         Called once, from the main thread.
         """

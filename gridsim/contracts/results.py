@@ -32,14 +32,14 @@ class Settlement:
     settled_ms: int
     """Start plus ramp: t0 of the definition of a violation."""
     end_ms: int
-    """When it really ended."""
+    """The real end, which may be before the scheduled one."""
     ending: Ending
     target_kw: float
     """The reduction that the event calls for."""
     compliance: float
-    """What part of it the project sets out to deliver."""
+    """The part of `target_kw` that the project is set to deliver."""
     dispatched_kwh: float
-    """What was asked of the DERs, as reduction over the event."""
+    """The integral of the reduction that was requested from the DERs."""
     delivered_kwh: float
     """The integral of the reduction over the event."""
     violations: tuple[tuple[int, int], ...]

@@ -23,12 +23,12 @@ class ServiceProvider(Protocol):
     """The way to a run's services."""
 
     def __call__(self, key: str, factory: Callable[[], ServiceT], /) -> ServiceT:
-        """Return the run's one object for `key`; `factory` makes it when it is first asked for.
+        """Return the run's one object for `key`; `factory` makes it at the first call.
 
         May be called from any thread. The factory is called at most once for each key, and must
-        return at once: others wait meanwhile. Start the key with the name of your plugin. The
-        run closes its services when it ends, after its transports and sources, the newest
-        service first.
+        return at once, because other callers wait for it. Start the key with the name of your
+        plugin. The run closes its services when it ends, after its transports and sources, the
+        newest service first.
         """
 
 
@@ -40,4 +40,4 @@ class RunContext:
     start_ms: int
     """The simulation's start, UTC."""
     service: ServiceProvider
-    """Returns an object that the plugins of this run share, such as an embedded broker."""
+    """The function that returns an object shared by the run's plugins, for example a broker."""

@@ -1,4 +1,4 @@
-"""Sources: how commands come in."""
+"""Sources: instructions from other systems, and the answers to them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Source(ABC, Generic[S]):
     """The contract of a source of commands.
 
     `connect`, `serve`, `acknowledge` and `close` are called from one worker thread of the
-    source's own; any of them may raise `TransportError`: the worker then closes, waits with
-    growing pauses and connects again. `describe` may be called from any thread.
+    source's own. Any of them may raise `TransportError`: the worker then closes the source and
+    connects again, after pauses that grow. `describe` may be called from any thread.
     """
 
     Settings: ClassVar[type[Settings]] = Settings
@@ -28,11 +28,11 @@ class Source(ABC, Generic[S]):
 
     @abstractmethod
     def describe(self) -> str:
-        """Where commands are taken from, for a person: one line, without secrets."""
+        """Return where the commands come from, for people: one line, without secrets."""
 
     @abstractmethod
     def connect(self) -> None:
-        """Open the way in."""
+        """Open the connection."""
 
     @abstractmethod
     def serve(self, inbox: Inbox, timeout_s: float) -> None:
@@ -40,8 +40,8 @@ class Source(ABC, Generic[S]):
 
     @abstractmethod
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
-        """Tell what became of commands that came by this source, in this order."""
+        """Send the acknowledgements of commands from this source, in this order."""
 
     @abstractmethod
     def close(self) -> None:
-        """Release everything; called also after a failure, and before each `connect` anew."""
+        """Release everything; also called after a failure, before `connect` is called again."""

@@ -1,4 +1,4 @@
-"""State: what a checkpoint keeps of an object, as data and never as code."""
+"""State: the data of an object that a checkpoint keeps; it never holds code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ State: TypeAlias = dict[str, Any]
 ARRAY_KINDS = "biufcSUmM"
 """The kinds of NumPy types that a state may hold: no objects."""
 
-# The constructor's arguments: an object made anew has the same ones.
+# The constructor's arguments: a new object has the same ones.
 _ARGUMENTS = (Members, Settings, Sites, Draws)
 # Deeper nesting than this is an object that refers to itself.
 _DEEPEST = 32
@@ -45,7 +45,7 @@ class Stateful:
     `draws` are left out. A dataclass or enum must be defined in, or imported by, the module of
     the object's class.
 
-    `restore` is called on an object that was made anew from the same arguments. A class that
+    `restore` is called on a new object that was made from the same arguments. A class that
     holds something else overrides both methods.
     """
 
@@ -130,7 +130,7 @@ def encoded(value: Any, where: str, depth: int = 0) -> Tree:
 def decoded(tree: Tree, present: Any, owner: type, where: str) -> Any:
     """Return the value of an attribute of the class `owner` from its tree.
 
-    `present` is the attribute's value in the object made anew: what holds nested objects.
+    `present` is the attribute's value in the new object; it holds the nested objects.
     """
     if isinstance(tree, np.ndarray):
         return tree.copy() if tree.ndim else tree[()]
@@ -145,9 +145,9 @@ def decoded(tree: Tree, present: Any, owner: type, where: str) -> Any:
             return _decoded_tag(tag, content, present, owner, where)
     if not _keeps_state(present):
         raise StateError(
-            f"{where} cannot be restored: the checkpoint has an object's state, but the object "
-            "made anew has none there. Make it in the constructor, or override state() and "
-            "restore()"
+            f"{where} cannot be restored: the checkpoint has an object's state for it, but the "
+            "constructor does not create that object. Create it in the constructor, or override "
+            "state() and restore()"
         )
     present.restore(tree)
     return present
@@ -193,7 +193,7 @@ def _decoded_pair(pair: Tree, held: dict[Any, Any], owner: type, where: str) -> 
 
 
 def _made(cls: type, columns: Mapping[str, Tree], where: str) -> Any:
-    """A dataclass's instance with these fields; its code does not run."""
+    """Return an instance of a dataclass with these fields; its code does not run."""
     if not is_dataclass(cls) or columns.keys() != {field.name for field in fields(cls)}:
         raise StateError(f"{where} cannot be restored: {cls.__name__} has other fields now")
     made = object.__new__(cls)
@@ -204,8 +204,10 @@ def _made(cls: type, columns: Mapping[str, Tree], where: str) -> Any:
 
 
 def _class(owner: type, name: str, present: Any, where: str) -> type:
-    """The dataclass or enum of that name: that of `present`, or one that the modules of `owner`
-    define or import."""
+    """Return the dataclass or enum of that name.
+
+    It is the class of `present`, or one that the modules of `owner` define or import.
+    """
     if type(present).__name__ == name and (is_dataclass(present) or isinstance(present, Enum)):
         return type(present)
     for base in owner.__mro__:
@@ -218,7 +220,7 @@ def _class(owner: type, name: str, present: Any, where: str) -> type:
 
 
 def _keeps_state(value: Any) -> bool:
-    """Whether it is an object with a state of its own: Stateful, or one with the same methods."""
+    """Return whether the object has a state of its own: it is Stateful, or has its methods."""
     methods = (getattr(value, name, None) for name in ("state", "restore"))
     return not isinstance(value, type) and all(map(callable, methods))
 
@@ -249,7 +251,7 @@ def _attributes(owner: Stateful) -> Iterator[tuple[str, Any]]:
 
 
 def _is_attribute(owner: Stateful, name: str) -> bool:
-    """Whether a checkpoint may set this attribute."""
+    """Return whether a checkpoint may set this attribute."""
     kept = vars(type(owner)).get("kept")
     if kept is not None:
         return name in kept
@@ -259,7 +261,7 @@ def _is_attribute(owner: Stateful, name: str) -> bool:
 
 
 def _left_out(cls: type) -> set[str]:
-    """What the class or one of its bases names as derived."""
+    """Return the attributes that the class or one of its bases names in `derived`."""
     return {name for base in cls.__mro__ for name in vars(base).get("derived", ())}
 
 

@@ -1,6 +1,6 @@
 """The serial form of a tree of arrays, numbers, texts, lists and maps.
 
-Reading it runs no code: what is read is data, whoever wrote it.
+Reading runs no code: the bytes are read as data only, so they need not be trusted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gridsim.contracts.state import ARRAY_KINDS, Tree
 from gridsim.errors import GridsimError
 
 VERSION = 1
-"""Of the serial form itself."""
+"""The version of the serial form."""
 
 _MAGIC = b"gridsim\0"
 # Magic, version, CRC-32 of what follows the head, and its length.

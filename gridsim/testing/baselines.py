@@ -70,7 +70,7 @@ class BaselineContract:
             factor = 5.0 if index > _NOTICE else 1.0
             np.testing.assert_array_equal(calm.step(index), wild.step(index, factor))
 
-    def test_a_baseline_made_anew_continues_from_the_state(self) -> None:
+    def test_a_new_baseline_continues_from_the_state(self) -> None:
         for half in (_NOTICE - 1, _BEGIN + 1, _OVER + 1):
             run, again = (_Run(self.baseline, self._members()) for _ in range(2))
             for index in range(half):
@@ -114,7 +114,7 @@ class _Run:
         members: Members[Any],
         called: Sequence[str] | None = None,
     ) -> None:
-        """`called` are the ids of the sites that the event is for; None: every other site."""
+        """Prepare an event for the sites with the ids `called`; None: for every other site."""
         self.members = members
         self.baseline = baseline(members, _Expectation(members.site))
         if called is None:

@@ -97,7 +97,7 @@ def make_tick(
     start_ms: int = START_MS,
     tick_s: float = 1.0,
 ) -> Tick:
-    """Tick `index` of a simulation that starts at `start_ms`."""
+    """Return tick `index` of a simulation that starts at `start_ms`."""
     at = start_ms + index * round(tick_s * 1000)
     return Tick(index, at, tick_s, weather if weather is not None else make_weather())
 

@@ -105,7 +105,7 @@ class _FaultContract:
                     for place, row in enumerate(rows.tolist()):
                         _assert_same(_of(whole, row), _of(part, place))
 
-    def test_a_fault_made_anew_continues_from_the_state(self) -> None:
+    def test_a_new_fault_continues_from_the_state(self) -> None:
         for members in self._members():
             fault, half = self._type()(members), self.ticks // 2 + _WINDOW // 3
             self._run(fault, range(half))

@@ -51,7 +51,7 @@ class LoadContract:
             expected = fresh.expected(tick.time_ms)
             np.testing.assert_array_equal(used.expected(tick.time_ms), expected)
 
-    def test_a_load_made_anew_continues_from_the_state(self) -> None:
+    def test_a_new_load_continues_from_the_state(self) -> None:
         load, ticks = self.load(self._members()), self._ticks()
         half = len(ticks) // 2
         for tick in ticks[:half]:

@@ -40,7 +40,7 @@ _RECEIVE_S = 0.1
 
 
 class ProbeContract:
-    """What every probe must do, tried with its transport and source. Inherit, and name them:
+    """The rules for every probe, tested with its transport and source. Inherit, and name them:
 
     class TestWireProbe(ProbeContract):
         probe = WireProbe
@@ -53,7 +53,7 @@ class ProbeContract:
         def way(self, tmp_path):
             return {"path": str(tmp_path / "commands")}
 
-    What the probe does not offer is skipped.
+    Methods that the probe does not offer are skipped.
     """
 
     probe: ClassVar[type[Probe[Any, Any]]]
@@ -66,7 +66,7 @@ class ProbeContract:
         raise NotImplementedError
 
     def way(self, tmp_path: Path) -> Mapping[str, Any]:
-        """Return settings of the source, for a way in that nobody else uses."""
+        """Return settings of the source, for a connection that nothing else uses."""
         raise NotImplementedError
 
     def test_it_offers_something(self) -> None:

@@ -312,7 +312,7 @@ def test_an_object_that_refers_to_itself_is_refused() -> None:
         ({"_cache": 1}, "has no such state"),
         ({"__class__": "x"}, "has no such state"),
         ({"no name": 1}, "has no such state"),
-        ({"value": {"part": 1}}, "the object made anew has none there"),
+        ({"value": {"part": 1}}, "the constructor does not create that object"),
         ({"value": {"$code": "print()"}}, r"\$code is not a form of state"),
         ({"value": {"$tuple": 3}}, r"\$tuple is not a form of state"),
         ({"value": {"$dict": [[1]]}}, r"\$dict does not fit"),
