@@ -56,17 +56,17 @@ class RecordedInbox(CommandInbox):
     """The instructions of an earlier run, each for the tick in which that run received it."""
 
     def __init__(self, instructions: Mapping[int, Sequence[Instruction]]) -> None:
-        """`instructions` by tick; the first tick that drains is tick 0."""
+        """Keep the instructions by tick; the first call of `drain` belongs to tick 0."""
         super().__init__()
         self._recorded = dict(instructions)
         self._tick = 0
 
     def post(self, instruction: Instruction) -> bool:
-        """Return False: a run that is repeated takes no instructions."""
+        """Return False, because a repeated run accepts no instructions."""
         return False
 
     def __len__(self) -> int:
-        """Return the number of ticks with instructions that are still to come."""
+        """Return the number of ticks to come that have instructions."""
         return len(self._recorded)
 
     def drain(self) -> tuple[Instruction, ...]:

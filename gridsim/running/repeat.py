@@ -1,4 +1,4 @@
-"""Repeats a run from its ledger: the same seed, start, ticks and instructions, the same bytes."""
+"""A run repeated from its ledger: the same seed, start, ticks, instructions and bytes."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from gridsim.version import __version__
 
 
 def make_repeat_plan(options: Options, ledger: Path) -> Plan:
-    """Return the plan of a run that repeats the one of a ledger, without its sources.
+    """Return the plan that repeats the run of a ledger, without its sources.
 
-    Raises UsageError if the ledger cannot be read, or if the run would differ: the message
-    names the configuration, version or plugin that does.
+    Raises UsageError if the ledger cannot be read, or if the repeated run would differ. The
+    message names the different configuration, version or plugin.
     """
     flags = options.flags
     for name in ("duration", "seed", "start"):
         if getattr(options if name == "duration" else flags, name) is not None:
-            raise UsageError(f"--{name}: error: comes from the ledger with --repeat: leave it out")
+            raise UsageError(f"--{name}: error: --repeat takes it from the ledger: leave it out")
     with Reader(ledger) as reader:
         meta = reader.meta
         _check(ledger, "gridsim", meta["gridsim"], __version__)
@@ -48,7 +48,7 @@ def make_repeat_plan(options: Options, ledger: Path) -> Plan:
         recorded = RecordedInbox(_instructions(reader))
     own = plan.ledger
     if own is not None and own.path.resolve() == ledger.resolve():
-        # The configuration names the ledger that is repeated, which stays as it is.
+        # The configuration names the ledger that is repeated; do not overwrite it.
         own = None
     return replace(plan, ticks=ticks, sources=(), ledger=own, recorded=recorded)
 
@@ -75,7 +75,7 @@ def _check_configuration(ledger: Path, meta: Mapping[str, Any], about: About) ->
 def _check_plugins(
     ledger: Path, theirs: Mapping[str, str], ours: Mapping[str, str], injected: set[str]
 ) -> None:
-    """Compare the plugins that the run used; of faults those that it had."""
+    """Compare the plugins that the run used; compare only the faults that it had."""
     for name, identity in theirs.items():
         if name.startswith("fault ") and name not in injected:
             continue

@@ -137,9 +137,9 @@ def test_it_leaves_the_ledger_that_it_repeats(recording: Recording) -> None:
     [
         (("--set", "projects.0.count=4"), "the ledger is of another configuration"),
         (("--set", "simulation.tick_s=2"), "tick_ms was 1000 then and is 2000 now"),
-        (("--seed", "5"), "--seed: error: comes from the ledger"),
-        (("--start", "now"), "--start: error: comes from the ledger"),
-        (("--duration", "5s"), "--duration: error: comes from the ledger"),
+        (("--seed", "5"), "--seed: error: --repeat takes it from the ledger"),
+        (("--start", "now"), "--start: error: --repeat takes it from the ledger"),
+        (("--duration", "5s"), "--duration: error: --repeat takes it from the ledger"),
     ],
 )
 def test_another_run_is_refused(recording: Recording, words: tuple[str, ...], reason: str) -> None:
