@@ -49,6 +49,10 @@ class Hub:
         on_full: OnOverflow,
     ) -> Subscription:
         """Call `consumer` with each result from now on, on its own thread."""
+        if policy not in ("queue", "latest"):
+            raise ValueError(f"policy must be 'queue' or 'latest', not {policy!r}")
+        if on_full not in ("drop_oldest", "drop_newest", "block"):
+            raise ValueError(f"on_full must be drop_oldest, drop_newest or block, not {on_full!r}")
         subscription = Subscription(
             consumer, policy, queue_bytes=queue_bytes, on_full=on_full, left=self._remove
         )
@@ -56,13 +60,15 @@ class Hub:
         subscription.start()
         return subscription
 
-    def close(self, timeout_s: float) -> bool:
-        """End the subscriptions after their queued results; return whether all ended in time."""
+    def close(self, is_late: Callable[[], bool]) -> bool:
+        """Wait until subscribers have taken what is queued; return whether all of them ended.
+
+        Gives up when `is_late` returns True, and on a subscriber that takes nothing for 30 s.
+        """
         subscriptions = self._subscriptions
         for subscription in subscriptions:
             subscription.end()
-        ended = [subscription.join(timeout_s) for subscription in subscriptions]
-        return all(ended)
+        return all([subscription.finish(is_late) for subscription in subscriptions])  # noqa: C419
 
     def wake(self) -> None:
         """Wake every offer that waits for room, because the run ends."""
@@ -74,6 +80,10 @@ class Hub:
     def is_consumer(self) -> bool:
         """Return whether the caller is a subscriber's thread."""
         return any(subscription.is_own_thread() for subscription in self._subscriptions)
+
+    def is_blocking_consumer(self) -> bool:
+        """Return whether the caller is a subscriber that the run waits for."""
+        return any(one.is_own_thread() and one.blocks for one in self._subscriptions)
 
     def _remove(self, subscription: Subscription) -> None:
         self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)

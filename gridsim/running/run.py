@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import repeat
 from types import TracebackType
@@ -16,7 +16,7 @@ from gridsim.delivery import Runner
 from gridsim.errors import GridsimError
 from gridsim.ledger import Ledger, LedgerError
 from gridsim.running.board import Board
-from gridsim.running.clock import Clock
+from gridsim.running.driver import Driver
 from gridsim.running.engine import Engine
 from gridsim.running.hub import Hub
 from gridsim.running.inbox import CommandInbox
@@ -24,6 +24,7 @@ from gridsim.running.observe import observe
 from gridsim.running.plan import Plan, check_speed
 from gridsim.running.status import LedgerStatus, RunState, RunStatus
 from gridsim.running.subscription import OnOverflow, Policy, Subscription
+from gridsim.running.workers import flush, has_no_receiver, wait_for_first_attempts
 from gridsim.simulation.step import Simulation
 from gridsim.sources import Sources, SourceWorker
 
@@ -75,7 +76,7 @@ class Run:
             ticks=plan.ticks,
             inbox=self._inbox,
         )
-        self._clock = Clock(self._engine.run_due, self._engine.until_next_wake)
+        self._driver = Driver(self._engine)
         self._state: RunState = "new"
         self._ledger: Ledger | None = None
         self._runners: list[Runner] = []
@@ -84,7 +85,6 @@ class Run:
         self._stopping = threading.Event()
         self._over = threading.Event()
         """Set when no more ticks will run, for any reason."""
-        self._free: threading.Thread | None = None
         self._watcher = threading.Thread(target=self._watch, name="run", daemon=True)
         self._steering = threading.RLock()
         self._began = self._cpu = 0.0
@@ -94,7 +94,11 @@ class Run:
         """The real and processor time of the run once it is over, seconds."""
 
     def __enter__(self) -> Run:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(
@@ -128,18 +132,18 @@ class Run:
         self._hub.connect(self._ledger, self._runners, self._sources)
         for runner in self._runners:
             runner.start()
-        self._wait_for(self._runners, _FIRST_ATTEMPT_S)
+        wait_for_first_attempts(self._runners, self._stopping, _FIRST_ATTEMPT_S)
         if self._stopping.is_set() or any(r.state == "failed" for r in self._runners):
             self._over.set()
             return
         # After the transports, because they choose the port of an embedded broker.
         self._sources.start()
-        self._wait_for(self._sources.workers, _SOURCE_STARTUP_S)
+        wait_for_first_attempts(self._sources.workers, self._stopping, _SOURCE_STARTUP_S)
         self._began, self._cpu = time.monotonic(), time.process_time()
         self._state = "running"
         self._watcher.start()
         if not self._manual:
-            self._drive()
+            self._driver.go()
 
     def request_stop(self, flush_s: float = FLUSH_S) -> None:
         """Start no more ticks, and give transports `flush_s` seconds from now to flush.
@@ -157,9 +161,11 @@ class Run:
         """Wait up to `timeout_s` seconds and return whether the run is over; None: no limit.
 
         It is over after its last tick, when a plugin failed or hangs, when every transport has
-        failed, or when it was stopped. Raises RuntimeError in a subscriber.
+        failed, or when it was stopped. Raises RuntimeError in a subscriber, and before `start`.
         """
         self._refuse_subscribers("wait")
+        if self._state == "new":
+            raise RuntimeError("wait needs a run that has started")
         return self._over.wait(timeout_s)
 
     def stop(self) -> None:
@@ -177,7 +183,7 @@ class Run:
         if self.error is not None or not self._over.is_set():
             self.request_stop()
         self._engine.stop()
-        self._clock.stop()
+        self._driver.stop()
         try:
             if self._runners:
                 self._end()
@@ -193,9 +199,10 @@ class Run:
     def post(self, instruction: Instruction) -> bool:
         """Queue an instruction for the next tick; return whether there was room.
 
-        The result of the tick in which it takes effect has the acknowledgement.
+        The result of the tick in which it takes effect has the acknowledgement. A run that is
+        over has no next tick and returns False.
         """
-        return self._inbox.post(instruction)
+        return self._state not in ("stopping", "ended") and self._inbox.post(instruction)
 
     def subscribe(
         self,
@@ -212,10 +219,6 @@ class Run:
         `latest` the consumer gets the newest result each time it is ready, with the facts of
         the ticks in between. Subscribe before `start` to get all results.
         """
-        if policy not in ("queue", "latest"):
-            raise ValueError(f"policy must be 'queue' or 'latest', not {policy!r}")
-        if on_full not in ("drop_oldest", "drop_newest", "block"):
-            raise ValueError(f"on_full must be drop_oldest, drop_newest or block, not {on_full!r}")
         if on_full == "block" and self._engine.speed and not self._manual:
             raise ValueError("on_full = 'block' needs speed 0: the run would fall behind real time")
         return self._hub.subscribe(
@@ -269,14 +272,17 @@ class Run:
 
     def pause(self) -> None:
         """Pause after the current tick; connections stay up, and the pause is not lateness."""
-        self._engine.pause()
+        self._refuse_blocking_subscribers("pause")
+        with self._steering:
+            self._engine.pause()
+            self._driver.settle()
 
     def resume(self) -> None:
         """Resume after `pause`: the next tick is due now."""
         with self._steering:
             self._engine.resume()
             if self._state == "running" and not self._manual:
-                self._drive()
+                self._driver.go()
 
     def set_speed(self, speed: float) -> None:
         """Set the speed from the next tick on, which is due now.
@@ -286,6 +292,7 @@ class Run:
         configuration, or above 0 if a transport's `on_full` is "block".
         """
         check_speed(speed)
+        self._refuse_blocking_subscribers("set_speed")
         with self._steering:
             if speed and not self._manual:
                 for transport in self.plan.transports:
@@ -299,7 +306,7 @@ class Run:
             for transport, runner in zip(self.plan.transports, self._runners, strict=False):
                 runner.set_pace(transport.on_full_at(speed, self._manual), wake_s)
             if self._state == "running" and not (self._manual or self._engine.is_paused):
-                self._drive()
+                self._driver.go()
 
     # Internal.
 
@@ -319,44 +326,20 @@ class Run:
         configuration = self.plan.configuration
         return index, configuration.start_ms + index * configuration.tick_ms
 
-    def _wait_for(self, workers: Sequence[Runner | SourceWorker], timeout_s: float) -> None:
-        """Wait until each is up or has failed once, or until a stop is requested."""
-        deadline = time.monotonic() + timeout_s
-        for worker in workers:
-            while worker.state == "connecting" and worker.error is None:
-                if self._stopping.is_set() or time.monotonic() > deadline:
-                    return
-                worker.wait_first_attempt(_LOOK_S)
-
-    def _drive(self) -> None:
-        """Start the ticks: by the clock, or one after the other at speed 0."""
-        if self._engine.interval_s:
-            self._clock.start()
-            return
-        self._clock.stop()
-        if self._free is None or not self._free.is_alive():
-            self._free = threading.Thread(target=self._engine.run_free, name="engine", daemon=True)
-            self._free.start()
-
     def _watch(self) -> None:
         """End the run when its ticks are done, a plugin hangs, or every transport has failed."""
         engine = self._engine
         limit_s = self.plan.configuration.simulation.hang_timeout_s
         while not engine.finished.wait(_LOOK_S) and not self._over.is_set():
-            if self._has_no_receiver():
+            if has_no_receiver(self._runners):
                 break
-            if engine.interval_s and not self._manual:
-                self._clock.watch()
+            if not self._manual:
+                self._driver.watch()
             if stuck := engine.stuck_in(limit_s):
                 self.error = GridsimError(f"{stuck} has not returned for {limit_s:g} s")
                 break
         self.error = self.error or engine.error
         self._over.set()
-
-    def _has_no_receiver(self) -> bool:
-        """Return whether a reader has closed its pipe, or every transport has failed."""
-        states = [runner.state for runner in self._runners]
-        return "reader gone" in states or all(state == "failed" for state in states)
 
     def _end(self) -> None:
         engine = self._engine
@@ -371,11 +354,11 @@ class Run:
         for runner in self._runners:
             runner.close()
         idle = idle or engine.wait_idle(_IDLE_S)
-        self._flush()
+        flush(self._runners, self._is_late)
         for runner in self._runners:
             runner.settle()
         idle = self._sources.wait(_ACK_FLUSH_S) and idle
-        idle = self._hub.close(_ACK_FLUSH_S) and idle
+        idle = self._hub.close(self._is_late) and idle
         if self._ledger is not None:
             try:
                 self._ledger.close(complete=finished, timeout_s=_LEDGER_S)
@@ -383,12 +366,9 @@ class Run:
                 self.ledger_error = error
         self.hung = not idle or any(runner.is_alive() for runner in self._runners)
 
-    def _flush(self) -> None:
-        waiting = list(self._runners)
-        while waiting:
-            if self._deadline is not None and time.monotonic() >= self._deadline:
-                return
-            waiting = [r for r in waiting if not (r.wait(0.02) or r.is_stalled())]
+    def _is_late(self) -> bool:
+        """Return whether the time for flushing is over."""
+        return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _times(self) -> tuple[float, float]:
         if not self._began:
@@ -398,3 +378,9 @@ class Run:
     def _refuse_subscribers(self, what: str) -> None:
         if self._hub.is_consumer():
             raise RuntimeError(f"{what}() in a subscriber would wait for itself")
+
+    def _refuse_blocking_subscribers(self, what: str) -> None:
+        if self._hub.is_blocking_consumer():
+            raise RuntimeError(
+                f"{what}() in a subscriber with on_full='block' would wait for itself"
+            )

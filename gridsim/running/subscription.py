@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +27,9 @@ _FACTS = (
     "changes",
     "failures",
 )
+# A subscriber that takes nothing for so long is left alone at the end.
+_STALL_S = 30.0
+_POLL_S = 0.02
 _RESULT_BYTES = 1_000
 """The approximate size of a result without its batches, bytes."""
 
@@ -68,6 +72,8 @@ class Subscription:
         self._ending = False
         self._closed = False
         self._impatient = False
+        self._took_at = time.monotonic()
+        """The time at which the consumer last took a result."""
         self._thread = threading.Thread(target=self._work, name="subscriber", daemon=True)
 
     def start(self) -> None:
@@ -112,6 +118,18 @@ class Subscription:
         if not self.is_own_thread():
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def finish(self, is_late: Callable[[], bool]) -> bool:
+        """Wait for the consumer as long as it makes progress; return whether it ended."""
+        while not self.join(_POLL_S):
+            if is_late() or time.monotonic() - self._took_at > _STALL_S:
+                return False
+        return True
+
+    @property
+    def blocks(self) -> bool:
+        """True if the run waits for room in the queue."""
+        return not self._latest and self._on_full == "block"
 
     def is_own_thread(self) -> bool:
         """Return whether the caller is the consumer."""
@@ -161,6 +179,7 @@ class Subscription:
             if not self._waiting:
                 return None
             result = self._waiting.popleft()
+            self._took_at = time.monotonic()
             self._bytes -= 0 if self._latest else size_of(result)
             self._changed.notify_all()
             return result

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import gridsim
 from gridsim.config.resolve import Flags
 from gridsim.contracts.results import Episode, TickResult
-from gridsim.errors import PluginError
+from gridsim.errors import PluginError, UsageError
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
+from gridsim.running.status import InstructionStatus
 from gridsim.running.subscription import FACTS, Subscription, joined
 
 DEADLINE_S = 20.0
@@ -436,3 +438,87 @@ def test_a_paused_run_stands_still_and_keeps_its_connections(make: Make, tmp_pat
         assert run.wait(DEADLINE_S)
     assert run.status().tick == 2000
     assert len(lines(tmp_path)) == 4000
+
+
+def test_it_goes_on_after_every_pause_at_every_speed(make: Make) -> None:
+    seen = threading.Event()
+    run = make(manual=False, ticks="3000s")
+    run.subscribe(lambda result: seen.set())
+    with run:
+        assert seen.wait(DEADLINE_S)
+        for speed in (0, 1e6, 0, 1000, 0):
+            run.pause()
+            run.resume()
+            run.set_speed(speed)
+        run.pause()
+        run.set_speed(1)
+        run.set_speed(0)
+        run.resume()
+        assert run.wait(DEADLINE_S)
+    assert run.status().tick == 3000
+
+
+def test_a_slow_subscriber_of_a_complete_run_gets_everything(make: Make) -> None:
+    free, busy = threading.Event(), threading.Event()
+    ticks: list[int] = []
+
+    def consume(result: TickResult) -> None:
+        busy.set()
+        assert free.wait(DEADLINE_S)
+        ticks.append(result.tick)
+
+    run = make(manual=False, ticks="50s")
+    run.subscribe(consume)
+    run.start()
+    assert busy.wait(DEADLINE_S)
+    assert run.wait(DEADLINE_S)
+    stopping = threading.Thread(target=run.stop)
+    stopping.start()
+    free.set()
+    stopping.join(DEADLINE_S)
+    assert ticks == list(range(51))
+    assert not run.hung
+
+
+def test_a_run_that_is_over_takes_no_instruction(make: Make) -> None:
+    command = gridsim.Command(gridsim.Target("HOME", "GEN"), "c-1", "disconnect")
+    with make() as run:
+        assert run.post(command) is True
+        run.advance()
+    assert run.post(command) is False
+    assert run.status().instructions == InstructionStatus(waiting=0, received=1, rejected=0)
+
+
+def test_nobody_waits_for_a_run_that_has_not_started(make: Make) -> None:
+    run = make()
+    with pytest.raises(RuntimeError, match="a run that has started"):
+        run.wait(0)
+    run.stop()
+    assert run.status().state == "ended"
+
+
+def test_a_start_that_fails_releases_everything(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_text("mine")
+    run = make(more=f'[ledger]\npath = "{tmp_path}/ledger.sqlite"\n')
+    with pytest.raises(UsageError, match=r"ledger\.sqlite"), run:
+        pass
+    assert run.status().state == "ended"
+    assert (tmp_path / "ledger.sqlite").read_text() == "mine"
+
+
+@pytest.mark.parametrize("what", ["pause", "set_speed"])
+def test_a_subscriber_that_the_run_waits_for_cannot_stop_it_between_ticks(
+    make: Make, what: str
+) -> None:
+    refusals: list[str] = []
+    run = make()
+
+    def consume(result: TickResult) -> None:
+        with pytest.raises(RuntimeError) as refusal:
+            run.pause() if what == "pause" else run.set_speed(1)
+        refusals.append(str(refusal.value))
+
+    run.subscribe(consume, on_full="block")
+    with run:
+        run.advance(1)
+    assert refusals[0] == f"{what}() in a subscriber with on_full='block' would wait for itself"
