@@ -1,4 +1,4 @@
-"""Makes the batch of a tick: picks the rows that are due and rounds, once, for every path."""
+"""The batch of a tick: the rows that are due, rounded once for every output."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gridsim.api import UNITS, Batch, Floats, Stateful, identities
 from gridsim.simulation.scenario import Scenario
 
 _DAY_MS = 86_400_000
-# A device has been connected for up to this long when the simulation starts.
+# The longest time for which a device has been connected when the simulation starts.
 _CONNECTED_DAYS = 90
 
 
 class BatchMaker(Stateful):
-    """Holds the columns that do not change, and makes batches from those that do."""
+    """A maker of batches, with the columns that do not change."""
 
     kept = ("_absent", "_left")
 
@@ -39,8 +39,8 @@ class BatchMaker(Stateful):
         self._absent: NDArray[np.bool_] | None = None
         self._left = 0
 
-    def take_out(self, devices: NDArray[np.intp]) -> None:
-        """These devices report no more."""
+    def disable(self, devices: NDArray[np.intp]) -> None:
+        """Stop the reports of these devices."""
         if self._absent is None:
             self._absent = np.zeros(len(self._roster), np.bool_)
         self._absent[devices] = True
@@ -59,13 +59,17 @@ class BatchMaker(Stateful):
         baseline: Floats,
         extra: Mapping[str, Floats],
     ) -> Batch:
-        """`power`, `soc` and `extra` per device, `meter` and `baseline` per site; not rounded."""
+        """Return the batch of tick `index`.
+
+        `power`, `soc` and `extra` have one value per device, `meter` and `baseline` one per
+        site; they are not rounded.
+        """
         rows = self._due(index)
-        everyone = rows is self._all
+        is_all = rows is self._all
 
         def pick(column: NDArray[Any]) -> NDArray[Any]:
-            # Those that do not change, too: a checkpoint does not keep that they are read-only.
-            return read_only(column if everyone else column[rows])
+            # Constant columns too: a checkpoint does not keep that an array is read-only.
+            return read_only(column if is_all else column[rows])
 
         project = pick(self._project)
         n = len(rows)
@@ -90,7 +94,7 @@ class BatchMaker(Stateful):
         )
 
     def _due(self, index: int) -> NDArray[np.intp]:
-        """The devices that report at tick `index`; each has a phase of its own."""
+        """Return the devices that report at tick `index`; each has its own phase."""
         if self._every is None and self._absent is None:
             return self._all
         due = np.ones(len(self._all), np.bool_)
@@ -102,13 +106,13 @@ class BatchMaker(Stateful):
 
 
 def rounded(values: Floats, digits: int) -> Floats:
-    """Rounded to `digits` decimals, with minus zero made zero."""
+    """Return the values rounded to `digits` decimals, with 0.0 for -0.0."""
     result: Floats = np.round(values, digits)
     result += 0.0
     return result
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """The same array, which can no longer be written to."""
+    """Return the same array, made read-only."""
     array.flags.writeable = False
     return array

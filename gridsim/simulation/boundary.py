@@ -12,42 +12,45 @@ from gridsim.api import Floats
 from gridsim.errors import PluginError
 
 LARGEST: Final = 1e12
-"""The largest magnitude of a value: rounding overflows far beyond it, and no device is near."""
+"""The largest magnitude of a value: far above any device, and far below where rounding
+overflows."""
 
 
 def outside(values: Floats, *, gaps: bool = False) -> NDArray[np.bool_]:
-    """Return which values are not finite or larger than 1e12; with `gaps` NaN is allowed."""
+    """Return a mask of the values that are not finite or exceed 1e12; `gaps` allows NaN."""
     size = np.abs(values)
     bad: NDArray[np.bool_] = size > LARGEST if gaps else ~(size <= LARGEST)
     return bad
 
 
 def checked(
-    who: str,
-    what: str,
+    plugin: str,
+    name: str,
     values: Any,
     ids: Sequence[str],
     *,
     gaps: bool = False,
     each: str = "device",
 ) -> Floats:
-    """Return what a plugin returned as float64, one value for each of `ids`.
+    """Return a plugin's result as float64, with one value for each of `ids`.
 
-    `who` names the plugin, `what` the value, and `each` says of what the ids are. With `gaps`
-    NaN is allowed. Raises PluginError if the shape is wrong, or a value is not finite or larger
-    than 1e12.
+    `plugin` and `name` are the names of the plugin and of the value for errors; `each` is the
+    noun for one of the ids. `gaps` allows NaN. Raises PluginError if the shape is wrong, or if
+    a value is not finite or exceeds 1e12.
     """
     try:
         array = np.asarray(values, np.float64)
     except (TypeError, ValueError):
-        raise PluginError(f"{who} returned {what} that is not numbers: {values!r:.100}") from None
+        raise PluginError(
+            f"{plugin} returned {name} that is not numeric: {values!r:.100}"
+        ) from None
     if array.shape != (len(ids),):
-        raise PluginError(f"{who} returned {what} of shape {array.shape} for {len(ids)} {each}s")
+        raise PluginError(f"{plugin} returned {name} of shape {array.shape} for {len(ids)} {each}s")
     bad = outside(array, gaps=gaps)
     if bad.any():
         row = int(np.argmax(bad))
         raise PluginError(
-            f"{who} returned {what} = {array[row]} for {ids[row]}: a value must be finite and at "
-            f"most {LARGEST:g}"
+            f"{plugin} returned {name} = {array[row]} for {ids[row]}: a value must be finite and "
+            f"at most {LARGEST:g}"
         )
     return array

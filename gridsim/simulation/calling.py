@@ -1,4 +1,4 @@
-"""The calls from the simulation to plugins, whose failures carry the plugin's name."""
+"""The calls from the simulation to plugins; a failure has the plugin's name."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ T = TypeVar("T")
 
 
 class Call(Protocol):
-    """A function that calls the plugin of a name; an exception of it becomes a PluginError."""
+    """A function that calls a named plugin and turns its exceptions into PluginError."""
 
     def __call__(self, name: str, do: Callable[[], T]) -> T: ...
 
 
 def named(name: str, plugin: Stateful) -> State:
-    """Return a plugin's state. Raises StateError, with the plugin's name, if it has none."""
+    """Return a plugin's state. Raises StateError, naming the plugin, if it cannot be kept."""
     try:
         return plugin.state()
     except StateError as error:
         raise StateError(f"{name}: {error}") from error
     except Exception as error:
         kind = type(error).__name__
-        raise StateError(f"{name} failed to give its state: {kind}: {error}") from error
+        raise StateError(f"{name} failed to return its state: {kind}: {error}") from error

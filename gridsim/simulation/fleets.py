@@ -1,4 +1,4 @@
-"""The fleets of a simulation, each behind a guard that names its plugin when it fails."""
+"""The fleets of a simulation, each wrapped so that an error names its plugin."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ class RunningFleet:
     def __init__(
         self, number: int, spec: FleetSpec, ghosts: NDArray[np.bool_] | None = None
     ) -> None:
-        """`number` is the spec's place in the scenario. `ghosts`, of all devices, are those that
-        do not exist: they step, for what they report, but can do nothing and are asked nothing."""
+        """Create the fleet of a spec, whose index in the scenario is `number`.
+
+        `ghosts` marks the devices of the roster that do not exist. They step, because they may
+        report, but their capability is zero and they get no orders.
+        """
         self.number = number
         self.name = spec.name
         self.device = spec.device
         self.site = spec.members.site
         self.ids = spec.members.ids
         self.flexible = spec.stage == "flexible"
-        here = None if ghosts is None else ghosts[spec.device]
-        self._ghosts = here if here is not None and here.any() else None
+        own = None if ghosts is None else ghosts[spec.device]
+        self._ghosts = own if own is not None and own.any() else None
         try:
             self.fleet: Fleet = spec.type(spec.members)
             balances = self.fleet.balances()
@@ -37,7 +40,7 @@ class RunningFleet:
         except PluginError:
             raise
         except (Exception, SystemExit) as error:
-            raise self._failed("while it was made", error) from error
+            raise self._failed("during creation", error) from error
         self._columns = frozenset(spec.type.columns)
 
     def state(self) -> State:
@@ -51,11 +54,11 @@ class RunningFleet:
     def capability(self, tick: Tick) -> Capability:
         try:
             able = self.fleet.capability(tick)
-            wish = able.preferred_kw
+            preferred = able.preferred_kw
             return Capability(
                 self.real(self._column("min_kw", able.min_kw)),
                 self.real(self._column("max_kw", able.max_kw)),
-                None if wish is None else self.real(self._column("preferred_kw", wish)),
+                None if preferred is None else self.real(self._column("preferred_kw", preferred)),
             )
         except PluginError:
             raise
@@ -64,12 +67,12 @@ class RunningFleet:
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         try:
-            told = self.fleet.step(tick, self._heard(orders))
-            soc = told.current_soc
+            telemetry = self.fleet.step(tick, self._without_ghosts(orders))
+            soc = telemetry.current_soc
             return Telemetry(
-                self._column("current_output", told.current_output),
+                self._column("current_output", telemetry.current_output),
                 None if soc is None else self._column("current_soc", soc, gaps=True),
-                {name: self._extra(name, column) for name, column in told.extra.items()},
+                {name: self._extra(name, column) for name, column in telemetry.extra.items()},
             )
         except PluginError:
             raise
@@ -77,19 +80,19 @@ class RunningFleet:
             raise self._failed(f"at tick {tick.index}", error) from error
 
     def real(self, power: Floats) -> Floats:
-        """`power`, float64[n] kW, with zero where there is no device."""
+        """Return `power`, float64[n], kW, with zero for devices that do not exist."""
         return power if self._ghosts is None else np.where(self._ghosts, 0.0, power)
 
-    def _heard(self, orders: Orders) -> Orders:
-        """The orders without those to ghosts."""
+    def _without_ghosts(self, orders: Orders) -> Orders:
+        """Return the orders without those for devices that do not exist."""
         if self._ghosts is None:
             return orders
-        least, most = orders.min_kw, orders.max_kw
+        low, high = orders.min_kw, orders.max_kw
         return Orders(
             np.where(self._ghosts, np.nan, orders.setpoint_kw),
             self.real(orders.balance_kw),
-            None if least is None else np.where(self._ghosts, -np.inf, least),
-            None if most is None else np.where(self._ghosts, np.inf, most),
+            None if low is None else np.where(self._ghosts, -np.inf, low),
+            None if high is None else np.where(self._ghosts, np.inf, high),
         )
 
     def _extra(self, name: str, column: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Called events and injected faults: instructions that change a run, and their answers."""
+"""Called events and injected faults: the instructions, and their acknowledgements."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ INSTRUCTED = (CallEvent, CancelEvent, InjectFault, ClearFault)
 
 
 class EventsAndFaults:
-    """The events and faults of a run. Each kind's machinery is made when it is first needed."""
+    """The events and faults of a run; the parts for each are created when first needed."""
 
     def __init__(
         self,
@@ -50,23 +50,23 @@ class EventsAndFaults:
         maker: BatchMaker,
         call: Call,
     ) -> None:
-        """Raises PluginError if a configured fault cannot be made."""
+        """Raise PluginError if a configured fault cannot be created."""
         self._scenario = scenario
         self._commands, self._baselines, self._maker = commands, baselines, maker
         self.demand_response = DemandResponse(scenario, baselines) if scenario.events else None
         self.faults = FaultBook(scenario, call) if scenario.faults else None
         self._calls: dict[str, tuple[CallEvent, int]] = {}
-        """The calls of events that are not over, with their time, by event."""
+        """The calls of events that are not over, with their time, by event id."""
         self._injections: dict[str, tuple[InjectFault, int, InjectedFault]] = {}
-        """The injections of faults that are not over, with their time, by fault."""
+        """The injections of faults that are not over, with their time, by fault id."""
         self._injected: list[InjectedFault] = []
 
     def state(self) -> State:
         """Return what a checkpoint keeps, between two ticks."""
         return {
-            "calls": [_kept(call, time_ms) for call, time_ms in self._calls.values()],
+            "calls": [_as_data(call, time_ms) for call, time_ms in self._calls.values()],
             "injections": [
-                [*_kept(inject, time_ms), injected.fault, injected.number]
+                [*_as_data(inject, time_ms), injected.fault, injected.number]
                 for inject, time_ms, injected in self._injections.values()
             ],
             "demand_response": self.demand_response and self.demand_response.state(),
@@ -77,15 +77,15 @@ class EventsAndFaults:
         """Continue from a checkpoint's state. Raises StateError."""
         try:
             if state["demand_response"] is not None:
-                for kept in state["calls"]:
-                    instruction, time_ms = _called(kept)
+                for data in state["calls"]:
+                    instruction, time_ms = _from_data(data)
                     self._add_event(instruction, time_ms, None)
-                self._events_machinery().restore(state["demand_response"])
+                self._get_demand_response().restore(state["demand_response"])
             if state["faults"] is not None:
-                for *kept, fault, number in state["injections"]:
-                    injection, time_ms = _called(kept)
+                for *data, fault, number in state["injections"]:
+                    injection, time_ms = _from_data(data)
                     self._add_fault(injection, time_ms, call, again=(fault, number))
-                self._faults_machinery(call).restore(state["faults"])
+                self._get_faults(call).restore(state["faults"])
         except Refused as refusal:
             raise StateError(f"an instruction of the checkpoint is rejected: {refusal}") from None
         self._injected.clear()
@@ -97,8 +97,10 @@ class EventsAndFaults:
         reduced: Hundredths | None,
         call: Call,
     ) -> list[Acknowledgement]:
-        """Carry out instructions at a tick's start. `reduced` is the sites' reduction in the
-        last tick, None before the first."""
+        """Apply instructions at a tick's start; return the acknowledgements.
+
+        `reduced` is the sites' reduction in the last tick, None before the first.
+        """
         answers: list[Acknowledgement] = []
         for instruction in instructions:
             if not isinstance(instruction, INSTRUCTED):
@@ -122,11 +124,11 @@ class EventsAndFaults:
         return answers
 
     def endings(self, tick: Tick) -> Iterator[Acknowledgement]:
-        """Yield the answers to calls and injections that ended by themselves in this tick."""
+        """Yield acknowledgements of calls and injections that ended by themselves in this tick."""
         for change in self.demand_response.take_over() if self.demand_response else ():
-            kept = self._calls.pop(change.event.partition("#")[0], None)
-            if kept is not None:
-                yield _ended(kept[0], change, tick)
+            entry = self._calls.pop(change.event.partition("#")[0], None)
+            if entry is not None:
+                yield _ended(entry[0], change, tick)
         for fault in self.faults.take_over() if self.faults else ():
             yield answer(self._injections.pop(fault)[0], "completed", tick)
 
@@ -157,12 +159,12 @@ class EventsAndFaults:
     def _add_event(self, call: CallEvent, time_ms: int, reduced: Hundredths | None) -> None:
         binder = self._scenario.binder
         if binder is None:
-            raise Refused("this run takes no events by instruction")
+            raise Refused("this run does not accept events by instruction")
         spec = binder.event(call, self._scenario, time_ms)
-        self._events_machinery().call(spec, time_ms, reduced)
+        self._get_demand_response().call(spec, time_ms, reduced)
         self._calls[spec.id] = call, time_ms
 
-    def _events_machinery(self) -> DemandResponse:
+    def _get_demand_response(self) -> DemandResponse:
         if self.demand_response is None:
             self.demand_response = DemandResponse(self._scenario, self._baselines)
         return self.demand_response
@@ -174,9 +176,9 @@ class EventsAndFaults:
         self.demand_response.cancel(cancel.event, sites, tick.time_ms)
         answers = [answer(cancel, "completed", tick)]
         for change in self.demand_response.take_over():
-            kept = self._calls.pop(change.event.partition("#")[0], None)
-            if kept is not None:
-                answers.append(answer(kept[0], "cancelled", tick, f"by {cancel.id}"))
+            entry = self._calls.pop(change.event.partition("#")[0], None)
+            if entry is not None:
+                answers.append(answer(entry[0], "cancelled", tick, f"by {cancel.id}"))
         return answers
 
     def _inject(self, inject: InjectFault, tick: Tick, call: Call) -> list[Acknowledgement]:
@@ -193,15 +195,15 @@ class EventsAndFaults:
     ) -> None:
         binder = self._scenario.binder
         if binder is None:
-            raise Refused("this run takes no faults by instruction")
+            raise Refused("this run does not accept faults by instruction")
         spec = binder.fault(inject, self._scenario, time_ms)
         if getattr(spec.type, "is_ghost", False):
             raise Refused(f"{spec.name} adds devices: it must be in the configuration")
-        injected = self._faults_machinery(call).inject(spec, time_ms, call, again=again)
+        injected = self._get_faults(call).inject(spec, time_ms, call, again=again)
         self._injected.append(injected)
         self._injections[spec.id] = inject, time_ms, injected
 
-    def _faults_machinery(self, call: Call) -> FaultBook:
+    def _get_faults(self, call: Call) -> FaultBook:
         if self.faults is None:
             self.faults = FaultBook(self._scenario, call, left=self._maker.left)
         return self.faults
@@ -217,7 +219,7 @@ class EventsAndFaults:
         return answers
 
     def _sites(self, cancel: CancelEvent) -> NDArray[np.bool_] | None:
-        """Return the target's sites as a mask; None: all."""
+        """Return the target's sites as a mask; None for all sites."""
         if cancel.target == FLEET:
             return None
         if cancel.target.der_id is not None:
@@ -228,7 +230,7 @@ class EventsAndFaults:
         return sites
 
     def _devices(self, clear: ClearFault) -> NDArray[np.bool_] | None:
-        """Return the target's devices as a mask; None: all."""
+        """Return the target's devices as a mask; None for all devices."""
         if clear.target == FLEET:
             return None
         project, device = self._commands.find(clear.target)
@@ -243,28 +245,28 @@ class EventsAndFaults:
 
 
 def _ended(call: CallEvent, change: EventChange, tick: Tick) -> Acknowledgement:
-    """Return the last answer to a call, by how its event ended."""
+    """Return the final acknowledgement of a call, which depends on how its event ended."""
     totals = change.totals
     if totals.took_part and totals.superseded == totals.took_part:
         return answer(call, "superseded", tick, "by a later event")
     parts = [
-        f"{count} {what}"
-        for count, what in ((totals.superseded, "superseded"), (totals.cancelled, "cancelled"))
+        f"{count} {ending}"
+        for count, ending in ((totals.superseded, "superseded"), (totals.cancelled, "cancelled"))
         if count
     ]
     reason = f"{', '.join(parts)} of {totals.took_part} projects" if parts else ""
     return answer(call, "completed", tick, reason)
 
 
-def _kept(instruction: Instruction, time_ms: int) -> list[Any]:
-    """Return an instruction and its time as data."""
+def _as_data(instruction: Instruction, time_ms: int) -> list[Any]:
+    """Return an instruction and its time as data for a checkpoint."""
     target = instruction.target
     text = write_instruction(instruction).decode()
     return [text, target.project_id, target.der_id, instruction.source, time_ms]
 
 
-def _called(kept: list[Any]) -> tuple[Any, int]:
-    """Return the instruction and its time."""
-    text, project_id, der_id, source, time_ms = kept
+def _from_data(data: list[Any]) -> tuple[Any, int]:
+    """Return the instruction and its time from a checkpoint's data."""
+    text, project_id, der_id, source, time_ms = data
     target = Target(project_id, der_id)
     return read_instruction(text.encode(), target, source), int(time_ms)

@@ -1,4 +1,4 @@
-"""The loads of the sites, each behind a guard that names its plugin when it fails."""
+"""The loads of the sites, each wrapped so that an error names its plugin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SiteLoads:
     """Load plugins and the sites that each serves; every error is a PluginError."""
 
     def __init__(self, specs: Sequence[LoadSpec], sites: int, call: Call) -> None:
-        """`sites` is the number of all, of which some may have no load."""
+        """Create the loads; `sites` is the number of all sites, with or without a load."""
         self._specs = specs
         self._sites = sites
         self._loads: list[Load] = [
@@ -35,17 +35,17 @@ class SiteLoads:
             load.restore(one)
 
     def at(self, tick: Tick, call: Call) -> Floats:
-        """What the sites draw over the tick: float64[sites], kW, 0 where there is no load."""
+        """Return the gross load over the tick: float64[sites], kW, 0 for sites without a load."""
         return self._per_site("load", lambda load: load.at(tick), call)
 
     def expected(self, time_ms: int, call: Call) -> Floats:
-        """What they are expected to draw at UTC `time_ms`, likewise."""
+        """Return the expected gross load at UTC `time_ms`, in the same form."""
         return self._per_site("expectation", lambda load: load.expected(time_ms), call)
 
-    def _per_site(self, what: str, ask: Callable[[Load], Floats], call: Call) -> Floats:
+    def _per_site(self, value: str, get: Callable[[Load], Floats], call: Call) -> Floats:
         result = np.zeros(self._sites)
         for load, spec in zip(self._loads, self._specs, strict=True):
             name = f"the load {spec.name!r}"
-            values = call(name, partial(ask, load))
-            result[spec.members.site] = checked(name, what, values, spec.members.ids, each="site")
+            values = call(name, partial(get, load))
+            result[spec.members.site] = checked(name, value, values, spec.members.ids, each="site")
         return result

@@ -1,6 +1,6 @@
-"""The scenario: everything that a simulation is made from.
+"""The scenario: the complete input of a simulation.
 
-The configuration makes a scenario; a shard of a simulation is a scenario of some of the
+The configuration creates a scenario. A shard of a simulation runs a scenario of some of the
 projects.
 """
 
@@ -50,7 +50,7 @@ class FleetSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadSpec:
-    """The sites that one load object serves; `members.site` says which."""
+    """The sites that one load object serves: those in `members.site`."""
 
     name: str
     type: type[Load]
@@ -59,14 +59,14 @@ class LoadSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BaselineSpec:
-    """The sites that one baseline object serves; `members.site` says which."""
+    """The sites that one baseline object serves: those in `members.site`."""
 
     name: str
     """The name under which the type is registered."""
     type: type[Baseline]
     members: Members[Any]
     load: LoadSpec | None = None
-    """A load for the same sites whose expectation the baseline gets; None: the sites' own."""
+    """The load whose expectation the baseline uses; None: the sites' own loads."""
 
 
 _OfSites = TypeVar("_OfSites", LoadSpec, BaselineSpec)
@@ -83,28 +83,28 @@ class Sampler(Protocol):
     """A number, or a distribution of numbers."""
 
     def sample(self, draws: Draws, purpose: str, keys: Keys) -> Floats:
-        """One value for each of the keys, float64[n]."""
+        """Return one value for each of the keys, float64[n]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventSpec:
-    """Something scheduled that acts on projects. Of reduction and limits at least one is given."""
+    """A demand-response event: its projects, times, and at least a reduction or a limit."""
 
     id: str
     projects: NDArray[np.intp]
-    """intp[m], ascending; none is standalone."""
+    """intp[m], ascending; without standalone projects."""
     schedule: Schedule
     duration_ms: int
     notice_ms: int
     ramp_ms: int
     randomize_ms: int
-    """Each project begins by up to this much later."""
+    """The largest random delay of a project's start."""
     reduces: bool
-    """Whether it calls for a reduction."""
+    """True if the event calls for a reduction."""
     target_kw: Sampler | None
     """The reduction called for; None: each project's contract threshold."""
     compliance: Sampler
-    """What part of the target a project sets out to deliver."""
+    """The share of the target that a project aims to deliver."""
     opt_out: float
     """The probability with which a project does not take part."""
     export_limit_kw: float | None
@@ -113,31 +113,31 @@ class EventSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaultSpec:
-    """Something that goes wrong on purpose with some devices."""
+    """A fault: a deliberate error of some devices or their messages."""
 
     id: str
     name: str
     """The name under which the type is registered."""
     type: type[Fault]
     members: Members[Any]
-    """The devices that it may affect; their keys are mixed with the fault's id. A scenario of
-    some of the projects may have none of them: the fault stays, so that its number does."""
+    """The devices that the fault may affect; their keys are mixed with the fault's id. In a
+    scenario of some of the projects there may be none; the fault stays to keep its number."""
     device: NDArray[np.intp]
     """intp[m], the members' places in the roster."""
     schedule: Schedule | None
-    """When it strikes all members at once; None with no rate either: always."""
+    """The times at which all members are affected; None and `per_day` 0: always."""
     per_day: float
-    """How often a day it strikes each member by itself; 0: not at all."""
+    """The mean number of independent onsets per member and day; 0: none."""
     duration_s: Sampler | None
-    """How long it then lasts."""
+    """The duration from each onset."""
     probability: float
-    """While it lasts, the part of the readings that it strikes."""
+    """The probability that a reading is affected during the fault."""
     of_project: bool
-    """Whether chance takes all members of a project together."""
+    """True if random onsets and draws are common to all members of a project."""
 
 
 class Binder(Protocol):
-    """Binds called events and injected faults to a scenario. Its methods are pure functions."""
+    """A binder of called events and injected faults to a scenario; its methods are pure."""
 
     def event(self, call: CallEvent, scenario: Scenario, time_ms: int) -> EventSpec:
         """Return the event as of UTC `time_ms`. Raises Refused."""
@@ -166,22 +166,22 @@ class Scenario:
     """int64[devices]"""
     weather: WeatherSpec
     loads: Sequence[LoadSpec]
-    """Every site is in exactly one."""
+    """Every site is in exactly one of them."""
     baselines: Sequence[BaselineSpec]
-    """Every site is in exactly one."""
+    """Every site is in exactly one of them."""
     fleets: Sequence[FleetSpec]
-    """Every device is in exactly one."""
+    """Every device is in exactly one of them."""
     events: Sequence[EventSpec] = ()
     faults: Sequence[FaultSpec] = ()
     binder: Binder | None = None
-    """None: events and faults come from the configuration alone."""
+    """None: instructions cannot add events or faults."""
 
     def subset(self, projects: Iterable[int | str]) -> Scenario:
-        """Return the scenario of some projects, given by index or id; their values are the same.
+        """Return the scenario of some projects, given by index or id; their values do not change.
 
-        Projects keep the configuration's order. Faults keep their numbers, also those without a
-        device here; events without a project here are left out. Raises ValueError if a project
-        is unknown or given twice, or if there is none.
+        Projects keep the configuration's order. All faults stay, so that their numbers do not
+        change; events without a project here are left out. Raises ValueError if a project is
+        unknown or given twice, or if no project is given.
         """
         sites = self._places(projects)
         keep = _Subset(sites, self)
@@ -215,7 +215,7 @@ class Scenario:
         )
 
     def _places(self, projects: Iterable[int | str]) -> NDArray[np.intp]:
-        """The projects' indices, ascending. Raises ValueError."""
+        """Return the projects' indices, ascending. Raises ValueError."""
         ids = self.roster.project_id
         known: dict[int | str, int] = {name: index for index, name in enumerate(ids)}
         known.update((index, index) for index in range(len(ids)))
@@ -233,7 +233,7 @@ class Scenario:
 
 
 class _Subset:
-    """Finds what belongs to some projects, and where it is in their own scenario."""
+    """The sites and devices of some projects, and their indices in the scenario of these."""
 
     def __init__(self, sites: NDArray[np.intp], scenario: Scenario) -> None:
         self.sites = scenario.sites.some(sites)
@@ -244,22 +244,22 @@ class _Subset:
         self._device[self.devices] = np.arange(len(self.devices))
 
     def sites_of(self, sites: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The places of those of the sites that are kept."""
+        """Return the new indices of the sites that are in the subset."""
         places = self._site[sites]
         return places[places >= 0]
 
     def devices_of(self, spec: FleetSpec | FaultSpec) -> tuple[Members[Any], NDArray[np.intp]]:
-        """Those of a fleet's or fault's members that are kept, and their places in the roster."""
+        """Return a fleet's or fault's members in the subset, and their indices in the roster."""
         places = self._device[spec.device]
         rows = np.flatnonzero(places >= 0)
         return self._members(spec.members, rows), places[rows]
 
     def of_sites(self, specs: Sequence[_OfSites]) -> list[_OfSites]:
-        """Return the loads or baselines of the sites that are kept."""
-        kept = ((spec, np.flatnonzero(self._site[spec.members.site] >= 0)) for spec in specs)
+        """Return the loads or baselines of the sites in the subset."""
+        rows_of = ((spec, np.flatnonzero(self._site[spec.members.site] >= 0)) for spec in specs)
         return [
             replace(spec, members=self._members(spec.members, rows))
-            for spec, rows in kept
+            for spec, rows in rows_of
             if len(rows)
         ]
 

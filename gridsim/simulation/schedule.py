@@ -1,4 +1,4 @@
-"""When something begins in simulated time: once, or again and again by cron."""
+"""A schedule in simulated time: one start, or repeated starts by a cron expression."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Exactly one of both is given."""
+    """A start time or a cron expression; exactly one is given."""
 
     at_ms: int | None = None
     """UTC."""
     cron: CronTrigger | None = None
 
     def first_from(self, time_ms: int) -> int | None:
-        """The first beginning at or after UTC `time_ms`; None if there is none any more."""
+        """Return the first start at or after UTC `time_ms`; None if there are no more."""
         if self.at_ms is not None:
             return self.at_ms if self.at_ms >= time_ms else None
         assert self.cron is not None
@@ -34,10 +34,10 @@ class Schedule:
         if found is None:
             return None
         found_ms = round(found.timestamp() * 1000)
-        # As in crontab(5), what has a time of day comes but once in the night in which the
-        # clock goes back; what comes every so many hours or minutes just goes on.
-        again = found.fold and not _is_hourly(self.cron)
-        return self.first_from(found_ms + 1) if again else found_ms
+        # When the clock goes back, an hour repeats. As in crontab(5), a schedule with a fixed
+        # hour starts only once then; one with "*" or "*/n" as its hour starts in both hours.
+        is_repeat = found.fold and not _is_hourly(self.cron)
+        return self.first_from(found_ms + 1) if is_repeat else found_ms
 
 
 def _is_hourly(trigger: CronTrigger) -> bool:
@@ -45,11 +45,10 @@ def _is_hourly(trigger: CronTrigger) -> bool:
 
 
 def cron(expression: str, timezone: str) -> CronTrigger:
-    """A crontab line's five fields, evaluated in an IANA time zone.
+    """Return the trigger for five crontab fields, evaluated in an IANA time zone.
 
-    Days of the week count from Sunday, 0 or 7, as in crontab(5); the library's own numbers
-    count from Monday. Where day and day of the week are given, both must match. Raises
-    ValueError.
+    Days of the week count from Sunday (0 or 7), as in crontab(5); those of apscheduler count
+    from Monday. If both day and day of the week are given, both must match. Raises ValueError.
     """
     fields = expression.split()
     if len(fields) != 5:
@@ -65,12 +64,12 @@ def cron(expression: str, timezone: str) -> CronTrigger:
 
 
 def _named(days: str) -> str:
-    """One item of the fifth field, with names in the place of numbers."""
+    """Return one item of the fifth field, with names instead of numbers."""
     span, _, step = days.partition("/")
     first, _, last = span.partition("-")
     last = last or first
     if not (first.isdecimal() and last.isdecimal() and (step or "1").isdecimal()):
         return days
     if not 0 <= int(first) <= int(last) < len(_DAYS) or int(step or "1") < 1:
-        raise ValueError(f"has {days!r} as days of the week, which count from 0 to 7")
+        raise ValueError(f"has {days!r} as days of the week, which go from 0 to 7")
     return ",".join(_DAYS[int(first) : int(last) + 1 : int(step or "1")])

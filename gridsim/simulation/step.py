@@ -43,13 +43,13 @@ _FIELDS = fields(WeatherSample)
 
 
 class Simulation:
-    """A pure function of its state: no clock, thread, socket or file.
+    """A simulation, which depends on its state alone: no clock, thread, socket or file.
 
-    `state` is what a checkpoint keeps. One thread steps it.
+    A checkpoint keeps its `state`. Only one thread may step it.
     """
 
     def __init__(self, scenario: Scenario) -> None:
-        """Raises PluginError if a plugin cannot be made and the run must not go on without."""
+        """Raise PluginError if a plugin fails and the run cannot continue without it."""
         self._scenario = scenario
         self.roster = scenario.roster
         self.start_ms, self.tick_ms = scenario.start_ms, scenario.tick_ms
@@ -58,7 +58,7 @@ class Simulation:
         self.failures: list[FleetFailure] = []
         """The fleets that were disabled so far."""
         self._new_failures: list[FleetFailure] = []
-        """Those that no result has carried yet."""
+        """The failures that are not in a result yet."""
         self.busy_with = ""
         """The plugin that is being called, for a watcher in another thread."""
         weather = scenario.weather
@@ -84,19 +84,19 @@ class Simulation:
             try:
                 self._fleets.append(RunningFleet(number, spec, ghosts))
             except PluginError as error:
-                self._take_out(spec, error)
+                self._disable(spec, error)
         self.busy_with = ""
 
     @property
     def tally(self) -> FaultTotals | None:
-        """What faults have done so far; None in a run without faults."""
+        """The effects of faults so far; None in a run without faults."""
         return None if self._own.faults is None else self._own.faults.tally
 
     def state(self) -> State:
         """Return what a checkpoint keeps, between two ticks: a copy, as data.
 
-        What follows from the scenario alone is left out. Raises StateError, naming the plugin,
-        if one holds something that cannot be kept.
+        Data that follow from the scenario alone are left out. Raises StateError, naming the
+        plugin, if a plugin's state cannot be kept.
         """
         return {
             "scenario": _identity(self._scenario),
@@ -112,22 +112,22 @@ class Simulation:
         }
 
     def restore(self, state: State) -> None:
-        """Continue from a state, in a simulation that was just made from the same scenario.
+        """Continue from a state, in a simulation that was just created from the same scenario.
 
-        Raises StateError if the state is of another scenario or is not one; the simulation is
-        then of no further use.
+        Raises StateError if the state is invalid or belongs to another scenario; the simulation
+        must not be used then.
         """
         if self.next_tick:
-            raise StateError("a state can only be restored into a simulation that was just made")
+            raise StateError("a state can be restored only before a simulation's first tick")
         own, theirs = _identity(self._scenario), state.get("scenario")
         if own != theirs:
-            raise StateError(f"the checkpoint is of another scenario: {theirs}, not {own}")
+            raise StateError(f"the checkpoint belongs to another scenario: {theirs}, not {own}")
         try:
             self._restore(state)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, SerialError) as error:
             name = type(error).__name__
             raise StateError(
-                f"the checkpoint does not fit this gridsim: {name}: {error}"
+                f"the checkpoint does not fit this version of gridsim: {name}: {error}"
             ) from error
 
     def _restore(self, state: State) -> None:
@@ -153,8 +153,8 @@ class Simulation:
     def advance(self, instructions: Sequence[Instruction] = ()) -> TickResult:
         """Advance one tick; the instructions take effect at its start.
 
-        Raises PluginError, naming the plugin, if one fails; with `on_error = "skip_fleet"`
-        a failing fleet is disabled instead, and `failures` grows.
+        Raises PluginError, naming the plugin, if a plugin fails. With `on_error = "skip_fleet"`
+        a failing fleet is disabled instead, and added to `failures`.
         """
         scenario = self._scenario
         time_ms = scenario.start_ms + self.next_tick * scenario.tick_ms
@@ -197,7 +197,7 @@ class Simulation:
         )
 
     def finish(self) -> TickResult:
-        """What is still open at the end of a run; called once, after the last tick."""
+        """End the run and return what is still open; called once, after the last tick."""
         n, extra = len(self.roster), self.roster.columns
         rows, sites = np.full(n, np.nan), np.full(self._sites, np.nan)
         nothing = self._maker.make(
@@ -222,7 +222,7 @@ class Simulation:
     def _decide(
         self, instructions: Sequence[Instruction], tick: Tick
     ) -> tuple[Acknowledgement, ...]:
-        """Carry out the instructions at a tick's start, and return the answers."""
+        """Apply the instructions at a tick's start, and return the acknowledgements."""
         answers = self._commands.take(instructions, tick)
         if not any(isinstance(one, INSTRUCTED) for one in instructions):
             return answers
@@ -252,13 +252,13 @@ class Simulation:
         net = meter.copy()
 
         def step(fleet: RunningFleet, orders: Orders) -> None:
-            told = fleet.step(tick, orders)
-            power[fleet.device] = told.current_output
-            if told.current_soc is not None:
-                soc[fleet.device] = told.current_soc
-            for name, column in told.extra.items():
+            telemetry = fleet.step(tick, orders)
+            power[fleet.device] = telemetry.current_output
+            if telemetry.current_soc is not None:
+                soc[fleet.device] = telemetry.current_soc
+            for name, column in telemetry.extra.items():
                 extra[name][fleet.device] = column
-            output = fleet.real(told.current_output)
+            output = fleet.real(telemetry.current_output)
             np.subtract(net, np.bincount(fleet.site, output, len(net)), out=net)
 
         for fleet in [fleet for fleet in self._fleets if not fleet.flexible]:
@@ -268,28 +268,28 @@ class Simulation:
             ability = self._guard(fleet, partial(fleet.capability, tick))
             if ability is not None:
                 able.append((fleet, ability))
-        for asked in dispatch(net, able, devices, sites):
-            for fleet, orders in asked:
+        for round_orders in dispatch(net, able, devices, sites):
+            for fleet, orders in round_orders:
                 self._guard(fleet, partial(step, fleet, orders))
         return power, soc, extra
 
     def _guard(self, fleet: RunningFleet, do: Callable[[], T]) -> T | None:
-        """`do()`; if the fleet's plugin fails, ends the run or takes the fleet out of it."""
+        """Return `do()`; if the fleet's plugin fails, end the run or disable the fleet."""
         self.busy_with = f"the DER type {fleet.name!r}"
         try:
             return do()
         except PluginError as error:
-            self._take_out(fleet, error)
+            self._disable(fleet, error)
             self._fleets.remove(fleet)
             return None
         finally:
             self.busy_with = ""
 
-    def _take_out(self, fleet: RunningFleet | FleetSpec, error: PluginError) -> None:
-        """The fleet's devices report no more, if the scenario allows it to go on without."""
+    def _disable(self, fleet: RunningFleet | FleetSpec, error: PluginError) -> None:
+        """Disable a fleet that failed; raise the error if `on_error` is "stop"."""
         if self._scenario.on_error == "stop":
             raise error
-        self._maker.take_out(fleet.device)
+        self._maker.disable(fleet.device)
         self._commands.silence(fleet.device)
         failure = FleetFailure(fleet.name, len(fleet.device), self.next_tick, str(error))
         self.failures.append(failure)
@@ -302,7 +302,7 @@ class Simulation:
         return taken
 
     def _call(self, name: str, do: Callable[[], T]) -> T:
-        """Return `do()`; a failure names the plugin. Calls nest: a baseline asks a load."""
+        """Return `do()`; a failure names the plugin. Calls nest: a baseline may call a load."""
         before, self.busy_with = self.busy_with, name
         try:
             return do()
@@ -320,7 +320,7 @@ def _failure(fields: Sequence[Any]) -> FleetFailure:
 
 
 def _identity(scenario: Scenario) -> State:
-    """What tells scenarios apart whose states would otherwise be mistaken for each other."""
+    """Return the data by which a state is matched to its scenario."""
     return {
         "seed": scenario.draws.seed,
         "start_ms": scenario.start_ms,

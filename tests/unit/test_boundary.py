@@ -36,11 +36,11 @@ def test_nan_passes_where_gaps_are_allowed_and_infinity_never() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (None, r"returned load of shape \(\) for 2 sites|not numbers: None"),
-        ("ten", "returned load that is not numbers: 'ten'"),
+        (None, r"returned load of shape \(\) for 2 sites|not numeric: None"),
+        ("ten", "returned load that is not numeric: 'ten'"),
         ([1.0], r"returned load of shape \(1,\) for 2 sites"),
         ([[1.0, 2.0]], r"returned load of shape \(1, 2\) for 2 sites"),
-        ([1.0, {}], "returned load that is not numbers"),
+        ([1.0, {}], "returned load that is not numeric"),
         ([], r"returned load of shape \(0,\) for 2 sites"),
     ],
 )

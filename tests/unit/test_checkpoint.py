@@ -88,14 +88,14 @@ def test_what_is_no_checkpoint_of_this_run_is_refused(
 
 def test_a_state_is_for_its_own_scenario(scenario: Scenario, data: bytes) -> None:
     state = read_checkpoint(data, "abc")
-    with pytest.raises(StateError, match="the checkpoint is of another scenario"):
+    with pytest.raises(StateError, match="the checkpoint belongs to another scenario"):
         Simulation(scenario.subset([0])).restore(state)
 
 
 def test_a_state_is_for_a_simulation_that_was_just_made(scenario: Scenario, data: bytes) -> None:
     used = Simulation(scenario)
     used.step()
-    with pytest.raises(StateError, match="into a simulation that was just made"):
+    with pytest.raises(StateError, match="only before a simulation's first tick"):
         used.restore(read_checkpoint(data, "abc"))
 
 

@@ -184,7 +184,7 @@ def body(**changes: Any) -> bytes:
         (body(start="2026-02-30T12:00:00Z"), "a time with its offset"),
         (body(start="0001-01-01T00:00:00+23:59"), "from 1970|a time"),
         (body(start=1751371200), "a time with its offset"),
-        (body(start="2026-07-01T11:00:00Z", duration_s=60), "its time is over already"),
+        (body(start="2026-07-01T11:00:00Z", duration_s=60), "it would have ended already"),
     ],
 )
 def test_it_is_rejected_with_a_reason(run: Run, payload: bytes, reason: str) -> None:

@@ -443,7 +443,7 @@ class Boundless(Steady):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (Unmakeable, "'unmakeable' failed while it was made: RuntimeError: no such model"),
+        (Unmakeable, "'unmakeable' failed during creation: RuntimeError: no such model"),
         (Crooked, r"'crooked' returned balances of shape \(7,\) for 2 devices"),
         (Leaving, "'leaving' failed at tick 0: SystemExit: 0"),
         (Boundless, r"'boundless' returned current_output = 1e\+307 for DER_2"),

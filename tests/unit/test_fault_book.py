@@ -357,32 +357,32 @@ BREAKERS = [
     (
         "frost",
         "affected.current_output[1] = float('nan')",
-        "the fault 'frost' made current_output = nan for HOME_1_BAT",
+        "the fault 'frost' set current_output = nan for HOME_1_BAT: this is not allowed",
     ),
     (
         "frost",
         "affected.leaves[0] = 3",
-        "the fault 'frost' made leaves = 3 for HOME_1_PV",
+        "the fault 'frost' set leaves = 3 for HOME_1_PV: this is not allowed",
     ),
     (
         "frost",
         "affected.timestamp_ms[0] = 10**15",
-        "the fault 'frost' made timestamp_ms = 1000000000000000 for HOME_1_PV",
+        "the fault 'frost' set timestamp_ms = 1000000000000000 for HOME_1_PV: this is not allowed",
     ),
     (
         "frost",
         "affected.current_soc = affected.current_soc[1:]",
-        "the fault 'frost' made current_soc of shape (5,) for 6 devices",
+        "the fault 'frost' set current_soc to shape (5,) for 6 devices",
     ),
     (
         "crows",
         "effects.delay_ms[2] = -1",
-        "the fault 'crows' made delay_ms = -1 for HOME_2_PV",
+        "the fault 'crows' set delay_ms = -1 for HOME_2_PV: this is not allowed",
     ),
     (
         "crows",
         "effects.overtaken = effects.chance",
-        "the fault 'crows' made overtaken of the type float64",
+        "the fault 'crows' set overtaken to type float64 instead of bool",
     ),
 ]
 

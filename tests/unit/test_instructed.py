@@ -209,7 +209,7 @@ def test_ids_of_instructions_and_of_events_are_used_once(sim: Sim) -> None:
     sim.tick(call(duration_s=3))
     assert sim.tick(call("other", target=HOME_1), call(id="again")) == [
         ("call-other", "accepted", ""),
-        ("again", "rejected", "the event id 'peak' is already taken: give it another"),
+        ("again", "rejected", "the event id 'peak' is already in use: choose another id"),
     ]
     [(_, *again)] = sim.tick(call("third", target=HOME_1, id="call-other"))
     assert again[0] == "rejected"
@@ -372,7 +372,7 @@ def test_more_than_63_at_once_are_rejected(sim: Sim) -> None:
     many = [inject(f"f{n}", "sign_flip", BAT_1) for n in range(MOST + 1)]
     told = sim.tick(*many)
     assert [status for _, status, _ in told] == ["accepted"] * MOST + ["rejected"]
-    assert told[-1][2] == "there are 63 faults, the most at once: clear one"
+    assert told[-1][2] == "there are 63 faults, the most allowed at once: clear a fault first"
     assert {one.number for one in sim.results[0].injected} == set(range(MOST))
     sim.tick(ClearFault(FLEET, "ok", "f20"))
     sim.tick(inject("new", "sign_flip", BAT_1))

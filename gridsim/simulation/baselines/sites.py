@@ -1,4 +1,4 @@
-"""The baselines of all sites, each from the plugin that its project names."""
+"""The baselines of all sites, each from the plugin of its project."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gridsim.simulation.scenario import BaselineSpec, Scenario
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Expectation:
-    """What loads expect for some sites, float64[m]; every error names the load's plugin."""
+    """The expected loads of some sites, float64[m], kW; an error names the load's plugin."""
 
     loads: SiteLoads
     site: NDArray[np.intp]
@@ -30,7 +30,7 @@ class _Expectation:
 
 
 class _Running:
-    """A baseline plugin and its sites, behind a guard that names the plugin when it fails."""
+    """A baseline plugin and its sites, wrapped so that an error names the plugin."""
 
     def __init__(self, spec: BaselineSpec, loads: SiteLoads, sites: int, call: Call) -> None:
         self.site = spec.members.site
@@ -42,7 +42,7 @@ class _Running:
         expected = _Expectation(loads, self.site, call)
         self._baseline: Baseline = call(self._name, partial(spec.type, spec.members, expected))
         self.notes = spec.type.note is not Baseline.note
-        """Whether the plugin takes in consumption."""
+        """True if the plugin overrides `note`, so that it needs the consumption."""
         self._row_of = np.full(sites, -1, np.intp)
         self._row_of[self.site] = np.arange(len(self.site))
 
@@ -79,7 +79,7 @@ class Baselines:
     """The baseline of every site. See `Baseline` for the order of calls within a tick."""
 
     def __init__(self, scenario: Scenario, loads: SiteLoads, call: Call) -> None:
-        """`loads` are those of the sites themselves. Raises PluginError, as all methods do."""
+        """Create the baselines; `loads` are the sites' own. Methods may raise PluginError."""
         self._project = scenario.roster.project
         self._sites = len(scenario.sites)
         self._running: Sequence[_Running] = [
@@ -103,25 +103,25 @@ class Baselines:
         return baseline
 
     def note(self, tick: Tick, meter: Floats, power: Floats) -> None:
-        """Take in what happened in the tick: kW, `meter` per site, `power` per device."""
-        taking = [running for running in self._running if running.notes]
-        if not taking:
+        """Record the tick's power, kW: `meter`, the gross load, per site, `power` per device."""
+        noting = [running for running in self._running if running.notes]
+        if not noting:
             return
         net = meter - np.bincount(self._project, power, len(meter))
-        for running in taking:
+        for running in noting:
             running.note(tick, net)
 
     def event_announced(
         self, sites: NDArray[np.intp], time_ms: int, begin_ms: NDArray[np.int64]
     ) -> None:
-        """Take in that an event was announced to these sites at UTC `time_ms`.
+        """Record that an event was announced to these sites at UTC `time_ms`.
 
-        `begin_ms` is when it begins at each of them.
+        `begin_ms` has the start at each of them.
         """
         for running in self._running:
             running.event_announced(sites, time_ms, begin_ms)
 
     def event_over(self, sites: NDArray[np.intp]) -> None:
-        """Take in that an announced event is over for these sites, or was cancelled."""
+        """Record that an announced event is over for these sites, or was cancelled."""
         for running in self._running:
             running.event_over(sites)

@@ -1,4 +1,4 @@
-"""The command book: the commands that wait, those in force, and the answer to each."""
+"""The command book: waiting commands, commands in force, and their acknowledgements."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.scenario import Scenario
 
 MAX_WAITING: Final = 100_000
-"""The most commands that wait for their start; further ones are rejected."""
+"""The largest number of commands that wait for their start; further ones are rejected."""
 MAX_IDS: Final = 200_000
-"""The most ids that are remembered; the oldest are forgotten."""
+"""The largest number of ids that are remembered; the oldest are forgotten."""
 
 
 _KEPT: Final = ("_later", "_number", "_power", "_soc", "_meter")
@@ -46,17 +46,17 @@ class _AcceptedCommand:
     aim: ResolvedTarget
     start_ms: int
     end_ms: float
-    """inf where it has no end."""
+    """The end, UTC ms; inf for a command without a duration."""
     reached: bool = False
-    """True once its state of charge was reached and acknowledged."""
+    """True once the target state of charge was reached and acknowledged."""
 
 
 class CommandBook:
     """Commands, their acknowledgements, and the orders that follow from them.
 
-    A command takes effect at the first tick at or after its start, and ends at the first at
-    or after its end; one of the same kind on the same target that takes effect later
-    supersedes it. Nothing is computed while no command waits or holds.
+    A command takes effect at the first tick at or after its start, and ends at the first tick
+    at or after its end. A later command of the same kind on the same target supersedes it.
+    Nothing is computed while no command is waiting or in force.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -82,7 +82,7 @@ class CommandBook:
         maps = (self._held, self._seeking)
         every = [item[2] for queue in queues for item in queue]
         every += [entry for entries in maps for entry in entries.values()]
-        # A command may be in several of them, and is one all the same.
+        # A command may be in several of them; it is kept once.
         entries = list({id(entry): entry for entry in every}.values())
         place = {id(entry): index for index, entry in enumerate(entries)}
         return {
@@ -112,27 +112,30 @@ class CommandBook:
 
     @property
     def devices(self) -> DeviceOrders | None:
-        """The orders of devices in the last tick taken; None: none."""
+        """The orders of devices from the last `take`; None if there are none."""
         return self._devices
 
     @property
     def sites(self) -> SiteOrders | None:
-        """The orders of sites in the last tick taken; None: none."""
+        """The orders of sites from the last `take`; None if there are none."""
         return self._sites
 
     def silence(self, devices: NDArray[np.intp] | NDArray[np.bool_]) -> None:
-        """Reject commands to these devices from now on; a mask, or their places."""
+        """Reject commands to these devices from now on; a mask or indices."""
         self._targets.silence(devices)
 
     def observe(self, power: Floats, soc: Floats, meter: Floats) -> None:
-        """Note what flowed in the tick that is over: `power`, kW, and `soc`, % at its start, per
-        device, `meter`, the gross load, kW, per site. The arrays must not change any more."""
+        """Record the values of the tick that has ended.
+
+        `power`, kW, and `soc`, % at the tick's start, have one value per device; `meter`, the
+        gross load, kW, has one per site. The arrays must not be changed afterwards.
+        """
         self._power, self._soc, self._meter = power, soc, meter
 
     def check_id(self, instruction: Instruction) -> None:
         """Raise Refused if the target has had an instruction with this id."""
         if _name(instruction) in self._ids:
-            raise Refused("this id was used before: give each command to a target its own")
+            raise Refused("this id was used before: give each command to a target a new id")
 
     def use_id(self, instruction: Instruction) -> None:
         """Remember the id of an accepted instruction."""
@@ -145,7 +148,7 @@ class CommandBook:
         return self._targets.find(target)
 
     def take(self, instructions: Sequence[Instruction], tick: Tick) -> tuple[Acknowledgement, ...]:
-        """Decide on instructions at a tick's start, and begin and end what is due."""
+        """Decide on instructions at a tick's start, and begin and end commands that are due."""
         if not (instructions or self._later or self._waiting or self._held):
             self._devices = self._sites = None
             return ()
@@ -156,7 +159,7 @@ class CommandBook:
         ]
         self._devices = self._sites = None
         if self._held:
-            # In the middle of the tick a line has its mean.
+            # A line's mean over the tick is its value in the middle.
             middle = tick.time_ms + 500.0 * tick.dt_s
             self._devices, self._sites = self._effects.orders(middle, self._soc, self._power)
             answers += self._arrivals(tick)
@@ -170,7 +173,7 @@ class CommandBook:
             if not isinstance(instruction, Command):
                 continue
             if instruction.action == "target_soc" and self._soc is None:
-                # Which devices have storage is known only after the first tick.
+                # The devices with storage are known only after the first tick.
                 self._later.append(instruction)
                 continue
             try:
@@ -187,9 +190,9 @@ class CommandBook:
         start = tick.time_ms if command.start_ms is None else command.start_ms
         end = np.inf if command.duration_s is None else start + 1000.0 * command.duration_s
         if end <= tick.time_ms:
-            raise Refused("its time is over already, by the simulated clock: see 'start'")
+            raise Refused("it would have ended already, by the simulated clock: check 'start'")
         if len(self._waiting) >= MAX_WAITING:
-            raise Refused(f"too many commands are waiting: {MAX_WAITING}")
+            raise Refused(f"too many commands are waiting ({MAX_WAITING}): send fewer, or later")
         self.use_id(command)
         entry = _AcceptedCommand(command, aim, start, end)
         self._number += 1
@@ -199,11 +202,11 @@ class CommandBook:
         while self._ends and self._ends[0][0] <= tick.time_ms:
             entry = heapq.heappop(self._ends)[2]
             if self._held.get(entry.aim.key) is not entry:
-                continue  # superseded meanwhile
+                continue  # superseded before its end
             sought = self._seeking.get(entry.aim.key) is entry
             self._release(entry)
             if not entry.reached:
-                reason = "its time was over before the target was reached" if sought else ""
+                reason = "it ended before the target was reached" if sought else ""
                 yield answer(entry.command, "completed", tick, reason)
 
     def _begin_due(self, tick: Tick) -> Iterator[Acknowledgement]:
@@ -228,7 +231,7 @@ class CommandBook:
         aim = entry.aim
         self._seeking.pop(aim.key, None)
         if older is not None and aim.slot == "power":
-            # The two may differ in kind, in level, and in the devices that they act on.
+            # The two commands may differ in action, level and devices.
             self._effects.end(older.aim)
         self._held[aim.key] = entry
         if entry.command.action == "target_soc":
@@ -243,7 +246,7 @@ class CommandBook:
         self._effects.end(entry.aim)
 
     def _arrivals(self, tick: Tick) -> Iterator[Acknowledgement]:
-        """Acknowledge the states of charge that are reached; they are held from then on."""
+        """Acknowledge target states of charge that were reached; they are held from then on."""
         for owner in self._effects.arrived():
             entry = self._seeking.get((*owner, "power"))
             if entry is not None and self._effects.reached(entry.aim):
@@ -252,8 +255,11 @@ class CommandBook:
                 yield answer(entry.command, "completed", tick)
 
     def _present(self, aim: ResolvedTarget) -> Floats:
-        """Return the present power at the places, kW: a device's output, the sum of a site's
-        flexible devices, or a site's net consumption."""
+        """Return the present power at the target's places, kW.
+
+        It is a device's output, the total output of a site's flexible devices, or a site's net
+        consumption.
+        """
         if self._power is None or self._meter is None:
             return np.zeros(len(aim.places))
         if aim.level != "site":
@@ -261,8 +267,8 @@ class CommandBook:
         project = aim.owner[1]
         if aim.slot == "power":
             return np.array([self._power[self._targets.flexible(project)].sum()])
-        given = float(self._power[self._targets.members(project)].sum())
-        net: Floats = self._meter[aim.places] - given
+        output = float(self._power[self._targets.members(project)].sum())
+        net: Floats = self._meter[aim.places] - output
         return net
 
 
@@ -274,7 +280,7 @@ def _name(instruction: Instruction) -> tuple[str, str | None, str]:
 def answer(
     instruction: Instruction, status: Status, tick: Tick, reason: str = ""
 ) -> Acknowledgement:
-    """Return an acknowledgement that was decided in this tick."""
+    """Return an acknowledgement of the instruction in this tick."""
     return Acknowledgement(
         target=instruction.target,
         id=instruction.id,

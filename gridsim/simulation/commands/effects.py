@@ -1,4 +1,4 @@
-"""What the commands in force ask of devices and sites, as columns."""
+"""The orders that follow from the commands in force, as columns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LEVELS: tuple[Level, ...] = ("device", "project")
 
 
 class Effects:
-    """Lines for each level and kind of command, made when first needed."""
+    """Lines for each level and kind of command, created when first needed."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._rated = scenario.roster.nameplate_capacity
@@ -29,10 +29,10 @@ class Effects:
         }
         self._lines: dict[tuple[Level, Slot], Lines] = {}
         self._storage: dict[Level, SocTargets] = {}
-        self._kept: tuple[DeviceOrders | None, SiteOrders | None] | None = None
+        self._cached: tuple[DeviceOrders | None, SiteOrders | None] | None = None
 
     def state(self) -> State:
-        """Return what a checkpoint keeps; the orders are made again from it."""
+        """Return what a checkpoint keeps; the orders are computed again from it."""
         return {
             "lines": [[*key, lines.state()] for key, lines in self._lines.items()],
             "storage": [[level, targets.state()] for level, targets in self._storage.items()],
@@ -46,8 +46,11 @@ class Effects:
             self._targets_at(level).restore(targets)
 
     def begin(self, aim: ResolvedTarget, present: Floats, begin_ms: int, ramp_s: float) -> None:
-        """`present` is what flows now at each of the places, kW: where a ramp of power begins.
-        A ramp of a limit begins at the bound that holds now."""
+        """Put a command into force from `begin_ms`.
+
+        `present` is the present power at each of the places, kW, where a ramp of power begins.
+        A ramp of a limit begins at the present limit.
+        """
         lines = self._at(aim.level, aim.slot)
         start = present
         if aim.slot != "power":
@@ -59,21 +62,21 @@ class Effects:
             if bound is not None:
                 start = np.where(np.isnan(bound), start, bound)
         lines.put(aim.places, start, aim.value, begin_ms, 1000.0 * ramp_s)
-        self._kept = None
+        self._cached = None
 
     def begin_storage(self, aim: ResolvedTarget) -> None:
-        """The aim's values are targets of the state of charge."""
+        """Put a command into force whose values are target states of charge."""
         self._targets_at(aim.level).put(aim.places, aim.value)
-        self._kept = None
+        self._cached = None
 
     def end(self, aim: ResolvedTarget) -> None:
         self._at(aim.level, aim.slot).clear(aim.places)
         if aim.slot == "power" and aim.level in self._storage:
             self._storage[aim.level].clear(aim.places)
-        self._kept = None
+        self._cached = None
 
     def arrived(self) -> Iterator[tuple[Level, int]]:
-        """The targets of commands of whose storage some has just come to its state of charge."""
+        """Yield the owners of target_soc commands that a device has just reached."""
         for level, targets in self._storage.items():
             owners = targets.arrived
             if level == "project":
@@ -81,15 +84,15 @@ class Effects:
             yield from ((level, owner) for owner in owners.tolist())
 
     def reached(self, aim: ResolvedTarget) -> bool:
-        """Whether every storage that is there has come to its target."""
+        """Return whether every storage that is present has reached its target."""
         return self._storage[aim.level].all_reached(aim.places)
 
     def orders(
         self, time_ms: float, soc: Floats | None, power: Floats | None
     ) -> tuple[DeviceOrders | None, SiteOrders | None]:
-        """What holds at `time_ms`, None where nothing is asked; once per tick.
+        """Return the orders at `time_ms`, None if there are none; called once per tick.
 
-        `soc` and `power` as in `SocTargets.advance`.
+        `soc` and `power` are those of `SocTargets.advance`.
         """
         aimed: dict[Level, Floats] = {}
         if soc is not None and power is not None:
@@ -98,18 +101,18 @@ class Effects:
                 for level, targets in self._storage.items()
                 if targets.any
             }
-        if self._kept is not None and not aimed:
-            return self._kept
+        if self._cached is not None and not aimed:
+            return self._cached
         made = self._devices(time_ms, aimed), self._sites(time_ms)
         still = not any(lines.moves_at(time_ms) for lines in self._lines.values())
-        self._kept = made if still and not aimed else None
+        self._cached = made if still and not aimed else None
         return made
 
     def _devices(self, time_ms: float, aimed: dict[Level, Floats]) -> DeviceOrders | None:
         if not aimed and not any(level in _LEVELS for level, _ in self._lines):
             return None
         orders = DeviceOrders.none(len(self._rated))
-        setpoint, least, most = orders.setpoint_kw, orders.min_kw, orders.max_kw
+        setpoint, low, high = orders.setpoint_kw, orders.min_kw, orders.max_kw
         for level in _LEVELS:
             for column in (aimed.get(level), self._column(level, "power", time_ms)):
                 if column is not None:
@@ -117,15 +120,15 @@ class Effects:
         both = self._bound("limit_power", time_ms)
         for bound in (both, self._bound("limit_export", time_ms)):
             if bound is not None:
-                np.fmin(most, bound, out=most)
+                np.fmin(high, bound, out=high)
         for bound in (both, self._bound("limit_import", time_ms)):
             if bound is not None:
-                np.fmax(least, -bound, out=least)
+                np.fmax(low, -bound, out=low)
         opened = self._bound("connection", time_ms)
         if opened is not None:
-            most[opened > 0.5] = 0.0
-            least[opened > 0.5] = 0.0
-        for array in (setpoint, least, most):
+            high[opened > 0.5] = 0.0
+            low[opened > 0.5] = 0.0
+        for array in (setpoint, low, high):
             array.flags.writeable = False
         return orders
 
@@ -145,7 +148,7 @@ class Effects:
         return orders
 
     def _bound(self, slot: Slot, time_ms: float, places: Places = EVERYWHERE) -> Floats | None:
-        """A device's own command goes over its project's."""
+        """Return the limits of devices; a device's own command overrides its project's."""
         own, other = (self._column(level, slot, time_ms, places) for level in _LEVELS)
         if own is None or other is None:
             return own if other is None else other
@@ -170,8 +173,11 @@ class Effects:
         return targets
 
     def _unbound(self, aim: ResolvedTarget, present: Floats) -> Floats:
-        """Where a limit's ramp begins if there was none: at the rated power; at a site, at what
-        flows now, for it has no rating; and never below the limit itself."""
+        """Return the start of a limit's ramp if there was no limit before.
+
+        It is the rated power of a device. A site has no rating: its ramp starts at the present
+        power, or at the limit itself if that is higher.
+        """
         if aim.level != "site":
             return self._rated[aim.places]
         sign = -1.0 if aim.slot == "limit_export" else 1.0

@@ -1,4 +1,4 @@
-"""Values that move in a straight line and then stay, as columns."""
+"""Values that ramp linearly and then stay constant, as columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EVERYWHERE = slice(None)
 
 
 class Lines(Stateful):
-    """One line per place, or none, for n places."""
+    """The lines of n places; a place has one line or none."""
 
     kept = ("_from", "_to", "_begin_ms", "_ramp_ms", "_settled_ms")
 
@@ -22,7 +22,7 @@ class Lines(Stateful):
         self._begin_ms = np.zeros(n)
         self._ramp_ms = np.ones(n)
         self._settled_ms = 0.0
-        """From then on no line moves any more."""
+        """The time from which all lines are constant."""
 
     def moves_at(self, time_ms: float) -> bool:
         return time_ms < self._settled_ms
@@ -30,7 +30,7 @@ class Lines(Stateful):
     def put(
         self, places: NDArray[np.intp], start: Floats, value: Floats, begin_ms: int, ramp_ms: float
     ) -> None:
-        """From `start` to `value`, one for each of the places, over `ramp_ms`."""
+        """Set a line from `start` to `value` over `ramp_ms` at each of the places."""
         self._from[places] = start
         self._to[places] = value
         self._begin_ms[places] = begin_ms
@@ -42,11 +42,11 @@ class Lines(Stateful):
         self._to[places] = np.nan
 
     def at(self, time_ms: float, places: Places = EVERYWHERE) -> Floats:
-        """float64[places], NaN where there is no line. Not to be changed."""
+        """Return float64[places], NaN where there is no line. The caller must not change it."""
         start, end = self._from[places], self._to[places]
         if not self.moves_at(time_ms):
             return end
         passed_ms = time_ms - self._begin_ms[places]
-        way = np.minimum(np.maximum(passed_ms / self._ramp_ms[places], 0.0), 1.0)
-        # Where the line has ended, exactly its end.
-        return np.where(way < 1.0, start + (end - start) * way, end)
+        share = np.minimum(np.maximum(passed_ms / self._ramp_ms[places], 0.0), 1.0)
+        # After the ramp the value is exactly its end.
+        return np.where(share < 1.0, start + (end - start) * share, end)

@@ -1,4 +1,4 @@
-"""Bringing storage to a state of charge: at full power, and the last tick at a part of it."""
+"""Target states of charge: storage runs at full power, and in the last tick at part of it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from gridsim.api import Floats, Stateful
 
-# %, half of what a reading shows: this close is there.
-_THERE = 0.05
-# Below this share of the rated power, losses and standby hide what power does to the charge.
-_TELLING = 0.02
+# %, half the resolution of a reading: closer than this counts as reached.
+_TOLERANCE = 0.05
+# Below this share of the rated power, losses and standby hide the effect of power on the charge.
+_MEASURABLE = 0.02
 
 
 class SocTargets(Stateful):
-    """The targets of n devices, most of which have none."""
+    """The target states of charge of n devices; most devices have none."""
 
     kept = (
         "_target",
@@ -29,24 +29,24 @@ class SocTargets(Stateful):
     )
 
     def __init__(self, rated: Floats) -> None:
-        """`rated` is float64[n], kW: full power."""
+        """Start without targets; `rated`, float64[n], kW, is full power."""
         n = len(rated)
         self._rated = rated
         self._target = np.full(n, np.nan)
         self._upwards = np.zeros(n, np.bool_)
         self._aimed = np.zeros(n, np.bool_)
-        """Whether the way to the target is known: up or down."""
+        """True where the direction to the target is known: up or down."""
         self._reached = np.zeros(n, np.bool_)
-        """Whether the target was reached since it was put: it is then held."""
+        """True where the target was reached since it was set; it is held from then on."""
         self._away = np.zeros(n, np.bool_)
-        """Whether there is no storage now: no car at the charger."""
+        """True where there is no storage now, for example no car at the charger."""
         self._gain = np.full(n, np.nan)
-        """% per kW and tick, as last seen."""
+        """The last measured gain, % per kW and tick."""
         self._before: tuple[Floats, Floats] | None = None
         self._followed = np.zeros(n, np.bool_)
-        """Whether `_before` is of the last tick: nobody is followed while nobody has a target."""
+        """True where `_before` is of the last tick; without any target nothing is recorded."""
         self.arrived = np.empty(0, np.intp)
-        """Who came to their target in the last `advance`."""
+        """The devices that reached their target in the last `advance`."""
 
     @property
     def any(self) -> bool:
@@ -62,14 +62,15 @@ class SocTargets(Stateful):
         self._target[places] = np.nan
 
     def all_reached(self, places: NDArray[np.intp]) -> bool:
-        """Whether all of the places that have storage now have come to their target."""
+        """Return whether all of the places that have storage now have reached their target."""
         return bool((self._reached[places] | self._away[places]).all())
 
     def advance(self, soc: Floats, power: Floats) -> Floats:
-        """What to ask of each device: float64[n], kW, NaN where it has no target or no storage.
+        """Return the setpoints: float64[n], kW, NaN for devices without a target or storage.
 
-        `soc`, %, is that at the start of the last tick, and `power`, kW, flowed over it; so
-        the charge now is a guess from what power did to it before. Called once per tick.
+        `soc`, %, is the state of charge at the start of the last tick, and `power`, kW, the
+        output in it. The present state of charge is estimated from them and the gain measured
+        before. Called once per tick.
         """
         at = np.flatnonzero(~np.isnan(self._target))
         self._learn(soc, power, at)
@@ -82,24 +83,24 @@ class SocTargets(Stateful):
         self._aimed[at[fresh]] = True
         ahead = np.where(self._upwards[at], left, -left)
         self._away[at] = np.isnan(left)
-        here = self._aimed[at] & (ahead <= _THERE) & ~self._reached[at]
-        self.arrived = at[here]
+        arrived = self._aimed[at] & (ahead <= _TOLERANCE) & ~self._reached[at]
+        self.arrived = at[arrived]
         self._reached[self.arrived] = True
         full = np.where(self._upwards[at], -1.0, 1.0) * self._rated[at]
-        # Upwards is charging, which is negative; so is the gain.
-        wanted = np.where(np.isnan(gain), full, left / np.where(gain < 0.0, gain, -1.0))
-        wanted = np.where(np.abs(wanted) < np.abs(full), wanted, full)
-        wanted = np.where(self._reached[at], 0.0, wanted)
+        # Charging raises the state of charge at negative power, so the gain is negative.
+        setpoint = np.where(np.isnan(gain), full, left / np.where(gain < 0.0, gain, -1.0))
+        setpoint = np.where(np.abs(setpoint) < np.abs(full), setpoint, full)
+        setpoint = np.where(self._reached[at], 0.0, setpoint)
         result = np.full(len(soc), np.nan)
-        result[at] = np.where(np.isnan(left), np.nan, wanted)
+        result[at] = np.where(np.isnan(left), np.nan, setpoint)
         return result
 
     def _learn(self, soc: Floats, power: Floats, at: NDArray[np.intp]) -> None:
         if self._before is not None:
             old_soc, old_power = self._before[0][at], self._before[1][at]
-            tells = self._followed[at] & (np.abs(old_power) > _TELLING * self._rated[at])
-            gain = (soc[at] - old_soc) / np.where(tells, old_power, 1.0)
-            tells &= gain < 0.0
-            self._gain[at[tells]] = gain[tells]
+            usable = self._followed[at] & (np.abs(old_power) > _MEASURABLE * self._rated[at])
+            gain = (soc[at] - old_soc) / np.where(usable, old_power, 1.0)
+            usable &= gain < 0.0
+            self._gain[at[usable]] = gain[usable]
         self._before = (soc, power)
         self._followed[at] = True

@@ -13,8 +13,8 @@ from gridsim.simulation.scenario import Scenario
 
 Slot = Literal["power", "limit_power", "limit_export", "limit_import", "connection"]
 Level = Literal["site", "project", "device"]
-"""The level that a command acts on: the site as a whole, or devices by a command to their
-project or to themselves. A device's own command overrides its project's."""
+"""The level that a command acts on: the whole site, or devices, by a command to their project
+or to the device. A device's own command overrides its project's."""
 
 _SLOTS: dict[str, Slot] = {
     "set_power": "power",
@@ -25,7 +25,7 @@ _SLOTS: dict[str, Slot] = {
     "connect": "connection",
     "disconnect": "connection",
 }
-# Rounding in the text of a value must not make it one that is out of range.
+# Rounding in the text of a value must not put the value out of range.
 _SLACK = 1e-6
 
 
@@ -38,13 +38,13 @@ class ResolvedTarget:
     owner: tuple[Level, int]
     """The target: a project or a device, by its index into the roster."""
     places: NDArray[np.intp]
-    """The devices that it acts on, or the one site."""
+    """The devices that the command acts on, or the one site."""
     value: Floats
-    """One for each place: kW, a target's %, or for a connection 1 to open it."""
+    """One value for each place: kW, the target in %, or 1 to open and 0 to close a connection."""
 
     @property
     def key(self) -> tuple[Level, int, Slot]:
-        """The key that only one command in force can have."""
+        """The key by which commands supersede each other: only one in force has it."""
         return (*self.owner, self.slot)
 
 
@@ -64,7 +64,7 @@ class Targets(Stateful):
         self._ders: dict[str, int] = {}
 
     def resolve(self, command: Command, soc: Floats | None) -> ResolvedTarget:
-        """Resolve a command. `soc` is each device's state of charge, %, as far as it is known.
+        """Resolve a command. `soc` is each device's state of charge, %, None before the first tick.
 
         Raises Refused.
         """
@@ -84,7 +84,7 @@ class Targets(Stateful):
         return np.arange(first, end)[~self._silent[first:end]]
 
     def flexible(self, project: int) -> NDArray[np.intp]:
-        """Return those of them that share a project's setpoint."""
+        """Return the members of a project that share its setpoint."""
         members = self.members(project)
         return members[self._flexible[members]]
 
@@ -92,7 +92,7 @@ class Targets(Stateful):
         """Return a target's project and device, as indices. Raises Refused."""
         roster = self._roster
         if not target.project_id and target.der_id is None:
-            raise Refused("a command is for a project or a DER, not for the whole fleet")
+            raise Refused("a command must be for a project or a DER, not for the whole fleet")
         if self._projects is None:
             self._projects = {name: place for place, name in enumerate(roster.project_id)}
             self._ders = {name: place for place, name in enumerate(roster.der_id)}
@@ -105,8 +105,8 @@ class Targets(Stateful):
         if device is None:
             raise Refused("there is no such DER")
         if roster.project[device] != project:
-            of = roster.project_id[roster.project[device]]
-            raise Refused(f"the DER is not in this project but in {of}")
+            owner = roster.project_id[roster.project[device]]
+            raise Refused(f"the DER is not in this project but in {owner}")
         if self._silent[device]:
             raise Refused("the DER does not answer")
         return project, device
@@ -158,27 +158,27 @@ class Targets(Stateful):
         elif command.value is None:
             values = np.full(len(members), float(action == "disconnect"))
         else:
-            # Shared in proportion to what each is rated for, so that the sum keeps the limit.
+            # Shared in proportion to the rated powers, so that the sum keeps the limit.
             total = float(rated.sum())
             limit = _power(command, 0.0, total)
-            # The roster's ratings are rounded: those of toys are zero.
+            # The roster's ratings are rounded: very small ones are zero.
             values = rated * (limit / total) if total else rated
         return ResolvedTarget(slot, "project", owner, members, values)
 
 
-def _power(command: Command, least: float, rated: float) -> float:
-    """Return kW. The value must be from `least` (a share of the rated power) to the rated power."""
+def _power(command: Command, low: float, rated: float) -> float:
+    """Return the value in kW. It must be from `low`, a share of the rated power, to `rated`."""
     if command.unit == "%":
-        return rated * _within(command, 100.0 * least, 100.0, "%") / 100.0
-    return _within(command, least * rated, rated, "kW, its nameplate capacity")
+        return rated * _within(command, 100.0 * low, 100.0, "%") / 100.0
+    return _within(command, low * rated, rated, "kW, its nameplate capacity")
 
 
-def _within(command: Command, low: float, high: float, what: str) -> float:
+def _within(command: Command, low: float, high: float, unit: str) -> float:
     value = command.value
     assert value is not None
     if not low - _SLACK <= value <= high + _SLACK:
         raise Refused(
             f"'value' is out of range: {value:g} {command.unit}, but {command.action} takes "
-            f"{low:g} to {high:g} {what}"
+            f"{low:g} to {high:g} {unit}"
         )
     return min(max(value, low), high)

@@ -1,4 +1,4 @@
-"""Demand-response events: announced and begun on time, dispatched to sites, and settled."""
+"""Demand-response events: their announcement, start, dispatch to sites, and settlement."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _KEPT = ("_upcoming", "_found", "_change_ms", "_reduced")
 
 
 class DemandResponse:
-    """All events of a run. A project follows one at a time: a later one supersedes it.
+    """All events of a run. A project follows one event at a time: a later event supersedes it.
 
-    In each tick `begin` is called before the fleets step, and `add` when they have.
+    In each tick `begin` is called before the fleets step, and `add` afterwards.
     """
 
     def __init__(self, scenario: Scenario, baselines: Baselines) -> None:
-        """`baselines` follow the announcements and ends of events."""
+        """Schedule the scenario's events; `baselines` are notified of announcements and ends."""
         self._scenario = scenario
         self._specs = list(scenario.events)
         self._called: dict[str, EventChange | None] = {}
@@ -40,7 +40,7 @@ class DemandResponse:
         """The number of occurrences of each event so far."""
         self._live: list[Occurrence] = []
         self._change_ms = _NEVER
-        """The next time at which a project begins or ends, as far as is known."""
+        """The next time at which a project of an announced event begins or ends."""
         self._reduced: Hundredths = np.zeros(self._sites, np.int64)
         """The sites' reduction in the last tick; stale while no event needs it."""
         self._settlements: list[Settlement] = []
@@ -65,7 +65,7 @@ class DemandResponse:
             self._live.append(own)
 
     def begin(self, time_ms: int, baseline: Floats) -> SiteOrders | None:
-        """Begin and end what is due; return the orders of the sites, None if there are none.
+        """Begin and end events that are due; return the orders of sites, None if there are none.
 
         `baseline` is float64[sites], kW.
         """
@@ -74,19 +74,19 @@ class DemandResponse:
             self._end_due(time_ms)
             for occurrence in self._live:
                 self._begin_due(occurrence, time_ms)
-            # What is shorter than a tick has no reading.
+            # An event that is shorter than a tick has no reading.
             self._end_due(time_ms)
             self._look_ahead()
-        asking = [own for own in self._live if (own.running & ~own.opted_out).any()]
-        if not asking:
+        active = [own for own in self._live if (own.running & ~own.opted_out).any()]
+        if not active:
             return None
         orders = SiteOrders.none(self._sites)
-        for occurrence in asking:
+        for occurrence in active:
             occurrence.ask(time_ms, baseline, orders)
         return orders
 
     def add(self, time_ms: int, baseline: Floats, meter: Floats, power: Floats) -> None:
-        """Note what happened in the tick: kW, `power` per device of the roster."""
+        """Add the tick's power, kW: `baseline` and `meter` per site, `power` per device."""
         running = [own for own in self._live if own.running.any()]
         if not running and self._change_ms > time_ms + self._scenario.tick_ms:
             return
@@ -95,7 +95,7 @@ class DemandResponse:
             occurrence.add(time_ms, self._reduced)
 
     def finish(self, time_ms: int) -> None:
-        """End all events before the tick at `time_ms`, the run's end."""
+        """End all events at the run's end, before the tick at `time_ms`."""
         self._end_due(time_ms)
         for own in self._live:
             self._end(own, own.running, time_ms, "interrupted", np.full(len(own.site), time_ms))
@@ -105,9 +105,9 @@ class DemandResponse:
 
     def call(self, spec: EventSpec, time_ms: int, reduced: Hundredths | None) -> None:
         """Add an event at UTC `time_ms`. `reduced` is the sites' reduction in the last
-        tick, None if there was none. Raises Refused."""
+        tick, None if there was no tick before. Raises Refused."""
         if any(spec.id == other.id for other in self._specs):
-            raise Refused(f"the event id {spec.id!r} is already taken: give it another")
+            raise Refused(f"the event id {spec.id!r} is already in use: choose another id")
         first_ms = spec.schedule.first_from(time_ms)
         self._specs.append(spec)
         self._upcoming.append(first_ms)
@@ -116,8 +116,9 @@ class DemandResponse:
             self._reduced = reduced
 
     def cancel(self, id: str, sites: NDArray[np.bool_] | None, time_ms: int) -> bool:
-        """End an event, or withdraw its next occurrence, for some sites or for all. A called
-        event does not come again. Return whether the event was cancelled for all its projects.
+        """End an event, or withdraw its next occurrence, for some sites or for all.
+
+        A called event does not occur again. Returns whether it was cancelled for all its projects.
 
         Raises Refused.
         """
@@ -130,7 +131,7 @@ class DemandResponse:
         live = [own for own in self._live if own.spec is spec]
         if live:
             if not any(self._cancel(own, sites, time_ms) for own in live):
-                raise Refused(f"the event {id!r} is over here, or was never for this target")
+                raise Refused(f"the event {id!r} is over for this target, or never included it")
         elif whole and (start_ms := self._upcoming[index]) is not None:
             self._upcoming[index] = spec.schedule.first_from(start_ms + 1)
             number = self._found.get(id, 0) + 1
@@ -196,7 +197,7 @@ class DemandResponse:
                 del self._specs[index], self._upcoming[index]
 
     def _find(self, time_ms: int) -> None:
-        """Make the occurrences whose notice is due; at the latest a tick before they begin."""
+        """Create the occurrences whose notice is due, at the latest a tick before they begin."""
         for index, spec in enumerate(self._specs):
             ahead_ms = max(spec.notice_ms, self._scenario.tick_ms)
             while (start_ms := self._upcoming[index]) is not None:
@@ -222,7 +223,8 @@ class DemandResponse:
             own.has_begun = True
             self._changes.append(own.change("begins", time_ms))
         others = [other for other in self._live if other is not own]
-        # Of two that begin within a tick the later counts, whichever was announced first.
+        # If two events begin within a tick, the later start wins; the order in which they were
+        # announced does not matter.
         begun = np.full(self._sites, -1)
         for other in others:
             rows = other.running & ~other.opted_out

@@ -1,4 +1,4 @@
-"""One occurrence of an event: its projects, their times and targets, and the result."""
+"""One occurrence of an event: its projects, their times and targets, and the results."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ _NEVER = np.iinfo(np.int64).max
 class Occurrence:
     """An occurrence that has been announced, as columns with one entry per project.
 
-    Draws depend on the project, the event's id and the scheduled start alone.
+    Random draws depend only on the project, the event's id and the scheduled start.
     """
 
     kept = ("end_ms", "state", "has_begun", "totals", "_account", "_before_kw", "_asked_sum")
     """The attributes that a checkpoint keeps."""
 
     def __init__(self, scenario: Scenario, spec: EventSpec, number: int, start_ms: int) -> None:
-        """`number` counts the event's occurrences from 1; `start_ms` is the scheduled start."""
+        """Draw the projects' times and targets.
+
+        `number` counts the event's occurrences from 1; `start_ms` is the scheduled start.
+        """
         self.spec = spec
         self.number = number
         self.name = spec.id if number == 1 else f"{spec.id}#{number}"
@@ -52,7 +55,7 @@ class Occurrence:
         """The totals of the projects that have ended."""
         self._tick_ms = scenario.tick_ms
         self._project_id = scenario.roster.project_id
-        # Limits alone promise no reduction: nothing to be judged.
+        # An event with limits alone has no contracted reduction, so no violations.
         judged = threshold if spec.reduces else np.full(len(keys), np.nan)
         self._account = SettlementAccount(judged, self.settled_ms, scenario.tick_ms)
         self._before_kw = np.zeros(len(keys))
@@ -69,12 +72,12 @@ class Occurrence:
         return int(min(begin, self.end_ms[self.running].min(initial=_NEVER)))
 
     def begin(self, rows: NDArray[np.bool_], before_kw: Floats) -> None:
-        """Begin for these projects; `before_kw`, float64[sites], is the reduction until now."""
+        """Begin for these projects; `before_kw`, float64[sites], is the last tick's reduction."""
         self.state[rows] = RUNNING
         self._before_kw[rows] = before_kw[self.site[rows]]
 
     def ask(self, time_ms: int, baseline: Floats, orders: SiteOrders) -> None:
-        """Enter the orders of the running projects in a tick."""
+        """Write the running projects' orders for the tick at `time_ms` into `orders`."""
         rows = self.running & ~self.opted_out
         site, spec = self.site[rows], self.spec
         if spec.export_limit_kw is not None:
@@ -84,10 +87,10 @@ class Occurrence:
         if not spec.reduces:
             return
         before, goal = self._before_kw[rows], (self.target_kw * self.compliance)[rows]
-        way = np.ones(len(site))
+        share = np.ones(len(site))
         if spec.ramp_ms:
-            way = np.minimum((time_ms - self.begin_ms[rows]) / spec.ramp_ms, 1.0)
-        asked = before + (goal - before) * way
+            share = np.minimum((time_ms - self.begin_ms[rows]) / spec.ramp_ms, 1.0)
+        asked = before + (goal - before) * share
         self._asked_sum[rows] += asked
         orders.net_kw[site] = baseline[site] - asked
 

@@ -1,7 +1,7 @@
 """Settlement: the energy that projects delivered in an event, and their violations.
 
-All sums are integers, hundredths of a kW, of values rounded like the readings. So a sum over
-the readings gives the same result to the last digit.
+All sums are integers, in hundredths of a kW, of values rounded like the readings. Therefore a
+sum over the readings gives exactly the same result.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from gridsim.api import Floats, Stateful
 
 WINDOW_MS = 300_000
-"""The length of the mean that decides whether a contract is violated."""
+"""The averaging window for violations of a contract."""
 
 Hundredths = NDArray[np.int64]
 
 
 def reduction(baseline: Floats, meter: Floats, power: Floats, site: NDArray[np.intp]) -> Hundredths:
-    """Return how far each site is below its baseline: int64[sites], hundredths of a kW.
+    """Return each site's reduction below its baseline: int64[sites], hundredths of a kW.
 
     `baseline` and `meter` are float64[sites], `power` and `site` have an entry per device; kW.
     """
@@ -27,10 +27,10 @@ def reduction(baseline: Floats, meter: Floats, power: Floats, site: NDArray[np.i
 
 
 class SettlementAccount(Stateful):
-    """The readings of n projects in one event, summed and judged.
+    """The sums of the readings of n projects in one event, and their violations.
 
     A reading is in violation if the mean of the reduction over the readings of the last 300 s
-    is below the contract's threshold; the first to be judged is that at 300 s after `from_ms`.
+    is below the contract's threshold. Readings earlier than 300 s after `from_ms` are not judged.
     """
 
     derived = ("_judged", "_judged_ms", "_promised")

@@ -1,8 +1,8 @@
-"""Dispatch: what each flexible device is asked to do in a tick.
+"""Dispatch: the orders of each flexible device in a tick.
 
-Fleets step in rounds: those that may draw, those that only produce, and last those of types
-that balance sites, generators before batteries, so that each round makes up for what the others
-really did. A device's orders depend on its own site only.
+Fleets step in rounds: first those that may draw, then those that only produce, then types that
+balance sites, generators before batteries. Each round compensates for the actual output of the
+rounds before. A device's orders depend on its own site only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.fleets import RunningFleet
 
 Able = tuple[RunningFleet, Capability]
-"""A flexible fleet, and what it can do in the tick."""
+"""A flexible fleet, and its capability in the tick."""
 
 
 _DRAWS, _PRODUCES, _BACKS, _LAST = range(4)
@@ -26,12 +26,12 @@ _DRAWS, _PRODUCES, _BACKS, _LAST = range(4)
 
 
 def no_orders(n: int) -> Orders:
-    """Nothing asked of any of n devices."""
+    """Return empty orders for n devices."""
     return Orders(setpoint_kw=np.full(n, np.nan), balance_kw=np.zeros(n))
 
 
 def orders_for(fleet: RunningFleet, devices: DeviceOrders | None) -> Orders:
-    """What commands alone ask of a fleet's devices."""
+    """Return the orders of a fleet's devices from commands alone."""
     if devices is None:
         return no_orders(len(fleet.device))
     own = fleet.device
@@ -46,10 +46,10 @@ def dispatch(
     devices: DeviceOrders | None,
     sites: SiteOrders | None,
 ) -> Iterator[list[tuple[RunningFleet, Orders]]]:
-    """The fleets of one round after the other, with their orders.
+    """Yield the fleets of each round, with their orders.
 
-    `net_kw`, float64[sites], is what each site draws; it must be brought up to date, in place,
-    with what a round did before the next is asked for.
+    `net_kw`, float64[sites], is each site's net consumption. The caller must update it in place
+    with the output of a round before it requests the next round.
     """
     if devices is not None or sites is not None:
         yield from _Dispatch(net_kw, able, devices, sites).rounds(net_kw)
@@ -65,21 +65,21 @@ def dispatch(
 
 
 class Sharing(NamedTuple):
-    """The devices of a fleet among which something is shared: columns of its length."""
+    """The devices of a fleet that share in something: columns with one entry per device."""
 
     site: NDArray[np.intp]
     min_kw: Floats
     max_kw: Floats
     takes: NDArray[np.bool_]
-    """Which of them take a share."""
+    """True for the devices that take a share."""
 
 
 def balance(net_kw: Floats, groups: Sequence[Sharing]) -> list[Floats]:
-    """Shares the balancing of each site over its devices, in proportion to what they can do.
+    """Split the balancing of each site over its devices, in proportion to their capability.
 
-    `net_kw` is float64[sites], positive where the site draws: it is met by discharging, a
-    surplus by charging. Returns float64[devices] for each group; a share never exceeds the
-    device's capability, and is zero for devices that take none.
+    `net_kw`, float64[sites], is positive where the site draws. Discharging meets a positive
+    value, and charging a negative one. Returns float64[devices] for each group; a share never
+    exceeds the device's capability, and is zero for devices that take no share.
     """
     able = [
         np.where(own.takes, np.where(net_kw[own.site] > 0.0, own.max_kw, own.min_kw), 0.0)
@@ -88,7 +88,7 @@ def balance(net_kw: Floats, groups: Sequence[Sharing]) -> list[Floats]:
     total = np.zeros_like(net_kw)
     for own, can in zip(groups, able, strict=True):
         total += np.bincount(own.site, can, len(net_kw))
-    # net and total have the same sign; the quotient is the used part of the capability.
+    # net and total have the same sign; the quotient is the used share of the capability.
     used = (total != 0.0).astype(np.float64)
     np.divide(net_kw, total, out=used, where=np.abs(net_kw) < np.abs(total))
     np.maximum(used, 0.0, out=used)
@@ -96,13 +96,14 @@ def balance(net_kw: Floats, groups: Sequence[Sharing]) -> list[Floats]:
 
 
 class _Dispatch:
-    """Shares what is asked in one tick: what commands ask of devices, then what is asked of sites.
+    """The dispatch of one tick: first the orders of devices, then those of sites.
 
-    A target starts from what the devices would do by themselves. If more output is needed,
-    every device gives in proportion to the room that it has. If less is needed, first those
-    that balance sites stop and store, then others draw more, and last others produce less.
-    Limits are shared so that they hold even if every device does its worst, in proportion to
-    what each can do; a round may go as far as those after it can make up for.
+    A site's target starts from the output that its devices prefer. If more output is needed,
+    all devices increase theirs in proportion to their headroom. If less is needed, first
+    devices that balance sites stop and store, then the others draw more, and last the others
+    produce less. Limits are shared in proportion to capability, so that they hold for any
+    output in a device's range; a round may exceed its share as far as later rounds can
+    compensate.
     """
 
     def __init__(
@@ -122,22 +123,25 @@ class _Dispatch:
         total = ends[-1]
         device, self._site = np.empty(total, np.intp), np.empty(total, np.intp)
         self._round = np.empty(total, np.int8)
-        low, high, wish = np.empty(total), np.empty(total), np.empty(total)
+        low, high, preferred = np.empty(total), np.empty(total), np.empty(total)
         for (fleet, number, rows), (_, ability) in zip(self._places, able, strict=True):
             device[rows], self._site[rows], self._round[rows] = fleet.device, fleet.site, number
             low[rows], high[rows] = ability.min_kw, ability.max_kw
-            wish[rows] = 0.0 if ability.preferred_kw is None else ability.preferred_kw
+            if ability.preferred_kw is None:
+                preferred[rows] = 0.0
+            else:
+                preferred[rows] = ability.preferred_kw
         self._bounded = devices is not None
         self._command = np.full(total, np.nan)
-        self._least, self._most = np.full(total, -np.inf), np.full(total, np.inf)
+        self._min_kw, self._max_kw = np.full(total, -np.inf), np.full(total, np.inf)
         if devices is not None:
             self._command = devices.setpoint_kw[device]
-            self._least, self._most = devices.min_kw[device], devices.max_kw[device]
+            self._min_kw, self._max_kw = devices.min_kw[device], devices.max_kw[device]
         self._free = np.isnan(self._command)
         self._low, self._high = (
-            np.minimum(np.maximum(power, self._least), self._most) for power in (low, high)
+            np.minimum(np.maximum(power, self._min_kw), self._max_kw) for power in (low, high)
         )
-        self._own = np.clip(np.where(self._free, wish, self._command), self._low, self._high)
+        self._own = np.clip(np.where(self._free, preferred, self._command), self._low, self._high)
         self._highest, self._lowest = net_kw + sites.export_kw, net_kw - sites.import_kw
         self._limited = bool(np.isfinite((self._highest, self._lowest)).any())
         target = np.where(np.isnan(sites.output_kw), net_kw - sites.net_kw, sites.output_kw)
@@ -148,7 +152,7 @@ class _Dispatch:
             self._setpoint = np.where(self._free, self._shared(), self._command)
 
     def rounds(self, net_kw: Floats) -> Iterator[list[tuple[RunningFleet, Orders]]]:
-        """As `dispatch`."""
+        """Yield the fleets of each round, with their orders; see `dispatch`."""
         begin_kw = net_kw.copy()
         for number in (_DRAWS, _PRODUCES):
             self._share_limits(number, begin_kw - net_kw)
@@ -159,25 +163,26 @@ class _Dispatch:
             ]
         self._share_limits(_BACKS, begin_kw - net_kw)
         left = np.where(self._targeted, self._target - (begin_kw - net_kw), net_kw)
-        shares = self._balanced(left, _BACKS, asked=False)
+        shares = self._balanced(left, _BACKS, targeted_only=False)
         yield [self._late(place, shares) for place in self._places if place[1] == _BACKS]
         self._share_limits(_LAST, begin_kw - net_kw)
         left = self._target - (begin_kw - net_kw)
-        asked = self._balanced(np.where(self._targeted, left, 0.0), _LAST, asked=True)
-        shares = np.where(self._targeted[self._site], asked, shares)
+        needed = np.where(self._targeted, left, 0.0)
+        targeted = self._balanced(needed, _LAST, targeted_only=True)
+        shares = np.where(self._targeted[self._site], targeted, shares)
         yield [self._late(place, shares) for place in self._places if place[1] == _LAST]
 
-    def _balanced(self, left_kw: Floats, since: int, *, asked: bool) -> Floats:
-        """What is left of each site, shared over the rounds from `since` on: float64[devices].
+    def _balanced(self, left_kw: Floats, since: int, *, targeted_only: bool) -> Floats:
+        """Split each site's remainder over the rounds from `since` on: float64[devices].
 
-        `asked`: only over the devices of sites that have a target.
+        `targeted_only`: split it only over the devices of sites that have a target.
         """
         commanded = np.where(self._free | (self._round < since), 0.0, self._own)
         places = [(fleet, rows) for fleet, number, rows in self._places if number >= since]
         groups = []
         for fleet, rows in places:
             takes = self._targeted[fleet.site]
-            takes = self._free[rows] & (takes if asked else takes | fleet.balances)
+            takes = self._free[rows] & (takes if targeted_only else takes | fleet.balances)
             groups.append(Sharing(fleet.site, self._low[rows], self._high[rows], takes))
         result = np.zeros(len(self._site))
         shares = balance(left_kw - self._per_site(commanded), groups)
@@ -188,20 +193,20 @@ class _Dispatch:
     def _late(
         self, place: tuple[RunningFleet, int, slice], shares: Floats
     ) -> tuple[RunningFleet, Orders]:
-        """The orders of a fleet that steps last: its shares, as setpoints where a site is asked."""
+        """Return the orders of a fleet that steps last; where a site has a target, as setpoints."""
         fleet, _, rows = place
-        share = np.minimum(np.maximum(shares[rows], self._least[rows]), self._most[rows])
-        asked = self._free[rows] & self._targeted[fleet.site]
-        setpoint = np.where(asked, share, self._command[rows])
-        return fleet, self._orders(rows, setpoint, np.where(asked, 0.0, share))
+        share = np.minimum(np.maximum(shares[rows], self._min_kw[rows]), self._max_kw[rows])
+        targeted = self._free[rows] & self._targeted[fleet.site]
+        setpoint = np.where(targeted, share, self._command[rows])
+        return fleet, self._orders(rows, setpoint, np.where(targeted, 0.0, share))
 
     def _orders(self, rows: slice, setpoint: Floats, share: Floats) -> Orders:
         if not (self._bounded or self._limited):
             return Orders(setpoint, share)
-        return Orders(setpoint, share, self._least[rows], self._most[rows])
+        return Orders(setpoint, share, self._min_kw[rows], self._max_kw[rows])
 
     def _shared(self) -> Floats:
-        """The targets, shared over all: float64[devices], NaN where nothing need change."""
+        """Return the sites' targets as setpoints: float64[devices], NaN for unchanged devices."""
         own, free = self._own, self._free
         missing = np.where(self._targeted, self._target - self._per_site(own), 0.0)
         result = own + self._part_of(missing, np.where(free, self._high - own, 0.0))
@@ -217,7 +222,7 @@ class _Dispatch:
         return np.where(result == own, np.nan, result)
 
     def _part_of(self, need: Floats, room: Floats) -> Floats:
-        """Each device's part of what its site needs, float64[devices]: by the room it has."""
+        """Split each site's need over its devices in proportion to `room`: float64[devices]."""
         total = self._per_site(room)
         taken = np.minimum(np.maximum(need, 0.0), total)
         used = np.divide(taken, total, out=np.zeros(self._n), where=total > 0.0)
@@ -225,9 +230,9 @@ class _Dispatch:
         return part
 
     def _share_limits(self, number: int, given_kw: Floats) -> None:
-        """Takes the sites' limits into those of the devices of a round.
+        """Apply the sites' limits to the limits of the devices of a round.
 
-        `given_kw`, float64[sites], is what flexible devices give that have stepped.
+        `given_kw`, float64[sites], is the output of the flexible devices that have stepped.
         """
         if not self._limited:
             return
@@ -235,14 +240,15 @@ class _Dispatch:
         highest = self._highest - given_kw - self._per_site(np.where(later, self._low, 0.0))
         lowest = self._lowest - given_kw - self._per_site(np.where(later, self._high, 0.0))
         low, high = np.where(own, self._low, 0.0), np.where(own, self._high, 0.0)
-        most, least = self._at_most(highest, low, high), -self._at_most(-lowest, -high, -low)
-        self._most = np.where(own, np.minimum(self._most, most), self._most)
-        self._least = np.where(own, np.maximum(self._least, least), self._least)
+        max_kw, min_kw = self._at_most(highest, low, high), -self._at_most(-lowest, -high, -low)
+        self._max_kw = np.where(own, np.minimum(self._max_kw, max_kw), self._max_kw)
+        self._min_kw = np.where(own, np.maximum(self._min_kw, min_kw), self._min_kw)
 
     def _at_most(self, total_kw: Floats, low: Floats, high: Floats) -> Floats:
-        """What each device may give so that a site's devices together give `total_kw` at most.
+        """Return each device's largest output so that a site's total is at most `total_kw`.
 
-        In proportion to what each can give or, where all have to draw, to what it can draw.
+        The total is shared in proportion to the devices' largest output or, if they all have to
+        draw, to their largest draw.
         """
         can, must = self._per_site(high), self._per_site(low)
         binds = can > total_kw

@@ -1,4 +1,4 @@
-"""Faults: when they strike, what they do to reports and messages, and which rows they hold back."""
+"""Faults: their times, their effects on reports and messages, and the rows they hold back."""
 
 from gridsim.simulation.faults.book import FaultBook
 from gridsim.simulation.faults.tally import FaultTotals, Passed

@@ -39,7 +39,7 @@ from gridsim.simulation.scenario import FaultSpec, Scenario
 
 _KEPT: Final = ("tally", "_readings", "_delay_line", "_left", "_count")
 MOST: Final = 63
-"""The most faults at once: the labels of a reading have a bit for each."""
+"""The largest number of faults at once: the labels of a reading have a bit for each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +58,10 @@ class FaultBook:
     """The faults of a scenario, and those that instructions inject."""
 
     def __init__(self, scenario: Scenario, call: Call, *, left: int = 0) -> None:
-        """`left` is the number of readings that left before. Raises PluginError if a fault
-        cannot be made."""
+        """Create the scenario's faults; `left` is the number of readings that left before.
+
+        Raises PluginError if a fault cannot be created.
+        """
         n = len(scenario.roster)
         self.tally = FaultTotals()
         self.ghosts: NDArray[np.bool_] = np.zeros(n, np.bool_)
@@ -68,14 +70,14 @@ class FaultBook:
         self._project = scenario.roster.project
         self._running: list[_RunningFault] = []
         self._count = 0
-        """The number of faults so far; also the index of the next."""
+        """The number of faults so far, which is also the index of the next fault."""
         self._over: list[str] = []
         self._cleared: list[Episode] = []
         devices: list[RunningDeviceFault] = []
         messages: list[RunningMessageFault] = []
         for number, spec in enumerate(scenario.faults):
             if not len(spec.device):
-                # In a scenario of some of the projects; its number stays taken.
+                # The scenario has none of the fault's projects; the number stays reserved.
                 self._count += 1
                 continue
             made = self._make(spec, number, scenario.start_ms, call)
@@ -98,10 +100,12 @@ class FaultBook:
         *,
         again: tuple[int, int] | None = None,
     ) -> InjectedFault:
-        """Add a fault from UTC `time_ms` on. `again` has its index and number if it comes from a
-        checkpoint. Raises Refused."""
+        """Add a fault from UTC `time_ms` on; `again` is its index and number from a checkpoint.
+
+        Raises Refused.
+        """
         if any(spec.id == one.spec.id for one in self._running):
-            raise Refused(f"the fault id {spec.id!r} is already taken: give it another")
+            raise Refused(f"the fault id {spec.id!r} is already in use: choose another id")
         number = self._free_number() if again is None else again[1]
         self._count = self._count if again is None else again[0]
         try:
@@ -118,13 +122,16 @@ class FaultBook:
         )
 
     def clear(self, id: str, devices: NDArray[np.bool_] | None, time_ms: int) -> bool:
-        """End a fault at UTC `time_ms` on these devices, or on all; an injected fault that is
-        cleared on all its devices is forgotten. Return whether it was. Raises Refused."""
+        """End a fault at UTC `time_ms` on these devices, or on all of them.
+
+        An injected fault that is cleared on all its devices is forgotten. Returns whether it was
+        forgotten. Raises Refused.
+        """
         one = next((one for one in self._running if one.spec.id == id), None)
         if one is None:
             raise Refused(f"there is no fault {id!r}{near(id, [r.spec.id for r in self._running])}")
         if devices is not None and not devices[one.spec.device].any():
-            raise Refused(f"the fault {id!r} is not for this target")
+            raise Refused(f"the fault {id!r} has no device in this target")
         self._cleared += one.schedule.clear(devices, time_ms)
         whole = devices is None or bool(devices[one.spec.device].all())
         if whole and one.injected:
@@ -143,12 +150,12 @@ class FaultBook:
         """Continue from a checkpoint's state; `inject` has added injected faults, in order."""
         restore_attributes(self, {name: state[name] for name in _KEPT}, _KEPT)
         if len(state["running"]) != len(self._running):
-            raise StateError("the checkpoint has other faults")
+            raise StateError("the checkpoint's faults are not those of this run")
         for one, (fault, number, schedule, plugin) in zip(
             self._running, state["running"], strict=True
         ):
             if (one.fault, one.number) != (fault, number):
-                raise StateError("the checkpoint has other faults")
+                raise StateError("the checkpoint's faults are not those of this run")
             one.schedule.restore(schedule)
             one.plugin.restore(plugin)
 
@@ -174,15 +181,17 @@ class FaultBook:
         return RunningMessageFault(fault, number, spec, schedule, plugin, place)
 
     def _free_number(self) -> int:
-        """Return a number that no fault has and no row that is held back. Raises Refused."""
+        """Return a number that no fault and no held-back row uses. Raises Refused."""
         taken = {one.number for one in self._running}
         if len(taken) >= MOST:
-            raise Refused(f"there are {MOST} faults, the most at once: clear one")
+            raise Refused(f"there are {MOST} faults, the most allowed at once: clear a fault first")
         held = self._delay_line.faults
         for number in range(MOST):
             if number not in taken and not held >> number & 1:
                 return number
-        raise Refused(f"readings of faults that are over still wait: no more than {MOST} at once")
+        raise Refused(
+            f"held-back readings still use the last of {MOST} fault numbers: send it later"
+        )
 
     def _forget(self, one: _RunningFault) -> None:
         self._running.remove(one)
@@ -206,8 +215,11 @@ class FaultBook:
     def take(
         self, tick: Tick, batch: Batch, power: Floats, soc: Floats, meter: Floats, call: Call
     ) -> Passed:
-        """Apply the faults to `batch`, which would leave without them. `power` and `soc` are per
-        device, `meter` per site, not rounded. Raises PluginError, naming a fault that fails."""
+        """Apply the faults to the true readings of a tick.
+
+        `power` and `soc` have one value per device and `meter` has one per site, not rounded.
+        Raises PluginError, naming the fault, if a fault fails.
+        """
         episodes = self._advance(tick.time_ms)
         delay_line = self._delay_line
         truth = Truth(power, meter[self._project], soc)
@@ -224,7 +236,7 @@ class FaultBook:
         return Passed(locked(left), unsent, tuple(episodes))
 
     def finish(self, nothing: Batch, time_ms: int) -> Passed:
-        """End all faults at the run's end, UTC `time_ms`; rows that are held back never leave."""
+        """End all faults at the run's end, UTC `time_ms`; held-back rows are never sent."""
         episodes = self._cleared
         for one in self._running:
             episodes += one.schedule.finish(time_ms)

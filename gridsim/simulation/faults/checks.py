@@ -1,4 +1,4 @@
-"""Holding fault plugins to their contract."""
+"""The checks of the columns that fault plugins write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gridsim.errors import PluginError
 from gridsim.simulation.boundary import outside
 
-# The years 1 to 9999, which are all that RFC 3339 can write.
+# The years 1 to 9999: RFC 3339 has no others.
 _TIMES = (-62_135_596_800_000, 253_402_300_799_999)
 _LONGEST_MS = _TIMES[1]
 
@@ -21,7 +21,7 @@ def title(name: str) -> str:
 
 
 class Checked:
-    """The columns that a fault has overwritten, each as an array of the right kind.
+    """The columns that a fault has written, each returned as an array of the right type.
 
     Every method raises PluginError, naming the fault and the device.
     """
@@ -33,7 +33,7 @@ class Checked:
         member: NDArray[np.intp],
         columns: Mapping[str, Any],
     ) -> None:
-        """`ids` are those of all members, `member` says whom each row is about."""
+        """Take the columns; `ids` are those of all members, `member` has the member of each row."""
         self._name, self._ids, self._member, self._columns = title(name), ids, member, columns
 
     def numbers(self, field: str, *, gaps: bool = False) -> NDArray[np.float64]:
@@ -49,7 +49,7 @@ class Checked:
         return self._sound(field, values, (values < 0) | (values > _LONGEST_MS))
 
     def among(self, field: str, last: int) -> NDArray[np.int8]:
-        """Whole numbers from 0 to `last`."""
+        """Return whole numbers, which must be from 0 to `last`."""
         values = self._array(field, np.int64)
         return self._sound(field, values, (values < 0) | (values > last)).astype(np.int8)
 
@@ -60,15 +60,19 @@ class Checked:
         given = np.asarray(self._columns[field])
         if given.shape != (len(self._member),):
             raise PluginError(
-                f"{self._name} made {field} of shape {given.shape} for {len(self._member)} devices"
+                f"{self._name} set {field} to shape {given.shape} for {len(self._member)} devices"
             )
         if not np.can_cast(given.dtype, dtype, "same_kind"):
-            raise PluginError(f"{self._name} made {field} of the type {given.dtype}")
+            raise PluginError(
+                f"{self._name} set {field} to type {given.dtype} instead of {np.dtype(dtype)}"
+            )
         return given.astype(dtype)
 
     def _sound(self, field: str, values: NDArray[Any], bad: NDArray[np.bool_]) -> NDArray[Any]:
         if bad.any():
             row = int(np.argmax(bad))
             device = self._ids[self._member[row]]
-            raise PluginError(f"{self._name} made {field} = {values[row]} for {device}")
+            raise PluginError(
+                f"{self._name} set {field} = {values[row]} for {device}: this is not allowed"
+            )
         return values

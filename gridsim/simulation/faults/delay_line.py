@@ -1,4 +1,4 @@
-"""The delay line: the rows that leave in a tick, in order, and those that are held back."""
+"""The delay line: the rows that leave in a tick, in order, and the rows held back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gridsim.simulation.faults.rows import Held, MessageRows, everything, in_ord
 
 
 class DelayLine(Stateful):
-    """Rows that wait in the devices' stores, in transit, or to be overtaken."""
+    """Rows held back: stored by devices, delayed in transit, or waiting to be overtaken."""
 
     kept = ("_stored", "_delayed", "_overtaken")
 
@@ -21,7 +21,7 @@ class DelayLine(Stateful):
 
     @property
     def stored(self) -> NDArray[np.int64]:
-        """int64[devices]: the number of readings that each device keeps."""
+        """int64[devices]: the number of readings that each device stores."""
         return self._stored.count
 
     @property
@@ -30,8 +30,10 @@ class DelayLine(Stateful):
         return self._overtaken.count
 
     def from_devices(self, rows: MessageRows, leaves: NDArray[np.int8]) -> MessageRows:
-        """Return what devices send in a tick with the readings `rows`. A device that sends at
-        all first sends what it has stored, oldest first."""
+        """Return the rows that devices send in a tick with the readings `rows`.
+
+        A device that sends a reading first sends its stored readings, oldest first.
+        """
         sent = rows.where(leaves == SENT)
         late = self._stored.take_of(sent.batch.device)
         self._stored.add(rows.where(leaves == STORED))
@@ -63,17 +65,17 @@ class DelayLine(Stateful):
         return int(np.bitwise_or.reduce([store.faults for store in held]))
 
     def rest(self) -> list[MessageRows]:
-        """Take and return all rows that are held back."""
+        """Remove and return all rows that are held back."""
         held = (self._stored, self._delayed, self._overtaken)
         return [rows for store in held for rows in store.take(everything)]
 
     def _passed_by(self, transit: Transit, straight: MessageRows) -> list[MessageRows]:
-        """Return the messages that are overtaken in this tick; the others wait on."""
+        """Return the messages that are overtaken in this tick; the others keep waiting."""
         before = self._overtaken.take_of(straight.batch.device)
         overtaken = np.flatnonzero(transit.is_overtaken)
         if not len(overtaken):
             return before
-        # The last of a device's messages that is not overtaken; of several places the last wins.
+        # The last message of each device that is sent at once: the last assignment wins.
         last = np.full(self._n, -1, np.intp)
         last[straight.batch.device] = np.flatnonzero(transit.goes)
         passes = last[transit.rows.batch.device[overtaken]] > overtaken

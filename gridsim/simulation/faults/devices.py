@@ -20,7 +20,7 @@ class Truth:
     """The true values of n devices in a tick: float64[n], not rounded."""
 
     current_output: Floats
-    """kW; of ghosts, too, as if they existed."""
+    """kW; devices that do not exist have the value that they would have."""
     power_meter_measurement: Floats
     current_soc: Floats
 
@@ -36,9 +36,9 @@ class DeviceReports:
     current_soc: Floats
     leaves: NDArray[np.int8]
     faults: NDArray[np.uint64]
-    """Bit i: the fault with the number i has changed something."""
+    """Bit i is set if fault number i has changed the report."""
     appears: NDArray[np.bool_]
-    """False for a ghost that does not report."""
+    """False for a device that does not exist and does not report."""
 
 
 _CHANGED = (
@@ -54,7 +54,7 @@ _CHANGED = (
 @dataclass(frozen=True, slots=True, eq=False)
 class RunningDeviceFault:
     number: int
-    """Its bit in labels."""
+    """The fault's bit in labels."""
     spec: FaultSpec
     schedule: FaultSchedule
     plugin: DeviceFault
@@ -69,7 +69,7 @@ class DeviceFaults:
         self._has_ghosts = bool(ghosts.any())
 
     def add(self, fault: RunningDeviceFault) -> None:
-        """Add a fault behind the others."""
+        """Add a fault after the others."""
         self._faults.append(fault)
 
     def remove(self, schedule: FaultSchedule) -> None:
@@ -130,7 +130,7 @@ class DeviceFaults:
         }
         changed = np.zeros(len(device), np.bool_)
         for field, values in after.items():
-            # NaN differs from itself; a value that stays NaN has not changed.
+            # NaN is not equal to itself; a value that stays NaN has not changed.
             old, missing = before[field], values != values
             changed |= (values != old) & ~(missing & (old != old))
             getattr(report, field)[device] = values

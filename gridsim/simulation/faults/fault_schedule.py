@@ -15,7 +15,7 @@ from gridsim.simulation.scenario import FaultSpec
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 _FOREVER: Final = np.iinfo(np.int64).max
-# An hour's draws are numbered from here on: no rate comes near so many.
+# The draws of each hour have this many numbers; no rate needs as many.
 _ROUNDS = 65_536
 
 Rows = NDArray[np.intp]
@@ -25,13 +25,13 @@ Times = NDArray[np.int64]
 class FaultSchedule(Stateful):
     """The affected members of one fault, from tick to tick.
 
-    A member's times depend on the seed, its key and simulated time alone.
+    A member's times depend only on the seed, its key and simulated time.
     """
 
     derived = ("_spec", "_keys")
 
     def __init__(self, spec: FaultSpec, draws: Draws, start_ms: int) -> None:
-        """Let nothing begin before `start_ms`, UTC."""
+        """Schedule a fault that does not begin before `start_ms`, UTC."""
         n = len(spec.members)
         self._spec, self._draws = spec, draws
         self._keys = spec.members.keys
@@ -45,7 +45,7 @@ class FaultSchedule(Stateful):
         self._onsets = _Onsets(draws, self._keys, spec.per_day, start_ms) if spec.per_day else None
 
     def advance(self, time_ms: int) -> list[Episode]:
-        """End and begin what is due by UTC `time_ms`; return the episodes that ended."""
+        """End and begin episodes that are due by UTC `time_ms`; return those that ended."""
         ended: list[Episode] = []
         if time_ms >= self._first_end:
             over = self._affected[self._until[self._affected] <= time_ms]
@@ -63,17 +63,19 @@ class FaultSchedule(Stateful):
         return ended
 
     def finish(self, time_ms: int) -> list[Episode]:
-        """Return the episodes that the run's end, UTC `time_ms`, cuts off."""
+        """Return the episodes that the run's end at UTC `time_ms` cuts off."""
         return self._episodes(self._affected, np.full(len(self._affected), time_ms))
 
     @property
     def is_over(self) -> bool:
-        """True if no member is affected, and none will be."""
+        """True if no member is affected now or later."""
         return not len(self._affected) and self._next is None and self._onsets is None
 
     def clear(self, devices: NDArray[np.bool_] | None, time_ms: int) -> list[Episode]:
-        """End the fault at UTC `time_ms` on these devices, or on all; return the episodes. It
-        may begin again later, if it has a schedule or a rate."""
+        """End the fault at UTC `time_ms` on these devices, or on all; return the episodes.
+
+        The fault may begin again later if it has a schedule or a rate.
+        """
         members = self._affected
         if devices is not None:
             members = members[devices[self._spec.device[members]]]
@@ -90,7 +92,7 @@ class FaultSchedule(Stateful):
         return affected[self._hit(affected, time_ms)] if self._spec.probability < 1.0 else affected
 
     def affects(self, member: Rows, taken_ms: Times) -> NDArray[np.bool_]:
-        """Return which messages are affected; each has its member and its time of reading."""
+        """Return a mask of affected messages, given each message's member and reading time."""
         affected: NDArray[np.bool_] = self._is_affected[member]
         if self._spec.probability < 1.0:
             at = np.flatnonzero(affected)
@@ -114,13 +116,12 @@ class FaultSchedule(Stateful):
         return begun
 
     def _begin(self, members: Rows, onset_ms: Times, time_ms: int) -> None:
-        """Begin the fault in the tick at `time_ms`, or prolong it. It lasts for that tick at
-        least."""
+        """Begin the fault in the tick at `time_ms`, or extend it; it lasts at least that tick."""
         sampler = self._spec.duration_s
         assert sampler is not None
         keys = mixed(self._keys[members], onset_ms)
-        lasts = sampler.sample(self._draws, "fault.duration", keys) * 1000.0
-        until = time_ms + np.maximum(np.rint(lasts), 1.0).astype(np.int64)
+        duration_ms = sampler.sample(self._draws, "fault.duration", keys) * 1000.0
+        until = time_ms + np.maximum(np.rint(duration_ms), 1.0).astype(np.int64)
         new = members[~self._is_affected[members]]
         self.since_ms[new] = time_ms
         self._is_affected[members] = True
@@ -135,10 +136,10 @@ class FaultSchedule(Stateful):
 
 
 class _Onsets(Stateful):
-    """Beginnings at a rate: a Poisson process for each key, drawn hour by hour.
+    """Random onsets at a rate: a Poisson process for each key, drawn hour by hour.
 
-    The gaps are exponential; a gap that crosses the hour's end is drawn anew, which does not
-    change a process without memory.
+    The gaps are exponential. A gap that crosses the end of an hour is drawn again, which does
+    not change the process because it is memoryless.
     """
 
     kept = ("_hour", "_members", "_times")
@@ -152,7 +153,7 @@ class _Onsets(Stateful):
         self._times: Times = np.empty(0, np.int64)
 
     def until(self, time_ms: int) -> tuple[Rows, Times]:
-        """Return the members that begin since the last call and until `time_ms`, and when."""
+        """Return the members with an onset since the last call until `time_ms`, and the times."""
         while self._hour < time_ms // _HOUR_MS:
             self._hour += 1
             self._draw()
@@ -162,7 +163,7 @@ class _Onsets(Stateful):
         return taken
 
     def _draw(self) -> None:
-        """Add the present hour's beginnings, without those before the start."""
+        """Add the present hour's onsets, without those before the start."""
         open = np.arange(len(self._keys))
         at = np.zeros(len(open))
         found = [(self._members, self._times)]

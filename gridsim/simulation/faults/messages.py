@@ -22,14 +22,14 @@ _SENT_TWICE = 2
 @dataclass(frozen=True, slots=True, eq=False)
 class RunningMessageFault:
     fault: int
-    """Its index, unique in the run."""
+    """The fault's index, unique in the run."""
     number: int
-    """Its bit in labels."""
+    """The fault's bit in labels."""
     spec: FaultSpec
     schedule: FaultSchedule
     plugin: MessageFault
     place: NDArray[np.intp]
-    """intp[devices], each device's member; -1: none."""
+    """intp[devices], the index of each device among the members; -1 if it is not a member."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,14 +37,14 @@ class Transit:
     """Messages that were in transit in a tick, and the effects on them."""
 
     rows: MessageRows
-    """Delayed messages have their due time, simulated."""
+    """The messages; a delayed message has its due time, UTC."""
     is_lost: Mask
     is_delayed: Mask
     is_overtaken: Mask
 
     @property
     def goes(self) -> Mask:
-        """Return the messages that leave at once."""
+        """The mask of messages that leave at once."""
         return ~(self.is_lost | self.is_delayed | self.is_overtaken)
 
 
@@ -56,7 +56,7 @@ class MessageFaults:
         self._draws = draws
 
     def add(self, fault: RunningMessageFault) -> None:
-        """Add a fault behind the others."""
+        """Add a fault after the others."""
         self._faults.append(fault)
 
     def remove(self, schedule: FaultSchedule) -> None:

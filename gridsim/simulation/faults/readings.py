@@ -1,4 +1,4 @@
-"""From what devices report to readings with the truth beside them."""
+"""The readings of a tick: the reports of devices, labelled with the true values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gridsim.simulation.faults.rows import pick
 
 
 def blank_labels(batch: Batch) -> Labels:
-    """Of readings that are true and that nothing has happened to."""
+    """Return the labels of true readings that no fault has affected."""
     n = len(batch)
     return Labels(
         faults=np.zeros(n, np.uint64),
@@ -29,21 +29,21 @@ def blank_labels(batch: Batch) -> Labels:
 
 
 class Readings(Stateful):
-    """Takes the readings of a tick, and knows since when devices are connected."""
+    """The readings of each tick, and the times since which devices are connected."""
 
     kept = ("_down", "_connected_ms")
 
     def __init__(self, ghosts: NDArray[np.bool_]) -> None:
         self._ghosts = ghosts
         self._down = ghosts.copy()
-        """Who could not be reached, or was not there, in the tick before."""
+        """The devices that were unreachable, or did not appear, in the tick before."""
         self._connected_ms = np.full(len(ghosts), np.iinfo(np.int64).min)
-        """Since when those are connected that came back."""
+        """The times of reconnection, UTC ms; the lowest int64 for devices that never were down."""
 
     def take(
         self, tick: Tick, batch: Batch, report: DeviceReports | None
     ) -> tuple[Batch, NDArray[np.int8]]:
-        """The readings, labelled, and where they go; `batch` is what is true."""
+        """Return the labelled readings and where they go; `batch` has the true values."""
         self._follow_connections(tick, report)
         device = batch.device
         connected = np.maximum(batch.connection_start_ms, self._connected_ms[device])
@@ -73,7 +73,7 @@ class Readings(Stateful):
         return batch, report.leaves[batch.device]
 
     def _follow_connections(self, tick: Tick, report: DeviceReports | None) -> None:
-        """A device that could not be reached, and now can be, is connected anew."""
+        """Record a new connection for devices that were unreachable and are reachable now."""
         if report is None:
             down = np.zeros(len(self._down), np.bool_)
         else:

@@ -1,4 +1,4 @@
-"""Rows that do not leave at once."""
+"""Rows of labelled readings, and the rows that are held back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gridsim.contracts.batch_serial import batch_from_state, batch_state
 from gridsim.contracts.state import state_of
 from gridsim.simulation.batch import read_only
 
-# From so many rows on, one more part costs less than the tick in which two become one.
+# Parts of more rows are not merged: one more part costs less than the tick that merges two.
 _LARGE = 200_000
 
 Places = NDArray[np.intp]
@@ -28,12 +28,12 @@ _MESSAGES = ("copies", "due_ms")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MessageRows:
-    """Labelled readings, and how their messages are to leave."""
+    """Labelled readings, and the number and due time of their messages."""
 
     batch: Batch
     copies: NDArray[np.int8]
     due_ms: NDArray[np.int64]
-    """When the message arrives, UTC; of use for delayed ones."""
+    """The time at which a delayed message arrives, UTC; 0 for other messages."""
 
     def __len__(self) -> int:
         return len(self.batch)
@@ -46,13 +46,13 @@ class MessageRows:
 
 
 def fresh(batch: Batch) -> MessageRows:
-    """Readings that were just taken."""
+    """Return rows for readings that were just taken."""
     n = len(batch)
     return MessageRows(batch, np.ones(n, np.int8), np.zeros(n, np.int64))
 
 
 def pick(batch: Batch, rows: Places) -> Batch:
-    """The rows at these places, in this order."""
+    """Return the rows with these indices, in this order."""
     labels = batch.labels
     assert labels is not None
     columns: dict[str, Any] = {name: read_only(getattr(batch, name)[rows]) for name in _COLUMNS}
@@ -62,7 +62,7 @@ def pick(batch: Batch, rows: Places) -> Batch:
 
 
 def joined(parts: Sequence[MessageRows]) -> MessageRows:
-    """The rows of all parts, one after the other; at least one part."""
+    """Return the rows of all parts, one part after the other; there must be at least one."""
     parts = [part for part in parts if len(part)] or list(parts[:1])
     if len(parts) == 1:
         return parts[0]
@@ -72,13 +72,13 @@ def joined(parts: Sequence[MessageRows]) -> MessageRows:
 
 
 def in_order(rows: MessageRows) -> MessageRows:
-    """Oldest first, and in configuration order within a tick."""
+    """Sort rows: oldest first, and in configuration order within a tick."""
     order = np.lexsort((rows.batch.device, rows.batch.tick))
     return rows if (order[1:] > order[:-1]).all() else rows.pick(order)
 
 
 def repeated(rows: MessageRows) -> MessageRows:
-    """Copies of the rows, labelled as such."""
+    """Return the same rows, labelled as copies."""
     copy = np.ones(len(rows), np.bool_)
     return replace(rows, batch=labelled(rows.batch, copy=copy))
 
@@ -88,7 +88,7 @@ def everything(rows: MessageRows) -> Mask:
 
 
 def locked(batch: Batch) -> Batch:
-    """The same batch, read-only."""
+    """Return the same batch, read-only."""
     assert batch.labels is not None
     for part, names in ((batch, _COLUMNS), (batch.labels, _LABELS)):
         for name in names:
@@ -97,19 +97,19 @@ def locked(batch: Batch) -> Batch:
 
 
 def labelled(batch: Batch, **columns: NDArray[Any]) -> Batch:
-    """The batch with some of its labels replaced."""
+    """Return the batch with some of its labels replaced."""
     assert batch.labels is not None
     return replace(batch, labels=replace(batch.labels, **columns))
 
 
 @dataclass(slots=True, eq=False)
 class _Part:
-    """Some of the rows that wait, and some that do no more: taking few of many must be cheap."""
+    """Waiting rows, and some that were taken: they stay a while, so that taking few is cheap."""
 
     rows: MessageRows
     waits: Mask
     left: int
-    """How many wait."""
+    """The number of rows that wait."""
 
     @classmethod
     def of(cls, rows: MessageRows) -> _Part:
@@ -129,12 +129,12 @@ class _Part:
 
 
 class Held:
-    """Rows that wait. Few large parts: two of a size become one, so that adding is cheap."""
+    """Waiting rows, in few parts: two of similar size are merged, so that adding is cheap."""
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
         self.count = np.zeros(len(roster), np.int64)
-        """How many rows of each device wait."""
+        """The number of waiting rows of each device."""
         self._parts: list[_Part] = []
 
     def state(self) -> State:
@@ -153,7 +153,7 @@ class Held:
         for part in state["parts"]:
             batch = batch_from_state(part["batch"], self._roster)
             if batch.labels is None:
-                raise StateError("rows that wait have no labels in the checkpoint")
+                raise StateError("waiting rows in the checkpoint have no labels")
             rows = MessageRows(batch, np.array(part["copies"]), np.array(part["due_ms"]))
             self._parts.append(_Part.of(rows))
         every = [part.rows.batch.device for part in self._parts]
@@ -183,7 +183,7 @@ class Held:
             self._parts[-1] = _Part.of(both)
 
     def take(self, which: Callable[[MessageRows], Mask]) -> list[MessageRows]:
-        """The rows that `which` says, in the order in which they came; they wait no more."""
+        """Remove and return the waiting rows in the mask `which(rows)`, in order of arrival."""
         taken = []
         for part in self._parts:
             found = np.flatnonzero(which(part.rows) & part.waits)
@@ -194,12 +194,12 @@ class Held:
         return taken
 
     def take_of(self, device: Places) -> list[MessageRows]:
-        """As `take`, the rows of these devices."""
+        """Remove and return the waiting rows of these devices, in order of arrival."""
         if not self.count[device].any():
             return []
-        theirs = np.zeros(len(self.count), np.bool_)
-        theirs[device] = True
-        return self.take(lambda rows: theirs[rows.batch.device])
+        chosen = np.zeros(len(self.count), np.bool_)
+        chosen[device] = True
+        return self.take(lambda rows: chosen[rows.batch.device])
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:

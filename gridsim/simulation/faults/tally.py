@@ -1,4 +1,4 @@
-"""What faults have done."""
+"""The results of faults: the readings of a tick, and the totals of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gridsim.contracts.results import Episode
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Passed:
-    """What one tick's readings became."""
+    """The readings of one tick after faults: those sent and those never sent."""
 
     batch: Batch
     unsent: Batch | None = None
@@ -22,20 +22,20 @@ class Passed:
 
 @dataclass(slots=True)
 class FaultTotals:
-    """What faults have done so far, in readings."""
+    """The effects of faults so far, in numbers of readings."""
 
     taken: int = 0
-    """Those that devices took, whatever became of them."""
+    """The readings that devices took, sent or not."""
     touched: int = 0
-    """Those that have left, or never will, and that a fault had a hand in."""
+    """The readings, sent or lost, that a fault affected."""
     lost: int = 0
-    """Those that will never leave."""
+    """The readings that will never be sent."""
     late: int = 0
-    """Those that left in a later tick than the one they were taken in."""
+    """The readings that were sent in a later tick than they were taken in."""
     altered: int = 0
-    """Those that left in a message whose text a fault alters."""
+    """The readings that were sent in a message whose text a fault alters."""
     repeated: int = 0
-    """Copies that left besides."""
+    """The additional copies that were sent."""
 
     def count_left(self, batch: Batch, tick: int) -> None:
         labels = batch.labels
