@@ -274,16 +274,16 @@ def test_a_verify_that_came_too_late_says_so(
     brokers: Brokers, commands: dict[str, str], tmp_path: Path
 ) -> None:
     config = write(tmp_path, to_mqtt(brokers, 'topic = "late/{der_id}"\n'))
-    words = ("--config", config, "--speed", 60, "--duration", "5m")
+    words = ("--config", config, "--speed", 60)
+    ledger = tmp_path / "ledger.sqlite"
     with subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.DEVNULL) as run:
-        deadline = time.monotonic() + DEADLINE_S
-        ledger = tmp_path / "ledger.sqlite"
-        while not (ledger.exists() and ledger.stat().st_size and has_offers(ledger)):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for_offers(ledger, 1)
         with listening(tmp_path, "--config", config) as verify:
+            # Readings that verify hears: the run ends only after some of them.
+            wait_for_offers(ledger, offers(ledger) + 20)
+            run.send_signal(signal.SIGINT)
             status, report = verify.report()
-        assert run.wait(DEADLINE_S) == 0
+        assert run.wait(DEADLINE_S) == 130
     assert status == 4
     assert report["missing"]["by_cause"].keys() == {"unexplained"}
     [note] = report["notes"]
@@ -302,11 +302,21 @@ def test_a_verify_without_a_broker_says_what_it_waits_for(tmp_path: Path) -> Non
             one.kill()
 
 
-def has_offers(ledger: Path) -> bool:
+def wait_for_offers(ledger: Path, count: int) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while offers(ledger) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def offers(ledger: Path) -> int:
+    """Return the number of batches that the ledger has so far."""
+    if not (ledger.exists() and ledger.stat().st_size):
+        return 0
     try:
-        return bool(rows(ledger, "SELECT count(*) FROM offers")[0][0])
+        return int(rows(ledger, "SELECT count(*) FROM offers")[0][0])
     except sqlite3.OperationalError:
-        return False
+        return 0
 
 
 @pytest.mark.parametrize("framing", ["der", "project"])
