@@ -79,6 +79,12 @@ hold: $(VENV)/dev.stamp
 realism: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.realism
 
+# How many small changes of the code the tests notice; hours for all rooms. ROOM=gridsim.delivery
+# or ROOM="gridsim.simulation.batch gridsim.config.text" tries some of it.
+mutants: $(VENV)/dev.stamp
+	$(BIN)/python -m pip install -q --group mutants
+	$(BIN)/python benchmarks/mutants.py $(ROOM)
+
 $(VENV)/run.stamp: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "gridsim needs Python 3.11 or later; 'make PYTHON=python3.12 ...' names another"; exit 1; }
