@@ -44,7 +44,7 @@ def observe(
         events=board.events(),
         faults=_faults(engine, board.episodes),
         transports=tuple(_transport(runner) for runner in runners),
-        sources=tuple(SourceStatus(s.name, s.state, s.error or "") for s in sources),
+        sources=tuple(_source(source) for source in sources),
         failures=tuple(simulation.failures),
     )
 
@@ -61,6 +61,22 @@ def _faults(engine: Engine, episodes: int) -> FaultStatus | None:
         altered=tally.altered,
         repeated=tally.repeated,
         episodes=episodes,
+    )
+
+
+def _source(worker: SourceWorker) -> SourceStatus:
+    counters = worker.counters()
+    return SourceStatus(
+        name=worker.name,
+        state=worker.state,
+        error=worker.error or "",
+        posted=counters.posted,
+        refused=counters.refused,
+        unanswered=counters.unanswered,
+        waiting=counters.waiting,
+        acknowledged=counters.acknowledged,
+        undelivered=counters.undelivered,
+        reconnects=counters.reconnects,
     )
 
 

@@ -84,6 +84,19 @@ class SourceStatus:
     name: str
     state: str
     error: str = ""
+    posted: int = 0
+    """The instructions that went into the run's inbox."""
+    refused: int = 0
+    """The instructions for which there was no room."""
+    unanswered: int = 0
+    """The posted instructions without an answer so far."""
+    waiting: int = 0
+    """The acknowledgements that wait to be handed over."""
+    acknowledged: int = 0
+    """The acknowledgements that were handed over."""
+    undelivered: int = 0
+    """The acknowledgements that were given up."""
+    reconnects: int = 0
 
 
 @dataclass(frozen=True, slots=True)

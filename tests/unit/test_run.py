@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import gridsim
+from gridsim.api import Acknowledgement, Inbox, Settings, Source
 from gridsim.config.resolve import Flags
 from gridsim.contracts.results import Episode, TickResult
 from gridsim.errors import PluginError, UsageError
-from gridsim.running.plan import Options, make_plan
+from gridsim.running.plan import Options, PlannedSource, make_plan
 from gridsim.running.run import Run
 from gridsim.running.status import InstructionStatus
 from gridsim.running.subscription import FACTS, Subscription, joined
+from gridsim.testing import make_run
 
 DEADLINE_S = 20.0
 
@@ -522,3 +525,42 @@ def test_a_subscriber_that_the_run_waits_for_cannot_stop_it_between_ticks(
     with run:
         run.advance(1)
     assert refusals[0] == f"{what}() in a subscriber with on_full='block' would wait for itself"
+
+
+class Letters(Source[Settings]):
+    """A source that posts one command and keeps its answers."""
+
+    answered = threading.Event()
+
+    def describe(self) -> str:
+        return "letters"
+
+    def connect(self) -> None:
+        self.sent = False
+
+    def serve(self, inbox: Inbox, timeout_s: float) -> None:
+        if not self.sent:
+            self.sent = True
+            inbox.post(gridsim.Command(gridsim.Target("HOME", "GEN"), "c-1", "disconnect"))
+
+    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
+        self.answered.set()
+
+    def close(self) -> None:
+        """Release nothing."""
+
+
+def test_the_status_counts_what_a_source_posted_and_was_answered(make: Make) -> None:
+    run = make()
+    plan = replace(run.plan, sources=(PlannedSource("letters", Letters(Settings(), make_run())),))
+    with Run(plan, clock="manual") as run:
+        until = time.monotonic() + DEADLINE_S
+        while not run.status().instructions.waiting:
+            assert time.monotonic() < until
+        [source] = run.status().sources
+        assert (source.name, source.posted, source.unanswered) == ("letters", 1, 1)
+        run.advance()
+        assert Letters.answered.wait(DEADLINE_S)
+    [source] = run.status().sources
+    assert (source.posted, source.refused, source.unanswered, source.waiting) == (1, 0, 0, 0)
+    assert (source.acknowledged, source.undelivered, source.state) == (1, 0, "closed")
