@@ -180,7 +180,10 @@ def test_a_broker_that_is_not_there_is_exit_3(config: Path) -> None:
         (("--runs", 0), "--runs"),
         (("--seconds", 0), "--seconds"),
         (("--config", ROOT / "configs/stdout.toml"), "cannot measure stdout. It can measure: mqtt"),
-        (("--set", "transports.0.transport=websockets", "--set", "transports.0.host=x"), "plain"),
+        (
+            ("--set", "transports.0.transport=websockets", "--set", "transports.0.host=x"),
+            "WebSockets cannot be measured",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_exit_2(words: tuple[object, ...], said: str) -> None:

@@ -133,7 +133,7 @@ def test_an_event_is_called_and_cancelled(terminal: Terminal) -> None:
     assert ": accepted at " in called.stdout
     again = terminal.send("PRJ_*", "call_event", "peak", "--duration", "10h")
     assert again.returncode == 4
-    assert "the event id 'peak' is already taken" in again.stderr
+    assert "the event id 'peak' is already in use" in again.stderr
     ended = terminal.send("*", "cancel_event", "peak", "--wait", "20s")
     assert ended.returncode == 0, ended.stderr
     assert "completed" in ended.stdout
@@ -144,7 +144,7 @@ def test_a_fault_is_injected_and_cleared(terminal: Terminal) -> None:
         "DER_123456", "inject_fault", "dark", "--key", 'type="offline"', "--key", "per_day=3"
     )
     assert injected.returncode == 4
-    assert "'duration_s' is missing: it goes with 'per_day'" in injected.stderr
+    assert "'duration_s' is missing: 'per_day' needs it" in injected.stderr
     injected = terminal.send("DER_123456", "inject_fault", "dark", "--key", 'type="offline"')
     assert injected.returncode == 0, injected.stderr
     cleared = terminal.send("DER_123456", "clear_fault", "dark")

@@ -49,7 +49,7 @@ def batches(draw: st.DrawFn) -> Batch:
             current_output=numbers(),
             power_meter_measurement=numbers(),
             current_soc=numbers(),
-            altered=draw(column(n, st.integers(-1, 63), "int16")),
+            altered=draw(column(n, st.integers(-1, 63), "int32")),
             chance=numbers(),
             copy=flags(),
         )

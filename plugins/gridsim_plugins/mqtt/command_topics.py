@@ -99,7 +99,7 @@ def _checked(template: str, name: str, fields: tuple[str, ...]) -> str:
     check_template(template, name, fields, "a command's topic")
     check_topic(re.sub(r"\{\w*\}", "x", template), name)
     if f"{{{fields[-1]}}}" not in template:
-        raise ValueError(f"{name}: it must hold {{{fields[-1]}}}")
+        raise ValueError(f"{name}: it must contain {{{fields[-1]}}}")
     return template
 
 
