@@ -30,6 +30,8 @@ _FACTS = (
 # A subscriber that takes nothing for so long is left alone at the end.
 _STALL_S = 30.0
 _POLL_S = 0.02
+# The least time between two results to a subscriber of the latest.
+_LATEST_S = 0.02
 _RESULT_BYTES = 1_000
 """The approximate size of a result without its batches, bytes."""
 
@@ -72,6 +74,8 @@ class Subscription:
         self._ending = False
         self._closed = False
         self._impatient = False
+        self._hurry = threading.Event()
+        """Set when no more results are waited for."""
         self._took_at = time.monotonic()
         """The time at which the consumer last took a result."""
         self._thread = threading.Thread(target=self._work, name="subscriber", daemon=True)
@@ -96,6 +100,7 @@ class Subscription:
         self._left(self)
         with self._changed:
             self._closed = True
+            self._hurry.set()
             self.dropped += 0 if self._latest else len(self._waiting)
             self._waiting.clear()
             self._bytes = 0
@@ -105,6 +110,7 @@ class Subscription:
         """End the thread after the consumer has had the results that wait."""
         with self._changed:
             self._ending = True
+            self._hurry.set()
             self._changed.notify_all()
 
     def stop_waiting(self) -> None:
@@ -174,6 +180,9 @@ class Subscription:
                 return
 
     def _next(self) -> TickResult | None:
+        if self._latest:
+            # At speed 0 a wake-up for each tick would cost the run more than the results.
+            self._hurry.wait(_LATEST_S)
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ending or self._closed)
             if not self._waiting:
