@@ -47,7 +47,7 @@ class Case:
     options: tuple[str, ...] = ()
     """Further words of the command line; `{root}` stands for the checkout."""
     outputs: tuple[dict[str, str], ...] = OUTPUTS
-    """What is written beside the configuration's own framings and formats."""
+    """The framings and formats besides those of the configuration."""
 
 
 CASES = (

@@ -1,4 +1,4 @@
-"""What packaging can break: run on the checkout, and on the wheel in an environment of its own."""
+"""Tests of packaging: run on the checkout, and on the wheel in its own environment."""
 
 from __future__ import annotations
 

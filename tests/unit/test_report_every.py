@@ -1,4 +1,4 @@
-"""When the devices of a fleet report that report less often than they are simulated."""
+"""The reporting times of devices that report less often than every tick."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ THRESHOLD = 200
 def account(
     reductions: list[int], tick_ms: int, from_ms: int, threshold: float = THRESHOLD / 100
 ) -> tuple[Intervals, int]:
-    """What the account makes of one project: its violations, and the sum of its reductions."""
+    """Return the violations of one project, and the sum of its reductions."""
     made = SettlementAccount(np.array([threshold]), np.array([from_ms]), tick_ms)
     running = np.array([True])
     for place, reduced in enumerate(reductions):

@@ -1,4 +1,4 @@
-"""What a checkpoint keeps of an object, and what it says of one that cannot be kept."""
+"""The state of objects in a checkpoint, and the errors for objects that have none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How `gridsim verify --subscribe` drives a protocol's listener."""
+"""The use of a protocol's listener by `gridsim verify --subscribe`."""
 
 from __future__ import annotations
 
