@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gridsim.api import Benchmark
 from gridsim.config.resolve import Flags
-from gridsim.config.tables.model import TransportChoice
+from gridsim.config.tables.transports import TransportChoice
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import read
 from gridsim.errors import UsageError

@@ -20,7 +20,7 @@ from gridsim.api import (
     Unreadable,
     read_instruction,
 )
-from gridsim.config.tables.model import SourceChoice
+from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.text.overrides import parse
 from gridsim.contracts.instructions import FLEET
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError, PluginError, UsageError

@@ -12,7 +12,7 @@ from gridsim.api import CallEvent, InjectFault, Refused, Roster, Target
 from gridsim.config.settings.validation import Findings
 from gridsim.config.tables.events import bound_event, read_event
 from gridsim.config.tables.faults import Formats, bound_fault, formats_of, read_fault
-from gridsim.config.tables.model import TransportChoice
+from gridsim.config.tables.transports import TransportChoice
 from gridsim.config.text.document import Document
 from gridsim.contracts.instructions import FLEET
 from gridsim.plugins.registry import Registry

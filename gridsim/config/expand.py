@@ -23,8 +23,8 @@ from gridsim.api import (
 from gridsim.config.settings.distributions import Bounds
 from gridsim.config.settings.validation import Findings, Validated
 from gridsim.config.tables.baselines import BaselineChoice
-from gridsim.config.tables.model import SiteSettings
 from gridsim.config.tables.plugged import Plugged
+from gridsim.config.tables.site import SiteSettings
 from gridsim.config.tables.stanzas import PLACE, Projects, ProjectStanza
 from gridsim.simulation.scenario import (
     BaselineSpec,

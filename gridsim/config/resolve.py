@@ -9,23 +9,19 @@ from typing import Any
 
 from gridsim.api import Draws, Framing
 from gridsim.config.binder import InstructionBinder
+from gridsim.config.configuration import Configuration
 from gridsim.config.expand import expand
 from gridsim.config.settings.validation import Findings, Validated, validate
 from gridsim.config.tables.core import TOP_LEVEL
 from gridsim.config.tables.events import bind_events, read_events
 from gridsim.config.tables.faults import bind_faults, read_faults
 from gridsim.config.tables.ledger import read_ledger
-from gridsim.config.tables.model import (
-    Configuration,
-    SimulationSettings,
-    SiteSettings,
-    TransportChoice,
-    TransportTableSettings,
-    start_ms,
-)
 from gridsim.config.tables.plugged import choose
+from gridsim.config.tables.simulation import SimulationSettings, start_ms
+from gridsim.config.tables.site import SiteSettings
 from gridsim.config.tables.sources import read_sources
 from gridsim.config.tables.stanzas import PLACE, read_projects
+from gridsim.config.tables.transports import TransportChoice, TransportTableSettings
 from gridsim.config.text.document import Document
 from gridsim.config.text.overrides import is_utf8
 from gridsim.config.text.report import ConfigError

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridsim.api import DeviceFault, Fault
-from gridsim.config.tables.model import Configuration
+from gridsim.config.configuration import Configuration
 from gridsim.ledger.schema import VERSION
 from gridsim.simulation.scenario import FaultSpec, Scenario
 from gridsim.version import __version__

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gridsim.api import MessageFault, RunContext, Source, Transport
+from gridsim.config.configuration import Configuration
 from gridsim.config.resolve import Flags, resolve
 from gridsim.config.tables.ledger import fingerprint
-from gridsim.config.tables.model import Configuration, SourceChoice, TransportChoice
+from gridsim.config.tables.sources import SourceChoice
+from gridsim.config.tables.transports import TransportChoice
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Document, read
 from gridsim.config.text.report import ConfigError

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from gridsim.api import Offer, Probe, RunContext
-from gridsim.config.tables.model import SourceChoice, TransportChoice
+from gridsim.config.tables.sources import SourceChoice
+from gridsim.config.tables.transports import TransportChoice
 from gridsim.errors import GridsimError, PluginError, UsageError
 
 ProbeType = type[Probe[Any, Any]]

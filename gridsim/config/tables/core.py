@@ -9,13 +9,10 @@ from typing import Final
 from gridsim.api import Settings
 from gridsim.config.tables import events, faults, stanzas
 from gridsim.config.tables.ledger import LedgerSettings
-from gridsim.config.tables.model import (
-    DerTableSettings,
-    ProjectSettings,
-    SimulationSettings,
-    SiteSettings,
-    TransportTableSettings,
-)
+from gridsim.config.tables.projects import DerTableSettings, ProjectSettings
+from gridsim.config.tables.simulation import SimulationSettings
+from gridsim.config.tables.site import SiteSettings
+from gridsim.config.tables.transports import TransportTableSettings
 from gridsim.plugins.kinds import KINDS
 
 

@@ -25,9 +25,9 @@ from gridsim.api import (
 from gridsim.config.expand import sampled
 from gridsim.config.settings.distributions import Distribution
 from gridsim.config.settings.validation import Findings, Validated, validate
-from gridsim.config.tables.model import TransportChoice
 from gridsim.config.tables.occurring import NOW, Occurring, check_times, matching, schedule_of
 from gridsim.config.tables.plugged import Plugged, choose
+from gridsim.config.tables.transports import TransportChoice
 from gridsim.config.text.document import Document
 from gridsim.config.text.locate import KeyPath
 from gridsim.helpers.randomness import mixed

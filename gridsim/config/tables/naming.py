@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gridsim.config.settings.validation import Findings
 from gridsim.config.tables.identifiers import MAX_BYTES, Maker, too_long
-from gridsim.config.tables.model import DerTableSettings, ProjectSettings
+from gridsim.config.tables.projects import DerTableSettings, ProjectSettings
 from gridsim.config.text.locate import KeyPath
 
 _MAX_DEVICES = 10_000_000

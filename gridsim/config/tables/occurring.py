@@ -12,7 +12,8 @@ from pydantic import Field, field_validator
 
 from gridsim.api import Settings, Unit
 from gridsim.config.settings.validation import Findings
-from gridsim.config.tables.model import Zone, start_ms
+from gridsim.config.tables.simulation import start_ms
+from gridsim.config.tables.site import Zone
 from gridsim.config.text.locate import KeyPath
 from gridsim.simulation.schedule import Schedule, cron
 

@@ -10,9 +10,9 @@ from gridsim.api import Stage
 from gridsim.config.settings.validation import Findings, Validated, validate
 from gridsim.config.tables.baselines import BaselineChoice, read_baseline
 from gridsim.config.tables.identifiers import Maker, template
-from gridsim.config.tables.model import DerTableSettings, ProjectSettings
 from gridsim.config.tables.naming import DerIds, Names, ProjectIds, name_all
 from gridsim.config.tables.plugged import Plugged, choose
+from gridsim.config.tables.projects import DerTableSettings, ProjectSettings
 from gridsim.config.text.locate import KeyPath
 from gridsim.plugins.registry import Registry
 

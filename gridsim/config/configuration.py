@@ -1,0 +1,24 @@
+"""The resolved configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gridsim.config.tables.ledger import LedgerSettings
+from gridsim.config.tables.simulation import SimulationSettings
+from gridsim.config.tables.sources import SourceChoice
+from gridsim.config.tables.transports import TransportChoice
+from gridsim.simulation.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Configuration:
+    """A whole configuration, checked."""
+
+    simulation: SimulationSettings
+    start_ms: int
+    tick_ms: int
+    scenario: Scenario
+    transports: tuple[TransportChoice, ...]
+    sources: tuple[SourceChoice, ...] = ()
+    ledger: LedgerSettings | None = None

@@ -1,0 +1,64 @@
+"""`[[projects]]` and `[[projects.ders]]`: the settings of the core in them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gridsim.api import Settings, Unit
+from gridsim.config.tables.site import Zone
+
+_YEAR_S = 366 * 86_400
+
+
+class ProjectSettings(Settings):
+    """The settings of `[[projects]]`, without `load`, `baseline` and `ders`.
+
+    A field of the place that is None has the value of `[site]`.
+    """
+
+    id: str = Field(
+        description="the record's project_id; {n} or {n:05} counts the projects of this stanza"
+    )
+    count: int = Field(1, ge=1, le=1_000_000, description="number of projects of this stanza")
+    contract_threshold: Annotated[float, Unit("kW")] = Field(
+        0.0, ge=0, description="contracted reduction"
+    )
+    standalone: bool = Field(
+        False, description="true: the project has no contract and is never dispatched"
+    )
+    latitude: Annotated[float | None, Unit("deg")] = Field(
+        None, ge=-90, le=90, description="north positive"
+    )
+    longitude: Annotated[float | None, Unit("deg")] = Field(
+        None, ge=-180, le=180, description="east positive"
+    )
+    altitude: Annotated[float | None, Unit("m")] = Field(
+        None, ge=-500, le=9000, description="above sea level"
+    )
+    timezone: Zone | None = Field(None, description="IANA name; it sets the local time")
+
+
+class DerTableSettings(Settings):
+    """The settings of `[[projects.ders]]` besides those of its type."""
+
+    id: str = Field(
+        description="the record's der_id; {n} counts the DERs of this stanza within the project, "
+        "{project_id} is the project's id"
+    )
+    type: str = Field(description="the DER type's name")
+    count: int = Field(
+        1, ge=1, le=1_000_000, description="number of DERs of this stanza in each project"
+    )
+    report_every_s: Annotated[float | None, Unit("s")] = Field(
+        None,
+        gt=0,
+        le=_YEAR_S,
+        description="time between two readings, in whole ticks; without it, every tick",
+    )
+    reported_type: str | None = Field(
+        None,
+        min_length=1,
+        description="the record's type; without it, that of the DER type",
+    )

@@ -1,0 +1,98 @@
+"""`[simulation]`: time, seed, speed and plugins of the run."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from gridsim.api import Settings, Unit
+from gridsim.simulation.scenario import OnError
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime(2200, 1, 1, tzinfo=UTC)
+_YEAR_S = 366 * 86_400
+
+
+class SimulationSettings(Settings):
+    """The settings of `[simulation]`."""
+
+    seed: int = Field(
+        42,
+        ge=0,
+        le=2**63 - 1,
+        description="seed of all random numbers; the same seed gives the same run",
+    )
+    tick_s: Annotated[float, Unit("s")] = Field(
+        1.0, gt=0, le=86_400, description="simulated time between two readings"
+    )
+    speed: float = Field(
+        1.0,
+        ge=0,
+        le=1e6,
+        description="1 is real time, 60 is a minute per second, 0 is as fast as possible",
+    )
+    start: str = Field(
+        "now",
+        description='simulated start: "now", or a time such as 2026-07-01T00:00:00-03:00',
+    )
+    plugins: list[str] = Field(
+        default_factory=list,
+        description="files or folders with your own plugins, relative to this file",
+    )
+    scenarios: list[str] = Field(
+        default_factory=list,
+        description="files with further [[events]] and [[faults]], relative to this file",
+    )
+    on_error: OnError = Field(
+        "stop",
+        description="reaction to a DER plugin that fails: stop ends the run, skip_fleet disables "
+        "its devices and continues",
+    )
+    hang_timeout_s: Annotated[float, Unit("s")] = Field(
+        10.0, gt=0, le=_YEAR_S, description="a plugin that does not return within this ends the run"
+    )
+    summary_every_s: Annotated[float, Unit("s")] = Field(
+        5.0, gt=0, le=_YEAR_S, description="time between two summary lines"
+    )
+
+    @field_validator("tick_s")
+    @classmethod
+    def _whole_milliseconds(cls, value: float) -> float:
+        if value * 1000 < 1 or abs(value * 1000 - round(value * 1000)) > 1e-6:
+            raise ValueError("must be a whole number of milliseconds, at least 0.001")
+        return value
+
+    @field_validator("speed")
+    @classmethod
+    def _not_too_slow(cls, value: float) -> float:
+        if 0 < value < 1e-3:
+            raise ValueError("must be 0 or at least 0.001")
+        return value
+
+    @field_validator("start")
+    @classmethod
+    def _known_time(cls, value: str) -> str:
+        start_ms(value, 0)
+        return value
+
+
+def start_ms(start: str, now_ms: int) -> int:
+    """Parse `simulation.start` to ms since 1970, UTC. Raises ValueError."""
+    if start == "now":
+        return now_ms
+    match = _TIME.fullmatch(start)
+    if match is None:
+        raise ValueError('must be "now" or a time such as 2026-07-01T00:00:00-03:00')
+    if match[3] is None:
+        raise ValueError("has no offset from UTC: add Z, or an offset such as -03:00")
+    try:
+        time = datetime.fromisoformat(start.upper())
+    except ValueError as error:
+        raise ValueError(f"is not a valid time: {error}") from None
+    if not _EPOCH <= time < _LAST:
+        raise ValueError("must be from 1970 to 2199")
+    return (time - _EPOCH) // timedelta(milliseconds=1)

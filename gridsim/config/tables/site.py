@@ -1,0 +1,36 @@
+"""`[site]`: the place of projects without a place of their own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field
+
+from gridsim.api import Settings, Unit
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise ValueError("must be the name of a time zone, such as Europe/Berlin or UTC") from None
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+
+
+class SiteSettings(Settings):
+    """The settings of `[site]`: the place of projects without a place of their own."""
+
+    latitude: Annotated[float, Unit("deg")] = Field(
+        45.96, ge=-90, le=90, description="north positive"
+    )
+    longitude: Annotated[float, Unit("deg")] = Field(
+        -66.64, ge=-180, le=180, description="east positive"
+    )
+    altitude: Annotated[float, Unit("m")] = Field(
+        20.0, ge=-500, le=9000, description="above sea level"
+    )
+    timezone: Zone = Field("America/Moncton", description="IANA name; it sets the local time")
