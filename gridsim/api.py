@@ -37,9 +37,9 @@ from gridsim.contracts.instruction_json import (
     read_instruction,
     write_instruction,
 )
+from gridsim.contracts.instruction_rules import Action, Refused
 from gridsim.contracts.instructions import (
     Acknowledgement,
-    Action,
     CallEvent,
     CancelEvent,
     ClearFault,
@@ -47,7 +47,6 @@ from gridsim.contracts.instructions import (
     Inbox,
     InjectFault,
     Instruction,
-    Refused,
     Status,
     Target,
     Unreadable,

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gridsim.contracts.instruction_rules import Refused, check_id, near
 from gridsim.contracts.instructions import (
     ACTIONS,
     Acknowledgement,
@@ -18,12 +19,9 @@ from gridsim.contracts.instructions import (
     Command,
     InjectFault,
     Instruction,
-    Refused,
     Target,
     Unreadable,
     action_of,
-    check_id,
-    near,
 )
 from gridsim.helpers.timestamps import rfc3339
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final, Literal, Protocol, get_args
 
-Action = Literal[
-    "set_power",
-    "limit_power",
-    "limit_export",
-    "limit_import",
-    "target_soc",
-    "connect",
-    "disconnect",
-]
-"""The action that a command requests from a project or a DER."""
-CommandUnit = Literal["kW", "%"]
+from gridsim.contracts.instruction_rules import (
+    LAST_MS,
+    Action,
+    CommandUnit,
+    Refused,
+    check_action,
+    check_id,
+    check_name,
+    command_value,
+    duration,
+    plain,
+    ramp,
+)
+
 Status = Literal["accepted", "rejected", "completed", "superseded", "cancelled"]
 
 ACTIONS: Final[tuple[str, ...]] = (
@@ -30,27 +30,6 @@ ACTIONS: Final[tuple[str, ...]] = (
     "clear_fault",
 )
 """The names of all instructions, as `Acknowledgement.action` gives them."""
-
-MAX_ID: Final = 128
-UNITS_OF: Final[Mapping[str, tuple[CommandUnit, ...]]] = {
-    "set_power": ("kW", "%"),
-    "limit_power": ("%", "kW"),
-    "limit_export": ("kW",),
-    "limit_import": ("kW",),
-    "target_soc": ("%",),
-}
-"""The units that each action's value may have, the default first; other actions have no value."""
-_RAMPED = ("set_power", "limit_power", "limit_export", "limit_import")
-_LONGEST_S = 100 * 366 * 86_400
-_LARGEST = 1e9
-_LAST_MS = 7_258_118_400_000
-_DEEPEST = 20
-# Keys of the JSON object that mean the instruction itself.
-_RESERVED = ("id", "command", "unreadable")
-
-
-class Refused(ValueError):  # noqa: N818 - an answer to the sender, not a failure of gridsim
-    """An instruction that is rejected. The message gives the reason and what to write instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +78,13 @@ class Command:
     def __post_init__(self) -> None:
         check_id(self.id)
         check_action(self.action)
-        value, unit = _value_of(self.action, self.value, self.unit)
+        value, unit = command_value(self.action, self.value, self.unit)
         object.__setattr__(self, "value", value)
         object.__setattr__(self, "unit", unit)
-        if self.start_ms is not None and not 0 <= self.start_ms < _LAST_MS:
+        if self.start_ms is not None and not 0 <= self.start_ms < LAST_MS:
             raise Refused("'start' must be from 1970 to 2199")
-        object.__setattr__(self, "duration_s", _duration(self.duration_s))
-        object.__setattr__(self, "ramp_s", _ramp(self.ramp_s, self.action))
+        object.__setattr__(self, "duration_s", duration(self.duration_s))
+        object.__setattr__(self, "ramp_s", ramp(self.ramp_s, self.action))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +101,8 @@ class CallEvent:
 
     def __post_init__(self) -> None:
         check_id(self.id)
-        _check_name("event", self.event)
-        object.__setattr__(self, "settings", _plain(self.settings))
+        check_name("event", self.event)
+        object.__setattr__(self, "settings", plain(self.settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +116,7 @@ class CancelEvent:
 
     def __post_init__(self) -> None:
         check_id(self.id)
-        _check_name("event", self.event)
+        check_name("event", self.event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +135,8 @@ class InjectFault:
     def __post_init__(self) -> None:
         check_id(self.id)
         if self.fault != "":
-            _check_name("fault", self.fault)
-        object.__setattr__(self, "settings", _plain(self.settings))
+            check_name("fault", self.fault)
+        object.__setattr__(self, "settings", plain(self.settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +150,7 @@ class ClearFault:
 
     def __post_init__(self) -> None:
         check_id(self.id)
-        _check_name("fault", self.fault)
+        check_name("fault", self.fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,103 +210,3 @@ class Inbox(Protocol):
 
     def post(self, instruction: Instruction) -> bool:
         """Return whether there was room. Never waits: without room the instruction is refused."""
-
-
-def check_id(id: object) -> str:
-    """Return the id of an instruction. Raises Refused."""
-    if isinstance(id, str) and 1 <= len(id) <= MAX_ID and id.isprintable():
-        return id
-    raise Refused(f"'id' must be a text of 1 to {MAX_ID} printable characters, such as \"c-1\"")
-
-
-def check_action(action: object) -> str:
-    """Return the name of a command. Raises Refused."""
-    known = get_args(Action)
-    if isinstance(action, str) and action in known:
-        return action
-    raise Refused(f"'command' must be one of {', '.join(known)}")
-
-
-def near(given: str, known: Collection[str]) -> str:
-    """Return a hint at the nearest known name, empty if none is near."""
-    found = get_close_matches(given[:40], list(known), 1)
-    return f"; did you mean {found[0]!r}?" if found else ""
-
-
-def _check_name(key: str, name: object) -> None:
-    if not (isinstance(name, str) and 1 <= len(name) <= MAX_ID and name.isprintable()):
-        raise Refused(f"{key!r} must be a text of 1 to {MAX_ID} printable characters")
-
-
-def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of the settings as JSON has them. Raises Refused if JSON cannot hold them."""
-    for key in _RESERVED:
-        if key in settings:
-            raise Refused(f"the settings must not hold {key!r}")
-    try:
-        if _is_deeper(settings, _DEEPEST):
-            raise Refused("the settings are nested too deeply")
-        plain: dict[str, Any] = json.loads(json.dumps(dict(settings), allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
-        if isinstance(error, Refused):
-            raise
-        raise Refused(f"the settings cannot be written as JSON: {error}") from None
-    return plain
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    """Return whether a value nests deeper than this."""
-    inner: Iterable[Any] = ()
-    if isinstance(value, Mapping):
-        inner = value.values()
-    elif isinstance(value, list | tuple):
-        inner = value
-    return not levels or any(_is_deeper(one, levels - 1) for one in inner)
-
-
-def _value_of(action: str, value: object, unit: object) -> tuple[float | None, CommandUnit | None]:
-    units = UNITS_OF.get(action)
-    if units is None:
-        for key, given in (("value", value), ("unit", unit)):
-            if given is not None:
-                raise Refused(f"{action} takes no {key!r}: leave it out")
-        return None, None
-    found = next((one for one in units if one == unit), units[0] if unit is None else None)
-    if found is None:
-        known = " or ".join(f'"{one}"' for one in units)
-        raise Refused(f"'unit' of {action} must be {known}")
-    if value is None:
-        raise Refused(f"'value' is missing: {action} needs a number in {found}")
-    return _number("value", value, -_LARGEST, f"a number in {found}, such as 3.5"), found
-
-
-def _number(key: str, value: object, least: float, shape: str) -> float:
-    """Return a number that is at least `least` and not absurdly large. Raises Refused."""
-    # Python counts booleans as numbers; no user does.
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Refused(f"{key!r} must be {shape}")
-    if not least <= value <= max(_LARGEST, _LONGEST_S) or not math.isfinite(value):
-        raise Refused(f"{key!r} must be {shape}")
-    return float(value)
-
-
-def _duration(given: object) -> float | None:
-    if given is None:
-        return None
-    shape = "a number of seconds from 0.001 to 100 years, such as 600"
-    value = _number("duration_s", given, 0.001, shape)
-    if value > _LONGEST_S:
-        raise Refused(f"'duration_s' must be {shape}")
-    return value
-
-
-def _ramp(given: object, action: str) -> float:
-    if given is None:
-        return 0.0
-    shape = "a number of seconds from 0 to 100 years, such as 10"
-    value = _number("ramp_s", given, 0.0, shape)
-    if value > _LONGEST_S:
-        raise Refused(f"'ramp_s' must be {shape}")
-    if value and action not in _RAMPED:
-        raise Refused(f"{action} takes no 'ramp_s': leave it out")
-    return value

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Floats, Refused, State
-from gridsim.contracts.instructions import near
+from gridsim.contracts.instruction_rules import near
 from gridsim.contracts.results import Ending, EventChange, Settlement
 from gridsim.contracts.state import restore_attributes, state_of
 from gridsim.simulation.baselines.sites import Baselines

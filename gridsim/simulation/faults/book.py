@@ -22,7 +22,7 @@ from gridsim.api import (
     StateError,
     Tick,
 )
-from gridsim.contracts.instructions import near
+from gridsim.contracts.instruction_rules import near
 from gridsim.contracts.results import Episode, InjectedFault
 from gridsim.contracts.state import restore_attributes, state_of
 from gridsim.errors import PluginError
