@@ -131,12 +131,15 @@ def test_otherwise_the_access_list_drops_in_silence(
     assert topics == ["projects/PRJ_0/ders/DER_0"] * 2
 
 
-class LargeSecond(PlainFormat):
-    """Makes the second payload of each batch larger than the broker takes."""
+class Large(PlainFormat):
+    """Makes the payloads of the rows `large` larger than the broker accepts."""
+
+    large: tuple[int, ...] = (1,)
 
     def encode(self, batch: Batch) -> Payloads:
         bodies = list(super().encode(batch).bodies)
-        bodies[1] = bytes(30_000)
+        for row in self.large:
+            bodies[row] = bytes(30_000)
         return Payloads(bodies, np.arange(len(bodies) + 1))
 
 
@@ -147,15 +150,43 @@ def test_an_oversize_payload_is_dropped_and_the_connection_stays(
     port = brokers.ports["plain"]
     batch = make_batch()
     transport = make_transport(port, protocol="5", qos=qos)
-    transport.format = LargeSecond(transport.format.settings, "der", batch.roster)
+    transport.format = Large(transport.format.settings, "der", batch.roster)
     with subscribe(port, "-q", str(qos)) as subscriber:
         transport.connect()
         for _ in range(2):
             receipt = RecordingReceipt(len(batch))
             transport.write(batch, receipt)
-            assert (receipt.delivered_rows, receipt.reasons) == (2, ["oversize"])
+            assert (receipt.delivered_rows, receipt.reasons) == (2, ["larger than the broker accepts"])
         arrived = [payload.split("@")[0] for _, payload in subscriber.messages(4)]
     assert arrived == ["DER_0", "DER_2"] * 2
+
+
+@pytest.mark.parametrize("connections", ["shared", "der"])
+@pytest.mark.parametrize("qos", [0, 1, 2])
+@pytest.mark.parametrize("rows", [(0, 1, 2), (0, 1), (1, 2), (2,)])
+def test_no_answer_is_awaited_for_oversize_payloads(
+    brokers: Brokers,
+    make_transport: MakeTransport,
+    qos: int,
+    connections: str,
+    rows: tuple[int, ...],
+) -> None:
+    batch = make_batch()
+    transport = make_transport(
+        brokers.ports["plain"], protocol="5", qos=qos, connections=connections, hasty=True
+    )
+    large = Large(transport.format.settings, "der", batch.roster)
+    large.large = rows
+    transport.format = large
+    transport.connect()
+    for _ in range(3):
+        receipt = RecordingReceipt(len(batch))
+        # The broker has half a second to answer before this raises.
+        transport.write(batch, receipt)
+        assert (receipt.delivered_rows, receipt.dropped_rows) == (3 - len(rows), len(rows))
+        assert set(receipt.reasons) == {"larger than the broker accepts"}
+    empty = batch.rows(0, 0)
+    transport.write(empty, RecordingReceipt(0))
 
 
 def test_nothing_listens(make_transport: MakeTransport) -> None:

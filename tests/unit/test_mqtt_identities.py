@@ -161,7 +161,7 @@ def test_another_answer_is_an_error() -> None:
     with pytest.raises(ProtocolError):
         connack(b"SSH-2.0", v5=False)
     with pytest.raises(ProtocolError):
-        connack(b"\x20\x03\x00\x77\x00", v5=True)
+        connack(b"\x20\x04\x00\x00\x01\xfe", v5=True)
 
 
 def test_what_runs_out_is_named_with_the_number_that_fit() -> None:

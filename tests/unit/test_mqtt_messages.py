@@ -64,7 +64,7 @@ def test_the_account_keeps_the_order_and_joins_equal_neighbours() -> None:
     for outcome, rows in [
         (DELIVERED, 1),
         (DELIVERED, 2),
-        ("oversize", 1),
+        ("larger than the broker accepts", 1),
         ("refused", 2),
         (DELIVERED, 1),
         (UNCONFIRMED, 1),
@@ -74,7 +74,7 @@ def test_the_account_keeps_the_order_and_joins_equal_neighbours() -> None:
     account.report()
     assert receipt.calls == [
         ("delivered", 3),
-        ("oversize", 1),
+        ("larger than the broker accepts", 1),
         ("refused", 2),
         ("delivered", 1),
         ("unconfirmed", 1),

@@ -5,7 +5,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
-from gridsim.api import Benchmark, Framing, Instruction, Listener, Probe, write_instruction
+from gridsim.api import (
+    Benchmark,
+    Framing,
+    Instruction,
+    Listener,
+    Probe,
+    TransportError,
+    write_instruction,
+)
 from gridsim_plugins.mqtt.broker_process import HOST
 from gridsim_plugins.mqtt.listener import MqttListener
 from gridsim_plugins.mqtt.settings import ConnectionSettings, MqttSettings
@@ -33,7 +41,12 @@ class MqttProbe(Probe[MqttSettings, MqttCommandSettings]):
         dialogue = Dialogue(settings, _address(settings), client_id, _ANSWER_TIMEOUT_S)
         try:
             dialogue.subscribe([topics.acknowledgement(target)])
-            dialogue.publish([(topics.command(target), write_instruction(instruction))])
+            topic = topics.command(target)
+            refused = dialogue.publish([(topic, write_instruction(instruction))])
+            if refused:
+                raise TransportError(
+                    f"the broker refuses the command to {topic}: {refused[0]}", permanent=True
+                )
             while True:
                 for message in dialogue.listen(_PULSE_S):
                     if not message.retained:

@@ -159,12 +159,19 @@ class MqttCommands(Source[MqttCommandSettings]):
 
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         assert self._dialogue is not None
-        self._dialogue.publish(
+        refused = self._dialogue.publish(
             [
                 (self._topics.acknowledgement(one.target), acknowledgement_json(one))
                 for one in acknowledgements
             ]
         )
+        if refused:
+            logger.warning(
+                "mqtt: the broker refuses {} of {} acknowledgements: {}",
+                len(refused),
+                len(acknowledgements),
+                refused[0],
+            )
 
     def close(self) -> None:
         dialogue, self._dialogue = self._dialogue, None

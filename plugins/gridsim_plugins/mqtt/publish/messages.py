@@ -18,7 +18,7 @@ The first part is small, so that the broker receives bytes early.
 
 DELIVERED = "delivered"
 UNCONFIRMED = "unconfirmed"
-OVERSIZE = "oversize"
+OVERSIZE = "larger than the broker accepts"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

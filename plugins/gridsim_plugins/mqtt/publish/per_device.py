@@ -21,15 +21,14 @@ from gridsim_plugins.mqtt.publish.messages import (
     Messages,
     as_messages,
 )
-from gridsim_plugins.mqtt.publish.qos import REFUSAL
 from gridsim_plugins.mqtt.publish.scatter import NOT_CONNECTED, OFFLINE, Scatter
 from gridsim_plugins.mqtt.publish.window import PACKET_IDS
-from gridsim_plugins.mqtt.session import errors
 from gridsim_plugins.mqtt.session.answers import PINGRESP, PUBCOMP, PUBREC, AnswerGroup
 from gridsim_plugins.mqtt.session.clients import Clients
 from gridsim_plugins.mqtt.session.frames import PINGREQ, Frames, pubrels
 from gridsim_plugins.mqtt.session.identities import Identities
 from gridsim_plugins.mqtt.session.link import Link, LinkState
+from gridsim_plugins.mqtt.session.reasons import REFUSAL, reason_name
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 _PART_ROWS = 65_536
@@ -182,7 +181,7 @@ class PerDeviceConnections:
             return
         outcome = DELIVERED
         if run.reason >= REFUSAL and run.kind != PUBCOMP:
-            outcome = f"refused by broker: {errors.reason_name(run.kind, run.reason)}"
+            outcome = f"refused by broker: {reason_name(run.kind, run.reason)}"
         elif run.kind == PUBREC:
             self._clients.send(link, pubrels(run.ids))
             return

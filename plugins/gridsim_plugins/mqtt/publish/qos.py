@@ -18,13 +18,10 @@ from gridsim_plugins.mqtt.publish.messages import (
     Messages,
 )
 from gridsim_plugins.mqtt.publish.window import Window
-from gridsim_plugins.mqtt.session import errors
 from gridsim_plugins.mqtt.session.answers import PUBCOMP, PUBREC
 from gridsim_plugins.mqtt.session.connection import Connection
 from gridsim_plugins.mqtt.session.frames import PINGREQ, Frames, pubrels, whole_packets
-
-REFUSAL = 0x80
-"""The lowest reason code of a failure (MQTT 5, section 2.4)."""
+from gridsim_plugins.mqtt.session.reasons import REFUSAL, reason_name
 
 
 class PublishUnacknowledged:
@@ -127,10 +124,14 @@ class PublishAcknowledged:
 
     def write(self, parts: Iterator[Messages], account: MessageAccount) -> None:
         self._connection.touch()
+        # A batch of oversize messages only writes nothing.
+        self._connection.keep_alive()
         flight = _Flight(self._window, account)
         try:
             for messages in parts:
                 self._send(messages, flight)
+            # Messages that are not sent, because they are oversize, get no answer.
+            self._collect(flight)
             while flight.under_way:
                 self._connection.wait()
                 self._collect(flight)
@@ -172,7 +173,7 @@ class PublishAcknowledged:
         received: list[NDArray[np.uint16]] = []
         for run in answers:
             if run.reason >= REFUSAL:
-                name = errors.reason_name(run.kind, run.reason)
+                name = reason_name(run.kind, run.reason)
                 # In MQTT 5 a PUBREC can be a refusal too; it then ends the exchange (4.3.3).
                 refusal = "" if run.kind == PUBCOMP else f"refused by broker: {name}"
                 self._window.finish(run.ids, refusal)

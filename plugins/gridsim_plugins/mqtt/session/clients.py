@@ -23,6 +23,7 @@ from gridsim_plugins.mqtt.session.opening import (
     Schedule,
     pending_error,
 )
+from gridsim_plugins.mqtt.session.reasons import reason_name
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 _AT_ONCE = 64
@@ -236,7 +237,7 @@ class Clients:
                 return
         for run in link.answers(data) if data and link.state is LinkState.UP else ():
             if run.kind == SERVER_DISCONNECT:
-                name = errors.reason_name(SERVER_DISCONNECT, run.reason)
+                name = reason_name(SERVER_DISCONNECT, run.reason)
                 self.fail(link, f"the broker at {self._where} closed the connection: {name}")
                 return
             if run.kind == PINGRESP:
@@ -253,7 +254,7 @@ class Clients:
             return b""
         code, properties, rest = answer
         if code.is_failure:
-            refusal = errors.refused(code.value, str(code), self._where, self._settings.protocol)
+            refusal = errors.refused(code.value, self._where, self._settings.protocol)
             self.fail(link, str(refusal), permanent=refusal.permanent)
             return b""
         self.limits.apply(properties, self._settings.qos, self._where)

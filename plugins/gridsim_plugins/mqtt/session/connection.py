@@ -19,6 +19,7 @@ from gridsim_plugins.mqtt.session.answers import (
 )
 from gridsim_plugins.mqtt.session.frames import DISCONNECT, PINGREQ
 from gridsim_plugins.mqtt.session.handshake import open_session
+from gridsim_plugins.mqtt.session.reasons import reason_name
 from gridsim_plugins.mqtt.session.sockets import receive, set_quickack, transmit
 from gridsim_plugins.mqtt.settings import MqttSettings
 
@@ -177,7 +178,7 @@ class Connection:
         if reason == errors.TAKEN_OVER:
             cause = f"another client uses the client id {self._client_id!r}"
         else:
-            cause = errors.reason_name(SERVER_DISCONNECT, reason)
+            cause = reason_name(SERVER_DISCONNECT, reason)
         return f"the broker closed the connection: {cause}"
 
     def _connection_lost(self, cause: str) -> TransportError:

@@ -74,20 +74,26 @@ class Dialogue:
             code, mid = self._client.subscribe(one, self._qos)
             self._await(code, mid)
         self._settle()
-        if self._refusals:
+        refused, self._refusals = self._refusals, []
+        if refused:
             raise TransportError(
                 f"the broker at {self._where} refuses the subscription to "
-                f"{' and '.join(filters)}: {self._refusals[0]}",
+                f"{' and '.join(filters)}: {refused[0]}",
                 permanent=True,
             )
 
-    def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
-        """Publish, and wait until the broker has acknowledged all; the topics must be valid."""
+    def publish(self, messages: Sequence[tuple[str, bytes]]) -> list[str]:
+        """Publish, and wait until the broker has answered all; the topics must be valid.
+
+        Return the reason for each message that the broker has refused (MQTT 5 only).
+        """
         for first in range(0, len(messages), _AT_ONCE):
             for topic, payload in messages[first : first + _AT_ONCE]:
                 info = self._client.publish(topic, payload, self._qos)
                 self._await(info.rc, info.mid)
             self._settle()
+        refused, self._refusals = self._refusals, []
+        return refused
 
     def listen(self, timeout_s: float) -> list[Message]:
         """Return the messages received; wait for one for up to `timeout_s`."""
@@ -174,6 +180,8 @@ class Dialogue:
 
     def _on_publish(self, client: Client, data: Any, mid: int, code: Any, properties: Any) -> None:
         self._unanswered.discard(mid)
+        if code.is_failure:
+            self._refusals.append(str(code))
 
     def _on_disconnect(
         self, client: Client, data: Any, flags: Any, code: Any, properties: Any

@@ -5,9 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 
-from paho.mqtt.reasoncodes import ReasonCode
-
 from gridsim.api import TransportError
+from gridsim_plugins.mqtt.session.reasons import reason_name
 
 # MQTT 5 reason codes; paho translates the return codes of 3.1.1 to them.
 BAD_VERSION = 0x84
@@ -24,13 +23,16 @@ _REFUSALS = {
 }
 _TEMPORARY = {0x80, 0x83, 0x88, 0x89, 0x97, 0x9F}
 
+_CONNACK = 0x20
+
 # OpenSSL's X509_V_ERR_ codes.
 _NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64
 
 
-def refused(code: int, name: str, where: str, protocol: str) -> TransportError:
+def refused(code: int, where: str, protocol: str) -> TransportError:
     """Return the error of a CONNACK with a failure."""
-    cause = _REFUSALS.get(code, f"refuses the connection: {name}").format(protocol=protocol)
+    unlisted = f"refuses the connection: {reason_name(_CONNACK, code)}"
+    cause = _REFUSALS.get(code, unlisted).format(protocol=protocol)
     return TransportError(f"the broker at {where} {cause}", permanent=code not in _TEMPORARY)
 
 
@@ -83,14 +85,6 @@ def _certificate_error(error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code in (_WRONG_NAME, _WRONG_ADDRESS):
         return f"the broker's certificate is for another host: {error.verify_message}"
     return f"the broker's certificate is not trusted (ca_file): {error.verify_message}"
-
-
-def reason_name(kind: int, reason: int) -> str:
-    """Return MQTT 5's name of a reason code in a packet whose first byte is `kind`."""
-    try:
-        return str(ReasonCode(kind >> 4, identifier=reason))
-    except KeyError:
-        return f"reason code 0x{reason:02x}"
 
 
 def error_text(error: Exception) -> str:

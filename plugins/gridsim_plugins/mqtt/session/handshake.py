@@ -98,7 +98,7 @@ class _Handshake:
             assert self._connack is not None
             code, properties = self._connack
             if code.is_failure:
-                raise errors.refused(code.value, str(code), self._where, settings.protocol)
+                raise errors.refused(code.value, self._where, settings.protocol)
             return self._session(properties)
         except BaseException:
             sock = client.socket()
