@@ -10,6 +10,7 @@ import pytest
 
 from gridsim.api import Batch, Payloads, TransportError
 from gridsim.testing import PlainFormat, RecordingReceipt, make_batch, make_roster
+from gridsim_plugins.mqtt.publish.messages import OVERSIZE
 from gridsim_plugins.mqtt.transport import Mqtt
 from tests.integration.conftest import Brokers, MakeTransport, Subscribe
 from tests.integration.mosquitto import free_port, idle_on
@@ -156,7 +157,7 @@ def test_an_oversize_payload_is_dropped_and_the_connection_stays(
         for _ in range(2):
             receipt = RecordingReceipt(len(batch))
             transport.write(batch, receipt)
-            assert (receipt.delivered_rows, receipt.reasons) == (2, ["larger than the broker accepts"])
+            assert (receipt.delivered_rows, receipt.reasons) == (2, [OVERSIZE])
         arrived = [payload.split("@")[0] for _, payload in subscriber.messages(4)]
     assert arrived == ["DER_0", "DER_2"] * 2
 
@@ -184,7 +185,7 @@ def test_no_answer_is_awaited_for_oversize_payloads(
         # The broker has half a second to answer before this raises.
         transport.write(batch, receipt)
         assert (receipt.delivered_rows, receipt.dropped_rows) == (3 - len(rows), len(rows))
-        assert set(receipt.reasons) == {"larger than the broker accepts"}
+        assert set(receipt.reasons) == {OVERSIZE}
     empty = batch.rows(0, 0)
     transport.write(empty, RecordingReceipt(0))
 
