@@ -23,6 +23,7 @@ class TestContract(FormatContract):
         {},
         {"missing_soc": "omit", "extra_fields": ["seq"]},
         {"fields": ["current_soc"], "missing_soc": "zero"},
+        {"missing_soc": "null"},
     )
 
 
@@ -165,7 +166,8 @@ def check_decimals(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("missing_soc", "text"),
     [
-        ("null", '{"current_soc":"null","seq":0}'),
+        ("text", '{"current_soc":"null","seq":0}'),
+        ("null", '{"current_soc":null,"seq":0}'),
         ("zero", '{"current_soc":0.0,"seq":0}'),
         ("omit", '{"seq":0}'),
     ],
@@ -173,6 +175,11 @@ def check_decimals(body: bytes) -> None:
 def test_where_there_is_no_storage(missing_soc: str, text: str) -> None:
     solar = make_batch(make_roster([1]))
     assert one(solar, missing_soc=missing_soc, fields=["current_soc", "seq"]) == text
+
+
+def test_the_string_null_is_the_default() -> None:
+    solar = make_batch(make_roster([1]))
+    assert one(solar, fields=["current_soc"]) == '{"current_soc":"null"}'
 
 
 def test_the_first_field_may_be_left_out() -> None:

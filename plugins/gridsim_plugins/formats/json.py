@@ -23,16 +23,16 @@ from gridsim.api import (
     hookimpl,
 )
 
-_MISSING_SOC = {"null": '"null"', "zero": "0.0", "omit": None}
+_MISSING_SOC = {"text": '"null"', "null": "null", "zero": "0.0", "omit": None}
 
 
 class JsonSettings(RecordSettings):
     """Settings of the format `json`."""
 
-    missing_soc: Literal["null", "zero", "omit"] = Field(
-        "null",
-        description='value of current_soc where there is no storage: the string "null", zero, '
-        "or omit the field",
+    missing_soc: Literal["text", "null", "zero", "omit"] = Field(
+        "text",
+        description='value of current_soc where there is no storage: text is the string "null", '
+        "null is JSON's null, zero is 0.0, omit leaves the field out",
     )
 
 
