@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gridsim.api import (
     Batch,
@@ -24,6 +25,7 @@ from gridsim.api import (
     Unit,
     hookimpl,
 )
+from gridsim_plugins.transports.file.appendfile import OnExisting
 from gridsim_plugins.transports.file.fileset import FileOptions, FileSet, failure
 from gridsim_plugins.transports.file.paths import PathTemplate
 
@@ -35,8 +37,7 @@ class FileTransportSettings(Settings):
     """Settings of the transport `file`."""
 
     path: str = Field(
-        description="file to append to, relative to the current folder, created with mode 0600; "
-        "may contain {date} (the simulated UTC date of the readings), {start} (the start of the "
+        description="file to write to, relative to the current folder; may contain {date} (the simulated UTC date of the readings), {start} (the start of the "
         "simulation), {project_id}, {der_id} and {type}"
     )
     rotate_mb: Annotated[float | None, Unit("MB")] = Field(
@@ -58,6 +59,28 @@ class FileTransportSettings(Settings):
     )
 
 
+    on_existing: OnExisting = Field(
+        "append",
+        description="rule for a file that exists when the run first writes to it: append to it, "
+        "replace it and those renamed from it, or fail",
+    )
+    mode: str = Field(
+        "0600",
+        description="permissions of new files, in octal as for chmod, for example 0644; not on "
+        "Windows",
+    )
+
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _octal(cls, value: object) -> object:
+        # An integer may be octal or decimal: 0o640 and 416 are the same in TOML.
+        if not isinstance(value, str) or not re.fullmatch("0?[0-7]{3}", value):
+            raise ValueError('must be a string of three octal digits, for example "0640"')
+        if int(value, 8) & 0o600 != 0o600:
+            raise ValueError('must let the owner read and write, for example "0640"')
+        return value
+
+
 class File(Transport[FileTransportSettings]):
     """A transport that appends a line per payload; delivered: the operating system has it."""
 
@@ -76,7 +99,9 @@ class File(Transport[FileTransportSettings]):
             )
         self._period_ms = None if settings.rotate_s is None else int(settings.rotate_s * 1000)
         limit = None if settings.rotate_mb is None else max(1, int(settings.rotate_mb * 1e6))
-        options = FileOptions(format.header, settings.gzip, limit)
+        options = FileOptions(
+            format.header, settings.gzip, limit, int(settings.mode, 8), settings.on_existing
+        )
         self._files = FileSet(options, self._template.resolve)
         self._path = path
 
@@ -97,6 +122,10 @@ class File(Transport[FileTransportSettings]):
             raise failure(folder, error) from error
         if not os.access(folder, os.W_OK | os.X_OK):
             raise TransportError(f"{folder}: no permission to write here", permanent=True)
+        if self.settings.on_existing == "fail":
+            # The files of the first day: those of later days are checked when they begin.
+            for path in self._template.paths(self.run.start_ms // 86_400_000):
+                self._files.check_absent(path)
 
     def write(self, batch: Batch, receipt: Receipt) -> None:
         for part, payloads in self.format.encode_parts(batch, _PART_ROWS):

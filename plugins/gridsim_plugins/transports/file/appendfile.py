@@ -6,6 +6,7 @@ import gzip
 import os
 import stat
 import zlib
+from typing import Literal
 
 from loguru import logger
 
@@ -13,8 +14,10 @@ from gridsim.api import TransportError
 
 # Windows has only the last of these three flags, and needs it.
 _OPTIONAL = ("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY")
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | sum(getattr(os, name, 0) for name in _OPTIONAL)
+_FLAGS = os.O_RDWR | os.O_APPEND | sum(getattr(os, name, 0) for name in _OPTIONAL)
 _BLOCK = 1 << 18
+
+OnExisting = Literal["append", "replace", "fail"]
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -25,7 +28,16 @@ class AppendFile:
     can be read. Methods raise OSError and TransportError.
     """
 
-    def __init__(self, path: str, *, header: bytes, packed: bool) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        header: bytes,
+        packed: bool,
+        mode: int = 0o600,
+        on_existing: OnExisting = "append",
+    ) -> None:
+        """`on_existing` is the rule for a file that exists at the first `open`."""
         self.path = path
         self.size = 0
         """The size in bytes, valid while the file is open."""
@@ -33,6 +45,8 @@ class AppendFile:
         """The rotation period of the newest reading in the file; None before the first."""
         self._header = header
         self._packed = packed
+        self._mode = mode
+        self._on_existing = on_existing
         self._fd = -1
         self._committed = 0
         self._needs_rollback = False
@@ -44,9 +58,16 @@ class AppendFile:
     def open(self, real_path: str) -> None:
         """Open or create the file, and cut off an incomplete end that a killed run left."""
         os.makedirs(os.path.dirname(real_path), exist_ok=True)
-        self._fd = os.open(real_path, _FLAGS, 0o600)
+        created = True
         try:
-            self._check()
+            self._fd = os.open(real_path, _FLAGS | os.O_CREAT | os.O_EXCL, self._mode)
+        except FileExistsError:
+            created = False
+            self._fd = os.open(real_path, _FLAGS | os.O_CREAT, self._mode)
+        try:
+            if created:
+                self._set_mode()
+            self._check(created)
         except BaseException:
             self.close()
             raise
@@ -86,11 +107,20 @@ class AppendFile:
             os.close(self._fd)
             self._fd = -1
 
-    def _check(self) -> None:
+    def _set_mode(self) -> None:
+        """Give the file exactly its mode, whatever the process's umask is."""
+        if hasattr(os, "fchmod"):
+            os.fchmod(self._fd, self._mode)
+
+    def _check(self, created: bool) -> None:
         about = os.fstat(self._fd)
         if not stat.S_ISREG(about.st_mode):
             raise TransportError(f"{self.path}: not a regular file", permanent=True)
         self.size = about.st_size
+        if not created:
+            self._treat_existing()
+        # From now on the file is this run's own.
+        self._on_existing = "append"
         if self.size < self._committed:
             # The file was replaced by another one.
             self._committed = 0
@@ -105,6 +135,15 @@ class AppendFile:
         if self._header and self.size:
             self._check_header()
         self._committed = self.size
+
+    def _treat_existing(self) -> None:
+        """Apply the rule for a file that existed before this run opened it."""
+        if self._on_existing == "fail":
+            raise already_there(self.path)
+        if self._on_existing == "replace":
+            os.ftruncate(self._fd, 0)
+            self._set_mode()
+            self.size = 0
 
     def _complete_lines(self) -> int:
         """Return the length up to the end of the last whole line."""
@@ -151,3 +190,12 @@ class AppendFile:
     def _read(self, at: int, length: int) -> bytes:
         os.lseek(self._fd, at, os.SEEK_SET)
         return os.read(self._fd, length)
+
+
+def already_there(path: str) -> TransportError:
+    """Return the error for a file that must not exist."""
+    return TransportError(
+        f"{path}: the file exists already, and on_existing is 'fail'; choose another path, or "
+        "on_existing = 'append' or 'replace'",
+        permanent=True,
+    )

@@ -11,8 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 
+from loguru import logger
+
 from gridsim.api import TransportError
-from gridsim_plugins.transports.file.appendfile import AppendFile
+from gridsim_plugins.transports.file.appendfile import AppendFile, OnExisting, already_there
 
 _OPEN_FILES = 64
 _KNOWN_FILES = 65_536
@@ -26,6 +28,9 @@ class FileOptions:
     packed: bool
     limit_bytes: int | None
     """The size that a file must not exceed; None: unlimited."""
+    mode: int = 0o600
+    on_existing: OnExisting = "append"
+    """The rule for a file that exists when the run first opens it."""
 
 
 class FileSet:
@@ -44,6 +49,9 @@ class FileSet:
         self._known: OrderedDict[str, AppendFile] = OrderedDict()
         self._open: OrderedDict[str, AppendFile] = OrderedDict()
         self._touched: dict[AppendFile, None] = {}
+        self._own: set[str] = set()
+        """The paths that this run has opened; never forgotten, or `replace` would lose its data."""
+        self._said_that_it_appends = False
 
     def append(self, path: str, bodies: Sequence[bytes], period: int | None) -> None:
         """Append a line per body; begin a new file if `period` is later than that of the file.
@@ -117,11 +125,54 @@ class FileSet:
         if file is None:
             file = self._known.get(path)
             if file is None:
-                file = AppendFile(path, header=self._options.header, packed=self._options.packed)
+                file = self._new(path)
             self._admit(file)
+            self._own.add(path)
         self._open.move_to_end(path)
         self._known.move_to_end(path)
         return file
+
+    def check_absent(self, path: str) -> None:
+        """Raise TransportError if a file of an earlier run is at `path`, or at it with a number."""
+        if path in self._own:
+            return
+        real = self._resolve(path)
+        if os.path.lexists(real) or _numbered(real):
+            raise already_there(path)
+
+    def _new(self, path: str) -> AppendFile:
+        """Return a file that was not open before in this run, or was forgotten."""
+        options = self._options
+        on_existing: OnExisting = "append" if path in self._own else options.on_existing
+        if on_existing == "fail":
+            self.check_absent(path)
+        if on_existing == "replace":
+            for old in _numbered(self._resolve(path)).values():
+                os.unlink(old)
+        if on_existing == "append" and path not in self._own and not self._said_that_it_appends:
+            self._announce(path)
+        return AppendFile(
+            path,
+            header=options.header,
+            packed=options.packed,
+            mode=options.mode,
+            on_existing=on_existing,
+        )
+
+    def _announce(self, path: str) -> None:
+        """Log, for the first file only, that the readings follow those of an earlier run."""
+        try:
+            size = os.stat(self._resolve(path)).st_size
+        except OSError:
+            return
+        if size:
+            self._said_that_it_appends = True
+            logger.info(
+                "{}: the file exists with {:,} bytes, and this run appends to it; "
+                "on_existing = 'replace' starts a new one",
+                path,
+                size,
+            )
 
     def _admit(self, file: AppendFile) -> None:
         while len(self._open) >= _OPEN_FILES:
@@ -150,11 +201,28 @@ class FileSet:
 def _next_free(path: str) -> str:
     """Return `path` with the number after the highest in use: x.0007.jsonl for x.jsonl."""
     folder, name = os.path.split(path)
+    stem, ending = _split(name)
+    return os.path.join(folder, f"{stem}.{max(_numbered(path), default=0) + 1:04}{ending}")
+
+
+def _numbered(path: str) -> dict[int, str]:
+    """Return the files that were renamed from `path`, by number."""
+    folder, name = os.path.split(path)
+    stem, ending = _split(name)
+    pattern = re.compile(re.escape(stem) + r"\.(\d{4,})" + re.escape(ending))
+    try:
+        entries = os.listdir(folder)
+    except FileNotFoundError:
+        return {}
+    found = ((pattern.fullmatch(entry), entry) for entry in entries)
+    return {int(match[1]): os.path.join(folder, entry) for match, entry in found if match}
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return the name without its extension, and the extension with .gz."""
     packed = ".gz" if name.endswith(".gz") else ""
     stem, extension = os.path.splitext(name.removesuffix(".gz"))
-    pattern = re.compile(re.escape(stem) + r"\.(\d{4,})" + re.escape(extension + packed))
-    taken = [int(match[1]) for entry in os.listdir(folder) if (match := pattern.fullmatch(entry))]
-    return os.path.join(folder, f"{stem}.{max(taken, default=0) + 1:04}{extension}{packed}")
+    return stem, extension + packed
 
 
 def failure(path: str, error: OSError) -> TransportError:

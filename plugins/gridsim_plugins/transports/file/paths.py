@@ -63,6 +63,10 @@ class PathTemplate:
         """Return the path of a target's file for a day."""
         return utc_date(day * _DAY_MS).join(self._targets[target])
 
+    def paths(self, day: int) -> list[str]:
+        """Return the paths of all files for a day."""
+        return [self.path(target, day) for target in range(len(self._targets))]
+
     def resolve(self, path: str) -> str:
         """Return the real path of `path`; raise TransportError if links lead out of the folder."""
         real = os.path.realpath(path)
