@@ -126,7 +126,8 @@ def verify(
         import json
 
         from gridsim.errors import NotHeldError, UsageError
-        from gridsim.running.plan import DEFAULT_CONFIG, seconds
+        from gridsim.running.durations import seconds
+        from gridsim.running.plan import DEFAULT_CONFIG
         from gridsim.verify import VerifyOptions
         from gridsim.verify import verify as run_verify
 

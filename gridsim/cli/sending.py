@@ -24,7 +24,8 @@ from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.text.overrides import parse
 from gridsim.contracts.instructions import FLEET
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError, PluginError, UsageError
-from gridsim.running.plan import Plan, seconds
+from gridsim.running.durations import seconds
+from gridsim.running.plan import Plan
 
 _ANSWER_S = 10.0
 # The key that names the event or fault of an instruction.

@@ -22,3 +22,5 @@ class Configuration:
     transports: tuple[TransportChoice, ...]
     sources: tuple[SourceChoice, ...] = ()
     ledger: LedgerSettings | None = None
+    timezone: str = "UTC"
+    """The IANA name of the clock of `[site]`."""

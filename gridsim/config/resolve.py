@@ -75,10 +75,15 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
     events = read_events(sheets)
     faults = read_faults(sheets, registry)
     ledger = read_ledger(findings, data)
+    start = 0
+    if simulation is not None and site is not None:
+        try:
+            start = start_ms(simulation.start, now_ms, site.settings.timezone)
+        except ValueError as error:
+            findings.add(("simulation", "start"), f"'start' {error}")
     _refuse(sheets)
     if simulation is None or site is None or weather is None or tick_ms is None:
         raise AssertionError("a table was refused without a finding")
-    start = start_ms(simulation.start, now_ms)
     scenario = expand(
         findings,
         projects,
@@ -94,7 +99,16 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
     _refuse(sheets)
     binder = InstructionBinder.of(registry, transports, scenario.roster, site.settings.timezone)
     scenario = replace(scenario, binder=binder)
-    return Configuration(simulation, start, tick_ms, scenario, transports, sources, ledger)
+    return Configuration(
+        simulation,
+        start,
+        tick_ms,
+        scenario,
+        transports,
+        sources,
+        ledger,
+        site.settings.timezone,
+    )
 
 
 def _refuse(sheets: Sequence[Findings]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,15 +33,12 @@ from gridsim.plugins.host import PluginHost
 from gridsim.plugins.identity import identities_of
 from gridsim.plugins.registry import Registry
 from gridsim.plugins.services import Services
+from gridsim.running.durations import seconds
 from gridsim.running.inbox import RecordedInbox
 from gridsim.running.probes import Probes
 from gridsim.simulation.scenario import Scenario
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "default.toml"
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LONGEST_DAYS = 36_525
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,24 +272,14 @@ def check_speed(speed: float) -> None:
         raise ValueError(f"speed must be 0, or from 0.001 to 1,000,000, not {speed:g}")
 
 
-def seconds(text: str, flag: str) -> float:
-    """Parse a duration of the command line. Raises UsageError, which names the flag."""
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise UsageError(f"{flag}: error: {text!r} is not a time such as 10s, 5m, 2h or 1d")
-    result = float(match[1]) * _SECONDS[match[2]]
-    if result > _LONGEST_DAYS * 86_400:
-        raise UsageError(f"{flag}: error: must be at most 100 years")
-    return result
-
-
 def _ticks(duration: str | None, tick_ms: int) -> int | None:
     if duration is None:
         return None
     milliseconds = 1000 * seconds(duration, "--duration")
     ticks = round(milliseconds / tick_ms)
-    if ticks < 1 or abs(ticks * tick_ms - milliseconds) > 0.5:
-        raise UsageError(
-            f"--duration: error: {duration} is not a whole number of ticks of {tick_ms / 1000:g} s"
-        )
+    tick = f"ticks of {tick_ms / 1000:g} s"
+    if milliseconds < tick_ms - 0.5:
+        raise UsageError(f"--duration: error: {duration} is too short: the run has {tick}")
+    if abs(ticks * tick_ms - milliseconds) > 0.5:
+        raise UsageError(f"--duration: error: {duration} is not a whole number of {tick}")
     return ticks

@@ -249,6 +249,7 @@ class Run:
             cpu_s=cpu_s,
             ledger=None if ledger is None else LedgerStatus(str(ledger.path), ledger.waited_s),
             error="" if error is None else str(error) or type(error).__name__,
+            timezone=self.plan.configuration.timezone,
         )
 
     # Control.

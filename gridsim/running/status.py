@@ -223,6 +223,8 @@ class RunStatus:
     ledger: LedgerStatus | None = None
     error: str = ""
     """The reason why the run ended early; else empty."""
+    timezone: str = "UTC"
+    """The IANA name of the clock of `[site]`."""
 
     @property
     def time_ms(self) -> int:

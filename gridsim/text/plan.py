@@ -11,7 +11,7 @@ import numpy as np
 
 from gridsim.running.plan import Plan
 from gridsim.simulation.scenario import Scenario
-from gridsim.text.words import counted
+from gridsim.text.words import counted, site_time
 from gridsim.version import __version__
 
 # The most events or faults that the plan names.
@@ -37,6 +37,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         f"from {start:%Y-%m-%dT%H:%M:%SZ}, {length}, "
         f"{_speed(simulation.speed)}, seed {simulation.seed}"
     )
+    at_site = site_time(configuration.start_ms, configuration.timezone)
+    yield f"the site's clock: {at_site}, {configuration.timezone}"
     yield from _occurring(configuration.scenario)
     for transport in plan.transports:
         yield f"{transport.name}: {_description(transport.transport.describe)}"

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from gridsim.running.pace import behind_now, is_held, shortfall_lines
 from gridsim.running.status import EventStatus, RunStatus, TransportStatus
 from gridsim.text.events import totals_text
-from gridsim.text.words import counted
+from gridsim.text.words import counted, site_time
 
 
 def live_line(status: RunStatus) -> str:
     """Return one line about the running run."""
-    parts = [f"tick {status.tick:,}"]
+    parts = [f"tick {status.tick:,}", site_time(status.time_ms, status.timezone)]
     for transport in status.transports:
         text = f"{transport.name} {transport.delivered:,} delivered"
         if transport.pending:
@@ -28,7 +28,7 @@ def live_line(status: RunStatus) -> str:
     parts.append(", ".join(f"{kind} {kw:+,.2f} kW" for kind, kw in status.output_kw.items()))
     behind = behind_now(status)
     if behind:
-        parts.insert(1, f"BEHIND: {behind}")
+        parts.insert(2, f"BEHIND: {behind}")
     return " | ".join(parts)
 
 

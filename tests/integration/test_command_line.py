@@ -104,8 +104,10 @@ def test_a_dry_run_connects_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("--duration", "10"),
+        ("--duration", "10x"),
+        ("--duration", "0"),
         ("--duration", "0.5s"),
+        ("--duration", "1.5"),
         ("--duration", "-1s"),
         ("--duration", "9" * 400 + "d"),
         ("--speed", "-1"),

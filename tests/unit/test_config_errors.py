@@ -92,7 +92,12 @@ c.toml:16:8: error: 'port' must be a whole number or 'auto'
         ("site.timezone = '../etc/passwd'\n" + MINIMAL, "'timezone' must be the name of a time"),
         ("simulation.tick_s = 0.0015\n" + MINIMAL, "a whole number of milliseconds"),
         ("simulation.start = 2026-07-01T00:00:00\n" + MINIMAL, "has no offset from UTC"),
-        ("simulation.start = 2026-07-01\n" + MINIMAL, 'must be "now" or a time such as'),
+        ("simulation.start = '1 July'\n" + MINIMAL, 'must be "now", a time such as'),
+        ("simulation.start = '2026-02-30'\n" + MINIMAL, "'start' is not a valid time"),
+        (
+            "simulation.start = 1970-01-01\nsite.timezone = 'Asia/Tokyo'\n" + MINIMAL,
+            "1:20: error: 'start' must be from 1970 to 2199",
+        ),
         ("simulation.start = '2026-07-32T00:00Z'\n" + MINIMAL, "'start' is not a valid time"),
         ("simulation.start = 1969-07-01T00:00:00Z\n" + MINIMAL, "must be from 1970 to 2199"),
         ("simulation.seed = -1\n" + MINIMAL, "'seed' must be at least 0"),

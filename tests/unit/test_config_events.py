@@ -165,7 +165,8 @@ def test_a_number_given_is_a_distribution_of_one_value(tmp_path: Path) -> None:
         ('cron = "61 * * * *"', "'cron' has '61' as its minute, which goes from 0 to 59"),
         ('cron = "0 17 * * mon-fry"', "'cron' has 'mon-fry' as its day of the week, which goes"),
         ('cron = "0 0 30 2 *"', "'cron' never occurs: there is no such day"),
-        ("start = 2026-07-14", "'start' must be a time such as 2026-07-01T00:00:00-03:00"),
+        ("start = '14 July'", "'start' must be a time such as 2026-07-01T00:00:00-03:00"),
+        ("start = 2026-06-30", "'start' is before the simulation's start"),
     ],
 )
 def test_a_time_that_is_none_is_told_in_plain_words(

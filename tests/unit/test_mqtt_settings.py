@@ -30,7 +30,7 @@ def test_placeholders_values_are_text() -> None:
         {"protocol": "3.1"},
         {"tls": "maybe"},
         {"host": ""},
-        {"host": "mqtt://broker"},
+        {"host": "mqtt//broker"},
         {"keepalive_s": 0},
         {"transport": "websockets", "websocket_path": "no slash"},
         {"will": {"payload": "no topic"}},
@@ -47,6 +47,8 @@ def test_values_out_of_range_are_refused(settings: dict[str, Any]) -> None:
         ({"host": "b", "port": 8883}, True),
         ({"host": "b", "port": 1883}, False),
         ({"host": "b", "tls": "on"}, True),
+        ({"host": "mqtts://b"}, True),
+        ({"host": "mqtt://b:8883"}, False),
         ({"host": "b", "port": 8883, "tls": "off"}, False),
         ({"port": 8883}, False),
     ],
@@ -90,3 +92,78 @@ def test_a_password_does_not_leave_the_machine_in_the_clear(host: str) -> None:
 @pytest.mark.parametrize("host", ["embedded", "localhost", "127.0.0.1", "127.8.8.8", "::1"])
 def test_on_the_machine_itself_it_may(host: str) -> None:
     check(MqttSettings.model_validate({"host": host, **LOGIN}))
+
+
+def address(**settings: Any) -> tuple[Any, ...]:
+    made = MqttSettings.model_validate(settings)
+    return made.host, made.port, made.uses_tls, made.transport, made.websocket_path
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("b", ("b", 1883, False, "tcp", "/mqtt")),
+        ("mqtt://b", ("b", 1883, False, "tcp", "/mqtt")),
+        ("mqtt://b/", ("b", 1883, False, "tcp", "/mqtt")),
+        ("tcp://b:1884", ("b", 1884, False, "tcp", "/mqtt")),
+        ("mqtts://b", ("b", 8883, True, "tcp", "/mqtt")),
+        ("MQTTS://b:8884", ("b", 8884, True, "tcp", "/mqtt")),
+        ("ssl://b", ("b", 8883, True, "tcp", "/mqtt")),
+        ("ws://b", ("b", 80, False, "websockets", "/mqtt")),
+        ("ws://b:9001/live", ("b", 9001, False, "websockets", "/live")),
+        ("wss://b/mqtt?token=x", ("b", 443, True, "websockets", "/mqtt?token=x")),
+        ("mqtt://[::1]:1884", ("::1", 1884, False, "tcp", "/mqtt")),
+        ("[::1]", ("::1", 1883, False, "tcp", "/mqtt")),
+        ("::1", ("::1", 1883, False, "tcp", "/mqtt")),
+        ("fe80::1:8883", ("fe80::1:8883", 1883, False, "tcp", "/mqtt")),
+    ],
+)
+def test_host_may_be_a_url(host: str, expected: tuple[Any, ...]) -> None:
+    assert address(host=host) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "port"),
+    [
+        ({"port": "auto"}, 1883),
+        ({"port": ""}, 1883),
+        ({"host": "b", "port": "auto", "tls": "on"}, 8883),
+        ({"host": "b", "tls": "on"}, 8883),
+        ({"host": "b", "tls": "on", "port": 1883}, 1883),
+        ({"host": "mqtts://b", "port": "auto"}, 8883),
+        ({"host": "mqtts://b", "port": 8883}, 8883),
+        ({"host": "mqtts://b", "port": "8883"}, 8883),
+        ({"host": "mqtts://b:99", "port": "auto"}, 99),
+    ],
+)
+def test_a_port_that_is_not_given_follows_from_the_rest(
+    settings: dict[str, Any], port: int
+) -> None:
+    assert MqttSettings.model_validate(settings).port == port
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"host": "mqtts://b:8883", "port": 1883}, "port: 1883 contradicts the mqtts:// address"),
+        ({"host": "mqtts://b", "port": 1883}, "port: 1883 contradicts the mqtts:// address"),
+        ({"host": "mqtts://b", "tls": "off"}, "tls: off contradicts the mqtts:// address"),
+        ({"host": "mqtt://b", "tls": "on"}, "tls: on contradicts the mqtt:// address"),
+        ({"host": "ws://b", "transport": "tcp"}, "transport: tcp contradicts the ws:// address"),
+        ({"host": "ws://b/x", "websocket_path": "/y"}, "websocket_path: /y contradicts"),
+        ({"host": "http://b"}, "host: http:// is not one of mqtt://, tcp://, mqtts://, ssl://"),
+        ({"host": "mqtt://b/topic"}, "host: a mqtt:// address ends after the port"),
+        ({"host": "mqtt://b:99999"}, "host: the URL is not valid"),
+        ({"host": "mqtt://b:x"}, "host: the URL is not valid"),
+        ({"host": "mqtt://"}, "host: the URL has no host name"),
+        ({"host": "mqtt://[::1"}, "host: the URL is not valid"),
+        ({"host": "b:8883"}, "host: 'b:8883' holds a port: write port = 8883"),
+        ({"host": "mqtt://ann:hush@b"}, "host: the URL must not hold a user name or password"),
+        ({"host": "mqtt://hush@b"}, "host: the URL must not hold a user name or password"),
+    ],
+)
+def test_addresses_that_cannot_be_used(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        MqttSettings.model_validate(settings)
+    assert message in str(caught.value)
+    assert "hush" not in str(caught.value)

@@ -98,9 +98,7 @@ def test_replace_does_not_touch_a_file_to_which_nothing_is_written(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.0001.jsonl"])
-def test_fail_refuses_a_file_that_exists_before_anything_is_sent(
-    tmp_path: Path, name: str
-) -> None:
+def test_fail_refuses_a_file_that_exists_before_anything_is_sent(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("old\n")
     with pytest.raises(TransportError, match=r"x\.jsonl: the file exists already") as caught:
         made(tmp_path / "x.jsonl", on_existing="fail").connect()
@@ -127,9 +125,7 @@ def test_fail_lets_a_run_continue_its_own_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "mode"), [({}, 0o600), ({"mode": "0640"}, 0o640), ({"mode": "666"}, 0o666)]
 )
-def test_new_files_have_exactly_the_mode(
-    tmp_path: Path, given: dict[str, str], mode: int
-) -> None:
+def test_new_files_have_exactly_the_mode(tmp_path: Path, given: dict[str, str], mode: int) -> None:
     path = tmp_path / "x.jsonl"
     before = os.umask(0o077)
     try:

@@ -117,6 +117,10 @@ def validate(
             continue
         hidden = any(at[: len(secret)] == secret for secret, _ in secrets)
         message, suggestion = worded(details, None if hidden else _value_at(own, at[len(path) :]))
+        key, colon, rest = message.partition(": ")
+        if at == path and colon and key in own and not hidden:
+            # A check of several settings names the one at fault first.
+            at, message = (*path, key), rest
         name = f"{at[-1]!r} " if len(at) > len(path) and isinstance(at[-1], str) else ""
         findings.add(at, "is not valid" if hidden else f"{name}{message}", suggestion=suggestion)
     if settings is None or len(findings) > before:

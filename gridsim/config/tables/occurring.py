@@ -25,7 +25,11 @@ _YEARS_S = 100 * 366 * 86_400
 class Occurring(Settings):
     """The beginning of an event or a fault; at most one of the first three is given."""
 
-    start: str | None = Field(None, description="start, a time such as 2026-07-01T17:00:00-03:00")
+    start: str | None = Field(
+        None,
+        description="start, a time such as 2026-07-01T17:00:00-03:00, or a date, which means "
+        "midnight by the clock of [site]",
+    )
     after_s: Annotated[float | None, Unit("s")] = Field(
         None, ge=0, le=_YEARS_S, description="start, counted from the simulation's start"
     )
@@ -48,7 +52,7 @@ class Occurring(Settings):
                 start_ms(value, 0)
             except ValueError as error:
                 # Only the simulation's start may be "now".
-                raise ValueError(str(error).replace('"now" or ', "")) from None
+                raise ValueError(str(error).replace('"now", ', "")) from None
         return value
 
 
@@ -86,9 +90,14 @@ def schedule_of(
     """Return the schedule of checked settings, None if they give none or there is a finding.
 
     Nothing begins before UTC `begin_ms`, which `what` names; `after_s` counts from there.
+    `timezone` is that of [site], for dates and for cron expressions without their own.
     """
     if settings.start is not None:
-        at_ms = start_ms(settings.start, 0)
+        try:
+            at_ms = start_ms(settings.start, 0, timezone)
+        except ValueError as error:
+            findings.add((*path, "start"), f"'start' {error}")
+            return None
         if at_ms < begin_ms:
             findings.add((*path, "start"), f"'start' is before {what}")
             return None

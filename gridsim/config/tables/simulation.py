@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
@@ -12,6 +13,7 @@ from gridsim.api import Settings, Unit
 from gridsim.simulation.scenario import OnError
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
 _YEAR_S = 366 * 86_400
@@ -37,7 +39,8 @@ class SimulationSettings(Settings):
     )
     start: str = Field(
         "now",
-        description='simulated start: "now", or a time such as 2026-07-01T00:00:00-03:00',
+        description='simulated start: "now", a time such as 2026-07-01T00:00:00-03:00, or a date '
+        "such as 2026-07-01, which means midnight by the clock of [site]",
     )
     plugins: list[str] = Field(
         default_factory=list,
@@ -80,19 +83,30 @@ class SimulationSettings(Settings):
         return value
 
 
-def start_ms(start: str, now_ms: int) -> int:
-    """Parse `simulation.start` to ms since 1970, UTC. Raises ValueError."""
+def start_ms(start: str, now_ms: int, timezone: str = "UTC") -> int:
+    """Parse `simulation.start` to ms since 1970, UTC. Raises ValueError.
+
+    A date without a time means the first moment of the day in `timezone`, an IANA name.
+    """
     if start == "now":
         return now_ms
     match = _TIME.fullmatch(start)
-    if match is None:
-        raise ValueError('must be "now" or a time such as 2026-07-01T00:00:00-03:00')
-    if match[3] is None:
-        raise ValueError("has no offset from UTC: add Z, or an offset such as -03:00")
+    if match is None and not _DATE.fullmatch(start):
+        raise ValueError(
+            'must be "now", a time such as 2026-07-01T00:00:00-03:00, or a date such as 2026-07-01'
+        )
+    if match is not None and match[3] is None:
+        raise ValueError(
+            "has no offset from UTC: add Z, or an offset such as -03:00. A date alone means "
+            "midnight by the clock of [site]"
+        )
     try:
         time = datetime.fromisoformat(start.upper())
     except ValueError as error:
         raise ValueError(f"is not a valid time: {error}") from None
+    if match is None:
+        # Where clocks are set forward at midnight, the day begins at 01:00, the same moment.
+        time = time.replace(tzinfo=ZoneInfo(timezone))
     if not _EPOCH <= time < _LAST:
         raise ValueError("must be from 1970 to 2199")
     return (time - _EPOCH) // timedelta(milliseconds=1)

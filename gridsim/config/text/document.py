@@ -16,6 +16,8 @@ from gridsim.config.text.report import Problem
 At = Literal["value", "key"]
 
 SECRET_NAME = re.compile(r"passw(or)?d|passphrase|secret|token|credential|api_?key", re.IGNORECASE)
+# A URL with a password, or with a user name, which may be a token.
+_LOGIN_IN_URL = re.compile(r"://(?=[^/\s\"'@]*@)")
 _ONLY_PLACEHOLDERS = re.compile(r"[\"']*(\$\{\w+(:-)?\})*[\"']*")
 MASK = "****"
 
@@ -148,17 +150,22 @@ class Document:
 
     @cached_property
     def _named_secrets(self) -> list[Place]:
-        """The places of values whose key looks like a secret, known to a plugin or not."""
+        """The places of values that look like a secret, known to a plugin or not.
+
+        The key does, or the value is a URL with a login.
+        """
         return [
             place
             for path, place in self._places.items()
-            if isinstance(path[-1], str) and SECRET_NAME.search(path[-1])
+            if (isinstance(path[-1], str) and SECRET_NAME.search(path[-1]))
+            or _LOGIN_IN_URL.search(self.text, place.value, place.end)
         ]
 
 
 def mask_line(source: str) -> str:
     """Return a line of invalid TOML, cut after the first key that names a secret."""
     match = re.search(rf"\b\w*?(?:{SECRET_NAME.pattern})[\w\"'.]*\s*=?\s*", source, re.IGNORECASE)
+    match = match or _LOGIN_IN_URL.search(source)
     return source[: match.end()] + MASK if match else source
 
 
@@ -167,5 +174,5 @@ def mask_flag(flag: str, *, secret: bool = False) -> str:
     key, equals, _ = flag.partition("=")
     # A value may be a table with further keys, or a query with names.
     keys = re.findall(r"[\w.\"'-]+\s*=", flag)
-    named = any(SECRET_NAME.search(word) for word in keys)
+    named = any(SECRET_NAME.search(word) for word in keys) or _LOGIN_IN_URL.search(flag)
     return f"{key}={MASK}" if equals and (secret or named) else flag

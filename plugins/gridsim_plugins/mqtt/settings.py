@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, model_validator
 
 from gridsim.api import Settings, Unit
+from gridsim_plugins.mqtt.url import AUTO, PORT, TLS_PORT, with_address
 
 EMBEDDED = "embedded"
-TLS_PORT = 8883
 
 
 def _number(value: object) -> object:
@@ -35,20 +35,31 @@ class Will(Settings):
     retain: bool = Field(False, description="true: the broker keeps it for later subscribers")
 
 
+_PORT_SCHEMA = {
+    "anyOf": [{"type": "integer", "minimum": 0, "maximum": 65_535}, {"const": AUTO}],
+    "default": AUTO,
+}
+
+
 class ConnectionSettings(Settings):
     """The settings of a connection to a broker."""
+
+    # An error of pydantic would show the other settings too, among them the password.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     host: str = Field(
         EMBEDDED,
         min_length=1,
         pattern=r"^[^\s/]+$",
-        description='the broker\'s name or address; "embedded" starts the bundled broker',
+        description="the broker's name or address, or a URL such as mqtts://h:8883 (mqtt, mqtts, "
+        'tcp, ssl, ws, wss); "embedded" starts the bundled broker',
     )
-    port: int = Field(
-        1883,
+    port: Annotated[int, WithJsonSchema(_PORT_SCHEMA)] = Field(
+        PORT,
         ge=0,
         le=65_535,
-        description="the broker's TCP port; 0: a free port, for the embedded broker only",
+        description='the broker\'s TCP port; "auto" (the default): that of the URL, or 8883 with '
+        'tls = "on", or 1883. 0: a free port, for the embedded broker only',
     )
     username: str = Field("", description="empty: the client is anonymous")
     password: SecretStr = Field(SecretStr(""), description="only with a username")
@@ -93,6 +104,11 @@ class ConnectionSettings(Settings):
         le=300,
         description="time limit for the TCP connection, and again for the broker's CONNACK",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_address(cls, settings: Any) -> Any:
+        return with_address(settings) if isinstance(settings, dict) else settings
 
     @property
     def embedded(self) -> bool:

@@ -37,8 +37,9 @@ class FileTransportSettings(Settings):
     """Settings of the transport `file`."""
 
     path: str = Field(
-        description="file to write to, relative to the current folder; may contain {date} (the simulated UTC date of the readings), {start} (the start of the "
-        "simulation), {project_id}, {der_id} and {type}"
+        description="file to write to, relative to the current folder; may contain {date} (the "
+        "simulated UTC date of the readings), {start} (the start of the simulation), "
+        "{project_id}, {der_id} and {type}"
     )
     rotate_mb: Annotated[float | None, Unit("MB")] = Field(
         None,
@@ -57,7 +58,6 @@ class FileTransportSettings(Settings):
         description="compress in members of at most 4,096 readings, so that an incomplete file "
         "can be read up to its last whole member; adds .gz to the name",
     )
-
 
     on_existing: OnExisting = Field(
         "append",
