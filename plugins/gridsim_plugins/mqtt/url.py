@@ -85,7 +85,7 @@ def _put_path(own: dict[str, Any], parts: SplitResult, scheme: _Scheme, name: st
 def _put(
     own: dict[str, Any], key: str, value: str | int, source: str, unset: str | None = None
 ) -> None:
-    """Set a setting that the URL implies. Raises ValueError if the setting says otherwise."""
+    """Set a setting that the URL implies. Raises ValueError if the setting has another value."""
     given = own.get(key, unset)
     if given is not None and given != unset and str(given) != str(value):
         raise ValueError(

@@ -37,7 +37,7 @@ class AppendFile:
         mode: int = 0o600,
         on_existing: OnExisting = "append",
     ) -> None:
-        """`on_existing` is the rule for a file that exists at the first `open`."""
+        """Open nothing yet; `on_existing` is the rule for a file found at the first `open`."""
         self.path = path
         self.size = 0
         """The size in bytes, valid while the file is open."""
@@ -108,7 +108,7 @@ class AppendFile:
             self._fd = -1
 
     def _set_mode(self) -> None:
-        """Give the file exactly its mode, whatever the process's umask is."""
+        """Set the file's mode exactly: creating it applied the umask of the process."""
         if hasattr(os, "fchmod"):
             os.fchmod(self._fd, self._mode)
 
