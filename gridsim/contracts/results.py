@@ -43,7 +43,8 @@ class Settlement:
     delivered_kwh: float
     """The integral of the reduction over the event."""
     violations: tuple[tuple[int, int], ...]
-    """Intervals of UTC ms, from the first reading in violation to the tick after the last."""
+    """Intervals of UTC ms, from the first reading in violation to the first that is not, or to
+    the event's end on this project."""
 
 
 @dataclass(frozen=True, slots=True)

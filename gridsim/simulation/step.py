@@ -250,6 +250,10 @@ class Simulation:
         power, soc = np.zeros(n), np.full(n, np.nan)
         extra = {name: np.full(n, np.nan) for name in self._scenario.roster.columns}
         net = meter.copy()
+        # By the values that are reported a back-end judges: only a target needs them.
+        reported = None
+        if sites is not None and not np.isnan(sites.net_kw).all():
+            reported = np.rint(meter * 100.0) / 100.0
 
         def step(fleet: RunningFleet, orders: Orders) -> None:
             telemetry = fleet.step(tick, orders)
@@ -260,6 +264,9 @@ class Simulation:
                 extra[name][fleet.device] = column
             output = fleet.real(telemetry.current_output)
             np.subtract(net, np.bincount(fleet.site, output, len(net)), out=net)
+            if reported is not None:
+                shown = np.bincount(fleet.site, np.rint(output * 100.0), len(net)) / 100.0
+                np.subtract(reported, shown, out=reported)
 
         for fleet in [fleet for fleet in self._fleets if not fleet.flexible]:
             self._guard(fleet, partial(step, fleet, orders_for(fleet, devices)))
@@ -268,7 +275,7 @@ class Simulation:
             ability = self._guard(fleet, partial(fleet.capability, tick))
             if ability is not None:
                 able.append((fleet, ability))
-        for round_orders in dispatch(net, able, devices, sites):
+        for round_orders in dispatch(net, able, devices, sites, reported):
             for fleet, orders in round_orders:
                 self._guard(fleet, partial(step, fleet, orders))
         return power, soc, extra

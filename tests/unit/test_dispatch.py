@@ -41,6 +41,7 @@ class Devices:
         fleet = SimpleNamespace(
             device=np.arange(self.count, self.count + n),
             site=np.zeros(n, np.intp) if at is None else np.array(at),
+            keys=np.arange(self.count, self.count + n, dtype=np.uint64),
             balances=np.full(n, bool(balances)),
             steps_last=balances is not None,
             stores=stores,

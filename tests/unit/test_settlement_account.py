@@ -24,7 +24,7 @@ def account(
     running = np.array([True])
     for place, reduced in enumerate(reductions):
         made.add(place * tick_ms, np.array([reduced]), running)
-    made.close(running, len(reductions) * tick_ms)
+    made.close(running, np.array([len(reductions) * tick_ms]))
     return list(made.violations(0)), int(made.delivered[0])
 
 

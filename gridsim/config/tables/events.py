@@ -52,8 +52,7 @@ class Event(Occurring):
         le=100,
         description="part of the target that a project tries to deliver, drawn for each "
         "occurrence: { uniform = [1.1, 1.3] } meets the contract, { uniform = [0.7, 0.9] } "
-        "violates it. "
-        "Without it 1, where rounding decides",
+        "violates it. Without it 1: a project that can deliver keeps its contract",
     )
     notice_s: Annotated[float, Unit("s")] = Field(
         0.0, ge=0, le=_DAYS_S, description="time between the announcement and the start"

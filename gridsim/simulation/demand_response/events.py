@@ -98,7 +98,7 @@ class DemandResponse:
         """End all events at the run's end, before the tick at `time_ms`."""
         self._end_due(time_ms)
         for own in self._live:
-            self._end(own, own.running, time_ms, "interrupted", np.full(len(own.site), time_ms))
+            self._end(own, own.running, "interrupted", np.full(len(own.site), time_ms))
             if own.totals.took_part or own.totals.opted_out:
                 self._changes.append(own.change("cut off", time_ms))
         self._live.clear()
@@ -168,7 +168,7 @@ class DemandResponse:
         if sites is not None:
             rows &= sites[own.site]
         waiting = rows & (own.state == WAITING)
-        self._end(own, rows & own.running, time_ms, "cancelled", np.full(len(rows), time_ms))
+        self._end(own, rows & own.running, "cancelled", np.full(len(rows), time_ms))
         if waiting.any():
             own.state[waiting] = OVER
             self._baselines.event_over(own.site[waiting & ~own.opted_out])
@@ -236,14 +236,14 @@ class DemandResponse:
         for other in others:
             new_ms = begins[other.site]
             left = other.running & ~other.opted_out & (new_ms < _NEVER)
-            self._end(other, left, time_ms, "superseded", new_ms)
+            self._end(other, left, "superseded", new_ms)
         own.begin(due, self._reduced / 100.0)
-        self._end(own, late, time_ms, "superseded", begun[own.site])
+        self._end(own, late, "superseded", begun[own.site])
 
     def _end_due(self, time_ms: int) -> None:
         for own in self._live:
             due = own.running & (own.end_ms <= time_ms)
-            self._end(own, due, time_ms, "completed", own.end_ms)
+            self._end(own, due, "completed", own.end_ms)
         for own in self._live:
             if (own.state == OVER).all():
                 self._note_end(own.change("ended", time_ms))
@@ -254,13 +254,12 @@ class DemandResponse:
         self,
         own: Occurrence,
         rows: NDArray[np.bool_],
-        time_ms: int,
         ending: Ending,
         end_ms: NDArray[np.int64],
     ) -> None:
         if rows.any():
             self._baselines.event_over(own.site[rows & ~own.opted_out])
-            self._settlements += own.end(rows, time_ms, ending, end_ms)
+            self._settlements += own.end(rows, ending, end_ms)
 
     def _look_ahead(self) -> None:
         self._change_ms = min((own.next_ms() for own in self._live), default=_NEVER)

@@ -9,6 +9,7 @@ from gridsim.api import Floats
 from gridsim.contracts.results import Change, Ending, EventChange, EventTotals, Settlement
 from gridsim.simulation.demand_response.settlement import Hundredths, SettlementAccount
 from gridsim.simulation.dispatch.orders import SiteOrders
+from gridsim.simulation.dispatch.steps import up_to_step
 from gridsim.simulation.scenario import EventSpec, Scenario
 
 WAITING, RUNNING, OVER = range(3)
@@ -92,17 +93,19 @@ class Occurrence:
             share = np.minimum((time_ms - self.begin_ms[rows]) / spec.ramp_ms, 1.0)
         asked = before + (goal - before) * share
         self._asked_sum[rows] += asked
-        orders.net_kw[site] = baseline[site] - asked
+        # A promise is judged by readings, which are rounded: aim at the next step above it.
+        aimed = np.rint(baseline[site] * 100.0) / 100.0 - up_to_step(asked)
+        orders.net_kw[site] = np.rint(aimed * 100.0) / 100.0
 
     def add(self, time_ms: int, reduced: Hundredths) -> None:
         """Add the sites' reduction in a tick: int64[sites], hundredths of a kW."""
         self._account.add(time_ms, reduced[self.site], self.running)
 
     def end(
-        self, rows: NDArray[np.bool_], time_ms: int, ending: Ending, end_ms: NDArray[np.int64]
+        self, rows: NDArray[np.bool_], ending: Ending, end_ms: NDArray[np.int64]
     ) -> list[Settlement]:
-        """End for these running projects at `end_ms`, before the reading at `time_ms`."""
-        self._account.close(rows, time_ms)
+        """End for these running projects at `end_ms`, int64[projects], and settle them."""
+        self._account.close(rows, end_ms)
         self.state[rows] = OVER
         self.end_ms[rows] = end_ms[rows]
         hours = self._tick_ms / _MS_PER_HOUR

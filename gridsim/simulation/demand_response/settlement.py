@@ -62,14 +62,15 @@ class SettlementAccount(Stateful):
         judged = running & self._judged & (time_ms >= self._judged_ms)
         broken = judged & (self._sum < self._promised)
         self._since_ms[broken & ~self._broken] = time_ms
-        self.close(self._broken & ~broken, time_ms)
+        self.close(self._broken & ~broken, np.full(len(broken), time_ms))
         self._broken = broken
 
-    def close(self, projects: NDArray[np.bool_], time_ms: int) -> None:
-        """End the violations of these projects before the reading at `time_ms`."""
+    def close(self, projects: NDArray[np.bool_], end_ms: NDArray[np.int64]) -> None:
+        """End the violations of these projects at `end_ms`, int64[n]."""
         ended = np.flatnonzero(projects & self._broken)
-        for row, since_ms in zip(ended.tolist(), self._since_ms[ended].tolist(), strict=True):
-            self._violations.setdefault(row, []).append((since_ms, time_ms))
+        spans = zip(self._since_ms[ended].tolist(), end_ms[ended].tolist(), strict=True)
+        for row, span in zip(ended.tolist(), spans, strict=True):
+            self._violations.setdefault(row, []).append(span)
         self._broken[ended] = False
 
     def violations(self, row: int) -> tuple[tuple[int, int], ...]:

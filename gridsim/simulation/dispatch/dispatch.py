@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import Capability, Floats, Orders
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
+from gridsim.simulation.dispatch.steps import in_steps, up_to_step
 from gridsim.simulation.fleets import RunningFleet
 
 Able = tuple[RunningFleet, Capability]
@@ -45,14 +46,17 @@ def dispatch(
     able: Sequence[Able],
     devices: DeviceOrders | None,
     sites: SiteOrders | None,
+    reported_kw: Floats | None = None,
 ) -> Iterator[list[tuple[RunningFleet, Orders]]]:
     """Yield the fleets of each round, with their orders.
 
-    `net_kw`, float64[sites], is each site's net consumption. The caller must update it in place
-    with the output of a round before it requests the next round.
+    `net_kw`, float64[sites], is each site's net consumption. `reported_kw` is the same from
+    values rounded as they are reported, by which `SiteOrders.net_kw` is met; None: `net_kw`. The
+    caller must update both in place with the output of a round before it requests the next round.
     """
     if devices is not None or sites is not None:
-        yield from _Dispatch(net_kw, able, devices, sites).rounds(net_kw)
+        reported_kw = net_kw if reported_kw is None else reported_kw
+        yield from _Dispatch(net_kw, reported_kw, able, devices, sites).rounds(net_kw, reported_kw)
         return
     for number in (_DRAWS, _PRODUCES):
         yield [(f, no_orders(len(f.device))) for f, a in able if _round(f, a) == number]
@@ -101,14 +105,17 @@ class _Dispatch:
     A site's target starts from the output that its devices prefer. If more output is needed,
     all devices increase theirs in proportion to their headroom. If less is needed, first
     devices that balance sites stop and store, then the others draw more, and last the others
-    produce less. Limits are shared in proportion to capability, so that they hold for any
-    output in a device's range; a round may exceed its share as far as later rounds can
-    compensate.
+    produce less. A target of the net consumption is a promise to draw no more than that: it is
+    met in the values that are reported, in steps of 0.01 kW, and if less output is needed, only
+    devices that balance sites change theirs. Limits are shared in proportion to capability, so
+    that they hold for any output in a device's range; a round may exceed its share as far as
+    later rounds can compensate.
     """
 
     def __init__(
         self,
         net_kw: Floats,
+        reported_kw: Floats,
         able: Sequence[Able],
         devices: DeviceOrders | None,
         sites: SiteOrders | None,
@@ -122,10 +129,12 @@ class _Dispatch:
         ]
         total = ends[-1]
         device, self._site = np.empty(total, np.intp), np.empty(total, np.intp)
+        self._keys = np.empty(total, np.uint64)
         self._round = np.empty(total, np.int8)
         low, high, preferred = np.empty(total), np.empty(total), np.empty(total)
         for (fleet, number, rows), (_, ability) in zip(self._places, able, strict=True):
             device[rows], self._site[rows], self._round[rows] = fleet.device, fleet.site, number
+            self._keys[rows] = fleet.keys
             low[rows], high[rows] = ability.min_kw, ability.max_kw
             if ability.preferred_kw is None:
                 preferred[rows] = 0.0
@@ -144,16 +153,20 @@ class _Dispatch:
         self._own = np.clip(np.where(self._free, preferred, self._command), self._low, self._high)
         self._highest, self._lowest = net_kw + sites.export_kw, net_kw - sites.import_kw
         self._limited = bool(np.isfinite((self._highest, self._lowest)).any())
-        target = np.where(np.isnan(sites.output_kw), net_kw - sites.net_kw, sites.output_kw)
+        self._by_net = np.isnan(sites.output_kw) & ~np.isnan(sites.net_kw)
+        target = np.where(self._by_net, reported_kw - sites.net_kw, sites.output_kw)
         self._target = np.minimum(np.maximum(target, self._lowest), self._highest)
         self._targeted = ~np.isnan(target)
         self._setpoint = self._command
         if self._targeted.any():
             self._setpoint = np.where(self._free, self._shared(), self._command)
 
-    def rounds(self, net_kw: Floats) -> Iterator[list[tuple[RunningFleet, Orders]]]:
+    def rounds(
+        self, net_kw: Floats, reported_kw: Floats
+    ) -> Iterator[list[tuple[RunningFleet, Orders]]]:
         """Yield the fleets of each round, with their orders; see `dispatch`."""
         begin_kw = net_kw.copy()
+        begin = np.where(self._by_net, reported_kw, net_kw)
         for number in (_DRAWS, _PRODUCES):
             self._share_limits(number, begin_kw - net_kw)
             yield [
@@ -162,12 +175,13 @@ class _Dispatch:
                 if own == number
             ]
         self._share_limits(_BACKS, begin_kw - net_kw)
-        left = np.where(self._targeted, self._target - (begin_kw - net_kw), net_kw)
+        given = begin - np.where(self._by_net, reported_kw, net_kw)
+        left = np.where(self._targeted, self._target - given, net_kw)
         shares = self._balanced(left, _BACKS, targeted_only=False)
         yield [self._late(place, shares) for place in self._places if place[1] == _BACKS]
         self._share_limits(_LAST, begin_kw - net_kw)
-        left = self._target - (begin_kw - net_kw)
-        needed = np.where(self._targeted, left, 0.0)
+        given = begin - np.where(self._by_net, reported_kw, net_kw)
+        needed = np.where(self._targeted, self._target - given, 0.0)
         targeted = self._balanced(needed, _LAST, targeted_only=True)
         shares = np.where(self._targeted[self._site], targeted, shares)
         yield [self._late(place, shares) for place in self._places if place[1] == _LAST]
@@ -185,9 +199,20 @@ class _Dispatch:
             takes = self._free[rows] & (takes if targeted_only else takes | fleet.balances)
             groups.append(Sharing(fleet.site, self._low[rows], self._high[rows], takes))
         result = np.zeros(len(self._site))
+        takes = np.zeros(len(self._site), np.bool_)
         shares = balance(left_kw - self._per_site(commanded), groups)
-        for (_, rows), share in zip(places, shares, strict=True):
-            result[rows] = share
+        for (_, rows), share, group in zip(places, shares, groups, strict=True):
+            result[rows], takes[rows] = share, group.takes
+        which = np.flatnonzero(takes & self._by_net[self._site])
+        if len(which):
+            result[which] = in_steps(
+                result[which],
+                self._site[which],
+                self._keys[which],
+                self._low[which],
+                self._high[which],
+                self._n,
+            )
         return result
 
     def _late(
@@ -208,6 +233,8 @@ class _Dispatch:
     def _shared(self) -> Floats:
         """Return the sites' targets as setpoints: float64[devices], NaN for unchanged devices."""
         own, free = self._own, self._free
+        by_net = self._by_net[self._site]
+        own = np.where(by_net, np.clip(np.rint(own * 100.0) / 100.0, self._low, self._high), own)
         missing = np.where(self._targeted, self._target - self._per_site(own), 0.0)
         result = own + self._part_of(missing, np.where(free, self._high - own, 0.0))
         last = free & (self._round >= _BACKS)
@@ -216,10 +243,13 @@ class _Dispatch:
         produces = np.maximum(own, 0.0) - np.maximum(self._low, 0.0)
         surplus = -missing
         first = free & ~last
+        first &= ~by_net
         for room in (stores, np.where(first, draws, 0.0), np.where(first, produces, 0.0)):
             result -= self._part_of(surplus, room)
             surplus = surplus - self._per_site(room)
-        return np.where(result == own, np.nan, result)
+        same = result == own
+        result = np.where(by_net, np.minimum(up_to_step(result), self._high), result)
+        return np.where(same, np.nan, result)
 
     def _part_of(self, need: Floats, room: Floats) -> Floats:
         """Split each site's need over its devices in proportion to `room`: float64[devices]."""

@@ -34,7 +34,8 @@ class SiteOrders:
     """The target of the flexible devices' total output; NaN where there is none. It takes
     precedence over `net_kw`."""
     net_kw: Floats
-    """The target of the site's net consumption; NaN where there is none."""
+    """The target of the site's net consumption as it is reported, in whole hundredths; NaN where
+    there is none."""
     export_kw: Floats
     """The export limit, at least 0; inf where there is none."""
     import_kw: Floats
