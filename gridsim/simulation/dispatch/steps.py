@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import Floats, Keys
 
-# Less than a rounding error of the arithmetic is no step.
+# A rounding error of the arithmetic does not need a step more.
 _SLACK = 1e-6
 
 
