@@ -16,7 +16,7 @@ from gridsim.contracts.tick import Tick
 from gridsim.helpers.randomness import Floats
 
 Expected = Callable[[int], Floats]
-"""The function from a UTC time in ms to the expected load of each member, float64[n], kW."""
+"""The function from a UTC time in ms to the expectation of each member, float64[n], kW."""
 
 
 class Baseline(Stateful, ABC, Generic[S]):
@@ -28,8 +28,10 @@ class Baseline(Stateful, ABC, Generic[S]):
     calls come from the simulation's thread. A checkpoint keeps the object's attributes, except
     those in `derived` (see `Stateful`).
 
-    `expected` gives the expected load of the sites, without any DER. It may be called for any
-    time, including times before the start. Do not change the array that it returns.
+    `expected` gives the expected load of the sites, plus the present draw of their DERs that
+    consume (`Fleet.consumes`), had they never had a setpoint. It may be called for any time; for
+    times before the start it gives the load alone. Where the configuration names a load for the
+    baseline, it is the expectation of that load alone. Do not change the array that it returns.
     """
 
     Settings: ClassVar[type[Settings]] = Settings

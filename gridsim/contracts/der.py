@@ -100,6 +100,15 @@ class Fleet(Stateful, ABC, Generic[D]):
     the limits of the others.
     """
 
+    consumes: ClassVar[bool] = False
+    """True if the devices consume, such as chargers and heat pumps.
+
+    The expectation of a site then includes their draw without setpoints and limits: a second
+    object of the type steps once a minute without orders. It gets the same members, except that
+    `tick_ms` is the length of these steps. A battery or a solar array does not consume: what it
+    stores or produces is not part of the expectation.
+    """
+
     @classmethod
     def stage(cls, settings: D) -> Stage:
         """Return `free` to step before the site's net load is known, `flexible` to step after."""

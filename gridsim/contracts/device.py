@@ -90,6 +90,8 @@ class Device(Stateful, ABC, Generic[D]):
     reported_type: ClassVar[str] = ""
     """The value of the field `type` of the record; empty: the registered name."""
     columns: ClassVar[Mapping[str, str]] = {}
+    consumes: ClassVar[bool] = False
+    """True if the device consumes; see `Fleet.consumes`."""
 
     def __init__(self, settings: D) -> None:
         self.settings = settings
@@ -154,6 +156,7 @@ def fleet_of(device: type[Device], name: str) -> type[DeviceFleet]:
         "Settings": device.Settings,
         "reported_type": device.reported_type or name,
         "columns": device.columns,
+        "consumes": device.consumes,
         "__module__": device.__module__,
         "__doc__": device.__doc__,
     }

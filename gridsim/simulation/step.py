@@ -297,6 +297,7 @@ class Simulation:
         if self._scenario.on_error == "stop":
             raise error
         self._maker.disable(fleet.device)
+        self._baselines.disable(fleet.device)
         self._commands.silence(fleet.device)
         failure = FleetFailure(fleet.name, len(fleet.device), self.next_tick, str(error))
         self.failures.append(failure)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Baseline, Floats, State, Tick
+from gridsim.simulation.baselines.consumption import ExpectedConsumption
 from gridsim.simulation.boundary import checked
 from gridsim.simulation.calling import Call, named
 from gridsim.simulation.loads import SiteLoads
@@ -18,28 +19,36 @@ from gridsim.simulation.scenario import BaselineSpec, Scenario
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Expectation:
-    """The expected loads of some sites, float64[m], kW; an error names the load's plugin."""
+    """The expectation of some sites, float64[m], kW; an error names the plugin."""
 
     loads: SiteLoads
+    consumption: ExpectedConsumption | None
+    """None where the configuration names another load, which stands for the whole site."""
     site: NDArray[np.intp]
     call: Call
 
     def __call__(self, time_ms: int) -> Floats:
         expected = self.loads.expected(time_ms, self.call)
+        if self.consumption is not None and (more := self.consumption.at(time_ms)) is not None:
+            expected = expected + more
         return expected if len(self.site) == len(expected) else expected[self.site]
 
 
 class _Running:
     """A baseline plugin and its sites, wrapped so that an error names the plugin."""
 
-    def __init__(self, spec: BaselineSpec, loads: SiteLoads, sites: int, call: Call) -> None:
+    def __init__(
+        self, spec: BaselineSpec, loads: SiteLoads, consumption: ExpectedConsumption, call: Call
+    ) -> None:
         self.site = spec.members.site
         self._ids = spec.members.ids
         self._name = f"the baseline {spec.name!r}"
         self._call = call
-        if spec.load is not None:
-            loads = SiteLoads([spec.load], sites, call)
-        expected = _Expectation(loads, self.site, call)
+        sites = len(spec.members.sites)
+        if spec.load is None:
+            expected = _Expectation(loads, consumption, self.site, call)
+        else:
+            expected = _Expectation(SiteLoads([spec.load], sites, call), None, self.site, call)
         self._baseline: Baseline = call(self._name, partial(spec.type, spec.members, expected))
         self.notes = spec.type.note is not Baseline.note
         """True if the plugin overrides `note`, so that it needs the consumption."""
@@ -82,21 +91,27 @@ class Baselines:
         """Create the baselines; `loads` are the sites' own. Methods may raise PluginError."""
         self._project = scenario.roster.project
         self._sites = len(scenario.sites)
+        self._consumption = ExpectedConsumption(scenario)
         self._running: Sequence[_Running] = [
-            _Running(spec, loads, self._sites, call) for spec in scenario.baselines
+            _Running(spec, loads, self._consumption, call) for spec in scenario.baselines
         ]
 
     def state(self) -> State:
         """Return what a checkpoint keeps. Raises StateError, naming the plugin."""
-        return {"baselines": [running.state() for running in self._running]}
+        return {
+            "baselines": [running.state() for running in self._running],
+            "consumption": self._consumption.state(),
+        }
 
     def restore(self, state: State) -> None:
         """Continue from a checkpoint's state."""
         for running, one in zip(self._running, state["baselines"], strict=True):
             running.restore(one)
+        self._consumption.restore(state["consumption"])
 
     def at(self, tick: Tick) -> Floats:
         """Return the baselines over the tick: float64[sites], kW."""
+        self._consumption.begin(tick)
         baseline = np.empty(self._sites)
         for running in self._running:
             baseline[running.site] = running.at(tick)
@@ -110,6 +125,10 @@ class Baselines:
         net = meter - np.bincount(self._project, power, len(meter))
         for running in noting:
             running.note(tick, net)
+
+    def disable(self, device: NDArray[np.intp]) -> None:
+        """Leave the fleet with these devices, which failed, out of the expectation."""
+        self._consumption.disable(device)
 
     def event_announced(
         self, sites: NDArray[np.intp], time_ms: int, begin_ms: NDArray[np.int64]

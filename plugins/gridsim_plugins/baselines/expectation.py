@@ -1,4 +1,4 @@
-"""The baseline that a load plugin expects: of the site's own load, or of another one."""
+"""The expectation: the site's expected load and the draw of its consuming DERs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from gridsim.api import Baseline, Floats, Register, Tick, hookimpl
 
 
 class ExpectedLoad(Baseline):
-    """The load that the load plugin expects at each time.
+    """The consumption that is expected at each time without the programme.
 
-    It is that of the site's own load, or the load that `baseline = { type = ... }` names.
+    It is the expectation of the site's own load, plus what its chargers, heat pumps and water
+    heaters would draw without setpoints; batteries and generation do not count. A load that
+    `baseline = { type = ... }` names stands for the whole site.
     """
 
     def at(self, tick: Tick) -> Floats:

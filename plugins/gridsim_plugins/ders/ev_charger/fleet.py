@@ -56,6 +56,7 @@ class EvCharger(Managed[EvChargerSettings]):
     Settings = EvChargerSettings
     reported_type = "ev_charger"
     stores = True
+    consumes = True
     kept = ("_soc", "_target", "_charging", "_next")
 
     def __init__(self, members: Members[EvChargerSettings]) -> None:

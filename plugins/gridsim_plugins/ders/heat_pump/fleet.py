@@ -58,6 +58,7 @@ class HeatPump(Managed[HeatPumpSettings]):
 
     Settings = HeatPumpSettings
     reported_type = "heat_pump"
+    consumes = True
     kept = ("_room", "_heating", "_cooling")
     columns = {"room_temperature": "degC", "heat_output": "kW"}  # noqa: RUF012 - the contract's
 

@@ -31,6 +31,7 @@ class WaterHeater(Managed[WaterHeaterSettings]):
 
     Settings = WaterHeaterSettings
     reported_type = "water_heater"
+    consumes = True
     kept = ("_now", "_heating")
     columns = {"tank_temperature": "degC", "hot_water": "kW"}  # noqa: RUF012 - the contract's
 
