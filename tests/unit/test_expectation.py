@@ -101,7 +101,7 @@ def drawn(made: Simulation, ticks: int) -> tuple[Any, Any]:
     ],
 )
 def test_the_expectation_of_many_homes_is_what_they_draw_at_any_hour_and_season(
-    tmp_path: Path, start: str, given: dict[str, str]
+    tmp_path: Path, start: str, given: dict[str, Any]
 ) -> None:
     baseline, net = drawn(simulation(tmp_path, start, **given), 3 * 120)
     hourly = net.reshape(3, -1).mean(axis=1)
