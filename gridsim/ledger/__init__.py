@@ -6,7 +6,9 @@
 from gridsim.ledger.about import About, TransportNote, about_run
 from gridsim.ledger.fates import Fates
 from gridsim.ledger.file import LedgerError
+from gridsim.ledger.query import LedgerQuery, query
 from gridsim.ledger.reader import NotALedger, Reader
+from gridsim.ledger.windows import Unsent, Window
 from gridsim.ledger.writer import Ledger
 
 __all__ = [
@@ -14,8 +16,12 @@ __all__ = [
     "Fates",
     "Ledger",
     "LedgerError",
+    "LedgerQuery",
     "NotALedger",
     "Reader",
     "TransportNote",
+    "Unsent",
+    "Window",
     "about_run",
+    "query",
 ]

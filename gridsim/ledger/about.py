@@ -65,14 +65,18 @@ def about_run(
     )
 
 
-def write_about(connection: sqlite3.Connection, about: About) -> None:
-    """Fill the tables that do not change during a run, in the open transaction."""
+def write_about(connection: sqlite3.Connection, about: About) -> str:
+    """Fill the tables that do not change during a run, and return the run's id.
+
+    A transaction must be open.
+    """
+    run = uuid.uuid4().hex
     scenario = about.scenario
     roster = scenario.roster
     meta = {
         "version": VERSION,
         "gridsim": __version__,
-        "run": uuid.uuid4().hex,
+        "run": run,
         "seed": about.seed,
         "start_ms": scenario.start_ms,
         "tick_ms": scenario.tick_ms,
@@ -105,6 +109,7 @@ def write_about(connection: sqlite3.Connection, about: About) -> None:
             for index, note in enumerate(about.transports)
         ),
     )
+    return run
 
 
 def kind_of(fault: type[Fault]) -> str:

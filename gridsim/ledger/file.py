@@ -6,12 +6,14 @@ import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from gridsim.errors import GridsimError, UsageError
 from gridsim.ledger.schema import APPLICATION_ID, TABLES, VERSION, VIEWS
 
+HEADER_BYTES = 72
 _HEADER = b"SQLite format 3\0"
-_APPLICATION_ID = slice(68, 72)
+_APPLICATION_ID = slice(68, HEADER_BYTES)
 _COMPANIONS = ("-wal", "-shm", "-journal")
 
 
@@ -19,15 +21,17 @@ class LedgerError(GridsimError):
     """The ledger cannot be written, so the run ends."""
 
 
-def create(path: Path, *, overwrite: bool) -> sqlite3.Connection:
-    """Return a new, empty ledger that only its owner can read.
+def create(path: Path, *, overwrite: bool) -> tuple[sqlite3.Connection, int]:
+    """Return a new, empty ledger that only its owner can read, and a descriptor of its file.
 
+    Close the descriptor after the connection, because closing it releases SQLite's locks.
     Raises UsageError if another file is there, LedgerError if it cannot be written.
     """
     _make_room(path, overwrite=overwrite)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o600))
+        flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | flags, 0o600)
         # Autocommit: the writer begins and ends its transactions itself, from its own thread.
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA page_size = 8192")
@@ -39,23 +43,37 @@ def create(path: Path, *, overwrite: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"the ledger {path} cannot be created: {_why(error)}") from error
-    return connection
+    return connection, descriptor
 
 
 def failed(path: Path, error: sqlite3.Error) -> LedgerError:
     """Return the error for a failed write."""
+    if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+        return LedgerError(
+            f"the ledger {path} cannot be written: another program holds a lock on it; "
+            "close that program's transaction before the next run"
+        )
     return LedgerError(f"the ledger {path} cannot be written: {error}")
+
+
+def read_only(path: Path) -> str:
+    """Return the URI that opens a ledger for reading only."""
+    return f"file:{quote(str(path))}?mode=ro"
+
+
+def is_header(start: bytes) -> bool:
+    """Return whether the first bytes of a file are those of a ledger."""
+    ours = start[_APPLICATION_ID] == APPLICATION_ID.to_bytes(4, "big")
+    return start.startswith(_HEADER) and ours
 
 
 def is_ledger(path: Path) -> bool:
     """Return whether a file has the header of a ledger."""
     try:
         with path.open("rb") as file:
-            header = file.read(_APPLICATION_ID.stop)
+            return is_header(file.read(HEADER_BYTES))
     except OSError:
         return False
-    ours = header[_APPLICATION_ID] == APPLICATION_ID.to_bytes(4, "big")
-    return header.startswith(_HEADER) and ours
 
 
 def _make_room(path: Path, *, overwrite: bool) -> None:

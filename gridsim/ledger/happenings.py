@@ -8,7 +8,7 @@ from gridsim.contracts.instruction_json import write_instruction
 from gridsim.contracts.results import InjectedFault, Settlement, TickResult
 from gridsim.ledger.about import kind_of
 from gridsim.ledger.insert import insert
-from gridsim.ledger.rows import unsent_rows
+from gridsim.ledger.rows import unsent_row
 from gridsim.simulation.scenario import Scenario
 
 
@@ -17,6 +17,7 @@ class Happenings:
 
     def __init__(self, connection: sqlite3.Connection, scenario: Scenario) -> None:
         self._connection = connection
+        self._start_ms, self._tick_ms = scenario.start_ms, scenario.tick_ms
         roster = scenario.roster
         self._project = {name: place for place, name in enumerate(roster.project_id)}
         self._device = {name: place for place, name in enumerate(roster.der_id)}
@@ -26,7 +27,8 @@ class Happenings:
     def write(self, result: TickResult, tick: int) -> None:
         connection = self._connection
         if result.unsent is not None:
-            insert(connection, "unsent", unsent_rows(result.unsent, tick), keyed=False)
+            row = unsent_row(result.unsent, tick, self._start_ms, self._tick_ms)
+            insert(connection, "packed_unsent", [row])
         for sequence, instruction in enumerate(result.instructions):
             connection.execute(
                 "INSERT INTO instructions VALUES (?, ?, ?, ?, ?, ?)",

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
 from gridsim.errors import UsageError
 from gridsim.ledger.about import TransportNote
-from gridsim.ledger.file import is_ledger
-from gridsim.ledger.rows import NONE, Ints
+from gridsim.ledger.columns import NONE, Ints
+from gridsim.ledger.file import is_ledger, read_only
 from gridsim.ledger.schema import VERSION
+from gridsim.ledger.windows import ROWS, Unsent, Window, read_unsent, read_windows
 
 _BLOCK = 500_000
 
@@ -60,7 +60,7 @@ class Reader:
         if not is_ledger(path):
             raise NotALedger(f"{path}: error: the file is not a ledger of gridsim")
         try:
-            self._connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+            self._connection = sqlite3.connect(read_only(path), uri=True)
             # One transaction, so that all queries see the same state.
             self._connection.execute("BEGIN")
             self.meta: dict[str, Any] = dict(self._connection.execute("SELECT * FROM meta"))
@@ -87,27 +87,28 @@ class Reader:
         """True if the run ended and wrote everything."""
         return bool(self.meta["complete"])
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query with few rows."""
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         try:
-            with closing(self._connection.execute(query)) as cursor:
-                return cursor.fetchall()
+            yield
         except sqlite3.Error as error:
             raise NotALedger(f"{self.path}: error: the ledger cannot be read: {error}") from error
 
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query with few rows."""
+        with self._reading(), closing(self._connection.execute(query)) as cursor:
+            return cursor.fetchall()
+
     def matrices(self, query: str) -> Iterator[Ints]:
         """Yield the rows of a query of integers, int64[n, columns] each; NULL is NONE."""
-        try:
-            with closing(self._connection.execute(query)) as cursor:
-                width = len(cursor.description)
-                while True:
-                    values = chain.from_iterable(islice(cursor, _BLOCK))
-                    block = np.fromiter((NONE if v is None else v for v in values), np.int64)
-                    if not len(block):
-                        return
-                    yield block.reshape(-1, width)
-        except sqlite3.Error as error:
-            raise NotALedger(f"{self.path}: error: the ledger cannot be read: {error}") from error
+        with self._reading(), closing(self._connection.execute(query)) as cursor:
+            width = len(cursor.description)
+            while True:
+                values = chain.from_iterable(islice(cursor, _BLOCK))
+                block = np.fromiter((NONE if v is None else v for v in values), np.int64)
+                if not len(block):
+                    return
+                yield block.reshape(-1, width)
 
     def matrix(self, query: str) -> Ints:
         """Return all rows of a query of integers as one matrix."""
@@ -116,6 +117,22 @@ class Reader:
             return np.concatenate(blocks)
         with closing(self._connection.execute(query)) as cursor:
             return np.empty((0, len(cursor.description)), np.int64)
+
+    def windows(self, rows: int = ROWS) -> Iterator[Window]:
+        """Yield the readings that were sent, in order, in windows of whole ticks.
+
+        A window has at least one tick, and no more than `rows` readings if it has several.
+        """
+        with self._reading():
+            yield from read_windows(self._connection, *self._times(), rows)
+
+    def unsent(self) -> Unsent:
+        """Return the readings that were never sent, because of faults."""
+        with self._reading():
+            return read_unsent(self._connection, *self._times())
+
+    def _times(self) -> tuple[int, int]:
+        return self.meta["start_ms"], self.meta["tick_ms"]
 
     def transports(self) -> Sequence[TransportNote]:
         query = "SELECT name, type, format, format_settings, framing FROM transports"

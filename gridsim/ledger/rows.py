@@ -1,4 +1,4 @@
-"""The conversion of batches to rows of the ledger's tables, as matrices of integers."""
+"""The conversion of batches to rows of the ledger's tables, with a packed column in each field."""
 
 from __future__ import annotations
 
@@ -10,94 +10,127 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Batch, Floats, Labels
+from gridsim.ledger.columns import NONE, Ints, Packed, pack, pack_places
 
-Ints = NDArray[np.int64]
-
-NONE = int(np.iinfo(np.int64).min)
-"""The value that stands for NULL in a matrix."""
+Row = tuple[Packed, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LedgerRows:
-    """The rows that some batches add to the tables: int64[rows, columns]."""
+    """The rows that some batches add to the packed tables."""
 
-    readings: Ints
-    reported: Ints
-    labels: Ints
-
-
-def rows_of(batches: Sequence[Batch], start_ms: int, tick_ms: int) -> LedgerRows:
-    """Return the rows of consecutive batches."""
-    numbers = np.concatenate([np.arange(b.number, b.number + len(b)) for b in batches])
-    tick, device = _joined(batches, "tick"), _joined(batches, "device")
-    reported = [
-        scaled(_joined(batches, "current_output"), 100),
-        scaled(_joined(batches, "power_meter_measurement"), 100),
-        scaled(_joined(batches, "current_soc"), 10),
-    ]
-    baseline = scaled(_joined(batches, "baseline"), 100)
-    time_ms, online = _joined(batches, "timestamp_ms"), _joined(batches, "is_online")
-    differs = (time_ms != start_ms + tick * tick_ms) | ~online
-    labels = [batch.labels for batch in batches]
-    if all(one is None for one in labels):
-        true, marks = reported, np.empty((0, 4), np.int64)
-    else:
-        whole = [_or_none(batch) for batch in batches]
-        true = [
-            scaled(_joined(whole, "current_output"), 100),
-            scaled(_joined(whole, "power_meter_measurement"), 100),
-            scaled(_joined(whole, "current_soc"), 10),
-        ]
-        for sent, actual in zip(reported, true, strict=True):
-            differs |= sent != actual
-        faults = _joined(whole, "faults").view(np.int64)
-        # int64, because NONE does not fit into the narrow type of the labels.
-        altered = _joined(whole, "altered").astype(np.int64)
-        copy = _joined(whole, "copy")
-        marked = (faults != 0) | (altered >= 0) | copy
-        marks = _matrix(numbers, faults, np.where(altered >= 0, altered, NONE), copy)[marked]
-    output, meter, soc = true
-    return LedgerRows(
-        _matrix(numbers, tick, device, output, meter, baseline, soc),
-        _matrix(numbers, time_ms, online, *reported)[differs],
-        marks,
-    )
+    readings: Sequence[Row]
+    reported: Sequence[Row]
+    labels: Sequence[Row]
+    connections: Sequence[Row]
 
 
-def unsent_rows(batch: Batch, known: int) -> Ints:
-    """Return the rows of the table unsent, without their key, as known at a tick."""
-    labels = _or_none(batch)
-    return _matrix(
-        np.full(len(batch), known),
+class Packing:
+    """The batches of consecutive ticks, joined so that small ones cost little each."""
+
+    def __init__(self, ticks: Sequence[int], batches: Sequence[Batch]) -> None:
+        """Join batches that are not empty; `ticks` are those in which they were emitted."""
+        self._ticks, self._batches = ticks, batches
+        rows = [len(batch) for batch in batches]
+        ends = np.cumsum(rows)
+        self._starts: list[int] = (ends - rows).tolist()
+        self._total = int(ends[-1])
+
+    def rows(self, start_ms: int, tick_ms: int, connected_ms: Ints) -> LedgerRows:
+        """Return the rows of the batches.
+
+        `connected_ms`, int64[devices], has the start of each device's last connection and is
+        updated.
+        """
+        batches, starts = self._batches, self._starts
+        tick, device = joined(batches, "tick"), joined(batches, "device")
+        reported = _values(batches)
+        shift_ms = joined(batches, "timestamp_ms") - (start_ms + tick * tick_ms)
+        online = joined(batches, "is_online").astype(np.int64)
+        differs = (shift_ms != 0) | (online == 0)
+        true, labels = reported, None
+        if any(batch.labels is not None for batch in batches):
+            labels = [labels_of(batch) for batch in batches]
+            true = _values(labels)
+            for sent, actual in zip(reported, true, strict=True):
+                differs |= sent != actual
+        output, meter, soc = true
+        baseline = scaled(joined(batches, "baseline"), 100)
+        readings = zip(
+            self._ticks,
+            pack(tick, starts),
+            pack_places(device, starts),
+            *(pack(column, starts) for column in (output, meter, baseline, soc)),
+            strict=True,
+        )
+        return LedgerRows(
+            list(readings),
+            self._some(differs, shift_ms, online, *reported),
+            [] if labels is None else self._labels(labels),
+            self._connections(device, start_ms, connected_ms),
+        )
+
+    def _labels(self, labels: Sequence[Labels]) -> Sequence[Row]:
+        faults = joined(labels, "faults").view(np.int64)
+        altered = joined(labels, "altered").astype(np.int64)
+        copy = joined(labels, "copy").astype(np.int64)
+        marked = (faults != 0) | (altered >= 0) | (copy != 0)
+        return self._some(marked, faults, np.where(altered >= 0, altered, NONE), copy)
+
+    def _connections(self, device: Ints, start_ms: int, last_ms: Ints) -> Sequence[Row]:
+        """Return the readings with a new connection of their device."""
+        since = joined(self._batches, "connection_start_ms")
+        if (since == last_ms[device]).all():
+            return []
+        order = np.argsort(device, kind="stable")
+        of, ordered = device[order], since[order]
+        before = np.concatenate(([NONE], ordered[:-1]))
+        first = np.ones(len(of), np.bool_)
+        first[1:] = of[1:] != of[:-1]
+        before[first] = last_ms[of[first]]
+        last = np.roll(first, -1)
+        last_ms[of[last]] = ordered[last]
+        new = np.zeros(len(device), np.bool_)
+        new[order[ordered != before]] = True
+        return self._some(new, since - start_ms)
+
+    def _some(self, which: NDArray[np.bool_], *columns: Ints) -> Sequence[Row]:
+        """Return the rows of a sparse table: tick, number of rows, places in the batch, columns."""
+        at = np.flatnonzero(which)
+        if not len(at):
+            return []
+        firsts = np.searchsorted(at, (*self._starts, self._total))
+        counts = np.diff(firsts)
+        there = np.flatnonzero(counts).tolist()
+        starts: list[int] = firsts[there].tolist()
+        places = at - np.repeat(self._starts, counts)
+        return list(
+            zip(
+                (self._ticks[i] for i in there),
+                counts[there].tolist(),
+                pack_places(places, starts),
+                *(pack(column[at], starts) for column in columns),
+                strict=True,
+            )
+        )
+
+
+def unsent_row(batch: Batch, known: int, start_ms: int, tick_ms: int) -> Row:
+    """Return the row for the readings of a batch that were never sent, as known at a tick."""
+    labels = labels_of(batch)
+    output, meter, soc = _values([labels])
+    columns = (
         batch.tick,
         batch.device,
-        scaled(labels.current_output, 100),
-        scaled(labels.power_meter_measurement, 100),
+        output,
+        meter,
         scaled(batch.baseline, 100),
-        scaled(labels.current_soc, 10),
-        batch.timestamp_ms,
+        soc,
+        batch.timestamp_ms - (start_ms + batch.tick * tick_ms),
         labels.faults.view(np.int64),
-        labels.copy,
+        labels.copy.astype(np.int64),
     )
-
-
-def connection_rows(batches: Sequence[Batch], last_ms: Ints) -> Ints:
-    """Return a row (number, device, since) for each reading with a new connection of its device.
-
-    `last_ms`, int64[devices], has the start of each device's last connection and is updated.
-    """
-    numbers = np.concatenate([np.arange(b.number, b.number + len(b)) for b in batches])
-    device, since = _joined(batches, "device"), _joined(batches, "connection_start_ms")
-    order = np.argsort(device, kind="stable")
-    device, since, numbers = device[order], since[order], numbers[order]
-    before = np.concatenate(([NONE], since[:-1]))
-    first = np.ones(len(device), np.bool_)
-    first[1:] = device[1:] != device[:-1]
-    before[first] = last_ms[device[first]]
-    last = np.roll(first, -1)
-    last_ms[device[last]] = since[last]
-    rows: Ints = _matrix(numbers, device, since)[since != before]
-    return rows
+    return (known, len(batch), *(pack(column, [0])[0] for column in columns))
 
 
 def scaled(values: Floats, factor: int) -> Ints:
@@ -110,7 +143,7 @@ def scaled(values: Floats, factor: int) -> Ints:
     )
 
 
-def _or_none(batch: Batch) -> Labels:
+def labels_of(batch: Batch) -> Labels:
     """Return the batch's labels, or labels without any fault."""
     if batch.labels is not None:
         return batch.labels
@@ -127,13 +160,16 @@ def _or_none(batch: Batch) -> Labels:
     )
 
 
-def _joined(parts: Sequence[Batch | Labels], name: str) -> NDArray[Any]:
+def _values(parts: Sequence[Batch] | Sequence[Labels]) -> tuple[Ints, Ints, Ints]:
+    """Return output, meter and state of charge."""
+    return (
+        scaled(joined(parts, "current_output"), 100),
+        scaled(joined(parts, "power_meter_measurement"), 100),
+        scaled(joined(parts, "current_soc"), 10),
+    )
+
+
+def joined(parts: Sequence[Batch] | Sequence[Labels], name: str) -> NDArray[Any]:
+    """Return a column of all parts."""
     columns = [getattr(part, name) for part in parts]
     return columns[0] if len(columns) == 1 else np.concatenate(columns)
-
-
-def _matrix(*columns: NDArray[Any]) -> Ints:
-    matrix = np.empty((len(columns[0]), len(columns)), np.int64)
-    for index, column in enumerate(columns):
-        matrix[:, index] = column
-    return matrix

@@ -12,11 +12,11 @@ TRUTH: Final = (
     "projects",
     "devices",
     "batches",
-    "readings",
-    "reported",
-    "labels",
-    "connections",
-    "unsent",
+    "packed_readings",
+    "packed_reported",
+    "packed_labels",
+    "packed_connections",
+    "packed_unsent",
     "faults",
     "episodes",
     "settlements",
@@ -27,6 +27,8 @@ TRUTH: Final = (
 """The tables that depend only on the configuration and the seed; others have wall-clock times."""
 
 # Powers in hundredths of a kW, states of charge in tenths of a percent, times in ms since 1970.
+# The columns without a type are packed, see `gridsim.ledger.columns`: one row holds the readings of
+# a batch. `shift_ms` is a reported time minus the tick's time, `since_ms` is relative to start_ms.
 TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE projects (
@@ -37,20 +39,17 @@ CREATE TABLE devices (
   type TEXT NOT NULL, nameplate INTEGER NOT NULL);
 CREATE TABLE batches (tick INTEGER PRIMARY KEY, first INTEGER NOT NULL, rows INTEGER NOT NULL);
 CREATE INDEX batches_first ON batches (first);
-CREATE TABLE readings (
-  number INTEGER PRIMARY KEY, tick INTEGER NOT NULL, device INTEGER NOT NULL,
-  output INTEGER, meter INTEGER, baseline INTEGER, soc INTEGER);
-CREATE TABLE reported (
-  number INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, online INTEGER NOT NULL,
-  output INTEGER, meter INTEGER, soc INTEGER);
-CREATE TABLE labels (
-  number INTEGER PRIMARY KEY, faults INTEGER NOT NULL, altered INTEGER, copy INTEGER NOT NULL);
-CREATE TABLE connections (
-  number INTEGER PRIMARY KEY, device INTEGER NOT NULL, since_ms INTEGER NOT NULL);
-CREATE TABLE unsent (
-  unsent INTEGER PRIMARY KEY, known INTEGER NOT NULL, tick INTEGER NOT NULL,
-  device INTEGER NOT NULL, output INTEGER, meter INTEGER, baseline INTEGER, soc INTEGER,
-  time_ms INTEGER NOT NULL, faults INTEGER NOT NULL, copy INTEGER NOT NULL);
+CREATE TABLE packed_readings (
+  batch INTEGER PRIMARY KEY, tick, device, output, meter, baseline, soc);
+CREATE TABLE packed_reported (
+  batch INTEGER PRIMARY KEY, rows INTEGER NOT NULL, place, shift_ms, online, output, meter, soc);
+CREATE TABLE packed_labels (
+  batch INTEGER PRIMARY KEY, rows INTEGER NOT NULL, place, faults, altered, copy);
+CREATE TABLE packed_connections (
+  batch INTEGER PRIMARY KEY, rows INTEGER NOT NULL, place, since_ms);
+CREATE TABLE packed_unsent (
+  known INTEGER PRIMARY KEY, rows INTEGER NOT NULL, tick, device, output, meter, baseline, soc,
+  shift_ms, faults, copy);
 CREATE TABLE faults (
   fault INTEGER PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, of TEXT NOT NULL,
   number INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER);
@@ -83,38 +82,11 @@ CREATE TABLE retries (
   wall_ms INTEGER NOT NULL);
 """
 
-_TIME = "strftime('%Y-%m-%dT%H:%M:%f', {} / 1000.0, 'unixepoch') || 'Z'"
-_START = "(SELECT value FROM meta WHERE key = 'start_ms')"
-_TICK = "(SELECT value FROM meta WHERE key = 'tick_ms')"
-_LEFT = "(SELECT b.tick FROM batches b WHERE b.first <= l.number ORDER BY b.first DESC LIMIT 1)"
-"""The tick in which a labelled reading left."""
-_TRUE_TIME = f"({_START} + r.tick * {_TICK})"
-
+TIME: Final = "strftime('%Y-%m-%dT%H:%M:%f', {} / 1000.0, 'unixepoch') || 'Z'"
+"""The text of a time in ms, in SQL."""
 VIEWS: Final = f"""
-CREATE VIEW truth AS SELECT
-  r.number, r.tick AS seq, {_TIME.format(_TRUE_TIME)} AS timestamp, p.project_id, d.der_id,
-  d.type, r.output / 100.0 AS current_output, r.meter / 100.0 AS power_meter_measurement,
-  r.baseline / 100.0 AS baseline, r.soc / 10.0 AS current_soc,
-  coalesce(l.faults, 0) AS faults, coalesce(l.copy, 0) AS copy
-FROM readings r JOIN devices d USING (device) JOIN projects p USING (project)
-LEFT JOIN labels l USING (number);
-CREATE VIEW messages AS SELECT
-  r.number, r.tick AS seq,
-  {_TIME.format(f"coalesce(w.time_ms, {_TRUE_TIME})")} AS timestamp, p.project_id, d.der_id,
-  d.type, coalesce(w.online, 1) AS is_online,
-  CASE WHEN w.number IS NULL THEN r.output ELSE w.output END / 100.0 AS current_output,
-  CASE WHEN w.number IS NULL THEN r.meter ELSE w.meter END / 100.0 AS power_meter_measurement,
-  r.baseline / 100.0 AS baseline,
-  CASE WHEN w.number IS NULL THEN r.soc ELSE w.soc END / 10.0 AS current_soc,
-  coalesce(l.faults, 0) AS faults, f.id AS altered_by, coalesce(l.copy, 0) AS copy
-FROM readings r JOIN devices d USING (device) JOIN projects p USING (project)
-LEFT JOIN reported w USING (number) LEFT JOIN labels l USING (number)
-LEFT JOIN faults f ON f.fault = l.altered;
-CREATE VIEW affected AS SELECT l.number, f.id AS fault
-FROM labels l JOIN faults f ON (l.faults >> f.number) & 1 AND {_LEFT} >= f.since
-  AND (f.until IS NULL OR {_LEFT} <= f.until);
 CREATE VIEW settled AS SELECT
-  s.event, p.project_id, {_TIME.format("s.start_ms")} AS start, {_TIME.format("s.end_ms")} AS end,
+  s.event, p.project_id, {TIME.format("s.start_ms")} AS start, {TIME.format("s.end_ms")} AS end,
   s.ending, s.target_kw, s.compliance, s.dispatched_kwh, s.delivered_kwh,
   count(v.start_ms) AS violations, coalesce(sum(v.end_ms - v.start_ms), 0) / 1000.0 AS violation_s
 FROM settlements s JOIN projects p USING (project) LEFT JOIN violations v USING (settlement)

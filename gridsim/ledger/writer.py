@@ -15,16 +15,23 @@ from loguru import logger
 
 from gridsim.contracts.results import TickResult
 from gridsim.ledger.about import About, write_about
+from gridsim.ledger.columns import NONE
 from gridsim.ledger.fates import Fates
 from gridsim.ledger.file import LedgerError, create, failed
 from gridsim.ledger.happenings import Happenings
 from gridsim.ledger.insert import insert
-from gridsim.ledger.rows import NONE, connection_rows, rows_of
+from gridsim.ledger.rows import Packing
+from gridsim.ledger.watch import FileWatch, confirm
 
+# The run waits while the oldest result that is not committed is older than this, so that a killed
+# run loses no more than that.
+_OLDEST_S = 0.25
 # The number of readings that may wait to be written before the run waits too.
 _QUEUE = 200_000
-# A transaction starts when this many readings wait, or after this time.
-_BATCH_ROWS, _BATCH_S = 20_000, 0.25
+# A transaction starts when this many readings wait, or when the oldest has waited for this time.
+_BATCH_ROWS, _BATCH_S = 20_000, 0.1
+# Without results, outcomes are written and the file is checked after this time.
+_IDLE_S = 0.25
 _WARN_EVERY_S = 10.0
 # Shorter waits give no warning, because a run at speed 0 has many of them.
 _LONG_S = 0.5
@@ -36,6 +43,8 @@ class _Pending:
     result: TickResult
     wall_ms: int
     """The time at which the batch was offered."""
+    queued_s: float
+    """The same by the monotonic clock."""
 
 
 class Ledger:
@@ -57,17 +66,19 @@ class Ledger:
         self._last_tick = -1
         """The index of the last result."""
         self._connected_ms = np.full(len(about.scenario.roster), NONE, np.int64)
-        self._connection = create(path, overwrite=overwrite)
+        self._connection, descriptor = create(path, overwrite=overwrite)
+        self._watch = FileWatch(path, descriptor)
         try:
             with self._connection:
                 self._connection.execute("BEGIN")
-                write_about(self._connection, about)
+                self._run = write_about(self._connection, about)
         except sqlite3.Error as error:
-            self._connection.close()
+            self._close()
             raise failed(path, error) from error
         self._tick = 0
         self._happenings = Happenings(self._connection, self._scenario)
         self._queue: list[_Pending] = []
+        """The results that are not committed; the writer removes them after the commit."""
         self._waiting = 0
         self._written = 0
         """The number of the first reading whose batch is not written."""
@@ -88,15 +99,17 @@ class Ledger:
         Call it once more at the end, with the result of what was still open. Raises
         LedgerError, once, if the ledger can no longer be written.
         """
-        entry = _Pending(self._tick, result, time.time_ns() // 1_000_000)
-        self._tick += 1
+        rows = len(result.batch)
         with self._changed:
-            if self._waiting and self._waiting + len(result.batch) > _QUEUE:
-                self._wait_for_room(len(result.batch))
+            if self._queue and not self._has_room(rows):
+                self._wait_for_room(rows)
             if self._error is None:
-                self._queue.append(entry)
-                self._waiting += len(result.batch)
-                self._changed.notify_all()
+                now_s = time.monotonic()
+                self._queue.append(_Pending(self._tick, result, time.time_ns() // 1_000_000, now_s))
+                self._waiting += rows
+                if len(self._queue) == 1 or self._waiting >= _BATCH_ROWS:
+                    self._changed.notify_all()
+        self._tick += 1
         self._raise()
 
     def close(self, *, complete: bool, timeout_s: float) -> None:
@@ -118,11 +131,15 @@ class Ledger:
             self._raised = True
             raise self._error
 
+    def _has_room(self, rows: int) -> bool:
+        if not self._queue or self._error is not None:
+            return True
+        young = time.monotonic() - self._queue[0].queued_s < _OLDEST_S
+        return young and self._waiting + rows <= _QUEUE
+
     def _wait_for_room(self, rows: int) -> None:
         began = time.monotonic()
-        self._changed.wait_for(
-            lambda: not self._waiting or self._waiting + rows <= _QUEUE or self._error is not None
-        )
+        self._changed.wait_for(lambda: self._has_room(rows))
         now = time.monotonic()
         self.waited_s += now - began
         if now - began >= _LONG_S and now >= self._next_warning:
@@ -139,8 +156,10 @@ class Ledger:
         try:
             while True:
                 entries, last = self._take()
+                self._watch.check()
                 self._write(entries)
                 with self._changed:
+                    del self._queue[: len(entries)]
                     self._waiting -= sum(len(entry.result.batch) for entry in entries)
                     self._changed.notify_all()
                 if last:
@@ -148,61 +167,69 @@ class Ledger:
                     return
         except sqlite3.Error as error:
             self._fail(failed(self.path, error))
+        except LedgerError as error:
+            self._fail(error)
         except BaseException as error:
             # `record` and `close` raise it in the run's threads.
             self._fail(LedgerError(f"the ledger {self.path} failed: {error!r}"))
 
     def _take(self) -> tuple[list[_Pending], bool]:
-        """Return the queued results, and whether these are the last."""
+        """Return the queued results, which stay in the queue, and whether these are the last."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._waiting >= _BATCH_ROWS, _BATCH_S)
-            entries, self._queue = self._queue, []
-            return entries, self._closing
+            if not self._queue:
+                self._changed.wait_for(lambda: self._closing or self._queue, _IDLE_S)
+            if self._queue:
+                age = time.monotonic() - self._queue[0].queued_s
+                self._changed.wait_for(
+                    lambda: self._closing or self._waiting >= _BATCH_ROWS, max(0.0, _BATCH_S - age)
+                )
+            return self._queue.copy(), self._closing
 
     def _write(self, entries: Sequence[_Pending]) -> None:
+        # A transport may have settled readings whose batch waits for the next transaction.
+        written = max((e.result.batch.number + len(e.result.batch) for e in entries), default=0)
+        self._written = max(self._written, written)
+        outcomes = [observer.take(self._written) for observer in self.fates]
+        if not entries and not any(fates or retries for fates, retries in outcomes):
+            return
         with self._connection as connection:
             connection.execute("BEGIN")
-            self._write_batches(entries)
+            self._write_batches([entry for entry in entries if len(entry.result.batch)])
             for entry in entries:
                 self._happenings.write(entry.result, entry.tick)
                 self._last_tick = entry.result.tick
-            self._write_fates()
+            for fates, retries in outcomes:
+                insert(connection, "fates", fates)
+                insert(connection, "retries", retries)
 
     def _write_batches(self, entries: Sequence[_Pending]) -> None:
-        connection, scenario = self._connection, self._scenario
-        of_ticks = [entry for entry in entries if len(entry.result.batch)]
-        connection.executemany(
-            "INSERT INTO batches VALUES (?, ?, ?)",
-            [(e.tick, e.result.batch.number, len(e.result.batch)) for e in of_ticks],
-        )
-        connection.executemany(
-            "INSERT INTO offers VALUES (?, ?)", [(e.tick, e.wall_ms) for e in of_ticks]
-        )
-        if not of_ticks:
+        if not entries:
             return
-        batches = [entry.result.batch for entry in of_ticks]
-        rows = rows_of(batches, scenario.start_ms, scenario.tick_ms)
-        insert(connection, "readings", rows.readings)
-        insert(connection, "reported", rows.reported)
-        insert(connection, "labels", rows.labels)
-        insert(connection, "connections", connection_rows(batches, self._connected_ms))
-        self._written = batches[-1].number + len(batches[-1])
-
-    def _write_fates(self) -> None:
-        # A transport may have settled readings whose batch waits for the next transaction.
-        for observer in self.fates:
-            fates, retries = observer.take(self._written)
-            self._connection.executemany("INSERT INTO fates VALUES (?, ?, ?, ?, ?, ?)", fates)
-            self._connection.executemany("INSERT INTO retries VALUES (?, ?, ?, ?)", retries)
+        ticks = [entry.tick for entry in entries]
+        batches = [entry.result.batch for entry in entries]
+        rows = Packing(ticks, batches).rows(
+            self._scenario.start_ms, self._scenario.tick_ms, self._connected_ms
+        )
+        sizes = [(tick, one.number, len(one)) for tick, one in zip(ticks, batches, strict=True)]
+        for table, values in (
+            ("batches", sizes),
+            ("offers", [(entry.tick, entry.wall_ms) for entry in entries]),
+            ("packed_readings", rows.readings),
+            ("packed_reported", rows.reported),
+            ("packed_labels", rows.labels),
+            ("packed_connections", rows.connections),
+        ):
+            insert(self._connection, table, values)
 
     def _finish(self) -> None:
         connection = self._connection
-        connection.execute(
-            "UPDATE meta SET value = ? WHERE key = 'complete'", (int(self._complete),)
-        )
         # The result of a run's end has the index of the tick that would have come next.
         ticks = self._last_tick + (not self._complete)
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'ticks'", (ticks,))
+        with connection:
+            connection.execute("BEGIN")
+            update = "UPDATE meta SET value = ? WHERE key = ?"
+            connection.execute(update, (int(self._complete), "complete"))
+            connection.execute(update, (ticks, "ticks"))
         # Merge the WAL into one file, which can be copied and read on a read-only disk. This fails
         # while another process reads the ledger; the ledger is valid all the same.
         try:
@@ -210,11 +237,17 @@ class Ledger:
         except sqlite3.OperationalError as error:
             logger.debug("the ledger {} stays in two files: {}", self.path, error)
         connection.close()
+        confirm(self.path, self._run, self._written)
+        self._watch.close()
 
     def _fail(self, error: LedgerError) -> None:
         with self._changed:
             self._error = error
             self._queue.clear()
             self._changed.notify_all()
+        self._close()
+
+    def _close(self) -> None:
         with suppress(sqlite3.Error):
             self._connection.close()
+        self._watch.close()

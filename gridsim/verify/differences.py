@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gridsim.helpers.timestamps import rfc3339
 from gridsim.ledger import Reader
-from gridsim.ledger.rows import NONE
+from gridsim.ledger.columns import NONE
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.labels import FaultLabels
 from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, EXACT, UNKNOWN, Matching
@@ -134,10 +134,9 @@ class Explainer:
 
     def _lost_before(self) -> None:
         """Add the readings that were not sent because of faults."""
-        unsent = self._reader.matrix("SELECT device, faults, known FROM unsent ORDER BY unsent")
-        faults = unsent[:, 1].copy().view(np.uint64)
-        project = self._roster.project[unsent[:, 0]]
-        for cause, rows in self._labels.groups(faults, unsent[:, 2]):
+        unsent = self._reader.unsent()
+        project = self._roster.project[unsent.device]
+        for cause, rows in self._labels.groups(unsent.faults, unsent.known):
             self._found.add("missing", cause or "never sent", project[rows])
 
     def _copies(self) -> None:

@@ -102,7 +102,7 @@ def _report(
     late = None
     if len(seconds):
         late = Late(len(seconds), *(float(p) for p in np.percentile(seconds, (50, 99))))
-    lost = reader.matrix("SELECT device FROM unsent")[:, 0]
+    lost = reader.unsent().device
     devices = np.concatenate([sent.device, lost])
     by_project = np.bincount(roster.project[devices], None, len(roster.project_id))
     return VerifyReport(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from itertools import chain
 from typing import Final
 
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.ledger import Reader
-from gridsim.ledger.rows import NONE
+from gridsim.ledger.columns import NONE
+from gridsim.ledger.windows import ROWS, Window, join_windows
 from gridsim.verify.growing import joined
 from gridsim.verify.values import Ints, Small, small
 
@@ -20,17 +21,6 @@ UNCONFIRMED: Final = 1
 DROPPED: Final = 2
 PENDING: Final = 3
 FATES: Final = ("delivered", "unconfirmed", "dropped")
-
-_READINGS = """
-SELECT r.number, r.tick, r.device, r.baseline,
-  w.number IS NOT NULL, w.time_ms, ifnull(w.online, 1),
-  CASE WHEN w.number IS NULL THEN r.output ELSE w.output END,
-  CASE WHEN w.number IS NULL THEN r.meter ELSE w.meter END,
-  CASE WHEN w.number IS NULL THEN r.soc ELSE w.soc END,
-  ifnull(l.faults, 0), ifnull(l.altered, -1), ifnull(l.copy, 0)
-FROM readings r LEFT JOIN reported w USING (number) LEFT JOIN labels l USING (number)
-ORDER BY r.number
-"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,97 +71,136 @@ class Sent:
         return offered
 
 
+_COLUMNS: Final = [field.name for field in fields(Sent) if field.name not in ("offers", "reasons")]
+
+
 def load_sent(reader: Reader, transport: int, framing: str) -> Sent:
-    """Load the readings of a ledger, with their outcomes with one of its transports."""
-    start, tick_ms = reader.meta["start_ms"], reader.meta["tick_ms"]
-    blocks = chain([np.empty((0, 13), np.int64)], reader.matrices(_READINGS))
-    columns = joined(_columns(block, start, tick_ms) for block in blocks)
-    number, tick, device, time_ms, output, meter, baseline, soc, online = columns[:9]
-    differs, faults, altered, copy = columns[9:]
-    left, offered = _offers(reader, number)
-    fate, reason, retried, reasons = _fates(reader, transport, number)
-    message = number
-    if framing == "project":
-        message = _messages(reader, device, time_ms)
-        altered = _spread(altered, message)
-    return Sent(
-        number, tick, device, time_ms, output, meter, baseline, soc, online,
-        _connections(reader, device, number), differs, faults, altered, copy,
-        left, offered, fate, reason, retried, message, reasons,
-    )  # fmt: skip
+    """Load all readings of a ledger, with their outcomes with one of its transports."""
+    whole = SentWindows(reader, transport, framing)
+    parts = ([getattr(one, name) for name in _COLUMNS] for one in whole.read())
+    first = [getattr(whole.nothing(), name) for name in _COLUMNS]
+    columns = dict(zip(_COLUMNS, joined(chain([first], parts)), strict=True))
+    return Sent(**columns, offers=whole.offers, reasons=whole.reasons)
 
 
-def _columns(block: Ints, start_ms: int, tick_ms: int) -> list[NDArray[np.generic]]:
-    """Convert a block of rows of _READINGS to columns, in the order of Sent."""
-    number, tick, device, baseline, differs, time_ms, online = block[:, :7].T
-    output, meter, soc, faults, altered, copy = block[:, 7:].T
-    return [
-        number,
-        tick.astype(np.int32),
-        device.astype(np.int32),
-        np.where(time_ms == NONE, start_ms + tick * tick_ms, time_ms),
-        *(small(column, NONE) for column in (output, meter, baseline, soc)),
-        online.astype(np.int32),
-        differs.astype(np.bool_),
-        faults.copy().view(np.uint64),
-        altered.astype(np.int32),
-        copy.astype(np.bool_),
-    ]
+class SentWindows:
+    """The sent readings of a ledger, in windows of ticks."""
+
+    def __init__(self, reader: Reader, transport: int, framing: str) -> None:
+        self._reader = reader
+        self._outcomes = _Outcomes(reader, transport)
+        self._project: Ints | None = None
+        if framing == "project":
+            self._project = reader.matrix("SELECT project FROM devices ORDER BY device")[:, 0]
+        self.reasons = self._outcomes.reasons
+        self.offers = reader.matrix(
+            "SELECT first, wall_ms FROM batches LEFT JOIN offers USING (tick) "
+            "WHERE rows > 0 ORDER BY first"
+        )
+
+    def read(self, rows: int = ROWS) -> Iterator[Sent]:
+        """Yield the windows in order, each of at least one tick and up to `rows` readings.
+
+        The numbers of messages are unique over all windows.
+        """
+        messages = 0
+        for window in self._reader.windows(rows):
+            sent = self._sent(window, messages)
+            messages = int(sent.message[-1]) + 1
+            yield sent
+
+    def nothing(self) -> Sent:
+        """Return a window without readings."""
+        return self._sent(join_windows([]), 0)
+
+    def _sent(self, window: Window, messages: int) -> Sent:
+        fate, reason, retried = self._outcomes.of(window.number)
+        altered = window.altered.astype(np.int32)
+        message = window.number
+        if self._project is not None:
+            message = _messages(self._project[window.device], window)
+            altered = _spread(altered, message)
+            message = message + messages
+        return Sent(
+            number=window.number,
+            tick=window.tick.astype(np.int32),
+            device=window.device.astype(np.int32),
+            time_ms=window.sent_ms,
+            output=small(window.sent_output, NONE),
+            meter=small(window.sent_meter, NONE),
+            baseline=small(window.baseline, NONE),
+            soc=small(window.sent_soc, NONE),
+            online=window.online.astype(np.int32),
+            since_ms=window.since_ms,
+            differs=window.differs,
+            faults=window.faults,
+            altered=altered,
+            copy=window.copy,
+            left=window.batch.astype(np.int32),
+            offers=self.offers,
+            fate=fate,
+            reason=reason,
+            retried=retried,
+            message=message,
+            reasons=self.reasons,
+        )
+
+
+class _Outcomes:
+    """The outcomes with one transport, as runs of consecutive readings."""
+
+    def __init__(self, reader: Reader, transport: int) -> None:
+        of = f"WHERE transport = {transport:d}"
+        seen = f"SELECT reason FROM fates {of} AND reason <> '' GROUP BY reason"
+        self.reasons: list[str] = [
+            reason for (reason,) in reader.rows(f"{seen} ORDER BY min(rowid)")
+        ]
+        fates, reasons = _index("fate", FATES), _index("reason", self.reasons)
+        runs = reader.matrix(f"SELECT first, rows, {fates}, {reasons} FROM fates {of}")
+        self._runs = runs[np.argsort(runs[:, 0], kind="stable")]
+        self._retries = reader.matrix(f"SELECT first, rows FROM retries {of}")
+
+    def of(self, number: Ints) -> tuple[NDArray[np.int8], Small, NDArray[np.bool_]]:
+        """Return the fate, the reason and whether it was retried, for consecutive numbers."""
+        fate = np.full(len(number), PENDING, np.int8)
+        reason = np.full(len(number), -1, np.int32)
+        retried = np.zeros(len(number), np.bool_)
+        if len(number):
+            at, runs = _covered(self._runs, int(number[0]), len(number))
+            fate[at], reason[at] = runs[:, 2], runs[:, 3]
+            retried[_covered(self._retries, int(number[0]), len(number))[0]] = True
+        return fate, reason, retried
+
+
+def _index(column: str, texts: Sequence[str]) -> str:
+    """Return the SQL of a text's index; -1 if it is not among them."""
+    quoted = (text.replace("'", "''") for text in texts)
+    cases = (f"WHEN '{text}' THEN {index}" for index, text in enumerate(quoted))
+    return f"CASE {column} {' '.join(cases)} ELSE -1 END" if texts else "-1"
+
+
+def _covered(runs: Ints, first: int, rows: int) -> tuple[Ints, Ints]:
+    """Return the places that runs (first, rows, ...) cover in a window, and the run of each."""
+    start = np.maximum(runs[:, 0] - first, 0)
+    end = np.minimum(runs[:, 0] + runs[:, 1] - first, rows)
+    there = np.flatnonzero(start < end)
+    counts = end[there] - start[there]
+    ends = np.cumsum(counts)
+    at = np.arange(int(ends[-1]) if len(ends) else 0)
+    at += np.repeat(start[there] - ends + counts, counts)
+    return at, np.repeat(runs[there], counts, axis=0)
 
 
 def _before(firsts: Ints, number: NDArray[np.int64]) -> NDArray[np.intp]:
     return np.maximum(np.searchsorted(firsts, number, side="right") - 1, 0)
 
 
-def _offers(reader: Reader, number: Ints) -> tuple[Small, Ints]:
-    """Return the tick in which each reading was sent, and the times of offer of each tick."""
-    batches = reader.matrix(
-        "SELECT first, tick, wall_ms FROM batches LEFT JOIN offers USING (tick) "
-        "WHERE rows > 0 ORDER BY first"
-    )
-    if not len(batches):
-        return np.full(len(number), -1, np.int32), np.empty((0, 2), np.int64)
-    return batches[:, 1].astype(np.int32)[_before(batches[:, 0], number)], batches[:, ::2]
-
-
-def _connections(reader: Reader, device: Small, number: Ints) -> Ints:
-    rows = reader.matrix("SELECT device, number, since_ms FROM connections ORDER BY 1, 2")
-    if not len(rows):
-        return np.full(len(number), NONE)
-    # Device and number are combined, so that one search finds the last entry of the device.
-    span = int(max(number.max(initial=0), rows[:, 1].max())) + 1
-    at = np.searchsorted(rows[:, 0] * span + rows[:, 1], device * np.int64(span) + number, "right")
-    since: Ints = rows[np.maximum(at - 1, 0), 2]
-    return since
-
-
-def _fates(
-    reader: Reader, transport: int, number: Ints
-) -> tuple[NDArray[np.int8], Small, NDArray[np.bool_], list[str]]:
-    fate = np.full(len(number), PENDING, np.int8)
-    reason = np.full(len(number), -1, np.int32)
-    retried = np.zeros(len(number), np.bool_)
-    reasons: dict[str, int] = {}
-    for first, rows, what, why in reader.rows(
-        f"SELECT first, rows, fate, reason FROM fates WHERE transport = {transport:d}"
-    ):
-        part = slice(*np.searchsorted(number, (first, first + rows)))
-        fate[part] = FATES.index(what)
-        if why:
-            reason[part] = reasons.setdefault(why, len(reasons))
-    for first, rows in reader.rows(
-        f"SELECT first, rows FROM retries WHERE transport = {transport:d}"
-    ):
-        retried[slice(*np.searchsorted(number, (first, first + rows)))] = True
-    return fate, reason, retried, list(reasons)
-
-
-def _messages(reader: Reader, device: Small, time_ms: Ints) -> Ints:
+def _messages(project: Ints, window: Window) -> Ints:
     """Return the message of each reading with framing project: one per project and time."""
-    project = reader.matrix("SELECT project FROM devices ORDER BY device")[:, 0][device]
-    change = np.ones(len(device), np.bool_)
-    change[1:] = (project[1:] != project[:-1]) | (time_ms[1:] != time_ms[:-1])
-    change[1:] |= device[1:] <= device[:-1]
+    change = np.ones(len(window), np.bool_)
+    change[1:] = window.device[1:] <= window.device[:-1]
+    for column in (project, window.sent_ms, window.batch):
+        change[1:] |= column[1:] != column[:-1]
     message: Ints = np.cumsum(change) - 1
     return message
 

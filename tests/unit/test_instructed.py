@@ -26,6 +26,7 @@ from gridsim.api import (
 from gridsim.contracts.batch_serial import batch_state
 from gridsim.contracts.instructions import FLEET
 from gridsim.contracts.results import TickResult
+from gridsim.ledger import query
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
 from gridsim.simulation.faults.book import MOST
@@ -455,14 +456,17 @@ def test_a_ledger_knows_which_fault_a_bit_means_at_which_tick(tmp_path: Path) ->
     assert run.ledger_error is None
     with closing(sqlite3.connect(ledger)) as database:
 
-        def rows(query: str) -> list[Any]:
-            return database.execute(query).fetchall()
+        def rows(sql: str) -> list[Any]:
+            return database.execute(sql).fetchall()
 
         assert rows("SELECT id, number, since, until FROM faults ORDER BY fault") == [
             ("first", 0, 2, 4),
             ("second", 0, 5, None),
         ]
-        assert rows("SELECT tick, fault FROM affected JOIN readings USING (number)") == [
+        sql = "SELECT tick, fault FROM affected JOIN readings USING (number)"
+        with query(ledger, sql) as result:
+            affected = list(result.rows)
+        assert affected == [
             (2, "first"),
             (3, "first"),
             (5, "second"),

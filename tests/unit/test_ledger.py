@@ -12,19 +12,23 @@ import numpy as np
 import pytest
 
 from gridsim.errors import UsageError
-from gridsim.ledger import NotALedger, Reader
+from gridsim.ledger import NotALedger, Reader, query
 from gridsim.ledger.schema import TRUTH
 from tests.fixtures.ledgers import FAULTS, keep
 
 
-def rows(ledger: Path, query: str) -> list[Any]:
-    with closing(sqlite3.connect(ledger)) as connection:
-        return connection.execute(query).fetchall()
+def rows(ledger: Path, sql: str) -> list[Any]:
+    with query(ledger, sql) as found:
+        return list(found.rows)
 
 
 def truth(ledger: Path) -> dict[str, list[Any]]:
     """All rows of the tables that know no wall clock."""
-    return {table: rows(ledger, f"SELECT * FROM {table} ORDER BY rowid") for table in TRUTH}
+    with closing(sqlite3.connect(ledger)) as connection:
+        return {
+            table: connection.execute(f"SELECT * FROM {table} ORDER BY rowid").fetchall()
+            for table in TRUTH
+        }
 
 
 def test_it_holds_every_reading_as_it_left(tmp_path: Path) -> None:
@@ -76,9 +80,10 @@ def test_the_truth_is_the_same_however_it_was_written(tmp_path: Path) -> None:
     first = truth(keep(folders[0], more=FAULTS).ledger)
     again = truth(keep(folders[1], more=FAULTS).ledger)
     assert first == again
-    assert all(first[name] for name in ("readings", "reported", "labels", "episodes", "faults"))
+    packed = ("packed_readings", "packed_reported", "packed_labels", "packed_connections")
+    assert all(first[name] for name in (*packed, "episodes", "faults"))
     other = truth(keep(tmp_path, more=FAULTS, overrides=("simulation.seed=8",)).ledger)
-    assert other["readings"] != first["readings"]
+    assert other["packed_readings"] != first["packed_readings"]
 
 
 def test_batches_say_in_which_tick_a_late_reading_left(tmp_path: Path) -> None:
