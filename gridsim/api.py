@@ -72,7 +72,14 @@ from gridsim.contracts.probe import (
 from gridsim.contracts.record import FIELDS, RecordField, RecordSettings, choose_fields
 from gridsim.contracts.rows import RowEncoder, RowLayout
 from gridsim.contracts.run_context import RunContext, Service, ServiceProvider, ServiceT
-from gridsim.contracts.settings import DerSettings, Settings, Unit, numeric_fields
+from gridsim.contracts.settings import (
+    DerSettings,
+    LocalPath,
+    LocalPathTemplate,
+    Settings,
+    Unit,
+    numeric_fields,
+)
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.source import Source
 from gridsim.contracts.state import State, StateError, Stateful, Tree
@@ -89,6 +96,8 @@ __all__ = [  # noqa: RUF022 - in groups
     "hookimpl",
     # Settings
     "DerSettings",
+    "LocalPath",
+    "LocalPathTemplate",
     "Settings",
     "Unit",
     "numeric_fields",

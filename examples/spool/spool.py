@@ -22,6 +22,7 @@ from gridsim.api import (
     Inbox,
     Instruction,
     Listener,
+    LocalPath,
     Payloads,
     Probe,
     Receipt,
@@ -46,7 +47,7 @@ _PULSE_S = 1.0
 class SpoolSettings(Settings):
     """Settings of the transport and the source `spool`."""
 
-    folder: str = Field(description="the folder of the files")
+    folder: LocalPath = Field(description="the folder of the files")
 
 
 class NewLines:

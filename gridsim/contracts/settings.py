@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+)
 from pydantic_core import CoreSchema
 from typing_extensions import TypeVar
 
@@ -20,6 +30,46 @@ class Unit:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         return {**handler(schema), "x-unit": self.name}
+
+
+FOLDER = "folder"
+"""The key of the configuration's folder in the context of a validation."""
+
+_UPWARDS = re.compile(r"(?:\.{1,2}(?:/+|$))*")
+
+
+def _located(path: str, info: ValidationInfo) -> str:
+    return in_folder((info.context or {}).get(FOLDER, ""), path)
+
+
+def _located_template(path: str, info: ValidationInfo) -> str:
+    folder = (info.context or {}).get(FOLDER, "")
+    return in_folder(folder, path, lambda text: text.replace("{", "{{").replace("}", "}}"))
+
+
+LocalPath = Annotated[str, Field(validate_default=True), AfterValidator(_located)]
+"""A setting that is a path: in a configuration it is relative to the configuration's folder."""
+
+LocalPathTemplate = Annotated[str, Field(validate_default=True), AfterValidator(_located_template)]
+"""A `LocalPath` with placeholders in braces; the braces of the folder's own name are doubled."""
+
+
+def in_folder(folder: str, path: str, quoted: Callable[[str], str] = str) -> str:
+    """Return a path as it is seen from the working folder; `folder` is what it is relative to.
+
+    An empty path (not set) and an absolute one are returned unchanged. `quoted` is applied to
+    the folder.
+    """
+    if not path or not folder or os.path.isabs(path):
+        return path
+    steps = _UPWARDS.match(path)
+    upwards = steps[0] if steps else ""
+    base = os.path.join(folder, upwards)
+    short = os.path.normpath(base)
+    # `x/..` is not the folder of x if x is a link.
+    if os.path.realpath(short) == os.path.realpath(base):
+        base = "" if short == os.curdir else short
+    return os.path.join(quoted(base), path[len(upwards) :]) or os.curdir
 
 
 class Settings(BaseModel):

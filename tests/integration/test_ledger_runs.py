@@ -236,7 +236,7 @@ def test_every_fault_on_a_real_broker_is_explained(
         *("--config", ROOT / "configs" / "chaos.toml"),
         *("--set", f"transports.0.port={brokers.ports['plain']}"),
         *("--set", 'transports.0.host="127.0.0.1"', "--set", 'transports.0.topic="chaos/{der_id}"'),
-        *("--set", 'ledger.path="ledger.sqlite"'),
+        *("--set", f'ledger.path="{tmp_path}/ledger.sqlite"'),
     )
     with listening(tmp_path, *words) as verify:
         done = gridsim(*words, "--speed", 0, "--duration", "8m", cwd=tmp_path)
@@ -251,10 +251,10 @@ def test_every_fault_on_a_real_broker_is_explained(
 
 @pytest.mark.parametrize("framing", ["der", "project"])
 def test_whatever_is_removed_from_chaos_is_missed(tmp_path: Path, framing: str) -> None:
-    table = f'{{type = "file", path = "out.jsonl", framing = "{framing}"}}'
+    table = f'{{type = "file", path = "{tmp_path}/out.jsonl", framing = "{framing}"}}'
     done = gridsim(
         *("--config", ROOT / "configs" / "chaos.toml", "--speed", 0, "--duration", "7m"),
-        *("--set", f"transports.0={table}", "--set", 'ledger.path="ledger.sqlite"'),
+        *("--set", f"transports.0={table}", "--set", f'ledger.path="{tmp_path}/ledger.sqlite"'),
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr

@@ -21,6 +21,7 @@ from gridsim.config.settings.distributions import Bounds, Distribution
 from gridsim.config.settings.wording import worded
 from gridsim.config.text.document import At, Document, Finding
 from gridsim.config.text.locate import KeyPath
+from gridsim.contracts.settings import FOLDER
 
 M = TypeVar("M", bound=Settings)
 
@@ -140,7 +141,9 @@ def _model(
     errors: dict[KeyPath, list[ErrorDetails]] = {}
     for attempt in range(2):
         try:
-            return model.model_validate_json(json.dumps(table, default=_text), strict=True), {}
+            text = json.dumps(table, default=_text)
+            context = {FOLDER: document.folder}
+            return model.model_validate_json(text, strict=True, context=context), {}
         except ValidationError as error:
             errors = {}
             for detail in error.errors(include_url=False):

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from gridsim.api import Settings
+from gridsim.api import LocalPath, Settings
 from gridsim.config.settings.validation import Findings, validate
 from gridsim.config.text.document import Document
 
@@ -19,10 +19,11 @@ _TRUTH = ("site", "weather", "projects", "events", "faults")
 class LedgerSettings(Settings):
     """The settings of `[ledger]`."""
 
-    path: str = Field(
+    path: LocalPath = Field(
         "out/ledger.sqlite",
         min_length=1,
-        description="the file with the truth about the run, relative to the working folder",
+        description="the file with the truth about the run, relative to the folder of the "
+        "configuration",
     )
     overwrite: bool = Field(
         False,

@@ -20,6 +20,9 @@ SECRET_NAME = re.compile(r"passw(or)?d|passphrase|secret|token|credential|api_?k
 _LOGIN_IN_URL = re.compile(r"://(?=[^/\s\"'@]*@)")
 _ONLY_PLACEHOLDERS = re.compile(r"[\"']*(\$\{\w+(:-)?\})*[\"']*")
 MASK = "****"
+_PACKAGE = Path(__file__).resolve().parents[2]
+_DEVICES = Path("/dev")
+"""The folder of /dev/stdin; that of a shell's `<(command)` is below /proc."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,30 @@ class Document:
     scenarios: tuple[Document, ...] = ()
     """The files that `simulation.scenarios` names, in this order."""
 
+    base: Path | None = None
+    """The configuration that names this file of events and faults; None: this is the one."""
+
+    @cached_property
+    def folder(self) -> str:
+        """The folder that all relative paths in the file are relative to.
+
+        It is the folder of the configuration. It is empty, which means the working folder, for a
+        configuration that comes with gridsim or through a pipe.
+        """
+        folder = (self.base or self.path).parent
+        whole = folder.resolve()
+        if whole.is_relative_to(_PACKAGE) or whole == _DEVICES or whole.parts[1:2] == ("proc",):
+            return ""
+        return "" if whole == Path.cwd() else str(folder)
+
     @property
     def plugin_paths(self) -> tuple[Path, ...]:
-        """`simulation.plugins`, relative to the file's folder."""
+        """`simulation.plugins`, relative to the folder of the configuration."""
         simulation = self.data.get("simulation")
         plugins = simulation.get("plugins") if isinstance(simulation, dict) else None
         broken = {finding.path for finding in self.findings}
         return tuple(
-            self.path.parent / plugin
+            Path(self.folder, plugin)
             for index, plugin in enumerate(plugins if isinstance(plugins, list) else [])
             if isinstance(plugin, str) and ("simulation", "plugins", index) not in broken
         )

@@ -57,7 +57,7 @@ def _read(path: Path, overrides: Sequence[str], environment: Mapping[str, str]) 
 
 
 def _with_scenarios(document: Document, environment: Mapping[str, str]) -> Document:
-    """Read the files of events and faults that it names, relative to its folder."""
+    """Read the files of events and faults that it names."""
     simulation = document.data.get("simulation")
     named = simulation.get("scenarios") if isinstance(simulation, dict) else None
     scenarios: list[Document] = []
@@ -67,7 +67,8 @@ def _with_scenarios(document: Document, environment: Mapping[str, str]) -> Docum
         if not isinstance(name, str) or at in {finding.path for finding in document.findings}:
             continue
         try:
-            scenarios.append(_read(document.path.parent / name, (), environment))
+            scenario = _read(Path(document.folder, name), (), environment)
+            scenarios.append(replace(scenario, base=document.path))
         except ConfigError as error:
             faults.extend(error.problems)
         except UsageError as error:

@@ -10,7 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gridsim.api import Floats, Load, Members, Register, Settings, Tick, Unit, hookimpl, rfc3339
+from gridsim.api import (
+    Floats,
+    Load,
+    LocalPath,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+    rfc3339,
+)
 from gridsim.helpers import Table, read_table
 
 _DAY_MS = 86_400_000
@@ -21,8 +32,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class ProfileSettings(Settings):
     """Settings of the load `profile`."""
 
-    path: str = Field(
-        min_length=1, description="CSV file with the load, relative to the working folder"
+    path: LocalPath = Field(
+        min_length=1,
+        description="CSV file with the load, relative to the folder of the configuration",
     )
     time_column: str = Field(
         "time",

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, model_validator
 
-from gridsim.api import Settings, Unit
+from gridsim.api import LocalPath, Settings, Unit
 from gridsim_plugins.mqtt.url import AUTO, PORT, TLS_PORT, with_address
 
 EMBEDDED = "embedded"
@@ -66,11 +66,13 @@ class ConnectionSettings(Settings):
     tls: Literal["auto", "on", "off"] = Field(
         "auto", description='TLS 1.2 or later; "auto": on for port 8883'
     )
-    ca_file: str = Field(
-        "", description="PEM file of the trusted certificate authorities; empty: the system's"
+    ca_file: LocalPath = Field(
+        "",
+        description="PEM file of the trusted certificate authorities, relative to the folder of "
+        "the configuration; empty: the system's",
     )
-    cert_file: str = Field("", description="PEM file of the client's own certificate")
-    key_file: str = Field(
+    cert_file: LocalPath = Field("", description="PEM file of the client's own certificate")
+    key_file: LocalPath = Field(
         "", description="PEM file of the client's private key; empty: the key is in cert_file"
     )
     tls_insecure: bool = Field(

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 from gridsim.api import (
     Batch,
     Format,
+    LocalPathTemplate,
     Payloads,
     Receipt,
     Register,
@@ -36,9 +37,9 @@ _PART_ROWS = 4096
 class FileTransportSettings(Settings):
     """Settings of the transport `file`."""
 
-    path: str = Field(
-        description="file to write to, relative to the current folder; may contain {date} (the "
-        "simulated UTC date of the readings), {start} (the start of the simulation), "
+    path: LocalPathTemplate = Field(
+        description="file to write to, relative to the folder of the configuration; may contain "
+        "{date} (the simulated UTC date of the readings), {start} (the start of the simulation), "
         "{project_id}, {der_id} and {type}"
     )
     rotate_mb: Annotated[float | None, Unit("MB")] = Field(

@@ -7,14 +7,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from gridsim.api import Settings, Unit
+from gridsim.api import LocalPath, Settings, Unit
 
 
 class WeatherFileSettings(Settings):
     """Settings of the weather `file`."""
 
-    path: str = Field(
-        min_length=1, description="file with the weather, relative to the working folder"
+    path: LocalPath = Field(
+        min_length=1,
+        description="file with the weather, relative to the folder of the configuration",
     )
     format: Literal["csv", "epw", "tmy3"] | None = Field(
         None,
