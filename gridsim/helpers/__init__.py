@@ -1,4 +1,4 @@
-"""Numeric helpers for models: sun, sky, climate, heat, curtailment, time windows, CSV tables.
+"""Numeric helpers for models: sun, sky, climate, heat, curtailment, time windows, tables of text.
 
 They are public: plugins import them from here. They are less stable than `gridsim.api`: a
 minor version may change them; CHANGELOG.md lists each change.
@@ -6,7 +6,7 @@ minor version may change them; CHANGELOG.md lists each change.
 
 from __future__ import annotations
 
-from gridsim.helpers import clearsky, climate, sun, thermal, windows
+from gridsim.helpers import clearsky, climate, sun, tables, thermal, windows
 from gridsim.helpers.curtailment import Curtailment
 from gridsim.helpers.minutely import Minutely, Staggered
 from gridsim.helpers.tables import Table, read_table
@@ -20,6 +20,7 @@ __all__ = [
     "climate",
     "read_table",
     "sun",
+    "tables",
     "thermal",
     "windows",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import time
 from typing import Annotated, Literal
 
 import numpy as np
@@ -26,7 +26,6 @@ from gridsim.helpers import Table, read_table
 
 _DAY_MS = 86_400_000
 _PERIODS = {"day": _DAY_MS, "week": 7 * _DAY_MS}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ProfileSettings(Settings):
@@ -85,7 +84,7 @@ class Profile:
 
 def read_profile(settings: ProfileSettings) -> Profile:
     """Return the profile of a CSV file; raise ValueError that names the file and the line."""
-    table = read_table(settings.path)
+    table = read_table(settings.path, (settings.time_column, settings.power_column))
     kw = table.numbers(settings.power_column)
     negative = np.flatnonzero(kw < 0.0)
     if len(negative):
@@ -102,14 +101,9 @@ def read_profile(settings: ProfileSettings) -> Profile:
         _check_increasing(table, at)
         return Profile(settings.path, at, kw, True, _DAY_MS)
     times = table.times(settings.time_column)
-    local = times[0].tzinfo is None
-    for row, given in enumerate(times):
-        if (given.tzinfo is None) != local:
-            raise table.error(row, "either all times must have an offset, or none")
-    aware = [given.replace(tzinfo=UTC) if local else given for given in times]
-    at = np.array([(given - _EPOCH) // timedelta(milliseconds=1) for given in aware], np.int64)
-    _check_increasing(table, at)
-    return Profile(settings.path, at, kw, local, _period(settings, at))
+    local = not times.aware[0]
+    _check_increasing(table, times.ms)
+    return Profile(settings.path, times.ms, kw, local, _period(settings, times.ms))
 
 
 def _of_day(table: Table, texts: list[str]) -> NDArray[np.int64]:

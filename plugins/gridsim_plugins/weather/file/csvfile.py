@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,11 +17,13 @@ _WIND_M_S = 2.0
 
 def read_csv(settings: WeatherFileSettings) -> Series:
     """Return the series of a CSV file; raise ValueError that names the file and the line."""
-    table = read_table(settings.path)
+    wanted = [getattr(settings, name) for name in type(settings).model_fields if "column" in name]
+    table = read_table(settings.path, wanted)
     zone = ZoneInfo(settings.timezone)
+    read = table.times(settings.time_column)
+    own_zone = UTC if read.aware[0] else zone
     times = [
-        time.replace(tzinfo=zone) if time.tzinfo is None else time
-        for time in table.times(settings.time_column)
+        (EPOCH + timedelta(milliseconds=ms)).replace(tzinfo=own_zone) for ms in read.ms.tolist()
     ]
     stamps = np.array([utc_ms(time) for time in times], np.int64)
     step_ms = _step(table, stamps)
@@ -36,7 +38,7 @@ def read_csv(settings: WeatherFileSettings) -> Series:
     own = times[0].utcoffset() if times[0].tzinfo is not zone else None
     offset = own if own is not None else min(o for o in offsets if o is not None)
     offset_ms = offset // timedelta(milliseconds=1)
-    local = [time.astimezone(UTC_ZERO) + offset for time in times]
+    local = [time.astimezone(UTC) + offset for time in times]
     keep = without_leap_day(local)
     whole_year = keep.sum() * step_ms == YEAR_DAYS * DAY_MS and DAY_MS % step_ms == 0
     typical = whole_year if settings.typical_year is None else settings.typical_year
@@ -68,7 +70,7 @@ def read_csv(settings: WeatherFileSettings) -> Series:
     )
 
 
-UTC_ZERO = ZoneInfo("UTC")
+EPOCH = datetime(1970, 1, 1)
 
 
 def _step(table: Table, stamps: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:

@@ -1,0 +1,46 @@
+"""One reader for all tables of text: CSV as programs and people write it.
+
+`read_table` reads a whole file; `TableStream` reads one of any size in chunks of rows. Both find
+the encoding, the delimiter, the decimal mark and the header. `parse_numbers` and `parse_times`
+convert whole columns. Each error is a ValueError that names the file and, where there is one, the
+line and the column; it never shows more than the start of a field.
+"""
+
+from __future__ import annotations
+
+from gridsim.helpers.tables.dialect import Dialect, column_of, detect
+from gridsim.helpers.tables.numbers import (
+    Decimal,
+    is_missing,
+    parse_number,
+    parse_numbers,
+    why_not,
+)
+from gridsim.helpers.tables.shapes import NO_TIME, Order
+from gridsim.helpers.tables.stream import Chunk, TableStream
+from gridsim.helpers.tables.table import Table, read_table
+from gridsim.helpers.tables.text import encoding_of, read_text
+from gridsim.helpers.tables.times import Times, order_of, parse_time, parse_times
+
+__all__ = [
+    "NO_TIME",
+    "Chunk",
+    "Decimal",
+    "Dialect",
+    "Order",
+    "Table",
+    "TableStream",
+    "Times",
+    "column_of",
+    "detect",
+    "encoding_of",
+    "is_missing",
+    "order_of",
+    "parse_number",
+    "parse_numbers",
+    "parse_time",
+    "parse_times",
+    "read_table",
+    "read_text",
+    "why_not",
+]
