@@ -1,13 +1,16 @@
 """What does a ledger cost? Steps a fleet with and without one, and verifies what was written.
 
-Prints the ratio of a tick with the ledger to one without, rows per second of the writer, bytes
-per reading, and how fast `gridsim verify` compares as many readings from a file.
+Prints the ratio of a tick with the ledger to one without, the processor time of the ledger, the
+most memory that the process had, readings per second of the writer, bytes per reading, and how fast
+`gridsim verify` compares as many readings from a file. `--config` names another fleet, for example
+one with faults.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import tempfile
 import time
 from dataclasses import replace
@@ -29,26 +32,40 @@ def main() -> None:
     parser.add_argument("--projects", type=int, default=25_000)
     parser.add_argument("--ticks", type=int, default=60)
     parser.add_argument("--verify", type=int, default=20, help="ticks of readings to verify")
+    parser.add_argument("--config", type=Path, default=ROOT / "configs/fleet-10k.toml")
+    parser.add_argument("--set", action="append", default=[], help="as for gridsim")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.sqlite"
         plan = make_plan(
             Options(
-                config=ROOT / "configs/fleet-10k.toml",
+                config=options.config,
                 flags=Flags(start="2026-07-01T15:00:00Z", speed=0.0),
-                overrides=(f"projects.0.count={options.projects}", f'ledger.path="{path}"'),
+                overrides=(
+                    f"projects.0.count={options.projects}",
+                    f'ledger.path="{path}"',
+                    *options.set,
+                ),
             )
         )
         ders = len(plan.configuration.scenario.roster)
         print(f"{ders:,} DERs, {options.ticks} ticks, {os.cpu_count()} processors")
-        bare = run(plan, options.ticks, None)
-        ledger, began = opened(plan), time.perf_counter()
-        kept = run(plan, options.ticks, ledger)
+        run(plan, 2, None)
+        began = time.process_time()
+        bare, rows = run(plan, options.ticks, None)
+        bare_cpu = time.process_time() - began
+        bare_mb = most_mb()
+        ledger, began, cpu = opened(plan), time.perf_counter(), time.process_time()
+        kept, rows = run(plan, options.ticks, ledger)
         ledger.close(complete=True, timeout_s=600)
-        whole = time.perf_counter() - began
-        rows = ders * options.ticks
+        whole, kept_cpu = time.perf_counter() - began, time.process_time() - cpu
         print(f"tick without a ledger: {bare * 1e3:.1f} ms; with: {kept * 1e3:.1f} ms (median)")
         print(f"ratio: {kept / bare:.2f}; the run waited {ledger.waited_s:.2f} s for the ledger")
+        print(
+            f"processor time of the ledger: {(kept_cpu - bare_cpu) / rows * 1e6:.3f} us a reading "
+            f"(step: {bare_cpu / rows * 1e6:.3f})"
+        )
+        print(f"most memory without a ledger: {bare_mb:.0f} MB; with: {most_mb():.0f} MB")
         print(f"stepped and written: {rows / whole:,.0f} readings/s")
         print(f"writer alone: {alone(plan, options.ticks):,.0f} readings/s")
         print(f"{path.stat().st_size / rows:.1f} bytes per reading")
@@ -60,10 +77,14 @@ def opened(plan: Plan) -> Ledger:
     return replace(plan.ledger, overwrite=True).open()
 
 
-def run(plan: Plan, ticks: int, ledger: Ledger | None) -> float:
-    """The median of a tick's seconds."""
+def most_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def run(plan: Plan, ticks: int, ledger: Ledger | None) -> tuple[float, int]:
+    """The median of a tick's seconds, and the number of readings."""
     simulation = Simulation(plan.configuration.scenario)
-    times = []
+    times, rows = [], 0
     for _ in range(ticks):
         began = time.perf_counter()
         outcome = simulation.advance()
@@ -71,7 +92,8 @@ def run(plan: Plan, ticks: int, ledger: Ledger | None) -> float:
             ledger.record(outcome)
             ledger.fates[0].settled(outcome.batch.number, len(outcome.batch), "delivered", "")
         times.append(time.perf_counter() - began)
-    return float(np.median(times))
+        rows += len(outcome.batch)
+    return float(np.median(times)), rows
 
 
 def alone(plan: Plan, ticks: int) -> float:
