@@ -6,7 +6,7 @@ from typing import Final
 
 APPLICATION_ID: Final = 0x6E65724C
 """The id in the file's header that distinguishes a ledger from other SQLite files."""
-VERSION: Final = 2
+VERSION: Final = 3
 
 TRUTH: Final = (
     "projects",

@@ -139,3 +139,13 @@ def test_a_matrix_gives_back_nulls_and_large_masks(tmp_path: Path) -> None:
     assert matrix.dtype == np.int64
     assert matrix[0, 0] == np.iinfo(np.int64).min
     assert matrix[0, 1:].view(np.uint64).tolist() == [2**64 - 1, 2**63 - 1]
+
+
+def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
+    kept = keep(tmp_path, ticks=1)
+    assert rows(kept.ledger, "SELECT value FROM meta WHERE key = 'version'") == [(3,)]
+    for version in (2, 4):
+        with closing(sqlite3.connect(kept.ledger)) as connection, connection:
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'version'", (version,))
+        with pytest.raises(NotALedger, match=f"has version {version}; this gridsim reads version 3"):
+            Reader(kept.ledger)
