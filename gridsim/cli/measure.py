@@ -118,6 +118,18 @@ def verify(
     tolerate: Annotated[
         int, typer.Option(help="Number of unexplained differences that still pass.")
     ] = 0,
+    loose_types: Annotated[
+        bool,
+        typer.Option(
+            "--loose-types", help="In JSON, accept numbers and booleans that are written as text."
+        ),
+    ] = False,
+    arrival_only: Annotated[
+        bool,
+        typer.Option(
+            "--arrival-only", help="Your data has no values: compare which readings arrived."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Compare the readings in your system with the ledger of a run; exit with 4 if they differ."""
@@ -148,6 +160,8 @@ def verify(
             tolerance_kwh=tolerance_kwh,
             tolerance_s=tolerance_s,
             tolerate=tolerate,
+            loose=loose_types,
+            arrival_only=arrival_only,
         )
         report = run_verify(options, lambda line: print(line, file=sys.stderr, flush=True))
         print_out(json.dumps(report.as_json(), indent=2) if as_json else "\n".join(report.lines()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import ne
 from typing import Any, Final
@@ -11,23 +11,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.verify.evidence import IDENTITY, MISSING, Evidence
 from gridsim.verify.fields import BIT, FIELDS, RECEIVED, SEQ
 from gridsim.verify.growing import joined
 from gridsim.verify.roster import LedgerRoster
-from gridsim.verify.values import (
-    ABSENT,
-    NO_TIME,
-    NULL,
-    Ints,
-    Small,
-    booleans,
-    clock,
-    integers,
-    numbers,
-)
+from gridsim.verify.times import NO_TIME, Clock
+from gridsim.verify.values import ABSENT, NULL, Ints, Small, booleans, integers, numbers
 
-MISSING: Final = object()
-"""The value in a chunk for a field that a record does not have."""
 NUMBERS: Final = {
     "current_output": 100,
     "power_meter_measurement": 100,
@@ -35,6 +25,7 @@ NUMBERS: Final = {
     "current_soc": 10,
 }
 _CONSTANT_NUMBERS = ("contract_threshold", "nameplate_capacity")
+_WITH_DECIMALS = (*NUMBERS, *_CONSTANT_NUMBERS, SEQ)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,20 +70,27 @@ class Arrivals:
 class Columns:
     """A converter from chunks of records to arrivals."""
 
-    def __init__(self, roster: LedgerRoster, names: Mapping[str, str], *, text: bool) -> None:
-        """Create a converter.
+    def __init__(
+        self,
+        roster: LedgerRoster,
+        evidence: Evidence,
+        time: Clock,
+        *,
+        text: bool,
+        decimal: str = ".",
+    ) -> None:
+        """Create a converter; with `text`, values may be written as text.
 
-        `names` are the fields' names in the records; with `text`, all values are texts.
+        `evidence` receives counts of the fields, and has their names in the records.
         """
+        self._decimal = decimal
         self._roster = roster
-        self._names = names
+        self._evidence = evidence
         self._text = text
-        self._time = clock(text=text)
-        # The time of arrival is the user's own field, so its type is not known.
-        self._received = clock(text=True)
+        self._time = time
         self._patterns = {
-            name: re.compile(rf'"{re.escape(names[name])}"\s*:\s*"([^"\\]*)"'.encode())
-            for name in ("der_id", "timestamp")
+            name: re.compile(rf'"{re.escape(evidence.names[name])}"\s*:\s*"([^"\\]*)"'.encode())
+            for name in IDENTITY
         }
 
     def arrivals(
@@ -107,58 +105,53 @@ class Columns:
         `garbled` are the rows that are not records.
         """
         n = len(lines)
-        chunk = {name: chunk.get(name, [MISSING] * n) for name in (*FIELDS, SEQ)} | {
-            RECEIVED: chunk.get(RECEIVED, [])
+        text = self._text
+        values = {name: chunk.get(name) or [MISSING] * n for name in (*FIELDS, SEQ)}
+        if self._decimal != ".":
+            values |= {name: self._with_points(values[name]) for name in _WITH_DECIMALS}
+        device = self._devices(values["der_id"])
+        time_ms = self._times(values["timestamp"])
+        since_ms = self._times(values["connection_start_at"])
+        numeric = {
+            name: numbers(values[name], factor, text=text) for name, factor in NUMBERS.items()
         }
-        roster, text = self._roster, self._text
-        absent = np.zeros(n, np.uint16)
-        found = roster.index.get
-        device = np.array(
-            [found(v, -1) if isinstance(v, str) else -1 for v in chunk["der_id"]], np.int32
-        )
-        time_ms = self._times(chunk["timestamp"], self._time)
-        since_ms = self._times(chunk["connection_start_at"], self._time)
-        columns = {
-            name: numbers(chunk[name], factor, text=text) for name, factor in NUMBERS.items()
-        }
-        online = booleans(chunk["is_online"], text=text)
-        not_text = np.array([not isinstance(v, str) for v in chunk["der_id"]], np.bool_)
-        absent[not_text] |= BIT["der_id"]
-        absent[time_ms == NO_TIME] |= BIT["timestamp"]
-        absent[since_ms == NO_TIME] |= BIT["connection_start_at"]
-        absent[online == ABSENT] |= BIT["is_online"]
-        for name, column in columns.items():
-            absent[column == ABSENT if name == "current_soc" else column <= NULL] |= BIT[name]
+        online = booleans(values["is_online"], text=text)
+        seq = integers(values[SEQ], text=text)
         # A missing state of charge means the same as null: there is no storage.
-        left_out = np.array([v is MISSING for v in chunk["current_soc"]], np.bool_)
-        absent[left_out] &= ~np.uint16(BIT["current_soc"])
-        strange = self._compare_constants(chunk, device, absent)
-        mask = np.zeros(n, np.bool_)
-        mask[list(garbled)] = True
-        if received_ms is None:
-            received = (
-                self._times(chunk[RECEIVED], self._received)
-                if len(chunk[RECEIVED])
-                else np.full(n, NO_TIME)
-            )
-        else:
-            received = np.array(received_ms, np.int64)
+        soc = numeric["current_soc"]
+        soc[[row for row, value in enumerate(values["current_soc"]) if value is MISSING]] = NULL
+        lost = {
+            "der_id": np.array([not isinstance(v, str) for v in values["der_id"]], np.bool_),
+            "timestamp": time_ms == NO_TIME,
+            "connection_start_at": since_ms == NO_TIME,
+            "is_online": online == ABSENT,
+            SEQ: seq < 0,
+            **{name: column <= NULL for name, column in numeric.items()},
+            "current_soc": soc == ABSENT,
+        }
+        constants = dict(self._constants(values))
+        lost |= {name: gone for name, (_, gone) in constants.items()}
+        whole = np.ones(n, np.bool_)
+        whole[list(garbled)] = False
+        absent = np.zeros(n, np.uint16)
+        for name, gone in lost.items():
+            absent[gone] |= np.uint16(BIT[name])
+        strange = self._strange(constants, device)
+        self._testify(values, lost, strange, whole, lines, device)
         return Arrivals(
             device=device,
             time_ms=time_ms,
-            seq=integers(chunk[SEQ], text=text),
-            output=columns["current_output"],
-            meter=columns["power_meter_measurement"],
-            baseline=columns["baseline"],
-            soc=np.where(columns["current_soc"] == ABSENT, NULL, columns["current_soc"]).astype(
-                np.int32
-            ),
+            seq=seq,
+            output=numeric["current_output"],
+            meter=numeric["power_meter_measurement"],
+            baseline=numeric["baseline"],
+            soc=np.where(soc == ABSENT, NULL, soc).astype(np.int32),
             online=online,
             since_ms=since_ms,
             absent=absent,
             strange=strange,
-            garbled=mask,
-            received_ms=received,
+            garbled=~whole,
+            received_ms=self._received(chunk, n, received_ms),
             line=np.array(lines, np.int64),
         )
 
@@ -180,27 +173,91 @@ class Columns:
         matches = self._patterns[name].finditer(body)
         return [match[1].decode(errors="replace") for match in matches]
 
-    def _times(self, values: Sequence[Any], read: Callable[[Any], int]) -> Ints:
-        return np.array([read(value) for value in values], np.int64)
+    def _with_points(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Return numbers as text with a decimal point; those that have one are not valid."""
+        comma = self._decimal
+        return [
+            v.replace(comma, ".")
+            if isinstance(v, str) and "." not in v
+            else f"{v} " + comma
+            if isinstance(v, str)
+            else v
+            for v in values
+        ]
 
-    def _compare_constants(
-        self, chunk: Mapping[str, Sequence[Any]], device: Small, absent: NDArray[np.uint16]
+    def _devices(self, values: Sequence[Any]) -> Small:
+        index = self._roster.index
+        if self._text:
+            values = [v.strip() if isinstance(v, str) and v not in index else v for v in values]
+        return np.array([index.get(v, -1) if isinstance(v, str) else -1 for v in values], np.int32)
+
+    def _times(self, values: Sequence[Any]) -> Ints:
+        return np.array(list(map(self._time, values)), np.int64)
+
+    def _received(
+        self, chunk: Mapping[str, Sequence[Any]], rows: int, known: Sequence[int] | None
+    ) -> Ints:
+        if known is not None:
+            return np.array(known, np.int64)
+        if not chunk.get(RECEIVED):
+            return np.full(rows, NO_TIME)
+        received = self._times(chunk[RECEIVED])
+        self._evidence.there[RECEIVED] += int((received != NO_TIME).sum())
+        return received
+
+    def _constants(
+        self, values: Mapping[str, Sequence[Any]]
+    ) -> Iterator[tuple[str, tuple[Sequence[Any], NDArray[np.bool_]]]]:
+        """Yield each constant field with its values, and the rows in which it cannot be read."""
+        for name in self._roster.constants:
+            column = values[name]
+            if name in _CONSTANT_NUMBERS:
+                small = numbers(column, 100, text=self._text)
+                yield name, (small.tolist(), small <= NULL)
+            elif name == "is_standalone":
+                small = booleans(column, text=self._text)
+                yield name, (small.tolist(), small == ABSENT)
+            else:
+                lost = np.array([not isinstance(value, str) for value in column], np.bool_)
+                if self._text:
+                    column = [v.strip() if isinstance(v, str) else v for v in column]
+                yield name, (column, lost)
+
+    def _strange(
+        self,
+        constants: Mapping[str, tuple[Sequence[Any], NDArray[np.bool_]]],
+        device: Small,
     ) -> NDArray[np.uint16]:
-        """Return the mask of the constant fields that differ; add missing ones to `absent`."""
+        """Return the mask of the constant fields that differ from the ledger."""
         strange = np.zeros(len(device), np.uint16)
         known, of = device >= 0, device.tolist()
-        for name, truth in self._roster.constants.items():
-            values = chunk[name]
-            if name in _CONSTANT_NUMBERS:
-                found: Sequence[Any] = numbers(values, 100, text=self._text).tolist()
-                lost = [value <= NULL for value in found]
-            elif name == "is_standalone":
-                found = booleans(values, text=self._text).tolist()
-                lost = [value == ABSENT for value in found]
-            else:
-                found = values
-                lost = [not isinstance(value, str) for value in values]
-            absent[np.array(lost, np.bool_)] |= BIT[name]
-            differs = list(map(ne, found, map(truth.__getitem__, of)))
-            strange[np.array(differs, np.bool_) & known & ~np.array(lost, np.bool_)] |= BIT[name]
+        for name, (found, lost) in constants.items():
+            truth = self._roster.constants[name]
+            differs = np.array(list(map(ne, found, map(truth.__getitem__, of))), np.bool_)
+            strange[differs & known & ~lost] |= np.uint16(BIT[name])
         return strange
+
+    def _testify(
+        self,
+        values: Mapping[str, Sequence[Any]],
+        lost: Mapping[str, NDArray[np.bool_]],
+        strange: NDArray[np.uint16],
+        whole: NDArray[np.bool_],
+        lines: Sequence[int],
+        device: Small,
+    ) -> None:
+        """Count the fields of whole records, and keep some values that are not as they were."""
+        evidence, devices = self._evidence, device.tolist()
+        rows = int(whole.sum())
+        evidence.rows += rows
+        for name, gone in lost.items():
+            bad = np.flatnonzero(gone & whole).tolist()
+            missing = sum(values[name][row] is MISSING for row in bad)
+            if name == "current_soc":  # a missing state of charge is not in `lost`
+                missing = sum(v is MISSING for v, w in zip(values[name], whole, strict=True) if w)
+            evidence.there[name] += rows - missing
+            evidence.unreadable[name] += len(bad)
+            if missing < rows:
+                evidence.keep(name, values[name], bad, lines, devices)
+            odd = np.flatnonzero((strange & BIT[name]) != 0).tolist()
+            evidence.keep(f"{name}=", values[name], odd, lines, devices)

@@ -13,12 +13,15 @@ from gridsim.helpers.timestamps import rfc3339
 from gridsim.ledger import Reader
 from gridsim.ledger.columns import NONE
 from gridsim.verify.arrivals import Arrivals
+from gridsim.verify.evidence import Evidence
+from gridsim.verify.fields import BIT, SEQ
 from gridsim.verify.labels import FaultLabels
 from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, EXACT, UNKNOWN, Matching
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.sent import DELIVERED, DROPPED, PENDING, UNCONFIRMED, Sent
+from gridsim.verify.times import NO_TIME
 from gridsim.verify.torn import torn_off
-from gridsim.verify.values import ABSENT, NO_TIME, NULL, Ints, Small
+from gridsim.verify.values import ABSENT, NULL, Ints, Small
 
 DifferenceKind = Literal[
     "missing", "duplicate", "reordered", "delayed", "altered", "unreadable", "unknown"
@@ -93,7 +96,9 @@ class Explainer:
         sent: Sent,
         arrivals: Arrivals,
         matching: Matching,
+        evidence: Evidence,
     ) -> None:
+        self._evidence = evidence
         self._reader, self._roster, self._sent = reader, roster, sent
         self._arrivals, self._matching = arrivals, matching
         self._labels = FaultLabels(reader.faults())
@@ -247,17 +252,40 @@ class Explainer:
         self._found.add(kind, cause, project)
         if cause == UNEXPLAINED:
             for row, of in zip(rows[:_SHOWN].tolist(), device[:_SHOWN].tolist(), strict=True):
-                detail = self._contrast(row) if kind == "altered" else ""
+                detail = self._contrast(row) if kind in ("altered", "unreadable") else ""
                 self._show(kind, of, int(arrivals.time_ms[row]), int(arrivals.line[row]), detail)
 
     def _contrast(self, row: int) -> str:
         """Return a text of the fields in which an arrival differs from the sent reading."""
         reading, found = int(self._matching.reading[row]), []
+        arrivals, names = self._arrivals, self._evidence.names
+        at = int(arrivals.line[row]), int(arrivals.device[row])
+        for name, bit in BIT.items():
+            if int(arrivals.absent[row]) & bit and (value := self._evidence.sample(name, *at)):
+                found.append(f"{names[name]} is {value}, which cannot be read")
+            elif int(arrivals.strange[row]) & bit:
+                value = self._evidence.sample(f"{name}=", *at)
+                truth = self._roster.text(name, at[1])
+                found.append(f"{names[name]} {value or 'another value'} instead of {truth}")
+        if reading < 0:
+            return ", ".join(found)
         for name, (column, factor) in _CONTRASTED.items():
+            if not self._evidence.there[name]:
+                continue
             arrived = int(getattr(self._arrivals, column)[row])
             sent = int(getattr(self._sent, column)[reading])
-            if arrived not in (sent, ABSENT):
-                found.append(f"{name} {_value(arrived, factor)} instead of {_value(sent, factor)}")
+            lost = int(arrivals.absent[row]) & BIT[name]
+            if arrived not in (sent, ABSENT) and not lost:
+                found.append(
+                    f"{names[name]} {_value(arrived, factor)} instead of {_value(sent, factor)}"
+                )
+        since, sent_since = int(arrivals.since_ms[row]), int(self._sent.since_ms[reading])
+        if since not in (sent_since, NO_TIME):
+            found.append(
+                f"{names['connection_start_at']} {_stamp(since)} instead of {_stamp(sent_since)}"
+            )
+        if SEQ in names and (seq := int(arrivals.seq[row])) not in (self._sent.tick[reading], -1):
+            found.append(f"{names[SEQ]} {seq} instead of {int(self._sent.tick[reading])}")
         return ", ".join(found)
 
     def _show(

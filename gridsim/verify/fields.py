@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
 from gridsim.errors import UsageError
 
@@ -27,7 +27,7 @@ FIELDS: Final = (
 SEQ: Final = "seq"
 RECEIVED: Final = "received"
 """The time at which the user's system received the reading; not a field of the record."""
-BIT: Final = {name: 1 << index for index, name in enumerate(FIELDS)}
+BIT: Final = {name: 1 << index for index, name in enumerate((*FIELDS, SEQ))}
 """The bit of each field in masks."""
 
 
@@ -48,9 +48,19 @@ def parse_names(pairs: Sequence[str], received_at: str | None) -> dict[str, str]
     return names
 
 
-def wire_names(settings: Mapping[str, object], given: Mapping[str, str]) -> dict[str, str]:
-    """Return each field's name on the wire: as given, or as renamed by the format's settings."""
-    rename = settings.get("rename")
-    renamed = rename if isinstance(rename, dict) else {}
-    names = {name: str(renamed.get(name, name)) for name in (*FIELDS, SEQ)}
+def wire_names(settings: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+    """Return each field's name in the user's data: as given, or as the format writes it.
+
+    `seq` is among them only if the format writes it, or if it is given.
+    """
+    renamed: Mapping[str, str] = settings.get("rename") or {}
+    counted = SEQ in (settings.get("extra_fields") or ())
+    names = {name: renamed.get(name, name) for name in (*FIELDS, *((SEQ,) if counted else ()))}
     return {**names, **given}
+
+
+def sent_fields(settings: Mapping[str, Any]) -> list[str]:
+    """Return the fields that the format writes and the ledger has."""
+    chosen = settings.get("fields") or FIELDS
+    extra = settings.get("extra_fields") or ()
+    return [name for name in (*FIELDS, SEQ) if name in chosen or name in extra]

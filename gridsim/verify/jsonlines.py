@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
-from gridsim.verify.arrivals import MISSING, Arrivals, Columns
+from gridsim.verify.arrivals import Arrivals
+from gridsim.verify.captures import payloads
+from gridsim.verify.evidence import IDENTITY, MISSING
 from gridsim.verify.fields import FIELDS, RECEIVED, SEQ
+from gridsim.verify.jsonstream import JsonStream
+from gridsim.verify.reading import Reading
+from gridsim.verify.times import NO_TIME
 
 _LINES = 20_000
+_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class _Wrapped(msgspec.Struct):
+    """A message in a capture as JSON (mosquitto_sub -F %J)."""
+
+    topic: Any
+    payload: msgspec.Raw
+    tst: Any = None
 
 
 class JsonParser:
     """A converter from texts to arrivals; one text may contain several records."""
 
-    def __init__(self, columns: Columns, names: Mapping[str, str], *, several: bool) -> None:
-        """Create a parser; with `several`, a message has all records of a project and time."""
-        self._columns = columns
-        self._several = several
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._evidence = reading.evidence
+        self._columns = reading.columns(text=reading.loose)
+        names = reading.evidence.names
         self._fields = [name for name in (*FIELDS, SEQ, RECEIVED) if name in names]
+        self._names = [names[name] for name in self._fields]
         record = msgspec.defstruct(
             "Record",
             [
@@ -32,17 +48,73 @@ class JsonParser:
         )
         self._record: Any = record
         self._decoder: Any = msgspec.json.Decoder(record | list[record])  # type: ignore[valid-type]
+        self._named = False
+        self._id = msgspec.json.encode(names["der_id"])
+        self.others = 0
+        """The number of messages that are not readings."""
 
     def lines(self, lines: Iterable[bytes]) -> Iterator[Arrivals]:
         """Yield the arrivals of a file's lines; empty lines are skipped."""
-        count = 0
-        source = iter(lines)
-        while part := list(islice(source, _LINES)):
-            numbers = range(count + 1, count + len(part) + 1)
-            count += len(part)
-            kept = [(line, n) for line, n in zip(part, numbers, strict=True) if line.strip()]
-            if kept:
-                yield self.texts([line for line, _ in kept], [n for _, n in kept])
+        numbered = ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
+        while part := list(islice(numbered, _LINES)):
+            yield self.texts([line for _, line in part], [n for n, _ in part])
+
+    def capture(self, lines: Iterable[bytes]) -> Iterator[Arrivals]:
+        """Yield the arrivals of lines that each have a topic before the message."""
+        messages = payloads(lines)
+        while part := list(islice(messages, _LINES)):
+            kept = [(n, text) for n, text, reading in part if reading and self._is_reading(text)]
+            self.others += len(part) - len(kept)
+            yield self.texts([text for _, text in kept], [n for n, _ in kept])
+
+    def wrapped(self, lines: Iterable[bytes]) -> Iterator[Arrivals]:
+        """Yield the arrivals of lines that are objects with a topic and a payload."""
+        decode = msgspec.json.Decoder(_Wrapped).decode
+        numbered = ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
+        while part := list(islice(numbered, _LINES)):
+            texts, places, times = [], [], []
+            for number, line in part:
+                text, received = line, NO_TIME
+                try:
+                    message = decode(line)
+                    received = self._reading.time(message.tst)
+                    text = bytes(message.payload)
+                    if text.startswith(b'"'):
+                        text = msgspec.json.decode(text, type=str).encode()
+                except _NOT_JSON:
+                    pass
+                if self._is_reading(text):
+                    texts.append(text)
+                    places.append(number)
+                    times.append(received)
+                else:
+                    self.others += 1
+            known = None if RECEIVED in self._fields else times
+            yield self.texts(texts, places, known)
+
+    def stream(self, file: IO[bytes]) -> Iterator[Arrivals]:
+        """Yield the arrivals of a text in which a record may extend over lines."""
+        values = JsonStream(file).values()
+        while part := list(islice(values, _LINES)):
+            records: list[dict[str, Any]] = []
+            lines: list[int] = []
+            garbled: list[int] = []
+            for line, value in part:
+                if isinstance(value, dict):
+                    self._keep_names(value)
+                    records.append(value)
+                    lines.append(line)
+                    continue
+                body = value.encode()
+                for found in self._columns.salvage(body, several=self._reading.several):
+                    garbled.append(len(records))
+                    records.append(dict(zip(map(self._name, IDENTITY), found, strict=True)))
+                    lines.append(line)
+            chunk = {
+                field: [record.get(name, MISSING) for record in records]
+                for field, name in zip(self._fields, self._names, strict=True)
+            }
+            yield self._columns.arrivals(chunk, lines, garbled)
 
     def texts(
         self,
@@ -58,12 +130,15 @@ class JsonParser:
         for index, text in enumerate(texts):
             try:
                 found = decode(text)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                for der_id, timestamp in self._columns.salvage(text, several=self._several):
+            except _NOT_JSON:
+                salvaged = self._columns.salvage(text, several=self._reading.several)
+                for der_id, timestamp in salvaged:
                     garbled.append(len(records))
                     of.append(index)
                     records.append(self._record(der_id=der_id, timestamp=timestamp))
                 continue
+            if not self._named:
+                self._keep_names(msgspec.json.decode(text))
             if isinstance(found, list):
                 records += found
                 of += [index] * len(found)
@@ -75,3 +150,25 @@ class JsonParser:
         lines = [places[index] for index in of]
         times = None if received_ms is None else [received_ms[index] for index in of]
         return self._columns.arrivals(chunk, lines, garbled, times)
+
+    def _name(self, field: str) -> str:
+        return self._evidence.names[field]
+
+    def _is_reading(self, text: bytes) -> bool:
+        """Return false for a message of another kind: valid JSON without the field der_id."""
+        if self._id in text:
+            return True
+        try:
+            msgspec.json.decode(text)
+        except _NOT_JSON:
+            return True
+        return False
+
+    def _keep_names(self, value: Any) -> None:
+        """Keep the names of the first record that are not a field's."""
+        if self._named:
+            return
+        record = value[0] if isinstance(value, list) and value else value
+        if isinstance(record, dict):
+            self._evidence.keep_names(record)
+            self._named = True

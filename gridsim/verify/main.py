@@ -13,19 +13,21 @@ import numpy as np
 from gridsim.errors import NeverConnectedError, UsageError
 from gridsim.ledger import NotALedger, Reader
 from gridsim.running.plan import Options
-from gridsim.verify.arrivals import Arrivals, Columns
+from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.differences import Differences, Explainer, latencies
-from gridsim.verify.fields import BIT, RECEIVED, SEQ, parse_names, wire_names
+from gridsim.verify.evidence import IDENTITY, Evidence
+from gridsim.verify.fields import RECEIVED, parse_names, sent_fields, wire_names
 from gridsim.verify.inputs import read_file
 from gridsim.verify.jsonlines import JsonParser
 from gridsim.verify.matching import match
+from gridsim.verify.reading import Reading
 from gridsim.verify.report import Late, VerifyReport
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.sent import load_sent
 from gridsim.verify.settlement import Verdict, compare
 from gridsim.verify.subscriber import Subscriber, find_listener
 from gridsim.verify.target import VerifyTarget, find_target
-from gridsim.verify.values import NO_TIME
+from gridsim.verify.times import Clock
 
 _LOOK_S = 0.1
 _ANSWER_WARNING_S = 2.0
@@ -49,6 +51,10 @@ class VerifyOptions:
     tolerance_kwh: float = 0.01
     tolerance_s: float = 1.0
     tolerate: int = 0
+    loose: bool = False
+    """In JSON, values may be written as text."""
+    arrival_only: bool = False
+    """The user's data has no values, only which readings arrived."""
 
 
 def verify(options: VerifyOptions, say: Callable[[str], None]) -> VerifyReport:
@@ -70,33 +76,33 @@ def verify(options: VerifyOptions, say: Callable[[str], None]) -> VerifyReport:
         if not options.files and received is None:
             return _settlements_only(options, reader, roster)
         target = find_target(reader, transport)
-        wire = wire_names(target.format_settings, names)
+        evidence = Evidence(wire_names(target.format_settings, names))
         several = target.note.framing == "project"
+        reading = Reading(roster, evidence, Clock(), several=several, loose=options.loose)
         arrivals = (
-            _arrivals(options.files, roster, wire, several=several)
-            if received is None
-            else received.parse(roster, wire, several=several)
+            _arrivals(options.files, reading) if received is None else received.parse(reading)
         )
-        _refuse_names(names, arrivals)
+        _check_names(names, evidence)
         notes = [] if received is None else received.notes(reader)
-        return _report(options, reader, roster, target, arrivals, notes)
+        return _report(options, reader, target, reading, arrivals, notes)
 
 
 def _report(
     options: VerifyOptions,
     reader: Reader,
-    roster: LedgerRoster,
     target: VerifyTarget,
+    reading: Reading,
     arrivals: Arrivals,
     notes: Sequence[str],
 ) -> VerifyReport:
+    roster, evidence = reading.roster, reading.evidence
     if options.received_at is not None and not options.unordered:
         received = arrivals.received_ms
         if (received[1:] < received[:-1]).any():
             arrivals = arrivals.take(np.argsort(received, kind="stable"))
     sent = load_sent(reader, target.index, target.note.framing)
-    matching = match(sent, arrivals)
-    found = Explainer(reader, roster, sent, arrivals, matching)
+    matching = match(sent, arrivals, evidence.kept)
+    found = Explainer(reader, roster, sent, arrivals, matching, evidence)
     differences = found.explain(ordered=not options.unordered)
     seconds = latencies(sent, arrivals, matching)
     late = None
@@ -118,6 +124,11 @@ def _report(
         verdict=_verdict(options, reader),
         notes=notes,
         tolerate=options.tolerate,
+        sources=evidence.sources,
+        compared=int(matching.arrived.sum()),
+        has_values=evidence.has_values or options.arrival_only,
+        not_compared=evidence.not_compared(sent_fields(target.format_settings)),
+        unreadable_fields=evidence.unreadable_fields(),
     )
 
 
@@ -150,30 +161,26 @@ def _verdict(options: VerifyOptions, reader: Reader) -> Verdict | None:
     )
 
 
-def _arrivals(
-    files: Sequence[str], roster: LedgerRoster, names: Mapping[str, str], *, several: bool
-) -> Arrivals:
-    nothing = Columns(roster, names, text=False).arrivals({}, [])
-    parts = (part for name in files for part in read_file(name, roster, names, several=several))
-    return Arrivals.joined(chain([nothing], parts))
+def _arrivals(files: Sequence[str], reading: Reading) -> Arrivals:
+    parts = (part for name in files for part in read_file(name, reading))
+    return Arrivals.joined(chain([reading.nothing()], parts))
 
 
-def _refuse_names(given: Mapping[str, str], arrivals: Arrivals) -> None:
-    """Raise UsageError if no record has a field that the command line names."""
-    whole = ~arrivals.garbled
-    if not whole.any():
+def _check_names(given: Mapping[str, str], evidence: Evidence) -> None:
+    """Raise UsageError if no record has a field that the command line names, or an identity."""
+    if not evidence.rows:
         return
-    for ours, theirs in given.items():
-        bit = np.uint16(BIT.get(ours, 0))
-        there = {
-            SEQ: arrivals.seq >= 0,
-            RECEIVED: arrivals.received_ms != NO_TIME,
-            "der_id": arrivals.device >= 0,
-            "timestamp": arrivals.time_ms != NO_TIME,
-        }.get(ours, (arrivals.absent & bit) == 0)
-        if not there[whole].any():
+    for ours, theirs in evidence.names.items():
+        if evidence.there[ours] or (ours not in given and ours not in IDENTITY):
+            continue
+        if ours in given:
             flag = "--received-at" if ours == RECEIVED else f"--field {ours}"
             raise UsageError(f"{flag}: error: no record has a valid value in the field {theirs!r}")
+        others = ", ".join(evidence.others[:20]) or "none"
+        raise UsageError(
+            f"gridsim verify: error: no record has the field {theirs!r}; other fields there: "
+            f"{others}. Name the field with --field {ours}=NAME"
+        )
 
 
 def _check(options: VerifyOptions) -> None:
@@ -211,13 +218,11 @@ class _Received:
         self._bodies += bodies
         self._times += times
 
-    def parse(self, roster: LedgerRoster, names: Mapping[str, str], *, several: bool) -> Arrivals:
-        columns = Columns(roster, names, text=False)
-        own = {k: v for k, v in names.items() if k != RECEIVED}
-        parser = JsonParser(columns, own, several=several)
+    def parse(self, reading: Reading) -> Arrivals:
+        parser = JsonParser(reading)
 
         def parts() -> Iterator[Arrivals]:
-            yield columns.arrivals({}, [], (), [])
+            yield reading.nothing([])
             for start in range(0, len(self._bodies), _PART):
                 part = slice(start, start + _PART)
                 bodies = self._bodies[part]

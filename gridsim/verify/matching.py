@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.verify.arrivals import Arrivals
-from gridsim.verify.fields import BIT
+from gridsim.verify.fields import BIT, SEQ
 from gridsim.verify.pairing import Keys, keys_of, pair
 from gridsim.verify.sent import DROPPED, PENDING, Sent
-from gridsim.verify.values import NO_TIME, NULL, Ints
+from gridsim.verify.times import NO_TIME
+from gridsim.verify.values import Ints
 
 UNKNOWN: Final = 0
 EXACT: Final = 1
@@ -25,9 +26,6 @@ CHANGED: Final = 3
 """The reading arrived with other values than were sent."""
 AGAIN: Final = 4
 """A repetition of a reading that has already arrived."""
-
-# A field counts as kept by the user if at least this share of the arrivals has it.
-_KEPT_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,14 +39,14 @@ class Matching:
     """True if a sent reading has arrived, bool[sent]."""
 
 
-def match(sent: Sent, arrivals: Arrivals) -> Matching:
+def match(sent: Sent, arrivals: Arrivals, kept: np.uint16) -> Matching:
     """Find the reading of every arrival; each reading is matched at most once.
 
+    `kept` is the mask of the fields that the user's data has: a record without a readable value of
+    each is damaged.
     Unchanged arrivals are matched first. Next are those altered by faults: by their readable
     fields, and then by elimination. Changed arrivals are matched last.
     """
-    whole = ~arrivals.garbled
-    kept = _kept_fields(arrivals, whole)
     damaged = arrivals.garbled | ((arrivals.absent & kept) != 0)
     work = _Work(sent, arrivals, damaged)
     work.pair_exact(kept)
@@ -78,19 +76,6 @@ def match(sent: Sent, arrivals: Arrivals) -> Matching:
     return Matching(work.reading, work.how, damaged, work.arrived)
 
 
-def _kept_fields(arrivals: Arrivals, whole: NDArray[np.bool_]) -> np.uint16:
-    """Return the mask of the fields that the user keeps."""
-    kept = 0
-    total = max(int(whole.sum()), 1)
-    for bit in BIT.values():
-        absent = int(((arrivals.absent[whole] & bit) != 0).sum())
-        if absent <= total * _KEPT_SHARE:
-            kept |= bit
-    if (arrivals.soc == NULL).all():
-        kept &= ~BIT["current_soc"]
-    return np.uint16(kept)
-
-
 class _Work:
     """The state of the matching."""
 
@@ -98,7 +83,6 @@ class _Work:
         self._sent = sent
         self._arrivals = arrivals
         self._damaged = damaged
-        self._has_seq = bool((arrivals.seq >= 0).any())
         self.reading = np.full(len(arrivals), -1, np.int64)
         self.how = np.full(len(arrivals), UNKNOWN, np.int8)
         self.arrived = np.zeros(len(sent), np.bool_)
@@ -123,7 +107,7 @@ class _Work:
             "connection_start_at": "since_ms",
         }
         names = [column for name, column in fields.items() if int(kept) & BIT[name]]
-        if self._has_seq:
+        if int(kept) & BIT[SEQ]:
             names.append("seq")
         return self.key("device", "time_ms", *names)
 

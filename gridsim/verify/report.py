@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 from gridsim.verify.differences import KINDS, UNEXPLAINED, Differences
+from gridsim.verify.evidence import UnreadableField
 from gridsim.verify.settlement import Verdict
 
+Outcome = Literal["passed", "failed", "not proven"]
+
+_VERDICTS: Final[dict[Outcome, str]] = {
+    "passed": "PASS",
+    "failed": "FAIL",
+    "not proven": "NOT PROVEN",
+}
 _PROJECTS = 10
 _EXAMPLES = 10
 _COMPARED = 20
@@ -41,20 +49,65 @@ class VerifyReport:
     verdict: Verdict | None
     notes: Sequence[str]
     tolerate: int
+    sources: Sequence[str] = ()
+    """A line about each file."""
+    compared: int | None = None
+    """The number of sent readings that were compared with one that arrived.
+
+    None if only settlements are compared.
+    """
+    has_values: bool = True
+    """True if the data has values to compare, or if the user does not want them compared."""
+    not_compared: Sequence[str] = ()
+    """The sent fields that the user's data does not have."""
+    unreadable_fields: Sequence[UnreadableField] = ()
+    """The fields of the user's data of which values cannot be read."""
 
     @property
     def unexplained(self) -> int:
         return self.differences.unexplained
 
     @property
-    def passed(self) -> bool:
+    def outcome(self) -> Outcome:
+        """The result: a difference is a failure, and missing evidence is never a success."""
         settled = self.verdict is None or not self.verdict.differences
-        return settled and self.unexplained <= self.tolerate
+        if not settled or self.unexplained > self.tolerate:
+            return "failed"
+        return "not proven" if self.doubts else "passed"
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome == "passed"
+
+    @property
+    def doubts(self) -> list[str]:
+        """The reasons why the comparison does not prove anything, even without a difference."""
+        found = []
+        if not self.complete:
+            found.append("the ledger is incomplete")
+        if self.compared is not None:
+            if not self.expected:
+                found.append("the ledger has no readings")
+            elif not self.compared:
+                found.append("no reading was compared")
+            elif not self.has_values:
+                found.append(
+                    "no values were compared, only which readings arrived (to accept that, add "
+                    "--arrival-only)"
+                )
+        if self.verdict is not None and not self.verdict.compared:
+            found.append("no settlement was compared")
+        return found
 
     def lines(self) -> Iterator[str]:
         """Yield the report as lines of text."""
         yield f"{self.ledger}, transport {self.transport}: {_state(self.complete)}"
+        yield from self.sources
         yield from self.notes
+        if self.not_compared and self.has_values:
+            names = ", ".join(self.not_compared)
+            yield f"not compared, because your data does not have them: {names}"
+        yield from map(str, self.unreadable_fields)
         yield f"{self.expected:,} expected, {self.received:,} received"
         for kind in KINDS:
             causes = self.differences.causes[kind]
@@ -76,7 +129,7 @@ class VerifyReport:
         if more > 0:
             yield f"  and {more:,} more"
         yield from self._settlement_lines()
-        yield f"{'PASS' if self.passed else 'FAIL'}: {self._sum()}"
+        yield f"{_VERDICTS[self.outcome]}: {self._sum()}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the whole report as a JSON object."""
@@ -86,6 +139,12 @@ class VerifyReport:
             "complete": self.complete,
             "transport": self.transport,
             "passed": self.passed,
+            "outcome": self.outcome,
+            "doubts": self.doubts,
+            "sources": list(self.sources),
+            "compared": self.compared,
+            "not_compared": list(self.not_compared),
+            "unreadable_fields": [asdict(one) for one in self.unreadable_fields],
             "expected": self.expected,
             "received": self.received,
             "unexplained": self.unexplained,
@@ -127,7 +186,9 @@ class VerifyReport:
     def _sum(self) -> str:
         settled = len(self.verdict.differences) if self.verdict is not None else 0
         more = f", {settled:,} in settlements" if settled else ""
-        return f"{self.unexplained:,} unexplained{more}"
+        but = "; but " if self.outcome == "not proven" else "; "
+        doubts = but + ", and ".join(self.doubts) if self.doubts else ""
+        return f"{self.unexplained:,} unexplained{more}{doubts}"
 
     def _settlement_lines(self) -> Iterator[str]:
         if self.verdict is None:

@@ -22,6 +22,13 @@ class LedgerRoster:
     constants: Mapping[str, Sequence[object]]
     """The constant fields, one value per device: texts, booleans, or numbers in hundredths."""
 
+    def text(self, field: str, device: int) -> str:
+        """Return the value of a constant field of a device, as text."""
+        value = self.constants[field][device]
+        if field == "is_standalone":
+            return "true" if value else "false"
+        return f"{value / 100:.2f}" if isinstance(value, int) else f"'{value}'"
+
     @classmethod
     def of(cls, reader: Reader) -> LedgerRoster:
         projects = reader.rows(

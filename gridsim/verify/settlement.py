@@ -16,7 +16,7 @@ from pathlib import Path
 from gridsim.errors import UsageError
 from gridsim.helpers.timestamps import rfc3339
 from gridsim.ledger import Reader
-from gridsim.verify.values import NO_TIME, clock
+from gridsim.verify.times import NO_TIME, Clock
 
 _NEEDED = ("event", "project_id", "reduction_kwh")
 _SPAN = ("violation_start", "violation_end")
@@ -112,7 +112,7 @@ def _add(claims: dict[Key, Claim], row: Mapping[str, str | None], spans: bool, a
     texts = [(row[name] or "").strip() for name in _SPAN]
     if texts == ["", ""]:
         return
-    read = clock(text=True)
+    read = Clock()
     start, end = (read(text) for text in texts)
     if NO_TIME in (start, end) or end < start:
         raise UsageError(f"{at}: {texts[0]!r} to {texts[1]!r} is not a valid time interval")

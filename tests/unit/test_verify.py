@@ -182,8 +182,10 @@ def test_a_killed_runs_ledger_says_so_and_explains_what_it_cannot_know(tmp_path:
     report = kept.compare([*kept.lines[:-3], json.dumps(later).encode()])
     assert not report.complete
     assert "INCOMPLETE" in next(report.lines())
-    assert report.passed
     assert report.differences.causes["unknown"] == {"after the ledger's end": 1}
+    # What was recorded agrees, but an incomplete ledger proves nothing about the rest.
+    assert (report.unexplained, report.outcome, report.passed) == (0, "not proven", False)
+    assert list(report.lines())[-1] == ("NOT PROVEN: 0 unexplained; but the ledger is incomplete")
 
 
 def test_half_of_a_message_is_known_by_what_can_be_read(broken: Kept) -> None:

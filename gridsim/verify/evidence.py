@@ -1,0 +1,141 @@
+"""The evidence of a comparison: the fields that a user's data has, and those it can be read in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from gridsim.verify.fields import BIT, FIELDS, SEQ
+
+MISSING: Final = object()
+"""The value in a chunk for a field that a record does not have."""
+IDENTITY: Final = ("der_id", "timestamp")
+"""The fields that identify a reading; each other field has a value that is compared."""
+
+_SAMPLES = 20
+_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableField:
+    """A field that the user's data has, and in which some values cannot be read."""
+
+    field: str
+    name: str
+    """The user's name for the field."""
+    unreadable: int
+    rows: int
+    """The number of records."""
+    line: int
+    """The line of the first value that cannot be read."""
+    value: str
+    """That value, as text; empty if the record does not have the field."""
+
+    def __str__(self) -> str:
+        of = f"all {self.rows:,}" if self.unreadable == self.rows else f"{self.rows:,}"
+        what = "is missing or cannot be read" if not self.value else "cannot be read"
+        example = f": {self.value}" if self.value else ""
+        return (
+            f"{self.name} {what} in {self.unreadable:,} of {of} records, "
+            f"for example in line {self.line}{example}"
+        )
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Counts of the records and of their fields, collected while data is read."""
+
+    names: Mapping[str, str]
+    """The user's name of each field."""
+    rows: int = 0
+    there: Counter[str] = field(default_factory=Counter)
+    """The number of records that have each field."""
+    unreadable: Counter[str] = field(default_factory=Counter)
+    """The number of records in which each field is missing or cannot be read."""
+    others: list[str] = field(default_factory=list)
+    """Names in the data that are not the name of any field."""
+    sources: list[str] = field(default_factory=list)
+    """A line about each file: its form and its number of records."""
+    _samples: dict[str, dict[tuple[int, int], str]] = field(default_factory=dict)
+
+    def keep(
+        self,
+        name: str,
+        values: Sequence[Any],
+        rows: Iterable[int],
+        lines: Sequence[int],
+        devices: Sequence[int],
+    ) -> None:
+        """Keep some values of a field; `lines` and `devices` belong to `values`."""
+        kept = self._samples.setdefault(name, {})
+        for row in rows:
+            if len(kept) >= _SAMPLES:
+                return
+            kept.setdefault((lines[row], devices[row]), shown(values[row]))
+
+    def keep_names(self, names: Iterable[str]) -> None:
+        """Keep the names in the data that are not the name of any field."""
+        known = {*self.names.values(), *self.others}
+        self.others += [name for name in names if name not in known]
+
+    def sample(self, name: str, line: int, device: int) -> str:
+        """Return a value of a field as text; empty if it was not kept."""
+        return self._samples.get(name, {}).get((line, device), "")
+
+    def unreadable_fields(self) -> list[UnreadableField]:
+        """Return the fields that are there, and of which values cannot be read."""
+        return [
+            UnreadableField(
+                name,
+                self.names.get(name, name),
+                self.unreadable[name],
+                self.rows,
+                *next(((at[0], text) for at, text in self._samples.get(name, {}).items()), (0, "")),
+            )
+            for name in (*FIELDS, SEQ)
+            if self.there[name] and self.unreadable[name]
+        ]
+
+    @property
+    def kept(self) -> np.uint16:
+        """The mask of the fields that the data has."""
+        names = [name for name in (*FIELDS, SEQ) if self.there[name] or name in IDENTITY]
+        return np.uint16(sum(BIT[name] for name in names))
+
+    @property
+    def has_values(self) -> bool:
+        """True if the data has a field whose values are compared."""
+        return any(self.there[name] for name in FIELDS if name not in IDENTITY)
+
+    def not_compared(self, sent: Iterable[str]) -> list[str]:
+        """Return the sent fields that the data does not have; a similar name is shown with it."""
+        similar = {_plain(name): name for name in self.others}
+        found = []
+        for name in sent:
+            if self.there[name]:
+                continue
+            other = similar.get(_plain(name))
+            flag = f" (is it {other!r}? --field {name}={other})" if other is not None else ""
+            found.append(f"{name}{flag}")
+        return found
+
+
+def _plain(name: str) -> str:
+    """Return a name without the differences between camelCase, snake_case and others."""
+    return "".join(filter(str.isalnum, name)).casefold()
+
+
+def shown(value: Any) -> str:
+    """Return a user's value as printable text, quoted and shortened; empty for MISSING."""
+    if value is MISSING:
+        return ""
+    try:
+        text = f"'{value}'" if isinstance(value, str) else repr(value)
+    except ValueError:
+        text = "a number with thousands of digits"
+    printable = "".join(c if c.isprintable() else "?" for c in text[: _SHOWN + 1])
+    return printable if len(printable) <= _SHOWN else printable[: _SHOWN - 3] + "..."

@@ -1,0 +1,31 @@
+"""The means to read a user's data: the ledger's names, the user's names, the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gridsim.verify.arrivals import Arrivals, Columns
+from gridsim.verify.evidence import Evidence
+from gridsim.verify.roster import LedgerRoster
+from gridsim.verify.times import Clock
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """The means to convert a user's data to arrivals."""
+
+    roster: LedgerRoster
+    evidence: Evidence
+    time: Clock
+    several: bool
+    """True if a message has all records of a project and time."""
+    loose: bool
+    """True if values in JSON may be written as text."""
+
+    def columns(self, *, text: bool, decimal: str = ".") -> Columns:
+        return Columns(self.roster, self.evidence, self.time, text=text, decimal=decimal)
+
+    def nothing(self, received_ms: Sequence[int] | None = None) -> Arrivals:
+        """Return no arrivals."""
+        return self.columns(text=False).arrivals({}, [], (), received_ms)
