@@ -316,6 +316,8 @@ def _behind(device: Ints, order: Ints | Small) -> NDArray[np.bool_]:
 
 
 def _value(value: int, factor: int) -> str:
+    if factor == 1:
+        return "true" if value else "false"
     return "null" if value == NULL else f"{value / factor:.{len(str(factor)) - 1}f}"
 
 

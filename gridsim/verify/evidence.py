@@ -33,21 +33,19 @@ class UnreadableField:
     line: int
     """The line of the first value that cannot be read."""
     value: str
-    """That value, as text; empty if the record does not have the field."""
+    """The first such value, as text; empty if the record does not have the field."""
 
     def __str__(self) -> str:
-        of = f"all {self.rows:,}" if self.unreadable == self.rows else f"{self.rows:,}"
+        part = f"{self.unreadable:,} of {self.rows:,}"
+        of = f"all {self.rows:,}" if self.unreadable == self.rows else part
         what = "is missing or cannot be read" if not self.value else "cannot be read"
         example = f": {self.value}" if self.value else ""
-        return (
-            f"{self.name} {what} in {self.unreadable:,} of {of} records, "
-            f"for example in line {self.line}{example}"
-        )
+        return f"{self.name} {what} in {of} records, for example in line {self.line}{example}"
 
 
 @dataclass(slots=True)
 class Evidence:
-    """Counts of the records and of their fields, collected while data is read."""
+    """The counts of the records and of their fields, collected while data is read."""
 
     names: Mapping[str, str]
     """The user's name of each field."""
@@ -87,7 +85,7 @@ class Evidence:
         return self._samples.get(name, {}).get((line, device), "")
 
     def unreadable_fields(self) -> list[UnreadableField]:
-        """Return the fields that are there, and of which values cannot be read."""
+        """Return the fields that are there and have values that cannot be read."""
         return [
             UnreadableField(
                 name,
@@ -133,6 +131,8 @@ def shown(value: Any) -> str:
     """Return a user's value as printable text, quoted and shortened; empty for MISSING."""
     if value is MISSING:
         return ""
+    if value in ("", None):
+        return "empty" if value == "" else "null"
     try:
         text = f"'{value}'" if isinstance(value, str) else repr(value)
     except ValueError:

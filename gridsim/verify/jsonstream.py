@@ -38,7 +38,7 @@ class JsonStream:
             yield line, value
 
     def _skip(self) -> bool:
-        """Go to the next value; return False at the end of the text."""
+        """Move to the next value; return False at the end of the text."""
         while True:
             match = _BETWEEN.match(self._text, self._at)
             end = self._at if match is None else match.end()

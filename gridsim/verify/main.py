@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from gridsim.verify.settlement import Verdict, compare
 from gridsim.verify.subscriber import Subscriber, find_listener
 from gridsim.verify.target import VerifyTarget, find_target
 from gridsim.verify.times import Clock
+from gridsim.verify.values import NULL
 
 _LOOK_S = 0.1
 _ANSWER_WARNING_S = 2.0
@@ -101,6 +102,8 @@ def _report(
         if (received[1:] < received[:-1]).any():
             arrivals = arrivals.take(np.argsort(received, kind="stable"))
     sent = load_sent(reader, target.index, target.note.framing)
+    if target.format_settings.get("missing_soc") == "zero":
+        sent = replace(sent, soc=np.where(sent.soc == NULL, 0, sent.soc).astype(np.int32))
     matching = match(sent, arrivals, evidence.kept)
     found = Explainer(reader, roster, sent, arrivals, matching, evidence)
     differences = found.explain(ordered=not options.unordered)

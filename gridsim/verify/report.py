@@ -61,7 +61,7 @@ class VerifyReport:
     not_compared: Sequence[str] = ()
     """The sent fields that the user's data does not have."""
     unreadable_fields: Sequence[UnreadableField] = ()
-    """The fields of the user's data of which values cannot be read."""
+    """The fields of the user's data with values that cannot be read."""
 
     @property
     def unexplained(self) -> int:
@@ -188,7 +188,8 @@ class VerifyReport:
         more = f", {settled:,} in settlements" if settled else ""
         but = "; but " if self.outcome == "not proven" else "; "
         doubts = but + ", and ".join(self.doubts) if self.doubts else ""
-        return f"{self.unexplained:,} unexplained{more}{doubts}"
+        allowed = f" ({self.tolerate:,} tolerated)" if self.tolerate and self.unexplained else ""
+        return f"{self.unexplained:,} unexplained{allowed}{more}{doubts}"
 
     def _settlement_lines(self) -> Iterator[str]:
         if self.verdict is None:

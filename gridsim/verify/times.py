@@ -95,7 +95,8 @@ def _epoch(value: int | float | Decimal) -> int:
     """Return an epoch number in ms; NO_TIME if it is not finite, or too large."""
     if not isinstance(value, int) and not math.isfinite(value):
         return NO_TIME
-    sizes = ((times, divisor) for below, times, divisor in _UNITS if abs(value) < below)
+    size = abs(value if isinstance(value, int) else float(value))
+    sizes = ((times, divisor) for below, times, divisor in _UNITS if size < below)
     times, divisor = next(sizes, _NANOSECONDS)
     if isinstance(value, int):
         found = (value * times + divisor // 2) // divisor
