@@ -71,7 +71,13 @@ from gridsim.contracts.probe import (
 )
 from gridsim.contracts.record import FIELDS, RecordField, RecordSettings, choose_fields
 from gridsim.contracts.rows import RowEncoder, RowLayout
-from gridsim.contracts.run_context import RunContext, Service, ServiceProvider, ServiceT
+from gridsim.contracts.run_context import (
+    Announcement,
+    RunContext,
+    Service,
+    ServiceProvider,
+    ServiceT,
+)
 from gridsim.contracts.settings import (
     DerSettings,
     LocalPath,
@@ -103,6 +109,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "numeric_fields",
     # Arguments of plugins: members, sites, the run, the tick
     "Members",
+    "Announcement",
     "RunContext",
     "Service",
     "ServiceProvider",

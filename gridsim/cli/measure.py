@@ -13,6 +13,7 @@ from gridsim.cli.shared import (
     Config,
     Overrides,
     Plugins,
+    RunName,
     configure_logs,
     given_to,
     options_of,
@@ -86,6 +87,7 @@ def verify(
     config: Config = None,
     plugin: Plugins = None,
     set_: Overrides = None,
+    run: RunName = None,
     quiet: Annotated[
         str, typer.Option(help="With --subscribe: stop when no message has arrived for this long.")
     ] = "2s",
@@ -144,9 +146,11 @@ def verify(
         from gridsim.verify import verify as run_verify
 
         given = given_to(context, config, plugin, set_)
-        if given.config is not None and not subscribe:
-            raise UsageError("--config: error: needs --subscribe")
-        listen = options_of(given.config or DEFAULT_CONFIG, given.plugins, given.overrides)
+        for flag, value in (("--config", given.config), ("--run", run)):
+            if value is not None and not subscribe:
+                raise UsageError(f"{flag}: error: needs --subscribe")
+        given = given.of_run(run)
+        listen = options_of(given.config or DEFAULT_CONFIG, given.plugins, given.overrides, run=run)
         options = VerifyOptions(
             ledger=ledger,
             files=tuple(files or ()),

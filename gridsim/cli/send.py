@@ -11,6 +11,7 @@ from gridsim.cli.shared import (
     Config,
     Overrides,
     Plugins,
+    RunName,
     configure_logs,
     given_to,
     options_of,
@@ -77,6 +78,7 @@ def send(
     config: Config = None,
     plugin: Plugins = None,
     set_: Overrides = None,
+    run: RunName = None,
 ) -> None:
     """Send a command, an event call or a fault to a run, by the first source of its
     configuration.
@@ -90,8 +92,8 @@ def send(
         from gridsim.cli.sending import send as send_command
         from gridsim.running.plan import make_plan
 
-        given = given_to(context, config, plugin, set_)
-        plan = make_plan(options_of(given.config, given.plugins, given.overrides))
+        given = given_to(context, config, plugin, set_).of_run(run)
+        plan = make_plan(options_of(given.config, given.plugins, given.overrides, run=run))
         args = CommandLine(
             target, command, value, unit, start, duration, ramp, id_, tuple(keys or ())
         )

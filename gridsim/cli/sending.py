@@ -26,6 +26,7 @@ from gridsim.contracts.instructions import FLEET
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError, PluginError, UsageError
 from gridsim.running.durations import seconds
 from gridsim.running.plan import Plan
+from gridsim.running.runs import other_runs
 
 _ANSWER_S = 10.0
 # The key that names the event or fault of an instruction.
@@ -77,9 +78,11 @@ def send(
         passed = time.monotonic() - began
         if answer is None:
             if not accepted and passed > _ANSWER_S:
+                up = other_runs()
                 raise GridsimError(
                     f"no answer within {_ANSWER_S:g} s: check that a run with this configuration "
                     f"is up and connected to {source.name} ({_where(plan, source.name)})"
+                    + (f"; runs on this machine: {up}" if up else "")
                 )
             if accepted and wait_s is not None and passed > wait_s:
                 raise NotHeldError(f"accepted, but neither completed nor superseded within {wait}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -31,6 +31,14 @@ Overrides = Annotated[
         help="Override a key of the TOML, such as transports.0.qos=1; repeatable.",
     ),
 ]
+RunName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--run",
+        metavar="PID",
+        help="The run, by its process id, if several are up; without --config, with its own.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,19 @@ class Given:
     config: Path | None
     plugins: tuple[Path, ...]
     overrides: tuple[str, ...]
+
+    def of_run(self, name: str | None) -> Given:
+        """Return the options with the configuration and the plugins of a run, if it is named.
+
+        Raises UsageError if it is not up.
+        """
+        if name is None or self.config is not None:
+            return self
+        from gridsim.running.runs import find_run
+
+        run = find_run(name)
+        plugins = (*map(Path, run.plugins), *self.plugins)
+        return replace(self, config=Path(run.config), plugins=plugins)
 
 
 def given_to(
@@ -66,6 +87,7 @@ def options_of(
     speed: float | None = None,
     seed: int | None = None,
     start: str | None = None,
+    run: str | None = None,
 ) -> Options:
     from gridsim.config.resolve import Flags
     from gridsim.running.plan import DEFAULT_CONFIG, Options
@@ -76,6 +98,7 @@ def options_of(
         flags=Flags(seed=seed, speed=speed, start=start),
         plugins=tuple(plugin or ()),
         overrides=tuple(overrides or ()),
+        run=run,
     )
 
 

@@ -18,6 +18,7 @@ from gridsim.ledger import LedgerError
 from gridsim.running.pace import is_held
 from gridsim.running.plan import Plan
 from gridsim.running.run import Run
+from gridsim.running.runs import other_runs
 from gridsim.running.status import RunStatus
 from gridsim.text.events import change_line
 from gridsim.text.plan import plan_lines, transport_lines
@@ -78,6 +79,8 @@ def supervise(plan: Plan, *, strict: bool = False) -> Ending:
 
 def _supervise(run: Run, signals: _Signals, strict: bool) -> Ending:
     _log(plan_lines(run.plan))
+    if up := other_runs():
+        logger.info("other runs on this machine: {}", up)
     run.subscribe(_log_results, "latest")
     try:
         run.start()

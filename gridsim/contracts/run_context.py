@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -32,6 +32,17 @@ class ServiceProvider(Protocol):
         """
 
 
+Announcement = Mapping[str, str | int]
+"""Values that a plugin leaves for the other processes of the same user, without secrets."""
+
+
+def _announce_nothing(key: str, values: Announcement, /) -> None: ...
+
+
+def _nothing_announced(key: str, like: Announcement, /) -> Announcement | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RunContext:
     """The run, as its transports, sources and probes see it."""
@@ -41,3 +52,16 @@ class RunContext:
     """The simulation's start, UTC."""
     service: ServiceProvider
     """The function that returns an object shared by the run's plugins, for example a broker."""
+    announce: Callable[[str, Announcement], None] = _announce_nothing
+    """The function that leaves values under a key for probes in other processes.
+
+    They are readable while the run is up. Start the key with the name of your plugin. May be
+    called from any thread.
+    """
+    announced: Callable[[str, Announcement], Announcement | None] = _nothing_announced
+    """The function with which a probe reads the values that the run in another process announced.
+
+    If there are several runs of the configuration, it returns the values that include the second
+    argument. It raises TransportError if there is no such run, or if the choice is not clear. It
+    returns None where no runs can be found, as in a test.
+    """

@@ -36,6 +36,8 @@ from gridsim.plugins.services import Services
 from gridsim.running.durations import seconds
 from gridsim.running.inbox import RecordedInbox
 from gridsim.running.probes import Probes
+from gridsim.running.runfile import RunFile
+from gridsim.running.runs import RunFinder
 from gridsim.simulation.scenario import Scenario
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "default.toml"
@@ -50,6 +52,8 @@ class Options:
     flags: Flags = field(default_factory=Flags)
     plugins: tuple[Path, ...] = ()
     overrides: tuple[str, ...] = ()
+    run: str | None = None
+    """The name of the run that a command is for; None: the one of the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,10 @@ class Plan:
     """The faults that alter messages; it grows as faults are injected."""
     about: About | None = None
     """The identity of the run: configuration, seed, plugins."""
+    run_file: RunFile = field(default_factory=RunFile)
+    """The file by which other processes find the run; it is written when the run starts."""
+    plugins: tuple[Path, ...] = ()
+    """The local plugins of the command line."""
     recorded: RecordedInbox | None = None
     """The instructions of the run that is repeated; None: they come from sources and programs."""
 
@@ -155,7 +163,14 @@ def make_plan(options: Options) -> Plan:
     configuration = resolve(document, host.registry, now_ms=now_ms, flags=options.flags)
     ticks = _ticks(options.duration, configuration.tick_ms)
     services = Services()
-    run = RunContext(configuration.scenario.roster, configuration.start_ms, services.get)
+    run_file = RunFile()
+    run = RunContext(
+        configuration.scenario.roster,
+        configuration.start_ms,
+        services.get,
+        run_file.announce,
+        RunFinder(options.config, options.run).announced,
+    )
     alterations = message_faults(configuration.scenario)
     transports, sources = _transports_and_sources(document, configuration, run, alterations)
     probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
@@ -174,6 +189,8 @@ def make_plan(options: Options) -> Plan:
         ledger,
         alterations,
         about,
+        run_file,
+        options.plugins,
     )
 
 

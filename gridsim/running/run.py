@@ -10,7 +10,7 @@ from itertools import repeat
 from types import TracebackType
 from typing import Final, Literal
 
-from gridsim.api import Instruction
+from gridsim.api import Instruction, rfc3339
 from gridsim.contracts.results import TickResult
 from gridsim.delivery import Runner
 from gridsim.errors import GridsimError
@@ -120,6 +120,12 @@ class Run:
         self._state = "starting"
         plan = self.plan
         self._ledger = plan.ledger.open() if plan.ledger is not None else None
+        plan.run_file.open(
+            plan.config,
+            rfc3339(time.time_ns() // 1_000_000),
+            "" if plan.ledger is None else str(plan.ledger.path.absolute()),
+            tuple(str(path.absolute()) for path in plan.plugins),
+        )
         observers = self._ledger.fates if self._ledger is not None else repeat(None)
         wake_s = self._promised_wake_s()
         self._runners = [
@@ -191,6 +197,7 @@ class Run:
             self.error = self.error or self._engine.error
             self._over.set()
             self._took = self._times()
+            self.plan.run_file.close()
             self.plan.close()
             self._state = "ended"
 

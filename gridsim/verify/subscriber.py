@@ -103,6 +103,8 @@ class Subscriber:
         try:
             self._listener.connect()
             connected = True
+            # The address may be known only now.
+            self.where = self._listener.describe()
             if not self.since_ms:
                 self.since_ms = time.time_ns() // 1_000_000
                 self.subscribed.set()

@@ -12,9 +12,13 @@ from loguru import logger
 
 from gridsim.api import RunContext, TransportError
 from gridsim_plugins.mqtt.broker_process import HOST
+from gridsim_plugins.mqtt.topics import mosquitto_sub
+from gridsim_plugins.mqtt.url import PORT
 
 MESSAGES_PER_S: Final = 5_000
 """The messages per second that the embedded broker can handle; see the README."""
+SERVICE: Final = "mqtt: embedded broker"
+"""The key of the broker among the run's services, and of its announced address."""
 
 _START_TIMEOUT_S = 15.0
 _STOP_TIMEOUT_S = 2.0
@@ -27,6 +31,7 @@ class EmbeddedBroker:
         self._lock = threading.Lock()
         self._child: subprocess.Popen[str] | None = None
         self._address = (HOST, 0)
+        self._moved = False
 
     def __enter__(self) -> EmbeddedBroker:
         return self
@@ -45,6 +50,12 @@ class EmbeddedBroker:
                 self._end()
                 self._launch(self._address[1] or port)
             return self._address
+
+    def take_moved(self) -> bool:
+        """Return whether the broker is on another port than the one asked for, once."""
+        with self._lock:
+            moved, self._moved = self._moved, False
+            return moved
 
     def close(self) -> None:
         """End the broker, if it is running."""
@@ -74,10 +85,7 @@ class EmbeddedBroker:
         report = json.loads(answer) if answer else {}
         if "port" in report:
             self._address = (HOST, int(report["port"]))
-            if port not in (0, self._address[1]):
-                logger.warning(
-                    "port {} is in use: the embedded broker listens on {}:{}", port, *self._address
-                )
+            self._moved = port not in (0, self._address[1])
             return
         self._end()
         reason = report.get("error", f"its process ended with status {child.returncode}")
@@ -98,9 +106,23 @@ class EmbeddedBroker:
         child.stdout.close()
 
 
-def embedded_address(run: RunContext, port: int) -> tuple[str, int]:
+def embedded_address(run: RunContext, port: int, topics: str) -> tuple[str, int]:
     """Start the run's embedded broker if it is not running, and return its address.
 
-    Raises TransportError if it does not start.
+    `topics` is the filter of the topics to watch, for the message that `port` is in use. Raises
+    TransportError if the broker does not start.
     """
-    return run.service("mqtt: embedded broker", EmbeddedBroker).start(port)
+    broker = run.service(SERVICE, EmbeddedBroker)
+    host, own = broker.start(port)
+    run.announce(SERVICE, {"host": host, "port": own})
+    if broker.take_moved():
+        logger.warning(
+            "port {} is in use by another program: the embedded broker of this run listens on "
+            "port {}. Watch it: {}. If the other program is a broker, publish to it instead with: "
+            "MQTT_HOST={} gridsim ...",
+            port,
+            own,
+            mosquitto_sub(host, own, topics),
+            host if port == PORT else f"{host} MQTT_PORT={port}",
+        )
+    return host, own

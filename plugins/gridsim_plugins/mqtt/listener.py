@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from gridsim.api import Listener, ReceivedMessage, TransportError
@@ -19,22 +19,33 @@ _ANSWER_TIMEOUT_S = 5.0
 class MqttListener(Listener):
     """One session at the transport's broker, with the transport's QoS."""
 
-    def __init__(self, settings: MqttSettings, address: tuple[str, int], pattern: str) -> None:
-        """Create a listener for the topic filter `pattern`."""
+    def __init__(
+        self, settings: MqttSettings, find: Callable[[], tuple[str, int]], pattern: str
+    ) -> None:
+        """Create a listener for the topic filter `pattern`; `find` returns the address.
+
+        The address of an embedded broker is known once its run is up.
+        """
         self._settings = settings
-        self._address = address
+        self._find = find
+        self._address: tuple[str, int] | None = None
+        if not settings.embedded:
+            self._address = settings.host, settings.port
         self._pattern = pattern
         self._client_id = f"gridsim-verify-{secrets.token_hex(6)}"
         self._dialogue: Dialogue | None = None
 
     def describe(self) -> str:
-        return "{}:{}, {}".format(*self._address, self._pattern)
+        address = self._address
+        where = f"{address[0]}:{address[1]}" if address else "the run's embedded broker"
+        return f"{where}, {self._pattern}"
 
     def connect(self) -> None:
         # Imported here: loading the plugin must not cost the import of paho.
         from gridsim_plugins.mqtt.session.dialogue import Dialogue
 
         settings = self._settings
+        self._address = self._find()
         self._dialogue = Dialogue(
             settings, self._address, self._client_id, _ANSWER_TIMEOUT_S, qos=settings.qos
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from functools import partial
 
 from gridsim.api import (
     Benchmark,
@@ -11,10 +12,12 @@ from gridsim.api import (
     Instruction,
     Listener,
     Probe,
+    RunContext,
     TransportError,
     write_instruction,
 )
 from gridsim_plugins.mqtt.broker_process import HOST
+from gridsim_plugins.mqtt.embedded import SERVICE
 from gridsim_plugins.mqtt.listener import MqttListener
 from gridsim_plugins.mqtt.settings import ConnectionSettings, MqttSettings
 from gridsim_plugins.mqtt.source import MqttCommandSettings, command_topics
@@ -29,7 +32,7 @@ class MqttProbe(Probe[MqttSettings, MqttCommandSettings]):
 
     def listen(self, settings: MqttSettings, framing: Framing) -> Listener:
         pattern = topic_filter(settings.topic or DEFAULT_TOPIC[framing])
-        return MqttListener(settings, _address(settings), pattern)
+        return MqttListener(settings, partial(_address, settings, self.run), pattern)
 
     def send(self, settings: MqttCommandSettings, instruction: Instruction) -> Iterator[bytes]:
         # Imported here: loading the plugin must not cost the import of paho.
@@ -38,7 +41,8 @@ class MqttProbe(Probe[MqttSettings, MqttCommandSettings]):
         topics, target = command_topics(settings, self.run.roster), instruction.target
         # With the source's client id, the broker would close the source's connection.
         client_id = f"gridsim-send-{secrets.token_hex(6)}"
-        dialogue = Dialogue(settings, _address(settings), client_id, _ANSWER_TIMEOUT_S)
+        address = _address(settings, self.run)
+        dialogue = Dialogue(settings, address, client_id, _ANSWER_TIMEOUT_S)
         try:
             dialogue.subscribe([topics.acknowledgement(target)])
             topic = topics.command(target)
@@ -61,10 +65,16 @@ class MqttProbe(Probe[MqttSettings, MqttCommandSettings]):
         return MqttBenchmark(settings, framing, self.run)
 
 
-def _address(settings: ConnectionSettings) -> tuple[str, int]:
-    """Return the address of the broker that a run in another process uses. Raises ValueError."""
+def _address(settings: ConnectionSettings, run: RunContext) -> tuple[str, int]:
+    """Return the address of the broker that a run in another process uses.
+
+    Raises ValueError, or TransportError if the run with the embedded broker is not up.
+    """
     if not settings.embedded:
         return settings.host, settings.port
+    found = run.announced(SERVICE, {"port": settings.port})
+    if found is not None:
+        return str(found["host"]), int(found["port"])
     if not settings.port:
         raise ValueError(
             "the embedded broker's port is not known, because it is 0 in the configuration; "

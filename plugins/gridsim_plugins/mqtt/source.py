@@ -22,6 +22,7 @@ from gridsim.api import (
 from gridsim_plugins.mqtt.command_topics import CommandTopics
 from gridsim_plugins.mqtt.embedded import embedded_address
 from gridsim_plugins.mqtt.settings import ConnectionSettings, check_connection
+from gridsim_plugins.mqtt.topics import subscription
 
 if TYPE_CHECKING:
     from gridsim_plugins.mqtt.session.dialogue import Dialogue
@@ -123,7 +124,9 @@ class MqttCommands(Source[MqttCommandSettings]):
     def connect(self) -> None:
         settings = self.settings
         if settings.embedded:
-            self._address = embedded_address(self.run, settings.port)
+            self._address = embedded_address(
+                self.run, settings.port, subscription(settings.ack_topic)
+            )
         # Imported here: loading the plugin must not cost the import of paho.
         from gridsim_plugins.mqtt.session.dialogue import Dialogue
 

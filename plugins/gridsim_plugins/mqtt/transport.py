@@ -120,7 +120,7 @@ class Mqtt(Transport[MqttSettings]):
     def connect(self) -> None:
         settings = self.settings
         if settings.embedded:
-            self._address = embedded_address(self.run, settings.port)
+            self._address = embedded_address(self.run, settings.port, subscription(self._template))
         if settings.tls_insecure and not self._warned:
             self._warned = True
             logger.warning("mqtt: tls_insecure is set: the broker's certificate is not checked")

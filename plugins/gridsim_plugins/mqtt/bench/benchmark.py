@@ -72,7 +72,7 @@ class MqttBenchmark(Benchmark):
         settings = self._settings
         address = (settings.host, settings.port)
         if settings.embedded:
-            address = embedded_address(self._run, settings.port)
+            address = embedded_address(self._run, settings.port, "#")
         return MeasuredBroker(*address, settings)
 
 
