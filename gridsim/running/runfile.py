@@ -188,7 +188,7 @@ def _make_folder() -> Path:
 
 
 def _is_own(folder: Path) -> bool:
-    """Return whether it is a folder to which nobody but this user may write."""
+    """Return whether it is a folder to which only this user may write."""
     try:
         about = folder.lstat()
     except OSError:
@@ -219,7 +219,7 @@ def _is_stale(path: Path) -> bool:
 
 
 def _lock(fd: int, *, shared: bool = False) -> None:
-    """Lock an open file without waiting. Raises OSError if another process holds the lock."""
+    """Take the lock of an open file without waiting. Raises OSError if another holds it."""
     if sys.platform == "win32":
         import msvcrt
 

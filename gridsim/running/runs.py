@@ -14,7 +14,7 @@ from gridsim.running.runfile import RunRecord, Values, running
 
 @dataclass(frozen=True, slots=True)
 class RunFinder:
-    """Finds the values that a run of a configuration announced."""
+    """A finder of the values that a run of a configuration announced."""
 
     config: Path
     name: str | None = None

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from gridsim.api import Command, Target
+from gridsim.api import Command, Target, TransportError
 from gridsim.bench.target import find_target
 from gridsim.cli.sending import CommandLine, send
 from gridsim.errors import UsageError
@@ -148,11 +148,12 @@ def test_what_a_broker_retained_is_of_an_earlier_run(
         listener.close()
 
 
-def test_an_embedded_broker_at_any_port_cannot_be_found_from_outside() -> None:
+def test_an_embedded_broker_at_any_port_cannot_be_found_where_runs_are_unknown() -> None:
     probe = MqttProbe(make_run())
-    with pytest.raises(ValueError, match="embedded broker's port is not known"):
-        probe.listen(MqttSettings(host="embedded", port=0), "der")
-    with pytest.raises(ValueError, match="embedded broker's port is not known"):
+    with pytest.raises(TransportError, match="embedded broker's port is not known") as caught:
+        probe.listen(MqttSettings(host="embedded", port=0), "der").connect()
+    assert caught.value.permanent
+    with pytest.raises(TransportError, match="embedded broker's port is not known"):
         next(probe.send(MqttCommandSettings(port=0), Command(Target("PRJ_0"), "c-1", "connect")))
 
 

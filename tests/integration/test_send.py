@@ -97,7 +97,7 @@ def test_what_is_superseded_is_not_done(terminal: Terminal) -> None:
         (("PRJ_789013/DER_123456", "connect"), "there is no DER and no project"),
         (("DER_123456", "set_powr", "1"), "did you mean 'set_power'"),
         (("DER_123456", "set_power"), "'value' is missing"),
-        (("DER_123456", "set_power", "1", "--duration", "10"), "--duration"),
+        (("DER_123456", "set_power", "1", "--duration", "10x"), "--duration"),
         (("DER_123456", "connect", "--wait", "soon"), "--wait"),
         (("DER_123456", "connect", "--start", "noon"), "'start' must be a time"),
         (("--config", "nowhere.toml", "DER_123456", "connect"), "nowhere.toml"),

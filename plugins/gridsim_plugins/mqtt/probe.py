@@ -68,7 +68,7 @@ class MqttProbe(Probe[MqttSettings, MqttCommandSettings]):
 def _address(settings: ConnectionSettings, run: RunContext) -> tuple[str, int]:
     """Return the address of the broker that a run in another process uses.
 
-    Raises ValueError, or TransportError if the run with the embedded broker is not up.
+    Raises TransportError if the run with the embedded broker is not up.
     """
     if not settings.embedded:
         return settings.host, settings.port
@@ -76,8 +76,9 @@ def _address(settings: ConnectionSettings, run: RunContext) -> tuple[str, int]:
     if found is not None:
         return str(found["host"]), int(found["port"])
     if not settings.port:
-        raise ValueError(
+        raise TransportError(
             "the embedded broker's port is not known, because it is 0 in the configuration; "
-            "set port to a number"
+            "set port to a number",
+            permanent=True,
         )
     return HOST, settings.port
