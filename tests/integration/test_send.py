@@ -23,7 +23,14 @@ class Terminal:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._environment = {**os.environ, "MQTT_PORT": str(free_port())}
+        runtime = folder / "runtime"
+        runtime.mkdir(mode=0o700)
+        self._environment = {
+            **os.environ,
+            "MQTT_PORT": str(free_port()),
+            # Another terminal's run of the default configuration is not this one's.
+            "XDG_RUNTIME_DIR": str(runtime),
+        }
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
