@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 .PHONY: run setup test check lint types imports wheel-env wheel example release-check soak \
 	bench-check performance chaos hold realism mutants clean
 
-# Ctrl-C is how a run is meant to end, so its 130 is no failure. With job control the run has
+# Ctrl-C is how a run is meant to end, so its 130 counts as success. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
 run: $(VENV)/run.stamp
 	@test ! -t 0 || set -m; \
@@ -83,7 +83,7 @@ realism: $(VENV)/dev.stamp
 # or ROOM="gridsim.simulation.batch gridsim.config.text" tries some of it.
 mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m pip install -q --group mutants
-	$(BIN)/python benchmarks/mutants.py $(ROOM)
+	$(BIN)/python benchmarks/mutants.py $(ROOM) $(if $(SAMPLE),--sample $(SAMPLE))
 
 $(VENV)/run.stamp: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
