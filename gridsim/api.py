@@ -90,7 +90,7 @@ from gridsim.contracts.sites import Sites
 from gridsim.contracts.source import Source
 from gridsim.contracts.state import State, StateError, Stateful, Tree
 from gridsim.contracts.tick import Tick
-from gridsim.contracts.transport import Receipt, Transport
+from gridsim.contracts.transport import DEVICE_OFFLINE, NOT_CONNECTED, Receipt, Transport
 from gridsim.contracts.weather import Weather, WeatherSample
 from gridsim.errors import ReaderGone, TransportError
 from gridsim.helpers.randomness import Draws, Floats, Keys, identities, identity
@@ -173,6 +173,8 @@ __all__ = [  # noqa: RUF022 - in groups
     "RowLayout",
     # Transports
     "ReaderGone",
+    "DEVICE_OFFLINE",
+    "NOT_CONNECTED",
     "Receipt",
     "Transport",
     "TransportError",

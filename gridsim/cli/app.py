@@ -60,7 +60,11 @@ def run(
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 4 if the run did not hold its rate.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="Exit with 4 if the run did not hold its rate, or lost readings at QoS 0.",
+        ),
     ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
@@ -79,7 +83,6 @@ def run(
         return
     configure_logs(log_level, log_json)
     with report_errors():
-        from gridsim.errors import UsageError
         from gridsim.running.plan import make_plan
 
         options = options_of(
@@ -96,10 +99,6 @@ def run(
 
             print_out("\n".join(plan_lines(plan)))
             raise typer.Exit
-        if strict and not plan.configuration.simulation.speed:
-            raise UsageError(
-                "--strict: error: needs a speed above 0, because speed 0 has no rate to hold"
-            )
         from gridsim.cli.supervise import supervise
 
         ending = supervise(plan, strict=strict)

@@ -13,16 +13,17 @@ from typing import Any
 from loguru import logger
 
 from gridsim.contracts.results import TickResult
-from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError
+from gridsim.errors import GridsimError
 from gridsim.ledger import LedgerError
-from gridsim.running.pace import is_held
 from gridsim.running.plan import Plan
 from gridsim.running.run import Run
 from gridsim.running.runs import other_runs
 from gridsim.running.status import RunStatus
+from gridsim.running.verdict import judge
 from gridsim.text.events import change_line
 from gridsim.text.plan import plan_lines, transport_lines
 from gridsim.text.status import closing_lines, live_line
+from gridsim.text.verdict import finding_line
 from gridsim.text.words import counted
 
 _LOOK_S = 0.2
@@ -66,7 +67,8 @@ class _Signals:
 def supervise(plan: Plan, *, strict: bool = False) -> Ending:
     """Run a plan until its end or the first signal. Call it from the main thread.
 
-    With `strict` a run that did not hold its rate ends with the status of NotHeldError.
+    The status follows from the run's account; see `judge`, also for `strict`. A signal's status
+    (130, 143) comes before it, but the losses are logged.
     """
     # Made before the handler is installed, so that Ctrl-C interrupts a plugin that hangs here.
     run = Run(plan)
@@ -125,16 +127,10 @@ def _exit_status(run: Run, status: RunStatus, received: signal.Signals | None, s
     if run.ledger_error is not None:
         logger.error("{}", run.ledger_error)
         number = number or LedgerError.exit_status
-    for transport in status.transports:
-        if transport.state == "reader gone":
-            continue
-        if not transport.ever_connected and received is None:
-            logger.error("transport {} never connected: {}", transport.name, transport.error)
-            number = number or NeverConnectedError.exit_status
-        elif transport.state == "failed":
-            number = number or 1
-    if strict and not is_held(status):
-        number = number or NotHeldError.exit_status
+    verdict = judge(status, strict=strict, interrupted=received is not None)
+    for finding in verdict.findings:
+        logger.log("ERROR" if finding.exit_status else "WARNING", "{}", finding_line(finding))
+    number = number or verdict.exit_status
     return number if received is None else 128 + received
 
 

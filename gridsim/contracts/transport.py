@@ -10,6 +10,12 @@ from gridsim.contracts.format import Format, Framing
 from gridsim.contracts.run_context import RunContext
 from gridsim.contracts.settings import S, Settings
 
+NOT_CONNECTED = "not connected"
+"""Drop reason: the connection of this device was down. Use it in a transport that has a connection
+per device; otherwise raise TransportError, so that the readings are kept."""
+DEVICE_OFFLINE = "device offline"
+"""Drop reason: the device itself was offline. It is the effect of a fault, not a loss."""
+
 
 class Receipt(Protocol):
     """The account of one `write`: the transport reports the outcome of the rows.
@@ -48,6 +54,15 @@ class Transport(ABC, Generic[S]):
         self.settings = settings
         self.format = format
         self.run = run
+
+    @property
+    def at_most_once(self) -> bool:
+        """Whether a reading that is under way when the connection is lost is not sent again.
+
+        With QoS 0 of MQTT it is so. A run that loses such readings warns of it, and fails only
+        with `--strict`. By default a transport sends again, and unconfirmed readings are a failure.
+        """
+        return False
 
     @abstractmethod
     def describe(self) -> str:

@@ -26,6 +26,8 @@ class DeliveryPolicy:
     transport fails."""
     give_up_at_start: bool
     """True if the transport fails, instead of retrying, when its first connection fails."""
+    on_full_set: bool = False
+    """True if the configuration sets `on_full`, so that its drops are intended."""
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 _SHORTEST_S, _LONGEST_S = 0.2, 1.5
-_PERMANENT_S = 30.0
+_PERMANENT_S = (1.0, 30.0)
 # Beyond this many attempts the pause does not grow; a power of two without end would overflow.
 _MAX_DOUBLINGS = 10
 
@@ -18,7 +18,7 @@ class Backoff:
         self.attempts = 0
         """Attempts since the last reset."""
         self.permanent = False
-        """True if the last failure will not mend without a change of settings."""
+        """True if the last failure needs a change of settings, here or at the far end."""
         self._uniform = uniform
 
     def attempt(self) -> None:
@@ -33,7 +33,10 @@ class Backoff:
         """Return how long to wait before the next attempt, seconds."""
         if not self.attempts:
             return 0.0
+        doublings = min(self.attempts, _MAX_DOUBLINGS)
         if self.permanent:
-            return _PERMANENT_S
-        doubled = _SHORTEST_S * 2.0 ** min(self.attempts, _MAX_DOUBLINGS)
-        return self._uniform(_SHORTEST_S, min(_LONGEST_S, doubled))
+            # Someone may be correcting it right now, so the first pauses are short.
+            first, longest = _PERMANENT_S
+            ceiling = min(longest, first * 2.0 ** (doublings - 1))
+            return self._uniform(ceiling / 2, ceiling)
+        return self._uniform(_SHORTEST_S, min(_LONGEST_S, _SHORTEST_S * 2.0**doublings))

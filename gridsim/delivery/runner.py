@@ -69,6 +69,11 @@ class Runner(ConnectionWorker):
         return self._format.seconds if self._format is not None else 0.0
 
     @property
+    def on_full_set(self) -> bool:
+        """Whether the configuration sets the rule for a full queue."""
+        return self._policy.on_full_set
+
+    @property
     def queued_bytes(self) -> int:
         """Bytes of the batches that wait."""
         return self._buffer.nbytes

@@ -101,4 +101,6 @@ def _transport(runner: Runner) -> TransportStatus:
         encoding_s=runner.encoding_s,
         computing_s=timing.computing,
         waiting_s=timing.waiting,
+        at_most_once=runner.transport.at_most_once,
+        on_full_set=runner.on_full_set,
     )

@@ -280,6 +280,7 @@ def _policy(choice: TransportChoice, speed: float) -> DeliveryPolicy:
         on_full=delivery.on_full or ("drop_oldest" if speed else "block"),
         stall_timeout_s=delivery.stall_timeout_s,
         give_up_at_start=delivery.startup == "fail",
+        on_full_set=delivery.on_full is not None,
     )
 
 

@@ -48,6 +48,10 @@ class TransportStatus:
     encoding_s: float = 0.0
     computing_s: float = 0.0
     waiting_s: float = 0.0
+    at_most_once: bool = False
+    """True if readings that are under way when the connection is lost are not sent again."""
+    on_full_set: bool = False
+    """True if the configuration sets `on_full`, so that its drops are intended."""
 
     @property
     def dropped_total(self) -> int:
@@ -74,6 +78,8 @@ class TransportStatus:
             encoding_s=self.encoding_s + other.encoding_s,
             computing_s=self.computing_s + other.computing_s,
             waiting_s=self.waiting_s + other.waiting_s,
+            at_most_once=self.at_most_once and other.at_most_once,
+            on_full_set=self.on_full_set and other.on_full_set,
         )
 
 

@@ -53,13 +53,25 @@ def test_after_a_reset_the_first_pause_is_none_and_the_next_the_shortest() -> No
     assert backoff.pause_s() == 0.4
 
 
-def test_an_error_that_does_not_mend_costs_half_a_minute() -> None:
-    backoff = Backoff(lambda low, high: high)
-    backoff.attempt()
+def test_pauses_after_a_permanent_error_double_from_one_second_to_half_a_minute() -> None:
+    bounds: list[tuple[float, float]] = []
+
+    def longest(low: float, high: float) -> float:
+        bounds.append((low, high))
+        return high
+
+    backoff = Backoff(longest)
     backoff.permanent = True
-    assert backoff.pause_s() == 30.0
+    assert backoff.pause_s() == 0.0
+    pauses = []
+    for _ in range(7):
+        backoff.attempt()
+        pauses.append(backoff.pause_s())
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    assert bounds[0] == (0.5, 1.0)
+    assert bounds[-1] == (15.0, 30.0)
     backoff.permanent = False
-    assert backoff.pause_s() == 0.4
+    assert backoff.pause_s() == 1.5
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gridsim.api import Framing, Settings, TransportError
+from gridsim.api import NOT_CONNECTED, Framing, Settings, TransportError
 from gridsim.testing import PlainFormat, RecordingReceipt, make_roster, make_run
 from gridsim_plugins.mqtt.publish.messages import DELIVERED, MessageAccount, Messages
-from gridsim_plugins.mqtt.publish.scatter import NOT_CONNECTED, Scatter
+from gridsim_plugins.mqtt.publish.scatter import Scatter
 from gridsim_plugins.mqtt.session.answers import ProtocolError
 from gridsim_plugins.mqtt.session.connect import connack, connect_packet
 from gridsim_plugins.mqtt.session.frames import Frames

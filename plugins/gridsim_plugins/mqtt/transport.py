@@ -73,6 +73,10 @@ class Mqtt(Transport[MqttSettings]):
         self._short_lived = 0
         self._warned = False
 
+    @property
+    def at_most_once(self) -> bool:
+        return self.settings.qos == 0
+
     def describe(self) -> str:
         settings = self.settings
         kind = "mqtt" if settings.transport == "tcp" else "ws"

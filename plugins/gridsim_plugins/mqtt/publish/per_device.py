@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Batch, Format
+from gridsim.api import DEVICE_OFFLINE, NOT_CONNECTED, Batch, Format
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     OVERSIZE,
@@ -21,7 +21,7 @@ from gridsim_plugins.mqtt.publish.messages import (
     Messages,
     as_messages,
 )
-from gridsim_plugins.mqtt.publish.scatter import NOT_CONNECTED, OFFLINE, Scatter
+from gridsim_plugins.mqtt.publish.scatter import Scatter
 from gridsim_plugins.mqtt.publish.window import PACKET_IDS
 from gridsim_plugins.mqtt.session.answers import PINGRESP, PUBCOMP, PUBREC, AnswerGroup
 from gridsim_plugins.mqtt.session.clients import Clients
@@ -137,7 +137,7 @@ class PerDeviceConnections:
         for place in scatter.oversize(first, end):
             link.open -= scatter.settle(place, place + 1, OVERSIZE)
         if link.state is LinkState.OFF:
-            link.open -= scatter.settle(first, end, OFFLINE)
+            link.open -= scatter.settle(first, end, DEVICE_OFFLINE)
         elif not link.is_due():
             link.open -= scatter.settle(first, end, NOT_CONNECTED)
         elif link.state is LinkState.UP and link.open:

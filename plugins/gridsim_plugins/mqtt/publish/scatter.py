@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.api import DEVICE_OFFLINE, NOT_CONNECTED
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     OVERSIZE,
@@ -25,10 +26,7 @@ OPEN, GONE, LOST = 0, 2, 3
 The number of delivered is 1.
 """
 
-NOT_CONNECTED = "not connected"
-OFFLINE = "device offline"
-
-_OUTCOMES = ["", DELIVERED, UNCONFIRMED, NOT_CONNECTED, OFFLINE, OVERSIZE]
+_OUTCOMES = ["", DELIVERED, UNCONFIRMED, NOT_CONNECTED, DEVICE_OFFLINE, OVERSIZE]
 
 
 class Scatter:

@@ -27,7 +27,7 @@ from gridsim.api import (
     hookimpl,
 )
 from gridsim_plugins.transports.file.appendfile import OnExisting
-from gridsim_plugins.transports.file.fileset import FileOptions, FileSet, failure
+from gridsim_plugins.transports.file.fileset import FileOptions, FileSet
 from gridsim_plugins.transports.file.paths import PathTemplate
 
 # The rows and lines of this many readings stay in the CPU cache between steps.
@@ -105,6 +105,7 @@ class File(Transport[FileTransportSettings]):
         )
         self._files = FileSet(options, self._template.resolve)
         self._path = path
+        self._has_written = False
 
     def describe(self) -> str:
         return f"file {self._path}"
@@ -120,9 +121,11 @@ class File(Transport[FileTransportSettings]):
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
-            raise failure(folder, error) from error
+            raise self._failure(folder, error) from error
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise TransportError(f"{folder}: no permission to write here", permanent=True)
+            raise TransportError(
+                f"{folder}: no permission to write here", permanent=not self._has_written
+            )
         if self.settings.on_existing == "fail":
             # The files of the first day: those of later days are checked when they begin.
             for path in self._template.paths(self.run.start_ms // 86_400_000):
@@ -135,15 +138,27 @@ class File(Transport[FileTransportSettings]):
                     self._files.append(path, bodies, period)
                 except OSError as error:
                     self._files.roll_back()
-                    raise failure(path, error) from error
+                    raise self._failure(path, error) from error
                 except TransportError:
                     self._files.roll_back()
                     raise
             self._files.commit()
+            self._has_written = True
             receipt.delivered(len(part))
 
     def close(self) -> None:
         self._files.close()
+
+    def _failure(self, path: str, error: OSError) -> TransportError:
+        """Return the error to raise for a failed operation on `path`.
+
+        After lines have been written, no error is permanent: it worked before, so somebody has
+        changed the folder, and may change it back.
+        """
+        permanent = not self._has_written and isinstance(
+            error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError
+        )
+        return TransportError(f"{path}: {error.strerror or error}", permanent=permanent)
 
     def _by_file(
         self, part: Batch, payloads: Payloads

@@ -223,11 +223,3 @@ def _split(name: str) -> tuple[str, str]:
     packed = ".gz" if name.endswith(".gz") else ""
     stem, extension = os.path.splitext(name.removesuffix(".gz"))
     return stem, extension + packed
-
-
-def failure(path: str, error: OSError) -> TransportError:
-    """Return the error to raise for a failed operation on `path`."""
-    permanent = isinstance(
-        error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError
-    )
-    return TransportError(f"{path}: {error.strerror or error}", permanent=permanent)

@@ -1,0 +1,31 @@
+"""The findings about a run that has ended, as sentences."""
+
+from __future__ import annotations
+
+from gridsim.running.verdict import Finding
+from gridsim.text.words import counted
+
+
+def finding_line(finding: Finding) -> str:
+    """Return a finding as one line."""
+    name = f"transport {finding.transport}"
+    of = f"{finding.readings:,} of {counted(finding.accepted, 'reading')}"
+    match finding.kind:
+        case "never connected":
+            return f"{name} never connected: {finding.error}"
+        case "failed":
+            return f"{name} failed: {finding.error}"
+        case "dropped":
+            reasons = ", ".join(f"{n:,} {why}" for why, n in sorted(finding.dropped.items()))
+            return f"{name}: {of} dropped ({reasons})"
+        case "unconfirmed":
+            return f"{name}: {of} unconfirmed; they may not have arrived"
+        case "lost with the connection":
+            return (
+                f"{name}: {of} may be lost with the connection, because QoS 0 sends each reading "
+                "at most once"
+            )
+        case "nothing confirmed":
+            return f"{name}: none of {counted(finding.accepted, 'reading')} was confirmed"
+        case "rate not held":
+            return "the rate was not held (--strict)"
