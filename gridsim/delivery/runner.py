@@ -269,13 +269,16 @@ class Runner(ConnectionWorker):
             self._time.wait_for(self._changed, may_go_on, left_s)
 
     def _drop(self, batches: Iterable[Batch], reason: str) -> None:
+        dropped = 0
         for batch in batches:
             self._account.settle(batch.number, len(batch), "dropped", reason)
+            dropped += len(batch)
+        if dropped:
             self._log_drop(reason)
 
     def _log_drop(self, reason: str) -> None:
         if self._state == "reader gone":
             return  # The reader left on purpose and does not miss these readings.
         total = self._account.counters.dropped.total()
-        message = "transport {}: readings dropped ({}), {:,} in total"
+        message = "transport {}: readings dropped ({}), {:,} so far"
         self._log.log("WARNING", message, self.name, reason, total, cause=reason)

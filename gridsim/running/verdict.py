@@ -53,7 +53,7 @@ class Finding:
     dropped: Mapping[str, int] = field(default_factory=dict)
     """With the kind "dropped": the readings by reason."""
     error: str = ""
-    """The error of a transport that failed or never connected."""
+    """The last error of the transport; empty if it worked after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,9 @@ def _of_transport(transport: TransportStatus, strict: bool, interrupted: bool) -
         unconfirmed, tolerated = 0, unconfirmed + dropped.pop(NOT_CONNECTED, 0)
     total = sum(dropped.values())
     if total:
-        yield Finding("dropped", _FAILED, name, total, accepted, dropped)
+        yield Finding("dropped", _FAILED, name, total, accepted, dropped, error)
     if unconfirmed:
-        yield Finding("unconfirmed", _FAILED, name, unconfirmed, accepted)
+        yield Finding("unconfirmed", _FAILED, name, unconfirmed, accepted, error=error)
     if tolerated:
         status = _NOT_HELD if strict else 0
         yield Finding("lost with the connection", status, name, tolerated, accepted)

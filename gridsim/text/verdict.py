@@ -10,6 +10,7 @@ def finding_line(finding: Finding) -> str:
     """Return a finding as one line."""
     name = f"transport {finding.transport}"
     of = f"{finding.readings:,} of {counted(finding.accepted, 'reading')}"
+    last_error = f"; its last error: {finding.error}" if finding.error else ""
     match finding.kind:
         case "never connected":
             return f"{name} never connected: {finding.error}"
@@ -17,9 +18,9 @@ def finding_line(finding: Finding) -> str:
             return f"{name} failed: {finding.error}"
         case "dropped":
             reasons = ", ".join(f"{n:,} {why}" for why, n in sorted(finding.dropped.items()))
-            return f"{name}: {of} dropped ({reasons})"
+            return f"{name}: {of} dropped ({reasons}){last_error}"
         case "unconfirmed":
-            return f"{name}: {of} unconfirmed; they may not have arrived"
+            return f"{name}: {of} unconfirmed: they may not have arrived{last_error}"
         case "lost with the connection":
             return (
                 f"{name}: {of} may be lost with the connection, because QoS 0 sends each reading "

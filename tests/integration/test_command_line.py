@@ -463,4 +463,3 @@ def test_strict_tells_by_its_status_that_the_rate_was_not_held(tmp_path: Path) -
     assert "the rate was not held" in slow.stderr
     assert "the slowest part was models" in slow.stderr
     assert len(records(slow.stdout)) == 20  # late, but all there
-    assert gridsim("--config", path, "--speed", 0, "--strict").returncode == 2

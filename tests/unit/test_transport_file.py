@@ -192,6 +192,24 @@ def test_what_cannot_be_written_is_named(tmp_path: Path, path: str) -> None:
     assert caught.value.permanent
 
 
+def test_after_the_first_lines_no_error_is_permanent(tmp_path: Path) -> None:
+    folder, aside = tmp_path / "out", tmp_path / "aside"
+    file = made(folder / "{der_id}", roster := make_roster([1, 1]))
+    batch = make_batch(roster)
+    write(file, batch.rows(0, 1))
+    folder.rename(aside)
+    folder.write_text("a file where the folder was")
+    for fails in (file.connect, lambda: file.write(batch.rows(1), RecordingReceipt(1))):
+        with pytest.raises(TransportError, match=f"{folder}.*: .+") as caught:
+            fails()
+        assert not caught.value.permanent
+        file.close()
+    folder.unlink()
+    aside.rename(folder)
+    write(file, batch.rows(1))
+    assert sorted(path.name for path in folder.iterdir()) == ["DER_0", "DER_1"]
+
+
 # What is there already
 
 

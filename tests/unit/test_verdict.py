@@ -136,7 +136,14 @@ def test_a_signal_excuses_a_transport_that_had_no_time_to_connect() -> None:
         ),
         (
             unconfirmed(10, at_most_once=False),
-            ["transport mqtt: 10 of 1,500 readings unconfirmed; they may not have arrived"],
+            ["transport mqtt: 10 of 1,500 readings unconfirmed: they may not have arrived"],
+        ),
+        (
+            with_drops(NOT_SENT, 10, error="connection refused"),
+            [
+                "transport mqtt: 10 of 1,500 readings dropped (10 not sent before the end); "
+                "its last error: connection refused"
+            ],
         ),
         (
             unconfirmed(1500, at_most_once=True),

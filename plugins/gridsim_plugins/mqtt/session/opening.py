@@ -22,6 +22,7 @@ from gridsim_plugins.mqtt.settings import MqttSettings
 
 _BACKOFF_S = (1.0, 30.0)
 _LOG_EVERY_S = 10.0
+_MAX_CAUSES = 100
 
 
 class Schedule:
@@ -125,18 +126,21 @@ def pending_error(sock: Any) -> OSError | None:
 
 
 class FailureLog:
-    """A log of connections that fail, limited to one line in ten seconds."""
+    """A log of connections that fail, limited to one line for each cause in ten seconds."""
 
     def __init__(self, connections: int) -> None:
         self._connections = connections
-        self._quiet_until = 0.0
+        self._quiet_until: dict[str, float] = {}
 
     def warn(self, up: int, owner: str, cause: str) -> None:
         """Log that the connection of `owner` failed, and the number of connections up."""
         now = time.monotonic()
-        if now < self._quiet_until:
+        if now < self._quiet_until.get(cause, now):
             return
-        self._quiet_until = now + _LOG_EVERY_S
+        self._quiet_until = {one: at for one, at in self._quiet_until.items() if now < at}
+        if len(self._quiet_until) >= _MAX_CAUSES:
+            return
+        self._quiet_until[cause] = now + _LOG_EVERY_S
         logger.warning(
             "mqtt: {} of {} connections up; last failure ({}): {}",
             up,
