@@ -57,10 +57,10 @@ class Transport(ABC, Generic[S]):
 
     @property
     def at_most_once(self) -> bool:
-        """Whether a reading that is under way when the connection is lost is not sent again.
+        """True if a reading that is under way when the connection is lost is not sent again.
 
-        With QoS 0 of MQTT it is so. A run that loses such readings warns of it, and fails only
-        with `--strict`. By default a transport sends again, and unconfirmed readings are a failure.
+        MQTT does so with QoS 0. A run that loses such readings warns of it, and fails only with
+        `--strict`. By default a transport sends again, and unconfirmed readings are a failure.
         """
         return False
 

@@ -70,7 +70,7 @@ class Runner(ConnectionWorker):
 
     @property
     def on_full_set(self) -> bool:
-        """Whether the configuration sets the rule for a full queue."""
+        """True if the configuration sets the rule for a full queue."""
         return self._policy.on_full_set
 
     @property
