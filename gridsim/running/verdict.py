@@ -1,6 +1,6 @@
 """The verdict on a run: the exit status that follows from its status, with the reasons.
 
-Readings that did not arrive make a run fail, whatever the cause, with these exceptions:
+Readings that did not arrive make a run fail, with these exceptions:
 
 - The effect of a fault is intended: a device that is offline sends nothing.
 - Readings that a full queue drops are intended if the configuration sets `on_full`.
