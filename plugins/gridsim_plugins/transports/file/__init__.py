@@ -152,8 +152,8 @@ class File(Transport[FileTransportSettings]):
     def _failure(self, path: str, error: OSError) -> TransportError:
         """Return the error to raise for a failed operation on `path`.
 
-        After lines have been written, no error is permanent: it worked before, so somebody has
-        changed the folder, and may change it back.
+        After lines have been written, no error is permanent: the folder has changed since then, and
+        may change back.
         """
         permanent = not self._has_written and isinstance(
             error, PermissionError | NotADirectoryError | IsADirectoryError | FileExistsError
