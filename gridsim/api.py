@@ -89,6 +89,7 @@ from gridsim.contracts.settings import (
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.source import Source
 from gridsim.contracts.state import State, StateError, Stateful, Tree
+from gridsim.contracts.table_settings import TableSettings, UnitName, check_zone
 from gridsim.contracts.tick import Tick
 from gridsim.contracts.transport import DEVICE_OFFLINE, NOT_CONNECTED, Receipt, Transport
 from gridsim.contracts.weather import Weather, WeatherSample
@@ -105,7 +106,10 @@ __all__ = [  # noqa: RUF022 - in groups
     "LocalPath",
     "LocalPathTemplate",
     "Settings",
+    "TableSettings",
     "Unit",
+    "UnitName",
+    "check_zone",
     "numeric_fields",
     # Arguments of plugins: members, sites, the run, the tick
     "Members",

@@ -11,10 +11,8 @@ import numpy as np
 
 from gridsim.helpers.randomness import Floats
 from gridsim.helpers.tables.dialect import Dialect, column_of, detect, is_comment
-from gridsim.helpers.tables.numbers import Decimal, parse_numbers, why_not
-from gridsim.helpers.tables.shapes import NO_TIME, Order
+from gridsim.helpers.tables.numbers import Decimal, is_missing, parse_numbers, why_not
 from gridsim.helpers.tables.text import lines_of, read_text
-from gridsim.helpers.tables.times import Times, parse_times
 
 _SHOWN = 300  # characters of a header in an error
 _DETECT_LINES = 3000
@@ -65,21 +63,18 @@ class Table:
             raise self.error(row, f"{self.name(*names)} is {reason}")
         return values
 
-    def times(self, *names: str, format: str = "", order: Order | None = None) -> Times:
-        """Return a column of times as `parse_times` does; a ValueError names the line."""
+    def numbers_or_gaps(self, *names: str) -> Floats:
+        """Return a column of numbers, float64[rows]; NaN where a text marks a missing value.
+
+        It raises ValueError, which names the line, for any other text that is not a number.
+        """
         texts = self.texts(*names)
-        name = self.name(*names)
-        try:
-            times = parse_times(texts, order=order, format=format)
-        except ValueError as error:
-            raise ValueError(f"{self.path}, column {name!r}: {error}") from None
-        if (wrong := np.flatnonzero(times.ms == NO_TIME)).size:
-            row = int(wrong[0])
-            raise self.error(row, f"{name} is {shortened(texts[row])}, which is not a time")
-        if times.aware.any() and not times.aware.all():
-            row = int(np.flatnonzero(times.aware != times.aware[0])[0])
-            raise self.error(row, "either all times must have an offset, or none")
-        return times
+        values = parse_numbers(texts, self.dialect.decimal)
+        for row in np.flatnonzero(np.isnan(values)).tolist():
+            if not is_missing(texts[row]):
+                reason = why_not(texts[row], self.dialect.decimal)
+                raise self.error(row, f"{self.name(*names)} is {reason}")
+        return values
 
     def error(self, row: int, problem: str) -> ValueError:
         """Return an error that names the file and the line of a row, for the caller to raise."""
@@ -154,6 +149,16 @@ def read_table(
     return Table(
         str(path), dialect.header, rows, numbers, dialect, encoding, lines[: first - 1], footer
     )
+
+
+def describe(table: Table, *words: str) -> str:
+    """Return a line for the log: `p.csv: read 192 rows, semicolons, decimal comma, ...`."""
+    parts = [f"read {len(table):,} rows", table.dialect.describe()]
+    if not table.encoding.startswith("utf-8"):
+        parts.append(table.encoding)
+    if skipped := len(table.footer):
+        parts.append(f"{skipped} lines after the table skipped")
+    return f"{table.path}: {', '.join([*parts, *words])}"
 
 
 def shown(names: Sequence[str]) -> str:

@@ -1,0 +1,55 @@
+"""Gaps in columns of numbers: missing values, which are filled as a setting permits or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+import numpy as np
+
+from gridsim.helpers.randomness import Floats
+from gridsim.helpers.tables.clock import RowError
+
+NUMERIC_MARKS: Final = (-9999.0, -9900.0, -999.9, -999.0, -99.9, -99.0, 9999.0, 99999.0, 999999.0)
+"""The numbers by which weather files mark a missing value, in any column."""
+
+
+def with_gaps(values: Floats, marks: Collection[float]) -> Floats:
+    """Return the values with NaN in place of the numbers that mark a missing value."""
+    return np.where(np.isin(values, list(marks)), np.nan, values)
+
+
+def gaps_of(values: Floats) -> list[tuple[int, int]]:
+    """Return the runs of NaN as (first row, number of rows)."""
+    missing = np.isnan(values).astype(np.int8)
+    edges = np.diff(np.concatenate(([0], missing, [0])))
+    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    return [(int(a), int(b - a)) for a, b in zip(starts, ends, strict=True)]
+
+
+def filled(
+    values: Floats, name: str, step_s: float, longest_s: float, setting: str
+) -> tuple[Floats, int]:
+    """Return the values with their gaps filled by linear interpolation, and the rows filled.
+
+    A gap at an end gets the nearest value. It raises RowError at the first row of a gap longer
+    than `longest_s`, which `setting` sets.
+    """
+    gaps = gaps_of(values)
+    count = 0
+    for row, rows in gaps:
+        if rows * step_s > longest_s + 1e-6:
+            allowed = f"at most {longest_s:g} s may be filled" if longest_s else "gaps are refused"
+            raise RowError(
+                row,
+                f"{name} is missing in {rows:,} row{'s' * (rows > 1)} ({rows * step_s:g} s); "
+                f"{allowed}: set {setting} to fill longer gaps by interpolation",
+            )
+        count += rows
+    if count == len(values):
+        raise RowError(0, f"{name} has no value")
+    if not count:
+        return values, 0
+    there = ~np.isnan(values)
+    rows_ = np.arange(len(values))
+    return np.interp(rows_, rows_[there], values[there]), count
