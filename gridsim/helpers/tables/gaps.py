@@ -39,11 +39,12 @@ def filled(
     count = 0
     for row, rows in gaps:
         if rows * step_s > longest_s + 1e-6:
-            allowed = f"at most {longest_s:g} s may be filled" if longest_s else "gaps are refused"
+            length = f"{rows:,} row{'s' * (rows > 1)} ({rows * step_s:g} s)"
+            allowed = f", longer than {setting} = {longest_s:g}" if longest_s else ""
             raise RowError(
                 row,
-                f"{name} is missing in {rows:,} row{'s' * (rows > 1)} ({rows * step_s:g} s); "
-                f"{allowed}: set {setting} to fill longer gaps by interpolation",
+                f"{name} is missing in {length}{allowed}; set {setting} = {rows * step_s:g} to "
+                "fill it by linear interpolation",
             )
         count += rows
     if count == len(values):

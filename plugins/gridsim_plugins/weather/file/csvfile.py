@@ -1,108 +1,113 @@
-"""A reader of CSV files with weather."""
+"""A reader of tables with weather: plain CSV, Open-Meteo, PVGIS, NSRDB and TMY3."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import re
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gridsim.api import Floats
-from gridsim.helpers import Table, read_table
-from gridsim_plugins.weather.file.series import DAY_MS, YEAR_DAYS, Series, utc_ms, without_leap_day
+from gridsim.helpers.tables import (
+    RowError,
+    Stamps,
+    Table,
+    describe,
+    parse_number,
+    read_stamps,
+    read_text,
+    utc_of_local,
+)
+from gridsim.helpers.tables.dialect import fields_of
+from gridsim_plugins.weather.file.building import Rows, series_of
+from gridsim_plugins.weather.file.columns import KINDS, OPEN_METEO, names_of, read_columns
+from gridsim_plugins.weather.file.layout import Place, place_of
+from gridsim_plugins.weather.file.series import Series
 from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
-_WIND_M_S = 2.0
+_TMY3_TIME = ["Date (MM/DD/YYYY)", "Time (HH:MM)"]
+_TMY3_PLACE = 7  # fields of the first line
 
 
-def read_csv(settings: WeatherFileSettings) -> Series:
-    """Return the series of a CSV file; raise ValueError that names the file and the line."""
-    wanted = [getattr(settings, name) for name in type(settings).model_fields if "column" in name]
-    table = read_table(settings.path, wanted)
-    zone = ZoneInfo(settings.timezone)
-    read = table.times(settings.time_column)
-    own_zone = UTC if read.aware[0] else zone
-    times = [
-        (EPOCH + timedelta(milliseconds=ms)).replace(tzinfo=own_zone) for ms in read.ms.tolist()
-    ]
-    stamps = np.array([utc_ms(time) for time in times], np.int64)
-    step_ms = _step(table, stamps)
-    columns = _irradiance(table, settings)
-    temperature = table.numbers(settings.temperature_column)
-    wind = np.full(len(table), _WIND_M_S)
-    if table.has(settings.wind_column):
-        wind = _not_negative(table, settings.wind_column)
-    # A typical year counts days in standard time: January's, or July's in the southern hemisphere.
-    new_year = times[0].replace(month=1, day=1, tzinfo=None)
-    offsets = [(new_year + timedelta(days=d)).replace(tzinfo=zone).utcoffset() for d in (0, 182)]
-    own = times[0].utcoffset() if times[0].tzinfo is not zone else None
-    offset = own if own is not None else min(o for o in offsets if o is not None)
-    offset_ms = offset // timedelta(milliseconds=1)
-    local = [time.astimezone(UTC) + offset for time in times]
-    keep = without_leap_day(local)
-    whole_year = keep.sum() * step_ms == YEAR_DAYS * DAY_MS and DAY_MS % step_ms == 0
-    typical = whole_year if settings.typical_year is None else settings.typical_year
-    if typical:
-        first = local[0]
-        if not whole_year or (first.month, first.day, first.hour, first.minute) != (1, 1, 0, 0):
-            raise ValueError(
-                f"{settings.path}: a typical year has 365 days from 1 January 00:00 standard time "
-                f"in steps that divide a day, not {len(table)} rows from {first:%d %B %H:%M}"
-            )
-    else:
-        keep[:] = True
-    selected = {name: None if column is None else column[keep] for name, column in columns.items()}
-    assert settings.latitude is not None
-    assert settings.longitude is not None
-    return Series(
-        path=settings.path,
-        latitude=settings.latitude,
-        longitude=settings.longitude,
-        offset_ms=offset_ms,
-        start_ms=int(stamps[0]),
-        step_ms=step_ms,
-        typical_year=typical,
-        ghi=selected["ghi"],
-        dni=selected["dni"],
-        dhi=selected["dhi"],
-        temperature_c=temperature[keep],
-        wind_m_s=wind[keep],
-    )
+def read_csv(settings: WeatherFileSettings, *, tmy3: bool = False) -> tuple[Series, str]:
+    """Return the series of a file and a line that describes what was read.
 
-
-EPOCH = datetime(1970, 1, 1)
-
-
-def _step(table: Table, stamps: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
-    if len(stamps) < 2:
-        raise ValueError(f"{table.path}: at least two rows are needed")
-    steps = np.diff(stamps)
-    step = int(np.median(steps))
-    odd = np.flatnonzero(steps != step)
-    if len(odd) or step <= 0:
-        row = int(odd[0]) + 1 if len(odd) else 1
-        seconds = steps[row - 1] / 1000
-        raise table.error(row, f"{seconds:g} s after the row above, not {step / 1000:g} s")
-    return step
-
-
-def _irradiance(table: Table, settings: WeatherFileSettings) -> dict[str, Floats | None]:
-    names = {"ghi": settings.ghi_column, "dni": settings.dni_column, "dhi": settings.dhi_column}
-    found = {
-        key: _not_negative(table, name) if table.has(name) else None for key, name in names.items()
-    }
-    if found["ghi"] is None and (found["dni"] is None or found["dhi"] is None):
+    It raises ValueError that names the file and the line.
+    """
+    wanted = [name for key in KINDS for name in names_of(settings, key)]
+    if tmy3 and settings.time_column == "time":
+        settings = settings.model_copy(update={"time_column": _TMY3_TIME})
+    table = settings.read(wanted)
+    stamps = read_stamps(table, settings.time_columns, format=settings.time_format)
+    if stamps.of_day:
+        raise ValueError(f"{table.path}: weather needs dates, not times of day only")
+    columns = read_columns(table, settings)
+    place = _tmy3_place(table) if tmy3 else place_of(table.preamble, table.dialect.delimiter)
+    latitude = settings.latitude if settings.latitude is not None else place.latitude
+    longitude = settings.longitude if settings.longitude is not None else place.longitude
+    if latitude is None or longitude is None:
         raise ValueError(
-            f"{table.path}: a column {names['ghi']!r}, or both {names['dni']!r} and "
-            f"{names['dhi']!r}, are needed; there are: {', '.join(table.header)}"
+            f"{table.path}: the file does not state the place of its station: set latitude and "
+            "longitude"
         )
-    return found
+    open_meteo = any(table.has(name) for name in OPEN_METEO)
+    stamp = settings.stamp or ("end" if tmy3 or open_meteo or stamps.at_24 else "start")
+    try:
+        utc, clock, offset_ms = _utc(settings, table, stamps, place)
+        rows = Rows(table.path, table.lines, utc, columns, stamp, at_instants=open_meteo)
+        series, notes = series_of(rows, settings, (latitude, longitude), offset_ms, typical=tmy3)
+    except RowError as error:
+        raise table.error(error.row, str(error)) from None
+    return series, describe(table, clock, f"interval {stamp}", *notes)
 
 
-def _not_negative(table: Table, name: str) -> Floats:
-    values = table.numbers(name)
-    # Pyranometers read some W/m2 below zero at night.
-    wrong = np.flatnonzero(values < -20.0)
-    if len(wrong):
-        raise table.error(int(wrong[0]), f"{name} is {values[wrong[0]]:g}, which is negative")
-    return np.maximum(values, 0.0)
+def is_tmy3(path: str) -> bool:
+    """Return true if a file looks like TMY3: its second line has TMY3's names of columns."""
+    lines = read_text(path)[0][:4000].splitlines()
+    return len(lines) > 1 and lines[1].lstrip('"').startswith(_TMY3_TIME[0])
+
+
+def _tmy3_place(table: Table) -> Place:
+    fields = fields_of(table.preamble[0] if table.preamble else "", ",")
+    numbers = [parse_number(text) for text in fields[3:6]]
+    if len(fields) < _TMY3_PLACE or any(number != number for number in numbers):
+        raise ValueError(f"{table.path}, line 1: is not the place of a TMY3 file")
+    return Place(numbers[1], numbers[2], numbers[0] * 3600.0)
+
+
+def _utc(
+    settings: WeatherFileSettings, table: Table, stamps: Stamps, place: Place
+) -> tuple[NDArray[np.int64], str, int]:
+    """Return the times in UTC, the clock in words, and the offset of the standard time.
+
+    A typical year counts days in standard time: January's, or July's in the southern hemisphere.
+    """
+    if stamps.aware:
+        return stamps.ms, "UTC", _standard_ms(settings.timezone, stamps, table, settings)
+    if settings.timezone is None and place.offset_s is not None:
+        offset_ms = round(place.offset_s * 1000.0)
+        return stamps.ms - offset_ms, f"UTC{place.offset_s / 3600.0:+g} h", offset_ms
+    zone = ZoneInfo(settings.timezone or "UTC")
+    utc = utc_of_local(stamps.ms, zone)
+    clock = "UTC" if zone.key == "UTC" else f"local time of {zone.key}"
+    return utc, clock, _winter_ms(zone, stamps.ms)
+
+
+def _standard_ms(
+    zone: str | None, stamps: Stamps, table: Table, settings: WeatherFileSettings
+) -> int:
+    if zone is not None:
+        return _winter_ms(ZoneInfo(zone), stamps.ms)
+    text = table.texts(*settings.time_columns)[0] if len(settings.time_columns) == 1 else ""
+    match = re.search(r"([+-])([0-9]{2}):?([0-9]{2})$", text.strip())
+    if match is None or ("T" not in text.upper() and " " not in text.strip()):
+        return 0
+    minutes = int(match[2]) * 60 + int(match[3])
+    return (minutes if match[1] == "+" else -minutes) * 60_000
+
+
+def _winter_ms(zone: ZoneInfo, local_ms: NDArray[np.int64]) -> int:
+    year = int(local_ms[0].astype("datetime64[ms]").astype("datetime64[Y]").astype(np.int64))
+    starts = np.array([f"{1970 + year}-01-01", f"{1970 + year}-07-02"], "datetime64[ms]")
+    local = starts.astype(np.int64)
+    return int((local - utc_of_local(local, zone)).min())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from loguru import logger
 
 from gridsim.api import Draws, Floats, Register, Sites, Weather, WeatherSample, hookimpl
 from gridsim.helpers import clearsky, sun
-from gridsim_plugins.weather.file.csvfile import read_csv
+from gridsim_plugins.weather.file.csvfile import is_tmy3, read_csv
 from gridsim_plugins.weather.file.daylight import MonotoneSlope, monotone_slope, usable_knots
+from gridsim_plugins.weather.file.epw import is_epw, read_epw
 from gridsim_plugins.weather.file.series import DAY_MS, Series
 from gridsim_plugins.weather.file.settings import WeatherFileSettings
-from gridsim_plugins.weather.file.typical import read_typical
 
 # The path of the sun is integrated in steps of at most a minute.
 _FINE_MS = 60_000
@@ -31,9 +32,8 @@ class FileWeather(Weather[WeatherFileSettings]):
     def __init__(self, settings: WeatherFileSettings, sites: Sites, draws: Draws) -> None:
         """Read the file; raise ValueError if it cannot be used."""
         super().__init__(settings, sites, draws)
-        self._series: Series = (
-            read_csv(settings) if settings.kind == "csv" else read_typical(settings)
-        )
+        self._series, description = read_weather(settings)
+        logger.info(description)
         self._up = sun.up_vector(sites.latitude, sites.longitude)
         place = (np.array([self._series.latitude]), np.array([self._series.longitude]))
         self._station = sun.up_vector(*place)
@@ -77,6 +77,18 @@ class FileWeather(Weather[WeatherFileSettings]):
         if self._day is None or self._day.number != number:
             self._day = _Day(number, self._series, self._station)
         return self._day
+
+
+def read_weather(settings: WeatherFileSettings) -> tuple[Series, str]:
+    """Return the series of a file and a line that describes what was read.
+
+    It raises ValueError that names the file and, where there is one, the line.
+    """
+    format = settings.format
+    if format == "epw" or (format is None and is_epw(settings.path)):
+        return read_epw(settings)
+    tmy3 = format == "tmy3" or (format is None and is_tmy3(settings.path))
+    return read_csv(settings, tmy3=tmy3)
 
 
 class _Day:

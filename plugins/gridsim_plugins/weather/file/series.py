@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,11 +72,18 @@ def _month(month: NDArray[np.datetime64]) -> NDArray[np.int64]:
     return month.astype(np.int64) % 12
 
 
-def without_leap_day(times: list[datetime]) -> NDArray[np.bool_]:
-    """Return false for the times on a 29th of February, bool[n]."""
-    return np.array([(time.month, time.day) != (2, 29) for time in times], np.bool_)
+def of_year(local_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return times as ms since 1 January of their year."""
+    year = local_ms.astype("datetime64[ms]").astype("datetime64[Y]")
+    return local_ms - year.astype("datetime64[ms]").astype(np.int64)
 
 
-def utc_ms(time: datetime) -> int:
-    """Convert a time with an offset to UTC ms since 1970."""
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+def common_year(local_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return times with one year in place of their own; a leap year if one is on 29 February."""
+    day = (local_ms // DAY_MS).astype("datetime64[D]")
+    month = day.astype("datetime64[M]")
+    of_month = (day - month).astype(np.int64)
+    leap = bool(((_month(month) == 1) & (of_month == 28)).any())
+    base = 12 * ((2004 if leap else 2001) - 1970)
+    first = (base + _month(month)).astype("datetime64[M]").astype("datetime64[D]")
+    return (first.astype(np.int64) + of_month) * DAY_MS + local_ms % DAY_MS

@@ -2,72 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from gridsim.api import LocalPath, Settings, Unit
+from gridsim.api import LocalPath, TableSettings, Unit, UnitName, check_zone
+
+Format = Literal["csv", "epw", "tmy3"]
 
 
-class WeatherFileSettings(Settings):
+class WeatherFileSettings(TableSettings):
     """Settings of the weather `file`."""
 
     path: LocalPath = Field(
         min_length=1,
         description="file with the weather, relative to the folder of the configuration",
     )
-    format: Literal["csv", "epw", "tmy3"] | None = Field(
+    format: Format | None = Field(
         None,
-        description="format of the file: CSV with the columns below, EnergyPlus weather, or TMY3; "
-        "epw and tmy3 need the extra `weather`; unset: epw for *.epw, otherwise csv",
+        description="format of the file: epw (EnergyPlus), tmy3, or csv: a table with the columns "
+        "below, from Open-Meteo, PVGIS, NSRDB or elsewhere; unset: recognised",
     )
     latitude: Annotated[float | None, Unit("deg")] = Field(
-        None, ge=-90.0, le=90.0, description="CSV: latitude of the station, north positive"
+        None,
+        ge=-90.0,
+        le=90.0,
+        description="latitude of the station, north positive; unset: as the file states",
     )
     longitude: Annotated[float | None, Unit("deg")] = Field(
-        None, ge=-180.0, le=180.0, description="CSV: longitude of the station, east positive"
+        None,
+        ge=-180.0,
+        le=180.0,
+        description="longitude of the station, east positive; unset: as the file states",
     )
-    timezone: str = Field("UTC", description="CSV: IANA time zone of times without an offset")
+    timezone: str | None = Field(
+        None,
+        description="IANA time zone of times without an offset, with its summer time; unset: as "
+        "the file states, otherwise UTC",
+    )
     typical_year: bool | None = Field(
         None,
-        description="true: the year repeats; unset: true for EPW, TMY3, and a CSV of one whole "
-        "year; false: the weather ends with the file",
+        description="true: the year repeats; unset: true for one whole year; false: the weather "
+        "ends with the file. In a year that repeats, 29 February is like the 28th",
     )
-    time_column: str = Field("time", description="CSV: start time of each row")
-    ghi_column: str = Field("ghi", description="CSV: global horizontal irradiance, W/m2")
+    stamp: Literal["start", "middle", "end"] | None = Field(
+        None,
+        description="the part of a row's interval that its time means; unset: end for EPW, TMY3, "
+        "Open-Meteo and where a time is 24:00, otherwise start",
+    )
+    units: dict[Literal["ghi", "dni", "dhi", "temperature", "wind"], UnitName] = Field(
+        {},
+        description='units of columns, such as { wind = "km/h", ghi = "kW/m2" }, or factors; '
+        "unset: as the column's header states, otherwise W/m2, degrees Celsius and m/s",
+    )
+    ghi_column: str = Field("ghi", min_length=1, description="global horizontal irradiance, W/m2")
     dni_column: str = Field(
         "dni",
-        description="CSV: direct normal irradiance, W/m2; needed, with dhi, if there is no ghi",
+        min_length=1,
+        description="direct normal irradiance, W/m2; needed, with dhi, if there is no ghi",
     )
     dhi_column: str = Field(
         "dhi",
-        description="CSV: diffuse horizontal irradiance, W/m2; without it and dni, it is "
-        "derived from ghi (Erbs 1982)",
+        min_length=1,
+        description="diffuse horizontal irradiance, W/m2; without it and dni, it is derived from "
+        "ghi (Erbs 1982)",
     )
     temperature_column: str = Field(
-        "temperature", description="CSV: air temperature, degrees Celsius"
+        "temperature", min_length=1, description="air temperature, degrees Celsius"
     )
     wind_column: str = Field(
-        "wind", description="CSV: wind speed at 10 m, m/s; without the column, 2 m/s"
+        "wind", min_length=1, description="wind speed at 10 m, m/s; without the column, 2 m/s"
     )
 
-    @property
-    def kind(self) -> Literal["csv", "epw", "tmy3"]:
-        """The format of the file."""
-        return self.format or ("epw" if self.path.lower().endswith(".epw") else "csv")
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone_exists(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(f"there is no time zone {zone!r}") from None
-        return zone
-
-    @model_validator(mode="after")
-    def _a_csv_has_a_place(self) -> Self:
-        if self.kind == "csv" and (self.latitude is None or self.longitude is None):
-            raise ValueError("a CSV needs the latitude and longitude of its station")
-        return self
+    _zone = field_validator("timezone")(check_zone)

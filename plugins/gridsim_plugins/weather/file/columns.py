@@ -1,0 +1,131 @@
+"""The quantities of a weather file: their columns, units, marks for missing values, and limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from gridsim.api import Floats
+from gridsim.helpers.tables import (
+    NUMERIC_MARKS,
+    OWN,
+    Conversion,
+    Quantity,
+    Table,
+    conversion_of,
+    unit_of,
+    with_gaps,
+)
+from gridsim_plugins.weather.file.settings import WeatherFileSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A quantity of a weather file."""
+
+    quantity: Quantity
+    names: tuple[str, ...]
+    """The names of its column in well-known files, tried if the setting has its default."""
+    marks: tuple[float, ...]
+    """The numbers that mark a missing value, beside the negative ones."""
+    least: float
+    most: float
+    """The limits of values, in gridsim's unit."""
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "ghi": Kind("irradiance", ("ghi", "shortwave_radiation", "G(h)"), (), -20.0, 2000.0),
+    "dni": Kind("irradiance", ("dni", "direct_normal_irradiance", "Gb(n)"), (), -20.0, 2000.0),
+    "dhi": Kind("irradiance", ("dhi", "diffuse_radiation", "Gd(h)"), (), -20.0, 2000.0),
+    "temperature": Kind(
+        "temperature",
+        ("temperature", "temperature_2m", "air_temperature", "temp_air", "T2m", "Dry-bulb"),
+        (99.9, 999.0, 999.9),
+        -90.0,
+        65.0,
+    ),
+    "wind": Kind(
+        "speed",
+        ("wind", "wind_speed", "wind_speed_10m", "WS10m", "Wspd"),
+        (99.0, 99.9, 999.0, 999.9),
+        0.0,
+        75.0,
+    ),
+}
+_LARGE_MARKS: Final = (999.0, 999.9)
+OPEN_METEO: Final = ("shortwave_radiation", "direct_normal_irradiance", "diffuse_radiation")
+"""The columns of Open-Meteo that are means over the hour before their time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """A column of a weather file."""
+
+    header: str
+    raw: Floats
+    """The values in the unit of the file, NaN where one is missing."""
+    conversion: Conversion
+    kind: Kind
+
+    def in_own_unit(self, step_s: float) -> Floats:
+        return self.conversion.apply(self.raw, step_s)
+
+
+def names_of(settings: WeatherFileSettings, key: str) -> tuple[str, ...]:
+    """Return the names of a quantity's column: that of the setting, or the well-known ones."""
+    name = str(getattr(settings, f"{key}_column"))
+    return KINDS[key].names if name == KINDS[key].names[0] else (name,)
+
+
+def read_columns(table: Table, settings: WeatherFileSettings) -> dict[str, Column]:
+    """Return the columns that a table has. Raises ValueError that names the line."""
+    names = {key: names_of(settings, key) for key in KINDS}
+    has = {key: table.has(*own) for key, own in names.items()}
+    if not has["ghi"] and not (has["dni"] and has["dhi"]):
+        raise ValueError(
+            f"{table.path}: a column {names['ghi'][0]!r}, or both {names['dni'][0]!r} and "
+            f"{names['dhi'][0]!r}, are needed; there are: {', '.join(table.header)[:300]}"
+        )
+    for key in KINDS:
+        if key in settings.units and not has[key]:
+            raise ValueError(f"{table.path}: units.{key}: there is no column {names[key][0]!r}")
+    needed = [key for key in KINDS if has[key] or key == "temperature"]
+    return {key: _column(table, settings, key, names[key]) for key in needed}
+
+
+def _column(
+    table: Table, settings: WeatherFileSettings, key: str, names: tuple[str, ...]
+) -> Column:
+    kind = KINDS[key]
+    header = table.name(*names)
+    try:
+        if (unit := settings.units.get(key)) is not None:  # type: ignore[call-overload]
+            conversion = conversion_of(unit, kind.quantity)
+        else:
+            conversion = unit_of(header, kind.quantity) or Conversion(OWN[kind.quantity])
+    except ValueError as error:
+        raise ValueError(f"{table.path}: {error}") from None
+    # 99 is a gap in m/s, and a storm in km/h.
+    own = _LARGE_MARKS if conversion.changes else kind.marks
+    marks = (*NUMERIC_MARKS, *own, *settings.missing)
+    raw = with_gaps(table.numbers_or_gaps(*names), marks)
+    return Column(header, raw, conversion, kind)
+
+
+def wrong_value(column: Column, values: Floats) -> tuple[int, str] | None:
+    """Return the first row whose value is outside the limits, and the problem; None if all are in.
+
+    `values` are in gridsim's unit. Pyranometers read some W/m2 below zero at night.
+    """
+    kind = column.kind
+    wrong = np.flatnonzero((values < kind.least) | (values > kind.most))
+    if not len(wrong):
+        return None
+    row = int(wrong[0])
+    own = OWN[kind.quantity]
+    given = f"{column.header} is {column.raw[row]:g}"
+    if column.conversion.changes:
+        given += f" ({values[row]:g} {own})"
+    return row, f"{given}, which is not between {kind.least:g} and {kind.most:g} {own}"
