@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 DAY_MS: Final = 86_400_000
+AT_24: Final = re.compile(r"(?<![0-9])24:00(?![0-9])")
+"""Matches 24:00, the end of a day."""
 _EPOCH = datetime(1970, 1, 1)
 # Zones change their offset at a multiple of a quarter of an hour.
 _QUARTER_MS = 900_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.helpers.tables.clock import DAY_MS, RowError, times_of_day
+from gridsim.helpers.tables.clock import AT_24, DAY_MS, RowError, times_of_day
 from gridsim.helpers.tables.dialect import normal
 from gridsim.helpers.tables.shapes import NO_TIME, Order
 from gridsim.helpers.tables.table import Table, shortened
@@ -91,7 +91,7 @@ def _stamps(
         row = int(wrong[0])
         problem = f"{name} is {shortened(texts[row])}, which is not a time; if it is one, set "
         raise table.error(row, f"{problem}time_format")
-    return _checked(table, times, any("24:00" in text for text in texts))
+    return _checked(table, times, any(map(AT_24.search, texts)))
 
 
 def _checked(table: Table, times: Times, at_24: bool) -> Stamps:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.helpers.tables.clock import AT_24
 from gridsim.helpers.tables.shapes import NO_TIME, Order, Shape, letters_of, shape_of
 
 Ints = NDArray[np.int64]
@@ -176,7 +177,7 @@ def _strptime(text: str, format: str) -> tuple[int, bool]:
         time = datetime.strptime(text, format)
     except ValueError:
         # `24:00` is the end of a day, which strptime does not know.
-        early = text.replace("24:00", "00:00", 1)
+        early = AT_24.sub("00:00", text, count=1)
         if early == text:
             return NO_TIME, False
         ms, aware = _strptime(early, format)

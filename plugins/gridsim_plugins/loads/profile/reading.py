@@ -91,7 +91,7 @@ def _rows(
     if (negative := np.flatnonzero(kw < 0.0)).size:
         row = int(negative[0])
         raise RowError(row, f"{name} is {values[row]:g}: must not be negative")
-    notes = [f"{count:,} missing values filled"] if count else []
+    notes = [f"{count:,} missing value{'s' * (count > 1)} filled"] if count else []
     return at, kw, notes
 
 

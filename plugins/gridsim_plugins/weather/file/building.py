@@ -132,7 +132,7 @@ def _values(
         except RowError as error:
             raise RowError(int(row_at[error.row]), str(error)) from None
         if number:
-            notes.append(f"{number:,} missing values of {column.header} filled")
+            notes.append(f"{number:,} missing value{'s' * (number > 1)} of {column.header} filled")
         if column.conversion.changes:
             notes.append(f"{key} in {column.conversion.unit}")
         if key in ("temperature", "wind"):
@@ -162,4 +162,4 @@ def _not_leap_day(local: Ints) -> NDArray[np.bool_]:
     day = (local // DAY_MS).astype("datetime64[D]")
     month = day.astype("datetime64[M]")
     leap = (month.astype(np.int64) % 12 == 1) & ((day - month).astype(np.int64) == 28)
-    return ~leap
+    return np.asarray(~leap, np.bool_)

@@ -75,7 +75,7 @@ def _month(month: NDArray[np.datetime64]) -> NDArray[np.int64]:
 def of_year(local_ms: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return times as ms since 1 January of their year."""
     year = local_ms.astype("datetime64[ms]").astype("datetime64[Y]")
-    return local_ms - year.astype("datetime64[ms]").astype(np.int64)
+    return np.asarray(local_ms - year.astype("datetime64[ms]").astype(np.int64), np.int64)
 
 
 def common_year(local_ms: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -86,4 +86,4 @@ def common_year(local_ms: NDArray[np.int64]) -> NDArray[np.int64]:
     leap = bool(((_month(month) == 1) & (of_month == 28)).any())
     base = 12 * ((2004 if leap else 2001) - 1970)
     first = (base + _month(month)).astype("datetime64[M]").astype("datetime64[D]")
-    return (first.astype(np.int64) + of_month) * DAY_MS + local_ms % DAY_MS
+    return np.asarray((first.astype(np.int64) + of_month) * DAY_MS + local_ms % DAY_MS, np.int64)
