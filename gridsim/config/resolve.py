@@ -98,7 +98,10 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
     scenario = bind_faults(faults, scenario, transports, site.settings.timezone)
     _refuse(sheets)
     binder = InstructionBinder.of(registry, transports, scenario.roster, site.settings.timezone)
-    scenario = replace(scenario, binder=binder)
+    rebound_ms = None
+    if ledger is not None and ledger.counterfactual:
+        rebound_ms = round(ledger.rebound_s * 1000)
+    scenario = replace(scenario, binder=binder, rebound_ms=rebound_ms)
     return Configuration(
         simulation,
         start,

@@ -48,6 +48,33 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
+class TrueReduction:
+    """The effect of one event on one project, found by simulating it without the event.
+
+    Energies are integrals of the net consumption without the event minus that with it, from
+    values rounded as they are reported. All other events and instructions are in both.
+    """
+
+    event: str
+    """The event's id, with `#2` from its second occurrence on."""
+    project_id: str
+    true_kwh: float
+    """The true reduction, over the readings that the settlement counts."""
+    rebound_kwh: float
+    """The reduction after the event; negative where the project draws more than without it."""
+    rebound_s: float
+    """The time after the event that `rebound_kwh` covers; shorter if the run ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnmeasuredEvent:
+    """An event whose true reduction is not known."""
+
+    event: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Episode:
     """A fault on one device, from its beginning to its end."""
 
@@ -168,3 +195,7 @@ class TickResult:
     """The events that were announced, began or ended."""
     failures: tuple[FleetFailure, ...] = ()
     """The fleets that were disabled in this tick."""
+    true_reductions: tuple[TrueReduction, ...] = ()
+    """The true reductions of events whose rebound is over."""
+    unmeasured: tuple[UnmeasuredEvent, ...] = ()
+    """The events that were announced and will have no true reduction."""

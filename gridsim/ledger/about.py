@@ -13,7 +13,7 @@ import numpy as np
 from gridsim.api import DeviceFault, Fault
 from gridsim.config.configuration import Configuration
 from gridsim.ledger.schema import VERSION
-from gridsim.simulation.scenario import FaultSpec, Scenario
+from gridsim.simulation.scenario import BaselineSpec, FaultSpec, Scenario
 from gridsim.version import __version__
 
 
@@ -99,6 +99,7 @@ def write_about(connection: sqlite3.Connection, about: About) -> str:
         "INSERT INTO devices VALUES (?, ?, ?, ?, ?)",
         ((index, *device) for index, device in enumerate(devices)),
     )
+    connection.executemany("INSERT INTO baselines VALUES (?, ?)", _methods(scenario.baselines))
     connection.executemany(
         "INSERT INTO faults VALUES (?, ?, ?, ?, ?, 0, NULL)", _faults(scenario.faults)
     )
@@ -115,6 +116,14 @@ def write_about(connection: sqlite3.Connection, about: About) -> str:
 def kind_of(fault: type[Fault]) -> str:
     """Return what a fault affects: a device or a message."""
     return "device" if issubclass(fault, DeviceFault) else "message"
+
+
+def _methods(specs: Sequence[BaselineSpec]) -> Iterator[tuple[int, str]]:
+    """Yield each project with the name of its baseline's method."""
+    for spec in specs:
+        method = spec.name if spec.load is None else f"load {spec.load.name}"
+        for project in spec.members.site.tolist():
+            yield project, method
 
 
 def _faults(specs: Sequence[FaultSpec]) -> Iterator[tuple[int, str, str, str, int]]:

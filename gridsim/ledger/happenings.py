@@ -23,6 +23,9 @@ class Happenings:
         self._device = {name: place for place, name in enumerate(roster.der_id)}
         self._fault = {spec.id: number for number, spec in enumerate(scenario.faults)}
         self._settlements = 0
+        self._measured = scenario.rebound_ms is not None
+        self._open: dict[tuple[str, str], int] = {}
+        """The settlements whose true reduction is not known yet, by event and project."""
 
     def write(self, result: TickResult, tick: int) -> None:
         connection = self._connection
@@ -67,6 +70,22 @@ class Happenings:
             self._inject(injected, tick)
         for settlement in result.settlements:
             self._settle(settlement)
+        connection.executemany(
+            "INSERT INTO true_reductions VALUES (?, ?, ?, ?)",
+            [
+                (
+                    self._open.pop((one.event, one.project_id)),
+                    one.true_kwh,
+                    one.rebound_kwh,
+                    one.rebound_s,
+                )
+                for one in result.true_reductions
+            ],
+        )
+        connection.executemany(
+            "INSERT INTO unmeasured VALUES (?, ?)",
+            [(one.event, one.reason) for one in result.unmeasured],
+        )
 
     def _inject(self, injected: InjectedFault, tick: int) -> None:
         self._fault[injected.id] = injected.fault
@@ -88,6 +107,8 @@ class Happenings:
 
     def _settle(self, settlement: Settlement) -> None:
         self._settlements += 1
+        if self._measured:
+            self._open[settlement.event, settlement.project_id] = self._settlements
         self._connection.execute(
             "INSERT INTO settlements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (

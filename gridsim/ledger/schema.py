@@ -21,6 +21,9 @@ TRUTH: Final = (
     "episodes",
     "settlements",
     "violations",
+    "true_reductions",
+    "unmeasured",
+    "baselines",
     "instructions",
     "acknowledgements",
 )
@@ -63,6 +66,11 @@ CREATE TABLE settlements (
   compliance REAL NOT NULL, dispatched_kwh REAL NOT NULL, delivered_kwh REAL NOT NULL);
 CREATE TABLE violations (
   settlement INTEGER NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL);
+CREATE TABLE true_reductions (
+  settlement INTEGER PRIMARY KEY, true_kwh REAL NOT NULL, rebound_kwh REAL NOT NULL,
+  rebound_s REAL NOT NULL);
+CREATE TABLE unmeasured (event TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE baselines (project INTEGER PRIMARY KEY, method TEXT NOT NULL);
 CREATE TABLE instructions (
   tick INTEGER NOT NULL, sequence INTEGER NOT NULL, project_id TEXT NOT NULL, der_id TEXT,
   instruction TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (tick, sequence));
@@ -87,8 +95,10 @@ TIME: Final = "strftime('%Y-%m-%dT%H:%M:%f', {} / 1000.0, 'unixepoch') || 'Z'"
 VIEWS: Final = f"""
 CREATE VIEW settled AS SELECT
   s.event, p.project_id, {TIME.format("s.start_ms")} AS start, {TIME.format("s.end_ms")} AS end,
-  s.ending, s.target_kw, s.compliance, s.dispatched_kwh, s.delivered_kwh,
+  s.ending, s.target_kw, s.compliance, s.dispatched_kwh, s.delivered_kwh, t.true_kwh,
+  t.rebound_kwh, m.method AS baseline_method,
   count(v.start_ms) AS violations, coalesce(sum(v.end_ms - v.start_ms), 0) / 1000.0 AS violation_s
 FROM settlements s JOIN projects p USING (project) LEFT JOIN violations v USING (settlement)
+LEFT JOIN true_reductions t USING (settlement) LEFT JOIN baselines m USING (project)
 GROUP BY s.settlement;
 """

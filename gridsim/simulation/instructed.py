@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -61,33 +62,42 @@ class EventsAndFaults:
         """The injections of faults that are not over, with their time, by fault id."""
         self._injected: list[InjectedFault] = []
 
-    def state(self) -> State:
-        """Return what a checkpoint keeps, between two ticks."""
+    def events_state(self) -> State:
+        """Return what a checkpoint keeps of the events, between two ticks."""
         return {
             "calls": [_as_data(call, time_ms) for call, time_ms in self._calls.values()],
+            "demand_response": self.demand_response and self.demand_response.state(),
+        }
+
+    def restore_events(self, state: State) -> None:
+        """Continue from a checkpoint's state of the events. Raises StateError."""
+        if state["demand_response"] is None:
+            return
+        with _restoring():
+            for data in state["calls"]:
+                instruction, time_ms = _from_data(data)
+                self._add_event(instruction, time_ms, None)
+            self._get_demand_response().restore(state["demand_response"])
+
+    def faults_state(self) -> State:
+        """Return what a checkpoint keeps of the faults, between two ticks."""
+        return {
             "injections": [
                 [*_as_data(inject, time_ms), injected.fault, injected.number]
                 for inject, time_ms, injected in self._injections.values()
             ],
-            "demand_response": self.demand_response and self.demand_response.state(),
             "faults": self.faults and self.faults.state(),
         }
 
-    def restore(self, state: State, call: Call) -> None:
-        """Continue from a checkpoint's state. Raises StateError."""
-        try:
-            if state["demand_response"] is not None:
-                for data in state["calls"]:
-                    instruction, time_ms = _from_data(data)
-                    self._add_event(instruction, time_ms, None)
-                self._get_demand_response().restore(state["demand_response"])
-            if state["faults"] is not None:
-                for *data, fault, number in state["injections"]:
-                    injection, time_ms = _from_data(data)
-                    self._add_fault(injection, time_ms, call, again=(fault, number))
-                self._get_faults(call).restore(state["faults"])
-        except Refused as refusal:
-            raise StateError(f"an instruction of the checkpoint is rejected: {refusal}") from None
+    def restore_faults(self, state: State, call: Call) -> None:
+        """Continue from a checkpoint's state of the faults. Raises StateError."""
+        if state["faults"] is None:
+            return
+        with _restoring():
+            for *data, fault, number in state["injections"]:
+                injection, time_ms = _from_data(data)
+                self._add_fault(injection, time_ms, call, again=(fault, number))
+            self._get_faults(call).restore(state["faults"])
         self._injected.clear()
 
     def decide(
@@ -242,6 +252,15 @@ class EventsAndFaults:
     @property
     def _roster(self) -> Roster:
         return self._scenario.roster
+
+
+@contextmanager
+def _restoring() -> Iterator[None]:
+    """Turn the refusal of an instruction into a StateError."""
+    try:
+        yield
+    except Refused as refusal:
+        raise StateError(f"an instruction of the checkpoint is rejected: {refusal}") from None
 
 
 def _ended(call: CallEvent, change: EventChange, tick: Tick) -> Acknowledgement:

@@ -175,6 +175,8 @@ class Scenario:
     faults: Sequence[FaultSpec] = ()
     binder: Binder | None = None
     """None: instructions cannot add events or faults."""
+    rebound_ms: int | None = None
+    """The time after an event over which its rebound is measured; None: no counterfactual."""
 
     def subset(self, projects: Iterable[int | str]) -> Scenario:
         """Return the scenario of some projects, given by index or id; their values do not change.

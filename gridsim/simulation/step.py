@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from copy import deepcopy
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,6 +29,8 @@ from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.batch import BatchMaker
 from gridsim.simulation.boundary import checked
 from gridsim.simulation.commands import CommandBook
+from gridsim.simulation.counterfactual import Counterfactuals
+from gridsim.simulation.counterfactual.sharing import Memo, shared
 from gridsim.simulation.demand_response.settlement import reduction
 from gridsim.simulation.dispatch.dispatch import dispatch, orders_for
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
@@ -73,6 +76,11 @@ class Simulation:
         self._own = EventsAndFaults(
             scenario, self._commands, self._baselines, self._maker, self._call
         )
+        self._is_copy = False
+        """True for a copy that goes on without an event; a failing plugin ends it."""
+        self._counterfactuals: Counterfactuals | None = None
+        if scenario.rebound_ms is not None:
+            self._counterfactuals = Counterfactuals(scenario, self._fork)
         self._flowed: tuple[Floats, Floats, Floats] | None = None
         """The last tick's baseline and gross load per site and output per device, kW."""
         ghosts = None if self._own.faults is None else self._own.faults.ghosts
@@ -99,15 +107,23 @@ class Simulation:
         plugin, if a plugin's state cannot be kept.
         """
         return {
+            **self.course_state(),
+            "failures": [[one.fleet, one.devices, one.tick, one.reason] for one in self.failures],
+            "loads": self._loads.state(),
+            "maker": self._maker.state(),
+            "faults": self._own.faults_state(),
+            "counterfactuals": self._counterfactuals and self._counterfactuals.state(),
+        }
+
+    def course_state(self) -> State:
+        """Return what a checkpoint keeps of a copy that goes on without an event."""
+        return {
             "scenario": _identity(self._scenario),
             "next_tick": self.next_tick,
-            "failures": [[one.fleet, one.devices, one.tick, one.reason] for one in self.failures],
             "fleets": {str(one.number): one.state() for one in self._fleets},
-            "loads": self._loads.state(),
             "baselines": self._baselines.state(),
-            "maker": self._maker.state(),
             "commands": self._commands.state(),
-            "events_and_faults": self._own.state(),
+            "events": self._own.events_state(),
             "flowed": None if self._flowed is None else [*map(np.array, self._flowed)],
         }
 
@@ -131,20 +147,35 @@ class Simulation:
             ) from error
 
     def _restore(self, state: State) -> None:
-        self.next_tick = int(state["next_tick"])
         self.failures = [_failure(one) for one in state["failures"]]
+        self._restore_course(state)
+        self._loads.restore(state["loads"])
+        self._maker.restore(state["maker"])
+        self._own.restore_faults(state["faults"], self._call)
+        if self._counterfactuals is not None and state["counterfactuals"] is not None:
+            self._counterfactuals.restore(
+                state["counterfactuals"], self._restored_copy, self._own.demand_response
+            )
+
+    def _restore_course(self, state: State) -> None:
+        self.next_tick = int(state["next_tick"])
         fleets = dict(state["fleets"])
         self._fleets = [one for one in self._fleets if str(one.number) in fleets]
         for fleet in self._fleets:
             fleet.restore(fleets[str(fleet.number)])
-        self._loads.restore(state["loads"])
         self._baselines.restore(state["baselines"])
-        self._maker.restore(state["maker"])
         self._commands.restore(state["commands"])
-        self._own.restore(state["events_and_faults"], self._call)
+        self._own.restore_events(state["events"])
         if state["flowed"] is not None:
             baseline, meter, real = map(np.array, state["flowed"])
             self._flowed = baseline, meter, real
+
+    def _restored_copy(self, state: State) -> Simulation:
+        """Return a copy that goes on without an event, from its `course_state`."""
+        made = Simulation(replace(self._scenario, rebound_ms=None))
+        made._is_copy = True
+        made._restore_course(state)
+        return made
 
     def step(self) -> Batch:
         """Advance one tick and return its readings."""
@@ -163,19 +194,13 @@ class Simulation:
         meter = self._loads.at(tick, self._call)
         baseline = self._baselines.at(tick)
         answers = self._decide(instructions, tick)
-        devices: DeviceOrders | None = self._commands.devices
-        sites: SiteOrders | None = self._commands.sites
-        demand_response, faults = self._own.demand_response, self._own.faults
-        if demand_response is not None:
-            of_events = demand_response.begin(time_ms, baseline)
-            sites = of_events if sites is None else sites.above(of_events)
-        power, soc, extra = self._step_fleets(tick, meter, devices, sites)
-        real = power if faults is None else faults.real(power)
-        self._flowed = baseline, meter, real
-        self._commands.observe(real, soc, meter)
-        if demand_response is not None:
-            demand_response.add(time_ms, baseline, meter, real)
-        self._baselines.note(tick, meter, real)
+        counterfactuals, demand_response = self._counterfactuals, self._own.demand_response
+        if counterfactuals is not None and demand_response is not None:
+            counterfactuals.begin(tick, meter, baseline, demand_response, instructions, answers)
+        power, soc, extra, real = self._flow(tick, meter, baseline)
+        if counterfactuals is not None and demand_response is not None:
+            counterfactuals.add(time_ms, real, demand_response)
+        faults = self._own.faults
         batch = self._maker.make(tick.index, power, soc, meter, baseline, extra)
         passed = Passed(batch)
         if faults is not None:
@@ -194,7 +219,67 @@ class Simulation:
             injected=self._own.take_injected(),
             settlements=demand_response.take_settlements() if demand_response else (),
             changes=demand_response.take_changes() if demand_response else (),
+            true_reductions=counterfactuals.take_results() if counterfactuals else (),
+            unmeasured=counterfactuals.take_unmeasured() if counterfactuals else (),
         )
+
+    def follow(self, tick: Tick, meter: Floats, instructions: Sequence[Instruction]) -> Floats:
+        """Advance a copy of a simulation by the tick that the simulation is in.
+
+        `meter` is the gross load per site, kW. `instructions` are those that the simulation has
+        accepted. Returns the real output of every device, float64[n], kW.
+
+        Raises PluginError.
+        """
+        baseline = self._baselines.at(tick)
+        self._decide(instructions, tick)
+        return self.flow(tick, meter, baseline)
+
+    def flow(self, tick: Tick, meter: Floats, baseline: Floats) -> Floats:
+        """Finish the tick of a copy that branched within it; see `follow`."""
+        *_, real = self._flow(tick, meter, baseline)
+        demand_response = self._own.demand_response
+        if demand_response is not None:
+            demand_response.take_settlements()
+            demand_response.take_changes()
+        if self._own.has_open:
+            for _ in self._own.endings(tick):
+                pass
+        self.next_tick += 1
+        return real
+
+    def omit(self, event: str) -> None:
+        """Leave out the occurrence of an event that is announced next."""
+        if self._own.demand_response is not None:
+            self._own.demand_response.omit(event)
+
+    def leave_out(self, fleet: int) -> None:
+        """Leave out a fleet, by its index in the scenario, from now on."""
+        for one in [one for one in self._fleets if one.number == fleet]:
+            self._fleets.remove(one)
+            self._baselines.disable(one.device)
+            self._commands.silence(one.device)
+
+    def _fork(self) -> Simulation:
+        """Return a copy within a tick, before events begin. Raises PluginError."""
+        memo = shared(self._scenario)
+        for part in (self._weather, self._loads, self._maker, self._own.faults):
+            memo[id(part)] = part
+        copy = object.__new__(Simulation)
+        memo[id(self)] = copy
+        commands = self._commands.copied(memo)
+        memo[id(self._commands)] = commands
+        if self._own.demand_response is not None:
+            self._own.demand_response.share(memo)
+        fleets = [_copied(f"the DER type {fleet.name!r}", fleet, memo) for fleet in self._fleets]
+        baselines = _copied("a baseline", self._baselines, memo)
+        own = _copied("the events", self._own, memo)
+        for name, value in vars(self).items():
+            setattr(copy, name, value)
+        copy._fleets, copy._baselines, copy._own, copy._commands = fleets, baselines, own, commands
+        copy._is_copy, copy._counterfactuals = True, None
+        copy.failures, copy._new_failures = [], []
+        return copy
 
     def finish(self) -> TickResult:
         """End the run and return what is still open; called once, after the last tick."""
@@ -210,6 +295,9 @@ class Simulation:
         demand_response = self._own.demand_response
         if demand_response is not None:
             demand_response.finish(end_ms)
+        counterfactuals = self._counterfactuals
+        if counterfactuals is not None:
+            counterfactuals.finish()
         return TickResult(
             self.next_tick,
             passed.batch,
@@ -217,6 +305,8 @@ class Simulation:
             episodes=passed.episodes,
             settlements=demand_response.take_settlements() if demand_response else (),
             changes=demand_response.take_changes() if demand_response else (),
+            true_reductions=counterfactuals.take_results() if counterfactuals else (),
+            unmeasured=counterfactuals.take_unmeasured() if counterfactuals else (),
         )
 
     def _decide(
@@ -238,6 +328,28 @@ class Simulation:
         return WeatherSample(
             *(checked(name, f.name, getattr(sample, f.name), sites, each="site") for f in _FIELDS)
         )
+
+    def _flow(
+        self, tick: Tick, meter: Floats, baseline: Floats
+    ) -> tuple[Floats, Floats, dict[str, Floats], Floats]:
+        """Begin and end events, then step the fleets; `meter` and `baseline` are per site, kW.
+
+        Returns output, state of charge, further columns, and real output, per device.
+        """
+        devices: DeviceOrders | None = self._commands.devices
+        sites: SiteOrders | None = self._commands.sites
+        demand_response, faults = self._own.demand_response, self._own.faults
+        if demand_response is not None:
+            of_events = demand_response.begin(tick.time_ms, baseline)
+            sites = of_events if sites is None else sites.above(of_events)
+        power, soc, extra = self._step_fleets(tick, meter, devices, sites)
+        real = power if faults is None else faults.real(power)
+        self._flowed = baseline, meter, real
+        self._commands.observe(real, soc, meter)
+        if demand_response is not None:
+            demand_response.add(tick.time_ms, baseline, meter, real)
+        self._baselines.note(tick, meter, real)
+        return power, soc, extra, real
 
     def _step_fleets(
         self,
@@ -294,8 +406,10 @@ class Simulation:
 
     def _disable(self, fleet: RunningFleet | FleetSpec, error: PluginError) -> None:
         """Disable a fleet that failed; raise the error if `on_error` is "stop"."""
-        if self._scenario.on_error == "stop":
+        if self._scenario.on_error == "stop" or self._is_copy:
             raise error
+        if self._counterfactuals is not None and isinstance(fleet, RunningFleet):
+            self._counterfactuals.disable(fleet.number)
         self._maker.disable(fleet.device)
         self._baselines.disable(fleet.device)
         self._commands.silence(fleet.device)
@@ -320,6 +434,15 @@ class Simulation:
             raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error
         finally:
             self.busy_with = before
+
+
+def _copied(name: str, part: T, memo: Memo) -> T:
+    """Return a deep copy of a part. Raises PluginError, with the part's name."""
+    try:
+        return deepcopy(part, memo)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise PluginError(f"cannot copy {name}: {reason}") from error
 
 
 def _failure(fields: Sequence[Any]) -> FleetFailure:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from gridsim.api import LocalPath, Settings
+from gridsim.api import LocalPath, Settings, Unit
 from gridsim.config.settings.validation import Findings, validate
 from gridsim.config.text.document import Document
 
@@ -28,6 +28,17 @@ class LedgerSettings(Settings):
     overwrite: bool = Field(
         False,
         description="true: replace the ledger of an earlier run; false: refuse to run",
+    )
+    counterfactual: bool = Field(
+        True,
+        description="true: find the true reduction and the rebound of each event, by a copy of the "
+        "simulation that goes on without it; at most doubles the simulation's cost during events",
+    )
+    rebound_s: Annotated[float, Unit("s")] = Field(
+        600.0,
+        ge=0.0,
+        le=86_400.0,
+        description="time after an event over which its rebound is measured",
     )
 
     @field_validator("path")

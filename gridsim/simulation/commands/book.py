@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,15 @@ class CommandBook:
             {(level, owner, slot): entries[place] for level, owner, slot, place in own}
             for own in state["maps"]
         )
+
+    def copied(self, memo: dict[int, Any]) -> CommandBook:
+        """Return a copy for `copy.deepcopy`'s memo, which knows no ids so far.
+
+        It is for a copy of the simulation that gets accepted instructions alone.
+        """
+        memo[id(self._ids)] = {}
+        self._targets.share(memo)
+        return deepcopy(self, memo)
 
     @property
     def devices(self) -> DeviceOrders | None:

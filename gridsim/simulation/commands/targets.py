@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,10 @@ class Targets(Stateful):
         if device is None:
             return self._at_project(project, target.project_id, command, soc)
         return self._at_device(device, target.der_id or "", command, soc)
+
+    def share(self, memo: dict[int, Any]) -> None:
+        """Let copies with `copy.deepcopy`'s memo share the places of all ids."""
+        memo[id(self._projects)], memo[id(self._ders)] = self._projects, self._ders
 
     def silence(self, devices: NDArray[np.intp] | NDArray[np.bool_]) -> None:
         """Disable these devices for commands: they do not exist, or have failed."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,13 +13,18 @@ from gridsim.contracts.instruction_rules import near
 from gridsim.contracts.results import Ending, EventChange, Settlement
 from gridsim.contracts.state import restore_attributes, state_of
 from gridsim.simulation.baselines.sites import Baselines
-from gridsim.simulation.demand_response.occurrence import OVER, WAITING, Occurrence
+from gridsim.simulation.demand_response.occurrence import (
+    OVER,
+    WAITING,
+    Occurrence,
+    occurrence_name,
+)
 from gridsim.simulation.demand_response.settlement import Hundredths, reduction
 from gridsim.simulation.dispatch.orders import SiteOrders
 from gridsim.simulation.scenario import EventSpec, Scenario
 
 _NEVER = np.iinfo(np.int64).max
-_KEPT = ("_upcoming", "_found", "_change_ms", "_reduced")
+_KEPT = ("_upcoming", "_found", "_change_ms", "_reduced", "_omitted")
 
 
 class DemandResponse:
@@ -39,6 +47,8 @@ class DemandResponse:
         self._found: dict[str, int] = {}
         """The number of occurrences of each event so far."""
         self._live: list[Occurrence] = []
+        self._omitted: set[str] = set()
+        """The names of the occurrences that a counterfactual leaves out."""
         self._change_ms = _NEVER
         """The next time at which a project of an announced event begins or ends."""
         self._reduced: Hundredths = np.zeros(self._sites, np.int64)
@@ -60,9 +70,34 @@ class DemandResponse:
         restore_attributes(self, {name: state[name] for name in _KEPT}, _KEPT)
         self._live = []
         for place, number, start_ms, one in state["live"]:
-            own = Occurrence(self._scenario, self._specs[place], number, start_ms)
+            own = self._occurrence(self._specs[place], number, start_ms)
             restore_attributes(own, one, own.kept)
             self._live.append(own)
+
+    @property
+    def live(self) -> Sequence[Occurrence]:
+        """The occurrences that are announced and not over."""
+        return self._live
+
+    def due(self, time_ms: int) -> list[tuple[str, NDArray[np.intp]]]:
+        """Return name and projects of the occurrences that `begin` announces at UTC `time_ms`."""
+        found = []
+        for index, spec in enumerate(self._specs):
+            ahead_ms = max(spec.notice_ms, self._scenario.tick_ms)
+            start_ms, number = self._upcoming[index], self._found.get(spec.id, 0)
+            while start_ms is not None and start_ms - ahead_ms <= time_ms:
+                number += 1
+                found.append((occurrence_name(spec.id, number), spec.projects))
+                start_ms = spec.schedule.first_from(start_ms + 1)
+        return found
+
+    def share(self, memo: dict[int, Any]) -> None:
+        """Let copies with `copy.deepcopy`'s memo share the events that were called."""
+        memo.update((id(spec), spec) for spec in self._specs)
+
+    def omit(self, name: str) -> None:
+        """Leave out an occurrence that is announced next: it has no effect on its projects."""
+        self._omitted.add(name)
 
     def begin(self, time_ms: int, baseline: Floats) -> SiteOrders | None:
         """Begin and end events that are due; return the orders of sites, None if there are none.
@@ -204,7 +239,7 @@ class DemandResponse:
                 if start_ms - ahead_ms > time_ms:
                     break
                 self._found[spec.id] = self._found.get(spec.id, 0) + 1
-                occurrence = Occurrence(self._scenario, spec, self._found[spec.id], start_ms)
+                occurrence = self._occurrence(spec, self._found[spec.id], start_ms)
                 self._live.append(occurrence)
                 follow = ~occurrence.opted_out
                 self._baselines.event_announced(
@@ -214,6 +249,12 @@ class DemandResponse:
                 if spec.notice_ms:
                     self._changes.append(occurrence.change("announced", time_ms))
                 self._look_ahead()
+
+    def _occurrence(self, spec: EventSpec, number: int, start_ms: int) -> Occurrence:
+        occurrence = Occurrence(self._scenario, spec, number, start_ms)
+        if occurrence.name in self._omitted:
+            occurrence.opted_out[:] = True
+        return occurrence
 
     def _begin_due(self, own: Occurrence, time_ms: int) -> None:
         due = (own.state == WAITING) & (own.begin_ms <= time_ms)

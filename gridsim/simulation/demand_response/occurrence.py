@@ -17,6 +17,11 @@ _MS_PER_HOUR = 3_600_000
 _NEVER = np.iinfo(np.int64).max
 
 
+def occurrence_name(event: str, number: int) -> str:
+    """Return the name of an event's occurrence; `number` counts from 1."""
+    return event if number == 1 else f"{event}#{number}"
+
+
 class Occurrence:
     """An occurrence that has been announced, as columns with one entry per project.
 
@@ -33,7 +38,7 @@ class Occurrence:
         """
         self.spec = spec
         self.number = number
-        self.name = spec.id if number == 1 else f"{spec.id}#{number}"
+        self.name = occurrence_name(spec.id, number)
         self.start_ms = start_ms
         self.site = spec.projects
         draws, keys = scenario.draws, scenario.sites.keys[self.site]
@@ -66,6 +71,10 @@ class Occurrence:
     def running(self) -> NDArray[np.bool_]:
         running: NDArray[np.bool_] = self.state == RUNNING
         return running
+
+    @property
+    def is_over(self) -> bool:
+        return bool((self.state == OVER).all())
 
     def next_ms(self) -> int:
         """Return the time at which the next project begins or ends."""

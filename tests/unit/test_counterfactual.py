@@ -1,0 +1,426 @@
+"""The true reduction of events: known cases by hand, and what must hold in every case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gridsim.api import CallEvent, CancelEvent, Command, InjectFault, Instruction, Target
+from gridsim.contracts.instructions import FLEET
+from gridsim.contracts.results import Settlement, TickResult, TrueReduction
+from gridsim.running.plan import Options, make_plan
+from gridsim.simulation.counterfactual import MAX_BRANCHES
+from gridsim.simulation.step import Simulation
+from tests.fixtures.resumed import resumed
+
+START_MS = 1_784_916_000_000  # 2026-07-24T18:00:00Z
+HEAD = """
+[simulation]
+tick_s = 10
+start = 2026-07-24T18:00:00Z
+{simulation}
+[site]
+timezone = "UTC"
+latitude = 52.0
+[weather]
+type = "clear"
+[[transports]]
+type = "stdout"
+"""
+BATTERY = """
+[[projects]]
+id = "HOME_{{n}}"
+count = {count}
+contract_threshold = 2.0
+baseline = {baseline}
+load = {{ type = "constant", kw = 3.0 }}
+[[projects.ders]]
+id = "{{project_id}}_BAT"
+type = "battery"
+losses = "ideal"
+strategy = "{strategy}"
+nameplate_capacity = 5.0
+energy_capacity_kwh = {capacity}
+initial_soc = 50
+"""
+MIXED = """
+[[projects]]
+id = "MIX_{{n}}"
+count = {count}
+contract_threshold = 1.5
+load = {{ type = "household", annual_kwh = 6000 }}
+[[projects.ders]]
+id = "{{project_id}}_BAT"
+type = "battery"
+nameplate_capacity = 4.0
+energy_capacity_kwh = 6.0
+strategy = "self_consumption"
+[[projects.ders]]
+id = "{{project_id}}_PV"
+type = "solar"
+nameplate_capacity = 5.0
+[[projects.ders]]
+id = "{{project_id}}_EV"
+type = "ev_charger"
+nameplate_capacity = 7.2
+sessions_per_day = 0.8
+managed = true
+[[projects.ders]]
+id = "{{project_id}}_HP"
+type = "heat_pump"
+nameplate_capacity = 3.0
+cooling_temperature = 23.0
+managed = true
+[[projects.ders]]
+id = "{{project_id}}_WH"
+type = "water_heater"
+nameplate_capacity = 3.0
+managed = true
+"""
+
+
+def battery(
+    count: int = 1, baseline: str = "3.0", strategy: str = "idle", capacity: float = 20.0
+) -> str:
+    return BATTERY.format(count=count, baseline=baseline, strategy=strategy, capacity=capacity)
+
+
+def event(id: str = "peak", start: str = "18:10:00", minutes: float = 15, more: str = "") -> str:
+    return f"""
+[[events]]
+id = "{id}"
+start = 2026-07-24T{start}Z
+duration_s = {minutes * 60}
+{more}
+"""
+
+
+class Case:
+    """A simulation that measures its events, and one reading of every tick."""
+
+    def __init__(
+        self, folder: Path, *parts: str, rebound_s: float = 600.0, simulation: str = ""
+    ) -> None:
+        path = folder / "case.toml"
+        path.write_text(HEAD.format(simulation=simulation) + "".join(parts), encoding="utf-8")
+        scenario = make_plan(Options(config=path)).configuration.scenario
+        self.scenario = replace(scenario, rebound_ms=round(rebound_s * 1000))
+        self.plain = scenario
+        self.simulation = Simulation(self.scenario)
+        self.results: list[TickResult] = []
+
+    def run(self, minutes: float, *instructions: Instruction) -> Case:
+        first: Sequence[Instruction] = instructions
+        for _ in range(round(minutes * 6)):
+            self.results.append(self.simulation.advance(first))
+            first = ()
+        return self
+
+    def finish(self) -> Case:
+        self.results.append(self.simulation.finish())
+        return self
+
+    @property
+    def truths(self) -> dict[tuple[str, str], TrueReduction]:
+        found = [one for result in self.results for one in result.true_reductions]
+        named = {(one.event, one.project_id): one for one in found}
+        assert len(named) == len(found)
+        return named
+
+    @property
+    def settlements(self) -> dict[tuple[str, str], Settlement]:
+        found = [one for result in self.results for one in result.settlements]
+        return {(one.event, one.project_id): one for one in found}
+
+    def net(self) -> Any:
+        """Return the net consumption, kW, [tick, project], from the readings."""
+        project = self.scenario.roster.project
+        first = np.unique(project, return_index=True)[1]
+        batches = [result.batch for result in self.results if len(result.batch)]
+        return np.array(
+            [
+                b.power_meter_measurement[first] - np.bincount(project, b.current_output)
+                for b in batches
+            ]
+        )
+
+
+def test_a_battery_delivers_its_target_truly_and_does_not_rebound(tmp_path: Path) -> None:
+    case = Case(tmp_path, battery(), event()).run(40)
+    truth = case.truths["peak", "HOME_1"]
+    assert truth == TrueReduction("peak", "HOME_1", 0.5, 0.0, 600.0)
+    assert case.settlements["peak", "HOME_1"].delivered_kwh == 0.5
+    ticks = [result.tick for result in case.results if result.true_reductions]
+    # The event ends with the tick at 18:24:50, the rebound with that at 18:34:50.
+    assert ticks == [35 * 6 - 1]
+
+
+def test_a_battery_that_would_have_delivered_anyway_delivers_nothing_truly(
+    tmp_path: Path,
+) -> None:
+    """It balances its site all day, and the event asks for less."""
+    case = Case(tmp_path, battery(strategy="self_consumption"), event(more="target_kw = 3.0"))
+    case.run(40)
+    assert case.settlements["peak", "HOME_1"].delivered_kwh == 0.75
+    truth = case.truths["peak", "HOME_1"]
+    assert (truth.true_kwh, truth.rebound_kwh) == (0.0, 0.0)
+
+
+def test_the_rebound_is_what_the_battery_can_no_longer_deliver(tmp_path: Path) -> None:
+    """It has 1 kWh for a site of 3 kW: 20 minutes. The event takes 5 kW for 10 minutes."""
+    stored = battery(strategy="self_consumption", capacity=2.5).replace(
+        "initial_soc = 50", "initial_soc = 50\nmin_soc = 10"
+    )
+    peak = event(start="18:00:00", minutes=10, more="target_kw = 5.0")
+    case = Case(tmp_path, stored, peak, rebound_s=1800).run(45)
+    truth = case.truths["peak", "HOME_1"]
+    assert truth.true_kwh == pytest.approx((5 - 3) / 6, abs=0.01)
+    assert truth.rebound_kwh == pytest.approx(-truth.true_kwh, abs=0.001)
+    assert truth.rebound_s == 1800.0
+
+
+def test_an_event_with_nothing_flexible_has_no_effect(tmp_path: Path) -> None:
+    unmanaged = MIXED.format(count=5).replace("managed = true", "managed = false")
+    solar_alone = unmanaged.replace('type = "battery"', 'type = "solar"')
+    for line in ("energy_capacity_kwh = 6.0", 'strategy = "self_consumption"'):
+        solar_alone = solar_alone.replace(line, "")
+    case = Case(tmp_path, solar_alone, event()).run(40)
+    assert len(case.truths) == 5
+    assert {(one.true_kwh, one.rebound_kwh) for one in case.truths.values()} == {(0.0, 0.0)}
+    # Their baselines are not what they draw, so that something is settled.
+    assert all(abs(one.delivered_kwh) > 0.01 for one in case.settlements.values())
+
+
+def counted(with_event: Any, without: Any, start: int, end: int) -> Any:
+    """Return the energy saved from one tick to another, kWh per project."""
+    return (without - with_event)[start:end].sum(axis=0) / 360
+
+
+OTHER = event("other", "18:12:00", 30, 'projects = ["MIX_*"]\ntarget_kw = 2.0')
+FAULTS = """
+[[faults]]
+type = "noise"
+field = "current_output"
+ders = ["*_BAT"]
+absolute = 1.0
+[[faults]]
+type = "ghost"
+ders = ["*_WH"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "instructions"),
+    [
+        ("", ()),
+        ("notice_s = 300", ()),
+        ("randomize_start_s = 120\nramp_s = 60\ncompliance = { uniform = [0.5, 1.0] }", ()),
+        ("opt_out = 0.5", ()),
+        ("export_limit_kw = 0.5", ()),
+        ("", (Command(Target("MIX_2", "MIX_2_BAT"), "c", "set_power", -2.0, duration_s=900),)),
+    ],
+)
+def test_the_truth_is_the_difference_from_a_run_without_the_event(
+    tmp_path: Path, more: str, instructions: Sequence[Instruction]
+) -> None:
+    """Two whole runs, with and without the event, over every type of DER."""
+    homes = MIXED.format(count=6)
+    later = event("later", "18:40:00", 10)
+    case = Case(tmp_path, homes, event(more=more), later).run(60, *instructions).finish()
+    without = Case(tmp_path, homes, later).run(60, *instructions)
+    saved = without.net() - case.net()
+    tick_kwh = 10 / 3600
+    for (name, project), settled in case.settlements.items():
+        if name != "peak":
+            continue
+        row = case.scenario.roster.project_id.index(project)
+        first, last = (-(-(at - START_MS) // 10_000) for at in (settled.start_ms, settled.end_ms))
+        truth = case.truths[name, project]
+        assert truth.true_kwh == pytest.approx(saved[first:last, row].sum() * tick_kwh, abs=1e-9)
+        rebound = saved[last : last + 60, row].sum() * tick_kwh
+        assert truth.rebound_kwh == pytest.approx(rebound, abs=1e-9)
+        if settled.ending == "opted out":
+            assert (truth.true_kwh, truth.rebound_kwh) == (0.0, 0.0)
+    assert any(one.true_kwh for one in case.truths.values())
+    assert any(one.rebound_kwh for one in case.truths.values())
+
+
+def test_events_that_overlap_are_each_measured_with_the_other(tmp_path: Path) -> None:
+    homes = MIXED.format(count=4)
+    peak = event(minutes=20)
+    case = Case(tmp_path, homes, peak, OTHER).run(60)
+    no_peak = Case(tmp_path, homes, OTHER).run(60)
+    no_other = Case(tmp_path, homes, peak).run(60)
+    # At 18:12 the other event supersedes the first.
+    of_peak = counted(case.net(), no_peak.net(), 60, 72)
+    of_other = counted(case.net(), no_other.net(), 72, 252)
+    for row, project in enumerate(case.scenario.roster.project_id):
+        peak_truth, other_truth = case.truths["peak", project], case.truths["other", project]
+        assert peak_truth.true_kwh == pytest.approx(of_peak[row], abs=1e-9)
+        assert other_truth.true_kwh == pytest.approx(of_other[row], abs=1e-9)
+    assert case.settlements["peak", "MIX_1"].ending == "superseded"
+
+
+def test_faults_do_not_change_the_truth(tmp_path: Path) -> None:
+    homes = MIXED.format(count=3)
+    plain = Case(tmp_path, homes, event()).run(40)
+    noisy = Case(tmp_path, homes, event(), FAULTS.replace('type = "ghost"', 'type = "offline"'))
+    assert noisy.run(40).truths == plain.truths
+
+
+def test_events_without_a_common_project_share_a_copy(tmp_path: Path) -> None:
+    ids = [f"e{n}" for n in range(1, 7)]
+    events = [
+        event(id, f"18:0{n}:00", 10, f'projects = ["HOME_{n}"]') for n, id in enumerate(ids, 1)
+    ]
+    case = Case(tmp_path, battery(count=6), *events)
+    copies = []
+    for _ in range(30):
+        case.run(1)
+        assert case.simulation._counterfactuals is not None
+        copies.append(len(case.simulation._counterfactuals._branches))
+    assert max(copies) == 1
+    assert copies[-1] == 0
+    assert [one.true_kwh for one in case.truths.values()] == pytest.approx([2.0 * 10 / 60] * 6)
+    assert len(case.truths) == 6
+
+
+def test_more_events_at_once_than_copies_are_said_to_be_unmeasured(tmp_path: Path) -> None:
+    events = [event(f"e{n}", "18:01:00", 5) for n in range(MAX_BRANCHES + 1)]
+    case = Case(tmp_path, battery(), *events).run(20)
+    unmeasured = [one for result in case.results for one in result.unmeasured]
+    assert [one.event for one in unmeasured] == [f"e{MAX_BRANCHES}"]
+    assert unmeasured[0].reason == "its projects have more than 8 events at once"
+
+
+def test_a_run_that_ends_within_an_event_or_a_rebound_counts_so_far(tmp_path: Path) -> None:
+    within = Case(tmp_path, battery(), event()).run(20).finish()
+    truth = within.truths["peak", "HOME_1"]
+    assert truth == TrueReduction("peak", "HOME_1", pytest.approx(2 / 6), 0.0, 0.0)
+    after = Case(tmp_path, battery(), event()).run(28).finish()
+    assert after.truths["peak", "HOME_1"] == TrueReduction("peak", "HOME_1", 0.5, 0.0, 180.0)
+
+
+def test_a_rebound_of_no_length_is_not_measured(tmp_path: Path) -> None:
+    case = Case(tmp_path, battery(), event(), rebound_s=0).run(26)
+    assert case.truths["peak", "HOME_1"] == TrueReduction("peak", "HOME_1", 0.5, 0.0, 0.0)
+
+
+def test_called_and_cancelled_events_are_measured(tmp_path: Path) -> None:
+    call = CallEvent(Target("HOME_1"), "1", "now", {"duration_s": 600, "target_kw": 1.5})
+    case = Case(tmp_path, battery(count=2)).run(5, call)
+    case.run(1, CancelEvent(FLEET, "2", "now")).run(12)
+    assert case.settlements["now", "HOME_1"].ending == "cancelled"
+    assert case.truths["now", "HOME_1"].true_kwh == 1.5 * 5 / 60
+    # The id may be used again.
+    case.run(25, replace(call, id="3"))
+    assert case.truths["now#2", "HOME_1"].true_kwh == 1.5 * 10 / 60
+
+
+def test_an_event_that_is_cancelled_before_it_begins_has_no_truth(tmp_path: Path) -> None:
+    case = Case(tmp_path, battery(), event(more="notice_s = 300"))
+    case.run(7).run(20, CancelEvent(FLEET, "2", "peak"))
+    assert (case.truths, case.settlements) == ({}, {})
+    assert case.simulation._counterfactuals is not None
+    assert case.simulation._counterfactuals._branches == []
+
+
+def test_a_command_during_an_event_reaches_the_copy_too(tmp_path: Path) -> None:
+    """The battery is told to charge with 1 kW, which the event overrides with 2 kW out."""
+    command = Command(Target("HOME_1", "HOME_1_BAT"), "c", "set_power", -1.0)
+    again = [command, replace(command, value=-4.0), InjectFault(FLEET, "f", "f", {"type": "noise", "relative": 0.0})]
+    case = Case(tmp_path, battery(), event()).run(15).run(25, *again)
+    statuses = [a.status for result in case.results for a in result.acknowledgements]
+    assert statuses.count("rejected") >= 1  # The second has the id of the first.
+    with_command = Case(tmp_path, battery()).run(15).run(25, command)
+    saved = counted(case.net(), with_command.net(), 60, 150)[0]
+    assert case.truths["peak", "HOME_1"].true_kwh == pytest.approx(saved, abs=1e-9)
+
+
+@pytest.mark.parametrize("minutes", [7, 12, 24, 28])
+def test_a_run_goes_on_from_a_checkpoint_with_an_open_copy(tmp_path: Path, minutes: int) -> None:
+    """While it waits, runs, and rebounds; an event that was called is among them."""
+    parts = (MIXED.format(count=3), event(more="notice_s = 300\nrandomize_start_s = 60"), OTHER)
+    call = CallEvent(Target("MIX_2"), "1", "now", {"duration_s": 900, "start": None})
+    call = replace(call, settings={"duration_s": 900, "target_kw": 1.0})
+    case = Case(tmp_path, *parts).run(minutes, call)
+    copy = Case(tmp_path, *parts)
+    copy.simulation = resumed(case.simulation, copy.simulation)
+    before = len(case.results)
+    case.run(60).finish()
+    copy.run(60).finish()
+    ours = [one for result in case.results[before:] for one in result.true_reductions]
+    theirs = [one for result in copy.results for one in result.true_reductions]
+    assert ours == theirs
+    assert len(ours) >= 3
+
+
+def test_a_copy_does_not_change_the_run(tmp_path: Path) -> None:
+    case = Case(tmp_path, MIXED.format(count=3), event(), OTHER).run(40)
+    plain = Simulation(case.plain)
+    for result in case.results:
+        other = plain.advance()
+        assert result.batch.current_output.tolist() == other.batch.current_output.tolist()
+        assert result.batch.baseline.tolist() == other.batch.baseline.tolist()
+        assert result.settlements == other.settlements
+        assert other.true_reductions == ()
+
+
+PLUGIN = """
+import threading
+
+from gridsim.api import Device, DeviceTick, Register, hookimpl
+
+
+class Odd(Device):
+    def __init__(self, settings):
+        super().__init__(settings)
+        {init}
+
+    def step(self, tick: DeviceTick) -> float:
+        {step}
+        return 0.0
+
+
+@hookimpl
+def gridsim_register(register: Register) -> None:
+    register.der("odd", Odd)
+"""
+ODD = """
+[[projects.ders]]
+id = "O"
+type = "odd"
+nameplate_capacity = 1.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("init", "step", "reason"),
+    [
+        ("self.lock = threading.Lock()", "", "cannot copy the DER type 'odd': TypeError: cannot"),
+        (
+            "self.copies = 0",
+            "if hasattr(self, 'n') and self.n is not tick: raise ValueError('lost')",
+            None,
+        ),
+    ],
+)
+def test_a_plugin_that_cannot_be_copied_is_named_and_the_run_goes_on(
+    tmp_path: Path, init: str, step: str, reason: str | None
+) -> None:
+    text = PLUGIN.format(init=init, step=step or "pass")
+    (tmp_path / "odd.py").write_text(text, encoding="utf-8")
+    case = Case(tmp_path, battery(), ODD, event(), simulation='plugins = ["./odd.py"]').run(40)
+    unmeasured = [one for result in case.results for one in result.unmeasured]
+    if reason is None:
+        assert unmeasured == []
+        assert len(case.truths) == 1
+    else:
+        assert [one.event for one in unmeasured] == ["peak"]
+        assert reason in unmeasured[0].reason
+        assert case.settlements["peak", "HOME_1"].delivered_kwh == 0.5
