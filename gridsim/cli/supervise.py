@@ -115,6 +115,8 @@ def _watch(run: Run) -> None:
 
 def _log_results(result: TickResult) -> None:
     _log(map(change_line, result.changes))
+    for event in result.unmeasured:
+        logger.warning("the true reduction of event {} is not known: {}", event.event, event.reason)
     for failure in result.failures:
         logger.error("{}; {} disabled", failure.reason, counted(failure.devices, "DER"))
 

@@ -92,7 +92,7 @@ class DemandResponse:
         return found
 
     def share(self, memo: dict[int, Any]) -> None:
-        """Let copies with `copy.deepcopy`'s memo share the events that were called."""
+        """Share the called events with copies made with `copy.deepcopy`'s memo."""
         memo.update((id(spec), spec) for spec in self._specs)
 
     def omit(self, name: str) -> None:
