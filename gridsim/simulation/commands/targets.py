@@ -75,7 +75,7 @@ class Targets(Stateful):
         return self._at_device(device, target.der_id or "", command, soc)
 
     def share(self, memo: dict[int, Any]) -> None:
-        """Share the places of all ids with copies made with `copy.deepcopy`'s memo."""
+        """Add the places of all ids to the memo of `copy.deepcopy`, so that copies share them."""
         memo[id(self._projects)], memo[id(self._ders)] = self._projects, self._ders
 
     def silence(self, devices: NDArray[np.intp] | NDArray[np.bool_]) -> None:

@@ -92,7 +92,7 @@ class DemandResponse:
         return found
 
     def share(self, memo: dict[int, Any]) -> None:
-        """Share the called events with copies made with `copy.deepcopy`'s memo."""
+        """Add the called events to the memo of `copy.deepcopy`, so that copies share them."""
         memo.update((id(spec), spec) for spec in self._specs)
 
     def omit(self, name: str) -> None:
