@@ -147,5 +147,7 @@ def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
     for version in (2, 4):
         with closing(sqlite3.connect(kept.ledger)) as connection, connection:
             connection.execute("UPDATE meta SET value = ? WHERE key = 'version'", (version,))
-        with pytest.raises(NotALedger, match=f"has version {version}; this gridsim reads version 3"):
+        with pytest.raises(
+            NotALedger, match=f"has version {version}; this gridsim reads version 3"
+        ):
             Reader(kept.ledger)
