@@ -48,6 +48,17 @@ def query(path: Path, sql: str) -> Iterator[LedgerQuery]:
             raise _invalid(error, needed) from error
 
 
+def describe(path: Path) -> Iterator[str]:
+    """Yield a line for each table and view that a query can name, with its columns."""
+    with Reader(path), closing(_connect(path)) as connection:
+        create_tables(connection)
+        every = "SELECT name FROM {} WHERE type IN ('table', 'view') ORDER BY type DESC, rowid"
+        for schema in ("sqlite_temp_schema", "sqlite_schema"):
+            for (name,) in connection.execute(every.format(schema)).fetchall():
+                columns = connection.execute("SELECT name FROM pragma_table_info(?)", (name,))
+                yield f"{name}: {', '.join(column for (column,) in columns)}"
+
+
 class _Needed:
     """SQLite's authorizer: collects the temporary tables that a query reads; refuses to write."""
 

@@ -1,0 +1,74 @@
+"""Commands that read a ledger: SQL over all that it holds, and its readings as a file."""
+
+from __future__ import annotations
+
+import io
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from gridsim.cli.app import app
+from gridsim.cli.shared import report_errors
+from gridsim.cli.terminal import print_out
+
+LedgerFile = Annotated[Path, typer.Argument(help="The ledger of a run.", metavar="LEDGER")]
+
+_ROWS = 10_000
+
+
+@app.command()
+def query(
+    ledger: LedgerFile,
+    sql: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help="A SELECT; without it, the tables and their columns are printed."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON Lines instead of CSV with a header.")
+    ] = False,
+) -> None:
+    """Query a ledger with SQL.
+
+    The views truth, messages and affected have a row for each reading. For example:
+    "SELECT der_id, max(current_output) FROM truth GROUP BY der_id"
+    """
+    with report_errors():
+        from gridsim.ledger.export import write_csv, write_json
+        from gridsim.ledger.query import describe
+        from gridsim.ledger.query import query as run_query
+
+        if sql is None:
+            print_out("\n".join(describe(ledger)))
+            return
+        with run_query(ledger, sql) as found:
+            text = io.StringIO()
+            if not as_json:
+                write_csv(text, [found.columns])
+            while rows := list(islice(found.rows, _ROWS)):
+                if as_json:
+                    write_json(text, found.columns, rows)
+                else:
+                    write_csv(text, rows)
+                print_out(text.getvalue().removesuffix("\n"))
+                text = io.StringIO()
+            if text.getvalue():
+                print_out(text.getvalue().removesuffix("\n"))
+
+
+@app.command()
+def export(
+    ledger: LedgerFile,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FILE", help="A new .csv, .jsonl or .parquet file.")
+    ],
+) -> None:
+    """Write the readings of a ledger to a file, as sent and with the true values."""
+    with report_errors():
+        from gridsim.ledger import Reader
+        from gridsim.ledger.export import export as run_export
+
+        with Reader(ledger) as reader:
+            written = run_export(reader, to)
+        print_out(f"{to}: {written:,} readings")
