@@ -122,9 +122,16 @@ class Ledger:
             self._closing, self._complete = True, complete
             self._changed.notify_all()
         self._thread.join(timeout_s)
+        if self._thread.is_alive() and self._error is None:
+            self._error = LedgerError(
+                f"the ledger {self.path} is incomplete: its disk does not respond"
+            )
         self._raise()
-        if self._thread.is_alive():
-            raise LedgerError(f"the ledger {self.path} is incomplete: its disk does not respond")
+
+    @property
+    def error(self) -> LedgerError | None:
+        """The error that ended the writing, or None."""
+        return self._error
 
     def _raise(self) -> None:
         if self._error is not None and not self._raised:

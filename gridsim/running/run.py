@@ -254,7 +254,9 @@ class Run:
             speed=self._engine.speed,
             elapsed_s=elapsed_s,
             cpu_s=cpu_s,
-            ledger=None if ledger is None else LedgerStatus(str(ledger.path), ledger.waited_s),
+            ledger=None
+            if ledger is None
+            else LedgerStatus(str(ledger.path), ledger.waited_s, str(ledger.error or "")),
             error="" if error is None else str(error) or type(error).__name__,
             timezone=self.plan.configuration.timezone,
         )

@@ -174,6 +174,8 @@ class LedgerStatus:
     path: str
     waited_s: float
     """The time that the run has waited for the ledger."""
+    error: str = ""
+    """The reason why the ledger is incomplete; else empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ def closing_lines(status: RunStatus) -> Iterator[str]:
     ledger = status.ledger
     if ledger is not None:
         waited = f"; the run waited {ledger.waited_s:.1f} s for it"
-        yield f"ledger: {ledger.path}{waited if ledger.waited_s >= 0.05 else ''}"
+        named = "incomplete" if ledger.error else ledger.path
+        yield f"ledger: {named}{waited if ledger.waited_s >= 0.05 else ''}"
 
 
 def account_line(transport: TransportStatus) -> str:
