@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -167,3 +168,24 @@ def test_an_export_replaces_no_file(kept: Kept) -> None:
         with pytest.raises(UsageError, match="cannot be created: No such file"):
             export(reader, path.parent / "none" / "readings.csv")
     assert path.read_text() == "mine"
+
+
+def test_the_examples_of_the_documentation_run(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
+    [sql] = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    statements = [one for one in sql.split(";") if one.strip()]
+    assert len(statements) == 4
+    found = [rows(kept.ledger, statement) for statement in statements]
+    assert len(found[0]) == 6
+    assert {fault for fault, _ in found[1]} == {"away", "upside_down", "twice", "cut"}
+    folder = kept.ledger.parent / "out"
+    folder.mkdir()
+    kept.ledger.rename(folder / kept.ledger.name)
+    monkeypatch.chdir(folder.parent)
+    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(code, "docs/ledger.md", "exec"), {})
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("['fault', 'count(*)'] [('away', ")
+    assert said[1].startswith(f"0 39 {len(kept.lines)} ")
