@@ -29,7 +29,7 @@ def query(
         bool, typer.Option("--json", help="Print JSON Lines instead of CSV with a header.")
     ] = False,
 ) -> None:
-    """Query a ledger with SQL.
+    """Run a SQL query on a ledger.
 
     The views truth, messages and affected have a row for each reading. For example:
     "SELECT der_id, max(current_output) FROM truth GROUP BY der_id"

@@ -59,7 +59,7 @@ class _Exporter:
     """The conversion of windows to columns of an export."""
 
     project_id: Sequence[str]
-    """Of each device, like the next two."""
+    """The project of each device; the next two have an entry per device, too."""
     der_id: Sequence[str]
     type: Sequence[str]
     faults: Sequence[FaultNote]

@@ -23,6 +23,16 @@ from tests.fixtures.ledgers import FLEET
 DEADLINE_S = 20.0
 
 
+def put_a_file_in_place_of_the_folder(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("x"))
+    path.parent.touch()
+
+
+def link(path: Path) -> None:
+    path.rename(path.with_name("x"))
+    path.symlink_to("x")
+
+
 def overwrite(path: Path) -> None:
     with path.open("r+b") as file:
         file.write(b"\0" * 8192)
@@ -36,18 +46,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: path.parent.rename(path.parent.with_name("x")),
         "was deleted, moved or renamed",
     ),
-    "folder is a file": (
-        lambda path: (path.parent.rename(path.parent.with_name("x")), path.parent.touch()),
-        "was deleted, moved or renamed",
-    ),
+    "folder is a file": (put_a_file_in_place_of_the_folder, "was deleted, moved or renamed"),
     "replaced": (
         lambda path: os.replace(shutil.copy(path, path.with_name("x")), path),
         "was replaced by another file",
     ),
-    "a link to itself": (
-        lambda path: (path.rename(path.with_name("x")), path.symlink_to("x")),
-        "was replaced by another file",
-    ),
+    "a link to itself": (link, "was replaced by another file"),
     "emptied": (lambda path: path.write_bytes(b""), "was truncated to 0 bytes"),
     "shortened": (lambda path: os.truncate(path, 8192), "was truncated to 8,192 bytes"),
     "overwritten": (overwrite, "was overwritten by another program"),
