@@ -22,7 +22,6 @@ from gridsim.cli.terminal import escape_unencodable, flush_all, print_out
 from gridsim.version import __version__
 
 app = typer.Typer(
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -35,7 +34,9 @@ def run(
     config: Config = None,
     duration: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Simulated time to run: 10s, 5m, 2h, 1d; without it, until Ctrl-C."),
+        typer.Option(
+            help="Simulated time to run: 90, 10s, 5m, 1h30m, 1d; without it, until Ctrl-C."
+        ),
     ] = None,
     speed: Annotated[
         Optional[float],  # noqa: UP045
@@ -44,7 +45,10 @@ def run(
     seed: Annotated[Optional[int], typer.Option(help="Seed of all random numbers.")] = None,  # noqa: UP045
     start: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help='Simulated start: "now", or a time such as 2026-07-01T00:00:00-03:00.'),
+        typer.Option(
+            help='Simulated start: "now", a time such as 2026-07-01T12:00:00-03:00, or a date, '
+            "which means midnight at the site."
+        ),
     ] = None,
     plugin: Plugins = None,
     set_: Overrides = None,
@@ -102,7 +106,7 @@ def run(
         from gridsim.cli.supervise import supervise
 
         ending = supervise(plan, strict=strict)
-    _leave(ending.status, ending.hung)
+    leave(ending.status, ending.hung)
 
 
 def _refuse_options_of_a_run(context: typer.Context, name: str) -> None:
@@ -116,7 +120,8 @@ def _refuse_options_of_a_run(context: typer.Context, name: str) -> None:
             raise typer.Exit(2)
 
 
-def _leave(status: int, hung: bool) -> NoReturn:
+def leave(status: int, hung: bool) -> NoReturn:
+    """Exit with a status, also if a plugin's thread is still busy."""
     flush_all()
     if hung:
         # A plugin's thread never returns, and an ordinary exit would wait for it.

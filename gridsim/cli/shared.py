@@ -50,15 +50,19 @@ class Given:
     overrides: tuple[str, ...]
 
     def of_run(self, name: str | None) -> Given:
-        """Return the options with the configuration and the plugins of a run, if it is named.
+        """Return the options with the configuration and the plugins of a run.
 
-        Raises UsageError if it is not up.
+        It is the run of that name. Without a name and a configuration it is the only run on this
+        machine, unless the default fleet is up. Raises UsageError if the named run is not up.
         """
-        if name is None or self.config is not None:
+        if self.config is not None:
             return self
-        from gridsim.running.runs import find_run
+        from gridsim.running.plan import DEFAULT_CONFIG
+        from gridsim.running.runs import find_run, only_run
 
-        run = find_run(name)
+        run = only_run(DEFAULT_CONFIG) if name is None else find_run(name)
+        if run is None:
+            return self
         plugins = (*map(Path, run.plugins), *self.plugins)
         return replace(self, config=Path(run.config), plugins=plugins)
 

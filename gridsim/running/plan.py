@@ -41,6 +41,7 @@ from gridsim.running.runs import RunFinder
 from gridsim.simulation.scenario import Scenario
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "default.toml"
+DEMO_CONFIG = DEFAULT_CONFIG.with_name("demo.toml")
 
 
 @dataclass(frozen=True, slots=True)

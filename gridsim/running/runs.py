@@ -62,6 +62,17 @@ def find_run(name: str) -> RunRecord:
     raise UsageError(f"--run: error: no run {name} is up on this machine; {_others(every)}")
 
 
+def only_run(default: Path) -> RunRecord | None:
+    """Return the only run on this machine; None if there are several or none.
+
+    None also if one of them is a run of the configuration `default`.
+    """
+    every = running()
+    if len(every) != 1 or every[0].config == os.path.realpath(default):
+        return None
+    return every[0]
+
+
 def other_runs() -> str:
     """Return a line about the runs on this machine; "" if there is none."""
     every = running()

@@ -81,8 +81,8 @@ def test_a_configuration_runs_without_a_subcommand(config: Path) -> None:
 def test_the_default_fleet_runs_from_any_folder(tmp_path: Path) -> None:
     done = gridsim("--speed", 0, "--duration", "3s", "--set", "transports.0.port=0", cwd=tmp_path)
     assert done.returncode == 0
-    assert "2 projects, 6 DERs" in done.stderr
-    assert "18 accepted = 18 delivered" in done.stderr
+    assert "3 projects, 8 DERs" in done.stderr
+    assert "24 accepted = 24 delivered" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -126,7 +126,13 @@ def test_the_command_lists_the_plugins_and_none_is_broken(tmp_path: Path) -> Non
 
 def test_the_default_fleet_runs(tmp_path: Path) -> None:
     done = run("--speed", 0, "--duration", "2s", "--set", "transports.0.port=0", cwd=tmp_path)
-    assert "12 accepted = 12 delivered" in done.stderr
+    assert "16 accepted = 16 delivered" in done.stderr
+
+
+def test_the_demo_runs(tmp_path: Path) -> None:
+    done = run("demo", "--duration", "10s", cwd=tmp_path)
+    assert "A summer noon" in done.stderr
+    assert "38 accepted = 38 delivered" in done.stderr
 
 
 def test_the_schema_is_the_shipped_one(tmp_path: Path) -> None:

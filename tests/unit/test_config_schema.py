@@ -58,7 +58,7 @@ def test_shipped_configurations_are_valid(
     assert errors(shipped, text) == []
     environment = dict.fromkeys(("MQTT_HOST", "MQTT_USERNAME", "MQTT_PASSWORD"), "x")
     made = resolve(read(path, environment=environment), installed, now_ms=0, flags=Flags())
-    devices = {"default": 6, "fleet-10k": 10_000}
+    devices = {"default": 8, "demo": 19, "fleet-10k": 10_000}
     assert len(made.scenario.roster) == devices.get(path.stem, len(made.scenario.roster))
 
 

@@ -1,0 +1,53 @@
+"""The default fleet at every hour: within 20 seconds something visibly moves."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from gridsim.config.resolve import Flags
+from gridsim.running.plan import DEFAULT_CONFIG, DEMO_CONFIG, Options, make_plan
+from gridsim.simulation.step import Simulation
+
+SECONDS = 20
+VISIBLE_KW = 0.1
+DAYS = ("2026-01-15", "2026-04-08", "2026-07-14", "2026-12-05", "2026-12-24", "2027-02-03")
+
+
+@cache
+def moves(day: str, hour: int) -> dict[str, float]:
+    """The range of each DER's output within 20 s from an hour of the site's clock, kW."""
+    zone = ZoneInfo("America/Moncton")
+    start = datetime.fromisoformat(day).replace(tzinfo=zone) + timedelta(hours=hour, minutes=17)
+    flags = Flags(start=start.isoformat())
+    scenario = make_plan(Options(DEFAULT_CONFIG, flags=flags)).configuration.scenario
+    simulation = Simulation(scenario)
+    assert scenario.tick_ms == 1000
+    output = np.array([simulation.step().current_output for _ in range(SECONDS)])
+    return dict(zip(scenario.roster.der_id, np.ptp(output, axis=0).tolist(), strict=True))
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_something_moves_at_every_hour(day: str) -> None:
+    still = [hour for hour in range(24) if max(moves(day, hour).values()) < VISIBLE_KW]
+    assert still == []
+
+
+def test_it_runs_in_real_time_unless_asked_otherwise() -> None:
+    assert make_plan(Options(DEFAULT_CONFIG)).configuration.simulation.speed == 1.0
+
+
+def test_the_demo_is_a_summer_noon_with_an_event_that_is_kept_and_two_faults() -> None:
+    configuration = make_plan(Options(DEMO_CONFIG, duration="2h")).configuration
+    assert configuration.simulation.speed == 60.0
+    scenario = configuration.scenario
+    assert [fault.id for fault in scenario.faults] == ["offline", "sign_flip"]
+    simulation = Simulation(scenario)
+    results = [simulation.advance() for _ in range(12 * 60)]
+    settled = [one for result in results for one in result.settlements]
+    assert {one.project_id for one in settled} == {f"HOME_{n}" for n in range(1, 7)}
+    assert [one.violations for one in settled] == [()] * 6
