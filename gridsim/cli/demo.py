@@ -28,7 +28,7 @@ def demo(
     ] = "2h",
     speed: Annotated[float, typer.Option(help="60 is a minute per second.")] = 60.0,
 ) -> None:
-    """Show a summer noon at 60 times real time, with an event and faults."""
+    """Show a summer noon in two minutes, with an event."""
     configure_logs("info", False)
     with report_errors():
         from gridsim.cli.supervise import supervise

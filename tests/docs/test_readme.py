@@ -80,7 +80,13 @@ def test_its_record_has_the_fields_in_order() -> None:
 
 
 def test_its_flags_and_commands_exist() -> None:
-    helps = [["--help"], ["plugins", "--help"], ["bench", "--help"], ["send", "--help"]]
+    helps = [
+        ["--help"],
+        ["plugins", "--help"],
+        ["bench", "--help"],
+        ["send", "--help"],
+        ["verify", "--help"],
+    ]
     known = ""
     for words in helps:
         done = subprocess.run(

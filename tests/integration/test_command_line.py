@@ -463,3 +463,18 @@ def test_strict_tells_by_its_status_that_the_rate_was_not_held(tmp_path: Path) -
     assert "the rate was not held" in slow.stderr
     assert "the slowest part was models" in slow.stderr
     assert len(records(slow.stdout)) == 20  # late, but all there
+
+
+@pytest.mark.parametrize(("words", "completed"), [("ver", "verify"), ("--dur", "--duration")])
+def test_a_shell_completes_commands_and_flags(words: str, completed: str) -> None:
+    env = {
+        **os.environ,
+        "_GRIDSIM_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"gridsim {words}",
+        "COMP_CWORD": "1",
+    }
+    program = "import sys, gridsim.__main__ as one; sys.argv = ['gridsim']; one.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == [completed]
