@@ -22,6 +22,7 @@ from gridsim.api import (
 )
 from gridsim_plugins.mqtt.embedded import MESSAGES_PER_S, embedded_address
 from gridsim_plugins.mqtt.probe import MqttProbe
+from gridsim_plugins.mqtt.publish.isolation import Isolation
 from gridsim_plugins.mqtt.publish.messages import MessageAccount
 from gridsim_plugins.mqtt.session.identities import make_identities
 from gridsim_plugins.mqtt.settings import MqttSettings, check
@@ -68,6 +69,7 @@ class Mqtt(Transport[MqttSettings]):
         self._online = np.ones(len(run.roster), np.bool_)
         """The devices that were online in their latest readings."""
         self._address = (settings.host, settings.port)
+        self._isolation = Isolation(self._topics)
         self._connection: SharedConnection | PerDeviceConnections | None = None
         self._connected_at = 0.0
         self._short_lived = 0
@@ -128,7 +130,12 @@ class Mqtt(Transport[MqttSettings]):
         if settings.tls_insecure and not self._warned:
             self._warned = True
             logger.warning("mqtt: tls_insecure is set: the broker's certificate is not checked")
-        self._connection = self._open()
+        try:
+            self._connection = self._open()
+        except TransportError:
+            # The broker was away: it may have other limits when it is back.
+            self._isolation.forget()
+            raise
         self._connected_at = time.monotonic()
 
     def write(self, batch: Batch, receipt: Receipt) -> None:
@@ -156,7 +163,12 @@ class Mqtt(Transport[MqttSettings]):
             from gridsim_plugins.mqtt.publish.shared import SharedConnection
 
             return SharedConnection(
-                self.settings, self._address, self._client_id, self._topics, self.answer_timeout_s
+                self.settings,
+                self._address,
+                self._client_id,
+                self._topics,
+                self._isolation,
+                self.answer_timeout_s,
             )
         from gridsim_plugins.mqtt.publish.per_device import PerDeviceConnections
 
@@ -182,9 +194,9 @@ class Mqtt(Transport[MqttSettings]):
         if self.settings.client_id:
             likely = f"is another client using the client id {self._client_id!r}?"
         else:
-            likely = "the broker's log may give the reason (access list, size limit)"
+            likely = "the broker's log may give the reason"
         return TransportError(
-            f"{error}; {self._short_lived} times in a row soon after connecting: {likely}",
+            f"{error}; repeatedly, soon after connecting: {likely}",
             permanent=error.permanent,
         )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim_plugins.mqtt.publish.isolation import QUIET_S, REFUSED, Isolation, Piece
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     OVERSIZE,
@@ -23,58 +24,110 @@ from gridsim_plugins.mqtt.session.connection import Connection
 from gridsim_plugins.mqtt.session.frames import PINGREQ, Frames, pubrels, whole_packets
 from gridsim_plugins.mqtt.session.reasons import REFUSAL, reason_name
 
+_NONE = np.empty(0, np.intp)
+
 
 class PublishUnacknowledged:
     """A publisher with QoS 0; the answer to the ping after each block confirms the block."""
 
     def __init__(
-        self, connection: Connection, topics: Sequence[str], *, retain: bool, v5: bool
+        self,
+        connection: Connection,
+        topics: Sequence[str],
+        isolation: Isolation,
+        *,
+        retain: bool,
+        v5: bool,
     ) -> None:
         self._connection = connection
+        self._isolation = isolation
         self._frames = Frames(topics, qos=0, retain=retain, v5=v5)
+        self._waiting: deque[_Block] = deque()
+        self._whole = True
+        """False while a block is being written."""
+        self._proof = False
+        """True while a message is alone on a connection that has been quiet."""
 
     def write(self, parts: Iterator[Messages], account: MessageAccount) -> None:
         connection = self._connection
-        waiting: deque[_Block] = deque()
+        self._waiting.clear()
+        self._whole = True
         connection.touch()
-        whole = True
         try:
             for messages in parts:
-                block = self._block(messages)
-                whole = False
-                waiting.append(block)
-                connection.send(block.data)
-                whole = True
-                block.sent_at = time.monotonic()
-                connection.poll()
-                self._confirm(waiting, account)
-            while waiting:
-                connection.wait()
-                self._confirm(waiting, account)
+                sizes = self._frames.sizes(messages.topic, messages.sizes)
+                for piece in self._isolation.pieces(messages.topic, sizes):
+                    part = messages.part(piece.start, piece.stop)
+                    self._write(part, sizes[piece.start : piece.stop], piece, account)
+            self._finish(account)
         except Exception:
-            self._confirm(waiting, account)
-            for block in waiting:
-                torn = block is waiting[-1] and not whole
+            self._confirm(account)
+            self._note_closed()
+            for block in self._waiting:
+                torn = block is self._waiting[-1] and not self._whole
                 size = connection.sent if torn else len(block.data)
                 block.settle(account, UNCONFIRMED, whole_packets(block.data, size))
             account.report()
             raise
 
-    def _block(self, messages: Messages) -> _Block:
+    def _write(
+        self, messages: Messages, sizes: NDArray[np.intp], piece: Piece, account: MessageAccount
+    ) -> None:
+        if piece.treatment == "drop":
+            every = np.arange(len(messages))
+            self._waiting.append(
+                _Block(b"", self._connection.pings_sent, messages, sizes, every, REFUSED)
+            )
+        elif piece.treatment == "send":
+            self._send(messages, sizes, account)
+        else:
+            self._finish(account)
+            if piece.proof:
+                self._connection.stay_quiet(QUIET_S)
+            self._proof = piece.proof
+            self._send(messages, sizes, account)
+            self._finish(account)
+            self._proof = False
+
+    def _send(self, messages: Messages, sizes: NDArray[np.intp], account: MessageAccount) -> None:
         connection = self._connection
-        sizes = self._frames.sizes(messages.topic, messages.sizes)
         left_out = np.flatnonzero(sizes > connection.max_packet)
         kept = messages.without(left_out)
         data = self._frames.pack(kept.topic, kept.bodies, kept.sizes, trailer=PINGREQ)
         connection.pings_sent += 1
-        return _Block(data, connection.pings_sent, messages.rows, left_out)
+        block = _Block(data, connection.pings_sent, messages, sizes, left_out, OVERSIZE)
+        self._whole = False
+        self._waiting.append(block)
+        connection.send(data)
+        self._whole = True
+        block.sent_at = time.monotonic()
+        connection.poll()
+        self._confirm(account)
 
-    def _confirm(self, waiting: deque[_Block], account: MessageAccount) -> None:
+    def _finish(self, account: MessageAccount) -> None:
+        """Wait until all blocks are confirmed."""
+        self._confirm(account)
+        while self._waiting:
+            self._connection.wait()
+            self._confirm(account)
+
+    def _confirm(self, account: MessageAccount) -> None:
+        waiting = self._waiting
         while waiting and waiting[0].ping <= self._connection.pings_answered:
             block = waiting.popleft()
-            account.lag(time.monotonic() - block.sent_at)
-            block.settle(account, DELIVERED, len(block.rows))
+            if block.data:
+                account.lag(time.monotonic() - block.sent_at)
+            block.settle(account, DELIVERED, len(block.messages))
             account.report()
+            if not self._isolation.is_idle:
+                self._isolation.note_passed(*block.sent())
+
+    def _note_closed(self) -> None:
+        """Note the messages that were under way, if the broker has closed the connection."""
+        if self._connection.closed_on_message and self._waiting:
+            blocks = [block.sent() for block in self._waiting]
+            topics, sizes = (np.concatenate(column) for column in zip(*blocks, strict=True))
+            self._isolation.note_closed(topics, sizes, proof=self._proof, narrow=True)
 
 
 @dataclass(slots=True, eq=False)
@@ -82,19 +135,28 @@ class _Block:
     data: bytes
     ping: int
     """The number, on this connection, of the ping that ends the block."""
-    rows: NDArray[np.intp]
+    messages: Messages
+    sizes: NDArray[np.intp]
+    """The size of each packet, bytes."""
     left_out: NDArray[np.intp]
+    reason: str
+    """The reason why the messages at `left_out` are dropped."""
     sent_at: float = 0.0
+
+    def sent(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the topics and the packet sizes of the messages in the block's data."""
+        topic = self.messages.topic
+        return np.delete(topic, self.left_out), np.delete(self.sizes, self.left_out)
 
     def settle(self, account: MessageAccount, outcome: str, packets: int) -> None:
         """Report the outcome of the first `packets` packets; the others were not sent whole."""
         if not len(self.left_out):
-            account.add(outcome, int(self.rows[:packets].sum()))
+            account.add(outcome, int(self.messages.rows[:packets].sum()))
             return
         left_out = set(self.left_out.tolist())
-        for i, rows in enumerate(self.rows.tolist()):
+        for i, rows in enumerate(self.messages.rows.tolist()):
             if i in left_out:
-                account.add(OVERSIZE, rows)
+                account.add(self.reason, rows)
             elif packets:
                 packets -= 1
                 account.add(outcome, rows)
@@ -112,6 +174,7 @@ class PublishAcknowledged:
         self,
         connection: Connection,
         topics: Sequence[str],
+        isolation: Isolation,
         *,
         qos: int,
         retain: bool,
@@ -119,6 +182,9 @@ class PublishAcknowledged:
         window: int,
     ) -> None:
         self._connection = connection
+        self._isolation = isolation
+        self._proof = False
+        """True while a message is alone on a connection that has been quiet."""
         self._frames = Frames(topics, qos=qos, retain=retain, v5=v5)
         self._window = Window(min(window, connection.receive_maximum or window))
 
@@ -126,24 +192,100 @@ class PublishAcknowledged:
         self._connection.touch()
         # A batch of oversize messages only writes nothing.
         self._connection.keep_alive()
-        flight = _Flight(self._window, account)
+        flight = _Flight(self._window, account, self._isolation)
         try:
             for messages in parts:
-                self._send(messages, flight)
-            # Messages that are not sent, because they are oversize, get no answer.
-            self._collect(flight)
-            while flight.under_way:
-                self._connection.wait()
-                self._collect(flight)
-        finally:
+                self._write(messages, flight)
+            self._finish(flight)
+        except Exception:
             # Acknowledgements that arrived just before the connection failed count too.
             self._collect(flight, release=False)
+            if self._connection.closed_on_message:
+                topics, sizes = flight.sent()
+                self._isolation.note_closed(topics, sizes, proof=self._proof, narrow=True)
+            raise
 
-    def _send(self, messages: Messages, flight: _Flight) -> None:
-        connection, window = self._connection, self._window
+    def _write(self, messages: Messages, flight: _Flight) -> None:
+        isolation = self._isolation
         sizes = self._frames.sizes(messages.topic, messages.sizes)
+        ahead = -1
+        for piece in isolation.pieces(messages.topic, sizes):
+            first, stop = piece.start, piece.stop
+            if first <= ahead < stop:
+                # This message has passed already, for comparison.
+                self._send_piece(messages.part(first, ahead), sizes[first:ahead], piece, flight)
+                flight.expect(messages.part(ahead, ahead + 1), sizes[ahead : ahead + 1])
+                self._leave_out(DELIVERED, flight)
+                first = ahead + 1
+            elif piece.proof and isolation.needs_comparison(int(messages.topic[first])):
+                self._finish(flight)
+                ahead = self._compare(messages, sizes, first, flight)
+            self._send_piece(messages.part(first, stop), sizes[first:stop], piece, flight)
+
+    def _send_piece(
+        self, messages: Messages, sizes: NDArray[np.intp], piece: Piece, flight: _Flight
+    ) -> None:
+        if not len(messages):
+            return
+        if piece.treatment == "drop":
+            flight.expect(messages, sizes)
+            for _ in range(len(messages)):
+                self._leave_out(REFUSED, flight)
+        elif piece.treatment == "send":
+            self._send(messages, sizes, flight)
+            if self._isolation.is_searching:
+                self._finish(flight)
+        else:
+            self._finish(flight)
+            if piece.proof:
+                self._connection.stay_quiet(QUIET_S)
+            self._proof = piece.proof
+            self._send(messages, sizes, flight)
+            self._finish(flight)
+            self._proof = False
+
+    def _compare(
+        self, messages: Messages, sizes: NDArray[np.intp], suspect: int, flight: _Flight
+    ) -> int:
+        """Send a later message to another topic; return its index if it passes, else -1."""
+        topic = messages.topic
+        other = (topic != topic[suspect]) & (sizes <= self._connection.max_packet)
+        other &= self._isolation.fit(topic, sizes)
+        after = np.flatnonzero(other[suspect:])
+        if not len(after):
+            return -1
+        # The smallest, because a size limit is the most likely reason.
+        index = suspect + int(after[np.argmin(sizes[suspect:][after])])
+        noted = _NotedOutcome()
+        trial = _Flight(self._window, MessageAccount(noted), self._isolation)
+        try:
+            self._send(messages.part(index, index + 1), sizes[index : index + 1], trial)
+            self._finish(trial)
+        except Exception:
+            self._isolation.note_unfit(int(topic[index]))
+            raise
+        flight.resume()
+        return index if noted.delivered_rows else -1
+
+    def _finish(self, flight: _Flight) -> None:
+        """Wait until all messages are settled."""
+        # Messages that are not sent, because they are oversize, get no answer.
+        self._collect(flight)
+        while flight.under_way:
+            self._connection.wait()
+            self._collect(flight)
+
+    def _leave_out(self, outcome: str, flight: _Flight) -> None:
+        """Settle the next message without sending it."""
+        while not self._window.room:
+            self._connection.wait()
+            self._collect(flight)
+        self._window.skip(outcome)
+
+    def _send(self, messages: Messages, sizes: NDArray[np.intp], flight: _Flight) -> None:
+        connection, window = self._connection, self._window
         stops = np.flatnonzero(sizes > connection.max_packet).tolist()
-        flight.expect(messages.rows)
+        flight.expect(messages, sizes)
         start = 0
         for stop in (*stops, len(messages)):
             while start < stop:
@@ -160,10 +302,7 @@ class PublishAcknowledged:
                 connection.poll()
                 self._collect(flight)
             if stop < len(messages):
-                while not window.room:
-                    connection.wait()
-                    self._collect(flight)
-                window.skip(OVERSIZE)
+                self._leave_out(OVERSIZE, flight)
                 start += 1
 
     def _collect(self, flight: _Flight, *, release: bool = True) -> None:
@@ -189,11 +328,12 @@ class PublishAcknowledged:
 class _Flight:
     """The messages of one batch in the window."""
 
-    def __init__(self, window: Window, account: MessageAccount) -> None:
+    def __init__(self, window: Window, account: MessageAccount, isolation: Isolation) -> None:
         self._window = window
         self._account = account
-        self._rows: deque[tuple[int, NDArray[np.intp]]] = deque()
-        """The first message's number, and the number of rows in each message."""
+        self._isolation = isolation
+        self._parts: deque[tuple[int, Messages, NDArray[np.intp]]] = deque()
+        """The number of the first message, the messages, and the sizes of their packets."""
         self._end = self._accounted = window.sent
         self._sent: deque[tuple[int, float]] = deque()
         """The end of each block, as a message's number, and its time of sending."""
@@ -202,13 +342,27 @@ class _Flight:
     def under_way(self) -> bool:
         return self._accounted < self._end
 
-    def expect(self, rows: NDArray[np.intp]) -> None:
-        """Add messages that are about to be sent, by the number of rows in each."""
-        self._rows.append((self._end, rows))
-        self._end += len(rows)
+    def expect(self, messages: Messages, sizes: NDArray[np.intp]) -> None:
+        """Add messages that are about to be sent, with the sizes of their packets."""
+        self._parts.append((self._end, messages, sizes))
+        self._end += len(messages)
 
     def note_sent(self) -> None:
         self._sent.append((self._window.sent, time.monotonic()))
+
+    def resume(self) -> None:
+        """Continue after another flight has used the window; nothing is under way."""
+        self._end = self._accounted = self._window.sent
+
+    def sent(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the topics and the packet sizes of the messages that have no answer yet."""
+        topics, packets = [_NONE], [_NONE]
+        for first, messages, sizes in self._parts:
+            numbers = np.arange(first, min(first + len(messages), self._window.sent))
+            open_ = self._window.is_open(numbers)
+            topics.append(messages.topic[: len(numbers)][open_])
+            packets.append(sizes[: len(numbers)][open_])
+        return np.concatenate(topics), np.concatenate(packets)
 
     def account_for(self) -> None:
         """Report the messages that have been settled since the last call to the receipt."""
@@ -216,18 +370,48 @@ class _Flight:
         while self._sent and self._sent[0][0] <= settled:
             self._account.lag(time.monotonic() - self._sent.popleft()[1])
         while self._accounted < min(settled, self._end):
-            first, rows = self._rows[0]
-            stop = min(settled, first + len(rows))
-            self._add(rows[self._accounted - first : stop - first])
+            first, messages, sizes = self._parts[0]
+            stop = min(settled, first + len(messages))
+            begin = self._accounted - first
+            self._add(messages.part(begin, stop - first), sizes[begin : stop - first])
             self._accounted = stop
-            if stop == first + len(rows):
-                self._rows.popleft()
+            if stop == first + len(messages):
+                self._parts.popleft()
         self._account.report()
 
-    def _add(self, rows: NDArray[np.intp]) -> None:
+    def _add(self, messages: Messages, sizes: NDArray[np.intp]) -> None:
         refused = self._window.refused
+        idle = self._isolation.is_idle
         if not refused:
-            self._account.add(DELIVERED, int(rows.sum()))
+            self._account.add(DELIVERED, int(messages.rows.sum()))
+            if not idle:
+                self._isolation.note_passed(messages.topic, sizes)
             return
-        for number, count in enumerate(rows.tolist(), self._accounted):
-            self._account.add(refused.pop(number, DELIVERED), count)
+        outcomes = [
+            refused.pop(number, DELIVERED)
+            for number in range(self._accounted, self._accounted + len(messages))
+        ]
+        for outcome, count in zip(outcomes, messages.rows.tolist(), strict=True):
+            self._account.add(outcome, count)
+        if not idle:
+            passed = np.array([outcome == DELIVERED for outcome in outcomes], np.bool_)
+            self._isolation.note_passed(messages.topic[passed], sizes[passed])
+
+
+class _NotedOutcome:
+    """A receipt for a message that is accounted for later."""
+
+    def __init__(self) -> None:
+        self.delivered_rows = 0
+
+    def delivered(self, rows: int) -> None:
+        self.delivered_rows += rows
+
+    def unconfirmed(self, rows: int) -> None:
+        pass
+
+    def dropped(self, rows: int, reason: str) -> None:
+        pass
+
+    def lag(self, seconds: float) -> None:
+        pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gridsim.api import Batch, Format
+from gridsim_plugins.mqtt.publish.isolation import Isolation
 from gridsim_plugins.mqtt.publish.messages import MessageAccount, encoded
 from gridsim_plugins.mqtt.publish.qos import PublishAcknowledged, PublishUnacknowledged
 from gridsim_plugins.mqtt.session.connection import Connection
@@ -23,6 +24,7 @@ class SharedConnection:
         address: tuple[str, int],
         client_id: str,
         topics: Sequence[str],
+        isolation: Isolation,
         answer_timeout_s: float,
     ) -> None:
         self._connection = Connection(
@@ -32,10 +34,18 @@ class SharedConnection:
         self._publisher: PublishAcknowledged | PublishUnacknowledged
         if qos:
             self._publisher = PublishAcknowledged(
-                self._connection, topics, qos=qos, retain=retain, v5=v5, window=settings.window
+                self._connection,
+                topics,
+                isolation,
+                qos=qos,
+                retain=retain,
+                v5=v5,
+                window=settings.window,
             )
         else:
-            self._publisher = PublishUnacknowledged(self._connection, topics, retain=retain, v5=v5)
+            self._publisher = PublishUnacknowledged(
+                self._connection, topics, isolation, retain=retain, v5=v5
+            )
 
     @property
     def closed_by_broker(self) -> bool:

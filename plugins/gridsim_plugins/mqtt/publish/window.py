@@ -55,6 +55,10 @@ class Window:
         self._done[places[known]] = True
         self._advance()
 
+    def is_open(self, numbers: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return which of the messages in the window have no answer yet."""
+        return (numbers >= self.settled) & ~self._done[numbers % PACKET_IDS]
+
     def _advance(self) -> None:
         while self.settled < self.sent:
             place = self.settled % PACKET_IDS

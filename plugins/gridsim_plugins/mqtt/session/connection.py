@@ -19,7 +19,7 @@ from gridsim_plugins.mqtt.session.answers import (
 )
 from gridsim_plugins.mqtt.session.frames import DISCONNECT, PINGREQ
 from gridsim_plugins.mqtt.session.handshake import open_session
-from gridsim_plugins.mqtt.session.reasons import reason_name
+from gridsim_plugins.mqtt.session.reasons import ABOUT_CONNECTION, reason_name
 from gridsim_plugins.mqtt.session.sockets import receive, set_quickack, transmit
 from gridsim_plugins.mqtt.settings import MqttSettings
 
@@ -56,6 +56,8 @@ class Connection:
         self.answers: list[AnswerGroup] = []
         """The answers to messages of QoS 1 and 2; the caller removes them."""
         self.closed_by_broker = False
+        self.closed_on_message = False
+        """True if the broker has closed the connection, perhaps because of a message."""
         self._where = f"{host}:{port}"
         self._client_id = client_id
         self._answer_timeout_s = answer_timeout_s
@@ -78,6 +80,21 @@ class Connection:
         self._read()
         if self._lost is not None:
             raise self._lost
+
+    def stay_quiet(self, for_s: float) -> None:
+        """Send nothing for a while, and then a ping; return when it is answered."""
+        if self._events != _READ:
+            self._selector.modify(self._sock, _READ)
+            self._events = _READ
+        until = time.monotonic() + for_s
+        while (left := until - time.monotonic()) > 0:
+            self._selector.select(left)
+            self.poll()
+        self.touch()
+        self.pings_sent += 1
+        self.send(PINGREQ)
+        while self.pings_answered < self.pings_sent:
+            self.wait()
 
     def wait(self) -> None:
         """Wait for an answer and read it."""
@@ -151,19 +168,20 @@ class Connection:
             data, ended = receive(self._sock)
             runs = self._parser.feed(data) if data else []
         except (OSError, ProtocolError) as error:
-            self.closed_by_broker = isinstance(error, OSError)
+            self.closed_by_broker = self.closed_on_message = isinstance(error, OSError)
             self._lost = self._connection_lost(errors.error_text(error))
             return
         if data:
             self._progress_at = time.monotonic()
         if ended:
-            self.closed_by_broker = True
+            self.closed_by_broker = self.closed_on_message = True
             self._lost = self._connection_lost("the broker closed the connection")
         for run in runs:
             if run.kind == PINGRESP:
                 self.pings_answered += run.packets
             elif run.kind == SERVER_DISCONNECT:
                 self.closed_by_broker = True
+                self.closed_on_message = run.reason not in ABOUT_CONNECTION
                 self._lost = self._connection_lost(self._disconnect_cause(run.reason))
             else:
                 self.answers.append(run)
@@ -171,8 +189,10 @@ class Connection:
     def _after_reset(self, error: OSError) -> TransportError:
         """Return the cause of an error while writing: the broker's DISCONNECT if it sent one."""
         self._read()
-        self.closed_by_broker = True
-        return self._lost or self._connection_lost(errors.error_text(error))
+        if self._lost is None:
+            self.closed_by_broker = self.closed_on_message = True
+            self._lost = self._connection_lost(errors.error_text(error))
+        return self._lost
 
     def _disconnect_cause(self, reason: int) -> str:
         if reason == errors.TAKEN_OVER:

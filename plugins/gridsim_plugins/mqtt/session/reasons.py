@@ -16,6 +16,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 REFUSAL = 0x80
 """The lowest reason code of a failure (MQTT 5, section 2.4)."""
 
+ABOUT_CONNECTION = {0x00, 0x88, 0x89, 0x8B, 0x8D, 0x8E, 0x96, 0x98, 0x9C, 0x9D, 0x9F, 0xA0}
+"""The reason codes of a DISCONNECT that do not mean a certain message: shutting down, busy, taken
+over, too high a rate, and so on."""
+
 _PACKETS = (
     PacketTypes.CONNACK,
     PacketTypes.PUBACK,
