@@ -33,9 +33,9 @@ QUIET_S: Final = 0.5
 """The time that a connection must be quiet before a message is sent alone, seconds."""
 
 _PROOF = 2
-"""How often the connection must be closed on a message if others pass in between."""
+"""The number of times that the broker must close on a message if others pass in between."""
 _PROOF_ALONE = 5
-"""How often if there is no other message to compare it with."""
+"""The same number if there is no other message to compare it with."""
 _SHRINK = 8
 """The factor by which a group becomes smaller each time."""
 _TOPICS = 2
@@ -67,7 +67,7 @@ class Isolation:
         self._suspects = np.zeros(count, np.bool_)
         self._group = 1
         self._closed: Counter[int] = Counter()
-        """How often the connection was closed on a message alone, by topic."""
+        """The number of times that the connection was closed on a message alone, by topic."""
         self._compared: set[int] = set()
         """The topics in `_closed` after which another message has passed."""
         self._refused = np.full(count, _NO_LIMIT)
@@ -85,7 +85,7 @@ class Isolation:
         """True if there are no suspects, and nothing is refused."""
 
     def forget(self) -> None:
-        """Start anew, because the broker may have other limits now."""
+        """Forget everything, because the broker may have other limits now."""
         if not self.is_idle:
             self._start()
 
