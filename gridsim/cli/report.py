@@ -1,0 +1,39 @@
+"""The command that reports the reductions of events from a ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from gridsim.cli.app import app
+from gridsim.cli.shared import configure_logs, report_errors
+from gridsim.cli.terminal import print_out
+
+
+@app.command()
+def report(
+    ledger: Annotated[Path, typer.Argument(help="The ledger of the run.")],
+    csv: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--csv", metavar="PATH", help="Write a line for each event and project to this file."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """Print the settled and the true reduction of each event, by baseline method."""
+    configure_logs("error", False)
+    with report_errors():
+        import json
+
+        from gridsim.ledger.reductions import read_reductions, write_csv
+        from gridsim.text.reductions import report_lines
+
+        found = read_reductions(ledger)
+        if csv is not None:
+            write_csv(found, csv)
+        print_out(
+            json.dumps(found.as_json(), indent=2) if as_json else "\n".join(report_lines(found))
+        )
