@@ -60,7 +60,7 @@ class ReductionTotals:
 
 @dataclass(frozen=True, slots=True)
 class ReductionReport:
-    """What a ledger knows of the reductions of its events."""
+    """The reductions of the events in a ledger."""
 
     ledger: str
     complete: bool
