@@ -50,6 +50,10 @@ def run(
             "which means midnight at the site."
         ),
     ] = None,
+    transport: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Use one transport of this type only: stdout, file, mqtt."),
+    ] = None,
     plugin: Plugins = None,
     set_: Overrides = None,
     dry_run: Annotated[
@@ -90,7 +94,14 @@ def run(
         from gridsim.running.plan import make_plan
 
         options = options_of(
-            config, plugin, set_, duration=duration, speed=speed, seed=seed, start=start
+            config,
+            plugin,
+            set_,
+            duration=duration,
+            speed=speed,
+            seed=seed,
+            start=start,
+            transport=transport,
         )
         if repeat is None:
             plan = make_plan(options)
@@ -112,7 +123,8 @@ def run(
 def _refuse_options_of_a_run(context: typer.Context, name: str) -> None:
     """Exit with 2 if an option before a subcommand is not one of its options."""
     subcommand = getattr(context.command, "commands")[name]  # noqa: B009 - a group's; untyped
-    accepted = {parameter.name for parameter in subcommand.params}
+    # `send` has a --duration of its own, and `verify` a --transport: only these are handed on.
+    accepted = {parameter.name for parameter in subcommand.params} & {"config", "plugin", "set_"}
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         if source is not None and source.name == "COMMANDLINE" and parameter.name not in accepted:

@@ -92,6 +92,7 @@ def options_of(
     seed: int | None = None,
     start: str | None = None,
     run: str | None = None,
+    transport: str | None = None,
 ) -> Options:
     from gridsim.config.resolve import Flags
     from gridsim.running.plan import DEFAULT_CONFIG, Options
@@ -99,7 +100,7 @@ def options_of(
     return Options(
         config=config or DEFAULT_CONFIG,
         duration=duration,
-        flags=Flags(seed=seed, speed=speed, start=start),
+        flags=Flags(seed=seed, speed=speed, start=start, transport=transport),
         plugins=tuple(plugin or ()),
         overrides=tuple(overrides or ()),
         run=run,

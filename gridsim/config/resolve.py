@@ -13,6 +13,7 @@ from gridsim.config.configuration import Configuration
 from gridsim.config.expand import expand
 from gridsim.config.settings.validation import Findings, Validated, validate
 from gridsim.config.tables.core import TOP_LEVEL
+from gridsim.config.tables.defaults import check_defaults, with_defaults
 from gridsim.config.tables.events import bind_events, read_events
 from gridsim.config.tables.faults import bind_faults, read_faults
 from gridsim.config.tables.ledger import read_ledger
@@ -21,6 +22,7 @@ from gridsim.config.tables.simulation import SimulationSettings, start_ms
 from gridsim.config.tables.site import SiteSettings
 from gridsim.config.tables.sources import read_sources
 from gridsim.config.tables.stanzas import PLACE, read_projects
+from gridsim.config.tables.swap import swap_transports
 from gridsim.config.tables.transports import TransportChoice, TransportTableSettings
 from gridsim.config.text.document import Document
 from gridsim.config.text.overrides import is_utf8
@@ -42,6 +44,8 @@ class Flags:
     seed: int | None = None
     speed: float | None = None
     start: str | None = None
+    transport: str | None = None
+    """The type of the only transport."""
 
 
 def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags) -> Configuration:
@@ -54,8 +58,13 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
             if isinstance(value, str) and not is_utf8(value):
                 raise UsageError(f"--{name}: error: is not UTF-8")
             document = document.overlaid(("simulation", name), value, f"--{name}")
+    if flags.transport is not None and not is_utf8(flags.transport):
+        raise UsageError("--transport: error: is not UTF-8")
+    document = swap_transports(document, registry, flags.transport)
+    document = with_defaults(document, registry)
     data = document.data
     findings = Findings(document)
+    check_defaults(findings, registry)
     sheets = [findings, *(Findings(scenario) for scenario in document.scenarios)]
     for table in data.keys() - set(TOP_LEVEL):
         if table in SimulationSettings.model_fields:

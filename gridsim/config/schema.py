@@ -8,6 +8,8 @@ from typing import Any
 
 from gridsim.api import Settings, numeric_fields
 from gridsim.config.tables.core import TABLES
+from gridsim.config.tables.defaults import ARRAYS
+from gridsim.config.tables.defaults import TABLE as DEFAULTS
 from gridsim.plugins.kinds import KINDS, Kind
 from gridsim.plugins.registry import RegisteredPlugin, Registry
 
@@ -38,6 +40,7 @@ def build(registry: Registry) -> Schema:
         "required": [path for path in core if TABLES[path].required],
     }
     _add_plugins(file, "")
+    file["properties"][DEFAULTS] = _defaults(registry, defs)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gridsim configuration",
@@ -57,6 +60,26 @@ def _add_plugins(table: Schema, path: str) -> None:
         table["properties"][kind.key] = _array(one, kind.required) if kind.is_array else one
         if kind.required:
             table["required"].append(kind.key)
+
+
+def _defaults(registry: Registry, defs: Schema) -> Schema:
+    """Return the schema of [defaults]: the settings of each type, none of them required."""
+    names = sorted({name for kind in ARRAYS.values() for name in registry.names(kind)})
+    types: Schema = {}
+    for name in names:
+        properties: Schema = {}
+        for kind in ARRAYS.values():
+            own = defs.get(f"{kind}.{name}", {}).get("properties", {})
+            properties |= {
+                key: value for key, value in own.items() if key not in ("type", "format")
+            }
+        types[name] = {"type": "object", "additionalProperties": False, "properties": properties}
+    return {
+        "type": "object",
+        "description": "settings that all transports and sources of a type share",
+        "additionalProperties": False,
+        "properties": types,
+    }
 
 
 def _array(items: Schema, required: bool) -> Schema:

@@ -8,6 +8,7 @@ from typing import Final
 
 from gridsim.api import Settings
 from gridsim.config.tables import events, faults, stanzas
+from gridsim.config.tables.defaults import TABLE as DEFAULTS
 from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.tables.projects import DerTableSettings, ProjectSettings
 from gridsim.config.tables.simulation import SimulationSettings
@@ -59,7 +60,7 @@ In the table of a plugin kind they are added to the settings of each plugin.
 TOP_LEVEL: Final[tuple[str, ...]] = tuple(
     dict.fromkeys(
         path
-        for path in (*TABLES, *(kind.table for kind in KINDS.values()))
+        for path in (*TABLES, *(kind.table for kind in KINDS.values()), DEFAULTS)
         if path is not None and "." not in path
     )
 )

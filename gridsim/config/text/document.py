@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +53,9 @@ class Document:
     """The paths of values that must never be shown."""
     scenarios: tuple[Document, ...] = ()
     """The files that `simulation.scenarios` names, in this order."""
+
+    moved: Mapping[KeyPath, KeyPath] = field(default_factory=dict)
+    """The places in the text of tables and values that are elsewhere in the data."""
 
     base: Path | None = None
     """The configuration that names this file of events and faults; None: this is the one."""
@@ -122,10 +125,12 @@ class Document:
     def report(self, findings: Iterable[Finding]) -> list[Problem]:
         """Return all problems: those found while reading, and `findings`."""
         every = (*self.findings, *findings)
-        return [
+        problems = [
             *self.faults,
             *(self.problem(f.path, f.message, suggestion=f.suggestion, at=f.at) for f in every),
         ]
+        # A value of [defaults] that several tables share has the same problem in each.
+        return list(dict.fromkeys(problems))
 
     def overlaid(self, path: tuple[str, str], value: Any, origin: str) -> Document:
         """Return the document with a key of a top-level table overridden by a flag."""
@@ -141,6 +146,63 @@ class Document:
             findings=tuple(finding for finding in self.findings if finding.path != path),
         )
 
+    def with_copy(self, source: KeyPath, target: KeyPath) -> Document:
+        """Return the document with a value copied to a key of a table, with its place."""
+        value: Any = self.data
+        for part in source:
+            value = value[part]
+
+        def twice(path: KeyPath) -> list[KeyPath]:
+            inside = path[: len(source)] == source
+            return [path, (*target, *path[len(source) :])] if inside else [path]
+
+        data = _put(self.data, target, value)
+        return replace(self._rekeyed(data, twice), moved={**self.moved, target: source})
+
+    def with_array(
+        self, name: str, tables: list[dict[str, Any]], places: Sequence[int]
+    ) -> Document:
+        """Return the document with other tables in an array; `places` are their old indices."""
+
+        def renumbered(path: KeyPath) -> list[KeyPath]:
+            if path[:1] != (name,) or len(path) == 1:
+                return [path]
+            return [(name, new, *path[2:]) for new, old in enumerate(places) if path[1] == old]
+
+        moved: dict[KeyPath, KeyPath] = {(name, n): (name, old) for n, old in enumerate(places)}
+        document = self._rekeyed({**self.data, name: tables}, renumbered)
+        return replace(document, moved={**self.moved, **moved})
+
+    def without(self, keys: Collection[KeyPath]) -> Document:
+        """Return the document without some keys of its tables, and without their problems."""
+        data = self.data
+        for key in keys:
+            data = _put(data, key, _ABSENT)
+
+        def kept(path: KeyPath) -> list[KeyPath]:
+            gone = any(path[:length] in keys for length in range(1, len(path) + 1))
+            return [] if gone else [path]
+
+        return self._rekeyed(data, kept)
+
+    def with_origin(self, path: KeyPath, flag: str) -> Document:
+        """Return the document with a flag as the origin of a value."""
+        return replace(self, origins={**self.origins, path: flag})
+
+    def _rekeyed(
+        self, data: dict[str, Any], paths: Callable[[KeyPath], Iterable[KeyPath]]
+    ) -> Document:
+        """Return the document with other data, and the new paths of what is known of the old."""
+        return replace(
+            self,
+            data=data,
+            filled={new: whole for old, whole in self.filled.items() for new in paths(old)},
+            origins={new: flag for old, flag in self.origins.items() for new in paths(old)},
+            findings=tuple(
+                replace(found, path=new) for found in self.findings for new in paths(found.path)
+            ),
+        )
+
     @cached_property
     def _places(self) -> dict[KeyPath, Place]:
         return locate(self.text)
@@ -149,14 +211,22 @@ class Document:
     def _line_starts(self) -> list[int]:
         return [0, *(match.end() for match in re.finditer("\n", self.text))]
 
+    def _in_text(self, path: KeyPath) -> KeyPath:
+        """Return the path by which a value stands in the text."""
+        for length in range(len(path), 0, -1):
+            if (source := self.moved.get(path[:length])) is not None:
+                return (*source, *path[length:])
+        return path
+
     def _place(self, path: KeyPath) -> Place:
+        path = self._in_text(path)
         while path and path not in self._places:
             path = path[:-1]
         return self._places[path] if path else Place(0, 0, 0)
 
     def _secret_column(self, start: int, end: int) -> int | None:
         """Return the column of the first secret between two offsets of a line, or None."""
-        marked = (self._places.get(path) for path in self.secrets)
+        marked = (self._places.get(self._in_text(path)) for path in self.secrets)
         hidden = [*self._named_secrets, *(place for place in marked if place)]
         columns = [
             max(place.value - start, 0)
@@ -179,6 +249,21 @@ class Document:
             if (isinstance(path[-1], str) and SECRET_NAME.search(path[-1]))
             or _LOGIN_IN_URL.search(self.text, place.value, place.end)
         ]
+
+
+_ABSENT: Any = object()
+
+
+def _put(tree: Any, path: KeyPath, value: Any) -> Any:
+    """Return a copy of nested tables and arrays with a value set, or removed if it is _ABSENT."""
+    key, *rest = path
+    inner = value if not rest else _put(tree[key], tuple(rest), value)
+    if isinstance(tree, list):
+        return [inner if index == key else old for index, old in enumerate(tree)]
+    copy = {**tree, key: inner}
+    if inner is _ABSENT:
+        del copy[key]
+    return copy
 
 
 def mask_line(source: str) -> str:

@@ -38,9 +38,10 @@ class FileTransportSettings(Settings):
     """Settings of the transport `file`."""
 
     path: LocalPathTemplate = Field(
+        "out/{date}.jsonl",
         description="file to write to, relative to the folder of the configuration; may contain "
         "{date} (the simulated UTC date of the readings), {start} (the start of the simulation), "
-        "{project_id}, {der_id} and {type}"
+        "{project_id}, {der_id} and {type}",
     )
     rotate_mb: Annotated[float | None, Unit("MB")] = Field(
         None,
