@@ -120,6 +120,10 @@ def verify(
     tolerate: Annotated[
         int, typer.Option(help="Number of unexplained differences that still pass.")
     ] = 0,
+    decimal: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="The decimal mark of your CSV, . or ,; recognised if it is not given."),
+    ] = None,
     loose_types: Annotated[
         bool,
         typer.Option(
@@ -165,6 +169,7 @@ def verify(
             tolerance_s=tolerance_s,
             tolerate=tolerate,
             loose=loose_types,
+            decimal=decimal,
             arrival_only=arrival_only,
         )
         report = run_verify(options, lambda line: print(line, file=sys.stderr, flush=True))

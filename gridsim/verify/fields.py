@@ -27,6 +27,8 @@ FIELDS: Final = (
 SEQ: Final = "seq"
 RECEIVED: Final = "received"
 """The time at which the user's system received the reading; not a field of the record."""
+TIMES: Final = ("timestamp", "connection_start_at", RECEIVED)
+"""The fields that are times."""
 BIT: Final = {name: 1 << index for index, name in enumerate((*FIELDS, SEQ))}
 """The bit of each field in masks."""
 

@@ -14,7 +14,7 @@ from gridsim.verify.captures import Form, form_of
 from gridsim.verify.jsonlines import JsonParser
 from gridsim.verify.opening import SAMPLE_BYTES, STDIN, open_bytes
 from gridsim.verify.reading import Reading
-from gridsim.verify.rows import csv_rows, parquet_rows
+from gridsim.verify.rows import csv_rows, open_table, parquet_rows
 
 _NAMES: Final[dict[Form, str]] = {
     "csv": "CSV",
@@ -48,7 +48,9 @@ def read_file(name: str, reading: Reading) -> Iterator[Arrivals]:
                 form = form_of(first, whole=len(first) < SAMPLE_BYTES)
                 what = _NAMES[form]
                 if form == "csv":
-                    parts = csv_rows(name, file, reading)
+                    table = open_table(name, file, reading)
+                    what = f"{what}, {table.dialect.describe()}"
+                    parts = csv_rows(name, table, reading)
                 elif form == "stream":
                     parts = parser.stream(file)
                 else:

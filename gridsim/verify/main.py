@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import cast, get_args
 
 import numpy as np
 
 from gridsim.errors import NeverConnectedError, UsageError
+from gridsim.helpers.tables import Decimal
 from gridsim.ledger import NotALedger, Reader
 from gridsim.running.plan import Options
 from gridsim.verify.arrivals import Arrivals
@@ -54,6 +56,8 @@ class VerifyOptions:
     tolerate: int = 0
     loose: bool = False
     """In JSON, values may be written as text."""
+    decimal: str | None = None
+    """The decimal mark of CSV; None: it is recognised."""
     arrival_only: bool = False
     """The user's data has no values, only which readings arrived."""
 
@@ -79,7 +83,14 @@ def verify(options: VerifyOptions, say: Callable[[str], None]) -> VerifyReport:
         target = find_target(reader, transport)
         evidence = Evidence(wire_names(target.format_settings, names))
         several = target.note.framing == "project"
-        reading = Reading(roster, evidence, Clock(), several=several, loose=options.loose)
+        reading = Reading(
+            roster,
+            evidence,
+            Clock(near_ms=reader.meta["start_ms"]),
+            several=several,
+            loose=options.loose,
+            decimal=_decimal(options.decimal),
+        )
         arrivals = (
             _arrivals(options.files, reading) if received is None else received.parse(reading)
         )
@@ -184,6 +195,15 @@ def _check_names(given: Mapping[str, str], evidence: Evidence) -> None:
             f"gridsim verify: error: no record has the field {theirs!r}; other fields there: "
             f"{others}. Name the field with --field {ours}=NAME"
         )
+
+
+def _decimal(mark: str | None) -> Decimal | None:
+    if mark is None:
+        return None
+    for known in get_args(Decimal):
+        if mark == known:
+            return cast("Decimal", known)
+    raise UsageError(f"--decimal: error: {mark!r} is neither '.' nor ','")
 
 
 def _check(options: VerifyOptions) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gridsim.helpers.tables import Decimal
 from gridsim.verify.arrivals import Arrivals, Columns
 from gridsim.verify.evidence import Evidence
 from gridsim.verify.roster import LedgerRoster
@@ -22,6 +23,8 @@ class Reading:
     """True if a message has all records of a project and time."""
     loose: bool
     """True if values in JSON may be written as text."""
+    decimal: Decimal | None = None
+    """The decimal mark of tables of text; None: it is recognised."""
 
     def columns(self, *, text: bool, decimal: str = ".") -> Columns:
         return Columns(self.roster, self.evidence, self.time, text=text, decimal=decimal)

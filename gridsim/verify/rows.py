@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
-from typing import IO, Any
+from typing import IO
 
 from gridsim.errors import UsageError
+from gridsim.helpers.tables import TableStream
 from gridsim.verify.arrivals import Arrivals
-from gridsim.verify.evidence import IDENTITY, shown
-from gridsim.verify.fields import FIELDS, RECEIVED, SEQ
+from gridsim.verify.evidence import IDENTITY
+from gridsim.verify.fields import FIELDS, RECEIVED, SEQ, TIMES
 from gridsim.verify.reading import Reading
 
 _ROWS = 20_000
+_CHARACTERS = 4_000_000
 # The most characters of a header that an error shows.
 _SHOWN = 300
 
 
-def csv_rows(name: str, file: IO[bytes], reading: Reading) -> Iterator[Arrivals]:
-    """Yield the arrivals of a CSV file."""
-    columns = reading.columns(text=True)
-    text = (line.decode("utf-8", errors="replace") for line in file)
-    reader = csv.reader(text)
+def open_table(name: str, file: IO[bytes], reading: Reading) -> TableStream:
+    """Open a table of text. Raises UsageError if it is not one, or lacks a column."""
+    names = reading.evidence.names
     try:
-        header = next(reader, [])
-        places = _places(name, header, reading)
-        width = max(places.values()) + 1
-        while rows := list(islice(reader, _ROWS)):
-            kept = [row for row in rows if row]
-            # A truncated row is not a record, but its first values may identify the reading.
-            short = [index for index, row in enumerate(kept) if len(row) < width]
-            for index in short:
-                kept[index] = kept[index] + [""] * (width - len(kept[index]))
-            chunk = {ours: [row[place] for row in kept] for ours, place in places.items()}
-            start = reader.line_num - len(rows) + 1
-            numbers = [start + index for index, row in enumerate(rows) if row]
-            yield columns.arrivals(chunk, numbers, short)
-    except csv.Error as error:
-        raise UsageError(f"{name}: error: line {reader.line_num}: {error}") from error
+        return TableStream(
+            name, file, tuple(names.values()), decimal=reading.decimal, errors="replace"
+        )
+    except ValueError as error:
+        raise UsageError(_as_error(name, error)) from None
+
+
+def csv_rows(name: str, table: TableStream, reading: Reading) -> Iterator[Arrivals]:
+    """Yield the arrivals of a table of text."""
+    columns = reading.columns(text=True, decimal=table.dialect.decimal)
+    try:
+        places = {ours: table.column(named) for ours, named in reading.evidence.names.items()}
+        found = {ours: place for ours, place in places.items() if place is not None}
+        _check(name, table.header, found, reading)
+        for chunk in table.chunks(_CHARACTERS):
+            values = {ours: chunk.columns[place] for ours, place in found.items()}
+            for ours in TIMES:
+                reading.time.learn(values.get(ours, ()))
+            yield columns.arrivals(values, chunk.lines, chunk.ragged)
+    except ValueError as error:
+        raise UsageError(_as_error(name, error)) from None
 
 
 def parquet_rows(name: str, file: str | IO[bytes], reading: Reading) -> Iterator[Arrivals]:
@@ -54,7 +58,9 @@ def parquet_rows(name: str, file: str | IO[bytes], reading: Reading) -> Iterator
     try:
         with parquet.ParquetFile(file) as table:
             header = table.schema_arrow.names
-            places = _places(name, header, reading)
+            names = reading.evidence.names.items()
+            places = {ours: header.index(named) for ours, named in names if named in header}
+            _check(name, header, places, reading)
             found = {ours: header[place] for ours, place in places.items()}
             row = 1
             for batch in table.iter_batches(_ROWS, columns=list(found.values())):
@@ -65,9 +71,7 @@ def parquet_rows(name: str, file: str | IO[bytes], reading: Reading) -> Iterator
         raise UsageError(f"{name}: error: is not a valid Parquet file: {error}") from error
 
 
-def _check_names(
-    name: str, header: Sequence[str], found: Mapping[str, Any], reading: Reading
-) -> None:
+def _check(name: str, header: Sequence[str], found: Mapping[str, int], reading: Reading) -> None:
     """Raise UsageError if a field that verify needs, or that the user names, is not there."""
     names = reading.evidence.names
     for field in (*IDENTITY, RECEIVED, SEQ, *FIELDS):
@@ -79,21 +83,14 @@ def _check_names(
                 f"{name}: error: there is no column {column!r}; there are: {_shown(header)}. "
                 f"Name the column with {flag}"
             )
+    used = set(found.values())
+    reading.evidence.keep_names(n for place, n in enumerate(header) if place not in used)
 
 
-def _places(name: str, header: Sequence[str], reading: Reading) -> dict[str, int]:
-    """Return the place of each field's column. Raises UsageError."""
-    names = reading.evidence.names
-    places = {ours: header.index(named) for ours, named in names.items() if named in header}
-    _check_names(name, header, places, reading)
-    for named in (header[place] for place in places.values()):
-        if header.count(named) > 1:
-            raise UsageError(
-                f"{name}: error: there are {header.count(named)} columns {shown(named)}; "
-                "leave only one of them"
-            )
-    reading.evidence.keep_names(header)
-    return places
+def _as_error(name: str, error: ValueError) -> str:
+    """Return the text of a table's error in the words of the command line."""
+    text = str(error).removeprefix(name).removeprefix(": ").removeprefix(", ")
+    return f"{name}: error: {text.replace('set decimal', 'give --decimal')}"
 
 
 def _shown(header: Sequence[str]) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
-NO_TIME: Final = -(2**63)
-"""The time is missing or cannot be read."""
+import numpy as np
+
+from gridsim.helpers.tables import NO_TIME, Order, order_of, parse_time, parse_times
+
+__all__ = ["NO_TIME", "Clock"]
 
 _BEYOND = 2**63 - 1
 # The unit of an epoch number is found by its size: below each bound it is s, ms, us, ns. Each has
@@ -17,10 +21,12 @@ _BEYOND = 2**63 - 1
 _UNITS = ((10**11, 1000, 1), (10**14, 1, 1), (10**17, 1, 10**3))
 _NANOSECONDS = (1, 10**6)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
-_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+[.,]?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _UTC_NAME = re.compile(r"\s*(?:UTC|GMT)$", re.IGNORECASE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = datetime(1970, 1, 1)
 _CACHED = 100_000
+_LEARNED = 1000
 
 
 class Clock:
@@ -30,8 +36,11 @@ class Clock:
     without an offset is a local time of `zone`.
     """
 
-    def __init__(self, zone: tzinfo = UTC) -> None:
+    def __init__(self, zone: tzinfo = UTC, near_ms: int = 0) -> None:
+        """Create a clock; `near_ms` is a time close to most others."""
         self._zone = zone
+        self._near_ms = near_ms
+        self._order: Order | None = None
         # The readings of a tick have the same time.
         self._known: dict[Any, int] = {}
         self.local = False
@@ -56,6 +65,26 @@ class Clock:
                 self._known[value] = found
         return found
 
+    def learn(self, texts: Sequence[str]) -> None:
+        """Find the order of day and month in times such as 7/8/2026.
+
+        If no number above 12 shows it, it is the order with which times are closer to `near_ms`.
+        """
+        if self._order is not None:
+            return
+        some = [text for text in dict.fromkeys(texts[:_LEARNED]) if "/" in text or "-" in text]
+        try:
+            self._order = order_of(some)
+        except ValueError:
+            orders: tuple[Order, ...] = ("dmy", "mdy")
+            distances = [self._distance(some, order) for order in orders]
+            self._order = orders[distances.index(min(distances))]
+
+    def _distance(self, texts: Sequence[str], order: Order) -> float:
+        times = parse_times(texts, order=order).ms
+        valid = times != NO_TIME
+        return float(np.abs(times[valid] - self._near_ms).mean()) + 1e15 * int((~valid).sum())
+
     def _read(self, value: Any) -> int:
         if isinstance(value, bool):
             return NO_TIME
@@ -69,13 +98,23 @@ class Clock:
         if _INTEGER.fullmatch(text):
             return _epoch(int(text))
         if _DECIMAL.fullmatch(text):
-            return _epoch(float(text))
+            return _epoch(float(text.replace(",", ".")))
         named = _UTC_NAME.sub("", text)
         try:
             found = datetime.fromisoformat(named)
         except ValueError:
-            return NO_TIME
+            return self._other(text)
         return self._instant(found if named == text else found.replace(tzinfo=UTC))
+
+    def _other(self, text: str) -> int:
+        """Return a time in one of the forms of exports, such as 14.07.2026 15:00."""
+        try:
+            ms, aware = parse_time(text, order=self._order)
+        except ValueError:
+            return NO_TIME
+        if aware or ms == NO_TIME:
+            return ms
+        return self._instant(_NAIVE_EPOCH + timedelta(milliseconds=ms))
 
     def _instant(self, time: datetime) -> int:
         """Return a time in ms; NO_TIME if it falls into an hour that the local clock skips."""

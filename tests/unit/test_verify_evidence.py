@@ -141,7 +141,7 @@ def test_a_column_under_another_name_is_suggested(
 def test_a_column_that_is_there_twice_is_refused(kept: Kept, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("der_id,timestamp,baseline,baseline\n")
-    with pytest.raises(UsageError, match="there are 2 columns 'baseline'; leave only one"):
+    with pytest.raises(UsageError, match="line 1: there is more than one column 'baseline'"):
         judge(kept, path)
 
 
