@@ -120,6 +120,19 @@ def verify(
     tolerate: Annotated[
         int, typer.Option(help="Number of unexplained differences that still pass.")
     ] = 0,
+    time_tolerance: Annotated[
+        str,
+        typer.Option(
+            help="Accept times that differ by up to this, for example 1s if your system keeps "
+            "whole seconds. Each reading still has to be there once."
+        ),
+    ] = "0s",
+    assume_zone: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="NAME", help="Time zone of times without an offset, such as Europe/Berlin."
+        ),
+    ] = None,
     decimal: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="The decimal mark of your CSV, . or ,; recognised if it is not given."),
@@ -170,6 +183,8 @@ def verify(
             tolerate=tolerate,
             loose=loose_types,
             decimal=decimal,
+            time_tolerance_s=seconds(time_tolerance, "--time-tolerance"),
+            assume_zone=assume_zone,
             arrival_only=arrival_only,
         )
         report = run_verify(options, lambda line: print(line, file=sys.stderr, flush=True))

@@ -16,7 +16,7 @@ from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.evidence import Evidence
 from gridsim.verify.fields import BIT, SEQ
 from gridsim.verify.labels import FaultLabels
-from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, EXACT, UNKNOWN, Matching
+from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, EXACT, SHIFTED, UNKNOWN, Matching
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.sent import DELIVERED, DROPPED, PENDING, UNCONFIRMED, Sent
 from gridsim.verify.times import NO_TIME
@@ -161,7 +161,7 @@ class Explainer:
         rows = np.flatnonzero(sent.differs & matching.arrived)
         for cause, part in self._labels.groups(sent.faults[rows], sent.left[rows], "device"):
             self._sent_at("altered", cause or "recorded in the ledger", rows[part])
-        changed = (matching.how == CHANGED) & ~matching.damaged
+        changed = ((matching.how == CHANGED) | (matching.how == SHIFTED)) & ~matching.damaged
         self._arrival_rows("altered", UNEXPLAINED, np.flatnonzero(changed))
         by_fault = np.flatnonzero((matching.how == ALTERED) & ~matching.damaged)
         self._by_alteration("altered", by_fault)
@@ -269,6 +269,9 @@ class Explainer:
                 found.append(f"{names[name]} {value or 'another value'} instead of {truth}")
         if reading < 0:
             return ", ".join(found)
+        time_ms, sent_ms = int(arrivals.time_ms[row]), int(self._sent.time_ms[reading])
+        if time_ms not in (sent_ms, NO_TIME):
+            found.append(f"{names['timestamp']} {_stamp(time_ms)} instead of {_stamp(sent_ms)}")
         for name, (column, factor) in _CONTRASTED.items():
             if not self._evidence.there[name]:
                 continue

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
+from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from typing import cast, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import numpy as np
 
@@ -22,6 +25,7 @@ from gridsim.verify.fields import RECEIVED, parse_names, sent_fields, wire_names
 from gridsim.verify.inputs import read_file
 from gridsim.verify.jsonlines import JsonParser
 from gridsim.verify.matching import match
+from gridsim.verify.patterns import Patterns
 from gridsim.verify.reading import Reading
 from gridsim.verify.report import Late, VerifyReport
 from gridsim.verify.roster import LedgerRoster
@@ -56,6 +60,10 @@ class VerifyOptions:
     tolerate: int = 0
     loose: bool = False
     """In JSON, values may be written as text."""
+    time_tolerance_s: float = 0.0
+    """The difference of time that is permitted if it cannot confuse two readings."""
+    assume_zone: str | None = None
+    """The time zone of times without an offset; None: UTC."""
     decimal: str | None = None
     """The decimal mark of CSV; None: it is recognised."""
     arrival_only: bool = False
@@ -86,7 +94,7 @@ def verify(options: VerifyOptions, say: Callable[[str], None]) -> VerifyReport:
         reading = Reading(
             roster,
             evidence,
-            Clock(near_ms=reader.meta["start_ms"]),
+            Clock(_zone(options.assume_zone), reader.meta["start_ms"]),
             several=several,
             loose=options.loose,
             decimal=_decimal(options.decimal),
@@ -115,7 +123,9 @@ def _report(
     sent = load_sent(reader, target.index, target.note.framing)
     if target.format_settings.get("missing_soc") == "zero":
         sent = replace(sent, soc=np.where(sent.soc == NULL, 0, sent.soc).astype(np.int32))
-    matching = match(sent, arrivals, evidence.kept)
+    tolerance_ms = round(options.time_tolerance_s * 1000)
+    matching = match(sent, arrivals, evidence.kept, tolerance_ms, reading.time.second)
+    patterns = Patterns(sent, arrivals, matching, evidence.names)
     found = Explainer(reader, roster, sent, arrivals, matching, evidence)
     differences = found.explain(ordered=not options.unordered)
     seconds = latencies(sent, arrivals, matching)
@@ -143,6 +153,7 @@ def _report(
         has_values=evidence.has_values or options.arrival_only,
         not_compared=evidence.not_compared(sent_fields(target.format_settings)),
         unreadable_fields=evidence.unreadable_fields(),
+        patterns=patterns.find(local=reading.time.local, tolerance_ms=tolerance_ms),
     )
 
 
@@ -197,6 +208,20 @@ def _check_names(given: Mapping[str, str], evidence: Evidence) -> None:
         )
 
 
+def _zone(name: str | None) -> tzinfo:
+    if name is None:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = get_close_matches(name, available_timezones(), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UsageError(
+            f"--assume-zone: error: {name!r} is not the name of a time zone, "
+            f"such as Europe/Berlin{hint}"
+        ) from None
+
+
 def _decimal(mark: str | None) -> Decimal | None:
     if mark is None:
         return None
@@ -220,6 +245,7 @@ def _check(options: VerifyOptions) -> None:
         )
     for flag, value in (
         ("--quiet", options.quiet_s),
+        ("--time-tolerance", options.time_tolerance_s),
         ("--tolerance-kwh", options.tolerance_kwh),
         ("--tolerance-s", options.tolerance_s),
         ("--tolerate", options.tolerate),

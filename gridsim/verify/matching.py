@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.fields import BIT, SEQ
 from gridsim.verify.pairing import Keys, keys_of, pair
 from gridsim.verify.sent import DROPPED, PENDING, Sent
+from gridsim.verify.shifts import Shift, find_shift, nearest
 from gridsim.verify.times import NO_TIME
 from gridsim.verify.values import Ints
 
@@ -26,6 +28,20 @@ CHANGED: Final = 3
 """The reading arrived with other values than were sent."""
 AGAIN: Final = 4
 """A repetition of a reading that has already arrived."""
+SHIFTED: Final = 5
+"""The reading arrived as it was sent, but with another time."""
+
+_VALUES: Final = {
+    "is_online": "online",
+    "current_output": "output",
+    "power_meter_measurement": "meter",
+    "baseline": "baseline",
+    "current_soc": "soc",
+    SEQ: "seq",
+}
+"""The fields whose values distinguish readings, with their columns."""
+_LEAST_PART = 0.05
+_MOST_SHIFTS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,19 +53,37 @@ class Matching:
     """True if an arrival is not a whole record, bool[arrivals]."""
     arrived: NDArray[np.bool_]
     """True if a sent reading has arrived, bool[sent]."""
+    shifts: Sequence[Shift] = ()
+    """The differences of time that many arrivals share."""
+    by: NDArray[np.int8] | None = None
+    """The index in `shifts` of the one by which an arrival was matched, or -1, int8[arrivals]."""
 
 
-def match(sent: Sent, arrivals: Arrivals, kept: np.uint16) -> Matching:
+def match(
+    sent: Sent,
+    arrivals: Arrivals,
+    kept: np.uint16,
+    tolerance_ms: int = 0,
+    second: Mapping[int, int] | None = None,
+) -> Matching:
     """Find the reading of every arrival; each reading is matched at most once.
 
     `kept` is the mask of the fields that the user's data has: a record without a readable value of
     each is damaged.
-    Unchanged arrivals are matched first. Next are those altered by faults: by their readable
+    Unchanged arrivals are matched first, then those with a difference of time that many share: they
+    count as unchanged within `tolerance_ms`. `second` has the later meaning of times in an hour
+    that a local clock repeats. Next are those altered by faults: by their readable
     fields, and then by elimination. Changed arrivals are matched last.
     """
     damaged = arrivals.garbled | ((arrivals.absent & kept) != 0)
-    work = _Work(sent, arrivals, damaged)
+    work = _Work(sent, arrivals, damaged, kept, tolerance_ms)
     work.pair_exact(kept)
+    late = work.in_second_hour(second or {})
+    with work.later(late):
+        work.pair(work.as_sent & late, ~work.arrived, work.exact_key(kept), EXACT)
+    work.pair_shifted()
+    if tolerance_ms:
+        work.pair_near()
     altered = sent.altered >= 0
     known = arrivals.device >= 0
     timed = arrivals.time_ms != NO_TIME
@@ -58,8 +92,9 @@ def match(sent: Sent, arrivals: Arrivals, kept: np.uint16) -> Matching:
     work.pair(
         known & timed & counted & damaged, altered, work.key("device", "time_ms", "seq"), ALTERED
     )
-    work.pair(known & timed & damaged, altered, by_reading, ALTERED)
-    work.pair(known & timed & ~damaged, altered, by_reading, ALTERED)
+    for rows in (known & timed & damaged, known & timed & ~damaged):
+        work.pair(rows, altered, by_reading, ALTERED)
+        work.pair_by_shifts(rows, altered, ALTERED)
     partly = damaged & ~(known & timed)
     for rows, names in (
         (known & counted, ("device", "seq")),
@@ -71,18 +106,37 @@ def match(sent: Sent, arrivals: Arrivals, kept: np.uint16) -> Matching:
         # A garbled text without more readable fields counts for its whole message.
         firsts = work.firsts_of_absent(altered)
         work.pair_nearest(rows & partly & arrivals.garbled, firsts, work.key(*names))
+    work.pair_by_shifts(known & timed, ~altered, CHANGED)
     work.pair(known & timed, ~altered, by_reading, CHANGED)
+    with work.later(late):
+        work.pair(known & late, ~altered, by_reading, CHANGED)
     work.find_repeated(kept)
-    return Matching(work.reading, work.how, damaged, work.arrived)
+    with work.later(late):
+        work.find_repeated(kept)
+    return Matching(work.reading, work.how, damaged, work.arrived, work.shifts, work.by)
 
 
 class _Work:
     """The state of the matching."""
 
-    def __init__(self, sent: Sent, arrivals: Arrivals, damaged: NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        sent: Sent,
+        arrivals: Arrivals,
+        damaged: NDArray[np.bool_],
+        kept: np.uint16,
+        tolerance_ms: int,
+    ) -> None:
         self._sent = sent
         self._arrivals = arrivals
         self._damaged = damaged
+        self._late: Arrivals | None = None
+        self.as_sent = ~damaged & (arrivals.device >= 0) & ((arrivals.strange & kept) == 0)
+        self._values = [column for name, column in _VALUES.items() if int(kept) & BIT[name]]
+        self._has_since = bool(int(kept) & BIT["connection_start_at"])
+        self._tolerance_ms = tolerance_ms
+        self.shifts: list[Shift] = []
+        self.by = np.full(len(arrivals), -1, np.int8)
         self.reading = np.full(len(arrivals), -1, np.int64)
         self.how = np.full(len(arrivals), UNKNOWN, np.int8)
         self.arrived = np.zeros(len(sent), np.bool_)
@@ -98,22 +152,49 @@ class _Work:
         return make
 
     def exact_key(self, kept: np.uint16) -> Callable[[Sent | Arrivals, NDArray[np.intp]], Keys]:
-        fields = {
-            "is_online": "online",
-            "current_output": "output",
-            "power_meter_measurement": "meter",
-            "baseline": "baseline",
-            "current_soc": "soc",
-            "connection_start_at": "since_ms",
-        }
-        names = [column for name, column in fields.items() if int(kept) & BIT[name]]
-        if int(kept) & BIT[SEQ]:
-            names.append("seq")
-        return self.key("device", "time_ms", *names)
+        since = ["since_ms"] if self._has_since else []
+        return self.key("device", "time_ms", *self._values, *since)
+
+    def shifted_key(
+        self, shift: Shift, *names: str
+    ) -> Callable[[Sent | Arrivals, NDArray[np.intp]], Keys]:
+        """Return a function that makes keys of these columns and of the time after a shift."""
+
+        def make(side: Sent | Arrivals, rows: NDArray[np.intp]) -> Keys:
+            time = side.time_ms[rows]
+            columns = (_column(side, name)[rows] for name in names)
+            return keys_of(len(rows), (shift.of(time) if side is self._sent else time, *columns))
+
+        return make
+
+    def in_second_hour(self, second: Mapping[int, int]) -> NDArray[np.bool_]:
+        """Return true for arrivals whose time may also mean the second pass of a repeated hour."""
+        time = self._arrivals.time_ms
+        late = (
+            np.isin(time, np.array(list(second), np.int64))
+            if second
+            else np.zeros(len(time), np.bool_)
+        )
+        if late.any():
+            times = time.copy()
+            times[late] = [second[ms] for ms in time[late].tolist()]
+            self._late = replace(self._arrivals, time_ms=times)
+        return late
+
+    @contextmanager
+    def later(self, late: NDArray[np.bool_]) -> Iterator[None]:
+        """Take the second meaning of times within the context."""
+        own = self._arrivals
+        if self._late is not None and late.any():
+            self._arrivals = self._late
+        try:
+            yield
+        finally:
+            self._arrivals = own
 
     def pair_exact(self, kept: np.uint16) -> None:
         sent, arrivals = self._sent, self._arrivals
-        rows = ~self._damaged & (arrivals.device >= 0) & ((arrivals.strange & kept) == 0)
+        rows = self.as_sent
         # Among equal readings, match those first that are most likely to have arrived.
         doubt = np.zeros(len(sent), np.int8)
         doubt[sent.fate == PENDING] = 1
@@ -125,6 +206,88 @@ class _Work:
         doubtful = np.flatnonzero((doubt > 0) & self.arrived)
         left = left[np.isin(key(arrivals, left), key(sent, doubtful))]
         self._pair(left, np.sort(self.reading[left]), key, EXACT)
+
+    def pair_shifted(self) -> None:
+        """Match arrivals with equal values and a difference of time that many share."""
+        sent, arrivals = self._sent, self._arrivals
+        rows = (arrivals.device >= 0) & (arrivals.time_ms != NO_TIME) & ~arrivals.garbled
+        while len(self.shifts) < _MOST_SHIFTS:
+            unmatched = np.flatnonzero(rows & (self.reading < 0))
+            if len(unmatched) < _LEAST_PART * len(arrivals):
+                return
+            absent = np.flatnonzero(~self.arrived & self._may & ~sent.copy)
+            shift = find_shift(sent, arrivals, unmatched, absent, self._values)
+            if shift is None or shift in self.shifts or shift == Shift():
+                return
+            if not self.shifts and len(unmatched) * 2 > len(arrivals):
+                unmatched, absent = self._without_chance(shift, unmatched, absent)
+            self.shifts.append(shift)
+            left = unmatched[self.as_sent[unmatched]]
+            self._pair(left, absent, self.shifted_key(shift, "device", *self._values), SHIFTED)
+            found = left[self.reading[left] >= 0]
+            self.by[found] = len(self.shifts) - 1
+            self._judge(found, shift)
+
+    def _without_chance(
+        self, shift: Shift, unmatched: NDArray[np.intp], absent: NDArray[np.intp]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Undo matches by the unshifted time if the shift of most arrivals explains all better.
+
+        Values that do not change are equal at both times.
+        """
+        key = self.shifted_key(shift, "device", *self._values)
+        rows = np.flatnonzero(self.as_sent & (self._arrivals.time_ms != NO_TIME))
+        readings = np.flatnonzero(self._may & ~self._sent.copy)
+        count = len(pair(key(self._arrivals, rows), key(self._sent, readings))[0])
+        left = unmatched[self.as_sent[unmatched]]
+        added = len(pair(key(self._arrivals, left), key(self._sent, absent))[0])
+        if count <= added + int((self.how == EXACT).sum()):
+            return unmatched, absent
+        self.reading[:], self.how[:], self.arrived[:] = -1, UNKNOWN, False
+        return rows, readings
+
+    def pair_near(self) -> None:
+        """Match arrivals of equal values within the tolerance, if it cannot confuse two times."""
+        sent, arrivals = self._sent, self._arrivals
+        own = self.key("device", "time_ms", *self._values)
+        left = np.flatnonzero(self.as_sent & (self.reading < 0) & (arrivals.time_ms != NO_TIME))
+        right = np.flatnonzero(~self.arrived)
+        self._pair(left, right, own, SHIFTED)
+        self._judge(left[self.reading[left] >= 0], Shift())
+        left, right = left[self.reading[left] < 0], np.flatnonzero(~self.arrived)
+        near, place = nearest(arrivals, left, sent, right, self._tolerance_ms)
+        for names, how in ((self._values, SHIFTED), ([], CHANGED)):
+            free = (self.reading[near] < 0) & ~self.arrived[right[place]]
+            rows, readings = near[free], right[place[free]]
+            equal = np.ones(len(rows), np.bool_)
+            for name in names:
+                equal &= _column(arrivals, name)[rows] == _column(sent, name)[readings]
+            rows, readings = _first_of_each(rows[equal], readings[equal])
+            self.reading[rows], self.how[rows] = readings, how
+            self.arrived[readings] = True
+            if how == SHIFTED:
+                self._judge(rows, Shift())
+
+    def _judge(self, rows: NDArray[np.intp], shift: Shift) -> None:
+        """Mark shifted arrivals: exact within the tolerance, changed if their connection is."""
+        sent, arrivals, allowed = self._sent, self._arrivals, self._tolerance_ms
+        reading = self.reading[rows]
+        near = np.abs(arrivals.time_ms[rows] - sent.time_ms[reading]) <= allowed
+        if self._has_since:
+            ours, theirs = arrivals.since_ms[rows], sent.since_ms[reading]
+            close = np.abs(ours - theirs) <= allowed
+            self.how[rows[~close & (ours != shift.of(theirs))]] = CHANGED
+            near &= close
+        self.how[rows[near]] = EXACT
+
+    def pair_by_shifts(
+        self, arrivals: NDArray[np.bool_], sent: NDArray[np.bool_], how: int
+    ) -> None:
+        """Match arrivals and readings of equal device and shifted time."""
+        for index, shift in enumerate(self.shifts):
+            before = self.reading < 0
+            self.pair(arrivals, sent, self.shifted_key(shift, "device"), how)
+            self.by[before & (self.reading >= 0)] = index
 
     def pair(
         self,
@@ -197,11 +360,15 @@ class _Work:
         sent, arrivals = self._sent, self._arrivals
         free = (self.reading < 0) & (arrivals.device >= 0)
         taken = np.flatnonzero(self.arrived)
-        for rows, key in (
-            (free & ~self._damaged & ((arrivals.strange & kept) == 0), self.exact_key(kept)),
-            (free & self._damaged, self.key("device", "time_ms")),
-        ):
-            left = np.flatnonzero(rows)
+        keys = [(free & self.as_sent, self.exact_key(kept))]
+        shifts = (*self.shifts, *((Shift(),) if self._tolerance_ms else ()))
+        keys += [
+            (free & self.as_sent, self.shifted_key(shift, "device", *self._values))
+            for shift in shifts
+        ]
+        keys.append((free & self._damaged, self.key("device", "time_ms")))
+        for rows, key in keys:
+            left = np.flatnonzero(rows & (self.reading < 0))
             if not len(left) or not len(taken):
                 continue
             ours, theirs = key(arrivals, left), key(sent, taken)
@@ -212,6 +379,14 @@ class _Work:
             hit = (place >= 0) & (theirs[order[np.maximum(place, 0)]] == ours)
             self.reading[left[hit]] = found[hit]
             self.how[left[hit]] = AGAIN
+
+
+def _first_of_each(
+    rows: NDArray[np.intp], readings: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the pairs with the first row of each reading."""
+    readings, first = np.unique(readings, return_index=True)
+    return rows[first], readings
 
 
 def _column(side: Sent | Arrivals, name: str) -> NDArray[np.generic]:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from gridsim.verify.differences import KINDS, UNEXPLAINED, Differences
 from gridsim.verify.evidence import UnreadableField
+from gridsim.verify.patterns import Pattern
 from gridsim.verify.settlement import Verdict
 
 Outcome = Literal["passed", "failed", "not proven"]
@@ -20,6 +21,7 @@ _VERDICTS: Final[dict[Outcome, str]] = {
 }
 _PROJECTS = 10
 _EXAMPLES = 10
+_FEW = 3
 _COMPARED = 20
 _CAUSES = 6
 
@@ -62,6 +64,8 @@ class VerifyReport:
     """The sent fields that the user's data does not have."""
     unreadable_fields: Sequence[UnreadableField] = ()
     """The fields of the user's data with values that cannot be read."""
+    patterns: Sequence[Pattern] = ()
+    """The differences that many readings have in common."""
 
     @property
     def unexplained(self) -> int:
@@ -108,6 +112,7 @@ class VerifyReport:
             names = ", ".join(self.not_compared)
             yield f"not compared, because your data does not have them: {names}"
         yield from map(str, self.unreadable_fields)
+        yield from map(str, self.patterns)
         yield f"{self.expected:,} expected, {self.received:,} received"
         for kind in KINDS:
             causes = self.differences.causes[kind]
@@ -120,12 +125,13 @@ class VerifyReport:
                 f"end to end, of {self.late.readings:,} readings"
             )
         yield from self._project_lines()
-        for example in self.differences.examples[:_EXAMPLES]:
+        shown = _EXAMPLES if not self.patterns and not self.unreadable_fields else _FEW
+        for example in self.differences.examples[:shown]:
             place = f", line {example.line}" if example.line else ""
             what = f"{example.der_id or '(unknown DER)'} {example.timestamp or '(no time)'}"
             detail = f": {example.detail}" if example.detail else ""
             yield f"  {UNEXPLAINED}: {example.kind} {what}{place}{detail}"
-        more = self.unexplained - min(_EXAMPLES, len(self.differences.examples))
+        more = self.unexplained - min(shown, len(self.differences.examples))
         if more > 0:
             yield f"  and {more:,} more"
         yield from self._settlement_lines()
@@ -144,6 +150,7 @@ class VerifyReport:
             "sources": list(self.sources),
             "compared": self.compared,
             "not_compared": list(self.not_compared),
+            "patterns": [asdict(one) for one in self.patterns],
             "unreadable_fields": [asdict(one) for one in self.unreadable_fields],
             "expected": self.expected,
             "received": self.received,

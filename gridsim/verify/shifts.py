@@ -1,0 +1,185 @@
+"""Differences of time that many arrivals share: whole seconds, a local time, a constant shift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.verify.arrivals import Arrivals
+from gridsim.verify.pairing import Keys, keys_of, pair
+from gridsim.verify.sent import Sent
+from gridsim.verify.values import Ints
+
+Rows = NDArray[np.intp]
+Rounding = Literal["exact", "truncated", "rounded"]
+
+LEAST: Final = 3
+"""The fewest readings that have a difference in common."""
+_SAMPLE = 20_000
+# The most likely resolution comes first: of equally good rules, the first is taken.
+_UNITS_MS = (1_000, 60_000, 100, 10)
+_CANDIDATES = 3
+# The part of a sample that must agree with a shift, with and without equal values.
+_VALUED = 0.2
+_TIMED = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A rule by which an arrival's time follows from the time of its reading."""
+
+    rounding: Rounding = "exact"
+    unit_ms: int = 1
+    """The resolution of the arrivals' times."""
+    by_ms: int = 0
+
+    def of(self, time_ms: Ints) -> Ints:
+        """Return the times that readings of these times arrive with."""
+        unit = self.unit_ms
+        half = unit // 2 if self.rounding == "rounded" else 0
+        shifted: Ints = (time_ms + half) // unit * unit + self.by_ms
+        return shifted
+
+
+def find_shift(
+    sent: Sent, arrivals: Arrivals, unmatched: Rows, absent: Rows, values: list[str]
+) -> Shift | None:
+    """Return the shift that most unmatched arrivals have in common, or None.
+
+    `absent` are the readings that have not arrived, and `values` the names of the columns that
+    both have.
+    """
+    if len(unmatched) < LEAST or len(absent) < LEAST:
+        return None
+    left, right = _sample(arrivals.device, sent.device, unmatched, absent)
+    if len(left) < LEAST or len(right) < LEAST:
+        return None
+    best: tuple[tuple[int, int, int], Shift] | None = None
+    for shift in _candidates(sent, arrivals, left, right, values):
+        time = shift.of(sent.time_ms[right])
+        valued, timed = (
+            len(
+                pair(
+                    _keys(arrivals, left, ["device", *names], arrivals.time_ms[left]),
+                    _keys(sent, right, ["device", *names], time),
+                )[0]
+            )
+            for names in (values, [])
+        )
+        few = min(len(left), len(right))
+        if valued < max(LEAST, _VALUED * few) and timed < max(LEAST, _TIMED * few):
+            continue
+        score = (valued, timed, -abs(shift.by_ms))
+        if best is None or score > best[0]:
+            best = score, shift
+    return best[1] if best else None
+
+
+def _sample(ours: Any, theirs: Any, left: Rows, right: Rows) -> tuple[Rows, Rows]:
+    """Return the rows of some devices, with about the same number on both sides."""
+    if len(left) <= _SAMPLE and len(right) <= 2 * _SAMPLE:
+        return left, right
+    devices, counts = np.unique(ours[left], return_counts=True)
+    some = devices[: max(int(np.searchsorted(np.cumsum(counts), _SAMPLE)), 1)]
+    left, right = left[np.isin(ours[left], some)], right[np.isin(theirs[right], some)]
+    return left[: 4 * _SAMPLE], right[: 4 * _SAMPLE]
+
+
+def _candidates(
+    sent: Sent, arrivals: Arrivals, left: Rows, right: Rows, values: list[str]
+) -> Iterator[Shift]:
+    there, time = arrivals.time_ms[left], sent.time_ms[right]
+    for rounding, unit in _resolutions(there, time):
+        base = Shift(rounding, unit)
+        of = base.of(time)
+        yield base
+        deltas = [*_common(_deltas(sent, arrivals, left, right, of, values))]
+        deltas += [*_common(_ends(sent, arrivals, left, right, of))]
+        for delta in dict.fromkeys(deltas):
+            if delta:
+                yield Shift(rounding, unit, delta)
+
+
+def _resolutions(there: Ints, time: Ints) -> list[tuple[Rounding, int]]:
+    """Return the possible resolutions of the arrivals' times, which the sent ones do not have."""
+    found: list[tuple[Rounding, int]] = []
+    for unit in _UNITS_MS:
+        if (there % unit == 0).mean() > 0.99 and (time % unit == 0).mean() < 0.99:
+            found += [("truncated", unit), ("rounded", unit)]
+    return [*found, ("exact", 1)]
+
+
+def _deltas(
+    sent: Sent, arrivals: Arrivals, left: Rows, right: Rows, time: Ints, values: list[str]
+) -> Ints:
+    """Return the differences of time between arrivals and readings of equal values."""
+    names = ["device", *values]
+    ours, theirs = _keys(arrivals, left, names), _keys(sent, right, names)
+    some = np.intersect1d(ours[_once(ours)], theirs[_once(theirs)])
+    if len(some) >= LEAST:
+        at, of = np.isin(ours, some), np.isin(theirs, some)
+        left, time, ours, theirs = left[at], time[of], ours[at], theirs[of]
+    a, b = pair(ours, theirs)
+    deltas: Ints = arrivals.time_ms[left[a]] - time[b]
+    return deltas
+
+
+def _once(keys: Keys) -> NDArray[np.bool_]:
+    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    once: NDArray[np.bool_] = counts[inverse] == 1
+    return once
+
+
+def _ends(sent: Sent, arrivals: Arrivals, left: Rows, right: Rows, time: Ints) -> Ints:
+    """Return the differences of time between the first of each device, and between the last."""
+    deltas = []
+    for last in (False, True):
+        device, at = _edges(arrivals.device[left], arrivals.time_ms[left], last)
+        other, of = _edges(sent.device[right], time, last)
+        _, a, b = np.intersect1d(device, other, return_indices=True)
+        deltas.append(at[a] - of[b])
+    return np.concatenate(deltas)
+
+
+def _edges(device: Any, time: Ints, last: bool) -> tuple[Any, Ints]:
+    order = np.lexsort((-time if last else time, device))
+    devices, first = np.unique(device[order], return_index=True)
+    return devices, time[order][first]
+
+
+def _common(deltas: Ints) -> Iterator[int]:
+    found, counts = np.unique(deltas, return_counts=True)
+    for place in np.lexsort((np.abs(found), -counts))[:_CANDIDATES]:
+        yield int(found[place])
+
+
+def _keys(side: Any, rows: Rows, names: list[str], time: Ints | None = None) -> Keys:
+    columns = [getattr(side, name)[rows] for name in names]
+    return keys_of(len(rows), columns if time is None else [*columns, time])
+
+
+def nearest(
+    arrivals: Arrivals, left: Rows, sent: Sent, right: Rows, within_ms: int
+) -> tuple[Rows, Rows]:
+    """Return arrivals and the places in `right` of the readings that are nearest in time.
+
+    These are the pairs of a device within a time, for which no other reading is as near.
+    """
+    if not len(left) or not len(right):
+        return left[:0], right[:0]
+    order = np.lexsort((sent.time_ms[right], sent.device[right]))
+    device, time = sent.device[right][order], sent.time_ms[right][order]
+    low = min(int(time.min()), int(arrivals.time_ms[left].min())) - within_ms - 1
+    span = max(int(time.max()), int(arrivals.time_ms[left].max())) - low + within_ms + 2
+    if span > 2**62 // (int(device.max()) + 2):
+        return left[:0], right[:0]  # a time is absurd
+    keys = device.astype(np.int64) * span + (time - low)
+    own = arrivals.device[left].astype(np.int64) * span + (arrivals.time_ms[left] - low)
+    first = np.searchsorted(keys, own - within_ms, "left")
+    last = np.searchsorted(keys, own + within_ms, "right")
+    single = last - first == 1
+    return left[single], order[first[single]]
