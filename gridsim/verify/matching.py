@@ -15,7 +15,7 @@ from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.fields import BIT, SEQ
 from gridsim.verify.pairing import Keys, keys_of, pair
 from gridsim.verify.sent import DROPPED, PENDING, Sent
-from gridsim.verify.shifts import Shift, find_shift, nearest
+from gridsim.verify.shifts import Shift, find_shift, nearest, shift_of_ends
 from gridsim.verify.times import NO_TIME
 from gridsim.verify.values import Ints
 
@@ -42,6 +42,7 @@ _VALUES: Final = {
 """The fields whose values distinguish readings, with their columns."""
 _LEAST_PART = 0.05
 _MOST_SHIFTS = 4
+_MOST = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,14 +214,23 @@ class _Work:
         rows = (arrivals.device >= 0) & (arrivals.time_ms != NO_TIME) & ~arrivals.garbled
         while len(self.shifts) < _MOST_SHIFTS:
             unmatched = np.flatnonzero(rows & (self.reading < 0))
-            if len(unmatched) < _LEAST_PART * len(arrivals):
-                return
             absent = np.flatnonzero(~self.arrived & self._may & ~sent.copy)
-            shift = find_shift(sent, arrivals, unmatched, absent, self._values)
+            if not len(unmatched) or not len(absent):
+                return
+            shift = None
+            if not self.shifts:
+                # Values that do not change are equal at both times, so that few may be unmatched.
+                every = np.flatnonzero(rows), np.flatnonzero(self._may & ~sent.copy)
+                shift = shift_of_ends(sent, arrivals, *every)
+                if shift is not None and not self._is_better(shift, *every):
+                    shift = None
+                if shift is not None:
+                    self.reading[:], self.how[:], self.arrived[:] = -1, UNKNOWN, False
+                    unmatched, absent = every
+            if shift is None and len(unmatched) >= _LEAST_PART * len(arrivals):
+                shift = find_shift(sent, arrivals, unmatched, absent, self._values)
             if shift is None or shift in self.shifts or shift == Shift():
                 return
-            if not self.shifts and len(unmatched) * 2 > len(arrivals):
-                unmatched, absent = self._without_chance(shift, unmatched, absent)
             self.shifts.append(shift)
             left = unmatched[self.as_sent[unmatched]]
             self._pair(left, absent, self.shifted_key(shift, "device", *self._values), SHIFTED)
@@ -228,23 +238,12 @@ class _Work:
             self.by[found] = len(self.shifts) - 1
             self._judge(found, shift)
 
-    def _without_chance(
-        self, shift: Shift, unmatched: NDArray[np.intp], absent: NDArray[np.intp]
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Undo matches by the unshifted time if the shift of most arrivals explains all better.
-
-        Values that do not change are equal at both times.
-        """
+    def _is_better(self, shift: Shift, rows: NDArray[np.intp], readings: NDArray[np.intp]) -> bool:
+        """Return whether a shift of all arrivals explains more of them than no shift."""
         key = self.shifted_key(shift, "device", *self._values)
-        rows = np.flatnonzero(self.as_sent & (self._arrivals.time_ms != NO_TIME))
-        readings = np.flatnonzero(self._may & ~self._sent.copy)
+        rows = rows[self.as_sent[rows]]
         count = len(pair(key(self._arrivals, rows), key(self._sent, readings))[0])
-        left = unmatched[self.as_sent[unmatched]]
-        added = len(pair(key(self._arrivals, left), key(self._sent, absent))[0])
-        if count <= added + int((self.how == EXACT).sum()):
-            return unmatched, absent
-        self.reading[:], self.how[:], self.arrived[:] = -1, UNKNOWN, False
-        return rows, readings
+        return count > int((self.how == EXACT).sum()) and count > _MOST * len(rows)
 
     def pair_near(self) -> None:
         """Match arrivals of equal values within the tolerance, if it cannot confuse two times."""
@@ -254,19 +253,18 @@ class _Work:
         right = np.flatnonzero(~self.arrived)
         self._pair(left, right, own, SHIFTED)
         self._judge(left[self.reading[left] >= 0], Shift())
-        left, right = left[self.reading[left] < 0], np.flatnonzero(~self.arrived)
-        near, place = nearest(arrivals, left, sent, right, self._tolerance_ms)
+        left = left[self.reading[left] < 0]
+        group, groups = nearest(arrivals, left, sent, self._tolerance_ms)
+        left, group = left[group >= 0], group[group >= 0]
         for names, how in ((self._values, SHIFTED), ([], CHANGED)):
-            free = (self.reading[near] < 0) & ~self.arrived[right[place]]
-            rows, readings = near[free], right[place[free]]
-            equal = np.ones(len(rows), np.bool_)
-            for name in names:
-                equal &= _column(arrivals, name)[rows] == _column(sent, name)[readings]
-            rows, readings = _first_of_each(rows[equal], readings[equal])
-            self.reading[rows], self.how[rows] = readings, how
-            self.arrived[readings] = True
+            free, right = self.reading[left] < 0, np.flatnonzero(~self.arrived & self._may)
+            rows, of = left[free], groups[right]
+            ours = keys_of(len(rows), [group[free], *(_column(arrivals, n)[rows] for n in names)])
+            a, b = pair(ours, keys_of(len(of), [of, *(_column(sent, n)[right] for n in names)]))
+            self.reading[rows[a]], self.how[rows[a]] = right[b], how
+            self.arrived[right[b]] = True
             if how == SHIFTED:
-                self._judge(rows, Shift())
+                self._judge(rows[a], Shift())
 
     def _judge(self, rows: NDArray[np.intp], shift: Shift) -> None:
         """Mark shifted arrivals: exact within the tolerance, changed if their connection is."""
@@ -379,14 +377,6 @@ class _Work:
             hit = (place >= 0) & (theirs[order[np.maximum(place, 0)]] == ours)
             self.reading[left[hit]] = found[hit]
             self.how[left[hit]] = AGAIN
-
-
-def _first_of_each(
-    rows: NDArray[np.intp], readings: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the pairs with the first row of each reading."""
-    readings, first = np.unique(readings, return_index=True)
-    return rows[first], readings
 
 
 def _column(side: Sent | Arrivals, name: str) -> NDArray[np.generic]:

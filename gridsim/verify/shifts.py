@@ -163,23 +163,41 @@ def _keys(side: Any, rows: Rows, names: list[str], time: Ints | None = None) -> 
 
 
 def nearest(
-    arrivals: Arrivals, left: Rows, sent: Sent, right: Rows, within_ms: int
-) -> tuple[Rows, Rows]:
-    """Return arrivals and the places in `right` of the readings that are nearest in time.
+    arrivals: Arrivals, rows: Rows, sent: Sent, within_ms: int
+) -> tuple[NDArray[np.intp], Ints]:
+    """Return the group of each arrival, -1 if it has none, and the group of each sent reading.
 
-    These are the pairs of a device within a time, for which no other reading is as near.
+    A group has the readings of one device and time. An arrival belongs to one within a distance,
+    if no other time of the device is within twice the distance of the group.
     """
+    none = np.full(len(rows), -1, np.intp)
+    if not len(rows) or not len(sent):
+        return none, np.zeros(len(sent), np.int64)
+    time = np.concatenate([sent.time_ms, arrivals.time_ms[rows]])
+    low = int(time.min()) - within_ms - 1
+    span = int(time.max()) + within_ms + 2 - low
+    if span > 2**62 // (int(sent.device.max()) + 2):
+        return none, np.zeros(len(sent), np.int64)  # a time is absurd
+    keys = sent.device.astype(np.int64) * span + (sent.time_ms - low)
+    times, group = np.unique(keys, return_inverse=True)
+    own = arrivals.device[rows].astype(np.int64) * span + (arrivals.time_ms[rows] - low)
+    first = np.searchsorted(times, own - within_ms, "left")
+    last = np.searchsorted(times, own + within_ms, "right")
+    # Closer times could be confused: an arrival might be that of a neighbour, shifted.
+    apart = np.concatenate([[span], np.diff(times), [span]]) > 2 * within_ms
+    alone = np.append(apart[1:] & apart[:-1], False)
+    return np.where((last - first == 1) & alone[first], first, -1), group
+
+
+def shift_of_ends(sent: Sent, arrivals: Arrivals, left: Rows, right: Rows) -> Shift | None:
+    """Return the shift by which the first and the last times of nearly all devices differ."""
     if not len(left) or not len(right):
-        return left[:0], right[:0]
-    order = np.lexsort((sent.time_ms[right], sent.device[right]))
-    device, time = sent.device[right][order], sent.time_ms[right][order]
-    low = min(int(time.min()), int(arrivals.time_ms[left].min())) - within_ms - 1
-    span = max(int(time.max()), int(arrivals.time_ms[left].max())) - low + within_ms + 2
-    if span > 2**62 // (int(device.max()) + 2):
-        return left[:0], right[:0]  # a time is absurd
-    keys = device.astype(np.int64) * span + (time - low)
-    own = arrivals.device[left].astype(np.int64) * span + (arrivals.time_ms[left] - low)
-    first = np.searchsorted(keys, own - within_ms, "left")
-    last = np.searchsorted(keys, own + within_ms, "right")
-    single = last - first == 1
-    return left[single], order[first[single]]
+        return None
+    if len(_resolutions(arrivals.time_ms[left], sent.time_ms[right])) > 1:
+        return None
+    deltas = _ends(sent, arrivals, left, right, sent.time_ms[right])
+    found, counts = np.unique(deltas, return_counts=True)
+    place = int(counts.argmax())
+    if not found[place] or counts[place] < 0.8 * len(deltas):
+        return None
+    return Shift(by_ms=int(found[place]))
