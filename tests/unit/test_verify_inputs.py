@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def pretty(kept: Kept) -> bytes:
     return b"".join(json.dumps(r, indent=2).encode() + b"\n" for r in records(kept))
 
 
-FORMS = {
+FORMS: dict[str, Callable[[Kept], bytes]] = {
     "JSON Lines": lambda kept: b"\n".join(kept.lines) + b"\n",
     "JSON Lines: bom": lambda kept: b"\xef\xbb\xbf" + b"\n".join(kept.lines),
     "JSON Lines: crlf": lambda kept: b"\r\n".join(kept.lines) + b"\r\n",
