@@ -20,7 +20,13 @@ import pluggy
 from gridsim.contracts.baseline import Baseline, Expected
 from gridsim.contracts.batch import UNITS, Batch, Labels, Roster
 from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
-from gridsim.contracts.device import Device, DeviceReading, DeviceTick, fleet_of
+from gridsim.contracts.device import (
+    Device,
+    DeviceCapability,
+    DeviceReading,
+    DeviceTick,
+    fleet_of,
+)
 from gridsim.contracts.fault import (
     LOST,
     SENT,
@@ -137,6 +143,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "CurtailableSettings",
     "CurtailmentRate",
     "Device",
+    "DeviceCapability",
     "DeviceReading",
     "DeviceTick",
     "Fleet",

@@ -42,7 +42,7 @@ def _battery(day: Day) -> list[Check]:
 
 
 def _car(day: Day) -> list[Check]:
-    told, members = day.told["ev_charger/free"], day.members["ev_charger/free"]
+    told, members = day.told["ev_charger/flexible"], day.members["ev_charger/flexible"]
     soc = told["soc"] / 100.0
     stays = ~np.isnan(soc[:-1]) & ~np.isnan(soc[1:]) & (soc[1:] >= soc[:-1])
     column = members.columns
@@ -59,7 +59,7 @@ def _car(day: Day) -> list[Check]:
 
 
 def _heat_pump(day: Day) -> list[Check]:
-    told, members = day.told["heat_pump/free"], day.members["heat_pump/free"]
+    told, members = day.told["heat_pump/flexible"], day.members["heat_pump/flexible"]
     column, site = members.columns, members.site
     room, heat = told["room_temperature"], told["heat_output"]
     ua, capacity = column["heat_loss"] / 1000.0, column["heat_capacity"]
@@ -81,7 +81,7 @@ def _heat_pump(day: Day) -> list[Check]:
 
 
 def _water_heater(day: Day) -> list[Check]:
-    told, members = day.told["water_heater/free"], day.members["water_heater/free"]
+    told, members = day.told["water_heater/flexible"], day.members["water_heater/flexible"]
     column = members.columns
     tank, net = told["tank_temperature"], -told["power"] - told["hot_water"]
     ua, capacity = column["heat_loss"] / 1000.0, column["volume"] * 4.186 / 3600.0

@@ -57,6 +57,8 @@ nameplate_capacity = 7.2
 id = "{project_id}_HP"
 type = "heat_pump"
 nameplate_capacity = 4.0
+room_temperature = 20.0
+internal_gains = 400.0
 [[projects.ders]]
 id = "{project_id}_WH"
 type = "water_heater"

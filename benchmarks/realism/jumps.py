@@ -66,7 +66,7 @@ def _battery(day: Day) -> list[Check]:
 
 
 def _car(day: Day) -> list[Check]:
-    told, members = day.told["ev_charger/free"], day.members["ev_charger/free"]
+    told, members = day.told["ev_charger/flexible"], day.members["ev_charger/flexible"]
     limit = np.minimum(*(members.columns[key] for key in ("nameplate_capacity", "onboard_limit")))
     soc, power = told["soc"], told["power"]
     comes_or_goes = np.isnan(soc[:-1]) != np.isnan(soc[1:])
@@ -85,7 +85,7 @@ def _car(day: Day) -> list[Check]:
 
 
 def _heat_pump(day: Day) -> list[Check]:
-    told, members = day.told["heat_pump/free"], day.members["heat_pump/free"]
+    told, members = day.told["heat_pump/flexible"], day.members["heat_pump/flexible"]
     column = members.columns
     power = -told["power"]
     switches = (power[:-1] == 0.0) | (power[1:] == 0.0)
@@ -115,7 +115,7 @@ def switches_of(power: Floats) -> Floats:
 
 
 def _water_heater(day: Day) -> list[Check]:
-    told, members = day.told["water_heater/free"], day.members["water_heater/free"]
+    told, members = day.told["water_heater/flexible"], day.members["water_heater/flexible"]
     column = members.columns
     power = -told["power"]
     rated = column["nameplate_capacity"]

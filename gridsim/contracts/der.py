@@ -99,6 +99,11 @@ class Fleet(Stateful, ABC, Generic[D]):
     Of the types that balance their sites, those with storage step last: they compensate for
     the limits of the others.
     """
+    takes_commands: ClassVar[bool | None] = None
+    """True if the devices follow their orders; None: if the type defines `capability`.
+
+    Commands to other devices are rejected.
+    """
 
     consumes: ClassVar[bool] = False
     """True if the devices consume, such as chargers and heat pumps.
@@ -120,6 +125,13 @@ class Fleet(Stateful, ABC, Generic[D]):
     def capability(self, tick: Tick) -> Capability:
         """Return the range of power in this tick; needed at the stage `flexible`."""
         raise TypeError(f"{type(self).__name__} is flexible: it must define capability()")
+
+    @classmethod
+    def obeys(cls) -> bool:
+        """Return true if the devices of this type follow commands; see `takes_commands`."""
+        if cls.takes_commands is not None:
+            return cls.takes_commands
+        return cls.capability is not Fleet.capability
 
     def balances(self) -> NDArray[Any] | None:
         """Return true for devices that share in balancing their site, bool[n]; None: no device."""

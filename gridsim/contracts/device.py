@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Generic
 
 import numpy as np
 
-from gridsim.contracts.der import Fleet, Orders, Telemetry
+from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
 from gridsim.contracts.members import Members
 from gridsim.contracts.settings import D, DerSettings
 from gridsim.contracts.state import Stateful
@@ -25,7 +25,10 @@ from gridsim.errors import PluginError
 
 
 class DeviceTick:
-    """The data of one tick for one device."""
+    """The data of one tick for one device.
+
+    `capability` gets it without a setpoint and without limits.
+    """
 
     def __init__(
         self, tick: Tick, members: Members[Any], row: int, local_ms: int, orders: Orders
@@ -79,11 +82,23 @@ class DeviceReading:
     extra: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceCapability:
+    """The range of power of one device over the coming tick, kW; min_kw <= 0 <= max_kw."""
+
+    min_kw: float
+    max_kw: float
+    preferred_kw: float = 0.0
+    """The power without a setpoint, an estimate: a heater that would draw 2 kW has -2."""
+
+
 class Device(Stateful, ABC, Generic[D]):
     """The simple contract of a DER type: register the class like a `Fleet`.
 
-    `settings` are those of the device; distributions are sampled. A checkpoint has the attributes
-    of the object except for those in `derived`; see `Stateful`.
+    A device that defines `capability` takes part in events and follows commands: it must keep to
+    `tick.setpoint_kw` and to the limits. `settings` are those of the device; distributions are
+    sampled. A checkpoint has the attributes of the object except for those in `derived`; see
+    `Stateful`.
     """
 
     Settings: ClassVar[type[DerSettings]] = DerSettings
@@ -92,9 +107,24 @@ class Device(Stateful, ABC, Generic[D]):
     columns: ClassVar[Mapping[str, str]] = {}
     consumes: ClassVar[bool] = False
     """True if the device consumes; see `Fleet.consumes`."""
+    takes_commands: ClassVar[bool | None] = None
+    """True if the devices follow their orders; None: if the type defines `capability`."""
+
+    @classmethod
+    def stage(cls, settings: D) -> Stage:
+        """Return `flexible` if events may dispatch the device, else `free`.
+
+        A device with a setting `managed` is flexible if that is true.
+        """
+        able = cls.capability is not Device.capability
+        return "flexible" if able and getattr(settings, "managed", True) else "free"
 
     def __init__(self, settings: D) -> None:
         self.settings = settings
+
+    def capability(self, tick: DeviceTick) -> DeviceCapability:
+        """Return the range of power in this tick, before `step`; it must not change the device."""
+        raise TypeError(f"{type(self).__name__} is flexible: it must define capability()")
 
     @abstractmethod
     def step(self, tick: DeviceTick) -> float | DeviceReading:
@@ -145,6 +175,32 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
                 power[row] = result
         return Telemetry(power, soc, extra)
 
+    @classmethod
+    def stage(cls, settings: Any) -> Stage:
+        return cls.device.stage(settings)
+
+    @classmethod
+    def obeys(cls) -> bool:
+        if cls.takes_commands is not None:
+            return cls.takes_commands
+        return cls.device.capability is not Device.capability
+
+    def capability(self, tick: Tick) -> Capability:
+        members, n = self.members, len(self.members)
+        local = members.sites.local_ms(tick.time_ms)
+        orders = Orders(np.full(n, np.nan), np.zeros(n))
+        columns = np.empty((3, n))
+        for row, device in enumerate(self.devices):
+            now = DeviceTick(tick, members, row, int(local[members.site[row]]), orders)
+            able = device.capability(now)
+            if not isinstance(able, DeviceCapability):
+                raise PluginError(
+                    f"{self._label()}: capability returned {able!r:.100} instead of a "
+                    "DeviceCapability"
+                )
+            columns[:, row] = able.min_kw, able.max_kw, able.preferred_kw
+        return Capability(*columns)
+
     def _label(self) -> str:
         return f"the DER type {self.reported_type!r} (class {self.device.__name__})"
 
@@ -157,6 +213,7 @@ def fleet_of(device: type[Device], name: str) -> type[DeviceFleet]:
         "reported_type": device.reported_type or name,
         "columns": device.columns,
         "consumes": device.consumes,
+        "takes_commands": device.takes_commands,
         "__module__": device.__module__,
         "__doc__": device.__doc__,
     }

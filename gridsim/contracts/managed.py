@@ -19,7 +19,7 @@ from gridsim.helpers.randomness import Floats
 
 
 class Managed(Fleet[D]):
-    """A fleet whose setting `managed` decides whether events and commands may dispatch it."""
+    """A fleet whose setting `managed` decides whether events and its site may dispatch it."""
 
     @classmethod
     def stage(cls, settings: Any) -> Stage:
@@ -43,8 +43,8 @@ class CurtailableSettings(DerSettings):
     curtailment_rate: CurtailmentRate = 100.0
     managed: bool = Field(
         False,
-        description="true: the device reports its available power and takes a setpoint each tick; "
-        "needed for events and for limits of its site to curtail it",
+        description="true: events, and the setpoint and limits of its site, curtail it, too. "
+        "Commands to the device itself work either way",
     )
 
 

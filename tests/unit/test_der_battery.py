@@ -97,7 +97,7 @@ def test_state_of_charge_is_the_integral_of_power(
         assert gained == pytest.approx(stored * tick_s / 3600.0, abs=1e-11)
     assert (soc >= 0.0).all()
     assert (soc <= 100.0).all()
-    reserve = min(settings.min_soc, settings.initial_soc)
+    reserve = min(settings.min_soc, soc[0])
     assert (soc >= reserve - 1e-9).all()
 
 
@@ -160,7 +160,7 @@ def test_a_standing_charge_order_fills_the_battery_which_then_rests(
 
 
 def test_a_battery_that_cannot_charge_against_its_losses_draws_nothing() -> None:
-    settings = {"nameplate_capacity": 5.0, "charge_power": 0.08}
+    settings = {"nameplate_capacity": 5.0, "charge_power": 0.08, "initial_soc": 50.0}
     output, soc = drive(settings, [-5.0] * 3, 60.0)
     assert not output.any()
     assert (soc == 50.0).all()
@@ -252,7 +252,8 @@ def test_standby_is_drawn_at_rest_and_only_then() -> None:
         output, now = drive({**settings, "initial_soc": soc}, [0.0] * 3, 60.0)
         assert output == pytest.approx(-watts / 1000.0)
         assert (now == soc).all(), "standby comes from the site"
-    output, _ = drive({**settings, "dead_time": 0.0, "time_constant": 0.0}, [1.0, -1.0, 0.0], 1.0)
+    quick = {**settings, "dead_time": 0.0, "time_constant": 0.0, "initial_soc": 50.0}
+    output, _ = drive(quick, [1.0, -1.0, 0.0], 1.0)
     assert output == pytest.approx([1.0, -1.0, -0.0135, -0.0135], abs=1e-5)
 
 

@@ -70,7 +70,11 @@ def test_time_to_charge_is_the_inverse_of_charging(soc: float, rate: float, hour
 
 def test_without_setpoints_immediate_is_as_unmanaged() -> None:
     free = EvCharger(
-        make_members(EvChargerSettings, [{"nameplate_capacity": 7.2}] * 60, start_ms=EVENING_MS)
+        make_members(
+            EvChargerSettings,
+            [{"nameplate_capacity": 7.2, "managed": False}] * 60,
+            start_ms=EVENING_MS,
+        )
     )
     wanted = [
         free.step(
@@ -156,4 +160,4 @@ def test_state_of_charge_is_the_integral_of_power_both_ways() -> None:
 @pytest.mark.parametrize("needs", [{"strategy": "smart"}, {"v2g": True}])
 def test_what_needs_management_says_so(needs: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="managed = true"):
-        EvChargerSettings.model_validate({"nameplate_capacity": 7.2, **needs})
+        EvChargerSettings.model_validate({"nameplate_capacity": 7.2, "managed": False, **needs})

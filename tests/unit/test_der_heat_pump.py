@@ -19,13 +19,27 @@ from gridsim_plugins.ders.heat_pump.settings import HeatPumpSettings
 from gridsim_plugins.weather.clear import Clear, ClearSettings
 
 NAN = float("nan")
-HOUSE: dict[str, Any] = {"nameplate_capacity": 3.0}
+FIXED: dict[str, Any] = {"room_temperature": 20.0, "internal_gains": 400.0}
+"""What is drawn for each home otherwise."""
+HOUSE: dict[str, Any] = {"nameplate_capacity": 3.0, **FIXED}
 COOLED: dict[str, Any] = {**HOUSE, "cooling_temperature": 25.0}
 KINDS: tuple[dict[str, Any], ...] = (
     HOUSE,
     COOLED,
-    {"nameplate_capacity": 1.5, "min_modulation": 100.0, "emitter": "floor", "deadband": 0.4},
-    {"nameplate_capacity": 8.0, "heat_loss": 400.0, "heat_capacity": 2.0, "solar_aperture": 15.0},
+    {
+        "nameplate_capacity": 1.5,
+        "min_modulation": 100.0,
+        "emitter": "floor",
+        "deadband": 0.4,
+        **FIXED,
+    },
+    {
+        "nameplate_capacity": 8.0,
+        "heat_loss": 400.0,
+        "heat_capacity": 2.0,
+        "solar_aperture": 15.0,
+        **FIXED,
+    },
 )
 
 
@@ -246,8 +260,8 @@ def test_what_capability_promises_is_what_a_setpoint_gets(
 
 def test_only_managed_pumps_are_flexible() -> None:
     settings = HeatPumpSettings.model_validate(HOUSE)
-    assert HeatPump.stage(settings) == "free"
-    assert HeatPump.stage(settings.model_copy(update={"managed": True})) == "flexible"
+    assert HeatPump.stage(settings) == "flexible"
+    assert HeatPump.stage(settings.model_copy(update={"managed": False})) == "free"
 
 
 def test_setpoints_too_close_are_refused() -> None:

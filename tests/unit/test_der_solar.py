@@ -64,7 +64,8 @@ def test_a_clear_day_against_pvlib(latitude: float, longitude: float, day: str) 
     altitude, nameplate, turbidity = 300.0, 5.0, 3.0
     sites = make_sites(1, latitude=latitude, longitude=longitude, altitude=altitude)
     weather = Clear(ClearSettings(turbidity=turbidity), sites, Draws(1))
-    fleet = Solar(make_members(SolarSettings, [{"nameplate_capacity": nameplate}], sites=sites))
+    settings = {"nameplate_capacity": nameplate, "system_losses": 14.08}
+    fleet = Solar(make_members(SolarSettings, [settings], sites=sites))
     start = int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
     ours, air = [], []
     for minute in range(1440):

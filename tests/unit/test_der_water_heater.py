@@ -203,5 +203,5 @@ def test_what_capability_promises_is_what_a_setpoint_gets(tick_s: float, share: 
 
 def test_only_managed_heaters_are_flexible() -> None:
     settings = WaterHeaterSettings.model_validate(HOME)
-    assert WaterHeater.stage(settings) == "free"
-    assert WaterHeater.stage(settings.model_copy(update={"managed": True})) == "flexible"
+    assert WaterHeater.stage(settings) == "flexible"
+    assert WaterHeater.stage(settings.model_copy(update={"managed": False})) == "free"

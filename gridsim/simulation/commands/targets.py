@@ -56,7 +56,10 @@ class Targets(Stateful):
     def __init__(self, scenario: Scenario) -> None:
         roster = self._roster = scenario.roster
         self._flexible = np.zeros(len(roster), np.bool_)
+        self._takes = np.ones(len(roster), np.bool_)
+        """True for devices whose type takes commands."""
         for spec in scenario.fleets:
+            self._takes[spec.device] = spec.type.obeys()
             if spec.stage == "flexible":
                 self._flexible[spec.device] = True
         self._silent = np.zeros(len(roster), np.bool_)
@@ -72,6 +75,9 @@ class Targets(Stateful):
         project, device = self.find(target)
         if device is None:
             return self._at_project(project, target.project_id, command, soc)
+        if not self._takes[device]:
+            kind = self._roster.type[device]
+            raise Refused(f"{target.der_id} is of the type {kind!r}, which takes no commands")
         return self._at_device(device, target.der_id or "", command, soc)
 
     def share(self, memo: dict[int, Any]) -> None:
@@ -90,7 +96,7 @@ class Targets(Stateful):
     def flexible(self, project: int) -> NDArray[np.intp]:
         """Return the members of a project that share its setpoint."""
         members = self.members(project)
-        return members[self._flexible[members]]
+        return members[self._flexible[members] & self._takes[members]]
 
     def find(self, target: Target) -> tuple[int, int | None]:
         """Return a target's project and device, as indices. Raises Refused."""
@@ -141,13 +147,19 @@ class Targets(Stateful):
         owner: tuple[Level, int] = ("project", project)
         slot = _SLOTS[action]
         members = self.members(project)
+        takes = self._takes[members]
+        if len(members) and not takes.any():
+            raise Refused(f"{name} has only DERs of types that take no commands")
+        members = members[takes]
         rated = self._roster.nameplate_capacity[members]
         if not len(members):
             raise Refused(f"{name} has no DER that answers")
         if action == "set_power":
             flexible = self.flexible(project)
             if not len(flexible):
-                raise Refused(f"{name} has no DER whose power can be set")
+                raise Refused(
+                    f"{name} has no managed DER whose power can be set: send the command to a DER"
+                )
             total = float(self._roster.nameplate_capacity[flexible].sum())
             value = _power(command, -1.0, total)
             return ResolvedTarget(slot, "site", owner, np.array([project]), np.array([value]))

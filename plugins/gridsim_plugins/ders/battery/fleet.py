@@ -22,6 +22,8 @@ from gridsim_plugins.ders.battery.strategies import (
 )
 
 _MINUTE_MS = 60_000
+# The initial charge that is drawn, of the capacity above the reserve.
+_LEAST_DRAWN, _DRAWN_RANGE = 0.3, 0.3
 
 
 class Battery(Fleet[BatterySettings]):
@@ -54,7 +56,10 @@ class Battery(Fleet[BatterySettings]):
         charge = column["charge_power"]
         self._max_charge = np.fmin(self._rated, np.where(np.isnan(charge), self._rated, charge))
         self._reserve = column["min_soc"] / 100.0
-        self._soc = column["initial_soc"] / 100.0
+        u = members.draws.uniform("battery/initial_soc", members.keys)
+        drawn = self._reserve + (1.0 - self._reserve) * (_LEAST_DRAWN + _DRAWN_RANGE * u)
+        initial = column["initial_soc"] / 100.0
+        self._soc = np.where(np.isnan(initial), drawn, initial)
         curves = members.choose(lambda settings: sum(settings.curves, ()), np.float64).T
         self._charging = physics.LossCurve(*curves[0:3])
         # Where the charge limit is below the conversion loss, the battery would draw power

@@ -20,8 +20,12 @@ class BatterySettings(DerSettings):
     charge_power: Annotated[float | None, Unit("kW")] = Field(
         None, gt=0.0, description="maximum AC power for charging; unset: the nameplate capacity"
     )
-    initial_soc: Annotated[float, Unit("%")] = Field(
-        50.0, ge=0.0, le=100.0, description="state of charge at the start"
+    initial_soc: Annotated[float | None, Unit("%")] = Field(
+        None,
+        ge=0.0,
+        le=100.0,
+        description="state of charge at the start; unset: drawn for each battery, 30 to 60 % of "
+        "the way from min_soc to full",
     )
     min_soc: Annotated[float, Unit("%")] = Field(
         10.0,

@@ -39,9 +39,9 @@ class EvChargerSettings(DerSettings):
     )
     phases: Annotated[int, Unit("1")] = Field(1, ge=1, le=3, description="number of phases")
     managed: bool = Field(
-        False,
-        description="true: the charger reports its capability and takes a setpoint each tick; "
-        "needed for the strategy smart and for v2g",
+        True,
+        description="true: events and its site's setpoint dispatch it, too; needed for the "
+        "strategy smart and for v2g. Commands to the charger itself work either way",
     )
     strategy: Literal["immediate", "smart"] = Field(
         "immediate",

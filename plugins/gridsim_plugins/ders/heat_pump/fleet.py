@@ -15,6 +15,8 @@ from gridsim_plugins.ders.heat_pump.settings import HeatPumpSettings
 # The time in which the controller aims to reach its setpoint.
 _AIM_HOURS = 1.0
 _MIN_DISTANCE_K = 3.0
+# The ranges of what is drawn for a home where it is not set. The means are 400 W and 20 degrees.
+_DRAWN_GAINS_W, _DRAWN_SETPOINTS_C = (250.0, 550.0), (19.0, 21.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,11 +71,14 @@ class HeatPump(Managed[HeatPumpSettings]):
         self._min_kw = self._rated * column["min_modulation"] / 100.0
         self._ua = column["heat_loss"] / 1000.0
         self._capacity = column["heat_capacity"]
-        self._internal_kw = column["internal_gains"] / 1000.0
+        u = members.draws.uniform4("heat_pump/home", members.keys)
+        self._internal_kw = _given_or(column["internal_gains"], _DRAWN_GAINS_W, u[0]) / 1000.0
         # In kW per W/m2.
         self._aperture = column["solar_aperture"] / 1000.0
-        self._warm = column["room_temperature"]
         cool = column["cooling_temperature"]
+        warm = _given_or(column["room_temperature"], _DRAWN_SETPOINTS_C, u[1])
+        own = np.isnan(column["room_temperature"])
+        self._warm = np.where(own, np.fmin(warm, cool - _MIN_DISTANCE_K), warm)
         self._cools = ~np.isnan(cool)
         # Samples of two distributions may be closer together than the settings allow.
         self._cool = np.where(self._cools, np.maximum(cool, self._warm + _MIN_DISTANCE_K), np.inf)
@@ -230,3 +235,9 @@ class HeatPump(Managed[HeatPumpSettings]):
         self._heating = (demand > 0.0) & (u[1] * lowest < demand)
         phase = np.where(cycling, (2.0 * u[0] - 1.0) * self._half, 0.0)
         return np.clip(rest, self._warm + phase, np.maximum(self._cool, self._warm + phase))
+
+
+def _given_or(given: Floats, drawn: tuple[float, float], u: Floats) -> Floats:
+    """Return the given values; where there is none (NaN), the range `drawn` at `u`."""
+    low, high = drawn
+    return np.where(np.isnan(given), low + (high - low) * u, given)

@@ -27,8 +27,11 @@ class HeatPumpSettings(DerSettings):
         description="heat capacity of the building; ISO 13790: 165 kJ/K per m2 of floor for a "
         "medium building",
     )
-    internal_gains: Annotated[float, Unit("W")] = Field(
-        400.0, ge=0.0, description="heat of people and appliances; TABULA: 3 W per m2"
+    internal_gains: Annotated[float | None, Unit("W")] = Field(
+        None,
+        ge=0.0,
+        description="heat of people and appliances; unset: drawn for each home, 250 to 550 "
+        "(TABULA: 3 W per m2)",
     )
     solar_aperture: Annotated[float, Unit("m2")] = Field(
         3.0,
@@ -36,8 +39,12 @@ class HeatPumpSettings(DerSettings):
         description="effective area of the windows under the horizontal irradiance, after "
         "glass, shade and orientation",
     )
-    room_temperature: Annotated[float, Unit("degC")] = Field(
-        20.0, ge=5.0, le=28.0, description="heating setpoint"
+    room_temperature: Annotated[float | None, Unit("degC")] = Field(
+        None,
+        ge=5.0,
+        le=28.0,
+        description="heating setpoint; unset: drawn for each home, 19 to 21, and at least 3 K "
+        "below the cooling setpoint",
     )
     cooling_temperature: Annotated[float | None, Unit("degC")] = Field(
         None,
@@ -78,13 +85,14 @@ class HeatPumpSettings(DerSettings):
         "(Ruhnau et al. 2019: 0.85)",
     )
     managed: bool = Field(
-        False,
-        description="true: events and commands may dispatch it within its comfort band",
+        True,
+        description="true: events and its site's setpoint dispatch it, too, within its comfort "
+        "band. Commands to the heat pump itself work either way",
     )
 
     @model_validator(mode="after")
     def _setpoints_are_apart(self) -> Self:
-        cooling = self.cooling_temperature
-        if cooling is not None and cooling < self.room_temperature + 3.0:
+        cooling, heating = self.cooling_temperature, self.room_temperature
+        if cooling is not None and heating is not None and cooling < heating + 3.0:
             raise ValueError("cooling_temperature must be at least 3 K above room_temperature")
         return self

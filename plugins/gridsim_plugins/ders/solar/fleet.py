@@ -9,6 +9,9 @@ from gridsim.helpers import sun
 from gridsim_plugins.ders.solar import physics
 from gridsim_plugins.ders.solar.settings import SolarSettings
 
+# The losses of an array that does not set them, %: from the one less the other to their sum.
+_LOSSES, _SPREAD = 14.08, 3.0
+
 
 class Solar(Curtailable[SolarSettings]):
     """Solar arrays under the sun and the sky of their sites."""
@@ -27,7 +30,11 @@ class Solar(Curtailable[SolarSettings]):
         azimuth = np.where(np.isnan(azimuth), equator, azimuth)
         self._normal = sun.panel_normal(latitude, longitude, self._tilt, azimuth)
         self._rated_ac = column["nameplate_capacity"]
-        remaining = 1.0 - column["system_losses"] / 100.0
+        losses = column["system_losses"]
+        drawn = _LOSSES + _SPREAD * (
+            2.0 * members.draws.uniform("solar/losses", members.keys) - 1.0
+        )
+        remaining = 1.0 - np.where(np.isnan(losses), drawn, losses) / 100.0
         self._rated_dc = self._rated_ac * column["dc_ac_ratio"] * remaining
         self._coefficient = column["temperature_coefficient"] / 100.0
         self._efficiency = column["inverter_efficiency"] / 100.0

@@ -28,11 +28,12 @@ class SolarSettings(CurtailableSettings):
         le=3.0,
         description="rated DC power over rated AC power; above 1 the inverter clips",
     )
-    system_losses: Annotated[float, Unit("%")] = Field(
-        14.08,
+    system_losses: Annotated[float | None, Unit("%")] = Field(
+        None,
         ge=0.0,
         le=99.0,
-        description="soiling, shading, mismatch, wiring and ageing together (PVWatts)",
+        description="soiling, shading, mismatch, wiring and ageing together; unset: drawn for each "
+        "array, 11.08 to 17.08 (PVWatts: 14.08)",
     )
     temperature_coefficient: Annotated[float, Unit("%/K")] = Field(
         -0.37, ge=-1.0, le=0.0, description="change of DC power per K above 25 degrees"

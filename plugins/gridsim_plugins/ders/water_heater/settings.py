@@ -58,6 +58,7 @@ class WaterHeaterSettings(DerSettings):
         20.0, ge=-20.0, le=40.0, description="air temperature around the tank"
     )
     managed: bool = Field(
-        False,
-        description="true: events and commands may dispatch it within its comfort limits",
+        True,
+        description="true: events and its site's setpoint dispatch it, too, within its comfort "
+        "limits. Commands to the water heater itself work either way",
     )
