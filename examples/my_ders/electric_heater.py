@@ -6,8 +6,11 @@ from gridsim.api import DerSettings, Device, DeviceCapability, DeviceTick, Regis
 class ElectricHeater(Device):
     """A heater whose power equals the heat loss, up to its nameplate capacity.
 
-    It takes part in events, and takes commands, because it defines `capability`.
+    It takes part in events, and takes commands, because it defines `capability`. Baselines
+    include it, because it `consumes`.
     """
+
+    consumes = True
 
     class Settings(DerSettings):
         room_c: float = 20.0

@@ -20,7 +20,7 @@ from gridsim.running.run import Run
 from gridsim.running.runs import other_runs
 from gridsim.running.status import RunStatus
 from gridsim.running.verdict import judge
-from gridsim.text.events import change_line
+from gridsim.text.events import change_lines
 from gridsim.text.plan import plan_lines, transport_lines
 from gridsim.text.status import closing_lines, live_line
 from gridsim.text.verdict import finding_line
@@ -114,7 +114,8 @@ def _watch(run: Run) -> None:
 
 
 def _log_results(result: TickResult) -> None:
-    _log(map(change_line, result.changes))
+    for change in result.changes:
+        _log(change_lines(change))
     for event in result.unmeasured:
         logger.warning("the true reduction of event {} is not known: {}", event.event, event.reason)
     for failure in result.failures:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from gridsim.contracts.batch import Batch
@@ -45,6 +45,21 @@ class Settlement:
     violations: tuple[tuple[int, int], ...]
     """Intervals of UTC ms, from the first reading in violation to the first that is not, or to
     the event's end on this project."""
+    asked_kw: float = 0.0
+    """The reduction that was requested after the ramp, mean."""
+    able_kw: float = 0.0
+    """The part of it that the capability of the project's devices allowed, mean."""
+    reason: str = ""
+    """The reason why the project fell short of the target; empty if it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A project that fell short of an event's target."""
+
+    project_id: str
+    missing_kwh: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,27 +135,31 @@ class EventTotals:
     interrupted: int = 0
     cancelled: int = 0
     in_violation: int = 0
+    """The number of projects with a violation, those that opted out included."""
+    opted_out_in_violation: int = 0
     target_kwh: float = 0.0
     delivered_kwh: float = 0.0
 
-    def plus(self, settlements: Iterable[Settlement]) -> EventTotals:
-        """Return the totals with these settlements added."""
-        every = list(settlements)
-        part = [own for own in every if own.ending != "opted out"]
-        target_kwh, delivered_kwh = self.target_kwh, self.delivered_kwh
-        for own in part:
-            target_kwh += own.target_kw * (own.end_ms - own.start_ms) / _MS_PER_HOUR
-            delivered_kwh += own.delivered_kwh
-        return EventTotals(
-            took_part=self.took_part + len(part),
-            opted_out=self.opted_out + len(every) - len(part),
-            superseded=self.superseded + sum(own.ending == "superseded" for own in part),
-            interrupted=self.interrupted + sum(own.ending == "interrupted" for own in part),
-            cancelled=self.cancelled + sum(own.ending == "cancelled" for own in part),
-            in_violation=self.in_violation + sum(bool(own.violations) for own in part),
-            target_kwh=target_kwh,
-            delivered_kwh=delivered_kwh,
+    @classmethod
+    def of(cls, own: Settlement) -> EventTotals:
+        """Return the totals of one settlement."""
+        violates = int(bool(own.violations))
+        if own.ending == "opted out":
+            return cls(opted_out=1, in_violation=violates, opted_out_in_violation=violates)
+        return cls(
+            took_part=1,
+            superseded=int(own.ending == "superseded"),
+            interrupted=int(own.ending == "interrupted"),
+            cancelled=int(own.ending == "cancelled"),
+            in_violation=violates,
+            target_kwh=own.target_kw * (own.end_ms - own.start_ms) / _MS_PER_HOUR,
+            delivered_kwh=own.delivered_kwh,
         )
+
+    def plus(self, other: EventTotals) -> EventTotals:
+        """Return the sums of both."""
+        names = [field.name for field in fields(self)]
+        return EventTotals(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +190,10 @@ class EventChange:
     import_limit_kw: float | None
     totals: EventTotals = EventTotals()
     """The outcome so far."""
+    short: int = 0
+    """The number of projects that took part and fell short so far."""
+    worst: tuple[Shortfall, ...] = ()
+    """The few of them that missed the most energy."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,7 +208,7 @@ class TickResult:
     instructions: tuple[Instruction, ...] = ()
     """The instructions that this tick received, in order."""
     acknowledgements: tuple[Acknowledgement, ...] = ()
-    settlements: tuple[Settlement, ...] = ()
+    settlements: Sequence[Settlement] = ()
     """The settlements of the events that ended."""
     episodes: tuple[Episode, ...] = ()
     """The faults that ended."""

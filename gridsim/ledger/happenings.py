@@ -110,7 +110,7 @@ class Happenings:
         if self._measured:
             self._open[settlement.event, settlement.project_id] = self._settlements
         self._connection.execute(
-            "INSERT INTO settlements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO settlements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._settlements,
                 settlement.event,
@@ -124,6 +124,9 @@ class Happenings:
                 settlement.compliance,
                 settlement.dispatched_kwh,
                 settlement.delivered_kwh,
+                settlement.asked_kw,
+                settlement.able_kw,
+                settlement.reason,
             ),
         )
         self._connection.executemany(

@@ -63,7 +63,8 @@ CREATE TABLE settlements (
   settlement INTEGER PRIMARY KEY, event TEXT NOT NULL, project INTEGER NOT NULL,
   notice_ms INTEGER NOT NULL, start_ms INTEGER NOT NULL, settled_ms INTEGER NOT NULL,
   end_ms INTEGER NOT NULL, ending TEXT NOT NULL, target_kw REAL NOT NULL,
-  compliance REAL NOT NULL, dispatched_kwh REAL NOT NULL, delivered_kwh REAL NOT NULL);
+  compliance REAL NOT NULL, dispatched_kwh REAL NOT NULL, delivered_kwh REAL NOT NULL,
+  asked_kw REAL NOT NULL, able_kw REAL NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE violations (
   settlement INTEGER NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL);
 CREATE TABLE true_reductions (
@@ -96,7 +97,7 @@ VIEWS: Final = f"""
 CREATE VIEW settled AS SELECT
   s.event, p.project_id, {TIME.format("s.start_ms")} AS start, {TIME.format("s.end_ms")} AS end,
   s.ending, s.target_kw, s.compliance, s.dispatched_kwh, s.delivered_kwh, t.true_kwh,
-  t.rebound_kwh, m.method AS baseline_method,
+  t.rebound_kwh, m.method AS baseline_method, s.asked_kw, s.able_kw, s.reason,
   count(v.start_ms) AS violations, coalesce(sum(v.end_ms - v.start_ms), 0) / 1000.0 AS violation_s
 FROM settlements s JOIN projects p USING (project) LEFT JOIN violations v USING (settlement)
 LEFT JOIN true_reductions t USING (settlement) LEFT JOIN baselines m USING (project)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from gridsim.api import Batch, Roster
-from gridsim.contracts.results import Settlement, TickResult
+from gridsim.contracts.results import EventTotals, Settlement, TickResult
+from gridsim.contracts.settlements import Settlements
 from gridsim.running.status import EventStatus, InstructionStatus
-
-_MS_PER_HOUR = 3_600_000
 
 
 class Board:
@@ -47,9 +46,10 @@ class Board:
             self._rejected += acknowledgement.status == "rejected"
         if result.settlements:
             with self._lock:
-                for settlement in result.settlements:
-                    id, _, number = settlement.event.partition("#")
-                    self._events.setdefault(id, _EventCount()).add(settlement, int(number or 1))
+                for event, totals, projects in _sums(result.settlements):
+                    id, _, number = event.partition("#")
+                    count = self._events.setdefault(id, _EventCount())
+                    count.add(totals, projects, int(number or 1))
         self.episodes += len(result.episodes)
 
     def output_kw(self) -> dict[str, float]:
@@ -88,33 +88,26 @@ class _EventCount:
 
     times: int = 1
     projects: set[str] = field(default_factory=set)
-    endings: Counter[str] = field(default_factory=Counter)
-    in_violation: int = 0
-    target_kwh: float = 0.0
-    delivered_kwh: float = 0.0
+    totals: EventTotals = field(default_factory=EventTotals)
 
-    def add(self, own: Settlement, number: int) -> None:
+    def add(self, totals: EventTotals, projects: Iterable[str], number: int) -> None:
+        """Add the totals of an occurrence, and the projects that took part in it."""
         self.times = max(self.times, number)
-        self.endings[own.ending] += 1
-        if own.ending == "opted out":
-            return
-        self.projects.add(own.project_id)
-        self.in_violation += bool(own.violations)
-        self.target_kwh += own.target_kw * (own.end_ms - own.start_ms) / _MS_PER_HOUR
-        self.delivered_kwh += own.delivered_kwh
+        self.totals = self.totals.plus(totals)
+        self.projects.update(projects)
 
     def status(self, id: str) -> EventStatus:
-        opted_out = self.endings["opted out"]
         return EventStatus(
-            id=id,
-            times=self.times,
-            projects=len(self.projects),
-            took_part=self.endings.total() - opted_out,
-            opted_out=opted_out,
-            superseded=self.endings["superseded"],
-            interrupted=self.endings["interrupted"],
-            cancelled=self.endings["cancelled"],
-            in_violation=self.in_violation,
-            target_kwh=self.target_kwh,
-            delivered_kwh=self.delivered_kwh,
+            id=id, times=self.times, projects=len(self.projects), **asdict(self.totals)
         )
+
+
+def _sums(settlements: Sequence[Settlement]) -> Iterator[tuple[str, EventTotals, Iterable[str]]]:
+    """Yield the sums of settlements: the event, its totals and the projects that took part."""
+    if isinstance(settlements, Settlements):
+        for part in settlements.parts:
+            yield part.event, part.totals, part.took_part
+        return
+    for own in settlements:
+        projects = () if own.ending == "opted out" else (own.project_id,)
+        yield own.event, EventTotals.of(own), projects

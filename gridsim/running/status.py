@@ -135,6 +135,8 @@ class EventStatus:
     interrupted: int = 0
     cancelled: int = 0
     in_violation: int = 0
+    """The number of settlements with a violation, those opted out included."""
+    opted_out_in_violation: int = 0
     target_kwh: float = 0.0
     delivered_kwh: float = 0.0
 

@@ -29,6 +29,7 @@ class RunningFleet:
         self.site = spec.members.site
         self.ids = spec.members.ids
         self.keys = spec.members.keys
+        self.rated = spec.members.columns["nameplate_capacity"]
         self.flexible = spec.stage == "flexible"
         own = None if ghosts is None else ghosts[spec.device]
         self._ghosts = own if own is not None and own.any() else None

@@ -32,6 +32,7 @@ from gridsim.simulation.commands import CommandBook
 from gridsim.simulation.counterfactual import Counterfactuals
 from gridsim.simulation.counterfactual.sharing import Memo, shared
 from gridsim.simulation.demand_response.settlement import reduction
+from gridsim.simulation.demand_response.shortfall import Ability, ability
 from gridsim.simulation.dispatch.dispatch import dispatch, orders_for
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.faults import FaultTotals, Passed
@@ -86,6 +87,8 @@ class Simulation:
         ghosts = None if self._own.faults is None else self._own.faults.ghosts
         if ghosts is not None:
             self._commands.silence(ghosts)
+        self._able: Ability | None = None
+        """The ability of the sites in the last tick; None if no event needed it."""
         self._fleets: list[RunningFleet] = []
         for number, spec in enumerate(scenario.fleets):
             self.busy_with = f"the DER type {spec.name!r}"
@@ -342,12 +345,14 @@ class Simulation:
         if demand_response is not None:
             of_events = demand_response.begin(tick.time_ms, baseline)
             sites = of_events if sites is None else sites.above(of_events)
-        power, soc, extra = self._step_fleets(tick, meter, devices, sites)
+        judge = demand_response is not None and demand_response.requests_reduction
+        judge &= not self._is_copy
+        power, soc, extra = self._step_fleets(tick, meter, devices, sites, judge=judge)
         real = power if faults is None else faults.real(power)
         self._flowed = baseline, meter, real
         self._commands.observe(real, soc, meter)
         if demand_response is not None:
-            demand_response.add(tick.time_ms, baseline, meter, real)
+            demand_response.add(tick.time_ms, baseline, meter, real, self._able)
         self._baselines.note(tick, meter, real)
         return power, soc, extra, real
 
@@ -357,7 +362,10 @@ class Simulation:
         meter: Floats,
         devices: DeviceOrders | None,
         sites: SiteOrders | None,
+        *,
+        judge: bool,
     ) -> tuple[Floats, Floats, dict[str, Floats]]:
+        """Step all fleets; with `judge` also find what the sites are able to do in an event."""
         n = len(self._scenario.roster)
         power, soc = np.zeros(n), np.full(n, np.nan)
         extra = {name: np.full(n, np.nan) for name in self._scenario.roster.columns}
@@ -384,9 +392,10 @@ class Simulation:
             self._guard(fleet, partial(step, fleet, orders_for(fleet, devices)))
         able = []
         for fleet in [fleet for fleet in self._fleets if fleet.flexible]:
-            ability = self._guard(fleet, partial(fleet.capability, tick))
-            if ability is not None:
-                able.append((fleet, ability))
+            own = self._guard(fleet, partial(fleet.capability, tick))
+            if own is not None:
+                able.append((fleet, own))
+        self._able = ability(net, able, devices, self._commands.sites) if judge else None
         for round_orders in dispatch(net, able, devices, sites, reported):
             for fleet, orders in round_orders:
                 self._guard(fleet, partial(step, fleet, orders))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gridsim.contracts.results import EventChange, EventTotals
 from gridsim.helpers.timestamps import rfc3339
 from gridsim.running.status import EventStatus
@@ -23,12 +25,29 @@ def change_line(change: EventChange) -> str:
     return f"event {change.event}: {text}"
 
 
+def change_lines(change: EventChange) -> Iterator[str]:
+    """Yield the line about a change of an event, and lines about projects that fell short."""
+    yield change_line(change)
+    for own in change.worst:
+        yield (
+            f"event {change.event}: {own.project_id} fell short by {own.missing_kwh:,.2f} kWh "
+            f"({own.reason})"
+        )
+    more = change.short - len(change.worst)
+    if more > 0:
+        yield f"event {change.event}: {more:,} more fell short; the ledger has their reasons"
+
+
 def totals_text(totals: EventTotals | EventStatus, by: str = "") -> str:
     """Return the outcome of an event; `by` replaces the number of projects that took part."""
     parts = [by or _count(totals.took_part)]
     if totals.target_kwh:
         kwh = f"{totals.delivered_kwh:,.2f} of {totals.target_kwh:,.2f} kWh"
-        parts = [f"{kwh} delivered by {parts[0]}", f"{totals.in_violation:,} in violation"]
+        parts = [f"{kwh} delivered by {parts[0]}"]
+    if totals.target_kwh or totals.in_violation:
+        parts.append(f"{totals.in_violation:,} in violation")
+    if totals.opted_out_in_violation:
+        parts[-1] += f" ({totals.opted_out_in_violation:,} of them opted out)"
     for count, outcome in (
         (totals.opted_out, "opted out"),
         (totals.superseded, "superseded"),

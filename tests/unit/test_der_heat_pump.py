@@ -130,6 +130,8 @@ def test_heat_in_is_losses_and_what_is_stored(
     skies = [make_weather(temperature_c=outdoor, ghi=ghi) for outdoor, ghi, _ in weather]
     fleet = HeatPump(make_members(HeatPumpSettings, [kind], tick_s=tick_s))
     run = Run(fleet, skies, [setpoint for *_, setpoint in weather])
+    assert settings.room_temperature is not None
+    assert settings.internal_gains is not None
     ua, hours = settings.heat_loss / 1000.0, tick_s / 3600.0
     x = ua * hours / settings.heat_capacity
     for index in range(len(weather) - 1):

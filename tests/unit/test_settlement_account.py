@@ -25,7 +25,7 @@ def account(
     for place, reduced in enumerate(reductions):
         made.add(place * tick_ms, np.array([reduced]), running)
     made.close(running, np.array([len(reductions) * tick_ms]))
-    return list(made.violations(0)), int(made.delivered[0])
+    return list(made.violations().get(0, ())), int(made.delivered[0])
 
 
 def reference(reductions: list[int], tick_ms: int, from_ms: int) -> Intervals:
@@ -108,5 +108,5 @@ def test_a_project_that_has_ended_is_not_judged_any_more(stopped: int) -> None:
     made = SettlementAccount(np.array([2.0]), np.array([0]), 1000)
     for place in range(600):
         made.add(place * 1000, np.array([0]), np.array([place < stopped]))
-    assert made.violations(0) == ((300_000, stopped * 1000),)
+    assert made.violations() == {0: ((300_000, stopped * 1000),)}
     assert made.delivered[0] == 0

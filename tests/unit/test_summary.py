@@ -72,5 +72,5 @@ def test_projects_are_counted_once_however_often_they_take_part() -> None:
     board.note(TickResult(1, batch, settlements=(again, opted_out)))
     assert [event_line(event) for event in board.events()] == [
         "event peak, 2 times: 6.00 of 6.00 kWh delivered by 2 projects in 3 turns, "
-        "1 in violation, 1 opted out"
+        "2 in violation (1 of them opted out), 1 opted out"
     ]

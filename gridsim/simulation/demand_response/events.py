@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gridsim.api import Floats, Refused, State
 from gridsim.contracts.instruction_rules import near
 from gridsim.contracts.results import Ending, EventChange, Settlement
+from gridsim.contracts.settlements import SettlementColumns, Settlements
 from gridsim.contracts.state import restore_attributes, state_of
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.demand_response.occurrence import (
@@ -20,11 +21,21 @@ from gridsim.simulation.demand_response.occurrence import (
     occurrence_name,
 )
 from gridsim.simulation.demand_response.settlement import Hundredths, reduction
+from gridsim.simulation.demand_response.shortfall import Ability
 from gridsim.simulation.dispatch.orders import SiteOrders
 from gridsim.simulation.scenario import EventSpec, Scenario
 
 _NEVER = np.iinfo(np.int64).max
 _KEPT = ("_upcoming", "_found", "_change_ms", "_reduced", "_omitted")
+
+
+class _Followed(NamedTuple):
+    """The event that each site follows, int64[sites]."""
+
+    event: NDArray[np.int64]
+    """Its index; -1 for a site that follows none."""
+    begin_ms: NDArray[np.int64]
+    """Its start at the site."""
 
 
 class DemandResponse:
@@ -53,7 +64,9 @@ class DemandResponse:
         """The next time at which a project of an announced event begins or ends."""
         self._reduced: Hundredths = np.zeros(self._sites, np.int64)
         """The sites' reduction in the last tick; stale while no event needs it."""
-        self._settlements: list[Settlement] = []
+        self.requests_reduction = False
+        """True if an event requests a reduction in this tick."""
+        self._settlements: list[SettlementColumns] = []
         self._changes: list[EventChange] = []
 
     def state(self) -> State:
@@ -107,12 +120,14 @@ class DemandResponse:
         self._find(time_ms)
         if time_ms >= self._change_ms:
             self._end_due(time_ms)
+            followed = self._followed()
             for occurrence in self._live:
-                self._begin_due(occurrence, time_ms)
+                self._begin_due(occurrence, time_ms, followed)
             # An event that is shorter than a tick has no reading.
             self._end_due(time_ms)
             self._look_ahead()
         active = [own for own in self._live if (own.running & ~own.opted_out).any()]
+        self.requests_reduction = any(own.spec.reduces for own in active)
         if not active:
             return None
         orders = SiteOrders.none(self._sites)
@@ -120,14 +135,24 @@ class DemandResponse:
             occurrence.ask(time_ms, baseline, orders)
         return orders
 
-    def add(self, time_ms: int, baseline: Floats, meter: Floats, power: Floats) -> None:
-        """Add the tick's power, kW: `baseline` and `meter` per site, `power` per device."""
+    def add(
+        self,
+        time_ms: int,
+        baseline: Floats,
+        meter: Floats,
+        power: Floats,
+        able: Ability | None,
+    ) -> None:
+        """Add the tick's power, kW: `baseline` and `meter` per site, `power` per device.
+
+        `able` is the ability of the sites in the tick, needed while events request a reduction.
+        """
         running = [own for own in self._live if own.running.any()]
         if not running and self._change_ms > time_ms + self._scenario.tick_ms:
             return
         self._reduced = reduction(baseline, meter, power, self._scenario.roster.project)
         for occurrence in running:
-            occurrence.add(time_ms, self._reduced)
+            occurrence.add(time_ms, self._reduced, baseline, able)
 
     def finish(self, time_ms: int) -> None:
         """End all events at the run's end, before the tick at `time_ms`."""
@@ -185,10 +210,11 @@ class DemandResponse:
         over, self._over = self._over, []
         return over
 
-    def take_settlements(self) -> tuple[Settlement, ...]:
+    def take_settlements(self) -> Sequence[Settlement]:
         """Return the settlements since the last call."""
-        taken = tuple(self._settlements)
-        self._settlements.clear()
+        if not self._settlements:
+            return ()
+        taken, self._settlements = Settlements(tuple(self._settlements)), []
         return taken
 
     def take_changes(self) -> tuple[EventChange, ...]:
@@ -256,30 +282,40 @@ class DemandResponse:
             occurrence.opted_out[:] = True
         return occurrence
 
-    def _begin_due(self, own: Occurrence, time_ms: int) -> None:
+    def _begin_due(self, own: Occurrence, time_ms: int, followed: _Followed) -> None:
         due = (own.state == WAITING) & (own.begin_ms <= time_ms)
         if not due.any():
             return
         if not own.has_begun:
             own.has_begun = True
             self._changes.append(own.change("begins", time_ms))
-        others = [other for other in self._live if other is not own]
         # If two events begin within a tick, the later start wins; the order in which they were
         # announced does not matter.
-        begun = np.full(self._sites, -1)
-        for other in others:
-            rows = other.running & ~other.opted_out
-            begun[other.site[rows]] = other.begin_ms[rows]
         follow = due & ~own.opted_out
-        late = follow & (begun[own.site] > own.begin_ms)
+        late = follow & (followed.begin_ms[own.site] > own.begin_ms)
+        takes = follow & ~late
         begins = np.full(self._sites, _NEVER)
-        begins[own.site[follow & ~late]] = own.begin_ms[follow & ~late]
-        for other in others:
+        begins[own.site[takes]] = own.begin_ms[takes]
+        for index in np.unique(followed.event[own.site[takes]]).tolist():
+            if index < 0:
+                continue
+            other = self._live[index]
             new_ms = begins[other.site]
             left = other.running & ~other.opted_out & (new_ms < _NEVER)
             self._end(other, left, "superseded", new_ms)
         own.begin(due, self._reduced / 100.0)
-        self._end(own, late, "superseded", begun[own.site])
+        self._end(own, late, "superseded", followed.begin_ms[own.site])
+        followed.event[own.site[takes]] = self._live.index(own)
+        followed.begin_ms[own.site[takes]] = own.begin_ms[takes]
+
+    def _followed(self) -> _Followed:
+        """Return the events that the sites follow."""
+        followed = _Followed(np.full(self._sites, -1), np.full(self._sites, -1))
+        for index, own in enumerate(self._live):
+            rows = own.running & ~own.opted_out
+            followed.event[own.site[rows]] = index
+            followed.begin_ms[own.site[rows]] = own.begin_ms[rows]
+        return followed
 
     def _end_due(self, time_ms: int) -> None:
         for own in self._live:
@@ -300,7 +336,7 @@ class DemandResponse:
     ) -> None:
         if rows.any():
             self._baselines.event_over(own.site[rows & ~own.opted_out])
-            self._settlements += own.end(rows, ending, end_ms)
+            self._settlements.append(own.end(rows, ending, end_ms))
 
     def _look_ahead(self) -> None:
         self._change_ms = min((own.next_ms() for own in self._live), default=_NEVER)

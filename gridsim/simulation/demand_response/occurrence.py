@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Floats
-from gridsim.contracts.results import Change, Ending, EventChange, EventTotals, Settlement
+from gridsim.contracts.results import Change, Ending, EventChange, EventTotals, Shortfall
+from gridsim.contracts.settlements import SettlementColumns
 from gridsim.simulation.demand_response.settlement import Hundredths, SettlementAccount
+from gridsim.simulation.demand_response.shortfall import Ability, ShortfallAccount
 from gridsim.simulation.dispatch.orders import SiteOrders
 from gridsim.simulation.dispatch.steps import up_to_step
 from gridsim.simulation.scenario import EventSpec, Scenario
@@ -15,6 +17,8 @@ from gridsim.simulation.scenario import EventSpec, Scenario
 WAITING, RUNNING, OVER = range(3)
 _MS_PER_HOUR = 3_600_000
 _NEVER = np.iinfo(np.int64).max
+_WORST = 3
+"""The number of projects that fell short that a change names."""
 
 
 def occurrence_name(event: str, number: int) -> str:
@@ -28,7 +32,18 @@ class Occurrence:
     Random draws depend only on the project, the event's id and the scheduled start.
     """
 
-    kept = ("end_ms", "state", "has_begun", "totals", "_account", "_before_kw", "_asked_sum")
+    kept = (
+        "end_ms",
+        "state",
+        "has_begun",
+        "totals",
+        "_account",
+        "_before_kw",
+        "_asked_sum",
+        "_shortfall",
+        "_short",
+        "_worst",
+    )
     """The attributes that a checkpoint keeps."""
 
     def __init__(self, scenario: Scenario, spec: EventSpec, number: int, start_ms: int) -> None:
@@ -43,11 +58,15 @@ class Occurrence:
         self.site = spec.projects
         draws, keys = scenario.draws, scenario.sites.keys[self.site]
         purpose = f"event.{spec.id}.{start_ms}"
-        late = draws.uniform(f"{purpose}.start", keys) * (spec.randomize_ms + 1)
-        self.begin_ms = start_ms + np.floor(late).astype(np.int64)
+        self.begin_ms = np.full(len(keys), start_ms, np.int64)
+        if spec.randomize_ms:
+            late = draws.uniform(f"{purpose}.start", keys) * (spec.randomize_ms + 1)
+            self.begin_ms += np.floor(late).astype(np.int64)
         self.settled_ms = self.begin_ms + spec.ramp_ms
         self.end_ms = self.begin_ms + spec.duration_ms
-        self.opted_out = draws.uniform(f"{purpose}.opt_out", keys) < spec.opt_out
+        self.opted_out = np.zeros(len(keys), np.bool_)
+        if spec.opt_out:
+            self.opted_out = draws.uniform(f"{purpose}.opt_out", keys) < spec.opt_out
         threshold = scenario.contract_threshold[self.site]
         self.target_kw = np.zeros(len(keys))
         if spec.reduces and spec.target_kw is None:
@@ -66,6 +85,12 @@ class Occurrence:
         self._account = SettlementAccount(judged, self.settled_ms, scenario.tick_ms)
         self._before_kw = np.zeros(len(keys))
         self._asked_sum = np.zeros(len(keys))
+        self._shortfall = ShortfallAccount(len(keys))
+        self._late = np.empty(0, np.intp)
+        """The rows that were asked for a reduction in this tick, after their ramp."""
+        self._asked = np.empty(0)
+        self._short = 0
+        self._worst: tuple[Shortfall, ...] = ()
 
     @property
     def running(self) -> NDArray[np.bool_]:
@@ -102,41 +127,83 @@ class Occurrence:
             share = np.minimum((time_ms - self.begin_ms[rows]) / spec.ramp_ms, 1.0)
         asked = before + (goal - before) * share
         self._asked_sum[rows] += asked
+        settled = time_ms >= self.settled_ms[rows]
+        self._late, self._asked = np.flatnonzero(rows)[settled], asked[settled]
         # A promise is judged by readings, which are rounded: aim at the next step above it.
         aimed = np.rint(baseline[site] * 100.0) / 100.0 - up_to_step(asked)
         orders.net_kw[site] = np.rint(aimed * 100.0) / 100.0
 
-    def add(self, time_ms: int, reduced: Hundredths) -> None:
+    def add(
+        self, time_ms: int, reduced: Hundredths, baseline: Floats, able: Ability | None
+    ) -> None:
         """Add the sites' reduction in a tick: int64[sites], hundredths of a kW."""
-        self._account.add(time_ms, reduced[self.site], self.running)
+        own = reduced[self.site]
+        self._account.add(time_ms, own, self.running)
+        late, self._late = self._late, np.empty(0, np.intp)
+        if len(late) and able is not None:
+            self._shortfall.ask(late, self.site[late], self._asked, baseline, able)
+            self._shortfall.add(late, own[late])
 
     def end(
         self, rows: NDArray[np.bool_], ending: Ending, end_ms: NDArray[np.int64]
-    ) -> list[Settlement]:
+    ) -> SettlementColumns:
         """End for these running projects at `end_ms`, int64[projects], and settle them."""
         self._account.close(rows, end_ms)
         self.state[rows] = OVER
         self.end_ms[rows] = end_ms[rows]
         hours = self._tick_ms / _MS_PER_HOUR
-        settlements = [
-            Settlement(
-                event=self.name,
-                project_id=self._project_id[self.site[row]],
-                notice_ms=self.start_ms - self.spec.notice_ms,
-                start_ms=int(self.begin_ms[row]),
-                settled_ms=int(self.settled_ms[row]),
-                end_ms=int(self.end_ms[row]),
-                ending="opted out" if self.opted_out[row] else ending,
-                target_kw=float(self.target_kw[row]),
-                compliance=float(self.compliance[row]),
-                dispatched_kwh=float(self._asked_sum[row]) * hours,
-                delivered_kwh=int(self._account.delivered[row]) / 100 * hours,
-                violations=self._account.violations(row),
-            )
-            for row in np.flatnonzero(rows).tolist()
-        ]
-        self.totals = self.totals.plus(settlements)
-        return settlements
+        which = np.flatnonzero(rows)
+        place = {row: index for index, row in enumerate(which.tolist())}
+        violations = {
+            place[row]: spans for row, spans in self._account.violations().items() if row in place
+        }
+        settled = SettlementColumns(
+            event=self.name,
+            notice_ms=self.start_ms - self.spec.notice_ms,
+            ending=ending,
+            project_ids=self._project_id,
+            project=self.site[which],
+            opted_out=self.opted_out[which],
+            start_ms=self.begin_ms[which],
+            settled_ms=self.settled_ms[which],
+            end_ms=self.end_ms[which],
+            target_kw=self.target_kw[which],
+            compliance=self.compliance[which],
+            dispatched_kwh=self._asked_sum[which] * hours,
+            delivered_kwh=self._account.delivered[which] / 100 * hours,
+            asked_kw=self._shortfall.asked_kw[which],
+            able_kw=self._shortfall.able_kw[which],
+            violations=violations,
+            reason=self._reasons(which, violations),
+        )
+        self.totals = self.totals.plus(settled.totals)
+        return settled
+
+    def _reasons(
+        self, which: NDArray[np.intp], violations: dict[int, tuple[tuple[int, int], ...]]
+    ) -> dict[int, str]:
+        """Return the reasons of those of the projects `which` that fell short, by their place."""
+        if not self.spec.reduces:
+            return {}
+        missing = self._shortfall.missing_kw(self.target_kw)[which]
+        out = self.opted_out[which]
+        short = (missing > 0.0) | out
+        short[list(violations)] = True
+        reasons, worst = {}, list(self._worst)
+        hours = (self.end_ms - self.settled_ms)[which] / _MS_PER_HOUR
+        for place in np.flatnonzero(short).tolist():
+            if out[place]:
+                reasons[place] = "opted out"
+                continue
+            row = int(which[place])
+            reason = self._shortfall.reason(row, float(self.compliance[row]))
+            reasons[place] = reason
+            kwh = float(missing[place] * hours[place])
+            worst.append(Shortfall(self._project_id[self.site[row]], kwh, reason))
+            self._short += 1
+        worst.sort(key=lambda one: -one.missing_kwh)
+        self._worst = tuple(worst[:_WORST])
+        return reasons
 
     def change(self, kind: Change, time_ms: int) -> EventChange:
         """Return a change of this occurrence in the tick at `time_ms`."""
@@ -156,4 +223,6 @@ class Occurrence:
             export_limit_kw=spec.export_limit_kw,
             import_limit_kw=spec.import_limit_kw,
             totals=self.totals,
+            short=self._short,
+            worst=self._worst,
         )

@@ -73,6 +73,6 @@ class SettlementAccount(Stateful):
             self._violations.setdefault(row, []).append(span)
         self._broken[ended] = False
 
-    def violations(self, row: int) -> tuple[tuple[int, int], ...]:
-        """Return the violations of a project that have ended, UTC ms."""
-        return tuple(self._violations.get(row, ()))
+    def violations(self) -> dict[int, tuple[tuple[int, int], ...]]:
+        """Return the violations that have ended, UTC ms, of each project that has some."""
+        return {row: tuple(spans) for row, spans in self._violations.items()}

@@ -1,0 +1,143 @@
+"""The reasons why projects fall short of the target of an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Capability, Floats, Stateful
+from gridsim.simulation.demand_response.settlement import Hundredths
+from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
+from gridsim.simulation.fleets import RunningFleet
+
+# Half the resolution of a reading, kW.
+_HALF_STEP = 0.005
+# Batteries that can give less than this share of their rated power are nearly empty.
+_LOW = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ability:
+    """The ability of the sites in a tick, columns with an entry per site."""
+
+    output_kw: Floats
+    """The largest total output of the flexible devices, without those under a command."""
+    net_kw: Floats
+    """The net consumption without them."""
+    empty: NDArray[np.bool_]
+    """True where there are batteries, and they are nearly empty."""
+    flexible: NDArray[np.bool_]
+    """True where there is a device that events dispatch."""
+    commanded: NDArray[np.bool_]
+    """True where a command to the project or to one of its devices takes precedence."""
+
+
+def ability(
+    net_kw: Floats,
+    able: list[tuple[RunningFleet, Capability]],
+    devices: DeviceOrders | None,
+    commands: SiteOrders | None,
+) -> Ability:
+    """Return the ability of the sites; `net_kw` is without the output of the devices `able`."""
+    n = len(net_kw)
+    output, net = np.zeros(n), net_kw.copy()
+    stock, rated, flexible = np.zeros(n), np.zeros(n), np.zeros(n)
+    commanded = np.zeros(n, np.bool_)
+    if commands is not None:
+        commanded = ~(np.isnan(commands.output_kw) & np.isnan(commands.net_kw))
+    for fleet, own in able:
+        most, free = own.max_kw, np.ones(len(own.max_kw), np.bool_)
+        if devices is not None:
+            most = np.minimum(most, devices.max_kw[fleet.device])
+            free = np.isnan(devices.setpoint_kw[fleet.device])
+            net -= np.bincount(fleet.site, np.where(free, 0.0, _held(own, devices, fleet)), n)
+            bound = ~free | np.isfinite(devices.max_kw[fleet.device])
+            commanded |= np.bincount(fleet.site, bound, n) > 0.0
+        output += np.bincount(fleet.site, np.where(free, most, 0.0), n)
+        flexible += np.bincount(fleet.site, minlength=n)
+        if fleet.steps_last and fleet.stores:
+            stock += np.bincount(fleet.site, own.max_kw, n)
+            rated += np.bincount(fleet.site, fleet.rated, n)
+    empty = (rated > 0.0) & (stock < _LOW * rated)
+    return Ability(output, net, empty, flexible > 0.0, commanded)
+
+
+def _held(own: Capability, devices: DeviceOrders, fleet: RunningFleet) -> Floats:
+    """Return the power of devices under a command, as far as their capability allows it."""
+    setpoint = np.nan_to_num(devices.setpoint_kw[fleet.device])
+    return np.clip(setpoint, own.min_kw, own.max_kw)
+
+
+class ShortfallAccount(Stateful):
+    """The sums of n projects in one event after its ramp, from which reasons follow."""
+
+    def __init__(self, n: int) -> None:
+        self._ticks, self._empty, self._commanded = (np.zeros(n, np.int64) for _ in range(3))
+        self._rigid = np.zeros(n, np.int64)
+        """The ticks without a device that events dispatch."""
+        self._asked, self._able = np.zeros(n), np.zeros(n)
+        self._reduced: Hundredths = np.zeros(n, np.int64)
+
+    def ask(
+        self,
+        rows: NDArray[np.intp],
+        site: NDArray[np.intp],
+        asked_kw: Floats,
+        baseline: Floats,
+        able: Ability,
+    ) -> None:
+        """Add a tick: the reduction asked of the projects `rows`, and what they were able to do."""
+        possible = (baseline - able.net_kw + able.output_kw)[site]
+        self._ticks[rows] += 1
+        self._asked[rows] += asked_kw
+        self._able[rows] += np.minimum(possible, asked_kw)
+        less = possible < asked_kw - _HALF_STEP
+        self._empty[rows] += less & able.empty[site]
+        self._rigid[rows] += ~able.flexible[site]
+        self._commanded[rows] += able.commanded[site]
+
+    def add(self, rows: NDArray[np.intp], reduced: Hundredths) -> None:
+        """Add the reduction of a tick, int64[rows], hundredths of a kW."""
+        self._reduced[rows] += reduced
+
+    @property
+    def asked_kw(self) -> Floats:
+        """The mean reduction asked, float64[n]; zero without a tick after the ramp."""
+        mean: Floats = self._asked / np.maximum(self._ticks, 1)
+        return mean
+
+    @property
+    def able_kw(self) -> Floats:
+        """The mean of what the devices were able to do of it, float64[n]."""
+        mean: Floats = self._able / np.maximum(self._ticks, 1)
+        return mean
+
+    def missing_kw(self, target_kw: Floats) -> Floats:
+        """Return the mean by which the projects fell short of a target, not negative."""
+        ticks = np.maximum(self._ticks, 1)
+        missing = target_kw - self._reduced / (100.0 * ticks)
+        short = (self._ticks > 0) & (missing > _HALF_STEP)
+        return np.where(short, missing, 0.0)
+
+    def reason(self, row: int, compliance: float) -> str:
+        """Return the reason of a project that fell short."""
+        ticks = int(self._ticks[row])
+        asked, able = float(self.asked_kw[row]), float(self.able_kw[row])
+        numbers = f"asked {asked:.2f}, able {able:.2f} kW"
+        if not ticks:
+            return "in violation before its ramp was over"
+        if self._rigid[row] == ticks:
+            return f"no flexible DER: {numbers}"
+        if able < asked - _HALF_STEP:
+            if 2 * self._commanded[row] >= ticks:
+                return f"under a command: {numbers}"
+            return f"battery empty: {numbers}" if self._empty[row] else numbers
+        delivered = float(self._reduced[row]) / 100.0 / ticks
+        if delivered < asked - _HALF_STEP:
+            cause = "under a command" if self._commanded[row] else "its DERs did less"
+            return f"{cause}: asked {asked:.2f}, delivered {delivered:.2f} kW"
+        if compliance < 1.0:
+            return f"compliance {compliance:.2f}: asked {asked:.2f} kW"
+        return f"too late or for a time only: asked {asked:.2f}, delivered {delivered:.2f} kW"
