@@ -42,6 +42,7 @@ id = "BAT"
 type = "battery"
 nameplate_capacity = 5.0
 energy_capacity_kwh = 10.0
+initial_soc = 50
 strategy = "idle"
 losses = "{losses}"
 
@@ -50,6 +51,7 @@ id = "BAT2"
 type = "battery"
 nameplate_capacity = 3.0
 energy_capacity_kwh = 10.0
+initial_soc = 50
 strategy = "idle"
 losses = "ideal"
 

@@ -18,6 +18,7 @@ from gridsim.api import (
     Target,
     fleet_of,
 )
+from gridsim.contracts.results import Settlement
 from gridsim.errors import PluginError
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
@@ -100,7 +101,7 @@ def simulation(tmp_path: Path) -> Simulation:
 
 
 def test_the_heater_of_the_guide_sheds_in_an_event(simulation: Simulation) -> None:
-    output, settlements = [], []
+    output, settlements = list[float](), list[Settlement]()
     for _ in range(35):
         result = simulation.advance()
         output.append(float(result.batch.current_output[0]))
