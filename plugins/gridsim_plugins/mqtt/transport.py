@@ -178,6 +178,7 @@ class Mqtt(Transport[MqttSettings]):
             self._identities,
             self._topics,
             self._online,
+            self._isolation,
             self.answer_timeout_s,
         )
 

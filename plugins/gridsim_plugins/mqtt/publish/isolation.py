@@ -78,6 +78,8 @@ class Isolation:
         """The size from which on all messages are dropped, to any topic."""
         self._unfit: set[int] = set()
         """The topics on which the connection was closed in a comparison."""
+        self._alone = np.zeros(count, np.bool_)
+        """The suspects on which the connection was closed while they were alone."""
         self._changes = 0
         self.is_searching = False
         """True if there are suspects, so that messages that pass must be noted at once."""
@@ -135,6 +137,10 @@ class Isolation:
         """Note that the connection was closed while a message was sent for comparison."""
         self._unfit.add(topic)
 
+    def needs_quiet(self, topic: NDArray[np.intp]) -> bool:
+        """Return whether a message to one of the topics is to be sent on a quiet connection."""
+        return bool((self._alone[topic] | (self._refused[topic] < _NO_LIMIT)).any())
+
     def note_passed(self, topic: NDArray[np.intp], sizes: NDArray[np.intp]) -> None:
         """Note messages that the broker has accepted."""
         if self.is_idle:
@@ -144,7 +150,7 @@ class Isolation:
         if self.is_searching:
             passed = set(topic.tolist())
             if self._suspects[topic].any():
-                self._suspects[topic] = False
+                self._suspects[topic] = self._alone[topic] = False
                 self._changes += 1
             for cleared in passed:
                 self._closed.pop(cleared, None)
@@ -170,6 +176,8 @@ class Isolation:
         under_way[topic] = True
         both = under_way & self._suspects
         if not narrow:
+            if len(topic) == 1:
+                self._alone |= both
             self._suspects |= under_way
         elif both.any():
             self._suspects = both

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import DEVICE_OFFLINE, NOT_CONNECTED, Batch, Format
+from gridsim_plugins.mqtt.publish.isolation import QUIET_S, Isolation
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
-    OVERSIZE,
     MessageAccount,
     Messages,
     as_messages,
@@ -48,6 +48,7 @@ class PerDeviceConnections:
         identities: Identities,
         topics: Sequence[str],
         online: NDArray[np.bool_],
+        isolation: Isolation,
         answer_timeout_s: float,
     ) -> None:
         """Connect; `online`, bool[devices], is updated from the readings."""
@@ -57,6 +58,7 @@ class PerDeviceConnections:
         self._where = f"{address[0]}:{address[1]}"
         self._of_device = identities.of_device
         self._online = online
+        self._isolation = isolation
         self._owner_online = self._owners_online()
         v5 = settings.protocol == "5"
         self._frames = Frames(topics, qos=settings.qos, retain=settings.retain, v5=v5)
@@ -97,6 +99,7 @@ class PerDeviceConnections:
             qos=self._qos,
             max_packet=self._clients.limits.max_packet,
             next_id=next_id,
+            isolation=self._isolation,
         )
         carrying: list[Link] = []
         self._progress_at = self._sent_at = time.monotonic()
@@ -134,14 +137,24 @@ class PerDeviceConnections:
         link.end, link.open = end, end - first
         link.first_id = link.next_id
         link.next_id = (link.first_id - 1 + end - first) % PACKET_IDS + 1
-        for place in scatter.oversize(first, end):
-            link.open -= scatter.settle(place, place + 1, OVERSIZE)
+        for place in scatter.left_out(first, end):
+            link.open -= scatter.settle(place, place + 1, scatter.drop_reason(place))
+        link.alone = scatter.has_suspects(first, end)
+        if link.alone and self._isolation.needs_quiet(scatter.columns(np.arange(first, end))[0]):
+            while (left := self._too_new_s(link)) > 0:
+                self._clients.turn(left)
         if link.state is LinkState.OFF:
             link.open -= scatter.settle(first, end, DEVICE_OFFLINE)
         elif not link.is_due():
             link.open -= scatter.settle(first, end, NOT_CONNECTED)
         elif link.state is LinkState.UP and link.open:
             self._give(link)
+
+    def _too_new_s(self, link: Link) -> float:
+        """Return how long to wait until a connection has been up for a while; 0 if it is not up."""
+        if link.state is not LinkState.UP:
+            return 0.0
+        return link.up_since + QUIET_S - time.monotonic()
 
     def _give(self, link: Link) -> None:
         """Send as many of a connection's messages as its window permits."""
@@ -150,8 +163,15 @@ class PerDeviceConnections:
         first, count = link.given, link.end - link.given
         if self._qos:
             window = min(self._window, self._clients.limits.receive_maximum)
-            under_way = link.open - (count - len(scatter.oversize(first, link.end)))
-            count = min(count, window - under_way)
+            left_out = scatter.left_out(first, link.end)
+            under_way = link.open - (count - len(left_out))
+            room = (1 if link.alone else window) - under_way
+            # Messages that are left out get no answer, so they take no room.
+            for place in left_out:
+                room += place - first <= room
+            count = min(count, room)
+        elif link.alone:
+            count = min(count, 1)
         if count <= 0:
             return
         link.given += count
@@ -159,6 +179,7 @@ class PerDeviceConnections:
         if not self._qos:
             block += PINGREQ
             link.pings += 1
+        link.proof = link.alone and self._too_new_s(link) <= 0
         self._progress_at = self._sent_at = time.monotonic()
         self._clients.send(link, block)
 
@@ -167,8 +188,13 @@ class PerDeviceConnections:
             self._give(link)
 
     def _lost(self, link: Link) -> None:
-        if link.open and self._scatter is not None:
-            self._scatter.lose(link, qos=self._qos)
+        scatter = self._scatter
+        if link.open and scatter is not None:
+            if link.closed:
+                topics, sizes = scatter.columns(scatter.under_way(link))
+                self._isolation.note_closed(topics, sizes, proof=link.proof, narrow=False)
+            scatter.lose(link, qos=self._qos)
+        link.closed = False
 
     def _answered(self, link: Link, run: AnswerGroup) -> None:
         self._progress_at = time.monotonic()
@@ -176,8 +202,10 @@ class PerDeviceConnections:
         if scatter is None or not link.open:
             return
         if run.kind == PINGRESP:
-            if not self._qos and not link.pings and link.given == link.end:
-                link.open -= scatter.settle(link.first, link.end, DELIVERED)
+            if not self._qos and not link.pings:
+                self._deliver(link, scatter.under_way(link))
+                if link.given < link.end:
+                    self._give(link)
             return
         outcome = DELIVERED
         if run.reason >= REFUSAL and run.kind != PUBCOMP:
@@ -188,9 +216,18 @@ class PerDeviceConnections:
         for packet_id in run.ids.tolist():
             place = link.first + (packet_id - link.first_id) % PACKET_IDS
             if place < link.given:
+                if outcome == DELIVERED and not self._isolation.is_idle:
+                    self._isolation.note_passed(*scatter.columns(np.array([place])))
                 link.open -= scatter.settle(place, place + 1, outcome)
         if link.given < link.end:
             self._give(link)
+
+    def _deliver(self, link: Link, places: NDArray[np.intp]) -> None:
+        """Settle the messages that were under way on a connection as delivered."""
+        assert self._scatter is not None
+        if not self._isolation.is_idle:
+            self._isolation.note_passed(*self._scatter.columns(places))
+        link.open -= self._scatter.settle(link.first, link.given, DELIVERED)
 
     def _follow_online(self, batch: Batch) -> None:
         """Connect and drop connections according to the latest reading of each device."""

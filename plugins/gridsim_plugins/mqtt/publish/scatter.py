@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import DEVICE_OFFLINE, NOT_CONNECTED
+from gridsim_plugins.mqtt.publish.isolation import REFUSED, Isolation
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     OVERSIZE,
@@ -41,10 +42,12 @@ class Scatter:
         qos: int,
         max_packet: int,
         next_id: NDArray[np.intp],
+        isolation: Isolation | None = None,
     ) -> None:
         """Sort and pack the messages.
 
         `link` is each message's connection, `next_id` each connection's next packet id.
+        `isolation` says which messages are dropped, and which are suspects.
         """
         self._order = np.argsort(link, kind="stable")
         self._rows = messages.rows
@@ -54,7 +57,14 @@ class Scatter:
         sorted_link = link[self._order]
         topic, sizes = messages.topic[self._order], messages.sizes[self._order]
         packets = frames.sizes(topic, sizes)
-        over = np.flatnonzero(packets > max_packet)
+        left_out = packets > max_packet
+        self._refused = self._suspects = None
+        if isolation is not None and not isolation.is_idle:
+            self._refused = isolation.drops(topic, packets)
+            self._suspects = isolation.suspicious(topic, packets)
+            left_out |= self._refused
+        self._topic, self._packets = topic, packets
+        over = np.flatnonzero(left_out)
         bodies = [messages.bodies[i] for i in self._order.tolist()]
         starts = np.flatnonzero(np.diff(sorted_link, prepend=-1))
         self._starts = starts
@@ -64,10 +74,10 @@ class Scatter:
             rank = np.arange(len(link)) - np.repeat(starts, np.diff(starts, append=len(link)))
             ids = ((next_id[sorted_link] - 1 + rank) % PACKET_IDS + 1).astype(np.uint16)
         if len(over):
-            # An oversize message keeps its place and packet id, but its body is empty.
+            # A message that is left out keeps its place and packet id, but its body is empty.
             for i in over.tolist():
                 bodies[i] = b""
-            sizes = np.where(packets > max_packet, 0, sizes)
+            sizes = np.where(left_out, 0, sizes)
         self.data = memoryview(frames.pack(topic, bodies, sizes, ids))
         self.ends = np.concatenate(([0], np.cumsum(frames.sizes(topic, sizes))))
         self._over = over
@@ -78,7 +88,7 @@ class Scatter:
         yield from zip(self._links.tolist(), self._starts.tolist(), stops, strict=True)
 
     def block(self, first: int, end: int) -> bytes:
-        """Return the packets of the messages `first` to before `end`, without oversize ones."""
+        """Return the packets of the messages `first` to before `end`, without those left out."""
         over = [i for i in self._over.tolist() if first <= i < end] if len(self._over) else []
         pieces: list[memoryview] = []
         for stop in (*over, end):
@@ -86,9 +96,25 @@ class Scatter:
             first = stop + 1
         return b"".join(pieces)
 
-    def oversize(self, first: int, end: int) -> list[int]:
-        """Return the oversize messages among `first` to before `end`."""
+    def left_out(self, first: int, end: int) -> list[int]:
+        """Return the messages among `first` to before `end` that are too large or refused."""
         return [i for i in self._over.tolist() if first <= i < end] if len(self._over) else []
+
+    def drop_reason(self, place: int) -> str:
+        """Return the reason why a message is left out."""
+        return REFUSED if self._refused is not None and self._refused[place] else OVERSIZE
+
+    def has_suspects(self, first: int, end: int) -> bool:
+        """Return whether one of the messages `first` to before `end` is a suspect."""
+        return self._suspects is not None and bool(self._suspects[first:end].any())
+
+    def columns(self, places: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the topics and the packet sizes of messages."""
+        return self._topic[places], self._packets[places]
+
+    def under_way(self, link: Link) -> NDArray[np.intp]:
+        """Return the messages that were sent on a connection and have no outcome."""
+        return link.first + np.flatnonzero(self.outcome[link.first : link.given] == OPEN)
 
     def settle(self, first: int, end: int, outcome: str) -> int:
         """Set the outcome of the messages `first` to before `end` that have none yet.

@@ -23,7 +23,7 @@ from gridsim_plugins.mqtt.session.opening import (
     Schedule,
     pending_error,
 )
-from gridsim_plugins.mqtt.session.reasons import reason_name
+from gridsim_plugins.mqtt.session.reasons import ABOUT_CONNECTION, reason_name
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 _AT_ONCE = 64
@@ -145,9 +145,15 @@ class Clients:
             self._drop(link)
             link.state = LinkState.OFF
 
-    def fail(self, link: Link, cause: str, *, permanent: bool = False) -> None:
-        """Drop a connection and schedule its reopening."""
+    def fail(
+        self, link: Link, cause: str, *, permanent: bool = False, closed: bool = False
+    ) -> None:
+        """Drop a connection and schedule its reopening.
+
+        `closed`: the broker has closed it, perhaps because of a message.
+        """
         was_up = link.state is LinkState.UP
+        link.closed = closed and was_up
         self.lost(link)
         self._drop(link)
         self._cause = cause
@@ -238,13 +244,14 @@ class Clients:
         for run in link.answers(data) if data and link.state is LinkState.UP else ():
             if run.kind == SERVER_DISCONNECT:
                 name = reason_name(SERVER_DISCONNECT, run.reason)
-                self.fail(link, f"the broker at {self._where} closed the connection: {name}")
+                cause = f"the broker at {self._where} closed the connection: {name}"
+                self.fail(link, cause, closed=run.reason not in ABOUT_CONNECTION)
                 return
             if run.kind == PINGRESP:
                 link.pings = max(link.pings - run.packets, 0)
             self.answered(link, run)
         if ended and link.sock is not None:
-            self.fail(link, f"the broker at {self._where} closed the connection")
+            self.fail(link, f"the broker at {self._where} closed the connection", closed=True)
 
     def _read_connack(self, link: Link, data: bytes) -> bytes:
         """Read the CONNACK if it is complete, and return the bytes after it."""
@@ -259,7 +266,7 @@ class Clients:
             return b""
         self.limits.apply(properties, self._settings.qos, self._where)
         link.connack, link.failures = b"", 0
-        link.state = LinkState.UP
+        link.state, link.up_since = LinkState.UP, time.monotonic()
         self._opening.discard(link.index)
         self.up += 1
         self._failed_in_a_row = self._silent_in_a_row = 0
@@ -284,7 +291,8 @@ class Clients:
 
     def _give_up(self, link: Link, error: Exception) -> None:
         if link.state is LinkState.UP or not isinstance(error, OSError):
-            self.fail(link, f"the connection to {self._where} is lost: {errors.error_text(error)}")
+            cause = f"the connection to {self._where} is lost: {errors.error_text(error)}"
+            self.fail(link, cause, closed=isinstance(error, OSError))
             return
         reason = self._dialler.explain(link, error)
         self.fail(link, str(reason), permanent=reason.permanent)

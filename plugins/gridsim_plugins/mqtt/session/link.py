@@ -62,6 +62,13 @@ class Link:
     """
     open: int = 0
     """The number of these messages without an outcome."""
+    up_since: float = 0.0
+    alone: bool = False
+    """True if the messages of the current batch are sent one at a time."""
+    proof: bool = False
+    """True if the last message was sent alone when the connection had been up for a while."""
+    closed: bool = False
+    """True if the broker has closed the connection, perhaps because of a message."""
     first_id: int = 0
     """The packet id of the message `first`."""
 
