@@ -138,7 +138,7 @@ class Isolation:
         self._unfit.add(topic)
 
     def needs_quiet(self, topic: NDArray[np.intp]) -> bool:
-        """Return whether a message to one of the topics is to be sent on a quiet connection."""
+        """Return whether a message to one of the topics needs a quiet connection."""
         return bool((self._alone[topic] | (self._refused[topic] < _NO_LIMIT)).any())
 
     def note_passed(self, topic: NDArray[np.intp], sizes: NDArray[np.intp]) -> None:

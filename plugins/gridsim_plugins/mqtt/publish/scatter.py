@@ -47,7 +47,7 @@ class Scatter:
         """Sort and pack the messages.
 
         `link` is each message's connection, `next_id` each connection's next packet id.
-        `isolation` says which messages are dropped, and which are suspects.
+        `isolation` has the messages that are dropped, and the suspects.
         """
         self._order = np.argsort(link, kind="stable")
         self._rows = messages.rows
