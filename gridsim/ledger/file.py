@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -11,9 +12,17 @@ from urllib.parse import quote
 from gridsim.errors import GridsimError, UsageError
 from gridsim.ledger.schema import APPLICATION_ID, TABLES, VERSION, VIEWS
 
+if sys.platform != "win32":
+    import fcntl
+
 HEADER_BYTES = 72
 _HEADER = b"SQLite format 3\0"
 _APPLICATION_ID = slice(68, HEADER_BYTES)
+_written_here: set[tuple[int, int]] = set()
+"""The ledgers that this process writes: device and inode.
+
+To open and close such a file a second time would release the locks that SQLite has on it.
+"""
 _COMPANIONS = ("-wal", "-shm", "-journal")
 
 
@@ -24,7 +33,7 @@ class LedgerError(GridsimError):
 def create(path: Path, *, overwrite: bool) -> tuple[sqlite3.Connection, int]:
     """Return a new, empty ledger that only its owner can read, and a descriptor of its file.
 
-    Close the descriptor after the connection, because closing it releases SQLite's locks.
+    `release` the descriptor after the connection is closed, because this releases SQLite's locks.
     Raises UsageError if another file is there, LedgerError if it cannot be written.
     """
     _make_room(path, overwrite=overwrite)
@@ -32,6 +41,8 @@ def create(path: Path, *, overwrite: bool) -> tuple[sqlite3.Connection, int]:
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | flags, 0o600)
+        _lock(descriptor)
+        _written_here.add(identity(os.fstat(descriptor)))
         # Autocommit: the writer begins and ends its transactions itself, from its own thread.
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA page_size = 8192")
@@ -44,6 +55,17 @@ def create(path: Path, *, overwrite: bool) -> tuple[sqlite3.Connection, int]:
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"the ledger {path} cannot be created: {_why(error)}") from error
     return connection, descriptor
+
+
+def release(descriptor: int) -> None:
+    """Close the descriptor of a ledger that is no longer written."""
+    _written_here.discard(identity(os.fstat(descriptor)))
+    os.close(descriptor)
+
+
+def identity(found: os.stat_result) -> tuple[int, int]:
+    """Return the numbers by which the system knows a file: device and inode."""
+    return found.st_dev, found.st_ino
 
 
 def failed(path: Path, error: sqlite3.Error) -> LedgerError:
@@ -70,6 +92,8 @@ def is_header(start: bytes) -> bool:
 def is_ledger(path: Path) -> bool:
     """Return whether a file has the header of a ledger."""
     try:
+        if identity(path.stat()) in _written_here:
+            return True
         with path.open("rb") as file:
             return is_header(file.read(HEADER_BYTES))
     except OSError:
@@ -90,11 +114,43 @@ def _make_room(path: Path, *, overwrite: bool) -> None:
                     f"[ledger] path: error: {path} holds the ledger of another run; move it away, "
                     "name another file, or set overwrite = true"
                 )
+            if _is_written(path):
+                raise UsageError(
+                    f"[ledger] path: error: another run is writing {path}; name another file"
+                )
         for companion in ("", *_COMPANIONS):
             with suppress(FileNotFoundError):
                 path.with_name(path.name + companion).unlink()
     except OSError as error:
         raise LedgerError(f"the ledger {path} cannot be created: {_why(error)}") from error
+
+
+def _is_written(path: Path) -> bool:
+    """Return whether a run still writes the ledger at `path`."""
+    if identity(path.stat()) in _written_here:
+        return True
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return not _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a ledger against other runs; return whether that was possible.
+
+    SQLite's locks and its readers are not affected, because they use other kinds of locks.
+    """
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # The file system has no such locks.
+        return True
+    return True
 
 
 def _why(error: Exception) -> str:

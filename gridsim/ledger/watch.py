@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from gridsim.ledger.file import HEADER_BYTES, LedgerError, is_header, read_only
+from gridsim.ledger.file import HEADER_BYTES, LedgerError, identity, is_header, read_only, release
 
 COMPANIONS = ("-wal", "-shm")
 """The suffixes of the files that SQLite keeps beside a database in the mode WAL."""
@@ -27,7 +27,7 @@ class FileWatch:
         """
         self._path = path
         self._descriptor = descriptor
-        self._known: dict[str, tuple[int, int]] = {"": _identity(os.fstat(descriptor))}
+        self._known: dict[str, tuple[int, int]] = {"": identity(os.fstat(descriptor))}
         self._size = 0
 
     def check(self) -> None:
@@ -45,12 +45,12 @@ class FileWatch:
 
     def close(self) -> None:
         """Close the file. Call it after SQLite's connection is closed."""
-        os.close(self._descriptor)
+        release(self._descriptor)
 
     def _check_one(self, suffix: str) -> None:
         name = self._path.name + suffix
         try:
-            found = _identity(os.stat(self._path.with_name(name), follow_symlinks=False))
+            found = identity(os.stat(self._path.with_name(name), follow_symlinks=False))
         except OSError as error:
             if suffix not in self._known:
                 return  # SQLite makes it at the first write
@@ -83,7 +83,3 @@ def confirm(path: Path, run: str, readings: int) -> None:
             f"the ledger {path} does not have the {readings:,} readings of the run, because "
             "another program has changed it; leave it alone until the run has ended"
         )
-
-
-def _identity(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino

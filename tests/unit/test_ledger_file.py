@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from gridsim.ledger import Ledger, LedgerError
+from gridsim.errors import UsageError
+from gridsim.ledger import Ledger, LedgerError, Reader
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
 from gridsim.simulation.step import Simulation
@@ -133,6 +136,18 @@ def test_other_programs_may_read_it_and_close_it(recorded: Recorded) -> None:
         assert connection.execute("SELECT count(*) FROM batches").fetchall() == [(3,)]
 
 
+def test_reading_it_in_the_same_process_keeps_its_locks(recorded: Recorded) -> None:
+    """POSIX locks end when the process closes the file anywhere."""
+    with Reader(recorded.path) as reader:
+        assert sum(len(window) for window in reader.windows()) == 6
+    # The last program that closes a database in this mode removes its -wal file.
+    read = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM meta').close()"
+    subprocess.run([sys.executable, "-c", read, recorded.path], check=True)
+    recorded.record()
+    recorded.ledger.close(complete=True, timeout_s=DEADLINE_S)
+    assert recorded.ledger.error is None
+
+
 def test_a_lock_of_another_program_is_named(recorded: Recorded) -> None:
     with closing(sqlite3.connect(recorded.path, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -184,3 +199,18 @@ def test_the_run_waits_for_a_tick_that_is_not_written(recorded: Recorded) -> Non
     assert ledger.waited_s >= 0.3
     ledger.close(complete=True, timeout_s=DEADLINE_S)
     assert ledger.error is None
+
+
+def test_a_ledger_that_is_being_written_is_not_replaced(tmp_path: Path) -> None:
+    first = Recorded(tmp_path)
+    before = first.path.stat().st_ino
+    config = tmp_path / "fleet.toml"
+    plan = make_plan(Options(config=config, overrides=("ledger.overwrite=true",)))
+    with pytest.raises(UsageError, match=r"another run is writing .*ledger\.sqlite"):
+        Run(plan).start()
+    assert first.path.stat().st_ino == before
+    first.ledger.close(complete=True, timeout_s=DEADLINE_S)
+    assert first.ledger.error is None
+    with Run(plan, clock="manual") as second:
+        second.advance(1)
+    assert second.ledger_error is None
