@@ -137,7 +137,7 @@ def _is_written(path: Path) -> bool:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock a ledger against other runs; return whether that was possible.
+    """Return whether a ledger could be locked against other runs.
 
     SQLite's locks and its readers are not affected, because they use other kinds of locks.
     """
