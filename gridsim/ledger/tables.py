@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.ledger.columns import NONE
+from gridsim.ledger.insert import insert
 from gridsim.ledger.reader import Reader
 from gridsim.ledger.schema import TIME
 from gridsim.ledger.windows import Unsent, Window
 
-_ROWS = 100_000
+_ROWS = 50_000
 
 # Powers in hundredths of a kW, states of charge in tenths of a percent, times in ms since 1970.
 TABLES: Final = {
@@ -71,26 +72,24 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 
 def fill_tables(connection: sqlite3.Connection, reader: Reader, names: set[str]) -> None:
-    """Fill the named temporary tables of a connection from a ledger."""
+    """Fill the named temporary tables of a connection from a ledger.
+
+    The connection must be in autocommit mode.
+    """
+    connection.execute("BEGIN")
     if "unsent" in names:
-        _insert(connection, "unsent", _unsent(reader.unsent()))
+        insert(connection, "temp.unsent", list(_unsent(reader.unsent())))
     names = names - {"unsent"}
-    if not names:
-        return
-    for window in reader.windows(_ROWS):
+    for window in reader.windows(_ROWS) if names else ():
         if "readings" in names:
-            _insert(connection, "readings", _readings(window))
+            insert(connection, "temp.readings", list(_readings(window)))
         if "reported" in names:
-            _insert(connection, "reported", _reported(window))
+            insert(connection, "temp.reported", list(_reported(window)))
         if "labels" in names:
-            _insert(connection, "labels", _labels(window))
+            insert(connection, "temp.labels", list(_labels(window)))
         if "connections" in names:
-            _insert(connection, "connections", _connections(window))
-
-
-def _insert(connection: sqlite3.Connection, table: str, rows: Iterator[tuple[Any, ...]]) -> None:
-    width = TABLES[table].count(",") + 1
-    connection.executemany(f"INSERT INTO temp.{table} VALUES ({', '.join('?' * width)})", rows)
+            insert(connection, "temp.connections", list(_connections(window)))
+    connection.execute("COMMIT")
 
 
 def _readings(window: Window) -> Iterator[tuple[Any, ...]]:
