@@ -20,10 +20,11 @@ def validate(
     """Report every error of a configuration."""
     with report_errors():
         from gridsim.running.plan import make_plan
+        from gridsim.text.estimates import shortfall_lines
 
         given = given_to(context, config, plugin, set_)
         plan = make_plan(options_of(given.config, given.plugins, given.overrides))
-        print_out(f"{plan.config}: no errors")
+        print_out("\n".join((f"{plan.config}: no errors", *shortfall_lines(plan))))
 
 
 @app.command()

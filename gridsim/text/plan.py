@@ -11,6 +11,7 @@ import numpy as np
 
 from gridsim.running.plan import Plan
 from gridsim.simulation.scenario import Scenario
+from gridsim.text.estimates import shortfall_lines
 from gridsim.text.words import counted, site_time
 from gridsim.version import __version__
 
@@ -40,6 +41,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     at_site = site_time(configuration.start_ms, configuration.timezone)
     yield f"the site's clock: {at_site}, {configuration.timezone}"
     yield from _occurring(configuration.scenario)
+    yield from shortfall_lines(plan)
     for transport in plan.transports:
         yield f"{transport.name}: {_description(transport.transport.describe)}"
     for source in plan.sources:

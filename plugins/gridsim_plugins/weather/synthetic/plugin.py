@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -148,8 +149,7 @@ class Synthetic(Weather[SyntheticSettings]):
     def _field(self) -> CloudField:
         if self._clouds is None:
             settings = self.settings
-            generator = self.draws.generator("synthetic/field", 0)
-            self._clouds = make_field(generator, settings.field_points, settings.field_spacing)
+            self._clouds = _field(self.draws.seed, settings.field_points, settings.field_spacing)
         return self._clouds
 
     def _marks(self) -> NDArray[np.int64]:
@@ -214,6 +214,12 @@ def _on_map(latitude: Floats, longitude: Floats, period_m: float) -> tuple[Float
     around = np.round(2.0 * np.pi * scale / period_m) * period_m
     polar = np.clip(np.radians(latitude), -1.56, 1.56)
     return around * longitude / 360.0, scale * np.arcsinh(np.tan(polar))
+
+
+@lru_cache(maxsize=1)
+def _field(seed: int, points: int, spacing_m: float) -> CloudField:
+    """Return the field of a seed; the estimate of an event and the run after it use the same."""
+    return make_field(Draws(seed).generator("synthetic/field", 0), points, spacing_m)
 
 
 @hookimpl
