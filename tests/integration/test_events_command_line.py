@@ -65,6 +65,7 @@ def test_events_are_in_the_log_and_in_the_account_at_the_end(tmp_path: Path) -> 
         "event broken: begins, 15 min, 1 project, target 2.00 kW",
         f"event kept: ended, {kept}",
         f"event broken: cut off, {broken}",
+        "event broken: HOME_3 fell short by 0.07 kWh (compliance 0.80: asked 1.60 kW)",
         f"event kept: {kept}",
         f"event broken: {broken}",
     ]

@@ -92,7 +92,7 @@ class ShortfallAccount(Stateful):
         possible = (baseline - able.net_kw + able.output_kw)[site]
         self._ticks[rows] += 1
         self._asked[rows] += asked_kw
-        self._able[rows] += np.minimum(possible, asked_kw)
+        self._able[rows] += np.clip(possible, 0.0, np.maximum(asked_kw, 0.0))
         less = possible < asked_kw - _HALF_STEP
         self._empty[rows] += less & able.empty[site]
         self._rigid[rows] += ~able.flexible[site]
