@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -54,13 +55,43 @@ def plugins(
 
 
 @app.command()
-def schema(context: typer.Context, config: Config = None, plugin: Plugins = None) -> None:
-    """Print the configuration's JSON Schema."""
+def schema(
+    context: typer.Context,
+    config: Config = None,
+    plugin: Plugins = None,
+    scenario: Annotated[
+        bool, typer.Option("--scenario", help="Print the schema of files of events and faults.")
+    ] = False,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write",
+            help="Write both schemas to the folder of --config, or to the working folder.",
+        ),
+    ] = False,
+) -> None:
+    """Print the configuration's JSON Schema, or write it for editors."""
     with report_errors():
         import json
 
-        from gridsim.config.schema import build
+        from gridsim.config.schema import build, build_scenario
+        from gridsim.errors import UsageError
         from gridsim.running.plan import find_plugins
 
         given = given_to(context, config, plugin)
-        print_out(json.dumps(build(find_plugins(given.config, given.plugins)), indent=2))
+        registry = find_plugins(given.config, given.plugins)
+        if not write:
+            made = build_scenario(registry) if scenario else build(registry)
+            print_out(json.dumps(made, indent=2))
+            return
+        folder = given.config.parent if given.config is not None else Path()
+        for name, made, what in (
+            ("gridsim.schema.json", build(registry), "a configuration"),
+            ("gridsim-scenario.schema.json", build_scenario(registry), "a file of scenarios"),
+        ):
+            path = folder / name
+            try:
+                path.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+            except OSError as error:
+                raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+            print_out(f"{path} written; first line of {what} in this folder: #:schema ./{name}")

@@ -12,7 +12,7 @@ from gridsim.config.binder import InstructionBinder
 from gridsim.config.configuration import Configuration
 from gridsim.config.expand import expand
 from gridsim.config.settings.validation import Findings, Validated, validate
-from gridsim.config.tables.core import TOP_LEVEL
+from gridsim.config.tables.core import OF_SCENARIOS, TOP_LEVEL
 from gridsim.config.tables.defaults import check_defaults, with_defaults
 from gridsim.config.tables.events import bind_events, read_events
 from gridsim.config.tables.faults import bind_faults, read_faults
@@ -32,8 +32,6 @@ from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import Registry
 from gridsim.simulation.scenario import WeatherSpec
 
-OF_SCENARIOS = ("events", "faults")
-"""The tables allowed in the files that `simulation.scenarios` names."""
 _TRANSPORTS = 'write [[transports]], then type = "stdout" under it'
 
 

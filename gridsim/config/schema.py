@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from inspect import cleandoc
 from typing import Any
 
 from gridsim.api import Settings, numeric_fields
-from gridsim.config.tables.core import TABLES
+from gridsim.config.tables.core import OF_SCENARIOS, TABLES
 from gridsim.config.tables.defaults import ARRAYS
 from gridsim.config.tables.defaults import TABLE as DEFAULTS
 from gridsim.plugins.kinds import KINDS, Kind
@@ -19,6 +19,37 @@ _PLACEHOLDER = r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"
 _ONLY_PLACEHOLDERS = rf"^({_PLACEHOLDER})*$"
 # Annotations, as opposed to constraints on the value.
 _NOTES = ("description", "default", "x-unit", "examples", "deprecated")
+
+
+def build_scenario(registry: Registry) -> Schema:
+    """Return the schema of a file that `simulation.scenarios` names."""
+    whole = build(registry)
+    tables = {name: whole["properties"][name] for name in OF_SCENARIOS}
+    defs: Schema = whole["$defs"]
+    used: dict[str, Any] = {}
+    todo = _references(tables)
+    while todo:
+        name = todo.pop()
+        if name not in used:
+            used[name] = defs[name]
+            todo |= _references(defs[name])
+    used = {name: defs[name] for name in defs if name in used}
+    return {
+        **whole,
+        "title": "gridsim scenario",
+        "properties": tables,
+        "required": [],
+        "$defs": used,
+    }
+
+
+def _references(schema: Any) -> set[str]:
+    """Return the names of the definitions that a schema refers to."""
+    if isinstance(schema, dict):
+        own = schema.get("$ref")
+        names = {own.removeprefix("#/$defs/")} if isinstance(own, str) else set()
+        return names.union(*map(_references, schema.values()))
+    return set().union(*map(_references, schema)) if isinstance(schema, list) else set()
 
 
 def build(registry: Registry) -> Schema:
@@ -119,31 +150,79 @@ def _plugin(entry: RegisteredPlugin, defs: Schema) -> Schema:
 
 
 def _one_of(registry: Registry, kind: Kind, defs: Schema) -> Schema:
-    """Return the schema of a value that names a plugin of the kind."""
+    """Return the schema of a value that names a plugin of the kind.
+
+    It branches on the type of the value, and then on the key `type`, so that an error names the
+    key at fault and not "any of the schemas".
+    """
     other = registry.names(kind.stand_in) if kind.stand_in else []
     names = [name for name in registry.names(kind.name) if name not in other]
-    members: list[Schema] = []
-    if names:
-        table = {
-            "type": "object",
-            "properties": {"type": {"enum": names}},
-            "oneOf": [_ref(f"{kind.name}.{name}") for name in names],
-        }
-        members.append(table)
-    if kind.stand_in:
-        members.append({"required": ["type"], **_ref(kind.stand_in)})
-    if kind.takes_name:
-        members.insert(0, {"enum": names})
+    if not names and not other:
+        return {"not": {}}
+    branches: Schema = {"object": _by_type(registry, kind, names, other, defs)}
     notes: Schema = {}
     if kind.takes_name:
+        branches["string"] = {"enum": names}
         notes = {"description": kind.description, "default": kind.default}
     if kind.number_type and (entry := registry.find(kind.name, kind.number_type)):
         number = _model(kind.name, entry.type.Settings, (kind.key,), defs)["properties"][kind.key]
-        members = number.pop("anyOf") + members
-        notes = {**number, "description": kind.description}
-    if not members:
-        return {"not": {}}
-    return {**notes, **(members[0] if len(members) == 1 else {"anyOf": members})}
+        branches |= _branches(number)
+        table, spread = branches["object"], _by_type(registry, kind, names, other, defs)
+        if table != spread:
+            # A table with `type` names a plugin, any other one is a distribution.
+            branches["object"] = {"if": {"required": ["type"]}, "then": spread, "else": table}
+        notes = {"description": kind.description}
+    if list(branches) == ["object"]:
+        return {**notes, **branches["object"]}
+    return {**notes, **_branched(branches)}
+
+
+def _by_type(
+    registry: Registry, kind: Kind, names: Sequence[str], other: Sequence[str], defs: Schema
+) -> Schema:
+    """Return the schema of a table whose `type` selects its other keys."""
+    kinds = dict.fromkeys(names, kind.name) | {name: str(kind.stand_in) for name in other}
+    # Editors complete keys by `properties`, and do not look into `if`.
+    keys: Schema = {}
+    for name, owner in kinds.items():
+        for key, setting in defs[f"{owner}.{name}"]["properties"].items():
+            note = setting.get("description")
+            keys.setdefault(key, {"description": note} if note else {})
+    keys["type"] = {"enum": sorted(kinds), "description": f"the name of the {kind}"}
+    default = kind.default_type if kind.default_type in kinds else None
+    rules = [
+        {
+            "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
+            "then": _ref(f"{owner}.{name}"),
+        }
+        for name, owner in sorted(kinds.items())
+    ]
+    if default is not None:
+        rules.append(
+            {"if": {"not": {"required": ["type"]}}, "then": _ref(f"{kind.name}.{default}")}
+        )
+    return {
+        "type": "object",
+        "properties": keys,
+        "required": [] if default is not None else ["type"],
+        "allOf": rules,
+    }
+
+
+def _branches(schema: Schema) -> Schema:
+    """Return the parts of a schema by the JSON type that they are for."""
+    branches: Schema = {}
+    for rule in schema.get("allOf", ()):
+        branches[rule["if"]["type"]] = rule["then"]
+    return branches
+
+
+def _branched(branches: Schema) -> Schema:
+    """Return a schema that has a part for each JSON type."""
+    return {
+        "type": sorted(branches),
+        "allOf": [{"if": {"type": name}, "then": part} for name, part in branches.items()],
+    }
 
 
 def _model(name: str, model: type[Settings], spread: Collection[str], defs: Schema) -> Schema:
@@ -187,7 +266,41 @@ def _setting(schema: Schema, *, spread: bool = False) -> Schema:
         members.append(_ref("distribution"))
     if not all(_takes_placeholders(inner) for inner in members):
         members.append(_ref("placeholder"))
-    return {**notes, **(members[0] if len(members) == 1 else {"anyOf": members})}
+    return {**notes, **(members[0] if len(members) == 1 else _merged(members))}
+
+
+def _merged(members: list[Schema]) -> Schema:
+    """Return one schema for a value that matches any of the members."""
+    branches: dict[str, list[Schema]] = {}
+    for member in members:
+        for name in _types(member):
+            branches.setdefault(name, []).append(member)
+    merged: Schema = {}
+    for name, parts in branches.items():
+        choices = [part for part in parts if part.keys() & {"enum", "const"}]
+        if len(parts) == 1:
+            merged[name] = parts[0]
+        elif len(parts) == 2 and len(choices) == 1 and _ref("placeholder") in parts:
+            merged[name] = {
+                "if": _ref("placeholder"),
+                "else": choices[0],
+                # For the completion in editors, which do not look into `else`; always valid.
+                "anyOf": [choices[0], {}],
+            }
+        else:
+            merged[name] = {"anyOf": parts}
+    return _branched(merged)
+
+
+def _types(schema: Schema) -> list[str]:
+    """Return the JSON types of the values that a schema is for."""
+    if "$ref" in schema:
+        return ["string"] if schema == _ref("placeholder") else ["object"]
+    if "type" in schema:
+        return [schema["type"]] if isinstance(schema["type"], str) else list(schema["type"])
+    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    names = {bool: "boolean", int: "integer", float: "number", str: "string"}
+    return sorted({names[type(value)] for value in values}) or ["object"]
 
 
 def _takes_placeholders(schema: Schema) -> bool:
@@ -201,25 +314,19 @@ def _distribution() -> Schema:
     number = {"anyOf": [{"type": "number"}, _ref("placeholder")]}
     numbers = {"type": "array", "items": number, "minItems": 1}
     pair = {**numbers, "minItems": 2, "maxItems": 2}
-    limits = {"min": number, "max": number}
-
-    def kind(name: str, description: str, values: Schema, more: Schema | None = None) -> Schema:
-        return {
-            "type": "object",
-            "description": description,
-            "additionalProperties": False,
-            "required": [name],
-            "properties": {name: values, **limits, **(more or {})},
-        }
-
+    kinds = {
+        "normal": {**pair, "description": "[mean, standard deviation]"},
+        "lognormal": {**pair, "description": "[mu, sigma] of the value's natural logarithm"},
+        "uniform": {**pair, "description": "[lowest, highest]"},
+        "choice": {**numbers, "description": "one of the values"},
+    }
     return {
         "description": "a separate value for each device, drawn at random",
-        "oneOf": [
-            kind("normal", "[mean, standard deviation]", pair),
-            kind("lognormal", "[mu, sigma] of the value's natural logarithm", pair),
-            kind("uniform", "[lowest, highest]", pair),
-            kind("choice", "one of the values", numbers, {"weights": numbers}),
-        ],
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {**kinds, "weights": numbers, "min": number, "max": number},
+        "oneOf": [{"required": [kind]} for kind in kinds],
+        "dependentRequired": {"weights": ["choice"]},
     }
 
 

@@ -18,8 +18,9 @@ from gridsim.errors import UsageError
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import RegisteredPlugin, Registry
 
-_NARROWEST = 24
-"""The least width at which the last column is wrapped rather than left long."""
+_NARROWEST = 40
+"""The least width of the last column; with less room it goes below the others."""
+_INDENT = " " * 4
 
 
 class CoreSettings(Protocol):
@@ -188,13 +189,19 @@ def _shown(value: object) -> str:
 
 
 def _columns(rows: Sequence[tuple[str, ...]], width: int | None) -> Iterator[str]:
-    """Yield the rows as lines, with the last column wrapped if there is a width for it."""
+    """Yield the rows as lines, with the last column wrapped to the width, or below the others."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     indent = sum(widths) + 2 * len(widths)
-    room = None if width is None or width - indent < _NARROWEST else width - indent
     for row in rows:
         start = "  ".join(cell.ljust(w) for cell, w in zip(row[:-1], widths, strict=True))
-        lines = [row[-1]] if room is None else textwrap.wrap(row[-1], room) or [""]
-        yield f"{start}  {lines[0]}".rstrip()
-        for line in lines[1:]:
-            yield " " * indent + line
+        if width is None:
+            yield f"{start}  {row[-1]}".rstrip()
+        elif width - indent < _NARROWEST:
+            yield start.rstrip()
+            yield from textwrap.wrap(
+                row[-1], width, initial_indent=_INDENT, subsequent_indent=_INDENT
+            )
+        else:
+            first, *rest = textwrap.wrap(row[-1], width - indent) or [""]
+            yield f"{start}  {first}".rstrip()
+            yield from (" " * indent + line for line in rest)

@@ -478,3 +478,16 @@ def test_a_shell_completes_commands_and_flags(words: str, completed: str) -> Non
         [sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.split() == [completed]
+
+
+def test_a_copied_configuration_finds_the_schemas_that_are_written(tmp_path: Path) -> None:
+    copy = tmp_path / "my.toml"
+    copy.write_text((ROOT / "configs/default.toml").read_text())
+    done = gridsim("schema", "--write", "--config", copy)
+    assert done.returncode == 0
+    named = copy.read_text().splitlines()[0].removeprefix("#:schema ")
+    written = (tmp_path / named).read_text()
+    assert written == (ROOT / "configs/gridsim.schema.json").read_text()
+    scenario = (tmp_path / "gridsim-scenario.schema.json").read_text()
+    assert scenario == (ROOT / "configs/gridsim-scenario.schema.json").read_text()
+    assert "#:schema ./gridsim-scenario.schema.json" in done.stdout

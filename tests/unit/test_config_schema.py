@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import tomli
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 from gridsim.config.resolve import Flags, resolve
-from gridsim.config.schema import build
+from gridsim.config.schema import build, build_scenario
 from gridsim.config.text.load import read
 from gridsim.plugins.host import PluginHost
 from gridsim.plugins.registry import Registry
@@ -107,6 +108,70 @@ def test_admits_what_resolves(fakes: Draft202012Validator, text: str) -> None:
 )
 def test_refuses_what_does_not_resolve(fakes: Draft202012Validator, text: str) -> None:
     assert errors(fakes, text) != []
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "message"),
+    [
+        (with_der("tlit = 3"), "projects/0/ders/0", "'tlit' was unexpected"),
+        (with_der("tilt = 91"), "projects/0/ders/0/tilt", "91 is greater than the maximum"),
+        (with_der("tilt = { gauss = [1, 2] }"), "projects/0/ders/0/tilt", "'gauss' was unexpected"),
+        (MINIMAL.replace('"solar"', '"solr"'), "projects/0/ders/0/type", "'solr' is not one of"),
+        (MINIMAL.replace('type = "solar"\n', ""), "projects/0/ders/0", "'type' is a required"),
+        (with_radio("qoss = 1"), "transports/0", "'qoss' was unexpected"),
+        (with_radio("startup = 'rety'"), "transports/0/startup", "'rety' is not one of ['fail'"),
+        (with_radio("format = 'jsn'"), "transports/0/format", "'jsn' is not one of"),
+        (
+            with_radio("format = { type = 'json', missing_soc = 'nul' }"),
+            "transports/0/format/missing_soc",
+            "'nul' is not one of",
+        ),
+        (
+            with_radio("format = { type = 'json', missing = 'nul' }"),
+            "transports/0/format",
+            "'missing' was unexpected",
+        ),
+    ],
+)
+def test_an_editor_shows_the_key_at_fault(
+    fakes: Draft202012Validator, text: str, path: str, message: str
+) -> None:
+    found: Any = best_match(fakes.iter_errors(tomli.loads(text)))
+    assert "/".join(map(str, found.path)) == path
+    assert message in found.message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[weather]\nmean_windd = 3", "'mean_windd' was unexpected"),
+        ("[[faults]]\ntype = 'offline'\nreadigs = 'lost'", "'readigs' was unexpected"),
+        ("[[sources]]\ntype = 'mqtt'\ntopics = 'a'", "'topics' was unexpected"),
+        ("[defaults.mqtt]\nqoss = 1", "'qoss' was unexpected"),
+        ("[[events]]\nid = 'e'\nduration = 3", "'duration' was unexpected"),
+    ],
+)
+def test_it_does_so_in_every_table_of_plugins(
+    shipped: Draft202012Validator, text: str, message: str
+) -> None:
+    data = {**tomli.loads(CONFIGS[0].with_name("stdout.toml").read_text()), **tomli.loads(text)}
+    found: Any = best_match(shipped.iter_errors(data))
+    assert message in found.message
+
+
+def test_scenario_files_have_a_schema(installed: Registry) -> None:
+    folder = CONFIGS[0].parent
+    schema = build_scenario(installed)
+    written = json.loads((folder / "gridsim-scenario.schema.json").read_text())
+    assert written == json.loads(json.dumps(schema))
+    checked = Draft202012Validator(schema)
+    for path in (folder / "scenarios").glob("*.toml"):
+        text = path.read_text()
+        assert text.startswith("#:schema ../gridsim-scenario.schema.json\n")
+        assert errors(checked, text) == []
+    assert errors(checked, "[[projects]]\nid = 'P'") != []
+    [wrong] = errors(checked, "[[faults]]\ntype = 'drop'\nprobabilty = 1")
+    assert "'probabilty' was unexpected" in wrong
 
 
 def test_carries_description_default_and_unit_and_no_null() -> None:

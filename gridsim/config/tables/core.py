@@ -65,3 +65,5 @@ TOP_LEVEL: Final[tuple[str, ...]] = tuple(
     )
 )
 """The tables that a configuration may have."""
+OF_SCENARIOS: Final = ("events", "faults")
+"""The tables allowed in the files that `simulation.scenarios` names."""
