@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Fleet, Floats, Members, Orders, Telemetry
+from gridsim.api import Device, Fleet, Floats, Members, Orders, Telemetry, fleet_of
 from gridsim.testing.builders import make_members, make_tick, make_weather, some_of
 from gridsim.testing.settings import assert_described
 from gridsim.testing.states import resume
@@ -32,10 +32,10 @@ class FleetContract:
         fleet = HeatPump
         settings = ({"nameplate_capacity": 6.0}, {"nameplate_capacity": 3.0})
 
-    For a `Device`, set it to `fleet_of(HeatPump, "heat_pump")`.
+    `fleet` may be a `Device` as well.
     """
 
-    fleet: ClassVar[type[Fleet]]
+    fleet: ClassVar[type[Fleet] | type[Device]]
     settings: ClassVar[Sequence[Mapping[str, Any]]]
     """The settings to test; each gets three devices, all in one fleet."""
     tick_s: ClassVar[float] = 300.0
@@ -44,39 +44,39 @@ class FleetContract:
     """The time within which devices reach new limits; None if they cannot be limited."""
 
     def test_every_setting_is_described(self) -> None:
-        assert_described(self.fleet.Settings)
+        assert_described(self._fleet().Settings)
 
     def test_reports_are_physical(self) -> None:
         members = self._members()
         rated = members.columns["nameplate_capacity"]
-        for report in self._run(self.fleet(members), range(self.ticks)):
+        for report in self._run(self._fleet()(members), range(self.ticks)):
             assert report.current_output.shape == rated.shape
             assert np.isfinite(report.current_output).all()
             assert (np.abs(report.current_output) <= rated * (1 + 1e-12)).all(), "above nameplate"
             if report.current_soc is not None:
                 soc = report.current_soc[~np.isnan(report.current_soc)]
                 assert ((soc >= 0.0) & (soc <= 100.0)).all(), "state of charge out of bounds"
-            assert set(report.extra) <= set(self.fleet.columns), "a column is not declared"
+            assert set(report.extra) <= set(self._fleet().columns), "a column is not declared"
 
     def test_a_device_does_not_depend_on_the_others(self) -> None:
         members = self._members()
-        every = self._run(self.fleet(members), range(self.ticks))
+        every = self._run(self._fleet()(members), range(self.ticks))
         for rows in (np.array([0]), np.arange(len(members))[::-1], np.arange(1, len(members), 2)):
-            some = self._run(self.fleet(some_of(members, rows)), range(self.ticks))
+            some = self._run(self._fleet()(some_of(members, rows)), range(self.ticks))
             for whole, part in zip(every, some, strict=True):
                 _assert_same_telemetry(_rows(whole, rows), part)
 
     def test_a_new_fleet_continues_from_the_state(self) -> None:
-        fleet, half = self.fleet(self._members()), self.ticks // 2
+        fleet, half = self._fleet()(self._members()), self.ticks // 2
         self._run(fleet, range(half))
-        again = self.fleet(self._members())
+        again = self._fleet()(self._members())
         resume(again, fleet)
         rest = range(half, self.ticks)
         for whole, part in zip(self._run(fleet, rest), self._run(again, rest), strict=True):
             _assert_same_telemetry(whole, part)
 
     def test_what_was_reported_does_not_change_later(self) -> None:
-        fleet = self.fleet(self._members())
+        fleet = self._fleet()(self._members())
         first = self._run(fleet, range(1))[0]
         unchanged = copy.deepcopy(first)
         self._run(fleet, range(1, self.ticks // 4))
@@ -91,7 +91,7 @@ class FleetContract:
         assert bound < self.ticks * 3 // 4, "too few ticks to see the limits bind"
         for low, high in ((-0.3, 0.25), (0.0, 1.0), (-1.0, 0.0), (0.0, 0.0)):
             limits = Limits(low * rated, high * rated, first)
-            reports = self._run(self.fleet(members), range(self.ticks), limits)
+            reports = self._run(self._fleet()(members), range(self.ticks), limits)
             for output in (report.current_output for report in reports[bound:]):
                 assert (output >= limits.min_kw * (1 + 1e-9)).all(), "below the lower limit"
                 assert (output <= limits.max_kw * (1 + 1e-9)).all(), "above the upper limit"
@@ -100,17 +100,25 @@ class FleetContract:
         members = self._members()
         infinite = np.full(len(members), np.inf)
         ticks = range(self.ticks)
-        free = self._run(self.fleet(members), ticks)
-        limited = self._run(self.fleet(members), ticks, Limits(-infinite, infinite, 0))
+        free = self._run(self._fleet()(members), ticks)
+        limited = self._run(self._fleet()(members), ticks, Limits(-infinite, infinite, 0))
         for whole, part in zip(free, limited, strict=True):
             _assert_same_telemetry(whole, part)
 
+    def _fleet(self) -> type[Fleet]:
+        """Return the fleet, made from a device if necessary."""
+        if issubclass(self.fleet, Device):
+            return fleet_of(self.fleet, self.fleet.__name__)
+        return self.fleet
+
     def _members(self) -> Members[Any]:
-        stages = {self.fleet.stage(self.fleet.Settings.model_validate(s)) for s in self.settings}
+        stages = {
+            self._fleet().stage(self._fleet().Settings.model_validate(s)) for s in self.settings
+        }
         assert len(stages) == 1, "settings of two stages: use a contract test for each"
         entries = list(self.settings) * 3
         ids = [f"DER_{i}" for i in range(len(entries))]
-        return make_members(self.fleet.Settings, entries, ids=ids, tick_s=self.tick_s)
+        return make_members(self._fleet().Settings, entries, ids=ids, tick_s=self.tick_s)
 
     def _run(
         self, fleet: Fleet, ticks: Iterable[int], limits: Limits | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pytest
@@ -159,3 +160,16 @@ def test_what_a_device_gets_wrong_is_said(device: type[Device], complaint: str) 
     members = make_members(fleet.Settings, [{"nameplate_capacity": 3.0}])
     with pytest.raises(PluginError, match=complaint):
         fleet(members).step(make_tick(), Orders(np.full(1, np.nan), np.zeros(1)))
+
+
+class SteadyPump(Device):
+    """A device of the easy contract, as it stands in a contract test."""
+
+    def step(self, tick: DeviceTick) -> float:
+        return -0.5 * self.settings.nameplate_capacity
+
+
+class TestADeviceStandsInTheContractTest(FleetContract):
+    fleet = SteadyPump
+    settings: ClassVar[Sequence[Mapping[str, Any]]] = ({"nameplate_capacity": 2.0},)
+    obeys_within_s = None

@@ -1,0 +1,43 @@
+"""docs/reference.md is what the script writes, with every public name and attribute."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import gridsim.api
+import gridsim.helpers
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs/make_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_what_the_script_writes(script: ModuleType) -> None:
+    assert (ROOT / "docs/reference.md").read_text() == script.page(), (
+        "run: python docs/make_reference.py"
+    )
+
+
+def test_every_public_name_has_a_section(script: ModuleType) -> None:
+    page = script.page()
+    for module in (gridsim.api, gridsim.helpers):
+        assert [name for name in module.__all__ if f"### {name}\n" not in page] == []
+
+
+def test_it_shows_the_text_of_attributes(script: ModuleType) -> None:
+    page = script.page()
+    assert "| `start_ms` | `int` | The simulation's start, UTC. |" in page
+    assert "| `nameplate_capacity` | `Annotated[float, Unit('kW')]` | rated power;" in page
+    assert "- `step(self, tick: DeviceTick) -> float | DeviceReading` (abstractmethod)" in page
