@@ -166,7 +166,7 @@ class SteadyPump(Device):
     """A device of the easy contract, as it stands in a contract test."""
 
     def step(self, tick: DeviceTick) -> float:
-        return -0.5 * self.settings.nameplate_capacity
+        return -0.5 * float(self.settings.nameplate_capacity)
 
 
 class TestADeviceStandsInTheContractTest(FleetContract):
