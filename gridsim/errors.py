@@ -1,9 +1,20 @@
-"""The errors that gridsim raises on purpose, and the exit status of each.
+"""The errors that gridsim raises on purpose, and the text of those that plugins raise.
 
 Anything else that escapes is a defect of gridsim.
 """
 
 from __future__ import annotations
+
+import dis
+import signal
+import threading
+from pathlib import Path
+from types import TracebackType
+
+_LONGEST_TEXT = 300
+_RAISE = dis.opmap["RAISE_VARARGS"]
+_CORE = "gridsim"
+_BUILT_IN = "gridsim_plugins"
 
 
 class GridsimError(Exception):
@@ -53,3 +64,83 @@ class NotHeldError(GridsimError):
     """A check that the user asked for failed, for example `--strict`."""
 
     exit_status = 4
+
+
+def printable(text: object) -> str:
+    """Return the text of a plugin, a file or a far end: one line, without control characters.
+
+    It has at most 300 characters, then the number of all.
+    """
+    try:
+        whole = str(text)
+    except Exception as error:
+        whole = f"(a {type(text).__name__} without a text: {type(error).__name__})"
+    shown = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in whole[: _LONGEST_TEXT + 1]
+    )
+    if len(shown) <= _LONGEST_TEXT:
+        return shown
+    return f"{shown[:_LONGEST_TEXT]}... ({len(whole):,} characters in all)"
+
+
+def described(error: BaseException) -> str:
+    """Return kind, text and place of an error that a plugin raised, in one line.
+
+    For example "ValueError: no such tilt (my_ders.py:42 in step)". A ValueError that a built-in
+    plugin raises on purpose is about its input: its place would not help.
+    """
+    kind, text = type(error).__name__, printable(error)
+    place = _place(error)
+    return f"{kind}: {text}{f' ({place})' if place else ''}" if text else f"{kind} ({place})"
+
+
+def failure(plugin: str, error: BaseException, doing: str = "failed") -> PluginError:
+    """Return the PluginError for an exception that a plugin raised, with the plugin's name.
+
+    Ctrl-C is not the plugin's error: it is raised again.
+    """
+    if isinstance(error, PluginError):
+        return error
+    if is_interrupt(error):
+        raise error
+    return PluginError(f"{plugin} {doing}: {described(error)}")
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Return whether an exception is the user's Ctrl-C; a plugin may raise KeyboardInterrupt."""
+    return (
+        isinstance(error, KeyboardInterrupt)
+        and threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        and not _is_raised(error)
+    )
+
+
+def _place(error: BaseException) -> str:
+    """Return file, line and function of the innermost frame of the plugin that was called."""
+    found, package = None, ""
+    for trace in _traces(error):
+        own = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if own != _CORE and own in (package, package or own):
+            found, package = trace, own
+    if found is None:
+        return ""
+    if package == _BUILT_IN and isinstance(error, ValueError) and _is_raised(error):
+        return ""
+    code = found.tb_frame.f_code
+    return printable(f"{Path(code.co_filename).name}:{found.tb_lineno} in {code.co_name}")
+
+
+def _is_raised(error: BaseException) -> bool:
+    """Return whether a `raise` statement raised the error, and not a call or a signal."""
+    traces = _traces(error)
+    return bool(traces) and traces[-1].tb_frame.f_code.co_code[traces[-1].tb_lasti] == _RAISE
+
+
+def _traces(error: BaseException) -> list[TracebackType]:
+    traces, trace = [], error.__traceback__
+    while trace is not None:
+        traces.append(trace)
+        trace = trace.tb_next
+    return traces

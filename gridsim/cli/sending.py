@@ -23,7 +23,14 @@ from gridsim.api import (
 from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.text.overrides import parse
 from gridsim.contracts.instructions import FLEET
-from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError, PluginError, UsageError
+from gridsim.errors import (
+    GridsimError,
+    NeverConnectedError,
+    NotHeldError,
+    UsageError,
+    failure,
+    is_interrupt,
+)
 from gridsim.running.durations import seconds
 from gridsim.running.plan import Plan
 from gridsim.running.runs import other_runs
@@ -147,8 +154,10 @@ def _answers(
         raise NeverConnectedError(str(error)) from None
     except GridsimError:
         raise
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"the probe of {name} failed: {type(error).__name__}: {error}") from error
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        raise failure(f"the probe of {name}", error) from error
 
 
 def _read(text: bytes) -> dict[str, Any] | None:

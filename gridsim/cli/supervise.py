@@ -120,6 +120,9 @@ def _log_results(result: TickResult) -> None:
         logger.warning("the true reduction of event {} is not known: {}", event.event, event.reason)
     for failure in result.failures:
         logger.error("{}; {} disabled", failure.reason, counted(failure.devices, "DER"))
+    for clipped in result.clipped:
+        message = "{} returned {} beyond the bounds of its devices: clipped, the first is {}"
+        logger.warning(message, clipped.plugin, clipped.name, clipped.example)
 
 
 def _exit_status(run: Run, status: RunStatus, received: signal.Signals | None, strict: bool) -> int:

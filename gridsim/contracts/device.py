@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from math import inf, isnan
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Generic, SupportsFloat
 
 import numpy as np
 
@@ -160,19 +160,17 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
             site = members.site[row]
             result = device.step(DeviceTick(tick, members, row, int(local[site]), orders))
             if isinstance(result, DeviceReading):
-                power[row] = result.current_output
+                power[row] = self._number("current_output", result.current_output)
                 if result.current_soc is not None:
-                    soc[row] = result.current_soc
+                    soc[row] = self._number("current_soc", result.current_soc)
                 for name, value in result.extra.items():
                     if name not in extra:
                         raise PluginError(
                             f"{self._label()} reports {name!r}: declare it in `columns`"
                         )
-                    extra[name][row] = value
-            elif result is None:  # NumPy would convert it to NaN.
-                raise PluginError(f"{self._label()}: step returned None instead of kW")
+                    extra[name][row] = self._number(name, value)
             else:
-                power[row] = result
+                power[row] = self._number("step", result)
         return Telemetry(power, soc, extra)
 
     @classmethod
@@ -200,6 +198,12 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
                 )
             columns[:, row] = able.min_kw, able.max_kw, able.preferred_kw
         return Capability(*columns)
+    def _number(self, name: str, value: Any) -> float:
+        """Return a value as a number; NumPy would convert None to NaN, and text to a number."""
+        if isinstance(value, bool | str) or not isinstance(value, SupportsFloat):
+            kind = "None" if value is None else type(value).__name__
+            raise PluginError(f"{self._label()}: {name} returned {kind} instead of a number")
+        return float(value)
 
     def _label(self) -> str:
         return f"the DER type {self.reported_type!r} (class {self.device.__name__})"

@@ -111,6 +111,18 @@ class FleetFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class Clipped:
+    """A column of which a plugin returned values beyond the bounds of its devices."""
+
+    plugin: str
+    """The plugin, as errors name it: the DER type 'battery'."""
+    name: str
+    """The column, for example `current_output`."""
+    example: str
+    """The first such value, its device and the bound."""
+
+
+@dataclass(frozen=True, slots=True)
 class InjectedFault:
     """A fault that an instruction injected."""
 
@@ -222,3 +234,5 @@ class TickResult:
     """The true reductions of events whose rebound is over."""
     unmeasured: tuple[UnmeasuredEvent, ...] = ()
     """The events that were announced and will have no true reduction."""
+    clipped: tuple[Clipped, ...] = ()
+    """The columns that were clipped for the first time in this tick."""

@@ -11,7 +11,7 @@ import numpy as np
 from gridsim.api import Batch, Format, MessageFault, Payloads
 from gridsim.contracts.results import InjectedFault
 from gridsim.delivery.decorator import FormatDecorator, encoded_parts
-from gridsim.errors import PluginError
+from gridsim.errors import PluginError, failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,11 @@ def _alter(alteration: Alteration, body: bytes, chance: float) -> bytes:
     name = f"the fault {alteration.name!r}"
     try:
         altered = alteration.type.alter(alteration.settings, body, chance)
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error
-    if not isinstance(altered, bytes) or not altered:
+    except BaseException as error:
+        raise failure(name, error) from error
+    if type(altered) is not bytes or not altered:
         raise PluginError(
-            f"{name} failed: alter() must return non-empty bytes, not {altered!r:.100}"
+            f"{name} failed: alter() must return non-empty bytes, not "
+            f"{'none' if altered == b'' else type(altered).__name__}"
         )
     return altered

@@ -14,7 +14,7 @@ from loguru import logger
 from gridsim.api import TransportError
 from gridsim.delivery.backoff import Backoff
 from gridsim.delivery.throttle import LogThrottle
-from gridsim.errors import GridsimError
+from gridsim.errors import GridsimError, described, printable
 
 ConnectionState = Literal["connecting", "up", "closed", "failed", "reader gone"]
 
@@ -144,7 +144,7 @@ class ConnectionWorker(ABC):
         except BaseException as error:
             # The plugin may raise anything; its error must not disable anything else.
             known = isinstance(error, GridsimError)
-            reason = str(error) if known else f"{type(error).__name__}: {error}"
+            reason = printable(error) if known else described(error)
             logger.error("{} {} disabled: {}", self._kind, self.name, reason)
             with self._changed:
                 self._end("failed", reason)
@@ -210,5 +210,5 @@ class ConnectionWorker(ABC):
     def _close_plugin(self) -> None:
         try:
             self._plugin.close()
-        except (Exception, SystemExit) as error:
-            logger.debug("{} {} while closing: {}", self._kind, self.name, error)
+        except BaseException as error:
+            logger.debug("{} {} while closing: {}", self._kind, self.name, described(error))

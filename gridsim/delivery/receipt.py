@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from operator import index
 
 from gridsim.delivery.account import Fate
@@ -39,10 +40,14 @@ class CountingReceipt:
 
     def dropped(self, rows: int, reason: str) -> None:
         """Settle the next rows as dropped."""
+        if not isinstance(reason, str) or not reason:
+            raise TypeError(f"a receipt for dropped rows needs a reason, not {reason!r:.100}")
         self._take(Settled(rows, "dropped", reason))
 
     def lag(self, seconds: float) -> None:
         """Note how long the far end took to answer."""
+        if not 0.0 <= float(seconds) < inf:
+            raise ValueError(f"a receipt for a lag of {seconds} s")
         self._lag(float(seconds))
 
     def _take(self, settled: Settled) -> None:

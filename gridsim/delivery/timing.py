@@ -12,7 +12,8 @@ import numpy as np
 
 from gridsim.api import Batch, Format, Payloads
 from gridsim.delivery.decorator import FormatDecorator, encoded_parts
-from gridsim.errors import GridsimError, PluginError
+from gridsim.delivery.payload_check import checked_payloads
+from gridsim.errors import PluginError, failure
 
 T = TypeVar("T")
 
@@ -51,31 +52,49 @@ def percentiles(seconds: deque[float]) -> tuple[float, float]:
 
 
 class TimedFormat(FormatDecorator):
-    """A format whose encoding time is measured, and whose name stands in its errors."""
+    """A format whose encoding time is measured, whose payloads are checked, and whose name
+    stands in its errors."""
 
     def __init__(self, name: str, format: Format) -> None:
         super().__init__(format)
         self.seconds = 0.0
-        self._name = name
+        self._title = f"the format {name!r}"
 
     def encode(self, batch: Batch) -> Payloads:
-        return self._measured(lambda: self._format.encode(batch))
+        return self._measured(lambda: self._checked(batch, self._format.encode(batch)))
 
     def encode_parts(
         self, batch: Batch, rows: int | None = None
     ) -> Iterator[tuple[Batch, Payloads]]:
         parts = self._measured(lambda: iter(encoded_parts(self._format, batch, rows)))
+        done = 0
         while (part := self._measured(lambda: next(parts, None))) is not None:
-            yield part
+            own, payloads = self._checked_part(batch, done, part)
+            done += len(own)
+            yield own, payloads
+        if done != len(batch):
+            raise PluginError(
+                f"{self._title} yielded parts of {done:,} readings for {len(batch):,}"
+            )
+
+    def _checked_part(self, batch: Batch, done: int, part: object) -> tuple[Batch, Payloads]:
+        if not (isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], Batch)):
+            raise PluginError(
+                f"{self._title} yielded {type(part).__name__} instead of a batch and its Payloads"
+            )
+        own, payloads = part
+        if not len(own) or own.number != batch.number + done:
+            raise PluginError(f"{self._title} yielded a part that does not follow the last one")
+        return own, self._checked(own, payloads)
+
+    def _checked(self, batch: Batch, payloads: Payloads) -> Payloads:
+        return checked_payloads(self._title, self._format.framing, batch, payloads)
 
     def _measured(self, encode: Callable[[], T]) -> T:
         began = time.perf_counter()
         try:
             return encode()
-        except GridsimError:
-            raise
-        except (Exception, SystemExit) as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise PluginError(f"the format {self._name!r} failed: {reason}") from error
+        except BaseException as error:
+            raise failure(self._title, error) from error
         finally:
             self.seconds += time.perf_counter() - began

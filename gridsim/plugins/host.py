@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pluggy
 
-from gridsim.errors import UsageError
+from gridsim.errors import UsageError, described, is_interrupt, printable
 from gridsim.plugins import hookspecs
 from gridsim.plugins.registry import BrokenPlugin, Registrar, Registry
 
@@ -42,8 +42,10 @@ class PluginHost:
             owner = title(point.dist) if point.dist is not None else point.value
             try:
                 module = point.load()
-            except (Exception, SystemExit) as error:
-                reason = f"{type(error).__name__}: {error}"
+            except BaseException as error:
+                if is_interrupt(error):
+                    raise
+                reason = described(error)
                 self.registry.broken.append(BrokenPlugin(point.name, owner, reason))
                 continue
             self._register(module, f"{owner} {point.value}", owner)
@@ -80,8 +82,10 @@ class PluginHost:
             hook(register=Registrar(self.registry, owner))
         except UsageError:
             raise
-        except (Exception, SystemExit) as error:
-            raise UsageError(f"{owner}: {_HOOK} failed: {type(error).__name__}: {error}") from error
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
+            raise UsageError(f"{owner}: {_HOOK} failed: {described(error)}") from error
 
 
 def _title(distribution: Distribution) -> str:
@@ -103,11 +107,13 @@ def _execute(source: Path, path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         del sys.modules[name]
         raise UsageError(
             f"the plugin {path} could not be loaded: {_where(error, source)}"
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {printable(error)}"
         ) from error
     return module
 

@@ -46,6 +46,7 @@ def observe(
         transports=tuple(_transport(runner) for runner in runners),
         sources=tuple(_source(source) for source in sources),
         failures=tuple(simulation.failures),
+        clipped=simulation.clipped,
     )
 
 

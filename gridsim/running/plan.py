@@ -27,7 +27,7 @@ from gridsim.delivery import (
     TimedFormat,
 )
 from gridsim.delivery.account import OnFull
-from gridsim.errors import GridsimError, UsageError
+from gridsim.errors import GridsimError, UsageError, failure, printable
 from gridsim.ledger import About, Ledger, about_run
 from gridsim.plugins.host import PluginHost
 from gridsim.plugins.identity import identities_of
@@ -266,12 +266,12 @@ def _made(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except GridsimError:
-        raise
-    except (Exception, SystemExit) as error:
-        if isinstance(error, ValueError) and str(error):
+    except BaseException as error:
+        if isinstance(error, GridsimError):
             raise
-        raise ValueError(f"{what} could not be made: {type(error).__name__}: {error}") from error
+        if isinstance(error, ValueError) and str(error):
+            raise ValueError(printable(error)) from error
+        raise ValueError(str(failure(what, error, "could not be made"))) from error
 
 
 def _policy(choice: TransportChoice, speed: float) -> DeliveryPolicy:

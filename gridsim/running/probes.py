@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from gridsim.api import Offer, Probe, RunContext
 from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.tables.transports import TransportChoice
-from gridsim.errors import GridsimError, PluginError, UsageError
+from gridsim.errors import GridsimError, UsageError, failure, is_interrupt
 
 ProbeType = type[Probe[Any, Any]]
 ChoiceT = TypeVar("ChoiceT", TransportChoice, SourceChoice)
@@ -52,5 +52,7 @@ def ask(name: str, call: Callable[[], ResultT], prefix: str = "") -> ResultT:
         raise
     except ValueError as error:
         raise UsageError(f"{prefix}{error}") from error
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"the probe of {name} failed: {type(error).__name__}: {error}") from error
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        raise failure(f"the probe of {name}", error) from error

@@ -230,6 +230,8 @@ class RunStatus:
     sources: tuple[SourceStatus, ...] = ()
     failures: tuple[FleetFailure, ...] = ()
     """The fleets that were disabled."""
+    clipped: Mapping[str, int] = field(default_factory=dict)
+    """The number of values beyond the bounds of their devices, by DER type and column."""
     ledger: LedgerStatus | None = None
     error: str = ""
     """The reason why the run ended early; else empty."""
@@ -289,6 +291,7 @@ class RunStatus:
             transports=_merged(self.transports, other.transports, "name"),
             sources=(*self.sources, *other.sources),
             failures=(*self.failures, *other.failures),
+            clipped=dict(Counter(self.clipped) + Counter(other.clipped)),
             error=self.error or other.error,
         )
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 from loguru import logger
 
 from gridsim.contracts.results import TickResult
+from gridsim.errors import described
 
 Policy = Literal["queue", "latest"]
 OnOverflow = Literal["drop_oldest", "drop_newest", "block"]
@@ -26,6 +27,7 @@ _FACTS = (
     "injected",
     "changes",
     "failures",
+    "clipped",
 )
 # A subscriber that takes nothing for so long is left alone at the end.
 _STALL_S = 30.0
@@ -42,7 +44,8 @@ class Subscription:
     With the policy `queue` results wait in a queue that is bounded in bytes. If it is full,
     `on_full` decides which result is dropped, and `dropped` counts it. With `latest` only the
     newest result waits. It has the newest batch, and the facts of the ticks that it replaces
-    (instructions, acknowledgements, settlements, episodes, event changes, failures) in order.
+    (instructions, acknowledgements, settlements, episodes, event changes, failures, clipped
+    columns) in order.
     The newest 10,000 facts are kept; `missed` counts the older ones.
 
     A consumer that raises is disabled; `error` has the reason.
@@ -174,7 +177,7 @@ class Subscription:
                 self._consumer(result)
             except BaseException as error:
                 # A consumer is user code: its exception must not end the run.
-                self.error = f"{type(error).__name__}: {error}"
+                self.error = described(error)
                 logger.error("a subscriber of the run is disabled: {}", self.error)
                 self.close()
                 return

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Floats
-from gridsim.errors import PluginError
+from gridsim.errors import PluginError, printable
 
 LARGEST: Final = 1e12
 """The largest magnitude of a value: far above any device, and far below where rounding
 overflows."""
+_LONGEST = 80
 
 
 def outside(values: Floats, *, gaps: bool = False) -> NDArray[np.bool_]:
@@ -21,6 +22,17 @@ def outside(values: Floats, *, gaps: bool = False) -> NDArray[np.bool_]:
     size = np.abs(values)
     bad: NDArray[np.bool_] = size > LARGEST if gaps else ~(size <= LARGEST)
     return bad
+
+
+def shown(value: object) -> str:
+    """Return a plugin's value for a message: its type, and its beginning."""
+    try:
+        text = repr(value)
+    except Exception as error:
+        text = f"(its repr failed: {type(error).__name__})"
+    if value is None:
+        return "None"
+    return printable(f"{type(value).__name__} {text[:_LONGEST]}{'...' * (len(text) > _LONGEST)}")
 
 
 def checked(
@@ -35,17 +47,18 @@ def checked(
     """Return a plugin's result as float64, with one value for each of `ids`.
 
     `plugin` and `name` are the names of the plugin and of the value for errors; `each` is the
-    noun for one of the ids. `gaps` allows NaN. Raises PluginError if the shape is wrong, or if
-    a value is not finite or exceeds 1e12.
+    noun for one of the ids. `gaps` allows NaN. Raises PluginError if it does not hold numbers,
+    if the shape is wrong, or if a value is not finite or exceeds 1e12.
     """
-    try:
-        array = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
-        raise PluginError(
-            f"{plugin} returned {name} that is not numeric: {values!r:.100}"
-        ) from None
+    if type(values) is np.ndarray and values.dtype == np.float64:
+        array = values
+    else:
+        array = _numbers(plugin, name, values)
     if array.shape != (len(ids),):
-        raise PluginError(f"{plugin} returned {name} of shape {array.shape} for {len(ids)} {each}s")
+        raise PluginError(
+            f"{plugin} returned {name} of shape {array.shape} for {len(ids)} {each}s: it must be "
+            f"an array with one value for each"
+        )
     bad = outside(array, gaps=gaps)
     if bad.any():
         row = int(np.argmax(bad))
@@ -54,3 +67,20 @@ def checked(
             f"at most {LARGEST:g}"
         )
     return array
+
+
+def _numbers(plugin: str, name: str, values: Any) -> Floats:
+    """Return real numbers as float64. Text, objects, booleans and masked values are none."""
+    try:
+        array = np.asarray(values)
+    except Exception:
+        array = None
+    if array is None or array.dtype.kind not in "fiu":
+        of = "" if array is None or not array.ndim else f" of type {array.dtype}"
+        raise PluginError(
+            f"{plugin} returned {name} that is not numeric{of}: {shown(values)}; it must be an "
+            "array of float64"
+        )
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise PluginError(f"{plugin} returned {name} with masked values: it must be complete")
+    return array.astype(np.float64)

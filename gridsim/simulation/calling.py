@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from gridsim.api import State, StateError, Stateful
+from gridsim.errors import failure
 
 T = TypeVar("T")
 
@@ -22,6 +23,5 @@ def named(name: str, plugin: Stateful) -> State:
         return plugin.state()
     except StateError as error:
         raise StateError(f"{name}: {error}") from error
-    except Exception as error:
-        kind = type(error).__name__
-        raise StateError(f"{name} failed to return its state: {kind}: {error}") from error
+    except BaseException as error:
+        raise StateError(str(failure(name, error, "failed to return its state"))) from error

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Capability, Fleet, Floats, Orders, State, Telemetry, Tick
-from gridsim.errors import PluginError
-from gridsim.simulation.boundary import checked
+from gridsim.contracts.results import Clipped
+from gridsim.errors import PluginError, failure
+from gridsim.simulation.boundary import checked, shown
 from gridsim.simulation.calling import named
+from gridsim.simulation.clipping import Clipping
 from gridsim.simulation.scenario import FleetSpec
 
 
@@ -28,6 +30,9 @@ class RunningFleet:
         self.device = spec.device
         self.site = spec.members.site
         self.ids = spec.members.ids
+        self._title = f"the DER type {spec.name!r}"
+        rated = spec.members.columns["nameplate_capacity"]
+        self.clipping = Clipping(self._title, rated.copy(), self.ids)
         self.keys = spec.members.keys
         self.rated = spec.members.columns["nameplate_capacity"]
         self.flexible = spec.stage == "flexible"
@@ -39,15 +44,13 @@ class RunningFleet:
             self.steps_last = balances is not None
             self.stores = spec.type.stores
             self.balances = self._mask(balances)
-        except PluginError:
-            raise
-        except (Exception, SystemExit) as error:
+            self._columns = frozenset(spec.type.columns)
+        except BaseException as error:
             raise self._failed("during creation", error) from error
-        self._columns = frozenset(spec.type.columns)
 
     def state(self) -> State:
         """Return what a checkpoint keeps of the fleet. Raises StateError, naming the plugin."""
-        return named(f"the DER type {self.name!r}", self.fleet)
+        return named(self._title, self.fleet)
 
     def restore(self, state: State) -> None:
         """Continue from a checkpoint's state."""
@@ -56,30 +59,38 @@ class RunningFleet:
     def capability(self, tick: Tick) -> Capability:
         try:
             able = self.fleet.capability(tick)
+            self._check_type("capability()", able, Capability)
+            low = self._power("min_kw", able.min_kw)
+            high = self._power("max_kw", able.max_kw)
+            self._check_side("min_kw", low, low > 0.0, "at most 0")
+            self._check_side("max_kw", high, high < 0.0, "at least 0")
             preferred = able.preferred_kw
             return Capability(
-                self.real(self._column("min_kw", able.min_kw)),
-                self.real(self._column("max_kw", able.max_kw)),
-                None if preferred is None else self.real(self._column("preferred_kw", preferred)),
+                self.real(low),
+                self.real(high),
+                None if preferred is None else self.real(self._power("preferred_kw", preferred)),
             )
-        except PluginError:
-            raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise self._failed(f"at tick {tick.index}", error) from error
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         try:
             telemetry = self.fleet.step(tick, self._without_ghosts(orders))
+            self._check_type("step()", telemetry, Telemetry)
             soc = telemetry.current_soc
+            if soc is not None:
+                soc = self.clipping.soc(self._column("current_soc", soc, gaps=True))
             return Telemetry(
-                self._column("current_output", telemetry.current_output),
-                None if soc is None else self._column("current_soc", soc, gaps=True),
+                self._power("current_output", telemetry.current_output),
+                soc,
                 {name: self._extra(name, column) for name, column in telemetry.extra.items()},
             )
-        except PluginError:
-            raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise self._failed(f"at tick {tick.index}", error) from error
+
+    def take_clipped(self) -> tuple[Clipped, ...]:
+        """Return the columns that were clipped for the first time since the last call."""
+        return self.clipping.take()
 
     def real(self, power: Floats) -> Floats:
         """Return `power`, float64[n], kW, with zero for devices that do not exist."""
@@ -99,26 +110,42 @@ class RunningFleet:
 
     def _extra(self, name: str, column: Floats) -> Floats:
         if name not in self._columns:
-            raise PluginError(
-                f"the DER type {self.name!r} reports {name!r} but does not declare it"
-            )
+            raise PluginError(f"{self._title} reports {name!r} but does not declare it")
         return self._column(name, column, gaps=True)
 
+    def _power(self, name: str, column: Floats) -> Floats:
+        return self.clipping.power(name, self._column(name, column))
+
+    def _check_side(self, name: str, values: Floats, wrong: NDArray[np.bool_], right: str) -> None:
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise PluginError(
+                f"{self._title} returned {name} = {values[row]:g} for {self.ids[row]}: it must be "
+                f"{right}"
+            )
+
+    def _check_type(self, call: str, value: object, expected: type[object]) -> None:
+        if not isinstance(value, expected):
+            raise PluginError(
+                f"{self._title} returned {shown(value)} from {call} instead of a "
+                f"{expected.__name__}"
+            )
+
     def _column(self, name: str, column: Floats, *, gaps: bool = False) -> Floats:
-        return checked(f"the DER type {self.name!r}", name, column, self.ids, gaps=gaps)
+        return checked(self._title, name, column, self.ids, gaps=gaps)
 
     def _mask(self, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
         if mask is None:
             return np.zeros(self.device.shape, np.bool_)
-        values = np.asarray(mask, np.bool_)
+        values = np.asarray(mask)
+        if values.dtype != np.bool_:
+            raise PluginError(f"{self._title} returned balances that is not boolean: {shown(mask)}")
         if values.shape != self.device.shape:
             raise PluginError(
-                f"the DER type {self.name!r} returned balances of shape {values.shape} "
+                f"{self._title} returned balances of shape {values.shape} "
                 f"for {len(self.device)} devices"
             )
         return values
 
     def _failed(self, when: str, error: BaseException) -> PluginError:
-        return PluginError(
-            f"the DER type {self.name!r} failed {when}: {type(error).__name__}: {error}"
-        )
+        return failure(self._title, error, f"failed {when}")

@@ -46,6 +46,12 @@ class SiteLoads:
         result = np.zeros(self._sites)
         for load, spec in zip(self._loads, self._specs, strict=True):
             name = f"the load {spec.name!r}"
-            values = call(name, partial(get, load))
-            result[spec.members.site] = checked(name, value, values, spec.members.ids, each="site")
+            ids = spec.members.ids
+            result[spec.members.site] = call(name, partial(_checked, name, value, get, load, ids))
         return result
+
+
+def _checked(
+    name: str, value: str, get: Callable[[Load], Floats], load: Load, ids: Sequence[str]
+) -> Floats:
+    return checked(name, value, get(load), ids, each="site")

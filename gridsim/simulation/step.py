@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import fields, replace
@@ -24,10 +25,10 @@ from gridsim.api import (
 from gridsim.contracts.batch_serial import roster_fingerprint
 from gridsim.contracts.results import FleetFailure, TickResult
 from gridsim.contracts.tree_serial import SerialError
-from gridsim.errors import PluginError
+from gridsim.errors import PluginError, failure
 from gridsim.simulation.baselines.sites import Baselines
-from gridsim.simulation.batch import BatchMaker
-from gridsim.simulation.boundary import checked
+from gridsim.simulation.batch import BatchMaker, read_only
+from gridsim.simulation.boundary import checked, shown
 from gridsim.simulation.commands import CommandBook
 from gridsim.simulation.counterfactual import Counterfactuals
 from gridsim.simulation.counterfactual.sharing import Memo, shared
@@ -97,6 +98,16 @@ class Simulation:
             except PluginError as error:
                 self._disable(spec, error)
         self.busy_with = ""
+        # Of all fleets: one that is disabled later counts as well.
+        self._clippings = [(fleet.name, fleet.clipping) for fleet in self._fleets]
+
+    @property
+    def clipped(self) -> dict[str, int]:
+        """The number of values beyond the bounds of devices so far, by DER type and column."""
+        totals: Counter[str] = Counter()
+        for name, clipping in self._clippings:
+            totals.update({f"{name} {column}": n for column, n in [*clipping.totals.items()]})
+        return dict(totals)
 
     @property
     def tally(self) -> FaultTotals | None:
@@ -217,6 +228,7 @@ class Simulation:
             unsent=passed.unsent,
             episodes=passed.episodes,
             failures=self._take_failures(),
+            clipped=tuple(one for fleet in self._fleets for one in fleet.take_clipped()),
             instructions=tuple(instructions),
             acknowledgements=answers,
             injected=self._own.take_injected(),
@@ -324,12 +336,19 @@ class Simulation:
 
     def _weather_at(self, time_ms: int) -> WeatherSample:
         name = f"the weather {self._scenario.weather.name!r}"
-        sample = self._call(name, partial(self._weather.at, time_ms))
+        return self._call(name, partial(self._sample, name, time_ms))
+
+    def _sample(self, name: str, time_ms: int) -> WeatherSample:
+        """Return the weather, checked and read-only: every plugin gets the same arrays."""
+        sample = self._weather.at(time_ms)
         if not isinstance(sample, WeatherSample):
-            raise PluginError(f"{name} returned {sample!r:.100} instead of a WeatherSample")
+            raise PluginError(f"{name} returned {shown(sample)} instead of a WeatherSample")
         sites = self._scenario.sites.ids
         return WeatherSample(
-            *(checked(name, f.name, getattr(sample, f.name), sites, each="site") for f in _FIELDS)
+            *(
+                read_only(checked(name, f.name, getattr(sample, f.name), sites, each="site").view())
+                for f in _FIELDS
+            )
         )
 
     def _flow(
@@ -439,8 +458,8 @@ class Simulation:
             return do()
         except PluginError:
             raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"{name} failed: {type(error).__name__}: {error}") from error
+        except BaseException as error:
+            raise failure(name, error) from error
         finally:
             self.busy_with = before
 

@@ -168,6 +168,13 @@ class SourceWorker(ConnectionWorker):
 
 def _checked(instruction: Instruction) -> Instruction:
     """Return the instruction. Raises TypeError if the run could not read it."""
-    if not (isinstance(instruction, Instruction) and isinstance(instruction.target, Target)):
-        raise TypeError(f"a source must post instructions, not {instruction!r:.100}")
+    if not isinstance(instruction, Instruction):
+        raise TypeError(f"a source must post instructions, not {type(instruction).__name__}")
+    target = instruction.target
+    if not (
+        isinstance(target, Target)
+        and isinstance(target.project_id, str)
+        and isinstance(target.der_id, str | None)
+    ):
+        raise TypeError(f"a source must post instructions to a Target of ids, not {target!r:.100}")
     return instruction

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from gridsim.errors import described, is_interrupt, printable
 from gridsim.running.plan import Plan
 from gridsim.simulation.scenario import Scenario
 from gridsim.text.estimates import shortfall_lines
@@ -99,6 +100,9 @@ def _speed(speed: float) -> str:
 def _description(text: Callable[[], str]) -> str:
     """Return a plugin's text, or its error: a failed description does not end a run."""
     try:
-        return text()
-    except (Exception, SystemExit) as error:
-        return f"(its description failed: {type(error).__name__}: {error})"
+        said = text()
+        return printable(said) if isinstance(said, str) else f"(no text: {type(said).__name__})"
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        return f"(its description failed: {described(error)})"

@@ -52,6 +52,8 @@ def closing_lines(status: RunStatus) -> Iterator[str]:
             f"{failure.fleet}: {counted(failure.devices, 'DER')} disabled at tick "
             f"{failure.tick}: {failure.reason}"
         )
+    for column, values in status.clipped.items():
+        yield f"clipped to the bounds of the devices: {counted(values, 'value')} of {column}"
     faults = status.faults
     if faults is not None:
         yield (

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 
 from gridsim.api import Listener, TransportError
-from gridsim.errors import PluginError, UsageError
+from gridsim.errors import PluginError, UsageError, described
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.probes import ask
 
@@ -79,7 +79,7 @@ class Subscriber:
     def check(self) -> None:
         """Raise PluginError if the listener broke its contract."""
         if (error := self._failure) is not None:
-            reason = f"{type(error).__name__}: {error}"
+            reason = described(error)
             raise PluginError(f"the probe of {self._name} failed: {reason}") from error
 
     def take(self) -> tuple[list[bytes], list[int]]:

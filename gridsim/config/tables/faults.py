@@ -30,6 +30,7 @@ from gridsim.config.tables.plugged import Plugged, choose
 from gridsim.config.tables.transports import TransportChoice
 from gridsim.config.text.document import Document
 from gridsim.config.text.locate import KeyPath
+from gridsim.errors import described, is_interrupt, printable
 from gridsim.helpers.randomness import mixed
 from gridsim.plugins.registry import Registry
 from gridsim.simulation.faults.book import MOST
@@ -287,7 +288,9 @@ def _check(stanza: FaultStanza, formats: Formats) -> None:
         for name, json_fields in formats:
             fault.check(stanza.plugged.settings, name, json_fields)
     except ValueError as error:
-        stanza.findings.add(path, f"the fault {stanza.plugged.name!r} {error}")
-    except (Exception, SystemExit) as error:
-        kind = type(error).__name__
-        stanza.findings.add(path, f"the fault {stanza.plugged.name!r} failed: {kind}: {error}")
+        stanza.findings.add(path, f"the fault {stanza.plugged.name!r} {printable(error)}")
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        reason = described(error)
+        stanza.findings.add(path, f"the fault {stanza.plugged.name!r} failed: {reason}")

@@ -14,6 +14,7 @@ from gridsim.config.tables.naming import DerIds, Names, ProjectIds, name_all
 from gridsim.config.tables.plugged import Plugged, choose
 from gridsim.config.tables.projects import DerTableSettings, ProjectSettings
 from gridsim.config.text.locate import KeyPath
+from gridsim.errors import described, is_interrupt
 from gridsim.plugins.registry import Registry
 
 PLACE = ("latitude", "longitude", "altitude")
@@ -169,8 +170,10 @@ class _Reader:
     def _stage(self, plugged: Plugged, path: KeyPath) -> Stage | None:
         try:
             stage: Stage = plugged.type.stage(plugged.settings)
-        except (Exception, SystemExit) as error:
-            fault = f"failed: {type(error).__name__}: {error}"
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
+            fault = f"failed: {described(error)}"
         else:
             if stage in get_args(Stage):
                 return stage

@@ -62,7 +62,10 @@ class _Running:
         self._baseline.restore(state)
 
     def at(self, tick: Tick) -> Floats:
-        values = self._call(self._name, partial(self._baseline.at, tick))
+        return self._call(self._name, partial(self._at, tick))
+
+    def _at(self, tick: Tick) -> Floats:
+        values = self._baseline.at(tick)
         return checked(self._name, "a baseline", values, self._ids, each="site")
 
     def note(self, tick: Tick, net_kw: Floats) -> None:

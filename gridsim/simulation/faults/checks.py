@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.errors import PluginError
+from gridsim.errors import PluginError, failure
 from gridsim.simulation.boundary import outside
 
 # The years 1 to 9999: RFC 3339 has no others.
@@ -31,9 +31,12 @@ class Checked:
         name: str,
         ids: Sequence[str],
         member: NDArray[np.intp],
-        columns: Mapping[str, Any],
+        columns: object,
     ) -> None:
-        """Take the columns; `ids` are those of all members, `member` has the member of each row."""
+        """Take the columns, which are attributes of an object.
+
+        `ids` are those of all members, `member` has the member of each row.
+        """
         self._name, self._ids, self._member, self._columns = title(name), ids, member, columns
 
     def numbers(self, field: str, *, gaps: bool = False) -> NDArray[np.float64]:
@@ -57,7 +60,10 @@ class Checked:
         return self._array(field, np.bool_)
 
     def _array(self, field: str, dtype: Any) -> NDArray[Any]:
-        given = np.asarray(self._columns[field])
+        try:
+            given = np.asarray(getattr(self._columns, field))
+        except BaseException as error:
+            raise failure(self._name, error, f"set {field} to no array") from error
         if given.shape != (len(self._member),):
             raise PluginError(
                 f"{self._name} set {field} to shape {given.shape} for {len(self._member)} devices"

@@ -119,7 +119,7 @@ class DeviceFaults:
         name = fault.spec.name
         call(title(name), partial(fault.plugin.inject, tick, affected))
         ids = fault.spec.members.ids
-        checked = Checked(name, ids, members, {name: getattr(affected, name) for name in _CHANGED})
+        checked = Checked(name, ids, members, affected)
         after = {
             "timestamp_ms": checked.times("timestamp_ms"),
             "is_online": checked.flags("is_online"),

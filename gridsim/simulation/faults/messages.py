@@ -110,8 +110,7 @@ class MessageFaults:
         name = fault.spec.name
         call(title(name), partial(fault.plugin.inject, tick, effects))
         ids = fault.spec.members.ids
-        names = ("copies", "delay_ms", "overtaken", "altered")
-        checked = Checked(name, ids, member, {name: getattr(effects, name) for name in names})
+        checked = Checked(name, ids, member, effects)
         copies = checked.among("copies", _SENT_TWICE)
         delay_ms = checked.span("delay_ms")
         overtaken = checked.flags("overtaken") & (waiting[batch.device[at]] == 0)

@@ -1,0 +1,45 @@
+"""The check of what a format hands to its transport."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gridsim.api import Batch, Framing, Payloads
+from gridsim.errors import PluginError, printable
+
+
+def checked_payloads(title: str, framing: Framing, batch: Batch, payloads: object) -> Payloads:
+    """Return the payloads of a batch. Raises PluginError, with the format's title, if they are
+    not one for each row (framing `der`) or for each group of rows (`project`).
+
+    A wrong number would make the account of the transport wrong.
+    """
+    if not isinstance(payloads, Payloads):
+        raise PluginError(f"{title} returned {_kind(payloads)} instead of Payloads")
+    bodies, starts = payloads.bodies, payloads.starts
+    if not isinstance(bodies, Sequence) or isinstance(bodies, str | bytes):
+        raise PluginError(f"{title} returned bodies of type {_kind(bodies)}: it must be a list")
+    expected = np.arange(len(batch) + 1) if framing == "der" else batch.groups()
+    each = "reading" if framing == "der" else "group of readings of one project"
+    if len(bodies) != len(expected) - 1:
+        raise PluginError(
+            f"{title} returned {len(bodies):,} bodies for {len(batch):,} readings: "
+            f"{len(expected) - 1:,} are expected, one for each {each}"
+        )
+    if not set(map(type, bodies)) <= {bytes}:
+        wrong = next(body for body in bodies if type(body) is not bytes)
+        raise PluginError(f"{title} returned a body of type {_kind(wrong)} instead of bytes")
+    if not isinstance(starts, np.ndarray) or starts.dtype.kind not in "iu":
+        raise PluginError(f"{title} returned starts of type {_kind(starts)}: integers are expected")
+    if not np.array_equal(starts, expected):
+        raise PluginError(
+            f"{title} returned starts that do not fit its bodies: they must hold the first row of "
+            f"each {each}, then {len(batch):,}, not {printable(np.array_repr(starts[:8]))}"
+        )
+    return payloads
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else printable(type(value).__name__)

@@ -1,0 +1,59 @@
+"""Values of a fleet beyond the bounds of its devices, clipped and counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Floats
+from gridsim.contracts.results import Clipped
+
+# A sum of powers may exceed the rated power by the rounding of its terms.
+_ROUNDING = 1e-9
+
+
+class Clipping:
+    """The bounds of the devices of one fleet, and the values beyond them so far."""
+
+    def __init__(self, plugin: str, rated_kw: Floats, ids: Sequence[str]) -> None:
+        """Take the rated power of each device, float64[n], kW, and the devices' ids."""
+        self._plugin = plugin
+        self._ids = ids
+        self._rated_kw = rated_kw
+        self._least_kw = -rated_kw
+        self._allowed_kw = rated_kw * (1.0 + _ROUNDING) + _ROUNDING
+        self._new: list[Clipped] = []
+        self.totals: Counter[str] = Counter()
+        """The number of values clipped so far, by column."""
+
+    def power(self, name: str, values: Floats) -> Floats:
+        """Return power, float64[n], kW, within the rated power of each device."""
+        beyond = np.abs(values) > self._allowed_kw
+        if not beyond.any():
+            return values
+        row = int(np.argmax(beyond))
+        self._note(name, beyond, f"{values[row]:g} kW", f"rated {self._rated_kw[row]:g} kW", row)
+        return np.clip(values, self._least_kw, self._rated_kw)
+
+    def soc(self, values: Floats) -> Floats:
+        """Return states of charge, float64[n], %, from 0 to 100; NaN stays."""
+        beyond = np.abs(values - 50.0) > 50.0 + _ROUNDING
+        if not beyond.any():
+            return values
+        row = int(np.argmax(beyond))
+        self._note("current_soc", beyond, f"{values[row]:g} %", "from 0 to 100 %", row)
+        return np.clip(values, 0.0, 100.0)
+
+    def take(self) -> tuple[Clipped, ...]:
+        """Return the columns that were clipped for the first time since the last call."""
+        taken = tuple(self._new)
+        self._new.clear()
+        return taken
+
+    def _note(self, name: str, beyond: NDArray[np.bool_], value: str, bound: str, row: int) -> None:
+        if name not in self.totals:
+            self._new.append(Clipped(self._plugin, name, f"{value} for {self._ids[row]}, {bound}"))
+        self.totals[name] += int(beyond.sum())
