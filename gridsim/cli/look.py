@@ -45,7 +45,11 @@ def plugins(
 
         given = given_to(context, config, plugin)
         registry = find_plugins(given.config, given.plugins)
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        width = (
+            shutil.get_terminal_size().columns
+            if sys.__stdout__ is not None and sys.__stdout__.isatty()
+            else None
+        )
         lines = (
             listing.overview(registry, TABLES, width)
             if name is None

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from gridsim.cli.terminal import divert_prints
+
 if TYPE_CHECKING:
     from gridsim.running.plan import Options
 
@@ -119,9 +121,13 @@ def configure_logs(level: str, as_json: bool) -> None:
 
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """Turn a GridsimError into its message on standard error and its exit status."""
+    """Turn a GridsimError into its message on standard error and its exit status.
+
+    What a plugin prints goes to standard error, too.
+    """
     from gridsim.errors import GridsimError
 
+    divert_prints()
     try:
         yield
     except GridsimError as error:

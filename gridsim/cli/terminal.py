@@ -11,14 +11,21 @@ from contextlib import suppress
 import typer
 
 
+def divert_prints() -> None:
+    """Send what plugins print to standard error: standard output has the output of gridsim."""
+    sys.stdout = sys.stderr
+
+
 def print_out(text: str) -> None:
     """Print to standard output and flush, so that a failure is reported."""
+    if sys.__stdout__ is None:
+        return
     try:
-        print(text, flush=True)
+        print(text, file=sys.__stdout__, flush=True)
     except OSError as error:
         # The rest of the buffer would fail again when Python exits.
         with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
         if error.errno == errno.EPIPE:
             # The reader closed the pipe (`| head`): not an error.
             raise typer.Exit from None
@@ -35,7 +42,7 @@ def escape_unencodable() -> None:
 
 def flush_all() -> None:
     """Flush both streams; each is None if it was closed when the process started."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.__stdout__, sys.stderr):
         if stream is not None:
             with suppress(OSError):
                 stream.flush()

@@ -202,7 +202,8 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
         """Return a value as a number; NumPy would convert None to NaN, and text to a number."""
         if isinstance(value, bool | str) or not isinstance(value, SupportsFloat):
             kind = "None" if value is None else type(value).__name__
-            raise PluginError(f"{self._label()}: {name} returned {kind} instead of a number")
+            unit = "kW" if name == "step" else "a number"
+            raise PluginError(f"{self._label()}: {name} returned {kind} instead of {unit}")
         return float(value)
 
     def _label(self) -> str:

@@ -210,3 +210,6 @@ class Inbox(Protocol):
 
     def post(self, instruction: Instruction) -> bool:
         """Return whether there was room. Never waits: without room the instruction is refused."""
+
+    def lost(self, instructions: int) -> None:
+        """Count instructions that arrived and were dropped unread, for the run's status."""

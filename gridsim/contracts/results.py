@@ -112,7 +112,7 @@ class FleetFailure:
 
 @dataclass(frozen=True, slots=True)
 class Clipped:
-    """A column of which a plugin returned values beyond the bounds of its devices."""
+    """A column in which a plugin returned values beyond the bounds of its devices."""
 
     plugin: str
     """The plugin, as errors name it: the DER type 'battery'."""

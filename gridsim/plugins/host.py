@@ -12,10 +12,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pluggy
+from loguru import logger
 
 from gridsim.errors import UsageError, described, is_interrupt, printable
 from gridsim.plugins import hookspecs
 from gridsim.plugins.registry import BrokenPlugin, Registrar, Registry
+from gridsim.plugins.trust import writable_by_others
 
 GROUP = "gridsim"
 _HOOK = "gridsim_register"
@@ -62,6 +64,8 @@ class PluginHost:
         source = path / "__init__.py" if path.is_dir() else path
         if not source.is_file():
             raise UsageError(f"there is no plugin file {path}")
+        if (who := writable_by_others(source)) is not None:
+            logger.warning("{} may be changed by other users, and runs as you do", who)
         self._register(_execute(source, path), str(path.resolve()), str(path))
 
     def _register(self, module: ModuleType, key: str, owner: str) -> None:

@@ -38,6 +38,9 @@ class CommandInbox:
             self._waiting.append(instruction)
             return True
 
+    def lost(self, instructions: int) -> None:
+        """Do nothing: the worker of a source counts what it could not read."""
+
     def __len__(self) -> int:
         """Return the number of waiting instructions."""
         return len(self._waiting)

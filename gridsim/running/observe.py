@@ -73,6 +73,8 @@ def _source(worker: SourceWorker) -> SourceStatus:
         error=worker.error or "",
         posted=counters.posted,
         refused=counters.refused,
+        unanswerable=counters.unanswerable,
+        lost=counters.lost,
         unanswered=counters.unanswered,
         waiting=counters.waiting,
         acknowledged=counters.acknowledged,

@@ -94,6 +94,10 @@ class SourceStatus:
     """The instructions that went into the run's inbox."""
     refused: int = 0
     """The instructions for which there was no room."""
+    unanswerable: int = 0
+    """The part of `refused` that was not answered, because there were too many."""
+    lost: int = 0
+    """The instructions that arrived and were dropped unread."""
     unanswered: int = 0
     """The posted instructions without an answer so far."""
     waiting: int = 0

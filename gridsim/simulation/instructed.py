@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,10 @@ from gridsim.simulation.faults import FaultBook
 from gridsim.simulation.scenario import Scenario
 
 INSTRUCTED = (CallEvent, CancelEvent, InjectFault, ClearFault)
+
+
+MAX_CALLS: Final = 1_000
+"""The largest number of called events that are not over; further ones are rejected."""
 
 
 class EventsAndFaults:
@@ -170,6 +174,10 @@ class EventsAndFaults:
         binder = self._scenario.binder
         if binder is None:
             raise Refused("this run does not accept events by instruction")
+        if len(self._calls) >= MAX_CALLS:
+            raise Refused(
+                f"{MAX_CALLS:,} called events are not over, which is the limit: call this one later"
+            )
         spec = binder.event(call, self._scenario, time_ms)
         self._get_demand_response().call(spec, time_ms, reduced)
         self._calls[spec.id] = call, time_ms

@@ -14,7 +14,9 @@ class SourceCounters:
     refused: int = 0
     """Instructions that did not fit, and were answered "rejected" or count as unanswerable."""
     unanswerable: int = 0
-    """Refused instructions that were not answered, because the source reads no answers."""
+    """Refused instructions that were not answered: there were too many refusals already."""
+    lost: int = 0
+    """Instructions that arrived and were dropped unread."""
     unanswered: int = 0
     """Posted instructions that have no answer yet."""
     waiting: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -14,6 +14,9 @@ from gridsim.sources.counters import SourceCounters
 MAX_UNANSWERED = 10_000
 """The most instructions of one source without an answer that was handed over."""
 TOO_MANY = "too many commands are waiting: send fewer, or later"
+SHARE = 10
+"""One project has at most this part of the limit, so that a flood to it leaves room for others."""
+TOO_MANY_EACH = "too many commands to this project are waiting: send fewer, or later"
 
 # Longest time that one `serve` call may delay an acknowledgement.
 _SERVE_S = 0.02
@@ -49,6 +52,10 @@ class SourceWorker(ConnectionWorker):
         self._acknowledgements: deque[Acknowledgement] = deque()
         self._unanswered = 0
         """Instructions that were posted and have no first answer yet."""
+        self._each: Counter[str] = Counter()
+        """The same by project."""
+        self._refusals: Counter[str] = Counter()
+        """Refusals that wait to be handed over, by project."""
         self._counters = SourceCounters()
 
     # Called from the engine's thread and the main thread.
@@ -74,6 +81,7 @@ class SourceWorker(ConnectionWorker):
                     # The first answer. What comes later counts by itself, and is bounded by
                     # the number of commands that the simulation keeps.
                     self._unanswered = max(self._unanswered - 1, 0)
+                    _subtract(self._each, one.target.project_id)
                 self._acknowledgements.append(one)
             if self._is_over():
                 self._release()
@@ -83,39 +91,55 @@ class SourceWorker(ConnectionWorker):
     def post(self, instruction: Instruction) -> bool:
         """Post under the source's name; answer at once if there is no room."""
         instruction = replace(_checked(instruction), source=self.name)
+        project = instruction.target.project_id
         with self._changed:
-            if self._has_room():
+            share = max(self._limit // SHARE, 1)
+            reason = TOO_MANY_EACH if self._each[project] >= share else TOO_MANY
+            if self._has_room() and reason != TOO_MANY_EACH:
                 # Before the tick that answers it can run.
                 self._unanswered += 1
+                self._each[project] += 1
                 if self._inbox.post(instruction):
                     self._counters.posted += 1
                     return True
                 self._unanswered -= 1
-        self._refuse(instruction)
+                _subtract(self._each, project)
+        self._refuse(instruction, reason)
         return False
 
-    def _refuse(self, instruction: Instruction) -> None:
+    def lost(self, instructions: int) -> None:
+        """Count instructions that arrived and were dropped unread."""
+        with self._changed:
+            self._counters.lost += instructions
+            total = self._counters.lost
+        message = "source {}: instructions dropped unread, {:,} in total: they arrive too fast"
+        self._log.log("WARNING", message, self.name, total)
+
+    def _refuse(self, instruction: Instruction, reason: str) -> None:
         tick, time_ms = self._now()
+        project = instruction.target.project_id
         with self._changed:
             self._counters.refused += 1
-            if len(self._acknowledgements) < 2 * self._limit:
+            share = max(self._limit // SHARE, 1)
+            if self._refusals[project] < share and len(self._acknowledgements) < 2 * self._limit:
                 answer = Acknowledgement(
                     instruction.target,
                     instruction.id,
                     "rejected",
-                    TOO_MANY,
+                    reason,
                     tick,
                     time_ms,
                     self.name,
                     action_of(instruction),
                 )
                 self._acknowledgements.append(answer)
+                self._refusals[project] += 1
                 return
-            # The source does not read even the refusals.
+            # The refusals are not read as fast as they arise.
             self._counters.unanswerable += 1
             total = self._counters.unanswerable
         message = "source {}: instructions refused without an answer, {:,} in total: {}"
-        self._log.log("WARNING", message, self.name, total, TOO_MANY)
+        self._log.log("WARNING", message, self.name, total, reason)
 
     # Called from the worker's thread.
 
@@ -145,6 +169,11 @@ class SourceWorker(ConnectionWorker):
             # Others may have been queued behind them meanwhile.
             for _ in acknowledgements:
                 self._acknowledgements.popleft()
+            self._refusals = Counter(
+                one.target.project_id
+                for one in self._acknowledgements
+                if one.reason in (TOO_MANY, TOO_MANY_EACH)
+            )
             self._counters.acknowledged += len(acknowledgements)
 
     # Called with the lock held.
@@ -178,3 +207,11 @@ def _checked(instruction: Instruction) -> Instruction:
     ):
         raise TypeError(f"a source must post instructions to a Target of ids, not {target!r:.100}")
     return instruction
+
+
+def _subtract(counts: Counter[str], key: str) -> None:
+    """Take one from a count, and remove a key without a count."""
+    if counts[key] > 1:
+        counts[key] -= 1
+    else:
+        counts.pop(key, None)

@@ -24,6 +24,7 @@ class RecordingInbox:
         self.limit = limit
         self.instructions: list[Instruction] = []
         self.refused = 0
+        self.unread = 0
 
     def post(self, instruction: Instruction) -> bool:
         if len(self.instructions) >= self.limit:
@@ -31,6 +32,9 @@ class RecordingInbox:
             return False
         self.instructions.append(instruction)
         return True
+
+    def lost(self, instructions: int) -> None:
+        self.unread += instructions
 
 
 class SourceContract:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gridsim.running.pace import behind_now, is_held, shortfall_lines
-from gridsim.running.status import EventStatus, RunStatus, TransportStatus
+from gridsim.running.status import EventStatus, RunStatus, SourceStatus, TransportStatus
 from gridsim.text.events import totals_text
 from gridsim.text.words import counted, site_time
 
@@ -65,6 +65,7 @@ def closing_lines(status: RunStatus) -> Iterator[str]:
         yield account_line(transport)
         if status.wake_s and len(transport.settled):
             yield f"{transport.name}: {_lags(transport)}"
+    yield from (source_line(source) for source in status.sources if source.posted or source.refused)
     if not is_held(status):
         yield from shortfall_lines(status)
     ledger = status.ledger
@@ -83,6 +84,19 @@ def account_line(transport: TransportStatus) -> str:
         f"{transport.dropped_total:,} dropped{f' ({dropped})' if dropped else ''} + "
         f"{transport.unconfirmed:,} unconfirmed + {transport.pending:,} pending"
     )
+
+
+def source_line(source: SourceStatus) -> str:
+    """Return the account of one source, in instructions."""
+    parts = [f"{counted(source.posted, 'instruction')} received"]
+    if source.refused:
+        silent = f", {source.unanswerable:,} without an answer" if source.unanswerable else ""
+        parts.append(f"{source.refused:,} refused because too many were waiting{silent}")
+    if source.lost:
+        parts.append(f"{source.lost:,} dropped unread")
+    if source.undelivered:
+        parts.append(f"{source.undelivered:,} acknowledgements not handed over")
+    return f"commands by {source.name}: {', '.join(parts)}"
 
 
 def _lags(transport: TransportStatus) -> str:

@@ -509,8 +509,8 @@ def said(config: Path) -> str:
                 source.wait(5.0)
         status = run.status()
         errors.append(status.error)
-        for part in (*status.transports, *status.sources):
-            errors += [f"{part.name}: {part.error}"] if part.error else []
+        errors += [f"{one.name}: {one.error}" for one in status.transports if one.error]
+        errors += [f"{one.name}: {one.error}" for one in status.sources if one.error]
     except GridsimError as error:
         errors.append(error)
     return "\n".join(str(error) for error in errors if error)

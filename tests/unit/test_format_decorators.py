@@ -45,7 +45,8 @@ class OwnParts(Text):
     def encode_parts(self, batch: Batch, rows: int = 2) -> Iterator[tuple[Batch, Payloads]]:
         for start in range(0, len(batch), rows):
             part = batch.rows(start, start + rows)
-            yield part, Payloads([b"part of %d" % len(part)], np.array([0, len(part)]))
+            groups = part.groups()
+            yield part, Payloads([b"part of %d" % len(part)] * (len(groups) - 1), groups)
 
 
 class Append(MessageFault):

@@ -279,7 +279,7 @@ def test_a_consumer_that_raises_is_disabled_and_the_run_goes_on(make: Make) -> N
     subscription = run.subscribe(consume)
     with run:
         assert run.advance(5) == 5
-    assert subscription.error == "OSError: no paper"
+    assert subscription.error.startswith("OSError: no paper (test_run.py:")
     assert run.status().tick == 5
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 
 MAX_BYTES = 128
 
 _PART = re.compile(r"\{(?P<name>n|project_id)(?::0(?P<width>\d{1,2}))?\}|(?P<other>[{}])")
 _REFUSED = re.compile(r"[/+#$\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
+# Letters and marks without a shape of their own.
+_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0\ufe0f\ufe0e"
 
 Maker = Callable[[int, str], str]
 """A function of (n, project_id) that returns an id."""
@@ -26,10 +30,24 @@ def template(text: str, *, of_project: bool) -> Maker:
             raise ValueError(f"may hold {fields}, and no other braces")
     if refused := _REFUSED.search(text):
         raise ValueError(f"must not hold {refused[0]!r}")
+    check_visible(text)
     if not text or text != text.strip() or text in (".", ".."):
         raise ValueError('must not be empty, "." or "..", and must not begin or end with a blank')
     pattern = _PART.sub(_printf, text.replace("%", "%%"))
     return lambda n, project_id: pattern % {"n": n, "project_id": project_id}
+
+
+def check_visible(text: str) -> None:
+    """Raise ValueError for a character that is not shown, or that turns the text around.
+
+    Two ids could look the same, and a page or a terminal could show another id.
+    """
+    for char in text:
+        if unicodedata.category(char) in _INVISIBLE or char in _BLANK:
+            raise ValueError(
+                f"must not hold U+{ord(char):04X}: it is not visible, or changes the direction of "
+                "the text"
+            )
 
 
 def too_long(name: str) -> bool:

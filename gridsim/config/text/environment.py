@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 from loguru import logger
 
 from gridsim.errors import UsageError
+from gridsim.plugins.trust import writable_by_others
 
 _PLACEHOLDER = re.compile(r"\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
 
@@ -43,6 +44,8 @@ def gather(folder: Path) -> dict[str, str]:
             raise UsageError(f"{path}: cannot be read: {error}") from None
         if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
             logger.warning("{} may be read by other users; chmod 600 {}", path, path)
+        if (who := writable_by_others(path)) is not None:
+            logger.warning("{} may be changed by other users; chmod 600 {}", who, path)
     given = {name: value for name, value in own.items() if value is not None}
     return {**given, **os.environ}
 

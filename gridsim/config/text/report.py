@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from gridsim.errors import UsageError
 
 _WIDTH = 120  # characters shown of a long source line
+_SHOWN = 100
+"""The most problems that are shown; a configuration with more has one cause more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Problem:
 
 
 class ConfigError(UsageError):
-    """All problems of a configuration; `str` is the whole report."""
+    """All problems of a configuration; `str` shows the first hundred and counts the rest."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         given = tuple(problems)
@@ -50,7 +52,10 @@ class ConfigError(UsageError):
             return problem.line and 1 + file[problem.origin], problem.line, problem.column
 
         self.problems = tuple(sorted(given, key=place))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        shown = [str(problem) for problem in self.problems[:_SHOWN]]
+        if (rest := len(self.problems) - _SHOWN) > 0:
+            shown.append(f"and {rest:,} more errors")
+        super().__init__("\n".join(shown))
 
 
 def _printable(text: str) -> str:

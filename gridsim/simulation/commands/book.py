@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -30,8 +31,10 @@ from gridsim.simulation.commands.targets import Level, ResolvedTarget, Slot, Tar
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.scenario import Scenario
 
-MAX_WAITING: Final = 100_000
+MAX_WAITING: Final = 50_000
 """The largest number of commands that wait for their start; further ones are rejected."""
+MAX_WAITING_EACH: Final = 100
+"""The largest number of commands to one DER, or to one project, that wait for their start."""
 MAX_IDS: Final = 200_000
 """The largest number of ids that are remembered; the oldest are forgotten."""
 
@@ -48,6 +51,8 @@ class _AcceptedCommand:
     start_ms: int
     end_ms: float
     """The end, UTC ms; inf for a command without a duration."""
+    planned: bool
+    """True if it was accepted before the tick of its start."""
     reached: bool = False
     """True once the target state of charge was reached and acknowledged."""
 
@@ -65,6 +70,8 @@ class CommandBook:
         self._effects = Effects(scenario)
         self._ids: dict[tuple[str, str | None, str], None] = {}
         self._waiting: list[tuple[int, int, _AcceptedCommand]] = []
+        self._planned: Counter[Target] = Counter()
+        """The commands among the waiting that were accepted before the tick of their start."""
         self._ends: list[tuple[float, int, _AcceptedCommand]] = []
         self._held: dict[tuple[Level, int, Slot], _AcceptedCommand] = {}
         self._seeking: dict[tuple[Level, int, Slot], _AcceptedCommand] = {}
@@ -106,6 +113,7 @@ class CommandBook:
         self._waiting, self._ends = (
             [(at, n, entries[place]) for at, n, place in queue] for queue in state["queues"]
         )
+        self._planned = Counter(one.command.target for *_, one in self._waiting if one.planned)
         self._held, self._seeking = (
             {(level, owner, slot): entries[place] for level, owner, slot, place in own}
             for own in state["maps"]
@@ -201,12 +209,27 @@ class CommandBook:
         end = np.inf if command.duration_s is None else start + 1000.0 * command.duration_s
         if end <= tick.time_ms:
             raise Refused("it would have ended already, by the simulated clock: check 'start'")
-        if len(self._waiting) >= MAX_WAITING:
-            raise Refused(f"too many commands are waiting ({MAX_WAITING}): send fewer, or later")
+        planned = start > tick.time_ms
+        if planned:
+            self._plan(command.target)
         self.use_id(command)
-        entry = _AcceptedCommand(command, aim, start, end)
+        entry = _AcceptedCommand(command, aim, start, end, planned)
         self._number += 1
         heapq.heappush(self._waiting, (start, self._number, entry))
+
+    def _plan(self, target: Target) -> None:
+        """Count a command that waits for its start. Raises Refused beyond the limits."""
+        if self._planned[target] >= MAX_WAITING_EACH:
+            raise Refused(
+                f"{MAX_WAITING_EACH} commands to {target} wait for their start, the most allowed: "
+                "send this one later"
+            )
+        if len(self._waiting) >= MAX_WAITING:
+            raise Refused(
+                f"{MAX_WAITING:,} commands wait for their start, which is the limit: send this one "
+                "later"
+            )
+        self._planned[target] += 1
 
     def _end_due(self, tick: Tick) -> Iterator[Acknowledgement]:
         while self._ends and self._ends[0][0] <= tick.time_ms:
@@ -222,6 +245,8 @@ class CommandBook:
     def _begin_due(self, tick: Tick) -> Iterator[Acknowledgement]:
         while self._waiting and self._waiting[0][0] <= tick.time_ms:
             _, number, entry = heapq.heappop(self._waiting)
+            if entry.planned:
+                self._planned[entry.command.target] -= 1
             if entry.end_ms <= tick.time_ms:
                 reason = "it began and ended between two ticks"
                 yield answer(entry.command, "completed", tick, reason)

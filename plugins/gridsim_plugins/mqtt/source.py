@@ -156,9 +156,7 @@ class MqttCommands(Source[MqttCommandSettings]):
         if ignored:
             logger.warning("mqtt: {} retained commands ignored; send them without retain", ignored)
         if dropped := self._dialogue.take_dropped():
-            logger.warning(
-                "mqtt: {} commands dropped: they arrived faster than they were read", dropped
-            )
+            inbox.lost(dropped)
 
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         assert self._dialogue is not None

@@ -193,7 +193,7 @@ class Mqtt(Transport[MqttSettings]):
         if self._short_lived < _SUSPICIOUS:
             return error
         if self.settings.client_id:
-            likely = f"is another client using the client id {self._client_id!r}?"
+            likely = f"perhaps another client uses the client id {self._client_id!r}"
         else:
             likely = "the broker's log may give the reason"
         return TransportError(

@@ -9,6 +9,7 @@ import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,11 +48,12 @@ class Stdout(Transport[Settings]):
 
     def connect(self) -> None:
         # If standard output is closed, its descriptor may belong to another file by now.
-        if sys.stdout is None or sys.stdout.closed:
+        out = _standard_output()
+        if out is None or out.closed:
             raise TransportError("standard output is closed", permanent=True)
         try:
-            sys.stdout.flush()
-            self._fd = sys.stdout.fileno()
+            out.flush()
+            self._fd = out.fileno()
         except OSError as error:
             raise self._failure(error) from error
 
@@ -98,9 +100,14 @@ class Stdout(Transport[Settings]):
             return TransportError(f"standard output: {error.strerror or error}")
         # Python flushes at exit, which must not fail on the same pipe.
         devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, sys.stdout.fileno())
+        os.dup2(devnull, self._fd)
         os.close(devnull)
         return ReaderGone("the reader of standard output has closed it")
+
+
+def _standard_output() -> TextIO | None:
+    """Return standard output, also if `print` goes to standard error, as on the command line."""
+    return sys.__stdout__ if sys.stdout is sys.stderr else sys.stdout
 
 
 @hookimpl

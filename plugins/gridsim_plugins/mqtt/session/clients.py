@@ -238,8 +238,10 @@ class Clients:
         if link.state is LinkState.CONNECT_SENT:
             data = self._read_connack(link, data)
             if link.state is LinkState.CONNECT_SENT and ended:
-                advice = "" if self._dialler.uses_tls else "; does this port expect TLS?"
-                self.fail(link, f"{self._where} closes the connection without an answer{advice}")
+                uses_tls = self._dialler.uses_tls
+                # The last will of each of these connections is retained.
+                error = errors.no_connack(self._where, uses_tls=uses_tls, retained_will=True)
+                self.fail(link, str(error))
                 return
         for run in link.answers(data) if data and link.state is LinkState.UP else ():
             if run.kind == SERVER_DISCONNECT:

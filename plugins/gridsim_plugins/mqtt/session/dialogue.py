@@ -26,6 +26,8 @@ _AT_ONCE = 1000
 # The most bytes of unread messages; without a limit, a sender could fill the memory.
 _MOST_BYTES = 32_000_000
 _OVERHEAD_BYTES = 300
+# How many times the time limit of an answer it may take while messages arrive.
+_FLOOD_TIMEOUTS = 6
 
 
 class Message(NamedTuple):
@@ -53,7 +55,7 @@ class Dialogue:
         self._qos = qos
         self._where = "{}:{}".format(*address)
         self._answer_timeout_s = answer_timeout_s
-        self._dropped = 0
+        self._dropped = self._received = 0
         self._messages: list[Message] = []
         self._waiting_bytes = 0
         self._unanswered: set[int] = set()
@@ -123,18 +125,29 @@ class Dialogue:
 
     def _settle(self) -> None:
         """Wait for all answers that are due."""
-        deadline = time.monotonic() + self._answer_timeout_s
+        began = time.monotonic()
+        deadline = began + self._answer_timeout_s
+        first = self._received
         while self._unanswered:
-            before = len(self._unanswered)
+            before = len(self._unanswered), self._received
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TransportError(
-                    f"the broker at {self._where} has stalled: no answer for "
-                    f"{self._answer_timeout_s:g} s"
-                )
+                raise self._no_answer(time.monotonic() - began, self._received - first)
             self._turn(left)
-            if len(self._unanswered) < before:
-                deadline = time.monotonic() + self._answer_timeout_s
+            # A broker that sends messages has not stalled; its answers wait behind them.
+            if (len(self._unanswered), self._received) != before:
+                end = began + _FLOOD_TIMEOUTS * self._answer_timeout_s
+                deadline = min(time.monotonic() + self._answer_timeout_s, end)
+
+    def _no_answer(self, seconds: float, received: int) -> TransportError:
+        if received:
+            return TransportError(
+                f"no answer from {self._where} for {seconds:.0f} s, in which {received:,} commands "
+                "arrived: they arrive faster than they are read"
+            )
+        return TransportError(
+            f"the broker at {self._where} has stalled: no answer for {self._answer_timeout_s:g} s"
+        )
 
     def _turn(self, timeout_s: float) -> None:
         """Wait until the socket is ready, and read and write."""
@@ -164,6 +177,7 @@ class Dialogue:
             raise TransportError(f"the connection to {self._where} is lost: {end}")
 
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
+        self._received += 1
         held = self._waiting_bytes + len(message.payload) + _OVERHEAD_BYTES
         if self._messages and held > _MOST_BYTES:
             self._dropped += 1

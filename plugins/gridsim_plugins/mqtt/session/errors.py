@@ -20,6 +20,8 @@ _REFUSALS = {
     0x89: "is busy",
     0x8A: "has banned this client",
     0x8C: "requires another authentication method",
+    0x9A: "does not keep retained messages: set retain = false, also that of the will",
+    0x9B: "does not support this QoS, also that of the will; set qos to a lower value",
 }
 _TEMPORARY = {0x80, 0x83, 0x88, 0x89, 0x97, 0x9F}
 
@@ -42,7 +44,8 @@ def unreachable(error: Exception, where: str, timeout_s: float) -> TransportErro
         return TransportError(f"TLS to {where}: {_certificate_error(error)}", permanent=True)
     if isinstance(error, ssl.SSLEOFError | ConnectionResetError):
         return TransportError(
-            f"{where} closes the connection in the TLS handshake; does this port expect TLS?"
+            f"{where} closes the connection in the TLS handshake; perhaps this port does not use "
+            "TLS"
         )
     if isinstance(error, ssl.SSLError):
         return tls_failure(str(error), where)
@@ -57,16 +60,31 @@ def unreachable(error: Exception, where: str, timeout_s: float) -> TransportErro
     return TransportError(f"cannot connect to {where}: {error_text(error)}")
 
 
+def no_connack(where: str, *, uses_tls: bool, retained_will: bool) -> TransportError:
+    """Return the error of a connection that was closed before the CONNACK.
+
+    MQTT 3.1.1 has no other way to refuse a will or one connection too many.
+    """
+    causes = [] if uses_tls else ["the port expects TLS"]
+    causes.append("the broker has reached its limit of connections")
+    if retained_will:
+        causes.append('it keeps no retained messages, and the will has "retain = true"')
+    return TransportError(
+        f"{where} closes the connection without an answer; perhaps {', or '.join(causes)}: the "
+        "broker's log has the reason"
+    )
+
+
 def tls_failure(text: str, where: str) -> TransportError:
     """Return the error of a TLS handshake or alert, from OpenSSL's error text."""
     lower = text.replace("_", " ").lower()
     if "wrong version number" in lower or "record layer failure" in lower:
         return TransportError(f"{where} does not use TLS on this port", permanent=True)
     if "certificate required" in lower or "handshake failure" in lower:
-        return TransportError(
-            f"TLS to {where}: the broker asks for a client certificate (cert_file, key_file)",
-            permanent=True,
-        )
+        needs = "the broker asks for a client certificate (cert_file, key_file)"
+        if "certificate required" not in lower:
+            needs = f"{text}; perhaps {needs}"
+        return TransportError(f"TLS to {where}: {needs}", permanent=True)
     if "alert" in lower and ("unknown ca" in lower or "certificate" in lower):
         return TransportError(
             f"TLS to {where}: the broker does not accept the client certificate: {text}",

@@ -74,6 +74,7 @@ class _Handshake:
     ) -> None:
         self._settings = settings
         self._qos, self._retain = qos, retain
+        self._retained_will = will is not None and will.retain
         self._address = (host, port)
         self._where = f"{host}:{port}"
         self._connack: tuple[ReasonCode, Any] | None = None
@@ -174,8 +175,9 @@ class _Handshake:
                 f"{self._where} does not answer in MQTT {settings.protocol}: {self._end}",
                 permanent=True,
             )
-        advice = "" if settings.uses_tls else "; does this port expect TLS?"
-        return TransportError(f"{self._where} closes the connection without an answer{advice}")
+        return errors.no_connack(
+            self._where, uses_tls=settings.uses_tls, retained_will=self._retained_will
+        )
 
     def _on_connect(
         self, client: Client, data: Any, flags: Any, code: ReasonCode, properties: Any
