@@ -14,9 +14,9 @@ from gridsim.sources.counters import SourceCounters
 MAX_UNANSWERED = 10_000
 """The most instructions of one source without an answer that was handed over."""
 TOO_MANY = "too many commands are waiting: send fewer, or later"
-SHARE = 10
-"""One project has at most this part of the limit, so that a flood to it leaves room for others."""
-TOO_MANY_EACH = "too many commands to this project are waiting: send fewer, or later"
+MAX_UNANSWERED_EACH = 1_000
+"""The most of them to one target, so that a flood to it leaves room for the others."""
+TOO_MANY_EACH = "too many commands to this target are waiting: send fewer, or later"
 
 # Longest time that one `serve` call may delay an acknowledgement.
 _SERVE_S = 0.02
@@ -40,6 +40,7 @@ class SourceWorker(ConnectionWorker):
         now: Callable[[], tuple[int, int]],
         *,
         limit: int = MAX_UNANSWERED,
+        limit_each: int = MAX_UNANSWERED_EACH,
         time: Time = REAL_TIME,
     ) -> None:
         """Start nothing yet. `now` returns the next tick and its time, UTC ms; any thread may
@@ -48,14 +49,14 @@ class SourceWorker(ConnectionWorker):
         self.source = source
         self._inbox = inbox
         self._now = now
-        self._limit = limit
+        self._limit, self._limit_each = limit, limit_each
         self._acknowledgements: deque[Acknowledgement] = deque()
         self._unanswered = 0
         """Instructions that were posted and have no first answer yet."""
-        self._each: Counter[str] = Counter()
-        """The same by project."""
-        self._refusals: Counter[str] = Counter()
-        """Refusals that wait to be handed over, by project."""
+        self._each: Counter[Target] = Counter()
+        """The same by target."""
+        self._refusals: Counter[Target] = Counter()
+        """Refusals that wait to be handed over, by target."""
         self._counters = SourceCounters()
 
     # Called from the engine's thread and the main thread.
@@ -81,7 +82,7 @@ class SourceWorker(ConnectionWorker):
                     # The first answer. What comes later counts by itself, and is bounded by
                     # the number of commands that the simulation keeps.
                     self._unanswered = max(self._unanswered - 1, 0)
-                    _subtract(self._each, one.target.project_id)
+                    _subtract(self._each, one.target)
                 self._acknowledgements.append(one)
             if self._is_over():
                 self._release()
@@ -91,19 +92,19 @@ class SourceWorker(ConnectionWorker):
     def post(self, instruction: Instruction) -> bool:
         """Post under the source's name; answer at once if there is no room."""
         instruction = replace(_checked(instruction), source=self.name)
-        project = instruction.target.project_id
+        target = instruction.target
         with self._changed:
-            share = max(self._limit // SHARE, 1)
-            reason = TOO_MANY_EACH if self._each[project] >= share else TOO_MANY
-            if self._has_room() and reason != TOO_MANY_EACH:
+            is_full = self._each[target] >= self._limit_each
+            reason = TOO_MANY_EACH if is_full else TOO_MANY
+            if self._has_room() and not is_full:
                 # Before the tick that answers it can run.
                 self._unanswered += 1
-                self._each[project] += 1
+                self._each[target] += 1
                 if self._inbox.post(instruction):
                     self._counters.posted += 1
                     return True
                 self._unanswered -= 1
-                _subtract(self._each, project)
+                _subtract(self._each, target)
         self._refuse(instruction, reason)
         return False
 
@@ -117,11 +118,11 @@ class SourceWorker(ConnectionWorker):
 
     def _refuse(self, instruction: Instruction, reason: str) -> None:
         tick, time_ms = self._now()
-        project = instruction.target.project_id
+        target = instruction.target
         with self._changed:
             self._counters.refused += 1
-            share = max(self._limit // SHARE, 1)
-            if self._refusals[project] < share and len(self._acknowledgements) < 2 * self._limit:
+            each = self._limit_each
+            if self._refusals[target] < each and len(self._acknowledgements) < 2 * self._limit:
                 answer = Acknowledgement(
                     instruction.target,
                     instruction.id,
@@ -133,7 +134,7 @@ class SourceWorker(ConnectionWorker):
                     action_of(instruction),
                 )
                 self._acknowledgements.append(answer)
-                self._refusals[project] += 1
+                self._refusals[target] += 1
                 return
             # The refusals are not read as fast as they arise.
             self._counters.unanswerable += 1
@@ -170,7 +171,7 @@ class SourceWorker(ConnectionWorker):
             for _ in acknowledgements:
                 self._acknowledgements.popleft()
             self._refusals = Counter(
-                one.target.project_id
+                one.target
                 for one in self._acknowledgements
                 if one.reason in (TOO_MANY, TOO_MANY_EACH)
             )
@@ -209,7 +210,7 @@ def _checked(instruction: Instruction) -> Instruction:
     return instruction
 
 
-def _subtract(counts: Counter[str], key: str) -> None:
+def _subtract(counts: Counter[Target], key: Target) -> None:
     """Take one from a count, and remove a key without a count."""
     if counts[key] > 1:
         counts[key] -= 1

@@ -563,7 +563,7 @@ def test_values_beyond_the_bounds_are_clipped_and_counted(
         ("the DER type 'culprit'", "current_soc", "250 % for HOME_1_culprit, from 0 to 100 %"),
         ("the DER type 'culprit'", "current_output", "50 kW for HOME_1_culprit, rated 5 kW"),
     ]
-    assert later == [(), ()]
+    assert set(later) == {()}
     assert "clipped to the bounds of the devices: 6 values of culprit current_output" in list(
         closing_lines(status)
     )

@@ -514,3 +514,19 @@ def test_a_ghost_obeys_nothing(tmp_path: Path) -> None:
     limit = b'{"id": "c", "command": "limit_power", "value": 0}'
     assert run.refused(ghost, limit) == "the DER does not answer"
     assert run.refused(ROOF, limit) == "ROOF has no DER that answers"
+
+
+def test_one_target_has_a_part_of_the_commands_that_wait(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "MAX_WAITING_EACH", 2)
+    run.tick(*(request(BAT, "set_power", n, start="2199-01-01T00:00:00Z") for n in range(3)))
+    assert [one.status for one in run.told] == ["accepted", "accepted", "rejected"]
+    assert run.told[-1].reason == (
+        "2 commands to HOME/BAT wait for their start, the most allowed: send this one later"
+    )
+    # Another target has room, and what begins at once needs none.
+    run.tick(request(HOME, "set_power", 1, start="2199-01-01T00:00:00Z"))
+    assert run.told[-1].status == "accepted"
+    run.tick(request(BAT, "set_power", 3))
+    assert run.told[-1].status == "accepted"

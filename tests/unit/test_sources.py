@@ -358,3 +358,17 @@ def test_a_connection_that_held_resets_the_back_off(held_s: float, pauses: int) 
         wire.fault = TransportError("cut")
         until(lambda: wire.connects == 2)
     assert len(stepped.pauses) == pauses
+
+
+def test_a_flood_to_one_target_leaves_room_for_another() -> None:
+    worker = SourceWorker(
+        "wire", Wire(), CommandInbox(), lambda: (7, START_MS), limit=10, limit_each=2
+    )
+    assert [worker.post(off(f"c-{n}")) for n in range(7)] == [True] * 2 + [False] * 5
+    other = Command(Target("PRJ_9"), "d-1", "disconnect")
+    assert worker.post(other)
+    assert worker.counters() == SourceCounters(
+        posted=3, refused=5, unanswerable=3, unanswered=3, waiting=2
+    )
+    worker.lost(4)
+    assert worker.counters().lost == 4

@@ -226,8 +226,8 @@ class CommandBook:
             )
         if len(self._waiting) >= MAX_WAITING:
             raise Refused(
-                f"{MAX_WAITING:,} commands wait for their start, which is the limit: send this one "
-                "later"
+                f"too many commands are waiting for their start ({MAX_WAITING}, the most allowed): "
+                "send this one later"
             )
         self._planned[target] += 1
 
