@@ -134,6 +134,9 @@ class Device(Stateful, ABC, Generic[D]):
         """
 
 
+_CAPABILITY = ("min_kw", "max_kw", "preferred_kw")
+
+
 class _MadeClass(ABCMeta):
     """The metaclass of classes that no module names: pickle stores how to create them."""
 
@@ -196,8 +199,10 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
                     f"{self._label()}: capability returned {able!r:.100} instead of a "
                     "DeviceCapability"
                 )
-            columns[:, row] = able.min_kw, able.max_kw, able.preferred_kw
+            for column, name in zip(columns, _CAPABILITY, strict=True):
+                column[row] = self._number(name, getattr(able, name))
         return Capability(*columns)
+
     def _number(self, name: str, value: Any) -> float:
         """Return a value as a number; NumPy would convert None to NaN, and text to a number."""
         if isinstance(value, bool | str) or not isinstance(value, SupportsFloat):
