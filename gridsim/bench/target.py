@@ -48,7 +48,7 @@ def find_target(options: Options) -> BenchTarget:
 
     Raises UsageError if there is none.
     """
-    plan = make_plan(options)
+    plan = make_plan(options, files="none")
     choices = plan.configuration.transports
     found = plan.probes.first(choices, "measure")
     if found is None:

@@ -93,7 +93,8 @@ def send(
         from gridsim.running.plan import make_plan
 
         given = given_to(context, config, plugin, set_).of_run(run)
-        plan = make_plan(options_of(given.config, given.plugins, given.overrides, run=run))
+        options = options_of(given.config, given.plugins, given.overrides, run=run)
+        plan = make_plan(options, files="none")
         args = CommandLine(
             target, command, value, unit, start, duration, ramp, id_, tuple(keys or ())
         )

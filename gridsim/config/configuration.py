@@ -8,6 +8,7 @@ from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.tables.simulation import SimulationSettings
 from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.tables.transports import TransportChoice
+from gridsim.config.text.report import Problem
 from gridsim.simulation.scenario import Scenario
 
 
@@ -24,3 +25,5 @@ class Configuration:
     ledger: LedgerSettings | None = None
     timezone: str = "UTC"
     """The IANA name of the clock of `[site]`."""
+    file_problems: tuple[Problem, ...] = ()
+    """The problems of files that the configuration names: a run with them is refused."""

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gridsim.api import Draws, Framing
+from gridsim.api import Draws, Framing, RunPeriod
 from gridsim.config.binder import InstructionBinder
 from gridsim.config.configuration import Configuration
 from gridsim.config.expand import expand
+from gridsim.config.files import CheckedFiles, check_files
 from gridsim.config.settings.validation import Findings, Validated, validate
 from gridsim.config.tables.core import OF_SCENARIOS, TOP_LEVEL
 from gridsim.config.tables.defaults import check_defaults, with_defaults
@@ -46,10 +47,21 @@ class Flags:
     """The type of the only transport."""
 
 
-def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags) -> Configuration:
+def resolve(
+    document: Document,
+    registry: Registry,
+    *,
+    now_ms: int,
+    flags: Flags,
+    duration_ms: int | None = None,
+    files: CheckedFiles = "all",
+) -> Configuration:
     """Return the configuration of a document. Raises ConfigError with all problems.
 
-    `now_ms` is the current time, UTC, for `start = "now"`.
+    `now_ms` is the current time, UTC, for `start = "now"`. `duration_ms` is that of the run; None:
+    it has no end. `files` are the files that are checked: all that a run uses, those that it reads
+    (without the ledger that it writes), or none. If nothing but files have problems, the result
+    has them, so that they can be reported together with those of transports.
     """
     for name in ("seed", "speed", "start"):
         if (value := getattr(flags, name)) is not None:
@@ -88,7 +100,14 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
             start = start_ms(simulation.start, now_ms, site.settings.timezone)
         except ValueError as error:
             findings.add(("simulation", "start"), f"'start' {error}")
-    _refuse(sheets)
+    period = None
+    if simulation is not None and site is not None and tick_ms is not None:
+        last = None if duration_ms is None else start + max(0, duration_ms - tick_ms)
+        period = RunPeriod(start, last, site.settings.timezone)
+    wrong_files = Findings(document)
+    if files != "none":
+        wrong_files = check_files(findings, data, ledger if files == "all" else None, period)
+    _refuse(sheets, wrong_files)
     if simulation is None or site is None or weather is None or tick_ms is None:
         raise AssertionError("a table was refused without a finding")
     scenario = expand(
@@ -103,7 +122,7 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
     )
     scenario = bind_events(events, scenario, site.settings.timezone)
     scenario = bind_faults(faults, scenario, transports, site.settings.timezone)
-    _refuse(sheets)
+    _refuse(sheets, wrong_files)
     binder = InstructionBinder.of(registry, transports, scenario.roster, site.settings.timezone)
     rebound_ms = None
     if ledger is not None and ledger.counterfactual:
@@ -118,14 +137,15 @@ def resolve(document: Document, registry: Registry, *, now_ms: int, flags: Flags
         sources,
         ledger,
         site.settings.timezone,
+        tuple(document.report_of(wrong_files)),
     )
 
 
-def _refuse(sheets: Sequence[Findings]) -> None:
-    """Raise ConfigError if there is a finding in any of the files."""
+def _refuse(sheets: Sequence[Findings], files: Findings) -> None:
+    """Raise ConfigError if there is a finding in any of the sheets, together with `files`."""
     problems = [problem for sheet in sheets for problem in sheet.document.report(sheet)]
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError([*problems, *files.document.report_of(files)])
 
 
 def _simulation(findings: Findings, data: Mapping[str, Any]) -> SimulationSettings | None:

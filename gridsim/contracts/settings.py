@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -72,6 +72,22 @@ def in_folder(folder: str, path: str, quoted: Callable[[str], str] = str) -> str
     return os.path.join(quoted(base), path[len(upwards) :]) or os.curdir
 
 
+@dataclass(frozen=True, slots=True)
+class RunPeriod:
+    """The simulated time of a run that is checked."""
+
+    start_ms: int
+    """The time of the first tick, UTC."""
+    last_ms: int | None
+    """The time of the last tick; None: the run has no end."""
+    timezone: str
+    """The time zone of the sites that the settings are for."""
+
+    def in_zone(self, timezone: str | None) -> RunPeriod:
+        """Return the period for sites in another time zone; None: the same."""
+        return replace(self, timezone=timezone or self.timezone)
+
+
 class Settings(BaseModel):
     """Base of the `Settings` of every plugin.
 
@@ -85,6 +101,16 @@ class Settings(BaseModel):
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Return the settings themselves, because they are frozen."""
         return self
+
+    def file_problems(self, period: RunPeriod | None) -> Iterator[tuple[str, str]]:
+        """Yield a setting and a problem for each file that a run could not use.
+
+        `gridsim validate`, `--dry-run` and a run call it before anything starts. It opens files,
+        and neither writes nor connects. `period` is the time of the run, None if the
+        configuration does not say it. The problem completes a sentence about the setting:
+        `("path", "names load.csv, which does not exist")`.
+        """
+        return iter(())
 
 
 S = TypeVar("S", bound=Settings, default=Any)

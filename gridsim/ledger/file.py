@@ -100,24 +100,44 @@ def is_ledger(path: Path) -> bool:
         return False
 
 
+def unusable(path: Path, *, overwrite: bool) -> str | None:
+    """Return the reason why a ledger cannot be created at a path, or None. Writes nothing."""
+    try:
+        problem = _taken(path, overwrite=overwrite)
+    except OSError as error:
+        problem = f"{path} cannot be created: {_why(error)}"
+    if problem is not None:
+        return problem
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"{path} cannot be created: {folder} is not a folder"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"{path} cannot be created: no permission to write in {folder.absolute()}"
+    return None
+
+
+def _taken(path: Path, *, overwrite: bool) -> str | None:
+    """Return the reason why a file at the path must not be replaced, or None."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        return f"{path} is not a regular file; name another"
+    if not path.exists() or not path.stat().st_size:
+        return None
+    if not is_ledger(path):
+        return f"{path} exists and is not a ledger; name another file"
+    if not overwrite:
+        return (
+            f"{path} holds the ledger of another run; move it away, name another file, or set "
+            "overwrite = true"
+        )
+    return f"another run is writing {path}; name another file" if _is_written(path) else None
+
+
 def _make_room(path: Path, *, overwrite: bool) -> None:
     try:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise UsageError(f"[ledger] path: error: {path} is not a regular file; name another")
-        if path.exists() and path.stat().st_size:
-            if not is_ledger(path):
-                raise UsageError(
-                    f"[ledger] path: error: {path} exists and is not a ledger; name another file"
-                )
-            if not overwrite:
-                raise UsageError(
-                    f"[ledger] path: error: {path} holds the ledger of another run; move it away, "
-                    "name another file, or set overwrite = true"
-                )
-            if _is_written(path):
-                raise UsageError(
-                    f"[ledger] path: error: another run is writing {path}; name another file"
-                )
+        if (problem := _taken(path, overwrite=overwrite)) is not None:
+            raise UsageError(f"[ledger] path: error: {problem}")
         for companion in ("", *_COMPANIONS):
             with suppress(FileNotFoundError):
                 path.with_name(path.name + companion).unlink()

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from gridsim.api import MessageFault, RunContext, Source, Transport
 from gridsim.config.configuration import Configuration
+from gridsim.config.files import CheckedFiles
 from gridsim.config.resolve import Flags, resolve
 from gridsim.config.tables.ledger import fingerprint
 from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.tables.transports import TransportChoice
+from gridsim.config.text.document import Finding
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Document, read
 from gridsim.config.text.report import ConfigError
@@ -156,12 +158,25 @@ def find_plugins(config: Path | None, local: tuple[Path, ...]) -> Registry:
     return load_plugins((*of_config, *local)).registry
 
 
-def make_plan(options: Options) -> Plan:
-    """Read and check everything. Raises UsageError with all errors."""
+def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
+    """Read and check everything. Raises UsageError with all errors.
+
+    `files` is as in `resolve`.
+    """
     document = read(options.config, overrides=options.overrides, environment=gather(Path.cwd()))
-    host = load_plugins((*document.plugin_paths, *options.plugins))
+    document, host = _load_plugins(document, options.plugins)
     now_ms = time.time_ns() // 1_000_000
-    configuration = resolve(document, host.registry, now_ms=now_ms, flags=options.flags)
+    duration_ms = None
+    if options.duration is not None:
+        duration_ms = round(1000 * seconds(options.duration, "--duration"))
+    configuration = resolve(
+        document,
+        host.registry,
+        now_ms=now_ms,
+        flags=options.flags,
+        duration_ms=duration_ms,
+        files=files,
+    )
     ticks = _ticks(options.duration, configuration.tick_ms)
     services = Services()
     run_file = RunFile()
@@ -195,11 +210,27 @@ def make_plan(options: Options) -> Plan:
     )
 
 
+def _load_plugins(document: Document, local: tuple[Path, ...]) -> tuple[Document, PluginHost]:
+    """Load all plugins; return the document with a finding for each of its own that fails.
+
+    It raises UsageError if a plugin of the command line fails.
+    """
+    host = load_plugins(local)
+    findings = list(document.findings)
+    for at, path in document.plugin_places:
+        try:
+            host.load_local(path)
+        except UsageError as error:
+            findings.append(Finding(at, str(error)))
+    return replace(document, findings=tuple(findings)), host
+
+
 def _transports_and_sources(
     document: Document, configuration: Configuration, run: RunContext, alterations: Alterations
 ) -> tuple[tuple[PlannedTransport, ...], tuple[PlannedSource, ...]]:
     """Make the transports and sources. Raises ConfigError with all errors."""
-    transports, sources, problems = [], [], []
+    transports, sources = [], []
+    problems = list(configuration.file_problems)
     for choice in configuration.transports:
         try:
             transports.append(

@@ -37,7 +37,8 @@ def make_repeat_plan(options: Options, ledger: Path) -> Plan:
             start=rfc3339(meta["start_ms"]),
             speed=0.0 if flags.speed is None else flags.speed,
         )
-        plan = make_plan(replace(options, flags=flags))
+        # The ledger that the configuration names may be the one that is repeated.
+        plan = make_plan(replace(options, flags=flags), files="inputs")
         assert plan.about is not None
         _check_configuration(ledger, meta, plan.about)
         faults = {f"fault {fault.type}" for fault in reader.faults()}

@@ -22,7 +22,7 @@ def find_listener(options: Options, name: str | None) -> tuple[str, Listener]:
     That is the transport `name`, or the first that can be listened to. Raises UsageError if
     there is none.
     """
-    plan = make_plan(options)
+    plan = make_plan(options, files="none")
     choices = plan.configuration.transports
     wanted = [choice for choice in choices if name in (None, choice.name)]
     names = ", ".join(choice.name for choice in choices)

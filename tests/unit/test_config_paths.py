@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from gridsim.api import LocalPath, LocalPathTemplate, Settings
+from gridsim.config.text.report import ConfigError
 from gridsim.contracts.settings import FOLDER, in_folder
-from gridsim.errors import PluginError
 from gridsim.running.plan import DEFAULT_CONFIG, Options, Plan, make_plan
-from gridsim.simulation.step import Simulation
 
 ROOT = Path(__file__).parents[2]
 HOME = """
@@ -101,7 +100,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def plan(config: Path, *overrides: str) -> Plan:
-    return make_plan(Options(config=config, overrides=overrides))
+    return make_plan(Options(config=config, overrides=overrides), files="none")
 
 
 @pytest.mark.parametrize("written", ["absolute", "relative"])
@@ -143,9 +142,9 @@ def test_a_run_from_another_folder_leaves_its_files_beside_the_configuration(
 
 
 def test_a_missing_file_is_named_by_the_path_that_was_tried(elsewhere: Path) -> None:
-    made = plan(elsewhere / "fleet.toml", "weather.path=no/such.csv")
-    with pytest.raises(PluginError, match=rf"{elsewhere}/no/such\.csv: No such file"):
-        Simulation(made.configuration.scenario)
+    options = Options(config=elsewhere / "fleet.toml", overrides=("weather.path=no/such.csv",))
+    with pytest.raises(ConfigError, match=rf"{elsewhere}/no/such\.csv: No such file"):
+        make_plan(options)
 
 
 def test_placeholders_are_relative_to_the_configuration_too(

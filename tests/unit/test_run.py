@@ -501,8 +501,8 @@ def test_nobody_waits_for_a_run_that_has_not_started(make: Make) -> None:
 
 
 def test_a_start_that_fails_releases_everything(make: Make, tmp_path: Path) -> None:
-    (tmp_path / "ledger.sqlite").write_text("mine")
     run = make(more=f'[ledger]\npath = "{tmp_path}/ledger.sqlite"\n')
+    (tmp_path / "ledger.sqlite").write_text("mine")
     with pytest.raises(UsageError, match=r"ledger\.sqlite"), run:
         pass
     assert run.status().state == "ended"

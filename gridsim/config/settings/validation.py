@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, time
 from difflib import get_close_matches
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, Protocol, TypeVar, get_args
 
 import numpy as np
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
@@ -36,11 +36,26 @@ class Validated(Generic[M]):
     """The path of the table."""
 
 
+class Chosen(Protocol):
+    """A plugin with the settings of its table."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> Any: ...
+
+    @property
+    def path(self) -> KeyPath: ...
+
+
 class Findings:
     """The problems of a document so far; at most one for each path."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
+        self.chosen: list[Chosen] = []
+        """The plugins that valid tables of the document name."""
         self._found: dict[KeyPath, Finding] = {}
         self._known = {finding.path for finding in document.findings}
 

@@ -82,4 +82,6 @@ def choose(
     )
     if validated is None:
         return None
-    return Plugged(name, entry.type, validated.settings, validated.spread, path)
+    plugged = Plugged(name, entry.type, validated.settings, validated.spread, path)
+    findings.chosen.append(plugged)
+    return plugged

@@ -76,11 +76,16 @@ class Document:
     @property
     def plugin_paths(self) -> tuple[Path, ...]:
         """`simulation.plugins`, relative to the folder of the configuration."""
+        return tuple(path for _, path in self.plugin_places)
+
+    @property
+    def plugin_places(self) -> tuple[tuple[KeyPath, Path], ...]:
+        """The same, each with its place in the document."""
         simulation = self.data.get("simulation")
         plugins = simulation.get("plugins") if isinstance(simulation, dict) else None
         broken = {finding.path for finding in self.findings}
         return tuple(
-            Path(self.folder, plugin)
+            (("simulation", "plugins", index), Path(self.folder, plugin))
             for index, plugin in enumerate(plugins if isinstance(plugins, list) else [])
             if isinstance(plugin, str) and ("simulation", "plugins", index) not in broken
         )
@@ -124,12 +129,15 @@ class Document:
 
     def report(self, findings: Iterable[Finding]) -> list[Problem]:
         """Return all problems: those found while reading, and `findings`."""
-        every = (*self.findings, *findings)
-        problems = [
-            *self.faults,
-            *(self.problem(f.path, f.message, suggestion=f.suggestion, at=f.at) for f in every),
-        ]
+        problems = [*self.faults, *self.report_of((*self.findings, *findings))]
         # A value of [defaults] that several tables share has the same problem in each.
+        return list(dict.fromkeys(problems))
+
+    def report_of(self, findings: Iterable[Finding]) -> list[Problem]:
+        """Return the problems of `findings` alone."""
+        problems = (
+            self.problem(f.path, f.message, suggestion=f.suggestion, at=f.at) for f in findings
+        )
         return list(dict.fromkeys(problems))
 
     def overlaid(self, path: tuple[str, str], value: Any, origin: str) -> Document:

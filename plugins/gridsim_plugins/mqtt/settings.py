@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, model_validator
 
-from gridsim.api import LocalPath, Settings, Unit
+from gridsim.api import LocalPath, RunPeriod, Settings, Unit
+from gridsim_plugins.mqtt.certificates import certificate_problems
 from gridsim_plugins.mqtt.url import AUTO, PORT, TLS_PORT, with_address
 
 EMBEDDED = "embedded"
@@ -111,6 +113,12 @@ class ConnectionSettings(Settings):
     @classmethod
     def _split_address(cls, settings: Any) -> Any:
         return with_address(settings) if isinstance(settings, dict) else settings
+
+    def file_problems(self, period: RunPeriod | None) -> Iterator[tuple[str, str]]:
+        """Yield the problems of the certificate files, if the connection uses TLS."""
+        if not self.uses_tls:
+            return iter(())
+        return certificate_problems(self.ca_file, self.cert_file, self.key_file)
 
     @property
     def embedded(self) -> bool:

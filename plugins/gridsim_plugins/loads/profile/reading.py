@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gridsim.api import Floats
@@ -18,7 +20,9 @@ from gridsim.helpers.tables import (
     with_gaps,
 )
 from gridsim_plugins.loads.profile.series import DAY_MS, PERIODS, Ints, PowerSeries, year_place
-from gridsim_plugins.loads.profile.settings import ProfileSettings
+
+if TYPE_CHECKING:
+    from gridsim_plugins.loads.profile.settings import ProfileSettings
 
 _SETTING = "fill_gaps_s"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats, rfc3339
+from gridsim.api import Floats, RunPeriod, rfc3339
 from gridsim.helpers.tables import RowError, utc_of_local
 
 Ints = NDArray[np.int64]
@@ -80,6 +81,15 @@ class PowerSeries:
             return self._once(time_ms)
         repeated = self._repeating(year_place(time_ms), *self._of_year(), YEAR_MS)
         return np.where(inside, self._once(time_ms), repeated)
+
+    def require(self, period: RunPeriod) -> None:
+        """Raise ValueError if a run has a tick without a load."""
+        ticks = [period.start_ms] if period.last_ms is None else [period.start_ms, period.last_ms]
+        for time_ms in ticks:
+            at = datetime.fromtimestamp(time_ms / 1000, ZoneInfo(period.timezone))
+            offset = at.utcoffset() if self.local else None
+            local_ms = time_ms + (offset // timedelta(milliseconds=1) if offset else 0)
+            self.power(np.array([local_ms], np.int64))
 
     def _once(self, time_ms: Ints) -> Floats:
         if self.stamp is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from gridsim.api import TableSettings, Unit, UnitName, check_zone
+from gridsim.api import RunPeriod, TableSettings, Unit, UnitName, check_zone
+from gridsim_plugins.loads.profile.reading import read_profile
 
 
 class ProfileSettings(TableSettings):
@@ -40,3 +42,12 @@ class ProfileSettings(TableSettings):
     )
 
     _zone = field_validator("timezone")(check_zone)
+
+    def file_problems(self, period: RunPeriod | None) -> Iterator[tuple[str, str]]:
+        """Yield the problem of the file, if it cannot be read or does not cover the run."""
+        try:
+            series, _ = read_profile(self)
+            if period is not None:
+                series.on_clock(period.timezone).require(period)
+        except ValueError as error:
+            yield "path", f"cannot be used: {error}"

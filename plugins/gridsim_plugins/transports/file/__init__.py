@@ -20,6 +20,7 @@ from gridsim.api import (
     Receipt,
     Register,
     RunContext,
+    RunPeriod,
     Settings,
     Transport,
     TransportError,
@@ -28,7 +29,7 @@ from gridsim.api import (
 )
 from gridsim_plugins.transports.file.appendfile import OnExisting
 from gridsim_plugins.transports.file.fileset import FileOptions, FileSet
-from gridsim_plugins.transports.file.paths import PathTemplate
+from gridsim_plugins.transports.file.paths import PathTemplate, unusable
 
 # The rows and lines of this many readings stay in the CPU cache between steps.
 _PART_ROWS = 4096
@@ -71,6 +72,13 @@ class FileTransportSettings(Settings):
         description="permissions of new files, in octal as for chmod, for example 0644; not on "
         "Windows",
     )
+
+    def file_problems(self, period: RunPeriod | None) -> Iterator[tuple[str, str]]:
+        """Yield the problem of the path, if no file can be written there."""
+        if (
+            problem := unusable(self.path, gzip=self.gzip, on_existing=self.on_existing)
+        ) is not None:
+            yield "path", problem
 
     @field_validator("mode", mode="before")
     @classmethod

@@ -75,6 +75,35 @@ class PathTemplate:
         return real
 
 
+def unusable(template: str, *, gzip: bool, on_existing: str) -> str | None:
+    """Return the reason why no file can be written at a path with placeholders, or None.
+
+    The part before the first placeholder is checked; nothing is written.
+    """
+    try:
+        pieces = _parse(template)
+    except ValueError:
+        return None  # the transport refuses the template
+    path = _before_placeholders(pieces)
+    whole = all(not name for _, name in pieces)
+    if whole and gzip and not path.endswith(".gz"):
+        path += ".gz"
+    if whole and os.path.isdir(path):
+        return f"{path} is a folder, not a file"
+    if whole and on_existing == "fail" and os.path.lexists(path):
+        return f'{path} exists, and on_existing is "fail"'
+    if whole and os.path.exists(path) and not os.access(path, os.W_OK):
+        return f"no permission to write {path}"
+    folder = os.path.dirname(path) or os.curdir
+    while not os.path.lexists(folder) and os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder) or os.curdir
+    if not os.path.isdir(folder):
+        return f"{path} cannot be written: {folder} is not a folder"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"{path} cannot be written: no permission to write in {folder}"
+    return None
+
+
 def _parse(template: str) -> list[tuple[str, str]]:
     """Return pairs of literal text and the placeholder after it, which is empty at the end."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,9 @@ from gridsim.api import Floats
 from gridsim.helpers.tables import RowError, filled
 from gridsim_plugins.weather.file.columns import Column, wrong_value
 from gridsim_plugins.weather.file.series import DAY_MS, YEAR_DAYS, Series, common_year, of_year
-from gridsim_plugins.weather.file.settings import WeatherFileSettings
+
+if TYPE_CHECKING:
+    from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
 Ints = NDArray[np.int64]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from gridsim.helpers.tables import (
     unit_of,
     with_gaps,
 )
-from gridsim_plugins.weather.file.settings import WeatherFileSettings
+
+if TYPE_CHECKING:
+    from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -23,7 +24,9 @@ from gridsim_plugins.weather.file.building import Rows, series_of
 from gridsim_plugins.weather.file.columns import KINDS, OPEN_METEO, names_of, read_columns
 from gridsim_plugins.weather.file.layout import Place, place_of
 from gridsim_plugins.weather.file.series import Series
-from gridsim_plugins.weather.file.settings import WeatherFileSettings
+
+if TYPE_CHECKING:
+    from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
 _TMY3_TIME = ["Date (MM/DD/YYYY)", "Time (HH:MM)"]
 _TMY3_PLACE = 7  # fields of the first line

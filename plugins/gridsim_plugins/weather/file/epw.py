@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,9 @@ from gridsim_plugins.weather.file.building import Rows, series_of
 from gridsim_plugins.weather.file.columns import KINDS, Column
 from gridsim_plugins.weather.file.layout import Place
 from gridsim_plugins.weather.file.series import Series
-from gridsim_plugins.weather.file.settings import WeatherFileSettings
+
+if TYPE_CHECKING:
+    from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
 _HEADER_WITHIN = 30  # lines
 _HOUR_MS = 3_600_000

@@ -7,9 +7,8 @@ from loguru import logger
 
 from gridsim.api import Draws, Floats, Register, Sites, Weather, WeatherSample, hookimpl
 from gridsim.helpers import clearsky, sun
-from gridsim_plugins.weather.file.csvfile import is_tmy3, read_csv
 from gridsim_plugins.weather.file.daylight import MonotoneSlope, monotone_slope, usable_knots
-from gridsim_plugins.weather.file.epw import is_epw, read_epw
+from gridsim_plugins.weather.file.reading import read_weather
 from gridsim_plugins.weather.file.series import DAY_MS, Series
 from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
@@ -77,18 +76,6 @@ class FileWeather(Weather[WeatherFileSettings]):
         if self._day is None or self._day.number != number:
             self._day = _Day(number, self._series, self._station)
         return self._day
-
-
-def read_weather(settings: WeatherFileSettings) -> tuple[Series, str]:
-    """Return the series of a file and a line that describes what was read.
-
-    It raises ValueError that names the file and, where there is one, the line.
-    """
-    format = settings.format
-    if format == "epw" or (format is None and is_epw(settings.path)):
-        return read_epw(settings)
-    tmy3 = format == "tmy3" or (format is None and is_tmy3(settings.path))
-    return read_csv(settings, tmy3=tmy3)
 
 
 class _Day:

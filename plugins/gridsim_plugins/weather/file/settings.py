@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from gridsim.api import LocalPath, TableSettings, Unit, UnitName, check_zone
+from gridsim.api import LocalPath, RunPeriod, TableSettings, Unit, UnitName, check_zone
+from gridsim_plugins.weather.file.reading import read_weather
 
 Format = Literal["csv", "epw", "tmy3"]
 
@@ -75,3 +77,13 @@ class WeatherFileSettings(TableSettings):
     )
 
     _zone = field_validator("timezone")(check_zone)
+
+    def file_problems(self, period: RunPeriod | None) -> Iterator[tuple[str, str]]:
+        """Yield the problem of the file, if it cannot be read or does not cover the run."""
+        try:
+            series, _ = read_weather(self)
+            if period is not None:
+                series.require(period.start_ms)
+                series.require(period.start_ms if period.last_ms is None else period.last_ms)
+        except ValueError as error:
+            yield "path", f"cannot be used: {error}"

@@ -1,0 +1,49 @@
+"""The check of the files that a configuration names: the run could not use them otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from gridsim.api import RunPeriod
+from gridsim.config.settings.validation import Findings
+from gridsim.config.tables.ledger import LedgerSettings
+from gridsim.config.text.locate import KeyPath
+from gridsim.ledger.file import unusable
+
+CheckedFiles = Literal["all", "inputs", "none"]
+
+
+def check_files(
+    findings: Findings,
+    data: Mapping[str, Any],
+    ledger: LedgerSettings | None,
+    period: RunPeriod | None,
+) -> Findings:
+    """Return the problems of the files that the settings of the chosen plugins name.
+
+    `period` is the time of the run in the zone of [site]; None if it is not known.
+    """
+    problems = Findings(findings.document)
+    for plugged in findings.chosen:
+        own = None if period is None else period.in_zone(_zone(data, plugged.path))
+        try:
+            for setting, problem in plugged.settings.file_problems(own):
+                problems.add((*plugged.path, setting), f"{setting!r} {problem}")
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"[:300]
+            problems.add(plugged.path, f"the files of {plugged.name!r} cannot be checked: {reason}")
+    if ledger is not None:
+        problem = unusable(Path(ledger.path), overwrite=ledger.overwrite)
+        if problem is not None:
+            problems.add(("ledger", "path"), f"'path' {problem}")
+    return problems
+
+
+def _zone(data: Mapping[str, Any], path: KeyPath) -> str | None:
+    """Return the time zone of the project that a table belongs to; None: that of [site]."""
+    if len(path) < 2 or path[0] != "projects" or not isinstance(path[1], int):
+        return None
+    zone = data["projects"][path[1]].get("timezone")
+    return zone if isinstance(zone, str) else None

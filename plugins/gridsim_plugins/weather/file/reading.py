@@ -1,0 +1,24 @@
+"""The reader of all weather files: by the setting, or by what the file looks like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gridsim_plugins.weather.file.csvfile import is_tmy3, read_csv
+from gridsim_plugins.weather.file.epw import is_epw, read_epw
+from gridsim_plugins.weather.file.series import Series
+
+if TYPE_CHECKING:
+    from gridsim_plugins.weather.file.settings import WeatherFileSettings
+
+
+def read_weather(settings: WeatherFileSettings) -> tuple[Series, str]:
+    """Return the series of a file and a line that describes what was read.
+
+    It raises ValueError that names the file and, where there is one, the line.
+    """
+    format = settings.format
+    if format == "epw" or (format is None and is_epw(settings.path)):
+        return read_epw(settings)
+    tmy3 = format == "tmy3" or (format is None and is_tmy3(settings.path))
+    return read_csv(settings, tmy3=tmy3)
