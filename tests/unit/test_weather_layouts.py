@@ -12,7 +12,7 @@ import pytest
 from loguru import logger
 from pvlib import iotools
 
-from gridsim_plugins.weather.file.plugin import read_weather
+from gridsim_plugins.weather.file.reading import read_weather
 from gridsim_plugins.weather.file.series import Series
 from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
