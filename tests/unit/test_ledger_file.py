@@ -205,7 +205,10 @@ def test_a_ledger_that_is_being_written_is_not_replaced(tmp_path: Path) -> None:
     first = Recorded(tmp_path)
     before = first.path.stat().st_ino
     config = tmp_path / "fleet.toml"
-    plan = make_plan(Options(config=config, overrides=("ledger.overwrite=true",)))
+    options = Options(config=config, overrides=("ledger.overwrite=true",))
+    with pytest.raises(UsageError, match=r"another run is writing .*ledger\.sqlite"):
+        make_plan(options)
+    plan = make_plan(options, files="inputs")
     with pytest.raises(UsageError, match=r"another run is writing .*ledger\.sqlite"):
         Run(plan).start()
     assert first.path.stat().st_ino == before
