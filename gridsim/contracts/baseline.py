@@ -36,6 +36,12 @@ class Baseline(Stateful, ABC, Generic[S]):
 
     Settings: ClassVar[type[Settings]] = Settings
     derived: ClassVar[Collection[str]] = ("expected",)
+    counterfactual: ClassVar[bool] = False
+    """True for the type whose values the simulation replaces by the true consumption.
+
+    During an event that is the net consumption of a copy of the simulation without the event, at
+    other times the net consumption itself. `at` gives the baseline that the copy itself has.
+    """
 
     def __init__(self, members: Members[S], expected: Expected) -> None:
         self.members = members

@@ -124,14 +124,15 @@ _KINDS = (
     ),
     Kind(
         "baseline",
-        "what the site would draw without the programme; without it, what the load plugin "
-        'expects at each time; { type = "like_days" } averages past days, and '
-        "{ type = ... } with a load plugin's name is what that one expects",
+        "what the site would draw without the programme; without it, the expected load and the "
+        'devices that consume; "like_days" averages past days, "counterfactual" is the true '
+        "answer, and { type = ... } with a load plugin's name is what that one expects",
         (Baseline,),
         "projects.baseline",
         default="expectation",
         number_type="constant",
         stand_in="load",
+        takes_name=True,
     ),
     Kind(
         "format",

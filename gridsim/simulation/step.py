@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 from typing import Any, TypeVar
 
@@ -30,7 +30,7 @@ from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.batch import BatchMaker, read_only
 from gridsim.simulation.boundary import checked, shown
 from gridsim.simulation.commands import CommandBook
-from gridsim.simulation.counterfactual import Counterfactuals
+from gridsim.simulation.counterfactual import Counterfactuals, counterfactual_sites
 from gridsim.simulation.counterfactual.sharing import Memo, shared
 from gridsim.simulation.demand_response.settlement import reduction
 from gridsim.simulation.demand_response.shortfall import Ability, ability
@@ -81,7 +81,7 @@ class Simulation:
         self._is_copy = False
         """True for a copy that goes on without an event; a failing plugin ends it."""
         self._counterfactuals: Counterfactuals | None = None
-        if scenario.rebound_ms is not None:
+        if scenario.rebound_ms is not None or counterfactual_sites(scenario).any():
             self._counterfactuals = Counterfactuals(scenario, self._fork)
         self._flowed: tuple[Floats, Floats, Floats] | None = None
         """The last tick's baseline and gross load per site and output per device, kW."""
@@ -186,8 +186,8 @@ class Simulation:
 
     def _restored_copy(self, state: State) -> Simulation:
         """Return a copy that goes on without an event, from its `course_state`."""
-        made = Simulation(replace(self._scenario, rebound_ms=None))
-        made._is_copy = True
+        made = Simulation(self._scenario)
+        made._is_copy, made._counterfactuals = True, None
         made._restore_course(state)
         return made
 
@@ -211,6 +211,9 @@ class Simulation:
         counterfactuals, demand_response = self._counterfactuals, self._own.demand_response
         if counterfactuals is not None and demand_response is not None:
             counterfactuals.begin(tick, meter, baseline, demand_response, instructions, answers)
+        if counterfactuals is not None and counterfactuals.has_baselines:
+            # The array changes now, but a copy that branched in this tick has it too.
+            baseline = baseline.copy()
         power, soc, extra, real = self._flow(tick, meter, baseline)
         if counterfactuals is not None and demand_response is not None:
             counterfactuals.add(time_ms, real, demand_response)
@@ -356,18 +359,25 @@ class Simulation:
     ) -> tuple[Floats, Floats, dict[str, Floats], Floats]:
         """Begin and end events, then step the fleets; `meter` and `baseline` are per site, kW.
 
+        Counterfactual baselines are written to `baseline`.
         Returns output, state of charge, further columns, and real output, per device.
         """
         devices: DeviceOrders | None = self._commands.devices
         sites: SiteOrders | None = self._commands.sites
         demand_response, faults = self._own.demand_response, self._own.faults
+        truth = self._counterfactuals
+        if truth is not None and not truth.has_baselines:
+            truth = None
         if demand_response is not None:
-            of_events = demand_response.begin(tick.time_ms, baseline)
+            adjust = None if truth is None else partial(truth.adjust, baseline, meter)
+            of_events = demand_response.begin(tick.time_ms, baseline, adjust)
             sites = of_events if sites is None else sites.above(of_events)
         judge = demand_response is not None and demand_response.requests_reduction
         judge &= not self._is_copy
         power, soc, extra = self._step_fleets(tick, meter, devices, sites, judge=judge)
         real = power if faults is None else faults.real(power)
+        if truth is not None:
+            truth.adjust_outside(baseline, meter, real)
         self._flowed = baseline, meter, real
         self._commands.observe(real, soc, meter)
         if demand_response is not None:

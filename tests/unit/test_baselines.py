@@ -14,6 +14,7 @@ from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
 from gridsim.testing import BaselineContract
 from gridsim_plugins.baselines.constant import ConstantBaseline
+from gridsim_plugins.baselines.counterfactual import CounterfactualBaseline
 from gridsim_plugins.baselines.expectation import ExpectedLoad
 from tests.fixtures.resumed import resumed
 
@@ -25,6 +26,10 @@ class TestConstantBaseline(BaselineContract):
 
 class TestExpectedLoad(BaselineContract):
     baseline = ExpectedLoad
+
+
+class TestCounterfactualBaseline(BaselineContract):
+    baseline = CounterfactualBaseline
 
 
 START_MS = 1_782_907_200_000  # 2026-07-01T12:00:00Z, a Wednesday
@@ -109,10 +114,11 @@ def test_every_kind_of_baseline(tmp_path: Path) -> None:
             project("SPREAD_OTHER", 'baseline = { type = "constant", kw = { choice = [3.5] } }'),
             project("AVERAGED", LIKE_DAYS),
             project("BY_NAME", 'baseline = { type = "expectation" }'),
+            project("NAMED", 'baseline = "like_days"'),
         ),
         3,
     )
-    assert told[:, [0, 1, 3, 4, 5, 6]].tolist() == [[4.0, 7.5, 2.5, 3.5, 4.0, 4.0]] * 3
+    assert told[:, [0, 1, 3, 4, 5, 6, 7]].tolist() == [[4.0, 7.5, 2.5, 3.5, 4.0, 4.0, 4.0]] * 3
     assert 5.0 <= told[0, 2] <= 6.0
 
 
@@ -167,7 +173,7 @@ def test_a_load_without_a_past_cannot_be_averaged(tmp_path: Path) -> None:
     [
         (
             '{ type = "like_day" }',
-            "there is no baseline 'like_day'; there are: expectation, like_days, and what a load",
+            "there is no baseline 'like_day'; there are: counterfactual, expectation, like_days",
         ),
         ('{ type = "like_day" }', "did you mean 'like_days'?"),
         ('{ type = "constnt" }', "did you mean 'constant'?"),
@@ -175,7 +181,12 @@ def test_a_load_without_a_past_cannot_be_averaged(tmp_path: Path) -> None:
         ('{ type = "like_days", days = 0 }', "'days' must be at least 1"),
         ('{ type = "constant", kw = -1 }', "'kw' must be at least 0"),
         ("{ days = 3 }", "'baseline' must be a number, or a table with one of"),
-        ("{ type = 3 }", "'type' must be the name of a baseline: expectation, like_days, constant"),
+        (
+            "{ type = 3 }",
+            "'type' must be the name of a baseline: counterfactual, expectation, like_days, const",
+        ),
+        ('"like_day"', "there is no baseline 'like_day'"),
+        ('"profile"', "'path' is missing"),
     ],
 )
 def test_what_is_wrong_with_a_baseline_is_said(

@@ -429,3 +429,75 @@ def test_a_plugin_that_cannot_be_copied_is_named_and_the_run_goes_on(
         assert [one.event for one in unmeasured] == ["peak"]
         assert reason in unmeasured[0].reason
         assert case.settlements["peak", "HOME_1"].delivered_kwh == 0.5
+
+
+COUNTERFACTUAL = MIXED.replace("contract_threshold = 1.5", "contract_threshold = 1.5\n{baseline}")
+NAMED = 'baseline = "counterfactual"'
+
+
+def at(hour_minute: str) -> int:
+    """Return the tick of a time of the day."""
+    hour, minute = map(int, hour_minute.split(":"))
+    return ((hour - 18) * 60 + minute) * 6
+
+
+@pytest.mark.parametrize("measures", [True, False])
+def test_with_the_counterfactual_as_baseline_the_settlement_is_the_truth(
+    tmp_path: Path, measures: bool
+) -> None:
+    homes = COUNTERFACTUAL.format(count=6, baseline=NAMED)
+    peak = event(minutes=20, more="notice_s = 120\nramp_s = 60\nopt_out = 0.3")
+    case = Case(tmp_path, homes, peak)
+    if not measures:
+        case.simulation = Simulation(case.plain)
+    case.run(45)
+    without = Case(tmp_path, homes).run(45)
+    project = case.scenario.roster.project
+    first = np.unique(project, return_index=True)[1]
+    batches = [result.batch for result in case.results]
+    baseline = np.array([batch.baseline[first] for batch in batches])
+    took_part = [
+        case.settlements["peak", name].ending == "completed"
+        for name in case.scenario.roster.project_id
+    ]
+    assert 0 < sum(took_part) < 6
+    inside = slice(at("18:10"), at("18:30"))
+    # In the event it is what the copy draws, at other times what the site draws.
+    expected = case.net()
+    expected[inside, took_part] = without.net()[inside, took_part]
+    assert baseline == pytest.approx(expected, abs=1e-9)
+    reduced = counted(case.net(), without.net(), inside.start, inside.stop)
+    for row, name in enumerate(case.scenario.roster.project_id):
+        settled = case.settlements["peak", name].delivered_kwh
+        assert settled == pytest.approx(reduced[row], abs=1e-9)
+        if measures:
+            assert case.truths["peak", name].true_kwh == settled
+    assert bool(case.truths) == measures
+
+
+def test_without_events_a_counterfactual_baseline_is_the_net_consumption(tmp_path: Path) -> None:
+    homes = COUNTERFACTUAL.format(count=2, baseline='baseline = { type = "counterfactual" }')
+    case = Case(tmp_path, homes).run(5)
+    first = np.unique(case.scenario.roster.project, return_index=True)[1]
+    baseline = np.array([result.batch.baseline[first] for result in case.results])
+    assert baseline == pytest.approx(case.net(), abs=1e-9)
+
+
+def test_a_battery_that_delivers_anyway_has_to_deliver_more(tmp_path: Path) -> None:
+    """It balances 3 kW; the event asks for 2 kW below that, the most that its 5 kW allow."""
+    home = battery(strategy="self_consumption", capacity=40.0, baseline='"counterfactual"')
+    case = Case(tmp_path, home, event()).run(40)
+    settled = case.settlements["peak", "HOME_1"]
+    assert (settled.delivered_kwh, settled.violations) == (0.5, ())
+    assert case.truths["peak", "HOME_1"].true_kwh == 0.5
+
+
+def test_an_event_without_a_copy_has_the_expectation(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(
+        PLUGIN.format(init="self.lock = threading.Lock()", step="pass"), encoding="utf-8"
+    )
+    home = battery(strategy="self_consumption", baseline='"counterfactual"')
+    case = Case(tmp_path, home, ODD, event(), simulation='plugins = ["./odd.py"]').run(40)
+    told = [float(result.batch.baseline[0]) for result in case.results]
+    assert told[at("18:05")] == told[at("18:30")] == 0.0
+    assert told[at("18:12")] == 3.0

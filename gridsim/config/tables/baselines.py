@@ -1,4 +1,4 @@
-"""A project's `baseline`: a number, a distribution, or a table that names a type."""
+"""A project's `baseline`: a number, a distribution, a name, or a table that names a type."""
 
 from __future__ import annotations
 
@@ -35,19 +35,31 @@ def read_baseline(
     at = (*path, _KIND.key)
     given = project.get(_KIND.key, {"type": _KIND.default})
     load = None
+    named = isinstance(given, str) and not _is_number(given)
+    if named:
+        given = {"type": given}
     if not (isinstance(given, dict) and "type" in given):
         number = {"type": _KIND.number_type, _KIND.key: given}
         plugged = choose(findings, registry, "baseline", number, path, spread=(_KIND.key,))
     elif isinstance(name := given["type"], str) and registry.find("load", name):
-        load = choose(findings, registry, "load", given, at)
+        load = choose(findings, registry, "load", given, at, named=named)
         plugged = choose(findings, registry, "baseline", {"type": _KIND.default}, at)
         if load is None:
             return None
     elif _KIND.key in project and not _is_known(findings, registry, name, at):
         return None
     else:
-        plugged = choose(findings, registry, "baseline", given, at)
+        plugged = choose(findings, registry, "baseline", given, at, named=named)
     return None if plugged is None else BaselineChoice(plugged, load)
+
+
+def _is_number(text: str) -> bool:
+    """Return whether a text is a number, as the value of a placeholder is."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_known(findings: Findings, registry: Registry, name: Any, at: KeyPath) -> bool:

@@ -38,6 +38,10 @@ class _Branch:
     power: Floats | None = None
     """The output of every device in the present tick, kW."""
 
+    def leaves_out(self, name: str) -> bool:
+        """Return whether it goes on without this occurrence of an event."""
+        return name in self.found or any(account.name == name for account in self.accounts)
+
 
 class Counterfactuals:
     """The copies of a run, and the accounts of its events.
@@ -51,9 +55,15 @@ class Counterfactuals:
         """Take the function that returns a copy of the simulation within a tick."""
         self._scenario = scenario
         self._fork = fork
+        self._records = scenario.rebound_ms is not None
         self._branches: list[_Branch] = []
         self._results: list[TrueReduction] = []
         self._unmeasured: list[UnmeasuredEvent] = []
+        self._sites = counterfactual_sites(scenario)
+        """bool[sites], True for the projects whose baseline is the counterfactual."""
+        self.has_baselines = bool(self._sites.any())
+        self._within = np.zeros(len(scenario.sites), np.bool_)
+        """True for those of them with a running event in the present tick."""
 
     def state(self) -> State:
         """Return what a checkpoint keeps, between two ticks. Raises StateError."""
@@ -95,6 +105,8 @@ class Counterfactuals:
         `instructions` so far.
         """
         due = own.due(tick.time_ms)
+        if due and not self._records:
+            due = [(name, projects) for name, projects in due if self._sites[projects].any()]
         if not (due or self._branches):
             return
         branches = [*self._branches]
@@ -110,13 +122,32 @@ class Counterfactuals:
             except PluginError as error:
                 self._drop(branch, f"its copy failed: {error}")
 
-    def expected(self, meter: Floats) -> Floats:
-        """Return the net consumption without the events, kW; NaN for projects without an event."""
-        net = np.full(len(meter), np.nan)
-        for branch in self._branches:
-            if branch.power is not None:
-                output = np.bincount(self._scenario.roster.project, branch.power, len(meter))
-                np.copyto(net, meter - output, where=branch.claimed)
+    def adjust(self, baseline: Floats, meter: Floats, running: Sequence[Occurrence]) -> None:
+        """Set the counterfactual baselines of projects with a running event, in place.
+
+        All are per site, kW. `running` are the occurrences that run in this tick.
+        """
+        for own in running:
+            follow = own.running & ~own.opted_out
+            site = own.site[follow & self._sites[own.site]]
+            self._within[site] = True
+            branch = next((one for one in self._branches if one.leaves_out(own.name)), None)
+            if branch is not None and branch.power is not None and len(site):
+                baseline[site] = self._net(meter, branch.power)[site]
+
+    def adjust_outside(self, baseline: Floats, meter: Floats, power: Floats) -> None:
+        """Set the counterfactual baselines of all other projects to what they draw, in place.
+
+        `power` is the output of every device, kW.
+        """
+        if self.has_baselines:
+            outside = self._sites & ~self._within
+            baseline[outside] = self._net(meter, power)[outside]
+            self._within[:] = False
+
+    def _net(self, meter: Floats, power: Floats) -> Floats:
+        """Return the sites' net consumption, kW, of values rounded like the readings."""
+        net: Floats = (np.rint(meter * 100.0) - self._hundredths(power)) / 100.0
         return net
 
     def add(self, time_ms: int, power: Floats, own: DemandResponse) -> None:
@@ -151,7 +182,7 @@ class Counterfactuals:
     def take_results(self) -> tuple[TrueReduction, ...]:
         """Return the true reductions since the last call."""
         taken, self._results = tuple(self._results), []
-        return taken
+        return taken if self._records else ()
 
     def take_unmeasured(self) -> tuple[UnmeasuredEvent, ...]:
         """Return the events since the last call whose true reduction will not be known."""
@@ -192,6 +223,15 @@ class Counterfactuals:
         sites = len(self._scenario.sites)
         output = np.bincount(self._scenario.roster.project, np.rint(power * 100.0), sites)
         return output.astype(np.int64)
+
+
+def counterfactual_sites(scenario: Scenario) -> NDArray[np.bool_]:
+    """Return a mask of the sites whose baseline is the counterfactual."""
+    sites = np.zeros(len(scenario.sites), np.bool_)
+    for spec in scenario.baselines:
+        if spec.type.counterfactual:
+            sites[spec.members.site] = True
+    return sites
 
 
 def _accepted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,10 +112,16 @@ class DemandResponse:
         """Leave out an occurrence that is announced next: it has no effect on its projects."""
         self._omitted.add(name)
 
-    def begin(self, time_ms: int, baseline: Floats) -> SiteOrders | None:
+    def begin(
+        self,
+        time_ms: int,
+        baseline: Floats,
+        adjust: Callable[[Sequence[Occurrence]], None] | None = None,
+    ) -> SiteOrders | None:
         """Begin and end events that are due; return the orders of sites, None if there are none.
 
-        `baseline` is float64[sites], kW.
+        `baseline` is float64[sites], kW. `adjust` may change it, and receives the occurrences that
+        run then.
         """
         self._find(time_ms)
         if time_ms >= self._change_ms:
@@ -130,6 +136,8 @@ class DemandResponse:
         self.requests_reduction = any(own.spec.reduces for own in active)
         if not active:
             return None
+        if adjust is not None:
+            adjust(active)
         orders = SiteOrders.none(self._sites)
         for occurrence in active:
             occurrence.ask(time_ms, baseline, orders)
