@@ -11,7 +11,7 @@ class CounterfactualBaseline(Baseline):
     """The true baseline: the net consumption without the event, from a copy of the simulation.
 
     Outside events it is the net consumption itself, so the reduction is zero. An event whose copy
-    could not be made has the expectation instead, and the log says so.
+    could not be made has the expectation instead; the log names the event.
     """
 
     counterfactual: ClassVar[bool] = True
