@@ -189,7 +189,10 @@ def test_the_tables_of_the_core_are_listed_with_their_settings() -> None:
     projects = "\n".join(details(registry, "projects", TABLES))
     assert "`load` names a load: constant, household, profile." in projects
     assert "`ders` names a DER: battery, ev_charger," in projects
-    assert "`baseline` names a baseline: constant, counterfactual, expectation, like_days, " in projects
+    assert (
+        "`baseline` names a baseline: constant, counterfactual, expectation, like_days, "
+        in projects
+    )
     assert "`type` names a weather: clear, file, synthetic." in "\n".join(
         details(registry, "weather", TABLES)
     )
