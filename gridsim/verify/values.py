@@ -37,11 +37,12 @@ def numbers(values: Sequence[Any], factor: int, *, text: bool) -> Small:
         with suppress(OverflowError):  # an integer may be larger than every float
             array = np.array(values, np.float64)
             if np.isfinite(array).all():
-                return _scaled(array, factor)
+                return scaled(array, factor)
     return np.array([_number(value, factor, text) for value in values], np.int32)
 
 
-def _scaled(array: NDArray[np.float64], factor: int) -> Small:
+def scaled(array: NDArray[np.float64], factor: int) -> Small:
+    """Return finite numbers times a factor, as integers."""
     return np.clip(np.rint(array * factor), -_LARGEST, _LARGEST).astype(np.int32)
 
 
