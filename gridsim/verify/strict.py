@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.verify.arrivals import Arrivals
-from gridsim.verify.fields import FIELDS, RECEIVED, SEQ
+from gridsim.verify.fields import BIT, FIELDS, RECEIVED, SEQ
 from gridsim.verify.reading import Reading
 from gridsim.verify.times import NO_TIME
 from gridsim.verify.values import NULL, Ints, Small, scaled
@@ -91,7 +91,6 @@ class StrictParser:
         evidence.rows += n
         for name in FIELDS:
             evidence.there[name] += n
-        same = np.zeros(1, np.uint16)
         return Arrivals(
             device=device,
             time_ms=time_ms,
@@ -102,8 +101,8 @@ class StrictParser:
             soc=soc,
             online=np.array(values["is_online"], np.int32),
             since_ms=since_ms,
-            absent=np.broadcast_to(same[0], n),
-            strange=np.broadcast_to(same[0], n),
+            absent=np.broadcast_to(np.uint16(BIT[SEQ]), n),
+            strange=np.broadcast_to(np.uint16(0), n),
             garbled=np.broadcast_to(np.bool_(False), n),
             received_ms=np.broadcast_to(np.int64(NO_TIME), n),
             line=np.arange(first_line, first_line + n),
