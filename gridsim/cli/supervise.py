@@ -21,7 +21,7 @@ from gridsim.running.runs import other_runs
 from gridsim.running.status import RunStatus
 from gridsim.running.verdict import judge
 from gridsim.text.events import change_lines
-from gridsim.text.plan import plan_lines, transport_lines
+from gridsim.text.plan import plan_lines, transport_lines, transport_warnings
 from gridsim.text.status import closing_lines, live_line
 from gridsim.text.verdict import finding_line
 from gridsim.text.words import counted
@@ -89,6 +89,8 @@ def _supervise(run: Run, signals: _Signals, strict: bool) -> Ending:
         started = run.status().state == "running"
         if started:
             _log(transport_lines(run.plan))
+            for line in transport_warnings(run.plan):
+                logger.warning("{}", line)
             _watch(run)
     finally:
         run.stop()

@@ -222,11 +222,11 @@ def _transport(
     format = (
         choose(findings, registry, "format", inner, at, named=named) if inner is not None else None
     )
-    if outlet and outlet.settings.on_full == "block" and simulation and simulation.speed > 0:
+    if outlet and outlet.settings.on_full == "block" and simulation and 0 < simulation.speed <= 1:
         findings.add(
             (*path, "on_full"),
-            "'on_full' must not be block unless speed is 0: the simulation would wait for the "
-            "transport and fall behind real time",
+            "'on_full' must not be block in real time (speed 1 or less): the simulation would wait "
+            "for the transport and fall behind",
         )
     if plugged is None or outlet is None or format is None:
         return None

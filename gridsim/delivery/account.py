@@ -15,6 +15,15 @@ NOT_SENT = "not sent before the end"
 """Drop reason: the run ended first."""
 
 
+def default_on_full(speed: float) -> OnFull:
+    """Return the rule for a full queue at a speed, if the configuration has none.
+
+    In real time (up to speed 1) a slow transport must not delay the run. A faster run, and one at
+    speed 0, becomes slower instead of losing readings.
+    """
+    return "drop_oldest" if 0 < speed <= 1 else "block"
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
     """The way in which a runner treats its transport."""

@@ -24,6 +24,11 @@ from gridsim.delivery.receipt import CountingReceipt, Settled
 from gridsim.delivery.timing import TimedFormat, Timing
 
 _IDLE_S = 0.2
+_WHEN_FULL = {
+    "block": "the run waits for the transport",
+    "drop_oldest": "the oldest readings are dropped",
+    "drop_newest": "new readings are dropped",
+}
 
 
 class Runner(ConnectionWorker):
@@ -98,6 +103,8 @@ class Runner(ConnectionWorker):
                 # A blocked offer goes on without room only if the run stops.
                 reason = NOT_SENT if on_full == "block" else QUEUE_FULL
                 self._drop([one.batch for one in dropped], reason)
+                if self._wake_s and 2 * self._buffer.nbytes > self._policy.queue_bytes:
+                    self._log_filling()
                 self._changed.notify_all()
 
     def counters(self) -> Counters:
@@ -275,6 +282,18 @@ class Runner(ConnectionWorker):
             dropped += len(batch)
         if dropped:
             self._log_drop(reason)
+
+    def _log_filling(self) -> None:
+        self._log.log(
+            "WARNING",
+            "transport {} is behind: {:,} readings wait, {:.3g} of {:.3g} MB of its queue; "
+            "when it is full, {}",
+            self.name,
+            self._account.counters.pending,
+            self._buffer.nbytes / 1e6,
+            self._policy.queue_bytes / 1e6,
+            _WHEN_FULL[self._policy.on_full],
+        )
 
     def _log_drop(self, reason: str) -> None:
         if self._state == "reader gone":

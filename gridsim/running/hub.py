@@ -14,9 +14,9 @@ from gridsim.sources import Sources
 class Hub:
     """The distribution of results in a fixed order: ledger, transports, sources, subscribers.
 
-    `publish` is called from the engine's thread. Only the ledger blocks it, and at speed 0 also
-    transports and subscribers with `block`. The ledger gets the readings of a tick before any
-    transport can report their outcome.
+    `publish` is called from the engine's thread. The ledger blocks it, and so do transports and
+    subscribers with `block`, which real time does not permit. The ledger gets the readings of a
+    tick before any transport can report their outcome.
     """
 
     def __init__(self) -> None:

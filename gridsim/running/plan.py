@@ -28,7 +28,7 @@ from gridsim.delivery import (
     Runner,
     TimedFormat,
 )
-from gridsim.delivery.account import OnFull
+from gridsim.delivery.account import OnFull, default_on_full
 from gridsim.errors import GridsimError, UsageError, failure, printable
 from gridsim.ledger import About, Ledger, about_run
 from gridsim.plugins.host import PluginHost
@@ -72,7 +72,7 @@ class PlannedTransport:
 
     def on_full_at(self, speed: float, manual: bool = False) -> OnFull:
         """Return the rule for a full queue at a speed, or with the manual clock."""
-        return self.on_full or ("drop_oldest" if speed and not manual else "block")
+        return self.on_full or default_on_full(0.0 if manual else speed)
 
     def runner(
         self, wake_s: float, observer: Observer | None = None, *, block: bool = False
@@ -309,7 +309,7 @@ def _policy(choice: TransportChoice, speed: float) -> DeliveryPolicy:
     delivery = choice.delivery
     return DeliveryPolicy(
         queue_bytes=int(delivery.queue_mb * 1e6),
-        on_full=delivery.on_full or ("drop_oldest" if speed else "block"),
+        on_full=delivery.on_full or default_on_full(speed),
         stall_timeout_s=delivery.stall_timeout_s,
         give_up_at_start=delivery.startup == "fail",
         on_full_set=delivery.on_full is not None,

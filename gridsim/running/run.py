@@ -297,19 +297,19 @@ class Run:
     def set_speed(self, speed: float) -> None:
         """Set the speed from the next tick on, which is due now.
 
-        0 is as fast as possible. The default rule for full queues changes with it: `block` at
-        speed 0, `drop_oldest` above. Raises ValueError for a speed outside the bounds of the
-        configuration, or above 0 if a transport's `on_full` is "block".
+        0 is as fast as possible. The default rule for full queues changes with it: `drop_oldest` in
+        real time (speed 1 or less), otherwise `block`. Raises ValueError for a speed outside the
+        bounds of the configuration, or in real time if a transport's `on_full` is "block".
         """
         check_speed(speed)
         self._refuse_blocking_subscribers("set_speed")
         with self._steering:
-            if speed and not self._manual:
+            if 0 < speed <= 1 and not self._manual:
                 for transport in self.plan.transports:
                     if transport.on_full == "block":
                         raise ValueError(
-                            f"transport {transport.name} has on_full = 'block', which needs "
-                            "speed 0: the run would fall behind real time"
+                            f"transport {transport.name} has on_full = 'block', which needs speed "
+                            "0 or a speed above 1: the run would fall behind real time"
                         )
             self._engine.set_speed(speed)
             wake_s = self._promised_wake_s()

@@ -52,11 +52,15 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 
 def transport_lines(plan: Plan) -> Iterator[str]:
-    """Yield the hints and warnings of the transports once they are connected."""
+    """Yield the hints of the transports once they are connected."""
     for transport in plan.transports:
         hint = _description(transport.transport.hint)
         if hint:
             yield f"watch it: {hint}"
+
+
+def transport_warnings(plan: Plan) -> Iterator[str]:
+    """Yield the warnings of the transports once they are connected."""
     rate = _readings_per_second(plan)
     warnings = [
         _description(partial(transport.transport.warning, rate)) for transport in plan.transports

@@ -86,7 +86,7 @@ c.toml:16:8: error: 'port' must be a whole number or 'auto'
         (with_radio("format = 'jsn'"), "9:10: error: there is no format 'jsn'"),
         (with_radio("format = 3"), "must be a table: such as { type"),
         (with_radio("format = { type = 'json', missing_soc = 'nul' }"), "did you mean 'null'?"),
-        (with_radio("on_full = 'block'"), "must not be block unless speed is 0"),
+        (with_radio("on_full = 'block'"), "must not be block in real time (speed 1 or less)"),
         ("weather = { type = 'x' }\n" + MINIMAL, "there is no weather 'x'"),
         ("site.timezone = 'Mars/Base'\n" + MINIMAL, "'timezone' must be the name of a time zone"),
         ("site.timezone = '../etc/passwd'\n" + MINIMAL, "'timezone' must be the name of a time"),

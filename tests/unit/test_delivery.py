@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loguru import logger
 
 from gridsim.api import (
     Batch,
@@ -227,6 +228,52 @@ def test_a_stalled_transport_keeps_only_what_fits(
     transport.release.set()
     finish(runner)
     assert [t for t, d in transport.written if d == 0] == kept
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    logged: list[str] = []
+    handler = logger.add(logged.append, format="{level} {message}")
+    yield logged
+    logger.remove(handler)
+
+
+@pytest.mark.parametrize(
+    ("on_full", "then"),
+    [
+        ("drop_oldest", "the oldest readings are dropped"),
+        ("drop_newest", "new readings are dropped"),
+        ("block", "the run waits for the transport"),
+    ],
+)
+def test_a_queue_that_is_more_than_half_full_is_warned_of(
+    started: Any, lines: list[str], on_full: str, then: str
+) -> None:
+    size = batch_of(0).nbytes
+    runner, transport = started(Scripted(stall), on_full=on_full, queue_bytes=4 * size)
+    runner.set_pace(on_full, 1.0)
+    runner.offer(batch_of(0))
+    assert transport.entered.wait(DEADLINE_S)
+    for tick in (1, 2):
+        runner.offer(batch_of(tick))
+    assert lines == [], "half full"
+    runner.offer(batch_of(3))
+    runner.offer(batch_of(4))
+    megabytes = f"{3 * size / 1e6:.3g} of {4 * size / 1e6:.3g} MB"
+    assert lines == [
+        f"WARNING transport scripted is behind: {4 * ROWS} readings wait, {megabytes} of its "
+        f"queue; when it is full, {then}\n"
+    ]
+
+
+def test_at_speed_0_a_full_queue_is_not_warned_of(started: Any, lines: list[str]) -> None:
+    size = batch_of(0).nbytes
+    runner, transport = started(Scripted(stall), on_full="block", queue_bytes=4 * size)
+    runner.offer(batch_of(0))
+    assert transport.entered.wait(DEADLINE_S)
+    for tick in (1, 2, 3, 4):
+        runner.offer(batch_of(tick))
+    assert lines == []
 
 
 def test_block_waits_for_room_and_loses_nothing(started: Any) -> None:

@@ -384,7 +384,7 @@ def on_full(run: Run) -> list[str]:
 
 def test_the_default_rule_for_a_full_queue_follows_the_speed(make: Make) -> None:
     with make(manual=False, speed=1000.0) as run:
-        assert on_full(run) == ["drop_oldest"]
+        assert on_full(run) == ["block"]
         assert run.status().wake_s == 0.05
         run.set_speed(0)
         assert on_full(run) == ["block"]
@@ -392,6 +392,10 @@ def test_the_default_rule_for_a_full_queue_follows_the_speed(make: Make) -> None
         run.set_speed(1)
         assert on_full(run) == ["drop_oldest"]
         assert run.status().wake_s == 1.0
+        run.set_speed(1.001)
+        assert on_full(run) == ["block"]
+        run.set_speed(0.5)
+        assert on_full(run) == ["drop_oldest"]
     with make() as run:
         assert on_full(run) == ["block"]
 

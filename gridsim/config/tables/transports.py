@@ -26,8 +26,8 @@ class DeliverySettings(Settings):
     )
     on_full: OnFull | None = Field(
         None,
-        description="rule for a full queue; without it, drop_oldest in real time and block "
-        "at speed 0",
+        description="rule for a full queue; without it, drop_oldest in real time (speed 1 or "
+        "less), otherwise block: the run waits, and so becomes slower",
     )
     queue_mb: Annotated[float, Unit("MB")] = Field(
         64.0, gt=0, le=1e6, description="maximum size of the queue"

@@ -117,10 +117,14 @@ class Mqtt(Transport[MqttSettings]):
         rate = readings_per_s * share
         if not self.settings.embedded or rate <= MESSAGES_PER_S:
             return ""
-        sent = "as fast as it can" if math.isinf(rate) else f"up to {rate:,.0f}"
+        if math.isinf(rate):
+            return (
+                f"at speed 0 the embedded broker, with about {MESSAGES_PER_S:,} messages/s, limits "
+                "the speed of this run; another broker, for example Mosquitto, is faster"
+            )
         return (
-            f"the embedded broker handles about {MESSAGES_PER_S:,} messages/s, and this run sends "
-            f"{sent}: use another broker, for example Mosquitto"
+            f"this run sends up to {rate:,.0f} messages/s, and the embedded broker handles about "
+            f"{MESSAGES_PER_S:,}: it cannot keep up; use another broker, for example Mosquitto"
         )
 
     def connect(self) -> None:
