@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -20,6 +21,7 @@ from gridsim.running.run import Run
 from gridsim.running.runs import other_runs
 from gridsim.running.status import RunStatus
 from gridsim.running.verdict import judge
+from gridsim.text.commands import CommandLog
 from gridsim.text.events import change_lines
 from gridsim.text.plan import plan_lines, transport_lines, transport_warnings
 from gridsim.text.status import closing_lines, live_line
@@ -83,7 +85,8 @@ def _supervise(run: Run, signals: _Signals, strict: bool) -> Ending:
     _log(plan_lines(run.plan))
     if up := other_runs():
         logger.info("other runs on this machine: {}", up)
-    run.subscribe(_log_results, "latest")
+    commands = CommandLog()
+    run.subscribe(partial(_log_results, commands), "latest")
     try:
         run.start()
         started = run.status().state == "running"
@@ -96,6 +99,7 @@ def _supervise(run: Run, signals: _Signals, strict: bool) -> Ending:
         run.stop()
     status = run.status()
     if started:
+        _log(commands.rest())
         _log(closing_lines(status))
     return Ending(_exit_status(run, status, signals.received, strict), run.hung)
 
@@ -115,7 +119,8 @@ def _watch(run: Run) -> None:
             logger.info("{}", live_line(run.status()))
 
 
-def _log_results(result: TickResult) -> None:
+def _log_results(commands: CommandLog, result: TickResult) -> None:
+    _log(commands.lines(result.instructions, result.acknowledgements, time.monotonic()))
     for change in result.changes:
         _log(change_lines(change))
     for event in result.unmeasured:

@@ -102,4 +102,9 @@ CREATE VIEW settled AS SELECT
 FROM settlements s JOIN projects p USING (project) LEFT JOIN violations v USING (settlement)
 LEFT JOIN true_reductions t USING (settlement) LEFT JOIN baselines m USING (project)
 GROUP BY s.settlement;
+CREATE VIEW settlement AS SELECT
+  s.event, p.project_id, s.delivered_kwh AS reduction_kwh,
+  {TIME.format("v.start_ms")} AS violation_start, {TIME.format("v.end_ms")} AS violation_end
+FROM settlements s JOIN projects p USING (project) LEFT JOIN violations v USING (settlement)
+ORDER BY s.settlement, v.start_ms;
 """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gridsim.api import FIELDS, Batch, Format, Framing
 from gridsim.testing import FormatContract, make_batch, make_roster
-from gridsim_plugins.formats.csv import Csv, CsvSettings
+from gridsim_plugins.formats.csv import Csv, CsvSettings, _quote, _quote_formula
 
 
 class TestContract(FormatContract):
@@ -66,3 +66,13 @@ def test_any_text_comes_back(text: str) -> None:
 def test_an_array_per_project_is_refused() -> None:
     with pytest.raises(ValueError, match="framing must be der, not project"):
         Csv(CsvSettings(), "project", make_roster())
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\ta", "\ra"])
+def test_formulas_are_quoted_by_choice(text: str) -> None:
+    assert _quote_formula(text).strip('"') == f"'{text}"
+    assert _quote(text).strip('"') == text
+
+
+def test_only_a_first_character_makes_a_formula() -> None:
+    assert _quote_formula("a=1") == "a=1"

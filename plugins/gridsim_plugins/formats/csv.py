@@ -23,6 +23,7 @@ from gridsim.api import (
 )
 
 _MISSING_SOC = {"empty": "", "zero": "0.0"}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
 
 
@@ -32,6 +33,12 @@ class CsvSettings(RecordSettings):
     missing_soc: Literal["empty", "zero"] = Field(
         "empty",
         description="value of current_soc where there is no storage: empty, or zero",
+    )
+
+    formulas: Literal["as_is", "quoted"] = Field(
+        "as_is",
+        description="texts that begin with =, +, -, @, a tab or a carriage return, which "
+        "spreadsheets take for formulas: as they are, or with an apostrophe before them",
     )
 
 
@@ -48,7 +55,7 @@ class Csv(Format[CsvSettings]):
         self.header = ",".join(_quote(field.name) for field in fields).encode()
         layout = RowLayout(
             prefixes=[""] * len(fields),
-            quote=_quote,
+            quote=_quote_formula if settings.formulas == "quoted" else _quote,
             missing_soc=_MISSING_SOC[settings.missing_soc],
             missing="",
         )
@@ -61,6 +68,10 @@ class Csv(Format[CsvSettings]):
 
 def _quote(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
+
+
+def _quote_formula(text: str) -> str:
+    return _quote(f"'{text}" if text.startswith(_FORMULA) else text)
 
 
 @hookimpl
