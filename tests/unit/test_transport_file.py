@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -405,3 +406,23 @@ def test_the_hint_names_the_file_of_the_day(tmp_path: Path) -> None:
     assert START_MS == 1_782_907_200_000
     assert made(tmp_path / "{date}.jsonl").hint() == f"tail -F {tmp_path}/2026-07-01.jsonl"
     assert json.dumps(made(Path("a b"), gzip=True).hint()) == "\"zcat 'a b.gz' | tail\""
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (".", "is a folder, not a file"),
+        ("folder", "is a folder, not a file"),
+        ("/dev/null", "is a device or a pipe, not a regular file"),
+        ("/dev/full", "is a device or a pipe, not a regular file"),
+    ],
+)
+def test_what_is_no_file_is_refused_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, reason: str
+) -> None:
+    if path.startswith("/") and not os.path.exists(path):
+        pytest.skip(f"needs {path}")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(TransportError, match=f"^{re.escape(path)}: {reason}$"):
+        made(Path(path)).connect()

@@ -135,6 +135,8 @@ class File(Transport[FileTransportSettings]):
             raise TransportError(
                 f"{folder}: no permission to write here", permanent=not self._has_written
             )
+        if len(self.run.roster):
+            _check_kind(self._template.path(0, self.run.start_ms // 86_400_000))
         if self.settings.on_existing == "fail":
             # The files of the first day: those of later days are checked when they begin.
             for path in self._template.paths(self.run.start_ms // 86_400_000):
@@ -193,6 +195,14 @@ class File(Transport[FileTransportSettings]):
         for first, stop in pairwise([0, *cuts, len(bodies)]):
             path = self._template.path(int(keys[0, first]), int(keys[1, first]))
             yield path, bodies[first:stop], None if self._period_ms is None else int(keys[2, first])
+
+
+def _check_kind(path: str) -> None:
+    """Raise TransportError if a path names a folder, a device or a pipe."""
+    if os.path.isdir(path):
+        raise TransportError(f"{path}: is a folder, not a file", permanent=True)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise TransportError(f"{path}: is a device or a pipe, not a regular file", permanent=True)
 
 
 @hookimpl
