@@ -159,6 +159,12 @@ def test_units_of_the_load(tmp_path: Path) -> None:
         power(written(tmp_path, "time,P (kVA)\n0:00,1\n"), "2026-07-14", power_column="P")
 
 
+@pytest.mark.parametrize("units", ["-;W", ";[W]", "HH:MM;W"])
+def test_a_row_of_units_under_the_header(tmp_path: Path, units: str) -> None:
+    path = written(tmp_path, f"Zeit;Last\n{units}\n0:00;1500\n12:00;1500\n")
+    assert power(path, "2026-07-14", time_column="Zeit", power_column="Last") == 1.5
+
+
 def test_a_clock_that_goes_back_has_a_second_pass(tmp_path: Path) -> None:
     times = ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"]
     rows = [f"2026-10-25T{time},{n}" for n, time in enumerate(times)]

@@ -13,6 +13,7 @@ from gridsim.helpers.randomness import Floats
 from gridsim.helpers.tables.dialect import Dialect, column_of, detect, is_comment
 from gridsim.helpers.tables.numbers import Decimal, is_missing, parse_numbers, why_not
 from gridsim.helpers.tables.text import lines_of, read_text
+from gridsim.helpers.tables.units import is_row_of_units
 
 _SHOWN = 300  # characters of a header in an error
 _DETECT_LINES = 3000
@@ -106,9 +107,9 @@ def read_table(
     """Return the table of a text file: a header, then rows; lines that begin with # are comments.
 
     Encoding, delimiter, decimal mark, and the lines before the header are found as `encoding_of`
-    and `detect` describe; `wanted` are names of columns that show the header. It raises
-    ValueError, which names the file, if the file cannot be read, or if a row and the header
-    differ in their number of fields.
+    and `detect` describe. `wanted` are names of columns that show the header. A row of units under
+    the header becomes part of it. It raises ValueError, which names the file, if the file cannot be
+    read, or if a row and the header differ in their number of fields.
     """
     text, encoding = read_text(path, encoding)
     lines = lines_of(text)
@@ -144,11 +145,16 @@ def read_table(
     except csv.Error as error:
         number = numbered[max(reader.line_num - 1, 0)][0]
         raise ValueError(f"{path}, line {number}: {error}") from None
+    header = dialect.header
+    if rows and is_row_of_units(rows[0]):
+        header = tuple(
+            f"{name} [{unit}]" if (unit := own.strip(" ()[]")) else name
+            for name, own in zip(header, rows.pop(0), strict=True)
+        )
+        del numbers[0]
     if not rows:
         raise ValueError(f"{path}: a header and at least one row are needed")
-    return Table(
-        str(path), dialect.header, rows, numbers, dialect, encoding, lines[: first - 1], footer
-    )
+    return Table(str(path), header, rows, numbers, dialect, encoding, lines[: first - 1], footer)
 
 
 def describe(table: Table, *words: str) -> str:

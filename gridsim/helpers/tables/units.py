@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -90,6 +91,7 @@ _OTHER: Final = frozenset(
     ]
 )  # fmt: skip
 _BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
+_NUMERIC = re.compile(r"\s*[+-]?[.,]?[0-9]")
 _TOKENS = re.compile(r"[\s_,;:]+")
 
 
@@ -113,6 +115,14 @@ def unit_of(header: str, quantity: Quantity) -> Conversion | None:
     if last in ("kva", "mva", "var", "kvar"):
         raise _wrong(header, last, quantity)
     return None
+
+
+def is_row_of_units(fields: Sequence[str]) -> bool:
+    """Return true for a row that has a unit, and no field that begins like a number."""
+    known = {name for names in _BY_NAME.values() for name in names} | _OTHER
+    plain = [_plain(field.strip(" ()[]")) for field in fields]
+    numeric = any(_NUMERIC.match(field) for field in fields)
+    return not numeric and any(text in known for text in plain)
 
 
 def conversion_of(unit: str | float, quantity: Quantity) -> Conversion:
