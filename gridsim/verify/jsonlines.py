@@ -121,7 +121,10 @@ class JsonParser:
                 text, received = line, NO_TIME
                 try:
                     message = decode(line)
-                    received = self._reading.time(message.tst)
+                    # mosquitto_sub writes `Z+0200` for an offset of two hours.
+                    time = message.tst
+                    time = time.replace("Z+", "+") if isinstance(time, str) else time
+                    received = self._reading.time(time)
                     text = bytes(message.payload)
                     if text.startswith(b'"'):
                         text = msgspec.json.decode(text, type=str).encode()

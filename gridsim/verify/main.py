@@ -183,6 +183,7 @@ def _verdict(options: VerifyOptions, reader: Reader) -> Verdict | None:
         options.expect,
         tolerance_kwh=options.tolerance_kwh,
         tolerance_s=options.tolerance_s,
+        clock=Clock(_zone(options.assume_zone), reader.meta["start_ms"]),
     )
 
 

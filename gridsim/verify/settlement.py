@@ -7,13 +7,13 @@ per violation interval. An event without a violation has one row in which both a
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gridsim.errors import UsageError
+from gridsim.helpers.tables import parse_numbers, read_table
 from gridsim.helpers.timestamps import rfc3339
 from gridsim.ledger import Reader
 from gridsim.verify.times import NO_TIME, Clock
@@ -43,32 +43,45 @@ class Verdict:
     """The differences, one line each."""
 
 
-def read_claims(path: Path) -> tuple[dict[Key, Claim], bool]:
+def read_claims(path: Path, clock: Clock | None = None) -> tuple[dict[Key, Claim], bool]:
     """Return the user's settlements, and whether the file has violations. Raises UsageError."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            names = reader.fieldnames or []
-            for name in _NEEDED:
-                if name not in names:
-                    raise UsageError(f"{path}: error: there is no column {name!r}")
-            spans = all(name in names for name in _SPAN)
-            if not spans and any(name in names for name in _SPAN):
-                raise UsageError(
-                    f"{path}: error: one of the columns violation_start and violation_end is "
-                    "missing; give both or neither"
-                )
-            claims: dict[Key, Claim] = {}
-            for row in reader:
-                _add(claims, row, spans, f"{path}: error: line {reader.line_num}")
-            return claims, spans
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: error: cannot be read: {error}") from error
+        table = read_table(path, (*_NEEDED, *_SPAN))
+        columns = {name: table.texts(name) for name in _NEEDED}
+        spans = all(table.has(name) for name in _SPAN)
+        if not spans and any(table.has(name) for name in _SPAN):
+            raise UsageError(
+                f"{path}: error: one of the columns violation_start and violation_end is "
+                "missing; give both or neither"
+            )
+        columns |= {name: table.texts(name) for name in _SPAN if spans}
+        read = clock or Clock()
+        for name in _SPAN:
+            read.learn(columns.get(name, ()))
+        kwh = parse_numbers(columns["reduction_kwh"], table.dialect.decimal).tolist()
+    except ValueError as error:
+        text = str(error).removeprefix(str(path)).removeprefix(": ").removeprefix(", ")
+        raise UsageError(f"{path}: error: {text}") from None
+    claims: dict[Key, Claim] = {}
+    for row, line in enumerate(table.lines):
+        own = {name: column[row] for name, column in columns.items()}
+        _add(claims, own, kwh[row], read if spans else None, f"{path}: error: line {line}")
+    return claims, spans
 
 
-def compare(reader: Reader, path: Path, *, tolerance_kwh: float, tolerance_s: float) -> Verdict:
-    """Compare all settlements of the ledger and the user's file. Raises UsageError."""
-    claims, spans = read_claims(path)
+def compare(
+    reader: Reader,
+    path: Path,
+    *,
+    tolerance_kwh: float,
+    tolerance_s: float,
+    clock: Clock | None = None,
+) -> Verdict:
+    """Compare all settlements of the ledger and the user's file. Raises UsageError.
+
+    `clock` reads the times of violations.
+    """
+    claims, spans = read_claims(path, clock)
     truth = {(note.event, note.project_id): note for note in reader.settlements()}
     found = [
         f"{event} {project}: there is no such settlement in the ledger"
@@ -94,26 +107,26 @@ def compare(reader: Reader, path: Path, *, tolerance_kwh: float, tolerance_s: fl
     return Verdict(len(truth.keys() & claims.keys()), tuple(found))
 
 
-def _add(claims: dict[Key, Claim], row: Mapping[str, str | None], spans: bool, at: str) -> None:
-    key = (row["event"] or "", row["project_id"] or "")
-    try:
-        reduction = float(row["reduction_kwh"] or "")
-        if not math.isfinite(reduction):
-            raise ValueError
-    except ValueError:
-        raise UsageError(
-            f"{at}: reduction_kwh {row['reduction_kwh']!r} is not a finite number"
-        ) from None
+def _add(
+    claims: dict[Key, Claim],
+    row: Mapping[str, str],
+    reduction: float,
+    clock: Clock | None,
+    at: str,
+) -> None:
+    """Add a row; `clock` reads the violations, if the file has them."""
+    key = (row["event"], row["project_id"])
+    if not math.isfinite(reduction):
+        raise UsageError(f"{at}: reduction_kwh {row['reduction_kwh']!r} is not a finite number")
     claim = claims.setdefault(key, Claim(reduction))
     if claim.reduction_kwh != reduction:
         raise UsageError(f"{at}: reduction_kwh differs from another row of {key[0]} {key[1]}")
-    if not spans:
+    if clock is None:
         return
-    texts = [(row[name] or "").strip() for name in _SPAN]
+    texts = [row[name] for name in _SPAN]
     if texts == ["", ""]:
         return
-    read = Clock()
-    start, end = (read(text) for text in texts)
+    start, end = (clock(text) for text in texts)
     if NO_TIME in (start, end) or end < start:
         raise UsageError(f"{at}: {texts[0]!r} to {texts[1]!r} is not a valid time interval")
     claim.violations.append((start, end))

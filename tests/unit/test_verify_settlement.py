@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,17 @@ def test_settlements_that_only_one_side_has_are_found(kept: Kept, tmp_path: Path
     assert len(report.verdict.differences) == 2
 
 
+def test_a_settlement_from_a_spreadsheet_with_epoch_times(kept: Kept, tmp_path: Path) -> None:
+    lines = ["event;project_id;reduction_kwh;violation_start;violation_end"]
+    for event, project, kwh, spans in settlements(kept):
+        for span in spans or [("", "")]:
+            ms = [round(datetime.fromisoformat(t).timestamp() * 1000) if t else "" for t in span]
+            lines.append(f"{event};{project};{str(kwh).replace('.', ',')};{ms[0]};{ms[1]}")
+    path = tmp_path / "export.csv"
+    path.write_text("\n".join(lines), encoding="utf-8-sig")
+    assert judge(kept, path).passed
+
+
 def test_reductions_alone_are_enough(kept: Kept, tmp_path: Path) -> None:
     path = tmp_path / "kwh.csv"
     rows = [f"{event},{project},{kwh}\n" for event, project, kwh, _ in settlements(kept)]
@@ -123,7 +135,7 @@ def test_reductions_alone_are_enough(kept: Kept, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("event,project_id\n", "no column 'reduction_kwh'"),
+        ("event,project_id\neasy,HOME_1\n", "no column 'reduction_kwh'"),
         (HEADER + "easy,HOME_1,much,,\n", "line 2: reduction_kwh 'much' is not a finite number"),
         (HEADER + "easy,HOME_1,nan,,\n", "line 2: reduction_kwh 'nan' is not a finite number"),
         (HEADER + "easy,HOME_1,1,noon,\n", "not a valid time interval"),
