@@ -42,6 +42,8 @@ class Baseline(Stateful, ABC, Generic[S]):
     During an event that is the net consumption of a copy of the simulation without the event, at
     other times the net consumption itself. `at` gives the baseline that the copy itself has.
     """
+    caveat: ClassVar[str] = ""
+    """A sentence about the baseline that the plan of a run shows; empty: there is none."""
 
     def __init__(self, members: Members[S], expected: Expected) -> None:
         self.members = members

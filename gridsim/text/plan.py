@@ -41,6 +41,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     )
     at_site = site_time(configuration.start_ms, configuration.timezone)
     yield f"the site's clock: {at_site}, {configuration.timezone}"
+    for baseline in configuration.scenario.baselines:
+        if baseline.type.caveat:
+            yield f"baseline {baseline.name}: {baseline.type.caveat}"
     yield from _occurring(configuration.scenario)
     yield from shortfall_lines(plan)
     for transport in plan.transports:

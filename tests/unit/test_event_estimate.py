@@ -64,6 +64,14 @@ def test_the_plan_has_the_line_beside_its_events(tmp_path: Path) -> None:
     assert lines[place + 1].startswith("event peak: asked 50.0 kW, able ")
 
 
+def test_the_plan_says_what_like_days_has_before_the_start(tmp_path: Path) -> None:
+    text = home("A", load=FLAT).replace("load =", 'baseline = { type = "like_days" }\nload =')
+    assert (
+        "baseline like_days: days before the start are what the loads are expected to draw; "
+        "days of the run replace them one by one"
+    ) in plan_lines(planned(tmp_path, text))
+
+
 def test_of_many_projects_some_are_estimated(tmp_path: Path) -> None:
     many = home("H{n}", load=FLAT, threshold=50.0).replace("H{n}_BAT", "{project_id}_BAT")
     many = many.replace('id = "H{n}"', 'id = "H{n}"\ncount = 450')

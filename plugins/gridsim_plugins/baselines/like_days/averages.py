@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gridsim.api import Expected, Floats, Stateful
 from gridsim_plugins.baselines.like_days.settings import LikeDaysSettings
 
-_MINUTE_MS, _DAY_MS, _WEEK_MS = 60_000, 86_400_000, 604_800_000
+_MINUTE_MS, _DAY_MS = 60_000, 86_400_000
 _NEVER = np.iinfo(np.int64).max
 _MONDAY = 4
 """The first Monday of 1970, in days since the first of January."""
@@ -19,11 +19,12 @@ _MONDAY = 4
 class DayAverages(Stateful):
     """The baselines of m sites: mean net consumption of each slot of the day over like days.
 
-    Times before the start are filled with what the loads are expected to draw, so memory does
-    not grow: it holds one number per site, day and slot.
+    Days before the start are not stored: where one is among the like days, its slot is what the
+    site was expected to draw then, which is a function of the time. Memory does not grow: it
+    holds one number per site, slot and day of the run, for as many days as are averaged.
     """
 
-    derived = ("_local_ms",)
+    derived = ("_local_ms", "_expected", "_adjusted", "_midnights")
 
     def __init__(
         self,
@@ -33,19 +34,20 @@ class DayAverages(Stateful):
         start_ms: int,
         expected: Expected,
     ) -> None:
-        """Fill the history. `local_ms` returns the sites' clocks at a UTC time, [m]."""
+        """Begin at the run's start. `local_ms` returns the sites' clocks at a UTC time, [m]."""
         self._slot_ms, self._cap = settings.slot_ms, settings.cap
         self._window_slots, self._gap_slots = settings.window_slots, settings.gap_slots
-        self._local_ms = local_ms
+        self._local_ms, self._expected = local_ms, expected
         m, slots = sites, _DAY_MS // settings.slot_ms
         self._row = np.arange(m)
         kept = (settings.days, settings.weekend_days)
         self._kept = np.array(kept)
-        self._history = tuple(np.zeros((m, n, slots), np.float32) for n in kept)
+        self._history = tuple(np.zeros((n, slots, m), np.float32) for n in kept)
         self._oldest = np.zeros((2, m), np.intp)
-        self._totals = np.zeros((2, m, slots))
-        """The sum over the days of the history, by kind of day, site and slot."""
-        self._sum, self._time = np.zeros((m, slots)), np.zeros((m, slots))
+        self._before = np.repeat(self._kept[:, None], m, axis=1)
+        """The number of the like days that lie before the start, by kind of day and site."""
+        self._first_day = local_ms(start_ms) // _DAY_MS
+        self._sum, self._time = np.zeros((slots, m)), np.zeros((slots, m))
         """The present day's integral of the consumption, and the seconds that it covers."""
         self._had_event = np.zeros(m, np.bool_)
         self._open = np.zeros(m, np.intp)
@@ -56,10 +58,13 @@ class DayAverages(Stateful):
         """The integrals of consumption and mean over the last slots of time, in a ring."""
         self._newest = start_ms // self._slot_ms
         self._minute = -1
-        self._day = np.full(m, np.iinfo(np.int64).min)
-        self._now = self._slot = np.zeros(m, np.int64)
+        self._day = self._first_day.copy()
+        self._now = np.zeros(m, np.int64)
+        self._slot = np.full(m, -1, np.int64)
         self._mean = np.zeros(m)
-        self._fill_history(settings, start_ms, expected)
+        self._adjusted: tuple[int, Floats] | None = None
+        self._midnights: dict[tuple[int, int], NDArray[np.int64]] = {}
+        self._begin_at(start_ms)
 
     def at(self, time_ms: int) -> Floats:
         """Return the baseline at UTC `time_ms`, float64[m], kW."""
@@ -74,8 +79,9 @@ class DayAverages(Stateful):
         self._had_event |= running
         # Not where the clock went back over midnight: that day is closed.
         span = np.where(self._now == self._day, dt_s, 0.0)
-        self._sum[self._row, self._slot] += net_kw * span
-        self._time[self._row, self._slot] += span
+        self._sum[self._slot, self._row] += net_kw * span
+        self._time[self._slot, self._row] += span
+        self._adjusted = None
         place = self._newest % self._recent.shape[1]
         counted = np.where(running, 0.0, dt_s)
         self._recent[0, place] += net_kw * counted
@@ -99,6 +105,8 @@ class DayAverages(Stateful):
 
     def _adjustment(self, time_ms: int) -> Floats:
         """Return the day-of adjustment from the hours before UTC `time_ms`, float64[m]."""
+        if self._adjusted is not None and self._adjusted[0] == time_ms:
+            return self._adjusted[1]
         self._roll_to(time_ms)
         end = self._newest - self._gap_slots
         window = np.arange(end - self._window_slots, end) % self._recent.shape[1]
@@ -106,18 +114,32 @@ class DayAverages(Stateful):
         usual = mean > 0.0
         ratio = np.divide(drew, mean, out=np.ones_like(drew), where=usual)
         held: Floats = np.clip(ratio, 1.0 - self._cap, 1.0 + self._cap)
+        self._adjusted = time_ms, held
         return held
 
-    def _fill_history(self, settings: LikeDaysSettings, start_ms: int, expected: Expected) -> None:
-        """Fill the history with what the loads are expected to draw before the start."""
-        step = self._slot_ms
-        # A week more, because its first day is not whole.
-        weeks = max(-(-settings.days // 5), -(-settings.weekend_days // 2)) + 1
-        first = (start_ms - weeks * _WEEK_MS) // step * step
+    def _begin_at(self, start_ms: int) -> None:
+        """Fill the slots of the first day, and those of the adjustment, before the start."""
+        step, today = self._slot_ms, self._first_day
+        ring = (self._recent.shape[1] - 1) * step
+        # An hour more, because the clock may have changed since midnight.
+        past_ms = int((self._local_ms(start_ms) % _DAY_MS).max()) + 3_600_000
+        first = (start_ms - max(past_ms, ring)) // step * step
         self._newest = first // step
         for at in range(first, start_ms, step):
+            local = self._local_ms(at)
+            own, recent = local // _DAY_MS == today, at >= (start_ms - ring) // step * step
+            if not (recent or own.any()):
+                continue
             span = min(step, start_ms - at)
-            self.note(at, expected(at + span // 2), span / 1000.0)
+            kw, seconds = self._expected(at + span // 2), span / 1000.0
+            slot = local % _DAY_MS // step
+            self._sum[slot, self._row] += np.where(own, kw * seconds, 0.0)
+            self._time[slot, self._row] += np.where(own, seconds, 0.0)
+            if recent:
+                self._roll_to(at)
+                place = self._newest % self._recent.shape[1]
+                self._recent[0, place] += kw * seconds
+                self._recent[1, place] += self._mean_of(local // _DAY_MS, slot) * seconds
 
     def _move_to(self, time_ms: int) -> None:
         """Find day and slot of every site, once a minute: zones are whole minutes apart."""
@@ -126,25 +148,68 @@ class DayAverages(Stateful):
             return
         self._minute = minute
         local = self._local_ms(time_ms)
-        self._now, self._slot = local // _DAY_MS, local % _DAY_MS // self._slot_ms
-        turned = np.flatnonzero(self._now > self._day)
+        day, slot = local // _DAY_MS, local % _DAY_MS // self._slot_ms
+        turned = np.flatnonzero(day > self._day)
         if len(turned):
             self._close(turned)
-            self._day[turned] = self._now[turned]
-        kind = _kind(self._now)
-        self._mean = self._totals[kind, self._row, self._slot] / self._kept[kind]
+            self._day[turned] = day[turned]
+        if len(turned) or (slot != self._slot).any() or (day != self._now).any():
+            self._mean = self._mean_of(day, slot)
+        self._now, self._slot = day, slot
+
+    def _mean_of(self, day: NDArray[np.int64], slot: NDArray[np.int64]) -> Floats:
+        """Return the mean of a slot over the like days, float64[m], kW."""
+        kinds, total = _kind(day), np.zeros(len(self._row))
+        for kind, history in enumerate(self._history):
+            own = kinds == kind
+            if not own.any():
+                continue
+            stored = history[:, slot, self._row].sum(axis=0, dtype=np.float64)
+            total += np.where(own, stored, 0.0)
+            for back in range(1, int(self._before[kind][own].max(initial=0)) + 1):
+                takes = own & (self._before[kind] >= back)
+                total += np.where(takes, self._expected_in(kind, back, slot), 0.0)
+        mean: Floats = total / self._kept[kinds]
+        return mean
+
+    def _midnight(self, kind: int, back: int) -> NDArray[np.int64]:
+        """Return the midnight, UTC ms, of the day that is `back` days of a kind before the first.
+
+        Its offset from UTC is that of noon: a clock that changes counts from midnight on.
+        """
+        found = self._midnights.get((kind, back))
+        if found is None:
+            days = self._first_day[:, None] - np.arange(1, 7 * back + 8)
+            count = np.cumsum(_kind(days) == kind, axis=1)
+            local = (self._first_day - 1 - (count < back).sum(axis=1)) * _DAY_MS
+            found = local.copy()
+            for each in np.unique(local).tolist():
+                noon = each + _DAY_MS // 2
+                found = np.where(local == each, local - (self._local_ms(noon) - noon), found)
+            self._midnights[kind, back] = found
+        return found
+
+    def _expected_in(self, kind: int, back: int, slot: NDArray[np.int64]) -> Floats:
+        """Return what each site was expected to draw in the middle of a slot of that day, kW."""
+        utc = self._midnight(kind, back) + slot * self._slot_ms + self._slot_ms // 2
+        if utc.min() == utc.max():
+            return self._expected(int(utc[0]))
+        kw = np.zeros(len(utc))
+        for each in np.unique(utc).tolist():
+            kw = np.where(utc == each, self._expected(each), kw)
+        return kw
 
     def _close(self, rows: NDArray[np.intp]) -> None:
         """Add the past day of these sites to the history, unless it had an event."""
-        useful = ~self._had_event[rows] & self._time[rows].any(axis=1)
+        useful = ~self._had_event[rows] & self._time[:, rows].any(axis=0)
         for kind, history in enumerate(self._history):
             own = rows[useful & (_kind(self._day[rows]) == kind)]
             place = self._oldest[kind, own]
-            history[own, place] = _filled(self._sum[own], self._time[own])
-            self._oldest[kind, own] = (place + 1) % history.shape[1]
-            self._totals[kind, own] = history[own].sum(axis=1, dtype=np.float64)
-        self._sum[rows] = 0.0
-        self._time[rows] = 0.0
+            history[place, :, own] = _filled(self._sum[:, own].T, self._time[:, own].T)
+            self._oldest[kind, own] = (place + 1) % len(history)
+            self._before[kind, own] = np.maximum(self._before[kind, own] - 1, 0)
+        self._sum[:, rows] = 0.0
+        self._time[:, rows] = 0.0
         self._had_event[rows] = False
 
     def _roll_to(self, time_ms: int) -> None:

@@ -44,6 +44,10 @@ class DayMatching(Baseline[LikeDaysSettings]):
 
     Settings = LikeDaysSettings
     derived = ("_part_of", "_row_of")
+    caveat = (
+        "days before the start are what the loads are expected to draw; days of the run replace "
+        "them one by one"
+    )
 
     def __init__(self, members: Members[LikeDaysSettings], expected: Expected) -> None:
         super().__init__(members, expected)
