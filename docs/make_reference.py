@@ -42,6 +42,8 @@ def _entry(module: ModuleType, name: str) -> str:
     lines = [f"### {name}", ""]
     if inspect.isclass(value):
         lines += _class(value)
+    elif inspect.ismodule(value):
+        lines += [f"A module: `from gridsim.helpers import {name}`.", "", *_text(value.__doc__)]
     elif inspect.isroutine(value):
         lines += [f"`{name}{_signature(value)}`", "", *_text(value.__doc__)]
     else:
