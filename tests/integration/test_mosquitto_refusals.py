@@ -47,8 +47,8 @@ def test_wrong_credentials(
         ("tls_elsewhere", {"trust": "own", "tls": "on"}, "for another host", True),
         ("tls_elsewhere", {"tls": "on", "tls_insecure": True}, None, False),
         ("tls_client", {"trust": "own", "tls": "on"}, "asks for a client certificate", True),
-        ("plain", {"tls": "on"}, "expect TLS?", False),
-        ("tls", {"tls": "off"}, "expect TLS?", False),
+        ("plain", {"tls": "on"}, "perhaps this port does not use TLS", False),
+        ("tls", {"tls": "off"}, "perhaps the port expects TLS", False),
         ("tls", {"tls": "on", "ca_file": "no/such.pem"}, "ca_file 'no/such.pem'", True),
     ],
 )

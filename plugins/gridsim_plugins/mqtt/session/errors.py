@@ -31,6 +31,9 @@ _CONNACK = 0x20
 _NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64
 
 
+_NEEDS_CERTIFICATE = "the broker asks for a client certificate (cert_file, key_file)"
+
+
 def refused(code: int, where: str, protocol: str) -> TransportError:
     """Return the error of a CONNACK with a failure."""
     unlisted = f"refuses the connection: {reason_name(_CONNACK, code)}"
@@ -65,7 +68,7 @@ def no_connack(where: str, *, uses_tls: bool, retained_will: bool) -> TransportE
 
     MQTT 3.1.1 has no other way to refuse a will or one connection too many.
     """
-    causes = [] if uses_tls else ["the port expects TLS"]
+    causes = [_NEEDS_CERTIFICATE] if uses_tls else ["the port expects TLS"]
     causes.append("the broker has reached its limit of connections")
     if retained_will:
         causes.append('it keeps no retained messages, and the will has "retain = true"')
@@ -81,7 +84,7 @@ def tls_failure(text: str, where: str) -> TransportError:
     if "wrong version number" in lower or "record layer failure" in lower:
         return TransportError(f"{where} does not use TLS on this port", permanent=True)
     if "certificate required" in lower or "handshake failure" in lower:
-        needs = "the broker asks for a client certificate (cert_file, key_file)"
+        needs = _NEEDS_CERTIFICATE
         if "certificate required" not in lower:
             needs = f"{text}; perhaps {needs}"
         return TransportError(f"TLS to {where}: {needs}", permanent=True)
