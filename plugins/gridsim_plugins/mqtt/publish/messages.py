@@ -37,6 +37,8 @@ class Messages:
         return len(self.bodies)
 
     def part(self, start: int, stop: int) -> Messages:
+        if start == 0 and stop == len(self):
+            return self
         at = slice(start, stop)
         return Messages(self.topic[at], self.bodies[at], self.sizes[at], self.rows[at])
 
