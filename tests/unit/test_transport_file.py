@@ -268,16 +268,24 @@ def test_a_file_with_another_header_is_not_continued(tmp_path: Path, packed: boo
     assert path.read_bytes() == before
 
 
-def test_a_file_that_somebody_deletes_is_made_anew(tmp_path: Path) -> None:
+def test_a_deleted_file_is_made_again_and_the_loss_is_logged(
+    tmp_path: Path, warnings: list[str]
+) -> None:
     path = tmp_path / "x"
     batch = make_batch(ticks=2)
     file = made(path)
     file.connect()
     file.write(batch.rows(0, 3), RecordingReceipt(3))
+    lost = path.stat().st_size
+    assert warnings == []
     path.unlink()
     file.write(batch.rows(3), RecordingReceipt(3))
-    file.close()
+    assert len(warnings) == 1
+    assert f"{path}: the file was deleted while the run wrote it; {lost:,} bytes" in warnings[0]
     assert read(path) == lines_of(batch)[3:]
+    path.unlink()
+    file.close()
+    assert len(warnings) == 2, "a file that is deleted after the last reading is noticed at the end"
 
 
 # Rotation

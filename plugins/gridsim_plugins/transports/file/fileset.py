@@ -102,6 +102,8 @@ class FileSet:
 
     def close(self) -> None:
         for file in self._open.values():
+            if file.is_open and file.is_deleted():
+                _warn_of_deletion(file)
             file.close()
         self._open.clear()
 
@@ -119,6 +121,7 @@ class FileSet:
         """Return the file at `path`, open."""
         file = self._open.get(path)
         if file is not None and file.is_deleted():
+            _warn_of_deletion(file)
             self._forget(file)
             self._touched.pop(file, None)
             file = None
@@ -223,3 +226,12 @@ def _split(name: str) -> tuple[str, str]:
     packed = ".gz" if name.endswith(".gz") else ""
     stem, extension = os.path.splitext(name.removesuffix(".gz"))
     return stem, extension + packed
+
+
+def _warn_of_deletion(file: AppendFile) -> None:
+    logger.warning(
+        "{}: the file was deleted while the run wrote it; {:,} bytes that the account counts as "
+        "delivered went with it",
+        file.path,
+        file.size,
+    )
