@@ -82,6 +82,8 @@ class Dialler:
         """Return the error of a link that failed before it was up."""
         if isinstance(error, ssl.SSLError) and link.state is LinkState.CONNECT_SENT:
             return errors.tls_failure(str(error), self.where)
+        if isinstance(error, ConnectionResetError) and link.state is LinkState.CONNECT_SENT:
+            return errors.no_connack(self.where, uses_tls=self.uses_tls, retained_will=True)
         return errors.unreachable(error, self.where, self.timeout_s)
 
     def _first_socket(self) -> socket.socket:
