@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pytest
-from typer.testing import CliRunner
 
 from gridsim.cli import app
 from gridsim.ledger.reductions import read_reductions
@@ -68,11 +68,28 @@ def ledger(folder: Path, *, more: str = PEAK, own: str = "", ticks: int = 360) -
     return folder / "ledger.sqlite"
 
 
-def printed(*arguments: object) -> Any:
-    return CliRunner().invoke(app, ["report", *map(str, arguments)])
+class Printed(NamedTuple):
+    exit_code: int
+    stdout: str
 
 
-def test_the_table_has_the_error_of_each_method(tmp_path: Path) -> None:
+Command = Callable[..., Printed]
+
+
+@pytest.fixture
+def printed(capfd: pytest.CaptureFixture[str]) -> Command:
+    """Return the command `gridsim report`, in this process."""
+
+    def run(*arguments: object) -> Printed:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ending:
+            app(["report", *map(str, arguments)])
+        return Printed(int(ending.value.code or 0), capfd.readouterr().out)
+
+    return run
+
+
+def test_the_table_has_the_error_of_each_method(tmp_path: Path, printed: Command) -> None:
     """A is right. B's baseline is 1 kW too high. C would deliver 3 kW without the event."""
     result = printed(ledger(tmp_path))
     assert result.exit_code == 0
@@ -87,7 +104,7 @@ def test_the_table_has_the_error_of_each_method(tmp_path: Path) -> None:
     assert "rebound: the reduction in the 10 min after the event; negative: more is drawn." in lines
 
 
-def test_a_line_of_the_csv_is_an_event_on_a_project(tmp_path: Path) -> None:
+def test_a_line_of_the_csv_is_an_event_on_a_project(tmp_path: Path, printed: Command) -> None:
     target = tmp_path / "truth.csv"
     assert printed(ledger(tmp_path), "--csv", target).exit_code == 0
     with target.open(newline="", encoding="utf-8") as file:
@@ -109,7 +126,7 @@ def test_a_line_of_the_csv_is_an_event_on_a_project(tmp_path: Path) -> None:
     }
 
 
-def test_the_json_has_the_same_numbers(tmp_path: Path) -> None:
+def test_the_json_has_the_same_numbers(tmp_path: Path, printed: Command) -> None:
     found = json.loads(printed(ledger(tmp_path), "--json").stdout)
     assert found["complete"] is True
     assert [(one["method"], one["error_kwh"]) for one in found["events"]] == [
@@ -120,7 +137,7 @@ def test_the_json_has_the_same_numbers(tmp_path: Path) -> None:
     assert found["unmeasured"] == []
 
 
-def test_several_events_have_a_second_table(tmp_path: Path) -> None:
+def test_several_events_have_a_second_table(tmp_path: Path, printed: Command) -> None:
     later = PEAK.replace('"peak"', '"later"').replace("18:10", "18:50").replace("1800", "600")
     lines = printed(ledger(tmp_path, more=PEAK + later, ticks=420)).stdout.splitlines()
     assert lines[8].split()[:3] == ["event", "baseline", "settlements"]
@@ -138,7 +155,7 @@ def test_several_events_have_a_second_table(tmp_path: Path) -> None:
     ]
 
 
-def test_a_ledger_without_events_says_so(tmp_path: Path) -> None:
+def test_a_ledger_without_events_says_so(tmp_path: Path, printed: Command) -> None:
     result = printed(ledger(tmp_path, more="", ticks=2))
     assert (result.exit_code, result.stdout) == (
         0,
@@ -158,7 +175,7 @@ def test_opted_out_projects_are_not_counted(tmp_path: Path) -> None:
     assert "has no settlement" in report_lines(found)[0]
 
 
-def test_events_that_are_not_measured_are_named(tmp_path: Path) -> None:
+def test_events_that_are_not_measured_are_named(tmp_path: Path, printed: Command) -> None:
     many = "".join(PEAK.replace('"peak"', f'"e{n}"') for n in range(9))
     result = printed(ledger(tmp_path, more=many, ticks=300))
     expected = (
@@ -167,7 +184,7 @@ def test_events_that_are_not_measured_are_named(tmp_path: Path) -> None:
     assert expected in result.stdout.splitlines()
 
 
-def test_an_incomplete_ledger_says_so(tmp_path: Path) -> None:
+def test_an_incomplete_ledger_says_so(tmp_path: Path, printed: Command) -> None:
     path = ledger(tmp_path)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE meta SET value = 0 WHERE key = 'complete'")
@@ -175,7 +192,7 @@ def test_an_incomplete_ledger_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "", "not a ledger"])
-def test_another_file_is_refused(tmp_path: Path, content: str | None) -> None:
+def test_another_file_is_refused(tmp_path: Path, printed: Command, content: str | None) -> None:
     path = tmp_path / "other.sqlite"
     if content is not None:
         path.write_text(content, encoding="utf-8")
@@ -184,7 +201,7 @@ def test_another_file_is_refused(tmp_path: Path, content: str | None) -> None:
     assert result.stdout == ""
 
 
-def test_a_csv_never_replaces_a_ledger(tmp_path: Path) -> None:
+def test_a_csv_never_replaces_a_ledger(tmp_path: Path, printed: Command) -> None:
     path = ledger(tmp_path, ticks=2)
     before = path.read_bytes()
     assert printed(path, "--csv", path).exit_code == 2
