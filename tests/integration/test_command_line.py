@@ -247,7 +247,7 @@ def test_a_transport_that_cannot_describe_itself_runs_all_the_same(tmp_path: Pat
     options = ("--config", path, "--plugin", tmp_path / "pipe.py", "--duration", "1s")
     done = gridsim(*options, "--speed", 0)
     assert done.returncode == 0
-    assert "pipe: (its description failed: KeyError: 'words')" in done.stderr
+    assert "pipe: (its description failed: KeyError: 'words' (" in done.stderr
     assert "1 tick of 1 s, as fast as possible" in done.stderr
     assert "1 accepted = 1 delivered" in done.stderr
 
@@ -395,7 +395,7 @@ def gridsim_register(register):
         path.write_text('[simulation]\nplugins = ["odd.py"]\n' + HOME + STDOUT + more)
         done = gridsim("--config", path, "--speed", 0, "--duration", "5s")
         assert done.returncode == 1
-        assert f"transport stdout disabled: {reason}\n" in done.stderr
+        assert f"transport stdout disabled: {reason} (odd.py:" in done.stderr
 
 
 def test_a_plugin_that_hangs_is_named_and_left_behind(tmp_path: Path) -> None:
