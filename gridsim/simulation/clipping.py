@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,21 @@ class Clipping:
         self._new: list[Clipped] = []
         self.totals: Counter[str] = Counter()
         """The number of values clipped so far, by column."""
+
+    def holds_power(self, values: object) -> bool:
+        """Return whether values are what `power` would return: one check in place of two."""
+        return self._fits(values) and bool((np.abs(values) <= self._allowed_kw).all())
+
+    def holds_soc(self, values: object) -> bool:
+        """Return whether values are what `soc` would return."""
+        return self._fits(values) and not (np.abs(values - 50.0) > 50.0 + _ROUNDING).any()
+
+    def _fits(self, values: object) -> TypeGuard[Floats]:
+        return (
+            type(values) is np.ndarray
+            and values.dtype == np.float64
+            and values.shape == self._rated_kw.shape
+        )
 
     def power(self, name: str, values: Floats) -> Floats:
         """Return power, float64[n], kW, within the rated power of each device."""

@@ -79,7 +79,7 @@ class RunningFleet:
             self._check_type("step()", telemetry, Telemetry)
             soc = telemetry.current_soc
             if soc is not None:
-                soc = self.clipping.soc(self._column("current_soc", soc, gaps=True))
+                soc = self._soc(soc)
             return Telemetry(
                 self._power("current_output", telemetry.current_output),
                 soc,
@@ -114,7 +114,14 @@ class RunningFleet:
         return self._column(name, column, gaps=True)
 
     def _power(self, name: str, column: Floats) -> Floats:
+        if self.clipping.holds_power(column):
+            return column
         return self.clipping.power(name, self._column(name, column))
+
+    def _soc(self, column: Floats) -> Floats:
+        if self.clipping.holds_soc(column):
+            return column
+        return self.clipping.soc(self._column("current_soc", column, gaps=True))
 
     def _check_side(self, name: str, values: Floats, wrong: NDArray[np.bool_], right: str) -> None:
         if wrong.any():
