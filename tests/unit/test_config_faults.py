@@ -93,7 +93,8 @@ def test_they_may_stand_in_files_of_their_own(tmp_path: Path) -> None:
             'type = "drop"\nafter_s = 1\nper_day = 2\nduration_s = 5',
             "'per_day' and 'after_s' exclude each other",
         ),
-        ('type = "drop"\nid = "a\\nb"', "'id' must not hold control characters"),
+        ('type = "drop"\nid = "a\\nb"', "'id' must not hold U+000A: it is not visible"),
+        ('type = "drop"\nid = "a\\u200bb"', "'id' must not hold U+200B: it is not visible"),
         ('type = "drop"\nders = ["HOME_9_*"]', "there is no DER that matches 'HOME_9_*'"),
         ('type = "drop"\nprojects = ["SHOP"]', "there is no project that matches 'SHOP'"),
         (

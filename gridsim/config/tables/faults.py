@@ -25,6 +25,7 @@ from gridsim.api import (
 from gridsim.config.expand import sampled
 from gridsim.config.settings.distributions import Distribution
 from gridsim.config.settings.validation import Findings, Validated, validate
+from gridsim.config.tables.identifiers import check_visible
 from gridsim.config.tables.occurring import NOW, Occurring, check_times, matching, schedule_of
 from gridsim.config.tables.plugged import Plugged, choose
 from gridsim.config.tables.transports import TransportChoice
@@ -89,9 +90,9 @@ class FaultSettings(Occurring):
 
     @field_validator("id")
     @classmethod
-    def _one_line(cls, value: str | None) -> str | None:
-        if value is not None and not value.isprintable():
-            raise ValueError("must not hold control characters")
+    def _visible(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_visible(value)
         return value
 
 

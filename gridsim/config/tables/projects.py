@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gridsim.api import Settings, Unit
+from gridsim.config.tables.identifiers import check_visible
 from gridsim.config.tables.site import Zone
 
 _YEAR_S = 366 * 86_400
@@ -62,3 +63,10 @@ class DerTableSettings(Settings):
         min_length=1,
         description="the record's type; without it, that of the DER type",
     )
+
+    @field_validator("reported_type")
+    @classmethod
+    def _visible(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_visible(value)
+        return value
