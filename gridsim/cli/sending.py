@@ -152,7 +152,7 @@ def _answers(
         if connected:
             raise
         raise NeverConnectedError(str(error)) from None
-    except GridsimError:
+    except (GridsimError, GeneratorExit):
         raise
     except BaseException as error:
         if is_interrupt(error):

@@ -164,7 +164,7 @@ def test_a_load_without_a_past_cannot_be_averaged(tmp_path: Path) -> None:
     file = tmp_path / "day.csv"
     file.write_text("time,kw\n2026-07-01T00:00Z,1\n2026-07-03T00:00Z,2\n", encoding="utf-8")
     load = f'{{ type = "profile", path = "{file.as_posix()}", repeat = "none" }}'
-    with pytest.raises(PluginError, match="no load for 2026-06-10T12:07:30"):
+    with pytest.raises(PluginError, match="no load for 2026-06-30T07:52:30"):
         simulation(tmp_path, project("P", LIKE_DAYS, load=load))
 
 

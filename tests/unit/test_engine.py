@@ -48,6 +48,7 @@ class Steady(Fleet):
     """Feeds one kilowatt."""
 
     reported_type = "steady"
+    takes_commands = True
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         return Telemetry(np.ones(len(self.members)))
@@ -107,7 +108,7 @@ class Balancer(Sink):
         return np.ones(len(self.members), np.bool_)
 
     def capability(self, tick: Tick) -> Capability:
-        return Capability(np.array([-5.0, -10.0]), np.array([5.0, 10.0]))
+        return Capability(np.array([-2.5, -5.0]), np.array([2.5, 5.0]))
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         return Telemetry(orders.balance_kw)
@@ -345,7 +346,9 @@ def test_a_failing_plugin_ends_the_run_with_its_name() -> None:
     run.run_free()
     assert run.finished.is_set()
     assert isinstance(run.error, PluginError)
-    assert str(run.error) == ("the DER type 'failing' failed at tick 2: RuntimeError: out of order")
+    assert str(run.error).startswith(
+        "the DER type 'failing' failed at tick 2: RuntimeError: out of order (test_engine.py:"
+    )
     assert ticks(out) == [0, 1]
 
 

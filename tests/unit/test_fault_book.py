@@ -353,7 +353,11 @@ def gridsim_register(register):
     register.fault("crows", Crows)
 """
 BREAKERS = [
-    ("frost", "raise ValueError('cold')", "the fault 'frost' failed: ValueError: cold"),
+    (
+        "frost",
+        "raise ValueError('cold')",
+        "the fault 'frost' failed: ValueError: cold (odd.py:6 in inject)",
+    ),
     (
         "frost",
         "affected.current_output[1] = float('nan')",
