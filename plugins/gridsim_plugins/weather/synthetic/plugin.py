@@ -110,7 +110,8 @@ class Synthetic(Weather[SyntheticSettings]):
         self._east, self._north = _on_map(
             self._latitude, self._longitude, settings.field_points * settings.field_spacing
         )
-        self._clouds: CloudField | None = None
+        # Now, because it takes a part of a second, by which the first tick would be late.
+        self._clouds = _field(draws.seed, settings.field_points, settings.field_spacing)
         self._light = Minutely(self._clear_light)
         self._slow = Staggered(self._slowly, self._marks(), _SLOW_MS)
 
@@ -124,7 +125,7 @@ class Synthetic(Weather[SyntheticSettings]):
             return self._sky(dark, dark, dark, temperature, wind)
         above = sun.extraterrestrial(position)
         east, north = self._drift.at(time_ms)
-        near, near_spread, wide, wide_spread = self._field().at(
+        near, near_spread, wide, wide_spread = self._clouds.at(
             self._east - east, self._north - north
         )
         index, free = clear_sky_index(
@@ -145,12 +146,6 @@ class Synthetic(Weather[SyntheticSettings]):
             return WeatherSample(ghi, dni, dhi, temperature, wind)
         place = self._place
         return WeatherSample(ghi[place], dni[place], dhi[place], temperature[place], wind[place])
-
-    def _field(self) -> CloudField:
-        if self._clouds is None:
-            settings = self.settings
-            self._clouds = _field(self.draws.seed, settings.field_points, settings.field_spacing)
-        return self._clouds
 
     def _marks(self) -> NDArray[np.int64]:
         """Return the offset of each place in `_SLOW_MS`, drawn by its coordinates, int64[n]."""
@@ -190,7 +185,7 @@ class Synthetic(Weather[SyntheticSettings]):
             self._mean_c[rows], self._latitude[rows], self._longitude[rows], time_ms, swing
         )
         wind = self.settings.mean_wind * np.exp(0.45 * self._gusts.at(up, time_ms) - 0.5 * 0.45**2)
-        threshold = self._field().threshold(cover)
+        threshold = self._clouds.threshold(cover)
         # The transmittance of the thickest cloud varies around a fifth.
         thick = 0.2 * np.exp(0.45 * self._thickness.at(up, time_ms))
         return np.stack((temperature + spell, wind, threshold, thick))
