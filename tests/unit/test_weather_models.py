@@ -10,7 +10,7 @@ import pytest
 from gridsim.api import Draws, Floats, Sites
 from gridsim.testing import START_MS, WeatherContract, make_sites
 from gridsim_plugins.weather.clear import Clear, ClearSettings
-from gridsim_plugins.weather.synthetic import Synthetic
+from gridsim_plugins.weather.synthetic import Synthetic, plugin
 from gridsim_plugins.weather.synthetic.clouds import make_field, shares
 from gridsim_plugins.weather.synthetic.plugin import SyntheticSettings
 from gridsim_plugins.weather.synthetic.waves import make_drift, make_waves
@@ -174,3 +174,13 @@ def test_changes_of_the_light_are_about_those_at_lyngby() -> None:
     for lag, measured in ((1, 0.77), (10, 0.31)):
         found = np.mean(off[:, :-lag] * off[:, lag:]) / np.mean(off**2)
         assert found == pytest.approx(measured, abs=0.12)
+
+
+def test_the_cloud_field_is_made_before_the_first_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    weather = synthetic(make_sites(2), seed=77)
+    expected = weather.at(NOON_MS).ghi
+    plugin._field.cache_clear()
+    monkeypatch.setattr(plugin, "make_field", None)
+    with pytest.raises(TypeError):
+        synthetic(make_sites(2), seed=77)
+    assert weather.at(NOON_MS + 1000).ghi.shape == expected.shape
