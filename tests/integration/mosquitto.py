@@ -13,7 +13,7 @@ from pathlib import Path
 from gridsim.api import Transport
 
 DEADLINE_S = 30.0
-"""How long anything may take before a test fails; nothing waits this long when all is well."""
+"""The time that anything may take before a test fails; a passing test never waits so long."""
 
 _SUBSCRIBED = "Subscribed (mid:"
 _MARK = "\x1f"
@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 def idle_on(transport: Transport, for_s: float = DEADLINE_S) -> None:
-    """What delivery does with a transport while there is nothing to write."""
+    """Call `idle` as delivery does while there is nothing to write."""
     until = time.monotonic() + for_s
     while time.monotonic() < until:
         transport.idle()

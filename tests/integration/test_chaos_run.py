@@ -15,7 +15,7 @@ SUMMARY = re.compile(
 
 
 def chaos(transport: str) -> tuple[str, list[int]]:
-    """What came to standard output, and the figures of the closing summary."""
+    """Return the standard output, and the figures of the closing summary."""
     done = gridsim(
         *("--config", ROOT / "configs/chaos.toml"),
         *("--speed", 0, "--duration", "4m", "--set", f"transports=[{transport}]"),

@@ -1,4 +1,4 @@
-"""What the command says of events, in its log and at the end."""
+"""The lines about events in the log of the command, and at its end."""
 
 from __future__ import annotations
 

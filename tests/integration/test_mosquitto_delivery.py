@@ -1,4 +1,4 @@
-"""What is published reaches another client, topic and payload, in every way to publish."""
+"""Every way to publish reaches another client, with topic and payload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands in force ask of devices: apart from each other, and at any size."""
+"""The orders that active commands give to devices: one at a time, and many."""
 
 from __future__ import annotations
 

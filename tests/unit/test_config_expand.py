@@ -73,7 +73,7 @@ def _all_members(scenario: Scenario) -> list[Members[Any]]:
 
 
 def settings_by_id(scenario: Scenario) -> dict[str, dict[str, Any]]:
-    """What each device and site was given, whatever its place."""
+    """Return the values of each device and site, independent of its place."""
     found: dict[str, dict[str, Any]] = {}
     for members in _all_members(scenario):
         for row, name in enumerate(members.ids):

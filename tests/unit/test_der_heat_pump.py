@@ -20,7 +20,7 @@ from gridsim_plugins.weather.clear import Clear, ClearSettings
 
 NAN = float("nan")
 FIXED: dict[str, Any] = {"room_temperature": 20.0, "internal_gains": 400.0}
-"""What is drawn for each home otherwise."""
+"""The settings that are otherwise drawn for each home."""
 HOUSE: dict[str, Any] = {"nameplate_capacity": 3.0, **FIXED}
 COOLED: dict[str, Any] = {**HOUSE, "cooling_temperature": 25.0}
 KINDS: tuple[dict[str, Any], ...] = (

@@ -45,7 +45,7 @@ class TestWaterHeaterContractAtOneSecond(FleetContract):
 
 
 class Run:
-    """What happened to n heaters: arrays of [tick, heater]; heat is positive."""
+    """The history of n heaters: arrays of [tick, heater]; heat is positive."""
 
     def __init__(self, fleet: WaterHeater, setpoints: list[float]) -> None:
         n, members = len(fleet.members), fleet.members

@@ -1,4 +1,4 @@
-"""How what is asked of a site is shared over its flexible devices, with fleets that do as told."""
+"""The sharing of a site's target over its flexible devices, with fleets that follow orders."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def run(
     commands: DeviceOrders | None = None,
     does: Any = obedient,
 ) -> tuple[list[float], Floats]:
-    """What each device does, and what each site then draws."""
+    """Return the output of each device, and the resulting draw of each site."""
     net_kw = np.array(net, float)
     ability = {id(fleet): own for fleet, own in devices.able}
     power = np.full(devices.count, np.nan)

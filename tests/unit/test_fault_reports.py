@@ -1,4 +1,4 @@
-"""What a receiver gets to see of each fault, from the payloads of a run."""
+"""The effects of each fault that a receiver sees in the payloads of a run."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class TestContract(FormatContract):
 
 
 def table(batch: Batch, **settings: Any) -> list[list[str]]:
-    """What a reader of the whole file gets, the header first."""
+    """Return the lines of the whole file, the header first."""
     made = Csv(CsvSettings(**settings), "der", batch.roster)
     lines = [made.header, *made.encode(batch).bodies]
     text = b"\n".join(lines).decode() + "\n"

@@ -1,4 +1,4 @@
-"""How the command line behaves at its edges: full outputs, many errors, hostile names."""
+"""The edges of the command line: full outputs, many errors, hostile names."""
 
 from __future__ import annotations
 

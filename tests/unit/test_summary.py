@@ -1,4 +1,4 @@
-"""What a run says of its events: before it begins, and when it is over."""
+"""The lines about a run's events, before it begins and when it is over."""
 
 from __future__ import annotations
 

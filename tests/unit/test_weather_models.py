@@ -73,7 +73,7 @@ def test_the_field_repeats_without_a_seam() -> None:
 
 
 def test_clouds_reach_one_neighbour_after_the_other() -> None:
-    """What a site sees, a site downwind sees later, by distance over wind."""
+    """Check that a site downwind sees a cloud later, by distance over wind."""
     east, north = make_drift(Draws(42)).at(NOON_MS)
     east_1, north_1 = make_drift(Draws(42)).at(NOON_MS + 60_000)
     way = np.array([east_1 - east, north_1 - north])
