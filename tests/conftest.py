@@ -17,6 +17,14 @@ settings.load_profile("gridsim")
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _runtime_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the runtime files of these tests apart from other runs and from parallel tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _one_sky_for_each_seed() -> Iterator[None]:
     """Keep the cloud fields that were made: they are most of what a short simulation costs."""
     kept = dict[str, CloudField]()

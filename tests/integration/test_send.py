@@ -30,6 +30,7 @@ class Terminal:
             "MQTT_PORT": str(free_port()),
             # Another terminal's run of the default configuration is not this one's.
             "XDG_RUNTIME_DIR": str(runtime),
+            "TMPDIR": str(runtime),
         }
 
     def start(self, *words: str) -> subprocess.Popen[str]:
