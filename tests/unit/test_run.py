@@ -22,7 +22,7 @@ from gridsim.running.status import InstructionStatus
 from gridsim.running.subscription import FACTS, Subscription, joined
 from gridsim.testing import make_run
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 CONFIG = """
 [simulation]
