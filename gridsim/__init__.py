@@ -45,8 +45,8 @@ if TYPE_CHECKING:
         Target,
     )
     from gridsim.contracts.results import TickResult
+    from gridsim.contracts.status import RunStatus
     from gridsim.running.run import ClockKind, Run
-    from gridsim.running.status import RunStatus
     from gridsim.running.subscription import Subscription
 
 _INSTRUCTIONS = "gridsim.contracts.instructions"
@@ -58,7 +58,7 @@ _HOMES = {
     "Command": _INSTRUCTIONS,
     "InjectFault": _INSTRUCTIONS,
     "Run": "gridsim.running.run",
-    "RunStatus": "gridsim.running.status",
+    "RunStatus": "gridsim.contracts.status",
     "Subscription": "gridsim.running.subscription",
     "Target": _INSTRUCTIONS,
     "TickResult": "gridsim.contracts.results",

@@ -14,12 +14,12 @@ from typing import Any
 from loguru import logger
 
 from gridsim.contracts.results import TickResult
+from gridsim.contracts.status import RunStatus
 from gridsim.errors import GridsimError
 from gridsim.ledger import LedgerError
 from gridsim.running.plan import Plan
 from gridsim.running.run import Run
 from gridsim.running.runs import other_runs
-from gridsim.running.status import RunStatus
 from gridsim.running.verdict import judge
 from gridsim.text.commands import CommandLog
 from gridsim.text.events import change_lines

@@ -11,7 +11,7 @@ import numpy as np
 from gridsim.api import Batch, Roster
 from gridsim.contracts.results import EventTotals, Settlement, TickResult
 from gridsim.contracts.settlements import Settlements
-from gridsim.running.status import EventStatus, InstructionStatus
+from gridsim.contracts.status import EventStatus, InstructionStatus
 
 
 class Board:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gridsim.contracts.latency import LatencySketch
+from gridsim.contracts.status import FaultStatus, RunStatus, SourceStatus, TransportStatus
 from gridsim.delivery import Runner
 from gridsim.running.board import Board
 from gridsim.running.engine import Engine
-from gridsim.running.latency import LatencySketch
-from gridsim.running.status import FaultStatus, RunStatus, SourceStatus, TransportStatus
 from gridsim.sources import SourceWorker
 
 

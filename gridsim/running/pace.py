@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gridsim.contracts.status import RunStatus, TransportStatus
 from gridsim.delivery.account import QUEUE_FULL
-from gridsim.running.status import RunStatus, TransportStatus
 
 _MAY_BE_LATE = 0.01
 

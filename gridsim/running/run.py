@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from gridsim.api import Instruction, rfc3339
 from gridsim.contracts.results import TickResult
+from gridsim.contracts.status import LedgerStatus, RunState, RunStatus
 from gridsim.delivery import Runner
 from gridsim.errors import GridsimError
 from gridsim.ledger import Ledger, LedgerError
@@ -22,7 +23,6 @@ from gridsim.running.hub import Hub
 from gridsim.running.inbox import CommandInbox
 from gridsim.running.observe import observe
 from gridsim.running.plan import Plan, check_speed
-from gridsim.running.status import LedgerStatus, RunState, RunStatus
 from gridsim.running.subscription import OnOverflow, Policy, Subscription
 from gridsim.running.workers import flush, has_no_receiver, wait_for_first_attempts
 from gridsim.simulation.step import Simulation

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gridsim.api import DEVICE_OFFLINE, NOT_CONNECTED
+from gridsim.contracts.status import RunStatus, TransportStatus
 from gridsim.delivery.account import QUEUE_FULL
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError
 from gridsim.running.pace import is_held
-from gridsim.running.status import RunStatus, TransportStatus
 
 FindingKind = Literal[
     "never connected",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gridsim.contracts.results import EventChange, EventTotals
+from gridsim.contracts.status import EventStatus
 from gridsim.helpers.timestamps import rfc3339
-from gridsim.running.status import EventStatus
 from gridsim.text.words import counted
 
 _MS_PER_HOUR = 3_600_000

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gridsim.contracts.status import TransportStatus
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
-from gridsim.running.status import TransportStatus
 from gridsim.running.verdict import judge
 from gridsim.text.verdict import finding_line
 from tests.integration.conftest import Brokers

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gridsim.running.latency import LatencySketch
+from gridsim.contracts.latency import LatencySketch
+from gridsim.contracts.status import RunStatus, TransportStatus
 from gridsim.running.pace import behind_now, is_held, shortfall_lines
-from gridsim.running.status import RunStatus, TransportStatus
 
 
 def status(

@@ -15,10 +15,10 @@ import gridsim
 from gridsim.api import Acknowledgement, Inbox, Settings, Source
 from gridsim.config.resolve import Flags
 from gridsim.contracts.results import Episode, TickResult
+from gridsim.contracts.status import InstructionStatus
 from gridsim.errors import PluginError, UsageError
 from gridsim.running.plan import Options, PlannedSource, make_plan
 from gridsim.running.run import Run
-from gridsim.running.status import InstructionStatus
 from gridsim.running.subscription import FACTS, Subscription, joined
 from gridsim.testing import make_run
 

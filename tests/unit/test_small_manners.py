@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from gridsim.config.tables.identifiers import template
+from gridsim.contracts.status import SourceStatus
 from gridsim.plugins.trust import writable_by_others
-from gridsim.running.status import SourceStatus
 from gridsim.text.status import source_line
 
 HOME = """

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridsim.running.latency import LatencySketch
-from gridsim.running.status import (
+from gridsim.contracts.latency import LatencySketch
+from gridsim.contracts.status import (
     EventStatus,
     FaultStatus,
     InstructionStatus,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from gridsim.contracts.latency import LatencySketch
+from gridsim.contracts.status import RunStatus, TransportStatus
 from gridsim.delivery.account import NOT_SENT, QUEUE_FULL
-from gridsim.running.latency import LatencySketch
-from gridsim.running.status import RunStatus, TransportStatus
 from gridsim.running.verdict import judge
 from gridsim.text.verdict import finding_line
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
+from gridsim.contracts.latency import LatencySketch
 from gridsim.contracts.results import FleetFailure
-from gridsim.running.latency import LatencySketch
 
 RunState = Literal["new", "starting", "running", "paused", "stopping", "ended"]
 _ORDER: tuple[RunState, ...] = ("new", "starting", "running", "paused", "stopping", "ended")
