@@ -57,6 +57,7 @@ from gridsim.contracts.instructions import (
     Target,
     Unreadable,
 )
+from gridsim.contracts.latency import LatencySketch
 from gridsim.contracts.load import Load
 from gridsim.contracts.managed import (
     Curtailable,
@@ -96,9 +97,33 @@ from gridsim.contracts.settings import (
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.source import Source
 from gridsim.contracts.state import State, StateError, Stateful, Tree
+from gridsim.contracts.status import (
+    EventStatus,
+    FaultStatus,
+    InstructionStatus,
+    LedgerStatus,
+    RunStatus,
+    SourceStatus,
+    TransportStatus,
+)
 from gridsim.contracts.table_settings import TableSettings, UnitName, check_zone
 from gridsim.contracts.tick import Tick
 from gridsim.contracts.transport import DEVICE_OFFLINE, NOT_CONNECTED, Receipt, Transport
+from gridsim.contracts.view import (
+    CALLED,
+    DISABLED,
+    FAULTY,
+    OFFLINE,
+    Control,
+    DeviceStates,
+    DeviceView,
+    Entry,
+    History,
+    SiteStates,
+    Snapshot,
+    TracedMessage,
+    View,
+)
 from gridsim.contracts.weather import Weather, WeatherSample
 from gridsim.errors import ReaderGone, TransportError
 from gridsim.helpers.randomness import Draws, Floats, Keys, identities, identity
@@ -218,6 +243,29 @@ __all__ = [  # noqa: RUF022 - in groups
     "ReceivedMessage",
     "ReferenceClient",
     "WireMessage",
+    # Views
+    "CALLED",
+    "DISABLED",
+    "FAULTY",
+    "OFFLINE",
+    "Control",
+    "DeviceStates",
+    "DeviceView",
+    "Entry",
+    "History",
+    "SiteStates",
+    "Snapshot",
+    "TracedMessage",
+    "View",
+    # The status of a run
+    "EventStatus",
+    "FaultStatus",
+    "InstructionStatus",
+    "LatencySketch",
+    "LedgerStatus",
+    "RunStatus",
+    "SourceStatus",
+    "TransportStatus",
     # Timestamps
     "compact_stamp",
     "rfc3339",
