@@ -1,0 +1,1 @@
+"""The views: the terminal and the web page."""
