@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -80,7 +81,9 @@ def real_time(target: BenchTarget, seconds: float) -> RealTime:
     return RealTime(
         ticks=ticks - 1,
         rate_hz=1 / target.tick_s,
-        held=not hopeless and not runner.error and is_held(observe(engine, [runner], (), board)),
+        held=not hopeless
+        and not runner.error
+        and is_held(observe(engine, [runner], (), board, hang_timeout_s=math.inf)),
         records=counters.accepted,
         delivered=counters.delivered,
         dropped=counters.dropped.total() + counters.unconfirmed,

@@ -24,7 +24,7 @@ from gridsim.running.verdict import judge
 from gridsim.text.commands import CommandLog
 from gridsim.text.events import change_lines
 from gridsim.text.plan import plan_lines, transport_lines, transport_warnings
-from gridsim.text.status import closing_lines, live_line
+from gridsim.text.status import closing_lines, hanging_lines, live_line
 from gridsim.text.verdict import finding_line
 from gridsim.text.words import counted
 
@@ -106,14 +106,21 @@ def _supervise(run: Run, signals: _Signals, strict: bool) -> Ending:
 
 def _watch(run: Run) -> None:
     """Log the run's status until the run is over."""
-    every_s = run.plan.configuration.simulation.summary_every_s
+    settings = run.plan.configuration.simulation
+    every_s = settings.summary_every_s
     next_line = time.monotonic() + every_s
     logged = ""
+    hanging: dict[str, str] = {}
     while not run.wait(_LOOK_S):
         holding_up = run.holding_up()
         if holding_up and holding_up != logged:
             logger.warning("{} holds up the run", holding_up)
         logged = holding_up
+        hung_before, hanging = hanging, run.hanging()
+        for line in hanging_lines(hung_before, hanging, settings.hang_timeout_s):
+            logger.warning("{}", line)
+        for name in hung_before.keys() - hanging.keys():
+            logger.info("{} works again", name)
         if time.monotonic() >= next_line:
             next_line += every_s
             logger.info("{}", live_line(run.status()))

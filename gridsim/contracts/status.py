@@ -52,6 +52,8 @@ class TransportStatus:
     """True if readings that are under way when the connection is lost are not sent again."""
     on_full_set: bool = False
     """True if the configuration sets `on_full`, so that its drops are intended."""
+    hanging: str = ""
+    """The plugin's method that has made no progress for `hang_timeout_s`; else empty."""
 
     @property
     def dropped_total(self) -> int:
@@ -80,6 +82,7 @@ class TransportStatus:
             waiting_s=self.waiting_s + other.waiting_s,
             at_most_once=self.at_most_once and other.at_most_once,
             on_full_set=self.on_full_set and other.on_full_set,
+            hanging=self.hanging or other.hanging,
         )
 
 
@@ -107,6 +110,8 @@ class SourceStatus:
     undelivered: int = 0
     """The acknowledgements that were given up."""
     reconnects: int = 0
+    hanging: str = ""
+    """The plugin's method that has not returned for `hang_timeout_s`; else empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -54,11 +55,11 @@ class ConnectionWorker(ABC):
     def __init__(
         self, kind: Literal["transport", "source"], name: str, plugin: Connectable, time: Time
     ) -> None:
+        self.kind = kind
         self.name = name
         self.error: str | None = None
         """The reason why the last connection failed; None while connected."""
         self.ever_connected = False
-        self._kind = kind
         self._plugin = plugin
         self._time = time
         self._state: ConnectionState = "connecting"
@@ -67,6 +68,10 @@ class ConnectionWorker(ABC):
         self._backoff = Backoff()
         self._log = LogThrottle(time.monotonic)
         self._reconnects = 0
+        self._call: tuple[str, float] | None = None
+        """The plugin's method that is running, and the time of its call."""
+        self._progress_at = time.monotonic()
+        """The time of the last sign that the plugin works."""
         self._thread = threading.Thread(target=self._work, name=f"{kind} {name}", daemon=True)
 
     # Called from any thread.
@@ -103,6 +108,15 @@ class ConnectionWorker(ABC):
         """Return whether the worker thread still runs."""
         return self._thread.is_alive()
 
+    def hanging_in(self, limit_s: float) -> str:
+        """Return the plugin's method that has made no progress for `limit_s` seconds, or ""."""
+        call = self._call
+        if call is None:
+            return ""
+        method, since = call
+        idle_s = self._time.monotonic() - max(since, self._progress_at)
+        return method if idle_s >= limit_s else ""
+
     # Implemented by each kind of worker.
 
     @abstractmethod
@@ -137,6 +151,15 @@ class ConnectionWorker(ABC):
 
     # Called from the worker's thread.
 
+    @contextmanager
+    def _calling(self, method: str) -> Iterator[None]:
+        """Note the method of the plugin that runs meanwhile; see `hanging_in`."""
+        self._call = method, self._time.monotonic()
+        try:
+            yield
+        finally:
+            self._call = None
+
     def _work(self) -> None:
         try:
             while self._may_connect() and not self._attempt():
@@ -145,7 +168,7 @@ class ConnectionWorker(ABC):
             # The plugin may raise anything; its error must not disable anything else.
             known = isinstance(error, GridsimError)
             reason = printable(error) if known else described(error)
-            logger.error("{} {} disabled: {}", self._kind, self.name, reason)
+            logger.error("{} {} disabled: {}", self.kind, self.name, reason)
             with self._changed:
                 self._end("failed", reason)
         self._close_plugin()
@@ -172,7 +195,8 @@ class ConnectionWorker(ABC):
         self._backoff.attempt()
         problem = "cannot connect"
         try:
-            self._plugin.connect()
+            with self._calling("connect"):
+                self._plugin.connect()
             self._note_connection()
             problem = "lost its connection"
             self._serve()
@@ -190,7 +214,7 @@ class ConnectionWorker(ABC):
             recovered, self.error = self.error is not None, None
             self._changed.notify_all()
         if recovered:
-            self._log.log("INFO", "{} {} reconnected", self._kind, self.name)
+            self._log.log("INFO", "{} {} reconnected", self.kind, self.name)
 
     def _note_loss(self, problem: str, error: TransportError) -> bool:
         with self._changed:
@@ -204,11 +228,12 @@ class ConnectionWorker(ABC):
             self._backoff.permanent = error.permanent
             self._changed.notify_all()
         message = f"{{}} {{}} {problem}: {{}}; retrying"
-        self._log.log("WARNING", message, self._kind, self.name, error, cause=str(error))
+        self._log.log("WARNING", message, self.kind, self.name, error, cause=str(error))
         return False
 
     def _close_plugin(self) -> None:
         try:
-            self._plugin.close()
+            with self._calling("close"):
+                self._plugin.close()
         except BaseException as error:
-            logger.debug("{} {} while closing: {}", self._kind, self.name, described(error))
+            logger.debug("{} {} while closing: {}", self.kind, self.name, described(error))

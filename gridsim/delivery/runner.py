@@ -64,7 +64,6 @@ class Runner(ConnectionWorker):
         """The number of the first reading in the begun batch that is not settled."""
         self._stopping = False
         self._abandoned = False
-        self._progress_at = time.monotonic()
 
     # Called from the engine's thread and the main thread.
 
@@ -172,7 +171,8 @@ class Runner(ConnectionWorker):
             elif self._closing or self._is_over():
                 return
             else:
-                self.transport.idle()
+                with self._calling("idle"):
+                    self.transport.idle()
 
     def _begin(self) -> QueuedBatch | None:
         """Begin the oldest batch; return None after a while without one."""
@@ -192,7 +192,8 @@ class Runner(ConnectionWorker):
         receipt = CountingReceipt(len(batch), self._settle, self.timing.far_end.append)
         began, computed = self._time.monotonic(), thread_time()
         try:
-            self.transport.write(batch, receipt)
+            with self._calling("write"):
+                self.transport.write(batch, receipt)
             receipt.delivered(receipt.left)
         finally:
             now = self._time.monotonic()
@@ -252,9 +253,12 @@ class Runner(ConnectionWorker):
 
     def _fail(self) -> None:
         """Fail a transport that makes no progress."""
-        reason = f"no progress for {self._policy.stall_timeout_s:g} s"
+        call, limit_s = self._call, self._policy.stall_timeout_s
         if self.error is not None:
-            reason += f" ({self.error})"
+            reason = f"no progress for {limit_s:g} s ({self.error})"
+        else:
+            where = f" in {call[0]}()" if call is not None else ""
+            reason = f"no progress{where} for {limit_s:g} s"
         logger.error("transport {} failed: {}", self.name, reason)
         self._end("failed", reason)
 

@@ -17,8 +17,12 @@ def observe(
     runners: Sequence[Runner],
     sources: Sequence[SourceWorker],
     board: Board,
+    hang_timeout_s: float,
 ) -> RunStatus:
-    """Return the status of an engine, its runners, its sources and the results so far."""
+    """Return the status of an engine, its runners, its sources and the results so far.
+
+    A transport or source counts as hanging after `hang_timeout_s`.
+    """
     simulation, pace = engine.simulation, engine.pace
     return RunStatus(
         state="ended" if engine.finished.is_set() else "running",
@@ -43,8 +47,8 @@ def observe(
         instructions=board.instructions(engine.waiting),
         events=board.events(),
         faults=_faults(engine, board.episodes),
-        transports=tuple(_transport(runner) for runner in runners),
-        sources=tuple(_source(source) for source in sources),
+        transports=tuple(_transport(runner, hang_timeout_s) for runner in runners),
+        sources=tuple(_source(source, hang_timeout_s) for source in sources),
         failures=tuple(simulation.failures),
         clipped=simulation.clipped,
     )
@@ -65,7 +69,7 @@ def _faults(engine: Engine, episodes: int) -> FaultStatus | None:
     )
 
 
-def _source(worker: SourceWorker) -> SourceStatus:
+def _source(worker: SourceWorker, hang_timeout_s: float) -> SourceStatus:
     counters = worker.counters()
     return SourceStatus(
         name=worker.name,
@@ -80,10 +84,11 @@ def _source(worker: SourceWorker) -> SourceStatus:
         acknowledged=counters.acknowledged,
         undelivered=counters.undelivered,
         reconnects=counters.reconnects,
+        hanging=worker.hanging_in(hang_timeout_s),
     )
 
 
-def _transport(runner: Runner) -> TransportStatus:
+def _transport(runner: Runner, hang_timeout_s: float) -> TransportStatus:
     counters, timing = runner.counters(), runner.timing
     return TransportStatus(
         name=runner.name,
@@ -106,4 +111,5 @@ def _transport(runner: Runner) -> TransportStatus:
         waiting_s=timing.waiting,
         at_most_once=runner.transport.at_most_once,
         on_full_set=runner.on_full_set,
+        hanging=runner.hanging_in(hang_timeout_s),
     )

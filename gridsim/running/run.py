@@ -236,9 +236,20 @@ class Run:
         """Return the plugin that has blocked the current tick for two intervals, or ""."""
         return self._engine.stuck_in(2 * max(self._engine.interval_s, 1.0))
 
+    def hanging(self) -> dict[str, str]:
+        """Return the transports and sources that hang, each with the method that does not return.
+
+        They do not hold up the run: their readings and commands wait.
+        """
+        limit_s = self.plan.configuration.simulation.hang_timeout_s
+        workers = (*self._runners, *self._sources.workers)
+        methods = {f"{one.kind} {one.name}": one.hanging_in(limit_s) for one in workers}
+        return {name: method for name, method in methods.items() if method}
+
     def status(self) -> RunStatus:
         """Return the run's status. May be called from any thread at any time."""
-        status = observe(self._engine, self._runners, self._sources.workers, self._board)
+        limit_s = self.plan.configuration.simulation.hang_timeout_s
+        status = observe(self._engine, self._runners, self._sources.workers, self._board, limit_s)
         elapsed_s, cpu_s = self._took or self._times()
         error = self.error or self._engine.error
         ledger = self._ledger

@@ -154,7 +154,8 @@ class SourceWorker(ConnectionWorker):
                 self._hand_over()
                 if closing:
                     return
-                self.source.serve(self, _SERVE_S)
+                with self._calling("serve"):
+                    self.source.serve(self, _SERVE_S)
         except TransportError:
             if self._time.monotonic() - began > _LASTING_S:
                 self._backoff.reset()
@@ -165,7 +166,8 @@ class SourceWorker(ConnectionWorker):
             acknowledgements = list(self._acknowledgements)
         if not acknowledgements:
             return
-        self.source.acknowledge(acknowledgements)
+        with self._calling("acknowledge"):
+            self.source.acknowledge(acknowledgements)
         with self._changed:
             # Others may have been queued behind them meanwhile.
             for _ in acknowledgements:

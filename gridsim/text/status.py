@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gridsim.contracts.status import EventStatus, RunStatus, SourceStatus, TransportStatus
 from gridsim.running.pace import behind_now, is_held, shortfall_lines
@@ -20,7 +20,9 @@ def live_line(status: RunStatus) -> str:
         lost = transport.dropped_total + transport.unconfirmed
         if lost:
             text += f", {lost:,} lost"
-        if transport.state != "up":
+        if transport.hanging:
+            text += f" ({transport.hanging} hangs)"
+        elif transport.state != "up":
             text += f" ({transport.state})"
         parts.append(text)
     if status.wake_s:
@@ -30,6 +32,23 @@ def live_line(status: RunStatus) -> str:
     if behind:
         parts.insert(2, f"BEHIND: {behind}")
     return " | ".join(parts)
+
+
+def hanging_lines(
+    before: Mapping[str, str], now: Mapping[str, str], limit_s: float
+) -> Iterator[str]:
+    """Yield a line for each transport and source that hangs now, and did not before.
+
+    See `Run.hanging` for the mappings; `limit_s` is the time after which a plugin hangs.
+    """
+    for name, method in now.items():
+        if before.get(name) != method:
+            kind = name.split()[0]
+            waits = "commands" if kind == "source" else "readings"
+            yield (
+                f"{name} hangs: no progress in {method}() for {limit_s:g} s. The run continues, "
+                f"and the {waits} of this {kind} wait"
+            )
 
 
 def closing_lines(status: RunStatus) -> Iterator[str]:

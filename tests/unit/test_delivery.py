@@ -304,7 +304,7 @@ def test_block_fails_a_transport_that_never_moves(started: Any) -> None:
     assert runner.state == "up"
     runner.offer(batch_of(2))
     assert stepped.pauses == [30.0]
-    assert (runner.state, runner.error) == ("failed", "no progress for 30 s")
+    assert (runner.state, runner.error) == ("failed", "no progress in write() for 30 s")
     counters = runner.counters()
     assert balanced(counters)
     assert counters.dropped == {"transport failed": 2 * ROWS}
@@ -453,7 +453,7 @@ def test_a_hanging_transport_is_abandoned_at_the_end(started: Any) -> None:
     counters = runner.counters()
     assert (counters.unconfirmed, counters.pending) == (ROWS, 0)
     assert counters.dropped == {"not sent before the end": ROWS}
-    assert (runner.state, runner.error) == ("failed", "no progress for 30 s")
+    assert (runner.state, runner.error) == ("failed", "no progress in write() for 30 s")
     assert runner.is_alive()
     transport.release.set()
     assert runner.wait(DEADLINE_S)

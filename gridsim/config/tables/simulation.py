@@ -56,7 +56,11 @@ class SimulationSettings(Settings):
         "its devices and continues",
     )
     hang_timeout_s: Annotated[float, Unit("s")] = Field(
-        10.0, gt=0, le=_YEAR_S, description="a plugin that does not return within this ends the run"
+        10.0,
+        gt=0,
+        le=_YEAR_S,
+        description="a plugin of the simulation that does not return within this ends the run; a "
+        "transport or source is named in the log, and the run continues",
     )
     summary_every_s: Annotated[float, Unit("s")] = Field(
         5.0, gt=0, le=_YEAR_S, description="time between two summary lines"
