@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 from webhook import Influx, Webhook
 
-from gridsim.testing import FormatContract, TransportContract, make_batch, make_roster
+from gridsim.testing import (
+    REFUSED_DER,
+    FormatContract,
+    TransportContract,
+    make_batch,
+    make_roster,
+)
 
 
 class TestInflux(FormatContract):
@@ -28,14 +34,19 @@ class TestWebhook(TransportContract):
     @pytest.fixture(autouse=True)
     def _server(self) -> Iterator[None]:
         self.lines: list[bytes] = []
-        lines = self.lines
+        self.refused = b""
+        test = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                lines.extend(self.rfile.read(int(self.headers["Content-Length"])).splitlines())
-                self.send_response(204)
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                refused = test.refused and test.refused in body
+                if not refused:
+                    test.lines.extend(body.splitlines())
+                self.send_response(422 if refused else 204)
+                self.send_header("Content-Length", "0")
                 self.end_headers()
 
             def log_message(self, *_: object) -> None: ...
@@ -50,6 +61,10 @@ class TestWebhook(TransportContract):
 
     def target(self, tmp_path: Path) -> dict[str, str]:
         return {"url": f"http://127.0.0.1:{self.port}/write"}
+
+    def refusing(self, tmp_path: Path) -> dict[str, str]:
+        self.refused = REFUSED_DER.encode()
+        return self.target(tmp_path)
 
     def received(self, tmp_path: Path) -> list[bytes]:
         return self.lines

@@ -1,6 +1,7 @@
 """A transport and a format: readings in InfluxDB's line protocol, posted to a URL."""
 
 import http.client
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -20,6 +21,9 @@ from gridsim.api import (
     TransportError,
     hookimpl,
 )
+
+REFUSED = (400, 413, 422)
+"""The answers by which a server refuses the content of one request."""
 
 
 class InfluxSettings(Settings):
@@ -90,22 +94,32 @@ class Webhook(Transport[WebhookSettings]):
             raise TransportError(f"{self.target.netloc}: {error}") from error
 
     def write(self, batch: Batch, receipt: Receipt) -> None:
-        assert self.connection is not None
         # A part has whole payloads; what is confirmed is not sent again after a failure.
-        for part, payloads in self.format.encode_parts(batch, 4096):
-            try:
-                self.connection.request(
-                    "POST", self.target.path or "/", b"\n".join((*payloads.bodies, b""))
-                )
-                answer = self.connection.getresponse()
-                answer.read()
-            except (OSError, http.client.HTTPException) as error:
-                raise TransportError(f"{self.target.netloc}: {error}") from error
-            if answer.status >= 300:
-                reason = f"{self.target.netloc} answered {answer.status} {answer.reason}"
-                # 4xx: the same request would be refused again.
-                raise TransportError(reason, permanent=400 <= answer.status < 500)
-            receipt.delivered(len(part))
+        for _, payloads in self.format.encode_parts(batch, 4096):
+            self.post(payloads.bodies, payloads.starts.tolist(), receipt)
+
+    def post(self, bodies: Sequence[bytes], starts: Sequence[int], receipt: Receipt) -> None:
+        """Post the bodies; `starts` has their first rows, and the row after the last."""
+        assert self.connection is not None
+        try:
+            self.connection.request("POST", self.target.path or "/", b"\n".join((*bodies, b"")))
+            answer = self.connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise TransportError(f"{self.target.netloc}: {error}") from error
+        reason = f"{self.target.netloc} answered {answer.status} {answer.reason}"
+        if answer.status < 300:
+            receipt.delivered(starts[-1] - starts[0])
+        elif answer.status not in REFUSED:
+            # 4xx: the same request would be refused again.
+            raise TransportError(reason, permanent=400 <= answer.status < 500)
+        elif len(bodies) == 1:
+            receipt.dropped(starts[-1] - starts[0], reason)
+        else:
+            # One bad reading must not stop the others: find it.
+            half = len(bodies) // 2
+            self.post(bodies[:half], starts[: half + 1], receipt)
+            self.post(bodies[half:], starts[half:], receipt)
 
     def close(self) -> None:
         if self.connection is not None:

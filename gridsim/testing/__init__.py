@@ -32,10 +32,16 @@ from gridsim.testing.formats import FormatContract
 from gridsim.testing.loads import LoadContract
 from gridsim.testing.probes import ProbeContract
 from gridsim.testing.sources import RecordingInbox, SourceContract
-from gridsim.testing.transports import PlainFormat, RecordingReceipt, TransportContract
+from gridsim.testing.transports import (
+    REFUSED_DER,
+    PlainFormat,
+    RecordingReceipt,
+    TransportContract,
+)
 from gridsim.testing.weather import WeatherContract
 
 __all__ = [
+    "REFUSED_DER",
     "START_MS",
     "BaselineContract",
     "DeviceFaultContract",

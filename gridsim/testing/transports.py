@@ -6,13 +6,27 @@ from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest import SkipTest
 
 import numpy as np
 from pydantic import SecretStr
 
-from gridsim.api import Batch, Format, Framing, Payloads, Settings, Transport
+from gridsim.api import (
+    Batch,
+    Format,
+    Framing,
+    Payloads,
+    Settings,
+    Transport,
+    TransportError,
+)
 from gridsim.testing.builders import make_batch, make_roster, make_run
 from gridsim.testing.settings import assert_described
+
+REFUSED_DER = "DER_2"
+"""The device of the test roster, in a project of its own, whose messages a far end refuses."""
+_ATTEMPTS = 50
+"""The most connections that a transport may lose to find the message that the far end refuses."""
 
 
 class RecordingReceipt:
@@ -73,6 +87,8 @@ class TransportContract:
 
         def received(self, tmp_path):
             return (tmp_path / "out").read_bytes().splitlines()
+
+    If the far end can refuse a single message, override `refusing`, too.
     """
 
     transport: ClassVar[type[Transport]]
@@ -84,6 +100,13 @@ class TransportContract:
     def received(self, tmp_path: Path) -> list[bytes]:
         """Return the payloads that have arrived, in order; called when the transport is closed."""
         raise NotImplementedError
+
+    def refusing(self, tmp_path: Path) -> Mapping[str, Any] | None:
+        """Return settings for an empty target that refuses every message of `REFUSED_DER`.
+
+        None, the default: the target cannot refuse a single message, as for a file.
+        """
+        return None
 
     def test_every_setting_is_described(self) -> None:
         assert_described(self.transport.Settings)
@@ -107,6 +130,27 @@ class TransportContract:
             made.close()
         assert self.received(tmp_path) == list(made.format.encode(batch).bodies)
 
+    def test_a_message_that_is_refused_for_good_is_dropped_alone(self, tmp_path: Path) -> None:
+        target = self.refusing(tmp_path)
+        if target is None:
+            # pytest skips for it, too, and gridsim.testing does not need pytest.
+            raise SkipTest("the target of this transport cannot refuse a single message")
+        made = self._make(tmp_path, self.transport.framings[0], target)
+        batch = make_batch(ticks=3)
+        devices = [batch.roster.der_id[device] for device in batch.device]
+        receipts = _deliver(made, batch)
+        refused = devices.count(REFUSED_DER)
+        assert sum(receipt.dropped_rows for receipt in receipts) == refused, (
+            f"{refused} rows are refused, dropped: {[receipt.reasons for receipt in receipts]}"
+        )
+        assert all(reason for receipt in receipts for reason in receipt.reasons)
+        assert sum(receipt.delivered_rows for receipt in receipts) == len(batch) - refused
+        bodies = made.format.encode(batch).bodies
+        expected = [body for body, der in zip(bodies, devices, strict=True) if der != REFUSED_DER]
+        # What was under way when a far end closed the connection may arrive twice.
+        received = self.received(tmp_path)
+        assert list(dict.fromkeys(received)) == expected
+
     def test_closing_is_always_possible(self, tmp_path: Path) -> None:
         made = self._make(tmp_path, self.transport.framings[0])
         made.close()
@@ -123,8 +167,11 @@ class TransportContract:
                     assert value.get_secret_value() not in text, f"{name} is shown"
         assert made.describe()
 
-    def _make(self, tmp_path: Path, framing: Framing) -> Transport:
-        settings = self.transport.Settings.model_validate(self.target(tmp_path))
+    def _make(
+        self, tmp_path: Path, framing: Framing, target: Mapping[str, Any] | None = None
+    ) -> Transport:
+        target = self.target(tmp_path) if target is None else target
+        settings = self.transport.Settings.model_validate(target)
         roster = make_roster()
         plain = PlainFormat(Settings(), framing, roster)
         return self.transport(settings, plain, make_run(roster))
@@ -135,3 +182,29 @@ def _write(transport: Transport, batch: Batch) -> None:
     transport.write(batch, receipt)
     assert not receipt.dropped_rows, f"dropped: {receipt.reasons}"
     assert not receipt.unconfirmed_rows, "the target was available, but rows are unconfirmed"
+
+
+def _deliver(transport: Transport, batch: Batch) -> list[RecordingReceipt]:
+    """Write a batch as delivery does, with a new connection after each loss; return the receipts.
+
+    Close the transport at the end.
+    """
+    receipts: list[RecordingReceipt] = []
+    for _ in range(_ATTEMPTS):
+        transport.close()
+        try:
+            transport.connect()
+            receipts.append(RecordingReceipt(len(batch)))
+            transport.write(batch, receipts[-1])
+        except TransportError as error:
+            if error.permanent:
+                raise
+            if receipts:
+                batch = batch.rows(len(batch) - receipts[-1].left)
+            continue
+        receipts[-1].delivered(receipts[-1].left)
+        transport.close()
+        return receipts
+    raise AssertionError(
+        f"the rows from {batch.device[:1]} on were not sent in {_ATTEMPTS} attempts"
+    )

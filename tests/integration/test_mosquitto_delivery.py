@@ -171,15 +171,23 @@ class TestContract(TransportContract):
 
     @pytest.fixture(autouse=True)
     def _listening(self, brokers: Brokers, subscribe: Subscribe) -> Any:
+        self.listeners = brokers.ports
         self.port = brokers.ports["plain"]
         with subscribe(self.port) as self.subscriber:
             yield
 
+    listeners: dict[str, int]
     port: int
     subscriber: Subscriber
 
     def target(self, tmp_path: Path) -> Mapping[str, Any]:
         return {"host": "127.0.0.1", "port": self.port, "username": "u", "password": "secret!"}
+
+    def refusing(self, tmp_path: Path) -> Mapping[str, Any]:
+        # This user may not publish to the project of the device. MQTT 5 with QoS 1 answers that.
+        login = {"username": "fleet", "password": "right-password"}
+        port = self.listeners["locked"]
+        return {"host": "127.0.0.1", "port": port, "protocol": "5", "qos": 1, **login}
 
     def received(self, tmp_path: Path) -> list[bytes]:
         end = Mqtt.Settings.model_validate(
