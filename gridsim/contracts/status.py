@@ -54,6 +54,10 @@ class TransportStatus:
     """True if the configuration sets `on_full`, so that its drops are intended."""
     hanging: str = ""
     """The plugin's method that has made no progress for `hang_timeout_s`; else empty."""
+    target: str = ""
+    """The target of the readings, as `Transport.describe` gives it."""
+    hint: str = ""
+    """A shell command that shows the received data; empty if there is none."""
 
     @property
     def dropped_total(self) -> int:

@@ -41,9 +41,9 @@ class Transport(ABC, Generic[S]):
     """The contract of a transport. Delivery owns its queue, retries and counters.
 
     All methods after the constructor are called in the worker thread of the transport, so they
-    may block; `describe` may be called in any thread. Any of them may raise `TransportError`:
-    the worker then closes, waits with increasing pauses, connects again, and writes the rows
-    without an outcome.
+    may block; `describe` and `hint` may be called in any thread. Any of them may raise
+    `TransportError`: the worker then closes, waits with increasing pauses, connects again, and
+    writes the rows without an outcome.
     """
 
     Settings: ClassVar[type[Settings]] = Settings

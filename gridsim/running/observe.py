@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gridsim.contracts.latency import LatencySketch
 from gridsim.contracts.status import FaultStatus, RunStatus, SourceStatus, TransportStatus
 from gridsim.delivery import Runner
+from gridsim.errors import printable
 from gridsim.running.board import Board
 from gridsim.running.engine import Engine
 from gridsim.sources import SourceWorker
@@ -112,4 +113,15 @@ def _transport(runner: Runner, hang_timeout_s: float) -> TransportStatus:
         at_most_once=runner.transport.at_most_once,
         on_full_set=runner.on_full_set,
         hanging=runner.hanging_in(hang_timeout_s),
+        target=_text(runner.transport.describe),
+        hint=_text(runner.transport.hint),
     )
+
+
+def _text(describe: Callable[[], str]) -> str:
+    """Return a plugin's text; empty if it fails, so that the status does not."""
+    try:
+        said = describe()
+    except Exception:
+        return ""
+    return printable(said) if isinstance(said, str) else ""

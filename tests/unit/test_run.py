@@ -441,6 +441,7 @@ def test_a_paused_run_stands_still_and_keeps_its_connections(make: Make, tmp_pat
             assert not run.wait(0.05)
         assert run.status().tick == status.tick
         assert run.status().transports[0].state == "up"
+        assert run.status().transports[0].target == run.plan.transports[0].transport.describe()
         run.resume()
         assert run.wait(DEADLINE_S)
     assert run.status().tick == 2000
