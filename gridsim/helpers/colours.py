@@ -1,7 +1,7 @@
 """The colours of DER types: each type has the same colour in every picture.
 
 The hues are those of Okabe and Ito, "Color Universal Design" (2008), which colour-blind people
-can tell apart. Black is left out: net power has the colour of the text.
+distinguish. Black is left out: net power has the colour of the text.
 """
 
 from __future__ import annotations
