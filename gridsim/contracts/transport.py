@@ -48,6 +48,8 @@ class Transport(ABC, Generic[S]):
 
     Settings: ClassVar[type[Settings]] = Settings
     framings: ClassVar[tuple[Framing, ...]] = ("der", "project")
+    has_connection: ClassVar[bool] = True
+    """False for a target that is only opened and written to, such as a file; for the log."""
 
     def __init__(self, settings: S, format: Format, run: RunContext) -> None:
         """Open nothing; raise ValueError if the settings do not fit the run."""

@@ -35,6 +35,18 @@ class Time:
 REAL_TIME = Time()
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionWords:
+    """The words of the log for what happens to a plugin."""
+
+    not_made: str = "cannot connect"
+    lost: str = "lost its connection"
+    back: str = "reconnected"
+
+
+CONNECTION_WORDS = ConnectionWords()
+
+
 class Connectable(Protocol):
     """The part of a transport or source that makes and ends its connection."""
 
@@ -53,7 +65,12 @@ class ConnectionWorker(ABC):
     """
 
     def __init__(
-        self, kind: Literal["transport", "source"], name: str, plugin: Connectable, time: Time
+        self,
+        kind: Literal["transport", "source"],
+        name: str,
+        plugin: Connectable,
+        time: Time,
+        words: ConnectionWords = CONNECTION_WORDS,
     ) -> None:
         self.kind = kind
         self.name = name
@@ -61,6 +78,7 @@ class ConnectionWorker(ABC):
         """The reason why the last connection failed; None while connected."""
         self.ever_connected = False
         self._plugin = plugin
+        self._words = words
         self._time = time
         self._state: ConnectionState = "connecting"
         self._changed = threading.Condition()
@@ -140,6 +158,16 @@ class ConnectionWorker(ABC):
 
     # Called with the lock held.
 
+    def _note_up(self) -> None:
+        """Note a new connection."""
+        self._note_recovery()
+
+    def _note_recovery(self) -> None:
+        """Forget the last failure, if there was one."""
+        if self.error is not None:
+            self.error = None
+            self._log.log("INFO", "{} {} {}", self.kind, self.name, self._words.back)
+
     def _is_over(self) -> bool:
         return self._state in ("failed", "reader gone", "closed")
 
@@ -193,12 +221,12 @@ class ConnectionWorker(ABC):
     def _attempt(self) -> bool:
         """Connect once and serve until the end (True) or the loss of the connection (False)."""
         self._backoff.attempt()
-        problem = "cannot connect"
+        problem = self._words.not_made
         try:
             with self._calling("connect"):
                 self._plugin.connect()
             self._note_connection()
-            problem = "lost its connection"
+            problem = self._words.lost
             self._serve()
         except TransportError as error:
             return self._note_loss(problem, error)
@@ -211,10 +239,8 @@ class ConnectionWorker(ABC):
             self._state = "up"
             self._reconnects += self.ever_connected
             self.ever_connected = True
-            recovered, self.error = self.error is not None, None
+            self._note_up()
             self._changed.notify_all()
-        if recovered:
-            self._log.log("INFO", "{} {} reconnected", self.kind, self.name)
 
     def _note_loss(self, problem: str, error: TransportError) -> bool:
         with self._changed:

@@ -19,7 +19,14 @@ from gridsim.delivery.account import (
     ReadingAccount,
 )
 from gridsim.delivery.buffer import Buffer, MemoryBuffer, QueuedBatch
-from gridsim.delivery.connection import REAL_TIME, ConnectionState, ConnectionWorker, Time
+from gridsim.delivery.connection import (
+    CONNECTION_WORDS,
+    REAL_TIME,
+    ConnectionState,
+    ConnectionWords,
+    ConnectionWorker,
+    Time,
+)
 from gridsim.delivery.receipt import CountingReceipt, Settled
 from gridsim.delivery.timing import TimedFormat, Timing
 
@@ -29,6 +36,8 @@ _WHEN_FULL = {
     "drop_oldest": "the oldest readings are dropped",
     "drop_newest": "new readings are dropped",
 }
+
+_WITHOUT_CONNECTION = ConnectionWords("cannot open its target", "cannot write", "writes again")
 
 
 class Runner(ConnectionWorker):
@@ -52,7 +61,8 @@ class Runner(ConnectionWorker):
         the transport's format, if its time is measured. `observer`: notified of the fate of
         every reading. `buffer`: in memory unless given.
         """
-        super().__init__("transport", name, transport, time)
+        words = CONNECTION_WORDS if transport.has_connection else _WITHOUT_CONNECTION
+        super().__init__("transport", name, transport, time, words)
         self.transport = transport
         self.timing = Timing()
         self._policy = policy
@@ -235,6 +245,11 @@ class Runner(ConnectionWorker):
         first = not self.ever_connected or (error.permanent and not delivered)
         return "failed" if first and self._policy.give_up_at_start else None
 
+    def _note_up(self) -> None:
+        # A file can be opened on a full disk: only a write shows that it works again.
+        if self.transport.has_connection:
+            super()._note_up()
+
     def _release(self) -> None:
         reason = NOT_SENT if self._state == "closed" else f"transport {self._state}"
         self._drop([entry.batch for entry in self._buffer.clear()], reason)
@@ -246,6 +261,7 @@ class Runner(ConnectionWorker):
             self._progress_at = self._time.monotonic()
             if settled.fate == "delivered":
                 self._backoff.reset()
+                self._note_recovery()
             self._account.settle(self._writing, settled.rows, settled.fate, settled.reason)
             self._writing += settled.rows
             if settled.reason:

@@ -22,6 +22,8 @@ def live_line(status: RunStatus) -> str:
             text += f", {lost:,} lost"
         if transport.hanging:
             text += f" ({transport.hanging} hangs)"
+        elif transport.state == "connecting" and transport.error:
+            text += " (retrying)"
         elif transport.state != "up":
             text += f" ({transport.state})"
         parts.append(text)
@@ -66,6 +68,11 @@ def closing_lines(status: RunStatus) -> Iterator[str]:
             f"p99 {status.lag.quantile(0.99) * 1000:.1f} ms, "
             f"worst {status.worst_lag_s * 1000:.1f} ms; {status.late_ticks:,} late ticks caught up"
         )
+    if status.ticks and status.tick < status.ticks and _all_failed(status):
+        yield (
+            f"the run ended at tick {status.tick:,} of {status.ticks:,}, "
+            "because every transport had failed"
+        )
     for failure in status.failures:
         yield (
             f"{failure.fleet}: {counted(failure.devices, 'DER')} disabled at tick "
@@ -92,6 +99,10 @@ def closing_lines(status: RunStatus) -> Iterator[str]:
         waited = f"; the run waited {ledger.waited_s:.1f} s for it"
         named = "incomplete" if ledger.error else ledger.path
         yield f"ledger: {named}{waited if ledger.waited_s >= 0.05 else ''}"
+
+
+def _all_failed(status: RunStatus) -> bool:
+    return bool(status.transports) and all(one.state == "failed" for one in status.transports)
 
 
 def account_line(transport: TransportStatus) -> str:

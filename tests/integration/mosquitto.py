@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import signal
 import socket
 import subprocess
 import threading
@@ -78,6 +79,15 @@ class Mosquitto:
                 except OSError:
                     assert self._process.poll() is None, self._log.read_text()
                     assert time.monotonic() < deadline, self._log.read_text()
+
+    def pause(self) -> None:
+        """Stop the process without ending it: it accepts connections and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self, *, kill: bool = False) -> None:
         process, self._process = self._process, None

@@ -167,6 +167,34 @@ def test_output_that_cannot_be_written_is_one_line_and_1(
     assert done.stderr == "standard output: cannot be written: No space left on device\n"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="there is no limit on the size of files")
+def test_a_full_disk_under_a_file_costs_the_readings_after_it_and_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "home.toml"
+    file = '[[transports]]\ntype = "file"\npath = "{}.jsonl"\nstall_timeout_s = 0.5\n'
+    path.write_text(HOME + file.format("all") + STDOUT)
+    run = command("--config", path, "--speed", 0, "--duration", "500s")
+    done = subprocess.run(
+        # In blocks of 512 or 1,024 bytes, as the shell has it.
+        ["sh", "-c", 'ulimit -f 40; exec "$@"', "sh", *run],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 1
+    written = (tmp_path / "all.jsonl").read_text()
+    assert written.endswith("}\n")
+    arrived = len(written.splitlines())
+    assert 0 < arrived < 500
+    assert len(done.stdout.splitlines()) == 500
+    full = "all.jsonl: File too large"
+    assert f"WARNING transport file cannot write: {full}; retrying" in done.stderr
+    assert "lost its connection" not in done.stderr
+    assert "writes again" not in done.stderr
+    assert f"file: 500 accepted = {arrived} delivered + {500 - arrived} dropped" in done.stderr
+    assert f"ERROR   transport file failed: no progress for 0.5 s ({full})\n" in done.stderr
+
+
 @pytest.mark.skipif(os.name != "posix", reason="closes a descriptor as POSIX shells do")
 def test_a_closed_standard_output_does_not_matter_where_nothing_goes_there(
     tmp_path: Path,

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from gridsim.config.resolve import Flags
 from gridsim.contracts.status import TransportStatus
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
 from gridsim.running.verdict import judge
 from gridsim.text.verdict import finding_line
+from gridsim_plugins.mqtt.transport import Mqtt
+from tests.integration.certificates import Certificate
 from tests.integration.conftest import Brokers
 from tests.integration.mosquitto import DEADLINE_S, Mosquitto
 
@@ -42,10 +45,11 @@ def stepped_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     """A run whose ticks the test advances, with one transport to a port of this host."""
     monkeypatch.setenv("PASSWORD", "right-password")
 
-    def make(port: int, settings: str) -> Run:
+    def make(port: int, settings: str, *, speed: float | None = None) -> Run:
         path = tmp_path / "run.toml"
         path.write_text(CONFIG.format(port=port, settings=settings))
-        return Run(make_plan(Options(config=path)), clock="manual")
+        plan = make_plan(Options(config=path, flags=Flags(speed=speed)))
+        return Run(plan, clock="manual" if speed is None else "real")
 
     return make
 
@@ -138,6 +142,98 @@ def test_a_broker_that_is_gone_before_the_end(
     assert judge(run.status()).exit_status == 1
     assert lines(run)[0].startswith("transport mqtt failed: no progress for 0.5 s (")
     assert lines(run)[1].startswith("transport mqtt: 2 of 8 readings dropped (2 ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("renewed", ""),
+        ("stranger", "the broker's certificate is not trusted (ca_file)"),
+        ("expired", "the broker's certificate has expired"),
+        ("elsewhere", "the broker's certificate is for another host"),
+    ],
+)
+def test_a_certificate_that_the_broker_replaces(
+    commands: dict[str, str],
+    tmp_path: Path,
+    brokers: Brokers,
+    stepped_run: Callable[..., Run],
+    kind: str,
+    reason: str,
+) -> None:
+    authority, stranger, host = brokers.authority, brokers.stranger, "IP:127.0.0.1"
+    first = authority.issue(f"first-{kind}", host)
+    second = {
+        "renewed": lambda: authority.issue("renewed", host),
+        "stranger": lambda: stranger.issue("stranger", host),
+        "expired": lambda: authority.issue("late", host, expired=True),
+        "elsewhere": lambda: authority.issue("away", "DNS:broker.example"),
+    }[kind]()
+    own = tmp_path / "own.crt", tmp_path / "own.key"
+
+    def install(certificate: Certificate) -> None:
+        for source, target in zip((certificate.file, certificate.key), own, strict=True):
+            target.write_bytes(source.read_bytes())
+
+    install(first)
+    tls = {"tls": f"allow_anonymous true\ncertfile {own[0]}\nkeyfile {own[1]}"}
+    settings = f'qos = 1\ntls = "on"\nca_file = "{authority.file}"'
+    with (
+        Mosquitto(commands["mosquitto"], tmp_path, tls) as broker,
+        stepped_run(broker.ports["tls"], settings) as run,
+    ):
+        run.advance(3)
+        wait_for(run, lambda transport: transport.delivered == 6)
+        install(second)
+        broker.stop()
+        broker.start()
+        if reason:
+            wait_for(run, lambda transport: reason in transport.error)
+            run.advance(2)
+        else:
+            wait_for(run, lambda transport: transport.reconnects == 1)
+            run.advance(2)
+            wait_for(run, lambda transport: transport.delivered == 10)
+    (transport,) = run.status().transports
+    assert transport.accepted == 10
+    assert transport.delivered == (6 if reason else 10)
+    assert judge(run.status()).exit_status == (1 if reason else 0)
+    if reason:
+        assert transport.dropped == {"not sent before the end": 4}
+        (line,) = lines(run)
+        assert line.startswith("transport mqtt: 4 of 10 readings dropped")
+        assert reason in line
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_broker_that_stalls_at_speed_0(
+    commands: dict[str, str],
+    tmp_path: Path,
+    stepped_run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    qos: int,
+) -> None:
+    monkeypatch.setattr(Mqtt, "answer_timeout_s", 0.3)
+    plain = {"plain": "allow_anonymous true"}
+    settings = f"qos = {qos}\nqueue_mb = 0.01\nstall_timeout_s = 0.8"
+    with Mosquitto(commands["mosquitto"], tmp_path, plain) as broker:
+        run = stepped_run(broker.ports["plain"], settings, speed=0)
+        with run:
+            wait_for(run, lambda transport: transport.delivered > 0)
+            broker.pause()
+            try:
+                assert run.wait(DEADLINE_S)
+            finally:
+                broker.resume()
+    (transport,) = run.status().transports
+    assert transport.state == "failed"
+    assert transport.error.startswith("no progress for 0.8 s (")
+    assert transport.pending == 0
+    settled = transport.delivered + transport.unconfirmed + transport.dropped_total
+    assert transport.accepted == settled
+    assert transport.dropped.keys() == {"transport failed"}
+    assert judge(run.status()).exit_status == 1
+    assert lines(run)[0] == f"transport mqtt failed: {transport.error}"
 
 
 def test_a_restart_of_the_broker_at_qos_1_loses_nothing(

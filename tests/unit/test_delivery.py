@@ -266,6 +266,23 @@ def test_a_queue_that_is_more_than_half_full_is_warned_of(
     ]
 
 
+def test_a_file_that_cannot_be_written_has_lost_no_connection(
+    started: Any, lines: list[str]
+) -> None:
+    scripted = Scripted(lose, lose, lose, accept)
+    scripted.has_connection = False  # type: ignore[misc]
+    runner, transport = started(scripted, time=SteppedTime().time)
+    runner.offer(batch_of(0))
+    assert finish(runner).delivered == ROWS
+    assert transport.written
+    # It is opened before each attempt, which proves nothing.
+    assert lines == [
+        "WARNING transport scripted cannot write: the line went dead; retrying\n",
+        "INFO transport scripted writes again\n",
+    ]
+    assert runner.error is None
+
+
 def test_at_speed_0_a_full_queue_is_not_warned_of(started: Any, lines: list[str]) -> None:
     size = batch_of(0).nbytes
     runner, transport = started(Scripted(stall), on_full="block", queue_bytes=4 * size)

@@ -105,6 +105,7 @@ class Stuck:
     """A transport whose write waits for `release`, and settles rows as the test says."""
 
     at_most_once = False
+    has_connection = True
 
     def __init__(self) -> None:
         self.receipt: Receipt | None = None

@@ -37,6 +37,8 @@ _PART_ROWS = 4096
 class Stdout(Transport[Settings]):
     """A transport that bypasses the buffers of Python: delivered data has left the process."""
 
+    has_connection = False
+
     def __init__(self, settings: Settings, format: Format, run: RunContext) -> None:
         super().__init__(settings, format, run)
         self._fd = -1

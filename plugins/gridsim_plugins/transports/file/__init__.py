@@ -95,6 +95,7 @@ class File(Transport[FileTransportSettings]):
     """A transport that appends a line per payload; delivered: the operating system has it."""
 
     Settings = FileTransportSettings
+    has_connection = False
 
     def __init__(self, settings: FileTransportSettings, format: Format, run: RunContext) -> None:
         super().__init__(settings, format, run)
