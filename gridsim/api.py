@@ -105,6 +105,7 @@ from gridsim.contracts.status import (
     RunStatus,
     SourceStatus,
     TransportStatus,
+    ViewStatus,
 )
 from gridsim.contracts.table_settings import TableSettings, UnitName, check_zone
 from gridsim.contracts.tick import Tick
@@ -118,9 +119,11 @@ from gridsim.contracts.view import (
     DeviceStates,
     DeviceView,
     Entry,
+    EntryKind,
     History,
     SiteStates,
     Snapshot,
+    Span,
     TracedMessage,
     View,
 )
@@ -252,9 +255,11 @@ __all__ = [  # noqa: RUF022 - in groups
     "DeviceStates",
     "DeviceView",
     "Entry",
+    "EntryKind",
     "History",
     "SiteStates",
     "Snapshot",
+    "Span",
     "TracedMessage",
     "View",
     # The status of a run
@@ -266,6 +271,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "RunStatus",
     "SourceStatus",
     "TransportStatus",
+    "ViewStatus",
     # Timestamps
     "compact_stamp",
     "rfc3339",
@@ -288,5 +294,6 @@ class Register(Protocol):
     def load(self, name: str, load: type[Load]) -> None: ...
     def baseline(self, name: str, baseline: type[Baseline]) -> None: ...
     def source(self, name: str, source: type[Source]) -> None: ...
+    def view(self, name: str, view: type[View]) -> None: ...
     def fault(self, name: str, fault: type[Fault]) -> None: ...
     def probe(self, name: str, probe: type[Probe[Any, Any]]) -> None: ...

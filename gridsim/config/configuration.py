@@ -8,6 +8,7 @@ from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.tables.simulation import SimulationSettings
 from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.tables.transports import TransportChoice
+from gridsim.config.tables.views import ViewChoice
 from gridsim.config.text.report import Problem
 from gridsim.simulation.scenario import Scenario
 
@@ -27,3 +28,4 @@ class Configuration:
     """The IANA name of the clock of `[site]`."""
     file_problems: tuple[Problem, ...] = ()
     """The problems of files that the configuration names: a run with them is refused."""
+    views: tuple[ViewChoice, ...] = ()

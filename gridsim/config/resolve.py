@@ -25,6 +25,7 @@ from gridsim.config.tables.sources import read_sources
 from gridsim.config.tables.stanzas import PLACE, read_projects
 from gridsim.config.tables.swap import swap_transports
 from gridsim.config.tables.transports import TransportChoice, TransportTableSettings
+from gridsim.config.tables.views import read_views
 from gridsim.config.text.document import Document
 from gridsim.config.text.overrides import is_utf8
 from gridsim.config.text.report import ConfigError
@@ -91,6 +92,7 @@ def resolve(
     projects = read_projects(findings, registry, data, tick_ms)
     transports = _transports(findings, registry, data, simulation)
     sources = read_sources(findings, registry, data)
+    views = read_views(findings, registry, data)
     events = read_events(sheets)
     faults = read_faults(sheets, registry)
     ledger = read_ledger(findings, data)
@@ -138,6 +140,7 @@ def resolve(
         ledger,
         site.settings.timezone,
         tuple(document.report_of(wrong_files)),
+        views,
     )
 
 

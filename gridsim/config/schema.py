@@ -107,7 +107,7 @@ def _defaults(registry: Registry, defs: Schema) -> Schema:
         types[name] = {"type": "object", "additionalProperties": False, "properties": properties}
     return {
         "type": "object",
-        "description": "settings that all transports and sources of a type share",
+        "description": "settings that all transports, sources and views of a type share",
         "additionalProperties": False,
         "properties": types,
     }

@@ -119,6 +119,18 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewStatus:
+    """One view."""
+
+    name: str
+    state: Literal["starting", "up", "disabled", "closed"]
+    error: str = ""
+    """The reason why the view is disabled; else empty."""
+    where: str = ""
+    """The place where the view is seen, such as an address; empty if there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
 class InstructionStatus:
     """The instructions of a run so far."""
 
@@ -250,6 +262,7 @@ class RunStatus:
     """The reason why the run ended early; else empty."""
     timezone: str = "UTC"
     """The IANA name of the clock of `[site]`."""
+    views: tuple[ViewStatus, ...] = ()
 
     @property
     def time_ms(self) -> int:
@@ -303,6 +316,7 @@ class RunStatus:
             faults=_both(self.faults, other.faults),
             transports=_merged(self.transports, other.transports, "name"),
             sources=(*self.sources, *other.sources),
+            views=(*self.views, *other.views),
             failures=(*self.failures, *other.failures),
             clipped=dict(Counter(self.clipped) + Counter(other.clipped)),
             error=self.error or other.error,

@@ -22,6 +22,7 @@ from gridsim.api import (
     Probe,
     Source,
     Transport,
+    View,
     Weather,
     fleet_of,
 )
@@ -143,6 +144,7 @@ _KINDS = (
         takes_name=True,
     ),
     Kind("source", "brings commands in", (Source,), "sources", is_array=True),
+    Kind("view", "shows the run to people and other programs", (View,), "views", is_array=True),
     Kind(
         "fault",
         "alters what devices report, or how messages arrive",

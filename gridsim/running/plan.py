@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from gridsim.api import MessageFault, RunContext, Source, Transport
+from gridsim.api import MessageFault, RunContext, Source, Transport, View
 from gridsim.config.configuration import Configuration
 from gridsim.config.files import CheckedFiles
 from gridsim.config.resolve import Flags, resolve
 from gridsim.config.tables.ledger import fingerprint
 from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.tables.transports import TransportChoice
+from gridsim.config.tables.views import ViewChoice
 from gridsim.config.text.document import Finding
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Document, read
@@ -100,6 +102,14 @@ class PlannedSource:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedView:
+    """A view that is ready to start."""
+
+    name: str
+    view: View[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerPlan:
     """The ledger that a run will write."""
 
@@ -135,6 +145,7 @@ class Plan:
     """The local plugins of the command line."""
     recorded: RecordedInbox | None = None
     """The instructions of the run that is repeated; None: they come from sources and programs."""
+    views: tuple[PlannedView, ...] = ()
 
     def close(self) -> None:
         """Close the services that the run's transports and sources share."""
@@ -188,7 +199,7 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
         RunFinder(options.config, options.run).announced,
     )
     alterations = message_faults(configuration.scenario)
-    transports, sources = _transports_and_sources(document, configuration, run, alterations)
+    transports, sources, views = _parts(document, configuration, run, alterations)
     probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
     about = about_run(configuration, fingerprint(document), _plugins(configuration, host.registry))
     ledger = None
@@ -207,6 +218,7 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
         about,
         run_file,
         options.plugins,
+        views=views,
     )
 
 
@@ -225,11 +237,11 @@ def _load_plugins(document: Document, local: tuple[Path, ...]) -> tuple[Document
     return replace(document, findings=tuple(findings)), host
 
 
-def _transports_and_sources(
+def _parts(
     document: Document, configuration: Configuration, run: RunContext, alterations: Alterations
-) -> tuple[tuple[PlannedTransport, ...], tuple[PlannedSource, ...]]:
-    """Make the transports and sources. Raises ConfigError with all errors."""
-    transports, sources = [], []
+) -> tuple[tuple[PlannedTransport, ...], tuple[PlannedSource, ...], tuple[PlannedView, ...]]:
+    """Make the transports, sources and views. Raises ConfigError with all errors."""
+    transports, sources, views = [], [], []
     problems = list(configuration.file_problems)
     for choice in configuration.transports:
         try:
@@ -243,14 +255,24 @@ def _transports_and_sources(
             sources.append(_planned_source(source, run))
         except ValueError as error:
             problems.append(document.problem(source.key_path, str(error)))
+    for view in configuration.views:
+        try:
+            views.append(_planned_view(view, run))
+        except ValueError as error:
+            problems.append(document.problem(view.key_path, str(error)))
     if problems:
         raise ConfigError(problems)
-    return tuple(transports), tuple(sources)
+    return tuple(transports), tuple(sources), tuple(views)
 
 
 def _planned_source(choice: SourceChoice, run: RunContext) -> PlannedSource:
     with _made(f"the source {choice.name!r}"):
         return PlannedSource(choice.name, choice.type(choice.settings, run))
+
+
+def _planned_view(choice: ViewChoice, run: RunContext) -> PlannedView:
+    with _made(f"the view {choice.name!r}"):
+        return PlannedView(choice.name, choice.type(choice.settings, run))
 
 
 def _plugins(configuration: Configuration, registry: Registry) -> dict[str, str]:

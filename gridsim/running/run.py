@@ -17,13 +17,16 @@ from gridsim.delivery import Runner
 from gridsim.errors import GridsimError
 from gridsim.ledger import Ledger, LedgerError
 from gridsim.running.board import Board
+from gridsim.running.control import RunControl
 from gridsim.running.driver import Driver
 from gridsim.running.engine import Engine
 from gridsim.running.hub import Hub
 from gridsim.running.inbox import CommandInbox
+from gridsim.running.monitor import Monitor
 from gridsim.running.observe import observe
 from gridsim.running.plan import Plan, check_speed
 from gridsim.running.subscription import OnOverflow, Policy, Subscription
+from gridsim.running.views import Views
 from gridsim.running.workers import flush, has_no_receiver, wait_for_first_attempts
 from gridsim.simulation.step import Simulation
 from gridsim.sources import Sources, SourceWorker
@@ -41,6 +44,8 @@ _ACK_FLUSH_S = 0.5
 # How long the ledger may take at the end; a working disk needs at most a second.
 _LEDGER_S = 10.0
 _IDLE_S = 0.5
+# How long views may take to close: after the last tick, and when a run is stopped early.
+_VIEWS_S, _VIEWS_HURRY_S = 5.0, 0.8
 
 
 class Run:
@@ -82,6 +87,7 @@ class Run:
         self._runners: list[Runner] = []
         self._sources = Sources([])
         self._hub = Hub()
+        self._monitor, self._views = self._make_views()
         self._stopping = threading.Event()
         self._over = threading.Event()
         """Set when no more ticks will run, for any reason."""
@@ -145,6 +151,8 @@ class Run:
         # After the transports, because they choose the port of an embedded broker.
         self._sources.start()
         wait_for_first_attempts(self._sources.workers, self._stopping, _SOURCE_STARTUP_S)
+        if self._views is not None:
+            self._views.start(self._stopping)
         self._began, self._cpu = time.monotonic(), time.process_time()
         self._state = "running"
         self._watcher.start()
@@ -197,9 +205,12 @@ class Run:
             self.error = self.error or self._engine.error
             self._over.set()
             self._took = self._times()
+            self._state = "ended"
+            if self._views is not None:
+                limit_s = _VIEWS_S if self._deadline is None else _VIEWS_HURRY_S
+                self.hung = not self._views.close(limit_s) or self.hung
             self.plan.run_file.close()
             self.plan.close()
-            self._state = "ended"
 
     # Instructions, results and status.
 
@@ -270,6 +281,7 @@ class Run:
             else LedgerStatus(str(ledger.path), ledger.waited_s, str(ledger.error or "")),
             error="" if error is None else str(error) or type(error).__name__,
             timezone=self.plan.configuration.timezone,
+            views=() if self._views is None else self._views.status(),
         )
 
     # Control.
@@ -331,11 +343,21 @@ class Run:
 
     # Internal.
 
+    def _make_views(self) -> tuple[Monitor | None, Views | None]:
+        """Return the monitor and the views; without a view in the plan there are none."""
+        if not self.plan.views:
+            return None, None
+        monitor = Monitor(self._simulation.roster, self.status)
+        control = RunControl(self, monitor)
+        return monitor, Views(self.plan.views, control, monitor, lambda: self._engine.tick)
+
     def _publish(self, result: TickResult) -> None:
         self._board.note(result)
         for injected in result.injected:
             self.plan.alterations.add_injected(injected)
         self._hub.publish(result)
+        if self._monitor is not None:
+            self._monitor.note(result)
 
     def _promised_wake_s(self) -> float:
         """Return the real time between wake-ups that delivery must keep; 0: no rate."""

@@ -38,6 +38,7 @@ from gridsim.testing.transports import (
     RecordingReceipt,
     TransportContract,
 )
+from gridsim.testing.views import RecordingControl, ViewContract, make_snapshot
 from gridsim.testing.weather import WeatherContract
 
 __all__ = [
@@ -51,10 +52,12 @@ __all__ = [
     "MessageFaultContract",
     "PlainFormat",
     "ProbeContract",
+    "RecordingControl",
     "RecordingInbox",
     "RecordingReceipt",
     "SourceContract",
     "TransportContract",
+    "ViewContract",
     "WeatherContract",
     "make_affected",
     "make_batch",
@@ -63,6 +66,7 @@ __all__ = [
     "make_roster",
     "make_run",
     "make_sites",
+    "make_snapshot",
     "make_tick",
     "make_weather",
     "some_of",

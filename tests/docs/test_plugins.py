@@ -12,6 +12,15 @@ import pytest
 
 import gridsim.testing
 
+BELL = """
+
+from bell import Bell
+from gridsim.testing import ViewContract
+
+
+class TestBell(ViewContract):
+    view = Bell
+"""
 PAGE = (Path(__file__).parents[2] / "docs/plugins.md").read_text()
 
 
@@ -21,10 +30,11 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    plugin, tests = blocks("python")
+    plugin, tests, view = blocks("python")
     [configuration] = blocks("toml")
     (tmp_path / "mine.py").write_text(plugin)
-    (tmp_path / "test_mine.py").write_text(tests)
+    (tmp_path / "bell.py").write_text(view)
+    (tmp_path / "test_mine.py").write_text(tests + BELL)
     (tmp_path / "mine.toml").write_text(configuration)
     return tmp_path
 
@@ -43,7 +53,7 @@ def python(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
 def test_its_plugins_keep_their_contracts(folder: Path) -> None:
     done = python(folder, "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "test_mine.py")
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^1\d passed", done.stdout, re.MULTILINE)
+    assert re.search(r"^2\d passed", done.stdout, re.MULTILINE)
 
 
 def test_its_configuration_commands_and_strikes(folder: Path) -> None:

@@ -95,8 +95,8 @@ def test_a_secret_in_the_defaults_is_a_placeholder_like_any(configure: Configure
     [
         ("[defaults.mqtt]\nqoss = 1\n", "2:1: error: 'qoss' is not a setting of the mqtt"),
         ("[defaults.mqtt]\nqoss = 1\n", "did you mean 'qos'?"),
-        ("[defaults.mqt]\nqos = 1\n", "'mqt' is not a type of transport or source"),
-        ("[defaults.solar]\ntilt = 1\n", "'solar' is not a type of transport or source"),
+        ("[defaults.mqt]\nqos = 1\n", "'mqt' is not a type of transport, source or view"),
+        ("[defaults.solar]\ntilt = 1\n", "'solar' is not a type of transport, source or view"),
         ("[defaults]\nmqtt = 3\n", "2:8: error: must be a table: write [defaults.mqtt]"),
         ("[defaults.mqtt]\ntopic = 'x'\n", "'topic' differs between the transport and the source"),
         ("[defaults.mqtt]\nqos = 7\n", "2:7: error: 'qos' must be 0, 1 or 2"),

@@ -1,4 +1,4 @@
-"""`[defaults.TYPE]`: settings that all transports and sources of a type share."""
+"""`[defaults.TYPE]`: settings that all transports, sources and views of a type share."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from gridsim.config.text.document import Document
 from gridsim.plugins.registry import Registry
 
 TABLE = "defaults"
-ARRAYS: Mapping[str, str] = {"transports": "transport", "sources": "source"}
+ARRAYS: Mapping[str, str] = {
+    "transports": "transport",
+    "sources": "source",
+    "views": "view",
+}
 """The arrays of tables that may have defaults, with the kind of their plugins."""
 _SHAPE = "write [defaults.mqtt]"
 
 
 def models_of(registry: Registry, name: str) -> dict[str, list[type[Settings]]]:
-    """Return the settings models of a transport and a source of that name, by kind."""
+    """Return the settings models of the transport, source and view of that name, by kind."""
     models: dict[str, list[type[Settings]]] = {}
     for kind in ARRAYS.values():
         entry = registry.find(kind, name)
@@ -31,7 +35,7 @@ def models_of(registry: Registry, name: str) -> dict[str, list[type[Settings]]]:
 
 
 def with_defaults(document: Document, registry: Registry) -> Document:
-    """Return the document with the defaults in each transport and source that lacks them.
+    """Return the document with the defaults in each transport, source and view that lacks them.
 
     A default goes to the tables whose type has the setting.
     """
@@ -56,7 +60,7 @@ def with_defaults(document: Document, registry: Registry) -> Document:
 
 
 def check_defaults(findings: Findings, registry: Registry) -> None:
-    """Add a finding for each type and key of `[defaults]` that no transport or source has."""
+    """Add a finding for each type and key of `[defaults]` that no transport, source or view has."""
     data = findings.document.data
     if TABLE not in data:
         return
@@ -66,7 +70,7 @@ def check_defaults(findings: Findings, registry: Registry) -> None:
         models = models_of(registry, name)
         if not models:
             near = next(iter(get_close_matches(name, names, 1)), None)
-            message = f"{name!r} is not a type of transport or source; there are: "
+            message = f"{name!r} is not a type of transport, source or view; there are: "
             message += ", ".join(names)
             findings.add((TABLE, name), message, suggestion=near, at="key")
             continue
@@ -86,8 +90,8 @@ def _check_key(
     elif all(having.values()) and len({str(value) for own in having.values() for value in own}) > 1:
         findings.add(
             path,
-            f"{key!r} differs between the transport and the source {name}: set it in "
-            "[[transports]] and [[sources]]",
+            f"{key!r} differs between the {' and the '.join(models)} {name}: set it in "
+            f"{' and '.join(f'[[{array}]]' for array, kind in ARRAYS.items() if kind in models)}",
             at="key",
         )
 

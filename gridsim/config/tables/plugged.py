@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,3 +86,22 @@ def choose(
     plugged = Plugged(name, entry.type, validated.settings, validated.spread, path)
     findings.chosen.append(plugged)
     return plugged
+
+
+def numbered(
+    findings: Findings, registry: Registry, kind: str, data: Mapping[str, Any], shape: str
+) -> Iterator[tuple[str, Plugged]]:
+    """Yield the valid plugins of a kind's array of tables, each with its name.
+
+    The name is the type; the second of a type has `#2` added, the third `#3`. `shape` is the
+    text in errors that shows how to write such a table.
+    """
+    seen: Counter[str] = Counter()
+    key = KINDS[kind].key
+    for index, table in findings.tables(data.get(key, []), (key,), shape):
+        plugged = choose(findings, registry, kind, table, (key, index))
+        if plugged is None:
+            continue
+        seen[plugged.name] += 1
+        number = seen[plugged.name]
+        yield plugged.name if number == 1 else f"{plugged.name}#{number}", plugged

@@ -1,0 +1,63 @@
+"""The control of a run by its views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import DeviceView, Floats, History, Instruction, Roster, RunStatus, Snapshot, Span
+from gridsim.running.monitor import Monitor
+
+if TYPE_CHECKING:
+    from gridsim.running.run import Run
+
+
+class RunControl:
+    """The `Control` of a run."""
+
+    def __init__(self, run: Run, monitor: Monitor) -> None:
+        self._run = run
+        self._monitor = monitor
+
+    @property
+    def roster(self) -> Roster:
+        """The devices and projects."""
+        return self._monitor.roster
+
+    def status(self) -> RunStatus:
+        """Return the run's status, at this moment."""
+        return self._run.status()
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest snapshot."""
+        return self._monitor.snapshot()
+
+    def history(self, span: Span) -> History:
+        """Return the fleet's past."""
+        return self._monitor.history(span)
+
+    def project_history(self, projects: NDArray[np.intp]) -> Floats:
+        """Return the reduction of some projects, float32[projects, 60], kW, every 15 s."""
+        return self._monitor.project_history(projects)
+
+    def post(self, instruction: Instruction) -> bool:
+        """Queue an instruction for the next tick; return whether there was room."""
+        return self._run.post(instruction)
+
+    def pause(self) -> None:
+        """Start no more ticks until `resume`."""
+        self._run.pause()
+
+    def resume(self) -> None:
+        """Continue after `pause`."""
+        self._run.resume()
+
+    def set_speed(self, speed: float) -> None:
+        """Change the speed. Raises ValueError for a speed that the run refuses."""
+        self._run.set_speed(speed)
+
+    def watch(self, der_id: str) -> DeviceView:
+        """Return a device's own view, and keep recording it for the next 30 s."""
+        return self._monitor.watch(der_id)

@@ -1,0 +1,132 @@
+"""The views of a run, called on a thread of their own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
+
+from loguru import logger
+
+from gridsim.api import Control, View, ViewStatus
+from gridsim.errors import described, printable
+from gridsim.running.monitor.monitor import MIN_INTERVAL_S, Monitor
+from gridsim.running.plan import PlannedView
+
+# How long the first tick waits for views to start.
+_STARTUP_S = 5.0
+_LOOK_S = 0.1
+# Without a new tick a snapshot shows only the state of the run and its transports.
+_IDLE_S = 1.0
+
+
+class Views:
+    """The views of a run. A view that raises is disabled, and the others go on.
+
+    `start`, `close` and `status` are called by the run.
+    """
+
+    def __init__(
+        self,
+        planned: Sequence[PlannedView],
+        control: Control,
+        monitor: Monitor,
+        tick: Callable[[], int],
+    ) -> None:
+        """Start nothing. `tick` returns the index of the next tick."""
+        self._shown = [_ShownView(one.name, one.view) for one in planned]
+        self._control = control
+        self._monitor = monitor
+        self._tick = tick
+        self._started = threading.Event()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="views", daemon=True)
+
+    def start(self, stopping: threading.Event) -> None:
+        """Start all views, and wait until they have started, for at most 5 s."""
+        self._thread.start()
+        deadline = time.monotonic() + _STARTUP_S
+        while not self._started.wait(_LOOK_S) and not stopping.is_set():
+            if time.monotonic() > deadline:
+                for view in self._shown:
+                    if view.state == "starting":
+                        message = "view {} has not started after {:g} s; the run begins without it"
+                        logger.warning(message, view.name, _STARTUP_S)
+                return
+
+    def close(self, timeout_s: float) -> bool:
+        """Show the run a last time and close all views; return whether they closed in time."""
+        self._ending.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        if not self._thread.is_alive():
+            return True
+        logger.warning("views did not close in time; abandoning their thread")
+        return False
+
+    def status(self) -> tuple[ViewStatus, ...]:
+        """Return the status of every view."""
+        return tuple(view.status() for view in self._shown)
+
+    def _work(self) -> None:
+        for view in self._shown:
+            view.attempt("start", partial(view.start, self._control))
+        self._started.set()
+        shown, at = -1, time.monotonic()
+        while not self._ending.wait(MIN_INTERVAL_S):
+            tick, now = self._tick(), time.monotonic()
+            if tick != shown or now - at >= _IDLE_S:
+                shown, at = tick, now
+                self._show()
+        self._show()
+        for view in self._shown:
+            view.close()
+
+    def _show(self) -> None:
+        up = [view for view in self._shown if view.state == "up"]
+        if up:
+            snapshot = self._monitor.snapshot(fresh=True)
+            for view in up:
+                view.attempt("show", partial(view.view.show, snapshot))
+
+
+class _ShownView:
+    """A view and its state. Called from the views' thread, apart from `status`."""
+
+    def __init__(self, name: str, view: View[Any]) -> None:
+        self.name = name
+        self.view = view
+        self.state: Literal["starting", "up", "disabled", "closed"] = "starting"
+        self._error = ""
+        self._where = ""
+
+    def start(self, control: Control) -> None:
+        self.view.start(control)
+        self._where = printable(self.view.describe())
+        self.state = "up"
+
+    def attempt(self, method: str, call: Callable[[], object]) -> None:
+        """Call the plugin; an exception disables and closes the view."""
+        try:
+            call()
+        except BaseException as error:
+            self.state = "disabled"
+            self._error = f"{method}: {described(error)}"
+            logger.error("view {} is disabled: {}", self.name, self._error)
+            self._release()
+
+    def close(self) -> None:
+        if self.state == "up":
+            self.state = "closed"
+            self._release()
+
+    def status(self) -> ViewStatus:
+        return ViewStatus(self.name, self.state, self._error, self._where)
+
+    def _release(self) -> None:
+        try:
+            self.view.close()
+        except BaseException as error:
+            logger.error("view {}: close failed: {}", self.name, described(error))
