@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
+from gridsim.plugins import host
 from gridsim_plugins.weather.synthetic.clouds import CloudField, make_field
 
 # A deadline would be an assertion about time, and machines are shared. The examples are the
@@ -21,6 +25,20 @@ def _runtime_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the runtime files of these tests apart from other runs and from parallel tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _installed_once() -> Iterator[None]:
+    """Read once what each path holds: it is most of what the plan of a small run costs."""
+
+    @cache
+    def points(path: tuple[str, ...], group: str) -> EntryPoints:
+        return entry_points(group=group)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host, "entry_points", lambda *, group: points(tuple(sys.path), group))
+        patch.setattr(host, "_title", cache(host._title))
         yield
 
 

@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pluggy
 from loguru import logger
+from pluggy import HookimplOpts
 
 from gridsim.errors import UsageError, described, is_interrupt, printable
 from gridsim.plugins import hookspecs
@@ -23,12 +24,26 @@ GROUP = "gridsim"
 _HOOK = "gridsim_register"
 
 
+class _Manager(pluggy.PluginManager):
+    """A plugin manager that looks for hooks among a module's functions only.
+
+    pluggy examines each name. Most are imported classes, and they take most of the loading time.
+    """
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> HookimplOpts | None:
+        """Return the options of the hook that a module has under a name, if it is one."""
+        value = vars(plugin).get(name)
+        if isinstance(value, type) or not callable(value):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
 class PluginHost:
     """A loader of the installed plugins and of local ones, into one registry."""
 
     def __init__(self) -> None:
         self.registry = Registry()
-        self._manager = pluggy.PluginManager(GROUP)
+        self._manager = _Manager(GROUP)
         self._manager.add_hookspecs(hookspecs)
 
     def load_installed(self) -> None:
