@@ -18,10 +18,11 @@ from gridsim.simulation.counterfactual import MAX_BRANCHES
 from gridsim.simulation.step import Simulation
 from tests.fixtures.resumed import resumed
 
+TICK_S = 30.0
 START_MS = 1_784_916_000_000  # 2026-07-24T18:00:00Z
 HEAD = """
 [simulation]
-tick_s = 10
+tick_s = {tick_s}
 start = 2026-07-24T18:00:00Z
 {simulation}
 [site]
@@ -104,10 +105,16 @@ class Case:
     """A simulation that measures its events, and one reading of every tick."""
 
     def __init__(
-        self, folder: Path, *parts: str, rebound_s: float = 600.0, simulation: str = ""
+        self,
+        folder: Path,
+        *parts: str,
+        rebound_s: float = 600.0,
+        simulation: str = "",
+        tick_s: float = TICK_S,
     ) -> None:
         path = folder / "case.toml"
-        path.write_text(HEAD.format(simulation=simulation) + "".join(parts), encoding="utf-8")
+        head = HEAD.format(simulation=simulation, tick_s=tick_s)
+        path.write_text(head + "".join(parts), encoding="utf-8")
         scenario = make_plan(Options(config=path)).configuration.scenario
         self.scenario = replace(scenario, rebound_ms=round(rebound_s * 1000))
         self.plain = scenario
@@ -116,7 +123,7 @@ class Case:
 
     def run(self, minutes: float, *instructions: Instruction) -> Case:
         first: Sequence[Instruction] = instructions
-        for _ in range(round(minutes * 6)):
+        for _ in range(round(60_000 * minutes / self.scenario.tick_ms)):
             self.results.append(self.simulation.advance(first))
             first = ()
         return self
@@ -156,8 +163,8 @@ def test_a_battery_delivers_its_target_truly_and_does_not_rebound(tmp_path: Path
     assert truth == TrueReduction("peak", "HOME_1", 0.5, 0.0, 600.0)
     assert case.settlements["peak", "HOME_1"].delivered_kwh == 0.5
     ticks = [result.tick for result in case.results if result.true_reductions]
-    # The event ends with the tick at 18:24:50, the rebound with that at 18:34:50.
-    assert ticks == [35 * 6 - 1]
+    # The event ends with the tick at 18:24:30, the rebound with that at 18:34:30.
+    assert ticks == [at("18:35") - 1]
 
 
 def test_a_battery_that_would_have_delivered_anyway_delivers_nothing_truly(
@@ -196,12 +203,19 @@ def test_an_event_with_nothing_flexible_has_no_effect(tmp_path: Path) -> None:
     assert all(abs(one.delivered_kwh) > 0.01 for one in case.settlements.values())
 
 
-def counted(with_event: Any, without: Any, start: int, end: int) -> Any:
-    """Return the energy saved from one tick to another, kWh per project."""
-    return (without - with_event)[start:end].sum(axis=0) / 360
+def counted(with_event: Any, without: Any, start: str, end: str) -> Any:
+    """Return the energy saved from one time to another, kWh per project."""
+    return (without - with_event)[at(start) : at(end)].sum(axis=0) * TICK_S / 3600
+
+
+def at(hour_minute: str) -> int:
+    """Return the tick of a time of the day."""
+    hour, minute = map(int, hour_minute.split(":"))
+    return round(((hour - 18) * 60 + minute) * 60 / TICK_S)
 
 
 OTHER = event("other", "18:12:00", 30, 'projects = ["MIX_*"]\ntarget_kw = 2.0')
+CHARGE = Command(Target("MIX_2", "MIX_2_BAT"), "c", "set_power", -2.0, duration_s=900)
 FAULTS = """
 [[faults]]
 type = "noise"
@@ -215,34 +229,36 @@ ders = ["*_WH"]
 
 
 @pytest.mark.parametrize(
-    ("more", "instructions"),
+    ("more", "instructions", "tick_s"),
     [
-        ("", ()),
-        ("notice_s = 300", ()),
-        ("randomize_start_s = 120\nramp_s = 60\ncompliance = { uniform = [0.5, 1.0] }", ()),
-        ("opt_out = 0.5", ()),
-        ("export_limit_kw = 0.5", ()),
-        ("", (Command(Target("MIX_2", "MIX_2_BAT"), "c", "set_power", -2.0, duration_s=900),)),
+        ("", (), 10.0),
+        ("notice_s = 300", (), TICK_S),
+        ("randomize_start_s = 120\nramp_s = 60\ncompliance = { uniform = [0.5, 1.0] }", (), TICK_S),
+        ("opt_out = 0.5", (), TICK_S),
+        ("export_limit_kw = 0.5", (), TICK_S),
+        ("", (CHARGE,), TICK_S),
     ],
 )
 def test_the_truth_is_the_difference_from_a_run_without_the_event(
-    tmp_path: Path, more: str, instructions: Sequence[Instruction]
+    tmp_path: Path, more: str, instructions: Sequence[Instruction], tick_s: float
 ) -> None:
     """Two whole runs, with and without the event, over every type of DER."""
     homes = MIXED.format(count=6)
     later = event("later", "18:40:00", 10)
-    case = Case(tmp_path, homes, event(more=more), later).run(60, *instructions).finish()
-    without = Case(tmp_path, homes, later).run(60, *instructions)
+    case = Case(tmp_path, homes, event(more=more), later, tick_s=tick_s)
+    case.run(60, *instructions).finish()
+    without = Case(tmp_path, homes, later, tick_s=tick_s).run(60, *instructions)
     saved = without.net() - case.net()
-    tick_kwh = 10 / 3600
+    tick_kwh, tick_ms = tick_s / 3600, round(1000 * tick_s)
     for (name, project), settled in case.settlements.items():
         if name != "peak":
             continue
         row = case.scenario.roster.project_id.index(project)
-        first, last = (-(-(at - START_MS) // 10_000) for at in (settled.start_ms, settled.end_ms))
+        window = (settled.start_ms, settled.end_ms)
+        first, last = (-(-(time_ms - START_MS) // tick_ms) for time_ms in window)
         truth = case.truths[name, project]
         assert truth.true_kwh == pytest.approx(saved[first:last, row].sum() * tick_kwh, abs=1e-9)
-        rebound = saved[last : last + 60, row].sum() * tick_kwh
+        rebound = saved[last : last + 600_000 // tick_ms, row].sum() * tick_kwh
         assert truth.rebound_kwh == pytest.approx(rebound, abs=1e-9)
         if settled.ending == "opted out":
             assert (truth.true_kwh, truth.rebound_kwh) == (0.0, 0.0)
@@ -257,8 +273,8 @@ def test_events_that_overlap_are_each_measured_with_the_other(tmp_path: Path) ->
     no_peak = Case(tmp_path, homes, OTHER).run(60)
     no_other = Case(tmp_path, homes, peak).run(60)
     # At 18:12 the other event supersedes the first.
-    of_peak = counted(case.net(), no_peak.net(), 60, 72)
-    of_other = counted(case.net(), no_other.net(), 72, 252)
+    of_peak = counted(case.net(), no_peak.net(), "18:10", "18:12")
+    of_other = counted(case.net(), no_other.net(), "18:12", "18:42")
     for row, project in enumerate(case.scenario.roster.project_id):
         peak_truth, other_truth = case.truths["peak", project], case.truths["other", project]
         assert peak_truth.true_kwh == pytest.approx(of_peak[row], abs=1e-9)
@@ -343,26 +359,24 @@ def test_a_command_during_an_event_reaches_the_copy_too(tmp_path: Path) -> None:
     statuses = [a.status for result in case.results for a in result.acknowledgements]
     assert statuses.count("rejected") >= 1  # The second has the id of the first.
     with_command = Case(tmp_path, battery()).run(15).run(25, command)
-    saved = counted(case.net(), with_command.net(), 60, 150)[0]
+    saved = counted(case.net(), with_command.net(), "18:10", "18:25")[0]
     assert case.truths["peak", "HOME_1"].true_kwh == pytest.approx(saved, abs=1e-9)
 
 
-@pytest.mark.parametrize("minutes", [7, 12, 24, 28])
-def test_a_run_goes_on_from_a_checkpoint_with_an_open_copy(tmp_path: Path, minutes: int) -> None:
-    """While it waits, runs, and rebounds; an event that was called is among them."""
+def test_a_run_goes_on_from_checkpoints_with_open_copies(tmp_path: Path) -> None:
+    """While they wait, run, and rebound; an event that was called is among them."""
     parts = (MIXED.format(count=3), event(more="notice_s = 300\nrandomize_start_s = 60"), OTHER)
-    call = CallEvent(Target("MIX_2"), "1", "now", {"duration_s": 900, "start": None})
-    call = replace(call, settings={"duration_s": 900, "target_kw": 1.0})
-    case = Case(tmp_path, *parts).run(minutes, call)
-    copy = Case(tmp_path, *parts)
-    copy.simulation = resumed(case.simulation, copy.simulation)
-    before = len(case.results)
-    case.run(60).finish()
-    copy.run(60).finish()
-    ours = [one for result in case.results[before:] for one in result.true_reductions]
-    theirs = [one for result in copy.results for one in result.true_reductions]
-    assert ours == theirs
-    assert len(ours) >= 3
+    call = CallEvent(Target("MIX_2"), "1", "now", {"duration_s": 900, "target_kw": 1.0})
+    case, copy = Case(tmp_path, *parts).run(7, call), Case(tmp_path, *parts).run(7, call)
+    for minutes in (5, 12, 4, 26):
+        # What one checkpoint loses, the next ones do not bring back.
+        copy.simulation = resumed(copy.simulation, Simulation(copy.scenario))
+        case.run(minutes)
+        copy.run(minutes)
+    case.finish()
+    copy.finish()
+    assert copy.truths == case.truths
+    assert {event for event, _ in case.truths} == {"now", "other", "peak"}
 
 
 def test_a_copy_does_not_change_the_run(tmp_path: Path) -> None:
@@ -435,12 +449,6 @@ COUNTERFACTUAL = MIXED.replace("contract_threshold = 1.5", "contract_threshold =
 NAMED = 'baseline = "counterfactual"'
 
 
-def at(hour_minute: str) -> int:
-    """Return the tick of a time of the day."""
-    hour, minute = map(int, hour_minute.split(":"))
-    return ((hour - 18) * 60 + minute) * 6
-
-
 @pytest.mark.parametrize("measures", [True, False])
 def test_with_the_counterfactual_as_baseline_the_settlement_is_the_truth(
     tmp_path: Path, measures: bool
@@ -466,7 +474,7 @@ def test_with_the_counterfactual_as_baseline_the_settlement_is_the_truth(
     expected = case.net()
     expected[inside, took_part] = without.net()[inside, took_part]
     assert baseline == pytest.approx(expected, abs=1e-9)
-    reduced = counted(case.net(), without.net(), inside.start, inside.stop)
+    reduced = counted(case.net(), without.net(), "18:10", "18:30")
     for row, name in enumerate(case.scenario.roster.project_id):
         settled = case.settlements["peak", name].delivered_kwh
         assert settled == pytest.approx(reduced[row], abs=1e-9)
