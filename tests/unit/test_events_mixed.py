@@ -12,7 +12,7 @@ import pytest
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
 
-TICKS = 200
+TICKS = 120
 DEVICES = (
     ("battery", "nameplate_capacity = 6\nlosses = 'siemens_junelight'"),
     ("battery", "nameplate_capacity = 9\nstrategy = 'time_of_use'"),
@@ -50,7 +50,7 @@ class Mixture:
         for index in range(3):
             text = (
                 f"id = 'e{index}'\nafter_s = {chance.uniform(0, 40) * tick_s}\n"
-                f"duration_s = {chance.randint(50, 150) * tick_s}\nramp_s = {10 * tick_s}\n"
+                f"duration_s = {chance.randint(25, 70) * tick_s}\nramp_s = {10 * tick_s}\n"
                 f"randomize_start_s = {20 * tick_s}\nopt_out = 0.2\n"
                 "compliance = { uniform = [0.5, 1.5] }\n"
             )

@@ -61,7 +61,7 @@ def simulation(
     start: str,
     *,
     count: int = 1000,
-    tick_s: float = 30,
+    tick_s: float = 60,
     place: str = 'latitude = 52.5\nlongitude = 13.4\ntimezone = "Europe/Berlin"',
     baseline: str = "",
     cooling: str = "",
@@ -103,7 +103,7 @@ def drawn(made: Simulation, ticks: int) -> tuple[Any, Any]:
 def test_the_expectation_of_many_homes_is_what_they_draw_at_any_hour_and_season(
     tmp_path: Path, start: str, given: dict[str, Any]
 ) -> None:
-    baseline, net = drawn(simulation(tmp_path, start, **given), 3 * 120)
+    baseline, net = drawn(simulation(tmp_path, start, **given), 3 * 60)
     hourly = net.reshape(3, -1).mean(axis=1)
     error = (baseline - net).reshape(3, -1).mean(axis=1) / hourly
     assert (hourly > 0.1).all()
@@ -111,26 +111,26 @@ def test_the_expectation_of_many_homes_is_what_they_draw_at_any_hour_and_season(
 
 
 def test_it_holds_over_a_day_with_appliances_too(tmp_path: Path) -> None:
-    made = simulation(tmp_path, "2026-01-14T00:00:00+01:00", tick_s=240, appliances="true")
-    baseline, net = drawn(made, 360)
+    made = simulation(tmp_path, "2026-01-14T00:00:00+01:00", tick_s=480, appliances="true")
+    baseline, net = drawn(made, 180)
     assert baseline.mean() == pytest.approx(net.mean(), rel=0.02)
     assert np.abs(baseline - net).max() > 0.05  # The appliances are not foreseen one by one.
 
 
 def test_the_baseline_of_a_home_follows_its_own_car(tmp_path: Path) -> None:
     """Within a minute of its arrival and departure, managed or not."""
-    made = simulation(tmp_path, "2026-07-15T16:00:20Z", count=20, tick_s=10)
+    made = simulation(tmp_path, "2026-07-15T16:00:20Z", count=20, tick_s=20)
     car = np.array([one == "ev_charger" for one in made.roster.type])
     charging, missed = 0, 0
-    for _ in range(3 * 360):
+    for _ in range(3 * 180):
         batch = made.step()
         power = -np.bincount(made.roster.project[car], batch.current_output[car], 20)
         expected = batch.baseline[np.unique(made.roster.project, return_index=True)[1]]
         charging += int((power > 7.0).sum())
         missed += int(((power > 7.0) & (expected < 7.0)).sum())
-    assert charging > 500
+    assert charging > 250
     # The minute in which a car arrives or is full, at most.
-    assert missed <= 20 * 2 * 6
+    assert missed <= 20 * 2 * 3
 
 
 def test_a_constant_baseline_costs_nothing(tmp_path: Path) -> None:

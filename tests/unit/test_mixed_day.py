@@ -13,7 +13,7 @@ from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
 
 CONFIG = Path(__file__).parents[2] / "configs" / "neighbourhood.toml"
-PER_HOUR = 60
+PER_HOUR = 30
 TICKS = 24 * PER_HOUR
 Day = dict[str, Any]
 """Columns, most of them [tick, device]."""
@@ -22,7 +22,7 @@ Day = dict[str, Any]
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
     path = tmp_path_factory.mktemp("config") / "neighbourhood.toml"
-    path.write_text(CONFIG.read_text().replace("tick_s = 10.0", "tick_s = 60.0"))
+    path.write_text(CONFIG.read_text().replace("tick_s = 10.0", f"tick_s = {3600 / PER_HOUR}"))
     plan = make_plan(Options(config=path, flags=Flags(speed=0.0)))
     simulation = Simulation(plan.configuration.scenario)
     rows = []

@@ -71,7 +71,7 @@ nameplate_capacity = 20.0
 energy_capacity_kwh = 40.0
 """
 
-TICKS = 300  # five hours, in which cars arrive
+TICKS = 180  # three hours, in which cars arrive
 
 Run = Callable[..., list[bytes]]
 
@@ -163,8 +163,8 @@ def test_a_resumed_simulation_goes_on_as_if_nothing_had_been(tmp_path: Path) -> 
     plan = make_plan(Options(config=path, flags=Flags(speed=0.0)))
     encode = plan.transports[0].transport.format.encode
     whole = Simulation(plan.configuration.scenario)
-    for _ in range(200):
+    for _ in range(100):
         whole.step()
     copy = resumed(whole, plan.configuration.scenario)
-    for _ in range(200):
+    for _ in range(100):
         assert list(encode(copy.step()).bodies) == list(encode(whole.step()).bodies)
