@@ -8,7 +8,7 @@ PYTEST ?= -n auto --dist worksteal
 BIN := $(VENV)/bin
 
 .PHONY: run setup test check lint types imports wheel-env wheel example release-check soak \
-	bench-check performance chaos hold realism mutants clean
+	restarts bench-check performance chaos hold realism mutants clean
 
 # Ctrl-C is how a run is meant to end, so its 130 counts as success. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
@@ -55,10 +55,14 @@ example: wheel-env
 	tail -n 1 build/wheel/readings.jsonl
 
 # What takes too long for each change, or needs a quiet machine: run before a release.
-release-check: check wheel example soak bench-check chaos realism
+release-check: check wheel example soak restarts bench-check chaos realism
 
 soak: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/soak.py
+
+# 88 restarts of a Mosquitto under QoS 1: fails if a reading is not at a second subscriber.
+restarts: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/restarts.py
 
 # Fails if the QoS 0 path is under 70 % of a raw socket in the same run.
 bench-check: $(VENV)/dev.stamp
