@@ -42,6 +42,11 @@ INSTRUCTED = (CallEvent, CancelEvent, InjectFault, ClearFault)
 
 MAX_CALLS: Final = 1_000
 """The largest number of called events that are not over; further ones are rejected."""
+MAX_EACH_TICK: Final = 1_000
+"""The largest number of calls and injections that are read in one tick; further ones are rejected.
+
+Each takes up to half a millisecond, so a flood of them would make the run late.
+"""
 
 
 class EventsAndFaults:
@@ -116,11 +121,18 @@ class EventsAndFaults:
         `reduced` is the sites' reduction in the last tick, None before the first.
         """
         answers: list[Acknowledgement] = []
+        read = 0
         for instruction in instructions:
             if not isinstance(instruction, INSTRUCTED):
                 continue
             try:
                 self._check(instruction)
+                read += isinstance(instruction, CallEvent | InjectFault)
+                if read > MAX_EACH_TICK:
+                    raise Refused(
+                        f"more than {MAX_EACH_TICK:,} events and faults came in one tick: send "
+                        "fewer, or later"
+                    )
                 match instruction:
                     case CallEvent():
                         more = self._call_event(instruction, tick, reduced)
@@ -214,6 +226,9 @@ class EventsAndFaults:
         binder = self._scenario.binder
         if binder is None:
             raise Refused("this run does not accept faults by instruction")
+        if self.faults is not None:
+            # Before the settings are read, which takes time.
+            self.faults.check_room()
         spec = binder.fault(inject, self._scenario, time_ms)
         if getattr(spec.type, "is_ghost", False):
             raise Refused(f"{spec.name} adds devices: it must be in the configuration")

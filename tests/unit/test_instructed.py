@@ -30,6 +30,7 @@ from gridsim.ledger import query
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
 from gridsim.simulation.faults.book import MOST
+from gridsim.simulation.instructed import MAX_EACH_TICK
 from gridsim.simulation.step import Simulation
 from gridsim.verify import VerifyOptions, verify
 from tests.fixtures.resumed import resumed
@@ -379,6 +380,29 @@ def test_more_than_63_at_once_are_rejected(sim: Sim) -> None:
     sim.tick(inject("new", "sign_flip", BAT_1))
     [new] = sim.results[-1].injected
     assert (new.fault, new.number) == (MOST, 20)
+
+
+def test_faults_planned_far_ahead_are_bounded_and_the_refusal_counts_them(sim: Sim) -> None:
+    far = {"start": "2199-01-01T00:00:00Z", "duration_s": 60}
+    many = [inject(f"f{n}", "sign_flip", BAT_1, **far) for n in range(MOST - 1)]
+    told = sim.tick(*many, inject("now", "sign_flip", BAT_1), inject("more", "drop", BAT_1))
+    assert [status for _, status, _ in told] == ["accepted"] * MOST + ["rejected"]
+    assert told[-1][2] == (
+        "there are 63 faults, the most allowed at once, 62 of which affect no device now: "
+        "clear a fault first"
+    )
+
+
+def test_a_flood_of_injections_is_read_up_to_a_limit_in_each_tick(sim: Sim) -> None:
+    wrong = [inject(f"f{n}", "sign_flip", BAT_1, nonsense=1) for n in range(MAX_EACH_TICK)]
+    told = sim.tick(*wrong, inject("good", "sign_flip", BAT_1))
+    assert all("'nonsense' is not a setting" in reason for *_, reason in told[:-1])
+    assert told[-1][1:] == (
+        "rejected",
+        "more than 1,000 events and faults came in one tick: send fewer, or later",
+    )
+    # The limit is for a tick: the next one reads again.
+    assert sim.tick(inject("good", "sign_flip", BAT_1))[0][1] == "accepted"
 
 
 def test_a_number_waits_until_its_last_reading_has_left(sim: Sim) -> None:

@@ -92,6 +92,18 @@ class FaultBook:
         self._delay_line = DelayLine(scenario.roster)
         self._left = left
 
+    def check_room(self) -> None:
+        """Raise Refused if there are as many faults as are allowed at once.
+
+        A fault that has not begun counts, so faults planned far ahead are bounded, too.
+        """
+        if len(self._running) >= MOST:
+            quiet = sum(not one.schedule.is_active for one in self._running)
+            planned = f", {quiet} of which affect no device now" if quiet else ""
+            raise Refused(
+                f"there are {MOST} faults, the most allowed at once{planned}: clear a fault first"
+            )
+
     def inject(
         self,
         spec: FaultSpec,
@@ -182,9 +194,8 @@ class FaultBook:
 
     def _free_number(self) -> int:
         """Return a number that no fault and no held-back row uses. Raises Refused."""
+        self.check_room()
         taken = {one.number for one in self._running}
-        if len(taken) >= MOST:
-            raise Refused(f"there are {MOST} faults, the most allowed at once: clear a fault first")
         held = self._delay_line.faults
         for number in range(MOST):
             if number not in taken and not held >> number & 1:

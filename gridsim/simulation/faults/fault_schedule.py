@@ -67,6 +67,11 @@ class FaultSchedule(Stateful):
         return self._episodes(self._affected, np.full(len(self._affected), time_ms))
 
     @property
+    def is_active(self) -> bool:
+        """True if a member is affected now."""
+        return bool(len(self._affected))
+
+    @property
     def is_over(self) -> bool:
         """True if no member is affected now or later."""
         return not len(self._affected) and self._next is None and self._onsets is None
