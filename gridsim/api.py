@@ -108,6 +108,7 @@ from gridsim.contracts.status import (
     ViewStatus,
 )
 from gridsim.contracts.table_settings import TableSettings, UnitName, check_zone
+from gridsim.contracts.targets import find_target
 from gridsim.contracts.tick import Tick
 from gridsim.contracts.transport import DEVICE_OFFLINE, NOT_CONNECTED, Receipt, Transport
 from gridsim.contracts.view import (
@@ -235,6 +236,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "Target",
     "Unreadable",
     "acknowledgement_json",
+    "find_target",
     "read_instruction",
     "write_instruction",
     # Probes

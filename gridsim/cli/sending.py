@@ -7,22 +7,19 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from typing import Any
 
 from gridsim.api import (
     Instruction,
     Probe,
-    Roster,
-    Target,
+    Refused,
     TransportError,
     Unreadable,
+    find_target,
     read_instruction,
 )
 from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.text.overrides import parse
-from gridsim.contracts.instructions import FLEET
 from gridsim.errors import (
     GridsimError,
     NeverConnectedError,
@@ -180,13 +177,15 @@ def _instruction(plan: Plan, args: CommandLine) -> Instruction:
         "ramp_s": None if args.ramp is None else seconds(args.ramp, "--ramp"),
     }
     kind = _KINDS.get(args.command)
+    try:
+        target, patterns = find_target(roster, args.target, args.command)
+    except Refused as refusal:
+        raise UsageError(str(refusal)) from None
     if kind is None:
-        target = _target(roster, args.target)
         given["value"] = None if args.value is None else _number(args.value)
         if args.keys:
             raise UsageError(f"--key: error: goes with events and faults, not with {args.command}")
     else:
-        target, patterns = _targets(roster, args.target, args.command)
         given |= {kind: args.value, **patterns, **dict(map(_key, args.keys))}
     payload = json.dumps({key: value for key, value in given.items() if value is not None})
     instruction = read_instruction(payload.encode(), target)
@@ -208,40 +207,3 @@ def _key(text: str) -> tuple[str, Any]:
     if len(parts) != 1 or parts[0] in ("id", "command"):
         raise UsageError(f"--key {text}: error: is not a key of an event or fault")
     return parts[0], value
-
-
-def _targets(roster: Roster, name: str, command: str) -> tuple[Target, dict[str, list[str]]]:
-    """Return the target of an event or fault, and the patterns for the fleet. Raises UsageError."""
-    if name == "*":
-        return FLEET, {}
-    if not any(sign in name for sign in "*?["):
-        return _target(roster, name), {}
-    for key, ids in (("projects", roster.project_id), ("ders", roster.der_id)):
-        if any(fnmatchcase(id, name) for id in ids):
-            if command not in ("call_event", "inject_fault"):
-                raise UsageError(f"{command} takes an id or *, not the pattern {name!r}")
-            return FLEET, {key: [name]}
-    raise UsageError(f"there is no DER and no project that matches {name!r} in this configuration")
-
-
-def _target(roster: Roster, name: str) -> Target:
-    """Find a DER or project by its id, or a DER as PROJECT/DER. Raises UsageError."""
-    project, slash, der = name.rpartition("/")
-    ders = [i for i, one in enumerate(roster.der_id) if one == (der if slash else name)]
-    is_project = not slash and name in roster.project_id
-    if ders and is_project:
-        raise UsageError(f"{name!r} is both a DER and a project: for the DER write PROJECT/{name}")
-    if is_project:
-        return Target(name)
-    for place in ders:
-        owner = roster.project_id[roster.project[place]]
-        if not slash or owner == project:
-            return Target(owner, roster.der_id[place])
-    near = _nearest(name, [*roster.project_id, *roster.der_id])
-    raise UsageError(f"there is no DER and no project {name!r} in this configuration{near}")
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    # Comparing with every id of a large fleet would take too long.
-    found = get_close_matches(name, known[:5000], 1)
-    return f"; did you mean {found[0]!r}?" if found else ""

@@ -1,0 +1,57 @@
+"""The targets of instructions, as people name them: a DER, a project, a pattern, the fleet."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from gridsim.contracts.batch import Roster
+from gridsim.contracts.instruction_rules import Refused
+from gridsim.contracts.instructions import FLEET, Target
+
+_FOR_PATTERNS = ("call_event", "inject_fault")
+_FOR_FLEET = (*_FOR_PATTERNS, "cancel_event", "clear_fault")
+
+
+def find_target(roster: Roster, name: str, action: str) -> tuple[Target, dict[str, list[str]]]:
+    """Return the target that a name means for an instruction, and settings that it implies.
+
+    The name is the id of a DER or a project, or PROJECT/DER. For events and faults it may be `*`,
+    and for those that begin a pattern, which becomes the setting `projects` or `ders`. Raises
+    Refused.
+    """
+    if action not in _FOR_FLEET:
+        return _one(roster, name), {}
+    if name == "*":
+        return FLEET, {}
+    if not any(sign in name for sign in "*?["):
+        return _one(roster, name), {}
+    for key, ids in (("projects", roster.project_id), ("ders", roster.der_id)):
+        if any(fnmatchcase(id, name) for id in ids):
+            if action not in _FOR_PATTERNS:
+                raise Refused(f"{action} takes an id or *, not the pattern {name!r}")
+            return FLEET, {key: [name]}
+    raise Refused(f"there is no DER and no project that matches {name!r} in this configuration")
+
+
+def _one(roster: Roster, name: str) -> Target:
+    """Find a DER or project by its id, or a DER as PROJECT/DER. Raises Refused."""
+    project, slash, der = name.rpartition("/")
+    ders = [i for i, one in enumerate(roster.der_id) if one == (der if slash else name)]
+    is_project = not slash and name in roster.project_id
+    if ders and is_project:
+        raise Refused(f"{name!r} is both a DER and a project: for the DER write PROJECT/{name}")
+    if is_project:
+        return Target(name)
+    for place in ders:
+        owner = roster.project_id[roster.project[place]]
+        if not slash or owner == project:
+            return Target(owner, roster.der_id[place])
+    near = _nearest(name, [*roster.project_id, *roster.der_id])
+    raise Refused(f"there is no DER and no project {name!r} in this configuration{near}")
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    # Comparing with every id of a large fleet would take too long.
+    found = get_close_matches(name[:200], known[:5000], 1)
+    return f"; did you mean {found[0]!r}?" if found else ""
