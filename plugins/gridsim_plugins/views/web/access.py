@@ -1,4 +1,4 @@
-"""Access to the server: who may ask, how often, and the headers of every answer."""
+"""Access to the server: hosts, origins, the token, rate limits, and the headers of answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers: JSON, and errors."""
+"""JSON answers and errors."""
 
 from __future__ import annotations
 

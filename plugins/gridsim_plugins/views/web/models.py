@@ -127,6 +127,8 @@ class TransportItem(Struct, frozen=True):
     far_end_p99_s: float | None
     per_second: float
     """Delivered readings, the mean of the last 5 s."""
+    target: str
+    hint: str
 
 
 class SourceItem(Struct, frozen=True):

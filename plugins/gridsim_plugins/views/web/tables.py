@@ -205,17 +205,13 @@ def _ranks(ids: Sequence[str]) -> NDArray[np.intp]:
     return ranks
 
 
-def _sorted(
-    rows: NDArray[np.intp], column: NDArray[np.generic], order: Order
-) -> NDArray[np.intp]:
+def _sorted(rows: NDArray[np.intp], column: NDArray[np.generic], order: Order) -> NDArray[np.intp]:
     """Sort rows by a column; rows without a value are last."""
     keys = np.asarray(column[rows], float)
     return rows[np.argsort(-keys if order == "desc" else keys, kind="stable")]
 
 
-def _containing(
-    rows: NDArray[np.intp], names: Sequence[str], part: str
-) -> NDArray[np.intp]:
+def _containing(rows: NDArray[np.intp], names: Sequence[str], part: str) -> NDArray[np.intp]:
     """Return the rows whose name holds a text."""
     part = part.casefold()
     return np.array([row for row in rows.tolist() if part in names[row]], np.intp)

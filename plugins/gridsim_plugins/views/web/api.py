@@ -1,0 +1,198 @@
+"""The answers of the API."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any, TypeVar
+
+import anyio
+import msgspec
+import numpy as np
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gridsim.api import Control, Snapshot
+from gridsim_plugins.views.web import models
+from gridsim_plugins.views.web.answers import Failed, answer
+from gridsim_plugins.views.web.equivalents import of_control
+from gridsim_plugins.views.web.faults import ActiveFaults
+from gridsim_plugins.views.web.fleet import FleetMap, groups
+from gridsim_plugins.views.web.instructions import Instructions
+from gridsim_plugins.views.web.metrics import exposition
+from gridsim_plugins.views.web.requests import read_body
+from gridsim_plugins.views.web.run_actions import Pace, watched
+from gridsim_plugins.views.web.site import cached
+from gridsim_plugins.views.web.status import (
+    Rates,
+    account_items,
+    entries_after,
+    event_items,
+    fault_counts,
+    status_of,
+)
+from gridsim_plugins.views.web.stream import Stream
+from gridsim_plugins.views.web.tables import Tables, numbers
+
+_PACE_S = 5.0
+T = TypeVar("T")
+
+
+class Api:
+    """The handlers of `ENDPOINTS`. Those that are not coroutines are called in a worker thread."""
+
+    def __init__(self, control: Control, url: str, stream: Stream, rates: Rates) -> None:
+        self._control = control
+        self._url = url
+        self._stream = stream
+        self._rates = rates
+        self._tables = Tables(control)
+        self._fleet = FleetMap(control.roster)
+        self._instructions = Instructions(control, url)
+        self._faults = ActiveFaults()
+        self._pace = Pace(control)
+        self._roster_bytes: bytes | None = None
+
+    def note(self, snapshot: Snapshot) -> None:
+        """Take the newest snapshot."""
+        self._instructions.note(snapshot.entries)
+        self._faults.note(snapshot)
+
+    def health(self, request: Request, query: models.Query) -> Response:
+        return answer(models.Health(self._control.status().state))
+
+    def metrics(self, request: Request, query: models.Query) -> Response:
+        content, type = exposition(self._control, len(self._stream))
+        return Response(content, headers={"content-type": type})
+
+    def status(self, request: Request, query: models.Query) -> Response:
+        control = self._control
+        status = status_of(control.snapshot(), control.status(), control.roster, self._rates)
+        return answer(status)
+
+    async def stream(self, request: Request, query: models.Query) -> Response:
+        return self._stream.response()
+
+    def history(self, request: Request, query: models.HistoryQuery) -> Response:
+        past = self._control.history(query.span)
+        outputs = sum(past.kw.values(), np.zeros(len(past.time_ms)))
+        return answer(
+            models.HistoryAnswer(
+                span=query.span,
+                time_ms=past.time_ms.tolist(),
+                kw={type: numbers(column) for type, column in past.kw.items()},
+                load_kw=numbers(past.load_kw),
+                net_kw=numbers(past.load_kw - outputs),
+                target_kw=numbers(past.target_kw),
+                delivered_kw=numbers(past.delivered_kw),
+            )
+        )
+
+    def projects(self, request: Request, query: models.ProjectsQuery) -> Response:
+        return answer(self._tables.projects(query))
+
+    def project(self, request: Request, query: models.Query) -> Response:
+        return answer(self._tables.project(request.path_params["id"]))
+
+    def devices(self, request: Request, query: models.DevicesQuery) -> Response:
+        return answer(self._tables.devices(query))
+
+    def device(self, request: Request, query: models.Query) -> Response:
+        return answer(self._tables.device(request.path_params["id"]))
+
+    def watch(self, request: Request, query: models.WatchQuery) -> Response:
+        id = request.path_params["id"]
+        self._tables.place(id)
+        try:
+            view = self._control.watch(id)
+        except ValueError as error:
+            raise Failed(409, str(error)) from None
+        return answer(watched(view, query))
+
+    def entries(self, request: Request, query: models.EntriesQuery) -> Response:
+        return answer(entries_after(self._control.snapshot().entries, query.after, query.limit))
+
+    def roster(self, request: Request, query: models.Query) -> Response:
+        if self._roster_bytes is None:
+            roster = self._control.roster
+            self._roster_bytes = msgspec.json.encode(
+                {"devices": len(roster), "types": self._fleet.types, **groups(roster)}
+            )
+        # Compressed by the middleware; the length of the text and the run make its name.
+        start = self._control.status().start_ms
+        etag = f'"roster-{len(self._roster_bytes):x}-{start:x}"'
+        return cached(request, "application/json", self._roster_bytes, None, etag)
+
+    def fleet(self, request: Request, query: models.FleetQuery) -> Response:
+        made = self._fleet.bytes(self._control.snapshot(), query.show)
+        headers = {"x-time-ms": str(made.time_ms)}
+        type = "application/octet-stream"
+        return cached(request, type, made.plain, made.compressed, made.etag, headers)
+
+    def events(self, request: Request, query: models.Query) -> Response:
+        running = list(self._control.snapshot().running_events)
+        return answer(models.EventsAnswer(running, event_items(self._control.status().events)))
+
+    def faults(self, request: Request, query: models.Query) -> Response:
+        counts = fault_counts(self._control.status().faults)
+        return answer(models.FaultsAnswer(counts, self._faults.active()))
+
+    def verify(self, request: Request, query: models.Query) -> Response:
+        status = self._control.status()
+        ledger = None if status.ledger is None else status.ledger.path
+        command = None
+        if ledger is not None:
+            command = shlex.join(["gridsim", "verify", ledger, "readings.jsonl"])
+        return answer(
+            models.VerifyAnswer(
+                account_items(status.transports), event_items(status.events), ledger, command
+            )
+        )
+
+    def instructions(self, request: Request, query: models.Query) -> Response:
+        return answer(models.InstructionsAnswer(self._instructions.answers()))
+
+    def instruction(self, request: Request, query: models.Query) -> Response:
+        return answer(self._instructions.answer(request.path_params["id"]))
+
+    async def instruct(self, request: Request, query: models.PostQuery) -> Response:
+        body = await read_body(request)
+        id = await run_sync(self._instructions.post, body)
+        if query.wait_s and self._control.status().state != "paused":
+            await self._instructions.wait(id, query.wait_s)
+        result = self._instructions.answer(id)
+        return answer(result, {"queued": 202, "rejected": 422}.get(result.status, 200))
+
+    async def equivalents(self, request: Request, query: models.Query) -> Response:
+        body = await read_body(request)
+        if _has_action(body):
+            return answer(of_control(decoded(body, models.ControlBody), self._url))
+        _, equivalents = await run_sync(self._instructions.read, body)
+        return answer(equivalents)
+
+    async def control(self, request: Request, query: models.Query) -> Response:
+        body = decoded(await read_body(request), models.ControlBody)
+        done = False
+        with anyio.move_on_after(_PACE_S):
+            # A plugin that holds up the run delays this, too.
+            await run_sync(self._pace.change, body, abandon_on_cancel=True)
+            done = True
+        status = self._control.status()
+        result = models.ControlAnswer(status.state, status.speed, of_control(body, self._url))
+        return answer(result, 200 if done else 202)
+
+
+def decoded(body: bytes, type: type[T]) -> T:
+    """Return a body as an object. Raises Failed."""
+    try:
+        return msgspec.json.decode(body, type=type)
+    except (ValueError, RecursionError) as error:
+        raise Failed(400, str(error)) from None
+
+
+def _has_action(body: bytes) -> bool:
+    try:
+        table: Any = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(table, dict) and "action" in table

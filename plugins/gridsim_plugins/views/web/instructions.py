@@ -1,0 +1,183 @@
+"""Instructions of the API: read, posted, and their acknowledgements."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, get_args
+
+from gridsim.api import (
+    Control,
+    Entry,
+    Instruction,
+    Refused,
+    Status,
+    Target,
+    Unreadable,
+    find_target,
+    read_instruction,
+)
+from gridsim_plugins.views.web.answers import Failed
+from gridsim_plugins.views.web.equivalents import of_instruction
+from gridsim_plugins.views.web.models import (
+    AcknowledgementItem,
+    Equivalents,
+    InstructionAnswer,
+    Outcome,
+)
+
+KEPT: Final = 1000
+"""The number of instructions whose acknowledgements are kept."""
+LISTED: Final = 100
+SOURCE: Final = "web"
+_NO_TARGET = (
+    "'target' is missing: write the id of a DER or of a project; for events and faults also a "
+    "pattern, or * for the whole fleet"
+)
+_FLEET = Target("")
+_STATUSES = get_args(Status)
+
+
+@dataclass(slots=True)
+class _Posted:
+    instruction: Instruction
+    command: str
+    equivalents: Equivalents
+    entries: list[Entry] = field(default_factory=list)
+    waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = field(default_factory=list)
+
+    @property
+    def status(self) -> Outcome:
+        # The kinds of entry of acknowledgements have the same states.
+        return self.entries[-1].state if self.entries else "queued"  # type: ignore[return-value]
+
+
+class Instructions:
+    """The instructions that came by the API, and what became of them. Used from several threads."""
+
+    def __init__(self, control: Control, url: str) -> None:
+        self._control = control
+        self._url = url
+        self._lock = threading.Lock()
+        self._posted: OrderedDict[str, _Posted] = OrderedDict()
+        self._noted = -1
+
+    def read(self, body: bytes) -> tuple[Instruction, Equivalents]:
+        """Return the instruction of a body, and its equivalents. Raises Failed."""
+        try:
+            table = json.loads(body)
+        except (ValueError, RecursionError):
+            table = None
+        if not isinstance(table, dict):
+            # The reader has the words for it.
+            raise Failed(400, _reason(read_instruction(body, _FLEET)))
+        request = dict(table)
+        name = table.pop("target", None)
+        if "id" not in table:
+            table["id"] = f"web-{secrets.token_hex(4)}"
+        instruction = read_instruction(_text(table), _FLEET, SOURCE)
+        if isinstance(instruction, Unreadable):
+            raise Failed(422, instruction.reason)
+        if not isinstance(name, str) or not name:
+            raise Failed(422, _NO_TARGET)
+        try:
+            target, implied = find_target(self._control.roster, name, table["command"])
+        except Refused as refusal:
+            raise Failed(422, str(refusal)) from None
+        instruction = read_instruction(_text({**implied, **table}), target, SOURCE)
+        if isinstance(instruction, Unreadable):
+            raise Failed(422, instruction.reason)
+        status = self._control.status()
+        return instruction, of_instruction(instruction, request, self._url, status)
+
+    def post(self, body: bytes) -> str:
+        """Queue the instruction of a body for the next tick, and return its id. Raises Failed."""
+        instruction, equivalents = self.read(body)
+        command = json.loads(equivalents.json or "{}")["command"]
+        with self._lock:
+            if instruction.id in self._posted:
+                raise Failed(409, f"the id {instruction.id!r} was used before: choose another")
+            state = self._control.status().state
+            if state in ("stopping", "ended"):
+                raise Failed(409, f"the run is {state}: it takes no more instructions")
+            if not self._control.post(instruction):
+                raise Failed(503, "the run has no room for more instructions: try again later")
+            self._posted[instruction.id] = _Posted(instruction, command, equivalents)
+            while len(self._posted) > KEPT:
+                self._posted.popitem(last=False)
+        return instruction.id
+
+    def note(self, entries: Sequence[Entry]) -> None:
+        """Look for acknowledgements among the newest entries."""
+        with self._lock:
+            for entry in entries:
+                posted = self._posted.get(entry.subject)
+                if entry.number <= self._noted or entry.kind != "command" or posted is None:
+                    continue
+                if entry.state in _STATUSES:
+                    posted.entries.append(entry)
+                    for loop, event in posted.waiting:
+                        loop.call_soon_threadsafe(event.set)
+                    posted.waiting.clear()
+            if entries:
+                self._noted = max(self._noted, entries[-1].number)
+
+    async def wait(self, id: str, seconds: float) -> None:
+        """Wait for the first acknowledgement of an instruction."""
+        event = asyncio.Event()
+        with self._lock:
+            posted = self._posted.get(id)
+            if posted is None or posted.entries:
+                return
+            posted.waiting.append((asyncio.get_running_loop(), event))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds)
+
+    def answer(self, id: str) -> InstructionAnswer:
+        """Return an instruction and its acknowledgements. Raises Failed."""
+        with self._lock:
+            posted = self._posted.get(id)
+            if posted is None:
+                raise Failed(
+                    404, f"there is no instruction {id!r} among the last {KEPT} of the API"
+                )
+            return _answer(posted)
+
+    def answers(self) -> list[InstructionAnswer]:
+        """Return the newest instructions, the newest last."""
+        with self._lock:
+            return [_answer(one) for one in list(self._posted.values())[-LISTED:]]
+
+
+def _answer(posted: _Posted) -> InstructionAnswer:
+    status = posted.status
+    reason = ""
+    if status in ("rejected", "superseded", "cancelled"):
+        reason = posted.entries[-1].text.partition(f": {status}: ")[2]
+    return InstructionAnswer(
+        id=posted.instruction.id,
+        target=str(posted.instruction.target),
+        command=posted.command,
+        status=status,
+        reason=reason,
+        acknowledgements=[
+            AcknowledgementItem(one.time_ms, one.state, one.text)  # type: ignore[arg-type]
+            for one in posted.entries
+        ],
+        equivalents=posted.equivalents,
+        error=(reason or posted.entries[-1].text) if status == "rejected" else "",
+    )
+
+
+def _text(table: dict[str, Any]) -> bytes:
+    return json.dumps(table).encode()
+
+
+def _reason(instruction: Instruction) -> str:
+    return instruction.reason if isinstance(instruction, Unreadable) else "must be one JSON object"

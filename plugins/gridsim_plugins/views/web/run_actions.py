@@ -1,0 +1,91 @@
+"""Changes of the run's pace, and the watching of devices."""
+
+from __future__ import annotations
+
+import base64
+import threading
+
+import numpy as np
+
+from gridsim.api import Control, DeviceView, TracedMessage
+from gridsim_plugins.views.web.answers import Failed
+from gridsim_plugins.views.web.models import ControlBody, MessageItem, WatchAnswer, WatchQuery
+from gridsim_plugins.views.web.tables import numbers
+
+
+class Pace:
+    """The pausing, resuming and speed of a run. One change is made at a time."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._lock = threading.Lock()
+
+    def change(self, body: ControlBody) -> None:
+        """Make a change; it takes effect after the current tick. Raises Failed."""
+        control = self._control
+        if body.action == "speed" and body.speed is None:
+            raise Failed(
+                400, "'speed' is missing: write a number, such as 60; 0 is as fast as possible"
+            )
+        if body.action != "speed" and body.speed is not None:
+            raise Failed(400, f"{body.action} takes no 'speed': leave it out")
+        state = control.status().state
+        if state in ("stopping", "ended"):
+            raise Failed(409, f"the run is {state}: it cannot be changed")
+        if not self._lock.acquire(blocking=False):
+            raise Failed(409, "another change of the pace has not taken effect yet: try again")
+        try:
+            if body.action == "pause":
+                control.pause()
+            elif body.action == "resume":
+                control.resume()
+            elif body.speed is not None:
+                control.set_speed(body.speed)
+        except ValueError as error:
+            raise Failed(422, str(error)) from None
+        finally:
+            self._lock.release()
+
+
+def watched(view: DeviceView, query: WatchQuery) -> WatchAnswer:
+    """Return a watched device, without what the client has."""
+    new = view.time_ms > query.after_ms
+    return WatchAnswer(
+        id=view.der_id,
+        project=view.project_id,
+        type=view.type,
+        settings=dict(view.settings),
+        order=view.order,
+        time_ms=view.time_ms[new].tolist(),
+        true={name: numbers(column[new]) for name, column in view.true.items()},
+        reported={name: numbers(column[new]) for name, column in view.reported.items()},
+        faults=np.asarray(view.faults)[new].tolist(),
+        messages=[_message(one) for one in view.messages if one.number > query.after_message],
+    )
+
+
+def _message(message: TracedMessage) -> MessageItem:
+    payload, encoding = _payload(message)
+    return MessageItem(
+        number=message.number,
+        wall_ms=message.time_ms,
+        direction=message.direction,
+        channel=message.channel,
+        topic=message.topic,
+        qos=message.qos,
+        payload=payload,
+        encoding="base64" if encoding == "base64" else "text",
+        size=message.size,
+        fate=message.fate,
+    )
+
+
+def _payload(message: TracedMessage) -> tuple[str, str]:
+    try:
+        return message.payload.decode(), "text"
+    except UnicodeDecodeError as error:
+        # A payload that was cut may end within a character.
+        cut = len(message.payload) < message.size and error.start >= len(message.payload) - 3
+        if cut and error.reason == "unexpected end of data":
+            return message.payload[: error.start].decode(), "text"
+    return base64.b64encode(message.payload).decode(), "base64"
