@@ -35,8 +35,6 @@ from gridsim_plugins.views.web.models import (
 from gridsim_plugins.views.web.tables import rounded
 
 _RATE_S = 5.0
-_LONGEST = 500
-"""The length to which texts are cut in the stream and in entries."""
 
 
 class Rates:
@@ -115,7 +113,7 @@ def status_of(snapshot: Snapshot, status: RunStatus, roster: Roster, rates: Rate
             for source in status.sources
         ],
         failures=[
-            FailureItem(reason=one.reason, devices=one.devices)
+            FailureItem(type=one.fleet, reason=one.reason, devices=one.devices)
             for one in status.failures
         ],
         ledger=None
