@@ -23,7 +23,7 @@ from gridsim.running.runs import other_runs
 from gridsim.running.verdict import judge
 from gridsim.text.commands import CommandLog
 from gridsim.text.events import change_lines
-from gridsim.text.plan import plan_lines, transport_lines, transport_warnings
+from gridsim.text.plan import plan_lines, transport_lines, transport_warnings, view_lines
 from gridsim.text.status import closing_lines, hanging_lines, live_line
 from gridsim.text.verdict import finding_line
 from gridsim.text.words import counted
@@ -92,6 +92,7 @@ def _supervise(run: Run, signals: _Signals, strict: bool) -> Ending:
         started = run.status().state == "running"
         if started:
             _log(transport_lines(run.plan))
+            _log(view_lines(run.status()))
             for line in transport_warnings(run.plan):
                 logger.warning("{}", line)
             _watch(run)

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from gridsim.contracts.status import RunStatus
 from gridsim.errors import described, is_interrupt, printable
 from gridsim.running.plan import Plan
 from gridsim.simulation.scenario import Scenario
@@ -60,6 +61,13 @@ def transport_lines(plan: Plan) -> Iterator[str]:
         hint = _description(transport.transport.hint)
         if hint:
             yield f"watch it: {hint}"
+
+
+def view_lines(status: RunStatus) -> Iterator[str]:
+    """Yield the addresses of the views, once they have started."""
+    for view in status.views:
+        if view.state == "up" and view.where:
+            yield f"watch it at {view.where}"
 
 
 def transport_warnings(plan: Plan) -> Iterator[str]:

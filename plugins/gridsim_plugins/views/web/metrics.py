@@ -188,7 +188,7 @@ def _transports(transports: tuple[TransportStatus, ...]) -> Iterator[Metric]:
         for reason, number in one.dropped.items():
             readings.add_metric([one.name, "dropped", reason], number)
         pending.add_metric([one.name], one.pending)
-        up.add_metric([one.name], float(one.state == "connected"))
+        up.add_metric([one.name], float(one.state == "up"))
         behind.add_metric([one.name], one.behind_s)
         reconnects.add_metric([one.name], one.reconnects)
         late.add_metric([one.name], one.late_batches)
@@ -205,7 +205,7 @@ def _sources(sources: tuple[SourceStatus, ...]) -> Iterator[Metric]:
         yield family
     up = GaugeMetricFamily("gridsim_source_up", "1 if the source is up.", labels=["source"])
     for one in sources:
-        up.add_metric([one.name], float(one.state == "connected"))
+        up.add_metric([one.name], float(one.state == "up"))
     yield up
 
 

@@ -12,6 +12,7 @@ import time
 from typing import cast
 
 import uvicorn
+from loguru import logger
 
 from gridsim.api import Control, Snapshot
 from gridsim_plugins.views.web.access import Address
@@ -60,15 +61,6 @@ class WebServer:
             host = "::1"
         return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
 
-    @property
-    def address(self) -> str:
-        """The address for people; it has the token if that was made for this run."""
-        if not self._token:
-            return self.url
-        if self._settings.token.get_secret_value():
-            return f"{self.url}/?token=..."
-        return f"{self.url}/?token={self._token}"
-
     def start(self) -> None:
         """Listen, and answer from now on. Raises OSError if no port is free."""
         self._socket = _listening(self._settings.host, self._settings.port)
@@ -99,6 +91,14 @@ class WebServer:
             )
         )
         self._thread.start()
+        if self._token and not self._settings.token.get_secret_value():
+            # A warning, because without this line the page cannot be opened.
+            logger.warning(
+                "other machines can reach the web view; its address with the token of this run: "
+                "{}/?token={}",
+                self.url,
+                self._token,
+            )
         deadline = time.monotonic() + _STARTUP_S
         while not self._server.started and time.monotonic() < deadline:
             self._thread.join(0.005)

@@ -21,7 +21,7 @@ class Web(View[WebSettings]):
         self._server: WebServer | None = None
 
     def describe(self) -> str:
-        return "" if self._server is None else self._server.address
+        return "" if self._server is None else self._server.url
 
     def start(self, control: Control) -> None:
         from gridsim_plugins.views.web.server import WebServer
@@ -29,7 +29,7 @@ class Web(View[WebSettings]):
         server = WebServer(self.settings, control)
         server.start()
         self._server = server
-        self.run.announce("web", {"url": server.address})
+        self.run.announce("web", {"url": server.url})
 
     def show(self, snapshot: Snapshot) -> None:
         if self._server is not None:
