@@ -388,7 +388,7 @@ def test_faults_planned_far_ahead_are_bounded_and_the_refusal_counts_them(sim: S
     told = sim.tick(*many, inject("now", "sign_flip", BAT_1), inject("more", "drop", BAT_1))
     assert [status for _, status, _ in told] == ["accepted"] * MOST + ["rejected"]
     assert told[-1][2] == (
-        "there are 63 faults, the most allowed at once, 62 of which affect no device now: "
+        "there are 63 faults, the most allowed at once; 62 affect no device now: "
         "clear a fault first"
     )
 

@@ -99,7 +99,7 @@ class FaultBook:
         """
         if len(self._running) >= MOST:
             quiet = sum(not one.schedule.is_active for one in self._running)
-            planned = f", {quiet} of which affect no device now" if quiet else ""
+            planned = f"; {quiet} affect no device now" if quiet else ""
             raise Refused(
                 f"there are {MOST} faults, the most allowed at once{planned}: clear a fault first"
             )
