@@ -21,9 +21,19 @@ def report(
             "--csv", metavar="PATH", help="Write a line for each event and project to this file."
         ),
     ] = None,
+    html: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "-o", "--html", metavar="PATH", help="Write one page with pictures to this file."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
-    """Print the settled and the true reduction of each event, by baseline method."""
+    """Print the settled and the true reduction of each event, and draw the run.
+
+    The page of -o needs no network: the fleet's power, each event, faults and transports, with the
+    tables behind them.
+    """
     configure_logs("error", False)
     with report_errors():
         import json
@@ -34,6 +44,10 @@ def report(
         found = read_reductions(ledger)
         if csv is not None:
             write_csv(found, csv)
+        if html is not None:
+            from gridsim.report import write_report
+
+            write_report(ledger, html)
         print_out(
             json.dumps(found.as_json(), indent=2) if as_json else "\n".join(report_lines(found))
         )

@@ -40,6 +40,8 @@ class About:
     transports: Sequence[TransportNote]
     plugins: Mapping[str, str]
     """The identity of each plugin that readings depend on, by kind and name."""
+    timezone: str = "UTC"
+    """The IANA name of the clock of `[site]`."""
 
 
 def about_run(
@@ -62,6 +64,7 @@ def about_run(
             for choice in configuration.transports
         ],
         plugins,
+        configuration.timezone,
     )
 
 
@@ -80,6 +83,7 @@ def write_about(connection: sqlite3.Connection, about: About) -> str:
         "seed": about.seed,
         "start_ms": scenario.start_ms,
         "tick_ms": scenario.tick_ms,
+        "timezone": about.timezone,
         "configuration": about.configuration_hash,
         "plugins": json.dumps(about.plugins),
         "ticks": 0,

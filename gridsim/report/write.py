@@ -1,0 +1,97 @@
+"""The page of a ledger, as a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from html import escape
+from pathlib import Path
+
+from gridsim.errors import UsageError
+from gridsim.ledger import Reader
+from gridsim.ledger.file import is_ledger
+from gridsim.ledger.reductions import read_reductions
+from gridsim.report import pictures
+from gridsim.report.bins import Bins
+from gridsim.report.happenings import EVENTS, read_accounts, read_events, read_faults
+from gridsim.report.page import document, paragraph
+from gridsim.report.series import SeriesReader
+from gridsim.text.words import counted, site_time
+
+_BINS = 480
+
+
+def write_report(ledger: Path, path: Path, more: Sequence[str] = ()) -> None:
+    """Write the page of a ledger to `path`; `more` are further sections as HTML.
+
+    Raises NotALedger, and UsageError if the file cannot be written.
+    """
+    if is_ledger(path):
+        raise UsageError(f"{path}: error: this is a ledger; name another file for the page")
+    text = document(f"gridsim: {ledger.name}", [*_sections(ledger), *more])
+    # A page that is open in a browser is never seen half written.
+    try:
+        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=".report-")
+    except OSError as error:
+        raise UsageError(f"{path}: error: cannot be written: {error.strerror}") from error
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise UsageError(f"{path}: error: cannot be written: {error.strerror}") from error
+
+
+def _sections(path: Path) -> Iterator[str]:
+    with Reader(path) as reader:
+        meta = reader.meta
+        start_ms, tick_ms = int(meta["start_ms"]), int(meta["tick_ms"])
+        [(ticks,)] = reader.rows("SELECT coalesce(max(tick) + 1, 0) FROM batches")
+        end_ms = start_ms + int(ticks) * tick_ms
+        zone = str(meta.get("timezone", "UTC"))
+        bins = Bins.over(start_ms, end_ms, tick_ms, _BINS)
+        events = read_events(reader)
+        series, reductions = SeriesReader(reader, bins, [e.called for e in events]).read(reader)
+        strips = read_faults(reader, bins)
+        accounts = read_accounts(reader, bins)
+        [(devices,)] = reader.rows("SELECT count(*) FROM devices")
+        [(projects,)] = reader.rows("SELECT count(*) FROM projects")
+        [(readings,)] = reader.rows("SELECT coalesce(sum(rows), 0) FROM batches")
+    yield f"<h1>{escape(path.name)}</h1>"
+    yield paragraph(
+        f"{site_time(start_ms, zone)} to {site_time(end_ms, zone)}, ticks of {tick_ms / 1000:g} s, "
+        f"seed {meta['seed']}; {counted(devices, 'device')} in {counted(projects, 'project')}, "
+        f"{counted(readings, 'reading')}",
+        "soft",
+    )
+    if not reader.complete:
+        yield paragraph(
+            "The ledger is incomplete: the run has not ended, or was killed. Events that were open "
+            "then are missing.",
+            "bad",
+        )
+    if not readings:
+        yield paragraph("The run has no readings, so there is nothing to show.")
+        return
+    yield "<h2>Fleet</h2>"
+    yield from pictures.fleet(series, events, zone)
+    yield "<h2>Events</h2>"
+    if not events:
+        yield paragraph("No demand-response event has ended in this run.", "soft")
+    for event, delivered_kw in list(zip(events, reductions, strict=True))[:EVENTS]:
+        yield from pictures.event(event, delivered_kw, zone)
+    if len(events) > EVENTS:
+        yield paragraph(f"{len(events) - EVENTS:,} more events are in the table below.")
+    if events:
+        yield from pictures.settlements(read_reductions(path))
+    yield "<h2>Faults</h2>"
+    if strips:
+        yield from pictures.faults(strips, series, int(devices), zone)
+    else:
+        yield paragraph("No fault has affected a device in this run.", "soft")
+    yield "<h2>Transports</h2>"
+    yield from pictures.transports(accounts, series)
