@@ -52,7 +52,7 @@ def _sections(path: Path) -> Iterator[str]:
         start_ms, tick_ms = int(meta["start_ms"]), int(meta["tick_ms"])
         [(ticks,)] = reader.rows("SELECT coalesce(max(tick) + 1, 0) FROM batches")
         end_ms = start_ms + int(ticks) * tick_ms
-        zone = str(meta.get("timezone", "UTC"))
+        zone = str(meta["timezone"])
         bins = Bins.over(start_ms, end_ms, tick_ms, _BINS)
         events = read_events(reader)
         series, reductions = SeriesReader(reader, bins, [e.called for e in events]).read(reader)
