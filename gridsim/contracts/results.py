@@ -10,6 +10,7 @@ from gridsim.contracts.batch import Batch
 from gridsim.contracts.fault import Fault
 from gridsim.contracts.instructions import Acknowledgement, Instruction
 from gridsim.contracts.settings import Settings
+from gridsim.contracts.truth import TickTruth
 
 Ending = Literal["completed", "superseded", "opted out", "interrupted", "cancelled"]
 Change = Literal["announced", "begins", "ended", "cut off", "cancelled"]
@@ -236,3 +237,5 @@ class TickResult:
     """The events that were announced and will have no true reduction."""
     clipped: tuple[Clipped, ...] = ()
     """The columns that were clipped for the first time in this tick."""
+    truth: TickTruth | None = None
+    """The true state in this tick; None at the run's end."""

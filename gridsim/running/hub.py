@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gridsim.contracts.results import TickResult
 from gridsim.delivery import Runner
@@ -32,7 +33,8 @@ class Hub:
     def publish(self, result: TickResult) -> None:
         """Offer one result to all. Raises LedgerError if the ledger can no longer be written."""
         if self._ledger is not None:
-            self._ledger.record(result)
+            # Its queue is bounded in readings, and the truth has an entry for every device.
+            self._ledger.record(replace(result, truth=None))
         for runner in self._runners:
             runner.offer(result.batch)
         if self._sources is not None:

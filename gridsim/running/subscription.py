@@ -211,4 +211,5 @@ def joined(older: TickResult, newer: TickResult) -> tuple[TickResult, int]:
 def size_of(result: TickResult) -> int:
     """Return the approximate size of a result in bytes."""
     unsent = 0 if result.unsent is None else result.unsent.nbytes
-    return _RESULT_BYTES + result.batch.nbytes + unsent
+    truth = 0 if result.truth is None else result.truth.nbytes
+    return _RESULT_BYTES + result.batch.nbytes + unsent + truth

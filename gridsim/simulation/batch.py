@@ -41,9 +41,15 @@ class BatchMaker(Stateful):
 
     def disable(self, devices: NDArray[np.intp]) -> None:
         """Stop the reports of these devices."""
-        if self._absent is None:
-            self._absent = np.zeros(len(self._roster), np.bool_)
+        before = self._absent
+        # Results of earlier ticks have the array before.
+        self._absent = np.zeros(len(self._roster), np.bool_) if before is None else before.copy()
         self._absent[devices] = True
+
+    @property
+    def absent(self) -> NDArray[np.bool_] | None:
+        """The devices that no longer report, because their plugin failed; None: there is none."""
+        return self._absent
 
     @property
     def left(self) -> int:

@@ -41,6 +41,7 @@ from gridsim.simulation.fleets import RunningFleet
 from gridsim.simulation.instructed import INSTRUCTED, EventsAndFaults
 from gridsim.simulation.loads import SiteLoads
 from gridsim.simulation.scenario import FleetSpec, Scenario
+from gridsim.simulation.truth import tick_truth
 
 T = TypeVar("T")
 
@@ -232,6 +233,9 @@ class Simulation:
             episodes=passed.episodes,
             failures=self._take_failures(),
             clipped=tuple(one for fleet in self._fleets for one in fleet.take_clipped()),
+            truth=tick_truth(
+                baseline, meter, real, soc, extra, self._maker, faults, demand_response
+            ),
             instructions=tuple(instructions),
             acknowledgements=answers,
             injected=self._own.take_injected(),

@@ -13,6 +13,7 @@ from gridsim.contracts.instruction_rules import near
 from gridsim.contracts.results import Ending, EventChange, Settlement
 from gridsim.contracts.settlements import SettlementColumns, Settlements
 from gridsim.contracts.state import restore_attributes, state_of
+from gridsim.contracts.truth import RunningEvent
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.demand_response.occurrence import (
     OVER,
@@ -161,6 +162,10 @@ class DemandResponse:
         self._reduced = reduction(baseline, meter, power, self._scenario.roster.project)
         for occurrence in running:
             occurrence.add(time_ms, self._reduced, baseline, able)
+
+    def running_events(self) -> tuple[RunningEvent, ...]:
+        """Return the events that run for at least one project, after `add`."""
+        return tuple(own.running_event() for own in self._live if own.running.any())
 
     def finish(self, time_ms: int) -> None:
         """End all events at the run's end, before the tick at `time_ms`."""

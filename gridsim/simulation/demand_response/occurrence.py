@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gridsim.api import Floats
 from gridsim.contracts.results import Change, Ending, EventChange, EventTotals, Shortfall
 from gridsim.contracts.settlements import SettlementColumns
+from gridsim.contracts.truth import RunningEvent
 from gridsim.simulation.demand_response.settlement import Hundredths, SettlementAccount
 from gridsim.simulation.demand_response.shortfall import Ability, ShortfallAccount
 from gridsim.simulation.dispatch.orders import SiteOrders
@@ -204,6 +205,17 @@ class Occurrence:
         worst.sort(key=lambda one: -one.missing_kwh)
         self._worst = tuple(worst[:_WORST])
         return reasons
+
+    def running_event(self) -> RunningEvent:
+        """Return the present state of the running projects, after `add`."""
+        return RunningEvent(
+            name=self.name,
+            site=self.site,
+            target_kw=self.target_kw if self.spec.reduces else np.full(len(self.site), np.nan),
+            takes_part=self.running & ~self.opted_out,
+            # The next tick may end violations in place.
+            in_violation=self._account.in_violation.copy(),
+        )
 
     def change(self, kind: Change, time_ms: int) -> EventChange:
         """Return a change of this occurrence in the tick at `time_ms`."""

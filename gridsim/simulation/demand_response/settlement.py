@@ -52,6 +52,11 @@ class SettlementAccount(Stateful):
         self._since_ms = np.zeros(n, np.int64)
         self._violations: dict[int, list[tuple[int, int]]] = {}
 
+    @property
+    def in_violation(self) -> NDArray[np.bool_]:
+        """True for the projects whose last reading is in violation."""
+        return self._broken
+
     def add(self, time_ms: int, reduced: Hundredths, running: NDArray[np.bool_]) -> None:
         """Add the readings of a tick; only those of running projects count."""
         self.delivered += np.where(running, reduced, 0)

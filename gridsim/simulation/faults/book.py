@@ -219,6 +219,20 @@ class FaultBook:
                 self._forget(one)
         return episodes
 
+    def affected(self) -> NDArray[np.bool_] | None:
+        """Return the devices that faults may affect in this tick, bool[n]; None: there are none."""
+        affected: NDArray[np.bool_] | None = None
+        for one in self._running:
+            if len(members := one.schedule.members):
+                affected = np.zeros(len(self._project), np.bool_) if affected is None else affected
+                affected[one.spec.device[members]] = True
+        return affected
+
+    @property
+    def unreachable(self) -> NDArray[np.bool_]:
+        """The devices without a connection in this tick, bool[n]."""
+        return self._readings.down
+
     def real(self, power: Floats) -> Floats:
         """Return `power`, float64[n] kW, with zero for devices that do not exist."""
         return np.where(self.ghosts, 0.0, power)

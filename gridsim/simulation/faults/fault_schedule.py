@@ -91,6 +91,11 @@ class FaultSchedule(Stateful):
         began = members[self.since_ms[members] < time_ms]
         return self._episodes(began, np.full(len(began), time_ms))
 
+    @property
+    def members(self) -> Rows:
+        """The members that the fault may affect now, at any probability."""
+        return self._affected
+
     def affected(self, time_ms: int) -> Rows:
         """Return the affected members in the tick at `time_ms`."""
         affected = self._affected

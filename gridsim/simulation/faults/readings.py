@@ -40,6 +40,11 @@ class Readings(Stateful):
         self._connected_ms = np.full(len(ghosts), np.iinfo(np.int64).min)
         """The times of reconnection, UTC ms; the lowest int64 for devices that never were down."""
 
+    @property
+    def down(self) -> NDArray[np.bool_]:
+        """The devices that are unreachable, or do not appear, in the last tick."""
+        return self._down
+
     def take(
         self, tick: Tick, batch: Batch, report: DeviceReports | None
     ) -> tuple[Batch, NDArray[np.int8]]:
