@@ -3,73 +3,73 @@
 const BASE = "/api/v1";
 
 export class ApiError extends Error {
-  constructor(status, message, body) {
-    super(message);
-    this.status = status;
-    this.body = body;
-  }
+	constructor(status, message, body) {
+		super(message);
+		this.status = status;
+		this.body = body;
+	}
 }
 
 async function answer(response) {
-  const text = await response.text();
-  let body = null;
-  try { body = text ? JSON.parse(text) : null; } catch { /* not JSON: the status says enough */ }
-  if (!response.ok) throw new ApiError(response.status, body?.error ?? `the server answered ${response.status}`, body);
-  return { status: response.status, body };
+	const text = await response.text();
+	let body = null;
+	try { body = text ? JSON.parse(text) : null; } catch { /* not JSON: the status says enough */ }
+	if (!response.ok) throw new ApiError(response.status, body?.error ?? `the server answered ${response.status}`, body);
+	return { status: response.status, body };
 }
 
 export async function get(path, query = {}) {
-  const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined));
-  const response = await fetch(`${BASE}${path}${search.size ? `?${search}` : ""}`);
-  return (await answer(response)).body;
+	const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined));
+	const response = await fetch(`${BASE}${path}${search.size ? `?${search}` : ""}`);
+	return (await answer(response)).body;
 }
 
 export async function bytes(path, query) {
-  const response = await fetch(`${BASE}${path}?${new URLSearchParams(query)}`);
-  if (!response.ok) await answer(response);
-  return { data: new Uint8Array(await response.arrayBuffer()), time: Number(response.headers.get("X-Time-Ms")) };
+	const response = await fetch(`${BASE}${path}?${new URLSearchParams(query)}`);
+	if (!response.ok) await answer(response);
+	return { data: new Uint8Array(await response.arrayBuffer()), time: Number(response.headers.get("X-Time-Ms")) };
 }
 
 export async function post(path, body) {
-  const response = await fetch(`${BASE}${path}`, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-  });
-  return answer(response);
+	const response = await fetch(`${BASE}${path}`, {
+		method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+	});
+	return answer(response);
 }
 
 export const part = encodeURIComponent;
 
 // `on` has a function for each event of the stream, and `lost` and `back`.
 export function stream(on) {
-  let source = null, ended = false, down = false, wait = 500, silent = 0;
-  const dead = () => {
-    source?.close();
-    clearTimeout(silent);
-    if (ended) return;
-    if (!down) { down = true; on.lost(); }
-    setTimeout(open, wait);
-    wait = Math.min(wait * 2, 4000);
-  };
-  const alive = () => {
-    clearTimeout(silent);
-    // The server sends a comment at least each 15 s, which is not seen here: it may be a paused run.
-    silent = setTimeout(check, 10000);
-    wait = 500;
-    if (down) { down = false; on.back(); }
-  };
-  const check = async () => {
-    try { await get("/status"); alive(); } catch { dead(); }
-  };
-  function open() {
-    source = new EventSource(`${BASE}/stream`);
-    for (const name of ["frame", "status", "entries", "end"]) {
-      source.addEventListener(name, (event) => {
-        if (name === "end") { ended = true; source.close(); clearTimeout(silent); } else alive();
-        on[name](JSON.parse(event.data));
-      });
-    }
-    source.onerror = dead;
-  }
-  open();
-  addEventListener("pagehide", () => source?.close());
+	let source = null, ended = false, down = false, wait = 500, silent = 0;
+	const dead = () => {
+		source?.close();
+		clearTimeout(silent);
+		if (ended) return;
+		if (!down) { down = true; on.lost(); }
+		setTimeout(open, wait);
+		wait = Math.min(wait * 2, 4000);
+	};
+	const alive = () => {
+		clearTimeout(silent);
+		// The server sends a comment at least each 15 s, which is not seen here: it may be a paused run.
+		silent = setTimeout(check, 10000);
+		wait = 500;
+		if (down) { down = false; on.back(); }
+	};
+	const check = async () => {
+		try { await get("/status"); alive(); } catch { dead(); }
+	};
+	function open() {
+		source = new EventSource(`${BASE}/stream`);
+		for (const name of ["frame", "status", "entries", "end"]) {
+			source.addEventListener(name, (event) => {
+				if (name === "end") { ended = true; source.close(); clearTimeout(silent); } else alive();
+				on[name](JSON.parse(event.data));
+			});
+		}
+		source.onerror = dead;
+	}
+	open();
+	addEventListener("pagehide", () => source?.close());
 }

@@ -1,194 +1,192 @@
 // The contracts: the reduction that is called and that is delivered, for the fleet and by project.
 
 import { get } from "./api.js";
-import { CalmRange, Chart, fillGap, powerAxis, timeAxis, timeRange } from "./chart.js";
+import { CalmRange, Chart, fillGap, line, timeAxis, timeRange, valueAxis } from "./chart.js";
 import { $, atMost, css, el, idNode, say, svg, visible } from "./dom.js";
 import { NONE, count, kw, number, percent } from "./format.js";
 
 const ROW = 34, VIRTUAL = 200, WIDE = 100, HIGH = 26;
 
 export class Contracts {
-  constructor(power, open) {
-    this.power = power;
-    this.open = open;
-    this.sort = "roster";
-    this.order = "asc";
-    this.total = 0;
-    this.rows = new Map();
-    this.asked = 0;
-    this.range = new CalmRange(1);
-    this.chart = new Chart($("promise-chart"), 112, () => this.options());
-    this.load = atMost(300, () => this.fetch());
-    this.redraw = atMost(480, () => this.draw());
-    this.scroll = $("contracts-scroll");
-    this.scroll.addEventListener("scroll", () => { this.place(); this.load(); });
-    $("contracts-filter").addEventListener("input", () => { this.scroll.scrollTop = 0; this.load(); });
-    $("contracts-broken").addEventListener("change", () => { this.scroll.scrollTop = 0; this.load(); });
-    this.heads = [...document.querySelectorAll("[data-sort]")];
-    for (const button of this.heads) button.addEventListener("click", () => this.by(button));
-    this.body = $("contracts-body");
-    this.above = el("tr", { class: "space", "aria-hidden": "true" }, el("td", { colspan: 5 }));
-    this.below = el("tr", { class: "space", "aria-hidden": "true" }, el("td", { colspan: 5 }));
-  }
+	constructor(power, open) {
+		this.power = power;
+		this.open = open;
+		this.sort = "roster";
+		this.order = "asc";
+		this.total = 0;
+		this.rows = new Map();
+		this.asked = 0;
+		this.range = new CalmRange(1);
+		this.chart = new Chart($("promise-chart"), 112, () => this.options());
+		this.load = atMost(300, () => this.fetch());
+		this.redraw = atMost(480, () => this.draw());
+		this.scroll = $("contracts-scroll");
+		this.scroll.addEventListener("scroll", () => { this.place(); this.load(); });
+		$("contracts-filter").addEventListener("input", () => { this.scroll.scrollTop = 0; this.load(); });
+		$("contracts-broken").addEventListener("change", () => { this.scroll.scrollTop = 0; this.load(); });
+		this.heads = [...document.querySelectorAll("[data-sort]")];
+		for (const button of this.heads) button.addEventListener("click", () => this.by(button));
+		this.body = $("contracts-body");
+		this.above = el("tr", { class: "space", "aria-hidden": "true" }, el("td", { colspan: 5 }));
+		this.below = el("tr", { class: "space", "aria-hidden": "true" }, el("td", { colspan: 5 }));
+	}
 
-  by(button) {
-    const column = { id: "id", target: "target_kw", delivered: "delivered_kw", violations: "violations" }[button.dataset.sort];
-    const first = column === "id" ? "asc" : "desc";
-    if (this.sort !== column) [this.sort, this.order] = [column, first];
-    else if (this.order === first) this.order = first === "asc" ? "desc" : "asc";
-    else [this.sort, this.order] = ["roster", "asc"];
-    for (const head of this.heads) {
-      const on = head === button && this.sort === column;
-      head.closest("th").setAttribute("aria-sort", !on ? "none" : this.order === "asc" ? "ascending" : "descending");
-    }
-    this.load();
-  }
+	by(button) {
+		const column = { id: "id", target: "target_kw", delivered: "delivered_kw", violations: "violations" }[button.dataset.sort];
+		const first = column === "id" ? "asc" : "desc";
+		if (this.sort !== column) [this.sort, this.order] = [column, first];
+		else if (this.order === first) this.order = first === "asc" ? "desc" : "asc";
+		else [this.sort, this.order] = ["roster", "asc"];
+		for (const head of this.heads) {
+			const on = head === button && this.sort === column;
+			head.closest("th").setAttribute("aria-sort", !on ? "none" : this.order === "asc" ? "ascending" : "descending");
+		}
+		this.load();
+	}
 
-  // The rows in view, and some above and below them. A short table is there as a whole.
-  window() {
-    if (this.total <= VIRTUAL && this.total) return [0, VIRTUAL];
-    const first = Math.max(Math.floor(this.scroll.scrollTop / ROW) - 8, 0);
-    return [first, Math.ceil(this.scroll.clientHeight / ROW) + 20];
-  }
+	// The rows in view, and some above and below them. A short table is there as a whole.
+	window() {
+		if (this.total <= VIRTUAL && this.total) return [0, VIRTUAL];
+		const first = Math.max(Math.floor(this.scroll.scrollTop / ROW) - 8, 0);
+		return [first, Math.ceil(this.scroll.clientHeight / ROW) + 20];
+	}
 
-  async fetch() {
-    const turn = (this.asked += 1), [offset, limit] = this.window();
-    const filter = $("contracts-filter").value.trim(), state = $("contracts-broken").checked ? "violation" : undefined;
-    let page;
-    try {
-      page = await get("/projects", { sort: this.sort, order: this.order, filter: filter || undefined, state, offset, limit, sparkline: true });
-    } catch { return; }
-    if (turn !== this.asked) return;
-    this.total = page.total;
-    this.show(page);
-    const rows = `${count(page.total)} ${page.total === 1 ? "project" : "projects"}`;
-    if (page.total) say($("contracts-note"), filter || state ? `${rows} of this choice` : rows);
-    else if (state) say($("contracts-note"), "No project violates its contract now. A violation is judged in demand-response events only; call one in Controls.");
-    else say($("contracts-note"), filter ? "No project has this text in its id." : "This run has no projects.");
-  }
+	async fetch() {
+		const turn = (this.asked += 1), [offset, limit] = this.window();
+		const filter = $("contracts-filter").value.trim(), state = $("contracts-broken").checked ? "violation" : undefined;
+		let page;
+		try {
+			page = await get("/projects", { sort: this.sort, order: this.order, filter: filter || undefined, state, offset, limit, sparkline: true });
+		} catch { return; }
+		if (turn !== this.asked) return;
+		this.total = page.total;
+		this.show(page);
+		const rows = `${count(page.total)} ${page.total === 1 ? "project" : "projects"}`;
+		if (page.total) say($("contracts-note"), filter || state ? `${rows} of this choice` : rows);
+		else if (state) say($("contracts-note"), "No project violates its contract now. A violation is judged in demand-response events only; call one in Controls.");
+		else say($("contracts-note"), filter ? "No project has this text in its id." : "This run has no projects.");
+	}
 
-  show({ items, offset }) {
-    const wanted = new Map();
-    items.forEach((item, n) => {
-      const row = this.rows.get(item.id) ?? this.make(item);
-      this.update(row, item);
-      row.node.setAttribute("aria-rowindex", offset + n + 2);
-      wanted.set(item.id, row);
-    });
-    const focus = document.activeElement;
-    this.rows = wanted;
-    this.offset = offset;
-    this.count = items.length;
-    const nodes = [this.above, ...[...wanted.values()].map(({ node }) => node), this.below];
-    const now = [...this.body.children];
-    if (now.length !== nodes.length || now.some((node, n) => node !== nodes[n])) this.body.replaceChildren(...nodes);
-    if (focus !== document.activeElement && focus?.isConnected) focus.focus({ preventScroll: true });
-    $("contracts-table").setAttribute("aria-rowcount", this.total + 1);
-    this.place();
-  }
+	show({ items, offset }) {
+		const wanted = new Map();
+		items.forEach((item, n) => {
+			const row = this.rows.get(item.id) ?? this.make(item);
+			this.update(row, item);
+			row.node.setAttribute("aria-rowindex", offset + n + 2);
+			wanted.set(item.id, row);
+		});
+		const focus = document.activeElement;
+		this.rows = wanted;
+		this.offset = offset;
+		this.count = items.length;
+		const nodes = [this.above, ...[...wanted.values()].map(({ node }) => node), this.below];
+		const now = [...this.body.children];
+		if (now.length !== nodes.length || now.some((node, n) => node !== nodes[n])) this.body.replaceChildren(...nodes);
+		if (focus !== document.activeElement && focus?.isConnected) focus.focus({ preventScroll: true });
+		$("contracts-table").setAttribute("aria-rowcount", this.total + 1);
+		this.place();
+	}
 
-  place() {
-    if (this.offset === undefined) return;
-    this.above.firstChild.style.height = `${this.offset * ROW}px`;
-    this.below.firstChild.style.height = `${Math.max(this.total - this.offset - this.count, 0) * ROW}px`;
-  }
+	place() {
+		if (this.offset === undefined) return;
+		this.above.firstChild.style.height = `${this.offset * ROW}px`;
+		this.below.firstChild.style.height = `${Math.max(this.total - this.offset - this.count, 0) * ROW}px`;
+	}
 
-  make(item) {
-    const target = el("td", { class: "num" }), broken = el("td", { class: "num" });
-    const bar = el("span", { class: "bar" }, el("i", { class: "given" }), el("i", { class: "tick" }));
-    const value = el("span", { class: "mono" }), picture = el("td", { class: "spark" });
-    const name = el("button", { type: "button", class: "plain", onclick: () => this.open(item) }, idNode(item.id));
-    const node = el("tr", { "data-project": item.id },
-      el("th", { scope: "row" }, name), target, el("td", { class: "num given" }, value, bar), picture, broken);
-    const line = svg("path", { class: "line" }), area = svg("path", { class: "area" }), lack = svg("path", { class: "lack" }), goal = svg("path", { class: "goal" });
-    picture.append(svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, "aria-hidden": "true" }, area, lack, line, goal));
-    return { node, target, value, bar, broken, line, area, lack, goal };
-  }
+	make(item) {
+		const target = el("td", { class: "num" }), broken = el("td", { class: "num" });
+		const bar = el("span", { class: "bar" }, el("i", { class: "given" }), el("i", { class: "tick" }));
+		const value = el("span", { class: "mono" }), picture = el("td", { class: "spark" });
+		const name = el("button", { type: "button", class: "plain", onclick: () => this.open(item) }, idNode(item.id));
+		const node = el("tr", { "data-project": item.id },
+			el("th", { scope: "row" }, name), target, el("td", { class: "num given" }, value, bar), picture, broken);
+		const line = svg("path", { class: "line" }), area = svg("path", { class: "area" }), lack = svg("path", { class: "lack" }), goal = svg("path", { class: "goal" });
+		picture.append(svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, "aria-hidden": "true" }, area, lack, line, goal));
+		return { node, target, value, bar, broken, line, area, lack, goal };
+	}
 
-  update(row, item) {
-    const called = item.target_kw !== null, promise = item.standalone ? null : item.threshold_kw;
-    const goal = called ? item.target_kw : promise;
-    row.node.className = item.in_violation ? "violated" : called ? "called" : item.standalone ? "standalone" : "";
-    say(row.target, item.standalone ? "no contract" : number(goal, 2));
-    row.target.title = called ? `called now; the contract promises ${number(promise, 2)} kW` : "the contract's promise; no event calls for it now";
-    say(row.value, item.standalone ? NONE : kw(item.delivered_kw));
-    say(row.broken, item.standalone ? NONE : item.in_violation ? `▲ ${count(item.violations)}` : count(item.violations));
-    row.broken.title = item.in_violation ? "in violation now" : "";
-    const most = Math.max(goal ?? 0, 0.01) * 1.5;
-    row.bar.hidden = item.standalone || !goal;
-    row.bar.children[0].style.width = `${Math.min(Math.max(item.delivered_kw / most, 0), 1) * 100}%`;
-    row.bar.children[1].style.left = `${((goal ?? 0) / most) * 100}%`;
-    sparkline(row, item.sparkline ?? [], goal, called);
-  }
+	update(row, item) {
+		const called = item.target_kw !== null, promise = item.standalone ? null : item.threshold_kw;
+		const goal = called ? item.target_kw : promise;
+		row.node.className = item.in_violation ? "violated" : called ? "called" : item.standalone ? "standalone" : "";
+		say(row.target, item.standalone ? "no contract" : number(goal, 2));
+		row.target.title = called ? `called now; the contract promises ${number(promise, 2)} kW` : "the contract's promise; no event calls for it now";
+		say(row.value, item.standalone ? NONE : kw(item.delivered_kw));
+		say(row.broken, item.standalone ? NONE : item.in_violation ? `▲ ${count(item.violations)}` : count(item.violations));
+		row.broken.title = item.in_violation ? "in violation now" : "";
+		const most = Math.max(goal ?? 0, 0.01) * 1.5;
+		row.bar.hidden = item.standalone || !goal;
+		row.bar.children[0].style.width = `${Math.min(Math.max(item.delivered_kw / most, 0), 1) * 100}%`;
+		row.bar.children[1].style.left = `${((goal ?? 0) / most) * 100}%`;
+		sparkline(row, item.sparkline ?? [], goal, called);
+	}
 
-  // The fleet's promise.
-  frame(frame) {
-    const { target_kw: target, delivered_kw: given } = frame, called = frame.running_events.length > 0;
-    say($("called"), called ? number(target, 2) : NONE);
-    say($("given"), called ? kw(given) : NONE);
-    const part = $("part");
-    say(part, called && target > 0 ? `${percent((100 * given) / target)} %` : NONE);
-    part.classList.toggle("bad", called && target > 0 && given < target - 0.005);
-    $("promise").classList.toggle("idle", !called);
-    this.redraw();
-    if (visible(this.scroll)) this.poll();
-  }
+	// The fleet's promise.
+	frame(frame) {
+		const { target_kw: target, delivered_kw: given } = frame, called = frame.running_events.length > 0;
+		say($("called"), called ? number(target, 2) : NONE);
+		say($("given"), called ? kw(given) : NONE);
+		const part = $("part");
+		say(part, called && target > 0 ? `${percent((100 * given) / target)} %` : NONE);
+		part.classList.toggle("bad", called && target > 0 && given < target - 0.005);
+		$("promise").classList.toggle("idle", !called);
+		this.redraw();
+		if (visible(this.scroll)) this.poll();
+	}
 
-  poll = atMost(2000, () => this.load());
+	poll = atMost(2000, () => this.load());
 
-  draw() {
-    const { tables } = this.power, table = tables["15m"], n = table.length;
-    if (!n || document.hidden) return;
-    const xs = Array.from(table.time.subarray(0, n)), target = new Array(n), given = new Array(n);
-    const want = table.column("target"), have = table.column("delivered");
-    let low = 0, high = 0;
-    for (let i = 0; i < n; i += 1) {
-      const on = want[i] > 0;
-      target[i] = on ? want[i] : null;
-      given[i] = on ? have[i] : null;
-      if (on) { high = Math.max(high, want[i], have[i]); low = Math.min(low, have[i]); }
-    }
-    this.empty = high === 0;
-    this.chart.draw([xs, given, target], { x: timeRange(xs[0], xs[n - 1], 900_000, this.chart.width - 48), y: this.range.fit(low, high) });
-  }
+	draw() {
+		const { tables } = this.power, table = tables["15m"], n = table.length;
+		if (!n || document.hidden) return;
+		const xs = Array.from(table.time.subarray(0, n)), target = new Array(n), given = new Array(n);
+		const want = table.column("target"), have = table.column("delivered");
+		let low = 0, high = 0;
+		for (let i = 0; i < n; i += 1) {
+			const on = want[i] > 0;
+			target[i] = on ? want[i] : null;
+			given[i] = on ? have[i] : null;
+			if (on) { high = Math.max(high, want[i], have[i]); low = Math.min(low, have[i]); }
+		}
+		this.empty = high === 0;
+		this.chart.draw([xs, given, target], { x: timeRange(xs[0], xs[n - 1], 900_000, this.chart.width - 48), y: this.range.fit(low, high) });
+	}
 
-  options() {
-    return {
-      axes: [{ ...timeAxis(22), space: 88 }, powerAxis(44, false)],
-      series: [{},
-        { fill: () => css("--given-fill"), stroke: () => css("--given"), width: 2, points: { show: false } },
-        { stroke: () => css("--text"), width: 2, points: { show: false }, paths: window.uPlot.paths.stepped({ align: 1 }) }],
-      hooks: {
-        drawAxes: [(plot) => fillGap(plot, plot.data[0], plot.data[1].map((v) => v ?? NaN), plot.data[2].map((v) => v ?? NaN), css("--red-fill"), (a, b) => a < b - 0.005)],
-        draw: [(plot) => this.nothing(plot)],
-      },
-    };
-  }
+	options() {
+		return {
+			axes: [timeAxis(), valueAxis(52)],
+			series: [{}, line("--given", 2, { fill: () => css("--given-fill") }), line("--text", 2, { paths: window.uPlot.paths.stepped({ align: 1 }) })],
+			hooks: {
+				drawAxes: [(plot) => fillGap(plot, css("--red-fill"), (a, b) => a < b - 0.005)],
+				draw: [(plot) => this.nothing(plot)],
+			},
+		};
+	}
 
-  nothing({ ctx, bbox }) {
-    if (!this.empty) return;
-    ctx.save();
-    ctx.fillStyle = css("--soft");
-    ctx.font = `${12 * devicePixelRatio}px ${css("--ui")}`;
-    ctx.textAlign = "center";
-    ctx.textBaseline = "middle";
-    ctx.fillText("No event in the last 15 minutes. Call one in Controls.", bbox.left + bbox.width / 2, bbox.top + bbox.height / 2);
-    ctx.restore();
-  }
+	nothing({ ctx, bbox }) {
+		if (!this.empty) return;
+		ctx.save();
+		ctx.fillStyle = css("--soft");
+		ctx.font = `${12 * devicePixelRatio}px ${css("--ui")}`;
+		ctx.textAlign = "center";
+		ctx.textBaseline = "middle";
+		ctx.fillText("No event in the last 15 minutes. Call one in Controls.", bbox.left + bbox.width / 2, bbox.top + bbox.height / 2);
+		ctx.restore();
+	}
 }
 
 // Delivered as an area with its line, the target across it, and what is missing in red.
 function sparkline(row, values, goal, called) {
-  const n = values.length;
-  let low = 0, high = Math.max(goal ?? 0, 0.01);
-  for (const value of values) { low = Math.min(low, value); high = Math.max(high, value); }
-  const x = (i) => (WIDE - 2) * (1 - (n - 1 - i) / 59) + 1, y = (v) => HIGH - 2 - ((v - low) / (high - low)) * (HIGH - 4);
-  const path = values.map((value, i) => `${i ? "L" : "M"}${x(i).toFixed(1)} ${y(value).toFixed(1)}`).join("");
-  const set = (node, d) => { if (node.getAttribute("d") !== d) node.setAttribute("d", d); };
-  set(row.line, path);
-  set(row.area, n ? `${path}L${x(n - 1).toFixed(1)} ${y(0).toFixed(1)}L${x(0).toFixed(1)} ${y(0).toFixed(1)}Z` : "");
-  set(row.goal, goal ? `M0 ${y(goal).toFixed(1)}H${WIDE}` : "");
-  row.goal.classList.toggle("called", called);
-  const last = values[n - 1];
-  set(row.lack, called && n && last < goal - 0.005 ? `M${(WIDE - 5).toFixed(1)} ${y(last).toFixed(1)}V${y(goal).toFixed(1)}` : "");
+	const n = values.length;
+	let low = 0, high = Math.max(goal ?? 0, 0.01);
+	for (const value of values) { low = Math.min(low, value); high = Math.max(high, value); }
+	const x = (i) => (WIDE - 2) * (1 - (n - 1 - i) / 59) + 1, y = (v) => HIGH - 2 - ((v - low) / (high - low)) * (HIGH - 4);
+	const path = values.map((value, i) => `${i ? "L" : "M"}${x(i).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+	const set = (node, d) => { if (node.getAttribute("d") !== d) node.setAttribute("d", d); };
+	set(row.line, path);
+	set(row.area, n ? `${path}L${x(n - 1).toFixed(1)} ${y(0).toFixed(1)}L${x(0).toFixed(1)} ${y(0).toFixed(1)}Z` : "");
+	set(row.goal, goal ? `M0 ${y(goal).toFixed(1)}H${WIDE}` : "");
+	row.goal.classList.toggle("called", called);
+	const last = values[n - 1];
+	set(row.lack, called && n && last < goal - 0.005 ? `M${(WIDE - 5).toFixed(1)} ${y(last).toFixed(1)}V${y(goal).toFixed(1)}` : "");
 }

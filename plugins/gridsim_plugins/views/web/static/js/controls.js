@@ -10,242 +10,243 @@ const COMMANDS = { set_power: "kW", limit_power: "kW", limit_export: "kW", limit
 const NEEDS = { drift: "rate = 0.5" };
 
 const FORMS = {
-  event: {
-    tab: "Call an event", verb: "Call the event", command: "call_event",
-    fields: [["target", "Projects", "*", "a project's id, or a pattern such as HOME_*"], ["event", "Name", () => fresh("event"), ""],
-      ["target_kw", "Target, kW each", "", "empty: what the contract promises"], ["duration_s", "Duration, s", "600", ""], ["ramp_s", "Ramp, s", "", "0"]],
-  },
-  command: {
-    tab: "Send a command", verb: "Send the command",
-    fields: [["target", "Device or project", "", "an id"], ["command", "Command", "set_power", Object.keys(COMMANDS)], ["value", "Value", "0", ""],
-      ["duration_s", "Duration, s", "600", "empty: until the next one"], ["ramp_s", "Ramp, s", "", "0"]],
-  },
-  fault: {
-    tab: "Inject a fault", verb: "Inject the fault", command: "inject_fault", ask: "Devices will report wrongly or not at all until it is over.",
-    fields: [["target", "Devices", "", "an id, or a pattern such as HOME_*"], ["type", "Kind", "offline", FAULTS], ["fault", "Name", () => fresh("fault"), ""],
-      ["duration_s", "Duration, s", "300", "empty: until cleared"], ["further", "Further keys", "", "field = \"current_output\""]],
-  },
-  end: { tab: "End", fields: [] },
-  run: { tab: "Pause, speed", verb: "Change the speed", fields: [["speed", "Speed", "60", "1: real time; 0: as fast as possible"]] },
+	event: {
+		tab: "Call an event", verb: "Call the event", command: "call_event",
+		fields: [["target", "Projects", "*", "a project's id, or a pattern such as HOME_*"], ["event", "Name", () => fresh("event"), ""],
+			["target_kw", "Target, kW each", "", "empty: what the contract promises"], ["duration_s", "Duration, s", "600", ""], ["ramp_s", "Ramp, s", "", "0"]],
+	},
+	command: {
+		tab: "Send a command", verb: "Send the command",
+		fields: [["target", "Device or project", "", "an id"], ["command", "Command", "set_power", Object.keys(COMMANDS)], ["value", "Value", "0", ""],
+			["duration_s", "Duration, s", "600", "empty: until the next one"], ["ramp_s", "Ramp, s", "", "0"]],
+	},
+	fault: {
+		tab: "Inject a fault", verb: "Inject the fault", command: "inject_fault", ask: "Devices will report wrongly or not at all until it is over.",
+		fields: [["target", "Devices", "", "an id, or a pattern such as HOME_*"], ["type", "Kind", "offline", FAULTS], ["fault", "Name", () => fresh("fault"), ""],
+			["duration_s", "Duration, s", "300", "empty: until cleared"], ["further", "Further keys", "", "field = \"current_output\""]],
+	},
+	end: { tab: "End", fields: [] },
+	run: { tab: "Pause, speed", verb: "Change the speed", fields: [["speed", "Speed", "60", "1: real time; 0: as fast as possible"]] },
 };
 
 let counter = 0;
 const fresh = (name) => `${name}-${Date.now().toString(36).slice(-4)}${(counter += 1)}`;
 
 export class Controls {
-  constructor() {
-    this.form = $("form");
-    this.kept = {};
-    this.over = false;
-    this.tabs = Object.entries(FORMS).map(([name, { tab }]) => el("button", { type: "button", role: "tab", id: `tab-${name}`, "data-tab": name, "aria-controls": "form", onclick: () => this.show(name) }, tab));
-    $("tabs").append(...this.tabs);
-    $("tabs").addEventListener("keydown", (event) => {
-      const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!move) return;
-      const at = this.tabs.indexOf(document.activeElement), next = this.tabs[(at + move + this.tabs.length) % this.tabs.length];
-      next.focus();
-      this.show(next.dataset.tab);
-    });
-    this.answers = el("ol", { class: "answers", role: "status", "aria-label": "Answers" });
-    this.form.after(this.answers);
-    this.form.addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
-    this.form.addEventListener("input", () => this.changed());
-    this.show("event");
-  }
+	constructor() {
+		this.form = $("form");
+		this.kept = {};
+		this.over = false;
+		this.tabs = Object.entries(FORMS).map(([name, { tab }]) => el("button", { type: "button", role: "tab", id: `tab-${name}`, "data-tab": name, "aria-controls": "form", onclick: () => this.show(name) }, tab));
+		$("tabs").append(...this.tabs);
+		$("tabs").addEventListener("keydown", (event) => {
+			const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+			if (!move) return;
+			const at = this.tabs.indexOf(document.activeElement), next = this.tabs[(at + move + this.tabs.length) % this.tabs.length];
+			next.focus();
+			this.show(next.dataset.tab);
+		});
+		this.answers = el("ol", { class: "answers", role: "status", "aria-label": "Answers" });
+		this.form.after(this.answers);
+		this.form.addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
+		this.form.addEventListener("input", () => this.changed());
+		this.show("event");
+	}
 
-  show(name, body = {}) {
-    this.name = name;
-    for (const tab of this.tabs) {
-      const on = tab.dataset.tab === name;
-      tab.setAttribute("aria-selected", String(on));
-      tab.tabIndex = on ? 0 : -1;
-    }
-    this.form.setAttribute("aria-labelledby", `tab-${name}`);
-    const { fields, verb } = FORMS[name];
-    this.inputs = new Map();
-    const rows = fields.map(([key, label, initial, more]) => {
-      const start = body[key] ?? this.kept[`${name} ${key}`] ?? (typeof initial === "function" ? initial() : initial);
-      const input = Array.isArray(more)
-        ? el("select", { name: key }, ...more.map((option) => el("option", { value: option }, option.replaceAll("_", " "))))
-        : el("input", { name: key, type: "text", placeholder: more || undefined, list: key === "target" ? "projects" : undefined, spellcheck: "false", inputmode: /_s$|_kw$|value|speed/.test(key) ? "decimal" : undefined });
-      input.value = start;
-      this.inputs.set(key, input);
-      const unit = el("span", { class: "unit" });
-      if (key === "value") this.unit = unit;
-      return el("label", { class: `field ${key}` }, el("span", {}, label, " ", key === "value" ? unit : ""), input);
-    });
-    this.problem = el("p", { class: "trouble", role: "alert" });
-    this.preview = el("div", { class: "preview" });
-    this.button = verb ? el("button", { type: "submit", class: "main" }, verb) : null;
-    this.row = el("div", { class: "do" }, this.button);
-    if (name === "end") { this.ending = el("ul", { class: "ending" }); this.form.replaceChildren(this.ending, this.preview, this.problem); this.listEnding(); }
-    else this.form.replaceChildren(el("div", { class: "fields" }, ...rows), this.preview, this.problem, this.row);
-    if (name === "run") this.runButtons();
-    this.changed();
-  }
+	show(name, body = {}) {
+		this.name = name;
+		for (const tab of this.tabs) {
+			const on = tab.dataset.tab === name;
+			tab.setAttribute("aria-selected", String(on));
+			tab.tabIndex = on ? 0 : -1;
+		}
+		this.form.setAttribute("aria-labelledby", `tab-${name}`);
+		const { fields, verb } = FORMS[name];
+		this.inputs = new Map();
+		const rows = fields.map(([key, label, initial, more]) => {
+			const start = body[key] ?? this.kept[`${name} ${key}`] ?? (typeof initial === "function" ? initial() : initial);
+			const input = Array.isArray(more)
+				? el("select", { name: key }, ...more.map((option) => el("option", { value: option }, option.replaceAll("_", " "))))
+				: el("input", { name: key, type: "text", placeholder: more || undefined, list: key === "target" ? "projects" : undefined, spellcheck: "false", inputmode: /_s$|_kw$|value|speed/.test(key) ? "decimal" : undefined });
+			input.value = start;
+			this.inputs.set(key, input);
+			const unit = el("span", { class: "unit" });
+			if (key === "value") this.unit = unit;
+			return el("label", { class: `field ${key}` }, el("span", {}, label, " ", key === "value" ? unit : ""), input);
+		});
+		this.problem = el("p", { class: "trouble", role: "alert" });
+		this.preview = el("div", { class: "preview" });
+		this.button = verb ? el("button", { type: "submit", class: "main" }, verb) : null;
+		this.row = el("div", { class: "do" }, this.button);
+		if (name === "end") { this.ending = el("ul", { class: "ending" }); this.form.replaceChildren(this.ending, this.preview, this.problem); this.listEnding(); }
+		else this.form.replaceChildren(el("div", { class: "fields" }, ...rows), this.preview, this.problem, this.row);
+		if (name === "run") this.runButtons();
+		this.changed();
+	}
 
-  // From elsewhere on the page: show a form, filled in, and go to it.
-  go(name, body) {
-    this.show(name, body);
-    $("controls").scrollIntoView({ block: "nearest" });
-    (this.form.querySelector("input, select, button") ?? this.tabs.find((tab) => tab.tabIndex === 0)).focus({ preventScroll: true });
-  }
+	// From elsewhere on the page: show a form, filled in, and go to it.
+	go(name, body) {
+		this.show(name, body);
+		$("controls").scrollIntoView({ block: "nearest" });
+		(this.form.querySelector("input, select, button") ?? this.tabs.find((tab) => tab.tabIndex === 0)).focus({ preventScroll: true });
+	}
 
-  body() {
-    const { command } = FORMS[this.name], body = {};
-    for (const [key, input] of this.inputs) {
-      const text = input.value.trim();
-      if (key === "further") Object.assign(body, further(text));
-      else if (text !== "") body[key] = /^(target_kw|duration_s|ramp_s|value|speed)$/.test(key) && text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
-    }
-    if (this.name === "run") return { action: "speed", speed: body.speed ?? "" };
-    if (command) body.command = command;
-    if (COMMANDS[body.command] === "") delete body.value;
-    return body;
-  }
+	body() {
+		const { command } = FORMS[this.name], body = {};
+		for (const [key, input] of this.inputs) {
+			const text = input.value.trim();
+			if (key === "further") Object.assign(body, further(text));
+			else if (text !== "") body[key] = /^(target_kw|duration_s|ramp_s|value|speed)$/.test(key) && text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+		}
+		if (this.name === "run") return { action: "speed", speed: body.speed ?? "" };
+		if (command) body.command = command;
+		if (COMMANDS[body.command] === "") delete body.value;
+		return body;
+	}
 
-  changed() {
-    if (this.name === "end") return;
-    const command = this.inputs.get("command")?.value;
-    if (command !== undefined) {
-      say(this.unit, COMMANDS[command]);
-      this.inputs.get("value").disabled = COMMANDS[command] === "";
-    }
-    const type = this.inputs.get("type")?.value, more = this.inputs.get("further");
-    if (type && more && !more.value && NEEDS[type]) more.value = NEEDS[type];
-    for (const [key, input] of this.inputs) if (!/^(event|fault)$/.test(key)) this.kept[`${this.name} ${key}`] = input.value;
-    this.disarm();
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.equivalents(this.body()), 200);
-  }
+	changed() {
+		if (this.name === "end") return;
+		const command = this.inputs.get("command")?.value;
+		if (command !== undefined) {
+			say(this.unit, COMMANDS[command]);
+			this.inputs.get("value").disabled = COMMANDS[command] === "";
+		}
+		const type = this.inputs.get("type")?.value, more = this.inputs.get("further");
+		if (type && more && !more.value && NEEDS[type]) more.value = NEEDS[type];
+		for (const [key, input] of this.inputs) if (!/^(event|fault)$/.test(key)) this.kept[`${this.name} ${key}`] = input.value;
+		this.disarm();
+		clearTimeout(this.timer);
+		this.timer = setTimeout(() => this.equivalents(this.body()), 200);
+	}
 
-  async equivalents(body) {
-    if (!body.target && !body.action) {
-      this.preview.replaceChildren(el("p", { class: "note" }, "The command line and the TOML that do the same are shown here, before anything happens."));
-      return;
-    }
-    const turn = (this.turn = (this.turn ?? 0) + 1);
-    try {
-      const { body: same } = await post("/equivalents", body);
-      if (turn !== this.turn) return;
-      say(this.problem, "");
-      this.preview.replaceChildren(...lines(same));
-    } catch (error) {
-      if (turn === this.turn) { say(this.problem, error.message); this.preview.replaceChildren(); }
-    }
-  }
+	async equivalents(body) {
+		if (!body.target && !body.action) {
+			this.preview.replaceChildren(el("p", { class: "note" }, "The command line and the TOML that do the same are shown here, before anything happens."));
+			return;
+		}
+		const turn = (this.turn = (this.turn ?? 0) + 1);
+		try {
+			const { body: same } = await post("/equivalents", body);
+			if (turn !== this.turn) return;
+			say(this.problem, "");
+			this.preview.replaceChildren(...lines(same));
+		} catch (error) {
+			if (turn === this.turn) { say(this.problem, error.message); this.preview.replaceChildren(); }
+		}
+	}
 
-  disarm() {
-    if (!this.armed) return;
-    this.armed = false;
-    this.row?.replaceChildren(this.button);
-  }
+	disarm() {
+		if (!this.armed) return;
+		this.armed = false;
+		this.row?.replaceChildren(this.button);
+	}
 
-  async submit() {
-    if (this.name === "end") return;
-    const form = FORMS[this.name], body = this.body();
-    const why = form.ask ?? (body.command === "disconnect" ? "The device stops feeding and drawing until it is connected again." : null);
-    if (why && !this.armed) { this.ask(why, form.verb, () => this.send(body)); return; }
-    await this.send(body);
-  }
+	async submit() {
+		if (this.name === "end") return;
+		const form = FORMS[this.name], body = this.body();
+		const why = form.ask ?? (body.command === "disconnect" ? "The device stops feeding and drawing until it is connected again." : null);
+		if (why && !this.armed) { this.ask(why, form.verb, () => this.send(body)); return; }
+		await this.send(body);
+	}
 
-  ask(why, verb, act) {
-    this.armed = true;
-    const yes = el("button", { type: "button", class: "main danger", onclick: () => { this.disarm(); act(); this.button?.focus(); } }, `Yes: ${verb.toLowerCase()}`);
-    this.row.replaceChildren(el("span", { class: "why", id: "why" }, why), yes, el("button", { type: "button", onclick: () => { this.disarm(); this.button?.focus(); } }, "No"));
-    yes.setAttribute("aria-describedby", "why");
-    yes.focus();
-  }
+	ask(why, verb, act) {
+		this.armed = true;
+		const yes = el("button", { type: "button", class: "main danger", onclick: () => { this.disarm(); act(); this.button?.focus(); } }, `Yes: ${verb.toLowerCase()}`);
+		this.row.replaceChildren(el("span", { class: "why", id: "why" }, why), yes, el("button", { type: "button", onclick: () => { this.disarm(); this.button?.focus(); } }, "No"));
+		yes.setAttribute("aria-describedby", "why");
+		yes.focus();
+	}
 
-  async send(body) {
-    const path = body.action ? "/control" : "/instructions?wait_s=3";
-    const answer = this.answer(body.action ? `${body.action} ${body.speed ?? ""}` : `${body.command} ${body.event ?? body.fault ?? body.value ?? ""}`, body.target);
-    try {
-      const { body: done } = await post(path, body);
-      if (body.action) answer.set("accepted", `The run is ${done.state}, its speed is ${speed(done.speed)}.`);
-      else this.follow(done, answer);
-    } catch (error) {
-      answer.set("rejected", error.status ? error.message : "No answer: the connection to the run is lost.");
-      return;
-    }
-    for (const key of ["event", "fault"]) if (this.inputs.has(key)) this.inputs.get(key).value = fresh(key);
-    if (this.name === "end") this.listEnding();
-    this.changed();
-  }
+	async send(body) {
+		const path = body.action ? "/control" : "/instructions?wait_s=3";
+		const answer = this.answer(body.action ? `${body.action} ${body.speed ?? ""}` : `${body.command} ${body.event ?? body.fault ?? body.value ?? ""}`, body.target);
+		try {
+			const { body: done } = await post(path, body);
+			if (body.action) answer.set("accepted", `The run is ${done.state}, its speed is ${speed(done.speed)}.`);
+			else this.follow(done, answer);
+		} catch (error) {
+			answer.set("rejected", error.status ? error.message : "No answer: the connection to the run is lost.");
+			return;
+		}
+		for (const key of ["event", "fault"]) if (this.inputs.has(key)) this.inputs.get(key).value = fresh(key);
+		if (this.name === "end") this.listEnding();
+		this.changed();
+	}
 
-  // An answer that is not there yet, such as that of a paused run, is asked for again.
-  async follow(done, answer) {
-    const last = done.acknowledgements.at(-1);
-    answer.set(done.status, last ? `${moment(last.time_ms)}  ${last.text}` : "It waits for the next tick.");
-    if (done.status !== "queued" || this.over) return;
-    await new Promise((resolve) => { setTimeout(resolve, 1000); });
-    try { this.follow(await get(`/instructions/${part(done.id)}`), answer); } catch { /* the entry in the timeline has it */ }
-  }
+	// An answer that is not there yet, such as that of a paused run, is asked for again.
+	async follow(done, answer) {
+		const last = done.acknowledgements.at(-1);
+		answer.set(done.status, last ? `${moment(last.time_ms)}  ${last.text}` : "It waits for the next tick.");
+		if (done.status !== "queued" || this.over) return;
+		await new Promise((resolve) => { setTimeout(resolve, 1000); });
+		try { this.follow(await get(`/instructions/${part(done.id)}`), answer); } catch { /* the entry in the timeline has it */ }
+	}
 
-  answer(what, target) {
-    const state = el("strong", {}, "sent"), text = el("bdi", { class: "mono" });
-    const node = el("li", {}, state, " ", el("bdi", {}, what.trim()), target ? " to " : "", target ? idNode(target) : "", el("br"), text);
-    this.answers.prepend(node);
-    while (this.answers.childElementCount > 5) this.answers.lastElementChild.remove();
-    return { set: (status, said) => { say(state, status); node.className = status; say(text, said); } };
-  }
+	answer(what, target) {
+		const state = el("strong", {}, "sent"), text = el("bdi", { class: "mono" });
+		const node = el("li", {}, state, " ", el("bdi", {}, what.trim()), target ? " to " : "", target ? idNode(target) : "", el("br"), text);
+		this.answers.prepend(node);
+		while (this.answers.childElementCount > 5) this.answers.lastElementChild.remove();
+		return { set: (status, said) => { say(state, status); node.className = status; say(text, said); } };
+	}
 
-  async listEnding() {
-    let events, faults;
-    try { [events, faults] = await Promise.all([get("/events"), get("/faults")]); } catch { return; }
-    if (this.name !== "end") return;
-    const row = (body, kind, id) => el("li", {}, el("span", {}, `${kind} `, idNode(id)), el("button", {
-      type: "button", onclick: async ({ currentTarget: button }) => {
-        await this.equivalents(body);
-        this.row = el("div", { class: "do" });
-        button.after(this.row);
-        button.hidden = true;
-        this.button = button;
-        this.ask(`It ends at the next tick.`, `end ${kind}`, () => { this.row.remove(); button.hidden = false; this.send(body); });
-      },
-    }, "End it"));
-    const rows = [
-      ...events.running.map((id) => row({ target: "*", command: "cancel_event", event: id }, "event", id)),
-      ...faults.active.map(({ id }) => row({ target: "*", command: "clear_fault", fault: id }, "fault", id)),
-    ];
-    this.ending.replaceChildren(...rows);
-    if (!rows.length) this.ending.append(el("li", { class: "note" }, "No event runs and no fault is active. Call or inject one in the other tabs."));
-  }
+	async listEnding() {
+		let events, faults;
+		try { [events, faults] = await Promise.all([get("/events"), get("/faults")]); } catch { return; }
+		if (this.name !== "end") return;
+		const row = (body, kind, id) => el("li", {}, el("span", {}, `${kind} `, idNode(id)), el("button", {
+			type: "button", onclick: async ({ currentTarget: button }) => {
+				await this.equivalents(body);
+				this.row = el("div", { class: "do" });
+				button.after(this.row);
+				button.hidden = true;
+				this.button = button;
+				this.ask(`It ends at the next tick.`, `end ${kind}`, () => { this.row.remove(); button.hidden = false; this.send(body); });
+			},
+		}, "End it"));
+		const rows = [
+			...events.running.map((id) => row({ target: "*", command: "cancel_event", event: id }, "event", id)),
+			...faults.active.map(({ id }) => row({ target: "*", command: "clear_fault", fault: id }, "fault", id)),
+		];
+		this.ending.replaceChildren(...rows);
+		if (!rows.length) this.ending.append(el("li", { class: "note" }, "No event runs and no fault is active. Call or inject one in the other tabs."));
+	}
 
-  runButtons() {
-    const act = (action) => el("button", { type: "button", "data-action": action, onclick: () => this.send({ action }) }, action === "pause" ? "Pause" : "Resume");
-    const presets = [1, 10, 60, 600, 0].map((value) => el("button", { type: "button", onclick: () => { this.inputs.get("speed").value = String(value); this.changed(); } }, value ? `${value}×` : "free"));
-    this.form.querySelector(".fields").append(el("div", { class: "choice" }, ...presets));
-    this.row.append(act("pause"), act("resume"));
-  }
+	runButtons() {
+		const act = (action) => el("button", { type: "button", "data-action": action, onclick: () => this.send({ action }) }, action === "pause" ? "Pause" : "Resume");
+		const presets = [1, 10, 60, 600, 0].map((value) => el("button", { type: "button", onclick: () => { this.inputs.get("speed").value = String(value); this.changed(); } }, value ? `${value}×` : "free"));
+		this.form.querySelector(".fields").append(el("div", { class: "choice" }, ...presets));
+		this.row.append(act("pause"), act("resume"));
+	}
 
-  end() {
-    this.over = true;
-    for (const node of this.form.querySelectorAll("button, input, select")) node.disabled = true;
-    say(this.problem, "The run has ended; nothing can be changed. Start another one with gridsim.");
-  }
+	end() {
+		this.over = true;
+		for (const node of this.form.querySelectorAll("button, input, select")) node.disabled = true;
+		say(this.problem, "The run has ended; nothing can be changed. Start another one with gridsim.");
+	}
 }
 
 function lines({ send, toml, json }) {
-  const block = (label, text) => {
-    const button = el("button", { type: "button", "aria-label": `Copy: ${label}`, onclick: () => copy(text, button) }, "Copy");
-    return el("div", { class: "line" }, el("span", { class: "label" }, label), el("pre", { tabindex: "0" }, text), button);
-  };
-  return [
-    send && block("command line", send),
-    toml ? block("TOML", toml.trim()) : el("p", { class: "note" }, "No table of the TOML does the same; as JSON, a source brings it in:"),
-    !toml && json ? block("JSON", json) : null,
-  ].filter(Boolean);
+	const block = (label, text) => {
+		const shown = el("pre", { tabindex: "0" }, text);
+		return el("div", { class: "line" }, el("span", { class: "label" }, label), shown,
+			el("button", { type: "button", "aria-label": `Copy: ${label}`, onclick: (event) => copy(shown, event.currentTarget) }, "Copy"));
+	};
+	return [
+		send && block("command line", send),
+		toml ? block("TOML", toml.trim()) : el("p", { class: "note" }, "No table of the TOML does the same; as JSON, a source brings it in:"),
+		!toml && json ? block("JSON", json) : null,
+	].filter(Boolean);
 }
 
 // Lines such as `field = "current_output"`, with values as in JSON; other words are text.
 function further(text) {
-  const found = {};
-  for (const line of text.split(/[;\n]/)) {
-    const at = line.indexOf("=");
-    if (at < 1) continue;
-    const value = line.slice(at + 1).trim();
-    try { found[line.slice(0, at).trim()] = JSON.parse(value); } catch { found[line.slice(0, at).trim()] = value; }
-  }
-  return found;
+	const found = {};
+	for (const line of text.split(/[;\n]/)) {
+		const at = line.indexOf("=");
+		if (at < 1) continue;
+		const value = line.slice(at + 1).trim();
+		try { found[line.slice(0, at).trim()] = JSON.parse(value); } catch { found[line.slice(0, at).trim()] = value; }
+	}
+	return found;
 }

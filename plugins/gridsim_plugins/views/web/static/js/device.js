@@ -1,7 +1,7 @@
 // One device beside the pictures: what was true, what it reported, its settings and its messages.
 
 import { get, part } from "./api.js";
-import { CalmRange, Chart, Table, fillGap, timeAxis, timeRange } from "./chart.js";
+import { CalmRange, Chart, Table, fillGap, line, timeAxis, timeRange, valueAxis } from "./chart.js";
 import { colourOf, typeName } from "./colours.js";
 import { $, css, el, idNode, say } from "./dom.js";
 import { NONE, kw, number, percent, wallClock } from "./format.js";
@@ -12,168 +12,166 @@ const wide = matchMedia("(min-width: 1000px)");
 const differ = (a, b) => Math.abs(a - b) > 0.0051;
 
 export class Device {
-  constructor(act, units) {
-    this.act = act;
-    this.units = units;
-    this.id = null;
-    this.node = $("device");
-    wide.addEventListener("change", () => this.settle());
-    this.node.addEventListener("keydown", (event) => { if (event.key === "Escape") this.close(); });
-  }
+	constructor(act, units) {
+		this.act = act;
+		this.units = units;
+		this.id = null;
+		this.node = $("device");
+		wide.addEventListener("change", () => this.settle());
+		this.node.addEventListener("keydown", (event) => { if (event.key === "Escape") this.close(); });
+	}
 
-  // Beside the pictures where there is room, after the heat map where there is not.
-  settle() {
-    const open = this.id !== null, aside = $("aside");
-    if (open && wide.matches) aside.append(this.node); else $("fleet").after(this.node);
-    aside.hidden = !(open && wide.matches);
-    document.body.classList.toggle("beside", open && wide.matches);
-    this.node.hidden = !open;
-  }
+	// Beside the pictures where there is room, after the heat map where there is not.
+	settle() {
+		const open = this.id !== null, aside = $("aside");
+		if (open && wide.matches) aside.append(this.node); else $("fleet").after(this.node);
+		aside.hidden = !(open && wide.matches);
+		document.body.classList.toggle("beside", open && wide.matches);
+		this.node.hidden = !open;
+	}
 
-  async open(id) {
-    this.close(false);
-    this.id = id;
-    this.table = new Table(900);
-    this.messages = [];
-    this.after = { ms: 0, message: -1 };
-    this.charts = new Map();
-    this.build();
-    this.settle();
-    this.title.focus({ preventScroll: wide.matches });
-    if (!wide.matches) this.node.scrollIntoView({ block: "start" });
-    this.poll();
-  }
+	async open(id) {
+		this.close(false);
+		this.id = id;
+		this.table = new Table(900);
+		this.messages = [];
+		this.after = { ms: 0, message: -1 };
+		this.charts = new Map();
+		this.build();
+		this.settle();
+		this.title.focus({ preventScroll: wide.matches });
+		if (!wide.matches) this.node.scrollIntoView({ block: "start" });
+		this.poll();
+	}
 
-  close(back = true) {
-    if (this.id === null) return;
-    clearTimeout(this.timer);
-    for (const { chart } of this.charts.values()) chart.destroy();
-    this.id = null;
-    this.settle();
-    this.node.replaceChildren();
-    if (back) $("heat").focus({ preventScroll: true });
-  }
+	close(back = true) {
+		if (this.id === null) return;
+		clearTimeout(this.timer);
+		for (const { chart } of this.charts.values()) chart.destroy();
+		this.id = null;
+		this.settle();
+		this.node.replaceChildren();
+		if (back) $("heat").focus({ preventScroll: true });
+	}
 
-  build() {
-    const { id } = this, button = (text, tab, body) => el("button", { type: "button", onclick: () => this.act(tab, body) }, text);
-    this.title = el("h2", { id: "device-title", tabindex: "-1" }, idNode(id));
-    this.about = el("p", { class: "unit" });
-    this.order = el("p", { class: "order" });
-    this.problem = el("p", { class: "trouble" });
-    this.pictures = el("div", { class: "pictures" }, el("p", { class: "note" }, "Recording begins now; the first reading follows with the next tick."));
-    this.settings = el("dl", { class: "settings" });
-    this.list = el("ol", { class: "messages" });
-    this.none = el("p", { class: "note" }, "No message so far. From now on each message that this device sends or receives is shown here as it was sent.");
-    this.pretty = el("input", { type: "checkbox", onchange: () => this.showMessages(true) });
-    this.node.replaceChildren(
-      el("div", { class: "head" }, this.title, this.about, el("button", { type: "button", class: "close", onclick: () => this.close() }, "Close")),
-      this.problem,
-      el("div", { class: "do" }, button("Send a command", "command", { target: id }), button("Inject a fault", "fault", { target: id }), button("Clear a fault", "end", {})),
-      el("ul", { class: "legend small" }, el("li", {}, el("i", { class: "mark reported" }), "reported"), el("li", {}, el("i", { class: "mark true" }), "true"), el("li", {}, el("i", { class: "swatch gap" }), "they differ")),
-      this.pictures, this.order,
-      el("details", {}, el("summary", {}, "Settings"), this.settings),
-      el("div", { class: "head trace" }, el("h3", {}, "Messages"), el("label", { class: "only" }, this.pretty, " pretty")),
-      this.list, this.none,
-    );
-  }
+	build() {
+		const { id } = this, button = (text, tab, body) => el("button", { type: "button", onclick: () => this.act(tab, body) }, text);
+		this.title = el("h2", { id: "device-title", tabindex: "-1" }, idNode(id));
+		this.about = el("p", { class: "unit" });
+		this.order = el("p", { class: "order" });
+		this.problem = el("p", { class: "trouble" });
+		this.pictures = el("div", { class: "pictures" }, el("p", { class: "note" }, "Recording begins now; the first reading follows with the next tick."));
+		this.settings = el("dl", { class: "settings" });
+		this.list = el("ol", { class: "messages" });
+		this.none = el("p", { class: "note" }, "No message so far. From now on each message that this device sends or receives is shown here as it was sent.");
+		this.pretty = el("input", { type: "checkbox", onchange: () => this.showMessages(true) });
+		this.node.replaceChildren(
+			el("div", { class: "head" }, this.title, this.about, el("button", { type: "button", class: "close", onclick: () => this.close() }, "Close")),
+			this.problem,
+			el("div", { class: "do" }, button("Send a command", "command", { target: id }), button("Inject a fault", "fault", { target: id }), button("Clear a fault", "end", {})),
+			el("ul", { class: "legend small" }, el("li", {}, this.mark = el("i", { class: "mark reported" }), "reported"), el("li", {}, el("i", { class: "mark true" }), "true"), el("li", {}, el("i", { class: "swatch gap" }), "they differ")),
+			this.pictures, this.order,
+			el("details", {}, el("summary", {}, "Settings"), this.settings),
+			el("div", { class: "head trace" }, el("h3", {}, "Messages"), el("label", { class: "only" }, this.pretty, " pretty")),
+			this.list, this.none,
+		);
+	}
 
-  async poll() {
-    const { id } = this;
-    try {
-      const view = await get(`/devices/${part(id)}/watch`, { after_ms: this.after.ms, after_message: this.after.message });
-      if (this.id !== id) return;
-      say(this.problem, "");
-      this.show(view);
-    } catch (error) {
-      if (this.id !== id) return;
-      if (error.status) say(this.problem, error.message);
-      if (error.status === 404 || error.status === 409) { if (error.status === 404) return; }
-    }
-    this.timer = setTimeout(() => this.poll(), document.hidden ? 5 * POLL_MS : POLL_MS);
-  }
+	async poll() {
+		const { id } = this;
+		try {
+			const view = await get(`/devices/${part(id)}/watch`, { after_ms: this.after.ms, after_message: this.after.message });
+			if (this.id !== id) return;
+			say(this.problem, "");
+			this.show(view);
+		} catch (error) {
+			if (this.id !== id) return;
+			if (error.status) say(this.problem, error.message);
+			if (error.status === 404 || error.status === 409) { if (error.status === 404) return; }
+		}
+		this.timer = setTimeout(() => this.poll(), document.hidden ? 5 * POLL_MS : POLL_MS);
+	}
 
-  show(view) {
-    this.colour = view.type;
-    this.about.replaceChildren(`${typeName(view.type)} of `, idNode(view.project));
-    say(this.order, view.order ? `In force: ${view.order}` : "No command is in force.");
-    if (!this.settings.childElementCount) {
-      const rows = Object.entries(view.settings).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, el("bdi", {}, typeof value === "string" ? value : JSON.stringify(value)))));
-      this.settings.replaceChildren(...rows);
-      if (!rows.length) this.settings.replaceChildren(el("p", { class: "note" }, "No settings are known of this device."));
-    }
-    view.time_ms.forEach((time, i) => {
-      const values = { " fault": view.faults[i] ? 1 : 0 };
-      for (const [name, column] of Object.entries(view.true)) values[`t ${name}`] = column[i];
-      for (const [name, column] of Object.entries(view.reported)) values[`r ${name}`] = column[i];
-      this.table.add(time, values);
-    });
-    if (view.time_ms.length) this.after.ms = view.time_ms.at(-1);
-    this.draw(Object.keys(view.true));
-    if (view.messages.length) {
-      this.after.message = view.messages.at(-1).number;
-      this.messages = [...this.messages, ...view.messages].slice(-MESSAGES);
-    }
-    this.showMessages();
-  }
+	show(view) {
+		this.colour = view.type;
+		this.mark.style.borderColor = colourOf(view.type);
+		this.about.replaceChildren(`${typeName(view.type)} of `, idNode(view.project));
+		say(this.order, view.order ? `In force: ${view.order}` : "No command is in force.");
+		if (!this.settings.childElementCount) {
+			const rows = Object.entries(view.settings).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, el("bdi", {}, typeof value === "string" ? value : JSON.stringify(value)))));
+			this.settings.replaceChildren(...rows);
+			if (!rows.length) this.settings.replaceChildren(el("p", { class: "note" }, "No settings are known of this device."));
+		}
+		view.time_ms.forEach((time, i) => {
+			const values = { " fault": view.faults[i] ? 1 : 0 };
+			for (const [name, column] of Object.entries(view.true)) values[`t ${name}`] = column[i];
+			for (const [name, column] of Object.entries(view.reported)) values[`r ${name}`] = column[i];
+			this.table.add(time, values);
+		});
+		if (view.time_ms.length) this.after.ms = view.time_ms.at(-1);
+		this.draw(Object.keys(view.true));
+		if (view.messages.length) {
+			this.after.message = view.messages.at(-1).number;
+			this.messages = [...this.messages, ...view.messages].slice(-MESSAGES);
+		}
+		this.showMessages();
+	}
 
-  draw(names) {
-    const { table } = this, n = table.length;
-    if (!n) return;
-    const xs = Array.from(table.time.subarray(0, n));
-    for (const name of names) {
-      const truth = Array.from(table.column(`t ${name}`).subarray(0, n)), told = Array.from(table.column(`r ${name}`).subarray(0, n));
-      if (!truth.some(Number.isFinite) && !told.some(Number.isFinite)) continue;
-      const one = this.charts.get(name) ?? this.addChart(name);
-      let low = Infinity, high = -Infinity;
-      for (const v of [...truth, ...told]) if (Number.isFinite(v)) { low = Math.min(low, v); high = Math.max(high, v); }
-      if (name === "current_soc") { low = Math.max(low - 1, 0); high = Math.min(high + 1, 100); }
-      const write = name === "current_output" ? kw : name === "current_soc" ? percent : (v) => number(v, 2);
-      const last = truth[n - 1], said = told[n - 1], part = Number.isFinite(said) && differ(last, said);
-      say(one.value, Number.isFinite(said) ? write(said) : NONE);
-      say(one.truth, part || !Number.isFinite(said) ? `true ${write(last)}` : "");
-      one.chart.draw([xs, told.map(orNull), truth.map(orNull)], { x: timeRange(xs[0], xs[n - 1], 900_000, one.chart.width - 52), y: one.range.fit(low, high) });
-    }
-  }
+	draw(names) {
+		const { table } = this, n = table.length;
+		if (!n) return;
+		const xs = Array.from(table.time.subarray(0, n));
+		for (const name of names) {
+			const truth = Array.from(table.column(`t ${name}`).subarray(0, n)), told = Array.from(table.column(`r ${name}`).subarray(0, n));
+			if (!truth.some(Number.isFinite) && !told.some(Number.isFinite)) continue;
+			const one = this.charts.get(name) ?? this.addChart(name);
+			let low = Infinity, high = -Infinity;
+			for (const v of [...truth, ...told]) if (Number.isFinite(v)) { low = Math.min(low, v); high = Math.max(high, v); }
+			if (name === "current_soc") { low = Math.max(low - 1, 0); high = Math.min(high + 1, 100); }
+			const write = name === "current_output" ? kw : name === "current_soc" ? percent : (v) => number(v, 2);
+			const last = truth[n - 1], said = told[n - 1], part = Number.isFinite(said) && differ(last, said);
+			say(one.value, Number.isFinite(said) ? write(said) : NONE);
+			say(one.truth, part || !Number.isFinite(said) ? `true ${write(last)}` : "");
+			one.chart.draw([xs, truth.map(orNull), told.map(orNull)], { x: timeRange(xs[0], xs[n - 1], 900_000, one.chart.width - 52), y: one.range.fit(low, high) });
+		}
+	}
 
-  addChart(name) {
-    if (!this.charts.size) this.pictures.replaceChildren();
-    const box = el("div", { class: "picture", role: "img", "aria-label": `${NAMES[name] ?? name}: reported and true` });
-    const value = el("span", { class: "mono" }), truth = el("span", { class: "mono truth" });
-    this.pictures.append(el("figure", {}, el("figcaption", {}, el("h3", {}, NAMES[name] ?? name.replaceAll("_", " ")), el("span", { class: "unit" }, this.units()[name] ?? ""), value, truth), box));
-    const options = () => ({
-      axes: [{ ...timeAxis(20), space: 88 }, { stroke: () => css("--soft"), font: `12px ${css("--ui")}`, size: 48, gap: 4, space: 24, grid: { stroke: () => css("--line"), width: 1 }, ticks: { show: false }, values: (_, splits, __, ___, step) => splits.map((v) => number(v, step >= 1 ? 0 : step >= 0.1 ? 1 : 2)) }],
-      series: [{},
-        { stroke: () => colourOf(this.colour), width: 2, points: { show: false } },
-        { stroke: () => css("--text"), width: 1, dash: [4, 3], points: { show: false } }],
-      hooks: { drawAxes: [(plot) => fillGap(plot, plot.data[0], plot.data[1].map((v) => v ?? NaN), plot.data[2].map((v) => v ?? NaN), css("--amber-fill"), differ)] },
-    });
-    const one = { chart: new Chart(box, name === "current_output" ? 152 : 104, options), range: new CalmRange(name === "current_soc" ? 2 : 0.5), value, truth };
-    one.range.least = name === "current_soc" ? 2 : 0.5;
-    this.charts.set(name, one);
-    return one;
-  }
+	addChart(name) {
+		if (!this.charts.size) this.pictures.replaceChildren();
+		const box = el("div", { class: "picture", role: "img", "aria-label": `${NAMES[name] ?? name}: reported and true` });
+		const value = el("span", { class: "mono" }), truth = el("span", { class: "mono truth" });
+		this.pictures.append(el("figure", {}, el("figcaption", {}, el("h3", {}, NAMES[name] ?? name.replaceAll("_", " ")), el("span", { class: "unit" }, this.units()[name] ?? ""), value, truth), box));
+		const options = () => ({
+			axes: [timeAxis(), valueAxis(48)],
+			series: [{}, line("--text", 1, { dash: [4, 3] }), line("--text", 2, { stroke: () => colourOf(this.colour) })],
+			hooks: { drawAxes: [(plot) => fillGap(plot, css("--amber-fill"), differ)] },
+		});
+		const one = { chart: new Chart(box, name === "current_output" ? 152 : 104, options), range: new CalmRange(name === "current_soc" ? 2 : 0.5), value, truth };
+		this.charts.set(name, one);
+		return one;
+	}
 
-  // The newest first; as sent, or indented on demand.
-  showMessages(again = false) {
-    const known = again ? new Map() : new Map([...this.list.children].map((node) => [node.dataset.number, node]));
-    const nodes = this.messages.toReversed().map((message) => {
-      const old = known.get(String(message.number));
-      if (old) { say(old.querySelector(".fate"), message.fate); return old; }
-      return this.message(message);
-    });
-    this.list.replaceChildren(...nodes);
-    this.none.hidden = nodes.length > 0;
-  }
+	// The newest first; as sent, or indented on demand.
+	showMessages(again = false) {
+		const known = again ? new Map() : new Map([...this.list.children].map((node) => [node.dataset.number, node]));
+		const nodes = this.messages.toReversed().map((message) => {
+			const old = known.get(String(message.number));
+			if (old) { say(old.querySelector(".fate"), message.fate); return old; }
+			return this.message(message);
+		});
+		this.list.replaceChildren(...nodes);
+		this.none.hidden = nodes.length > 0;
+	}
 
-  message({ number: n, wall_ms: wall, direction, channel, topic, qos, payload, encoding, size, fate }) {
-    let text = encoding === "base64" ? `base64: ${payload}` : payload;
-    if (this.pretty.checked) try { text = JSON.stringify(JSON.parse(payload), null, 2); } catch { /* shown as sent */ }
-    return el("li", { "data-number": n },
-      el("div", { class: "meta" }, el("span", { class: "arrow", "aria-label": direction === "out" ? "sent" : "received" }, direction === "out" ? "→" : "←"),
-        el("time", {}, wallClock(wall)), idNode(topic || channel), el("span", {}, qos === null ? "" : `QoS ${qos}`), el("span", {}, `${size} B`),
-        el("span", { class: `fate${/^(dropped|rejected)/.test(fate) ? " bad" : ""}` }, fate)),
-      el("pre", { tabindex: "0" }, el("bdi", {}, text)));
-  }
+	message({ number: n, wall_ms: wall, direction, channel, topic, qos, payload, encoding, size, fate }) {
+		let text = encoding === "base64" ? `base64: ${payload}` : payload;
+		if (this.pretty.checked) try { text = JSON.stringify(JSON.parse(payload), null, 2); } catch { /* shown as sent */ }
+		return el("li", { "data-number": n },
+			el("div", { class: "meta" }, el("span", { class: "arrow", "aria-label": direction === "out" ? "sent" : "received" }, direction === "out" ? "→" : "←"),
+				el("time", {}, wallClock(wall)), idNode(topic || channel), el("span", {}, qos === null ? "" : `QoS ${qos}`), el("span", {}, `${size} B`),
+				el("span", { class: `fate${/^(dropped|rejected)/.test(fate) ? " bad" : ""}` }, fate)),
+			el("pre", { tabindex: "0" }, el("bdi", {}, text)));
+	}
 }
 
 const orNull = (v) => (Number.isFinite(v) ? v : null);

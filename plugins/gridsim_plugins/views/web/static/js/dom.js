@@ -3,68 +3,63 @@
 export const $ = (id) => document.getElementById(id);
 
 export function el(tag, props = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(props)) {
-    if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (name === "class") node.className = value;
-    else node.setAttribute(name, value === true ? "" : value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
+	const node = document.createElement(tag);
+	for (const [name, value] of Object.entries(props)) {
+		if (value === undefined || value === null || value === false) continue;
+		if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+		else if (name === "class") node.className = value;
+		else node.setAttribute(name, value === true ? "" : value);
+	}
+	node.append(...children.filter((child) => child !== null && child !== undefined));
+	return node;
 }
 
 const SVG = "http://www.w3.org/2000/svg";
 export function svg(tag, props = {}, ...children) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(props)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
+	const node = document.createElementNS(SVG, tag);
+	for (const [name, value] of Object.entries(props)) node.setAttribute(name, value);
+	node.append(...children);
+	return node;
 }
 
 export function say(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+	if (node.textContent !== text) node.textContent = text;
 }
 
 // An id may hold any text: its direction stays its own, and a long one is cut by CSS.
 export const idNode = (text) => el("bdi", { class: "id", title: text }, text);
 
 export function press(group, chosen) {
-  for (const button of group) button.setAttribute("aria-pressed", String(button === chosen));
+	for (const button of group) button.setAttribute("aria-pressed", String(button === chosen));
 }
 
 export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export const visible = (node) => {
-  if (document.hidden || node.hidden) return false;
-  const box = node.getBoundingClientRect();
-  return box.bottom > 0 && box.top < innerHeight && box.width > 0;
+	if (document.hidden || node.hidden) return false;
+	const box = node.getBoundingClientRect();
+	return box.bottom > 0 && box.top < innerHeight && box.width > 0;
 };
 
-export async function copy(text, button) {
-  const before = button.textContent;
-  try {
-    await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
-  } catch {
-    const area = el("textarea", { class: "sr", readonly: true });
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    button.textContent = document.execCommand("copy") ? "Copied" : "Not copied";
-    area.remove();
-    button.focus();
-  }
-  setTimeout(() => { button.textContent = before; }, 2000);
+// Without a clipboard, as on a page without TLS from another machine, the text is selected.
+export async function copy(node, button) {
+	try {
+		await navigator.clipboard.writeText(node.textContent);
+		say(button, "Copied");
+	} catch {
+		getSelection().selectAllChildren(node);
+		say(button, "Selected");
+	}
+	setTimeout(() => say(button, "Copy"), 2000);
 }
 
 // `task` at most once in `ms`, and a last time after the last call.
 export function atMost(ms, task) {
-  let last = -Infinity, timer = 0;
-  return (...args) => {
-    clearTimeout(timer);
-    const wait = last + ms - performance.now();
-    const go = () => { last = performance.now(); task(...args); };
-    if (wait <= 0) go(); else timer = setTimeout(go, wait);
-  };
+	let last = -Infinity, timer = 0;
+	return (...args) => {
+		clearTimeout(timer);
+		const wait = last + ms - performance.now();
+		const go = () => { last = performance.now(); task(...args); };
+		if (wait <= 0) go(); else timer = setTimeout(go, wait);
+	};
 }

@@ -4,17 +4,17 @@ const THIN = "\u202f", MINUS = "\u2212";
 export const NONE = "–";
 
 function grouped(digits) {
-  const [whole, rest] = digits.split(".");
-  const spaced = whole.replace(/\B(?=(\d{3})+$)/g, THIN);
-  return rest === undefined ? spaced : `${spaced}.${rest}`;
+	const [whole, rest] = digits.split(".");
+	const spaced = whole.replace(/\B(?=(\d{3})+$)/g, THIN);
+	return rest === undefined ? spaced : `${spaced}.${rest}`;
 }
 
 export function number(value, decimals = 0, signed = false) {
-  if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
-  const digits = Math.abs(value).toFixed(decimals);
-  const zero = !/[1-9]/.test(digits);
-  const sign = value < 0 && !zero ? MINUS : signed && !zero ? "+" : signed ? "\u2007" : "";
-  return sign + grouped(digits);
+	if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+	const digits = Math.abs(value).toFixed(decimals);
+	const zero = !/[1-9]/.test(digits);
+	const sign = value < 0 && !zero ? MINUS : signed && !zero ? "+" : signed ? "\u2007" : "";
+	return sign + grouped(digits);
 }
 
 export const kw = (value) => number(value, 2, true);
@@ -23,31 +23,31 @@ export const count = (value) => number(value, 0);
 export const speed = (value) => (value === 0 ? "free" : `${number(value, Number.isInteger(value) ? 0 : 2)}×`);
 
 export function seconds(value) {
-  if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
-  if (value < 0.9995) return `${number(value * 1000, value < 0.01 ? 1 : 0)} ms`;
-  if (value < 120) return `${number(value, 1)} s`;
-  if (value < 7200) return `${number(value / 60, 0)} min`;
-  if (value < 172800) return `${number(value / 3600, 1)} h`;
-  return `${number(value / 86400, 1)} d`;
+	if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+	if (value < 0.9995) return `${number(value * 1000, value < 0.01 ? 1 : 0)} ms`;
+	if (value < 120) return `${number(value, 1)} s`;
+	if (value < 7200) return `${number(value / 60, 0)} min`;
+	if (value < 172800) return `${number(value / 3600, 1)} h`;
+	return `${number(value / 86400, 1)} d`;
 }
 
 // Times by the site's clock. A browser that does not know the zone shows UTC.
 let zone = "UTC";
 const made = new Map();
 export function setZone(name) {
-  try {
-    new Intl.DateTimeFormat("en-CA", { timeZone: name });
-    zone = name;
-  } catch {
-    zone = "UTC";
-  }
-  made.clear();
+	try {
+		new Intl.DateTimeFormat("en-CA", { timeZone: name });
+		zone = name;
+	} catch {
+		zone = "UTC";
+	}
+	made.clear();
 }
 export const zoneName = () => zone;
 
 function formatter(key, options) {
-  if (!made.has(key)) made.set(key, new Intl.DateTimeFormat("en-CA", { hourCycle: "h23", ...options }));
-  return made.get(key);
+	if (!made.has(key)) made.set(key, new Intl.DateTimeFormat("en-CA", { hourCycle: "h23", ...options }));
+	return made.get(key);
 }
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
 const DATE = { year: "numeric", month: "2-digit", day: "2-digit" };
@@ -58,8 +58,8 @@ export const date = (ms) => formatter("date", { ...DATE, timeZone: zone }).forma
 export const wallClock = (ms) => formatter("wall", CLOCK).format(ms);
 
 export function offset(ms) {
-  const parts = formatter("offset", { timeZone: zone, timeZoneName: "longOffset" }).formatToParts(ms);
-  const name = parts.find((part) => part.type === "timeZoneName")?.value ?? "GMT";
-  return name === "GMT" ? "Z" : name.replace("GMT", "").replace("-", MINUS);
+	const parts = formatter("offset", { timeZone: zone, timeZoneName: "longOffset" }).formatToParts(ms);
+	const name = parts.find((part) => part.type === "timeZoneName")?.value ?? "GMT";
+	return name === "GMT" ? "Z" : name.replace("GMT", "").replace("-", MINUS);
 }
 export const moment = (ms) => `${date(ms)} ${clock(ms)}${offset(ms)}`;

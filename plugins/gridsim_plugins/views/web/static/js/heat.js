@@ -7,305 +7,294 @@ import { $, atMost, css, el, press, say, visible } from "./dom.js";
 import { count, kw, number, percent } from "./format.js";
 
 const EVERY_MS = 5000, TALLEST = 420, LARGEST = 48, LABELLED = 24, GUTTER = 108;
-const STATES = [["ok", "connected"], ["called", "called by an event"], ["faulty", "fault on purpose"], ["offline", "offline"], ["disabled", "disabled"]];
+// Each state: its words, its colours on a light and a dark ground, and its shape.
+const STATES = {
+	ok: ["connected", ["#a9d5c5", "#2c6350"], ""],
+	called: ["called by an event", ["#0072b2", "#56b4e9"], "●"],
+	faulty: ["fault on purpose", ["#c98300", "#e8a317"], "▲"],
+	offline: ["offline", ["#59626b", "#8a949e"], "×"],
+	disabled: ["disabled", ["#d1243c", "#ff5c68"], "!"],
+};
 
 const mix = (a, b, t) => a.map((v, i) => Math.round(v + (b[i] - v) * t));
 const hex = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
 function ramp(stops, t) {
-  const at = Math.min(Math.max(t, 0), 1) * (stops.length - 1), low = Math.min(Math.floor(at), stops.length - 2);
-  return mix(stops[low], stops[low + 1], at - low);
+	const at = Math.min(Math.max(t, 0), 1) * (stops.length - 1), low = Math.min(Math.floor(at), stops.length - 2);
+	return mix(stops[low], stops[low + 1], at - low);
 }
 // Cividis, and a diverging scale from purple (draws) over the ground (0) to green (feeds).
 const CIVIDIS = ["#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838"].map(hex);
 
 export class Heat {
-  constructor(open) {
-    this.open = open;
-    this.by = "output";
-    this.at = -1;
-    this.values = null;
-    this.box = $("heat");
-    this.canvas = $("heat-canvas");
-    this.cursor = $("heat-cursor");
-    this.tip = $("heat-tip");
-    this.buttons = [...document.querySelectorAll("[data-by]")];
-    for (const button of this.buttons) button.addEventListener("click", () => { this.by = button.dataset.by; press(this.buttons, button); this.values = null; this.load(); });
-    this.box.addEventListener("keydown", (event) => this.key(event));
-    this.box.addEventListener("focus", () => { if (this.at < 0 && this.place) this.walk(0); });
-    this.canvas.addEventListener("mousemove", (event) => this.hover(event));
-    this.canvas.addEventListener("mouseleave", () => { this.tip.hidden = true; this.over = -1; });
-    this.canvas.addEventListener("click", (event) => {
-      const place = this.under(event);
-      if (place >= 0) { this.walk(place, false); this.choose(place); }
-    });
-    this.about = atMost(120, (place, then) => this.ask(place, then));
-    new ResizeObserver(() => { if (this.place) { this.arrange(); this.paint(); } }).observe(this.box);
-    document.addEventListener("themechange", () => { this.paint(); this.legend(); });
-    document.addEventListener("visibilitychange", () => { if (this.place) this.load(); });
-    new IntersectionObserver(() => { if (this.place) this.load(); }).observe(this.box);
-    this.load = atMost(250, () => this.fetch());
-    setInterval(() => { if (this.place && this.live) this.load(); }, EVERY_MS);
-    this.live = true;
-    this.legend();
-  }
+	constructor(open) {
+		this.open = open;
+		this.by = "output";
+		this.at = -1;
+		this.values = null;
+		this.box = $("heat");
+		this.canvas = $("heat-canvas");
+		this.cursor = $("heat-cursor");
+		this.tip = $("heat-tip");
+		this.buttons = [...document.querySelectorAll("[data-by]")];
+		for (const button of this.buttons) button.addEventListener("click", () => { this.by = button.dataset.by; press(this.buttons, button); this.values = null; this.load(); });
+		this.box.addEventListener("keydown", (event) => this.key(event));
+		this.box.addEventListener("focus", () => { if (this.at < 0 && this.place) this.walk(0); });
+		this.canvas.addEventListener("mousemove", (event) => this.hover(event));
+		this.canvas.addEventListener("mouseleave", () => { this.tip.hidden = true; this.over = -1; });
+		this.canvas.addEventListener("click", (event) => {
+			const place = this.under(event);
+			if (place >= 0) { this.walk(place, false); this.choose(place); }
+		});
+		this.about = atMost(120, (place, then) => this.ask(place, then));
+		new ResizeObserver(() => { if (this.place) { this.arrange(); this.paint(); } }).observe(this.box);
+		document.addEventListener("themechange", () => { this.paint(); this.legend(); });
+		document.addEventListener("visibilitychange", () => { if (this.place) this.load(); });
+		new IntersectionObserver(() => { if (this.place) this.load(); }).observe(this.box);
+		this.load = atMost(250, () => this.fetch());
+		setInterval(() => { if (this.place && this.live) this.load(); }, EVERY_MS);
+		this.live = true;
+		this.legend();
+	}
 
-  // The order of the cells: the projects as configured, the types of each in one order.
-  async start() {
-    const roster = await get("/roster"), { data } = await bytes("/fleet", { show: "type" });
-    const n = roster.devices, order = inOrder(roster.types), rank = roster.types.map((type) => order.indexOf(type));
-    this.count = n;
-    this.types = roster.types;
-    this.type = data;
-    this.projects = roster.project_ids;
-    this.first = [...roster.first_device, n];
-    this.device = new Uint32Array(n);
-    this.group = new Uint32Array(n);
-    for (let p = 0; p < this.projects.length; p += 1) {
-      const from = this.first[p], to = this.first[p + 1], part = [];
-      for (let d = from; d < to; d += 1) { part.push(d); this.group[d] = p; }
-      part.sort((a, b) => rank[data[a]] - rank[data[b]] || a - b);
-      this.device.set(part, from);
-    }
-    this.ids = new Map();
-    const groups = this.projects.length;
-    say($("fleet-count"), `${count(n)} ${n === 1 ? "device" : "devices"} in ${count(groups)} ${groups === 1 ? "project" : "projects"}`);
-    this.place = n > 0;
-    if (!n) { say($("heat-says"), "This run has no devices. Add [[projects.ders]] to the configuration."); return; }
-    this.arrange();
-    this.load();
-  }
+	// The order of the cells: the projects as configured, the types of each in one order.
+	async start() {
+		const roster = await get("/roster"), { data } = await bytes("/fleet", { show: "type" });
+		const n = roster.devices, order = inOrder(roster.types), rank = roster.types.map((type) => order.indexOf(type));
+		this.count = n;
+		this.types = roster.types;
+		this.type = data;
+		this.projects = roster.project_ids;
+		this.first = [...roster.first_device, n];
+		this.device = new Uint32Array(n);
+		this.group = new Uint32Array(n);
+		for (let p = 0; p < this.projects.length; p += 1) {
+			const from = this.first[p], to = this.first[p + 1], part = [];
+			for (let d = from; d < to; d += 1) { part.push(d); this.group[d] = p; }
+			part.sort((a, b) => rank[data[a]] - rank[data[b]] || a - b);
+			this.device.set(part, from);
+		}
+		this.ids = new Map();
+		const groups = this.projects.length;
+		say($("fleet-count"), `${count(n)} ${n === 1 ? "device" : "devices"} in ${count(groups)} ${groups === 1 ? "project" : "projects"}`);
+		this.place = n > 0;
+		if (!n) { say($("heat-says"), "This run has no devices. Add [[projects.ders]] to the configuration."); return; }
+		this.arrange();
+		this.load();
+	}
 
-  // The largest cells with which all devices fit; where there are few, a gap between projects.
-  arrange() {
-    const width = this.box.clientWidth, n = this.count, groups = this.projects.length;
-    if (!width) return;
-    this.labelled = groups <= LABELLED && width > 400;
-    const left = this.labelled ? GUTTER : 0, sizes = (p) => this.first[p + 1] - this.first[p];
-    const layout = (cell, gaps) => {
-      const cols = Math.max(Math.floor((width - left) / cell), 1);
-      if (this.labelled) {
-        let rows = 0;
-        for (let p = 0; p < groups; p += 1) rows += Math.ceil(sizes(p) / cols);
-        return { cols, rows, gaps };
-      }
-      return { cols, rows: Math.ceil((n + (gaps ? groups : 0)) / cols), gaps };
-    };
-    let cell = LARGEST;
-    const tallest = innerWidth < 600 ? 360 : TALLEST, fits = (size, gaps) => layout(size, gaps).rows * size <= tallest;
-    while (cell > 2 && !fits(cell, cell >= 8)) cell -= 1;
-    this.cell = cell;
-    const { cols, rows, gaps } = layout(cell, cell >= 8 && !this.labelled);
-    Object.assign(this, { cols, rows, left });
-    this.slot = new Uint32Array(n);
-    this.inSlot = new Int32Array(cols * rows).fill(-1);
-    this.labels = [];
-    let slot = 0;
-    for (let p = 0; p < groups; p += 1) {
-      if (this.labelled) { slot = Math.ceil(slot / cols) * cols; this.labels.push([slot / cols, this.projects[p]]); }
-      for (let i = this.first[p]; i < this.first[p + 1]; i += 1, slot += 1) { this.slot[i] = slot; this.inSlot[slot] = i; }
-      if (gaps) slot += 1;
-    }
-    const ratio = devicePixelRatio;
-    this.canvas.width = Math.round(width * ratio);
-    this.canvas.height = Math.round(rows * cell * ratio);
-    this.canvas.style.height = `${rows * cell}px`;
-    this.canvas.style.width = `${width}px`;
-    this.box.style.height = `${Math.min(rows * cell, tallest)}px`;
-    if (this.at >= 0) this.point();
-  }
+	// The largest cells with which all devices fit; where there are few, a gap between projects.
+	arrange() {
+		const width = this.box.clientWidth, n = this.count, groups = this.projects.length;
+		if (!width) return;
+		this.labelled = groups <= LABELLED && width > 400;
+		const left = this.labelled ? GUTTER : 0, sizes = (p) => this.first[p + 1] - this.first[p];
+		const layout = (cell, gaps) => {
+			const cols = Math.max(Math.floor((width - left) / cell), 1);
+			if (this.labelled) {
+				let rows = 0;
+				for (let p = 0; p < groups; p += 1) rows += Math.ceil(sizes(p) / cols);
+				return { cols, rows, gaps };
+			}
+			return { cols, rows: Math.ceil((n + (gaps ? groups : 0)) / cols), gaps };
+		};
+		let cell = LARGEST;
+		const tallest = innerWidth < 600 ? 360 : TALLEST, fits = (size, gaps) => layout(size, gaps).rows * size <= tallest;
+		while (cell > 2 && !fits(cell, cell >= 8)) cell -= 1;
+		this.cell = cell;
+		const { cols, rows, gaps } = layout(cell, cell >= 8 && !this.labelled);
+		Object.assign(this, { cols, rows, left });
+		this.slot = new Uint32Array(n);
+		this.inSlot = new Int32Array(cols * rows).fill(-1);
+		this.labels = [];
+		let slot = 0;
+		for (let p = 0; p < groups; p += 1) {
+			if (this.labelled) { slot = Math.ceil(slot / cols) * cols; this.labels.push([slot / cols, this.projects[p]]); }
+			for (let i = this.first[p]; i < this.first[p + 1]; i += 1, slot += 1) { this.slot[i] = slot; this.inSlot[slot] = i; }
+			if (gaps) slot += 1;
+		}
+		const ratio = devicePixelRatio;
+		this.canvas.width = Math.round(width * ratio);
+		this.canvas.height = Math.round(rows * cell * ratio);
+		this.canvas.style.height = `${rows * cell}px`;
+		this.canvas.style.width = `${width}px`;
+		this.box.style.height = `${Math.min(rows * cell, tallest)}px`;
+		if (this.at >= 0) this.point();
+	}
 
-  async fetch() {
-    if (!visible(this.box)) return;
-    const by = this.by;
-    let answer;
-    try { answer = await bytes("/fleet", { show: by }); } catch { return; }
-    if (by !== this.by || answer.data.length !== this.count) return;
-    this.values = answer.data;
-    this.paint();
-    this.legend();
-    if (this.at >= 0) this.ask(this.at, (text) => { if (this.at >= 0) say($("heat-says"), text.replaceAll("\n", "  ")); });
-  }
+	async fetch() {
+		if (!visible(this.box)) return;
+		const by = this.by;
+		let answer;
+		try { answer = await bytes("/fleet", { show: by }); } catch { return; }
+		if (by !== this.by || answer.data.length !== this.count) return;
+		this.values = answer.data;
+		this.paint();
+		this.legend();
+		if (this.at >= 0) this.ask(this.at, (text) => { if (this.at >= 0) say($("heat-says"), text.replaceAll("\n", "  ")); });
+	}
 
-  palette() {
-    const table = new Uint32Array(256), put = (i, [r, g, b]) => { table[i] = (255 << 24) | (b << 16) | (g << 8) | r; };
-    const empty = hex(isDark() ? "#20272d" : "#e3e6ea"), middle = hex(isDark() ? "#39424b" : "#d5d9dd");
-    const draws = hex(isDark() ? "#d79be0" : "#7b2f8e"), feeds = hex(isDark() ? "#43e0ae" : "#00684a");
-    for (let i = 0; i < 256; i += 1) {
-      if (this.by === "soc") put(i, i === 255 ? empty : ramp(CIVIDIS, i / 200));
-      else if (this.by === "output") put(i, i === 0 ? empty : i < 128 ? mix(middle, draws, Math.min((128 - i) / 100, 1)) : mix(middle, feeds, Math.min((i - 128) / 100, 1)));
-      else put(i, this.stateColour(stateOf(i)));
-    }
-    return table;
-  }
+	palette() {
+		const table = new Uint32Array(256), put = (i, [r, g, b]) => { table[i] = (255 << 24) | (b << 16) | (g << 8) | r; };
+		const empty = hex(isDark() ? "#20272d" : "#e3e6ea"), middle = hex(isDark() ? "#39424b" : "#d5d9dd");
+		const draws = hex(isDark() ? "#d79be0" : "#7b2f8e"), feeds = hex(isDark() ? "#43e0ae" : "#00684a");
+		for (let i = 0; i < 256; i += 1) {
+			if (this.by === "soc") put(i, i === 255 ? empty : ramp(CIVIDIS, i / 200));
+			else if (this.by === "output") put(i, i === 0 ? empty : i < 128 ? mix(middle, draws, Math.min((128 - i) / 100, 1)) : mix(middle, feeds, Math.min((i - 128) / 100, 1)));
+			else put(i, hex(STATES[stateOf(i)][1][Number(isDark())]));
+		}
+		return table;
+	}
 
-  stateColour(state) {
-    const dark = isDark();
-    return hex({ ok: dark ? "#2c6350" : "#a9d5c5", called: dark ? "#56b4e9" : "#0072b2", faulty: dark ? "#e8a317" : "#c98300", offline: dark ? "#8a949e" : "#59626b", disabled: dark ? "#ff5c68" : "#d1243c" }[state]);
-  }
+	paint() {
+		if (!this.values || !this.slot) return;
+		const { cols, rows, cell, left } = this, table = this.palette();
+		const image = new ImageData(cols, rows), pixels = new Uint32Array(image.data.buffer);
+		for (let i = 0; i < this.count; i += 1) pixels[this.slot[i]] = table[this.values[this.device[i]]];
+		this.small ??= document.createElement("canvas");
+		this.small.width = cols;
+		this.small.height = rows;
+		this.small.getContext("2d").putImageData(image, 0, 0);
+		const ctx = this.canvas.getContext("2d"), ratio = devicePixelRatio;
+		ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+		ctx.clearRect(0, 0, this.canvas.width, this.canvas.height);
+		ctx.imageSmoothingEnabled = false;
+		ctx.drawImage(this.small, left, 0, cols * cell, rows * cell);
+		if (cell >= 6) this.details(ctx);
+		ctx.fillStyle = css("--text");
+		ctx.font = `12px ${css("--mono")}`;
+		ctx.textBaseline = "middle";
+		for (const [row, id] of this.labels) {
+			const text = id.length > 14 ? `${id.slice(0, 13)}…` : id;
+			ctx.fillText(`\u2068${text}\u2069`, 0, row * cell + cell / 2, left - 8);
+		}
+	}
 
-  paint() {
-    if (!this.values || !this.slot) return;
-    const { cols, rows, cell, left } = this, table = this.palette();
-    const image = new ImageData(cols, rows), pixels = new Uint32Array(image.data.buffer);
-    for (let i = 0; i < this.count; i += 1) pixels[this.slot[i]] = table[this.values[this.device[i]]];
-    this.small ??= document.createElement("canvas");
-    this.small.width = cols;
-    this.small.height = rows;
-    this.small.getContext("2d").putImageData(image, 0, 0);
-    const ctx = this.canvas.getContext("2d"), ratio = devicePixelRatio;
-    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-    ctx.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    ctx.imageSmoothingEnabled = false;
-    ctx.drawImage(this.small, left, 0, cols * cell, rows * cell);
-    if (cell >= 6) this.details(ctx);
-    ctx.fillStyle = css("--text");
-    ctx.font = `12px ${css("--mono")}`;
-    ctx.textBaseline = "middle";
-    for (const [row, id] of this.labels) {
-      const text = id.length > 14 ? `${id.slice(0, 13)}…` : id;
-      ctx.fillText(`\u2068${text}\u2069`, 0, row * cell + cell / 2, left - 8);
-    }
-  }
+	// The lines between cells; in large cells the value, or a shape that repeats the colour of a state.
+	details(ctx) {
+		const { cols, rows, cell, left, by } = this, table = this.palette();
+		ctx.fillStyle = css("--panel");
+		for (let c = 0; c <= cols; c += 1) ctx.fillRect(left + c * cell - 1, 0, 1, rows * cell);
+		for (let r = 0; r <= rows; r += 1) ctx.fillRect(left, r * cell - 1, cols * cell, 1);
+		if (cell < (by === "state" ? 10 : 40)) return;
+		ctx.font = `${Math.min(cell - 2, 12)}px ${css("--mono")}`;
+		ctx.textAlign = "center";
+		ctx.textBaseline = "middle";
+		for (let i = 0; i < this.count; i += 1) {
+			const v = this.values[this.device[i]], slot = this.slot[i];
+			const text = by === "state" ? STATES[stateOf(v)][2] : by === "soc" ? (v === 255 ? "" : percent(v / 2)) : v ? number((v - 128) / 1.27, 0, true) : "";
+			ctx.fillStyle = inkOn(rgb(table, v));
+			ctx.fillText(text, left + (slot % cols) * cell + (cell - 1) / 2, Math.floor(slot / cols) * cell + cell / 2);
+		}
+		ctx.textAlign = "left";
+	}
 
-  // The lines between cells, and shapes that repeat what the colour of a state says.
-  details(ctx) {
-    const { cols, rows, cell, left } = this;
-    ctx.fillStyle = css("--panel");
-    for (let c = 0; c <= cols; c += 1) ctx.fillRect(left + c * cell - 1, 0, 1, rows * cell);
-    for (let r = 0; r <= rows; r += 1) ctx.fillRect(left, r * cell - 1, cols * cell, 1);
-    if (this.by !== "state") { if (cell >= 40) this.numbers(ctx); return; }
-    if (cell < 10) return;
-    ctx.font = `${Math.min(cell - 4, 14)}px ${css("--ui")}`;
-    ctx.textAlign = "center";
-    ctx.textBaseline = "middle";
-    ctx.fillStyle = isDark() ? "#000" : "#fff";
-    const signs = { called: "●", faulty: "▲", offline: "×", disabled: "!" };
-    for (let i = 0; i < this.count; i += 1) {
-      const sign = signs[stateOf(this.values[this.device[i]])];
-      if (sign) ctx.fillText(sign, left + (this.slot[i] % cols) * cell + (cell - 1) / 2, Math.floor(this.slot[i] / cols) * cell + cell / 2);
-    }
-    ctx.textAlign = "left";
-  }
+	legend() {
+		const key = `${this.by} ${isDark()} ${Boolean(this.values)}`;
+		if (key === this.keyed) return;
+		this.keyed = key;
+		const table = this.palette(), colour = (v) => rgb(table, v);
+		const mark = (name, background) => { const node = el("i", { class: name }); node.style.background = background; return node; };
+		const scale = (...stops) => mark("scale", `linear-gradient(90deg, ${stops})`);
+		const item = (...parts) => el("li", {}, ...parts);
+		$("heat-legend").replaceChildren(...{
+			soc: () => [item("0 %", scale(...[0, 40, 80, 120, 160, 200].map(colour)), "100 %"), item(mark("swatch", colour(255)), "no storage")],
+			output: () => [item("draws 100 % of its capacity", scale(colour(28), colour(128), colour(228)), "feeds 100 %")],
+			state: () => Object.values(STATES).map(([words, pair, sign]) => item(mark("swatch", pair[Number(isDark())]), `${sign} ${words}`)),
+		}[this.by]());
+	}
 
-  // In large cells the value itself, as far as the byte knows it.
-  numbers(ctx) {
-    const { cols, cell, left } = this, table = this.palette();
-    ctx.font = `12px ${css("--mono")}`;
-    ctx.textAlign = "center";
-    ctx.textBaseline = "middle";
-    for (let i = 0; i < this.count; i += 1) {
-      const v = this.values[this.device[i]], rgb = table[v];
-      const text = this.by === "soc" ? (v === 255 ? "" : percent(v / 2)) : v ? number((v - 128) / 1.27, 0, true) : "";
-      ctx.fillStyle = inkOn(`#${[rgb & 255, (rgb >> 8) & 255, (rgb >> 16) & 255].map((c) => c.toString(16).padStart(2, "0")).join("")}`);
-      ctx.fillText(text, left + (this.slot[i] % cols) * cell + (cell - 1) / 2, Math.floor(this.slot[i] / cols) * cell + cell / 2);
-    }
-    ctx.textAlign = "left";
-  }
+	under(event) {
+		if (!this.slot) return -1;
+		const x = event.offsetX - this.left, y = event.offsetY;
+		const c = Math.floor(x / this.cell), r = Math.floor(y / this.cell);
+		return x < 0 || c >= this.cols || r >= this.rows ? -1 : this.inSlot[r * this.cols + c];
+	}
 
-  legend() {
-    const key = `${this.by} ${isDark()} ${Boolean(this.values)}`;
-    if (key === this.keyed) return;
-    this.keyed = key;
-    const swatch = (rgb) => { const node = el("i", { class: "swatch" }); node.style.background = `rgb(${rgb})`; return node; };
-    const scale = (stops) => { const node = el("i", { class: "scale" }); node.style.background = `linear-gradient(90deg, ${stops.map((c) => `rgb(${c})`)})`; return node; };
-    const table = this.palette(), colour = (i) => [table[i] & 255, (table[i] >> 8) & 255, (table[i] >> 16) & 255];
-    const list = $("heat-legend");
-    if (this.by === "soc") list.replaceChildren(el("li", {}, "0 %", scale(CIVIDIS), "100 %"), el("li", {}, swatch(colour(255)), "no storage"));
-    else if (this.by === "output") list.replaceChildren(el("li", {}, "draws 100 % of its capacity", scale([colour(28), colour(128), colour(228)]), "feeds 100 %"));
-    else list.replaceChildren(...STATES.map(([state, text]) => el("li", {}, swatch(this.stateColour(state)), text)));
-  }
+	hover(event) {
+		const place = this.under(event), { tip } = this;
+		this.over = place;
+		if (place < 0) { tip.hidden = true; return; }
+		tip.style.transform = `translate(${Math.min(event.clientX + 14, innerWidth - 250)}px, ${Math.min(event.clientY + 16, innerHeight - 90)}px)`;
+		say(tip, this.line(place));
+		tip.hidden = false;
+		this.about(place, (text) => { if (this.over === place) say(tip, text); });
+	}
 
-  under(event) {
-    if (!this.slot) return -1;
-    const x = event.offsetX - this.left, y = event.offsetY;
-    const c = Math.floor(x / this.cell), r = Math.floor(y / this.cell);
-    return x < 0 || c >= this.cols || r >= this.rows ? -1 : this.inSlot[r * this.cols + c];
-  }
+	// What the byte says, until the server has said more.
+	line(place, item = this.ids.get(this.device[place])) {
+		const d = this.device[place], value = this.values?.[d];
+		const name = item ? `\u2068${item.id}\u2069` : "…";
+		let says = "";
+		if (item && this.by === "output") says = `${kw(item.output_kw)} kW`;
+		else if (item && this.by === "soc") says = item.soc === null ? "no storage" : `${percent(item.soc)} %`;
+		else if (value !== undefined) says = this.by === "soc" ? (value === 255 ? "no storage" : `${percent(value / 2)} %`) : this.by === "output" ? `${percent((value - 128) / 1.27)} % of its capacity` : "";
+		const state = item ? words(item) : this.by === "state" && value !== undefined ? stateOf(value) : "";
+		return `${name}\n${typeName(this.types[this.type[d]])} of \u2068${this.projects[this.group[d]]}\u2069\n${[says, state].filter(Boolean).join(", ")}`;
+	}
 
-  hover(event) {
-    const place = this.under(event), { tip } = this;
-    this.over = place;
-    if (place < 0) { tip.hidden = true; return; }
-    tip.style.transform = `translate(${Math.min(event.clientX + 14, innerWidth - 250)}px, ${Math.min(event.clientY + 16, innerHeight - 90)}px)`;
-    say(tip, this.line(place));
-    tip.hidden = false;
-    this.about(place, (text) => { if (this.over === place) say(tip, text); });
-  }
+	async ask(place, then) {
+		const d = this.device[place];
+		try {
+			const { items } = await get("/devices", { offset: d, limit: 1 });
+			if (this.ids.size > 500) this.ids.clear();
+			this.ids.set(d, items[0]);
+			then(this.line(place, items[0]));
+		} catch { /* the next one may be answered */ }
+	}
 
-  // What the byte says, until the server has said more.
-  line(place, item = this.ids.get(this.device[place])) {
-    const d = this.device[place], value = this.values?.[d];
-    const name = item ? `\u2068${item.id}\u2069` : "…";
-    let says = "";
-    if (item && this.by === "output") says = `${kw(item.output_kw)} kW`;
-    else if (item && this.by === "soc") says = item.soc === null ? "no storage" : `${percent(item.soc)} %`;
-    else if (value !== undefined) says = this.by === "soc" ? (value === 255 ? "no storage" : `${percent(value / 2)} %`) : this.by === "output" ? `${percent((value - 128) / 1.27)} % of its capacity` : "";
-    const state = item ? words(item) : this.by === "state" && value !== undefined ? stateOf(value) : "";
-    return `${name}\n${typeName(this.types[this.type[d]])} of \u2068${this.projects[this.group[d]]}\u2069\n${[says, state].filter(Boolean).join(", ")}`;
-  }
+	async choose(place) {
+		const known = this.ids.get(this.device[place]);
+		if (known) this.open(known.id);
+		else await this.ask(place, () => this.open(this.ids.get(this.device[place]).id));
+	}
 
-  async ask(place, then) {
-    const d = this.device[place];
-    try {
-      const { items } = await get("/devices", { offset: d, limit: 1 });
-      if (this.ids.size > 500) this.ids.clear();
-      this.ids.set(d, items[0]);
-      then(this.line(place, items[0]));
-    } catch { /* the next one may be answered */ }
-  }
+	// Go to the first device of a project.
+	project(index) {
+		if (!this.place) return;
+		this.box.scrollIntoView({ block: "nearest" });
+		this.box.focus({ preventScroll: true });
+		this.walk(this.first[index]);
+	}
 
-  async choose(place) {
-    const known = this.ids.get(this.device[place]);
-    if (known) this.open(known.id);
-    else await this.ask(place, () => this.open(this.ids.get(this.device[place]).id));
-  }
+	walk(place, speak = true) {
+		this.at = Math.min(Math.max(place, 0), this.count - 1);
+		this.point();
+		if (speak) { const at = this.at; say($("heat-says"), this.line(at).replaceAll("\n", "  ")); this.about(at, (text) => { if (this.at === at) say($("heat-says"), text.replaceAll("\n", "  ")); }); }
+	}
 
-  // Go to the first device of a project.
-  project(index) {
-    if (!this.place) return;
-    this.box.scrollIntoView({ block: "nearest" });
-    this.box.focus({ preventScroll: true });
-    this.walk(this.first[index]);
-  }
+	point() {
+		const { cell, cols, left } = this, slot = this.slot[this.at], size = Math.max(cell, 6);
+		const x = left + (slot % cols) * cell - (size - cell) / 2, y = Math.floor(slot / cols) * cell - (size - cell) / 2;
+		this.cursor.hidden = false;
+		this.cursor.style.width = this.cursor.style.height = `${size}px`;
+		this.cursor.style.transform = `translate(${x}px, ${y}px)`;
+		if (y < this.box.scrollTop || y + cell > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = Math.max(y - this.box.clientHeight / 2, 0);
+	}
 
-  walk(place, speak = true) {
-    this.at = Math.min(Math.max(place, 0), this.count - 1);
-    this.point();
-    if (speak) { const at = this.at; say($("heat-says"), this.line(at).replaceAll("\n", "  ")); this.about(at, (text) => { if (this.at === at) say($("heat-says"), text.replaceAll("\n", "  ")); }); }
-  }
-
-  point() {
-    const { cell, cols, left } = this, slot = this.slot[this.at], size = Math.max(cell, 6);
-    const x = left + (slot % cols) * cell - (size - cell) / 2, y = Math.floor(slot / cols) * cell - (size - cell) / 2;
-    this.cursor.hidden = false;
-    this.cursor.style.width = this.cursor.style.height = `${size}px`;
-    this.cursor.style.transform = `translate(${x}px, ${y}px)`;
-    if (y < this.box.scrollTop || y + cell > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = Math.max(y - this.box.clientHeight / 2, 0);
-  }
-
-  key(event) {
-    if (!this.place || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); if (this.at >= 0) this.choose(this.at); return; }
-    const at = Math.max(this.at, 0), slot = this.slot[at];
-    const vertical = (step) => {
-      for (let s = slot + step; s >= 0 && s < this.inSlot.length; s += step) if (this.inSlot[s] >= 0) return this.inSlot[s];
-      // A row that is shorter: its last cell.
-      const row = Math.floor(slot / this.cols) + Math.sign(step);
-      for (let s = Math.min((row + 1) * this.cols, this.inSlot.length) - 1; row >= 0 && s >= row * this.cols; s -= 1) if (this.inSlot[s] >= 0) return this.inSlot[s];
-      return at;
-    };
-    const go = { ArrowLeft: () => at - 1, ArrowRight: () => at + 1, ArrowUp: () => vertical(-this.cols), ArrowDown: () => vertical(this.cols), Home: () => 0, End: () => this.count - 1, PageUp: () => this.first[Math.max(this.group[this.device[at]] - 1, 0)], PageDown: () => this.first[Math.min(this.group[this.device[at]] + 1, this.projects.length - 1)] }[event.key];
-    if (!go) return;
-    event.preventDefault();
-    this.walk(go());
-  }
+	key(event) {
+		if (!this.place || event.altKey || event.ctrlKey || event.metaKey) return;
+		if (event.key === "Enter" || event.key === " ") { event.preventDefault(); if (this.at >= 0) this.choose(this.at); return; }
+		const at = Math.max(this.at, 0), slot = this.slot[at];
+		// Up and down go to the same column, or to the end of a row that is shorter.
+		const vertical = (step) => {
+			const row = Math.floor(slot / this.cols) + step;
+			for (let s = slot + step * this.cols; s >= row * this.cols && s >= 0; s -= 1) if (this.inSlot[s] >= 0) return this.inSlot[s];
+			return at;
+		};
+		const go = { ArrowLeft: () => at - 1, ArrowRight: () => at + 1, ArrowUp: () => vertical(-1), ArrowDown: () => vertical(1), Home: () => 0, End: () => this.count - 1, PageUp: () => this.first[Math.max(this.group[this.device[at]] - 1, 0)], PageDown: () => this.first[Math.min(this.group[this.device[at]] + 1, this.projects.length - 1)] }[event.key];
+		if (!go) return;
+		event.preventDefault();
+		this.walk(go());
+	}
 }
 
 function stateOf(bits) {
-  if (bits & 8) return "disabled";
-  if (bits & 1) return "offline";
-  if (bits & 2) return "faulty";
-  return bits & 4 ? "called" : "ok";
+	if (bits & 8) return "disabled";
+	if (bits & 1) return "offline";
+	if (bits & 2) return "faulty";
+	return bits & 4 ? "called" : "ok";
 }
+
+const rgb = (table, v) => `#${[0, 8, 16].map((bit) => ((table[v] >> bit) & 255).toString(16).padStart(2, "0")).join("")}`;
 
 const words = (item) => [item.online ? "online" : "offline", item.disabled && "disabled", item.faulty && "faulty", item.called && "called"].filter(Boolean).join(", ");

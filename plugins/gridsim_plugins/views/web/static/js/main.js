@@ -21,127 +21,125 @@ timeline.listeners.add(() => power.redraw());
 power.onload = () => contracts.redraw();
 
 function header(frame) {
-  say($("clock"), moment(frame.time_ms));
-  say($("speed"), speed(frame.speed));
-  say($("rate"), number(frame.per_second, 1));
-  const lag = $("lag"), late = frame.speed > 0 && frame.lag_s > Math.max(1, (2 * (page.status?.tick_ms ?? 0)) / 1000 / frame.speed);
-  say(lag, frame.lag_s < 0.0005 ? "0 ms" : seconds(frame.lag_s));
-  lag.classList.toggle("bad", late);
-  const devices = page.status?.devices ?? frame.online;
-  say($("online"), `${count(frame.online)} / ${count(devices)}`);
-  say($("wall"), wallClock(frame.wall_ms));
-  show(frame.state);
+	say($("clock"), moment(frame.time_ms));
+	say($("speed"), speed(frame.speed));
+	say($("rate"), number(frame.per_second, 1));
+	const lag = $("lag"), late = frame.speed > 0 && frame.lag_s > Math.max(1, (2 * (page.status?.tick_ms ?? 0)) / 1000 / frame.speed);
+	say(lag, frame.lag_s < 0.0005 ? "0 ms" : seconds(frame.lag_s));
+	lag.classList.toggle("bad", late);
+	const devices = page.status?.devices ?? frame.online;
+	say($("online"), `${count(frame.online)} / ${count(devices)}`);
+	say($("wall"), wallClock(frame.wall_ms));
+	show(frame.state);
 }
 
 function show(state) {
-  if (page.ended) return;
-  page.state = state;
-  const pill = $("state"), seen = page.lost ? "lost" : page.status?.error ? "failed" : state;
-  pill.dataset.state = seen;
-  say(pill, seen === "lost" ? "connection lost" : seen === "failed" ? "failed" : state);
-  const pause = $("pause");
-  pause.disabled = Boolean(page.lost) || !["running", "paused", "starting"].includes(state);
-  say(pause, state === "paused" ? "Resume" : "Pause");
-  document.title = page.lost ? "gridsim: connection lost" : `gridsim: ${state}`;
+	if (page.ended) return;
+	page.state = state;
+	const pill = $("state"), seen = page.lost ? "lost" : page.status?.error ? "failed" : state;
+	pill.dataset.state = seen;
+	say(pill, seen === "lost" ? "connection lost" : seen === "failed" ? "failed" : state);
+	const pause = $("pause");
+	pause.disabled = Boolean(page.lost) || !["running", "paused", "starting"].includes(state);
+	say(pause, state === "paused" ? "Resume" : "Pause");
+	document.title = page.lost ? "gridsim: connection lost" : `gridsim: ${state}`;
 }
 
 function trouble(text, mild = false) {
-  const line = $("trouble");
-  line.hidden = !text;
-  line.classList.toggle("mild", mild);
-  say(line, text);
+	const line = $("trouble");
+	line.hidden = !text;
+	line.classList.toggle("mild", mild);
+	say(line, text);
 }
 
 function status(now) {
-  const first = page.status === null;
-  page.status = now;
-  if (first || now.timezone !== zoneName()) setZone(now.timezone);
-  say($("clock-label"), `Simulated time, ${zoneName()}`);
-  say($("seed"), String(now.seed));
-  transports.status(now);
-  header({ ...now, per_second: now.transports.reduce((sum, one) => sum + (one.per_second ?? 0), 0) });
-  const watch = now.transports.find(({ hint }) => hint);
-  $("watch").hidden = !watch;
-  if (watch) say($("watch-line"), watch.hint);
-  if (now.ticks) {
-    $("progress-line").hidden = false;
-    $("progress").value = now.tick / now.ticks;
-    const left = now.tick ? (now.elapsed_s / now.tick) * (now.ticks - now.tick) : null;
-    say($("left"), `${number((100 * now.tick) / now.ticks, 1)} %${left === null || now.state === "ended" ? "" : `, ${seconds(left)} left`}`);
-  }
-  if (!page.lost && !page.ended) {
-    const bad = now.error || now.ledger?.error || (now.holding_up ? `${now.holding_up} holds up the run` : "");
-    trouble(bad || (now.state === "paused" ? "The run is paused. Resume it here or in Controls." : ""), !bad);
-  }
-  if (first) {
-    if (!now.devices) $("power-chart").append(el("p", { class: "note" }, "This run has no devices. Add [[projects.ders]] to the configuration."));
-    heat.start().catch(() => {});
-    projects();
-  }
+	const first = page.status === null;
+	page.status = now;
+	if (first || now.timezone !== zoneName()) setZone(now.timezone);
+	say($("clock-label"), `Simulated time, ${zoneName()}`);
+	say($("seed"), String(now.seed));
+	transports.status(now);
+	header({ ...now, per_second: now.transports.reduce((sum, one) => sum + (one.per_second ?? 0), 0) });
+	const watch = now.transports.find(({ hint }) => hint);
+	$("watch").hidden = !watch;
+	if (watch) say($("watch-line"), watch.hint);
+	if (now.ticks) {
+		$("progress-line").hidden = false;
+		$("progress").value = now.tick / now.ticks;
+		const left = now.tick ? (now.elapsed_s / now.tick) * (now.ticks - now.tick) : null;
+		say($("left"), `${number((100 * now.tick) / now.ticks, 1)} %${left === null || now.state === "ended" ? "" : `, ${seconds(left)} left`}`);
+	}
+	if (!page.lost && !page.ended) {
+		const bad = now.error || now.ledger?.error || (now.holding_up ? `${now.holding_up} holds up the run` : "");
+		trouble(bad || (now.state === "paused" ? "The run is paused. Resume it here or in Controls." : ""), !bad);
+	}
+	if (first) {
+		if (!now.devices) $("power-chart").append(el("p", { class: "note" }, "This run has no devices. Add [[projects.ders]] to the configuration."));
+		heat.start().catch(() => {});
+		projects();
+	}
 }
 
 async function projects() {
-  try {
-    const { items } = await get("/projects", { sort: "roster", limit: 100 });
-    $("projects").replaceChildren(el("option", { value: "*" }), ...items.map(({ id }) => el("option", { value: id })));
-  } catch { /* the ids can be written, too */ }
+	try {
+		const { items } = await get("/projects", { sort: "roster", limit: 100 });
+		$("projects").replaceChildren(el("option", { value: "*" }), ...items.map(({ id }) => el("option", { value: id })));
+	} catch { /* the ids can be written, too */ }
 }
 
 stream({
-  frame(frame) {
-    if (!page.status) return;
-    header(frame);
-    power.frame(frame);
-    contracts.frame(frame);
-  },
-  status,
-  entries: (entries) => timeline.add(entries),
-  lost() {
-    if (page.ended) return;
-    page.lost = Date.now();
-    heat.live = false;
-    document.body.classList.add("lost");
-    show(page.state);
-    trouble(`No connection to the run since ${wallClock(page.lost)}. The pictures show what was last known; retrying.`);
-  },
-  back() {
-    page.lost = null;
-    heat.live = true;
-    document.body.classList.remove("lost");
-    trouble("");
-    power.load();
-    get("/entries", { after: timeline.next - 1 }).then((entries) => timeline.add(entries)).catch(() => {});
-    heat.load();
-    contracts.load();
-  },
-  end({ error }) {
-    page.ended = true;
-    page.lost = null;
-    heat.live = false;
-    document.body.classList.remove("lost");
-    const pill = $("state");
-    pill.dataset.state = error ? "failed" : "ended";
-    say(pill, error ? "failed" : "ended");
-    $("pause").disabled = true;
-    document.title = "gridsim: ended";
-    trouble(error ? `The run has failed: ${error}` : `The run ended at ${wallClock(Date.now())}. The pictures show its last state.`, !error);
-    controls.end();
-  },
+	frame(frame) {
+		if (!page.status) return;
+		header(frame);
+		power.frame(frame);
+		contracts.frame(frame);
+	},
+	status,
+	entries: (entries) => timeline.add(entries),
+	lost() {
+		if (page.ended) return;
+		page.lost = Date.now();
+		heat.live = false;
+		document.body.classList.add("lost");
+		show(page.state);
+		trouble(`No connection to the run since ${wallClock(page.lost)}. The pictures show what was last known; retrying.`);
+	},
+	back() {
+		page.lost = null;
+		heat.live = true;
+		document.body.classList.remove("lost");
+		trouble("");
+		power.load();
+		get("/entries", { after: timeline.next - 1 }).then((entries) => timeline.add(entries)).catch(() => {});
+		heat.load();
+		contracts.load();
+	},
+	end({ error }) {
+		page.ended = true;
+		page.lost = null;
+		heat.live = false;
+		document.body.classList.remove("lost");
+		const pill = $("state");
+		pill.dataset.state = error ? "failed" : "ended";
+		say(pill, error ? "failed" : "ended");
+		$("pause").disabled = true;
+		document.title = "gridsim: ended";
+		trouble(error ? `The run has failed: ${error}` : `The run ended at ${wallClock(Date.now())}. The pictures show its last state.`, !error);
+		controls.end();
+	},
 });
 power.load();
 get("/entries").then((entries) => timeline.add(entries)).catch(() => {});
 contracts.load();
 
 $("pause").addEventListener("click", async () => {
-  try {
-    const { body } = await post("/control", { action: page.state === "paused" ? "resume" : "pause" });
-    show(body.state);
-  } catch (error) { trouble(error.message); }
+	try {
+		const { body } = await post("/control", { action: page.state === "paused" ? "resume" : "pause" });
+		show(body.state);
+	} catch (error) { trouble(error.message); }
 });
-for (const action of ["pause"]) {
-  post("/equivalents", { action }).then(({ body }) => { $("pause").title = body.send ?? ""; }).catch(() => {});
-}
-$("copy-watch").addEventListener("click", ({ currentTarget }) => copy($("watch-line").textContent, currentTarget));
+post("/equivalents", { action: "pause" }).then(({ body }) => { $("pause").title = body.send ?? ""; }).catch(() => {});
+$("copy-watch").addEventListener("click", ({ currentTarget }) => copy($("watch-line"), currentTarget));
 const theme = () => say($("theme"), document.documentElement.dataset.theme === "dark" ? "Light" : "Dark");
 $("theme").addEventListener("click", () => window.gridsimTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
 document.addEventListener("themechange", theme);

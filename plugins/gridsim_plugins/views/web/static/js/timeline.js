@@ -8,75 +8,75 @@ const OVER = new Set(["ended", "cancelled", "interrupted", "superseded", "over",
 const SIGNS = { event: "▬", fault: "▲", command: "▸", failure: "✕" };
 
 export class Timeline {
-  constructor() {
-    this.entries = [];
-    this.next = 0;
-    this.missed = 0;
-    this.shown = new Set(["event", "fault", "command", "failure"]);
-    this.listeners = new Set();
-    for (const button of document.querySelectorAll("[data-kind]")) {
-      button.addEventListener("click", () => {
-        const { kind } = button.dataset, on = !this.shown.has(kind);
-        if (on) this.shown.add(kind); else this.shown.delete(kind);
-        button.setAttribute("aria-pressed", String(on));
-        this.list();
-      });
-    }
-    this.list();
-  }
+	constructor() {
+		this.entries = [];
+		this.next = 0;
+		this.missed = 0;
+		this.shown = new Set(["event", "fault", "command", "failure"]);
+		this.listeners = new Set();
+		for (const button of document.querySelectorAll("[data-kind]")) {
+			button.addEventListener("click", () => {
+				const { kind } = button.dataset, on = !this.shown.has(kind);
+				if (on) this.shown.add(kind); else this.shown.delete(kind);
+				button.setAttribute("aria-pressed", String(on));
+				this.list();
+			});
+		}
+		this.list();
+	}
 
-  add({ items, missed, next }) {
-    const fresh = items.filter(({ number }) => number >= this.next);
-    if (!fresh.length) return;
-    this.next = Math.max(next ?? 0, fresh.at(-1).number + 1);
-    this.missed += missed ?? 0;
-    this.entries = [...this.entries, ...fresh].slice(-KEPT);
-    this.list();
-    for (const listener of this.listeners) for (const entry of fresh) listener(entry);
-  }
+	add({ items, missed, next }) {
+		const fresh = items.filter(({ number }) => number >= this.next);
+		if (!fresh.length) return;
+		this.next = Math.max(next ?? 0, fresh.at(-1).number + 1);
+		this.missed += missed ?? 0;
+		this.entries = [...this.entries, ...fresh].slice(-KEPT);
+		this.list();
+		for (const listener of this.listeners) for (const entry of fresh) listener(entry);
+	}
 
-  list() {
-    const list = $("entries"), shown = this.entries.filter(({ kind }) => this.shown.has(kind)).reverse();
-    const known = new Map([...list.children].map((node) => [node.dataset.number, node]));
-    const nodes = shown.map((entry) => known.get(String(entry.number)) ?? this.item(entry));
-    list.replaceChildren(...nodes);
-    if (nodes.length) {
-      say($("entries-note"), this.missed ? `${count(this.missed)} entries were left out: too many at once` : "");
-    } else {
-      say($("entries-note"), this.entries.length ? "Nothing of the chosen kinds so far."
-        : "Nothing has happened so far. Events, faults, commands and failures are listed here as they occur; start one in Controls.");
-    }
-  }
+	list() {
+		const list = $("entries"), shown = this.entries.filter(({ kind }) => this.shown.has(kind)).reverse();
+		const known = new Map([...list.children].map((node) => [node.dataset.number, node]));
+		const nodes = shown.map((entry) => known.get(String(entry.number)) ?? this.item(entry));
+		list.replaceChildren(...nodes);
+		if (nodes.length) {
+			say($("entries-note"), this.missed ? `${count(this.missed)} entries were left out: too many at once` : "");
+		} else {
+			say($("entries-note"), this.entries.length ? "Nothing of the chosen kinds so far."
+				: "Nothing has happened so far. Events, faults, commands and failures are listed here as they occur; start one in Controls.");
+		}
+	}
 
-  item({ number, time_ms: time, kind, state, text }) {
-    const bad = kind === "failure" || state === "rejected";
-    return el("li", { class: `entry ${kind}${bad ? " bad" : ""}`, "data-number": number },
-      el("i", { class: "sign", "aria-hidden": "true" }, SIGNS[kind] ?? "·"),
-      el("time", { title: moment(time) }, clock(time)),
-      el("span", { class: "sr" }, `${kind}: `),
-      el("span", { class: "what" }, el("bdi", {}, text)));
-  }
+	item({ number, time_ms: time, kind, state, text }) {
+		const bad = kind === "failure" || state === "rejected";
+		return el("li", { class: `entry ${kind}${bad ? " bad" : ""}`, "data-number": number },
+			el("i", { class: "sign", "aria-hidden": "true" }, SIGNS[kind] ?? "·"),
+			el("time", { title: moment(time) }, clock(time)),
+			el("span", { class: "sr" }, `${kind}: `),
+			el("span", { class: "what" }, el("bdi", {}, text)));
+	}
 
-  // The events as spans of time. `now` is the end of one that is not over.
-  events(now) {
-    const open = new Map(), spans = [];
-    for (const { kind, state, subject, time_ms: time, end_ms: end } of this.entries) {
-      if (kind !== "event") continue;
-      const begun = open.get(subject);
-      if (OVER.has(state)) {
-        if (begun) begun.to = time;
-        open.delete(subject);
-      } else if (/^(began|begins|begun|started|running|ramp)/.test(state) && !begun) {
-        const span = { id: subject, from: time, to: end ?? Infinity };
-        open.set(subject, span);
-        spans.push(span);
-      }
-    }
-    return spans.map((span) => ({ ...span, to: Math.min(span.to, now) }));
-  }
+	// The events as spans of time. `now` is the end of one that is not over.
+	events(now) {
+		const open = new Map(), spans = [];
+		for (const { kind, state, subject, time_ms: time, end_ms: end } of this.entries) {
+			if (kind !== "event") continue;
+			const begun = open.get(subject);
+			if (OVER.has(state)) {
+				if (begun) begun.to = time;
+				open.delete(subject);
+			} else if (/^(began|begins|begun|started|running|ramp)/.test(state) && !begun) {
+				const span = { id: subject, from: time, to: end ?? Infinity };
+				open.set(subject, span);
+				spans.push(span);
+			}
+		}
+		return spans.map((span) => ({ ...span, to: Math.min(span.to, now) }));
+	}
 
-  ticks() {
-    return this.entries.filter(({ kind }) => kind === "fault" || kind === "failure")
-      .map(({ time_ms: time, kind, state }) => ({ time, kind, state }));
-  }
+	ticks() {
+		return this.entries.filter(({ kind }) => kind === "fault" || kind === "failure")
+			.map(({ time_ms: time, kind, state }) => ({ time, kind, state }));
+	}
 }

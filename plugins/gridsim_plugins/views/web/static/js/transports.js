@@ -6,60 +6,60 @@ import { count, number, seconds } from "./format.js";
 const GOOD = new Set(["up", "connected", "running", "open", "closed"]);
 
 export class Transports {
-  constructor() { this.cards = new Map(); }
+	constructor() { this.cards = new Map(); }
 
-  status({ transports, sources, ledger, failures }) {
-    const wanted = [
-      ...transports.map((one) => ["transport", one, this.transport(one)]),
-      ...sources.map((one) => ["source", one, this.source(one)]),
-    ];
-    if (ledger) wanted.push(["ledger", { name: ledger.path, state: ledger.error ? "failed" : "up", error: ledger.error }, [["waited", seconds(ledger.waited_s)]]]);
-    for (const { type, reason, devices } of failures) wanted.push(["failure", { name: type, state: "failed", error: reason }, [["devices", count(devices)]]]);
-    const keys = wanted.map(([kind, { name }], n) => `${kind} ${n} ${name}`);
-    if (keys.join("\n") !== [...this.cards.keys()].join("\n")) {
-      this.cards = new Map(wanted.map(([kind, { name }, rows], n) => [keys[n], this.make(kind, name, rows)]));
-      $("cards").replaceChildren(...[...this.cards.values()].map(({ node }) => node));
-      if (!wanted.length) $("cards").append(el("p", { class: "note" }, "This run sends its readings nowhere. Add [[transports]] to the configuration, or start it with --transport mqtt."));
-    }
-    wanted.forEach(([, one, rows], n) => this.update(this.cards.get(keys[n]), one, rows));
-  }
+	status({ transports, sources, ledger, failures }) {
+		const wanted = [
+			...transports.map((one) => ["transport", one, this.transport(one)]),
+			...sources.map((one) => ["source", one, this.source(one)]),
+		];
+		if (ledger) wanted.push(["ledger", { name: ledger.path, state: ledger.error ? "failed" : "up", error: ledger.error }, [["waited", seconds(ledger.waited_s)]]]);
+		for (const { type, reason, devices } of failures) wanted.push(["failure", { name: type, state: "failed", error: reason }, [["devices", count(devices)]]]);
+		const keys = wanted.map(([kind, { name }], n) => `${kind} ${n} ${name}`);
+		if (keys.join("\n") !== [...this.cards.keys()].join("\n")) {
+			this.cards = new Map(wanted.map(([kind, { name }, rows], n) => [keys[n], this.make(kind, name, rows)]));
+			$("cards").replaceChildren(...[...this.cards.values()].map(({ node }) => node));
+			if (!wanted.length) $("cards").append(el("p", { class: "note" }, "This run sends its readings nowhere. Add [[transports]] to the configuration, or start it with --transport mqtt."));
+		}
+		wanted.forEach(([, one, rows], n) => this.update(this.cards.get(keys[n]), one, rows));
+	}
 
-  transport(one) {
-    const drops = Object.entries(one.dropped).map(([reason, n]) => `${reason}: ${count(n)}`).join(", ");
-    return [
-      ["delivered/s", number(one.per_second, 1)], ["delivered", count(one.delivered)], ["queue", count(one.pending)],
-      ["unconfirmed", count(one.unconfirmed), one.unconfirmed > 0], ["dropped", count(one.dropped_total), one.dropped_total > 0, drops], ["reconnects", count(one.reconnects)],
-      ["confirmed p50", seconds(one.settled_p50_s)], ["p99", seconds(one.settled_p99_s)], ["behind", seconds(one.behind_s), one.behind_s > 5],
-    ];
-  }
+	transport(one) {
+		const drops = Object.entries(one.dropped).map(([reason, n]) => `${reason}: ${count(n)}`).join(", ");
+		return [
+			["delivered/s", number(one.per_second, 1)], ["delivered", count(one.delivered)], ["queue", count(one.pending)],
+			["unconfirmed", count(one.unconfirmed), one.unconfirmed > 0], ["dropped", count(one.dropped_total), one.dropped_total > 0, drops], ["reconnects", count(one.reconnects)],
+			["confirm p50", seconds(one.settled_p50_s)], ["p99", seconds(one.settled_p99_s)], ["behind", seconds(one.behind_s), one.behind_s > 5],
+		];
+	}
 
-  source(one) {
-    return [
-      ["received", count(one.posted)], ["acknowledged", count(one.acknowledged)], ["unanswered", count(one.unanswered)],
-      ["refused", count(one.refused), one.refused > 0], ["lost", count(one.lost), one.lost > 0], ["reconnects", count(one.reconnects)],
-    ];
-  }
+	source(one) {
+		return [
+			["received", count(one.posted)], ["answered", count(one.acknowledged)], ["unanswered", count(one.unanswered)],
+			["refused", count(one.refused), one.refused > 0], ["lost", count(one.lost), one.lost > 0], ["reconnects", count(one.reconnects)],
+		];
+	}
 
-  make(kind, name, rows) {
-    const state = el("span", { class: "card-state" }), where = el("p", { class: "where" }), error = el("p", { class: "error" });
-    const values = rows.map(([label]) => [label, el("dd", {})]);
-    const node = el("article", { class: `card ${kind}`, "aria-label": `${kind} ${name}` },
-      el("h3", {}, `${kind} `, idNode(name), state), where,
-      el("dl", {}, ...values.map(([label, value]) => el("div", {}, el("dt", {}, label), value))), error);
-    return { node, state, where, error, values: values.map(([, value]) => value) };
-  }
+	make(kind, name, rows) {
+		const state = el("span", { class: "card-state" }), where = el("p", { class: "where" }), error = el("p", { class: "error" });
+		const values = rows.map(([label]) => [label, el("dd", {})]);
+		const node = el("article", { class: `card ${kind}`, "aria-label": `${kind} ${name}` },
+			el("h3", {}, `${kind} `, idNode(name), state), where,
+			el("dl", {}, ...values.map(([label, value]) => el("div", {}, el("dt", {}, label), value))), error);
+		return { node, state, where, error, values: values.map(([, value]) => value) };
+	}
 
-  update(card, one, rows) {
-    const bad = !GOOD.has(one.state) && one.state !== "starting" && one.state !== "connecting";
-    say(card.state, bad ? `▲ ${one.state}` : one.state);
-    card.state.classList.toggle("bad", bad);
-    say(card.where, one.target ?? "");
-    say(card.error, one.error ? `last error: ${one.error}` : one.hanging ? `${one.hanging} does not return` : "");
-    rows.forEach(([, text, wrong, title], n) => {
-      const value = card.values[n];
-      say(value, wrong ? `▲ ${text}` : text);
-      value.classList.toggle("bad", Boolean(wrong));
-      value.title = title ?? "";
-    });
-  }
+	update(card, one, rows) {
+		const bad = !GOOD.has(one.state) && one.state !== "starting" && one.state !== "connecting";
+		say(card.state, bad ? `▲ ${one.state}` : one.state);
+		card.state.classList.toggle("bad", bad);
+		say(card.where, one.target ?? "");
+		say(card.error, one.error ? `last error: ${one.error}` : one.hanging ? `${one.hanging} does not return` : "");
+		rows.forEach(([, text, wrong, title], n) => {
+			const value = card.values[n];
+			say(value, wrong ? `▲ ${text}` : text);
+			value.classList.toggle("bad", Boolean(wrong));
+			value.title = title ?? "";
+		});
+	}
 }
