@@ -39,14 +39,14 @@ export async function post(path, body) {
 
 export const part = encodeURIComponent;
 
-// `on` has a function for each event of the stream, and `lost` and `back`.
-export function stream(on) {
+// `tell` has a function for each event of the stream, and `lost` and `back`.
+export function stream(tell) {
 	let source = null, ended = false, down = false, wait = 500, silent = 0;
 	const dead = () => {
 		source?.close();
 		clearTimeout(silent);
 		if (ended) return;
-		if (!down) { down = true; on.lost(); }
+		if (!down) { down = true; tell.lost(); }
 		setTimeout(open, wait);
 		wait = Math.min(wait * 2, 4000);
 	};
@@ -55,7 +55,7 @@ export function stream(on) {
 		// The server sends a comment at least each 15 s, which is not seen here: it may be a paused run.
 		silent = setTimeout(check, 10000);
 		wait = 500;
-		if (down) { down = false; on.back(); }
+		if (down) { down = false; tell.back(); }
 	};
 	const check = async () => {
 		try { await get("/status"); alive(); } catch { dead(); }
@@ -65,7 +65,7 @@ export function stream(on) {
 		for (const name of ["frame", "status", "entries", "end"]) {
 			source.addEventListener(name, (event) => {
 				if (name === "end") { ended = true; source.close(); clearTimeout(silent); } else alive();
-				on[name](JSON.parse(event.data));
+				tell[name](JSON.parse(event.data));
 			});
 		}
 		source.onerror = dead;

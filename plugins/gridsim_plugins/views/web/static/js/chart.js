@@ -1,6 +1,6 @@
 // What the charts share: the time axis, ranges that stay calm, and the gap between two lines.
 
-import { css } from "./dom.js";
+import { css, on } from "./dom.js";
 import { clock, minutes, number, zoneName } from "./format.js";
 
 const STEPS = [60, 120, 180, 300, 450, 600, 900, 3600, 10800, 21600, 43200, 86400].map((s) => s * 1000);
@@ -95,7 +95,7 @@ export class Chart {
 		this.sizes = new ResizeObserver(() => this.fit());
 		this.sizes.observe(box);
 		this.themed = () => this.rebuild();
-		document.addEventListener("themechange", this.themed);
+		on(document, "themechange", this.themed);
 	}
 	get width() { return Math.max(this.box.clientWidth, 60); }
 	fit() {
@@ -132,14 +132,19 @@ export class Chart {
 	}
 }
 
-// Fill the area between the first two lines wherever `part(a, b)` holds at either end of a segment.
-export function fillGap(plot, colour, part) {
-	const { ctx, data: [xs, as, bs] } = plot;
-	const x = (i) => plot.valToPos(xs[i], "x", true), y = (v) => plot.valToPos(v, "y", true);
+// The context of a plot, saved, and limited to the area within its axes.
+export function clipped({ ctx, bbox }) {
 	ctx.save();
 	ctx.beginPath();
-	ctx.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
+	ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
 	ctx.clip();
+	return ctx;
+}
+
+// Fill the area between the first two lines wherever `part(a, b)` holds at either end of a segment.
+export function fillGap(plot, colour, part) {
+	const { data: [xs, as, bs] } = plot, ctx = clipped(plot);
+	const x = (i) => plot.valToPos(xs[i], "x", true), y = (v) => plot.valToPos(v, "y", true);
 	ctx.fillStyle = colour;
 	for (let i = 1; i < xs.length; i += 1) {
 		const a0 = as[i - 1], a1 = as[i], b0 = bs[i - 1], b1 = bs[i];

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { CalmRange, Chart, fillGap, line, timeAxis, timeRange, valueAxis } from "./chart.js";
-import { $, atMost, css, el, idNode, say, svg, visible } from "./dom.js";
+import { $, all, atMost, css, el, idNode, on, say, svg, visible } from "./dom.js";
 import { NONE, count, kw, number, percent } from "./format.js";
 
 const ROW = 34, VIRTUAL = 200, WIDE = 100, HIGH = 26;
@@ -21,14 +21,14 @@ export class Contracts {
 		this.load = atMost(300, () => this.fetch());
 		this.redraw = atMost(480, () => this.draw());
 		this.scroll = $("contracts-scroll");
-		this.scroll.addEventListener("scroll", () => { this.place(); this.load(); });
-		$("contracts-filter").addEventListener("input", () => { this.scroll.scrollTop = 0; this.load(); });
-		$("contracts-broken").addEventListener("change", () => { this.scroll.scrollTop = 0; this.load(); });
-		this.heads = [...document.querySelectorAll("[data-sort]")];
-		for (const button of this.heads) button.addEventListener("click", () => this.by(button));
+		on(this.scroll, "scroll", () => { this.place(); this.load(); });
+		on($("contracts-filter"), "input", () => { this.scroll.scrollTop = 0; this.load(); });
+		on($("contracts-broken"), "change", () => { this.scroll.scrollTop = 0; this.load(); });
+		this.heads = all("[data-sort]");
+		for (const button of this.heads) on(button, "click", () => this.by(button));
 		this.body = $("contracts-body");
-		this.above = el("tr", { class: "space", "aria-hidden": "true" }, el("td", { colspan: 5 }));
-		this.below = el("tr", { class: "space", "aria-hidden": "true" }, el("td", { colspan: 5 }));
+		this.above = el("tr.space", { "aria-hidden": "true" }, el("td", { colspan: 5 }));
+		this.below = el("tr.space", { "aria-hidden": "true" }, el("td", { colspan: 5 }));
 	}
 
 	by(button) {
@@ -94,12 +94,12 @@ export class Contracts {
 	}
 
 	make(item) {
-		const target = el("td", { class: "num" }), broken = el("td", { class: "num" });
-		const bar = el("span", { class: "bar" }, el("i", { class: "given" }), el("i", { class: "tick" }));
-		const value = el("span", { class: "mono" }), picture = el("td", { class: "spark" });
-		const name = el("button", { type: "button", class: "plain", onclick: () => this.open(item) }, idNode(item.id));
+		const target = el("td.num"), broken = el("td.num");
+		const bar = el("span.bar", el("i.given"), el("i.tick"));
+		const value = el("span.mono"), picture = el("td.spark");
+		const name = el("button", { class: "plain", onclick: () => this.open(item) }, idNode(item.id));
 		const node = el("tr", { "data-project": item.id },
-			el("th", { scope: "row" }, name), target, el("td", { class: "num given" }, value, bar), picture, broken);
+			el("th", { scope: "row" }, name), target, el("td.num.given", value, bar), picture, broken);
 		const line = svg("path", { class: "line" }), area = svg("path", { class: "area" }), lack = svg("path", { class: "lack" }), goal = svg("path", { class: "goal" });
 		picture.append(svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, "aria-hidden": "true" }, area, lack, line, goal));
 		return { node, target, value, bar, broken, line, area, lack, goal };

@@ -1,7 +1,7 @@
 // The controls. Each shows the command line and the TOML before it acts, and its answer after.
 
-import { get, part, post } from "./api.js";
-import { $, copy, el, idNode, say } from "./dom.js";
+import { get, post } from "./api.js";
+import { $, copy, el, idNode, on, say } from "./dom.js";
 import { moment, speed } from "./format.js";
 
 const FAULTS = ["offline", "frozen_meter", "stuck_inverter", "sign_flip", "unit_mixup", "spike", "drift", "noise", "soc_jump", "clock_skew", "clock_step", "dst_clock", "ghost", "drop", "delay", "duplicate", "reorder", "truncate", "malformed", "schema_drift"];
@@ -35,21 +35,19 @@ const fresh = (name) => `${name}-${Date.now().toString(36).slice(-4)}${(counter 
 export class Controls {
 	constructor() {
 		this.form = $("form");
-		this.kept = {};
-		this.over = false;
-		this.tabs = Object.entries(FORMS).map(([name, { tab }]) => el("button", { type: "button", role: "tab", id: `tab-${name}`, "data-tab": name, "aria-controls": "form", onclick: () => this.show(name) }, tab));
+		this.tabs = Object.entries(FORMS).map(([name, { tab }]) => el("button", { role: "tab", id: `tab-${name}`, "data-tab": name, "aria-controls": "form", onclick: () => this.show(name) }, tab));
 		$("tabs").append(...this.tabs);
-		$("tabs").addEventListener("keydown", (event) => {
+		on($("tabs"), "keydown", (event) => {
 			const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
 			if (!move) return;
 			const at = this.tabs.indexOf(document.activeElement), next = this.tabs[(at + move + this.tabs.length) % this.tabs.length];
 			next.focus();
 			this.show(next.dataset.tab);
 		});
-		this.answers = el("ol", { class: "answers", role: "status", "aria-label": "Answers" });
+		this.answers = el("ol.answers", { role: "status", "aria-label": "Answers" });
 		this.form.after(this.answers);
-		this.form.addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
-		this.form.addEventListener("input", () => this.changed());
+		on(this.form, "submit", (event) => { event.preventDefault(); this.submit(); });
+		on(this.form, "input", () => this.changed());
 		this.show("event");
 	}
 
@@ -64,22 +62,22 @@ export class Controls {
 		const { fields, verb } = FORMS[name];
 		this.inputs = new Map();
 		const rows = fields.map(([key, label, initial, more]) => {
-			const start = body[key] ?? this.kept[`${name} ${key}`] ?? (typeof initial === "function" ? initial() : initial);
+			const start = body[key] ?? (typeof initial === "function" ? initial() : initial);
 			const input = Array.isArray(more)
 				? el("select", { name: key }, ...more.map((option) => el("option", { value: option }, option.replaceAll("_", " "))))
 				: el("input", { name: key, type: "text", placeholder: more || undefined, list: key === "target" ? "projects" : undefined, spellcheck: "false", inputmode: /_s$|_kw$|value|speed/.test(key) ? "decimal" : undefined });
 			input.value = start;
 			this.inputs.set(key, input);
-			const unit = el("span", { class: "unit" });
+			const unit = el("span.unit");
 			if (key === "value") this.unit = unit;
-			return el("label", { class: `field ${key}` }, el("span", {}, label, " ", key === "value" ? unit : ""), input);
+			return el("label", { class: `field ${key}` }, el("span", label, " ", key === "value" ? unit : ""), input);
 		});
-		this.problem = el("p", { class: "trouble", role: "alert" });
-		this.preview = el("div", { class: "preview" });
+		this.problem = el("p.trouble", { role: "alert" });
+		this.preview = el("div.preview");
 		this.button = verb ? el("button", { type: "submit", class: "main" }, verb) : null;
-		this.row = el("div", { class: "do" }, this.button);
-		if (name === "end") { this.ending = el("ul", { class: "ending" }); this.form.replaceChildren(this.ending, this.preview, this.problem); this.listEnding(); }
-		else this.form.replaceChildren(el("div", { class: "fields" }, ...rows), this.preview, this.problem, this.row);
+		this.row = el("div.do", this.button);
+		if (name === "end") { this.ending = el("ul.ending"); this.form.replaceChildren(this.ending, this.preview, this.problem); this.listEnding(); }
+		else this.form.replaceChildren(el("div.fields", ...rows), this.preview, this.problem, this.row);
 		if (name === "run") this.runButtons();
 		this.changed();
 	}
@@ -113,7 +111,6 @@ export class Controls {
 		}
 		const type = this.inputs.get("type")?.value, more = this.inputs.get("further");
 		if (type && more && !more.value && NEEDS[type]) more.value = NEEDS[type];
-		for (const [key, input] of this.inputs) if (!/^(event|fault)$/.test(key)) this.kept[`${this.name} ${key}`] = input.value;
 		this.disarm();
 		clearTimeout(this.timer);
 		this.timer = setTimeout(() => this.equivalents(this.body()), 200);
@@ -121,7 +118,7 @@ export class Controls {
 
 	async equivalents(body) {
 		if (!body.target && !body.action) {
-			this.preview.replaceChildren(el("p", { class: "note" }, "The command line and the TOML that do the same are shown here, before anything happens."));
+			this.preview.replaceChildren(el("p.note", "The command line and the TOML that do the same are shown here, before anything happens."));
 			return;
 		}
 		const turn = (this.turn = (this.turn ?? 0) + 1);
@@ -142,7 +139,6 @@ export class Controls {
 	}
 
 	async submit() {
-		if (this.name === "end") return;
 		const form = FORMS[this.name], body = this.body();
 		const why = form.ask ?? (body.command === "disconnect" ? "The device stops feeding and drawing until it is connected again." : null);
 		if (why && !this.armed) { this.ask(why, form.verb, () => this.send(body)); return; }
@@ -151,8 +147,8 @@ export class Controls {
 
 	ask(why, verb, act) {
 		this.armed = true;
-		const yes = el("button", { type: "button", class: "main danger", onclick: () => { this.disarm(); act(); this.button?.focus(); } }, `Yes: ${verb.toLowerCase()}`);
-		this.row.replaceChildren(el("span", { class: "why", id: "why" }, why), yes, el("button", { type: "button", onclick: () => { this.disarm(); this.button?.focus(); } }, "No"));
+		const yes = el("button", { class: "main danger", onclick: () => { this.disarm(); act(); this.button?.focus(); } }, `Yes: ${verb.toLowerCase()}`);
+		this.row.replaceChildren(el("span.why", { id: "why" }, why), yes, el("button", { onclick: () => { this.disarm(); this.button?.focus(); } }, "No"));
 		yes.setAttribute("aria-describedby", "why");
 		yes.focus();
 	}
@@ -163,7 +159,10 @@ export class Controls {
 		try {
 			const { body: done } = await post(path, body);
 			if (body.action) answer.set("accepted", `The run is ${done.state}, its speed is ${speed(done.speed)}.`);
-			else this.follow(done, answer);
+			else {
+				const last = done.acknowledgements.at(-1);
+				answer.set(done.status, last ? `${moment(last.time_ms)}  ${last.text}` : "It waits for the next tick; the timeline will have the answer.");
+			}
 		} catch (error) {
 			answer.set("rejected", error.status ? error.message : "No answer: the connection to the run is lost.");
 			return;
@@ -173,18 +172,9 @@ export class Controls {
 		this.changed();
 	}
 
-	// An answer that is not there yet, such as that of a paused run, is asked for again.
-	async follow(done, answer) {
-		const last = done.acknowledgements.at(-1);
-		answer.set(done.status, last ? `${moment(last.time_ms)}  ${last.text}` : "It waits for the next tick.");
-		if (done.status !== "queued" || this.over) return;
-		await new Promise((resolve) => { setTimeout(resolve, 1000); });
-		try { this.follow(await get(`/instructions/${part(done.id)}`), answer); } catch { /* the entry in the timeline has it */ }
-	}
-
 	answer(what, target) {
-		const state = el("strong", {}, "sent"), text = el("bdi", { class: "mono" });
-		const node = el("li", {}, state, " ", el("bdi", {}, what.trim()), target ? " to " : "", target ? idNode(target) : "", el("br"), text);
+		const state = el("strong", "sent"), text = el("bdi.mono");
+		const node = el("li", state, " ", el("bdi", what.trim()), target ? " to " : "", target ? idNode(target) : "", el("br"), text);
 		this.answers.prepend(node);
 		while (this.answers.childElementCount > 5) this.answers.lastElementChild.remove();
 		return { set: (status, said) => { say(state, status); node.className = status; say(text, said); } };
@@ -194,10 +184,9 @@ export class Controls {
 		let events, faults;
 		try { [events, faults] = await Promise.all([get("/events"), get("/faults")]); } catch { return; }
 		if (this.name !== "end") return;
-		const row = (body, kind, id) => el("li", {}, el("span", {}, `${kind} `, idNode(id)), el("button", {
-			type: "button", onclick: async ({ currentTarget: button }) => {
+		const row = (body, kind, id) => el("li", el("span", `${kind} `, idNode(id)), el("button", { onclick: async ({ currentTarget: button }) => {
 				await this.equivalents(body);
-				this.row = el("div", { class: "do" });
+				this.row = el("div.do");
 				button.after(this.row);
 				button.hidden = true;
 				this.button = button;
@@ -209,18 +198,17 @@ export class Controls {
 			...faults.active.map(({ id }) => row({ target: "*", command: "clear_fault", fault: id }, "fault", id)),
 		];
 		this.ending.replaceChildren(...rows);
-		if (!rows.length) this.ending.append(el("li", { class: "note" }, "No event runs and no fault is active. Call or inject one in the other tabs."));
+		if (!rows.length) this.ending.append(el("li.note", "No event runs and no fault is active. Call or inject one in the other tabs."));
 	}
 
 	runButtons() {
-		const act = (action) => el("button", { type: "button", "data-action": action, onclick: () => this.send({ action }) }, action === "pause" ? "Pause" : "Resume");
-		const presets = [1, 10, 60, 600, 0].map((value) => el("button", { type: "button", onclick: () => { this.inputs.get("speed").value = String(value); this.changed(); } }, value ? `${value}×` : "free"));
-		this.form.querySelector(".fields").append(el("div", { class: "choice" }, ...presets));
+		const act = (action) => el("button", { "data-action": action, onclick: () => this.send({ action }) }, action === "pause" ? "Pause" : "Resume");
+		const presets = [1, 10, 60, 600, 0].map((value) => el("button", { onclick: () => { this.inputs.get("speed").value = String(value); this.changed(); } }, value ? `${value}×` : "free"));
+		this.form.querySelector(".fields").append(el("div.choice", ...presets));
 		this.row.append(act("pause"), act("resume"));
 	}
 
 	end() {
-		this.over = true;
 		for (const node of this.form.querySelectorAll("button, input, select")) node.disabled = true;
 		say(this.problem, "The run has ended; nothing can be changed. Start another one with gridsim.");
 	}
@@ -229,12 +217,12 @@ export class Controls {
 function lines({ send, toml, json }) {
 	const block = (label, text) => {
 		const shown = el("pre", { tabindex: "0" }, text);
-		return el("div", { class: "line" }, el("span", { class: "label" }, label), shown,
-			el("button", { type: "button", "aria-label": `Copy: ${label}`, onclick: (event) => copy(shown, event.currentTarget) }, "Copy"));
+		return el("div.line", el("span.label", label), shown,
+			el("button", { "aria-label": `Copy: ${label}`, onclick: (event) => copy(shown, event.currentTarget) }, "Copy"));
 	};
 	return [
 		send && block("command line", send),
-		toml ? block("TOML", toml.trim()) : el("p", { class: "note" }, "No table of the TOML does the same; as JSON, a source brings it in:"),
+		toml ? block("TOML", toml.trim()) : el("p.note", "No table of the TOML does the same; as JSON, a source brings it in:"),
 		!toml && json ? block("JSON", json) : null,
 	].filter(Boolean);
 }

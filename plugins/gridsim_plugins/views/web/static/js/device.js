@@ -3,7 +3,7 @@
 import { get, part } from "./api.js";
 import { CalmRange, Chart, Table, fillGap, line, timeAxis, timeRange, valueAxis } from "./chart.js";
 import { colourOf, typeName } from "./colours.js";
-import { $, css, el, idNode, say } from "./dom.js";
+import { $, css, el, idNode, on, say } from "./dom.js";
 import { NONE, kw, number, percent, wallClock } from "./format.js";
 
 const POLL_MS = 1000, MESSAGES = 50;
@@ -17,8 +17,8 @@ export class Device {
 		this.units = units;
 		this.id = null;
 		this.node = $("device");
-		wide.addEventListener("change", () => this.settle());
-		this.node.addEventListener("keydown", (event) => { if (event.key === "Escape") this.close(); });
+		on(wide, "change", () => this.settle());
+		on(this.node, "keydown", (event) => { if (event.key === "Escape") this.close(); });
 	}
 
 	// Beside the pictures where there is room, after the heat map where there is not.
@@ -55,24 +55,24 @@ export class Device {
 	}
 
 	build() {
-		const { id } = this, button = (text, tab, body) => el("button", { type: "button", onclick: () => this.act(tab, body) }, text);
+		const { id } = this, button = (text, tab, body) => el("button", { onclick: () => this.act(tab, body) }, text);
 		this.title = el("h2", { id: "device-title", tabindex: "-1" }, idNode(id));
-		this.about = el("p", { class: "unit" });
-		this.order = el("p", { class: "order" });
-		this.problem = el("p", { class: "trouble" });
-		this.pictures = el("div", { class: "pictures" }, el("p", { class: "note" }, "Recording begins now; the first reading follows with the next tick."));
-		this.settings = el("dl", { class: "settings" });
-		this.list = el("ol", { class: "messages" });
-		this.none = el("p", { class: "note" }, "No message so far. From now on each message that this device sends or receives is shown here as it was sent.");
+		this.about = el("p.unit");
+		this.order = el("p.order");
+		this.problem = el("p.trouble");
+		this.pictures = el("div.pictures", el("p.note", "Recording begins now; the first reading follows with the next tick."));
+		this.settings = el("dl.settings");
+		this.list = el("ol.messages");
+		this.none = el("p.note", "No message so far. From now on each message that this device sends or receives is shown here as it was sent.");
 		this.pretty = el("input", { type: "checkbox", onchange: () => this.showMessages(true) });
 		this.node.replaceChildren(
-			el("div", { class: "head" }, this.title, this.about, el("button", { type: "button", class: "close", onclick: () => this.close() }, "Close")),
+			el("div.head", this.title, this.about, el("button", { class: "close", onclick: () => this.close() }, "Close")),
 			this.problem,
-			el("div", { class: "do" }, button("Send a command", "command", { target: id }), button("Inject a fault", "fault", { target: id }), button("Clear a fault", "end", {})),
-			el("ul", { class: "legend small" }, el("li", {}, this.mark = el("i", { class: "mark reported" }), "reported"), el("li", {}, el("i", { class: "mark true" }), "true"), el("li", {}, el("i", { class: "swatch gap" }), "they differ")),
+			el("div.do", button("Send a command", "command", { target: id }), button("Inject a fault", "fault", { target: id }), button("Clear a fault", "end", {})),
+			el("ul.legend.small", el("li", this.mark = el("i.mark.reported"), "reported"), el("li", el("i.mark.true"), "true"), el("li", el("i.swatch.gap"), "they differ")),
 			this.pictures, this.order,
-			el("details", {}, el("summary", {}, "Settings"), this.settings),
-			el("div", { class: "head trace" }, el("h3", {}, "Messages"), el("label", { class: "only" }, this.pretty, " pretty")),
+			el("details", el("summary", "Settings"), this.settings),
+			el("div.head.trace", el("h3", "Messages"), el("label.only", this.pretty, " pretty")),
 			this.list, this.none,
 		);
 	}
@@ -98,9 +98,9 @@ export class Device {
 		this.about.replaceChildren(`${typeName(view.type)} of `, idNode(view.project));
 		say(this.order, view.order ? `In force: ${view.order}` : "No command is in force.");
 		if (!this.settings.childElementCount) {
-			const rows = Object.entries(view.settings).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, el("bdi", {}, typeof value === "string" ? value : JSON.stringify(value)))));
+			const rows = Object.entries(view.settings).map(([name, value]) => el("div", el("dt", name), el("dd", el("bdi", typeof value === "string" ? value : JSON.stringify(value)))));
 			this.settings.replaceChildren(...rows);
-			if (!rows.length) this.settings.replaceChildren(el("p", { class: "note" }, "No settings are known of this device."));
+			if (!rows.length) this.settings.replaceChildren(el("p.note", "No settings are known of this device."));
 		}
 		view.time_ms.forEach((time, i) => {
 			const values = { " fault": view.faults[i] ? 1 : 0 };
@@ -138,9 +138,9 @@ export class Device {
 
 	addChart(name) {
 		if (!this.charts.size) this.pictures.replaceChildren();
-		const box = el("div", { class: "picture", role: "img", "aria-label": `${NAMES[name] ?? name}: reported and true` });
-		const value = el("span", { class: "mono" }), truth = el("span", { class: "mono truth" });
-		this.pictures.append(el("figure", {}, el("figcaption", {}, el("h3", {}, NAMES[name] ?? name.replaceAll("_", " ")), el("span", { class: "unit" }, this.units()[name] ?? ""), value, truth), box));
+		const box = el("div.picture", { role: "img", "aria-label": `${NAMES[name] ?? name}: reported and true` });
+		const value = el("span.mono"), truth = el("span.mono.truth");
+		this.pictures.append(el("figure", el("figcaption", el("h3", NAMES[name] ?? name.replaceAll("_", " ")), el("span.unit", this.units()[name] ?? ""), value, truth), box));
 		const options = () => ({
 			axes: [timeAxis(), valueAxis(48)],
 			series: [{}, line("--text", 1, { dash: [4, 3] }), line("--text", 2, { stroke: () => colourOf(this.colour) })],
@@ -167,10 +167,10 @@ export class Device {
 		let text = encoding === "base64" ? `base64: ${payload}` : payload;
 		if (this.pretty.checked) try { text = JSON.stringify(JSON.parse(payload), null, 2); } catch { /* shown as sent */ }
 		return el("li", { "data-number": n },
-			el("div", { class: "meta" }, el("span", { class: "arrow", "aria-label": direction === "out" ? "sent" : "received" }, direction === "out" ? "→" : "←"),
-				el("time", {}, wallClock(wall)), idNode(topic || channel), el("span", {}, qos === null ? "" : `QoS ${qos}`), el("span", {}, `${size} B`),
+			el("div.meta", el("span.arrow", { "aria-label": direction === "out" ? "sent" : "received" }, direction === "out" ? "→" : "←"),
+				el("time", wallClock(wall)), idNode(topic || channel), el("span", qos === null ? "" : `QoS ${qos}`), el("span", `${size} B`),
 				el("span", { class: `fate${/^(dropped|rejected)/.test(fate) ? " bad" : ""}` }, fate)),
-			el("pre", { tabindex: "0" }, el("bdi", {}, text)));
+			el("pre", { tabindex: "0" }, el("bdi", text)));
 	}
 }
 

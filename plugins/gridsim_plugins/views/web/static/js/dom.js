@@ -1,16 +1,21 @@
 // All text of the page goes through here, and none is parsed as HTML.
 
 export const $ = (id) => document.getElementById(id);
+export const all = (selector) => [...document.querySelectorAll(selector)];
+export const on = (target, name, act) => target.addEventListener(name, act);
 
-export function el(tag, props = {}, ...children) {
-	const node = document.createElement(tag);
-	for (const [name, value] of Object.entries(props)) {
-		if (value === undefined || value === null || value === false) continue;
-		if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-		else if (name === "class") node.className = value;
-		else node.setAttribute(name, value === true ? "" : value);
+// `el("p.note", { title: "..." }, "text", node)`: the properties may be left out.
+export function el(spec, ...rest) {
+	const [tag, ...classes] = spec.split("."), node = document.createElement(tag);
+	if (classes.length) node.className = classes.join(" ");
+	if (tag === "button") node.type = "button";
+	if (rest[0]?.constructor === Object) {
+		for (const [name, value] of Object.entries(rest.shift())) {
+			if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+			else if (value !== undefined && value !== null) node.setAttribute(name, value);
+		}
 	}
-	node.append(...children.filter((child) => child !== null && child !== undefined));
+	node.append(...rest.filter((child) => child !== null && child !== undefined));
 	return node;
 }
 
@@ -27,7 +32,7 @@ export function say(node, text) {
 }
 
 // An id may hold any text: its direction stays its own, and a long one is cut by CSS.
-export const idNode = (text) => el("bdi", { class: "id", title: text }, text);
+export const idNode = (text) => el("bdi.id", { title: text }, text);
 
 export function press(group, chosen) {
 	for (const button of group) button.setAttribute("aria-pressed", String(button === chosen));

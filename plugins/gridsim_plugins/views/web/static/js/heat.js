@@ -3,10 +3,10 @@
 import { bytes, get } from "./api.js";
 import { inkOn } from "./chart.js";
 import { inOrder, isDark, typeName } from "./colours.js";
-import { $, atMost, css, el, press, say, visible } from "./dom.js";
+import { $, all, atMost, css, el, on, press, say, visible } from "./dom.js";
 import { count, kw, number, percent } from "./format.js";
 
-const EVERY_MS = 5000, TALLEST = 420, LARGEST = 48, LABELLED = 24, GUTTER = 108;
+const EVERY_MS = 5000, LARGEST = 48, LABELLED = 24, GUTTER = 108;
 // Each state: its words, its colours on a light and a dark ground, and its shape.
 const STATES = {
 	ok: ["connected", ["#a9d5c5", "#2c6350"], ""],
@@ -35,20 +35,20 @@ export class Heat {
 		this.canvas = $("heat-canvas");
 		this.cursor = $("heat-cursor");
 		this.tip = $("heat-tip");
-		this.buttons = [...document.querySelectorAll("[data-by]")];
-		for (const button of this.buttons) button.addEventListener("click", () => { this.by = button.dataset.by; press(this.buttons, button); this.values = null; this.load(); });
-		this.box.addEventListener("keydown", (event) => this.key(event));
-		this.box.addEventListener("focus", () => { if (this.at < 0 && this.place) this.walk(0); });
-		this.canvas.addEventListener("mousemove", (event) => this.hover(event));
-		this.canvas.addEventListener("mouseleave", () => { this.tip.hidden = true; this.over = -1; });
-		this.canvas.addEventListener("click", (event) => {
+		this.buttons = all("[data-by]");
+		for (const button of this.buttons) on(button, "click", () => { this.by = button.dataset.by; press(this.buttons, button); this.values = null; this.load(); });
+		on(this.box, "keydown", (event) => this.key(event));
+		on(this.box, "focus", () => { if (this.at < 0 && this.place) this.walk(0); });
+		on(this.canvas, "mousemove", (event) => this.hover(event));
+		on(this.canvas, "mouseleave", () => { this.tip.hidden = true; this.over = -1; });
+		on(this.canvas, "click", (event) => {
 			const place = this.under(event);
-			if (place >= 0) { this.walk(place, false); this.choose(place); }
+			if (place >= 0) { this.walk(place); this.choose(place); }
 		});
 		this.about = atMost(120, (place, then) => this.ask(place, then));
 		new ResizeObserver(() => { if (this.place) { this.arrange(); this.paint(); } }).observe(this.box);
-		document.addEventListener("themechange", () => { this.paint(); this.legend(); });
-		document.addEventListener("visibilitychange", () => { if (this.place) this.load(); });
+		on(document, "themechange", () => { this.paint(); this.legend(); });
+		on(document, "visibilitychange", () => { if (this.place) this.load(); });
 		new IntersectionObserver(() => { if (this.place) this.load(); }).observe(this.box);
 		this.load = atMost(250, () => this.fetch());
 		setInterval(() => { if (this.place && this.live) this.load(); }, EVERY_MS);
@@ -82,39 +82,36 @@ export class Heat {
 		this.load();
 	}
 
-	// The largest cells with which all devices fit; where there are few, a gap between projects.
+	// The largest cells with which all devices fit: a line for each of a few projects, else a gap
+	// between them while the cells are large.
 	arrange() {
-		const width = this.box.clientWidth, n = this.count, groups = this.projects.length;
+		const width = this.box.clientWidth, n = this.count, groups = this.projects.length, tallest = innerWidth < 600 ? 360 : 420;
 		if (!width) return;
-		this.labelled = groups <= LABELLED && width > 400;
-		const left = this.labelled ? GUTTER : 0, sizes = (p) => this.first[p + 1] - this.first[p];
-		const layout = (cell, gaps) => {
-			const cols = Math.max(Math.floor((width - left) / cell), 1);
-			if (this.labelled) {
-				let rows = 0;
-				for (let p = 0; p < groups; p += 1) rows += Math.ceil(sizes(p) / cols);
-				return { cols, rows, gaps };
+		const labelled = groups <= LABELLED && width > 400;
+		const layout = (cell) => {
+			const left = labelled ? GUTTER : 0, cols = Math.max(Math.floor((width - left) / cell), 1), starts = [];
+			let slot = 0;
+			for (let p = 0; p < groups; p += 1) {
+				if (labelled) slot = Math.ceil(slot / cols) * cols;
+				starts.push(slot);
+				slot += this.first[p + 1] - this.first[p] + (!labelled && cell >= 8 ? 1 : 0);
 			}
-			return { cols, rows: Math.ceil((n + (gaps ? groups : 0)) / cols), gaps };
+			return { cell, left, cols, starts, rows: Math.ceil(slot / cols) };
 		};
-		let cell = LARGEST;
-		const tallest = innerWidth < 600 ? 360 : TALLEST, fits = (size, gaps) => layout(size, gaps).rows * size <= tallest;
-		while (cell > 2 && !fits(cell, cell >= 8)) cell -= 1;
-		this.cell = cell;
-		const { cols, rows, gaps } = layout(cell, cell >= 8 && !this.labelled);
-		Object.assign(this, { cols, rows, left });
+		let cell = LARGEST, made = layout(cell);
+		while (cell > 2 && made.rows * cell > tallest) made = layout((cell -= 1));
+		Object.assign(this, made);
+		const { cols, rows, starts } = made;
 		this.slot = new Uint32Array(n);
 		this.inSlot = new Int32Array(cols * rows).fill(-1);
-		this.labels = [];
-		let slot = 0;
-		for (let p = 0; p < groups; p += 1) {
-			if (this.labelled) { slot = Math.ceil(slot / cols) * cols; this.labels.push([slot / cols, this.projects[p]]); }
-			for (let i = this.first[p]; i < this.first[p + 1]; i += 1, slot += 1) { this.slot[i] = slot; this.inSlot[slot] = i; }
-			if (gaps) slot += 1;
+		for (let i = 0; i < n; i += 1) {
+			const p = this.group[this.device[i]];
+			this.slot[i] = starts[p] + i - this.first[p];
+			this.inSlot[this.slot[i]] = i;
 		}
-		const ratio = devicePixelRatio;
-		this.canvas.width = Math.round(width * ratio);
-		this.canvas.height = Math.round(rows * cell * ratio);
+		this.labels = labelled ? this.projects.map((id, p) => [starts[p] / cols, id]) : [];
+		this.canvas.width = Math.round(width * devicePixelRatio);
+		this.canvas.height = Math.round(rows * cell * devicePixelRatio);
 		this.canvas.style.height = `${rows * cell}px`;
 		this.canvas.style.width = `${width}px`;
 		this.box.style.height = `${Math.min(rows * cell, tallest)}px`;
@@ -130,7 +127,7 @@ export class Heat {
 		this.values = answer.data;
 		this.paint();
 		this.legend();
-		if (this.at >= 0) this.ask(this.at, (text) => { if (this.at >= 0) say($("heat-says"), text.replaceAll("\n", "  ")); });
+		if (this.at >= 0) this.ask(this.at, (text) => this.tell(text));
 	}
 
 	palette() {
@@ -195,7 +192,7 @@ export class Heat {
 		const table = this.palette(), colour = (v) => rgb(table, v);
 		const mark = (name, background) => { const node = el("i", { class: name }); node.style.background = background; return node; };
 		const scale = (...stops) => mark("scale", `linear-gradient(90deg, ${stops})`);
-		const item = (...parts) => el("li", {}, ...parts);
+		const item = (...parts) => el("li", ...parts);
 		$("heat-legend").replaceChildren(...{
 			soc: () => [item("0 %", scale(...[0, 40, 80, 120, 160, 200].map(colour)), "100 %"), item(mark("swatch", colour(255)), "no storage")],
 			output: () => [item("draws 100 % of its capacity", scale(colour(28), colour(128), colour(228)), "feeds 100 %")],
@@ -222,14 +219,10 @@ export class Heat {
 
 	// What the byte says, until the server has said more.
 	line(place, item = this.ids.get(this.device[place])) {
-		const d = this.device[place], value = this.values?.[d];
-		const name = item ? `\u2068${item.id}\u2069` : "…";
-		let says = "";
-		if (item && this.by === "output") says = `${kw(item.output_kw)} kW`;
-		else if (item && this.by === "soc") says = item.soc === null ? "no storage" : `${percent(item.soc)} %`;
-		else if (value !== undefined) says = this.by === "soc" ? (value === 255 ? "no storage" : `${percent(value / 2)} %`) : this.by === "output" ? `${percent((value - 128) / 1.27)} % of its capacity` : "";
-		const state = item ? words(item) : this.by === "state" && value !== undefined ? stateOf(value) : "";
-		return `${name}\n${typeName(this.types[this.type[d]])} of \u2068${this.projects[this.group[d]]}\u2069\n${[says, state].filter(Boolean).join(", ")}`;
+		const d = this.device[place], v = this.values?.[d] ?? 255, { by } = this;
+		const exact = item && { output: `${kw(item.output_kw)} kW`, soc: item.soc === null ? "no storage" : `${percent(item.soc)} %` }[by];
+		const rough = { output: `${percent((v - 128) / 1.27)} % of its capacity`, soc: v === 255 ? "no storage" : `${percent(v / 2)} %`, state: item ? "" : STATES[stateOf(v)][0] }[by];
+		return `${item ? `\u2068${item.id}\u2069` : "…"}\n${typeName(this.types[this.type[d]])} of \u2068${this.projects[this.group[d]]}\u2069\n${[exact ?? rough, item && words(item)].filter(Boolean).join(", ")}`;
 	}
 
 	async ask(place, then) {
@@ -243,9 +236,9 @@ export class Heat {
 	}
 
 	async choose(place) {
-		const known = this.ids.get(this.device[place]);
-		if (known) this.open(known.id);
-		else await this.ask(place, () => this.open(this.ids.get(this.device[place]).id));
+		const d = this.device[place];
+		if (!this.ids.has(d)) await this.ask(place, () => {});
+		if (this.ids.has(d)) this.open(this.ids.get(d).id);
 	}
 
 	// Go to the first device of a project.
@@ -256,11 +249,14 @@ export class Heat {
 		this.walk(this.first[index]);
 	}
 
-	walk(place, speak = true) {
-		this.at = Math.min(Math.max(place, 0), this.count - 1);
+	walk(place) {
+		const at = (this.at = Math.min(Math.max(place, 0), this.count - 1));
 		this.point();
-		if (speak) { const at = this.at; say($("heat-says"), this.line(at).replaceAll("\n", "  ")); this.about(at, (text) => { if (this.at === at) say($("heat-says"), text.replaceAll("\n", "  ")); }); }
+		this.tell(this.line(at));
+		this.about(at, (text) => { if (this.at === at) this.tell(text); });
 	}
+
+	tell(text) { say($("heat-says"), text.replaceAll("\n", "  ")); }
 
 	point() {
 		const { cell, cols, left } = this, slot = this.slot[this.at], size = Math.max(cell, 6);

@@ -4,7 +4,7 @@ import { get, post, stream } from "./api.js";
 import { Contracts } from "./contracts.js";
 import { Controls } from "./controls.js";
 import { Device } from "./device.js";
-import { $, copy, el, say } from "./dom.js";
+import { $, copy, el, on, say } from "./dom.js";
 import { count, moment, number, seconds, setZone, speed, wallClock, zoneName } from "./format.js";
 import { Heat } from "./heat.js";
 import { Power } from "./power.js";
@@ -74,7 +74,7 @@ function status(now) {
 		trouble(bad || (now.state === "paused" ? "The run is paused. Resume it here or in Controls." : ""), !bad);
 	}
 	if (first) {
-		if (!now.devices) $("power-chart").append(el("p", { class: "note" }, "This run has no devices. Add [[projects.ders]] to the configuration."));
+		if (!now.devices) $("power-chart").append(el("p.note", "This run has no devices. Add [[projects.ders]] to the configuration."));
 		heat.start().catch(() => {});
 		projects();
 	}
@@ -132,16 +132,16 @@ power.load();
 get("/entries").then((entries) => timeline.add(entries)).catch(() => {});
 contracts.load();
 
-$("pause").addEventListener("click", async () => {
+on($("pause"), "click", async () => {
 	try {
 		const { body } = await post("/control", { action: page.state === "paused" ? "resume" : "pause" });
 		show(body.state);
 	} catch (error) { trouble(error.message); }
 });
 post("/equivalents", { action: "pause" }).then(({ body }) => { $("pause").title = body.send ?? ""; }).catch(() => {});
-$("copy-watch").addEventListener("click", ({ currentTarget }) => copy($("watch-line"), currentTarget));
+on($("copy-watch"), "click", ({ currentTarget }) => copy($("watch-line"), currentTarget));
 const theme = () => say($("theme"), document.documentElement.dataset.theme === "dark" ? "Light" : "Dark");
-$("theme").addEventListener("click", () => window.gridsimTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
-document.addEventListener("themechange", theme);
+on($("theme"), "click", () => window.gridsimTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
+on(document, "themechange", theme);
 theme();
 setInterval(() => { if (page.lost) say($("wall"), wallClock(Date.now())); }, 1000);

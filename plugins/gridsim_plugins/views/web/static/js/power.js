@@ -1,9 +1,9 @@
 // The fleet's power over time: feeding above zero, drawing below, net as a line.
 
 import { get } from "./api.js";
-import { CalmRange, Chart, Table, inkOn, line, timeAxis, timeRange, valueAxis } from "./chart.js";
+import { CalmRange, Chart, Table, clipped, inkOn, line, timeAxis, timeRange, valueAxis } from "./chart.js";
 import { colourOf, inOrder, setTypes, typeName } from "./colours.js";
-import { $, atMost, css, el, press, say } from "./dom.js";
+import { $, all, atMost, css, el, on, press, say } from "./dom.js";
 import { clock, kw, number } from "./format.js";
 
 const SPANS = { "15m": { step: 1000, room: 900, whole: 900_000 }, "1d": { step: 60_000, room: 1440, whole: 86_400_000 } };
@@ -19,17 +19,17 @@ export class Power {
 		this.chart = new Chart($("power-chart"), innerWidth < 600 ? 240 : 352, () => this.options());
 		this.redraw = atMost(240, () => this.draw());
 		this.reload = atMost(5000, () => this.load());
-		this.spans = [...document.querySelectorAll("[data-span]")];
+		this.spans = all("[data-span]");
 		for (const button of this.spans) {
-			button.addEventListener("click", () => {
+			on(button, "click", () => {
 				this.span = button.dataset.span;
 				press(this.spans, button);
 				this.range.reset();
 				this.load();
 			});
 		}
-		$("power-chart").addEventListener("keydown", (event) => this.key(event));
-		document.addEventListener("themechange", () => this.paintLegend());
+		on($("power-chart"), "keydown", (event) => this.key(event));
+		on(document, "themechange", () => this.paintLegend());
 	}
 
 	setTypes(types) {
@@ -41,13 +41,13 @@ export class Power {
 		list.replaceChildren();
 		this.legend.clear();
 		const item = (key, name, mark) => {
-			const value = el("span", { class: "value mono", "data-value": key }, "–");
-			list.append(el("li", {}, mark, el("span", { class: "name" }, name), value));
+			const value = el("span.value.mono", { "data-value": key }, "–");
+			list.append(el("li", mark, el("span.name", name), value));
 			this.legend.set(key, { value, mark });
 		};
-		for (const type of sorted) item(type, typeName(type), el("i", { class: "swatch" }));
-		item(" load", "load", el("i", { class: "swatch load" }));
-		item(" net", "net consumption", el("i", { class: "mark net" }));
+		for (const type of sorted) item(type, typeName(type), el("i.swatch"));
+		item(" load", "load", el("i.swatch.load"));
+		item(" net", "net consumption", el("i.mark.net"));
 		this.paintLegend();
 		this.chart.rebuild();
 	}
@@ -143,15 +143,11 @@ export class Power {
 
 	// Events as bands with their names, beneath the areas; drawn before uPlot draws.
 	bands(plot) {
-		const { ctx, bbox } = plot, ratio = devicePixelRatio;
-		ctx.save();
-		ctx.beginPath();
-		ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-		ctx.clip();
+		const { bbox } = plot, ctx = clipped(plot);
 		ctx.fillStyle = css("--event-fill");
 		for (const { from, to } of this.timeline.events(plot.scales.x.max)) {
 			const left = plot.valToPos(from, "x", true), right = plot.valToPos(to, "x", true);
-			ctx.fillRect(left, bbox.top, Math.max(right - left, ratio), bbox.height);
+			ctx.fillRect(left, bbox.top, Math.max(right - left, 1), bbox.height);
 		}
 		ctx.restore();
 	}
@@ -186,12 +182,8 @@ export class Power {
 	}
 
 	marks(plot) {
-		const { ctx, bbox } = plot, ratio = devicePixelRatio, x = (ms) => plot.valToPos(ms, "x", true);
+		const { bbox } = plot, ctx = clipped(plot), ratio = devicePixelRatio, x = (ms) => plot.valToPos(ms, "x", true);
 		const zero = plot.valToPos(0, "y", true), { min, max } = plot.scales.x;
-		ctx.save();
-		ctx.beginPath();
-		ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-		ctx.clip();
 		ctx.fillStyle = css("--text");
 		ctx.fillRect(bbox.left, Math.round(zero - ratio / 2), bbox.width, ratio);
 		ctx.font = `600 ${12 * ratio}px ${css("--ui")}`;

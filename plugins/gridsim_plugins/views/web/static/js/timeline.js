@@ -1,6 +1,6 @@
 // Events, faults, commands and failures: as a list, and as marks for the charts.
 
-import { $, el, say } from "./dom.js";
+import { $, all, el, on, say } from "./dom.js";
 import { clock, count, moment } from "./format.js";
 
 const KEPT = 200;
@@ -14,8 +14,8 @@ export class Timeline {
 		this.missed = 0;
 		this.shown = new Set(["event", "fault", "command", "failure"]);
 		this.listeners = new Set();
-		for (const button of document.querySelectorAll("[data-kind]")) {
-			button.addEventListener("click", () => {
+		for (const button of all("[data-kind]")) {
+			on(button, "click", () => {
 				const { kind } = button.dataset, on = !this.shown.has(kind);
 				if (on) this.shown.add(kind); else this.shown.delete(kind);
 				button.setAttribute("aria-pressed", String(on));
@@ -51,10 +51,10 @@ export class Timeline {
 	item({ number, time_ms: time, kind, state, text }) {
 		const bad = kind === "failure" || state === "rejected";
 		return el("li", { class: `entry ${kind}${bad ? " bad" : ""}`, "data-number": number },
-			el("i", { class: "sign", "aria-hidden": "true" }, SIGNS[kind] ?? "·"),
+			el("i.sign", { "aria-hidden": "true" }, SIGNS[kind] ?? "·"),
 			el("time", { title: moment(time) }, clock(time)),
-			el("span", { class: "sr" }, `${kind}: `),
-			el("span", { class: "what" }, el("bdi", {}, text)));
+			el("span.sr", `${kind}: `),
+			el("span.what", el("bdi", text)));
 	}
 
 	// The events as spans of time. `now` is the end of one that is not over.

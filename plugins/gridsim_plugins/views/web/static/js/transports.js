@@ -19,7 +19,7 @@ export class Transports {
 		if (keys.join("\n") !== [...this.cards.keys()].join("\n")) {
 			this.cards = new Map(wanted.map(([kind, { name }, rows], n) => [keys[n], this.make(kind, name, rows)]));
 			$("cards").replaceChildren(...[...this.cards.values()].map(({ node }) => node));
-			if (!wanted.length) $("cards").append(el("p", { class: "note" }, "This run sends its readings nowhere. Add [[transports]] to the configuration, or start it with --transport mqtt."));
+			if (!wanted.length) $("cards").append(el("p.note", "This run sends its readings nowhere. Add [[transports]] to the configuration, or start it with --transport mqtt."));
 		}
 		wanted.forEach(([, one, rows], n) => this.update(this.cards.get(keys[n]), one, rows));
 	}
@@ -41,11 +41,11 @@ export class Transports {
 	}
 
 	make(kind, name, rows) {
-		const state = el("span", { class: "card-state" }), where = el("p", { class: "where" }), error = el("p", { class: "error" });
-		const values = rows.map(([label]) => [label, el("dd", {})]);
+		const state = el("span.card-state"), where = el("p.where"), error = el("p.error");
+		const values = rows.map(([label]) => [label, el("dd")]);
 		const node = el("article", { class: `card ${kind}`, "aria-label": `${kind} ${name}` },
-			el("h3", {}, `${kind} `, idNode(name), state), where,
-			el("dl", {}, ...values.map(([label, value]) => el("div", {}, el("dt", {}, label), value))), error);
+			el("h3", `${kind} `, idNode(name), state), where,
+			el("dl", ...values.map(([label, value]) => el("div", el("dt", label), value))), error);
 		return { node, state, where, error, values: values.map(([, value]) => value) };
 	}
 
