@@ -89,8 +89,6 @@ export class Chart {
 		this.height = height;
 		this.options = options;
 		this.plot = null;
-		this.data = null;
-		this.scales = null;
 		box.style.height = `${height}px`;
 		this.sizes = new ResizeObserver(() => this.fit());
 		this.sizes.observe(box);
@@ -104,11 +102,10 @@ export class Chart {
 	rebuild() {
 		this.plot?.destroy();
 		this.plot = null;
-		if (this.data) this.draw(this.data, this.scales);
+		if (this.drawn) this.draw(...this.drawn);
 	}
-	draw(data, scales) {
-		this.data = data;
-		this.scales = scales;
+	draw(data, x, y) {
+		this.drawn = [data, x, y];
 		if (!this.plot) {
 			const base = {
 				width: this.width, height: this.height, ms: 1, padding: [8, 8, 0, 0], legend: { show: false },
@@ -120,15 +117,14 @@ export class Chart {
 		}
 		this.plot.batch(() => {
 			this.plot.setData(data, false);
-			this.plot.setScale("x", { min: scales.x[0], max: scales.x[1] });
-			this.plot.setScale("y", { min: scales.y[0], max: scales.y[1] });
+			this.plot.setScale("x", { min: x[0], max: x[1] });
+			this.plot.setScale("y", { min: y[0], max: y[1] });
 		});
 	}
 	destroy() {
 		this.sizes.disconnect();
 		document.removeEventListener("themechange", this.themed);
 		this.plot?.destroy();
-		this.plot = null;
 	}
 }
 

@@ -22,13 +22,11 @@ export class Contracts {
 		this.redraw = atMost(480, () => this.draw());
 		this.scroll = $("contracts-scroll");
 		on(this.scroll, "scroll", () => { this.place(); this.load(); });
-		on($("contracts-filter"), "input", () => { this.scroll.scrollTop = 0; this.load(); });
-		on($("contracts-broken"), "change", () => { this.scroll.scrollTop = 0; this.load(); });
+		for (const id of ["contracts-filter", "contracts-broken"]) on($(id), "input", () => { this.scroll.scrollTop = 0; this.load(); });
 		this.heads = all("[data-sort]");
 		for (const button of this.heads) on(button, "click", () => this.by(button));
 		this.body = $("contracts-body");
-		this.above = el("tr.space", { "aria-hidden": "true" }, el("td", { colspan: 5 }));
-		this.below = el("tr.space", { "aria-hidden": "true" }, el("td", { colspan: 5 }));
+		[this.above, this.below] = [0, 1].map(() => el("tr.space", { "aria-hidden": "true" }, el("td", { colspan: 5 })));
 	}
 
 	by(button) {
@@ -62,9 +60,9 @@ export class Contracts {
 		this.total = page.total;
 		this.show(page);
 		const rows = `${count(page.total)} ${page.total === 1 ? "project" : "projects"}`;
-		if (page.total) say($("contracts-note"), filter || state ? `${rows} of this choice` : rows);
-		else if (state) say($("contracts-note"), "No project violates its contract now. A violation is judged in demand-response events only; call one in Controls.");
-		else say($("contracts-note"), filter ? "No project has this text in its id." : "This run has no projects.");
+		say($("contracts-note"), page.total ? rows
+			: state ? "No project violates its contract now. Violations are judged in demand-response events only; call one in Controls."
+				: filter ? "No project has this text in its id." : "This run has no projects.");
 	}
 
 	show({ items, offset }) {
@@ -100,7 +98,7 @@ export class Contracts {
 		const name = el("button", { class: "plain", onclick: () => this.open(item) }, idNode(item.id));
 		const node = el("tr", { "data-project": item.id },
 			el("th", { scope: "row" }, name), target, el("td.num.given", value, bar), picture, broken);
-		const line = svg("path", { class: "line" }), area = svg("path", { class: "area" }), lack = svg("path", { class: "lack" }), goal = svg("path", { class: "goal" });
+		const [area, lack, line, goal] = ["area", "lack", "line", "goal"].map((name) => svg("path", { class: name }));
 		picture.append(svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, "aria-hidden": "true" }, area, lack, line, goal));
 		return { node, target, value, bar, broken, line, area, lack, goal };
 	}
@@ -148,31 +146,18 @@ export class Contracts {
 			given[i] = on ? have[i] : null;
 			if (on) { high = Math.max(high, want[i], have[i]); low = Math.min(low, have[i]); }
 		}
-		this.empty = high === 0;
-		this.chart.draw([xs, given, target], { x: timeRange(xs[0], xs[n - 1], 900_000, this.chart.width - 48), y: this.range.fit(low, high) });
+		$("promise-note").hidden = high > 0;
+		this.chart.draw([xs, given, target], timeRange(xs[0], xs[n - 1], 900_000, this.chart.width - 60), this.range.fit(low, high));
 	}
 
 	options() {
 		return {
 			axes: [timeAxis(), valueAxis(52)],
 			series: [{}, line("--given", 2, { fill: () => css("--given-fill") }), line("--text", 2, { paths: window.uPlot.paths.stepped({ align: 1 }) })],
-			hooks: {
-				drawAxes: [(plot) => fillGap(plot, css("--red-fill"), (a, b) => a < b - 0.005)],
-				draw: [(plot) => this.nothing(plot)],
-			},
+			hooks: { drawAxes: [(plot) => fillGap(plot, css("--red-fill"), (a, b) => a < b - 0.005)] },
 		};
 	}
 
-	nothing({ ctx, bbox }) {
-		if (!this.empty) return;
-		ctx.save();
-		ctx.fillStyle = css("--soft");
-		ctx.font = `${12 * devicePixelRatio}px ${css("--ui")}`;
-		ctx.textAlign = "center";
-		ctx.textBaseline = "middle";
-		ctx.fillText("No event in the last 15 minutes. Call one in Controls.", bbox.left + bbox.width / 2, bbox.top + bbox.height / 2);
-		ctx.restore();
-	}
 }
 
 // Delivered as an area with its line, the target across it, and what is missing in red.

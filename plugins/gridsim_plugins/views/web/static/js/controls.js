@@ -8,6 +8,7 @@ const FAULTS = ["offline", "frozen_meter", "stuck_inverter", "sign_flip", "unit_
 const COMMANDS = { set_power: "kW", limit_power: "kW", limit_export: "kW", limit_import: "kW", target_soc: "%", connect: "", disconnect: "" };
 // Some faults need a key without a default.
 const NEEDS = { drift: "rate = 0.5" };
+const NUMERIC = /^(target_kw|duration_s|ramp_s|value|speed)$/;
 
 const FORMS = {
 	event: {
@@ -54,30 +55,27 @@ export class Controls {
 	show(name, body = {}) {
 		this.name = name;
 		for (const tab of this.tabs) {
-			const on = tab.dataset.tab === name;
-			tab.setAttribute("aria-selected", String(on));
-			tab.tabIndex = on ? 0 : -1;
+			tab.setAttribute("aria-selected", String(tab.dataset.tab === name));
+			tab.tabIndex = tab.dataset.tab === name ? 0 : -1;
 		}
 		this.form.setAttribute("aria-labelledby", `tab-${name}`);
 		const { fields, verb } = FORMS[name];
 		this.inputs = new Map();
 		const rows = fields.map(([key, label, initial, more]) => {
-			const start = body[key] ?? (typeof initial === "function" ? initial() : initial);
 			const input = Array.isArray(more)
 				? el("select", { name: key }, ...more.map((option) => el("option", { value: option }, option.replaceAll("_", " "))))
-				: el("input", { name: key, type: "text", placeholder: more || undefined, list: key === "target" ? "projects" : undefined, spellcheck: "false", inputmode: /_s$|_kw$|value|speed/.test(key) ? "decimal" : undefined });
-			input.value = start;
+				: el("input", { name: key, type: "text", placeholder: more, list: key === "target" ? "projects" : null, spellcheck: "false", inputmode: NUMERIC.test(key) ? "decimal" : null });
+			input.value = body[key] ?? (typeof initial === "function" ? initial() : initial);
 			this.inputs.set(key, input);
-			const unit = el("span.unit");
-			if (key === "value") this.unit = unit;
-			return el("label", { class: `field ${key}` }, el("span", label, " ", key === "value" ? unit : ""), input);
+			return el("label.field", el("span", label), input);
 		});
 		this.problem = el("p.trouble", { role: "alert" });
 		this.preview = el("div.preview");
 		this.button = verb ? el("button", { type: "submit", class: "main" }, verb) : null;
 		this.row = el("div.do", this.button);
-		if (name === "end") { this.ending = el("ul.ending"); this.form.replaceChildren(this.ending, this.preview, this.problem); this.listEnding(); }
-		else this.form.replaceChildren(el("div.fields", ...rows), this.preview, this.problem, this.row);
+		this.ending = el("ul.ending");
+		this.form.replaceChildren(name === "end" ? this.ending : el("div.fields", ...rows), this.preview, this.problem, this.row);
+		if (name === "end") this.listEnding();
 		if (name === "run") this.runButtons();
 		this.changed();
 	}
@@ -94,7 +92,7 @@ export class Controls {
 		for (const [key, input] of this.inputs) {
 			const text = input.value.trim();
 			if (key === "further") Object.assign(body, further(text));
-			else if (text !== "") body[key] = /^(target_kw|duration_s|ramp_s|value|speed)$/.test(key) && text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+			else if (text) body[key] = NUMERIC.test(key) && Number.isFinite(Number(text)) ? Number(text) : text;
 		}
 		if (this.name === "run") return { action: "speed", speed: body.speed ?? "" };
 		if (command) body.command = command;
@@ -104,13 +102,13 @@ export class Controls {
 
 	changed() {
 		if (this.name === "end") return;
-		const command = this.inputs.get("command")?.value;
-		if (command !== undefined) {
-			say(this.unit, COMMANDS[command]);
-			this.inputs.get("value").disabled = COMMANDS[command] === "";
+		const [command, value, type, more] = ["command", "value", "type", "further"].map((key) => this.inputs.get(key));
+		if (command) {
+			const unit = COMMANDS[command.value];
+			say(value.previousSibling, `Value ${unit && `, ${unit}`}`);
+			value.disabled = !unit;
 		}
-		const type = this.inputs.get("type")?.value, more = this.inputs.get("further");
-		if (type && more && !more.value && NEEDS[type]) more.value = NEEDS[type];
+		if (type && !more.value && NEEDS[type.value]) more.value = NEEDS[type.value];
 		this.disarm();
 		clearTimeout(this.timer);
 		this.timer = setTimeout(() => this.equivalents(this.body()), 200);
@@ -121,21 +119,17 @@ export class Controls {
 			this.preview.replaceChildren(el("p.note", "The command line and the TOML that do the same are shown here, before anything happens."));
 			return;
 		}
-		const turn = (this.turn = (this.turn ?? 0) + 1);
-		try {
-			const { body: same } = await post("/equivalents", body);
-			if (turn !== this.turn) return;
-			say(this.problem, "");
-			this.preview.replaceChildren(...lines(same));
-		} catch (error) {
-			if (turn === this.turn) { say(this.problem, error.message); this.preview.replaceChildren(); }
-		}
+		const turn = (this.turn = {});
+		const [same, wrong] = await post("/equivalents", body).then(({ body: found }) => [lines(found), ""], (error) => [[], error.message]);
+		if (turn !== this.turn) return;
+		say(this.problem, wrong);
+		this.preview.replaceChildren(...same);
 	}
 
 	disarm() {
 		if (!this.armed) return;
 		this.armed = false;
-		this.row?.replaceChildren(this.button);
+		this.row.replaceChildren(...(this.button ? [this.button] : []));
 	}
 
 	async submit() {
@@ -154,10 +148,9 @@ export class Controls {
 	}
 
 	async send(body) {
-		const path = body.action ? "/control" : "/instructions?wait_s=3";
 		const answer = this.answer(body.action ? `${body.action} ${body.speed ?? ""}` : `${body.command} ${body.event ?? body.fault ?? body.value ?? ""}`, body.target);
 		try {
-			const { body: done } = await post(path, body);
+			const { body: done } = await post(body.action ? "/control" : "/instructions?wait_s=3", body);
 			if (body.action) answer.set("accepted", `The run is ${done.state}, its speed is ${speed(done.speed)}.`);
 			else {
 				const last = done.acknowledgements.at(-1);
@@ -174,7 +167,7 @@ export class Controls {
 
 	answer(what, target) {
 		const state = el("strong", "sent"), text = el("bdi.mono");
-		const node = el("li", state, " ", el("bdi", what.trim()), target ? " to " : "", target ? idNode(target) : "", el("br"), text);
+		const node = el("li", state, " ", el("bdi", what.trim()), ...(target ? [" to ", idNode(target)] : []), el("br"), text);
 		this.answers.prepend(node);
 		while (this.answers.childElementCount > 5) this.answers.lastElementChild.remove();
 		return { set: (status, said) => { say(state, status); node.className = status; say(text, said); } };
@@ -184,13 +177,10 @@ export class Controls {
 		let events, faults;
 		try { [events, faults] = await Promise.all([get("/events"), get("/faults")]); } catch { return; }
 		if (this.name !== "end") return;
-		const row = (body, kind, id) => el("li", el("span", `${kind} `, idNode(id)), el("button", { onclick: async ({ currentTarget: button }) => {
-				await this.equivalents(body);
-				this.row = el("div.do");
-				button.after(this.row);
-				button.hidden = true;
-				this.button = button;
-				this.ask(`It ends at the next tick.`, `end ${kind}`, () => { this.row.remove(); button.hidden = false; this.send(body); });
+		const row = (body, kind, id) => el("li", el("span", `${kind} `, idNode(id)), el("button", {
+			onclick: () => {
+				this.equivalents(body);
+				this.ask(`${kind} ${id} ends at the next tick.`, `end the ${kind}`, () => this.send(body));
 			},
 		}, "End it"));
 		const rows = [
@@ -231,10 +221,9 @@ function lines({ send, toml, json }) {
 function further(text) {
 	const found = {};
 	for (const line of text.split(/[;\n]/)) {
-		const at = line.indexOf("=");
-		if (at < 1) continue;
-		const value = line.slice(at + 1).trim();
-		try { found[line.slice(0, at).trim()] = JSON.parse(value); } catch { found[line.slice(0, at).trim()] = value; }
+		const [, key, value] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+		if (!key) continue;
+		try { found[key] = JSON.parse(value); } catch { found[key] = value; }
 	}
 	return found;
 }

@@ -87,7 +87,7 @@ export class Device {
 		} catch (error) {
 			if (this.id !== id) return;
 			if (error.status) say(this.problem, error.message);
-			if (error.status === 404 || error.status === 409) { if (error.status === 404) return; }
+			if (error.status === 404) return;
 		}
 		this.timer = setTimeout(() => this.poll(), document.hidden ? 5 * POLL_MS : POLL_MS);
 	}
@@ -98,12 +98,10 @@ export class Device {
 		this.about.replaceChildren(`${typeName(view.type)} of `, idNode(view.project));
 		say(this.order, view.order ? `In force: ${view.order}` : "No command is in force.");
 		if (!this.settings.childElementCount) {
-			const rows = Object.entries(view.settings).map(([name, value]) => el("div", el("dt", name), el("dd", el("bdi", typeof value === "string" ? value : JSON.stringify(value)))));
-			this.settings.replaceChildren(...rows);
-			if (!rows.length) this.settings.replaceChildren(el("p.note", "No settings are known of this device."));
+			this.settings.replaceChildren(...Object.entries(view.settings).map(([name, value]) => el("div", el("dt", name), el("dd", el("bdi", typeof value === "string" ? value : JSON.stringify(value))))));
 		}
 		view.time_ms.forEach((time, i) => {
-			const values = { " fault": view.faults[i] ? 1 : 0 };
+			const values = {};
 			for (const [name, column] of Object.entries(view.true)) values[`t ${name}`] = column[i];
 			for (const [name, column] of Object.entries(view.reported)) values[`r ${name}`] = column[i];
 			this.table.add(time, values);
@@ -122,17 +120,17 @@ export class Device {
 		if (!n) return;
 		const xs = Array.from(table.time.subarray(0, n));
 		for (const name of names) {
-			const truth = Array.from(table.column(`t ${name}`).subarray(0, n)), told = Array.from(table.column(`r ${name}`).subarray(0, n));
-			if (!truth.some(Number.isFinite) && !told.some(Number.isFinite)) continue;
+			const [truth, told] = ["t", "r"].map((kind) => Array.from(table.column(`${kind} ${name}`).subarray(0, n)));
+			const known = [...truth, ...told].filter(Number.isFinite);
+			if (!known.length) continue;
 			const one = this.charts.get(name) ?? this.addChart(name);
-			let low = Infinity, high = -Infinity;
-			for (const v of [...truth, ...told]) if (Number.isFinite(v)) { low = Math.min(low, v); high = Math.max(high, v); }
+			let low = Math.min(...known), high = Math.max(...known);
 			if (name === "current_soc") { low = Math.max(low - 1, 0); high = Math.min(high + 1, 100); }
 			const write = name === "current_output" ? kw : name === "current_soc" ? percent : (v) => number(v, 2);
 			const last = truth[n - 1], said = told[n - 1], part = Number.isFinite(said) && differ(last, said);
 			say(one.value, Number.isFinite(said) ? write(said) : NONE);
 			say(one.truth, part || !Number.isFinite(said) ? `true ${write(last)}` : "");
-			one.chart.draw([xs, truth.map(orNull), told.map(orNull)], { x: timeRange(xs[0], xs[n - 1], 900_000, one.chart.width - 52), y: one.range.fit(low, high) });
+			one.chart.draw([xs, truth.map(orNull), told.map(orNull)], timeRange(xs[0], xs[n - 1], 900_000, one.chart.width - 56), one.range.fit(low, high));
 		}
 	}
 
@@ -153,7 +151,7 @@ export class Device {
 
 	// The newest first; as sent, or indented on demand.
 	showMessages(again = false) {
-		const known = again ? new Map() : new Map([...this.list.children].map((node) => [node.dataset.number, node]));
+		const known = new Map(again ? [] : [...this.list.children].map((node) => [node.dataset.number, node]));
 		const nodes = this.messages.toReversed().map((message) => {
 			const old = known.get(String(message.number));
 			if (old) { say(old.querySelector(".fate"), message.fate); return old; }

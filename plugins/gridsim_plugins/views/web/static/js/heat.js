@@ -16,11 +16,10 @@ const STATES = {
 	disabled: ["disabled", ["#d1243c", "#ff5c68"], "!"],
 };
 
-const mix = (a, b, t) => a.map((v, i) => Math.round(v + (b[i] - v) * t));
 const hex = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
 function ramp(stops, t) {
 	const at = Math.min(Math.max(t, 0), 1) * (stops.length - 1), low = Math.min(Math.floor(at), stops.length - 2);
-	return mix(stops[low], stops[low + 1], at - low);
+	return stops[low].map((v, i) => Math.round(v + (stops[low + 1][i] - v) * (at - low)));
 }
 // Cividis, and a diverging scale from purple (draws) over the ground (0) to green (feeds).
 const CIVIDIS = ["#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838"].map(hex);
@@ -48,10 +47,10 @@ export class Heat {
 		this.about = atMost(120, (place, then) => this.ask(place, then));
 		new ResizeObserver(() => { if (this.place) { this.arrange(); this.paint(); } }).observe(this.box);
 		on(document, "themechange", () => { this.paint(); this.legend(); });
-		on(document, "visibilitychange", () => { if (this.place) this.load(); });
-		new IntersectionObserver(() => { if (this.place) this.load(); }).observe(this.box);
-		this.load = atMost(250, () => this.fetch());
-		setInterval(() => { if (this.place && this.live) this.load(); }, EVERY_MS);
+		this.load = atMost(250, () => { if (this.place && this.live) this.fetch(); });
+		on(document, "visibilitychange", this.load);
+		new IntersectionObserver(this.load).observe(this.box);
+		setInterval(this.load, EVERY_MS);
 		this.live = true;
 		this.legend();
 	}
@@ -132,12 +131,11 @@ export class Heat {
 
 	palette() {
 		const table = new Uint32Array(256), put = (i, [r, g, b]) => { table[i] = (255 << 24) | (b << 16) | (g << 8) | r; };
-		const empty = hex(isDark() ? "#20272d" : "#e3e6ea"), middle = hex(isDark() ? "#39424b" : "#d5d9dd");
-		const draws = hex(isDark() ? "#d79be0" : "#7b2f8e"), feeds = hex(isDark() ? "#43e0ae" : "#00684a");
+		const [empty, middle, draws, feeds] = (isDark() ? ["#20272d", "#39424b", "#d79be0", "#43e0ae"] : ["#e3e6ea", "#d5d9dd", "#7b2f8e", "#00684a"]).map(hex);
 		for (let i = 0; i < 256; i += 1) {
-			if (this.by === "soc") put(i, i === 255 ? empty : ramp(CIVIDIS, i / 200));
-			else if (this.by === "output") put(i, i === 0 ? empty : i < 128 ? mix(middle, draws, Math.min((128 - i) / 100, 1)) : mix(middle, feeds, Math.min((i - 128) / 100, 1)));
-			else put(i, hex(STATES[stateOf(i)][1][Number(isDark())]));
+			put(i, this.by === "soc" ? (i === 255 ? empty : ramp(CIVIDIS, i / 200))
+				: this.by === "state" ? hex(STATES[stateOf(i)][1][Number(isDark())])
+					: i === 0 ? empty : ramp([draws, middle, feeds], (i - 28) / 200));
 		}
 		return table;
 	}
@@ -220,8 +218,9 @@ export class Heat {
 	// What the byte says, until the server has said more.
 	line(place, item = this.ids.get(this.device[place])) {
 		const d = this.device[place], v = this.values?.[d] ?? 255, { by } = this;
-		const exact = item && { output: `${kw(item.output_kw)} kW`, soc: item.soc === null ? "no storage" : `${percent(item.soc)} %` }[by];
-		const rough = { output: `${percent((v - 128) / 1.27)} % of its capacity`, soc: v === 255 ? "no storage" : `${percent(v / 2)} %`, state: item ? "" : STATES[stateOf(v)][0] }[by];
+		const soc = (known, value) => (known ? `${percent(value)} %` : "no storage");
+		const exact = item && { output: `${kw(item.output_kw)} kW`, soc: soc(item.soc !== null, item.soc), state: "" }[by];
+		const rough = { output: `${percent((v - 128) / 1.27)} % of its capacity`, soc: soc(v < 255, v / 2), state: STATES[stateOf(v)][0] }[by];
 		return `${item ? `\u2068${item.id}\u2069` : "…"}\n${typeName(this.types[this.type[d]])} of \u2068${this.projects[this.group[d]]}\u2069\n${[exact ?? rough, item && words(item)].filter(Boolean).join(", ")}`;
 	}
 
@@ -269,7 +268,7 @@ export class Heat {
 
 	key(event) {
 		if (!this.place || event.altKey || event.ctrlKey || event.metaKey) return;
-		if (event.key === "Enter" || event.key === " ") { event.preventDefault(); if (this.at >= 0) this.choose(this.at); return; }
+		if (event.key === "Enter" || event.key === " ") { event.preventDefault(); this.choose(Math.max(this.at, 0)); return; }
 		const at = Math.max(this.at, 0), slot = this.slot[at];
 		// Up and down go to the same column, or to the end of a row that is shorter.
 		const vertical = (step) => {
@@ -277,19 +276,15 @@ export class Heat {
 			for (let s = slot + step * this.cols; s >= row * this.cols && s >= 0; s -= 1) if (this.inSlot[s] >= 0) return this.inSlot[s];
 			return at;
 		};
-		const go = { ArrowLeft: () => at - 1, ArrowRight: () => at + 1, ArrowUp: () => vertical(-1), ArrowDown: () => vertical(1), Home: () => 0, End: () => this.count - 1, PageUp: () => this.first[Math.max(this.group[this.device[at]] - 1, 0)], PageDown: () => this.first[Math.min(this.group[this.device[at]] + 1, this.projects.length - 1)] }[event.key];
-		if (!go) return;
+		const project = (step) => this.first[Math.min(Math.max(this.group[this.device[at]] + step, 0), this.projects.length - 1)];
+		const go = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: vertical(-1), ArrowDown: vertical(1), Home: 0, End: this.count - 1, PageUp: project(-1), PageDown: project(1) }[event.key];
+		if (go === undefined) return;
 		event.preventDefault();
-		this.walk(go());
+		this.walk(go);
 	}
 }
 
-function stateOf(bits) {
-	if (bits & 8) return "disabled";
-	if (bits & 1) return "offline";
-	if (bits & 2) return "faulty";
-	return bits & 4 ? "called" : "ok";
-}
+const stateOf = (bits) => (bits & 8 ? "disabled" : bits & 1 ? "offline" : bits & 2 ? "faulty" : bits & 4 ? "called" : "ok");
 
 const rgb = (table, v) => `#${[0, 8, 16].map((bit) => ((table[v] >> bit) & 255).toString(16).padStart(2, "0")).join("")}`;
 

@@ -21,28 +21,29 @@ timeline.listeners.add(() => power.redraw());
 power.onload = () => contracts.redraw();
 
 function header(frame) {
-	say($("clock"), moment(frame.time_ms));
-	say($("speed"), speed(frame.speed));
-	say($("rate"), number(frame.per_second, 1));
-	const lag = $("lag"), late = frame.speed > 0 && frame.lag_s > Math.max(1, (2 * (page.status?.tick_ms ?? 0)) / 1000 / frame.speed);
-	say(lag, frame.lag_s < 0.0005 ? "0 ms" : seconds(frame.lag_s));
+	const lag = $("lag"), late = frame.speed > 0 && frame.lag_s > Math.max(1, (2 * page.status.tick_ms) / 1000 / frame.speed);
 	lag.classList.toggle("bad", late);
-	const devices = page.status?.devices ?? frame.online;
-	say($("online"), `${count(frame.online)} / ${count(devices)}`);
-	say($("wall"), wallClock(frame.wall_ms));
+	const values = {
+		clock: moment(frame.time_ms), speed: speed(frame.speed), rate: number(frame.per_second, 1), wall: wallClock(frame.wall_ms),
+		lag: frame.lag_s < 0.0005 ? "0 ms" : seconds(frame.lag_s), online: `${count(frame.online)} / ${count(page.status.devices)}`,
+	};
+	for (const [id, text] of Object.entries(values)) say($(id), text);
 	show(frame.state);
 }
 
 function show(state) {
 	if (page.ended) return;
 	page.state = state;
-	const pill = $("state"), seen = page.lost ? "lost" : page.status?.error ? "failed" : state;
-	pill.dataset.state = seen;
-	say(pill, seen === "lost" ? "connection lost" : seen === "failed" ? "failed" : state);
+	pill(page.lost ? "lost" : page.status?.error ? "failed" : state);
 	const pause = $("pause");
 	pause.disabled = Boolean(page.lost) || !["running", "paused", "starting"].includes(state);
 	say(pause, state === "paused" ? "Resume" : "Pause");
-	document.title = page.lost ? "gridsim: connection lost" : `gridsim: ${state}`;
+}
+
+function pill(state) {
+	$("state").dataset.state = state;
+	say($("state"), state === "lost" ? "connection lost" : state);
+	document.title = `gridsim: ${$("state").textContent}`;
 }
 
 function trouble(text, mild = false) {
@@ -76,15 +77,14 @@ function status(now) {
 	if (first) {
 		if (!now.devices) $("power-chart").append(el("p.note", "This run has no devices. Add [[projects.ders]] to the configuration."));
 		heat.start().catch(() => {});
-		projects();
+		get("/projects", { sort: "roster", limit: 100 }).then(({ items }) => {
+			$("projects").replaceChildren(...["*", ...items.map(({ id }) => id)].map((id) => el("option", { value: id })));
+		}).catch(() => {});
 	}
 }
 
-async function projects() {
-	try {
-		const { items } = await get("/projects", { sort: "roster", limit: 100 });
-		$("projects").replaceChildren(el("option", { value: "*" }), ...items.map(({ id }) => el("option", { value: id })));
-	} catch { /* the ids can be written, too */ }
+function entries() {
+	get("/entries", { after: timeline.next - 1 }).then((found) => timeline.add(found)).catch(() => {});
 }
 
 stream({
@@ -95,7 +95,7 @@ stream({
 		contracts.frame(frame);
 	},
 	status,
-	entries: (entries) => timeline.add(entries),
+	entries: (found) => timeline.add(found),
 	lost() {
 		if (page.ended) return;
 		page.lost = Date.now();
@@ -110,7 +110,7 @@ stream({
 		document.body.classList.remove("lost");
 		trouble("");
 		power.load();
-		get("/entries", { after: timeline.next - 1 }).then((entries) => timeline.add(entries)).catch(() => {});
+		entries();
 		heat.load();
 		contracts.load();
 	},
@@ -119,17 +119,14 @@ stream({
 		page.lost = null;
 		heat.live = false;
 		document.body.classList.remove("lost");
-		const pill = $("state");
-		pill.dataset.state = error ? "failed" : "ended";
-		say(pill, error ? "failed" : "ended");
+		pill(error ? "failed" : "ended");
 		$("pause").disabled = true;
-		document.title = "gridsim: ended";
 		trouble(error ? `The run has failed: ${error}` : `The run ended at ${wallClock(Date.now())}. The pictures show its last state.`, !error);
 		controls.end();
 	},
 });
 power.load();
-get("/entries").then((entries) => timeline.add(entries)).catch(() => {});
+entries();
 contracts.load();
 
 on($("pause"), "click", async () => {

@@ -41,13 +41,13 @@ export class Power {
 		list.replaceChildren();
 		this.legend.clear();
 		const item = (key, name, mark) => {
-			const value = el("span.value.mono", { "data-value": key }, "–");
+			const value = el("span.value.mono", { "data-value": key });
 			list.append(el("li", mark, el("span.name", name), value));
 			this.legend.set(key, { value, mark });
 		};
 		for (const type of sorted) item(type, typeName(type), el("i.swatch"));
 		item(" load", "load", el("i.swatch.load"));
-		item(" net", "net consumption", el("i.mark.net"));
+		item(" net", "net consumption", el("i.mark"));
 		this.paintLegend();
 		this.chart.rebuild();
 	}
@@ -89,9 +89,9 @@ export class Power {
 
 	stack(table) {
 		const n = table.length, kinds = this.types.map((type) => table.column(`kw ${type}`)), load = table.column("load");
-		const up = kinds.map(() => new Array(n).fill(null)), down = kinds.map(() => new Array(n).fill(null));
+		const up = kinds.map(() => new Array(n)), down = kinds.map(() => new Array(n));
 		const base = new Array(n), net = new Array(n);
-		const feeds = kinds.map(() => false), draws = kinds.map(() => false);
+		const feeds = [], draws = [];
 		let low = 0, high = 0;
 		for (let i = 0; i < n; i += 1) {
 			let above = 0, below = -(load[i] || 0);
@@ -106,12 +106,8 @@ export class Power {
 			if (above > high) high = above;
 			if (below < low) low = below;
 		}
-		const nothing = new Array(n).fill(null);
-		return {
-			low, high, net, base,
-			up: up.map((column, k) => (feeds[k] ? column : nothing)),
-			down: down.map((column, k) => (draws[k] ? column : nothing)),
-		};
+		const used = (columns, which) => columns.map((column, k) => (which[k] ? column : new Array(n).fill(null)));
+		return { low, high, net, base, up: used(up, feeds), down: used(down, draws) };
 	}
 
 	draw() {
@@ -120,23 +116,16 @@ export class Power {
 		const stack = this.stack(table), { whole } = SPANS[this.span];
 		const xs = Array.from(table.time.subarray(0, table.length));
 		this.last = stack;
-		const data = [xs, ...stack.up.toReversed(), ...stack.down.toReversed(), stack.base, stack.net];
-		this.chart.draw(data, {
-			x: timeRange(xs[0], xs.at(-1), whole, this.chart.width - 72), y: this.range.fit(stack.low, stack.high),
-		});
+		this.chart.draw([xs, ...stack.up.toReversed(), ...stack.down.toReversed(), stack.base, stack.net],
+			timeRange(xs[0], xs.at(-1), whole, this.chart.width - 72), this.range.fit(stack.low, stack.high));
 	}
 
 	options() {
 		const area = (fill) => line("--panel", 1, { fill });
-		const kinds = this.types.toReversed();
+		const kinds = this.types.toReversed().map((type) => area(() => colourOf(type)));
 		return {
 			axes: [timeAxis(26), valueAxis(68, true)],
-			series: [
-				{},
-				...kinds.map((type) => area(() => colourOf(type))), ...kinds.map((type) => area(() => colourOf(type))),
-				area(() => css("--load-fill")),
-				line("--text"),
-			],
+			series: [{}, ...kinds, ...kinds.map((kind) => ({ ...kind })), area(() => css("--load-fill")), line("--text")],
 			hooks: { drawClear: [(plot) => this.bands(plot)], draw: [(plot) => { this.names(plot); this.marks(plot); }], setCursor: [(plot) => this.read(plot)] },
 		};
 	}
@@ -153,9 +142,7 @@ export class Power {
 	}
 
 	names(plot) {
-		const { ctx, bbox } = plot, ratio = devicePixelRatio, stack = this.last;
-		const at = stack ? stack.net.length - 1 : -1;
-		if (at < 0) return;
+		const { ctx, bbox } = plot, ratio = devicePixelRatio, stack = this.last, at = stack.net.length - 1;
 		ctx.save();
 		ctx.font = `600 ${12 * ratio}px ${css("--ui")}`;
 		ctx.textBaseline = "middle";
@@ -171,13 +158,16 @@ export class Power {
 			ctx.fillStyle = colour;
 			ctx.fillText(text, right, (y(from) + y(to)) / 2);
 		};
-		let above = 0, below = stack.base[at];
-		label(0, below, "load", css("--text"), css("--load-fill"));
-		this.types.forEach((type, k) => {
-			const ground = colourOf(type), ink = inkOn(ground);
-			if (stack.up[k][at] !== null) { label(above, stack.up[k][at], typeName(type), ink, ground); above = stack.up[k][at]; }
-			if (stack.down[k][at] !== null) { label(below, stack.down[k][at], typeName(type), ink, ground); below = stack.down[k][at]; }
-		});
+		label(0, stack.base[at], "load", css("--text"), css("--load-fill"));
+		for (const [columns, base] of [[stack.up, 0], [stack.down, stack.base[at]]]) {
+			let from = base;
+			this.types.forEach((type, k) => {
+				const to = columns[k][at];
+				if (to === null) return;
+				label(from, to, typeName(type), inkOn(colourOf(type)), colourOf(type));
+				from = to;
+			});
+		}
 		ctx.restore();
 	}
 
@@ -194,7 +184,7 @@ export class Power {
 			if (to < min) continue;
 			const left = Math.max(x(from), bbox.left), right = Math.min(x(to), bbox.left + bbox.width);
 			ctx.fillStyle = css("--text");
-			for (const edge of [x(from), x(to)]) if (edge > bbox.left && edge < bbox.left + bbox.width) ctx.fillRect(Math.round(edge), bbox.top, ratio, bbox.height);
+			for (const edge of [x(from), x(to)]) ctx.fillRect(Math.round(edge), bbox.top, ratio, bbox.height);
 			row = left < until ? (row + 1) % 3 : 0;
 			const text = shortened(ctx, id, Math.max(right - left, 120 * ratio));
 			const wide = ctx.measureText(text).width + 12 * ratio;
