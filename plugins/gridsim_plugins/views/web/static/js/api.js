@@ -2,26 +2,18 @@
 
 const BASE = "/api/v1";
 
-export class ApiError extends Error {
-	constructor(status, message, body) {
-		super(message);
-		this.status = status;
-		this.body = body;
-	}
-}
-
 async function answer(response) {
 	const text = await response.text();
 	let body = null;
 	try { body = text ? JSON.parse(text) : null; } catch { /* not JSON: the status says enough */ }
-	if (!response.ok) throw new ApiError(response.status, body?.error ?? `the server answered ${response.status}`, body);
-	return { status: response.status, body };
+	if (!response.ok) throw Object.assign(new Error(body?.error ?? `the server answered ${response.status}`), { status: response.status });
+	return body;
 }
 
 export async function get(path, query = {}) {
 	const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined));
 	const response = await fetch(`${BASE}${path}${search.size ? `?${search}` : ""}`);
-	return (await answer(response)).body;
+	return answer(response);
 }
 
 export async function bytes(path, query) {

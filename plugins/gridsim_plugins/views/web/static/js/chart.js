@@ -108,7 +108,7 @@ export class Chart {
 		this.drawn = [data, x, y];
 		if (!this.plot) {
 			const base = {
-				width: this.width, height: this.height, ms: 1, padding: [8, 8, 0, 0], legend: { show: false },
+				width: this.width, height: this.height, ms: 1, padding: [8, 20, 0, 0], legend: { show: false },
 				tzDate: (ms) => window.uPlot.tzDate(new Date(ms), zoneName()),
 				cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
 				scales: { x: { time: true, auto: false }, y: { auto: false } },
@@ -156,7 +156,6 @@ export function fillGap(plot, colour, part) {
 }
 
 export function inkOn(colour) {
-	const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255)
-		.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-	return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#000000" : "#ffffff";
+	const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+	return 0.3 * r + 0.59 * g + 0.11 * b > 100 ? "#000" : "#fff";
 }

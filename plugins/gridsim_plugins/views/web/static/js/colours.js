@@ -11,17 +11,17 @@ const HUES = {
 	yellow: ["#948900", "#f0e442"],
 };
 const TYPES = {
+	__proto__: null,
 	solar: "orange", battery_storage: "green", ev_charger: "purple", wind_turbine: "sky",
 	heat_pump: "vermillion", water_heater: "blue", generator: "yellow",
 };
-const ALIASES = { battery: "battery_storage", ev: "ev_charger", wind: "wind_turbine" };
-const own = (table, key) => (Object.hasOwn(table, key) ? table[key] : undefined);
+const ALIASES = { __proto__: null, battery: "battery_storage", ev: "ev_charger", wind: "wind_turbine" };
 
 // Types that are not built in get the hues that the others leave, in alphabetical order.
 export function hues(types) {
 	const found = new Map(), unknown = [];
 	for (const type of [...new Set(types)].sort()) {
-		const hue = own(TYPES, own(ALIASES, type) ?? type);
+		const hue = TYPES[ALIASES[type] ?? type];
 		if (hue) found.set(type, hue); else unknown.push(type);
 	}
 	let free = Object.keys(HUES).filter((hue) => ![...found.values()].includes(hue));
@@ -41,7 +41,7 @@ export const colourOf = (type) => HUES[known.get(type) ?? "blue"][isDark() ? 1 :
 const ORDER = Object.keys(TYPES);
 export function inOrder(types) {
 	const rank = (type) => {
-		const place = ORDER.indexOf(own(ALIASES, type) ?? type);
+		const place = ORDER.indexOf(ALIASES[type] ?? type);
 		return place < 0 ? ORDER.length : place;
 	};
 	return [...types].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));

@@ -98,9 +98,9 @@ export class Contracts {
 		const name = el("button", { class: "plain", onclick: () => this.open(item) }, idNode(item.id));
 		const node = el("tr", { "data-project": item.id },
 			el("th", { scope: "row" }, name), target, el("td.num.given", value, bar), picture, broken);
-		const [area, lack, line, goal] = ["area", "lack", "line", "goal"].map((name) => svg("path", { class: name }));
-		picture.append(svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, "aria-hidden": "true" }, area, lack, line, goal));
-		return { node, target, value, bar, broken, line, area, lack, goal };
+		const [area, line, goal] = ["area", "line", "goal"].map((name) => svg("path", { class: name }));
+		picture.append(svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, "aria-hidden": "true" }, area, line, goal));
+		return { node, target, value, bar, broken, line, area, goal };
 	}
 
 	update(row, item) {
@@ -160,7 +160,7 @@ export class Contracts {
 
 }
 
-// Delivered as an area with its line, the target across it, and what is missing in red.
+// Delivered as an area with its line, and the target across it.
 function sparkline(row, values, goal, called) {
 	const n = values.length;
 	let low = 0, high = Math.max(goal ?? 0, 0.01);
@@ -172,6 +172,4 @@ function sparkline(row, values, goal, called) {
 	set(row.area, n ? `${path}L${x(n - 1).toFixed(1)} ${y(0).toFixed(1)}L${x(0).toFixed(1)} ${y(0).toFixed(1)}Z` : "");
 	set(row.goal, goal ? `M0 ${y(goal).toFixed(1)}H${WIDE}` : "");
 	row.goal.classList.toggle("called", called);
-	const last = values[n - 1];
-	set(row.lack, called && n && last < goal - 0.005 ? `M${(WIDE - 5).toFixed(1)} ${y(last).toFixed(1)}V${y(goal).toFixed(1)}` : "");
 }

@@ -105,7 +105,7 @@ export class Controls {
 		const [command, value, type, more] = ["command", "value", "type", "further"].map((key) => this.inputs.get(key));
 		if (command) {
 			const unit = COMMANDS[command.value];
-			say(value.previousSibling, `Value ${unit && `, ${unit}`}`);
+			say(value.previousSibling, `Value${unit && `, ${unit}`}`);
 			value.disabled = !unit;
 		}
 		if (type && !more.value && NEEDS[type.value]) more.value = NEEDS[type.value];
@@ -120,7 +120,7 @@ export class Controls {
 			return;
 		}
 		const turn = (this.turn = {});
-		const [same, wrong] = await post("/equivalents", body).then(({ body: found }) => [lines(found), ""], (error) => [[], error.message]);
+		const [same, wrong] = await post("/equivalents", body).then((found) => [lines(found), ""], (error) => [[], error.message]);
 		if (turn !== this.turn) return;
 		say(this.problem, wrong);
 		this.preview.replaceChildren(...same);
@@ -132,11 +132,11 @@ export class Controls {
 		this.row.replaceChildren(...(this.button ? [this.button] : []));
 	}
 
-	async submit() {
-		const form = FORMS[this.name], body = this.body();
-		const why = form.ask ?? (body.command === "disconnect" ? "The device stops feeding and drawing until it is connected again." : null);
-		if (why && !this.armed) { this.ask(why, form.verb, () => this.send(body)); return; }
-		await this.send(body);
+	submit() {
+		const { ask, verb } = FORMS[this.name], body = this.body();
+		const why = ask ?? (body.command === "disconnect" && "The device stops feeding and drawing until it is connected again.");
+		if (why && !this.armed) this.ask(why, verb, () => this.send(body));
+		else this.send(body);
 	}
 
 	ask(why, verb, act) {
@@ -150,7 +150,7 @@ export class Controls {
 	async send(body) {
 		const answer = this.answer(body.action ? `${body.action} ${body.speed ?? ""}` : `${body.command} ${body.event ?? body.fault ?? body.value ?? ""}`, body.target);
 		try {
-			const { body: done } = await post(body.action ? "/control" : "/instructions?wait_s=3", body);
+			const done = await post(body.action ? "/control" : "/instructions?wait_s=3", body);
 			if (body.action) answer.set("accepted", `The run is ${done.state}, its speed is ${speed(done.speed)}.`);
 			else {
 				const last = done.acknowledgements.at(-1);
@@ -193,8 +193,6 @@ export class Controls {
 
 	runButtons() {
 		const act = (action) => el("button", { "data-action": action, onclick: () => this.send({ action }) }, action === "pause" ? "Pause" : "Resume");
-		const presets = [1, 10, 60, 600, 0].map((value) => el("button", { onclick: () => { this.inputs.get("speed").value = String(value); this.changed(); } }, value ? `${value}×` : "free"));
-		this.form.querySelector(".fields").append(el("div.choice", ...presets));
 		this.row.append(act("pause"), act("resume"));
 	}
 

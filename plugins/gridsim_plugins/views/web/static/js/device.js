@@ -55,21 +55,21 @@ export class Device {
 	}
 
 	build() {
-		const { id } = this, button = (text, tab, body) => el("button", { onclick: () => this.act(tab, body) }, text);
-		this.title = el("h2", { id: "device-title", tabindex: "-1" }, idNode(id));
+		const target = this.id, button = (text, tab, body) => el("button", { onclick: () => this.act(tab, body) }, text);
+		this.title = el("h2", { id: "device-title", tabindex: "-1" }, idNode(target));
 		this.about = el("p.unit");
 		this.order = el("p.order");
 		this.problem = el("p.trouble");
 		this.pictures = el("div.pictures", el("p.note", "Recording begins now; the first reading follows with the next tick."));
 		this.settings = el("dl.settings");
 		this.list = el("ol.messages");
-		this.none = el("p.note", "No message so far. From now on each message that this device sends or receives is shown here as it was sent.");
+		this.none = el("p.note", "No message so far. Each one that this device sends or receives is shown here as it was sent.");
 		this.pretty = el("input", { type: "checkbox", onchange: () => this.showMessages(true) });
 		this.node.replaceChildren(
 			el("div.head", this.title, this.about, el("button", { class: "close", onclick: () => this.close() }, "Close")),
 			this.problem,
-			el("div.do", button("Send a command", "command", { target: id }), button("Inject a fault", "fault", { target: id }), button("Clear a fault", "end", {})),
-			el("ul.legend.small", el("li", this.mark = el("i.mark.reported"), "reported"), el("li", el("i.mark.true"), "true"), el("li", el("i.swatch.gap"), "they differ")),
+			el("div.do", button("Send a command", "command", { target }), button("Inject a fault", "fault", { target }), button("Clear a fault", "end")),
+			el("p.legend.small", (this.mark = el("i.mark.reported")), "reported", el("i.mark.true"), "true", el("i.swatch.gap"), "they differ"),
 			this.pictures, this.order,
 			el("details", el("summary", "Settings"), this.settings),
 			el("div.head.trace", el("h3", "Messages"), el("label.only", this.pretty, " pretty")),

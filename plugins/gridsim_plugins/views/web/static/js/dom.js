@@ -38,6 +38,8 @@ export function press(group, chosen) {
 	for (const button of group) button.setAttribute("aria-pressed", String(button === chosen));
 }
 
+export const short = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
+
 export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export const visible = (node) => {

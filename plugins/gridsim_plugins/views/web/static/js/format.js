@@ -3,18 +3,12 @@
 const THIN = "\u202f", MINUS = "\u2212";
 export const NONE = "–";
 
-function grouped(digits) {
-	const [whole, rest] = digits.split(".");
-	const spaced = whole.replace(/\B(?=(\d{3})+$)/g, THIN);
-	return rest === undefined ? spaced : `${spaced}.${rest}`;
-}
-
 export function number(value, decimals = 0, signed = false) {
-	if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+	if (!Number.isFinite(value)) return NONE;
 	const digits = Math.abs(value).toFixed(decimals);
 	const zero = !/[1-9]/.test(digits);
 	const sign = value < 0 && !zero ? MINUS : signed && !zero ? "+" : signed ? "\u2007" : "";
-	return sign + grouped(digits);
+	return sign + digits.replace(/\B(?=(\d{3})+(\.|$))/g, THIN);
 }
 
 export const kw = (value) => number(value, 2, true);
@@ -23,12 +17,10 @@ export const count = (value) => number(value, 0);
 export const speed = (value) => (value === 0 ? "free" : `${number(value, Number.isInteger(value) ? 0 : 2)}×`);
 
 export function seconds(value) {
-	if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+	if (!Number.isFinite(value)) return NONE;
 	if (value < 0.9995) return `${number(value * 1000, value < 0.01 ? 1 : 0)} ms`;
 	if (value < 120) return `${number(value, 1)} s`;
-	if (value < 7200) return `${number(value / 60, 0)} min`;
-	if (value < 172800) return `${number(value / 3600, 1)} h`;
-	return `${number(value / 86400, 1)} d`;
+	return value < 7200 ? `${number(value / 60)} min` : value < 172800 ? `${number(value / 3600, 1)} h` : `${number(value / 86400, 1)} d`;
 }
 
 // Times by the site's clock. A browser that does not know the zone shows UTC.

@@ -3,7 +3,7 @@
 import { bytes, get } from "./api.js";
 import { inkOn } from "./chart.js";
 import { inOrder, isDark, typeName } from "./colours.js";
-import { $, all, atMost, css, el, on, press, say, visible } from "./dom.js";
+import { $, all, atMost, css, el, on, press, say, short, visible } from "./dom.js";
 import { count, kw, number, percent } from "./format.js";
 
 const EVERY_MS = 5000, LARGEST = 48, LABELLED = 24, GUTTER = 108;
@@ -28,23 +28,21 @@ export class Heat {
 	constructor(open) {
 		this.open = open;
 		this.by = "output";
-		this.at = -1;
+		this.at = this.over = -1;
 		this.values = null;
 		this.box = $("heat");
 		this.canvas = $("heat-canvas");
 		this.cursor = $("heat-cursor");
-		this.tip = $("heat-tip");
 		this.buttons = all("[data-by]");
 		for (const button of this.buttons) on(button, "click", () => { this.by = button.dataset.by; press(this.buttons, button); this.values = null; this.load(); });
 		on(this.box, "keydown", (event) => this.key(event));
 		on(this.box, "focus", () => { if (this.at < 0 && this.place) this.walk(0); });
 		on(this.canvas, "mousemove", (event) => this.hover(event));
-		on(this.canvas, "mouseleave", () => { this.tip.hidden = true; this.over = -1; });
 		on(this.canvas, "click", (event) => {
 			const place = this.under(event);
 			if (place >= 0) { this.walk(place); this.choose(place); }
 		});
-		this.about = atMost(120, (place, then) => this.ask(place, then));
+		this.about = atMost(120, (place) => this.ask(place));
 		new ResizeObserver(() => { if (this.place) { this.arrange(); this.paint(); } }).observe(this.box);
 		on(document, "themechange", () => { this.paint(); this.legend(); });
 		this.load = atMost(250, () => { if (this.place && this.live) this.fetch(); });
@@ -126,7 +124,7 @@ export class Heat {
 		this.values = answer.data;
 		this.paint();
 		this.legend();
-		if (this.at >= 0) this.ask(this.at, (text) => this.tell(text));
+		if (this.over >= 0) this.ask(this.over);
 	}
 
 	palette() {
@@ -159,8 +157,7 @@ export class Heat {
 		ctx.font = `12px ${css("--mono")}`;
 		ctx.textBaseline = "middle";
 		for (const [row, id] of this.labels) {
-			const text = id.length > 14 ? `${id.slice(0, 13)}…` : id;
-			ctx.fillText(`\u2068${text}\u2069`, 0, row * cell + cell / 2, left - 8);
+			ctx.fillText(`\u2068${short(id, 14)}\u2069`, 0, row * cell + cell / 2, left - 8);
 		}
 	}
 
@@ -193,7 +190,7 @@ export class Heat {
 		const item = (...parts) => el("li", ...parts);
 		$("heat-legend").replaceChildren(...{
 			soc: () => [item("0 %", scale(...[0, 40, 80, 120, 160, 200].map(colour)), "100 %"), item(mark("swatch", colour(255)), "no storage")],
-			output: () => [item("draws 100 % of its capacity", scale(colour(28), colour(128), colour(228)), "feeds 100 %")],
+			output: () => [item("−100 %", scale(colour(28), colour(128), colour(228)), "+100 % of capacity")],
 			state: () => Object.values(STATES).map(([words, pair, sign]) => item(mark("swatch", pair[Number(isDark())]), `${sign} ${words}`)),
 		}[this.by]());
 	}
@@ -206,13 +203,8 @@ export class Heat {
 	}
 
 	hover(event) {
-		const place = this.under(event), { tip } = this;
-		this.over = place;
-		if (place < 0) { tip.hidden = true; return; }
-		tip.style.transform = `translate(${Math.min(event.clientX + 14, innerWidth - 250)}px, ${Math.min(event.clientY + 16, innerHeight - 90)}px)`;
-		say(tip, this.line(place));
-		tip.hidden = false;
-		this.about(place, (text) => { if (this.over === place) say(tip, text); });
+		const place = this.under(event);
+		if (place >= 0 && place !== this.over) this.tell(place);
 	}
 
 	// What the byte says, until the server has said more.
@@ -221,22 +213,22 @@ export class Heat {
 		const soc = (known, value) => (known ? `${percent(value)} %` : "no storage");
 		const exact = item && { output: `${kw(item.output_kw)} kW`, soc: soc(item.soc !== null, item.soc), state: "" }[by];
 		const rough = { output: `${percent((v - 128) / 1.27)} % of its capacity`, soc: soc(v < 255, v / 2), state: STATES[stateOf(v)][0] }[by];
-		return `${item ? `\u2068${item.id}\u2069` : "…"}\n${typeName(this.types[this.type[d]])} of \u2068${this.projects[this.group[d]]}\u2069\n${[exact ?? rough, item && words(item)].filter(Boolean).join(", ")}`;
+		return `${item ? `\u2068${item.id}\u2069` : "…"}  ${typeName(this.types[this.type[d]])} of \u2068${this.projects[this.group[d]]}\u2069  ${[exact ?? rough, item && words(item)].filter(Boolean).join(", ")}`;
 	}
 
-	async ask(place, then) {
+	async ask(place) {
 		const d = this.device[place];
 		try {
 			const { items } = await get("/devices", { offset: d, limit: 1 });
 			if (this.ids.size > 500) this.ids.clear();
 			this.ids.set(d, items[0]);
-			then(this.line(place, items[0]));
+			if (this.over === place) say($("heat-says"), this.line(place));
 		} catch { /* the next one may be answered */ }
 	}
 
 	async choose(place) {
 		const d = this.device[place];
-		if (!this.ids.has(d)) await this.ask(place, () => {});
+		if (!this.ids.has(d)) await this.ask(place);
 		if (this.ids.has(d)) this.open(this.ids.get(d).id);
 	}
 
@@ -249,13 +241,17 @@ export class Heat {
 	}
 
 	walk(place) {
-		const at = (this.at = Math.min(Math.max(place, 0), this.count - 1));
+		this.at = Math.min(Math.max(place, 0), this.count - 1);
 		this.point();
-		this.tell(this.line(at));
-		this.about(at, (text) => { if (this.at === at) this.tell(text); });
+		this.tell(this.at);
 	}
 
-	tell(text) { say($("heat-says"), text.replaceAll("\n", "  ")); }
+	// Say what the cell under the pointer or the cursor shows.
+	tell(place) {
+		this.over = place;
+		say($("heat-says"), this.line(place));
+		this.about(place);
+	}
 
 	point() {
 		const { cell, cols, left } = this, slot = this.slot[this.at], size = Math.max(cell, 6);

@@ -40,8 +40,14 @@ function show(state) {
 	say(pause, state === "paused" ? "Resume" : "Pause");
 }
 
+function connected(yes) {
+	page.lost = yes ? null : Date.now();
+	heat.live = yes;
+	document.body.classList.toggle("lost", !yes);
+}
+
 function pill(state) {
-	$("state").dataset.state = state;
+	Object.assign($("state").dataset, { state, sign: { running: "● ", paused: "❙❙ ", ended: "■ ", lost: "▲ ", failed: "▲ " }[state] ?? "" });
 	say($("state"), state === "lost" ? "connection lost" : state);
 	document.title = `gridsim: ${$("state").textContent}`;
 }
@@ -98,16 +104,12 @@ stream({
 	entries: (found) => timeline.add(found),
 	lost() {
 		if (page.ended) return;
-		page.lost = Date.now();
-		heat.live = false;
-		document.body.classList.add("lost");
+		connected(false);
 		show(page.state);
 		trouble(`No connection to the run since ${wallClock(page.lost)}. The pictures show what was last known; retrying.`);
 	},
 	back() {
-		page.lost = null;
-		heat.live = true;
-		document.body.classList.remove("lost");
+		connected(true);
 		trouble("");
 		power.load();
 		entries();
@@ -115,10 +117,9 @@ stream({
 		contracts.load();
 	},
 	end({ error }) {
+		connected(true);
 		page.ended = true;
-		page.lost = null;
 		heat.live = false;
-		document.body.classList.remove("lost");
 		pill(error ? "failed" : "ended");
 		$("pause").disabled = true;
 		trouble(error ? `The run has failed: ${error}` : `The run ended at ${wallClock(Date.now())}. The pictures show its last state.`, !error);
@@ -131,11 +132,10 @@ contracts.load();
 
 on($("pause"), "click", async () => {
 	try {
-		const { body } = await post("/control", { action: page.state === "paused" ? "resume" : "pause" });
-		show(body.state);
+		show((await post("/control", { action: page.state === "paused" ? "resume" : "pause" })).state);
 	} catch (error) { trouble(error.message); }
 });
-post("/equivalents", { action: "pause" }).then(({ body }) => { $("pause").title = body.send ?? ""; }).catch(() => {});
+post("/equivalents", { action: "pause" }).then(({ send }) => { $("pause").title = send ?? ""; }).catch(() => {});
 on($("copy-watch"), "click", ({ currentTarget }) => copy($("watch-line"), currentTarget));
 const theme = () => say($("theme"), document.documentElement.dataset.theme === "dark" ? "Light" : "Dark");
 on($("theme"), "click", () => window.gridsimTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { CalmRange, Chart, Table, clipped, inkOn, line, timeAxis, timeRange, valueAxis } from "./chart.js";
 import { colourOf, inOrder, setTypes, typeName } from "./colours.js";
-import { $, all, atMost, css, el, on, press, say } from "./dom.js";
+import { $, all, atMost, css, el, on, press, say, short } from "./dom.js";
 import { clock, kw, number } from "./format.js";
 
 const SPANS = { "15m": { step: 1000, room: 900, whole: 900_000 }, "1d": { step: 60_000, room: 1440, whole: 86_400_000 } };
@@ -182,11 +182,11 @@ export class Power {
 		let row = 0, until = -Infinity;
 		for (const { id, from, to } of this.timeline.events(max)) {
 			if (to < min) continue;
-			const left = Math.max(x(from), bbox.left), right = Math.min(x(to), bbox.left + bbox.width);
+			const left = Math.max(x(from), bbox.left);
 			ctx.fillStyle = css("--text");
 			for (const edge of [x(from), x(to)]) ctx.fillRect(Math.round(edge), bbox.top, ratio, bbox.height);
 			row = left < until ? (row + 1) % 3 : 0;
-			const text = shortened(ctx, id, Math.max(right - left, 120 * ratio));
+			const text = short(id, 24);
 			const wide = ctx.measureText(text).width + 12 * ratio;
 			const place = Math.min(left, bbox.left + bbox.width - wide);
 			until = place + wide;
@@ -194,9 +194,9 @@ export class Power {
 			ctx.fillStyle = css("--panel");
 			ctx.fillText(text, place + 6 * ratio, bbox.top + (row * 20 + 3) * ratio);
 		}
-		for (const { time, kind, state } of this.timeline.ticks()) {
+		for (const { time_ms: time, kind, state } of this.timeline.ticks()) {
 			if (time < min || time > max) continue;
-			const at = Math.round(x(time)), high = 8 * ratio, half = 5 * ratio, open = state === "cleared" || state === "ended";
+			const at = Math.round(x(time)), high = 8 * ratio, half = 5 * ratio, open = state === "cleared";
 			ctx.beginPath();
 			ctx.moveTo(at, zero + ratio);
 			ctx.lineTo(at - half, zero + high + ratio);
@@ -228,10 +228,4 @@ export class Power {
 		const next = Math.min(Math.max(now + move, 0), xs.length - 1);
 		plot.setCursor({ left: plot.valToPos(xs[next], "x"), top: 10 });
 	}
-}
-
-function shortened(ctx, text, width) {
-	let short = text;
-	while (short.length > 4 && ctx.measureText(`${short}…`).width > width) short = short.slice(0, -1);
-	return short === text ? text : `${short}…`;
 }

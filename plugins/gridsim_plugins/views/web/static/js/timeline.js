@@ -4,7 +4,6 @@ import { $, all, el, on, say } from "./dom.js";
 import { clock, count, moment } from "./format.js";
 
 const KEPT = 200;
-const OVER = new Set(["ended", "cancelled", "interrupted", "superseded", "over", "completed", "withdrawn"]);
 const SIGNS = { event: "▬", fault: "▲", command: "▸", failure: "✕" };
 
 export class Timeline {
@@ -40,12 +39,8 @@ export class Timeline {
 		const known = new Map([...list.children].map((node) => [node.dataset.number, node]));
 		const nodes = shown.map((entry) => known.get(String(entry.number)) ?? this.item(entry));
 		list.replaceChildren(...nodes);
-		if (nodes.length) {
-			say($("entries-note"), this.missed ? `${count(this.missed)} entries were left out: too many at once` : "");
-		} else {
-			say($("entries-note"), this.entries.length ? "Nothing of the chosen kinds so far."
-				: "Nothing has happened so far. Events, faults, commands and failures are listed here as they occur; start one in Controls.");
-		}
+		say($("entries-note"), nodes.length ? (this.missed ? `${count(this.missed)} entries were left out: too many at once` : "")
+			: "Nothing of the chosen kinds so far. Events, faults, commands and failures are listed as they occur; start one in Controls.");
 	}
 
 	item({ number, time_ms: time, kind, state, text }) {
@@ -63,20 +58,16 @@ export class Timeline {
 		for (const { kind, state, subject, time_ms: time, end_ms: end } of this.entries) {
 			if (kind !== "event") continue;
 			const begun = open.get(subject);
-			if (OVER.has(state)) {
-				if (begun) begun.to = time;
+			if (state === "begins" && !begun) {
+				spans.push({ id: subject, from: time, to: end ?? Infinity });
+				open.set(subject, spans.at(-1));
+			} else if (/^(ended|cut off|cancelled)/.test(state) && begun) {
+				begun.to = time;
 				open.delete(subject);
-			} else if (/^(began|begins|begun|started|running|ramp)/.test(state) && !begun) {
-				const span = { id: subject, from: time, to: end ?? Infinity };
-				open.set(subject, span);
-				spans.push(span);
 			}
 		}
 		return spans.map((span) => ({ ...span, to: Math.min(span.to, now) }));
 	}
 
-	ticks() {
-		return this.entries.filter(({ kind }) => kind === "fault" || kind === "failure")
-			.map(({ time_ms: time, kind, state }) => ({ time, kind, state }));
-	}
+	ticks() { return this.entries.filter(({ kind }) => kind === "fault" || kind === "failure"); }
 }

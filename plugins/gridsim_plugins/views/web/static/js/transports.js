@@ -3,7 +3,7 @@
 import { $, el, idNode, say } from "./dom.js";
 import { count, number, seconds } from "./format.js";
 
-const GOOD = new Set(["up", "connected", "running", "open", "closed"]);
+const GOOD = /^(up|connected|connecting|starting|closed)/;
 
 export class Transports {
 	constructor() { this.cards = new Map(); }
@@ -42,15 +42,15 @@ export class Transports {
 
 	make(kind, name, rows) {
 		const state = el("span.card-state"), where = el("p.where"), error = el("p.error");
-		const values = rows.map(([label]) => [label, el("dd")]);
+		const values = rows.map(() => el("dd"));
 		const node = el("article", { class: `card ${kind}`, "aria-label": `${kind} ${name}` },
 			el("h3", `${kind} `, idNode(name), state), where,
-			el("dl", ...values.map(([label, value]) => el("div", el("dt", label), value))), error);
-		return { node, state, where, error, values: values.map(([, value]) => value) };
+			el("dl", ...rows.map(([label], n) => el("div", el("dt", label), values[n]))), error);
+		return { node, state, where, error, values };
 	}
 
 	update(card, one, rows) {
-		const bad = !GOOD.has(one.state) && one.state !== "starting" && one.state !== "connecting";
+		const bad = !GOOD.test(one.state);
 		say(card.state, bad ? `▲ ${one.state}` : one.state);
 		card.state.classList.toggle("bad", bad);
 		say(card.where, one.target ?? "");

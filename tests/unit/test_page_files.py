@@ -1,0 +1,72 @@
+"""The files of the page: their size, what they may not hold, and the vendored library."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+import gridsim_plugins
+
+STATIC = Path(gridsim_plugins.__path__[0]) / "views" / "web" / "static"
+LOADED = sorted(
+    path for path in STATIC.rglob("*") if path.suffix in (".html", ".css", ".js", ".svg")
+)
+
+
+def test_the_whole_page_is_small() -> None:
+    assert len(LOADED) > 10
+    assert sum(path.stat().st_size for path in LOADED) < 150_000
+
+
+def test_the_vendored_files_are_those_of_the_named_release() -> None:
+    table = (STATIC / "vendor" / "README.md").read_text()
+    digests = dict(re.findall(r"\| `(uPlot[^`]*)` \| `([0-9a-f]{64})` \|", table))
+    files = {path.name for path in (STATIC / "vendor").iterdir()} - {"README.md"}
+    assert set(digests) == files == {"uPlot.LICENSE", "uPlot.iife.min.js"}
+    for name, digest in digests.items():
+        assert sha256((STATIC / "vendor" / name).read_bytes()).hexdigest() == digest
+    assert (
+        digests["uPlot.iife.min.js"]
+        == "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f"
+    )
+    assert "(v1.6.32)" in (STATIC / "vendor" / "uPlot.iife.min.js").read_text()[:80]
+    assert "uPlot 1.6.32" in table
+
+
+def test_the_page_has_no_inline_script_or_style_and_loads_nothing_from_elsewhere() -> None:
+    page = (STATIC / "index.html").read_text()
+    assert "<style" not in page
+    assert not re.search(r"\sstyle=|\son[a-z]+=", page)
+    assert all(
+        re.match(r"\s*src=", tag)
+        for tag in re.findall(r"<script(?: type=\"module\")?([^>]*)", page)
+    )
+    for url in re.findall(r"(?:src|href)=\"([^\"]+)\"", page):
+        assert url.startswith(("/static/", "#", "data:image/svg+xml,"))
+        if url.startswith("/static/"):
+            assert (STATIC / url.removeprefix("/static/")).is_file()
+
+
+@pytest.mark.parametrize("path", [path for path in LOADED if "vendor" not in path.parts], ids=str)
+def test_no_text_is_parsed_as_html_or_code(path: Path) -> None:
+    text = path.read_text()
+    for way in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "DOMParser",
+        "eval(",
+    ):
+        assert way not in text
+    assert "new Function" not in text
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
+
+
+def test_every_module_that_is_imported_is_there() -> None:
+    for path in STATIC.glob("js/*.js"):
+        for name in re.findall(r"from \"\./([^\"]+)\"", path.read_text()):
+            assert (path.parent / name).is_file()
