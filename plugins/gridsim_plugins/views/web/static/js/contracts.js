@@ -30,8 +30,7 @@ export class Contracts {
 	}
 
 	by(button) {
-		const column = { id: "id", target: "target_kw", delivered: "delivered_kw", violations: "violations" }[button.dataset.sort];
-		const first = column === "id" ? "asc" : "desc";
+		const column = button.dataset.sort, first = column === "id" ? "asc" : "desc";
 		if (this.sort !== column) [this.sort, this.order] = [column, first];
 		else if (this.order === first) this.order = first === "asc" ? "desc" : "asc";
 		else [this.sort, this.order] = ["roster", "asc"];
@@ -93,22 +92,19 @@ export class Contracts {
 
 	make(item) {
 		const target = el("td.num"), broken = el("td.num");
-		const bar = el("span.bar", el("i.given"), el("i.tick"));
-		const value = el("span.mono"), picture = el("td.spark");
-		const name = el("button", { class: "plain", onclick: () => this.open(item) }, idNode(item.id));
+		const bar = el("span.bar", el("i.given"), el("i.tick")), value = el("span.mono"), picture = el("td.spark");
 		const node = el("tr", { "data-project": item.id },
-			el("th", { scope: "row" }, name), target, el("td.num.given", value, bar), picture, broken);
+			el("th", { scope: "row" }, el("button.plain", { onclick: () => this.open(item) }, idNode(item.id))), target, el("td.num.given", value, bar), picture, broken);
 		const [area, line, goal] = ["area", "line", "goal"].map((name) => svg("path", { class: name }));
 		picture.append(svg("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, "aria-hidden": "true" }, area, line, goal));
 		return { node, target, value, bar, broken, line, area, goal };
 	}
 
 	update(row, item) {
-		const called = item.target_kw !== null, promise = item.standalone ? null : item.threshold_kw;
-		const goal = called ? item.target_kw : promise;
+		const called = item.target_kw !== null, goal = called ? item.target_kw : item.standalone ? null : item.threshold_kw;
 		row.node.className = item.in_violation ? "violated" : called ? "called" : item.standalone ? "standalone" : "";
 		say(row.target, item.standalone ? "no contract" : number(goal, 2));
-		row.target.title = called ? `called now; the contract promises ${number(promise, 2)} kW` : "the contract's promise; no event calls for it now";
+		row.target.title = called ? "called by an event" : "promised by the contract";
 		say(row.value, item.standalone ? NONE : kw(item.delivered_kw));
 		say(row.broken, item.standalone ? NONE : item.in_violation ? `▲ ${count(item.violations)}` : count(item.violations));
 		row.broken.title = item.in_violation ? "in violation now" : "";
@@ -116,7 +112,7 @@ export class Contracts {
 		row.bar.hidden = item.standalone || !goal;
 		row.bar.children[0].style.width = `${Math.min(Math.max(item.delivered_kw / most, 0), 1) * 100}%`;
 		row.bar.children[1].style.left = `${((goal ?? 0) / most) * 100}%`;
-		sparkline(row, item.sparkline ?? [], goal, called);
+		sparkline(row, (item.sparkline ?? []).filter(Number.isFinite), goal, called);
 	}
 
 	// The fleet's promise.
@@ -124,10 +120,9 @@ export class Contracts {
 		const { target_kw: target, delivered_kw: given } = frame, called = frame.running_events.length > 0;
 		say($("called"), called ? number(target, 2) : NONE);
 		say($("given"), called ? kw(given) : NONE);
-		const part = $("part");
-		say(part, called && target > 0 ? `${percent((100 * given) / target)} %` : NONE);
-		part.classList.toggle("bad", called && target > 0 && given < target - 0.005);
-		$("promise").classList.toggle("idle", !called);
+		const part = $("part"), some = called && target > 0;
+		say(part, some ? `${percent((100 * given) / target)} %` : NONE);
+		part.classList.toggle("bad", some && given < target - 0.005);
 		this.redraw();
 		if (visible(this.scroll)) this.poll();
 	}

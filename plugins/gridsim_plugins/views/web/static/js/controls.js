@@ -4,7 +4,7 @@ import { get, post } from "./api.js";
 import { $, copy, el, idNode, on, say } from "./dom.js";
 import { moment, speed } from "./format.js";
 
-const FAULTS = ["offline", "frozen_meter", "stuck_inverter", "sign_flip", "unit_mixup", "spike", "drift", "noise", "soc_jump", "clock_skew", "clock_step", "dst_clock", "ghost", "drop", "delay", "duplicate", "reorder", "truncate", "malformed", "schema_drift"];
+const FAULTS = "offline frozen_meter stuck_inverter sign_flip unit_mixup spike drift noise soc_jump clock_skew clock_step dst_clock ghost drop delay duplicate reorder truncate malformed schema_drift".split(" ");
 const COMMANDS = { set_power: "kW", limit_power: "kW", limit_export: "kW", limit_import: "kW", target_soc: "%", connect: "", disconnect: "" };
 // Some faults need a key without a default.
 const NEEDS = { drift: "rate = 0.5" };
@@ -13,7 +13,7 @@ const NUMERIC = /^(target_kw|duration_s|ramp_s|value|speed)$/;
 const FORMS = {
 	event: {
 		tab: "Call an event", verb: "Call the event", command: "call_event",
-		fields: [["target", "Projects", "*", "a project's id, or a pattern such as HOME_*"], ["event", "Name", () => fresh("event"), ""],
+		fields: [["target", "Projects", "*", "an id, or a pattern: HOME_*"], ["event", "Name", () => fresh("event"), ""],
 			["target_kw", "Target, kW each", "", "empty: what the contract promises"], ["duration_s", "Duration, s", "600", ""], ["ramp_s", "Ramp, s", "", "0"]],
 	},
 	command: {
@@ -23,7 +23,7 @@ const FORMS = {
 	},
 	fault: {
 		tab: "Inject a fault", verb: "Inject the fault", command: "inject_fault", ask: "Devices will report wrongly or not at all until it is over.",
-		fields: [["target", "Devices", "", "an id, or a pattern such as HOME_*"], ["type", "Kind", "offline", FAULTS], ["fault", "Name", () => fresh("fault"), ""],
+		fields: [["target", "Devices", "", "an id, or a pattern: HOME_*"], ["type", "Kind", "offline", FAULTS], ["fault", "Name", () => fresh("fault"), ""],
 			["duration_s", "Duration, s", "300", "empty: until cleared"], ["further", "Further keys", "", "field = \"current_output\""]],
 	},
 	end: { tab: "End", fields: [] },
@@ -36,7 +36,7 @@ const fresh = (name) => `${name}-${Date.now().toString(36).slice(-4)}${(counter 
 export class Controls {
 	constructor() {
 		this.form = $("form");
-		this.tabs = Object.entries(FORMS).map(([name, { tab }]) => el("button", { role: "tab", id: `tab-${name}`, "data-tab": name, "aria-controls": "form", onclick: () => this.show(name) }, tab));
+		this.tabs = Object.entries(FORMS).map(([name, { tab }]) => el("button", { role: "tab", "data-tab": name, "aria-controls": "form", onclick: () => this.show(name) }, tab));
 		$("tabs").append(...this.tabs);
 		on($("tabs"), "keydown", (event) => {
 			const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -58,7 +58,6 @@ export class Controls {
 			tab.setAttribute("aria-selected", String(tab.dataset.tab === name));
 			tab.tabIndex = tab.dataset.tab === name ? 0 : -1;
 		}
-		this.form.setAttribute("aria-labelledby", `tab-${name}`);
 		const { fields, verb } = FORMS[name];
 		this.inputs = new Map();
 		const rows = fields.map(([key, label, initial, more]) => {
@@ -71,7 +70,7 @@ export class Controls {
 		});
 		this.problem = el("p.trouble", { role: "alert" });
 		this.preview = el("div.preview");
-		this.button = verb ? el("button", { type: "submit", class: "main" }, verb) : null;
+		this.button = verb ? el("button.main", { type: "submit" }, verb) : null;
 		this.row = el("div.do", this.button);
 		this.ending = el("ul.ending");
 		this.form.replaceChildren(name === "end" ? this.ending : el("div.fields", ...rows), this.preview, this.problem, this.row);
@@ -141,7 +140,7 @@ export class Controls {
 
 	ask(why, verb, act) {
 		this.armed = true;
-		const yes = el("button", { class: "main danger", onclick: () => { this.disarm(); act(); this.button?.focus(); } }, `Yes: ${verb.toLowerCase()}`);
+		const yes = el("button.main.danger", { onclick: () => { this.disarm(); act(); this.button?.focus(); } }, `Yes: ${verb.toLowerCase()}`);
 		this.row.replaceChildren(el("span.why", { id: "why" }, why), yes, el("button", { onclick: () => { this.disarm(); this.button?.focus(); } }, "No"));
 		yes.setAttribute("aria-describedby", "why");
 		yes.focus();
@@ -154,7 +153,7 @@ export class Controls {
 			if (body.action) answer.set("accepted", `The run is ${done.state}, its speed is ${speed(done.speed)}.`);
 			else {
 				const last = done.acknowledgements.at(-1);
-				answer.set(done.status, last ? `${moment(last.time_ms)}  ${last.text}` : "It waits for the next tick; the timeline will have the answer.");
+				answer.set(done.status, last ? `${moment(last.time_ms)}  ${last.text}` : "It waits for the next tick.");
 			}
 		} catch (error) {
 			answer.set("rejected", error.status ? error.message : "No answer: the connection to the run is lost.");
@@ -188,7 +187,7 @@ export class Controls {
 			...faults.active.map(({ id }) => row({ target: "*", command: "clear_fault", fault: id }, "fault", id)),
 		];
 		this.ending.replaceChildren(...rows);
-		if (!rows.length) this.ending.append(el("li.note", "No event runs and no fault is active. Call or inject one in the other tabs."));
+		if (!rows.length) this.ending.append(el("li.note", "No event runs and no fault is active."));
 	}
 
 	runButtons() {
@@ -198,7 +197,7 @@ export class Controls {
 
 	end() {
 		for (const node of this.form.querySelectorAll("button, input, select")) node.disabled = true;
-		say(this.problem, "The run has ended; nothing can be changed. Start another one with gridsim.");
+		say(this.problem, "The run has ended. Start another one with gridsim.");
 	}
 }
 

@@ -66,7 +66,7 @@ export class Device {
 		this.none = el("p.note", "No message so far. Each one that this device sends or receives is shown here as it was sent.");
 		this.pretty = el("input", { type: "checkbox", onchange: () => this.showMessages(true) });
 		this.node.replaceChildren(
-			el("div.head", this.title, this.about, el("button", { class: "close", onclick: () => this.close() }, "Close")),
+			el("div.head", this.title, this.about, el("button.close", { onclick: () => this.close() }, "Close")),
 			this.problem,
 			el("div.do", button("Send a command", "command", { target }), button("Inject a fault", "fault", { target }), button("Clear a fault", "end")),
 			el("p.legend.small", (this.mark = el("i.mark.reported")), "reported", el("i.mark.true"), "true", el("i.swatch.gap"), "they differ"),

@@ -34,8 +34,15 @@ export function say(node, text) {
 // An id may hold any text: its direction stays its own, and a long one is cut by CSS.
 export const idNode = (text) => el("bdi.id", { title: text }, text);
 
-export function press(group, chosen) {
-	for (const button of group) button.setAttribute("aria-pressed", String(button === chosen));
+// Buttons of which one is pressed.
+export function choice(selector, act) {
+	const buttons = all(selector);
+	for (const button of buttons) {
+		on(button, "click", () => {
+			for (const one of buttons) one.setAttribute("aria-pressed", String(one === button));
+			act(button.dataset);
+		});
+	}
 }
 
 export const short = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
@@ -48,7 +55,7 @@ export const visible = (node) => {
 	return box.bottom > 0 && box.top < innerHeight && box.width > 0;
 };
 
-// Without a clipboard, as on a page without TLS from another machine, the text is selected.
+// Without a clipboard, as on a page without TLS, the text is selected.
 export async function copy(node, button) {
 	try {
 		await navigator.clipboard.writeText(node.textContent);

@@ -42,14 +42,13 @@ function formatter(key, options) {
 	return made.get(key);
 }
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
-const DATE = { year: "numeric", month: "2-digit", day: "2-digit" };
 
 export const clock = (ms) => formatter("clock", { ...CLOCK, timeZone: zone }).format(ms);
 export const minutes = (ms) => formatter("minutes", { hour: "2-digit", minute: "2-digit", timeZone: zone }).format(ms);
-export const date = (ms) => formatter("date", { ...DATE, timeZone: zone }).format(ms);
+const date = (ms) => formatter("date", { year: "numeric", month: "2-digit", day: "2-digit", timeZone: zone }).format(ms);
 export const wallClock = (ms) => formatter("wall", CLOCK).format(ms);
 
-export function offset(ms) {
+function offset(ms) {
 	const parts = formatter("offset", { timeZone: zone, timeZoneName: "longOffset" }).formatToParts(ms);
 	const name = parts.find((part) => part.type === "timeZoneName")?.value ?? "GMT";
 	return name === "GMT" ? "Z" : name.replace("GMT", "").replace("-", MINUS);

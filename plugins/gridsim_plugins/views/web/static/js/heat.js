@@ -3,7 +3,7 @@
 import { bytes, get } from "./api.js";
 import { inkOn } from "./chart.js";
 import { inOrder, isDark, typeName } from "./colours.js";
-import { $, all, atMost, css, el, on, press, say, short, visible } from "./dom.js";
+import { $, atMost, choice, css, el, on, say, short, visible } from "./dom.js";
 import { count, kw, number, percent } from "./format.js";
 
 const EVERY_MS = 5000, LARGEST = 48, LABELLED = 24, GUTTER = 108;
@@ -33,8 +33,7 @@ export class Heat {
 		this.box = $("heat");
 		this.canvas = $("heat-canvas");
 		this.cursor = $("heat-cursor");
-		this.buttons = all("[data-by]");
-		for (const button of this.buttons) on(button, "click", () => { this.by = button.dataset.by; press(this.buttons, button); this.values = null; this.load(); });
+		choice("[data-by]", ({ by }) => { this.by = by; this.values = null; this.load(); });
 		on(this.box, "keydown", (event) => this.key(event));
 		on(this.box, "focus", () => { if (this.at < 0 && this.place) this.walk(0); });
 		on(this.canvas, "mousemove", (event) => this.hover(event));

@@ -1,6 +1,7 @@
 // The page: what comes by the stream goes to its parts.
 
 import { get, post, stream } from "./api.js";
+import { isDark } from "./colours.js";
 import { Contracts } from "./contracts.js";
 import { Controls } from "./controls.js";
 import { Device } from "./device.js";
@@ -17,8 +18,8 @@ const timeline = new Timeline(), power = new Power(timeline), controls = new Con
 const device = new Device((tab, body) => controls.go(tab, body), () => page.status?.columns ?? {});
 const heat = new Heat((id) => device.open(id));
 const contracts = new Contracts(power, (project) => heat.project(project.index));
-timeline.listeners.add(() => power.redraw());
-power.onload = () => contracts.redraw();
+timeline.changed = power.redraw;
+power.onload = contracts.redraw;
 
 function header(frame) {
 	const lag = $("lag"), late = frame.speed > 0 && frame.lag_s > Math.max(1, (2 * page.status.tick_ms) / 1000 / frame.speed);
@@ -81,10 +82,9 @@ function status(now) {
 		trouble(bad || (now.state === "paused" ? "The run is paused. Resume it here or in Controls." : ""), !bad);
 	}
 	if (first) {
-		if (!now.devices) $("power-chart").append(el("p.note", "This run has no devices. Add [[projects.ders]] to the configuration."));
 		heat.start().catch(() => {});
 		get("/projects", { sort: "roster", limit: 100 }).then(({ items }) => {
-			$("projects").replaceChildren(...["*", ...items.map(({ id }) => id)].map((id) => el("option", { value: id })));
+			$("projects").replaceChildren(...["*", ...items.map(({ id }) => id)].map((value) => el("option", { value })));
 		}).catch(() => {});
 	}
 }
@@ -137,8 +137,8 @@ on($("pause"), "click", async () => {
 });
 post("/equivalents", { action: "pause" }).then(({ send }) => { $("pause").title = send ?? ""; }).catch(() => {});
 on($("copy-watch"), "click", ({ currentTarget }) => copy($("watch-line"), currentTarget));
-const theme = () => say($("theme"), document.documentElement.dataset.theme === "dark" ? "Light" : "Dark");
-on($("theme"), "click", () => window.gridsimTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
+const theme = () => say($("theme"), isDark() ? "Light" : "Dark");
+on($("theme"), "click", () => window.gridsimTheme(isDark() ? "light" : "dark"));
 on(document, "themechange", theme);
 theme();
 setInterval(() => { if (page.lost) say($("wall"), wallClock(Date.now())); }, 1000);

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { CalmRange, Chart, Table, clipped, inkOn, line, timeAxis, timeRange, valueAxis } from "./chart.js";
 import { colourOf, inOrder, setTypes, typeName } from "./colours.js";
-import { $, all, atMost, css, el, on, press, say, short } from "./dom.js";
+import { $, atMost, choice, css, el, on, say, short } from "./dom.js";
 import { clock, kw, number } from "./format.js";
 
 const SPANS = { "15m": { step: 1000, room: 900, whole: 900_000 }, "1d": { step: 60_000, room: 1440, whole: 86_400_000 } };
@@ -19,15 +19,11 @@ export class Power {
 		this.chart = new Chart($("power-chart"), innerWidth < 600 ? 240 : 352, () => this.options());
 		this.redraw = atMost(240, () => this.draw());
 		this.reload = atMost(5000, () => this.load());
-		this.spans = all("[data-span]");
-		for (const button of this.spans) {
-			on(button, "click", () => {
-				this.span = button.dataset.span;
-				press(this.spans, button);
-				this.range.reset();
-				this.load();
-			});
-		}
+		choice("[data-span]", ({ span }) => {
+			this.span = span;
+			this.range.reset();
+			this.load();
+		});
 		on($("power-chart"), "keydown", (event) => this.key(event));
 		on(document, "themechange", () => this.paintLegend());
 	}

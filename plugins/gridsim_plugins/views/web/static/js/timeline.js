@@ -12,7 +12,6 @@ export class Timeline {
 		this.next = 0;
 		this.missed = 0;
 		this.shown = new Set(["event", "fault", "command", "failure"]);
-		this.listeners = new Set();
 		for (const button of all("[data-kind]")) {
 			on(button, "click", () => {
 				const { kind } = button.dataset, on = !this.shown.has(kind);
@@ -31,7 +30,7 @@ export class Timeline {
 		this.missed += missed ?? 0;
 		this.entries = [...this.entries, ...fresh].slice(-KEPT);
 		this.list();
-		for (const listener of this.listeners) for (const entry of fresh) listener(entry);
+		this.changed?.();
 	}
 
 	list() {

@@ -19,7 +19,7 @@ export class Transports {
 		if (keys.join("\n") !== [...this.cards.keys()].join("\n")) {
 			this.cards = new Map(wanted.map(([kind, { name }, rows], n) => [keys[n], this.make(kind, name, rows)]));
 			$("cards").replaceChildren(...[...this.cards.values()].map(({ node }) => node));
-			if (!wanted.length) $("cards").append(el("p.note", "This run sends its readings nowhere. Add [[transports]] to the configuration, or start it with --transport mqtt."));
+			if (!wanted.length) $("cards").append(el("p.note", "This run sends its readings nowhere. Add [[transports]], or start it with --transport mqtt."));
 		}
 		wanted.forEach(([, one, rows], n) => this.update(this.cards.get(keys[n]), one, rows));
 	}
