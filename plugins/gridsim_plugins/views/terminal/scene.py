@@ -64,8 +64,7 @@ class Scene:
         The title has `first` columns; each heading is at the right of its own columns.
         """
         rule = self.glyphs.rule
-        line = Text(title, STRONG, no_wrap=True)
-        line.append(" " * (first - cell_len(title)))
+        line = Text.assemble((title, STRONG), " " * (first - cell_len(title)), no_wrap=True)
         for name, size in columns:
             line.append(f"{name:>{size}}", QUIET)
         rest = width - line.cell_len - 1

@@ -48,9 +48,8 @@ def sparkline(values: Floats, glyphs: Glyphs, style: str) -> Text:
         if value >= 0.0:
             line.append(levels[max(round(value / top * len(levels)), 1) - 1], style)
         else:
-            # One level less than a bar from the bottom, so that the two never look the same.
-            height = max(round(-value / top * (len(levels) - 1)), 1)
-            line.append(levels[len(levels) - height - 1], f"{style} reverse")
+            height = max(round(-value / top * len(levels)), 1)
+            line.append(levels[len(levels) - height], f"{style} reverse")
     return line
 
 

@@ -13,7 +13,7 @@ class Glyphs:
     """The characters that the picture draws with."""
 
     levels: str
-    """The bars of a sparkline, from the lowest to the full one."""
+    """The bars of a sparkline, from the lowest to the highest, which leaves a gap above it."""
     rule: str
     done: str
     """The part of a progress bar that is done."""
@@ -24,8 +24,8 @@ class Glyphs:
     """The end of a text that was cut."""
 
 
-UNICODE = Glyphs("▁▂▃▄▅▆▇█", "─", "━", "─", "■", "…")
-ASCII = Glyphs("_.-=+*%#", "-", "#", "-", "*", "~")
+UNICODE = Glyphs("▁▂▃▄▅▆▇", "─", "━", "─", "■", "…")
+ASCII = Glyphs("_.-=+*#", "-", "#", "-", "*", "~")
 
 # The hues of Okabe and Ito, darkened so that a mark has a contrast of at least 3 to 1 on white and
 # on black: the background of a terminal is not known.

@@ -114,7 +114,7 @@ def _total(scene: Scene, order: NDArray[np.intp], name: int, columns: Columns) -
     sites = snapshot.sites
     called = int(np.count_nonzero(~np.isnan(sites.target_kw[order])))
     violating = int(np.count_nonzero(sites.in_violation[order]))
-    line = Text(f"{f'all {len(order):,}':<{name}}", STRONG, no_wrap=True)
+    line = Text.assemble((f"{f'all {len(order):,}':<{name}}", STRONG), no_wrap=True)
     cells = {
         "contract": words.power(float(np.sum(sites.threshold_kw[order]))),
         "target": words.power(snapshot.target_kw) if called else "-",

@@ -31,7 +31,7 @@ def entries(scene: Scene, width: int, rows: int) -> list[Text]:
 
 def _line(scene: Scene, entry: Entry) -> Text:
     at = words.site_clock(entry.time_ms, scene.status.timezone)
-    line = Text(f"{at:%H:%M:%S}  ", QUIET, no_wrap=True)
+    line = Text.assemble((f"{at:%H:%M:%S}  ", QUIET), no_wrap=True)
     line.append(f"{entry.kind:<{_KIND}} ", _STYLES.get(entry.kind, ""))
     line.append(words.clean(entry.text))
     return line

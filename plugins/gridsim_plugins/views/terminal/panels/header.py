@@ -53,7 +53,7 @@ def progress(scene: Scene, width: int) -> Text:
         left = "" if left_s is None else f"{words.duration(left_s)} left"
     # 99.95 % is not yet 100 %.
     percent = f"{int(part * 1000) / 10:.1f} %"
-    text = f" {percent:>7}  {left:<16}"
+    text = f" {percent:>7}  {left:>16}"
     size = max(width - len(text), 0)
     done = int(part * size)
     line = Text(glyphs.done * done, no_wrap=True)
@@ -71,7 +71,8 @@ def _counts(scene: Scene) -> Iterator[str]:
         rate = words.rate(per_second)
         yield f"{rate:>{scene.widths.of('rate', [rate], 5)}} delivered"
     tick = f"{status.tick:,}"
-    yield f"tick {tick:>{scene.widths.of('tick', [tick])}}"
+    of = "" if status.ticks is None else f" of {status.ticks:,}"
+    yield f"tick {tick:>{scene.widths.of('tick', [tick, of[4:]])}}{of}"
 
 
 def _lag(scene: Scene) -> Text:

@@ -32,7 +32,8 @@ def power(scene: Scene, width: int) -> list[Text]:
     ]
     rows.append((" ", "load", snapshot.load_kw, history.load_kw, QUIET))
     rows.append((" ", "net", snapshot.net_kw, history.load_kw - past, STRONG))
-    lines = [spaced(Text("Power, kW", STRONG), Text(_span(scene, chart), QUIET), width, scene.glyphs.rule)]
+    title = Text("Power, kW", STRONG)
+    lines = [spaced(title, Text(_span(scene, chart), QUIET), width, scene.glyphs.rule)]
     for mark, kind, kw, series, style in rows:
         line = Text(no_wrap=True)
         line.append(f"{mark} ", style)
@@ -69,7 +70,7 @@ def _storage(scene: Scene, width: int) -> list[Text]:
     if not len(soc):
         return []
     low, middle, high = (float(np.quantile(soc, share)) for share in (0.0, 0.5, 1.0))
-    line = Text("State of charge, %", STRONG, no_wrap=True)
+    line = Text.assemble(("State of charge, %", STRONG), no_wrap=True)
     line.append(f"   min {low:5.1f}   median {middle:5.1f}   max {high:5.1f}")
     if width - line.cell_len >= _BINS + 11:
         line.append("   0 ", QUIET)
