@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,29 @@ def configure(level: str, *, as_json: bool) -> None:
     if as_json:
         logger.add(_write_json, level=level.upper(), diagnose=False, backtrace=False)
     else:
-        logger.add(sys.stderr, level=level.upper(), format=_line, diagnose=False, backtrace=False)
+        logger.add(
+            _write_line,
+            level=level.upper(),
+            format=_line,
+            colorize=_has_colours(),
+            diagnose=False,
+            backtrace=False,
+        )
     # Of the log of APScheduler only failures are useful.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+
+
+def _has_colours() -> bool:
+    """Return whether standard error is a terminal that shows colours, and should."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not plain and sys.stderr is not None and sys.stderr.isatty()
+
+
+def _write_line(line: str) -> None:
+    # Looked up for each line: a view that draws on the terminal replaces standard error.
+    if sys.stderr is not None:
+        sys.stderr.write(line)
+        sys.stderr.flush()
 
 
 def _line(record: Record) -> str:
@@ -40,7 +61,7 @@ def _write_json(message: Message) -> None:
         "level": record["level"].name.lower(),
         "message": record["message"],
     }
-    sys.stderr.write(json.dumps(entry) + "\n")
+    _write_line(json.dumps(entry) + "\n")
 
 
 def _one_line(text: str) -> str:
