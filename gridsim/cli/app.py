@@ -19,6 +19,7 @@ from gridsim.cli.shared import (
     report_errors,
 )
 from gridsim.cli.terminal import escape_unencodable, flush_all, print_out
+from gridsim.cli.ui import Ui, UiChoice
 from gridsim.version import __version__
 
 app = typer.Typer(
@@ -74,6 +75,7 @@ def run(
             help="Exit with 4 if the run did not hold its rate, or lost readings at QoS 0.",
         ),
     ] = False,
+    ui: Ui = "auto",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
@@ -93,6 +95,7 @@ def run(
     with report_errors():
         from gridsim.running.plan import make_plan
 
+        choice = UiChoice(ui, log_json=log_json)
         options = options_of(
             config,
             plugin,
@@ -102,6 +105,7 @@ def run(
             seed=seed,
             start=start,
             transport=transport,
+            views=choice.views,
         )
         if repeat is None:
             plan = make_plan(options)
@@ -116,7 +120,7 @@ def run(
             raise typer.Exit
         from gridsim.cli.supervise import supervise
 
-        ending = supervise(plan, strict=strict)
+        ending = supervise(choice.applied(plan), strict=strict, lines=choice.has_lines)
     leave(ending.status, ending.hung)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from gridsim.cli.app import app, leave
 from gridsim.cli.shared import configure_logs, report_errors
+from gridsim.cli.ui import Ui, UiChoice
 
 _TEXT = """\
 A summer noon at a site in New Brunswick, one minute per second, for two minutes; Ctrl-C ends it.
@@ -27,6 +28,7 @@ def demo(
         str, typer.Option(help="Simulated time to run, such as 2h or 1h30m.")
     ] = "2h",
     speed: Annotated[float, typer.Option(help="60 is a minute per second.")] = 60.0,
+    ui: Ui = "auto",
 ) -> None:
     """Show a summer noon in two minutes, with an event."""
     configure_logs("info", False)
@@ -35,7 +37,9 @@ def demo(
         from gridsim.config.resolve import Flags
         from gridsim.running.plan import DEMO_CONFIG, Options, make_plan
 
-        plan = make_plan(Options(DEMO_CONFIG, duration, Flags(speed=speed)))
+        choice = UiChoice(ui, log_json=False)
+        flags = Flags(speed=speed, views=choice.views)
+        plan = choice.applied(make_plan(Options(DEMO_CONFIG, duration, flags)))
         typer.echo(_TEXT, err=True)
-        ending = supervise(plan)
+        ending = supervise(plan, lines=choice.has_lines)
     leave(ending.status, ending.hung)

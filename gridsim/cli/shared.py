@@ -95,6 +95,7 @@ def options_of(
     start: str | None = None,
     run: str | None = None,
     transport: str | None = None,
+    views: tuple[str, ...] = (),
 ) -> Options:
     from gridsim.config.resolve import Flags
     from gridsim.running.plan import DEFAULT_CONFIG, Options
@@ -102,7 +103,7 @@ def options_of(
     return Options(
         config=config or DEFAULT_CONFIG,
         duration=duration,
-        flags=Flags(seed=seed, speed=speed, start=start, transport=transport),
+        flags=Flags(seed=seed, speed=speed, start=start, transport=transport, views=views),
         plugins=tuple(plugin or ()),
         overrides=tuple(overrides or ()),
         run=run,

@@ -13,6 +13,7 @@ from typing import Any
 
 from loguru import logger
 
+from gridsim.cli.ui import LIVE_VIEW
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.status import RunStatus
 from gridsim.errors import GridsimError
@@ -66,22 +67,23 @@ class _Signals:
         self._run.request_stop(_FLUSH_S[self.received])
 
 
-def supervise(plan: Plan, *, strict: bool = False) -> Ending:
+def supervise(plan: Plan, *, strict: bool = False, lines: bool = True) -> Ending:
     """Run a plan until its end or the first signal. Call it from the main thread.
 
     The status follows from the run's account; see `judge`, also for `strict`. A signal's status
-    (130, 143) comes before it, but the losses are logged.
+    (130, 143) comes before it, but the losses are logged. `lines` is false for a run without
+    lines of progress; the live view replaces them, too.
     """
     # Made before the handler is installed, so that Ctrl-C interrupts a plugin that hangs here.
     run = Run(plan)
     try:
         with _Signals(run) as signals:
-            return _supervise(run, signals, strict)
+            return _supervise(run, signals, strict, lines)
     finally:
         plan.close()
 
 
-def _supervise(run: Run, signals: _Signals, strict: bool) -> Ending:
+def _supervise(run: Run, signals: _Signals, strict: bool, lines: bool) -> Ending:
     _log(plan_lines(run.plan))
     if up := other_runs():
         logger.info("other runs on this machine: {}", up)
@@ -95,7 +97,7 @@ def _supervise(run: Run, signals: _Signals, strict: bool) -> Ending:
             _log(view_lines(run.status()))
             for line in transport_warnings(run.plan):
                 logger.warning("{}", line)
-            _watch(run)
+            _watch(run, lines)
     finally:
         run.stop()
     status = run.status()
@@ -105,8 +107,8 @@ def _supervise(run: Run, signals: _Signals, strict: bool) -> Ending:
     return Ending(_exit_status(run, status, signals.received, strict), run.hung)
 
 
-def _watch(run: Run) -> None:
-    """Log the run's status until the run is over."""
+def _watch(run: Run, lines: bool) -> None:
+    """Wait until the run is over, and log its status where the live view does not show it."""
     settings = run.plan.configuration.simulation
     every_s = settings.summary_every_s
     next_line = time.monotonic() + every_s
@@ -124,7 +126,14 @@ def _watch(run: Run) -> None:
             logger.info("{} works again", name)
         if time.monotonic() >= next_line:
             next_line += every_s
-            logger.info("{}", live_line(run.status()))
+            status = run.status()
+            if lines and not _is_shown(status):
+                logger.info("{}", live_line(status))
+
+
+def _is_shown(status: RunStatus) -> bool:
+    """Return whether the live view is up."""
+    return any(one.name == LIVE_VIEW and one.state == "up" for one in status.views)
 
 
 def _log_results(commands: CommandLog, result: TickResult) -> None:

@@ -25,7 +25,7 @@ from gridsim.config.tables.sources import read_sources
 from gridsim.config.tables.stanzas import PLACE, read_projects
 from gridsim.config.tables.swap import swap_transports
 from gridsim.config.tables.transports import TransportChoice, TransportTableSettings
-from gridsim.config.tables.views import read_views
+from gridsim.config.tables.views import read_views, with_view
 from gridsim.config.text.document import Document
 from gridsim.config.text.overrides import is_utf8
 from gridsim.config.text.report import ConfigError
@@ -46,6 +46,8 @@ class Flags:
     start: str | None = None
     transport: str | None = None
     """The type of the only transport."""
+    views: tuple[str, ...] = ()
+    """The types of views that are added where the file does not have them."""
 
 
 def resolve(
@@ -72,6 +74,8 @@ def resolve(
     if flags.transport is not None and not is_utf8(flags.transport):
         raise UsageError("--transport: error: is not UTF-8")
     document = swap_transports(document, registry, flags.transport)
+    for view in flags.views:
+        document = with_view(document, view, f"the view {view}")
     document = with_defaults(document, registry)
     data = document.data
     findings = Findings(document)

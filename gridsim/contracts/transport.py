@@ -50,6 +50,8 @@ class Transport(ABC, Generic[S]):
     framings: ClassVar[tuple[Framing, ...]] = ("der", "project")
     has_connection: ClassVar[bool] = True
     """False for a target that is only opened and written to, such as a file; for the log."""
+    uses_stdout: ClassVar[bool] = False
+    """True if it writes to standard output, so that no picture is drawn on the same terminal."""
 
     def __init__(self, settings: S, format: Format, run: RunContext) -> None:
         """Open nothing; raise ValueError if the settings do not fit the run."""

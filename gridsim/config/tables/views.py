@@ -9,6 +9,7 @@ from typing import Any
 from gridsim.api import View
 from gridsim.config.settings.validation import Findings
 from gridsim.config.tables.plugged import numbered
+from gridsim.config.text.document import Document
 from gridsim.config.text.locate import KeyPath
 from gridsim.plugins.registry import Registry
 
@@ -24,6 +25,17 @@ class ViewChoice:
     type: type[View[Any]]
     settings: Any
     key_path: KeyPath
+
+
+def with_view(document: Document, type: str, origin: str) -> Document:
+    """Return the document with a view of a type, unless it has one; `origin` is the flag."""
+    given = document.data.get("views", [])
+    if not isinstance(given, list) or not all(isinstance(table, dict) for table in given):
+        return document
+    if any(table.get("type") == type for table in given):
+        return document
+    document = document.with_array("views", [*given, {"type": type}], range(len(given)))
+    return document.with_origin(("views", len(given)), origin)
 
 
 def read_views(

@@ -38,6 +38,7 @@ class Stdout(Transport[Settings]):
     """A transport that bypasses the buffers of Python: delivered data has left the process."""
 
     has_connection = False
+    uses_stdout = True
 
     def __init__(self, settings: Settings, format: Format, run: RunContext) -> None:
         super().__init__(settings, format, run)

@@ -53,9 +53,7 @@ class TerminalView(View[Settings]):
             return
         is_slow = 0.0 < snapshot.status.speed <= _SLOW
         history = self._control.history("15m" if is_slow else "1d")
-        self._picture.draw(
-            snapshot, history, self._control.project_history, now_s=time.monotonic()
-        )
+        self._picture.draw(snapshot, history, self._control.project_history, now_s=time.monotonic())
 
     def close(self) -> None:
         """Leave the last picture on the terminal."""

@@ -91,5 +91,3 @@ def _stacked(panels: list[list[Text]], height: int) -> list[Text]:
             lines.append(Text())
         lines += panel
     return lines
-
-

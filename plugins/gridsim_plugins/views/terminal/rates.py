@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gridsim.api import RunStatus
 
 _WINDOW_S = 5.0
+# Slow ticks are compared over at least this many changes.
+_LEAST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,31 +26,29 @@ class Rates:
     """The rates of ticks and confirmed readings over the last 5 s."""
 
     def __init__(self) -> None:
-        self._counts: deque[_Counts] = deque()
+        self._changes: deque[_Counts] = deque()
+        """The counts at each moment at which they had changed."""
+        self._now_s = 0.0
         self._status: RunStatus | None = None
 
     def note(self, status: RunStatus, now_s: float) -> None:
         """Take the counts of now; `now_s` is a monotonic time."""
-        self._status = status
+        self._status, self._now_s = status, now_s
+        changes = self._changes
         delivered = {one.name: one.delivered for one in status.transports}
-        self._counts.append(_Counts(now_s, status.tick, delivered))
-        while len(self._counts) > 2 and self._counts[1].at_s <= now_s - _WINDOW_S:
-            self._counts.popleft()
+        counts = _Counts(now_s, status.tick, delivered)
+        if not changes or (changes[-1].tick, changes[-1].delivered) != (status.tick, delivered):
+            changes.append(counts)
+        while len(changes) > _LEAST and changes[1].at_s <= now_s - _WINDOW_S:
+            changes.popleft()
 
     def ticks(self) -> float:
         """Return the ticks per second; of the whole run once it has ended."""
-        if self._ended():
-            return self._average(self._counts[-1].tick)
-        first, last = self._counts[0], self._counts[-1]
-        return self._over(last.tick - first.tick)
+        return self._rate(lambda counts: counts.tick)
 
     def delivered(self, transport: str) -> float:
         """Return a transport's confirmed readings per second; of the whole run after its end."""
-        first, last = self._counts[0], self._counts[-1]
-        count = last.delivered.get(transport, 0)
-        if self._ended():
-            return self._average(count)
-        return self._over(count - first.delivered.get(transport, 0))
+        return self._rate(lambda counts: counts.delivered.get(transport, 0))
 
     def left_s(self) -> float | None:
         """Return the estimated time to the last tick, seconds; None if it is not known."""
@@ -66,13 +67,19 @@ class Rates:
             return planned
         return max(planned, left / measured) if measured else None
 
-    def _ended(self) -> bool:
-        return self._status is not None and self._status.state == "ended"
-
-    def _average(self, count: int) -> float:
-        elapsed_s = 0.0 if self._status is None else self._status.elapsed_s
-        return count / elapsed_s if elapsed_s > 0.0 else 0.0
-
-    def _over(self, count: int) -> float:
-        seconds = self._counts[-1].at_s - self._counts[0].at_s
-        return count / seconds if seconds > 0.0 else 0.0
+    def _rate(self, count: Callable[[_Counts], int]) -> float:
+        status, changes = self._status, self._changes
+        if status is None or not changes:
+            return 0.0
+        first, last = changes[0], changes[-1]
+        if status.state == "ended":
+            return count(last) / status.elapsed_s if status.elapsed_s > 0.0 else 0.0
+        spanned_s = last.at_s - first.at_s
+        if not spanned_s:
+            return 0.0
+        # The counts go up in steps, so they are compared from step to step; but the rate goes down
+        # when no step comes.
+        usual_s = spanned_s / (len(changes) - 1)
+        if self._now_s - last.at_s > 2.0 * usual_s + 1.0:
+            spanned_s = self._now_s - first.at_s
+        return (count(last) - count(first)) / spanned_s

@@ -21,9 +21,7 @@ def columns_of(values: Floats, first: int, width: int) -> Floats:
     if not len(values) or width < 1:
         return values[:0]
     last = first + len(values)
-    step = next(
-        (step for step in _STEPS if -(-last // step) - first // step <= width), _STEPS[-1]
-    )
+    step = next((step for step in _STEPS if -(-last // step) - first // step <= width), _STEPS[-1])
     starts = np.arange(first // step, -(-last // step)) * step
     begins = np.maximum(starts - first, 0)
     sums = np.add.reduceat(values, begins)

@@ -85,7 +85,7 @@ def _source(scene: Scene, one: SourceStatus, name: int, state: int) -> Text:
     line = Text(f"{scene.cut(one.name, name)} ", no_wrap=True)
     line.append(scene.cut(one.state, state), "" if one.state in _CALM else BAD)
     plural = "" if one.posted == 1 else "s"
-    line.append(f"  {one.posted:,} command{plural} received, {one.acknowledged:,} acknowledged")
+    line.append(f"  {one.posted:,} command{plural} in, {one.acknowledged:,} acknowledged")
     if one.refused or one.lost:
         line.append(f", {one.refused + one.lost:,} refused", BAD)
     return line

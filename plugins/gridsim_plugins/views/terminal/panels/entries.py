@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from rich.text import Text
 
 from gridsim.api import Entry
@@ -40,5 +41,8 @@ def _line(scene: Scene, entry: Entry) -> Text:
 def _hint(scene: Scene) -> str:
     if scene.status.state == "ended":
         return "none in this run"
-    device = scene.roster.der_id[0] if len(scene.roster) else "DER"
-    return f"none yet; in a second terminal: gridsim send {words.clean(device)} set_power -3"
+    storage = np.flatnonzero(~np.isnan(scene.snapshot.devices.soc))
+    if not len(storage):
+        return "none yet"
+    device = words.clean(scene.roster.der_id[int(storage[0])])
+    return f"none yet; in a second terminal: gridsim send {device} set_power -3"
