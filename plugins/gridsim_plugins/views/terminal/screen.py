@@ -24,7 +24,11 @@ _CLEAR_LINE, _CLEAR_BELOW = "\x1b[K", "\x1b[J"
 _DEFAULT_SIZE = os.terminal_size((80, 24))
 # Colours and other styles; all other escape sequences and control characters are removed.
 _STYLE = re.compile(r"(\x1b\[[0-9;:]*m)")
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?|[^\S ]")
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
+    r"|\x1b.?|[\x00-\x08\x0a-\x1f\x7f-\x9f]"
+)
 # With many lines above it, the picture is drawn at most this often, seconds.
 _REDRAW_S = 0.05
 

@@ -53,9 +53,9 @@ def delay(seconds: float) -> str:
 
 
 def rate(per_second: float) -> str:
-    """Return a rate: "480/s", "1.5/s", "0.20/s"."""
+    """Return a rate per second: "480", "1.5", "0.20"."""
     digits = 0 if per_second >= 9.95 else 1 if per_second >= 0.95 else 2
-    return f"{per_second:,.{digits if per_second else 0}f}/s"
+    return f"{per_second:,.{digits if per_second else 0}f}"
 
 
 def speed(factor: float) -> str:

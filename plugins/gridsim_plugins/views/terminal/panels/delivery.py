@@ -7,7 +7,7 @@ from rich.text import Text
 from gridsim.api import SourceStatus, TransportStatus
 from gridsim_plugins.views.terminal import words
 from gridsim_plugins.views.terminal.scene import Scene, end_of
-from gridsim_plugins.views.terminal.theme import BAD, QUIET
+from gridsim_plugins.views.terminal.theme import BAD
 
 _NAME, _STATE = 16, 13
 _DELAYS = (("p50", 10), ("p99", 10))
@@ -22,7 +22,10 @@ def delivery(scene: Scene, width: int) -> list[Text]:
         return []
     name = scene.widths.of(
         "transport",
-        [words.clean(one.name) for one in (*status.transports, *status.sources)],
+        [
+            *(words.clean(one.name) for one in status.transports),
+            *(words.clean(one.name) for one in status.sources),
+        ],
         10,
         _NAME,
     )
@@ -52,7 +55,7 @@ def delivery(scene: Scene, width: int) -> list[Text]:
 
 def _figures(scene: Scene, one: TransportStatus) -> dict[str, str]:
     return {
-        "readings/s": words.rate(scene.rates.delivered(one.name)).removesuffix("/s"),
+        "readings/s": words.rate(scene.rates.delivered(one.name)),
         "queue": f"{one.pending:,}",
         "confirmed": f"{one.delivered:,}",
         "dropped": f"{one.dropped_total:,}",

@@ -25,10 +25,11 @@ def header(scene: Scene, width: int) -> list[Text]:
     first.append(clock(scene), STRONG)
     first.append(f"{_GAP}{words.speed(status.speed)}")
     second = Text(_GAP.join(_counts(scene)), no_wrap=True)
+    seed = Text(f"seed {status.seed}", QUIET, no_wrap=True)
     if width >= _WIDE:
-        lines = [spaced(Text.assemble(first, _GAP, second), _lag(scene), width)]
+        right = Text.assemble(seed, _GAP, _lag(scene))
+        lines = [spaced(Text.assemble(first, _GAP, second), right, width)]
     else:
-        seed = Text(f"seed {status.seed}", QUIET)
         lines = [spaced(first, _lag(scene), width), spaced(second, seed, width)]
     if status.ticks is not None:
         lines.append(progress(scene, width))
@@ -69,7 +70,7 @@ def _counts(scene: Scene) -> Iterator[str]:
     if status.transports:
         per_second = sum(scene.rates.delivered(one.name) for one in status.transports)
         rate = words.rate(per_second)
-        yield f"{rate:>{scene.widths.of('rate', [rate], 5)}} delivered"
+        yield f"{rate:>{scene.widths.of('rate', [rate], 3)}} readings/s"
     tick = f"{status.tick:,}"
     of = "" if status.ticks is None else f" of {status.ticks:,}"
     yield f"tick {tick:>{scene.widths.of('tick', [tick, of[4:]])}}{of}"
@@ -80,7 +81,7 @@ def _lag(scene: Scene) -> Text:
     status = scene.status
     if not status.wake_s:
         rate = words.rate(scene.rates.ticks())
-        return Text(f"{rate:>{scene.widths.of('ticks', [rate], 7)}} ticks", no_wrap=True)
+        return Text(f"{rate:>{scene.widths.of('ticks', [rate], 5)}} ticks/s", no_wrap=True)
     if status.state == "running" and status.behind_s > status.wake_s:
         return Text(f"BEHIND {words.delay(status.behind_s)}", BAD)
     lag = words.delay(status.lag.quantile(0.5))
@@ -94,6 +95,7 @@ def _alerts(scene: Scene) -> Iterator[str]:
     if status.holding_up:
         yield f"{status.holding_up} holds up the run"
     for failure in status.failures[:2]:
-        yield f"{failure.devices:,} of {failure.fleet} disabled: {failure.reason}"
+        plural = "" if failure.devices == 1 else "s"
+        yield f"{failure.fleet}: {failure.devices:,} device{plural} disabled: {failure.reason}"
     if status.ledger is not None and status.ledger.error:
         yield f"the ledger is incomplete: {status.ledger.error}"
