@@ -10,13 +10,20 @@ import re
 import struct
 import sys
 import termios
+import threading
 import tty
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.text import Text
 
+from gridsim.api import Roster, View
 from gridsim.helpers.terminals import unsuitable
+from gridsim.testing import RecordingControl, ViewContract, make_roster
+from gridsim_plugins.views.terminal import TerminalView
 from gridsim_plugins.views.terminal.screen import Screen, harmless
 
 
@@ -90,6 +97,42 @@ def opened(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Screen:
     screen = Screen(terminal.stream)
     screen.open()
     return screen
+
+
+class TestContract(ViewContract):
+    """The contract test, on a terminal."""
+
+    view = TerminalView
+
+    @pytest.fixture(autouse=True)
+    def on_a_terminal(self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        def drain() -> None:
+            # A terminal that is not read blocks its writer.
+            with suppress(OSError):
+                while text := os.read(terminal.ours, 65536):
+                    self.output += text
+
+        self.output = b""
+        self.stream, self.monkeypatch = terminal.stream, monkeypatch
+        reader = threading.Thread(target=drain, daemon=True)
+        reader.start()
+        yield
+        terminal.stream.close()
+        reader.join(10.0)
+        assert not reader.is_alive()
+
+    def _made(self, tmp_path: Path, roster: Roster) -> tuple[View[Any], RecordingControl]:
+        self.monkeypatch.setattr(sys, "stderr", self.stream)
+        return super()._made(tmp_path, roster)
+
+    def test_it_draws(self, tmp_path: Path) -> None:
+        made, control = self._made(tmp_path, make_roster())
+        made.start(control)
+        assert sys.stderr is not self.stream
+        made.show(control.newest)
+        made.close()
+        assert sys.stderr is self.stream
+        assert made.describe() == ""
 
 
 def picture(*lines: str) -> list[Text]:

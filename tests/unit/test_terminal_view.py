@@ -42,7 +42,9 @@ def picture(
     """Return the picture of a run that has delivered 6 readings a second."""
     status = snapshots.status(roster, **(changes or {}))
     scenes = Scenes(roster, glyphs)
-    history = snapshots.history(status, {kind: np.linspace(0, v, 7) for kind, v in kw.items()})
+    history = snapshots.history(
+        status, {kind: np.linspace(0, v, 7).tolist() for kind, v in kw.items()}
+    )
     before = snapshots.status(
         roster, tick=85, transports=[TransportStatus("mqtt", "up", delivered=510)]
     )

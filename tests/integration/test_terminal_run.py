@@ -1,0 +1,131 @@
+"""The live view as a user sees it: a run in a pseudoterminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+DEADLINE_S = 60.0
+
+CONFIG = """
+[[projects]]
+id = "HOME"
+
+[[projects.ders]]
+id = "HOME_BAT"
+type = "battery"
+nameplate_capacity = 5.0
+energy_capacity_kwh = 10.0
+
+[[transports]]
+type = "file"
+path = "out.jsonl"
+"""
+
+
+class Session:
+    """A command in a pseudoterminal of its own, with 80 columns and 24 lines."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.ours, self.theirs = pty.openpty()
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.before = termios.tcgetattr(self.theirs)
+        self.output = ""
+
+        def control() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        environment = {**os.environ, "TERM": "xterm-256color"}
+        environment.pop("NO_COLOR", None)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gridsim", "--config", "home.toml", *words],
+            cwd=folder,
+            env=environment,
+            stdin=self.theirs,
+            stdout=self.theirs,
+            stderr=self.theirs,
+            start_new_session=True,
+            preexec_fn=control,
+        )
+
+    def wait_for(self, text: str) -> None:
+        """Read until the output has a text."""
+        deadline = time.monotonic() + DEADLINE_S
+        while text not in self.output:
+            assert time.monotonic() < deadline, self.output
+            self.output += os.read(self.ours, 65536).decode(errors="replace")
+
+    def type(self, text: str) -> None:
+        os.write(self.ours, text.encode())
+
+    def end(self) -> int:
+        """Wait for the end, read the rest, and return the exit status."""
+        status = self.process.wait(DEADLINE_S)
+        os.set_blocking(self.ours, False)
+        try:
+            while text := os.read(self.ours, 65536):
+                self.output += text.decode(errors="replace")
+        except BlockingIOError:
+            pass
+        return status
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.ours)
+        os.close(self.theirs)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "home.toml").write_text(CONFIG)
+    return tmp_path
+
+
+@pytest.fixture
+def session(folder: Path) -> Iterator[Session]:
+    made = Session(folder)
+    yield made
+    made.close()
+
+
+def plain(output: str) -> str:
+    """Return the output without styles."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", output)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+def test_the_terminal_is_left_as_it_was(
+    session: Session, number: signal.Signals, status: int
+) -> None:
+    session.wait_for("RUNNING")
+    if number == signal.SIGINT:
+        session.type("\x03")
+    else:
+        session.process.send_signal(number)
+    assert session.end() == status
+    assert termios.tcgetattr(session.theirs) == session.before
+    # The only modes are those of a synchronised frame: the cursor is not hidden, and the screen
+    # is not switched.
+    assert set(re.findall(r"\x1b\[\?[0-9]+[hl]", session.output)) == {"\x1b[?2026h", "\x1b[?2026l"}
+    assert "Traceback" not in session.output
+    if number != signal.SIGKILL:
+        picture, _, closing = plain(session.output).rpartition("none in this run")
+        assert " ENDED " in picture[-3000:]
+        assert re.search(r"\d+ ticks? and \d+ readings? in", closing)
+        # The closing lines are below the last picture, which nothing draws over.
+        assert "\x1b[?2026h" not in closing.partition("readings in")[2]
