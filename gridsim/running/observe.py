@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from gridsim.contracts.latency import LatencySketch
 from gridsim.contracts.status import FaultStatus, RunStatus, SourceStatus, TransportStatus
 from gridsim.delivery import Runner
-from gridsim.errors import printable
+from gridsim.errors import is_interrupt, printable
 from gridsim.running.board import Board
 from gridsim.running.engine import Engine
 from gridsim.sources import SourceWorker
@@ -122,6 +122,8 @@ def _text(describe: Callable[[], str]) -> str:
     """Return a plugin's text; empty if it fails, so that the status does not."""
     try:
         said = describe()
-    except Exception:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         return ""
     return printable(said) if isinstance(said, str) else ""
