@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gridsim.running.plan import Options, make_plan
+from tests.fixtures.prepared import gridsim
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -66,15 +67,7 @@ def test_its_program_commands_a_battery() -> None:
 
 def test_its_record_has_the_fields_in_order() -> None:
     [record] = blocks("json")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "gridsim", "--config", str(ROOT / "configs/stdout.toml")),
-            *("--speed", "0", "--duration", "1s"),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = gridsim("--config", ROOT / "configs/stdout.toml", "--speed", "0", "--duration", "1s")
     sent = json.loads(done.stdout.splitlines()[0])
     assert list(sent) == list(json.loads(record))
 
@@ -89,10 +82,7 @@ def test_its_flags_and_commands_exist() -> None:
     ]
     known = ""
     for words in helps:
-        done = subprocess.run(
-            [sys.executable, "-m", "gridsim", *words], capture_output=True, text=True, check=True
-        )
-        known += done.stdout
+        known += gridsim(*words).stdout
     flags = set(re.findall(r"`(?:gridsim [^`]*)?(--[a-z-]+)", README)) - {"--config"}
     assert flags
     assert {flag for flag in flags if flag not in known} == set()

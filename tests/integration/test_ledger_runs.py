@@ -19,6 +19,7 @@ import pytest
 from gridsim.ledger.schema import TRUTH
 from gridsim.verify import VerifyOptions, verify
 from gridsim.verify.differences import KINDS, UNEXPLAINED
+from tests.fixtures import prepared
 from tests.fixtures.ledgers import FAULTS
 from tests.integration.conftest import Brokers
 from tests.integration.test_command_line import DEADLINE_S, ROOT, command, gridsim
@@ -82,14 +83,7 @@ def test_fates_agree_with_the_closing_line_of_every_transport(tmp_path: Path) ->
     assert asked.returncode == 2
     assert "several transports: file, stdout" in asked.stderr
     for words in (("out.jsonl", "--transport", "file"), ("-", "--transport", "stdout")):
-        told = subprocess.run(
-            command("verify", "ledger.sqlite", *words),
-            input=done.stdout,
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            timeout=DEADLINE_S,
-        )
+        told = prepared.gridsim("verify", "ledger.sqlite", *words, input=done.stdout, cwd=tmp_path)
         assert told.returncode == 0, told.stdout + told.stderr
         assert "PASS: 0 unexplained" in told.stdout
 

@@ -27,6 +27,7 @@ from gridsim_plugins.mqtt.probe import MqttProbe
 from gridsim_plugins.mqtt.settings import MqttSettings
 from gridsim_plugins.mqtt.source import MqttCommands, MqttCommandSettings
 from gridsim_plugins.mqtt.transport import Mqtt
+from tests.fixtures import prepared
 from tests.integration.conftest import Brokers, MakeTransport
 from tests.integration.mosquitto import free_port
 
@@ -163,10 +164,7 @@ def gridsim(*words: object, cwd: Path) -> list[str]:
 
 def done(*words: object, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
     """Run gridsim with the spool in the folder `cwd`."""
-    ended = subprocess.run(
-        gridsim(*words, cwd=cwd), cwd=cwd, env=_with_spool(cwd), capture_output=True, text=True,
-        timeout=DEADLINE_S,
-    )  # fmt: skip
+    ended = prepared.gridsim(*words, cwd=cwd, env=_with_spool(cwd), timeout_s=DEADLINE_S)
     assert "Traceback" not in ended.stderr
     assert ended.returncode == status, ended.stderr
     return ended

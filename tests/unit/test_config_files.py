@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from gridsim.errors import UsageError
 from gridsim.ledger.file import unusable
 from gridsim.running.plan import Options, make_plan
 from gridsim_plugins.mqtt.certificates import certificate_problems
+from tests.fixtures.prepared import gridsim
 
 BASE = """
 [simulation]
@@ -158,13 +157,7 @@ def test_the_commands_end_with_2_and_write_nothing(tmp_path: Path, command: list
     path = written(tmp_path, load="none.csv", more=more)
     first = command if command[0] == "validate" else []
     rest = [] if first else command
-    done = subprocess.run(
-        [sys.executable, "-m", "gridsim", *first, "--config", str(path), *rest],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = gridsim(*first, "--config", path, *rest, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (

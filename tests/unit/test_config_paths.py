@@ -14,6 +14,7 @@ from gridsim.api import LocalPath, LocalPathTemplate, Settings
 from gridsim.config.text.report import ConfigError
 from gridsim.contracts.settings import FOLDER, in_folder
 from gridsim.running.plan import DEFAULT_CONFIG, Options, Plan, make_plan
+from tests.fixtures.prepared import gridsim
 
 ROOT = Path(__file__).parents[2]
 HOME = """
@@ -126,15 +127,8 @@ def test_every_path_is_relative_to_the_configuration(elsewhere: Path, written: s
 def test_a_run_from_another_folder_leaves_its_files_beside_the_configuration(
     elsewhere: Path, tmp_path: Path
 ) -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "gridsim", "--config", "../some/configs/fleet.toml"),
-            *("--duration", "2s", "--set", "transports.0.path=set.jsonl"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("--duration", "2s", "--set", "transports.0.path=set.jsonl")
+    done = gridsim("--config", "../some/configs/fleet.toml", *words)
     assert done.returncode == 0, done.stderr
     assert list(Path().iterdir()) == []
     assert len((elsewhere / "set.jsonl").read_text().splitlines()) == 2

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from gridsim.config.tables.identifiers import template
 from gridsim.contracts.status import SourceStatus
 from gridsim.plugins.trust import writable_by_others
 from gridsim.text.status import source_line
+from tests.fixtures.prepared import gridsim
 
 HOME = """
 [simulation]
@@ -43,17 +42,6 @@ def gridsim_register(register):
 """
 
 
-def gridsim(*words: str, cwd: Path, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gridsim", *words],
-        cwd=cwd,
-        stdout=subprocess.PIPE if stdout is None else stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-
-
 def test_what_a_plugin_prints_is_not_among_the_readings(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(HOME)
     (tmp_path / "loud.py").write_text(LOUD)
@@ -79,11 +67,7 @@ def test_what_a_plugin_prints_is_not_among_the_readings(tmp_path: Path) -> None:
     ],
 )
 def test_a_full_output_is_said_in_one_line(words: list[str], tmp_path: Path) -> None:
-    full = os.open("/dev/full", os.O_WRONLY)
-    try:
-        done = gridsim(*words, cwd=tmp_path, stdout=full)
-    finally:
-        os.close(full)
+    done = gridsim(*words, cwd=tmp_path, to=Path("/dev/full"))
     assert done.returncode == 1
     assert done.stderr == "standard output: cannot be written: No space left on device\n"
 
