@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import EntryPoints, entry_points
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
-from gridsim.plugins import host
+from gridsim.plugins.host import PluginHost
+from gridsim.plugins.registry import Registry
 from gridsim_plugins.weather.synthetic.clouds import CloudField, make_field
 
 # A deadline would be an assertion about time, and machines are shared. The examples are the
@@ -30,15 +30,23 @@ def _runtime_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _installed_once() -> Iterator[None]:
-    """Read once what each path holds: it is most of what the plan of a small run costs."""
+    """Load the installed plugins once: it was most of what the plan of a small run costs."""
+    load_installed = PluginHost.load_installed
 
     @cache
-    def points(path: tuple[str, ...], group: str) -> EntryPoints:
-        return entry_points(group=group)
+    def found(path: tuple[str, ...]) -> Registry:
+        host = PluginHost()
+        load_installed(host)
+        return host.registry
+
+    def load(host: PluginHost) -> None:
+        known = found(tuple(sys.path))
+        for entry in known:
+            host.registry.add(entry)
+        host.registry.broken += known.broken
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(host, "entry_points", lambda *, group: points(tuple(sys.path), group))
-        patch.setattr(host, "_title", cache(host._title))
+        patch.setattr(PluginHost, "load_installed", load)
         yield
 
 
