@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,11 +114,9 @@ def test_the_log_says_where_to_listen_and_how_to_use_the_other_broker(
 def test_send_reaches_the_run_and_not_the_other_broker(
     machine: Machine, run: tuple[subprocess.Popen[str], list[str]]
 ) -> None:
-    began = time.monotonic()
     done = machine.send("--config", "c.toml", "D", "set_power", "-1")
     assert (done.returncode, done.stderr) == (0, "")
     assert "accepted" in done.stdout
-    assert time.monotonic() - began < 8.0
     named = machine.send("--run", str(run[0].pid), "D", "set_power", "-2")
     assert named.returncode == 0
 
@@ -144,12 +141,10 @@ def test_send_says_which_runs_there_are_at_once(
     machine: Machine, run: tuple[subprocess.Popen[str], list[str]]
 ) -> None:
     (machine.folder / "d.toml").write_text(CONFIG)
-    began = time.monotonic()
     done = machine.send("--config", "d.toml", "D", "set_power", "-1")
     assert done.returncode == 3
     assert done.stderr.startswith("no run of d.toml is up on this machine; these are up")
     assert f"{run[0].pid} (c.toml, since " in done.stderr
-    assert time.monotonic() - began < 8.0
 
 
 def test_verify_that_starts_before_the_run_subscribes_at_its_broker(machine: Machine) -> None:

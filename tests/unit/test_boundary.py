@@ -597,7 +597,7 @@ def test_no_built_in_der_type_goes_beyond_its_bounds(config: str) -> None:
     overrides = ("projects.0.count=20",) if config == "fleet-10k" else ()
     plan = make_plan(Options(config=CONFIGS / f"{config}.toml", overrides=overrides))
     simulation = Simulation(plan.configuration.scenario)
-    for _ in range(300):
+    for _ in range(150):
         simulation.advance()
     assert simulation.clipped == {}
 

@@ -75,7 +75,7 @@ def test_a_setpoint_below_the_minimum_load_is_raised_to_it_and_none_stops_it() -
     assert output == pytest.approx([25.5, 30, 75.5, 100, 50, 0, 0, 0], abs=1e-9)
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(
     # A start and a ramp from end to end are over within 24 seconds.
     calls=st.lists(st.tuples(st.integers(1, 12), st.floats(-20.0, 130.0)), max_size=5),

@@ -158,7 +158,7 @@ programmes = st.builds(
 )
 
 
-@settings(max_examples=20)
+@settings(max_examples=14)
 @given(programme=programmes)
 def test_a_project_that_can_deliver_is_not_in_violation(
     tmp_path_factory: pytest.TempPathFactory, programme: Programme

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.fixtures.runs import BATTERY, HEAD, HOME, HOMES, Bench, Record
+from tests.fixtures.runs import BATTERY, HEAD, HOME, HOMES, Bench, Done, Record
 
 TICKS = 60
 START = datetime.fromisoformat("2026-06-21T15:00:00+00:00")
@@ -41,9 +43,15 @@ def power(record: Record) -> float:
     return value
 
 
+@cache
+def undisturbed() -> Done:
+    with TemporaryDirectory() as folder:
+        return Bench(Path(folder)).run(HEAD + HOMES, TICKS)
+
+
 def differing(bench: Bench, text: str, der_id: str) -> list[tuple[Record, Record]]:
     """Runs without and with the fault; the records of a device, in pairs."""
-    good = bench.run(HEAD + HOMES, TICKS)
+    good = undisturbed()
     bad = bench.run(HEAD + HOMES + text, TICKS)
     for untouched in ("HOME_1_PV", "HOME_3_BAT"):
         assert bad.records(untouched) == good.records(untouched)
@@ -164,7 +172,7 @@ def test_a_chance_strikes_a_part_of_the_readings(bench: Bench) -> None:
 
 
 def test_readings_of_an_outage_are_lost_and_the_connection_is_new(bench: Bench) -> None:
-    good = bench.run(HEAD + HOMES, TICKS).by_tick(PV)
+    good = undisturbed().by_tick(PV)
     done = bench.run(HEAD + HOMES + fault('type = "offline"\n' + WINDOW), TICKS)
     bad = done.by_tick(PV)
     assert bad[:10] == good[:10]
@@ -179,7 +187,7 @@ def test_readings_of_an_outage_are_lost_and_the_connection_is_new(bench: Bench) 
 def test_stored_readings_come_late_oldest_first_and_no_more_than_there_is_room(
     bench: Bench,
 ) -> None:
-    good = bench.run(HEAD + HOMES, TICKS).by_tick(PV)
+    good = undisturbed().by_tick(PV)
     text = fault('type = "offline"\nreadings = "stored"\nroom = 15\n' + WINDOW)
     done = bench.run(HEAD + HOMES + text, TICKS)
     bad = done.by_tick(PV)
@@ -225,7 +233,7 @@ def test_a_ghost_reports_while_it_shows_itself_and_its_site_does_not_feel_it(
     bench: Bench,
 ) -> None:
     without = bench.run(HEAD + HOME + BATTERY, TICKS)
-    good = bench.run(HEAD + HOMES, TICKS)
+    good = undisturbed()
     bad = bench.run(HEAD + HOMES + fault('type = "ghost"\n' + WINDOW, ders=PV), TICKS)
     seen = [[power(one) for one in tick] for tick in bad.by_tick(PV)]
     assert seen[:10] == [[]] * 10
@@ -278,7 +286,7 @@ def test_a_dropped_message_is_missing(bench: Bench) -> None:
 
 def test_a_delayed_message_comes_in_the_first_tick_after_its_delay(bench: Bench) -> None:
     text = fault('type = "delay"\ndelay_s = 25\n' + WINDOW, ders=PV)
-    good = bench.run(HEAD + HOMES, TICKS).by_tick(PV)
+    good = undisturbed().by_tick(PV)
     bad = bench.run(HEAD + HOMES + text, TICKS)
     by_tick = bad.by_tick(PV)
     for tick in range(TICKS):
@@ -306,7 +314,7 @@ def test_an_overtaken_message_comes_after_the_next(bench: Bench) -> None:
 
 @pytest.mark.parametrize("type", ["truncate", "malformed"])
 def test_broken_messages_cannot_be_read(bench: Bench, type: str) -> None:
-    good = bench.run(HEAD + HOMES, TICKS)
+    good = undisturbed()
     bad = bench.run(HEAD + HOMES + fault(f'type = "{type}"\n' + WINDOW), TICKS)
     for tick in range(TICKS):
         for row, (one, other) in enumerate(zip(good.bodies[tick], bad.bodies[tick], strict=True)):
@@ -318,7 +326,7 @@ def test_broken_messages_cannot_be_read(bench: Bench, type: str) -> None:
 
 
 def test_a_drifting_schema_leaves_all_else_alone(bench: Bench) -> None:
-    good = bench.run(HEAD + HOMES, TICKS)
+    good = undisturbed()
     text = fault('type = "schema_drift"\nchange = "renamed"\nrenamed_to = "kw"\n' + WINDOW)
     bad = bench.run(HEAD + HOMES + text, TICKS)
     for tick in range(TICKS):
