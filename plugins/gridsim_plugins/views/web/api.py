@@ -105,6 +105,8 @@ class Api:
         self._tables.place(id)
         try:
             view = self._control.watch(id)
+        except KeyError:
+            raise Failed(404, f"the device {id!r} cannot be watched") from None
         except ValueError as error:
             raise Failed(409, str(error)) from None
         return answer(watched(view, query))

@@ -28,7 +28,7 @@ class Pace:
                 400, "'speed' is missing: write a number, such as 60; 0 is as fast as possible"
             )
         if body.action != "speed" and body.speed is not None:
-            raise Failed(400, f"{body.action} takes no 'speed': leave it out")
+            raise Failed(422, f"{body.action} takes no 'speed': leave it out")
         state = control.status().state
         if state in ("stopping", "ended"):
             raise Failed(409, f"the run is {state}: it cannot be changed")

@@ -1,0 +1,198 @@
+"""The web view's server over real sockets: ports, the stream, its end, slow clients."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from gridsim.api import Entry
+from gridsim.running.plan import Options, make_plan
+from gridsim.running.run import Run
+from gridsim_plugins.views.web import server as server_module
+from gridsim_plugins.views.web import stream as stream_module
+from gridsim_plugins.views.web.endpoints import ENDPOINTS
+from gridsim_plugins.views.web.server import WebServer
+from gridsim_plugins.views.web.settings import WebSettings
+from tests.fixtures.controls import SteppedControl
+from tests.fixtures.runs import HEAD, HOMES, Bench
+from tests.fixtures.sse import StreamClient
+
+DEADLINE_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def control(tmp_path_factory: pytest.TempPathFactory) -> SteppedControl:
+    scenario, _ = Bench(tmp_path_factory.mktemp("web")).plan(HEAD + HOMES)
+    return SteppedControl(scenario)
+
+
+@pytest.fixture
+def server(control: SteppedControl) -> Iterator[WebServer]:
+    server = WebServer(WebSettings(port=0), control)
+    server.start()
+    yield server
+    server.close()
+
+
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
+        return bytes(answer.read())
+
+
+def test_the_stream_has_the_numbers_of_each_snapshot(
+    server: WebServer, control: SteppedControl
+) -> None:
+    client = StreamClient(server.url)
+    assert "content-type: text/event-stream" in client.headers
+    events = client.events()
+    for _ in range(3):
+        control.advance()
+        snapshot = control.snapshot()
+        server.show(snapshot)
+        frame = next(data for name, data in events if name == "frame")
+        while frame["tick"] < snapshot.tick:
+            frame = next(data for name, data in events if name == "frame")
+        assert frame["kw"] == {type: round(kw, 3) for type, kw in snapshot.kw.items()}
+    control.add_entries([Entry(n, 1, "event", "begins", "e", "x" * 999) for n in range(100)])
+    server.show(control.snapshot())
+    news = next(data for name, data in events if name == "entries")
+    assert ([item["number"] for item in news["items"]], news["missed"]) == (
+        list(range(80, 100)),
+        80,
+    )
+    assert {len(item["text"]) for item in news["items"]} == {200}
+    client.close()
+
+
+def test_the_end_closes_every_stream_at_once(control: SteppedControl) -> None:
+    server = WebServer(WebSettings(port=0), control)
+    server.start()
+    clients = [StreamClient(server.url) for _ in range(5)]
+    server.show(control.snapshot())
+    for client in clients:
+        client.until("frame")
+    began = time.monotonic()
+    server.close()
+    assert time.monotonic() - began < 0.8
+    for client in clients:
+        assert [name for name, _ in client.events()][-1] == "end"
+        client.close()
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", urlsplit(server.url).port), 1)
+
+
+def test_a_client_that_does_not_read_is_disconnected_and_delays_no_other(
+    server: WebServer, control: SteppedControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = b'event: frame\ndata: "%s"\n\n' % (b"x" * 200_000)
+    with StreamClient(server.url), StreamClient(server.url) as quick:
+        monkeypatch.setattr(stream_module, "encoded", lambda *_: large)
+        shown = 0
+        while not server._stream.dropped and shown < 500:
+            server.show(control.snapshot())
+            quick.until("frame")
+            shown += 1
+        assert server._stream.dropped == 1
+        # The events that wait for a client are few, and so are the bytes in the sockets.
+        assert shown < 100
+
+
+def test_a_taken_port_leads_to_the_next(control: SteppedControl) -> None:
+    first = WebServer(WebSettings(port=0), control)
+    first.start()
+    port = urlsplit(first.url).port
+    assert port is not None
+    second = WebServer(WebSettings(port=port), control)
+    second.start()
+    try:
+        taken = urlsplit(second.url).port
+        assert taken is not None
+        assert port < taken <= port + 20
+        assert json.loads(_get(f"{second.url}/healthz")) == {"state": "running"}
+    finally:
+        first.close()
+        second.close()
+
+
+def test_an_address_that_is_not_ours_is_an_error(control: SteppedControl) -> None:
+    with pytest.raises(OSError, match=r"cannot listen at 192\.0\.2\.1:8080"):
+        WebServer(WebSettings(host="192.0.2.1"), control).start()
+
+
+def test_no_free_port_is_an_error(
+    control: SteppedControl, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "_TRIES", 1)
+    port = urlsplit(server.url).port
+    assert port is not None
+    with pytest.raises(OSError, match=f"no port from {port} to {port} is free"):
+        WebServer(WebSettings(port=port), control).start()
+
+
+CANARY = "c4n4ry-5ecr3t-of-a-broker"
+SECRETS = """
+[[transports]]
+type = "mqtt"
+host = "127.0.0.1"
+port = 9
+startup = "retry"
+username = "user"
+password = "${GRIDSIM_CANARY}"
+[[views]]
+type = "web"
+port = 0
+token = "${GRIDSIM_WEB_CANARY}"
+"""
+
+
+def test_no_answer_has_a_secret_of_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRIDSIM_CANARY", CANARY)
+    monkeypatch.setenv("GRIDSIM_WEB_CANARY", CANARY)
+    path = tmp_path / "config.toml"
+    path.write_text(HEAD + HOMES + SECRETS)
+
+    with Run(make_plan(Options(config=path)), clock="manual") as run:
+        run.advance(3)
+        url = run.status().views[0].where
+        assert CANARY not in url
+        headers = {"Authorization": f"Bearer {CANARY}", "Content-Type": "application/json"}
+
+        seen: list[bytes] = []
+        refused: list[int] = []
+
+        def ask(path: str, body: object = None) -> bytes:
+            data = None if body is None else json.dumps(body).encode()
+            request = urllib.request.Request(url + path, data, headers)
+            try:
+                with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
+                    return bytes(answer.read()) + str(answer.headers).encode()
+            except urllib.error.HTTPError as error:
+                with error:
+                    refused.append(error.code)
+                    return error.read()
+
+        for endpoint in ENDPOINTS:
+            if endpoint.method == "GET" and endpoint.handler not in ("stream", "instruction"):
+                id = "HOME_1_BAT" if "devices" in endpoint.path else "HOME_1"
+                seen.append(ask(endpoint.path.replace("{id:path}", id)))
+        order = {"target": "HOME_1_BAT", "command": "set_power", "value": 1}
+        seen.append(ask("/api/v1/instructions?wait_s=0", order))
+        seen.append(ask("/openapi.json"))
+        authorization = f"Authorization: Bearer {CANARY}\r\n"
+        with StreamClient(url, request_headers=authorization) as client:
+            seen.append(json.dumps(client.until("frame")).encode())
+        seen.append(json.dumps(run.status().to_dict()).encode())
+    assert len(seen) > 15
+    assert not [status for status in refused if status >= 500]
+    assert b'"mqtt"' in seen[2]
+    assert not [answer for answer in seen if CANARY.encode() in answer]
