@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from difflib import get_close_matches
 from itertools import chain
@@ -19,21 +19,23 @@ from gridsim.helpers.tables import Decimal
 from gridsim.ledger import NotALedger, Reader
 from gridsim.running.plan import Options
 from gridsim.verify.arrivals import Arrivals
-from gridsim.verify.differences import Differences, Explainer, latencies
+from gridsim.verify.comparison import Comparison, compare_readings
+from gridsim.verify.differences import Differences
 from gridsim.verify.evidence import IDENTITY, Evidence
+from gridsim.verify.explainer import Explainer
 from gridsim.verify.fields import RECEIVED, parse_names, sent_fields, wire_names
 from gridsim.verify.inputs import read_file
 from gridsim.verify.jsonlines import JsonParser
-from gridsim.verify.matching import match
 from gridsim.verify.patterns import Patterns
 from gridsim.verify.reading import Reading
 from gridsim.verify.report import Late, VerifyReport
 from gridsim.verify.roster import LedgerRoster
-from gridsim.verify.sent import load_sent
+from gridsim.verify.sent import SentWindows
 from gridsim.verify.settlement import Verdict, compare
 from gridsim.verify.subscriber import Subscriber, find_listener
 from gridsim.verify.target import VerifyTarget, find_target
 from gridsim.verify.times import Clock
+from gridsim.verify.unchanged import Unchanged
 from gridsim.verify.values import NULL
 
 _LOOK_S = 0.1
@@ -99,12 +101,19 @@ def verify(options: VerifyOptions, say: Callable[[str], None]) -> VerifyReport:
             loose=options.loose,
             decimal=_decimal(options.decimal),
         )
-        arrivals = (
-            _arrivals(options.files, reading) if received is None else received.parse(reading)
-        )
+        no_soc = 0 if target.format_settings.get("missing_soc") == "zero" else NULL
+        windows = SentWindows(reader, target.index, target.note.framing, no_soc=no_soc)
+        unchanged = Unchanged(reader, windows, roster)
+        parts = _parts(options.files, reading) if received is None else received.parts(reading)
+        rest = unchanged.match(chain([reading.nothing()], parts), evidence)
         _check_names(names, evidence)
         notes = [] if received is None else received.notes(reader)
-        return _report(options, reader, target, reading, arrivals, notes)
+        by_time = options.received_at is not None and not options.unordered
+        tolerance_ms = round(options.time_tolerance_s * 1000)
+        comparison = compare_readings(
+            unchanged, rest, reading, by_time=by_time, tolerance_ms=tolerance_ms
+        )
+        return _report(options, reader, target, reading, comparison, notes)
 
 
 def _report(
@@ -112,35 +121,27 @@ def _report(
     reader: Reader,
     target: VerifyTarget,
     reading: Reading,
-    arrivals: Arrivals,
+    comparison: Comparison,
     notes: Sequence[str],
 ) -> VerifyReport:
     roster, evidence = reading.roster, reading.evidence
-    if options.received_at is not None and not options.unordered:
-        received = arrivals.received_ms
-        if (received[1:] < received[:-1]).any():
-            arrivals = arrivals.take(np.argsort(received, kind="stable"))
-    sent = load_sent(reader, target.index, target.note.framing)
-    if target.format_settings.get("missing_soc") == "zero":
-        sent = replace(sent, soc=np.where(sent.soc == NULL, 0, sent.soc).astype(np.int32))
     tolerance_ms = round(options.time_tolerance_s * 1000)
-    matching = match(sent, arrivals, evidence.kept, tolerance_ms, reading.time.second)
-    patterns = Patterns(sent, arrivals, matching, evidence.names)
-    found = Explainer(reader, roster, sent, arrivals, matching, evidence)
+    patterns = Patterns(comparison, evidence.names)
+    found = Explainer(reader, roster, comparison, evidence)
     differences = found.explain(ordered=not options.unordered)
-    seconds = latencies(sent, arrivals, matching)
+    seconds = comparison.latencies()
     late = None
     if len(seconds):
         late = Late(len(seconds), *(float(p) for p in np.percentile(seconds, (50, 99))))
-    lost = reader.unsent().device
-    devices = np.concatenate([sent.device, lost])
-    by_project = np.bincount(roster.project[devices], None, len(roster.project_id))
+    lost = roster.project[reader.unsent().device]
+    by_project = np.bincount(lost, None, len(roster.project_id))
+    by_project += comparison.unchanged.sent_by_project
     return VerifyReport(
         ledger=str(options.ledger),
         complete=reader.complete,
         transport=target.note.name,
-        expected=len(devices),
-        received=len(arrivals),
+        expected=int(by_project.sum()),
+        received=comparison.received,
         differences=differences,
         projects=roster.project_id,
         expected_by_project=by_project.tolist(),
@@ -149,7 +150,7 @@ def _report(
         notes=notes,
         tolerate=options.tolerate,
         sources=evidence.sources,
-        compared=int(matching.arrived.sum()),
+        compared=comparison.compared,
         has_values=evidence.has_values or options.arrival_only,
         not_compared=evidence.not_compared(sent_fields(target.format_settings)),
         unreadable_fields=evidence.unreadable_fields(),
@@ -187,9 +188,8 @@ def _verdict(options: VerifyOptions, reader: Reader) -> Verdict | None:
     )
 
 
-def _arrivals(files: Sequence[str], reading: Reading) -> Arrivals:
-    parts = (part for name in files for part in read_file(name, reading))
-    return Arrivals.joined(chain([reading.nothing()], parts))
+def _parts(files: Sequence[str], reading: Reading) -> Iterator[Arrivals]:
+    return (part for name in files for part in read_file(name, reading))
 
 
 def _check_names(given: Mapping[str, str], evidence: Evidence) -> None:
@@ -268,18 +268,13 @@ class _Received:
         self._bodies += bodies
         self._times += times
 
-    def parse(self, reading: Reading) -> Arrivals:
+    def parts(self, reading: Reading) -> Iterator[Arrivals]:
         parser = JsonParser(reading)
-
-        def parts() -> Iterator[Arrivals]:
-            yield reading.nothing([])
-            for start in range(0, len(self._bodies), _PART):
-                part = slice(start, start + _PART)
-                bodies = self._bodies[part]
-                places = range(start + 1, start + len(bodies) + 1)
-                yield parser.texts(bodies, places, self._times[part])
-
-        return Arrivals.joined(parts())
+        for start in range(0, len(self._bodies), _PART):
+            part = slice(start, start + _PART)
+            bodies = self._bodies[part]
+            places = range(start + 1, start + len(bodies) + 1)
+            yield parser.texts(bodies, places, self._times[part])
 
     def notes(self, reader: Reader) -> list[str]:
         """Return the reasons why verify may lack readings that the back-end has received."""

@@ -15,7 +15,7 @@ from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.fields import BIT, SEQ
 from gridsim.verify.pairing import Keys, keys_of, pair
 from gridsim.verify.sent import DROPPED, PENDING, Sent
-from gridsim.verify.shifts import Shift, find_shift, nearest, shift_of_ends
+from gridsim.verify.shifts import Ends, Shift, find_shift, nearest
 from gridsim.verify.times import NO_TIME
 from gridsim.verify.values import Ints
 
@@ -46,6 +46,20 @@ _MOST = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """The arrivals that were matched before, as far as they matter to n other arrivals."""
+
+    count: int
+    """The number of all arrivals."""
+    place: Ints
+    """The place of each other arrival among all, in the order of arrival, int64[n]."""
+    before: Ints
+    """The place of the last matched arrival before each, int64[n]; -1 if there is none."""
+    number: Ints
+    """The number of the reading of that arrival, int64[n]."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Matching:
     reading: Ints
     """The index of the sent reading, int64[arrivals]; -1 if there is no match."""
@@ -66,18 +80,19 @@ def match(
     kept: np.uint16,
     tolerance_ms: int = 0,
     second: Mapping[int, int] | None = None,
+    beside: Beside | None = None,
 ) -> Matching:
     """Find the reading of every arrival; each reading is matched at most once.
 
     `kept` is the mask of the fields that the user's data has: a record without a readable value of
-    each is damaged.
+    each is damaged. With `beside`, other arrivals are matched already.
     Unchanged arrivals are matched first, then those with a difference of time that many share: they
     count as unchanged within `tolerance_ms`. `second` has the later meaning of times in an hour
     that a local clock repeats. Next are those altered by faults: by their readable
     fields, and then by elimination. Changed arrivals are matched last.
     """
     damaged = arrivals.garbled | ((arrivals.absent & kept) != 0)
-    work = _Work(sent, arrivals, damaged, kept, tolerance_ms)
+    work = _Work(sent, arrivals, damaged, kept, tolerance_ms, beside)
     work.pair_exact(kept)
     late = work.in_second_hour(second or {})
     with work.later(late):
@@ -127,7 +142,10 @@ class _Work:
         damaged: NDArray[np.bool_],
         kept: np.uint16,
         tolerance_ms: int,
+        beside: Beside | None,
     ) -> None:
+        self._beside = beside
+        self._count = len(arrivals) if beside is None else beside.count
         self._sent = sent
         self._arrivals = arrivals
         self._damaged = damaged
@@ -148,7 +166,7 @@ class _Work:
         """Return a function that makes keys of these columns for rows of either side."""
 
         def make(side: Sent | Arrivals, rows: NDArray[np.intp]) -> Keys:
-            return keys_of(len(rows), (_column(side, name)[rows] for name in names))
+            return keys_of(len(rows), (getattr(side, name)[rows] for name in names))
 
         return make
 
@@ -163,7 +181,7 @@ class _Work:
 
         def make(side: Sent | Arrivals, rows: NDArray[np.intp]) -> Keys:
             time = side.time_ms[rows]
-            columns = (_column(side, name)[rows] for name in names)
+            columns = (getattr(side, name)[rows] for name in names)
             return keys_of(len(rows), (shift.of(time) if side is self._sent else time, *columns))
 
         return make
@@ -218,16 +236,16 @@ class _Work:
             if not len(unmatched) or not len(absent):
                 return
             shift = None
-            if not self.shifts:
+            if not self.shifts and self._beside is None:
                 # Values that do not change are equal at both times, so that few may be unmatched.
                 every = np.flatnonzero(rows), np.flatnonzero(self._may & ~sent.copy)
-                shift = shift_of_ends(sent, arrivals, *every)
+                shift = _shift_of_ends(sent, arrivals, *every)
                 if shift is not None and not self._is_better(shift, *every):
                     shift = None
                 if shift is not None:
                     self.reading[:], self.how[:], self.arrived[:] = -1, UNKNOWN, False
                     unmatched, absent = every
-            if shift is None and len(unmatched) >= _LEAST_PART * len(arrivals):
+            if shift is None and len(unmatched) >= _LEAST_PART * self._count:
                 shift = find_shift(sent, arrivals, unmatched, absent, self._values)
             if shift is None or shift in self.shifts or shift == Shift():
                 return
@@ -259,8 +277,8 @@ class _Work:
         for names, how in ((self._values, SHIFTED), ([], CHANGED)):
             free, right = self.reading[left] < 0, np.flatnonzero(~self.arrived & self._may)
             rows, of = left[free], groups[right]
-            ours = keys_of(len(rows), [group[free], *(_column(arrivals, n)[rows] for n in names)])
-            a, b = pair(ours, keys_of(len(of), [of, *(_column(sent, n)[right] for n in names)]))
+            ours = keys_of(len(rows), [group[free], *(getattr(arrivals, n)[rows] for n in names)])
+            a, b = pair(ours, keys_of(len(of), [of, *(getattr(sent, n)[right] for n in names)]))
             self.reading[rows[a]], self.how[rows[a]] = right[b], how
             self.arrived[right[b]] = True
             if how == SHIFTED:
@@ -310,12 +328,11 @@ class _Work:
         if not len(left):
             return
         right = np.flatnonzero(sent & ~self.arrived & self._may)
+        row_of = dict(zip(self._sent.number[right].tolist(), right.tolist(), strict=True))
         free: dict[int, list[int]] = {}
-        for reading, value in zip(right.tolist(), key(self._sent, right).tolist(), strict=True):
-            free.setdefault(value, []).append(reading)
-        matched = np.where(self.reading >= 0, np.arange(len(self.reading)), -1)
-        before = np.maximum.accumulate(matched)[left]
-        near = np.where(before >= 0, self.reading[before], 0)
+        for number, value in zip(row_of, key(self._sent, right).tolist(), strict=True):
+            free.setdefault(value, []).append(number)
+        near = self._numbers_before()[left]
         keys = key(self._arrivals, left).tolist()
         for row, value, place in zip(left.tolist(), keys, near.tolist(), strict=True):
             candidates = free.get(value)
@@ -326,10 +343,23 @@ class _Work:
                 at and place - candidates[at - 1] < candidates[at] - place
             ):
                 at -= 1
-            reading = candidates.pop(at)
+            reading = row_of[candidates.pop(at)]
             self.reading[row] = reading
             self.how[row] = ALTERED
             self.arrived[reading] = True
+
+    def _numbers_before(self) -> Ints:
+        """Return the number of the reading of the last matched arrival before each, or 0."""
+        rows = len(self.reading)
+        if not rows or not len(self._sent):
+            return np.zeros(rows, np.int64)
+        matched = np.where(self.reading >= 0, np.arange(rows), -1)
+        before = np.maximum.accumulate(matched)
+        number = np.where(before >= 0, self._sent.number[self.reading[before]], 0)
+        if (beside := self._beside) is None:
+            return number
+        place = np.where(before >= 0, beside.place[before], -1)
+        return np.where(beside.before > place, beside.number, number)
 
     def firsts_of_absent(self, sent: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the first reading of each message that has not arrived."""
@@ -379,8 +409,12 @@ class _Work:
             self.how[left[hit]] = AGAIN
 
 
-def _column(side: Sent | Arrivals, name: str) -> NDArray[np.generic]:
-    if name == "seq" and isinstance(side, Sent):
-        return side.tick
-    column: NDArray[np.generic] = getattr(side, name)
-    return column
+def _shift_of_ends(
+    sent: Sent, arrivals: Arrivals, rows: NDArray[np.intp], readings: NDArray[np.intp]
+) -> Shift | None:
+    device, of = arrivals.device[rows], sent.device[readings]
+    devices = int(max(device.max(initial=-1), of.max(initial=-1))) + 1
+    ours, theirs = Ends(devices), Ends(devices)
+    ours.add(device, arrivals.time_ms[rows])
+    theirs.add(of, sent.time_ms[readings])
+    return ours.shift(theirs)

@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.verify.arrivals import Arrivals
-from gridsim.verify.matching import CHANGED, SHIFTED, Matching
-from gridsim.verify.sent import Sent
+from gridsim.verify.comparison import Comparison
+from gridsim.verify.matching import CHANGED, SHIFTED
 from gridsim.verify.shifts import LEAST, Shift
 from gridsim.verify.times import NO_TIME
 from gridsim.verify.values import NULL, Ints
@@ -56,12 +55,11 @@ class Pattern:
 class Patterns:
     """The search for differences in common."""
 
-    def __init__(
-        self, sent: Sent, arrivals: Arrivals, matching: Matching, names: Mapping[str, str]
-    ) -> None:
-        self._sent, self._arrivals, self._matching = sent, arrivals, matching
+    def __init__(self, comparison: Comparison, names: Mapping[str, str]) -> None:
+        self._sent, self._arrivals = comparison.sent, comparison.arrivals
+        self._matching = comparison.matching
         self._names = names
-        self._of = int((~arrivals.garbled).sum())
+        self._of = comparison.received - comparison.unchanged.garbled
 
     def find(self, *, local: bool, tolerance_ms: int) -> list[Pattern]:
         """Return the differences in common; `local` means that times had no offset."""

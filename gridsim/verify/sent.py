@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain
 from typing import Final
@@ -14,7 +14,7 @@ from gridsim.ledger import Reader
 from gridsim.ledger.columns import NONE
 from gridsim.ledger.windows import ROWS, Window, join_windows
 from gridsim.verify.growing import joined
-from gridsim.verify.values import Ints, Small, small
+from gridsim.verify.values import NULL, Ints, Small, small
 
 DELIVERED: Final = 0
 UNCONFIRMED: Final = 1
@@ -45,11 +45,6 @@ class Sent:
     copy: NDArray[np.bool_]
     left: Small
     """The tick in which the reading was sent."""
-    offers: Ints
-    """The first number sent in each tick, and its time of offer, int64[batches, 2].
-
-    The time is by the wall clock; NONE if it is not known.
-    """
     fate: NDArray[np.int8]
     """The outcome with the transport that is compared."""
     reason: Small
@@ -63,37 +58,43 @@ class Sent:
     def __len__(self) -> int:
         return len(self.number)
 
-    def offered_ms(self, readings: NDArray[np.intp] | Ints) -> Ints:
-        """Return the times at which readings were offered to the transports."""
-        if not len(self.offers):
-            return np.full(len(readings), NONE)
-        offered: Ints = self.offers[_before(self.offers[:, 0], self.number[readings]), 1]
-        return offered
+    @property
+    def seq(self) -> Small:
+        """The number of a reading within its device: that of its tick."""
+        return self.tick
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Sent:
+        columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
+        return Sent(**columns, reasons=self.reasons)
+
+    @classmethod
+    def joined(cls, parts: Iterable[Sent]) -> Sent:
+        """Join parts of one ledger; there must be at least one."""
+        parts = iter(parts)
+        first = next(parts)
+        every = ([getattr(part, name) for name in _COLUMNS] for part in chain([first], parts))
+        return cls(**dict(zip(_COLUMNS, joined(every), strict=True)), reasons=first.reasons)
 
 
-_COLUMNS: Final = [field.name for field in fields(Sent) if field.name not in ("offers", "reasons")]
-
-
-def load_sent(reader: Reader, transport: int, framing: str) -> Sent:
-    """Load all readings of a ledger, with their outcomes with one of its transports."""
-    whole = SentWindows(reader, transport, framing)
-    parts = ([getattr(one, name) for name in _COLUMNS] for one in whole.read())
-    first = [getattr(whole.nothing(), name) for name in _COLUMNS]
-    columns = dict(zip(_COLUMNS, joined(chain([first], parts)), strict=True))
-    return Sent(**columns, offers=whole.offers, reasons=whole.reasons)
+_COLUMNS: Final = [field.name for field in fields(Sent) if field.name != "reasons"]
 
 
 class SentWindows:
-    """The sent readings of a ledger, in windows of ticks."""
+    """The sent readings of a ledger with one of its transports, in windows of ticks.
 
-    def __init__(self, reader: Reader, transport: int, framing: str) -> None:
+    They can be read several times.
+    """
+
+    def __init__(self, reader: Reader, transport: int, framing: str, *, no_soc: int = NULL) -> None:
+        """`no_soc` is the state of charge that is sent where there is no storage."""
         self._reader = reader
+        self._no_soc = no_soc
         self._outcomes = _Outcomes(reader, transport)
         self._project: Ints | None = None
         if framing == "project":
             self._project = reader.matrix("SELECT project FROM devices ORDER BY device")[:, 0]
         self.reasons = self._outcomes.reasons
-        self.offers = reader.matrix(
+        self._offers = reader.matrix(
             "SELECT first, wall_ms FROM batches LEFT JOIN offers USING (tick) "
             "WHERE rows > 0 ORDER BY first"
         )
@@ -113,6 +114,20 @@ class SentWindows:
         """Return a window without readings."""
         return self._sent(join_windows([]), 0)
 
+    def whole(self) -> Sent:
+        """Return all readings."""
+        return Sent.joined(chain([self.nothing()], self.read()))
+
+    def offered_ms(self, number: Ints) -> Ints:
+        """Return the times at which readings were offered to the transports, by the wall clock.
+
+        A time is NONE if it is not known.
+        """
+        if not len(self._offers):
+            return np.full(len(number), NONE)
+        offered: Ints = self._offers[_before(self._offers[:, 0], number), 1]
+        return offered
+
     def _sent(self, window: Window, messages: int) -> Sent:
         fate, reason, retried = self._outcomes.of(window.number)
         altered = window.altered.astype(np.int32)
@@ -121,6 +136,9 @@ class SentWindows:
             message = _messages(self._project[window.device], window)
             altered = _spread(altered, message)
             message = message + messages
+        soc = small(window.sent_soc, NONE)
+        if self._no_soc != NULL:
+            soc[soc == NULL] = self._no_soc
         return Sent(
             number=window.number,
             tick=window.tick.astype(np.int32),
@@ -129,7 +147,7 @@ class SentWindows:
             output=small(window.sent_output, NONE),
             meter=small(window.sent_meter, NONE),
             baseline=small(window.baseline, NONE),
-            soc=small(window.sent_soc, NONE),
+            soc=soc,
             online=window.online.astype(np.int32),
             since_ms=window.since_ms,
             differs=window.differs,
@@ -137,7 +155,6 @@ class SentWindows:
             altered=altered,
             copy=window.copy,
             left=window.batch.astype(np.int32),
-            offers=self.offers,
             fate=fate,
             reason=reason,
             retried=retried,

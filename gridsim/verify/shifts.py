@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.pairing import Keys, keys_of, pair
 from gridsim.verify.sent import Sent
-from gridsim.verify.values import Ints
+from gridsim.verify.values import Ints, Small
 
 Rows = NDArray[np.intp]
 Rounding = Literal["exact", "truncated", "rounded"]
@@ -26,6 +26,10 @@ _CANDIDATES = 3
 # The part of a sample that must agree with a shift, with and without equal values.
 _VALUED = 0.2
 _TIMED = 0.8
+# The part of times that must be multiples of a unit which is their resolution.
+_COARSE = 0.99
+# The part of the first and last times that must differ by a shift of all times.
+_ENDS = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def _resolutions(there: Ints, time: Ints) -> list[tuple[Rounding, int]]:
     """Return the possible resolutions of the arrivals' times, which the sent ones do not have."""
     found: list[tuple[Rounding, int]] = []
     for unit in _UNITS_MS:
-        if (there % unit == 0).mean() > 0.99 and (time % unit == 0).mean() < 0.99:
+        if (there % unit == 0).mean() > _COARSE > (time % unit == 0).mean():
             found += [("truncated", unit), ("rounded", unit)]
     return [*found, ("exact", 1)]
 
@@ -189,15 +193,34 @@ def nearest(
     return np.where((last - first == 1) & alone[first], first, -1), group
 
 
-def shift_of_ends(sent: Sent, arrivals: Arrivals, left: Rows, right: Rows) -> Shift | None:
-    """Return the shift by which the first and the last times of nearly all devices differ."""
-    if not len(left) or not len(right):
-        return None
-    if len(_resolutions(arrivals.time_ms[left], sent.time_ms[right])) > 1:
-        return None
-    deltas = _ends(sent, arrivals, left, right, sent.time_ms[right])
-    found, counts = np.unique(deltas, return_counts=True)
-    place = int(counts.argmax())
-    if not found[place] or counts[place] < 0.8 * len(deltas):
-        return None
-    return Shift(by_ms=int(found[place]))
+class Ends:
+    """The first and the last time of each device, and the resolution of all times."""
+
+    def __init__(self, devices: int) -> None:
+        self._first = np.full(devices, np.iinfo(np.int64).max)
+        self._last = np.full(devices, np.iinfo(np.int64).min)
+        self._rows = 0
+        self._multiples = dict.fromkeys(_UNITS_MS, 0)
+
+    def add(self, device: Small, time_ms: Ints) -> None:
+        np.minimum.at(self._first, device, time_ms)
+        np.maximum.at(self._last, device, time_ms)
+        self._rows += len(time_ms)
+        for unit in _UNITS_MS:
+            self._multiples[unit] += int((time_ms % unit == 0).sum())
+
+    def shift(self, sent: Ends) -> Shift | None:
+        """Return the shift by which these times of nearly all devices differ from those sent."""
+        if not self._rows or not sent._rows:
+            return None
+        for unit in _UNITS_MS:
+            ours, theirs = (side._multiples[unit] / side._rows for side in (self, sent))
+            if ours > _COARSE > theirs:
+                return None  # the arrivals have a coarser resolution
+        both = (self._first <= self._last) & (sent._first <= sent._last)
+        first, last = (self._first - sent._first)[both], (self._last - sent._last)[both]
+        found, counts = np.unique(np.concatenate([first, last]), return_counts=True)
+        place = int(counts.argmax()) if len(counts) else 0
+        if not len(counts) or not found[place] or counts[place] < _ENDS * 2 * both.sum():
+            return None
+        return Shift(by_ms=int(found[place]))
