@@ -57,6 +57,8 @@ class Comparison:
         """Return the times from a batch's offer to the reading's arrival, s, where known."""
         received_ms = self.unchanged.received_ms()
         found = [np.empty(0, np.float64)]
+        if (received_ms == NO_TIME).all():
+            return found[0]
         for first in range(0, len(self.arrived), _PART):
             number = np.flatnonzero(self.arrived[first : first + _PART] >= 0) + first
             own = received_ms[self.division.given(self.arrived[number])]
