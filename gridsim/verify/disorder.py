@@ -20,7 +20,7 @@ from gridsim.verify.values import Ints, Small
 class Disorder:
     """Columns of n readings that arrived unchanged, by device and order of arrival.
 
-    They are those of the devices of which a reading arrived after one of a later time.
+    They are all readings of each device that may have one out of order.
     """
 
     device: Small
@@ -66,7 +66,7 @@ def find_disorder(comparison: Comparison) -> Disorder:
 
 
 def _devices(comparison: Comparison) -> NDArray[np.bool_]:
-    """Return true for the devices of which readings may not be in order, bool[devices]."""
+    """Return true for the devices that may have a reading out of order, bool[devices]."""
     sent, matching = comparison.sent, comparison.matching
     found = np.zeros(comparison.unchanged.times.devices, np.bool_)
     # A reading that was held back was sent after those of later times.

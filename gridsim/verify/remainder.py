@@ -41,7 +41,7 @@ class Division:
     """The division of a comparison into the readings that arrived unchanged, and the others."""
 
     def __init__(self, unchanged: Unchanged, rest: Arrivals, *, by_time: bool) -> None:
-        """With `by_time`, arrivals are in the order of the times at which they were received."""
+        """Create a division; with `by_time`, arrivals are in the order of the times at which they came."""
         self._unchanged, self._rest = unchanged, rest
         self._order: Ints | None = None
         """The arrivals by time; None if they are in this order."""

@@ -86,7 +86,7 @@ class SentWindows:
     """
 
     def __init__(self, reader: Reader, transport: int, framing: str, *, no_soc: int = NULL) -> None:
-        """`no_soc` is the state of charge that is sent where there is no storage."""
+        """Open; `no_soc` is the state of charge that is sent where there is no storage."""
         self._reader = reader
         self._no_soc = no_soc
         self._outcomes = _Outcomes(reader, transport)
