@@ -41,7 +41,7 @@ class Division:
     """The division of a comparison into the readings that arrived unchanged, and the others."""
 
     def __init__(self, unchanged: Unchanged, rest: Arrivals, *, by_time: bool) -> None:
-        """Create a division; with `by_time`, arrivals are in the order of the times at which they came."""
+        """Create a division; with `by_time`, the order of arrival is that of the times received."""
         self._unchanged, self._rest = unchanged, rest
         self._order: Ints | None = None
         """The arrivals by time; None if they are in this order."""
