@@ -46,6 +46,8 @@ class TickTruth:
     """The further columns, float64[devices]; NaN where a type does not have the column."""
     faulty: NDArray[np.bool_] | None = None
     """True for devices that a fault may affect in this tick; None: there is no fault."""
+    running_faults: tuple[tuple[str, int], ...] = ()
+    """The id of each fault that may affect devices in this tick, and their number."""
     offline: NDArray[np.bool_] | None = None
     """True for devices without a connection; None: all have one."""
     disabled: NDArray[np.bool_] | None = None

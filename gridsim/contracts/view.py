@@ -123,7 +123,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """The past of the fleet, the oldest first; at most 900 or 1,440 points."""
+    """The past of the fleet, the oldest first; at most 900 or 1,440 points.
+
+    A point is the mean over a step; where a tick is longer than the step, there is a point for
+    each tick. A step without a tick has no point.
+    """
 
     time_ms: NDArray[np.int64]
     """Simulated times, UTC."""
@@ -196,8 +200,12 @@ class Control(Protocol):
     def history(self, span: Span) -> History:
         """Return the fleet's past."""
 
-    def project_history(self, projects: NDArray[np.intp]) -> Floats:
-        """Return the reduction of some projects, float32[projects, 60], kW, every 15 s."""
+    def project_history(self, projects: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the reduction of some projects, float32[projects, 60], kW, every 15 s.
+
+        The last column is the present one. NaN: the run had no tick then. Where a tick is longer
+        than 15 s, there is a column for each tick.
+        """
 
     def post(self, instruction: Instruction) -> bool:
         """Queue an instruction for the next tick; return whether there was room.

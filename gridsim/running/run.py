@@ -347,7 +347,7 @@ class Run:
         """Return the monitor and the views; without a view in the plan there are none."""
         if not self.plan.views:
             return None, None
-        monitor = Monitor(self._simulation.roster, self.status)
+        monitor = Monitor(self.plan.configuration.scenario, self.status)
         control = RunControl(self, monitor)
         return monitor, Views(self.plan.views, control, monitor, lambda: self._engine.tick)
 

@@ -86,7 +86,9 @@ class Views:
 
     def _show(self) -> None:
         up = [view for view in self._shown if view.state == "up"]
-        if up:
+        if not up:
+            self._monitor.close()
+        else:
             snapshot = self._monitor.snapshot(fresh=True)
             for view in up:
                 view.attempt("show", partial(view.view.show, snapshot))

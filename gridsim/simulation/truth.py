@@ -29,6 +29,7 @@ def tick_truth(
         soc=read_only(soc.view()),
         extra={name: read_only(column.view()) for name, column in extra.items()},
         faulty=None if faults is None else faults.affected(),
+        running_faults=() if faults is None else faults.running_faults(),
         offline=None if faults is None else faults.unreachable,
         disabled=maker.absent,
         events=() if demand_response is None else demand_response.running_events(),

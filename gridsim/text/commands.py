@@ -35,7 +35,7 @@ class CommandLog:
         for answer in acknowledgements:
             if self._left:
                 self._left -= 1
-                yield _line(answer, asked.get((answer.target, answer.id)))
+                yield instruction_line(answer, asked.get((answer.target, answer.id)))
             else:
                 self._held[answer.action or "unreadable", answer.status] += 1
 
@@ -46,14 +46,15 @@ class CommandLog:
         self._held.clear()
 
 
-def _line(answer: Acknowledgement, given: Instruction | None) -> str:
+def instruction_line(answer: Acknowledgement, given: Instruction | None) -> str:
+    """Return the line about an answer to an instruction; `given` is the instruction, if known."""
     reason = f": {printable(answer.reason)}" if answer.reason else ""
-    what = _described(given) if given is not None else answer.action or "an instruction"
+    what = described_instruction(given) if given is not None else answer.action or "an instruction"
     name = printable(answer.id) or "without an id"
     return f"{what} ({name}) to {printable(answer.target)}: {answer.status}{reason}"
 
 
-def _described(instruction: Instruction) -> str:
+def described_instruction(instruction: Instruction) -> str:
     """Return the action of an instruction, with value and unit of a command."""
     action = action_of(instruction) or "an unreadable instruction"
     if not isinstance(instruction, Command) or instruction.value is None:

@@ -228,6 +228,11 @@ class FaultBook:
                 affected[one.spec.device[members]] = True
         return affected
 
+    def running_faults(self) -> tuple[tuple[str, int], ...]:
+        """Return the id of each fault that may affect devices in this tick, and their number."""
+        counts = [(one.spec.id, len(one.schedule.members)) for one in self._running]
+        return tuple((id, count) for id, count in counts if count)
+
     @property
     def unreachable(self) -> NDArray[np.bool_]:
         """The devices without a connection in this tick, bool[n]."""

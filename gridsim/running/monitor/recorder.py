@@ -1,0 +1,79 @@
+"""The recorder of one watched device: its true and its reported columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Batch, Floats
+from gridsim.contracts.truth import TickTruth
+
+POINTS = 900
+_DIGITS = {"current_output": 2, "power_meter_measurement": 2, "current_soc": 1}
+
+
+class Recorder:
+    """The last 900 readings of a device; a place per reading, in a ring."""
+
+    def __init__(self, device: int, site: int, digits: Mapping[str, int]) -> None:
+        """`digits` are the decimals of the further columns of the device's type."""
+        self.device = device
+        self._site = site
+        self._digits = {**_DIGITS, **digits}
+        self._extra = tuple(digits)
+        self._tick = np.full(POINTS, -1, np.int64)
+        self._time_ms = np.zeros(POINTS, np.int64)
+        self._true = {name: np.full(POINTS, np.nan) for name in self._digits}
+        self._reported = {name: np.full(POINTS, np.nan) for name in self._digits}
+        self._faults = np.zeros(POINTS, np.bool_)
+        self._count = 0
+
+    def take(self, tick: int, time_ms: int, truth: TickTruth) -> None:
+        """Add a reading of the device with its true values."""
+        place = self._count % POINTS
+        self._count += 1
+        self._tick[place], self._time_ms[place] = tick, time_ms
+        values = {
+            "current_output": truth.output_kw[self.device],
+            "power_meter_measurement": truth.load_kw[self._site],
+            "current_soc": truth.soc[self.device],
+            **{name: truth.extra[name][self.device] for name in self._extra},
+        }
+        for name, value in values.items():
+            self._true[name][place] = round(float(value), self._digits[name]) + 0.0
+            self._reported[name][place] = np.nan
+        # Until a message with the reading is found, a fault holds it back.
+        self._faults[place] = True
+
+    def report(self, batch: Batch, row: int, *, sent: bool) -> None:
+        """Take a row of a batch: a reading that left, or with `sent` false one that never will."""
+        labels = batch.labels
+        if labels is not None and labels.copy[row]:
+            return
+        [places] = np.nonzero(self._tick == batch.tick[row])
+        if not len(places):
+            return
+        place = int(places[0])
+        if labels is not None:
+            self._faults[place] = bool(labels.faults[row]) or labels.altered[row] >= 0
+        else:
+            self._faults[place] = False
+        if not sent:
+            self._faults[place] = True
+            return
+        for name in _DIGITS:
+            self._reported[name][place] = getattr(batch, name)[row]
+        for name in self._extra:
+            self._reported[name][place] = batch.extra[name][row]
+
+    def columns(
+        self,
+    ) -> tuple[NDArray[np.int64], dict[str, Floats], dict[str, Floats], NDArray[np.bool_]]:
+        """Return times, true columns, reported columns and faults, the oldest first."""
+        first = max(self._count - POINTS, 0)
+        places = np.arange(first, self._count) % POINTS
+        true = {name: column[places] for name, column in self._true.items()}
+        reported = {name: column[places] for name, column in self._reported.items()}
+        return self._time_ms[places], true, reported, self._faults[places]

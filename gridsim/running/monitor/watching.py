@@ -1,0 +1,134 @@
+"""The devices that views watch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from pydantic import SecretStr
+
+from gridsim.api import UNITS, Batch, DeviceView, identities
+from gridsim.contracts.results import TickResult
+from gridsim.running.monitor.recorder import Recorder
+from gridsim.simulation.scenario import FleetSpec, Scenario
+
+MOST = 20
+"""The most devices that are watched at once."""
+KEPT_S = 30.0
+"""The time after which a device is no longer watched, from the last call on."""
+
+
+class Watching:
+    """The recorders of up to 20 devices, each released 30 s after the last call for it."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        order: Callable[[str, str], str],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """`order` returns the sentence about the command in force of a project's DER."""
+        self._scenario = scenario
+        self._roster = scenario.roster
+        self._order = order
+        self._monotonic = monotonic
+        self._index: dict[str, int] | None = None
+        self._recorders: dict[int, Recorder] = {}
+        self._called_s: dict[int, float] = {}
+        self._mask = np.zeros(len(self._roster), np.bool_)
+
+    def watch(self, der_id: str) -> DeviceView:
+        """Return a device's view; record it from the first call on.
+
+        Raises KeyError for an unknown device, and ValueError if 20 others are watched.
+        """
+        if self._index is None:
+            self._index = {id: place for place, id in enumerate(self._roster.der_id)}
+        device = self._index[der_id]
+        self._release()
+        recorder = self._recorders.get(device)
+        if recorder is None:
+            if len(self._recorders) >= MOST:
+                raise ValueError(
+                    f"{MOST} devices are watched already, the most at once: close one, "
+                    f"and try again after {KEPT_S:g} s"
+                )
+            recorder = self._recorders[device] = self._recorder(device)
+            self._mask[device] = True
+        self._called_s[device] = self._monotonic()
+        return self._view(recorder, der_id)
+
+    def take(self, result: TickResult, time_ms: int) -> None:
+        """Record a tick of the watched devices."""
+        if not self._recorders:
+            return
+        self._release()
+        truth = result.truth
+        if truth is not None:
+            for recorder in self._recorders.values():
+                device = recorder.device
+                disabled = truth.disabled is not None and truth.disabled[device]
+                if not disabled and self._is_due(device, result.tick):
+                    recorder.take(result.tick, time_ms, truth)
+        if result.unsent is not None:
+            self._report(result.unsent, sent=False)
+        self._report(result.batch, sent=True)
+
+    def _report(self, batch: Batch, *, sent: bool) -> None:
+        for row in np.flatnonzero(self._mask[batch.device]).tolist():
+            self._recorders[int(batch.device[row])].report(batch, row, sent=sent)
+
+    def _release(self) -> None:
+        now = self._monotonic()
+        for device in [one for one, at in self._called_s.items() if now - at > KEPT_S]:
+            del self._called_s[device], self._recorders[device]
+            self._mask[device] = False
+
+    def _is_due(self, device: int, tick: int) -> bool:
+        """Return whether the device reports in a tick; each device has its own phase."""
+        every = int(self._scenario.report_every_ticks[device])
+        if every == 1:
+            return True
+        phase = int(identities([self._roster.der_id[device]])[0]) % every
+        return (tick - phase) % every == 0
+
+    def _fleet(self, device: int) -> tuple[FleetSpec, int]:
+        """Return the fleet of a device, and the device's place in it."""
+        for fleet in self._scenario.fleets:
+            [places] = np.nonzero(fleet.device == device)
+            if len(places):
+                return fleet, int(places[0])
+        raise KeyError(self._roster.der_id[device])
+
+    def _recorder(self, device: int) -> Recorder:
+        fleet, _ = self._fleet(device)
+        digits = {name: 2 if unit == UNITS else 3 for name, unit in fleet.type.columns.items()}
+        return Recorder(device, int(self._roster.project[device]), digits)
+
+    def _view(self, recorder: Recorder, der_id: str) -> DeviceView:
+        device, roster = recorder.device, self._roster
+        project_id = roster.project_id[roster.project[device]]
+        time_ms, true, reported, faults = recorder.columns()
+        return DeviceView(
+            der_id=der_id,
+            project_id=project_id,
+            type=roster.type[device],
+            settings=self._settings(device),
+            time_ms=time_ms,
+            true=true,
+            reported=reported,
+            faults=faults,
+            order=self._order(project_id, der_id),
+            messages=(),
+        )
+
+    def _settings(self, device: int) -> dict[str, object]:
+        """Return the settings of a device: those of its stanza, with the values drawn for it."""
+        fleet, place = self._fleet(device)
+        members = fleet.members
+        stanza = members.settings[members.stanza[place]]
+        settings = {name: getattr(stanza, name) for name in type(stanza).model_fields}
+        for name, column in members.columns.items():
+            value = float(column[place])
+            settings[name] = None if np.isnan(value) else value
+        return {name: value for name, value in settings.items() if not isinstance(value, SecretStr)}
