@@ -200,7 +200,7 @@ class Control(Protocol):
     def history(self, span: Span) -> History:
         """Return the fleet's past."""
 
-    def project_history(self, projects: NDArray[np.intp]) -> NDArray[np.float32]:
+    def project_history(self, projects: NDArray[np.intp]) -> Floats:
         """Return the reduction of some projects, float32[projects, 60], kW, every 15 s.
 
         The last column is the present one. NaN: the run had no tick then. Where a tick is longer

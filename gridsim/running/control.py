@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import DeviceView, History, Instruction, Roster, RunStatus, Snapshot, Span
+from gridsim.api import DeviceView, Floats, History, Instruction, Roster, RunStatus, Snapshot, Span
 from gridsim.running.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class RunControl:
         """Return the fleet's past."""
         return self._monitor.history(span)
 
-    def project_history(self, projects: NDArray[np.intp]) -> NDArray[np.float32]:
+    def project_history(self, projects: NDArray[np.intp]) -> Floats:
         """Return the reduction of some projects, float32[projects, 60], kW, every 15 s."""
         return self._monitor.project_history(projects)
 

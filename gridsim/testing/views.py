@@ -99,7 +99,7 @@ class RecordingControl:
         kw = dict.fromkeys(self.newest.kw, np.ones(3))
         return History(times, kw, np.full(3, 2.0), np.zeros(3), np.zeros(3))
 
-    def project_history(self, projects: NDArray[np.intp]) -> NDArray[np.float32]:
+    def project_history(self, projects: NDArray[np.intp]) -> Floats:
         return np.full((len(projects), 60), 1.0, np.float32)
 
     def post(self, instruction: Instruction) -> bool:

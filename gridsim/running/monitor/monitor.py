@@ -120,7 +120,7 @@ class Monitor:
             self._update()
             return self._histories.fleet(span)
 
-    def project_history(self, projects: NDArray[np.intp]) -> NDArray[np.float32]:
+    def project_history(self, projects: NDArray[np.intp]) -> Floats:
         """Return the reduction of some projects, float32[projects, 60], kW, every 15 s."""
         with self._lock:
             self._update()

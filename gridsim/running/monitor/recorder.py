@@ -18,7 +18,7 @@ class Recorder:
     """The last 900 readings of a device; a place per reading, in a ring."""
 
     def __init__(self, device: int, site: int, digits: Mapping[str, int]) -> None:
-        """`digits` are the decimals of the further columns of the device's type."""
+        """Record nothing yet; `digits` are the decimals of the type's further columns."""
         self.device = device
         self._site = site
         self._digits = {**_DIGITS, **digits}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +106,6 @@ class Histories:
             delivered_kw=values[:, n + 2],
         )
 
-    def projects(self, projects: NDArray[np.intp]) -> NDArray[np.float32]:
+    def projects(self, projects: NDArray[np.intp]) -> Floats:
         """Return the reduction of some projects, float32[projects, 60], kW."""
-        return self._projects.tail(projects).astype(np.float32)
+        return cast(Floats, self._projects.tail(projects))

@@ -27,7 +27,10 @@ class Watching:
         order: Callable[[str, str], str],
         monotonic: Callable[[], float],
     ) -> None:
-        """`order` returns the sentence about the command in force of a project's DER."""
+        """Watch nothing yet.
+
+        `order` returns the sentence about the command in force of a project's DER.
+        """
         self._scenario = scenario
         self._roster = scenario.roster
         self._order = order
