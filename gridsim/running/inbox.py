@@ -24,8 +24,11 @@ class CommandInbox:
     beyond the limit (see SourceWorker).
     """
 
-    def __init__(self, limit: int = MAX_UNANSWERED) -> None:
-        """Make an empty inbox for up to `limit` instructions."""
+    def __init__(self, limit: int = 2 * MAX_UNANSWERED) -> None:
+        """Make an empty inbox for up to `limit` instructions.
+
+        There is room for one source with twice its limit: see SourceWorker.
+        """
         self._limit = limit
         self._waiting: deque[Instruction] = deque()
         self._lock = threading.Lock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import islice
 
 from gridsim.api import Acknowledgement, Inbox, Instruction, Source, Target, TransportError
 from gridsim.contracts.instructions import action_of
@@ -20,6 +21,11 @@ TOO_MANY_EACH = "too many commands to this target are waiting: send fewer, or la
 
 # Longest time that one `serve` call may delay an acknowledgement.
 _SERVE_S = 0.02
+# The most acknowledgements that one `acknowledge` call may hand over; then the source serves again.
+_AT_ONCE = 500
+# How long the source may take at the end to hand over the acknowledgements that wait. The run waits
+# a little longer for the thread.
+_LAST_S = 0.3
 # A connection that held this long has worked: the next attempt comes at once.
 _LASTING_S = 10.0
 
@@ -54,7 +60,7 @@ class SourceWorker(ConnectionWorker):
         self._unanswered = 0
         """Instructions that were posted and have no first answer yet."""
         self._each: Counter[Target] = Counter()
-        """The same by target."""
+        """Instructions whose first answer was not handed over, by target."""
         self._refusals: Counter[Target] = Counter()
         """Refusals that wait to be handed over, by target."""
         self._counters = SourceCounters()
@@ -82,7 +88,6 @@ class SourceWorker(ConnectionWorker):
                     # The first answer. What comes later counts by itself, and is bounded by
                     # the number of commands that the simulation keeps.
                     self._unanswered = max(self._unanswered - 1, 0)
-                    _subtract(self._each, one.target)
                 self._acknowledgements.append(one)
             if self._is_over():
                 self._release()
@@ -96,7 +101,7 @@ class SourceWorker(ConnectionWorker):
         with self._changed:
             is_full = self._each[target] >= self._limit_each
             reason = TOO_MANY_EACH if is_full else TOO_MANY
-            if self._has_room() and not is_full:
+            if self._has_room_for(target) and not is_full:
                 # Before the tick that answers it can run.
                 self._unanswered += 1
                 self._each[target] += 1
@@ -153,6 +158,7 @@ class SourceWorker(ConnectionWorker):
                 closing = self._closing
                 self._hand_over()
                 if closing:
+                    self._hand_over_rest()
                     return
                 with self._calling("serve"):
                     self.source.serve(self, _SERVE_S)
@@ -161,28 +167,38 @@ class SourceWorker(ConnectionWorker):
                 self._backoff.reset()
             raise
 
+    def _hand_over_rest(self) -> None:
+        """Hand over as many of the acknowledgements as there is time for at the end."""
+        deadline = self._time.monotonic() + _LAST_S
+        while self._acknowledgements and self._time.monotonic() < deadline:
+            self._hand_over()
+
     def _hand_over(self) -> None:
         with self._changed:
-            acknowledgements = list(self._acknowledgements)
+            acknowledgements = list(islice(self._acknowledgements, _AT_ONCE))
         if not acknowledgements:
             return
         with self._calling("acknowledge"):
             self.source.acknowledge(acknowledgements)
         with self._changed:
             # Others may have been queued behind them meanwhile.
-            for _ in acknowledgements:
+            for one in acknowledgements:
                 self._acknowledgements.popleft()
-            self._refusals = Counter(
-                one.target
-                for one in self._acknowledgements
-                if one.reason in (TOO_MANY, TOO_MANY_EACH)
-            )
+                if one.reason in (TOO_MANY, TOO_MANY_EACH):
+                    _subtract(self._refusals, one.target)
+                elif one.status in ("accepted", "rejected"):
+                    _subtract(self._each, one.target)
             self._counters.acknowledged += len(acknowledgements)
 
     # Called with the lock held.
 
-    def _has_room(self) -> bool:
-        return self._unanswered + len(self._acknowledgements) < self._limit
+    def _has_room_for(self, target: Target) -> bool:
+        counted = self._unanswered + len(self._acknowledgements)
+        if self._each[target]:
+            return counted < self._limit
+        # A target without such an instruction gets one in, so that floods to many other targets do
+        # not shut it out. Their refusals, which are bounded, do not count.
+        return counted - self._refusals.total() < 2 * self._limit
 
     def _stops_connecting(self) -> bool:
         return self._closing
@@ -192,6 +208,8 @@ class SourceWorker(ConnectionWorker):
         if not released:
             return
         self._acknowledgements.clear()
+        self._each.clear()
+        self._refusals.clear()
         self._counters.undelivered += released
         message = "source {}: acknowledgements not handed over, {:,} in total (source {})"
         total, state = self._counters.undelivered, self._state

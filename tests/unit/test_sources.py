@@ -375,3 +375,54 @@ def test_a_flood_to_one_target_leaves_room_for_another() -> None:
     )
     worker.lost(4)
     assert worker.counters().lost == 4
+
+
+def test_floods_to_many_targets_do_not_shut_out_another() -> None:
+    worker = SourceWorker("wire", Wire(), CommandInbox(), lambda: (7, START_MS), limit=4)
+    targets = [Target("PRJ_0", f"DER_{n}") for n in range(2)]
+    flood = [Command(targets[n % 2], f"c{n}", "disconnect") for n in range(10)]
+    assert [worker.post(one) for one in flood] == [True] * 4 + [False] * 6
+    quiet = Target("PRJ_1", "DER_2")
+    assert worker.post(Command(quiet, "q", "disconnect"))
+    # It has an instruction without an answer now, so the common limit is for it, too.
+    assert not worker.post(Command(quiet, "r", "disconnect"))
+
+
+def test_acknowledgements_are_handed_over_in_parts_so_that_the_source_serves() -> None:
+    wire = Wire()
+    served_after: list[int] = []
+    serve, many = wire.serve, 1_200
+
+    def note(inbox: Inbox, timeout_s: float) -> None:
+        served_after.append(len(wire.told))
+        serve(inbox, timeout_s)
+
+    wire.serve = note  # type: ignore[method-assign]
+    wire.unreachable = 1
+    with served(wire) as worker:
+        worker.offer([told(str(n)) for n in range(many)])
+        until(lambda: len(wire.told) == many)
+    assert [one.id for one in wire.told] == [str(n) for n in range(many)]
+    assert {500, 1000, 1200} <= set(served_after)
+
+
+def test_the_answers_that_there_is_no_time_for_at_the_end_are_counted() -> None:
+    wire, stepped = Wire(), SteppedTime()
+    wire.unreachable = 0
+
+    def acknowledge(acknowledgements: Sequence[Acknowledgement]) -> None:
+        wire.told += acknowledgements
+        stepped.now += 0.2
+
+    wire.acknowledge = acknowledge  # type: ignore[method-assign]
+    worker = SourceWorker("wire", wire, CommandInbox(), lambda: (7, START_MS), time=stepped.time)
+    worker.offer([told(str(n)) for n in range(3_000)])
+    serving = threading.Event()
+    wire.connect = serving.wait  # type: ignore[method-assign,assignment]
+    worker.start()
+    worker.close()
+    serving.set()
+    assert worker.wait(DEADLINE_S)
+    counters = worker.counters()
+    # One part as always, and two more in the 0.3 s.
+    assert (counters.acknowledged, counters.undelivered) == (1_500, 1_500)

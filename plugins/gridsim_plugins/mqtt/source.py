@@ -27,6 +27,9 @@ from gridsim_plugins.mqtt.topics import subscription
 if TYPE_CHECKING:
     from gridsim_plugins.mqtt.session.dialogue import Dialogue
 
+# The most commands to one target that wait to be read: a flood to it must not delay the others.
+_MOST_EACH = 1_000
+
 
 class MqttCommandSettings(ConnectionSettings):
     """Settings of the source `mqtt`."""
@@ -108,6 +111,7 @@ class MqttCommands(Source[MqttCommandSettings]):
         self._client_id = settings.client_id or f"gridsim-commands-{secrets.token_hex(6)}"
         self._address = (settings.host, settings.port)
         self._dialogue: Dialogue | None = None
+        self._inbox: Inbox | None = None
 
     def describe(self) -> str:
         settings = self.settings
@@ -130,7 +134,13 @@ class MqttCommands(Source[MqttCommandSettings]):
         # Imported here: loading the plugin must not cost the import of paho.
         from gridsim_plugins.mqtt.session.dialogue import Dialogue
 
-        self._dialogue = Dialogue(settings, self._address, self._client_id, self.answer_timeout_s)
+        self._dialogue = Dialogue(
+            settings,
+            self._address,
+            self._client_id,
+            self.answer_timeout_s,
+            most_each=_MOST_EACH,
+        )
         self._dialogue.subscribe(self._topics.filters)
         if self._topics.fleet:
             self._subscribe_to_fleet(self._dialogue, self._topics.fleet)
@@ -146,6 +156,7 @@ class MqttCommands(Source[MqttCommandSettings]):
 
     def serve(self, inbox: Inbox, timeout_s: float) -> None:
         assert self._dialogue is not None
+        self._inbox = inbox
         ignored = 0
         for message in self._dialogue.listen(timeout_s):
             target = self._topics.target(message.topic)
@@ -177,6 +188,9 @@ class MqttCommands(Source[MqttCommandSettings]):
     def close(self) -> None:
         dialogue, self._dialogue = self._dialogue, None
         if dialogue is not None:
+            unread = dialogue.take_unread()
+            if unread and self._inbox is not None:
+                self._inbox.lost(unread)
             dialogue.close()
 
 

@@ -10,6 +10,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from gridsim.api import TransportError
 from gridsim_plugins.mqtt.settings import ConnectionSettings, Will
 
+# The most messages of QoS 1 that wait for an answer, in MQTT 3.1.1.
+_IN_FLIGHT = 1_000
 _VERSIONS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
 
 
@@ -28,6 +30,10 @@ def make_client(settings: ConnectionSettings, client_id: str, will: Will | None 
         # With this set, paho would also fall back to MQTT 3.1.
         reconnect_on_failure=False,
     )
+    if not v5:
+        # Otherwise paho sends 20 messages and waits for their answers. A broker of MQTT 5 may
+        # permit no more than that, which paho does not read.
+        client.max_inflight_messages_set(_IN_FLIGHT)
     client.connect_timeout = settings.connect_timeout_s
     if settings.username:
         client.username_pw_set(settings.username, settings.password.get_secret_value() or None)

@@ -10,12 +10,13 @@ import selectors
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
 
 from gridsim.api import TransportError
+from gridsim_plugins.mqtt.session.arrivals import Arrivals, Message
 from gridsim_plugins.mqtt.session.handshake import open_session
 from gridsim_plugins.mqtt.settings import ConnectionSettings
 
@@ -25,18 +26,8 @@ _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _AT_ONCE = 1000
 # The most bytes of unread messages; without a limit, a sender could fill the memory.
 _MOST_BYTES = 32_000_000
-_OVERHEAD_BYTES = 300
 # How many times the time limit of an answer it may take while messages arrive.
 _FLOOD_TIMEOUTS = 6
-
-
-class Message(NamedTuple):
-    """A message that was received."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-    """True if the broker has stored the message since before this session."""
 
 
 class Dialogue:
@@ -50,14 +41,17 @@ class Dialogue:
         answer_timeout_s: float,
         *,
         qos: int = 1,
+        most_each: int | None = None,
     ) -> None:
-        """Connect; `answer_timeout_s` is the time limit for each answer of the broker."""
+        """Connect; `answer_timeout_s` is the time limit for each answer of the broker.
+
+        `most_each` is the most messages of one topic that wait to be read; None: no limit.
+        """
         self._qos = qos
         self._where = "{}:{}".format(*address)
         self._answer_timeout_s = answer_timeout_s
         self._dropped = self._received = 0
-        self._messages: list[Message] = []
-        self._waiting_bytes = 0
+        self._arrivals = Arrivals(_MOST_BYTES, most_each)
         self._unanswered: set[int] = set()
         self._refusals: list[str] = []
         self._end = ""
@@ -98,21 +92,26 @@ class Dialogue:
         return refused
 
     def listen(self, timeout_s: float) -> list[Message]:
-        """Return the messages received; wait for one for up to `timeout_s`."""
-        if not self._messages:
-            self._turn(timeout_s)
-            # paho reads one packet at a time; packets that have already arrived need no select.
-            before = 0
-            while before < len(self._messages) < _AT_ONCE:
-                before = len(self._messages)
-                self._check(self._client.loop_read())
-        came, self._messages, self._waiting_bytes = self._messages, [], 0
-        return came
+        """Return up to 1,000 messages received; wait for one for up to `timeout_s`."""
+        arrivals = self._arrivals
+        self._turn(0.0 if len(arrivals) else timeout_s)
+        # paho reads one packet at a time; packets that have already arrived need no select.
+        before, stop = -1, self._received + _AT_ONCE
+        while before < self._received < stop:
+            before = self._received
+            self._check(self._client.loop_read())
+        return arrivals.take(_AT_ONCE)
 
     def take_dropped(self) -> int:
         """Return the number of messages dropped since the last call, because there was no room."""
         dropped, self._dropped = self._dropped, 0
         return dropped
+
+    def take_unread(self) -> int:
+        """Drop the messages that wait, and return their number with that of those dropped."""
+        unread = len(self._arrivals) + self.take_dropped()
+        self._arrivals = Arrivals(_MOST_BYTES)
+        return unread
 
     def close(self) -> None:
         """Send DISCONNECT if that is possible without waiting, and close the socket."""
@@ -178,13 +177,9 @@ class Dialogue:
 
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
         self._received += 1
-        held = self._waiting_bytes + len(message.payload) + _OVERHEAD_BYTES
-        if self._messages and held > _MOST_BYTES:
-            self._dropped += 1
-            return
-        self._waiting_bytes = held
         with suppress(UnicodeDecodeError):
-            self._messages.append(Message(message.topic, bytes(message.payload), message.retain))
+            one = Message(message.topic, bytes(message.payload), message.retain)
+            self._dropped += not self._arrivals.add(one)
 
     def _on_subscribe(
         self, client: Client, data: Any, mid: int, codes: Sequence[Any], properties: Any
