@@ -26,7 +26,7 @@ class Arrivals:
     """
 
     def __init__(self, most_bytes: int, most_each: int | None = None) -> None:
-        """`most_each` is the largest number of waiting messages for each topic; None: no limit."""
+        """Make an empty queue; `most_each` is the most messages of one topic, None: no limit."""
         self._most_bytes = most_bytes
         self._most_each = most_each
         self._waiting: dict[str, deque[tuple[int, Message]]] = {}
