@@ -128,6 +128,8 @@ class ViewStatus:
     """The reason why the view is disabled; else empty."""
     where: str = ""
     """The place where the view is seen, such as an address; empty if there is nothing to say."""
+    hanging: str = ""
+    """The method that has not returned for `hang_timeout_s`; else empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from gridsim.running.monitor import Monitor
 from gridsim.running.observe import observe
 from gridsim.running.plan import Plan, check_speed
 from gridsim.running.subscription import OnOverflow, Policy, Subscription
-from gridsim.running.views import Views
+from gridsim.running.views import ShownView, Views
 from gridsim.running.workers import flush, has_no_receiver, wait_for_first_attempts
 from gridsim.simulation.step import Simulation
 from gridsim.sources import Sources, SourceWorker
@@ -248,12 +248,14 @@ class Run:
         return self._engine.stuck_in(2 * max(self._engine.interval_s, 1.0))
 
     def hanging(self) -> dict[str, str]:
-        """Return the transports and sources that hang, each with the method that does not return.
+        """Return the transports, sources and views that hang, each with the method that runs.
 
-        They do not hold up the run: their readings and commands wait.
+        They do not hold up the run: their readings and commands wait, and so do other views.
         """
         limit_s = self.plan.configuration.simulation.hang_timeout_s
-        workers = (*self._runners, *self._sources.workers)
+        views = () if self._views is None else self._views.shown
+        workers: list[Runner | SourceWorker | ShownView]
+        workers = [*self._runners, *self._sources.workers, *views]
         methods = {f"{one.kind} {one.name}": one.hanging_in(limit_s) for one in workers}
         return {name: method for name, method in methods.items() if method}
 
@@ -281,7 +283,7 @@ class Run:
             else LedgerStatus(str(ledger.path), ledger.waited_s, str(ledger.error or "")),
             error="" if error is None else str(error) or type(error).__name__,
             timezone=self.plan.configuration.timezone,
-            views=() if self._views is None else self._views.status(),
+            views=() if self._views is None else self._views.status(limit_s),
         )
 
     # Control.

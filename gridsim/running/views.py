@@ -36,7 +36,7 @@ class Views:
         tick: Callable[[], int],
     ) -> None:
         """Start nothing. `tick` returns the index of the next tick."""
-        self._shown = [_ShownView(one.name, one.view) for one in planned]
+        self._shown = [ShownView(one.name, one.view) for one in planned]
         self._control = control
         self._monitor = monitor
         self._tick = tick
@@ -44,16 +44,16 @@ class Views:
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name="views", daemon=True)
 
-    def start(self, stopping: threading.Event) -> None:
-        """Start all views, and wait until they have started, for at most 5 s."""
+    def start(self, stopping: threading.Event, timeout_s: float = _STARTUP_S) -> None:
+        """Start all views, and wait until they have started, for at most `timeout_s`."""
         self._thread.start()
-        deadline = time.monotonic() + _STARTUP_S
+        deadline = time.monotonic() + timeout_s
         while not self._started.wait(_LOOK_S) and not stopping.is_set():
             if time.monotonic() > deadline:
                 for view in self._shown:
                     if view.state == "starting":
                         message = "view {} has not started after {:g} s; the run begins without it"
-                        logger.warning(message, view.name, _STARTUP_S)
+                        logger.warning(message, view.name, timeout_s)
                 return
 
     def close(self, timeout_s: float) -> bool:
@@ -66,23 +66,30 @@ class Views:
         logger.warning("views did not close in time; abandoning their thread")
         return False
 
-    def status(self) -> tuple[ViewStatus, ...]:
-        """Return the status of every view."""
-        return tuple(view.status() for view in self._shown)
+    def status(self, limit_s: float) -> tuple[ViewStatus, ...]:
+        """Return the status of every view; one that has not returned for `limit_s` hangs."""
+        return tuple(view.status(limit_s) for view in self._shown)
+
+    @property
+    def shown(self) -> Sequence[ShownView]:
+        """The views, in the order of the configuration."""
+        return self._shown
 
     def _work(self) -> None:
         for view in self._shown:
             view.attempt("start", partial(view.start, self._control))
         self._started.set()
         shown, at = -1, time.monotonic()
-        while not self._ending.wait(MIN_INTERVAL_S):
-            tick, now = self._tick(), time.monotonic()
-            if tick != shown or now - at >= _IDLE_S:
-                shown, at = tick, now
-                self._show()
-        self._show()
-        for view in self._shown:
-            view.close()
+        try:
+            while not self._ending.wait(MIN_INTERVAL_S):
+                tick, now = self._tick(), time.monotonic()
+                if tick != shown or now - at >= _IDLE_S:
+                    shown, at = tick, now
+                    self._show()
+            self._show()
+        finally:
+            for view in self._shown:
+                view.close()
 
     def _show(self) -> None:
         up = [view for view in self._shown if view.state == "up"]
@@ -94,8 +101,10 @@ class Views:
                 view.attempt("show", partial(view.view.show, snapshot))
 
 
-class _ShownView:
-    """A view and its state. Called from the views' thread, apart from `status`."""
+class ShownView:
+    """A view and its state. Called from the views' thread, apart from `status`, `hanging_in`."""
+
+    kind = "view"
 
     def __init__(self, name: str, view: View[Any]) -> None:
         self.name = name
@@ -103,6 +112,8 @@ class _ShownView:
         self.state: Literal["starting", "up", "disabled", "closed"] = "starting"
         self._error = ""
         self._where = ""
+        self._call: tuple[str, float] | None = None
+        """The method that is running, and the monotonic time since which it runs."""
 
     def start(self, control: Control) -> None:
         self.view.start(control)
@@ -111,6 +122,7 @@ class _ShownView:
 
     def attempt(self, method: str, call: Callable[[], object]) -> None:
         """Call the plugin; an exception disables and closes the view."""
+        self._call = method, time.monotonic()
         try:
             call()
         except BaseException as error:
@@ -118,17 +130,27 @@ class _ShownView:
             self._error = f"{method}: {described(error)}"
             logger.error("view {} is disabled: {}", self.name, self._error)
             self._release()
+        finally:
+            self._call = None
 
     def close(self) -> None:
         if self.state == "up":
             self.state = "closed"
             self._release()
 
-    def status(self) -> ViewStatus:
-        return ViewStatus(self.name, self.state, self._error, self._where)
+    def status(self, limit_s: float) -> ViewStatus:
+        return ViewStatus(self.name, self.state, self._error, self._where, self.hanging_in(limit_s))
+
+    def hanging_in(self, limit_s: float) -> str:
+        """Return the plugin's method that has not returned for `limit_s` seconds, or ""."""
+        call = self._call
+        return "" if call is None or time.monotonic() - call[1] < limit_s else call[0]
 
     def _release(self) -> None:
+        self._call = "close", time.monotonic()
         try:
             self.view.close()
         except BaseException as error:
             logger.error("view {}: close failed: {}", self.name, described(error))
+        finally:
+            self._call = None

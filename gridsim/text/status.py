@@ -9,6 +9,12 @@ from gridsim.running.pace import behind_now, is_held, shortfall_lines
 from gridsim.text.events import totals_text
 from gridsim.text.words import counted, site_time
 
+_WAITING = {
+    "transport": "the readings of this transport",
+    "source": "the commands of this source",
+    "view": "the other views",
+}
+
 
 def live_line(status: RunStatus) -> str:
     """Return one line about the running run."""
@@ -39,17 +45,16 @@ def live_line(status: RunStatus) -> str:
 def hanging_lines(
     before: Mapping[str, str], now: Mapping[str, str], limit_s: float
 ) -> Iterator[str]:
-    """Yield a line for each transport and source that hangs now, and did not before.
+    """Yield a line for each transport, source and view that hangs now, and did not before.
 
     See `Run.hanging` for the mappings; `limit_s` is the time after which a plugin hangs.
     """
     for name, method in now.items():
         if before.get(name) != method:
             kind = name.split()[0]
-            waits = "commands" if kind == "source" else "readings"
             yield (
                 f"{name} hangs: no progress in {method}() for {limit_s:g} s. The run continues, "
-                f"and the {waits} of this {kind} wait"
+                f"and {_WAITING[kind]} wait"
             )
 
 

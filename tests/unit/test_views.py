@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ import pytest
 
 from gridsim.api import Command, Control, Settings, Snapshot, Target, View
 from gridsim.config.text.report import ConfigError
+from gridsim.running.monitor import Monitor
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
+from gridsim.running.views import Views
 from gridsim.testing import RecordingControl, ViewContract
+from gridsim.text.status import hanging_lines
 
 DEADLINE_S = 60.0
 
@@ -181,6 +185,38 @@ def test_a_view_that_hangs_does_not_hold_up_the_end(make: Make, method: str) -> 
     assert run.status().state == "ended"
     assert run.hung
     view.release.set()
+
+
+def test_a_view_that_hangs_is_named(make: Make) -> None:
+    run = make("waits = 'show'", overrides=("simulation.hang_timeout_s=0.1",))
+    run.start()
+    view = view_of(run)
+    run.advance(1)
+    deadline = time.monotonic() + DEADLINE_S
+    while not run.hanging() and time.monotonic() < deadline:
+        run.wait(0.02)
+    assert run.hanging() == {"view kept": "show"}
+    assert run.status().views[0].hanging == "show"
+    assert list(hanging_lines({}, run.hanging(), 0.1)) == [
+        "view kept hangs: no progress in show() for 0.1 s. The run continues, and the other views "
+        "wait"
+    ]
+    view.release.set()
+    run.stop()
+    assert run.hanging() == {}
+
+
+def test_the_first_tick_does_not_wait_for_a_view_that_hangs(make: Make) -> None:
+    run = make("waits = 'start'")
+    planned, stopping = run.plan.views, threading.Event()
+    monitor = Monitor(run.plan.configuration.scenario, run.status)
+    views = Views(planned, RecordingControl(), monitor, lambda: 0)
+    views.start(stopping, 0.05)
+    assert views.status(60.0)[0].state == "starting"
+    view_of(run).release.set()
+    assert views.close(DEADLINE_S)
+    assert views.status(60.0)[0].state == "closed"
+    run.plan.close()
 
 
 def test_a_view_controls_the_run(make: Make) -> None:
