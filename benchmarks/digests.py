@@ -58,6 +58,8 @@ CASES = (
     # From the first sunlight through the evening peak to midnight.
     Case("configs/neighbourhood.toml", "18h", ("--set", "simulation.tick_s=300.0")),
     Case("configs/fleet-10k.toml", "15s"),
+    # Its event and its faults.
+    Case("configs/demo.toml", "1h30m"),
     # All events, from the notice to the end of the last one.
     Case("configs/dr-event.toml", "2h"),
     # All faults, through the hour that daylight saving repeats. Some change JSON only.
