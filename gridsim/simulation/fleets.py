@@ -30,9 +30,9 @@ class RunningFleet:
         self.device = spec.device
         self.site = spec.members.site
         self.ids = spec.members.ids
-        self._title = f"the DER type {spec.name!r}"
+        self.title = f"the DER type {spec.name!r}"
         rated = spec.members.columns["nameplate_capacity"]
-        self.clipping = Clipping(self._title, rated.copy(), self.ids)
+        self.clipping = Clipping(self.title, rated.copy(), self.ids)
         self.keys = spec.members.keys
         self.rated = spec.members.columns["nameplate_capacity"]
         self.flexible = spec.stage == "flexible"
@@ -44,13 +44,15 @@ class RunningFleet:
             self.steps_last = balances is not None
             self.stores = spec.type.stores
             self.balances = self._mask(balances)
+            self.steps_alone = spec.type.consumes and not self.steps_last
+            """True if a tick without orders does not need the fleet's capability."""
             self._columns = frozenset(spec.type.columns)
         except BaseException as error:
             raise self._failed("during creation", error) from error
 
     def state(self) -> State:
         """Return what a checkpoint keeps of the fleet. Raises StateError, naming the plugin."""
-        return named(self._title, self.fleet)
+        return named(self.title, self.fleet)
 
     def restore(self, state: State) -> None:
         """Continue from a checkpoint's state."""
@@ -110,7 +112,7 @@ class RunningFleet:
 
     def _extra(self, name: str, column: Floats) -> Floats:
         if name not in self._columns:
-            raise PluginError(f"{self._title} reports {name!r} but does not declare it")
+            raise PluginError(f"{self.title} reports {name!r} but does not declare it")
         return self._column(name, column, gaps=True)
 
     def _power(self, name: str, column: Floats) -> Floats:
@@ -127,32 +129,31 @@ class RunningFleet:
         if wrong.any():
             row = int(np.argmax(wrong))
             raise PluginError(
-                f"{self._title} returned {name} = {values[row]:g} for {self.ids[row]}: it must be "
+                f"{self.title} returned {name} = {values[row]:g} for {self.ids[row]}: it must be "
                 f"{right}"
             )
 
     def _check_type(self, call: str, value: object, expected: type[object]) -> None:
         if not isinstance(value, expected):
             raise PluginError(
-                f"{self._title} returned {shown(value)} from {call} instead of a "
-                f"{expected.__name__}"
+                f"{self.title} returned {shown(value)} from {call} instead of a {expected.__name__}"
             )
 
     def _column(self, name: str, column: Floats, *, gaps: bool = False) -> Floats:
-        return checked(self._title, name, column, self.ids, gaps=gaps)
+        return checked(self.title, name, column, self.ids, gaps=gaps)
 
     def _mask(self, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
         if mask is None:
             return np.zeros(self.device.shape, np.bool_)
         values = np.asarray(mask)
         if values.dtype != np.bool_:
-            raise PluginError(f"{self._title} returned balances that is not boolean: {shown(mask)}")
+            raise PluginError(f"{self.title} returned balances that is not boolean: {shown(mask)}")
         if values.shape != self.device.shape:
             raise PluginError(
-                f"{self._title} returned balances of shape {values.shape} "
+                f"{self.title} returned balances of shape {values.shape} "
                 f"for {len(self.device)} devices"
             )
         return values
 
     def _failed(self, when: str, error: BaseException) -> PluginError:
-        return failure(self._title, error, f"failed {when}")
+        return failure(self.title, error, f"failed {when}")

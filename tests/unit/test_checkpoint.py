@@ -121,7 +121,7 @@ def test_a_plugin_that_cannot_be_kept_is_named(tmp_path: Path) -> None:
         "the DER type 'heater': Heater.log cannot be kept in a checkpoint: "
         "it is of the type TextIOWrapper."
     )
-    for fleet in simulation._fleets:
+    for fleet in simulation._course.fleets.running:
         for device in getattr(fleet.fleet, "devices", ()):
             assert isinstance(device, Device)
             device.log.close()  # type: ignore[attr-defined]

@@ -120,7 +120,7 @@ class ExpectedConsumption:
 
 def _unmanaged(fleet: RunningFleet, tick: Tick) -> Floats:
     """Advance a fleet without orders and return its power, float64[n], kW."""
-    if fleet.flexible:
+    if fleet.flexible and not fleet.steps_alone:
         fleet.capability(tick)
     return fleet.step(tick, no_orders(len(fleet.device))).current_output
 

@@ -18,8 +18,8 @@ from gridsim.simulation.demand_response.settlement import Hundredths
 from gridsim.simulation.scenario import Scenario
 
 if TYPE_CHECKING:
+    from gridsim.simulation.counterfactual.copies import CourseCopy
     from gridsim.simulation.demand_response.occurrence import Occurrence
-    from gridsim.simulation.step import Simulation
 
 MAX_BRANCHES: Final = 8
 """The largest number of copies at once; events beyond it are not measured."""
@@ -27,9 +27,9 @@ MAX_BRANCHES: Final = 8
 
 @dataclass(slots=True, eq=False)
 class _Branch:
-    """A copy of the simulation without some events, which have no project in common."""
+    """A copy of the run's course without some events, which have no project in common."""
 
-    simulation: Simulation
+    copy: CourseCopy
     claimed: NDArray[np.bool_]
     """bool[sites], True for the projects of its events."""
     accounts: list[TruthAccount] = field(default_factory=list)
@@ -51,8 +51,8 @@ class Counterfactuals:
     common project share a copy, so that any number of them costs at most one more step.
     """
 
-    def __init__(self, scenario: Scenario, fork: Callable[[], Simulation]) -> None:
-        """Take the function that returns a copy of the simulation within a tick."""
+    def __init__(self, scenario: Scenario, fork: Callable[[], CourseCopy]) -> None:
+        """Take the function that returns a copy of the run's course within a tick."""
         self._scenario = scenario
         self._fork = fork
         self._records = scenario.rebound_ms is not None
@@ -72,14 +72,14 @@ class Counterfactuals:
                 {
                     "claimed": branch.claimed.copy(),
                     "accounts": [account.state() for account in branch.accounts],
-                    "simulation": branch.simulation.course_state(),
+                    "simulation": branch.copy.state(),
                 }
                 for branch in self._branches
             ]
         }
 
     def restore(
-        self, state: State, made: Callable[[State], Simulation], own: DemandResponse | None
+        self, state: State, made: Callable[[State], CourseCopy], own: DemandResponse | None
     ) -> None:
         """Continue from a checkpoint's state. `made` returns a copy from its state."""
         for one in state["branches"]:
@@ -116,9 +116,9 @@ class Counterfactuals:
         for branch in [*self._branches]:
             try:
                 if branch in branches:
-                    branch.power = branch.simulation.follow(tick, meter, accepted)
+                    branch.power = branch.copy.follow(tick, meter, accepted)
                 else:
-                    branch.power = branch.simulation.flow(tick, meter, baseline)
+                    branch.power = branch.copy.flow(tick, meter, baseline)
             except PluginError as error:
                 self._drop(branch, f"its copy failed: {error}")
 
@@ -170,7 +170,7 @@ class Counterfactuals:
     def disable(self, fleet: int) -> None:
         """Leave out a fleet that failed, by its index in the scenario."""
         for branch in self._branches:
-            branch.simulation.leave_out(fleet)
+            branch.copy.leave_out(fleet)
 
     def finish(self) -> None:
         """End all accounts at the run's end."""
@@ -206,7 +206,7 @@ class Counterfactuals:
             self._branches.append(branch)
         branch.claimed[projects] = True
         branch.found.append(name)
-        branch.simulation.omit(name)
+        branch.copy.omit(name)
 
     def _drop(self, branch: _Branch, reason: str) -> None:
         names = [*branch.found, *(account.name for account in branch.accounts)]

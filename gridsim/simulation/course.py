@@ -1,0 +1,163 @@
+"""The course of the sites: all that commands and events change, in a run and in its copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gridsim.api import Acknowledgement, Floats, Instruction, State, Tick
+from gridsim.errors import PluginError
+from gridsim.simulation.baselines.sites import Baselines
+from gridsim.simulation.batch import BatchMaker
+from gridsim.simulation.calling import PluginCalls
+from gridsim.simulation.commands import CommandBook
+from gridsim.simulation.demand_response.settlement import reduction
+from gridsim.simulation.dispatch.orders import SiteOrders
+from gridsim.simulation.fleets import RunningFleet
+from gridsim.simulation.instructed import INSTRUCTED, EventsAndFaults
+from gridsim.simulation.loads import SiteLoads
+from gridsim.simulation.scenario import FleetSpec, Scenario
+from gridsim.simulation.site_fleets import FleetResults, SiteFleets
+from gridsim.simulation.weather import SiteWeather
+
+if TYPE_CHECKING:
+    from gridsim.simulation.counterfactual import Counterfactuals
+
+OnDisabled = Callable[[FleetSpec | RunningFleet, PluginError, int], None]
+"""A function that records the failure of a fleet in a tick, or raises its error."""
+
+
+class SharedParts:
+    """The parts of a run that its counterfactual copies share.
+
+    What they compute depends on the time alone, or they serve the run alone.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Raise PluginError if a plugin cannot be created."""
+        self.scenario = scenario
+        self.call = PluginCalls()
+        self.weather = SiteWeather(scenario, self.call)
+        self.loads = SiteLoads(scenario.loads, len(scenario.sites), self.call)
+        self.maker = BatchMaker(scenario)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """The power of a tick."""
+
+    fleets: FleetResults
+    real: Floats
+    """The output of every device, kW, zero for devices that do not exist."""
+
+
+class Course:
+    """The commands, events, baselines and fleets of all sites, advanced one tick at a time.
+
+    A run has one, and each counterfactual copy of it has its own.
+    """
+
+    def __init__(self, shared: SharedParts, on_disabled: OnDisabled) -> None:
+        """Raise PluginError if a plugin fails and `on_disabled` raises its error."""
+        scenario = shared.scenario
+        self.shared = shared
+        self.on_disabled = on_disabled
+        self.next_tick = 0
+        self.baselines = Baselines(scenario, shared.loads, shared.call)
+        self.commands = CommandBook(scenario)
+        self.instructed = EventsAndFaults(
+            scenario, self.commands, self.baselines, shared.maker, shared.call
+        )
+        self._flowed: tuple[Floats, Floats, Floats] | None = None
+        """The last tick's baseline and gross load per site and output per device, kW."""
+        faults = self.instructed.faults
+        ghosts = None if faults is None else faults.ghosts
+        if ghosts is not None:
+            self.commands.silence(ghosts)
+        self.fleets = SiteFleets(scenario, ghosts, shared.call, self.disable)
+
+    def state(self) -> State:
+        """Return what a checkpoint keeps, between two ticks: a copy, as data."""
+        return {
+            "next_tick": self.next_tick,
+            "fleets": self.fleets.state(),
+            "baselines": self.baselines.state(),
+            "commands": self.commands.state(),
+            "events": self.instructed.events_state(),
+            "flowed": None if self._flowed is None else [*map(np.array, self._flowed)],
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue from a state. Raises StateError, or any error if the state is invalid."""
+        self.next_tick = int(state["next_tick"])
+        self.fleets.restore(state["fleets"])
+        self.baselines.restore(state["baselines"])
+        self.commands.restore(state["commands"])
+        self.instructed.restore_events(state["events"])
+        if state["flowed"] is not None:
+            baseline, meter, real = map(np.array, state["flowed"])
+            self._flowed = baseline, meter, real
+
+    def decide(
+        self, instructions: Sequence[Instruction], tick: Tick
+    ) -> tuple[Acknowledgement, ...]:
+        """Apply the instructions at a tick's start, and return the acknowledgements."""
+        answers = self.commands.take(instructions, tick)
+        if not any(isinstance(one, INSTRUCTED) for one in instructions):
+            return answers
+        project = self.shared.scenario.roster.project
+        reduced = None if self._flowed is None else reduction(*self._flowed, project)
+        return (*answers, *self.instructed.decide(instructions, tick, reduced, self.shared.call))
+
+    def flow(
+        self,
+        tick: Tick,
+        meter: Floats,
+        baseline: Floats,
+        truth: Counterfactuals | None = None,
+        *,
+        judge: bool = False,
+    ) -> Flow:
+        """Begin and end events, then step the fleets; `meter` and `baseline` are per site, kW.
+
+        `truth` writes counterfactual baselines to `baseline`. With `judge` the shortfall of events
+        is explained.
+        """
+        sites: SiteOrders | None = self.commands.sites
+        demand_response, faults = self.instructed.demand_response, self.instructed.faults
+        if demand_response is not None:
+            adjust = None if truth is None else partial(truth.adjust, baseline, meter)
+            of_events = demand_response.begin(tick.time_ms, baseline, adjust)
+            sites = of_events if sites is None else sites.above(of_events)
+        judge &= demand_response is not None and demand_response.requests_reduction
+        fleets, able = self.fleets.step(
+            tick, meter, self.commands.devices, sites, self.commands.sites, judge=judge
+        )
+        real = fleets.power if faults is None else faults.real(fleets.power)
+        if truth is not None:
+            truth.adjust_outside(baseline, meter, real)
+        self._flowed = baseline, meter, real
+        self.commands.observe(real, fleets.soc, meter)
+        if demand_response is not None:
+            demand_response.add(tick.time_ms, baseline, meter, real, able)
+        self.baselines.note(tick, meter, real)
+        return Flow(fleets, real)
+
+    def end_tick(self, tick: Tick) -> tuple[Acknowledgement, ...]:
+        """End a tick; return the acknowledgements of what ended by itself in it."""
+        self.next_tick += 1
+        return tuple(self.instructed.endings(tick)) if self.instructed.has_open else ()
+
+    def leave_out(self, fleet: FleetSpec | RunningFleet) -> None:
+        """Leave out a fleet from the expectation and from commands."""
+        self.baselines.disable(fleet.device)
+        self.commands.silence(fleet.device)
+
+    def disable(self, fleet: FleetSpec | RunningFleet, error: PluginError) -> None:
+        """Leave out a fleet that failed; see `OnDisabled`."""
+        self.on_disabled(fleet, error, self.next_tick)
+        self.leave_out(fleet)

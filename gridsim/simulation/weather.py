@@ -1,0 +1,45 @@
+"""The weather of the sites, wrapped so that an error names its plugin."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import partial
+
+from gridsim.api import Weather, WeatherSample
+from gridsim.errors import PluginError
+from gridsim.simulation.batch import read_only
+from gridsim.simulation.boundary import checked, shown
+from gridsim.simulation.calling import Call
+from gridsim.simulation.scenario import Scenario
+
+_FIELDS = fields(WeatherSample)
+
+
+class SiteWeather:
+    """The weather plugin of a run; every error is a PluginError."""
+
+    def __init__(self, scenario: Scenario, call: Call) -> None:
+        """Create the plugin."""
+        spec = scenario.weather
+        self._name = f"the weather {spec.name!r}"
+        self._ids = scenario.sites.ids
+        make = partial(spec.type, spec.settings, scenario.sites, scenario.draws)
+        self._weather: Weather = call(self._name, make)
+
+    def at(self, time_ms: int, call: Call) -> WeatherSample:
+        """Return the weather, checked and read-only: every plugin gets the same arrays."""
+        return call(self._name, partial(self._sample, time_ms))
+
+    def _sample(self, time_ms: int) -> WeatherSample:
+        name = self._name
+        sample = self._weather.at(time_ms)
+        if not isinstance(sample, WeatherSample):
+            raise PluginError(f"{name} returned {shown(sample)} instead of a WeatherSample")
+        return WeatherSample(
+            *(
+                read_only(
+                    checked(name, f.name, getattr(sample, f.name), self._ids, each="site").view()
+                )
+                for f in _FIELDS
+            )
+        )
