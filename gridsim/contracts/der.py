@@ -84,7 +84,8 @@ class Fleet(Stateful, ABC, Generic[D]):
     """The contract of a DER type: all its devices in one simulation.
 
     The simulation makes one object per type and stage, then calls `capability` (stage
-    `flexible` only) and `step` once per tick, in this order, from one thread. A checkpoint
+    `flexible` only) and `step` once per tick, in this order, from one thread. In a tick without
+    commands and events it does not call the `capability` of a type that `consumes`. A checkpoint
     has the attributes of the object except for those in `derived`; see `Stateful`.
     """
 
