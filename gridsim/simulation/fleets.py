@@ -66,11 +66,12 @@ class RunningFleet:
             high = self._power("max_kw", able.max_kw)
             self._check_side("min_kw", low, low > 0.0, "at most 0")
             self._check_side("max_kw", high, high < 0.0, "at least 0")
-            preferred = able.preferred_kw
             return Capability(
                 self.real(low),
                 self.real(high),
-                None if preferred is None else self.real(self._power("preferred_kw", preferred)),
+                self._optional("preferred_kw", able.preferred_kw),
+                self._optional("balance_min_kw", able.balance_min_kw),
+                self._optional("balance_max_kw", able.balance_max_kw),
             )
         except BaseException as error:
             raise self._failed(f"at tick {tick.index}", error) from error
@@ -119,6 +120,9 @@ class RunningFleet:
         if self.clipping.holds_power(column):
             return column
         return self.clipping.power(name, self._column(name, column))
+
+    def _optional(self, name: str, column: Floats | None) -> Floats | None:
+        return None if column is None else self.real(self._power(name, column))
 
     def _soc(self, column: Floats) -> Floats:
         if self.clipping.holds_soc(column):

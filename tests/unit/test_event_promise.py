@@ -63,7 +63,8 @@ nameplate_capacity = 4.7
 ONE = BATTERY.format(1, 40.0)
 THREE = BATTERY.format(1, 40.0) + BATTERY.format(2, 17.77) + BATTERY.format(3, 0.013)
 MIXES = {
-    "battery": ONE,
+    # By itself it does nothing, so that it delivers what is asked and no more.
+    "battery": ONE + 'strategy = "idle"\n',
     "batteries": THREE,
     "roofs": ONE + ROOFS,
     "car": CAR + THREE,

@@ -61,7 +61,10 @@ class Generator(Fleet[GeneratorSettings]):
     def capability(self, tick: Tick) -> Capability:
         """Return zero to the nameplate; a set that follows the load prefers its present power."""
         preferred = np.where(self._follows, self._power, 0.0)
-        return Capability(np.zeros(len(self.members)), self._rated, preferred)
+        zero = np.zeros(len(self.members))
+        # A set that is off has to start first.
+        most = np.where(self._closed, self._rated, 0.0)
+        return Capability(zero, self._rated, preferred, zero, most)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         target = self._target(orders)
