@@ -15,6 +15,8 @@ LARGEST: Final = 1e12
 """The largest magnitude of a value: far above any device, and far below where rounding
 overflows."""
 _LONGEST = 80
+# A sum may be below zero by the rounding of its terms.
+_ROUNDING = 1e-9
 
 
 def outside(values: Floats, *, gaps: bool = False) -> NDArray[np.bool_]:
@@ -43,12 +45,14 @@ def checked(
     *,
     gaps: bool = False,
     each: str = "device",
+    negative: bool = True,
 ) -> Floats:
     """Return a plugin's result as float64, with one value for each of `ids`.
 
     `plugin` and `name` are the names of the plugin and of the value for errors; `each` is the
-    noun for one of the ids. `gaps` allows NaN. Raises PluginError if it does not hold numbers,
-    if the shape is wrong, or if a value is not finite or exceeds 1e12.
+    noun for one of the ids. `gaps` allows NaN, `negative` values below zero. Raises PluginError if
+    it does not hold numbers, if the shape is wrong, or if a value is not finite, exceeds 1e12 or
+    is negative.
     """
     if type(values) is np.ndarray and values.dtype == np.float64:
         array = values
@@ -65,6 +69,11 @@ def checked(
         raise PluginError(
             f"{plugin} returned {name} = {array[row]} for {ids[row]}: a value must be finite and "
             f"at most {LARGEST:g}"
+        )
+    if not negative and (array < -_ROUNDING).any():
+        row = int(np.argmax(array < -_ROUNDING))
+        raise PluginError(
+            f"{plugin} returned {name} = {array[row]:g} for {ids[row]}: it must not be negative"
         )
     return array
 

@@ -54,6 +54,16 @@ class Clipping:
         self._note(name, beyond, f"{values[row]:g} kW", f"rated {self._rated_kw[row]:g} kW", row)
         return np.clip(values, self._least_kw, self._rated_kw)
 
+    def within(self, name: str, values: Floats, low: Floats, high: Floats) -> Floats:
+        """Return power, float64[n], kW, within the devices' capability from `low` to `high`."""
+        inside = np.minimum(np.maximum(values, low), high)
+        beyond = np.abs(values - inside) > self._allowed_kw - self._rated_kw
+        if beyond.any():
+            row = int(np.argmax(beyond))
+            bounds = f"from {low[row]:g} to {high[row]:g} kW"
+            self._note(name, beyond, f"{values[row]:g} kW", bounds, row)
+        return inside
+
     def soc(self, values: Floats) -> Floats:
         """Return states of charge, float64[n], %, from 0 to 100; NaN stays."""
         beyond = np.abs(values - 50.0) > 50.0 + _ROUNDING

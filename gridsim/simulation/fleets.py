@@ -66,13 +66,11 @@ class RunningFleet:
             high = self._power("max_kw", able.max_kw)
             self._check_side("min_kw", low, low > 0.0, "at most 0")
             self._check_side("max_kw", high, high < 0.0, "at least 0")
-            return Capability(
-                self.real(low),
-                self.real(high),
-                self._optional("preferred_kw", able.preferred_kw),
-                self._optional("balance_min_kw", able.balance_min_kw),
-                self._optional("balance_max_kw", able.balance_max_kw),
+            within = (
+                self._within(name, getattr(able, name), low, high)
+                for name in ("preferred_kw", "balance_min_kw", "balance_max_kw")
             )
+            return Capability(self.real(low), self.real(high), *within)
         except BaseException as error:
             raise self._failed(f"at tick {tick.index}", error) from error
 
@@ -121,8 +119,10 @@ class RunningFleet:
             return column
         return self.clipping.power(name, self._column(name, column))
 
-    def _optional(self, name: str, column: Floats | None) -> Floats | None:
-        return None if column is None else self.real(self._power(name, column))
+    def _within(self, name: str, column: Floats | None, low: Floats, high: Floats) -> Floats | None:
+        if column is None:
+            return None
+        return self.real(self.clipping.within(name, self._power(name, column), low, high))
 
     def _soc(self, column: Floats) -> Floats:
         if self.clipping.holds_soc(column):

@@ -8,12 +8,14 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
+import numpy as np
 import pytest
 
 import gridsim
 from gridsim import TickResult
-from gridsim.errors import GridsimError, failure, printable
+from gridsim.errors import GridsimError, PluginError, failure, printable
 from gridsim.running.plan import Options, make_plan
+from gridsim.simulation.boundary import checked
 from gridsim.simulation.step import Simulation
 from gridsim.text.status import closing_lines
 
@@ -332,7 +334,12 @@ def cases() -> list[tuple[str, str, str, str, str]]:
             | arrays("temperature")
             | {"None": "return None", "text": "return 'sunny'", "a dict": "return {'ghi': ghi}"},
         ),
-        ("load", LOAD, "STEP", RAISES | arrays("value")),
+        (
+            "load",
+            LOAD,
+            "STEP",
+            RAISES | arrays("value") | {"one negative": "value[1] = -0.01"},
+        ),
         ("load", LOAD, "EXPECTED", RAISES | arrays("value")),
         ("baseline", BASELINE, "STEP", RAISES | arrays("value")),
         ("baseline", BASELINE, "NOTE", RAISES),
@@ -571,15 +578,45 @@ def test_values_beyond_the_bounds_are_clipped_and_counted(
     assert merged.clipped == {"culprit current_output": 12, "culprit current_soc": 12}
 
 
+@pytest.mark.parametrize(
+    ("does", "clipped", "example"),
+    [
+        (
+            "low, high = np.full(n, -50.0), high * 5.0",
+            {"culprit min_kw": 6},
+            "-50 kW for HOME_1_culprit, rated 5 kW",
+        ),
+        (
+            "wish = np.array([0.0, 1.0, 1.5])",
+            {"culprit preferred_kw": 2},
+            "1.5 kW for HOME_3_culprit, from -1 to 1 kW",
+        ),
+    ],
+)
 def test_a_capability_beyond_the_bounds_is_clipped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    does: str,
+    clipped: dict[str, int],
+    example: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code = FLEET.replace("STAGE", "flexible")
-    config = write(tmp_path, "der", code, "CAPABILITY", "low, high = np.full(n, -50.0), high * 5.0")
+    config = write(tmp_path, "der", code, "CAPABILITY", does)
+    results: list[TickResult] = []
     with gridsim.run(config, clock="manual") as run:
+        run.subscribe(results.append)
         run.advance(2)
-        assert run.status().clipped == {"culprit min_kw": 6}
+        assert run.status().clipped == clipped
+    assert [one.example for one in results[0].clipped] == [example]
+
+
+def test_a_load_is_negative_by_no_more_than_rounding() -> None:
+    kw = np.array([1.0, -1e-9])
+    assert checked("the load 'x'", "load", kw, ["A", "B"], each="site", negative=False) is kw
+    for load in (-1.1e-9, -1e-8, -5.0):
+        with pytest.raises(PluginError, match=r"returned load = .* for B: it must not be negative"):
+            checked("the load 'x'", "load", np.array([1.0, load]), ["A", "B"], negative=False)
 
 
 def test_a_rounding_beyond_the_bounds_is_neither_clipped_nor_counted(
