@@ -536,7 +536,7 @@ strategy = "follow_load"
 def test_no_home_reduces_less_than_without_the_event(tmp_path: Path) -> None:
     """Most homes reduce more by themselves than the event asks for."""
     homes = MIXED.format(count=6).replace("1.5", "0.5", 1)
-    events = (event(minutes=20), event("low", "18:35:00", 10, "ramp_s = 60\ncompliance = 0.5"))
+    events = (event(minutes=20), event("low", "18:35:00", 10, "ramp_s = 60\ncompliance = 1.2"))
     case = Case(tmp_path, homes, PLANS.format(), *events).run(60)
     assert len(case.truths) == 20
     assert min(one.true_kwh for one in case.truths.values()) == 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.api import Floats, Orders
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
@@ -28,7 +29,8 @@ class OrderedDispatch:
     A target of the net consumption is a promise to draw no more than that, in the values that are
     reported, in steps of 0.01 kW. It starts from the output that the devices would have without
     it. Where that is enough, they follow their own strategies; otherwise all devices increase
-    their output in proportion to their headroom. No device has to produce less or draw more.
+    their output in proportion to their headroom. No device has to produce less or draw more,
+    except that devices that balance a site stop and store where the site `holds` its target.
 
     Limits are shared in proportion to capability, so that they hold for any output in a device's
     range; a round may exceed its share as far as later rounds can compensate.
@@ -82,15 +84,18 @@ class OrderedDispatch:
         self._by_net = np.isnan(sites.output_kw) & ~np.isnan(sites.net_kw)
         target = np.where(self._by_net, reported_kw - sites.net_kw, sites.output_kw)
         self._target = np.minimum(np.maximum(target, self._lowest), self._highest)
-        self._exact = ~np.isnan(sites.output_kw)
+        held = self._by_net & sites.holds
+        self._exact = ~np.isnan(sites.output_kw) | held
         """The sites whose target is met exactly."""
+        self._promises = self._by_net & ~held
+        """The sites that may draw less than their target."""
         self._setpoint = self._command
-        if self._by_net.any():
+        if self._promises.any():
             early = self._per_site(np.where(self._round < BACKS, self._own, 0.0))
             shares = self._balanced(net_kw - early, BACKS)
-            late = self._free & (self._round >= BACKS) & self._by_net[self._site]
+            late = self._free & (self._round >= BACKS) & self._promises[self._site]
             self._own = np.where(late, self._unforced(shares), self._own)
-        if self._exact.any() or self._by_net.any():
+        if self._exact.any() or self._promises.any():
             self._setpoint = np.where(self._free, self._shared(), self._command)
 
     def rounds(
@@ -129,10 +134,18 @@ class OrderedDispatch:
             takes = self._free[rows] & (self._exact[fleet.site] | fleet.balances)
             groups.append(Sharing(fleet.site, self._low[rows], self._high[rows], takes))
         result = np.zeros(len(self._site))
+        takes = np.zeros(len(self._site), np.bool_)
         shares = balance(left_kw - self._per_site(commanded), groups)
-        for (_, rows), share in zip(places, shares, strict=True):
-            result[rows] = share
+        for (_, rows), share, group in zip(places, shares, groups, strict=True):
+            result[rows], takes[rows] = share, group.takes
+        which = np.flatnonzero(takes & (self._exact & self._by_net)[self._site])
+        result[which] = self._in_steps(result, which)
         return result
+
+    def _in_steps(self, kw: Floats, which: NDArray[np.intp]) -> Floats:
+        """Return the power of the devices `which`, in steps of 0.01 kW."""
+        site, low, high = self._site[which], self._low[which], self._high[which]
+        return in_steps(kw[which], site, self._keys[which], low, high, self._n)
 
     def _unforced(self, shares: Floats) -> Floats:
         """Return the output of the devices that step last, with these shares and no setpoint."""
@@ -150,16 +163,14 @@ class OrderedDispatch:
         own = np.where(self._free, self._unforced(shares), self._own)
         needed = self._target - given_kw
         shown = self._per_site(np.where(late, np.rint(own * 100.0) / 100.0, 0.0))
-        short = self._by_net & (shown < needed - _SLACK)
+        short = self._promises & (shown < needed - _SLACK)
         which = np.flatnonzero(late & self._free & short[self._site])
         raised = np.full(len(own), np.nan)
         if len(which):
             missing = needed - self._per_site(np.where(late, own, 0.0))
             room = np.zeros(len(own))
             room[which] = np.maximum(self._high - own, 0.0)[which]
-            site, low, high = self._site[which], self._low[which], self._high[which]
-            kw = (own + self._part_of(missing, room))[which]
-            raised[which] = in_steps(kw, site, self._keys[which], low, high, self._n)
+            raised[which] = self._in_steps(own + self._part_of(missing, room), which)
         return raised
 
     def _late(
@@ -168,7 +179,7 @@ class OrderedDispatch:
         """Return the orders of the fleets of a late round; where a site needs it, as setpoints."""
         shares = np.minimum(np.maximum(shares, self._min_kw), self._max_kw)
         setpoint = np.where(self._free & self._exact[self._site], shares, self._command)
-        if self._by_net.any():
+        if self._promises.any():
             raised = self._raised(number, shares, given_kw)
             raised = np.minimum(np.maximum(raised, self._min_kw), self._max_kw)
             setpoint = np.where(np.isnan(raised), setpoint, raised)
@@ -190,13 +201,14 @@ class OrderedDispatch:
         own, free = self._own, self._free
         by_net = self._by_net[self._site]
         own = np.where(by_net, np.clip(np.rint(own * 100.0) / 100.0, self._low, self._high), own)
-        has_target = self._exact | self._by_net
+        has_target = self._exact | self._promises
         missing = np.where(has_target, self._target - self._per_site(own), 0.0)
         result = own + self._part_of(missing, np.where(free, self._high - own, 0.0))
         late = self._round >= BACKS
         stores = np.where(late & free, own - self._low, 0.0)
-        draws = np.where(late | ~free, 0.0, np.minimum(own, 0.0) - np.minimum(self._low, 0.0))
-        produces = np.where(late | ~free, 0.0, np.maximum(own, 0.0) - np.maximum(self._low, 0.0))
+        fixed = late | ~free | by_net
+        draws = np.where(fixed, 0.0, np.minimum(own, 0.0) - np.minimum(self._low, 0.0))
+        produces = np.where(fixed, 0.0, np.maximum(own, 0.0) - np.maximum(self._low, 0.0))
         surplus = np.where(self._exact, -missing, 0.0)
         for room in (stores, draws, produces):
             result -= self._part_of(surplus, room)
