@@ -14,7 +14,7 @@ from gridsim.simulation.dispatch.sharing import Sharing, balance
 from gridsim.simulation.dispatch.steps import in_steps, up_to_step
 from gridsim.simulation.fleets import RunningFleet
 
-# A rounding error of the arithmetic is no missing step of 0.01 kW.
+# A difference that is due to the rounding of sums, kW.
 _SLACK = 1e-6
 
 
