@@ -15,7 +15,7 @@ from tests.unit.test_events import FLAT, HEAD, event, home
 
 def planned(folder: Path, text: str, duration: str | None = None) -> Plan:
     path = folder / "config.toml"
-    path.write_text(HEAD + text)
+    path.write_text(HEAD.format(tick_s=5.0) + text)
     return make_plan(Options(config=path, duration=duration))
 
 
