@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from functools import cache
 
@@ -22,9 +23,15 @@ settings.load_profile("gridsim")
 
 @pytest.fixture(autouse=True, scope="session")
 def _runtime_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the runtime files of these tests apart from other runs and from parallel tests."""
+    """Keep the runtime files of these tests apart from other runs and from parallel tests.
+
+    A command looks for runs in the folder for temporary files, too.
+    """
+    runtime, temporary = (str(tmp_path_factory.mktemp(name)) for name in ("runtime", "tmp"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        patch.setenv("XDG_RUNTIME_DIR", runtime)
+        patch.setenv("TMPDIR", temporary)
+        patch.setattr(tempfile, "tempdir", temporary)
         yield
 
 

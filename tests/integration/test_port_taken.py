@@ -126,7 +126,8 @@ def test_two_runs_of_one_configuration_are_told_apart_by_name(
 ) -> None:
     other, lines = machine.run("--set", 'ledger.path="other.sqlite"')
     try:
-        assert any(f"other runs on this machine: {run[0].pid} (c.toml, " in line for line in lines)
+        [told] = [line for line in lines if "other runs on this machine: " in line]
+        assert f"{run[0].pid} (c.toml, " in told
         unclear = machine.send("--config", "c.toml", "D", "set_power", "-1")
         assert unclear.returncode == 3
         assert "choose one with --run" in unclear.stderr
