@@ -44,13 +44,13 @@ export function stream(tell) {
 	};
 	const alive = () => {
 		clearTimeout(silent);
-		// The server sends a comment at least each 15 s, which is not seen here: it may be a paused run.
+		// A paused run sends nothing, too.
 		silent = setTimeout(check, 10000);
 		wait = 500;
 		if (down) { down = false; tell.back(); }
 	};
 	const check = async () => {
-		try { await get("/status"); alive(); } catch { dead(); }
+		try { tell.status(await get("/status")); alive(); } catch { dead(); }
 	};
 	function open() {
 		source = new EventSource(`${BASE}/stream`);

@@ -196,6 +196,8 @@ export class Controls {
 	}
 
 	end() {
+		clearTimeout(this.timer);
+		this.turn = null;
 		for (const node of this.form.querySelectorAll("button, input, select")) node.disabled = true;
 		say(this.problem, "The run has ended. Start another one with gridsim.");
 	}

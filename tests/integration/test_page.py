@@ -1,0 +1,470 @@
+"""The page in a real browser, on a real run that publishes to a real broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from gridsim.helpers.colours import hues
+from gridsim.running.plan import Options, make_plan
+from gridsim.running.run import Run
+from tests.integration.conftest import Brokers, Subscribe
+from tests.integration.proxy import FaultProxy
+
+DEADLINE_MS = 8_000
+HOSTILE = "<img src=x onerror=alert(1)>" + "x" * 100
+
+FLEET = """
+[simulation]
+seed = 7
+speed = 20
+start = 2026-07-01T12:00:00-03:00
+
+[site]
+latitude = 45.96
+longitude = -66.64
+timezone = "America/Moncton"
+
+[[projects]]
+id = "HOME_{{n}}"
+count = 3
+contract_threshold = 1.0
+load = {{ type = "constant", kw = 2.5 }}
+
+[[projects.ders]]
+id = "{{project_id}}_BAT"
+type = "battery"
+nameplate_capacity = 5.0
+energy_capacity_kwh = 20.0
+initial_soc = 60.0
+
+[[projects.ders]]
+id = "{{project_id}}_PV"
+type = "solar"
+nameplate_capacity = 4.0
+
+[[projects]]
+id = "{hostile}"
+standalone = true
+load = {{ type = "constant", kw = 1.0 }}
+
+[[projects.ders]]
+id = "{hostile}"
+type = "solar"
+reported_type = "rooftop <b>"
+nameplate_capacity = 4.0
+
+[[transports]]
+type = "mqtt"
+host = "127.0.0.1"
+port = {port}
+framing = "project"
+
+[[views]]
+type = "web"
+port = 0
+"""
+
+LARGE = """
+[simulation]
+seed = 7
+tick_s = 3600
+start = 2026-07-01T12:00:00Z
+
+[[projects]]
+id = "HOME_{n:05}"
+count = 20000
+contract_threshold = 1.0
+load = { type = "constant", kw = 2.5 }
+
+[[projects.ders]]
+id = "{project_id}_PV_{n}"
+type = "solar"
+count = 5
+nameplate_capacity = 4.0
+
+[[transports]]
+type = "file"
+path = "out.jsonl"
+format = "csv"
+
+[[views]]
+type = "web"
+port = 0
+"""
+
+
+def make_run(folder: Path, text: str) -> Run:
+    path = folder / "fleet.toml"
+    path.write_text(text)
+    return Run(make_plan(Options(config=path)))
+
+
+def address(run: Run) -> str:
+    return run.status().views[0].where
+
+
+def fetched(url: str, path: str) -> Any:
+    with urlopen(f"{url}/api/v1{path}", timeout=20) as answer:
+        return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium; without one the test skips, or fails if it is required."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        reason = "not installed: chromium"
+        if os.environ.get("GRIDSIM_REQUIRE_CHROMIUM") == "1":
+            pytest.fail(f"GRIDSIM_REQUIRE_CHROMIUM is set, but {reason}")
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def run(brokers: Brokers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    text = FLEET.format(port=brokers.ports["plain"], hostile=HOSTILE)
+    with make_run(tmp_path_factory.mktemp("page"), text) as made:
+        yield made
+
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Opens pages that must write nothing to the console."""
+    said: list[str] = []
+    contexts = []
+    # A request that is refused on purpose, or a network that is down on purpose.
+    expected = re.compile(r"ERR_|status of 4(04|09|22)")
+
+    def open_page(url: str, *, width: int = 1440, height: int = 900, **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        context.set_default_timeout(DEADLINE_MS)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: said.append(f"dialog: {dialog.message}"))
+        page.goto(url)
+        expect(page.locator("#seed")).to_have_text("7", timeout=DEADLINE_MS)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [line for line in said if not expected.search(line)] == []
+
+
+@contextmanager
+def paused(run: Run) -> Iterator[None]:
+    run.pause()
+    try:
+        yield
+    finally:
+        run.resume()
+
+
+def value(text: str) -> float | None:
+    """Return the number that the page writes with a sign and thin thousands."""
+    plain = text.replace("\u2212", "-").replace("\u202f", "").replace("\u2007", "").strip()
+    return None if plain == "\u2013" else float(plain)
+
+
+def shown(page: Page, key: str) -> float | None:
+    return value(page.locator(f'[data-value="{key}"]').inner_text())
+
+
+def painted(page: Page) -> int:
+    """Return the number of green pixels of the chart of the called and delivered reduction."""
+    found = page.evaluate(
+        """() => {
+            const chart = document.querySelector("#promise-chart canvas");
+            const copy = new OffscreenCanvas(chart.width, chart.height);
+            const context = copy.getContext("2d", { willReadFrequently: true });
+            context.drawImage(chart, 0, 0);
+            const { data } = context.getImageData(0, 0, chart.width, chart.height);
+            let count = 0;
+            for (let i = 0; i < data.length; i += 4) count += data[i + 1] > data[i] + 60 ? 1 : 0;
+            return count;
+        }"""
+    )
+    return int(found)
+
+
+def test_numbers_move_and_equal_those_of_the_api(visit: Visit, run: Run) -> None:
+    page = visit(address(run))
+    clock = page.locator("#clock")
+    before = clock.inner_text()
+    expect(clock).not_to_have_text(before, timeout=DEADLINE_MS)
+    with paused(run):
+        expect(page.locator("#state")).to_have_text("paused", timeout=DEADLINE_MS)
+        status = fetched(address(run), "/status")
+        types = ["battery_storage", "rooftop <b>", "solar"]
+        assert sorted(status["kw"]) == types
+        expect(page.locator("#online")).to_have_text("7 / 7")
+        expect(page.locator("#speed")).to_have_text("20\u00d7")
+        expect(page.locator('[data-value=" load"]')).to_have_text(f"{status['load_kw']:.2f}")
+        for name in types:
+            assert shown(page, name) == round(status["kw"][name], 2)
+        assert shown(page, " net") == round(status["net_kw"], 2)
+        rows = fetched(address(run), "/projects?sort=roster")["items"]
+        for row in rows[:3]:
+            cell = page.locator(f'tr[data-project="{row["id"]}"] td.given .mono')
+            expect(cell).to_have_text(
+                re.compile(rf"^[+\u2212\u2007]?{abs(row['delivered_kw']):.2f}$")
+            )
+        expect(page.locator("#watch-line")).to_contain_text("mosquitto_sub -h 127.0.0.1")
+    expect(page.locator("#state")).to_have_text("running", timeout=DEADLINE_MS)
+
+
+def test_the_colours_of_types_are_those_of_the_terminal(visit: Visit, run: Run) -> None:
+    page = visit(address(run))
+    types = ["battery", "solar", "ice_rink", "kiln", "ev_charger", "__proto__", "wind"]
+    found = page.evaluate(
+        "async (types) => Object.fromEntries("
+        "[...(await import('/static/js/colours.js')).hues(types)].map((e) => [`${e[0]} `, e[1]]))",
+        types,
+    )
+    assert found == {f"{name} ": hue for name, hue in hues(types).items()}
+
+
+def test_hostile_ids_are_text(visit: Visit, run: Run) -> None:
+    page = visit(address(run))
+    row = page.locator("#contracts-body th bdi").nth(3)
+    expect(row).to_have_text(HOSTILE, timeout=DEADLINE_MS)
+    expect(page.locator("#power-legend")).to_contain_text("rooftop <b>")
+    page.locator("#heat").focus()
+    page.keyboard.press("End")
+    expect(page.locator("#heat-says")).to_contain_text(HOSTILE, timeout=DEADLINE_MS)
+    page.keyboard.press("Enter")
+    expect(page.locator("#device-title")).to_have_text(HOSTILE, timeout=DEADLINE_MS)
+    expect(page.locator("#device")).to_contain_text("nameplate_capacity", timeout=DEADLINE_MS)
+    assert page.locator("img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") == 1440
+
+
+def test_an_event_called_by_a_click_reaches_the_charts_and_another_client(
+    visit: Visit, run: Run, brokers: Brokers, subscribe: Subscribe
+) -> None:
+    page = visit(address(run))
+    expect(page.locator("#promise-note")).to_be_visible(timeout=DEADLINE_MS)
+    assert painted(page) < 30
+    page.locator("[name=target]").fill("HOME_*")
+    page.locator("[name=target_kw]").fill("3")
+    preview = page.locator("#form .preview")
+    expect(preview).to_contain_text("gridsim send 'HOME_*' call_event", timeout=DEADLINE_MS)
+    expect(preview).to_contain_text("[[events]]")
+    expect(preview).to_contain_text("target_kw = 3")
+    name = page.locator("[name=event]").input_value()
+    page.get_by_role("button", name="Call the event").click()
+    expect(page.locator(".answers li").first).to_contain_text("accepted", timeout=DEADLINE_MS)
+    expect(page.locator("#entries")).to_contain_text(name, timeout=DEADLINE_MS)
+    expect(page.locator("#called")).to_have_text("9.00", timeout=DEADLINE_MS)
+    expect(page.locator("tr.called")).to_have_count(3, timeout=DEADLINE_MS)
+    expect(page.locator("#promise-note")).to_be_hidden(timeout=DEADLINE_MS)
+    expect(page.locator("#part")).to_have_text(re.compile(r"^1\d\d\.\d %$"), timeout=DEADLINE_MS)
+    clock = page.locator("#clock")
+    for _ in range(20):
+        if painted(page) > 100:
+            break
+        expect(clock).not_to_have_text(clock.inner_text(), timeout=DEADLINE_MS)
+    assert painted(page) > 100
+    with subscribe(brokers.ports["plain"], "-t", "projects/HOME_1", "-C", "1") as subscriber:
+        [message] = subscriber.messages(1)
+    readings = json.loads(message)
+    drawn = readings[0]["power_meter_measurement"] - sum(r["current_output"] for r in readings)
+    assert readings[0]["baseline"] - drawn == pytest.approx(3.0, abs=0.05)
+    page.locator("[data-tab=end]").click()
+    page.locator(".ending li", has_text=name).get_by_role("button").click()
+    page.get_by_role("button", name="Yes: end the event").click()
+    expect(page.locator("#called")).to_have_text("\u2013", timeout=DEADLINE_MS)
+
+
+def test_a_fault_is_injected_after_one_question_and_cleared(visit: Visit, run: Run) -> None:
+    page = visit(address(run))
+    page.locator("[data-tab=fault]").click()
+    page.locator("[name=target]").fill("HOME_2_BAT")
+    preview = page.locator("#form .preview")
+    expect(preview).to_contain_text("gridsim send HOME_2_BAT inject_fault", timeout=DEADLINE_MS)
+    expect(preview).to_contain_text("[[faults]]")
+    name = page.locator("[name=fault]").input_value()
+    inject = page.get_by_role("button", name="Inject the fault", exact=True)
+    inject.click()
+    page.get_by_role("button", name="No", exact=True).click()
+    expect(page.locator(".answers li")).to_have_count(0)
+    inject.click()
+    page.get_by_role("button", name="Yes: inject the fault").click()
+    expect(page.locator(".answers li").first).to_contain_text("accepted", timeout=DEADLINE_MS)
+    expect(page.locator("#online")).to_have_text("6 / 7", timeout=DEADLINE_MS)
+    page.locator("[data-tab=end]").click()
+    page.locator(".ending li", has_text=name).get_by_role("button").click()
+    page.get_by_role("button", name="Yes: end the fault").click()
+    expect(page.locator("#online")).to_have_text("7 / 7", timeout=DEADLINE_MS)
+
+
+def test_a_refused_command_is_answered_in_the_words_of_the_run(visit: Visit, run: Run) -> None:
+    page = visit(address(run))
+    page.locator("[data-tab=command]").click()
+    page.locator("[name=target]").fill("HOME_2_BAT")
+    page.locator("[name=command]").select_option("target_soc")
+    page.locator("[name=value]").fill("250")
+    page.get_by_role("button", name="Send the command").click()
+    answer = page.locator(".answers li").first
+    expect(answer).to_contain_text("rejected", timeout=DEADLINE_MS)
+    expect(answer).to_contain_text("250")
+    page.locator("[name=target]").fill("NOBODY")
+    expect(page.locator("#form .trouble")).to_contain_text("NOBODY", timeout=DEADLINE_MS)
+
+
+def test_everything_is_reached_by_keyboard(visit: Visit, run: Run) -> None:
+    page = visit(address(run))
+    expect(page.locator("#fleet-count")).to_have_text("7 devices in 4 projects")
+    reached = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.name"))
+        if reached[-1] == "heat":
+            break
+    assert {"pause", "theme", "power-chart", "contracts-filter", "heat"} <= set(reached)
+    expect(page.locator("#heat-says")).to_contain_text("HOME_1_PV", timeout=DEADLINE_MS)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#heat-says")).to_contain_text("HOME_1_BAT", timeout=DEADLINE_MS)
+    page.keyboard.press("Enter")
+    expect(page.locator("#device-title")).to_have_text("HOME_1_BAT", timeout=DEADLINE_MS)
+    expect(page.locator("#device-title")).to_be_focused()
+    expect(page.locator("#device figure")).to_have_count(4, timeout=DEADLINE_MS)
+    page.keyboard.press("Escape")
+    expect(page.locator("#device")).to_be_hidden()
+    expect(page.locator("#heat")).to_be_focused()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.dataset.tab") == "event":
+            break
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-tab=command]")).to_have_attribute("aria-selected", "true")
+    page.locator("#pause").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#state")).to_have_text("paused", timeout=DEADLINE_MS)
+    page.keyboard.press("Enter")
+    expect(page.locator("#state")).to_have_text("running", timeout=DEADLINE_MS)
+
+
+@pytest.mark.parametrize("width", [375, 1024, 1440])
+def test_nothing_is_wider_than_the_window(visit: Visit, run: Run, width: int) -> None:
+    page = visit(address(run), width=width)
+    page.locator("#heat").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#device figure")).to_have_count(2, timeout=DEADLINE_MS)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    columns = {375: 1, 1024: 1, 1440: 2}[width]
+    page.keyboard.press("Escape")
+    expect(page.locator("#device")).to_be_hidden()
+    lefts = page.evaluate(
+        "[...new Set([...document.querySelectorAll('main > section')].filter((n) => !n.hidden)"
+        ".map((n) => Math.round(n.getBoundingClientRect().left)))].length"
+    )
+    assert lefts == {375: 1, 1024: 2, 1440: 3}[width] >= columns
+
+
+def test_light_and_dark_follow_the_system_and_the_switch(visit: Visit, run: Run) -> None:
+    page = visit(address(run), color_scheme="dark")
+    ground, dark, light = page.locator("#power"), "rgb(19, 23, 27)", "rgb(255, 255, 255)"
+    expect(ground).to_have_css("background-color", dark)
+    page.emulate_media(color_scheme="light")
+    expect(ground).to_have_css("background-color", light)
+    page.locator("#theme").click()
+    expect(ground).to_have_css("background-color", dark)
+    page.reload()
+    expect(page.locator("#theme")).to_have_text("Light")
+    expect(ground).to_have_css("background-color", dark)
+
+
+def test_a_lost_connection_is_shown_and_comes_back(visit: Visit, run: Run) -> None:
+    with FaultProxy(int(address(run).rsplit(":", 1)[1])) as proxy:
+        page = visit(f"http://127.0.0.1:{proxy.port}")
+        proxy.swallow()
+        proxy.reset()
+        expect(page.locator("#state")).to_have_text("connection lost", timeout=DEADLINE_MS)
+        expect(page.locator("#trouble")).to_contain_text("No connection to the run since")
+        assert page.evaluate("getComputedStyle(document.querySelector('#heat')).opacity") == "0.55"
+        expect(page.locator("#pause")).to_be_disabled()
+        proxy.recover()
+        proxy.reset()
+        expect(page.locator("#state")).to_have_text("running", timeout=DEADLINE_MS)
+        expect(page.locator("#trouble")).to_be_hidden()
+        before = page.locator("#clock").inner_text()
+        expect(page.locator("#clock")).not_to_have_text(before, timeout=DEADLINE_MS)
+
+
+def test_the_page_does_not_grow(visit: Visit, run: Run) -> None:
+    page = visit(address(run))
+    tools = page.context.new_cdp_session(page)
+
+    def counted(frames: int) -> tuple[int, int]:
+        clock = page.locator("#clock")
+        for _ in range(frames):
+            expect(clock).not_to_have_text(clock.inner_text(), timeout=DEADLINE_MS)
+        tools.send("HeapProfiler.collectGarbage")
+        counters = tools.send("Memory.getDOMCounters")
+        return counters["nodes"], counters["jsEventListeners"]
+
+    run.set_speed(900)
+    try:
+        first, last = counted(5), counted(10)
+    finally:
+        run.set_speed(20)
+    assert last[0] <= first[0] + 60
+    assert last[1] <= first[1] + 5
+
+
+def test_a_run_that_ends_says_so(visit: Visit, tmp_path: Path) -> None:
+    text = LARGE.replace("20000", "1").replace("tick_s = 3600", "tick_s = 1")
+    run = make_run(tmp_path, text)
+    with run:
+        page = visit(address(run))
+        run.stop()
+        expect(page.locator("#state")).to_have_text("ended", timeout=DEADLINE_MS)
+        expect(page.locator("#trouble")).to_contain_text("The run ended at")
+        expect(page.locator("#pause")).to_be_disabled()
+        expect(page.locator("#form .trouble")).to_contain_text("Start another one")
+
+
+def test_a_fleet_of_100_000_devices(visit: Visit, tmp_path: Path) -> None:
+    with make_run(tmp_path, LARGE) as run:
+        page = visit(address(run))
+        expect(page.locator("#fleet-count")).to_have_text(
+            "100\u202f000 devices in 20\u202f000 projects", timeout=DEADLINE_MS
+        )
+        expect(page.locator("#contracts-note")).to_have_text("20\u202f000 projects")
+        assert page.locator("#contracts-body tr").count() < 60
+        page.locator("#contracts-scroll").evaluate("(node) => { node.scrollTop = 1e9; }")
+        expect(page.locator('tr[data-project="HOME_20000"]')).to_be_visible(timeout=DEADLINE_MS)
+        page.locator("#contracts-filter").fill("HOME_0012")
+        expect(page.locator("#contracts-note")).to_have_text("10 projects", timeout=DEADLINE_MS)
+        page.locator("#heat").focus()
+        page.keyboard.press("End")
+        says = page.locator("#heat-says")
+        expect(says).to_contain_text("HOME_20000_PV_5", timeout=DEADLINE_MS)
+        page.keyboard.press("ArrowLeft")
+        expect(says).to_contain_text("HOME_20000_PV_4", timeout=DEADLINE_MS)
+        page.keyboard.press("Enter")
+        expect(page.locator("#device-title")).to_have_text("HOME_20000_PV_4", timeout=DEADLINE_MS)
+        assert page.evaluate("document.documentElement.scrollWidth") == 1440
