@@ -156,6 +156,6 @@ export function fillGap(plot, colour, part) {
 }
 
 export function inkOn(colour) {
-	const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-	return 0.3 * r + 0.59 * g + 0.11 * b > 100 ? "#000" : "#fff";
+	const [r, g, b] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2);
+	return 0.21 * r + 0.72 * g + 0.07 * b > 0.2 ? "#000" : "#fff";
 }

@@ -14,7 +14,7 @@ const FORMS = {
 	event: {
 		tab: "Call an event", verb: "Call the event", command: "call_event",
 		fields: [["target", "Projects", "*", "an id, or a pattern: HOME_*"], ["event", "Name", () => fresh("event"), ""],
-			["target_kw", "Target, kW each", "", "empty: what the contract promises"], ["duration_s", "Duration, s", "600", ""], ["ramp_s", "Ramp, s", "", "0"]],
+			["target_kw", "Target, kW each", "", "empty: the contract"], ["duration_s", "Duration, s", "600", ""], ["ramp_s", "Ramp, s", "", "0"]],
 	},
 	command: {
 		tab: "Send a command", verb: "Send the command",

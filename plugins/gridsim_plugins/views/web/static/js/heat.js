@@ -95,7 +95,7 @@ export class Heat {
 			return { cell, left, cols, starts, rows: Math.ceil(slot / cols) };
 		};
 		let cell = LARGEST, made = layout(cell);
-		while (cell > 2 && made.rows * cell > tallest) made = layout((cell -= 1));
+		while (cell > 2 && made.rows * cell > (labelled ? 240 : tallest)) made = layout((cell -= 1));
 		Object.assign(this, made);
 		const { cols, rows, starts } = made;
 		this.slot = new Uint32Array(n);
@@ -166,7 +166,7 @@ export class Heat {
 		ctx.fillStyle = css("--panel");
 		for (let c = 0; c <= cols; c += 1) ctx.fillRect(left + c * cell - 1, 0, 1, rows * cell);
 		for (let r = 0; r <= rows; r += 1) ctx.fillRect(left, r * cell - 1, cols * cell, 1);
-		if (cell < (by === "state" ? 10 : 40)) return;
+		if (cell < (by === "state" ? 10 : 28)) return;
 		ctx.font = `${Math.min(cell - 2, 12)}px ${css("--mono")}`;
 		ctx.textAlign = "center";
 		ctx.textBaseline = "middle";
