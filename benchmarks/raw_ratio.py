@@ -14,6 +14,7 @@ from mosquitto import mosquitto, version
 from gridsim.bench.rounds import GRIDSIM, compare, ways
 from gridsim.bench.survey import survey
 from gridsim.bench.target import default_or_named
+from gridsim.text.progress import Progress
 
 RAW = "raw"
 
@@ -30,7 +31,7 @@ def main() -> None:
         fleet = survey(target, options.ticks)
         every = ways(target, fleet, options.ticks)
         two = {name: every[name] for name in (GRIDSIM, RAW)}
-        flat = compare(two, fleet, options.runs, print)
+        flat = compare(two, fleet, options.runs, print, Progress())
     for name, speed in flat.ways.items():
         rounds = ", ".join(f"{flat.messages / taken.seconds:,.0f}" for taken in speed.rounds)
         print(f"{name:<8} {speed.messages_per_s:>9,.0f} messages/s ({rounds})")

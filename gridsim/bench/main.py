@@ -17,6 +17,7 @@ from gridsim.bench.survey import Survey, survey
 from gridsim.bench.target import BenchTarget, default_or_named
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options
+from gridsim.text.progress import Progress
 from gridsim.version import __version__
 
 
@@ -38,28 +39,36 @@ class BenchOptions:
     ramp_seconds: float = 60.0
 
 
-def bench(options: BenchOptions, say: Callable[[str], None]) -> BenchReport:
-    """Measure, report progress to `say`, and return the result.
+def bench(
+    options: BenchOptions, say: Callable[[str], None], progress: Progress | None = None
+) -> BenchReport:
+    """Measure, report to `say` and `progress`, and return the result.
 
     Raises UsageError for invalid options, NeverConnectedError if the broker cannot be reached, and
     GridsimError if it drops the connection or does not confirm every reading.
     """
     _check(options)
+    progress = progress or Progress()
     chosen, target = default_or_named(options.config, options.overrides, options.plugins)
     try:
         if options.ramp:
-            found = ramp(chosen, target, options.ramp_seconds, say)
+            found = ramp(chosen, target, options.ramp_seconds, say, progress)
             return _report(target, survey(target, 1), climbed=found)
-        return _compare(options, chosen, target, say)
+        return _compare(options, chosen, target, say, progress)
     finally:
         target.plan.close()
 
 
 def _compare(
-    options: BenchOptions, chosen: Options, target: BenchTarget, say: Callable[[str], None]
+    options: BenchOptions,
+    chosen: Options,
+    target: BenchTarget,
+    say: Callable[[str], None],
+    progress: Progress,
 ) -> BenchReport:
     say(f"in real time for {options.seconds:g} s: {target.ders:,} DERs")
-    paced = real_time(target, options.seconds)
+    paced = real_time(target, options.seconds, progress)
+    progress.begin("measuring memory")
     held = footprint(chosen, target)
     ticks = target.ticks(options.seconds)
     fleet = survey(target, ticks)
@@ -68,7 +77,7 @@ def _compare(
             f"--seconds: error: this fleet sends no message in {options.seconds:g} s; "
             "use a larger value"
         )
-    flat = compare(ways(target, fleet, ticks), fleet, options.runs, say)
+    flat = compare(ways(target, fleet, ticks), fleet, options.runs, say, progress)
     return _report(target, fleet, paced=paced, held=held, flat=flat)
 
 

@@ -9,6 +9,7 @@ from gridsim.bench.realtime import RealTime, real_time
 from gridsim.bench.rounds import Say
 from gridsim.bench.target import BenchTarget, sized
 from gridsim.running.plan import Options
+from gridsim.text.progress import Progress
 
 LARGEST = 4_000_000
 """The upper bound of the search, DERs."""
@@ -31,14 +32,16 @@ class Ramp:
     """The steps in the order in which they ran."""
 
 
-def ramp(options: Options, start: BenchTarget, seconds: float, say: Say) -> Ramp:
+def ramp(
+    options: Options, start: BenchTarget, seconds: float, say: Say, progress: Progress
+) -> Ramp:
     """Search for the largest fleet from the size of `start` on, and report each step to `say`."""
     steps: list[Step] = []
 
     def holds(ders: int) -> bool:
         target = start if ders == start.ders else sized(options, ders, start.ders)
         try:
-            run = real_time(target, seconds)
+            run = real_time(target, seconds, progress)
         finally:
             if target is not start:
                 target.plan.close()

@@ -18,6 +18,7 @@ from gridsim.running.engine import Engine
 from gridsim.running.observe import observe
 from gridsim.running.pace import is_held
 from gridsim.simulation.step import Simulation
+from gridsim.text.progress import Progress
 
 _LOOK_S = 0.02
 # A run that is this far behind is stopped, because it cannot hold its rate any more.
@@ -52,7 +53,7 @@ class RealTime:
     """The processor time, core-seconds per second, without the broker's."""
 
 
-def real_time(target: BenchTarget, seconds: float) -> RealTime:
+def real_time(target: BenchTarget, seconds: float, progress: Progress) -> RealTime:
     """Run the target at speed 1 for `seconds`, or until it is too far behind to hold its rate."""
     ticks = 1 + target.ticks(seconds)
     wake_s = max(target.tick_s, 0.05)
@@ -67,9 +68,10 @@ def real_time(target: BenchTarget, seconds: float) -> RealTime:
         )
         clock = Clock(engine.run_due, engine.until_next_wake)
         clock.start()
+        progress.begin(f"{target.ders:,} DERs in real time", ticks)
         try:
             used, hopeless = _watch(
-                engine, runner, clock, max(_HOPELESS_S, seconds * _HOPELESS_SHARE)
+                engine, runner, clock, max(_HOPELESS_S, seconds * _HOPELESS_SHARE), progress
             )
         finally:
             engine.stop()
@@ -94,16 +96,21 @@ def real_time(target: BenchTarget, seconds: float) -> RealTime:
     )
 
 
-def _watch(engine: Engine, runner: Runner, clock: Clock, too_far_s: float) -> tuple[Sample, bool]:
+def _watch(
+    engine: Engine, runner: Runner, clock: Clock, too_far_s: float, progress: Progress
+) -> tuple[Sample, bool]:
     """Wait for the run's end; stop waiting early if the run falls behind or its connection fails.
 
     Return the time used since the end of the first tick, and whether the wait stopped early.
     """
-    watch, warm = Stopwatch(), False
+    watch, warm, ticks = Stopwatch(), False, 0
     while not engine.finished.wait(_LOOK_S):
         if not warm and runner.timing.settled:
             watch, warm = Stopwatch(), True
         clock.watch()
+        if engine.tick > ticks:
+            progress.advance(engine.tick - ticks)
+            ticks = engine.tick
         if max(engine.behind_s(), runner.behind_s()) > too_far_s or runner.error is not None:
             return watch.read(), True
     while runner.counters().pending:

@@ -14,6 +14,7 @@ from gridsim.bench.sample import Sample
 from gridsim.bench.survey import Survey
 from gridsim.bench.target import BenchTarget
 from gridsim.running.probes import ask
+from gridsim.text.progress import Progress
 
 Say = Callable[[str], None]
 
@@ -63,17 +64,21 @@ def ways(target: BenchTarget, fleet: Survey, ticks: int) -> dict[str, Way]:
     return found
 
 
-def compare(ways: Mapping[str, Way], fleet: Survey, rounds: int, say: Say) -> FlatOut:
+def compare(
+    ways: Mapping[str, Way], fleet: Survey, rounds: int, say: Say, progress: Progress
+) -> FlatOut:
     """Run the clients in turns; one of them is named `gridsim`."""
     samples: dict[str, list[Sample]] = {name: [] for name in ways}
     # The stored messages would slow down every garbage collection; a normal run stores none.
     gc.collect()
     gc.freeze()
+    progress.begin("flat out", rounds * len(ways))
     try:
         for number in range(1, rounds + 1):
             say(f"flat out: round {number} of {rounds}, {fleet.messages:,} messages each way")
             for name, way in ways.items():
                 samples[name].append(way.run())
+                progress.advance()
     finally:
         gc.unfreeze()
     return FlatOut(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from gridsim.cli.app import app
+from gridsim.cli.progress import reporter
 from gridsim.cli.shared import (
     Config,
     Overrides,
@@ -63,7 +63,8 @@ def bench(
             ramp_seconds=ramp_seconds,
         )
         try:
-            report = run_bench(options, lambda line: print(line, file=sys.stderr, flush=True))
+            with reporter() as progress:
+                report = run_bench(options, progress.say, progress)
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
         print_out(json.dumps(report.as_json(), indent=2) if as_json else "\n".join(lines(report)))
@@ -187,7 +188,8 @@ def verify(
             assume_zone=assume_zone,
             arrival_only=arrival_only,
         )
-        report = run_verify(options, lambda line: print(line, file=sys.stderr, flush=True))
+        with reporter() as progress:
+            report = run_verify(options, progress.say, progress)
         print_out(json.dumps(report.as_json(), indent=2) if as_json else "\n".join(report.lines()))
         if not report.passed:
             raise typer.Exit(NotHeldError.exit_status)

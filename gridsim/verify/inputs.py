@@ -61,6 +61,7 @@ def read_file(name: str, reading: Reading) -> Iterator[Arrivals]:
                     }[form](file)
             for part in parts:
                 count += len(part)
+                reading.on_rows(len(part))
                 yield part
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)

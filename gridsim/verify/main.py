@@ -18,6 +18,7 @@ from gridsim.errors import NeverConnectedError, UsageError
 from gridsim.helpers.tables import Decimal
 from gridsim.ledger import NotALedger, Reader
 from gridsim.running.plan import Options
+from gridsim.text.progress import Progress
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.comparison import Comparison, compare_readings
 from gridsim.verify.differences import Differences
@@ -72,19 +73,23 @@ class VerifyOptions:
     """The user's data has no values, only which readings arrived."""
 
 
-def verify(options: VerifyOptions, say: Callable[[str], None]) -> VerifyReport:
-    """Compare, report progress to `say`, and return the result.
+def verify(
+    options: VerifyOptions, say: Callable[[str], None], progress: Progress | None = None
+) -> VerifyReport:
+    """Compare, report to `say` and `progress`, and return the result.
 
     Raises UsageError for invalid options, and NeverConnectedError if the far end refuses the
     subscription. With `subscribe` it returns when the ledger is complete and no message has
     arrived for `quiet_s`, or when it is interrupted.
     """
     _check(options)
+    progress = progress or Progress()
     names = parse_names(options.fields, options.received_at)
     received: _Received | None = None
     transport = options.transport
     if options.subscribe is not None:
         transport, listener = find_listener(options.subscribe, transport)
+        progress.begin("receiving")
         received = _listen(options, Subscriber(transport, listener), say)
     with Reader(options.ledger) as reader:
         roster = LedgerRoster.of(reader)
@@ -100,12 +105,16 @@ def verify(options: VerifyOptions, say: Callable[[str], None]) -> VerifyReport:
             several=several,
             loose=options.loose,
             decimal=_decimal(options.decimal),
+            on_rows=progress.advance,
         )
+        [(readings,)] = reader.rows("SELECT sum(rows) FROM batches")
+        progress.begin("reading", readings)
         no_soc = 0 if target.format_settings.get("missing_soc") == "zero" else NULL
         windows = SentWindows(reader, target.index, target.note.framing, no_soc=no_soc)
         unchanged = Unchanged(reader, windows, roster)
         parts = _parts(options.files, reading) if received is None else received.parts(reading)
         rest = unchanged.match(chain([reading.nothing()], parts), evidence)
+        progress.begin("comparing")
         _check_names(names, evidence)
         notes = [] if received is None else received.notes(reader)
         by_time = options.received_at is not None and not options.unordered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gridsim.helpers.tables import Decimal
@@ -10,6 +10,9 @@ from gridsim.verify.arrivals import Arrivals, Columns
 from gridsim.verify.evidence import Evidence
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.times import Clock
+
+
+def _ignore(rows: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +28,8 @@ class Reading:
     """True if values in JSON may be written as text."""
     decimal: Decimal | None = None
     """The decimal mark of tables of text; None: it is recognised."""
+    on_rows: Callable[[float], None] = _ignore
+    """The function that is called with the number of rows of each part that was read."""
 
     def columns(self, *, text: bool, decimal: str = ".") -> Columns:
         return Columns(self.roster, self.evidence, self.time, text=text, decimal=decimal)

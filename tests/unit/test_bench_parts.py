@@ -13,6 +13,7 @@ from gridsim.bench.survey import Survey, survey
 from gridsim.bench.target import BENCH_CONFIG, counts_for, default_or_named, sized
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options
+from gridsim.text.progress import Progress
 from gridsim_plugins.mqtt.bench.benchmark import packet_size
 from gridsim_plugins.mqtt.bench.client import MeasuredBroker
 from gridsim_plugins.mqtt.bench.raw import publish
@@ -85,7 +86,7 @@ def test_ways_take_turns_and_medians_are_reported() -> None:
 
     fleet = Survey(1000, 4000, 0, 100.0, 110.0, [])
     ways = {"gridsim": Way("gridsim", gridsim), "raw": Way("raw socket", raw)}
-    flat = compare(ways, fleet, 3, lambda _: None)
+    flat = compare(ways, fleet, 3, lambda _: None, Progress())
     assert turns == ["gridsim", "raw"] * 3
     assert flat.titles == {"gridsim": "gridsim", "raw": "raw socket"}
     assert flat.ratios == {"raw": 3.0}
