@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME, TerminalTheme
 from rich.text import Text
 
+from gridsim import logs
 from gridsim.api import Control, RunContext, Settings, Snapshot, View
 from gridsim.config.resolve import Flags
 from gridsim.running.plan import DEMO_CONFIG, Options, PlannedView, make_plan
@@ -87,9 +88,10 @@ def main() -> None:
     """Write the picture."""
     parser = argparse.ArgumentParser()
     parser.add_argument("path", nargs="?", type=Path, default=PAGE)
-    parser.add_argument("--size", default="100x31")
+    parser.add_argument("--size", default="100x32")
     parser.add_argument("--light", action="store_true")
     options = parser.parse_args()
+    logs.configure("warning", as_json=False)
     columns, rows = map(int, options.size.split("x"))
     console = Console(
         width=columns,
@@ -100,6 +102,7 @@ def main() -> None:
     )
     for line in photograph((columns, rows)):
         console.print(line, no_wrap=True, overflow="ignore", crop=False, highlight=False)
+    console.print()
     options.path.parent.mkdir(exist_ok=True)
     theme = DEFAULT_TERMINAL_THEME if options.light else DARK
     svg = console.export_svg(title="gridsim demo", theme=theme, code_format=FORMAT)

@@ -15,8 +15,8 @@ from gridsim_plugins.views.terminal.panels.power import power
 from gridsim_plugins.views.terminal.scene import Scene
 
 _TWO_COLUMNS = 150
-# From this height on there is an empty line below the header.
-_ROOMY = 32
+# From this height on there is an empty line below the header, and hints.
+_ROOMY = 28
 _GAP = 4
 # The least lines of the contracts and of the entries, where there are any.
 _CONTRACTS, _ENTRIES = 4, 4
@@ -44,7 +44,7 @@ def compose(scene: Scene, columns: int, rows: int) -> list[Text]:
 
 
 def _one_column(scene: Scene, width: int, height: int) -> list[Text]:
-    fixed = [power(scene, width), delivery(scene, width)]
+    fixed = [power(scene, width), delivery(scene, width, hints=height >= _ROOMY)]
     first, second = _split(scene, height - sum(map(len, fixed)))
     panels = [fixed[0], contracts(scene, width, first), fixed[1], entries(scene, width, second)]
     return _stacked(panels, height)
@@ -54,7 +54,7 @@ def _two_columns(scene: Scene, width: int, height: int) -> list[Text]:
     left = (width - _GAP) // 2
     right = width - _GAP - left
     first, second = _split(scene, height - 1)
-    beside = [power(scene, left), delivery(scene, left)]
+    beside = [power(scene, left), delivery(scene, left, hints=True)]
     panels = [contracts(scene, right, first), entries(scene, right, second)]
     one, other = _stacked(beside, height), _stacked(panels, height)
     rows = max(len(one), len(other))

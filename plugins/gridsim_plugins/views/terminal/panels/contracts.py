@@ -22,6 +22,9 @@ _NARROW = 75
 _LEAST_CHART = 12
 # What one point of a project's history stands for is 15 s; 60 of them are kept.
 _POINTS = 60
+# The urgency of a project that no event calls, and the lines that such projects get at most.
+_IDLE = 3
+_IDLE_ROWS = 12
 
 Columns = Sequence[tuple[str, int]]
 """The titles and the widths of columns."""
@@ -29,13 +32,13 @@ Columns = Sequence[tuple[str, int]]
 
 def wanted(scene: Scene) -> int:
     """Return the number of lines that show every contract."""
-    contracts = int(np.count_nonzero(~scene.roster.is_standalone))
-    return 1 + contracts + (contracts > 1) if contracts else 0
+    order, worth = _order(scene)
+    return 1 + worth + (len(order) > 1) if len(order) else 0
 
 
 def contracts(scene: Scene, width: int, rows: int) -> list[Text]:
     """Return at most `rows` lines: the heading, the most urgent contracts, and their sum."""
-    order = _order(scene)
+    order, worth = _order(scene)
     if not len(order) or rows < 2:
         return []
     columns = [*_COLUMNS] if width >= _NARROW else [*_COLUMNS[1:]]
@@ -50,13 +53,14 @@ def contracts(scene: Scene, width: int, rows: int) -> list[Text]:
         headings.append(("last 15 min", _STATE + chart))
     lines = [scene.heading(_TITLE, name, headings, width)]
     total = len(order) > 1
-    shown = order[: rows - 1 - total]
+    shown = order[: min(rows - 1 - total, worth)]
     past = scene.project_history(shown) if chart >= _LEAST_CHART and len(shown) else None
     for place, row in enumerate(shown.tolist()):
         line = _row(scene, row, name, columns)
         if past is not None:
             series = past[place].astype(np.float64)
-            bars = sparkline(series[-chart:], scene.glyphs, "")
+            style = BAD if scene.snapshot.sites.in_violation[row] else QUIET
+            bars = sparkline(series[-chart:], scene.glyphs, style)
             line.append(" " * (chart - bars.cell_len))
             line.append_text(bars)
         lines.append(end_of(line, width))
@@ -65,16 +69,20 @@ def contracts(scene: Scene, width: int, rows: int) -> list[Text]:
     return lines
 
 
-def _order(scene: Scene) -> NDArray[np.intp]:
-    """Return the projects with a contract: violations first, then those that are called."""
+def _order(scene: Scene) -> tuple[NDArray[np.intp], int]:
+    """Return the projects with a contract, and how many of them are worth a line.
+
+    Violations come first, then the projects that are called, then those with past violations.
+    """
     sites = scene.snapshot.sites
     rows = np.flatnonzero(~scene.roster.is_standalone)
     urgency = np.select(
         [sites.in_violation[rows], ~np.isnan(sites.target_kw[rows]), sites.violations[rows] > 0],
         [0, 1, 2],
-        3,
+        _IDLE,
     )
-    return rows[np.argsort(urgency, kind="stable")]
+    worth = max(int(np.count_nonzero(urgency < _IDLE)), min(len(rows), _IDLE_ROWS))
+    return rows[np.argsort(urgency, kind="stable")], worth
 
 
 def _row(scene: Scene, row: int, name: int, columns: Columns) -> Text:

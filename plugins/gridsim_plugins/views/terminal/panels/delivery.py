@@ -7,7 +7,7 @@ from rich.text import Text
 from gridsim.api import SourceStatus, TransportStatus
 from gridsim_plugins.views.terminal import words
 from gridsim_plugins.views.terminal.scene import Scene, end_of
-from gridsim_plugins.views.terminal.theme import BAD
+from gridsim_plugins.views.terminal.theme import BAD, QUIET
 
 _NAME, _STATE = 16, 13
 _DELAYS = (("p50", 10), ("p99", 10))
@@ -15,8 +15,11 @@ _DELAYS = (("p50", 10), ("p99", 10))
 _CALM = ("up", "closed", "connecting", "starting")
 
 
-def delivery(scene: Scene, width: int) -> list[Text]:
-    """Return a line for each transport and source, and one for each error."""
+def delivery(scene: Scene, width: int, *, hints: bool = False) -> list[Text]:
+    """Return a line for each transport and source, and one for each error.
+
+    With `hints` there is also a command that shows the readings.
+    """
     status = scene.status
     if not status.transports:
         return []
@@ -24,7 +27,7 @@ def delivery(scene: Scene, width: int) -> list[Text]:
         "transport",
         [
             *(words.clean(one.name) for one in status.transports),
-            *(words.clean(one.name) for one in status.sources),
+            *(f"{words.clean(one.name)} source" for one in status.sources),
         ],
         10,
         _NAME,
@@ -46,6 +49,8 @@ def delivery(scene: Scene, width: int) -> list[Text]:
             line.append(f"{cells.get(title) or _delay(one, title):>{size}}", BAD if bad else "")
         lines.append(end_of(line, width))
         lines += [end_of(_note(text), width) for text in _notes(one)]
+        if hints and one.hint and one.state == "up":
+            lines.append(end_of(Text(f"  watch it: {words.clean(one.hint)}", QUIET), width))
     for source in status.sources:
         lines.append(end_of(_source(scene, source, name, state), width))
         if source.error:
@@ -85,7 +90,7 @@ def _note(text: str) -> Text:
 
 
 def _source(scene: Scene, one: SourceStatus, name: int, state: int) -> Text:
-    line = Text(f"{scene.cut(one.name, name)} ", no_wrap=True)
+    line = Text(f"{scene.cut(f'{one.name} source', name)} ", no_wrap=True)
     line.append(scene.cut(one.state, state), "" if one.state in _CALM else BAD)
     plural = "" if one.posted == 1 else "s"
     line.append(f"  {one.posted:,} command{plural} in, {one.acknowledged:,} acknowledged")

@@ -60,7 +60,9 @@ def _span(scene: Scene, width: int) -> str:
     times = scene.history.time_ms
     if len(times) < 2 or width < 16:
         return ""
-    return f"last {words.duration((times[-1] - times[0]) / 1000)}"
+    spanned_s = (times[-1] - times[0]) / 1000
+    # Seconds would only flicker.
+    return f"last {words.duration(spanned_s)}".removesuffix(" 00 s")
 
 
 def _storage(scene: Scene, width: int) -> list[Text]:
