@@ -20,6 +20,7 @@ from gridsim.bench.target import BenchTarget, counts_for, find_target
 from gridsim.config.resolve import Flags
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options
+from gridsim.text.progress import Progress
 
 _SMALLEST = 1_000
 _TICKS = 2
@@ -87,7 +88,7 @@ def _main() -> None:
         )
     )
     try:
-        real_time(target, _TICKS * target.tick_s)
+        real_time(target, _TICKS * target.tick_s, Progress())
     finally:
         target.plan.close()
     print(json.dumps({"ders": target.ders, "peak": peak_memory()}))

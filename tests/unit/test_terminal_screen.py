@@ -21,6 +21,7 @@ import pytest
 from rich.text import Text
 
 from gridsim.api import Roster, View
+from gridsim.cli.progress import reporter
 from gridsim.helpers.terminals import unsuitable
 from gridsim.testing import RecordingControl, ViewContract, make_roster
 from gridsim_plugins.views.terminal import TerminalView
@@ -257,6 +258,28 @@ def test_terminals_that_can_show_a_picture(
     found = unsuitable(terminal.stream, {"TERM": term})
     assert found.startswith(reason)
     assert bool(found) == bool(reason)
+
+
+def test_the_bar_of_a_command_never_hides_the_cursor(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal.stream)
+    with reporter() as progress:
+        progress.begin("reading", 4)
+        progress.advance(1)
+        progress.say("a line [with brackets]")
+    text = os.read(terminal.ours, 65536).decode()
+    assert "a line [with brackets]" in text
+    assert "reading" in text
+    assert "\x1b[?25l" not in text
+
+
+def test_a_command_without_a_terminal_has_lines_only(capsys: pytest.CaptureFixture[str]) -> None:
+    with reporter() as progress:
+        progress.begin("reading", 4)
+        progress.advance(1)
+        progress.say("a line")
+    assert capsys.readouterr().err == "a line\n"
 
 
 def test_a_file_is_not_a_terminal() -> None:
