@@ -20,9 +20,11 @@ from gridsim.cli.shared import (
 )
 from gridsim.cli.terminal import escape_unencodable, flush_all, print_out
 from gridsim.cli.ui import Ui, UiChoice
+from gridsim.cli.web import NoWeb, Web, WebChoice, WebGroup
 from gridsim.version import __version__
 
 app = typer.Typer(
+    cls=WebGroup,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -76,6 +78,8 @@ def run(
         ),
     ] = False,
     ui: Ui = "auto",
+    web: Web = None,
+    no_web: NoWeb = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
@@ -96,6 +100,7 @@ def run(
         from gridsim.running.plan import make_plan
 
         choice = UiChoice(ui, log_json=log_json)
+        page = WebChoice(web, no_web)
         options = options_of(
             config,
             plugin,
@@ -105,7 +110,8 @@ def run(
             seed=seed,
             start=start,
             transport=transport,
-            views=choice.views,
+            views={**choice.views, **page.views},
+            without_views=page.without,
         )
         if repeat is None:
             plan = make_plan(options)

@@ -9,6 +9,7 @@ import typer
 from gridsim.cli.app import app, leave
 from gridsim.cli.shared import configure_logs, report_errors
 from gridsim.cli.ui import Ui, UiChoice
+from gridsim.cli.web import NoWeb, Web, WebChoice, WebCommand
 
 _TEXT = """\
 A summer noon at a site in New Brunswick, one minute per second, for two minutes; Ctrl-C ends it.
@@ -22,13 +23,15 @@ To look at it, in a second terminal:
 Afterwards: gridsim runs the default fleet in real time, gridsim --help lists the commands."""
 
 
-@app.command()
+@app.command(cls=WebCommand)
 def demo(
     duration: Annotated[
         str, typer.Option(help="Simulated time to run, such as 2h or 1h30m.")
     ] = "2h",
     speed: Annotated[float, typer.Option(help="60 is a minute per second.")] = 60.0,
     ui: Ui = "auto",
+    web: Web = None,
+    no_web: NoWeb = False,
 ) -> None:
     """Show a summer noon in two minutes, with an event."""
     configure_logs("info", False)
@@ -38,7 +41,9 @@ def demo(
         from gridsim.running.plan import DEMO_CONFIG, Options, make_plan
 
         choice = UiChoice(ui, log_json=False)
-        flags = Flags(speed=speed, views=choice.views)
+        page = WebChoice(web, no_web)
+        views = {**choice.views, **page.views}
+        flags = Flags(speed=speed, views=views, without_views=page.without)
         plan = choice.applied(make_plan(Options(DEMO_CONFIG, duration, flags)))
         typer.echo(_TEXT, err=True)
         ending = supervise(plan, lines=choice.has_lines)

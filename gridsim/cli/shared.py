@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -95,7 +95,8 @@ def options_of(
     start: str | None = None,
     run: str | None = None,
     transport: str | None = None,
-    views: tuple[str, ...] = (),
+    views: Mapping[str, Mapping[str, Any]] | None = None,
+    without_views: tuple[str, ...] = (),
 ) -> Options:
     from gridsim.config.resolve import Flags
     from gridsim.running.plan import DEFAULT_CONFIG, Options
@@ -103,7 +104,14 @@ def options_of(
     return Options(
         config=config or DEFAULT_CONFIG,
         duration=duration,
-        flags=Flags(seed=seed, speed=speed, start=start, transport=transport, views=views),
+        flags=Flags(
+            seed=seed,
+            speed=speed,
+            start=start,
+            transport=transport,
+            views=views or {},
+            without_views=without_views,
+        ),
         plugins=tuple(plugin or ()),
         overrides=tuple(overrides or ()),
         run=run,

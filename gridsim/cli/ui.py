@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,9 +47,9 @@ class UiChoice:
             self._reason = "the log is written as JSON"
 
     @property
-    def views(self) -> tuple[str, ...]:
-        """The types of views that the plan gets beside those of the configuration."""
-        return (LIVE_VIEW,) if self._ui in ("auto", "live") and not self._reason else ()
+    def views(self) -> Mapping[str, Mapping[str, Any]]:
+        """The views that the plan gets beside those of the configuration, with settings."""
+        return {LIVE_VIEW: {}} if self._ui in ("auto", "live") and not self._reason else {}
 
     @property
     def has_lines(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gridsim.api import Draws, Framing, RunPeriod
@@ -25,7 +25,7 @@ from gridsim.config.tables.sources import read_sources
 from gridsim.config.tables.stanzas import PLACE, read_projects
 from gridsim.config.tables.swap import swap_transports
 from gridsim.config.tables.transports import TransportChoice, TransportTableSettings
-from gridsim.config.tables.views import read_views, with_view
+from gridsim.config.tables.views import read_views, with_view, without_views
 from gridsim.config.text.document import Document
 from gridsim.config.text.overrides import is_utf8
 from gridsim.config.text.report import ConfigError
@@ -46,8 +46,11 @@ class Flags:
     start: str | None = None
     transport: str | None = None
     """The type of the only transport."""
-    views: tuple[str, ...] = ()
-    """The types of views that are added where the file does not have them."""
+    views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The types of views that are added where the file does not have them, with settings that
+    override those of the file."""
+    without_views: tuple[str, ...] = ()
+    """The types of views that are left out."""
 
 
 def resolve(
@@ -74,8 +77,9 @@ def resolve(
     if flags.transport is not None and not is_utf8(flags.transport):
         raise UsageError("--transport: error: is not UTF-8")
     document = swap_transports(document, registry, flags.transport)
-    for view in flags.views:
-        document = with_view(document, view, f"the view {view}")
+    document = without_views(document, flags.without_views)
+    for view, settings in flags.views.items():
+        document = with_view(document, view, settings)
     document = with_defaults(document, registry)
     data = document.data
     findings = Findings(document)

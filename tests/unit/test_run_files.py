@@ -178,7 +178,7 @@ def test_a_link_to_the_configuration_is_the_same_configuration(tmp_path: Path) -
 
 def test_a_run_leaves_word_while_it_is_up(tmp_path: Path) -> None:
     config = ROOT / "configs/default.toml"
-    options = ["transports.0.port=0", "sources=[]"]
+    options = ["transports.0.port=0", "sources=[]", "views=[]"]
     with gridsim.run(config, clock="manual", overrides=options) as run:
         run.advance()
         [record] = running()

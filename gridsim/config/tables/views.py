@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,15 +27,34 @@ class ViewChoice:
     key_path: KeyPath
 
 
-def with_view(document: Document, type: str, origin: str) -> Document:
-    """Return the document with a view of a type, unless it has one; `origin` is the flag."""
+def with_view(document: Document, type: str, settings: Mapping[str, Any]) -> Document:
+    """Return the document with a view of a type, and settings of a flag with its name."""
     given = document.data.get("views", [])
     if not isinstance(given, list) or not all(isinstance(table, dict) for table in given):
         return document
-    if any(table.get("type") == type for table in given):
+    types = [table.get("type") for table in given]
+    place = types.index(type) if type in types else len(given)
+    table = {**(given[place] if place < len(given) else {"type": type}), **settings}
+    tables = [*given[:place], table, *given[place + 1 :]]
+    document = document.with_array("views", tables, range(len(given)))
+    if place == len(given):
+        document = document.with_origin(("views", place), f"the view {type}")
+    for key in settings:
+        document = document.with_origin(("views", place, key), f"--{type}")
+    return document
+
+
+def without_views(document: Document, types: Collection[str]) -> Document:
+    """Return the document without the views of some types."""
+    given = document.data.get("views", [])
+    if not types or not isinstance(given, list):
         return document
-    document = document.with_array("views", [*given, {"type": type}], range(len(given)))
-    return document.with_origin(("views", len(given)), origin)
+    kept = [
+        place
+        for place, table in enumerate(given)
+        if not isinstance(table, dict) or table.get("type") not in types
+    ]
+    return document.with_array("views", [given[place] for place in kept], kept)
 
 
 def read_views(
