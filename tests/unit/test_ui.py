@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import pty
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -156,9 +155,3 @@ def test_readings_in_a_file_or_a_pipe(
 def test_another_word_is_refused() -> None:
     with pytest.raises(typer.BadParameter, match="'fancy' is not one of auto, live, plain, none"):
         UiChoice("fancy", log_json=False)
-
-
-def test_the_command_line_loads_without_the_libraries_of_the_view() -> None:
-    code = "import sys, gridsim.cli; print(sorted({'numpy', 'rich.live'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"

@@ -1,0 +1,1 @@
+"""The tools of an agent: a run's HTTP API over the Model Context Protocol."""
