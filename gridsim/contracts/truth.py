@@ -31,7 +31,7 @@ class RunningEvent:
 class TickTruth:
     """The true state of projects and devices in one tick, as the simulation has it: not rounded.
 
-    The arrays are read-only views of those of the simulation.
+    The arrays are those of the simulation, and read-only.
     """
 
     baseline_kw: Floats

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from gridsim.api import Floats
 from gridsim.contracts.truth import TickTruth
-from gridsim.simulation.batch import BatchMaker, read_only
+from gridsim.simulation.batch import BatchMaker
 from gridsim.simulation.demand_response.events import DemandResponse
 from gridsim.simulation.faults.book import FaultBook
 
@@ -22,12 +22,15 @@ def tick_truth(
     demand_response: DemandResponse | None,
 ) -> TickTruth:
     """Return the true state of a tick after its faults: `baseline` and `meter` per site, kW."""
+    # The tick is over: the simulation does not write to them again.
+    for column in (baseline, meter, real, soc, *extra.values()):
+        column.setflags(write=False)
     return TickTruth(
-        baseline_kw=read_only(baseline.view()),
-        load_kw=read_only(meter.view()),
-        output_kw=read_only(real.view()),
-        soc=read_only(soc.view()),
-        extra={name: read_only(column.view()) for name, column in extra.items()},
+        baseline_kw=baseline,
+        load_kw=meter,
+        output_kw=real,
+        soc=soc,
+        extra=extra,
         faulty=None if faults is None else faults.affected(),
         running_faults=() if faults is None else faults.running_faults(),
         offline=None if faults is None else faults.unreachable,
