@@ -11,12 +11,10 @@ to the names in `__all__`; everything else in this package but `gridsim.api` is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib import import_module
-from os import PathLike
-from typing import TYPE_CHECKING, Any
-
 from gridsim.version import __version__
+
+# As in typing, which takes long to import: Ctrl-C while the command starts must print no traceback.
+TYPE_CHECKING = False
 
 __all__ = [
     "Acknowledgement",
@@ -35,6 +33,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+    from typing import Any
+
     from gridsim.contracts.instructions import (
         Acknowledgement,
         CallEvent,
@@ -67,6 +69,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `gridsim --help` starts fast."""
+    from importlib import import_module
+
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'gridsim' has no attribute {name!r}")

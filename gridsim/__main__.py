@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
-from contextlib import suppress
 
 # What Typer meets when it prints a help text: everything else writes through `print_out`.
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EIO)
@@ -13,12 +13,15 @@ _FULL = (errno.ENOSPC, errno.EFBIG, errno.EIO)
 
 def main() -> None:
     """Run the command line, and end with its exit status."""
+    # Some modules turn a KeyboardInterrupt during their import into another error.
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     try:
         from gridsim.cli import app
 
+        signal.signal(signal.SIGINT, before)
         app()
     except KeyboardInterrupt:
-        # Ctrl-C while modules are imported, or before a run handles it.
+        # Ctrl-C before a run handles it.
         sys.exit(130)
     except SystemExit as end:
         if end.code in (0, None):
@@ -42,9 +45,11 @@ def _flush_output() -> None:
 
 def _refuse_output(error: OSError) -> None:
     # The rest of the buffer would fail again when Python exits.
-    with suppress(OSError, ValueError):
+    try:
         if sys.__stdout__ is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+    except (OSError, ValueError):
+        pass
     print(f"standard output: cannot be written: {error.strerror}", file=sys.stderr)
     sys.exit(1)
 

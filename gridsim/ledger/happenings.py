@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from gridsim.contracts.instruction_json import write_instruction
 from gridsim.contracts.results import InjectedFault, Settlement, TickResult
@@ -32,32 +33,33 @@ class Happenings:
         if result.unsent is not None:
             row = unsent_row(result.unsent, tick, self._start_ms, self._tick_ms)
             insert(connection, "packed_unsent", [row])
-        for sequence, instruction in enumerate(result.instructions):
-            connection.execute(
-                "INSERT INTO instructions VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    tick,
-                    sequence,
-                    instruction.target.project_id,
-                    instruction.target.der_id,
-                    write_instruction(instruction).decode(),
-                    instruction.source,
-                ),
+        instructions = [
+            (
+                tick,
+                sequence,
+                one.target.project_id,
+                one.target.der_id,
+                write_instruction(one).decode(),
+                one.source,
             )
-        for ack in result.acknowledgements:
-            connection.execute(
-                "INSERT INTO acknowledgements VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    ack.tick,
-                    ack.time_ms,
-                    ack.target.project_id,
-                    ack.target.der_id,
-                    ack.id,
-                    ack.status,
-                    ack.reason,
-                    ack.source,
-                ),
+            for sequence, one in enumerate(result.instructions)
+        ]
+        insert(connection, "instructions", instructions)
+        acknowledgements = [
+            (
+                None,
+                one.tick,
+                one.time_ms,
+                one.target.project_id,
+                one.target.der_id,
+                one.id,
+                one.status,
+                one.reason,
+                one.source,
             )
+            for one in result.acknowledgements
+        ]
+        insert(connection, "acknowledgements", acknowledgements)
         connection.executemany(
             "INSERT INTO episodes VALUES (NULL, ?, ?, ?, ?)",
             [
@@ -68,8 +70,7 @@ class Happenings:
         # After the episodes: a fault that was cleared in this tick may have had the same id.
         for injected in result.injected:
             self._inject(injected, tick)
-        for settlement in result.settlements:
-            self._settle(settlement)
+        self._settle(result.settlements)
         connection.executemany(
             "INSERT INTO true_reductions VALUES (?, ?, ?, ?)",
             [
@@ -105,31 +106,34 @@ class Happenings:
             ),
         )
 
-    def _settle(self, settlement: Settlement) -> None:
-        self._settlements += 1
+    def _settle(self, settlements: Sequence[Settlement]) -> None:
+        first = self._settlements + 1
+        self._settlements += len(settlements)
+        numbered = list(enumerate(settlements, first))
         if self._measured:
-            self._open[settlement.event, settlement.project_id] = self._settlements
-        self._connection.execute(
-            "INSERT INTO settlements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            self._open.update({(one.event, one.project_id): number for number, one in numbered})
+        rows = [
             (
-                self._settlements,
-                settlement.event,
-                self._project[settlement.project_id],
-                settlement.notice_ms,
-                settlement.start_ms,
-                settlement.settled_ms,
-                settlement.end_ms,
-                settlement.ending,
-                settlement.target_kw,
-                settlement.compliance,
-                settlement.dispatched_kwh,
-                settlement.delivered_kwh,
-                settlement.asked_kw,
-                settlement.able_kw,
-                settlement.reason,
-            ),
-        )
-        self._connection.executemany(
-            "INSERT INTO violations VALUES (?, ?, ?)",
-            [(self._settlements, *interval) for interval in settlement.violations],
-        )
+                number,
+                one.event,
+                self._project[one.project_id],
+                one.notice_ms,
+                one.start_ms,
+                one.settled_ms,
+                one.end_ms,
+                one.ending,
+                one.target_kw,
+                one.compliance,
+                one.dispatched_kwh,
+                one.delivered_kwh,
+                one.asked_kw,
+                one.able_kw,
+                one.reason,
+            )
+            for number, one in numbered
+        ]
+        insert(self._connection, "settlements", rows)
+        violations = [
+            (number, *interval) for number, one in numbered for interval in one.violations
+        ]
+        insert(self._connection, "violations", violations)

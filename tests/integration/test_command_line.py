@@ -154,6 +154,30 @@ def test_options_before_a_subcommand_hold_for_it(tmp_path: Path) -> None:
     assert done.stdout == f"{path}: no errors\n"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a signal of POSIX")
+def test_ctrl_c_while_modules_are_imported_prints_nothing(tmp_path: Path) -> None:
+    # A module that the command imports takes long, and turns an interruption into another error.
+    (tmp_path / "typer.py").write_text(
+        "import sys, time\nprint('importing', flush=True)\n"
+        "try:\n    time.sleep(60)\nexcept BaseException as e:\n    raise ImportError('no') from e\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from gridsim.__main__ import main; main()", "--version"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=DEADLINE_S)
+    finally:
+        process.kill()
+    assert (process.returncode, said) == (130, "")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="there is no limit on the size of files")
 def test_a_full_disk_under_a_file_costs_the_readings_after_it_and_is_said(tmp_path: Path) -> None:
     path = tmp_path / "home.toml"

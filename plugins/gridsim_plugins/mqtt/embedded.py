@@ -20,6 +20,7 @@ MESSAGES_PER_S: Final = 5_000
 SERVICE: Final = "mqtt: embedded broker"
 """The key of the broker among the run's services, and of its announced address."""
 
+
 _START_TIMEOUT_S = 15.0
 _STOP_TIMEOUT_S = 2.0
 
@@ -104,6 +105,11 @@ class EmbeddedBroker:
             child.kill()
             child.wait()
         child.stdout.close()
+
+
+def describe_embedded(port: int) -> str:
+    """Return the place of an embedded broker that has not started."""
+    return f"the bundled broker on {f'port {port}' if port else 'a free port'},"
 
 
 def embedded_address(run: RunContext, port: int, topics: str) -> tuple[str, int]:

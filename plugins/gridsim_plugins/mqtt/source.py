@@ -20,8 +20,8 @@ from gridsim.api import (
     read_instruction,
 )
 from gridsim_plugins.mqtt.command_topics import CommandTopics
-from gridsim_plugins.mqtt.embedded import embedded_address
-from gridsim_plugins.mqtt.settings import ConnectionSettings, check_connection
+from gridsim_plugins.mqtt.embedded import describe_embedded, embedded_address
+from gridsim_plugins.mqtt.settings import EMBEDDED, ConnectionSettings, check_connection
 from gridsim_plugins.mqtt.topics import subscription
 
 if TYPE_CHECKING:
@@ -118,12 +118,12 @@ class MqttCommands(Source[MqttCommandSettings]):
         kind = "mqtt" if settings.transport == "tcp" else "ws"
         host, port = self._address
         where = f"{host}:{port}{settings.websocket_path if kind == 'ws' else ''}"
+        url = f"{kind}{'s' if settings.uses_tls else ''}://{where}"
+        if host == EMBEDDED:
+            url = describe_embedded(port)
         topics = [settings.topic, settings.project_topic]
         topics += [settings.fleet_topic] if settings.fleet_topic else []
-        return (
-            f"{kind}{'s' if settings.uses_tls else ''}://{where} {', '.join(topics[:-1])} and "
-            f"{topics[-1]}, MQTT {settings.protocol}"
-        )
+        return f"{url} {', '.join(topics[:-1])} and {topics[-1]}, MQTT {settings.protocol}"
 
     def connect(self) -> None:
         settings = self.settings

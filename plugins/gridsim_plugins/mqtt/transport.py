@@ -20,12 +20,12 @@ from gridsim.api import (
     TransportError,
     hookimpl,
 )
-from gridsim_plugins.mqtt.embedded import MESSAGES_PER_S, embedded_address
+from gridsim_plugins.mqtt.embedded import MESSAGES_PER_S, describe_embedded, embedded_address
 from gridsim_plugins.mqtt.probe import MqttProbe
 from gridsim_plugins.mqtt.publish.isolation import Isolation
 from gridsim_plugins.mqtt.publish.messages import MessageAccount
 from gridsim_plugins.mqtt.session.identities import make_identities
-from gridsim_plugins.mqtt.settings import MqttSettings, check
+from gridsim_plugins.mqtt.settings import EMBEDDED, MqttSettings, check
 from gridsim_plugins.mqtt.source import MqttCommands
 from gridsim_plugins.mqtt.topics import (
     DEFAULT_TOPIC,
@@ -87,10 +87,10 @@ class Mqtt(Transport[MqttSettings]):
         if self._identities is not None:
             clients = f", {len(self._identities)} connections, one per {settings.connections}"
         where = f"{host}:{port}{settings.websocket_path if kind == 'ws' else ''}"
-        return (
-            f"{kind}{'s' if settings.uses_tls else ''}://{where} {self._template}, "
-            f"QoS {settings.qos}, MQTT {settings.protocol}{clients}"
-        )
+        url = f"{kind}{'s' if settings.uses_tls else ''}://{where}"
+        if host == EMBEDDED:
+            url = describe_embedded(port)
+        return f"{url} {self._template}, QoS {settings.qos}, MQTT {settings.protocol}{clients}"
 
     def hint(self) -> str:
         settings = self.settings

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim_plugins.mqtt.publish.flight import Flight, NotedOutcome
 from gridsim_plugins.mqtt.publish.isolation import QUIET_S, REFUSED, Isolation, Piece
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
@@ -23,8 +24,6 @@ from gridsim_plugins.mqtt.session.answers import PUBCOMP, PUBREC
 from gridsim_plugins.mqtt.session.connection import Connection
 from gridsim_plugins.mqtt.session.frames import PINGREQ, Frames, pubrels, whole_packets
 from gridsim_plugins.mqtt.session.reasons import REFUSAL, reason_name
-
-_NONE = np.empty(0, np.intp)
 
 
 class PublishUnacknowledged:
@@ -192,7 +191,7 @@ class PublishAcknowledged:
         self._connection.touch()
         # A batch of oversize messages only writes nothing.
         self._connection.keep_alive()
-        flight = _Flight(self._window, account, self._isolation)
+        flight = Flight(self._window, account, self._isolation)
         try:
             for messages in parts:
                 self._write(messages, flight)
@@ -205,7 +204,7 @@ class PublishAcknowledged:
                 self._isolation.note_closed(topics, sizes, proof=self._proof, narrow=True)
             raise
 
-    def _write(self, messages: Messages, flight: _Flight) -> None:
+    def _write(self, messages: Messages, flight: Flight) -> None:
         isolation = self._isolation
         sizes = self._frames.sizes(messages.topic, messages.sizes)
         ahead = -1
@@ -223,7 +222,7 @@ class PublishAcknowledged:
             self._send_piece(messages.part(first, stop), sizes[first:stop], piece, flight)
 
     def _send_piece(
-        self, messages: Messages, sizes: NDArray[np.intp], piece: Piece, flight: _Flight
+        self, messages: Messages, sizes: NDArray[np.intp], piece: Piece, flight: Flight
     ) -> None:
         if not len(messages):
             return
@@ -245,7 +244,7 @@ class PublishAcknowledged:
             self._proof = False
 
     def _compare(
-        self, messages: Messages, sizes: NDArray[np.intp], suspect: int, flight: _Flight
+        self, messages: Messages, sizes: NDArray[np.intp], suspect: int, flight: Flight
     ) -> int:
         """Send a later message to another topic; return its index if it passes, else -1."""
         topic = messages.topic
@@ -256,8 +255,8 @@ class PublishAcknowledged:
             return -1
         # The smallest, because a size limit is the most likely reason.
         index = suspect + int(after[np.argmin(sizes[suspect:][after])])
-        noted = _NotedOutcome()
-        trial = _Flight(self._window, MessageAccount(noted), self._isolation)
+        noted = NotedOutcome()
+        trial = Flight(self._window, MessageAccount(noted), self._isolation)
         try:
             self._send(messages.part(index, index + 1), sizes[index : index + 1], trial)
             self._finish(trial)
@@ -267,7 +266,7 @@ class PublishAcknowledged:
         flight.resume()
         return index if noted.delivered_rows else -1
 
-    def _finish(self, flight: _Flight) -> None:
+    def _finish(self, flight: Flight) -> None:
         """Wait until all messages are settled."""
         # Messages that are not sent, because they are oversize, get no answer.
         self._collect(flight)
@@ -275,14 +274,14 @@ class PublishAcknowledged:
             self._connection.wait()
             self._collect(flight)
 
-    def _leave_out(self, outcome: str, flight: _Flight) -> None:
+    def _leave_out(self, outcome: str, flight: Flight) -> None:
         """Settle the next message without sending it."""
         while not self._window.room:
             self._connection.wait()
             self._collect(flight)
         self._window.skip(outcome)
 
-    def _send(self, messages: Messages, sizes: NDArray[np.intp], flight: _Flight) -> None:
+    def _send(self, messages: Messages, sizes: NDArray[np.intp], flight: Flight) -> None:
         connection, window = self._connection, self._window
         stops = np.flatnonzero(sizes > connection.max_packet).tolist()
         flight.expect(messages, sizes)
@@ -305,7 +304,7 @@ class PublishAcknowledged:
                 self._leave_out(OVERSIZE, flight)
                 start += 1
 
-    def _collect(self, flight: _Flight, *, release: bool = True) -> None:
+    def _collect(self, flight: Flight, *, release: bool = True) -> None:
         """Process the broker's answers; with `release`, also send the PUBRELs of QoS 2."""
         connection = self._connection
         answers, connection.answers = connection.answers, []
@@ -323,95 +322,3 @@ class PublishAcknowledged:
         flight.account_for()
         if received and release:
             connection.send(pubrels(np.concatenate(received)))
-
-
-class _Flight:
-    """The messages of one batch in the window."""
-
-    def __init__(self, window: Window, account: MessageAccount, isolation: Isolation) -> None:
-        self._window = window
-        self._account = account
-        self._isolation = isolation
-        self._parts: deque[tuple[int, Messages, NDArray[np.intp]]] = deque()
-        """The number of the first message, the messages, and the sizes of their packets."""
-        self._end = self._accounted = window.sent
-        self._sent: deque[tuple[int, float]] = deque()
-        """The end of each block, as a message's number, and its time of sending."""
-
-    @property
-    def under_way(self) -> bool:
-        return self._accounted < self._end
-
-    def expect(self, messages: Messages, sizes: NDArray[np.intp]) -> None:
-        """Add messages that are about to be sent, with the sizes of their packets."""
-        self._parts.append((self._end, messages, sizes))
-        self._end += len(messages)
-
-    def note_sent(self) -> None:
-        self._sent.append((self._window.sent, time.monotonic()))
-
-    def resume(self) -> None:
-        """Continue after another flight has used the window; nothing is under way."""
-        self._end = self._accounted = self._window.sent
-
-    def sent(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the topics and the packet sizes of the messages that have no answer yet."""
-        topics, packets = [_NONE], [_NONE]
-        for first, messages, sizes in self._parts:
-            numbers = np.arange(first, min(first + len(messages), self._window.sent))
-            open_ = self._window.is_open(numbers)
-            topics.append(messages.topic[: len(numbers)][open_])
-            packets.append(sizes[: len(numbers)][open_])
-        return np.concatenate(topics), np.concatenate(packets)
-
-    def account_for(self) -> None:
-        """Report the messages that have been settled since the last call to the receipt."""
-        settled = self._window.settled
-        while self._sent and self._sent[0][0] <= settled:
-            self._account.lag(time.monotonic() - self._sent.popleft()[1])
-        while self._accounted < min(settled, self._end):
-            first, messages, sizes = self._parts[0]
-            stop = min(settled, first + len(messages))
-            begin = self._accounted - first
-            self._add(messages.part(begin, stop - first), sizes[begin : stop - first])
-            self._accounted = stop
-            if stop == first + len(messages):
-                self._parts.popleft()
-        self._account.report()
-
-    def _add(self, messages: Messages, sizes: NDArray[np.intp]) -> None:
-        refused = self._window.refused
-        idle = self._isolation.is_idle
-        if not refused:
-            self._account.add(DELIVERED, int(messages.rows.sum()))
-            if not idle:
-                self._isolation.note_passed(messages.topic, sizes)
-            return
-        outcomes = [
-            refused.pop(number, DELIVERED)
-            for number in range(self._accounted, self._accounted + len(messages))
-        ]
-        for outcome, count in zip(outcomes, messages.rows.tolist(), strict=True):
-            self._account.add(outcome, count)
-        if not idle:
-            passed = np.array([outcome == DELIVERED for outcome in outcomes], np.bool_)
-            self._isolation.note_passed(messages.topic[passed], sizes[passed])
-
-
-class _NotedOutcome:
-    """A receipt for a message that is accounted for later."""
-
-    def __init__(self) -> None:
-        self.delivered_rows = 0
-
-    def delivered(self, rows: int) -> None:
-        self.delivered_rows += rows
-
-    def unconfirmed(self, rows: int) -> None:
-        pass
-
-    def dropped(self, rows: int, reason: str) -> None:
-        pass
-
-    def lag(self, seconds: float) -> None:
-        pass
