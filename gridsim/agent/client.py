@@ -64,7 +64,7 @@ class ApiClient:
 
 
 def _reason(error: HTTPError) -> str:
-    """Return what the run says about an error."""
+    """Return the reason that the run gives for an error."""
     try:
         return printable(json.loads(error.read(_MAX_BYTES))["error"])
     except (OSError, ValueError, KeyError, TypeError):

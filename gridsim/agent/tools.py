@@ -113,8 +113,8 @@ class Tools:
         duration_s: float | None = None,
         ramp_s: float | None = None,
     ) -> Found:  # fmt: skip
-        """Command a device or a project by its id, and return the acknowledgement. Positive power
-        feeds the site: set_power with -3 charges a battery with 3 kW. Without a duration the
+        """Send a command to a device or a project by its id, and return the acknowledgement. Power
+        is positive into the site: set_power -3 charges a battery with 3 kW. Without a duration the
         command holds until the next one.
         """
         return self._instruct(
