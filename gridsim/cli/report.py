@@ -21,6 +21,13 @@ def report(
             "--csv", metavar="PATH", help="Write a line for each event and project to this file."
         ),
     ] = None,
+    quote_formulas: Annotated[
+        bool,
+        typer.Option(
+            "--quote-formulas",
+            help="Put an apostrophe before ids in the CSV that spreadsheets take for formulas.",
+        ),
+    ] = False,
     html: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
@@ -43,7 +50,7 @@ def report(
 
         found = read_reductions(ledger)
         if csv is not None:
-            write_csv(found, csv)
+            write_csv(found, csv, quote_formulas=quote_formulas)
         if html is not None:
             from gridsim.report import write_report
 

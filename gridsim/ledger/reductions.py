@@ -18,6 +18,10 @@ ALL = "all"
 _MS_PER_HOUR = 3_600_000
 
 
+# The first characters of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 @dataclass(frozen=True, slots=True)
 class MeasuredSettlement:
     """A settlement beside the truth; energies in kWh, None where the truth is not known."""
@@ -35,6 +39,8 @@ class MeasuredSettlement:
     """`settled_kwh` minus `true_kwh`."""
     rebound_kwh: float | None
     rebound_s: float | None
+    reason: str
+    """The reason why the project fell short of its target; empty if it did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ def read_reductions(path: Path) -> ReductionReport:
     with Reader(path) as reader:
         rows = reader.rows(
             "SELECT s.event, p.project_id, b.method, s.start_ms, s.end_ms, s.ending, s.target_kw, "
-            "s.delivered_kwh, t.true_kwh, t.rebound_kwh, t.rebound_s "
+            "s.delivered_kwh, t.true_kwh, t.rebound_kwh, t.rebound_s, s.reason "
             "FROM settlements s JOIN projects p USING (project) JOIN baselines b USING (project) "
             "LEFT JOIN true_reductions t USING (settlement) ORDER BY settlement"
         )
@@ -111,8 +117,11 @@ def read_reductions(path: Path) -> ReductionReport:
     )
 
 
-def write_csv(report: ReductionReport, path: Path) -> None:
-    """Write a line for each settlement. Raises UsageError."""
+def write_csv(report: ReductionReport, path: Path, *, quote_formulas: bool = False) -> None:
+    """Write a line for each settlement. Raises UsageError.
+
+    `quote_formulas` puts an apostrophe before texts that spreadsheets take for formulas.
+    """
     if is_ledger(path):
         raise UsageError(f"--csv: error: {path} is a ledger; name another file")
     names = [field.name for field in fields(MeasuredSettlement)]
@@ -120,14 +129,20 @@ def write_csv(report: ReductionReport, path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(names)
-            writer.writerows([getattr(one, name) for name in names] for one in report.settlements)
+            for one in report.settlements:
+                row = [getattr(one, name) for name in names]
+                writer.writerow([_quoted(value) for value in row] if quote_formulas else row)
     except OSError as error:
         raise UsageError(f"--csv: error: {path} cannot be written: {error.strerror}") from error
 
 
+def _quoted(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
 def _measured(row: tuple[Any, ...]) -> MeasuredSettlement:
     event, project, method, start_ms, end_ms, ending, target_kw, settled, *truth = row
-    true_kwh, rebound_kwh, rebound_s = truth
+    true_kwh, rebound_kwh, rebound_s, reason = truth
     return MeasuredSettlement(
         event=event,
         project_id=project,
@@ -141,6 +156,7 @@ def _measured(row: tuple[Any, ...]) -> MeasuredSettlement:
         error_kwh=None if true_kwh is None else settled - true_kwh,
         rebound_kwh=rebound_kwh,
         rebound_s=rebound_s,
+        reason=reason or "",
     )
 
 

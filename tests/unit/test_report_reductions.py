@@ -90,15 +90,15 @@ def printed(capfd: pytest.CaptureFixture[str]) -> Command:
 
 
 def test_the_table_has_the_error_of_each_method(tmp_path: Path, printed: Command) -> None:
-    """A is right. B's baseline is 1 kW too high. C would deliver 3 kW without the event."""
+    """A is right. B's baseline is 1 kW too high. C delivers 3 kW without the event."""
     result = printed(ledger(tmp_path))
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[:5] == [
         "event  baseline     projects  asked  settled  true  error  error %  per project  rebound",
         "peak   expectation         1   1.00     1.00  1.00   0.00       +0        0.000     0.00",
-        "peak   constant            2   2.00     2.00  0.00  +2.00        -        1.000     0.00",
-        "peak   all                 3   3.00     3.00  1.00  +2.00     +200        0.667     0.00",
+        "peak   constant            2   2.00     2.50  0.50  +2.00     +400        1.000     0.00",
+        "peak   all                 3   3.00     3.50  1.50  +2.00     +133        0.667     0.00",
         "",
     ]
     assert "rebound: the reduction in the 10 min after the event; negative: more is drawn." in lines
@@ -123,7 +123,22 @@ def test_a_line_of_the_csv_is_an_event_on_a_project(tmp_path: Path, printed: Com
         "error_kwh": "0.0",
         "rebound_kwh": "0.0",
         "rebound_s": "600.0",
+        "reason": "",
     }
+
+
+@pytest.mark.parametrize(("options", "mark"), [((), ""), (("--quote-formulas",), "'")])
+def test_an_id_like_a_formula_is_quoted_by_choice(
+    tmp_path: Path, printed: Command, options: tuple[str, ...], mark: str
+) -> None:
+    event = PEAK.replace('"peak"', '"-peak"') + "target_kw = 9.0\n"
+    target = tmp_path / "truth.csv"
+    path = ledger(tmp_path, more=event)
+    assert printed(path, "--csv", target, *options).exit_code == 0
+    with target.open(newline="", encoding="utf-8") as file:
+        first = next(csv.DictReader(file))
+    assert (first["event"], first["project_id"]) == (f"{mark}-peak", "A")
+    assert first["reason"] == "asked 9.00, able 5.00 kW"
 
 
 def test_the_json_has_the_same_numbers(tmp_path: Path, printed: Command) -> None:
