@@ -21,7 +21,7 @@ from gridsim.running.run import Run
 from tests.integration.conftest import Brokers, Subscribe
 from tests.integration.proxy import FaultProxy
 
-DEADLINE_MS = 8_000
+DEADLINE_MS = 20_000
 HOSTILE = "<img src=x onerror=alert(1)>" + "x" * 100
 
 FLEET = """
@@ -192,6 +192,13 @@ def shown(page: Page, key: str) -> float | None:
     return value(page.locator(f'[data-value="{key}"]').inner_text())
 
 
+def to_heat(page: Page) -> None:
+    """Go to the heat map once it knows the devices."""
+    expect(page.locator("#fleet-count")).to_contain_text("devices", timeout=DEADLINE_MS)
+    page.locator("#heat").focus()
+    expect(page.locator("#heat-says")).to_contain_text("_PV", timeout=DEADLINE_MS)
+
+
 def painted(page: Page) -> int:
     """Return the number of green pixels of the chart of the called and delivered reduction."""
     found = page.evaluate(
@@ -251,7 +258,7 @@ def test_hostile_ids_are_text(visit: Visit, run: Run) -> None:
     row = page.locator("#contracts-body th bdi").nth(3)
     expect(row).to_have_text(HOSTILE, timeout=DEADLINE_MS)
     expect(page.locator("#power-legend")).to_contain_text("rooftop <b>")
-    page.locator("#heat").focus()
+    to_heat(page)
     page.keyboard.press("End")
     expect(page.locator("#heat-says")).to_contain_text(HOSTILE, timeout=DEADLINE_MS)
     page.keyboard.press("Enter")
@@ -370,7 +377,7 @@ def test_everything_is_reached_by_keyboard(visit: Visit, run: Run) -> None:
 @pytest.mark.parametrize("width", [375, 1024, 1440])
 def test_nothing_is_wider_than_the_window(visit: Visit, run: Run, width: int) -> None:
     page = visit(address(run), width=width)
-    page.locator("#heat").focus()
+    to_heat(page)
     page.keyboard.press("Enter")
     expect(page.locator("#device figure")).to_have_count(2, timeout=DEADLINE_MS)
     assert page.evaluate("document.documentElement.scrollWidth") == width
@@ -459,7 +466,7 @@ def test_a_fleet_of_100_000_devices(visit: Visit, tmp_path: Path) -> None:
         expect(page.locator('tr[data-project="HOME_20000"]')).to_be_visible(timeout=DEADLINE_MS)
         page.locator("#contracts-filter").fill("HOME_0012")
         expect(page.locator("#contracts-note")).to_have_text("10 projects", timeout=DEADLINE_MS)
-        page.locator("#heat").focus()
+        to_heat(page)
         page.keyboard.press("End")
         says = page.locator("#heat-says")
         expect(says).to_contain_text("HOME_20000_PV_5", timeout=DEADLINE_MS)
