@@ -67,8 +67,10 @@ def test_the_plan_has_the_line_beside_its_events(tmp_path: Path) -> None:
 def test_the_plan_says_what_like_days_has_before_the_start(tmp_path: Path) -> None:
     text = home("A", load=FLAT).replace("load =", 'baseline = { type = "like_days" }\nload =')
     assert (
-        "baseline like_days: days before the start are what the loads are expected to draw; "
-        "days of the run replace them one by one"
+        "baseline like_days: days before the start are what the loads are expected to draw, "
+        "without EV chargers, heat pumps and water heaters; days of the run replace them one by "
+        "one, so it is whole after `days` working days and `weekend_days` Saturdays and Sundays "
+        "without an event"
     ) in plan_lines(planned(tmp_path, text))
 
 

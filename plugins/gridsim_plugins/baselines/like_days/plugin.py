@@ -45,8 +45,9 @@ class DayMatching(Baseline[LikeDaysSettings]):
     Settings = LikeDaysSettings
     derived = ("_part_of", "_row_of")
     caveat = (
-        "days before the start are what the loads are expected to draw; days of the run replace "
-        "them one by one"
+        "days before the start are what the loads are expected to draw, without EV chargers, heat "
+        "pumps and water heaters; days of the run replace them one by one, so it is whole after "
+        "`days` working days and `weekend_days` Saturdays and Sundays without an event"
     )
 
     def __init__(self, members: Members[LikeDaysSettings], expected: Expected) -> None:
