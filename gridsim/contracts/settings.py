@@ -102,6 +102,13 @@ class Settings(BaseModel):
         """Return the settings themselves, because they are frozen."""
         return self
 
+    def claims(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys of what no other transport or source may share, each with its text.
+
+        For example ("path", "the file out/a.jsonl"). Equal texts are an error of the configuration.
+        """
+        yield from ()
+
     def file_problems(self, period: RunPeriod | None) -> Iterator[tuple[str, str]]:
         """Yield a setting and a problem for each file that a run could not use.
 

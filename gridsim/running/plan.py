@@ -20,7 +20,7 @@ from gridsim.config.tables.views import ViewChoice
 from gridsim.config.text.document import Finding
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Document, read
-from gridsim.config.text.report import ConfigError
+from gridsim.config.text.report import ConfigError, Problem
 from gridsim.delivery import (
     Alteration,
     Alterations,
@@ -255,6 +255,7 @@ def _parts(
             sources.append(_planned_source(source, run))
         except ValueError as error:
             problems.append(document.problem(source.key_path, str(error)))
+    problems += _shared(document, configuration)
     for view in configuration.views:
         try:
             views.append(_planned_view(view, run))
@@ -263,6 +264,21 @@ def _parts(
     if problems:
         raise ConfigError(problems)
     return tuple(transports), tuple(sources), tuple(views)
+
+
+def _shared(document: Document, configuration: Configuration) -> Iterator[Problem]:
+    """Yield a problem for each transport or source that uses what another one has to itself."""
+    owners: dict[str, str] = {}
+    choices: list[tuple[str, TransportChoice | SourceChoice]] = [
+        *((f"transport {one.name}", one) for one in configuration.transports),
+        *((f"source {one.name}", one) for one in configuration.sources),
+    ]
+    for name, choice in choices:
+        for key, claim in choice.settings.claims():
+            owner = owners.setdefault(claim, name)
+            if owner != name:
+                text = f"{key}: {claim} is already used by {owner}; choose another"
+                yield document.problem(choice.key_path, text)
 
 
 def _planned_source(choice: SourceChoice, run: RunContext) -> PlannedSource:

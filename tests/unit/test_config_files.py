@@ -216,6 +216,46 @@ def test_a_plugin_may_check_its_files(tmp_path: Path, body: str, problem: str) -
     assert problem in found
 
 
+SHARED = """
+[[projects]]
+id = "P"
+[[projects.ders]]
+id = "B"
+type = "battery"
+nameplate_capacity = 5.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            '[[transports]]\ntype = "file"\npath = "a.jsonl"\n'
+            '[[transports]]\ntype = "file"\npath = "a.jsonl"\n',
+            ["path: the file a.jsonl is already used by transport file; choose another"],
+        ),
+        (
+            '[[transports]]\ntype = "file"\npath = "a.jsonl"\ngzip = true\n'
+            '[[transports]]\ntype = "file"\npath = "a.jsonl"\n',
+            [],
+        ),
+        (
+            '[defaults.mqtt]\nhost = "h"\nclient_id = "me"\n[[transports]]\ntype = "mqtt"\n'
+            '[[transports]]\ntype = "mqtt"\nport = 1884\n[[sources]]\ntype = "mqtt"\n',
+            [
+                "client_id: the client id 'me' at h:1883 is already used by transport mqtt; "
+                "choose another"
+            ],
+        ),
+        ('[[transports]]\ntype = "mqtt"\n[[transports]]\ntype = "mqtt"\n', []),
+    ],
+)
+def test_what_one_transport_has_to_itself(tmp_path: Path, text: str, found: list[str]) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(SHARED + text)
+    assert [line.split(": ", 1)[1] for line in problems(path)] == found
+
+
 def test_settings_name_no_problem_by_default() -> None:
     class Plain(Settings):
         pass

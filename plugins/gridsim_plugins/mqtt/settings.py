@@ -124,6 +124,12 @@ class ConnectionSettings(Settings):
     def embedded(self) -> bool:
         return self.host == EMBEDDED
 
+    def claims(self) -> Iterator[tuple[str, str]]:
+        """Yield the client id: a broker closes the older of two connections with one id."""
+        if self.client_id:
+            where = "the bundled broker" if self.embedded else f"{self.host}:{self.port}"
+            yield "client_id", f"the client id {self.client_id!r} at {where}"
+
     @property
     def uses_tls(self) -> bool:
         if self.tls == "auto":

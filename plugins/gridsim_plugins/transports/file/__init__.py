@@ -73,6 +73,11 @@ class FileTransportSettings(Settings):
         "Windows",
     )
 
+    def claims(self) -> Iterator[tuple[str, str]]:
+        """Yield the file: two transports would cut off each other's lines after an error."""
+        path = f"{self.path}.gz" if self.gzip and not self.path.endswith(".gz") else self.path
+        yield "path", f"the file {path}"
+
     def file_problems(self, period: RunPeriod | None) -> Iterator[tuple[str, str]]:
         """Yield the problem of the path, if no file can be written there."""
         if (
