@@ -70,3 +70,32 @@ def test_every_module_that_is_imported_is_there() -> None:
     for path in STATIC.glob("js/*.js"):
         for name in re.findall(r"from \"\./([^\"]+)\"", path.read_text()):
             assert (path.parent / name).is_file()
+
+
+def _luminance(colour: str) -> float:
+    digits = colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:])
+    shares = [int(digits[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: str, other: str) -> float:
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_text_and_marks_have_enough_contrast(theme: int) -> None:
+    rules = re.findall(r":root[^{]*\{([^}]*)\}", (STATIC / "page.css").read_text())[:2]
+    colours = dict(re.findall(r"--([a-z-]+):(#[0-9a-f]{3,6})[;\s]", rules[theme] + ";"))
+    for text in ("text", "soft", "red", "amber", "good"):
+        for ground in ("panel", "sunk", "bg"):
+            assert _contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+    assert _contrast(colours["button-on-text"], colours["button-on"]) >= 4.5
+    marks = {name: colours[name] for name in ("red-mark", "amber-mark", "given", "load", "strong")}
+    table = (STATIC / "js" / "colours.js").read_text()
+    for name, *pair in re.findall(r"(\w+): \[\"(#\w{6})\", \"(#\w{6})\"\]", table):
+        marks[name] = pair[theme]
+    assert len(marks) == 12
+    for name, colour in marks.items():
+        assert _contrast(colour, colours["panel"]) >= 3.0, name
