@@ -179,7 +179,8 @@ class SkeletonParser:
             if (self._ordered[at] != digests[rows]).any():
                 return None
             device[rows] = self._order[at]
-        return device.astype(np.int32)
+        found: Small = device.astype(np.int32)
+        return found
 
     def _soc(self, fields: ByteFields) -> Small | None:
         """Return states of charge in tenths; null is NULL, also as text."""
