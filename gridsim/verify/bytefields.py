@@ -205,7 +205,7 @@ class StampMemo:
 
 
 def runs_of_times(fields: ByteFields, read: Callable[[str], int]) -> Ints:
-    """Return times in ms since 1970, UTC, of which most are as those before them."""
+    """Return times in ms since 1970, UTC; fast if most are equal to those before them."""
     words = fields.stamps()
     change = words[0] == 0
     change[:1] = True
