@@ -33,13 +33,6 @@ class Capability:
 
     Dispatch starts from it: a solar array produces, a car charges.
     """
-    balance_min_kw: Floats | None = None
-    """The lowest power with which a device that balances its site follows its share.
-
-    A battery that covers the load, but does not store a surplus, has 0. None: no bound.
-    """
-    balance_max_kw: Floats | None = None
-    """The highest such power. Both bounds are equal for a device that ignores its share."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

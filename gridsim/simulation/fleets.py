@@ -66,11 +66,8 @@ class RunningFleet:
             high = self._power("max_kw", able.max_kw)
             self._check_side("min_kw", low, low > 0.0, "at most 0")
             self._check_side("max_kw", high, high < 0.0, "at least 0")
-            within = (
-                self._within(name, getattr(able, name), low, high)
-                for name in ("preferred_kw", "balance_min_kw", "balance_max_kw")
-            )
-            return Capability(self.real(low), self.real(high), *within)
+            preferred = self._within("preferred_kw", able.preferred_kw, low, high)
+            return Capability(self.real(low), self.real(high), preferred)
         except BaseException as error:
             raise self._failed(f"at tick {tick.index}", error) from error
 

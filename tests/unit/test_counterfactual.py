@@ -509,35 +509,3 @@ def test_an_event_without_a_copy_has_the_expectation(tmp_path: Path) -> None:
     told = [float(result.batch.baseline[0]) for result in case.results]
     assert told[at("18:05")] == told[at("18:30")] == 0.0
     assert told[at("18:12")] == 3.0
-
-
-PLANS = """
-[[projects]]
-id = "PLAN_{{n}}"
-count = 4
-contract_threshold = 0.4
-load = {{ type = "household", annual_kwh = 12000 }}
-[[projects.ders]]
-id = "{{project_id}}_BAT"
-type = "battery"
-nameplate_capacity = 4.0
-energy_capacity_kwh = 12.0
-strategy = "time_of_use"
-charge_windows = ["18:10-18:16"]
-discharge_windows = ["18:20-20:00"]
-[[projects.ders]]
-id = "{{project_id}}_GEN"
-type = "generator"
-nameplate_capacity = 3.0
-strategy = "follow_load"
-"""
-
-
-def test_no_home_reduces_less_than_without_the_event(tmp_path: Path) -> None:
-    """Most homes reduce more by themselves than the event asks for."""
-    homes = MIXED.format(count=6).replace("1.5", "0.5", 1)
-    events = (event(minutes=20), event("low", "18:35:00", 10, "ramp_s = 60\ncompliance = 1.2"))
-    case = Case(tmp_path, homes, PLANS.format(), *events).run(60)
-    assert len(case.truths) == 20
-    assert min(one.true_kwh for one in case.truths.values()) == 0.0
-    assert max(one.true_kwh for one in case.truths.values()) > 0.1

@@ -35,9 +35,8 @@ class Devices:
         at: Sequence[int] | None = None,
         balances: bool | None = None,
         stores: bool = True,
-        bounds: tuple[float, float] | None = None,
     ) -> Devices:
-        """A fleet; `balances` None is a type that never does, `bounds` those of its share."""
+        """A fleet; `balances` None is a type that never does."""
         n = len(least)
         fleet = SimpleNamespace(
             device=np.arange(self.count, self.count + n),
@@ -52,7 +51,6 @@ class Devices:
             np.array(least, float),
             np.array(most, float),
             None if wish is None else np.array(wish, float),
-            *([] if bounds is None else [np.full(n, bound) for bound in bounds]),
         )
         self.able.append((cast(RunningFleet, fleet), ability))
         return self
@@ -61,10 +59,7 @@ class Devices:
 def obedient(orders: Orders, own: Capability) -> Floats:
     """Setpoint, else share, else wish; within limits and capability."""
     wish = np.zeros_like(own.min_kw) if own.preferred_kw is None else own.preferred_kw
-    free = wish + orders.balance_kw
-    if own.balance_min_kw is not None and own.balance_max_kw is not None:
-        free = np.clip(free, own.balance_min_kw, own.balance_max_kw)
-    power = np.where(np.isnan(orders.setpoint_kw), free, orders.setpoint_kw)
+    power = np.where(np.isnan(orders.setpoint_kw), wish + orders.balance_kw, orders.setpoint_kw)
     return np.clip(orders.within(power), own.min_kw, own.max_kw)
 
 
@@ -104,29 +99,23 @@ def asks(
 
 def test_more_output_comes_from_all_in_proportion_to_their_room() -> None:
     """A car that charges can give as much as it draws."""
-    devices = Devices().add([-6.0], [0.0], wish=[-6.0]).add([-6.0], [6.0], balances=False)
+    devices = Devices().add([-6.0], [0.0], wish=[-6.0]).add([-6.0], [6.0], balances=True)
     # The load draws 3 and the car 6; the site may draw 5.
     power, net = run(devices, [3.0], asks(net=5.0))
     assert power == [-4.0, 2.0]
     assert net[0] == 5.0
 
 
-@pytest.mark.parametrize(
-    ("does_kw", "battery_kw", "net_kw"), [(-6.0, 4.0, 5.0), (-4.0, 2.0, 5.0), (0.0, 0.0, 3.0)]
-)
-def test_those_that_step_last_make_up_for_what_others_really_did(
-    does_kw: float, battery_kw: float, net_kw: float
-) -> None:
-    """They give what is missing, and store nothing where others did more than asked."""
-    devices = Devices().add([-6.0], [0.0], wish=[-6.0]).add([-6.0], [6.0], balances=False)
+def test_those_that_step_last_make_up_for_what_others_really_did() -> None:
+    devices = Devices().add([-6.0], [0.0], wish=[-6.0]).add([-6.0], [6.0], balances=True)
 
-    def differs(orders: Orders, own: Capability) -> Floats:
+    def pauses(orders: Orders, own: Capability) -> Floats:
         power = obedient(orders, own)
-        return np.where(own.max_kw == 0.0, does_kw, power)
+        return np.where(own.max_kw == 0.0, 0.0, power)  # below its least current
 
-    power, net = run(devices, [3.0], asks(net=5.0), does=differs)
-    assert power == [does_kw, battery_kw]
-    assert net[0] == net_kw
+    power, net = run(devices, [3.0], asks(net=5.0), does=pauses)
+    assert power == [0.0, -2.0]
+    assert net[0] == 5.0
 
 
 def test_a_battery_makes_up_for_a_generator_that_cannot_run_so_low() -> None:
@@ -141,7 +130,7 @@ def test_a_battery_makes_up_for_a_generator_that_cannot_run_so_low() -> None:
         power = obedient(orders, own)
         return np.where((own.min_kw == 0.0) & (power > 0.0), np.maximum(power, 1.5), power)
 
-    power, net = run(devices, [4.0], asks(output=3.0), does=runs_high)
+    power, net = run(devices, [4.0], asks(net=1.0), does=runs_high)
     assert power == [0.0, 1.5, 1.5]
     assert net[0] == 1.0
     # By themselves all that balance share as one.
@@ -178,44 +167,6 @@ def test_an_idle_battery_takes_part_though_it_never_balances() -> None:
     devices = Devices().add([-5.0], [5.0], balances=False)
     assert run(devices, [2.0], None)[0] == [0.0]
     assert run(devices, [2.0], asks(net=0.5))[0] == [1.5]
-
-
-@pytest.mark.parametrize(
-    ("target", "expected"), [(1.02, 3.0), (1.01, 3.0), (1.0, 3.0), (0.99, 3.01), (-9.0, 5.0)]
-)
-@pytest.mark.parametrize("wish", [0.0, -1.0])
-def test_a_promise_that_is_kept_anyway_changes_nothing(
-    target: float, expected: float, wish: float
-) -> None:
-    """The battery covers 3 of 4 kW by itself; a tank may wish to draw what the promise leaves."""
-    devices = Devices().add([0.0], [0.0], balances=False)
-    devices.add([-5.0], [5.0], balances=True, bounds=(0.0, 3.0)).add([wish], [0.0], wish=[wish])
-    free = run(devices, [4.0 + wish], None)[0]
-    power, net = run(devices, [4.0 + wish], asks(net=target))
-    assert all(mine >= other for mine, other in zip(power, free, strict=True))
-    assert sum(power) == pytest.approx(expected + wish if target >= -1.0 else 5.0, abs=1e-9)
-    assert net[0] <= max(target, -1.0) + 1e-9
-
-
-@pytest.mark.parametrize(
-    ("bounds", "net", "power"),
-    [
-        ((0.0, 5.0), 2.0, 2.0),  # covers the load
-        ((0.0, 5.0), -2.0, 0.0),
-        ((-5.0, 0.0), 2.0, 0.0),  # stores a surplus
-        ((-5.0, 0.0), -2.0, -2.0),
-        ((-5.0, -5.0), 2.0, -5.0),  # charges, whatever its share
-        ((-5.0, 5.0), 2.0, 2.0),
-    ],
-)
-def test_what_a_battery_would_do_is_known_within_its_bounds(
-    bounds: tuple[float, float], net: float, power: float
-) -> None:
-    devices = Devices().add([-5.0], [5.0], balances=True, bounds=bounds)
-    left = net - power
-    for target in (left + 0.01, left):
-        assert run(devices, [net], asks(net=round(target, 2)))[0] == [power]
-    assert run(devices, [net], asks(net=round(left - 0.01, 2)))[0] == [round(power + 0.01, 2)]
 
 
 def test_a_project_command_comes_before_an_event() -> None:

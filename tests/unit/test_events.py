@@ -266,32 +266,10 @@ def test_the_reduction_goes_there_in_a_straight_line_and_stays(run: Run) -> None
 
 
 def test_the_ramp_starts_from_what_was_reduced_before(run: Run) -> None:
-    """A battery in self-consumption has reduced the load of 3 kW to nothing.
-
-    The project is set to fail, so it is held to its part of the target.
-    """
+    """A battery in self-consumption has reduced the load of 3 kW to nothing."""
     told = run(home("A", load=FLAT) + event(ramp_s=300, compliance=0.5), ticks=200)
     ramp = 3.0 - 2.0 * np.clip((np.arange(80) - 12) / 60, 0, 1)
     np.testing.assert_allclose(3.0 - net(told)[:80], np.ceil(ramp * 100 - 1e-6) / 100, atol=1e-9)
-
-
-@pytest.mark.parametrize(("target", "expected"), [(2.99, 3.0), (3.0, 3.0), (3.01, 3.01)])
-@pytest.mark.parametrize("ramp_s", [0, 300])
-def test_a_battery_that_reduces_more_than_the_target_is_not_held_back(
-    run: Run, target: float, expected: float, ramp_s: int
-) -> None:
-    told = run(home("A", load=FLAT) + event(ramp_s=ramp_s, target_kw=target), ticks=100)
-    reduced = 3.0 - net(told)
-    np.testing.assert_allclose(reduced[72:], expected, atol=1e-9)
-    assert reduced.min() >= 3.0 - 1e-9
-
-
-@pytest.mark.parametrize(("compliance", "expected"), [(0.99, 1.98), (1.0, 3.0), (1.01, 3.0)])
-def test_a_project_that_is_set_to_fail_is_held_to_its_part(
-    run: Run, compliance: float, expected: float
-) -> None:
-    told = run(home("A", load=FLAT) + event(compliance=compliance), ticks=100)
-    np.testing.assert_allclose(3.0 - net(told)[12:], expected, atol=1e-9)
 
 
 def test_a_target_of_its_own_comes_before_the_contract(run: Run) -> None:
@@ -313,9 +291,7 @@ def test_an_event_is_announced_begins_and_ends(run: Run) -> None:
 
 
 def test_chance_is_each_projects_own(run: Run) -> None:
-    homes = home("H{n:03}", load=FLAT, battery='strategy = "idle"').replace(
-        "\ncontract", "\ncount = 120\ncontract", 1
-    )
+    homes = home("H{n:03}", load=FLAT).replace("\ncontract", "\ncount = 120\ncontract", 1)
     homes = homes.replace("H{n:03}_BAT", "{project_id}_BAT")
     asked = event(
         projects='["H*"]',
@@ -349,9 +325,7 @@ def test_chance_is_each_projects_own(run: Run) -> None:
 
 
 def test_a_later_event_supersedes_and_the_first_does_not_come_back(run: Run) -> None:
-    asked = event("first", compliance=1.2, target_kw=4.0) + event(
-        "second", after_s=600, duration_s=300, target_kw=4.0
-    )
+    asked = event("first", compliance=1.2) + event("second", after_s=600, duration_s=300)
     told = run(
         home("A", load=FLAT)
         + home("B", load=FLAT)
@@ -363,24 +337,24 @@ def test_a_later_event_supersedes_and_the_first_does_not_come_back(run: Run) -> 
     assert (first.ending, second.ending) == ("superseded", "completed")
     assert first.end_ms == second.start_ms == START_MS + 600_000
     assert by["first", "B"].ending == "completed"
-    assert first.delivered_kwh == pytest.approx(4.8 * 540 / 3600)
+    assert first.delivered_kwh == pytest.approx(2.4 * 540 / 3600)
     output = told.column("current_output")
-    assert output[130, 0] == 4.0
+    assert output[130, 0] == 2.0
     assert output[200, 0] == output[5, 0] == 3.0  # its own strategy again
-    assert output[200, 1] == 4.8
+    assert output[200, 1] == 2.4
     assert told.notes[-1][1].endswith("2 projects, 0 in violation, 1 superseded")
 
 
 @pytest.mark.parametrize("notice_s", [0, 600])
 def test_of_two_that_begin_within_a_tick_the_later_counts(run: Run, notice_s: int) -> None:
-    late = event("late", after_s=64, compliance=1.2, target_kw=4.0, notice_s=notice_s)
+    late = event("late", after_s=64, compliance=1.2, notice_s=notice_s)
     for asked in (late + event("early", after_s=61), event("early", after_s=61) + late):
         told = run(home("A", load=FLAT) + asked)
         by = {own.event: own for own in told.settlements}
         assert (by["early"].ending, by["late"].ending) == ("superseded", "completed")
         assert by["early"].end_ms == by["late"].start_ms == START_MS + 64_000
         assert by["early"].delivered_kwh == 0.0
-        assert told.column("current_output")[100, 0] == 4.8
+        assert told.column("current_output")[100, 0] == 2.4
 
 
 def test_who_opts_out_of_a_later_event_stays_in_the_first(run: Run) -> None:
@@ -393,12 +367,12 @@ def test_who_opts_out_of_a_later_event_stays_in_the_first(run: Run) -> None:
 
 
 def test_the_end_of_a_run_cuts_off_what_still_runs(run: Run) -> None:
-    asked = event(target_kw=4.0) + event("later", after_s=3600, notice_s=3600)
+    asked = event() + event("later", after_s=3600, notice_s=3600)
     told = run(home("A", load=FLAT) + asked, ticks=100, finish=True)
     [own] = told.settlements
     assert (own.event, own.ending) == ("peak", "interrupted")
     assert own.end_ms == START_MS + 500_000
-    assert own.delivered_kwh == pytest.approx(4.0 * 440 / 3600)
+    assert own.delivered_kwh == pytest.approx(2.0 * 440 / 3600)
     assert told.notes[-1][1].startswith("event peak: cut off, ")
     assert len(told.batches[-1]) == 0
 

@@ -90,15 +90,15 @@ def printed(capfd: pytest.CaptureFixture[str]) -> Command:
 
 
 def test_the_table_has_the_error_of_each_method(tmp_path: Path, printed: Command) -> None:
-    """A is right. B's baseline is 1 kW too high. C delivers 3 kW without the event."""
+    """A is right. B's baseline is 1 kW too high. C would deliver 3 kW without the event."""
     result = printed(ledger(tmp_path))
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[:5] == [
         "event  baseline     projects  asked  settled  true  error  error %  per project  rebound",
         "peak   expectation         1   1.00     1.00  1.00   0.00       +0        0.000     0.00",
-        "peak   constant            2   2.00     2.50  0.50  +2.00     +400        1.000     0.00",
-        "peak   all                 3   3.00     3.50  1.50  +2.00     +133        0.667     0.00",
+        "peak   constant            2   2.00     2.00  0.00  +2.00        -        1.000     0.00",
+        "peak   all                 3   3.00     3.00  1.00  +2.00     +200        0.667     0.00",
         "",
     ]
     assert "rebound: the reduction in the 10 min after the event; negative: more is drawn." in lines

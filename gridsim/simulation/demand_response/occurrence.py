@@ -133,8 +133,6 @@ class Occurrence:
         # A promise is judged by readings, which are rounded: aim at the next step above it.
         aimed = np.rint(baseline[site] * 100.0) / 100.0 - up_to_step(asked)
         orders.net_kw[site] = np.rint(aimed * 100.0) / 100.0
-        # A project that is set to fail would often meet its contract if its DERs did more.
-        orders.holds[site] = self.compliance[rows] < 1.0
 
     def add(
         self, time_ms: int, reduced: Hundredths, baseline: Floats, able: Ability | None

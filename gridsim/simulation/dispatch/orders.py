@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gridsim.api import Floats
 
@@ -35,10 +34,8 @@ class SiteOrders:
     """The target of the flexible devices' total output; NaN where there is none. It takes
     precedence over `net_kw`."""
     net_kw: Floats
-    """The highest net consumption of the site as it is reported, in whole hundredths; NaN where
+    """The target of the site's net consumption as it is reported, in whole hundredths; NaN where
     there is none."""
-    holds: NDArray[np.bool_]
-    """True where it is also the lowest, as far as devices that balance sites can store."""
     export_kw: Floats
     """The export limit, at least 0; inf where there is none."""
     import_kw: Floats
@@ -47,13 +44,7 @@ class SiteOrders:
     @classmethod
     def none(cls, n: int) -> SiteOrders:
         """Return empty orders for n sites."""
-        return cls(
-            output_kw=np.full(n, np.nan),
-            net_kw=np.full(n, np.nan),
-            holds=np.zeros(n, np.bool_),
-            export_kw=np.full(n, np.inf),
-            import_kw=np.full(n, np.inf),
-        )
+        return cls(np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.inf), np.full(n, np.inf))
 
     def above(self, other: SiteOrders | None) -> SiteOrders:
         """Return both combined: own targets override those of `other`; the tighter limits hold."""
@@ -63,7 +54,6 @@ class SiteOrders:
         return SiteOrders(
             np.where(has_target, self.output_kw, other.output_kw),
             np.where(has_target, self.net_kw, other.net_kw),
-            np.where(has_target, self.holds, other.holds),
             np.minimum(self.export_kw, other.export_kw),
             np.minimum(self.import_kw, other.import_kw),
         )

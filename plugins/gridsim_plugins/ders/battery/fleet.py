@@ -93,7 +93,7 @@ class Battery(Fleet[BatterySettings]):
         self._mode = np.empty(len(members), np.int8)
         self._mode_minute = -1
         self._all_balance = bool((self._plans == BALANCE).all())
-        self._has_plans = any(settings.strategy == "time_of_use" for settings in members.settings)
+        self._any_windows = bool((self._plans == CHARGE).any())
         self._limits: tuple[int, Capability] | None = None
 
     def balances(self) -> NDArray[np.bool_]:
@@ -103,15 +103,13 @@ class Battery(Fleet[BatterySettings]):
     def capability(self, tick: Tick) -> Capability:
         """Return the power that the limits and the stored energy allow over the whole tick."""
         limits = self._limits_in(tick)
-        min_kw, preferred, least, most = limits.min_kw, None, None, None
-        if self._has_plans:
-            mode = self._mode_at(tick.time_ms)
-            preferred = np.where(mode == CHARGE, np.maximum(-self._max_charge, min_kw), 0.0)
-            least = np.where((mode == BALANCE) | (mode == STORE), min_kw, preferred)
-            most = np.where((mode == BALANCE) | (mode == COVER), limits.max_kw, preferred)
+        min_kw, preferred = limits.min_kw, None
+        if self._any_windows:
+            charges = self._mode_at(tick.time_ms) == CHARGE
+            preferred = np.where(charges, np.maximum(-self._max_charge, min_kw), 0.0)
         if self._has_standby:
             min_kw = np.minimum(min_kw, -self._standby())
-        return Capability(min_kw, limits.max_kw, preferred, least, most)
+        return Capability(min_kw, limits.max_kw, preferred)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         limits = self._limits_in(tick)

@@ -61,10 +61,7 @@ class Generator(Fleet[GeneratorSettings]):
     def capability(self, tick: Tick) -> Capability:
         """Return zero to the nameplate; a set that follows the load prefers its present power."""
         preferred = np.where(self._follows, self._power, 0.0)
-        zero = np.zeros(len(self.members))
-        # A set that is off has to start first.
-        most = np.where(self._closed, self._rated, 0.0)
-        return Capability(zero, self._rated, preferred, zero, most)
+        return Capability(np.zeros(len(self.members)), self._rated, preferred)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         target = self._target(orders)
