@@ -25,7 +25,7 @@ class Pace:
         control = self._control
         if body.action == "speed" and body.speed is None:
             raise Failed(
-                400, "'speed' is missing: write a number, such as 60; 0 is as fast as possible"
+                422, "'speed' is missing: write a number, such as 60; 0 is as fast as possible"
             )
         if body.action != "speed" and body.speed is not None:
             raise Failed(422, f"{body.action} takes no 'speed': leave it out")
