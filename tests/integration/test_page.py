@@ -294,8 +294,8 @@ def test_an_event_called_by_a_click_reaches_the_charts_and_another_client(
             break
         expect(clock).not_to_have_text(clock.inner_text(), timeout=DEADLINE_MS)
     assert painted(page) > 100
-    with subscribe(brokers.ports["plain"], "-t", "projects/HOME_1", "-C", "1") as subscriber:
-        [(_, message)] = subscriber.messages(1)
+    with subscribe(brokers.ports["plain"], "-R", topic="projects/HOME_1") as subscriber:
+        (_, message) = subscriber.messages(1)[-1]
     readings = json.loads(message)
     drawn = readings[0]["power_meter_measurement"] - sum(r["current_output"] for r in readings)
     assert readings[0]["baseline"] - drawn == pytest.approx(3.0, abs=0.05)
