@@ -156,7 +156,7 @@ def _report(
         expected_by_project=by_project.tolist(),
         late=late,
         verdict=_verdict(options, reader),
-        notes=notes,
+        notes=[*notes, *_zone_note(options, reading)],
         tolerate=options.tolerate,
         sources=evidence.sources,
         compared=comparison.compared,
@@ -230,6 +230,15 @@ def _zone(name: str | None) -> tzinfo:
             f"--assume-zone: error: {name!r} is not the name of a time zone, "
             f"such as Europe/Berlin{hint}"
         ) from None
+
+
+def _zone_note(options: VerifyOptions, reading: Reading) -> list[str]:
+    """Return how times without an offset were read, if there were some."""
+    if not reading.time.local:
+        return []
+    if options.assume_zone is None:
+        return ["times without an offset are read as UTC; --assume-zone NAME changes that"]
+    return [f"times without an offset are read as local times of {options.assume_zone}"]
 
 
 def _decimal(mark: str | None) -> Decimal | None:

@@ -203,6 +203,11 @@ class VerifyReport:
             return
         wrong = self.verdict.differences
         yield f"{self.verdict.compared:,} settlements compared, {len(wrong):,} differences"
+        if not self.verdict.violations:
+            yield (
+                "  violations not compared, because your file has no columns violation_start and "
+                "violation_end"
+            )
         for line in wrong[:_COMPARED]:
             yield f"  {line}"
         if len(wrong) > _COMPARED:

@@ -41,6 +41,8 @@ class Verdict:
     """The number of settlements in both the ledger and the user's file."""
     differences: tuple[str, ...]
     """The differences, one line each."""
+    violations: bool = True
+    """True if the user's file has violations, so that they were compared."""
 
 
 def read_claims(path: Path, clock: Clock | None = None) -> tuple[dict[Key, Claim], bool]:
@@ -104,7 +106,7 @@ def compare(
                 f"{name}: violations {_shown(claim.violations)} instead of "
                 f"{_shown(note.violations)}"
             )
-    return Verdict(len(truth.keys() & claims.keys()), tuple(found))
+    return Verdict(len(truth.keys() & claims.keys()), tuple(found), spans)
 
 
 def _add(

@@ -184,7 +184,9 @@ def test_small_differences_of_each_time_are_within_a_tolerance(kept: Kept, tmp_p
 
 def test_a_local_time_is_read_in_its_zone(kept: Kept, tmp_path: Path) -> None:
     rows = [moved(berlin, *BOTH)(r) for r in records(kept)]
-    assert judge(kept, tmp_path / "a.csv", rows, assume_zone="Europe/Berlin").passed
+    read = judge(kept, tmp_path / "a.csv", rows, assume_zone="Europe/Berlin")
+    assert read.passed
+    assert read.notes == ["times without an offset are read as local times of Europe/Berlin"]
     assert not judge(kept, tmp_path / "a.csv", rows, assume_zone="Europe/London").passed
     with pytest.raises(UsageError, match=r"'Europe/Berlino' is not .*; did you mean 'Europe/Berli"):
         judge(kept, tmp_path / "a.csv", rows, assume_zone="Europe/Berlino")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from gridsim.errors import UsageError
+from gridsim.ledger.query import query
 from gridsim.verify import VerifyOptions, verify
 from gridsim.verify.report import VerifyReport
 from tests.fixtures.ledgers import Kept, keep
@@ -83,6 +85,27 @@ def test_the_right_settlement_passes(kept: Kept, tmp_path: Path) -> None:
     assert report.passed
     assert report.verdict is not None
     assert report.verdict.compared == 2
+
+
+def test_the_settlement_view_of_the_ledger_passes(kept: Kept, tmp_path: Path) -> None:
+    path = tmp_path / "view.csv"
+    with query(kept.ledger, "SELECT * FROM settlement") as found, path.open("w") as file:
+        writer = csv.writer(file)
+        writer.writerow(found.columns)
+        writer.writerows(found.rows)
+    assert judge(kept, path).passed
+
+
+def test_violations_that_are_not_compared_are_named(kept: Kept, tmp_path: Path) -> None:
+    rows = [f"{event},{project},{kwh}" for event, project, kwh, _ in settlements(kept)]
+    path = tmp_path / "energy.csv"
+    path.write_text("\n".join(["event,project_id,reduction_kwh", *rows]))
+    report = judge(kept, path)
+    assert report.passed
+    note = "  violations not compared, because your file has no columns violation_start and "
+    assert f"{note}violation_end" in report.lines()
+    with_them = judge(kept, write(tmp_path / "all.csv", settlements(kept)))
+    assert not any("not compared" in line for line in with_them.lines())
 
 
 def test_a_wrong_reduction_is_found_beyond_the_tolerance(kept: Kept, tmp_path: Path) -> None:
