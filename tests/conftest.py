@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,11 @@ from gridsim_plugins.weather.synthetic.clouds import CloudField, make_field
 # same in every run, so that a change lands or fails by what it changes.
 settings.register_profile("gridsim", deadline=None, derandomize=True)
 settings.load_profile("gridsim")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores: many tests wait for other processes."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(autouse=True, scope="session")
