@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from gridsim.cli.app import app
 from gridsim.cli.shared import (
-    Config,
     Overrides,
     Plugins,
     RunName,
@@ -21,7 +21,12 @@ from gridsim.cli.shared import (
 @app.command()
 def mcp(
     context: typer.Context,
-    config: Config = None,
+    config: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--config", "-c", help="The TOML file of a run to start; without it, one that is up."
+        ),
+    ] = None,
     plugin: Plugins = None,
     set_: Overrides = None,
     run: RunName = None,
