@@ -162,7 +162,10 @@ class TracedMessage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceView:
-    """One device that is watched, from the moment at which it was opened."""
+    """One device that is watched, from the moment at which it was opened.
+
+    If the run has a ledger, the last readings before that moment precede the others.
+    """
 
     der_id: str
     project_id: str
@@ -225,7 +228,8 @@ class Control(Protocol):
     def watch(self, der_id: str) -> DeviceView:
         """Return a device's own view, and keep recording it for the next 30 s.
 
-        Raises KeyError for an unknown device, and ValueError if 20 others are watched.
+        The first call for a device takes up to a second if the run has a ledger. Raises
+        KeyError for an unknown device, and ValueError if 20 others are watched.
         """
 
 

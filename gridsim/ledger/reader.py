@@ -16,6 +16,7 @@ from gridsim.errors import UsageError
 from gridsim.ledger.about import TransportNote
 from gridsim.ledger.columns import NONE, Ints
 from gridsim.ledger.file import is_ledger, read_only
+from gridsim.ledger.past import PastReading, read_past
 from gridsim.ledger.schema import VERSION
 from gridsim.ledger.windows import ROWS, Unsent, Window, read_unsent, read_windows
 
@@ -130,6 +131,14 @@ class Reader:
         """Return the readings that were never sent, because of faults."""
         with self._reading():
             return read_unsent(self._connection, *self._times())
+
+    def past(self, device: int, first: int, last: int, budget_s: float) -> list[PastReading]:
+        """Return the readings of a device that left in the ticks `first` to `last`, by tick.
+
+        Reading takes about `budget_s` at most: then the older ones are left out.
+        """
+        with self._reading():
+            return read_past(self._connection, device, first, last, budget_s)
 
     def _times(self) -> tuple[int, int]:
         return self.meta["start_ms"], self.meta["tick_ms"]

@@ -349,7 +349,8 @@ class Run:
         """Return the monitor and the views; without a view in the plan there are none."""
         if not self.plan.views:
             return None, None
-        monitor = Monitor(self.plan.configuration.scenario, self.status)
+        ledger = None if self.plan.ledger is None else self.plan.ledger.path
+        monitor = Monitor(self.plan.configuration.scenario, self.status, ledger=ledger)
         control = RunControl(self, monitor)
         return monitor, Views(self.plan.views, control, monitor, lambda: self._engine.tick)
 

@@ -378,6 +378,42 @@ def test_900_readings_of_a_watched_device_are_kept(make: Any) -> None:
     assert view.time_ms[-1] == run.scenario.start_ms + 900_000
 
 
+@pytest.mark.parametrize("der_id", ["HOME_1_PV", "HOME_2_PV", "HOME_3_PV", "HOME_1_BAT"])
+def test_earlier_readings_of_a_device_come_from_the_ledger(tmp_path: Path, der_id: str) -> None:
+    base = BASE.replace("TICK", "60").replace("generator", "battery").replace("_GEN", "_BAT")
+    base = base.replace(
+        'type = "solar"\nnameplate_capacity = 5.0',
+        'type = "solar"\nnameplate_capacity = 5.0\nreport_every_s = 120',
+    )
+    path = tmp_path / "c.toml"
+    flip = '[[faults]]\ntype = "sign_flip"\nid = "flip"\nafter_s = 600\nduration_s = 180\n'
+    path.write_text(f'{base}{FAULTS}{flip}[ledger]\npath = "{tmp_path.as_posix()}/l.sqlite"\n')
+    plan = make_plan(Options(config=path))
+    assert plan.ledger is not None
+    ledger = plan.ledger.open()
+    scenario = plan.configuration.scenario
+    early, late = Stepped(scenario), Stepped(scenario, ledger=ledger.path)
+    early.monitor.watch(der_id)
+    for _ in range(20):
+        early.step(1)
+        ledger.record(early.results[-1])
+        late.take(early.results[-1])
+    ledger.close(complete=True, timeout_s=10.0)
+    found = late.monitor.watch(der_id)
+    for ticks in (0, 3):
+        early.step(ticks)
+        for result in early.results[len(late.results) :]:
+            late.take(result)
+        known, found = early.monitor.watch(der_id), late.monitor.watch(der_id)
+        assert len(known.time_ms) >= 6
+        np.testing.assert_array_equal(found.time_ms, known.time_ms)
+        np.testing.assert_array_equal(found.faults, known.faults)
+        assert found.faults.any()
+        for name in ("current_output", "power_meter_measurement", "current_soc"):
+            np.testing.assert_allclose(found.true[name], known.true[name], atol=1e-9)
+            np.testing.assert_allclose(found.reported[name], known.reported[name], atol=1e-9)
+
+
 def test_twenty_devices_are_watched_and_released_after_thirty_seconds(make: Any) -> None:
     run = make(base=BASE.replace("count = 3", "count = 11"))
     ids = list(run.scenario.roster.der_id)[:21]

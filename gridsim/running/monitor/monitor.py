@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from gridsim.contracts.results import TickResult
 from gridsim.contracts.truth import TickTruth
 from gridsim.running.monitor.entries import Entries
 from gridsim.running.monitor.orders import OpenCommands
+from gridsim.running.monitor.past import DevicePast
 from gridsim.running.monitor.states import EventStates, device_states, site_states
 from gridsim.running.monitor.totals import Counter, Histories, Totals
 from gridsim.running.monitor.watching import Watching
@@ -51,6 +53,7 @@ class Monitor:
         scenario: Scenario,
         status: Callable[[], RunStatus],
         *,
+        ledger: Path | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         waiting_bytes: int = _WAITING_BYTES,
     ) -> None:
@@ -70,6 +73,7 @@ class Monitor:
         self._events = EventStates(sites)
         self._entries = Entries()
         self._orders = OpenCommands()
+        self._past = DevicePast(ledger)
         self._watching = Watching(scenario, self._orders.sentence, monotonic)
         self._tick = -1
         self._truth: TickTruth | None = None
@@ -129,10 +133,19 @@ class Monitor:
     def watch(self, der_id: str) -> DeviceView:
         """Return a device's own view, and keep recording it for the next 30 s.
 
-        Raises KeyError for an unknown device, and ValueError if 20 others are watched.
+        The first call for a device reads its earlier readings from the run's ledger. Raises
+        KeyError for an unknown device, and ValueError if 20 others are watched.
         """
         with self._lock:
             self._update()
+            view = self._watching.watch(der_id)
+            device, last = self._watching.lacks_past(der_id), self._tick
+        if device is None:
+            return view
+        # The ledger is read without the lock, so that it delays no other view.
+        past = self._past(device, last)
+        with self._lock:
+            self._watching.precede(device, past)
             return self._watching.watch(der_id)
 
     # Called with the lock held.

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Batch, Floats
 from gridsim.contracts.truth import TickTruth
+from gridsim.ledger.columns import NONE, Ints
+from gridsim.ledger.past import PastReading
 
 POINTS = 900
+_SCALE = {"current_output": 100, "power_meter_measurement": 100, "current_soc": 10}
+"""The columns that a ledger has, with the factors of its integers."""
+_NOT_SENT = (NONE, NONE, NONE)
 _DIGITS = {"current_output": 2, "power_meter_measurement": 2, "current_soc": 1}
 
 
 class Recorder:
-    """The last 900 readings of a device; a place per reading, in a ring."""
+    """The last 900 readings of a device; a place per reading, in a ring.
+
+    Earlier ones may precede those that it has recorded.
+    """
 
     def __init__(self, device: int, site: int, digits: Mapping[str, int]) -> None:
         """Record nothing yet; `digits` are the decimals of the type's further columns."""
@@ -29,6 +37,23 @@ class Recorder:
         self._reported = {name: np.full(POINTS, np.nan) for name in self._digits}
         self._faults = np.zeros(POINTS, np.bool_)
         self._count = 0
+        self._past_ms = np.empty(0, np.int64)
+        self._past_faults = np.empty(0, np.bool_)
+        self._past = [{name: np.empty(0) for name in self._digits} for _ in ("true", "reported")]
+
+    def precede(self, past: Sequence[PastReading], time_ms: Ints) -> None:
+        """Take the readings before those that are recorded, with their times."""
+        self._past_ms = time_ms
+        self._past_faults = np.array([one.faulty for one in past], np.bool_)
+        for side, rows in zip(
+            self._past,
+            ([one.true for one in past], [one.sent or _NOT_SENT for one in past]),
+            strict=True,
+        ):
+            side.update((name, np.full(len(past), np.nan)) for name in self._extra)
+            values = np.array(rows, np.int64).reshape(-1, len(_SCALE))
+            for column, (name, scale) in zip(values.T, _SCALE.items(), strict=True):
+                side[name] = np.where(column == NONE, np.nan, column / scale)
 
     def take(self, tick: int, time_ms: int, truth: TickTruth) -> None:
         """Add a reading of the device with its true values."""
@@ -68,12 +93,18 @@ class Recorder:
         for name in self._extra:
             self._reported[name][place] = batch.extra[name][row]
 
-    def columns(
-        self,
-    ) -> tuple[NDArray[np.int64], dict[str, Floats], dict[str, Floats], NDArray[np.bool_]]:
+    def columns(self) -> tuple[Ints, dict[str, Floats], dict[str, Floats], NDArray[np.bool_]]:
         """Return times, true columns, reported columns and faults, the oldest first."""
         first = max(self._count - POINTS, 0)
         places = np.arange(first, self._count) % POINTS
-        true = {name: column[places] for name, column in self._true.items()}
-        reported = {name: column[places] for name, column in self._reported.items()}
-        return self._time_ms[places], true, reported, self._faults[places]
+        early = slice(max(len(self._past_ms) + len(places) - POINTS, 0), None)
+        true, reported = (
+            {name: np.append(past[name][early], column[places]) for name, column in own.items()}
+            for past, own in zip(self._past, (self._true, self._reported), strict=True)
+        )
+        return (
+            np.append(self._past_ms[early], self._time_ms[places]),
+            true,
+            reported,
+            np.append(self._past_faults[early], self._faults[places]),
+        )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from pydantic import SecretStr
 
 from gridsim.api import UNITS, Batch, DeviceView, identities
 from gridsim.contracts.results import TickResult
+from gridsim.ledger.past import PastReading
 from gridsim.running.monitor.recorder import Recorder
 from gridsim.simulation.scenario import FleetSpec, Scenario
 
@@ -38,6 +39,7 @@ class Watching:
         self._index: dict[str, int] | None = None
         self._recorders: dict[int, Recorder] = {}
         self._called_s: dict[int, float] = {}
+        self._without_past: set[int] = set()
         self._mask = np.zeros(len(self._roster), np.bool_)
 
     def watch(self, der_id: str) -> DeviceView:
@@ -58,8 +60,22 @@ class Watching:
                 )
             recorder = self._recorders[device] = self._recorder(device)
             self._mask[device] = True
+            self._without_past.add(device)
         self._called_s[device] = self._monotonic()
         return self._view(recorder, der_id)
+
+    def lacks_past(self, der_id: str) -> int | None:
+        """Return the index of a watched device if the readings before it was opened are unknown."""
+        device = self._index[der_id] if self._index is not None else -1
+        return device if device in self._without_past else None
+
+    def precede(self, device: int, past: Sequence[PastReading]) -> None:
+        """Take the readings of a device from before it was opened."""
+        recorder = self._recorders.get(device)
+        if recorder is not None and device in self._without_past:
+            self._without_past.discard(device)
+            ticks = np.array([one.tick for one in past], np.int64)
+            recorder.precede(past, self._scenario.start_ms + ticks * self._scenario.tick_ms)
 
     def take(self, result: TickResult, time_ms: int) -> None:
         """Record a tick of the watched devices."""
@@ -86,6 +102,7 @@ class Watching:
         for device in [one for one, at in self._called_s.items() if now - at > KEPT_S]:
             del self._called_s[device], self._recorders[device]
             self._mask[device] = False
+            self._without_past.discard(device)
 
     def _is_due(self, device: int, tick: int) -> bool:
         """Return whether the device reports in a tick; each device has its own phase."""

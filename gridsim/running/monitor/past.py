@@ -1,0 +1,39 @@
+"""The readings of a device from before it was opened: those that the run's ledger has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from gridsim.ledger import NotALedger, Reader
+from gridsim.ledger.past import PastReading
+from gridsim.running.monitor.recorder import POINTS
+
+_WRITTEN_S = 0.4
+"""How long to wait for the ledger, which is written a little later than the run advances."""
+_LOOK_S = 0.05
+_READ_S = 0.4
+"""How long to read."""
+
+
+class DevicePast:
+    """The reader of the readings of a device in the last 900 ticks. Used from several threads."""
+
+    def __init__(self, ledger: Path | None) -> None:
+        self._ledger = ledger
+
+    def __call__(self, device: int, last: int) -> Sequence[PastReading]:
+        """Return the readings up to the tick `last`; those that the ledger has by now."""
+        if self._ledger is None or last < 0:
+            return ()
+        until = time.monotonic() + _WRITTEN_S
+        try:
+            while True:
+                with Reader(self._ledger) as reader:
+                    [(written,)] = reader.rows("SELECT coalesce(max(tick), -1) FROM batches")
+                    if written >= last or reader.complete or time.monotonic() >= until:
+                        return reader.past(device, last - POINTS + 1, last, _READ_S)
+                time.sleep(_LOOK_S)
+        except NotALedger:
+            return ()  # the run itself reports what is wrong with its ledger
