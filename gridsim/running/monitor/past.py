@@ -11,10 +11,10 @@ from gridsim.ledger.past import PastReading
 from gridsim.running.monitor.recorder import POINTS
 
 _WRITTEN_S = 0.4
-"""How long to wait for the ledger, which is written a little later than the run advances."""
+"""The longest wait for the ledger, which is written a little later than the run advances."""
 _LOOK_S = 0.05
 _READ_S = 0.4
-"""How long to read."""
+"""The time after which reading ends."""
 
 
 class DevicePast:
