@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn, Optional
 
 import typer
 
+from gridsim.cli.help import CHECKS, RUN, SHOWN, TIME
 from gridsim.cli.shared import (
     Config,
     Given,
@@ -38,36 +39,57 @@ def run(
     duration: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
-            help="Simulated time to run: 90, 10s, 5m, 1h30m, 1d; without it, until Ctrl-C."
+            metavar="TIME",
+            help="Simulated time to run: 90, 10s, 5m, 1h30m, 1d; without it, until Ctrl-C.",
+            rich_help_panel=TIME,
         ),
     ] = None,
     speed: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="1 is real time, 60 is a minute per second, 0 is as fast as possible."),
+        typer.Option(
+            metavar="FACTOR",
+            help="1 is real time, 60 is a minute per second, 0 is as fast as possible.",
+            rich_help_panel=TIME,
+        ),
     ] = None,
-    seed: Annotated[Optional[int], typer.Option(help="Seed of all random numbers.")] = None,  # noqa: UP045
+    seed: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(metavar="N", help="Seed of all random numbers.", rich_help_panel=RUN),
+    ] = None,
     start: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
+            metavar="TIME",
             help='Simulated start: "now", a time such as 2026-07-01T12:00:00-03:00, or a date, '
-            "which means midnight at the site."
+            "which means midnight at the site.",
+            rich_help_panel=TIME,
         ),
     ] = None,
     transport: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Use one transport of this type only: stdout, file, mqtt."),
+        typer.Option(
+            metavar="TYPE",
+            help="Use one transport of this type only: stdout, file, mqtt.",
+            rich_help_panel=RUN,
+            autocompletion=lambda: ["stdout", "file", "mqtt"],
+        ),
     ] = None,
     plugin: Plugins = None,
     set_: Overrides = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Check everything, print the plan, connect to nothing."),
+        typer.Option(
+            "--dry-run",
+            help="Check everything, print the plan, connect to nothing.",
+            rich_help_panel=CHECKS,
+        ),
     ] = False,
     repeat: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
             metavar="LEDGER",
             help="Repeat the run of a ledger, with its seed, start, ticks and instructions.",
+            rich_help_panel=RUN,
         ),
     ] = None,
     strict: Annotated[
@@ -75,13 +97,24 @@ def run(
         typer.Option(
             "--strict",
             help="Exit with 4 if the run did not hold its rate, or lost readings at QoS 0.",
+            rich_help_panel=CHECKS,
         ),
     ] = False,
     ui: Ui = "auto",
     web: Web = None,
     no_web: NoWeb = False,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
-    log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
+    log_level: Annotated[
+        str,
+        typer.Option(
+            metavar="LEVEL",
+            help="debug, info, warning or error.",
+            rich_help_panel=SHOWN,
+            autocompletion=lambda: ["debug", "info", "warning", "error"],
+        ),
+    ] = "info",
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Log JSON lines.", rich_help_panel=SHOWN)
+    ] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Put a believable fleet of distributed energy resources on your message broker."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gridsim.cli.app import app, leave
+from gridsim.cli.help import FIRST_STEPS
 from gridsim.cli.shared import configure_logs, report_errors
 from gridsim.cli.ui import Ui, UiChoice
 from gridsim.cli.web import NoWeb, Web, WebChoice, WebCommand
@@ -23,12 +24,14 @@ To look at it, in a second terminal:
 Afterwards: gridsim runs the default fleet in real time, gridsim --help lists the commands."""
 
 
-@app.command(cls=WebCommand)
+@app.command(cls=WebCommand, rich_help_panel=FIRST_STEPS)
 def demo(
     duration: Annotated[
-        str, typer.Option(help="Simulated time to run, such as 2h or 1h30m.")
+        str, typer.Option(metavar="TIME", help="Simulated time to run, such as 2h or 1h30m.")
     ] = "2h",
-    speed: Annotated[float, typer.Option(help="60 is a minute per second.")] = 60.0,
+    speed: Annotated[
+        float, typer.Option(metavar="FACTOR", help="60 is a minute per second.")
+    ] = 60.0,
     ui: Ui = "auto",
     web: Web = None,
     no_web: NoWeb = False,

@@ -10,6 +10,7 @@ from typing import Annotated, Optional
 import typer
 
 from gridsim.cli.app import app
+from gridsim.cli.help import LEDGER, GroupedCommand
 from gridsim.cli.shared import report_errors
 from gridsim.cli.terminal import print_out
 
@@ -18,12 +19,14 @@ LedgerFile = Annotated[Path, typer.Argument(help="The ledger of a run.", metavar
 _ROWS = 10_000
 
 
-@app.command()
+@app.command(cls=GroupedCommand, rich_help_panel=LEDGER)
 def query(
     ledger: LedgerFile,
     sql: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Argument(help="A SELECT; without it, the tables and their columns are printed."),
+        typer.Argument(
+            metavar="SQL", help="A SELECT; without it, the tables and their columns are printed."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON Lines instead of CSV with a header.")
@@ -57,7 +60,7 @@ def query(
                 print_out(text.getvalue().removesuffix("\n"))
 
 
-@app.command()
+@app.command(cls=GroupedCommand, rich_help_panel=LEDGER)
 def export(
     ledger: LedgerFile,
     to: Annotated[

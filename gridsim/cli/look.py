@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from gridsim.cli.app import app
+from gridsim.cli.help import CONFIGURATION, GroupedCommand
 from gridsim.cli.shared import Config, Overrides, Plugins, given_to, options_of, report_errors
 from gridsim.cli.terminal import print_out
 
 
-@app.command()
+@app.command(cls=GroupedCommand, rich_help_panel=CONFIGURATION)
 def validate(
     context: typer.Context, config: Config = None, plugin: Plugins = None, set_: Overrides = None
 ) -> None:
@@ -28,11 +29,12 @@ def validate(
         print_out("\n".join((f"{plan.config}: no errors", *shortfall_lines(plan))))
 
 
-@app.command()
+@app.command(cls=GroupedCommand, rich_help_panel=CONFIGURATION)
 def plugins(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(help="Show the settings of this plugin or table.")
+        str | None,
+        typer.Argument(metavar="NAME", help="Show the settings of this plugin or table."),
     ] = None,
     config: Config = None,
     plugin: Plugins = None,
@@ -58,7 +60,7 @@ def plugins(
         print_out("\n".join(lines))
 
 
-@app.command()
+@app.command(cls=GroupedCommand, rich_help_panel=CONFIGURATION)
 def schema(
     context: typer.Context,
     config: Config = None,

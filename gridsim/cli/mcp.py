@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from gridsim.cli.app import app
+from gridsim.cli.help import RUNNING, GroupedCommand
 from gridsim.cli.shared import (
     Overrides,
     Plugins,
@@ -18,13 +19,16 @@ from gridsim.cli.shared import (
 )
 
 
-@app.command()
+@app.command(cls=GroupedCommand, rich_help_panel=RUNNING)
 def mcp(
     context: typer.Context,
     config: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
-            "--config", "-c", help="The TOML file of a run to start; without it, one that is up."
+            "--config",
+            "-c",
+            metavar="FILE",
+            help="The TOML file of a run to start; without it, one that is up.",
         ),
     ] = None,
     plugin: Plugins = None,
@@ -32,18 +36,23 @@ def mcp(
     run: RunName = None,
     duration: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="With --config: simulated time to run, such as 1h."),
+        typer.Option(metavar="TIME", help="With --config: simulated time to run, such as 1h."),
     ] = None,
     speed: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="With --config: 1 is real time, 60 a minute per second."),
+        typer.Option(
+            metavar="FACTOR", help="With --config: 1 is real time, 60 a minute per second."
+        ),
     ] = None,
     url: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="URL", help="The address of a run's page, here or elsewhere."),
     ] = None,
     token: Annotated[
-        str, typer.Option(envvar="GRIDSIM_TOKEN", help="The token of that page, if it has one.")
+        str,
+        typer.Option(
+            envvar="GRIDSIM_TOKEN", metavar="TEXT", help="The token of that page, if it has one."
+        ),
     ] = "",
 ) -> None:
     """Offer a run to an agent over standard input and output (needs the extra mcp).

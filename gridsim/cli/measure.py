@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from gridsim.cli.app import app
+from gridsim.cli.help import DATA, LEDGER, OWN, TOLERANCES, GroupedCommand
 from gridsim.cli.progress import reporter
 from gridsim.cli.shared import (
     Config,
@@ -22,21 +23,26 @@ from gridsim.cli.shared import (
 from gridsim.cli.terminal import print_out
 
 
-@app.command()
+@app.command(cls=GroupedCommand, rich_help_panel=OWN)
 def bench(
     context: typer.Context,
     config: Config = None,
     plugin: Plugins = None,
     set_: Overrides = None,
     seconds: Annotated[
-        float, typer.Option(help="Seconds of readings that each measurement sends.")
+        float, typer.Option(metavar="N", help="Seconds of readings that each measurement sends.")
     ] = 10.0,
-    runs: Annotated[int, typer.Option(help="Number of rounds; medians are printed.")] = 5,
+    runs: Annotated[
+        int, typer.Option(metavar="N", help="Number of rounds; medians are printed.")
+    ] = 5,
     ramp: Annotated[
         bool, typer.Option("--ramp", help="Find the largest fleet that holds its rate.")
     ] = False,
     ramp_seconds: Annotated[
-        float, typer.Option(help="With --ramp: seconds for which a fleet must hold its rate.")
+        float,
+        typer.Option(
+            metavar="N", help="With --ramp: seconds for which a fleet must hold its rate."
+        ),
     ] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
@@ -70,15 +76,16 @@ def bench(
         print_out(json.dumps(report.as_json(), indent=2) if as_json else "\n".join(lines(report)))
 
 
-@app.command()
+@app.command(cls=GroupedCommand, rich_help_panel=LEDGER)
 def verify(
     context: typer.Context,
-    ledger: Annotated[Path, typer.Argument(help="The ledger of the run.")],
+    ledger: Annotated[Path, typer.Argument(metavar="LEDGER", help="The ledger of the run.")],
     files: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
+            metavar="FILE",
             help="Readings exported from your system: JSON Lines, CSV with a header or Parquet, "
-            "also .gz; - is standard input."
+            "also .gz; - is standard input.",
         ),
     ] = None,
     subscribe: Annotated[
@@ -90,64 +97,108 @@ def verify(
     set_: Overrides = None,
     run: RunName = None,
     quiet: Annotated[
-        str, typer.Option(help="With --subscribe: stop when no message has arrived for this long.")
+        str,
+        typer.Option(
+            metavar="TIME", help="With --subscribe: stop when no message has arrived for this long."
+        ),
     ] = "2s",
     transport: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="The transport that your data came from, if the run had several."),
+        typer.Option(
+            metavar="NAME",
+            help="The transport that your data came from, if the run had several.",
+            rich_help_panel=DATA,
+        ),
     ] = None,
     field: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
             metavar="FIELD=NAME",
             help="Your name for a field, for example der_id=device; repeatable.",
+            rich_help_panel=DATA,
         ),
     ] = None,
     received_at: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="NAME", help="Your field with the time at which a reading arrived."),
+        typer.Option(
+            metavar="NAME",
+            help="Your field with the time at which a reading arrived.",
+            rich_help_panel=DATA,
+        ),
     ] = None,
     unordered: Annotated[
-        bool, typer.Option("--unordered", help="Your data is not in the order of arrival.")
+        bool,
+        typer.Option(
+            "--unordered", help="Your data is not in the order of arrival.", rich_help_panel=DATA
+        ),
     ] = False,
     expect: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Your settlement, a CSV: event, project_id, reduction_kwh, ..."),
+        typer.Option(
+            metavar="FILE", help="Your settlement, a CSV: event, project_id, reduction_kwh, ..."
+        ),
     ] = None,
-    tolerance_kwh: Annotated[float, typer.Option(help="Tolerance of a reduction, kWh.")] = 0.01,
+    tolerance_kwh: Annotated[
+        float,
+        typer.Option(
+            metavar="KWH", help="Tolerance of a reduction, kWh.", rich_help_panel=TOLERANCES
+        ),
+    ] = 0.01,
     tolerance_s: Annotated[
-        float, typer.Option(help="Tolerance of the start and end of a violation, seconds.")
+        float,
+        typer.Option(
+            metavar="N",
+            help="Tolerance of the start and end of a violation, seconds.",
+            rich_help_panel=TOLERANCES,
+        ),
     ] = 1.0,
     tolerate: Annotated[
-        int, typer.Option(help="Number of unexplained differences that still pass.")
+        int,
+        typer.Option(
+            metavar="N",
+            help="Number of unexplained differences that still pass.",
+            rich_help_panel=TOLERANCES,
+        ),
     ] = 0,
     time_tolerance: Annotated[
         str,
         typer.Option(
+            metavar="TIME",
             help="Accept times that differ by up to this, for example 1s if your system keeps "
-            "whole seconds. Each reading still has to be there once."
+            "whole seconds. Each reading still has to be there once.",
+            rich_help_panel=TOLERANCES,
         ),
     ] = "0s",
     assume_zone: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
-            metavar="NAME", help="Time zone of times without an offset, such as Europe/Berlin."
+            metavar="NAME",
+            help="Time zone of times without an offset, such as Europe/Berlin.",
+            rich_help_panel=DATA,
         ),
     ] = None,
     decimal: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="The decimal mark of your CSV, . or ,; recognised if it is not given."),
+        typer.Option(
+            metavar="MARK",
+            help="The decimal mark of your CSV, . or ,; recognised if it is not given.",
+            rich_help_panel=DATA,
+        ),
     ] = None,
     loose_types: Annotated[
         bool,
         typer.Option(
-            "--loose-types", help="In JSON, accept numbers and booleans that are written as text."
+            "--loose-types",
+            help="In JSON, accept numbers and booleans that are written as text.",
+            rich_help_panel=DATA,
         ),
     ] = False,
     arrival_only: Annotated[
         bool,
         typer.Option(
-            "--arrival-only", help="Your data has no values: compare which readings arrived."
+            "--arrival-only",
+            help="Your data has no values: compare which readings arrived.",
+            rich_help_panel=DATA,
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gridsim.helpers.terminals import unsuitable
 from gridsim.text.progress import Progress
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ class _BarReporter(Reporter):
 @contextmanager
 def reporter() -> Iterator[Reporter]:
     """Yield a reporter, with a bar on a terminal that can show one."""
+    from gridsim.helpers.terminals import unsuitable
+
     if unsuitable(sys.stderr, os.environ):
         yield Reporter()
         return

@@ -8,13 +8,14 @@ from typing import Annotated, Optional
 import typer
 
 from gridsim.cli.app import app
+from gridsim.cli.help import LEDGER, GroupedCommand
 from gridsim.cli.shared import configure_logs, report_errors
 from gridsim.cli.terminal import print_out
 
 
-@app.command()
+@app.command(cls=GroupedCommand, rich_help_panel=LEDGER)
 def report(
-    ledger: Annotated[Path, typer.Argument(help="The ledger of the run.")],
+    ledger: Annotated[Path, typer.Argument(metavar="LEDGER", help="The ledger of the run.")],
     csv: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(

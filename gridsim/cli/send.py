@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from gridsim.cli.app import app
+from gridsim.cli.help import RUNNING, GroupedCommand
 from gridsim.cli.shared import (
     Config,
     Overrides,
@@ -21,26 +22,33 @@ from gridsim.cli.terminal import print_out
 
 
 # Without the setting, -3 would be read as an option.
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.command(
+    cls=GroupedCommand,
+    rich_help_panel=RUNNING,
+    context_settings={"ignore_unknown_options": True},
+)
 def send(
     context: typer.Context,
     target: Annotated[
         str,
         typer.Argument(
-            help="A der_id or project_id; for events and faults also a pattern, such as HOME_*."
+            metavar="TARGET",
+            help="A der_id or project_id; for events and faults also a pattern, such as HOME_*.",
         ),
     ],
     command: Annotated[
         str,
         typer.Argument(
+            metavar="COMMAND",
             help="set_power, limit_power, limit_export, limit_import, target_soc, connect, "
-            "disconnect, call_event, cancel_event, inject_fault or clear_fault."
+            "disconnect, call_event, cancel_event, inject_fault or clear_fault.",
         ),
     ],
     value: Annotated[
         Optional[str],  # noqa: UP045
         typer.Argument(
-            help="Value in kW or %; positive power feeds the site. Or the id of an event or fault."
+            metavar="VALUE",
+            help="Value in kW or %; positive power feeds the site. Or the id of an event or fault.",
         ),
     ] = None,
     keys: Annotated[
@@ -51,26 +59,33 @@ def send(
             help="A key of [[events]] or [[faults]], such as target_kw=2; repeatable.",
         ),
     ] = None,
-    unit: Annotated[Optional[str], typer.Option(help='"kW" or "%".')] = None,  # noqa: UP045
+    unit: Annotated[Optional[str], typer.Option(metavar="UNIT", help='"kW" or "%".')] = None,  # noqa: UP045
     start: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Simulated start, such as 2026-07-01T12:00:00Z; without it, at once."),
+        typer.Option(
+            metavar="TIME",
+            help="Simulated start, such as 2026-07-01T12:00:00Z; without it, at once.",
+        ),
     ] = None,
     duration: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Duration: 30s, 10m, 2h; without it, until the next command."),
+        typer.Option(
+            metavar="TIME", help="Duration: 30s, 10m, 2h; without it, until the next command."
+        ),
     ] = None,
     ramp: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Time over which the power moves to the value: 10s, 5m."),
+        typer.Option(metavar="TIME", help="Time over which the power moves to the value: 10s, 5m."),
     ] = None,
     id_: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--id", help="The command's id; without it, a new one."),
+        typer.Option("--id", metavar="ID", help="The command's id; without it, a new one."),
     ] = None,
     wait: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Also wait this long for completion; exit with 4 if not completed."),
+        typer.Option(
+            metavar="TIME", help="Also wait this long for completion; exit with 4 if not completed."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the acknowledgements as JSON lines.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from gridsim.cli.help import RUN
 from gridsim.cli.terminal import divert_prints
 
 if TYPE_CHECKING:
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
 # Typer reads these at run time and needs Optional.
 Config = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--config", "-c", help="The TOML file; without it, the default fleet runs."),
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The TOML file; without it, the default fleet runs.",
+        rich_help_panel=RUN,
+    ),
 ]
 Plugins = Annotated[
     Optional[list[Path]],  # noqa: UP045
-    typer.Option("--plugin", help="A file or folder with your own plugins; repeatable."),
+    typer.Option(
+        "--plugin",
+        metavar="PATH",
+        help="A file or folder with your own plugins; repeatable.",
+        rich_help_panel=RUN,
+    ),
 ]
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045
@@ -31,6 +43,7 @@ Overrides = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Override a key of the TOML, such as transports.0.qos=1; repeatable.",
+        rich_help_panel=RUN,
     ),
 ]
 RunName = Annotated[
@@ -39,6 +52,7 @@ RunName = Annotated[
         "--run",
         metavar="PID",
         help="The run, by its process id, if several are up; without --config, with its own.",
+        rich_help_panel=RUN,
     ),
 ]
 

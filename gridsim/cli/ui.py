@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridsim.cli.help import SHOWN
+
 if TYPE_CHECKING:
     from gridsim.running.plan import Plan
 
@@ -25,6 +27,8 @@ Ui = Annotated[
         metavar="|".join(_CHOICES),
         help="live: a picture of the run on the terminal; plain: a line every 5 s; none: no lines "
         "of progress; auto: live on a terminal, else plain.",
+        rich_help_panel=SHOWN,
+        autocompletion=lambda: list(_CHOICES),
     ),
 ]
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Optional
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+
+from gridsim.cli.help import SHOWN, GroupedCommand, GroupedGroup
 
 _VIEW = "web"
 _FLAG = "--web"
@@ -23,19 +24,20 @@ Web = Annotated[
         _FLAG,
         metavar="[HOST:PORT]",
         help="Serve the page, at the address of the configuration or at this one.",
+        rich_help_panel=SHOWN,
     ),
 ]
-NoWeb = Annotated[bool, typer.Option("--no-web", help="Serve no page.")]
+NoWeb = Annotated[bool, typer.Option("--no-web", help="Serve no page.", rich_help_panel=SHOWN)]
 
 
-class WebGroup(TyperGroup):
+class WebGroup(GroupedGroup):
     """A group of commands whose `--web` may stand without a value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, with_values(args))
 
 
-class WebCommand(TyperCommand):
+class WebCommand(GroupedCommand):
     """A command whose `--web` may stand without a value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
