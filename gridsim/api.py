@@ -66,6 +66,7 @@ from gridsim.contracts.managed import (
     Managed,
 )
 from gridsim.contracts.members import Members
+from gridsim.contracts.message import MessageAddress
 from gridsim.contracts.probe import (
     Benchmark,
     FarEnd,
@@ -217,6 +218,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "ReaderGone",
     "DEVICE_OFFLINE",
     "NOT_CONNECTED",
+    "MessageAddress",
     "Receipt",
     "Transport",
     "TransportError",

@@ -23,6 +23,7 @@ from gridsim.contracts.instructions import (
     Unreadable,
     action_of,
 )
+from gridsim.contracts.message import KEPT_BYTES, MessageAddress, ReceivedText
 from gridsim.helpers.timestamps import rfc3339
 
 MAX_BYTES: Final = 8192
@@ -35,8 +36,20 @@ _LAST = datetime(2200, 1, 1, tzinfo=UTC)
 _KEYS = ("id", "command", "value", "unit", "start", "duration_s", "ramp_s")
 
 
-def read_instruction(payload: bytes, target: Target, source: str = "") -> Instruction:
-    """Return the instruction that a text holds, or Unreadable with the reason. Never raises."""
+def read_instruction(
+    payload: bytes, target: Target, source: str = "", *, topic: str = "", qos: int | None = None
+) -> Instruction:
+    """Return the instruction that a text holds, or Unreadable with the reason. Never raises.
+
+    `topic` and `qos` are those of the message, for the trace of a device.
+    """
+    instruction = _read(payload, target, source)
+    text = ReceivedText(payload[:KEPT_BYTES], len(payload), MessageAddress(topic, qos))
+    object.__setattr__(instruction, "received", text)
+    return instruction
+
+
+def _read(payload: bytes, target: Target, source: str) -> Instruction:
     id, action = "", None
     try:
         table = _table(payload)
@@ -66,7 +79,7 @@ def restore_instruction(payload: bytes, target: Target, source: str) -> Instruct
         return Unreadable(
             target, table["id"], table["unreadable"], table["reason"], table["command"], source
         )
-    return read_instruction(payload, target, source)
+    return _read(payload, target, source)
 
 
 def acknowledgement_json(acknowledgement: Acknowledgement) -> bytes:

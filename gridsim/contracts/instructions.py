@@ -19,6 +19,7 @@ from gridsim.contracts.instruction_rules import (
     plain,
     ramp,
 )
+from gridsim.contracts.message import ReceivedText
 
 Status = Literal["accepted", "rejected", "completed", "superseded", "cancelled"]
 
@@ -74,6 +75,8 @@ class Command:
     """The time that a straight line from the present value to the new one takes."""
     source: str = ""
     """The name of the source that the command came from, which gets the acknowledgements."""
+    received: ReceivedText | None = field(default=None, compare=False, repr=False)
+    """The text that it was read from, until the source has posted it; only for the trace."""
 
     def __post_init__(self) -> None:
         check_id(self.id)
@@ -98,6 +101,7 @@ class CallEvent:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The other keys of `[[events]]`. Without `projects`: the projects of the target."""
     source: str = ""
+    received: ReceivedText | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_id(self.id)
@@ -113,6 +117,7 @@ class CancelEvent:
     id: str
     event: str
     source: str = ""
+    received: ReceivedText | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_id(self.id)
@@ -131,6 +136,7 @@ class InjectFault:
     """The other keys of `[[faults]]`, `type` among them. Without `ders` and `projects`: the DERs
     of the target."""
     source: str = ""
+    received: ReceivedText | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_id(self.id)
@@ -147,6 +153,7 @@ class ClearFault:
     id: str
     fault: str
     source: str = ""
+    received: ReceivedText | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_id(self.id)
@@ -166,6 +173,7 @@ class Unreadable:
     action: str | None = None
     """The action, if it can be read."""
     source: str = ""
+    received: ReceivedText | None = field(default=None, compare=False, repr=False)
 
 
 Instruction = Command | CallEvent | CancelEvent | InjectFault | ClearFault | Unreadable

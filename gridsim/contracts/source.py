@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Generic
 
-from gridsim.contracts.instructions import Acknowledgement, Inbox
+from gridsim.contracts.instructions import Acknowledgement, Inbox, Target
+from gridsim.contracts.message import MessageAddress
 from gridsim.contracts.run_context import RunContext
 from gridsim.contracts.settings import S, Settings
 
@@ -29,6 +30,13 @@ class Source(ABC, Generic[S]):
     @abstractmethod
     def describe(self) -> str:
         """Return where the commands come from, for people: one line, without secrets."""
+
+    def address(self, target: Target) -> MessageAddress:
+        """Return the topic and QoS of acknowledgements, for the trace of a device.
+
+        Called in the worker thread.
+        """
+        return MessageAddress()
 
     @abstractmethod
     def connect(self) -> None:

@@ -7,6 +7,7 @@ from typing import ClassVar, Generic, Protocol
 
 from gridsim.contracts.batch import Batch
 from gridsim.contracts.format import Format, Framing
+from gridsim.contracts.message import MessageAddress
 from gridsim.contracts.run_context import RunContext
 from gridsim.contracts.settings import S, Settings
 
@@ -75,6 +76,13 @@ class Transport(ABC, Generic[S]):
     def hint(self) -> str:
         """Return a shell command that shows the received data; may be empty."""
         return ""
+
+    def address(self, device: int) -> MessageAddress:
+        """Return the topic and QoS of a device's messages, for the trace of the device.
+
+        `device` is an index into the roster. Called in the worker thread.
+        """
+        return MessageAddress()
 
     def warning(self, readings_per_s: float) -> str:
         """Return a warning if the far end is known not to keep up with the run; may be empty.

@@ -153,11 +153,18 @@ class TracedMessage:
     """The address within the channel, such as an MQTT topic; else empty."""
     qos: int | None
     payload: bytes
-    """At most the first 4,096 bytes."""
+    """The whole payload if it has at most 4,096 bytes; else the first 4,096, or those around the
+    device's id if it is beyond them. Empty if the reading was dropped before it was encoded."""
     size: int
     """The size of the whole payload in bytes."""
     fate: str
-    """delivered, unconfirmed, pending, or `dropped: REASON`; for a received one its answer."""
+    """delivered, unconfirmed, pending, or `dropped: REASON`, with `, attempt N` if it was sent N
+    times; for a received one its last answer, such as `rejected: REASON`."""
+    changed: int = 0
+    """The number of changes of the trace before the last one of this message: it was sent, or got
+    its fate."""
+    start: int = 0
+    """The place of `payload` in the whole payload, bytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from gridsim.delivery.account import Counters, DeliveryPolicy, Fate, Observer
 from gridsim.delivery.alteration import Alteration, Alterations, AlteringFormat
 from gridsim.delivery.runner import Runner
 from gridsim.delivery.timing import TimedFormat, Timing
+from gridsim.delivery.trace import MessageTrace
 
 __all__ = [
     "Alteration",
@@ -16,6 +17,7 @@ __all__ = [
     "Counters",
     "DeliveryPolicy",
     "Fate",
+    "MessageTrace",
     "Observer",
     "Runner",
     "TimedFormat",

@@ -14,6 +14,7 @@ from gridsim.delivery.account import (
     QUEUE_FULL,
     Counters,
     DeliveryPolicy,
+    Fate,
     Observer,
     OnFull,
     ReadingAccount,
@@ -28,7 +29,9 @@ from gridsim.delivery.connection import (
     Time,
 )
 from gridsim.delivery.receipt import CountingReceipt, Settled
+from gridsim.delivery.sent import SentMessages
 from gridsim.delivery.timing import TimedFormat, Timing
+from gridsim.delivery.trace import MessageTrace
 
 _IDLE_S = 0.2
 _WHEN_FULL = {
@@ -53,13 +56,15 @@ class Runner(ConnectionWorker):
         format: TimedFormat | None = None,
         observer: Observer | None = None,
         buffer: Buffer | None = None,
+        trace: MessageTrace | None = None,
         time: Time = REAL_TIME,
     ) -> None:
         """Start nothing yet.
 
         `wake_s`: the real time from wake-up to wake-up, 0 if no rate is promised. `format`:
         the transport's format, if its time is measured. `observer`: notified of the fate of
-        every reading. `buffer`: in memory unless given.
+        every reading. `buffer`: in memory unless given. `trace`: gets the messages of the devices
+        that are watched.
         """
         words = CONNECTION_WORDS if transport.has_connection else _WITHOUT_CONNECTION
         super().__init__("transport", name, transport, time, words)
@@ -70,6 +75,11 @@ class Runner(ConnectionWorker):
         self._format = format
         self._buffer = MemoryBuffer(policy.queue_bytes) if buffer is None else buffer
         self._account = ReadingAccount(observer)
+        self._sent = None if trace is None else SentMessages(trace, name, transport)
+        if format is not None:
+            format.sent = self._sent
+        self._begun: Batch | None = None
+        """The begun batch."""
         self._writing = 0
         """The number of the first reading in the begun batch that is not settled."""
         self._stopping = False
@@ -164,8 +174,8 @@ class Runner(ConnectionWorker):
             self._abandoned = True
             self._drop([entry.batch for entry in self._buffer.clear()], NOT_SENT)
             under_way = self._account.counters.pending
-            if under_way:
-                self._account.settle(self._writing, under_way, "unconfirmed")
+            if under_way and self._begun is not None:
+                self._note_fate(self._begun, self._writing, under_way, "unconfirmed")
             if stalled:
                 self._fail()
             self._changed.notify_all()
@@ -190,6 +200,7 @@ class Runner(ConnectionWorker):
             self._changed.wait_for(self._may_act, _IDLE_S)
             entry = self._buffer.begin()
             if entry is not None:
+                self._begun = entry.batch
                 self._writing = entry.batch.number
                 self._changed.notify_all()
             return entry
@@ -262,7 +273,9 @@ class Runner(ConnectionWorker):
             if settled.fate == "delivered":
                 self._backoff.reset()
                 self._note_recovery()
-            self._account.settle(self._writing, settled.rows, settled.fate, settled.reason)
+            if self._begun is not None:
+                rows, fate, reason = settled.rows, settled.fate, settled.reason
+                self._note_fate(self._begun, self._writing, rows, fate, reason)
             self._writing += settled.rows
             if settled.reason:
                 self._log_drop(settled.reason)
@@ -298,10 +311,16 @@ class Runner(ConnectionWorker):
     def _drop(self, batches: Iterable[Batch], reason: str) -> None:
         dropped = 0
         for batch in batches:
-            self._account.settle(batch.number, len(batch), "dropped", reason)
+            self._note_fate(batch, batch.number, len(batch), "dropped", reason)
             dropped += len(batch)
         if dropped:
             self._log_drop(reason)
+
+    def _note_fate(self, batch: Batch, first: int, rows: int, fate: Fate, reason: str = "") -> None:
+        """Settle readings of a batch. The lock is held."""
+        self._account.settle(first, rows, fate, reason)
+        if self._sent is not None:
+            self._sent.settled(batch, first, rows, fate, reason)
 
     def _log_filling(self) -> None:
         self._log.log(

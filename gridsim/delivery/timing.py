@@ -13,6 +13,7 @@ import numpy as np
 from gridsim.api import Batch, Format, Payloads
 from gridsim.delivery.decorator import FormatDecorator, encoded_parts
 from gridsim.delivery.payload_check import checked_payloads
+from gridsim.delivery.sent import SentMessages
 from gridsim.errors import PluginError, failure
 
 T = TypeVar("T")
@@ -58,10 +59,15 @@ class TimedFormat(FormatDecorator):
     def __init__(self, name: str, format: Format) -> None:
         super().__init__(format)
         self.seconds = 0.0
+        self.sent: SentMessages | None = None
+        """The trace of the messages; None: nothing is traced."""
         self._title = f"the format {name!r}"
 
     def encode(self, batch: Batch) -> Payloads:
-        return self._measured(lambda: self._checked(batch, self._format.encode(batch)))
+        payloads = self._measured(lambda: self._checked(batch, self._format.encode(batch)))
+        if self.sent is not None:
+            self.sent.encoded(batch, payloads)
+        return payloads
 
     def encode_parts(
         self, batch: Batch, rows: int | None = None
@@ -71,6 +77,8 @@ class TimedFormat(FormatDecorator):
         while (part := self._measured(lambda: next(parts, None))) is not None:
             own, payloads = self._checked_part(batch, done, part)
             done += len(own)
+            if self.sent is not None:
+                self.sent.encoded(own, payloads)
             yield own, payloads
         if done != len(batch):
             raise PluginError(

@@ -26,6 +26,7 @@ from gridsim.delivery import (
     Alterations,
     AlteringFormat,
     DeliveryPolicy,
+    MessageTrace,
     Observer,
     Runner,
     TimedFormat,
@@ -77,9 +78,14 @@ class PlannedTransport:
         return self.on_full or default_on_full(0.0 if manual else speed)
 
     def runner(
-        self, wake_s: float, observer: Observer | None = None, *, block: bool = False
+        self,
+        wake_s: float,
+        observer: Observer | None = None,
+        *,
+        block: bool = False,
+        trace: MessageTrace | None = None,
     ) -> Runner:
-        """Return a new runner for it; `wake_s` and `observer` as in `Runner`.
+        """Return a new runner for it; `wake_s`, `observer` and `trace` as in `Runner`.
 
         With `block` a full queue makes the run wait, unless the configuration sets `on_full`.
         """
@@ -90,6 +96,7 @@ class PlannedTransport:
             wake_s=wake_s,
             format=self.format,
             observer=observer,
+            trace=trace,
         )
 
 

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from gridsim.api import Instruction, rfc3339
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.status import LedgerStatus, RunState, RunStatus
-from gridsim.delivery import Runner
+from gridsim.delivery import MessageTrace, Runner
 from gridsim.errors import GridsimError
 from gridsim.ledger import Ledger, LedgerError
 from gridsim.running.board import Board
@@ -87,6 +87,7 @@ class Run:
         self._runners: list[Runner] = []
         self._sources = Sources([])
         self._hub = Hub()
+        self._trace = MessageTrace(configuration.scenario.roster) if plan.views else None
         self._monitor, self._views = self._make_views()
         self._stopping = threading.Event()
         self._over = threading.Event()
@@ -135,10 +136,13 @@ class Run:
         observers = self._ledger.fates if self._ledger is not None else repeat(None)
         wake_s = self._promised_wake_s()
         self._runners = [
-            one.runner(wake_s, observer, block=self._manual)
+            one.runner(wake_s, observer, block=self._manual, trace=self._trace)
             for one, observer in zip(plan.transports, observers, strict=False)
         ]
-        workers = [SourceWorker(i.name, i.source, self._inbox, self._next) for i in plan.sources]
+        workers = [
+            SourceWorker(one.name, one.source, self._inbox, self._next, trace=self._trace)
+            for one in plan.sources
+        ]
         self._sources = Sources(workers)
         # Subscriptions made before the start stay.
         self._hub.connect(self._ledger, self._runners, self._sources)
@@ -350,7 +354,9 @@ class Run:
         if not self.plan.views:
             return None, None
         ledger = None if self.plan.ledger is None else self.plan.ledger.path
-        monitor = Monitor(self.plan.configuration.scenario, self.status, ledger=ledger)
+        monitor = Monitor(
+            self.plan.configuration.scenario, self.status, ledger=ledger, trace=self._trace
+        )
         control = RunControl(self, monitor)
         return monitor, Views(self.plan.views, control, monitor, lambda: self._engine.tick)
 

@@ -10,7 +10,9 @@ from itertools import islice
 from gridsim.api import Acknowledgement, Inbox, Instruction, Source, Target, TransportError
 from gridsim.contracts.instructions import action_of
 from gridsim.delivery.connection import REAL_TIME, ConnectionWorker, Time
+from gridsim.delivery.trace import MessageTrace
 from gridsim.sources.counters import SourceCounters
+from gridsim.sources.exchange import Exchange
 
 MAX_UNANSWERED = 10_000
 """The most instructions of one source without an answer that was handed over."""
@@ -47,10 +49,11 @@ class SourceWorker(ConnectionWorker):
         *,
         limit: int = MAX_UNANSWERED,
         limit_each: int = MAX_UNANSWERED_EACH,
+        trace: MessageTrace | None = None,
         time: Time = REAL_TIME,
     ) -> None:
         """Start nothing yet. `now` returns the next tick and its time, UTC ms; any thread may
-        call it."""
+        call it. `trace` gets the messages of the devices that are watched."""
         super().__init__("source", name, source, time)
         self.source = source
         self._inbox = inbox
@@ -64,6 +67,7 @@ class SourceWorker(ConnectionWorker):
         self._refusals: Counter[Target] = Counter()
         """Refusals that wait to be handed over, by target."""
         self._counters = SourceCounters()
+        self._exchange = None if trace is None else Exchange(trace, name, source)
 
     # Called from the engine's thread and the main thread.
 
@@ -89,6 +93,8 @@ class SourceWorker(ConnectionWorker):
                     # the number of commands that the simulation keeps.
                     self._unanswered = max(self._unanswered - 1, 0)
                 self._acknowledgements.append(one)
+                if self._exchange is not None:
+                    self._exchange.answered(one)
             if self._is_over():
                 self._release()
 
@@ -96,7 +102,10 @@ class SourceWorker(ConnectionWorker):
 
     def post(self, instruction: Instruction) -> bool:
         """Post under the source's name; answer at once if there is no room."""
-        instruction = replace(_checked(instruction), source=self.name)
+        _checked(instruction)
+        if self._exchange is not None:
+            self._exchange.received(instruction)
+        instruction = replace(instruction, source=self.name, received=None)
         target = instruction.target
         with self._changed:
             is_full = self._each[target] >= self._limit_each
@@ -138,6 +147,8 @@ class SourceWorker(ConnectionWorker):
                     self.name,
                     action_of(instruction),
                 )
+                if self._exchange is not None:
+                    self._exchange.answered(answer)
                 self._acknowledgements.append(answer)
                 self._refusals[target] += 1
                 return
@@ -178,8 +189,12 @@ class SourceWorker(ConnectionWorker):
             acknowledgements = list(islice(self._acknowledgements, _AT_ONCE))
         if not acknowledgements:
             return
+        if self._exchange is not None:
+            self._exchange.handing_over(acknowledgements)
         with self._calling("acknowledge"):
             self.source.acknowledge(acknowledgements)
+        if self._exchange is not None:
+            self._exchange.handed_over(acknowledgements, "delivered")
         with self._changed:
             # Others may have been queued behind them meanwhile.
             for one in acknowledgements:
@@ -207,6 +222,8 @@ class SourceWorker(ConnectionWorker):
         released = len(self._acknowledgements)
         if not released:
             return
+        if self._exchange is not None:
+            self._exchange.handed_over(self._acknowledgements, f"dropped: source {self._state}")
         self._acknowledgements.clear()
         self._each.clear()
         self._refusals.clear()

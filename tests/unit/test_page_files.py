@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import gridsim_plugins
+from gridsim_plugins.views.web.site import Page
 
 STATIC = Path(gridsim_plugins.__path__[0]) / "views" / "web" / "static"
 LOADED = sorted(
@@ -17,8 +18,19 @@ LOADED = sorted(
 
 
 def test_the_whole_page_is_small() -> None:
-    assert len(LOADED) > 10
-    assert sum(path.stat().st_size for path in LOADED) < 150_000
+    sent = [Page()._files[path.relative_to(STATIC).as_posix()].plain for path in LOADED]
+    assert len(sent) > 10
+    assert sum(map(len, sent)) < 150_000
+
+
+@pytest.mark.parametrize("path", sorted(STATIC.glob("js/*.js")), ids=lambda path: path.name)
+def test_scripts_are_sent_without_indentation_and_comments(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    # A text over several lines would lose its indentation.
+    assert [line for line in lines if line.count("`") % 2] == []
+    sent = Page()._files[f"js/{path.name}"].plain.decode().splitlines()
+    expected = ["" if line.lstrip().startswith("//") else line.lstrip() for line in lines]
+    assert sent == expected
 
 
 def test_the_vendored_files_are_those_of_the_named_release() -> None:

@@ -343,7 +343,8 @@ def test_a_watched_device_is_sent_from_where_the_client_is(app: Starlette) -> No
     watch = ask(app, path).json
     assert len(watch["time_ms"]) == len(watch["true"]["current_output"]) == 1
     assert watch["messages"][0]["payload"] == "{}"
-    rest = ask(app, f"{path}?after_ms={watch['time_ms'][-1]}&after_message=0").json
+    assert (watch["messages"][0]["start"], watch["messages"][0]["changed"]) == (0, 0)
+    rest = ask(app, f"{path}?after_ms={watch['time_ms'][-1]}&after_change=0").json
     assert (rest["time_ms"], rest["messages"]) == ([], [])
 
 

@@ -24,6 +24,7 @@ from gridsim.api import (
 )
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.truth import TickTruth
+from gridsim.delivery import MessageTrace
 from gridsim.running.monitor.entries import Entries
 from gridsim.running.monitor.orders import OpenCommands
 from gridsim.running.monitor.past import DevicePast
@@ -54,6 +55,7 @@ class Monitor:
         status: Callable[[], RunStatus],
         *,
         ledger: Path | None = None,
+        trace: MessageTrace | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         waiting_bytes: int = _WAITING_BYTES,
     ) -> None:
@@ -74,7 +76,8 @@ class Monitor:
         self._entries = Entries()
         self._orders = OpenCommands()
         self._past = DevicePast(ledger)
-        self._watching = Watching(scenario, self._orders.sentence, monotonic)
+        trace = MessageTrace(self.roster) if trace is None else trace
+        self._watching = Watching(scenario, self._orders.sentence, monotonic, trace)
         self._tick = -1
         self._truth: TickTruth | None = None
         self._totals: Totals | None = None

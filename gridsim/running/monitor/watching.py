@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from gridsim.api import UNITS, Batch, DeviceView, identities
 from gridsim.contracts.results import TickResult
+from gridsim.delivery import MessageTrace
 from gridsim.ledger.past import PastReading
 from gridsim.running.monitor.recorder import Recorder
 from gridsim.simulation.scenario import FleetSpec, Scenario
@@ -27,15 +28,18 @@ class Watching:
         scenario: Scenario,
         order: Callable[[str, str], str],
         monotonic: Callable[[], float],
+        trace: MessageTrace,
     ) -> None:
         """Watch nothing yet.
 
-        `order` returns the sentence about the command in force of a project's DER.
+        `order` returns the sentence about the command in force of a project's DER. `trace` records
+        the messages of the devices that are watched.
         """
         self._scenario = scenario
         self._roster = scenario.roster
         self._order = order
         self._monotonic = monotonic
+        self._trace = trace
         self._index: dict[str, int] | None = None
         self._recorders: dict[int, Recorder] = {}
         self._called_s: dict[int, float] = {}
@@ -61,6 +65,7 @@ class Watching:
             recorder = self._recorders[device] = self._recorder(device)
             self._mask[device] = True
             self._without_past.add(device)
+            self._trace.open(device)
         self._called_s[device] = self._monotonic()
         return self._view(recorder, der_id)
 
@@ -103,6 +108,7 @@ class Watching:
             del self._called_s[device], self._recorders[device]
             self._mask[device] = False
             self._without_past.discard(device)
+            self._trace.close(device)
 
     def _is_due(self, device: int, tick: int) -> bool:
         """Return whether the device reports in a tick; each device has its own phase."""
@@ -139,7 +145,7 @@ class Watching:
             reported=reported,
             faults=faults,
             order=self._order(project_id, der_id),
-            messages=(),
+            messages=self._trace.messages(device),
         )
 
     def _settings(self, device: int) -> dict[str, object]:

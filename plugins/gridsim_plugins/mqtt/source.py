@@ -12,9 +12,11 @@ from pydantic import Field
 from gridsim.api import (
     Acknowledgement,
     Inbox,
+    MessageAddress,
     Roster,
     RunContext,
     Source,
+    Target,
     TransportError,
     acknowledgement_json,
     read_instruction,
@@ -125,6 +127,9 @@ class MqttCommands(Source[MqttCommandSettings]):
         topics += [settings.fleet_topic] if settings.fleet_topic else []
         return f"{url} {', '.join(topics[:-1])} and {topics[-1]}, MQTT {settings.protocol}"
 
+    def address(self, target: Target) -> MessageAddress:
+        return MessageAddress(self._topics.acknowledgement(target), 1)
+
     def connect(self) -> None:
         settings = self.settings
         if settings.embedded:
@@ -163,7 +168,9 @@ class MqttCommands(Source[MqttCommandSettings]):
             if message.retained:
                 ignored += 1
             elif target is not None:
-                inbox.post(read_instruction(message.payload, target))
+                inbox.post(
+                    read_instruction(message.payload, target, topic=message.topic, qos=message.qos)
+                )
         if ignored:
             logger.warning("mqtt: {} retained commands ignored; send them without retain", ignored)
         if dropped := self._dialogue.take_dropped():

@@ -13,6 +13,7 @@ from loguru import logger
 from gridsim.api import (
     Batch,
     Format,
+    MessageAddress,
     Receipt,
     Register,
     RunContext,
@@ -109,6 +110,11 @@ class Mqtt(Transport[MqttSettings]):
             username=settings.username,
             tls_options=options,
         )
+
+    def address(self, device: int) -> MessageAddress:
+        of_project = self.format.framing == "project"
+        place = int(self.run.roster.project[device]) if of_project else device
+        return MessageAddress(self._topics[place], self.settings.qos)
 
     def warning(self, readings_per_s: float) -> str:
         share = 1.0

@@ -16,6 +16,7 @@ class Message(NamedTuple):
     payload: bytes
     retained: bool
     """True if the broker has stored the message since before this session."""
+    qos: int = 0
 
 
 class Arrivals:

@@ -178,7 +178,7 @@ class Dialogue:
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
         self._received += 1
         with suppress(UnicodeDecodeError):
-            one = Message(message.topic, bytes(message.payload), message.retain)
+            one = Message(message.topic, bytes(message.payload), message.retain, message.qos)
             self._dropped += not self._arrivals.add(one)
 
     def _on_subscribe(

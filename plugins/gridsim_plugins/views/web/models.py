@@ -68,7 +68,8 @@ class DevicesQuery(Query, frozen=True):
 
 class WatchQuery(Query, frozen=True):
     after_ms: Annotated[int, Meta(ge=0, le=2**53)] = 0
-    after_message: Annotated[int, Meta(ge=-1, le=2**53)] = -1
+    after_change: Annotated[int, Meta(ge=-1, le=2**53)] = -1
+    """The messages whose `changed` is larger are sent."""
 
 
 class EntriesQuery(Query, frozen=True):
@@ -291,8 +292,11 @@ class MessageItem(Struct, frozen=True):
     qos: int | None
     payload: str
     encoding: Literal["text", "base64"]
+    start: Count
+    """The place of `payload` in the whole payload, of which at most 4,096 bytes are kept."""
     size: Count
     fate: str
+    changed: Count
 
 
 class WatchAnswer(Struct, frozen=True):

@@ -60,7 +60,7 @@ def watched(view: DeviceView, query: WatchQuery) -> WatchAnswer:
         true={name: numbers(column[new]) for name, column in view.true.items()},
         reported={name: numbers(column[new]) for name, column in view.reported.items()},
         faults=np.asarray(view.faults)[new].tolist(),
-        messages=[_message(one) for one in view.messages if one.number > query.after_message],
+        messages=[_message(one) for one in view.messages if one.changed > query.after_change],
     )
 
 
@@ -75,17 +75,23 @@ def _message(message: TracedMessage) -> MessageItem:
         qos=message.qos,
         payload=payload,
         encoding="base64" if encoding == "base64" else "text",
+        start=message.start,
         size=message.size,
         fate=message.fate,
+        changed=message.changed,
     )
 
 
 def _payload(message: TracedMessage) -> tuple[str, str]:
+    payload = message.payload
+    if message.start:
+        # A payload that was cut may begin or end within a character.
+        lead = next((n for n, byte in enumerate(payload[:4]) if byte & 0xC0 != 0x80), 0)
+        payload = payload[lead:]
     try:
-        return message.payload.decode(), "text"
+        return payload.decode(), "text"
     except UnicodeDecodeError as error:
-        # A payload that was cut may end within a character.
-        cut = len(message.payload) < message.size and error.start >= len(message.payload) - 3
-        if cut and error.reason == "unexpected end of data":
-            return message.payload[: error.start].decode(), "text"
+        cut = message.start + len(message.payload) < message.size
+        if cut and error.start >= len(payload) - 3 and error.reason == "unexpected end of data":
+            return payload[: error.start].decode(), "text"
     return base64.b64encode(message.payload).decode(), "base64"

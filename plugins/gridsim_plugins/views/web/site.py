@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import mimetypes
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,6 +17,9 @@ from gridsim_plugins.views.web.answers import failed
 
 _FOLDER = Path(__file__).with_name("static")
 _PAGE = "index.html"
+# Indentation, and lines that are comments; their ends stay, so that lines keep their numbers. No
+# text of the page's scripts goes over several lines.
+_COMMENTS = re.compile(rb"^\t+(?://.*)?|^//.*", re.MULTILINE)
 _COMPRESSED = ("text/", "application/javascript", "application/json", "image/svg+xml")
 mimetypes.add_type("text/javascript", ".js")
 mimetypes.add_type("text/javascript", ".mjs")
@@ -85,6 +89,8 @@ def _paths(folder: Path) -> list[str]:
 
 def _file(path: Path) -> PageFile:
     plain = path.read_bytes()
+    if path.suffix == ".js" and "vendor" not in path.parts:
+        plain = _COMMENTS.sub(b"", plain)
     type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     compressed = gzip.compress(plain, 9, mtime=0) if type.startswith(_COMPRESSED) else None
     return PageFile(type, plain, compressed, f'"{sha256(plain).hexdigest()[:16]}"')

@@ -4,9 +4,9 @@ import { get, part } from "./api.js";
 import { CalmRange, Chart, Table, fillGap, line, timeAxis, timeRange, valueAxis } from "./chart.js";
 import { colourOf, typeName } from "./colours.js";
 import { $, css, el, idNode, on, say } from "./dom.js";
-import { NONE, kw, number, percent, wallClock } from "./format.js";
+import { NONE, count, kw, number, percent, wallClock } from "./format.js";
 
-const POLL_MS = 1000, MESSAGES = 50;
+const POLL_MS = 1000, MESSAGES = 50, KEPT = 4096;
 const NAMES = { current_output: "Output", current_soc: "State of charge", power_meter_measurement: "Site's meter (gross load)" };
 const wide = matchMedia("(min-width: 1000px)");
 const differ = (a, b) => Math.abs(a - b) > 0.0051;
@@ -35,7 +35,7 @@ export class Device {
 		this.id = id;
 		this.table = new Table(900);
 		this.messages = [];
-		this.after = { ms: 0, message: -1 };
+		this.after = { after_ms: 0, after_change: -1 };
 		this.charts = new Map();
 		this.build();
 		this.settle();
@@ -80,7 +80,7 @@ export class Device {
 	async poll() {
 		const { id } = this;
 		try {
-			const view = await get(`/devices/${part(id)}/watch`, { after_ms: this.after.ms, after_message: this.after.message });
+			const view = await get(`/devices/${part(id)}/watch`, this.after);
 			if (this.id !== id) return;
 			say(this.problem, "");
 			this.show(view);
@@ -106,11 +106,13 @@ export class Device {
 			for (const [name, column] of Object.entries(view.reported)) values[`r ${name}`] = column[i];
 			this.table.add(time, values);
 		});
-		if (view.time_ms.length) this.after.ms = view.time_ms.at(-1);
+		if (view.time_ms.length) this.after.after_ms = view.time_ms.at(-1);
 		this.draw(Object.keys(view.true));
 		if (view.messages.length) {
-			this.after.message = view.messages.at(-1).number;
-			this.messages = [...this.messages, ...view.messages].slice(-MESSAGES);
+			// New ones, and those whose fate is known now.
+			const all = new Map([...this.messages, ...view.messages].map((one) => [one.number, one]));
+			this.after.after_change = Math.max(...view.messages.map(({ changed }) => changed));
+			this.messages = [...all.values()].slice(-MESSAGES);
 		}
 		this.showMessages();
 	}
@@ -154,19 +156,21 @@ export class Device {
 		const known = new Map(again ? [] : [...this.list.children].map((node) => [node.dataset.number, node]));
 		const nodes = this.messages.toReversed().map((message) => {
 			const old = known.get(String(message.number));
-			if (old) { say(old.querySelector(".fate"), message.fate); return old; }
-			return this.message(message);
+			if (old?.changed === message.changed) return old;
+			return Object.assign(this.message(message), { changed: message.changed });
 		});
 		this.list.replaceChildren(...nodes);
 		this.none.hidden = nodes.length > 0;
 	}
 
-	message({ number: n, wall_ms: wall, direction, channel, topic, qos, payload, encoding, size, fate }) {
-		let text = encoding === "base64" ? `base64: ${payload}` : payload;
+	message({ number: n, wall_ms: wall, direction, channel, topic, qos, payload, encoding, start, size, fate }) {
+		const kept = Math.min(size, KEPT), cut = start + kept < size;
+		let text = encoding === "base64" ? `base64: ${payload}` : `${start ? "…" : ""}${payload}${cut ? "…" : ""}`;
+		if (!size) text = "not encoded";
 		if (this.pretty.checked) try { text = JSON.stringify(JSON.parse(payload), null, 2); } catch { /* shown as sent */ }
 		return el("li", { "data-number": n },
 			el("div.meta", el("span.arrow", { "aria-label": direction === "out" ? "sent" : "received" }, direction === "out" ? "→" : "←"),
-				el("time", wallClock(wall)), idNode(topic || channel), el("span", qos === null ? "" : `QoS ${qos}`), el("span", `${size} B`),
+				el("time", wallClock(wall)), idNode(topic || channel), el("span", qos === null ? "" : `QoS ${qos}`), el("span", kept < size ? `${count(kept)} of ${count(size)} B` : `${count(size)} B`),
 				el("span", { class: `fate${/^(dropped|rejected)/.test(fate) ? " bad" : ""}` }, fate)),
 			el("pre", { tabindex: "0" }, el("bdi", text)));
 	}
