@@ -293,7 +293,7 @@ class MessageItem(Struct, frozen=True):
     payload: str
     encoding: Literal["text", "base64"]
     start: Count
-    """The place of `payload` in the whole payload, of which at most 4,096 bytes are kept."""
+    """The place of `payload` in the whole payload, bytes."""
     size: Count
     fate: str
     changed: Count
