@@ -8,7 +8,7 @@ PYTEST ?= -n auto --dist worksteal
 BIN := $(VENV)/bin
 
 .PHONY: run setup test check lint types imports wheel-env wheel example release-check soak \
-	restarts bench-check performance chaos hold realism mutants clean
+	restarts bench-check performance chaos hold realism docs mutants clean
 
 # Ctrl-C is how a run is meant to end, so its 130 counts as success. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
@@ -82,6 +82,12 @@ hold: $(VENV)/dev.stamp
 # The models against published figures and pvlib; writes docs/realism.md.
 realism: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.realism
+
+# The documentation as a site in build/docs; a warning is an error.
+docs: $(VENV)/dev.stamp
+	@$(BIN)/python -m pip install -q --group docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "build/docs/index.html"
 
 # How many small changes of the code the tests notice; hours for all rooms. ROOM=gridsim.delivery
 # or ROOM="gridsim.simulation.batch gridsim.config.text" tries some of it.

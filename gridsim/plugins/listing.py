@@ -125,14 +125,15 @@ def _table_details(
 
 
 def _table(model: type[BaseModel], nothing: str, width: int | None) -> Iterator[str]:
-    rows = list(_settings(model))
+    rows = list(setting_rows(model))
     if rows:
         yield from _columns([("SETTING", "TYPE", "DEFAULT", "UNIT", "DESCRIPTION"), *rows], width)
     else:
         yield nothing
 
 
-def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, ...]]:
+def setting_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, ...]]:
+    """Yield the name, type, default, unit and description of each setting, those of tables too."""
     for name, info in model.model_fields.items():
         unit = next((m.name for m in info.metadata if isinstance(m, Unit)), "")
         yield (
@@ -144,7 +145,7 @@ def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, .
         )
         for inner in (info.annotation, *get_args(info.annotation)):
             if isinstance(inner, type) and issubclass(inner, BaseModel):
-                yield from _settings(inner, f"{prefix}{name}.")
+                yield from setting_rows(inner, f"{prefix}{name}.")
 
 
 def _type(annotation: Any) -> str:

@@ -1,4 +1,4 @@
-"""docs/reference.md is what the script writes, with every public name and attribute."""
+"""The pages that scripts write are up to date, and have every public name and attribute."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ import gridsim.helpers
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs/make_reference.py")
+def loaded(name: str) -> ModuleType:
+    """Return a script of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"docs/{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    return loaded("make_reference")
 
 
 def test_the_page_is_what_the_script_writes(script: ModuleType) -> None:
@@ -41,3 +46,8 @@ def test_it_shows_the_text_of_attributes(script: ModuleType) -> None:
     assert "| `start_ms` | `int` | The simulation's start, UTC. |" in page
     assert "| `nameplate_capacity` | `Annotated[float, Unit('kW')]` | rated power;" in page
     assert "- `step(self, tick: DeviceTick) -> float | DeviceReading` (abstractmethod)" in page
+
+
+def test_the_page_of_settings_is_what_its_script_writes() -> None:
+    page = (ROOT / "docs/settings.md").read_text()
+    assert page == loaded("make_settings").page(), "run: python docs/make_settings.py"
