@@ -34,6 +34,8 @@ from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import Registry
 from gridsim.simulation.scenario import WeatherSpec
 
+_AROUND = ("transports", "sources", "views", "defaults")
+"""The tables around the simulation, which it does not depend on."""
 _TRANSPORTS = 'write [[transports]], then type = "stdout" under it'
 
 
@@ -61,8 +63,11 @@ def resolve(
     flags: Flags,
     duration_ms: int | None = None,
     files: CheckedFiles = "all",
+    simulation_only: bool = False,
 ) -> Configuration:
     """Return the configuration of a document. Raises ConfigError with all problems.
+
+    With `simulation_only` it has no transports, sources and views, and their tables are not read.
 
     `now_ms` is the current time, UTC, for `start = "now"`. `duration_ms` is that of the run; None:
     it has no end. `files` are the files that are checked: all that a run uses, those that it reads
@@ -76,6 +81,8 @@ def resolve(
             document = document.overlaid(("simulation", name), value, f"--{name}")
     if flags.transport is not None and not is_utf8(flags.transport):
         raise UsageError("--transport: error: is not UTF-8")
+    if simulation_only:
+        document = document.without([(key,) for key in _AROUND if key in document.data])
     document = swap_transports(document, registry, flags.transport)
     document = without_views(document, flags.without_views)
     for view, settings in flags.views.items():
@@ -98,7 +105,9 @@ def resolve(
     weather = _weather(findings, registry, data)
     tick_ms = round(simulation.tick_s * 1000) if simulation else None
     projects = read_projects(findings, registry, data, tick_ms)
-    transports = _transports(findings, registry, data, simulation)
+    transports: tuple[TransportChoice, ...] = ()
+    if not simulation_only:
+        transports = _transports(findings, registry, data, simulation)
     sources = read_sources(findings, registry, data)
     views = read_views(findings, registry, data)
     events = read_events(sheets)

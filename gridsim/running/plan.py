@@ -19,7 +19,7 @@ from gridsim.config.tables.transports import TransportChoice
 from gridsim.config.tables.views import ViewChoice
 from gridsim.config.text.document import Finding
 from gridsim.config.text.environment import gather
-from gridsim.config.text.load import Document, read
+from gridsim.config.text.load import Content, Document, read
 from gridsim.config.text.report import ConfigError, Problem
 from gridsim.delivery import (
     Alteration,
@@ -54,12 +54,15 @@ class Options:
     """The options of the command line."""
 
     config: Path = DEFAULT_CONFIG
+    """The file; with `content` only a name for messages."""
     duration: str | None = None
     flags: Flags = field(default_factory=Flags)
     plugins: tuple[Path, ...] = ()
     overrides: tuple[str, ...] = ()
     run: str | None = None
     """The name of the run that a command is for; None: the one of the configuration."""
+    content: Content | None = None
+    """The configuration as TOML text or as tables, instead of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +184,13 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
 
     `files` is as in `resolve`.
     """
-    document = read(options.config, overrides=options.overrides, environment=gather(Path.cwd()))
-    document, host = _load_plugins(document, options.plugins)
+    document = read(
+        options.config,
+        options.content,
+        overrides=options.overrides,
+        environment=gather(Path.cwd()),
+    )
+    document, host = load_plugins_of(document, options.plugins)
     now_ms = time.time_ns() // 1_000_000
     duration_ms = None
     if options.duration is not None:
@@ -229,7 +237,7 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
     )
 
 
-def _load_plugins(document: Document, local: tuple[Path, ...]) -> tuple[Document, PluginHost]:
+def load_plugins_of(document: Document, local: tuple[Path, ...]) -> tuple[Document, PluginHost]:
     """Load all plugins; return the document with a finding for each of its own that fails.
 
     It raises UsageError if a plugin of the command line fails.

@@ -46,7 +46,8 @@ def _type_in_text(document: Document, index: int) -> Any:
     """Return the type that a transport has in the file; None if the file does not have it."""
     _, place = document.moved.get(("transports", index), ("transports", index))
     try:
-        return tomli.loads(document.text)["transports"][place].get("type")
+        tables = tomli.loads(document.text) if document.given is None else document.given
+        return tables["transports"][place].get("type")
     except (KeyError, IndexError, TypeError, AttributeError):
         return None
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from gridsim.config.text.locate import KeyPath, Place, locate
+from gridsim.config.text.locate import KeyPath, Place, key_text, locate
 from gridsim.config.text.report import Problem
 
 At = Literal["value", "key"]
@@ -59,6 +59,9 @@ class Document:
 
     base: Path | None = None
     """The configuration that names this file of events and faults; None: this is the one."""
+
+    given: Mapping[str, Any] | None = None
+    """The tables that a program gave, before overrides; None: the configuration is a text."""
 
     @cached_property
     def folder(self) -> str:
@@ -110,6 +113,8 @@ class Document:
                 inside = any(known[:length] == path[:length] for known in self.secrets)
                 flag = mask_flag(origin, secret=inside)
                 return Problem(flag, message, suggestion=suggestion)
+        if self.given is not None:
+            return Problem(key_text(self._in_text(path)), message, suggestion=suggestion)
         place = self._place(path)
         offset = place.key if at == "key" else place.value
         start = self._line_starts[bisect_right(self._line_starts, offset) - 1]

@@ -14,24 +14,44 @@ from gridsim.config.text.document import Document, Finding, mask_flag, mask_line
 from gridsim.config.text.environment import fill
 from gridsim.config.text.guard import MAX_BYTES, MAX_DEPTH, too_deep, torn_string
 from gridsim.config.text.locate import KeyPath
+from gridsim.config.text.plain import plain_tables
 from gridsim.config.text.report import ConfigError, Problem
 from gridsim.errors import UsageError
 
 __all__ = ["Document", "read"]
 
 
-def read(path: Path, *, overrides: Sequence[str] = (), environment: Mapping[str, str]) -> Document:
+Content = str | Mapping[str, Any]
+"""A configuration that a program gives: TOML text, or its tables."""
+
+
+def read(
+    path: Path,
+    content: Content | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    environment: Mapping[str, str],
+) -> Document:
     """Read a TOML file, apply `--set` values, and fill its placeholders.
+
+    With `content` no file is read, and `path` is only its name in messages. Relative paths in it
+    are relative to the folder of `path`.
 
     Raises UsageError if the file cannot be read, ConfigError if it is not valid TOML. Problems
     of overrides and placeholders are kept for `resolve`, which reports them with all others.
     """
-    return _with_scenarios(_read(path, overrides, environment), environment)
+    return _with_scenarios(_read(path, content, overrides, environment), environment)
 
 
-def _read(path: Path, overrides: Sequence[str], environment: Mapping[str, str]) -> Document:
-    text = _text(path)
-    data = _parse(path, text)
+def _read(
+    path: Path, content: Content | None, overrides: Sequence[str], environment: Mapping[str, str]
+) -> Document:
+    given, text = None, ""
+    if content is None or isinstance(content, str):
+        text = _text(path) if content is None else _cleaned(path, content)
+        data = _parse(path, text)
+    else:
+        given, data = plain_tables(content), plain_tables(content)
     origins, faults = _override(data, overrides)
     filled: dict[KeyPath, bool] = {}
     findings: list[Finding] = []
@@ -53,7 +73,7 @@ def _read(path: Path, overrides: Sequence[str], environment: Mapping[str, str]) 
         return result.text
 
     data = fill_in(data, ())
-    return Document(path, text, data, filled, origins, tuple(findings), tuple(faults))
+    return Document(path, text, data, filled, origins, tuple(findings), tuple(faults), given=given)
 
 
 def _with_scenarios(document: Document, environment: Mapping[str, str]) -> Document:
@@ -67,7 +87,7 @@ def _with_scenarios(document: Document, environment: Mapping[str, str]) -> Docum
         if not isinstance(name, str) or at in {finding.path for finding in document.findings}:
             continue
         try:
-            scenario = _read(Path(document.folder, name), (), environment)
+            scenario = _read(Path(document.folder, name), None, (), environment)
             scenarios.append(replace(scenario, base=document.path))
         except ConfigError as error:
             faults.extend(error.problems)
@@ -92,10 +112,26 @@ def _text(path: Path) -> str:
     if len(raw) > MAX_BYTES:
         raise UsageError(f"{path}: is larger than {MAX_BYTES // 1_000_000} MB")
     try:
-        return raw.decode().removeprefix("\ufeff").replace("\r\n", "\n")
+        return _with_plain_ends(raw.decode())
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}: line {line} is not UTF-8") from None
+
+
+def _cleaned(name: Path, text: str) -> str:
+    """Return a text that a program gave. Raises UsageError if it is too long or not UTF-8."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start) + 1
+        raise UsageError(f"{name}: line {line} is not UTF-8") from None
+    if size > MAX_BYTES:
+        raise UsageError(f"{name}: is larger than {MAX_BYTES // 1_000_000} MB")
+    return _with_plain_ends(text)
+
+
+def _with_plain_ends(text: str) -> str:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from gridsim.config.text.guard import STRING
 KeyPath = tuple[str | int, ...]
 """The path from the top to a value: keys, and indices of arrays."""
 
+_PLAIN_KEY = re.compile(r"[^\W\d]\w*")
 _BLANK = re.compile(r"(?:[ \t\n]++|#[^\n]*+)*+")
 _SPACE = re.compile(r"[ \t]*+")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -29,6 +30,17 @@ class Place:
     """The start of the value."""
     end: int
     """The end of the value."""
+
+
+def key_text(path: KeyPath) -> str:
+    """Return a path as a message shows it, for example `projects[0].ders[1].type`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int) or not _PLAIN_KEY.fullmatch(part):
+            text += f"[{part!r}]"
+        else:
+            text += f".{part}" if text else part
+    return text or "the configuration"
 
 
 def locate(text: str) -> dict[KeyPath, Place]:

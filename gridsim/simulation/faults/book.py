@@ -29,10 +29,10 @@ from gridsim.errors import PluginError
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import title
 from gridsim.simulation.faults.delay_line import DelayLine
-from gridsim.simulation.faults.devices import DeviceFaults, RunningDeviceFault, Truth
+from gridsim.simulation.faults.devices import DeviceFaults, RunningDeviceFault, TrueValues
 from gridsim.simulation.faults.fault_schedule import FaultSchedule
 from gridsim.simulation.faults.messages import MessageFaults, RunningMessageFault
-from gridsim.simulation.faults.readings import Readings, blank_labels
+from gridsim.simulation.faults.readings import LabelledReadings, blank_labels
 from gridsim.simulation.faults.rows import MessageRows, fresh, in_order, joined, locked
 from gridsim.simulation.faults.tally import FaultTotals, Passed
 from gridsim.simulation.scenario import FaultSpec, Scenario
@@ -88,7 +88,7 @@ class FaultBook:
                 messages.append(made)
         self._devices = DeviceFaults(devices, self.ghosts)
         self._messages = MessageFaults(messages, scenario.draws)
-        self._readings = Readings(self.ghosts)
+        self._readings = LabelledReadings(self.ghosts)
         self._delay_line = DelayLine(scenario.roster)
         self._left = left
 
@@ -252,7 +252,7 @@ class FaultBook:
         """
         episodes = self._advance(tick.time_ms)
         delay_line = self._delay_line
-        truth = Truth(power, meter[self._project], soc)
+        truth = TrueValues(power, meter[self._project], soc)
         report = self._devices.report(tick, truth, delay_line.stored, call)
         taken, leaves = self._readings.take(tick, batch, report)
         self.tally.taken += len(taken)

@@ -16,7 +16,7 @@ from gridsim.simulation.scenario import FaultSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truth:
+class TrueValues:
     """The true values of n devices in a tick: float64[n], not rounded."""
 
     current_output: Floats
@@ -77,7 +77,7 @@ class DeviceFaults:
         self._faults = [one for one in self._faults if one.schedule is not schedule]
 
     def report(
-        self, tick: Tick, truth: Truth, stored: NDArray[np.int64], call: Call
+        self, tick: Tick, truth: TrueValues, stored: NDArray[np.int64], call: Call
     ) -> DeviceReports | None:
         """Return the devices' reports; None if all devices report the truth."""
         affected = [(fault, fault.schedule.affected(tick.time_ms)) for fault in self._faults]

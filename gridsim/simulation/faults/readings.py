@@ -28,7 +28,7 @@ def blank_labels(batch: Batch) -> Labels:
     )
 
 
-class Readings(Stateful):
+class LabelledReadings(Stateful):
     """The readings of each tick, and the times since which devices are connected."""
 
     kept = ("_down", "_connected_ms")

@@ -1,0 +1,1 @@
+"""The simulation of a configuration inside a program: readings as tables, without transports."""

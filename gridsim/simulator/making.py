@@ -1,0 +1,129 @@
+"""Instructions made of the arguments of a program, and checked as far as that is possible now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from copy import copy
+from datetime import timedelta
+from typing import Any, Final
+
+import numpy as np
+
+from gridsim.api import (
+    Action,
+    CallEvent,
+    CancelEvent,
+    ClearFault,
+    Command,
+    InjectFault,
+    find_target,
+)
+from gridsim.config.tables.events import Event
+from gridsim.config.tables.faults import FaultSettings
+from gridsim.contracts.instruction_rules import CommandUnit
+from gridsim.plugins.registry import Registry
+from gridsim.simulation.scenario import Scenario
+from gridsim.simulator.times import Duration, Time, duration_s, plain_value, time_ms
+
+Sendable = Command | CallEvent | CancelEvent | InjectFault | ClearFault
+
+_SOURCE: Final = "python"
+"""The name of the source of instructions, in acknowledgements."""
+
+
+class InstructionMaker:
+    """A maker of well-formed instructions; all methods raise ValueError if they cannot be."""
+
+    def __init__(self, scenario: Scenario, registry: Registry, timezone: str) -> None:
+        self._scenario, self._registry, self._timezone = scenario, registry, timezone
+        self._made = 0
+
+    def copied(self) -> InstructionMaker:
+        """Return a maker that counts by itself from here."""
+        return copy(self)
+
+    def command(
+        self,
+        target: str,
+        action: Action,
+        value: float | None,
+        unit: CommandUnit | None,
+        start: Time | None,
+        duration: Duration | None,
+        ramp: Duration | None,
+        id: str | None,
+    ) -> Command:
+        """Return a command."""
+        found, _ = find_target(self._scenario.roster, target, action)
+        return Command(
+            found,
+            self._next_id() if id is None else id,
+            action,
+            value.item() if isinstance(value, np.generic) else value,
+            unit,
+            None if start is None else time_ms(start, self._timezone, "start"),
+            None if duration is None else duration_s(duration, "duration"),
+            0.0 if ramp is None else duration_s(ramp, "ramp"),
+            _SOURCE,
+        )
+
+    def call_event(
+        self, event: str, target: str, keys: Mapping[str, Any], now_ms: int
+    ) -> CallEvent:
+        """Return the call of an event."""
+        found, patterns = find_target(self._scenario.roster, target, "call_event")
+        settings = _settings({**patterns, **keys}, Event.model_fields)
+        call = CallEvent(found, self._next_id(), event, settings, _SOURCE)
+        if self._scenario.binder is not None:
+            self._scenario.binder.event(call, self._scenario, now_ms)
+        return call
+
+    def cancel_event(self, event: str, target: str) -> CancelEvent:
+        """Return the end of an event."""
+        found, _ = find_target(self._scenario.roster, target, "cancel_event")
+        return CancelEvent(found, self._next_id(), event, _SOURCE)
+
+    def inject(
+        self, fault: str, target: str, id: str, keys: Mapping[str, Any], now_ms: int
+    ) -> InjectFault:
+        """Return the injection of a fault of a type."""
+        found, patterns = find_target(self._scenario.roster, target, "inject_fault")
+        entry = self._registry.find("fault", fault)
+        own: Collection[str] = () if entry is None else entry.type.Settings.model_fields
+        settings = _settings({**patterns, **keys}, {*FaultSettings.model_fields, *own})
+        inject = InjectFault(found, self._next_id(), id, {"type": fault, **settings}, _SOURCE)
+        if self._scenario.binder is not None:
+            self._scenario.binder.fault(inject, self._scenario, now_ms)
+        return inject
+
+    def clear(self, fault: str, target: str) -> ClearFault:
+        """Return the end of a fault."""
+        found, _ = find_target(self._scenario.roster, target, "clear_fault")
+        return ClearFault(found, self._next_id(), fault, _SOURCE)
+
+    def _next_id(self) -> str:
+        self._made += 1
+        return f"{_SOURCE}-{self._made}"
+
+
+def _settings(given: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """Return the keys of an event or a fault as the configuration has them.
+
+    Where the configuration has a key `X_s` in seconds, `X` may be any duration. `known` are its
+    keys. A single text is a list where the key is `projects` or `ders`. None leaves a key out.
+    """
+    settings: dict[str, Any] = {}
+    for key, value in given.items():
+        if value is None:
+            continue
+        in_seconds = f"{key}_s"
+        if key not in known and in_seconds in known:
+            key = in_seconds
+        if key.endswith("_s") and isinstance(value, str | timedelta):
+            value = duration_s(value, key.removesuffix("_s"))
+        if key in ("projects", "ders"):
+            value = [value] if isinstance(value, str) else list(value)
+        if key in settings:
+            raise ValueError(f"{key.removesuffix('_s')} is given twice")
+        settings[key] = plain_value(value)
+    return settings
