@@ -129,7 +129,7 @@ from gridsim.contracts.view import (
     TracedMessage,
     View,
 )
-from gridsim.contracts.weather import Weather, WeatherSample
+from gridsim.contracts.weather import WEATHER_LIMITS, Weather, WeatherLimit, WeatherSample
 from gridsim.errors import ReaderGone, TransportError
 from gridsim.helpers.randomness import Draws, Floats, Keys, identities, identity
 from gridsim.helpers.timestamps import compact_stamp, rfc3339, utc_date
@@ -188,7 +188,9 @@ __all__ = [  # noqa: RUF022 - in groups
     "Baseline",
     "Expected",
     "Load",
+    "WEATHER_LIMITS",
     "Weather",
+    "WeatherLimit",
     "WeatherSample",
     # Faults
     "LOST",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Generic
+from typing import ClassVar, Final, Generic, NamedTuple
 
 from gridsim.contracts.settings import S, Settings
 from gridsim.contracts.sites import Sites
@@ -27,6 +28,28 @@ class WeatherSample:
     """The wind speed at 10 m, m/s."""
 
 
+class WeatherLimit(NamedTuple):
+    """The limits of a weather value; a value beyond them ends the run."""
+
+    least: float
+    most: float
+    unit: str
+
+
+_IRRADIANCE = WeatherLimit(0.0, 2000.0, "W/m2")
+WEATHER_LIMITS: Final[Mapping[str, WeatherLimit]] = {
+    "ghi": _IRRADIANCE,
+    "dni": _IRRADIANCE,
+    "dhi": _IRRADIANCE,
+    "temperature_c": WeatherLimit(-120.0, 70.0, "degrees Celsius"),
+    "wind_m_s": WeatherLimit(0.0, 100.0, "m/s"),
+}
+"""The limits of each field of `WeatherSample`.
+
+They are beyond all that was measured on Earth, and within what a wrong unit gives.
+"""
+
+
 class Weather(ABC, Generic[S]):
     """The contract of a weather plugin: a pure function of (seed, place, time).
 
@@ -43,4 +66,4 @@ class Weather(ABC, Generic[S]):
 
     @abstractmethod
     def at(self, time_ms: int) -> WeatherSample:
-        """Return the weather at every site at UTC `time_ms`."""
+        """Return the weather at every site at UTC `time_ms`, within `WEATHER_LIMITS`."""

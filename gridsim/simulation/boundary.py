@@ -45,14 +45,16 @@ def checked(
     *,
     gaps: bool = False,
     each: str = "device",
-    negative: bool = True,
+    least: float = -LARGEST,
+    most: float = LARGEST,
+    unit: str = "",
 ) -> Floats:
     """Return a plugin's result as float64, with one value for each of `ids`.
 
     `plugin` and `name` are the names of the plugin and of the value for errors; `each` is the
-    noun for one of the ids. `gaps` allows NaN, `negative` values below zero. Raises PluginError if
-    it does not hold numbers, if the shape is wrong, or if a value is not finite, exceeds 1e12 or
-    is negative.
+    noun for one of the ids. `gaps` allows NaN; `least` and `most` are limits in `unit`. Raises
+    PluginError if it does not hold numbers, if the shape is wrong, or if a value is not finite or
+    beyond the limits.
     """
     if type(values) is np.ndarray and values.dtype == np.float64:
         array = values
@@ -63,6 +65,8 @@ def checked(
             f"{plugin} returned {name} of shape {array.shape} for {len(ids)} {each}s: it must be "
             f"an array with one value for each"
         )
+    if _all_within(array, least, most):
+        return array
     bad = outside(array, gaps=gaps)
     if bad.any():
         row = int(np.argmax(bad))
@@ -70,12 +74,30 @@ def checked(
             f"{plugin} returned {name} = {array[row]} for {ids[row]}: a value must be finite and "
             f"at most {LARGEST:g}"
         )
-    if not negative and (array < -_ROUNDING).any():
-        row = int(np.argmax(array < -_ROUNDING))
+    beyond = (array < least - _ROUNDING) | (array > most)
+    if beyond.any():
+        row = int(np.argmax(beyond))
+        if least == 0.0 and array[row] < 0.0:
+            limits = "not be negative"
+        else:
+            limits = f"be from {least:g} to {most:g} {unit}".rstrip()
         raise PluginError(
-            f"{plugin} returned {name} = {array[row]:g} for {ids[row]}: it must not be negative"
+            f"{plugin} returned {name} = {array[row]:g} for {ids[row]}: it must {limits}"
         )
     return array
+
+
+def _all_within(array: Floats, least: float, most: float) -> bool:
+    """Return true if all values are certainly finite and within the limits.
+
+    In every tick this sees tens of arrays, so it takes as few passes as possible.
+    """
+    if least == -most:
+        return bool(np.count_nonzero(np.abs(array) <= most) == array.size)
+    if not array.size:
+        return True
+    # The comparison of a NaN is false.
+    return bool(np.minimum.reduce(array) >= least and np.maximum.reduce(array) <= most)
 
 
 def _numbers(plugin: str, name: str, values: Any) -> Floats:

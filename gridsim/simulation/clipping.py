@@ -14,6 +14,8 @@ from gridsim.contracts.results import Clipped
 
 # A sum of powers may exceed the rated power by the rounding of its terms.
 _ROUNDING = 1e-9
+_SOC_ALLOWED = 50.0 + _ROUNDING
+"""The largest distance of a state of charge from 50 %."""
 
 
 class Clipping:
@@ -26,17 +28,31 @@ class Clipping:
         self._rated_kw = rated_kw
         self._least_kw = -rated_kw
         self._allowed_kw = rated_kw * (1.0 + _ROUNDING) + _ROUNDING
+        self._least_allowed_kw = -self._allowed_kw
         self._new: list[Clipped] = []
         self.totals: Counter[str] = Counter()
         """The number of values clipped so far, by column."""
 
-    def holds_power(self, values: object) -> bool:
+    def holds_power(self, values: object) -> TypeGuard[Floats]:
         """Return whether values are what `power` would return: one check in place of two."""
-        return self._fits(values) and bool((np.abs(values) <= self._allowed_kw).all())
+        return self._fits(values) and self._all(np.abs(values) <= self._allowed_kw)
 
-    def holds_soc(self, values: object) -> bool:
+    def holds_draw(self, values: object) -> TypeGuard[Floats]:
+        """Return whether values are lower ends of ranges of power, none of them positive."""
+        return self._fits(values) and self._all(
+            (values <= 0.0) & (values >= self._least_allowed_kw)
+        )
+
+    def holds_feed(self, values: object) -> TypeGuard[Floats]:
+        """Return whether values are upper ends of ranges of power, none of them negative."""
+        return self._fits(values) and self._all((values >= 0.0) & (values <= self._allowed_kw))
+
+    def holds_soc(self, values: object) -> TypeGuard[Floats]:
         """Return whether values are what `soc` would return."""
-        return self._fits(values) and not (np.abs(values - 50.0) > 50.0 + _ROUNDING).any()
+        return self._fits(values) and not np.count_nonzero(np.abs(values - 50.0) > _SOC_ALLOWED)
+
+    def _all(self, mask: NDArray[np.bool_]) -> bool:
+        return bool(np.count_nonzero(mask) == len(self._rated_kw))
 
     def _fits(self, values: object) -> TypeGuard[Floats]:
         return (
@@ -66,7 +82,7 @@ class Clipping:
 
     def soc(self, values: Floats) -> Floats:
         """Return states of charge, float64[n], %, from 0 to 100; NaN stays."""
-        beyond = np.abs(values - 50.0) > 50.0 + _ROUNDING
+        beyond = np.abs(values - 50.0) > _SOC_ALLOWED
         if not beyond.any():
             return values
         row = int(np.argmax(beyond))

@@ -62,10 +62,13 @@ class RunningFleet:
         try:
             able = self.fleet.capability(tick)
             self._check_type("capability()", able, Capability)
-            low = self._power("min_kw", able.min_kw)
-            high = self._power("max_kw", able.max_kw)
-            self._check_side("min_kw", low, low > 0.0, "at most 0")
-            self._check_side("max_kw", high, high < 0.0, "at least 0")
+            low, high = able.min_kw, able.max_kw
+            if not self.clipping.holds_draw(low):
+                low = self._power("min_kw", low)
+                self._check_side("min_kw", low, low > 0.0, "at most 0")
+            if not self.clipping.holds_feed(high):
+                high = self._power("max_kw", high)
+                self._check_side("max_kw", high, high < 0.0, "at least 0")
             preferred = self._within("preferred_kw", able.preferred_kw, low, high)
             return Capability(self.real(low), self.real(high), preferred)
         except BaseException as error:

@@ -54,4 +54,4 @@ class SiteLoads:
 def _checked(
     name: str, value: str, get: Callable[[Load], Floats], load: Load, ids: Sequence[str]
 ) -> Floats:
-    return checked(name, value, get(load), ids, each="site", negative=value != "load")
+    return checked(name, value, get(load), ids, each="site", least=0.0)

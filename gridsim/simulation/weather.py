@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import partial
 
-from gridsim.api import Weather, WeatherSample
+from gridsim.api import WEATHER_LIMITS, Weather, WeatherSample
 from gridsim.errors import PluginError
 from gridsim.simulation.batch import read_only
 from gridsim.simulation.boundary import checked, shown
 from gridsim.simulation.calling import Call
 from gridsim.simulation.scenario import Scenario
-
-_FIELDS = fields(WeatherSample)
 
 
 class SiteWeather:
@@ -35,11 +32,17 @@ class SiteWeather:
         sample = self._weather.at(time_ms)
         if not isinstance(sample, WeatherSample):
             raise PluginError(f"{name} returned {shown(sample)} instead of a WeatherSample")
-        return WeatherSample(
-            *(
-                read_only(
-                    checked(name, f.name, getattr(sample, f.name), self._ids, each="site").view()
-                )
-                for f in _FIELDS
+        columns = (
+            checked(
+                name,
+                field,
+                getattr(sample, field),
+                self._ids,
+                each="site",
+                least=one.least,
+                most=one.most,
+                unit=one.unit,
             )
+            for field, one in WEATHER_LIMITS.items()
         )
+        return WeatherSample(*(read_only(column.view()) for column in columns))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gridsim.api import Draws, Sites, Weather, WeatherSample
+from gridsim.api import WEATHER_LIMITS, Draws, Sites, Weather, WeatherSample
 from gridsim.helpers import sun
 from gridsim.testing.builders import START_MS, make_sites
 from gridsim.testing.settings import assert_described
@@ -34,17 +34,12 @@ class WeatherContract:
             for time_ms in self._times():
                 sample = weather.at(time_ms)
                 height = sun.cos_zenith(sun.sun_vector(time_ms), up)
-                for values in (
-                    sample.ghi,
-                    sample.dni,
-                    sample.dhi,
-                    sample.temperature_c,
-                    sample.wind_m_s,
-                ):
+                for field, (least, most, unit) in WEATHER_LIMITS.items():
+                    values = getattr(sample, field)
                     assert values.shape == height.shape
-                    assert np.isfinite(values).all()
-                for values in (sample.ghi, sample.dni, sample.dhi, sample.wind_m_s):
-                    assert (values >= 0.0).all()
+                    inside = (values >= least) & (values <= most)
+                    wrong = f"{field} is not from {least:g} to {most:g} {unit}: {values[~inside]}"
+                    assert inside.all(), wrong
                 dark = height < np.sin(np.radians(-1.0))
                 assert not (sample.ghi + sample.dni + sample.dhi)[dark].any(), "sun at night"
                 parts = sample.dhi + sample.dni * np.maximum(height, 0.0)
@@ -92,7 +87,7 @@ class WeatherContract:
 def _assert_same_sky(
     part: WeatherSample, whole: WeatherSample, rows: Sequence[int] | None = None
 ) -> None:
-    for name in ("ghi", "dni", "dhi", "temperature_c", "wind_m_s"):
+    for name in WEATHER_LIMITS:
         values = getattr(whole, name)
         expected = values if rows is None else values[rows]
         np.testing.assert_array_equal(getattr(part, name), expected, err_msg=name)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent, indent
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 import gridsim
 from gridsim import TickResult
+from gridsim.api import WEATHER_LIMITS, Settings, Weather, WeatherSample
 from gridsim.errors import GridsimError, PluginError, failure, printable
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.boundary import checked
+from gridsim.simulation.calling import PluginCalls
 from gridsim.simulation.step import Simulation
+from gridsim.simulation.weather import SiteWeather
+from gridsim.testing import WeatherContract
 from gridsim.text.status import closing_lines
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -340,7 +345,12 @@ def cases() -> list[tuple[str, str, str, str, str]]:
             "STEP",
             RAISES | arrays("value") | {"one negative": "value[1] = -0.01"},
         ),
-        ("load", LOAD, "EXPECTED", RAISES | arrays("value")),
+        (
+            "load",
+            LOAD,
+            "EXPECTED",
+            RAISES | arrays("value") | {"one negative": "value[1] = -0.01"},
+        ),
         ("baseline", BASELINE, "STEP", RAISES | arrays("value")),
         ("baseline", BASELINE, "NOTE", RAISES),
         (
@@ -613,10 +623,74 @@ def test_a_capability_beyond_the_bounds_is_clipped(
 
 def test_a_load_is_negative_by_no_more_than_rounding() -> None:
     kw = np.array([1.0, -1e-9])
-    assert checked("the load 'x'", "load", kw, ["A", "B"], each="site", negative=False) is kw
+    assert checked("the load 'x'", "load", kw, ["A", "B"], each="site", least=0.0) is kw
     for load in (-1.1e-9, -1e-8, -5.0):
         with pytest.raises(PluginError, match=r"returned load = .* for B: it must not be negative"):
-            checked("the load 'x'", "load", np.array([1.0, load]), ["A", "B"], negative=False)
+            checked("the load 'x'", "load", np.array([1.0, load]), ["A", "B"], least=0.0)
+
+
+class Given(Weather[Settings]):
+    """The weather that a test sets, the same at every site."""
+
+    values: ClassVar[dict[str, float]] = {}
+
+    def at(self, time_ms: int) -> WeatherSample:
+        mild = dict.fromkeys(WEATHER_LIMITS, 1.0) | self.values
+        rows = {name: np.ones(len(self.sites)) for name in mild}
+        for name, value in mild.items():
+            rows[name][-1] = value
+        return WeatherSample(**rows)
+
+
+@pytest.fixture(scope="module")
+def site_weather() -> SiteWeather:
+    plan = make_plan(Options(config=CONFIGS / "default.toml"))
+    scenario = plan.configuration.scenario
+    spec = replace(scenario.weather, name="given", type=Given, settings=Settings())
+    return SiteWeather(replace(scenario, weather=spec), PluginCalls())
+
+
+@pytest.mark.parametrize("field", WEATHER_LIMITS)
+def test_weather_is_within_its_limits(
+    site_weather: SiteWeather, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    least, most, unit = WEATHER_LIMITS[field]
+    site = site_weather._ids[-1]
+    for value in (least, most, (least + most) / 2):
+        monkeypatch.setattr(Given, "values", {field: value})
+        assert getattr(site_weather.at(0, PluginCalls()), field)[-1] == value
+    allowed = "not be negative" if least == 0.0 else f"be from {least:g} to {most:g} {unit}"
+    finite = "a value must be finite and at most 1e+12"
+    for value, must in [
+        (np.nextafter(most, np.inf), f"it must be from {least:g} to {most:g} {unit}"),
+        (least - 0.01, f"it must {allowed}"),
+        (-1e9, f"it must {allowed}"),
+        (np.nan, finite),
+        (np.inf, finite),
+        (-np.inf, finite),
+        (1e300, finite),
+    ]:
+        monkeypatch.setattr(Given, "values", {field: value})
+        with pytest.raises(PluginError) as caught:
+            site_weather.at(0, PluginCalls())
+        shown = f"{value:g}" if abs(value) < 1e12 else f"{value}"
+        assert str(caught.value) == (
+            f"the weather 'given' returned {field} = {shown} for {site}: {must}"
+        )
+
+
+@pytest.mark.parametrize("field", WEATHER_LIMITS)
+def test_the_contract_test_finds_weather_beyond_its_limits(
+    monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    class Contract(WeatherContract):
+        weather = Given
+
+    least, most, _ = WEATHER_LIMITS[field]
+    for value in (least - 1.0, most + 1.0, np.nan, np.inf):
+        monkeypatch.setattr(Given, "values", {field: value})
+        with pytest.raises(AssertionError, match=f"{field} is not from"):
+            Contract().test_the_sky_is_physical()
 
 
 def test_a_rounding_beyond_the_bounds_is_neither_clipped_nor_counted(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gridsim.api import (
+    WEATHER_LIMITS,
     Draws,
     Floats,
     Register,
@@ -185,10 +186,13 @@ class Synthetic(Weather[SyntheticSettings]):
             self._mean_c[rows], self._latitude[rows], self._longitude[rows], time_ms, swing
         )
         wind = self.settings.mean_wind * np.exp(0.45 * self._gusts.at(up, time_ms) - 0.5 * 0.45**2)
+        # Only settings near their bounds give more.
+        wind = np.minimum(wind, WEATHER_LIMITS["wind_m_s"].most)
+        temperature = np.minimum(temperature + spell, WEATHER_LIMITS["temperature_c"].most)
         threshold = self._clouds.threshold(cover)
         # The transmittance of the thickest cloud varies around a fifth.
         thick = 0.2 * np.exp(0.45 * self._thickness.at(up, time_ms))
-        return np.stack((temperature + spell, wind, threshold, thick))
+        return np.stack((temperature, wind, threshold, thick))
 
     def _cover_at(self, up: Floats, time_ms: NDArray[np.int64]) -> Floats:
         """Return the share of the sky that is covered, float64[k]."""
