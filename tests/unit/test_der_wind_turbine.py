@@ -182,3 +182,23 @@ def test_a_setpoint_curtails_at_its_rate_and_its_end_releases() -> None:
 def test_a_cut_out_below_rated_is_refused() -> None:
     with pytest.raises(ValidationError, match="cut_out_wind"):
         WindTurbineSettings(nameplate_capacity=1.0, rated_wind=18.0, cut_out_wind=17.0)
+
+
+@pytest.mark.parametrize("wind", [2.49, 4.0, 8.0, 11.0])
+def test_the_energy_does_not_depend_on_the_tick(wind: float) -> None:
+    """Gusts shorter than a tick give power in a mean wind below cut-in, and take it near rated."""
+    n, seconds = 400, 1800
+    entries = [{**AT_HUB, "turbulence_intensity": 0.14}] * n
+    nothing = Orders(np.full(n, np.nan), np.zeros(n))
+    sky = make_weather(wind_m_s=wind)
+
+    def mean(tick_s: float) -> float:
+        fleet = WindTurbine(make_members(WindTurbineSettings, entries, tick_s=tick_s))
+        ticks = range(int(seconds / tick_s))
+        made = [make_tick(i, weather=sky, tick_s=tick_s) for i in ticks]
+        return float(np.mean([fleet.step(tick, nothing).current_output for tick in made]))
+
+    fine = mean(4.0)
+    assert fine > 0.0
+    for tick_s in (5.0, 100.0, 257.0, 900.0):
+        assert mean(tick_s) == pytest.approx(fine, rel=0.05, abs=0.1), tick_s

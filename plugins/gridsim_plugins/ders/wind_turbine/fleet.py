@@ -16,7 +16,8 @@ class WindTurbine(Curtailable[WindTurbineSettings]):
 
     Storm cut-out depends on the mean wind: turbines decide over minutes and ignore gusts.
 
-    `hub_wind` is the wind at the hub, gusts included.
+    `hub_wind` is the wind at the hub, gusts included. Gusts that are shorter than a tick are not
+    part of it, but of the power: it is the mean over their distribution.
     """
 
     Settings = WindTurbineSettings
@@ -36,6 +37,7 @@ class WindTurbine(Curtailable[WindTurbineSettings]):
         self._start_at = self._stop_at - column["cut_out_hysteresis"]
         self._intensity = column["turbulence_intensity"]
         self._gusts = Gusts(members.draws, members.keys, height)
+        self._within = self._gusts.within(members.tick_ms)
         # The share of a deviation that remains after a tick, and its mean over the tick.
         response = column["response_s"] / (members.tick_ms / 1000.0)
         decay = np.divide(-1.0, response, out=np.full_like(response, -np.inf), where=response > 0)
@@ -57,7 +59,11 @@ class WindTurbine(Curtailable[WindTurbineSettings]):
         self._hub_wind = np.maximum(mean + deviation * gusts, 0.0)
         density = physics.relative_density(self._pressure, sky.temperature_c[site])
         standard = physics.standard_wind(self._hub_wind, density)
-        curve = physics.power_curve(standard, self._cut_in, self._rated_wind)
+        if self._within is None:
+            curve = physics.power_curve(standard, self._cut_in, self._rated_wind)
+        else:
+            spread = physics.standard_wind(deviation * self._within, density)
+            curve = physics.mean_power(standard, spread, self._cut_in, self._rated_wind)
         target = np.where(self._stopped, 0.0, self._rated * curve)
         before = target if self._power is None else self._power
         self._power = target + (before - target) * self._decay

@@ -59,11 +59,19 @@ class Gusts:
     def at(self, time_ms: int, dt_ms: int) -> Floats:
         """Return the mean over [time_ms, time_ms + dt_ms), float64[n].
 
-        Bands whose knots are closer than the tick average out and are left out.
+        Bands whose knots are closer than the tick average out and are left out; see `within`.
         """
         middle = time_ms + dt_ms // 2
         parts = [band.at(middle) for band in self._bands if band.knot_ms >= dt_ms]
         return np.sum(parts, axis=0) if parts else np.zeros(self._bands[0].n)
+
+    def within(self, dt_ms: int) -> Floats | None:
+        """Return the standard deviation of the gusts within a tick that `at` leaves out.
+
+        float64[n], in standard deviations of all turbulence; None if it leaves out none.
+        """
+        weights = [band.weight for band in self._bands if band.knot_ms < dt_ms]
+        return np.sqrt(np.sum(np.square(weights), axis=0)) if weights else None
 
 
 class _Band:
@@ -74,7 +82,7 @@ class _Band:
     ) -> None:
         self.knot_ms, self.n = knot_ms, len(keys)
         self._draws, self._keys, self._purpose = draws, keys, purpose
-        self._offset_ms, self._weight = offset_ms, weight
+        self._offset_ms, self.weight = offset_ms, weight
         self._knot: int | None = None
         self._block: int | None = None
         self._from = self._to = np.empty(0)
@@ -99,7 +107,7 @@ class _Band:
             # Box and Muller: two uniforms give two normal deviates.
             radius, angle = np.sqrt(-2.0 * np.log(u[0::2])), 2.0 * np.pi * u[1::2]
             normal = np.concatenate((radius * np.cos(angle), radius * np.sin(angle)))
-            self._values = normal * self._weight
+            self._values = normal * self.weight
             self._block = block
         value: Floats = self._values[place]
         return value

