@@ -4,7 +4,8 @@ It is independent: it reads the ledger and the user's data, and shares no code w
 made the messages.
 """
 
-from gridsim.verify.main import VerifyOptions, verify
+from gridsim.verify.main import verify
+from gridsim.verify.options import VerifyOptions
 from gridsim.verify.report import VerifyReport
 
 __all__ = ["VerifyOptions", "VerifyReport", "verify"]

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, tzinfo
-from difflib import get_close_matches
 from itertools import chain
-from pathlib import Path
-from typing import cast, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import numpy as np
 
-from gridsim.errors import NeverConnectedError, UsageError
-from gridsim.helpers.tables import Decimal
-from gridsim.ledger import NotALedger, Reader
-from gridsim.running.plan import Options
+from gridsim.errors import UsageError
+from gridsim.ledger import Reader
 from gridsim.text.progress import Progress
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.comparison import Comparison, compare_readings
@@ -26,9 +17,10 @@ from gridsim.verify.evidence import IDENTITY, Evidence
 from gridsim.verify.explainer import Explainer
 from gridsim.verify.fields import RECEIVED, parse_names, sent_fields, wire_names
 from gridsim.verify.inputs import read_file
-from gridsim.verify.jsonlines import JsonParser
+from gridsim.verify.options import VerifyOptions, check, decimal_of, zone_of
 from gridsim.verify.patterns import Patterns
 from gridsim.verify.reading import Reading
+from gridsim.verify.receiving import Received, listen
 from gridsim.verify.report import Late, VerifyReport
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.sent import SentWindows
@@ -38,39 +30,6 @@ from gridsim.verify.target import VerifyTarget, find_target
 from gridsim.verify.times import Clock
 from gridsim.verify.unchanged import Unchanged
 from gridsim.verify.values import NULL
-
-_LOOK_S = 0.1
-_ANSWER_WARNING_S = 2.0
-_PART = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyOptions:
-    """The options of the command line."""
-
-    ledger: Path
-    files: tuple[str, ...] = ()
-    subscribe: Options | None = None
-    """The configuration of the transport to subscribe to."""
-    quiet_s: float = 2.0
-    transport: str | None = None
-    fields: tuple[str, ...] = ()
-    received_at: str | None = None
-    unordered: bool = False
-    expect: Path | None = None
-    tolerance_kwh: float = 0.01
-    tolerance_s: float = 1.0
-    tolerate: int = 0
-    loose: bool = False
-    """In JSON, values may be written as text."""
-    time_tolerance_s: float = 0.0
-    """The difference of time that is permitted if it cannot confuse two readings."""
-    assume_zone: str | None = None
-    """The time zone of times without an offset; None: UTC."""
-    decimal: str | None = None
-    """The decimal mark of CSV; None: it is recognised."""
-    arrival_only: bool = False
-    """The user's data has no values, only which readings arrived."""
 
 
 def verify(
@@ -82,15 +41,15 @@ def verify(
     subscription. With `subscribe` it returns when the ledger is complete and no message has
     arrived for `quiet_s`, or when it is interrupted.
     """
-    _check(options)
+    check(options)
     progress = progress or Progress()
     names = parse_names(options.fields, options.received_at)
-    received: _Received | None = None
+    received: Received | None = None
     transport = options.transport
     if options.subscribe is not None:
         transport, listener = find_listener(options.subscribe, transport)
         progress.begin("receiving")
-        received = _listen(options, Subscriber(transport, listener), say)
+        received = listen(options, Subscriber(transport, listener), say)
     with Reader(options.ledger) as reader:
         roster = LedgerRoster.of(reader)
         if not options.files and received is None:
@@ -101,10 +60,10 @@ def verify(
         reading = Reading(
             roster,
             evidence,
-            Clock(_zone(options.assume_zone), reader.meta["start_ms"]),
+            Clock(zone_of(options.assume_zone), reader.meta["start_ms"]),
             several=several,
             loose=options.loose,
-            decimal=_decimal(options.decimal),
+            decimal=decimal_of(options.decimal),
             on_rows=progress.advance,
         )
         [(readings,)] = reader.rows("SELECT sum(rows) FROM batches")
@@ -193,7 +152,7 @@ def _verdict(options: VerifyOptions, reader: Reader) -> Verdict | None:
         options.expect,
         tolerance_kwh=options.tolerance_kwh,
         tolerance_s=options.tolerance_s,
-        clock=Clock(_zone(options.assume_zone), reader.meta["start_ms"]),
+        clock=Clock(zone_of(options.assume_zone), reader.meta["start_ms"]),
     )
 
 
@@ -218,20 +177,6 @@ def _check_names(given: Mapping[str, str], evidence: Evidence) -> None:
         )
 
 
-def _zone(name: str | None) -> tzinfo:
-    if name is None:
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        near = get_close_matches(name, available_timezones(), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise UsageError(
-            f"--assume-zone: error: {name!r} is not the name of a time zone, "
-            f"such as Europe/Berlin{hint}"
-        ) from None
-
-
 def _zone_note(options: VerifyOptions, reading: Reading) -> list[str]:
     """Return how times without an offset were read, if there were some."""
     if not reading.time.local:
@@ -239,130 +184,3 @@ def _zone_note(options: VerifyOptions, reading: Reading) -> list[str]:
     if options.assume_zone is None:
         return ["times without an offset are read as UTC; --assume-zone NAME changes that"]
     return [f"times without an offset are read as local times of {options.assume_zone}"]
-
-
-def _decimal(mark: str | None) -> Decimal | None:
-    if mark is None:
-        return None
-    for known in get_args(Decimal):
-        if mark == known:
-            return cast("Decimal", known)
-    raise UsageError(f"--decimal: error: {mark!r} is neither '.' nor ','")
-
-
-def _check(options: VerifyOptions) -> None:
-    if options.subscribe is None and not options.files and options.expect is None:
-        raise UsageError(
-            "gridsim verify: error: give files to compare (- is standard input), "
-            "--subscribe, or --expect"
-        )
-    if options.subscribe is not None and options.files:
-        raise UsageError("gridsim verify: error: give files or --subscribe, not both")
-    if options.subscribe is not None and options.received_at is not None:
-        raise UsageError(
-            "--received-at: error: needs files; with --subscribe, verify records the time itself"
-        )
-    for flag, value in (
-        ("--quiet", options.quiet_s),
-        ("--time-tolerance", options.time_tolerance_s),
-        ("--tolerance-kwh", options.tolerance_kwh),
-        ("--tolerance-s", options.tolerance_s),
-        ("--tolerate", options.tolerate),
-    ):
-        if not 0 <= value < 1e9:
-            raise UsageError(f"{flag}: error: {value:g} is not in the range 0 to a billion")
-
-
-class _Received:
-    """The messages that a subscriber has received."""
-
-    def __init__(self, subscriber: Subscriber) -> None:
-        self._subscriber = subscriber
-        self._bodies: list[bytes] = []
-        self._times: list[int] = []
-
-    def collect(self) -> None:
-        bodies, times = self._subscriber.take()
-        self._bodies += bodies
-        self._times += times
-
-    def parts(self, reading: Reading) -> Iterator[Arrivals]:
-        parser = JsonParser(reading)
-        for start in range(0, len(self._bodies), _PART):
-            part = slice(start, start + _PART)
-            bodies = self._bodies[part]
-            places = range(start + 1, start + len(bodies) + 1)
-            yield parser.texts(bodies, places, self._times[part])
-
-    def notes(self, reader: Reader) -> list[str]:
-        """Return the reasons why verify may lack readings that the back-end has received."""
-        losses, since = self._subscriber.losses, self._subscriber.since_ms
-        [(first,)] = reader.rows("SELECT min(wall_ms) FROM offers")
-        notes = []
-        if not since:
-            notes.append(f"verify never subscribed at {self._subscriber.where}")
-        elif first is not None and first < since:
-            late = (since - first) / 1000
-            notes.append(
-                f"verify subscribed {late:.1f} s after the run began; start verify before the run"
-            )
-        if losses:
-            notes.append(
-                f"verify lost its connection {losses} times, and may have missed readings that "
-                "your back-end has received"
-            )
-        return notes
-
-
-def _listen(
-    options: VerifyOptions, subscriber: Subscriber, say: Callable[[str], None]
-) -> _Received:
-    """Receive until the run has ended and no message has arrived for `quiet_s`."""
-    before = _run_of(options.ledger)
-    received = _Received(subscriber)
-    subscriber.start()
-    announced = warned = False
-    began = time.monotonic()
-    try:
-        while not _over(options.ledger, before):
-            subscriber.check()
-            if subscriber.refusal:
-                raise NeverConnectedError(
-                    f"verify cannot subscribe at {subscriber.where}: {subscriber.refusal}"
-                )
-            if subscriber.subscribed.is_set() and not announced:
-                say(f"subscribed at {subscriber.where}; waiting for a run to end")
-                announced = True
-            elif not (announced or warned) and time.monotonic() - began > _ANSWER_WARNING_S:
-                say(f"no answer from {subscriber.where} yet; retrying")
-                warned = True
-            received.collect()
-            time.sleep(_LOOK_S)
-        ended = time.monotonic()
-        while time.monotonic() - max(subscriber.last_at, ended) < options.quiet_s:
-            time.sleep(_LOOK_S)
-    except KeyboardInterrupt:
-        say("interrupted; comparing what has arrived")
-    finally:
-        subscriber.stop()
-        received.collect()
-    subscriber.check()
-    return received
-
-
-def _over(path: Path, before: str) -> bool:
-    """Return whether the ledger of a run other than `before` is complete."""
-    try:
-        with Reader(path) as reader:
-            return reader.complete and reader.meta["run"] != before
-    except NotALedger:
-        return False
-
-
-def _run_of(path: Path) -> str:
-    """Return the run's id of a complete ledger at `path`; empty if there is none."""
-    try:
-        with Reader(path) as reader:
-            return str(reader.meta["run"]) if reader.complete else ""
-    except NotALedger:
-        return ""
