@@ -201,6 +201,15 @@ def verify(
             rich_help_panel=DATA,
         ),
     ] = False,
+    html: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--html",
+            metavar="PATH",
+            help="Write one page to this file: the differences, and true, reported and held "
+            "values as pictures.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Compare the readings in your system with the ledger of a run; exit with 4 if they differ."""
@@ -238,6 +247,7 @@ def verify(
             time_tolerance_s=seconds(time_tolerance, "--time-tolerance"),
             assume_zone=assume_zone,
             arrival_only=arrival_only,
+            html=html,
         )
         with reporter() as progress:
             report = run_verify(options, progress.say, progress)

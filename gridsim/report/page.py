@@ -57,10 +57,13 @@ def figure(picture: str, caption: str, download: Download, key: str = "") -> str
     )
 
 
-def strips_of(rows: Iterable[tuple[str, str, str]]) -> str:
-    """Return strips one below another: each has a name, a note and a picture."""
+def strips_of(rows: Iterable[tuple[str, str, str]], *, below: bool = False) -> str:
+    """Return strips one below another: each has a name, a note and a picture.
+
+    With `below`, they have the length of the chart above them.
+    """
     return (
-        '<div class="strips">'
+        f'<div class="strips{" below" if below else ""}">'
         + "".join(
             f"<div><b>{escape(name)}</b> <span>{escape(note)}</span></div>{picture}"
             for name, note, picture in rows
@@ -78,12 +81,18 @@ def key(entries: Sequence[tuple[str, str]]) -> str:
     return f'<ul class="key">{items}</ul>'
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    """Return a table of texts; the columns `numbers` are set to the right."""
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    numbers: Sequence[int] = (),
+    times: Sequence[int] = (),
+) -> str:
+    """Return a table of texts; the columns `numbers` are set to the right, `times` in one line."""
+    styles = {**dict.fromkeys(numbers, " class=n"), **dict.fromkeys(times, " class=t")}
 
     def cells(tag: str, row: Sequence[str]) -> str:
         return "".join(
-            f"<{tag}{' class=n' if place in numbers else ''}>{escape(text)}</{tag}>"
+            f"<{tag}{styles.get(place, '')}>{escape(text)}</{tag}>"
             for place, text in enumerate(row)
         )
 
@@ -101,6 +110,22 @@ def paragraph(text: str, style: str = "") -> str:
 def times(values: Iterable[int]) -> list[str]:
     """Return the texts of times, UTC ms."""
     return [rfc3339(value) for value in values]
+
+
+def clock(timezone: str) -> str:
+    """Return the clock of a picture in words."""
+    return f"times of {timezone}" if timezone != "UTC" else "times in UTC"
+
+
+def length(step_ms: int) -> str:
+    """Return the length of an interval in words."""
+    seconds = step_ms / 1000
+    return f"{seconds:g} s" if seconds < 60 else f"{seconds / 60:g} min"
+
+
+def plain(name: str) -> str:
+    """Return a name for a file."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in name)[:60]
 
 
 def _sample(style: str) -> str:

@@ -12,7 +12,18 @@ from gridsim.api import Floats
 from gridsim.helpers.colours import hues
 from gridsim.ledger.reductions import MeasuredSettlement, ReductionReport
 from gridsim.report.happenings import EVENTS, FATES, EventPicture, FaultStrip, TransportAccount
-from gridsim.report.page import Download, figure, key, paragraph, strips_of, table, times
+from gridsim.report.page import (
+    Download,
+    clock,
+    figure,
+    key,
+    length,
+    paragraph,
+    plain,
+    strips_of,
+    table,
+    times,
+)
 from gridsim.report.series import FleetSeries
 from gridsim.report.svg import Chart, strip
 from gridsim.text.words import counted, site_time
@@ -58,7 +69,7 @@ def fleet(series: FleetSeries, events: Sequence[EventPicture], timezone: str) ->
     )
     download = Download("fleet.csv", ["time", *(f"{name} kW" for name in names)], rows)
     caption = (
-        f"Power in kW, means of {_length(bins.step_ms)}, {_clock(timezone)}. Above zero devices "
+        f"Power in kW, means of {length(bins.step_ms)}, {clock(timezone)}. Above zero devices "
         "feed the site, below zero they draw. Events are shaded."
     )
     picture = chart.svg("Output of the fleet by type, load and net consumption over time")
@@ -106,9 +117,9 @@ def event(one: EventPicture, delivered_kw: Floats, timezone: str) -> Iterator[st
         yield paragraph(f"{counted(one.violations, 'project')} in violation", "bad")
     caption = (
         f"Reduction below the baseline of the projects that took part, kW, means of "
-        f"{_length(bins.step_ms)}."
+        f"{length(bins.step_ms)}."
     )
-    name = f"event-{_plain(one.event)}.csv"
+    name = f"event-{plain(one.event)}.csv"
     label = f"Target and delivered reduction of the event {one.event}"
     yield figure(chart.svg(label), caption, Download(name, columns, rows), key(marks))
     if one.short:
@@ -173,7 +184,7 @@ def faults(
     rows = zip(times(time_ms.tolist()), true.tolist(), reported.tolist(), strict=True)
     yield figure(
         chart.svg("True and reported output of the fleet"),
-        f"Output of all devices in kW, means of {_length(bins.step_ms)}: the truth, and what was "
+        f"Output of all devices in kW, means of {length(bins.step_ms)}: the truth, and what was "
         "sent, each times all devices.",
         Download("reported.csv", ["time", "true kW", "reported kW"], rows),
         key([("line true", "true"), ("line reported", "reported"), ("part", "difference")]),
@@ -226,17 +237,3 @@ def transports(accounts: Sequence[TransportAccount], series: FleetSeries) -> Ite
         "the more.",
         Download("transports.csv", ["time", *names], zip(stamps, *columns, strict=True)),
     )
-
-
-def _clock(timezone: str) -> str:
-    return f"times of {timezone}" if timezone != "UTC" else "times in UTC"
-
-
-def _length(step_ms: int) -> str:
-    seconds = step_ms / 1000
-    return f"{seconds:g} s" if seconds < 60 else f"{seconds / 60:g} min"
-
-
-def _plain(name: str) -> str:
-    """Return a name for a file."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in name)[:60]

@@ -27,9 +27,21 @@ class Chart:
     """A picture with time to the right; marks are added from the back to the front."""
 
     def __init__(
-        self, start_ms: int, end_ms: int, low: float, high: float, timezone: str, height: int = 260
+        self,
+        start_ms: int,
+        end_ms: int,
+        low: float,
+        high: float,
+        timezone: str,
+        height: int = 260,
+        *,
+        signed: bool = True,
     ) -> None:
-        """Take the times, UTC, and the values to show; zero is always included."""
+        """Take the times, UTC, and the values to show; zero is always included.
+
+        With `signed`, values on the axis have their sign.
+        """
+        self._signed = signed
         self._start_ms, self._end_ms = start_ms, max(end_ms, start_ms + 1)
         low, high = min(low, 0.0), max(high, 0.0)
         margin = 0.05 * ((high - low) or 1.0)
@@ -67,7 +79,8 @@ class Chart:
         """Add a line; it is broken where there is no value."""
         for part in _unbroken(values):
             path = _path(self._xs(time_ms[part]), self._ys(values[part]))
-            self._add(f'<path class="line {style}" d="M{path}"/>')
+            dot = "h0" if part.stop - part.start == 1 else ""
+            self._add(f'<path class="line {style}" d="M{path}{dot}"/>')
 
     def steps(self, time_ms: Ints, values: Floats, step_ms: int, style: str) -> None:
         """Add a line that keeps each value for `step_ms`."""
@@ -87,7 +100,7 @@ class Chart:
             y = self._ys(np.array([value]))[0]
             zero = " zero" if value == 0 else ""
             yield f'<path class="grid{zero}" d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}"/>'
-            text = _number(value)
+            text = _number(value) if self._signed else f"{value:,g}"
             yield f'<text class="axis value" x="{_LEFT - 6}" y="{y + 4:.1f}">{text}</text>'
         bottom = self._height - _BOTTOM
         for time_ms, text in time_ticks(self._start_ms, self._end_ms, self._zone):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -23,27 +24,78 @@ from gridsim.text.words import counted, site_time
 _BINS = 480
 
 
-def write_report(ledger: Path, path: Path, more: Sequence[str] = ()) -> None:
-    """Write the page of a ledger to `path`; `more` are further sections as HTML.
+def write_report(ledger: Path, path: Path, verified: Sequence[str] = ()) -> None:
+    """Write the page of a ledger to `path`; `verified` is what verify found, as HTML.
 
     Raises NotALedger, and UsageError if the file cannot be written.
     """
+    check_page(path)
+    write_page(
+        path,
+        document(f"gridsim: {ledger.name}", [*_sections(ledger), *_verified(ledger, verified)]),
+    )
+
+
+def _verified(ledger: Path, verified: Sequence[str]) -> Iterator[str]:
+    yield "<h2>Your data</h2>"
+    if verified:
+        yield from verified
+        return
+    yield paragraph("The readings in your system can be compared with this run:", "soft")
+    commands = (
+        ["gridsim", "verify", str(ledger), "readings.jsonl", "--json", "--html", "verify.html"],
+        ["gridsim", "report", str(ledger), "--verify", "verify.json", "-o", "report.html"],
+    )
+    first, second = map(shlex.join, commands)
+    yield f"<pre>{escape(first)} &gt; verify.json\n{escape(second)}</pre>"
+    yield paragraph(
+        "Then the differences are here, and verify.html shows true, reported and held values.",
+        "soft",
+    )
+
+
+def check_page(path: Path, inputs: Sequence[str] = ()) -> None:
+    """Raise UsageError if a page cannot be written to `path`; `inputs` must not be replaced."""
     if is_ledger(path):
         raise UsageError(f"{path}: error: this is a ledger; name another file for the page")
-    text = document(f"gridsim: {ledger.name}", [*_sections(ledger), *more])
+    if path.is_dir():
+        raise UsageError(f"{path}: error: this is a folder; name a file for the page")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: error: is not a regular file; name another one for the page")
+    if any(_is_same(path, name) for name in inputs):
+        raise UsageError(f"{path}: error: this file is read; name another one for the page")
+    _temporary(path, ".report-").unlink()
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write a page. Raises UsageError if that cannot be done."""
     # A page that is open in a browser is never seen half written.
+    temporary = _temporary(path, ".report-")
     try:
-        fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=".report-")
-    except OSError as error:
-        raise UsageError(f"{path}: error: cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path.resolve())
     except OSError as error:
         with suppress(OSError):
-            os.unlink(temporary)
+            temporary.unlink()
         raise UsageError(f"{path}: error: cannot be written: {error.strerror}") from error
+
+
+def _temporary(path: Path, prefix: str) -> Path:
+    """Return a new, empty file beside the page. Raises UsageError."""
+    try:
+        fd, name = tempfile.mkstemp(dir=path.resolve().parent, prefix=prefix)
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path}: error: cannot be written: {why}") from error
+    os.close(fd)
+    return Path(name)
+
+
+def _is_same(path: Path, name: str) -> bool:
+    try:
+        return path.samefile(name)
+    except OSError:
+        return False
 
 
 def _sections(path: Path) -> Iterator[str]:

@@ -43,13 +43,16 @@ class Explainer:
         roster: LedgerRoster,
         comparison: Comparison,
         evidence: Evidence,
+        *,
+        keep: bool = False,
     ) -> None:
+        """Prepare; with `keep`, the device and time of each difference are kept."""
         self._evidence = evidence
         self._reader, self._roster, self._comparison = reader, roster, comparison
         self._sent, self._arrivals = comparison.sent, comparison.arrivals
         self._matching = comparison.matching
         self._labels = FaultLabels(reader.faults())
-        self._found = Differences(len(roster.project_id))
+        self._found = Differences(roster.project, len(roster.project_id), keep)
 
     def explain(self, *, ordered: bool) -> Differences:
         """Return all differences; `ordered` means that the rows are in the order of arrival."""
@@ -87,9 +90,9 @@ class Explainer:
     def _lost_before(self) -> None:
         """Add the readings that were not sent because of faults."""
         unsent = self._reader.unsent()
-        project = self._roster.project[unsent.device]
         for cause, rows in self._labels.groups(unsent.faults, unsent.known):
-            self._found.add("missing", cause or "never sent", project[rows])
+            device, time_ms = unsent.device[rows], unsent.sent_ms[rows]
+            self._found.add("missing", cause or "never sent", device, time_ms)
 
     def _copies(self) -> None:
         sent = self._sent
@@ -164,16 +167,16 @@ class Explainer:
             (UNEXPLAINED, found.overtaken & ~found.retried),
         ):
             device = found.device[rows]
-            self._found.add("reordered", cause, self._roster.project[device])
+            self._found.add("reordered", cause, device, found.time_ms[rows])
             if cause == UNEXPLAINED:
                 shown = zip(device, found.place[rows], found.time_ms[rows], strict=True)
                 for of, place, sent_ms in islice(shown, _SHOWN):
-                    time_ms, line = self._comparison.shown(int(place), int(sent_ms))
-                    self._show("reordered", int(of), time_ms, line)
+                    shown_ms, line = self._comparison.shown(int(place), int(sent_ms))
+                    self._show("reordered", int(of), shown_ms, line)
         meant = found.meant
         for cause, part in self._labels.groups(found.faults[meant], found.left[meant]):
-            project = self._roster.project[found.device[meant][part]]
-            self._found.add("reordered", cause or "recorded in the ledger", project)
+            device, time_ms = found.device[meant][part], found.time_ms[meant][part]
+            self._found.add("reordered", cause or "recorded in the ledger", device, time_ms)
 
     def _by_alteration(self, kind: DifferenceKind, rows: NDArray[np.intp]) -> None:
         fault = self._sent.altered[self._matching.reading[rows]]
@@ -185,18 +188,18 @@ class Explainer:
 
     def _sent_at(self, kind: DifferenceKind, cause: str, rows: NDArray[np.intp]) -> None:
         sent = self._sent
-        self._found.add(kind, cause, self._roster.project[sent.device[rows]])
+        self._found.add(kind, cause, sent.device[rows], sent.time_ms[rows])
         if cause == UNEXPLAINED:
             for row in rows[:_SHOWN].tolist():
                 self._show(kind, int(sent.device[row]), int(sent.time_ms[row]), 0)
 
     def _arrival_rows(self, kind: DifferenceKind, cause: str, rows: NDArray[np.intp]) -> None:
         arrivals, reading = self._arrivals, self._matching.reading[rows]
-        device = arrivals.device[rows].astype(np.int64)
+        device, time_ms = arrivals.device[rows].astype(np.int64), arrivals.time_ms[rows]
         if len(self._sent):
             device = np.where(reading >= 0, self._sent.device[reading], device)
-        project = np.where(device >= 0, self._roster.project[device], -1)
-        self._found.add(kind, cause, project)
+            time_ms = np.where(reading >= 0, self._sent.time_ms[reading], time_ms)
+        self._found.add(kind, cause, device, time_ms)
         if cause == UNEXPLAINED:
             for row, of in zip(rows[:_SHOWN].tolist(), device[:_SHOWN].tolist(), strict=True):
                 detail = self._contrast(row) if kind in ("altered", "unreadable") else ""

@@ -9,6 +9,7 @@ import numpy as np
 
 from gridsim.errors import UsageError
 from gridsim.ledger import Reader
+from gridsim.report.write import check_page
 from gridsim.text.progress import Progress
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.comparison import Comparison, compare_readings
@@ -18,6 +19,7 @@ from gridsim.verify.explainer import Explainer
 from gridsim.verify.fields import RECEIVED, parse_names, sent_fields, wire_names
 from gridsim.verify.inputs import read_file
 from gridsim.verify.options import VerifyOptions, check, decimal_of, zone_of
+from gridsim.verify.page.write import Compared, write_verify_page
 from gridsim.verify.patterns import Patterns
 from gridsim.verify.reading import Reading
 from gridsim.verify.receiving import Received, listen
@@ -42,6 +44,8 @@ def verify(
     arrived for `quiet_s`, or when it is interrupted.
     """
     check(options)
+    if options.html is not None:
+        check_page(options.html, [str(options.expect or options.ledger), *options.files])
     progress = progress or Progress()
     names = parse_names(options.fields, options.received_at)
     received: Received | None = None
@@ -53,7 +57,9 @@ def verify(
     with Reader(options.ledger) as reader:
         roster = LedgerRoster.of(reader)
         if not options.files and received is None:
-            return _settlements_only(options, reader, roster)
+            report = _settlements_only(options, reader, roster)
+            _write(options, report, None)
+            return report
         target = find_target(reader, transport)
         evidence = Evidence(wire_names(target.format_settings, names))
         several = target.note.framing == "project"
@@ -81,7 +87,9 @@ def verify(
         comparison = compare_readings(
             unchanged, rest, reading, by_time=by_time, tolerance_ms=tolerance_ms
         )
-        return _report(options, reader, target, reading, comparison, notes)
+        report = _report(options, reader, target, reading, comparison, notes)
+        _write(options, report, Compared(reader, roster, comparison, evidence))
+        return report
 
 
 def _report(
@@ -95,7 +103,7 @@ def _report(
     roster, evidence = reading.roster, reading.evidence
     tolerance_ms = round(options.time_tolerance_s * 1000)
     patterns = Patterns(comparison, evidence.names)
-    found = Explainer(reader, roster, comparison, evidence)
+    found = Explainer(reader, roster, comparison, evidence, keep=options.html is not None)
     differences = found.explain(ordered=not options.unordered)
     seconds = comparison.latencies()
     late = None
@@ -106,6 +114,7 @@ def _report(
     by_project += comparison.unchanged.sent_by_project
     return VerifyReport(
         ledger=str(options.ledger),
+        run=str(reader.meta["run"]),
         complete=reader.complete,
         transport=target.note.name,
         expected=int(by_project.sum()),
@@ -126,15 +135,22 @@ def _report(
     )
 
 
+def _write(options: VerifyOptions, report: VerifyReport, compared: Compared | None) -> None:
+    """Write the page, if there is to be one."""
+    if options.html is not None:
+        write_verify_page(options.html, report, compared)
+
+
 def _settlements_only(options: VerifyOptions, reader: Reader, roster: LedgerRoster) -> VerifyReport:
     """Return the report for settlements without readings."""
     return VerifyReport(
         ledger=str(options.ledger),
+        run=str(reader.meta["run"]),
         complete=reader.complete,
         transport="none",
         expected=0,
         received=0,
-        differences=Differences(len(roster.project_id)),
+        differences=Differences(roster.project, len(roster.project_id)),
         projects=(),
         expected_by_project=(),
         late=None,

@@ -41,6 +41,8 @@ class VerifyOptions:
     """The decimal mark of CSV; None: it is recognised."""
     arrival_only: bool = False
     """The user's data has no values, only which readings arrived."""
+    html: Path | None = None
+    """The file for a page with pictures."""
 
 
 def check(options: VerifyOptions) -> None:

@@ -14,7 +14,7 @@ from gridsim.verify.settlement import Verdict
 
 Outcome = Literal["passed", "failed", "not proven"]
 
-_VERDICTS: Final[dict[Outcome, str]] = {
+VERDICTS: Final[dict[Outcome, str]] = {
     "passed": "PASS",
     "failed": "FAIL",
     "not proven": "NOT PROVEN",
@@ -38,6 +38,8 @@ class Late:
 @dataclass(frozen=True, slots=True, eq=False)
 class VerifyReport:
     ledger: str
+    run: str
+    """The id of the run whose ledger it is."""
     complete: bool
     """True if the ledger's run has ended normally."""
     transport: str
@@ -135,13 +137,14 @@ class VerifyReport:
         if more > 0:
             yield f"  and {more:,} more"
         yield from self._settlement_lines()
-        yield f"{_VERDICTS[self.outcome]}: {self._sum()}"
+        yield f"{VERDICTS[self.outcome]}: {self._sum()}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the whole report as a JSON object."""
         found = self.differences
         return {
             "ledger": self.ledger,
+            "run": self.run,
             "complete": self.complete,
             "transport": self.transport,
             "passed": self.passed,

@@ -1,0 +1,1 @@
+"""The page of `gridsim verify --html`, which needs no network."""
