@@ -115,9 +115,9 @@ class DeviceLines:
             lines.differs |= bool((true != sent)[first].any())
             if lines.held is not None:
                 value = np.where(arrived, sent, NONE)
-                value[places] = _values(held.arrivals, column.true, of)
+                came = value[places] = _values(held.arrivals, column.true, of)
                 lines.held.add(came_ms, value, rank)
-                lines.differs |= bool((value != sent)[places].any())
+                lines.differs |= bool(((came != sent[places]) & (came != NONE)).any())
 
     def add_unsent(self, tick_ms: Ints, values: Mapping[str, Ints]) -> None:
         """Add readings that were never sent."""
