@@ -136,7 +136,7 @@ def _report(
 
 
 def _write(options: VerifyOptions, report: VerifyReport, compared: Compared | None) -> None:
-    """Write the page, if there is to be one."""
+    """Write the page of the report if the options name a file for it."""
     if options.html is not None:
         write_verify_page(options.html, report, compared)
 
