@@ -202,12 +202,13 @@ def _transports(
     data: Mapping[str, Any],
     simulation: SimulationSettings | None,
 ) -> tuple[TransportChoice, ...]:
-    if not data.get("transports", []):
+    tables = data.get("transports", [{"type": KINDS["transport"].default}])
+    if tables == []:
         findings.add(("transports",), f"there is no transport: {_TRANSPORTS}")
         return ()
     seen: Counter[str] = Counter()
     choices = []
-    for index, table in findings.tables(data["transports"], ("transports",), _TRANSPORTS):
+    for index, table in findings.tables(tables, ("transports",), _TRANSPORTS):
         choice = _transport(findings, registry, table, index, simulation, seen)
         if choice is not None:
             choices.append(choice)

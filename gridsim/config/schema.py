@@ -88,7 +88,9 @@ def _add_plugins(table: Schema, path: str) -> None:
         if kind.parent != path:
             continue
         one = _ref(kind.name)
-        table["properties"][kind.key] = _array(one, kind.required) if kind.is_array else one
+        # An array that has a default must not be empty where it is there.
+        at_least_one = kind.required or kind.default is not None
+        table["properties"][kind.key] = _array(one, at_least_one) if kind.is_array else one
         if kind.required:
             table["required"].append(kind.key)
 

@@ -75,9 +75,11 @@ class Kind:
     def default_type(self) -> str | None:
         """The type of a table that has no `type`; None if it must have one.
 
-        Where a bare name or a number would do, a table is for the settings of a certain type.
+        Where a bare name or a number would do, a table is for the settings of a certain type. A
+        table of an array was written for a reason, so it names its type, too.
         """
-        return None if self.takes_name or self.number_type else self.default
+        named = self.takes_name or self.number_type or self.is_array
+        return None if named else self.default
 
     def __str__(self) -> str:
         return self.title or self.name
@@ -106,7 +108,7 @@ _KINDS = (
         (Transport,),
         "transports",
         is_array=True,
-        required=True,
+        default="mqtt",
     ),
     Kind(
         "weather",

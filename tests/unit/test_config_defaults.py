@@ -123,6 +123,12 @@ def test_transport_changes_the_first_and_keeps_what_all_transports_have(
     assert len(made.sources) == 1
 
 
+def test_without_transports_there_is_mqtt_on_the_bundled_broker(configure: Configure) -> None:
+    [transport] = configure("").transports
+    assert transport.name == "mqtt"
+    assert (transport.settings.host, transport.settings.qos) == ("embedded", 0)
+
+
 def test_transport_takes_the_one_that_is_there(configure: Configure) -> None:
     made = configure(MQTT, "transports.1.rotate_mb=2", transport="file")
     assert names(made) == [("file", "csv")]

@@ -113,7 +113,7 @@ c.toml:16:8: error: 'port' must be a whole number or 'auto'
         ("[projects]\nid = 'P'\n[[transports]]\ntype = 'radio'", "1:1: error: must be an array"),
         ("[[transports]]\ntype = 'radio'", "1:1: error: there is no project"),
         ("[[projects]]\nid = 'P'\n[[transports]]\ntype = 'radio'", "the project has no DER"),
-        (MINIMAL.partition("[[transports]]")[0], "there is no transport"),
+        ("transports = []\n" + MINIMAL.partition("[[transports]]")[0], "there is no transport"),
         (MINIMAL.replace('type = "radio"', ""), "7:1: error: 'type' is missing: pigeon, radio"),
         (
             MINIMAL.replace('"P"', '"P"\nstandalone = true\ncontract_threshold = 1'),
