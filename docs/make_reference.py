@@ -1,4 +1,4 @@
-"""Writes docs/reference.md: the classes and functions of gridsim.api, with their attributes.
+"""Writes docs/reference.md and docs/python-reference.md: the public classes and functions.
 
     python docs/make_reference.py
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import gridsim
 import gridsim.api
 import gridsim.helpers
 
@@ -27,12 +28,30 @@ writes this page.
 """
 
 
+PYTHON_PAGE = PAGE.with_name("python-reference.md")
+PYTHON_HEAD = """# Python reference
+
+The names that programs import from `gridsim`, by the docstrings of the source. [In
+Python](python.md) shows how they are used. `python docs/make_reference.py` writes this page.
+"""
+
+
 def page() -> str:
-    """Return the whole page."""
-    parts = [HEAD]
-    for module in (gridsim.api, gridsim.helpers):
+    """Return the page for plugins."""
+    return _page(HEAD, gridsim.api, gridsim.helpers)
+
+
+def python_page() -> str:
+    """Return the page for programs."""
+    return _page(PYTHON_HEAD, gridsim)
+
+
+def _page(head: str, *modules: ModuleType) -> str:
+    parts = [head]
+    for module in modules:
         parts.append(f"## {module.__name__}\n")
-        parts.extend(_entry(module, name) for name in sorted(module.__all__, key=str.lower))
+        names = (name for name in module.__all__ if not name.startswith("_"))
+        parts.extend(_entry(module, name) for name in sorted(names, key=str.lower))
     return "\n".join(parts)
 
 
@@ -130,3 +149,4 @@ def _text(docstring: str | None) -> list[str]:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    PYTHON_PAGE.write_text(python_page(), encoding="utf-8")

@@ -1,12 +1,21 @@
-"""gridsim: a believable fleet of distributed energy resources on your message broker.
+"""gridsim: a believable fleet of distributed energy resources, in a program or on your broker.
 
     import gridsim
 
-    with gridsim.run("home.toml", duration="1h") as run:
+    sim = gridsim.simulate("home.toml", seed=7, start="2026-07-01")
+    day = sim.run("1d")                   # the readings of a day, as a table
+    day.to_pandas()
+
+    with gridsim.run("home.toml", duration="1h") as run:    # live, with transports
         run.wait()
 
-`run` starts what the command line starts, in your own process. `CHANGELOG.md` records changes
-to the names in `__all__`; everything else in this package but `gridsim.api` is internal.
+`simulate` gives a fleet that a program advances, without threads, files or connections. `run`
+starts what the command line starts, in your own process.
+
+The names in `__all__` here and in `gridsim.api` (for plugins) are public: none is removed, and the
+arguments, columns, units and meaning of none change, before one release in which its use gives a
+DeprecationWarning. New names, optional arguments and columns may come with any release. Everything
+else in this package is internal. `CHANGELOG.md` records all changes.
 """
 
 from __future__ import annotations
@@ -150,9 +159,11 @@ def simulate(
     Raises `UsageError` with all errors of the configuration, each with its line and a caret, or
     with its key (`projects[0].ders[1].type`) in a dict; and `PluginError` if a plugin fails.
     """
+    from gridsim.logs import disable_once
     from gridsim.simulator.opening import open_configuration
     from gridsim.simulator.simulator import Simulator
 
+    disable_once()
     return Simulator(
         open_configuration(config, seed=seed, start=start, overrides=overrides, plugins=plugins)
     )
@@ -176,16 +187,19 @@ def run(
     arguments are those of the command line: `duration` such as "10s" or "1h", `speed`
     (1 is real time, 0 is as fast as possible), `seed`, `start`, `overrides` such as
     "transports.0.qos=1" (`--set`), and `plugins` (`--plugin`). With `clock="manual"` ticks run
-    only in `Run.advance`. Raises `gridsim.errors.UsageError` with the
+    only in `Run.advance`. Logs are disabled: `loguru.logger.enable("gridsim")` and
+    `enable("gridsim_plugins")` after this show them. Raises `gridsim.errors.UsageError` with the
     text that the command line prints if the configuration cannot be used.
     """
     from pathlib import Path
 
     from gridsim.config.resolve import Flags
+    from gridsim.logs import disable_once
     from gridsim.running.plan import Options, make_plan
     from gridsim.running.run import Run
     from gridsim.simulator.opening import source_of
 
+    disable_once()
     path, content = source_of(config)
     options = Options(
         config=path,

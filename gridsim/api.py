@@ -9,6 +9,10 @@ A plugin is a module with one function:
         register.der("ice_rink", IceRink)
 
 Numeric helpers (sun, sky, heat, time windows, CSV tables) are in `gridsim.helpers`.
+
+The names in `__all__` are public: none is removed, and the meaning of none changes, before one
+release in which its use gives a DeprecationWarning. New names, and methods with a default, may
+come with any release. Those of `gridsim.helpers` may change with a line in `CHANGELOG.md`.
 """
 
 from __future__ import annotations

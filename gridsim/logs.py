@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -16,8 +17,23 @@ if TYPE_CHECKING:
 LEVELS = ("debug", "info", "warning", "error")
 
 
+_PACKAGES = ("gridsim", "gridsim_plugins")
+
+
+@cache
+def disable_once() -> None:
+    """Disable the logs of gridsim in a program, which can enable them again.
+
+    A later call does nothing.
+    """
+    for package in _PACKAGES:
+        logger.disable(package)
+
+
 def configure(level: str, *, as_json: bool) -> None:
     """Send all logs of `level` and above to stderr, one line each."""
+    for package in _PACKAGES:
+        logger.enable(package)
     logger.remove()
     # diagnose and backtrace would print the values of variables, and so secrets.
     if as_json:

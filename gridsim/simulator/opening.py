@@ -15,7 +15,7 @@ from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Content, read
 from gridsim.plugins.registry import Registry
 from gridsim.running.plan import load_plugins_of
-from gridsim.simulator.times import Time, time_text
+from gridsim.simulator.times import Time, plain_value, time_text
 
 ConfigSource = str | os.PathLike[str] | Mapping[str, Any]
 """The path of a TOML file; TOML text, which has a line break; or its tables as a dict."""
@@ -56,7 +56,10 @@ def open_configuration(
     path, content = source_of(config)
     document = read(path, content, overrides=overrides, environment=gather(Path.cwd()))
     document, host = load_plugins_of(document, tuple(Path(one) for one in plugins))
-    given = {"seed": seed, "start": None if start is None else time_text(start, "start")}
+    given = {
+        "seed": plain_value(seed),
+        "start": None if start is None else time_text(start, "start"),
+    }
     for name, value in given.items():
         if value is not None:
             document = document.overlaid(("simulation", name), value, f"{name}={value!r}")

@@ -14,13 +14,16 @@ class SentInstruction:
     "superseded" or "cancelled".
     """
 
+    instruction: Sendable
+    """The instruction: a Command, CallEvent, CancelEvent, InjectFault or ClearFault."""
+    acknowledgements: tuple[Acknowledgement, ...]
+    """The answers so far, the first one first."""
+
     def __init__(
         self, instruction: Sendable, acknowledgements: tuple[Acknowledgement, ...] = ()
     ) -> None:
         self.instruction = instruction
-        """The instruction: a Command, CallEvent, CancelEvent, InjectFault or ClearFault."""
         self.acknowledgements = acknowledgements
-        """The answers so far, the first one first."""
 
     @property
     def id(self) -> str:

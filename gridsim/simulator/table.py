@@ -34,12 +34,14 @@ class ColumnTable:
     `pyarrow.table(table)` and a query of DuckDB take it as it is. That needs pyarrow.
     """
 
+    timezone: str
+    """The IANA name of the zone of the times."""
+
     def __init__(self, columns: Sequence[TableColumn], timezone: str) -> None:
         """Make a table of these columns; `timezone` is an IANA name."""
         self._columns = tuple(columns)
         self._zone = ZoneInfo(timezone)
         self.timezone = timezone
-        """The IANA name of the zone of its times."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -61,8 +63,9 @@ class ColumnTable:
 
     @property
     def nbytes(self) -> int:
-        """The memory that the table takes, in bytes."""
-        return sum(column.nbytes for column in self._columns)
+        """The memory of the rows, in bytes."""
+        shared = {id(one.rows): one.rows.nbytes for one in self._columns if one.rows is not None}
+        return sum(column.nbytes for column in self._columns) + sum(shared.values())
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return a pandas DataFrame with a copy of the data.
@@ -73,7 +76,7 @@ class ColumnTable:
         return conversion.to_pandas(self._columns, self.timezone, dict(self.units))
 
     def to_polars(self) -> polars.DataFrame:
-        """Return a polars DataFrame; no number is null and NaN alike, so absent ones are null.
+        """Return a polars DataFrame; ids and types are categorical, absent numbers are null.
 
         Needs the extra `polars`: pip install 'gridsim-der[polars]'.
         """

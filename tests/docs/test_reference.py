@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+import gridsim
 import gridsim.api
 import gridsim.helpers
 
@@ -30,15 +31,18 @@ def script() -> ModuleType:
 
 
 def test_the_page_is_what_the_script_writes(script: ModuleType) -> None:
-    assert (ROOT / "docs/reference.md").read_text() == script.page(), (
-        "run: python docs/make_reference.py"
-    )
+    hint = "run: python docs/make_reference.py"
+    assert (ROOT / "docs/reference.md").read_text() == script.page(), hint
+    assert (ROOT / "docs/python-reference.md").read_text() == script.python_page(), hint
 
 
 def test_every_public_name_has_a_section(script: ModuleType) -> None:
     page = script.page()
     for module in (gridsim.api, gridsim.helpers):
         assert [name for name in module.__all__ if f"### {name}\n" not in page] == []
+    page = script.python_page()
+    missing = [name for name in gridsim.__all__ if f"### {name}\n" not in page]
+    assert missing == ["__version__"]
 
 
 def test_it_shows_the_text_of_attributes(script: ModuleType) -> None:

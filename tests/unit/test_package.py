@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import pydoc
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +25,49 @@ def test_every_public_name_is_there() -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'gridsim' has no attribute 'walk'"):
         gridsim.walk  # noqa: B018
+
+
+def test_the_public_names_are_these() -> None:
+    """A name may be added here; see the promise in the docstring of the package."""
+    assert sorted(gridsim.__all__) == [
+        "Acknowledgement",
+        "CallEvent",
+        "CancelEvent",
+        "ClearFault",
+        "ColumnTable",
+        "Command",
+        "GridsimError",
+        "InjectFault",
+        "PluginError",
+        "Readings",
+        "Refused",
+        "Run",
+        "RunStatus",
+        "SentInstruction",
+        "Simulator",
+        "Subscription",
+        "Target",
+        "TickResult",
+        "Truth",
+        "UsageError",
+        "__version__",
+        "run",
+        "simulate",
+    ]
+    run = inspect.signature(gridsim.Simulator.run)
+    assert list(run.parameters) == ["self", "duration", "until", "ticks", "columns", "every"]
+    simulate = inspect.signature(gridsim.simulate)
+    assert list(simulate.parameters) == ["config", "seed", "start", "overrides", "plugins"]
+
+
+def test_the_help_of_a_public_name_is_a_reference() -> None:
+    for name in ("simulate", "run", "Simulator", "Readings", "Truth"):
+        text = pydoc.plain(pydoc.render_doc(getattr(gridsim, name)))
+        assert len(text) > 500, name
+    text = pydoc.plain(pydoc.render_doc(gridsim.simulate))
+    for part in ("Arguments:", "Returns a `Simulator`", "Raises `UsageError`", "kW", "seed: "):
+        assert part in text
+    assert "simulate(" in pydoc.plain(pydoc.render_doc(gridsim))
 
 
 def test_the_import_alone_loads_nothing_heavy() -> None:
