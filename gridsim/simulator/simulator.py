@@ -238,9 +238,9 @@ class Simulator:
     def copy(self) -> Simulator:
         """Return a simulator that goes on from here by itself, with all that is pending.
 
-        Both give the same readings until they get different instructions. It takes a few
-        milliseconds, and for 10,000 homes less than a tenth of a second. Raises StateError, with
-        the plugin's name, if a plugin has a state that cannot be copied.
+        Both give the same readings until they get different instructions. A copy takes a few
+        milliseconds, and for 10,000 homes about a tenth of a second. Raises StateError, with the
+        plugin's name, if a plugin has a state that cannot be copied.
         """
         self._check()
         other = copy(self)
