@@ -11,7 +11,6 @@ from typing import Any
 
 import anyio
 import pytest
-from mcp import ClientSession, StdioServerParameters, stdio_client
 
 import gridsim
 from gridsim.agent.attach import address_of
@@ -53,6 +52,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 async def _session(url: str, readings: Path) -> dict[str, Any]:
     """Use the tools as an agent does, and return the answers."""
+    from mcp import ClientSession, StdioServerParameters, stdio_client
+
     command = StdioServerParameters(
         command=sys.executable, args=["-m", "gridsim", "mcp", "--url", url]
     )

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pvlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +59,9 @@ def test_published_values() -> None:
 )  # fmt: skip
 def test_a_clear_day_against_pvlib(latitude: float, longitude: float, day: str) -> None:
     """Every minute within 0.5 % of the nameplate, from sun position to AC power."""
+    import pandas as pd
+    import pvlib
+
     altitude, nameplate, turbidity = 300.0, 5.0, 3.0
     sites = make_sites(1, latitude=latitude, longitude=longitude, altitude=altitude)
     weather = Clear(ClearSettings(turbidity=turbidity), sites, Draws(1))

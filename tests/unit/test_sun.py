@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
-import pandas as pd
-import pvlib
 import pytest
 
 from gridsim.helpers import clearsky, sun
@@ -42,6 +40,9 @@ def test_azimuth_of_the_spa_reference() -> None:
 
 @pytest.mark.parametrize("latitude", [69.65, 45.96, 0.0, -33.87])
 def test_zenith_against_spa_over_years(latitude: float) -> None:
+    import pandas as pd
+    import pvlib
+
     times = pd.date_range("2024-01-01", "2032-01-01", periods=400, tz="UTC")
     reference = pvlib.solarposition.spa_python(times, latitude, 18.0)["zenith"].to_numpy()
     up = sun.up_vector(np.array([latitude]), np.array([18.0]))
@@ -73,6 +74,8 @@ def test_ineichen_reference() -> None:
 
 
 def test_air_mass_and_refraction_against_pvlib() -> None:
+    import pvlib
+
     elevation = np.linspace(-0.8, 90.0, 200)
     height = np.sin(np.radians(elevation))
     above = elevation > 0.0

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from loguru import logger
-from pvlib import iotools
 
 from gridsim_plugins.weather.file.reading import read_weather
 from gridsim_plugins.weather.file.series import Series
@@ -72,6 +71,8 @@ PLACE: dict[str, Any] = {"latitude": 45.0, "longitude": 8.0}
 
 
 def test_an_epw_is_what_pvlib_reads(write: Write) -> None:
+    from pvlib import iotools
+
     path = write(epw(), "place.epw")
     series, line = read(path)
     rows, meta = iotools.read_epw(path)
