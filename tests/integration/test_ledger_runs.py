@@ -125,11 +125,8 @@ def test_a_kill_loses_no_more_than_the_last_moment(
     """
     config = write(tmp_path, TO_FILE)
     output, ledger = tmp_path / "out.jsonl", tmp_path / "ledger.sqlite"
-    process = subprocess.Popen(
-        command("--config", config, "--speed", speed, "--set", f"projects.0.count={homes}"),
-        cwd=tmp_path,
-        stderr=subprocess.DEVNULL,
-    )
+    words = ("--config", config, "--speed", speed, "--set", f"projects.0.count={homes}")
+    process = prepared.start(*words, cwd=tmp_path)
     try:
         deadline = time.monotonic() + DEADLINE_S
         while not (output.exists() and output.stat().st_size):
@@ -162,12 +159,8 @@ def test_a_kill_loses_no_more_than_the_last_moment(
 def test_a_ledger_that_is_deleted_ends_the_run_and_is_not_named(tmp_path: Path) -> None:
     config = write(tmp_path, TO_FILE)
     ledger = tmp_path / "ledger.sqlite"
-    process = subprocess.Popen(
-        command("--config", config, "--speed", 1, "--duration", "1h"),
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    words = ("--config", config, "--speed", 1, "--duration", "1h")
+    process = prepared.start(*words, cwd=tmp_path, stderr=subprocess.PIPE)
     try:
         wait_for_offers(ledger, 1)
         ledger.unlink()
@@ -222,7 +215,7 @@ def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
 class Listening:
     """A `gridsim verify --subscribe` that has subscribed."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: prepared.Started) -> None:
         self.process = process
 
     def report(self) -> tuple[int, dict[str, Any]]:
@@ -234,12 +227,11 @@ class Listening:
 
 @contextmanager
 def listening(folder: Path, *words: object) -> Iterator[Listening]:
-    process = subprocess.Popen(
-        command("verify", "ledger.sqlite", "--subscribe", "--json", "--quiet", "1s", *words),
+    process = prepared.start(
+        *("verify", "ledger.sqlite", "--subscribe", "--json", "--quiet", "1s", *words),
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     )
     try:
         assert process.stderr is not None
@@ -307,7 +299,7 @@ def test_a_verify_that_came_too_late_says_so(
     config = write(tmp_path, to_mqtt(brokers, 'topic = "late/{der_id}"\n'))
     words = ("--config", config, "--speed", 60)
     ledger = tmp_path / "ledger.sqlite"
-    with subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.DEVNULL) as run:
+    with prepared.start(*words, cwd=tmp_path) as run:
         wait_for_offers(ledger, 1)
         with listening(tmp_path, "--config", config) as verify:
             # Readings that verify hears: the run ends only after some of them.
@@ -325,7 +317,7 @@ def test_a_verify_without_a_broker_says_what_it_waits_for(tmp_path: Path) -> Non
     # Nobody can listen on port 1 but a privileged service that is long gone.
     config = write(tmp_path, '[[transports]]\ntype = "mqtt"\nhost = "127.0.0.1"\nport = 1\n')
     words = ("verify", "ledger.sqlite", "--subscribe", "--config", config)
-    with subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.PIPE, text=True) as one:
+    with prepared.start(*words, cwd=tmp_path, stderr=subprocess.PIPE) as one:
         assert one.stderr is not None
         try:
             assert one.stderr.readline().startswith("no answer from 127.0.0.1:1")

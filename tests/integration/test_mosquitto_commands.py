@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from gridsim.simulation.step import Simulation
 from gridsim.sources import SourceWorker
 from gridsim.testing import SourceContract
 from gridsim_plugins.mqtt.source import MqttCommands
+from tests.fixtures import prepared
 from tests.integration.conftest import Brokers, Subscribe
 from tests.integration.mosquitto import DEADLINE_S, Mosquitto, Subscriber
 
@@ -121,9 +121,8 @@ def test_a_setpoint_from_another_client_moves_the_device_and_reverts(
     path = tmp_path / "fleet.toml"
     transport = '\n[[transports]]\ntype = "mqtt"\nhost = "127.0.0.1"\n'
     path.write_text(f"{FLEET}port = {port}\n{transport}port = {port}\n")
-    words = [sys.executable, "-m", "gridsim", "--config", str(path)]
     with subscribe(port, "-q", "1") as subscriber:
-        run = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+        run = prepared.start("--config", path, stderr=subprocess.PIPE)
         try:
             subscriber.messages(5)
             wish = command("c-1", ramp_s=6, duration_s=15)

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,17 +50,11 @@ class Machine:
             "XDG_RUNTIME_DIR": str(folder / "runtime"),
         }
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "gridsim", *words],
-            cwd=self.folder,
-            env=self.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, *words: str) -> prepared.Started:
+        pipe = subprocess.PIPE
+        return prepared.start(*words, cwd=self.folder, env=self.env, stdout=pipe, stderr=pipe)
 
-    def run(self, *words: str) -> tuple[subprocess.Popen[str], list[str]]:
+    def run(self, *words: str) -> tuple[prepared.Started, list[str]]:
         """Start a run, and return it with its log up to the first tick."""
         process = self.start("--config", "c.toml", *words)
         assert process.stderr is not None
@@ -81,14 +74,14 @@ def machine(tmp_path: Path, brokers: Brokers) -> Machine:
     return Machine(tmp_path, brokers.ports["plain"])
 
 
-def end(process: subprocess.Popen[str]) -> None:
+def end(process: prepared.Started) -> None:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 130
 
 
 @pytest.fixture
-def run(machine: Machine) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+def run(machine: Machine) -> Iterator[tuple[prepared.Started, list[str]]]:
     process, lines = machine.run("--speed", "10")
     try:
         yield process, lines
@@ -98,7 +91,7 @@ def run(machine: Machine) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
 
 
 def test_the_log_says_where_to_listen_and_how_to_use_the_other_broker(
-    machine: Machine, run: tuple[subprocess.Popen[str], list[str]], subscribe: Subscribe
+    machine: Machine, run: tuple[prepared.Started, list[str]], subscribe: Subscribe
 ) -> None:
     [line] = [line for line in run[1] if "is in use" in line]
     found = re.search(r"mosquitto_sub -h 127\.0\.0\.1 -p (\d+) -t 'projects/#' -v", line)
@@ -112,7 +105,7 @@ def test_the_log_says_where_to_listen_and_how_to_use_the_other_broker(
 
 
 def test_send_reaches_the_run_and_not_the_other_broker(
-    machine: Machine, run: tuple[subprocess.Popen[str], list[str]]
+    machine: Machine, run: tuple[prepared.Started, list[str]]
 ) -> None:
     done = machine.send("--config", "c.toml", "D", "set_power", "-1")
     assert (done.returncode, done.stderr) == (0, "")
@@ -122,7 +115,7 @@ def test_send_reaches_the_run_and_not_the_other_broker(
 
 
 def test_two_runs_of_one_configuration_are_told_apart_by_name(
-    machine: Machine, run: tuple[subprocess.Popen[str], list[str]]
+    machine: Machine, run: tuple[prepared.Started, list[str]]
 ) -> None:
     other, lines = machine.run("--set", 'ledger.path="other.sqlite"')
     try:
@@ -139,7 +132,7 @@ def test_two_runs_of_one_configuration_are_told_apart_by_name(
 
 
 def test_send_says_which_runs_there_are_at_once(
-    machine: Machine, run: tuple[subprocess.Popen[str], list[str]]
+    machine: Machine, run: tuple[prepared.Started, list[str]]
 ) -> None:
     (machine.folder / "d.toml").write_text(CONFIG)
     done = machine.send("--config", "d.toml", "D", "set_power", "-1")

@@ -158,10 +158,6 @@ def test_an_embedded_broker_at_any_port_cannot_be_found_where_runs_are_unknown()
         next(probe.send(MqttCommandSettings(port=0), Command(Target("PRJ_0"), "c-1", "connect")))
 
 
-def gridsim(*words: object, cwd: Path) -> list[str]:
-    return [sys.executable, "-m", "gridsim", *map(str, words)]
-
-
 def done(*words: object, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
     """Run gridsim with the spool in the folder `cwd`."""
     ended = prepared.gridsim(*words, cwd=cwd, env=_with_spool(cwd), timeout_s=DEADLINE_S)
@@ -174,11 +170,9 @@ def _with_spool(folder: Path) -> dict[str, str]:
     return {**os.environ, "SPOOL": str(folder)}
 
 
-def started(*words: object, cwd: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        gridsim(*words, cwd=cwd), cwd=cwd, env=_with_spool(cwd), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+def started(*words: object, cwd: Path) -> prepared.Started:
+    pipe = subprocess.PIPE
+    return prepared.start(*words, cwd=cwd, env=_with_spool(cwd), stdout=pipe, stderr=pipe)
 
 
 def test_verify_subscribes_to_a_protocol_of_ones_own(tmp_path: Path) -> None:

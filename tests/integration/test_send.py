@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,13 +32,9 @@ class Terminal:
             "TMPDIR": str(runtime),
         }
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "gridsim", *words],
-            cwd=self._folder,
-            env=self._environment,
-            stderr=subprocess.PIPE,
-            text=True,
+    def start(self, *words: str) -> prepared.Started:
+        return prepared.start(
+            *words, cwd=self._folder, env=self._environment, stderr=subprocess.PIPE
         )
 
     def send(self, *words: str) -> subprocess.CompletedProcess[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+from tests.fixtures import prepared
 from tests.fixtures.runs import HOMES
 from tests.fixtures.sse import StreamClient
 
@@ -33,11 +33,7 @@ port = 0
 def test_ctrl_c_with_open_pages_ends_within_two_seconds(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(CONFIG + HOMES)
-    run = subprocess.Popen(
-        [sys.executable, "-m", "gridsim", "--config", str(config)],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    run = prepared.start("--config", config, stderr=subprocess.PIPE)
     assert run.stderr is not None
     log = []
     for line in run.stderr:
