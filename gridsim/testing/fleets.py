@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -159,12 +158,16 @@ class FleetContract:
         return reports
 
 
-@cache
 def _undisturbed(contract: type[FleetContract]) -> Sequence[Telemetry]:
     """Return the reports of the whole fleet over all ticks, which several tests compare with."""
-    of_contract = contract()
-    fleet = of_contract._fleet()(of_contract._members())
-    return of_contract._run(fleet, range(contract.ticks))
+    if contract not in _reports:
+        of_contract = contract()
+        fleet = of_contract._fleet()(of_contract._members())
+        _reports[contract] = of_contract._run(fleet, range(contract.ticks))
+    return _reports[contract]
+
+
+_reports: dict[type[FleetContract], Sequence[Telemetry]] = {}
 
 
 def _rows(report: Telemetry, rows: NDArray[np.intp]) -> Telemetry:

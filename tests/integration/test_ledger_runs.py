@@ -222,7 +222,7 @@ class Listening:
         out, err = self.process.communicate(timeout=DEADLINE_S)
         assert "Traceback" not in err
         assert out, err
-        return self.process.returncode, json.loads(out)
+        return self.process.wait(), json.loads(out)
 
 
 @contextmanager

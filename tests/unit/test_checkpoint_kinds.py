@@ -1,15 +1,16 @@
 """A simulation goes on alike from a checkpoint: every DER type, load, baseline, event and fault.
 
-For each, a small fleet is stepped, written to bytes, and restored into a simulation made anew;
-every later column and fact must be that of the undisturbed run.
+A small fleet is stepped, written to bytes, and restored into a simulation made anew; every later
+column and fact must be that of the undisturbed run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gridsim.api import Command, Target
@@ -129,9 +130,14 @@ BEGINNINGS = {
 }
 
 CASES = {
-    **{f"DER type: {name}": site() + text for name, text in DERS.items()},
-    **{f"load: {name}": site(load=text) + BATTERY for name, text in LOADS.items()},
-    **{f"baseline: {name}": site(more=text) + BATTERY for name, text in BASELINES.items()},
+    # A stanza of three sites for each; no site depends on another.
+    "every DER type": "".join(site(f"SITE{i}") + text for i, text in enumerate(DERS.values())),
+    "every load": "".join(
+        site(f"SITE{i}", load=text) + BATTERY for i, text in enumerate(LOADS.values())
+    ),
+    "every baseline": "".join(
+        site(f"SITE{i}", more=text) + BATTERY for i, text in enumerate(BASELINES.values())
+    ),
     **{f"event: {name}": site() + BATTERY + text for name, text in EVENTS.items()},
     **{
         f"fault: {name}": site() + BATTERY + f'[[faults]]\ntype = "{name}"\n{text}'
@@ -177,20 +183,28 @@ def plan(folder: Path, text: str) -> Scenario:
 
 
 def commands(simulation: Simulation, tick: int) -> Sequence[Command]:
-    """In the first ticks a command of each kind to the first device; some wait, some hold."""
+    """In an early tick a command of each kind to every three sites; some wait, some hold."""
     if tick != 2:
         return ()
     roster = simulation.roster
-    target = Target(roster.project_id[0], roster.der_id[0])
     later = simulation.start_ms + 40 * simulation.tick_ms
-    return (
-        Command(target, "power", "set_power", -1.0, "kW", ramp_s=3000.0),
-        Command(target, "limit", "limit_power", 50.0, "%", duration_s=2400.0),
-        Command(target, "export", "limit_export", 2.0, start_ms=later, duration_s=600.0),
-        Command(target, "soc", "target_soc", 60.0, start_ms=later),
-        Command(Target(roster.project_id[1]), "net", "limit_import", 1.0, ramp_s=1200.0),
-        Command(Target(roster.project_id[2], roster.der_id[-1]), "cut", "disconnect"),
-    )
+    sent = list[Command]()
+    for first in range(0, len(roster.project_id), 3):
+        device = int(np.searchsorted(roster.project, first))
+        last = int(np.searchsorted(roster.project, first + 2, "right")) - 1
+        target = Target(roster.project_id[first], roster.der_id[device])
+        other = Target(roster.project_id[first + 2], roster.der_id[last])
+        sent += (
+            Command(target, "power", "set_power", -1.0, "kW", ramp_s=3000.0),
+            Command(target, "limit", "limit_power", 50.0, "%", duration_s=2400.0),
+            Command(target, "export", "limit_export", 2.0, start_ms=later, duration_s=600.0),
+            Command(target, "soc", "target_soc", 60.0, start_ms=later),
+            Command(
+                Target(roster.project_id[first + 1]), "net", "limit_import", 1.0, ramp_s=1200.0
+            ),
+            Command(other, "cut", "disconnect"),
+        )
+    return sent
 
 
 def advance(simulation: Simulation) -> TickResult:
@@ -218,10 +232,10 @@ def test_every_built_in_fault_is_tried() -> None:
     assert found == FAULTS.keys()
 
 
-@pytest.mark.parametrize("folder", ["ders", "loads"])
-def test_every_built_in_type_is_tried(folder: str) -> None:
+@pytest.mark.parametrize(("folder", "tried"), [("ders", DERS), ("loads", LOADS)])
+def test_every_built_in_type_is_tried(folder: str, tried: Mapping[str, str]) -> None:
     prefix = f"gridsim_plugins.{folder}."
     found = {e.name for e in entry_points(group="gridsim") if e.value.startswith(prefix)}
-    cases = " ".join(CASES)
+    names = " ".join(tried)
     assert found
-    assert not {name for name in found if name not in cases}
+    assert not {name for name in found if name not in names}
