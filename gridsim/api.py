@@ -73,6 +73,7 @@ from gridsim.contracts.members import Members
 from gridsim.contracts.message import MessageAddress
 from gridsim.contracts.probe import (
     Benchmark,
+    Capture,
     FarEnd,
     Listener,
     Offer,
@@ -232,6 +233,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "Acknowledgement",
     "Action",
     "CallEvent",
+    "Capture",
     "CancelEvent",
     "ClearFault",
     "Command",

@@ -16,7 +16,7 @@ from gridsim.contracts.settings import Settings
 
 TransportSettingsT = TypeVar("TransportSettingsT")
 SourceSettingsT = TypeVar("SourceSettingsT")
-Offer = Literal["listen", "send", "measure"]
+Offer = Literal["listen", "send", "measure", "capture"]
 
 
 class ReceivedMessage(NamedTuple):
@@ -25,6 +25,8 @@ class ReceivedMessage(NamedTuple):
     payload: bytes
     time_ms: int
     """The time of arrival, ms since 1970, UTC."""
+    topic: str = ""
+    """The address of the message at the far end; empty if the protocol has none."""
 
 
 class Listener(ABC):
@@ -77,6 +79,34 @@ class FarEnd:
     version: str
     """The name and version that it reports; "unknown" if it gives none."""
     tls: bool
+
+
+class Capture(Listener):
+    """A listener to all messages at a far end, made in the process of the run."""
+
+    @abstractmethod
+    def far_end(self) -> FarEnd:
+        """Return the far end; its version may be "unknown". Called after `connect`."""
+
+    @property
+    @abstractmethod
+    def is_own(self) -> bool:
+        """True if the far end belongs to the run, so that no other run uses it."""
+
+    @abstractmethod
+    def covers(self, topics: str) -> bool:
+        """Return whether it receives every message that the pattern `topics` matches.
+
+        Raises ValueError, with the reason, if the pattern is not valid.
+        """
+
+    @abstractmethod
+    def matches(self, topics: str, topic: str) -> bool:
+        """Return whether the pattern `topics` matches the topic of a message."""
+
+    @abstractmethod
+    def is_reading(self, topic: str) -> bool:
+        """Return whether the transport publishes readings to a topic."""
 
 
 class ReferenceClient(ABC):
@@ -167,6 +197,17 @@ class Probe(Generic[TransportSettingsT, SourceSettingsT]):
         Called once, from the main thread.
         """
         raise ValueError("this transport cannot be measured")
+
+    def capture(
+        self, settings: TransportSettingsT, framing: Framing, topics: Sequence[str]
+    ) -> Capture:
+        """Return a listener, not yet connected, to all messages at the far end of a transport.
+
+        If the run owns the far end, it listens to everything there. Otherwise it listens to what
+        the transport publishes, and to `topics`, patterns of the protocol. The pytest fixture
+        uses it in the process of the run, once the transport is connected.
+        """
+        raise ValueError("this transport cannot be captured")
 
     @classmethod
     def offers(cls, what: Offer) -> bool:

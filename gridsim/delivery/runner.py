@@ -155,6 +155,16 @@ class Runner(ConnectionWorker):
             self._stopping = True
             self._changed.notify_all()
 
+    def wait_settled(self, timeout_s: float) -> bool:
+        """Wait until no reading is pending, and return whether that is so.
+
+        Returns early if the transport has failed.
+        """
+        with self._changed:
+            counters = self._account.counters
+            self._changed.wait_for(lambda: not counters.pending or self._is_over(), timeout_s)
+            return not counters.pending
+
     def close(self) -> None:
         """Ask the worker to write what is queued, then to close the transport."""
         with self._changed:
@@ -277,6 +287,8 @@ class Runner(ConnectionWorker):
                 rows, fate, reason = settled.rows, settled.fate, settled.reason
                 self._note_fate(self._begun, self._writing, rows, fate, reason)
             self._writing += settled.rows
+            if not self._account.counters.pending:
+                self._changed.notify_all()
             if settled.reason:
                 self._log_drop(settled.reason)
 

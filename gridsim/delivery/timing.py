@@ -61,6 +61,8 @@ class TimedFormat(FormatDecorator):
         self.seconds = 0.0
         self.sent: SentMessages | None = None
         """The trace of the messages; None: nothing is traced."""
+        self.payloads = 0
+        """The number of payloads so far; those of a batch that is written again count again."""
         self._title = f"the format {name!r}"
 
     def encode(self, batch: Batch) -> Payloads:
@@ -96,7 +98,9 @@ class TimedFormat(FormatDecorator):
         return own, self._checked(own, payloads)
 
     def _checked(self, batch: Batch, payloads: Payloads) -> Payloads:
-        return checked_payloads(self._title, self._format.framing, batch, payloads)
+        checked = checked_payloads(self._title, self._format.framing, batch, payloads)
+        self.payloads += len(checked.bodies)
+        return checked
 
     def _measured(self, encode: Callable[[], T]) -> T:
         began = time.perf_counter()

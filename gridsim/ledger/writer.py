@@ -85,6 +85,8 @@ class Ledger:
         self._changed = threading.Condition()
         self._closing = False
         self._complete = False
+        self._asked = self._answered = 0
+        """The number of the last `sync` that began, and of the last one that is done."""
         self._error: LedgerError | None = None
         self._raised = False
         self._next_warning = 0.0
@@ -111,6 +113,22 @@ class Ledger:
                     self._changed.notify_all()
         self._tick += 1
         self._raise()
+
+    def sync(self, timeout_s: float) -> None:
+        """Write all that was recorded, including the outcomes of readings so far.
+
+        Raises LedgerError if that fails, or takes longer.
+        """
+        with self._changed:
+            self._asked += 1
+            asked = self._asked
+            self._changed.notify_all()
+            done = self._changed.wait_for(
+                lambda: self._answered >= asked or self._error is not None, timeout_s
+            )
+        self._raise()
+        if not done:
+            raise LedgerError(f"the ledger {self.path} was not written within {timeout_s:g} s")
 
     def close(self, *, complete: bool, timeout_s: float) -> None:
         """Write all that is left, including the outcomes of readings so far.
@@ -162,10 +180,11 @@ class Ledger:
     def _work(self) -> None:
         try:
             while True:
-                entries, last = self._take()
+                entries, asked, last = self._take()
                 self._watch.check()
                 self._write(entries)
                 with self._changed:
+                    self._answered = asked
                     del self._queue[: len(entries)]
                     self._waiting -= sum(len(entry.result.batch) for entry in entries)
                     self._changed.notify_all()
@@ -180,17 +199,25 @@ class Ledger:
             # `record` and `close` raise it in the run's threads.
             self._fail(LedgerError(f"the ledger {self.path} failed: {error!r}"))
 
-    def _take(self) -> tuple[list[_Pending], bool]:
-        """Return the queued results, which stay in the queue, and whether these are the last."""
+    def _take(self) -> tuple[list[_Pending], int, bool]:
+        """Return the queued results, the number of the last `sync`, and whether these are the last.
+
+        The results stay in the queue.
+        """
         with self._changed:
             if not self._queue:
-                self._changed.wait_for(lambda: self._closing or self._queue, _IDLE_S)
+                self._changed.wait_for(lambda: self._is_asked() or self._queue, _IDLE_S)
             if self._queue:
                 age = time.monotonic() - self._queue[0].queued_s
                 self._changed.wait_for(
-                    lambda: self._closing or self._waiting >= _BATCH_ROWS, max(0.0, _BATCH_S - age)
+                    lambda: self._is_asked() or self._waiting >= _BATCH_ROWS,
+                    max(0.0, _BATCH_S - age),
                 )
-            return self._queue.copy(), self._closing
+            return self._queue.copy(), self._asked, self._closing
+
+    def _is_asked(self) -> bool:
+        """Return whether to write at once, without waiting for more."""
+        return self._closing or self._asked > self._answered
 
     def _write(self, entries: Sequence[_Pending]) -> None:
         # A transport may have settled readings whose batch waits for the next transaction.

@@ -31,7 +31,7 @@ class CommandInbox:
         """
         self._limit = limit
         self._waiting: deque[Instruction] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
 
     def post(self, instruction: Instruction) -> bool:
         """Queue an instruction and return True; return False at once if there is no room."""
@@ -39,7 +39,13 @@ class CommandInbox:
             if len(self._waiting) >= self._limit:
                 return False
             self._waiting.append(instruction)
+            self._lock.notify_all()
             return True
+
+    def wait(self, count: int, timeout_s: float) -> bool:
+        """Wait until `count` instructions wait here, and return whether they do."""
+        with self._lock:
+            return self._lock.wait_for(lambda: len(self._waiting) >= count, timeout_s)
 
     def lost(self, instructions: int) -> None:
         """Do nothing: the worker of a source counts what it could not read."""

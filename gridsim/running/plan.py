@@ -156,6 +156,8 @@ class Plan:
     recorded: RecordedInbox | None = None
     """The instructions of the run that is repeated; None: they come from sources and programs."""
     views: tuple[PlannedView, ...] = ()
+    registry: Registry = field(default_factory=Registry)
+    """All plugins that the configuration can use."""
 
     def close(self) -> None:
         """Close the services that the run's transports and sources share."""
@@ -234,6 +236,7 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
         run_file,
         options.plugins,
         views=views,
+        registry=host.registry,
     )
 
 

@@ -27,7 +27,7 @@ from gridsim.running.observe import observe
 from gridsim.running.plan import Plan, check_speed
 from gridsim.running.subscription import OnOverflow, Policy, Subscription
 from gridsim.running.views import ShownView, Views
-from gridsim.running.workers import flush, has_no_receiver, wait_for_first_attempts
+from gridsim.running.workers import flush, has_no_receiver, settled, wait_for_first_attempts
 from gridsim.simulation.step import Simulation
 from gridsim.sources import Sources, SourceWorker
 
@@ -215,6 +215,7 @@ class Run:
                 self.hung = not self._views.close(limit_s) or self.hung
             self.plan.run_file.close()
             self.plan.close()
+            self._end_watching()
 
     # Instructions, results and status.
 
@@ -225,6 +226,11 @@ class Run:
         over has no next tick and returns False.
         """
         return self._state not in ("stopping", "ended") and self._inbox.post(instruction)
+
+    def wait_for_instructions(self, count: int, timeout_s: float) -> bool:
+        """Wait until `count` instructions wait for the next tick; return whether they do."""
+        self._refuse_subscribers("wait_for_instructions")
+        return self._inbox.wait(count, timeout_s)
 
     def subscribe(
         self,
@@ -309,6 +315,31 @@ class Run:
             raise self._engine.error
         return done
 
+    def confirm(self, timeout_s: float = 30.0) -> bool:
+        """Wait until no reading is on its way, and return whether that is so.
+
+        Each reading is then confirmed by the far end, or counted as dropped or unconfirmed. Gives
+        up on a transport that has failed, or that settles nothing for `timeout_s`. With the manual
+        clock the ledger is then up to date, too. Raises LedgerError if it cannot be written.
+        """
+        self._refuse_subscribers("confirm")
+        done = all([settled(runner, timeout_s) for runner in self._runners])  # noqa: C419
+        if self._ledger is not None:
+            self._ledger.sync(_LEDGER_S)
+        return done
+
+    def copy_simulation(self) -> Simulation:
+        """Return a simulation that goes on from here by itself. Needs the manual clock.
+
+        Raises StateError if a plugin has a state that cannot be copied.
+        """
+        if not self._manual:
+            raise RuntimeError("copy_simulation needs the manual clock: Run(plan, clock='manual')")
+        simulation = Simulation(self.plan.configuration.scenario)
+        if self._simulation.next_tick:
+            simulation.restore(self._simulation.state())
+        return simulation
+
     def pause(self) -> None:
         """Pause after the current tick; connections stay up, and the pause is not lateness."""
         self._refuse_blocking_subscribers("pause")
@@ -392,6 +423,11 @@ class Run:
                 break
         self.error = self.error or engine.error
         self._over.set()
+
+    def _end_watching(self) -> None:
+        """Wait for the thread that watches the run, which ends now."""
+        if self._watcher.is_alive() and self._watcher is not threading.current_thread():
+            self._watcher.join(2 * _LOOK_S)
 
     def _end(self) -> None:
         engine = self._engine

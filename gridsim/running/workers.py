@@ -38,3 +38,13 @@ def flush(runners: Sequence[Runner], is_late: Callable[[], bool]) -> None:
         waiting = [
             runner for runner in waiting if not (runner.wait(_POLL_S) or runner.is_stalled())
         ]
+
+
+def settled(runner: Runner, timeout_s: float) -> bool:
+    """Wait until nothing is pending; give up without progress for `timeout_s`, or on a failure."""
+    pending = runner.counters().pending
+    while not runner.wait_settled(timeout_s):
+        before, pending = pending, runner.counters().pending
+        if runner.state in ("failed", "closed", "reader gone") or pending >= before:
+            return False
+    return True

@@ -54,9 +54,12 @@ class Explainer:
         self._labels = FaultLabels(reader.faults())
         self._found = Differences(roster.project, len(roster.project_id), keep)
 
-    def explain(self, *, ordered: bool) -> Differences:
-        """Return all differences; `ordered` means that the rows are in the order of arrival."""
-        self._missing()
+    def explain(self, *, ordered: bool, copies: bool = True) -> Differences:
+        """Return all differences; `ordered` means that the rows are in the order of arrival.
+
+        Without `copies`, the copies of readings that a fault made need not be there.
+        """
+        self._missing(copies)
         self._lost_before()
         self._copies()
         self._repeated()
@@ -68,9 +71,11 @@ class Explainer:
             self._reordered()
         return self._found
 
-    def _missing(self) -> None:
+    def _missing(self, copies: bool) -> None:
         sent = self._sent
         gone = ~self._matching.arrived
+        if not copies:
+            gone &= ~sent.copy
         dropped = gone & (sent.fate == DROPPED)
         for index, reason in enumerate(sent.reasons):
             self._sent_rows("missing", f"dropped: {reason}", dropped & (sent.reason == index))

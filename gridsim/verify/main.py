@@ -104,7 +104,7 @@ def _report(
     tolerance_ms = round(options.time_tolerance_s * 1000)
     patterns = Patterns(comparison, evidence.names)
     found = Explainer(reader, roster, comparison, evidence, keep=options.html is not None)
-    differences = found.explain(ordered=not options.unordered)
+    differences = found.explain(ordered=not options.unordered, copies=options.copies)
     seconds = comparison.latencies()
     late = None
     if len(seconds):

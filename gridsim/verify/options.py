@@ -41,6 +41,8 @@ class VerifyOptions:
     """The decimal mark of CSV; None: it is recognised."""
     arrival_only: bool = False
     """The user's data has no values, only which readings arrived."""
+    copies: bool = True
+    """False: copies of readings that a fault made need not be in the user's data."""
     html: Path | None = None
     """The file for a page with pictures."""
 

@@ -19,6 +19,8 @@ VERDICTS: Final[dict[Outcome, str]] = {
     "failed": "FAIL",
     "not proven": "NOT PROVEN",
 }
+UNFINISHED: Final = "the ledger is incomplete"
+"""The doubt about a ledger whose run has not ended."""
 _PROJECTS = 10
 _EXAMPLES = 10
 _FEW = 3
@@ -90,7 +92,7 @@ class VerifyReport:
         """The reasons why the comparison does not prove anything, even without a difference."""
         found = []
         if not self.complete:
-            found.append("the ledger is incomplete")
+            found.append(UNFINISHED)
         if self.compared is not None:
             if not self.expected:
                 found.append("the ledger has no readings")
@@ -109,6 +111,11 @@ class VerifyReport:
         """Yield the report as lines of text."""
         yield f"{self.ledger}, transport {self.transport}: {_state(self.complete)}"
         yield from self.sources
+        yield from self.details()
+        yield f"{VERDICTS[self.outcome]}: {self._sum()}"
+
+    def details(self) -> Iterator[str]:
+        """Yield the lines about what was compared, and about the differences."""
         yield from self.notes
         if self.not_compared and self.has_values:
             names = ", ".join(self.not_compared)
@@ -137,7 +144,6 @@ class VerifyReport:
         if more > 0:
             yield f"  and {more:,} more"
         yield from self._settlement_lines()
-        yield f"{VERDICTS[self.outcome]}: {self._sum()}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the whole report as a JSON object."""

@@ -123,7 +123,7 @@ class Subscriber:
         if not messages:
             return
         with self._lock:
-            for payload, time_ms in messages:
-                self._bodies.append(payload)
-                self._times.append(time_ms)
+            for message in messages:
+                self._bodies.append(message.payload)
+                self._times.append(message.time_ms)
         self.last_at = time.monotonic()

@@ -7,7 +7,14 @@ import pytest
 from gridsim.api import Framing, Settings
 from gridsim.testing import PlainFormat, make_roster, make_run
 from gridsim_plugins.mqtt.settings import MqttSettings
-from gridsim_plugins.mqtt.topics import DEFAULT_TOPIC, make_topics, subscription, topic_filter
+from gridsim_plugins.mqtt.topics import (
+    DEFAULT_TOPIC,
+    check_filter,
+    make_topics,
+    matches,
+    subscription,
+    topic_filter,
+)
 from gridsim_plugins.mqtt.transport import Mqtt
 
 ROSTER = make_roster([2, 1])
@@ -151,3 +158,41 @@ def test_more_than_the_embedded_broker_can_handle_is_warned_of(
     found = transport.warning(readings_per_s)
     assert warning in found
     assert bool(found) is bool(warning)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "topic", "does"),
+    [
+        ("#", "a/b", True),
+        ("a/#", "a", True),
+        ("a/#", "a/b/c", True),
+        ("a/#", "ab", False),
+        ("a/+", "a/b", True),
+        ("a/+", "a", False),
+        ("a/+", "a/b/c", False),
+        ("+/b", "/b", True),
+        ("a/b", "a/b", True),
+        ("a/b", "a/c", False),
+        ("#", "$SYS/broker", False),
+        ("+/broker", "$SYS/broker", False),
+        ("$SYS/#", "$SYS/broker", True),
+        # Every topic that the second filter matches.
+        ("#", "a/#", True),
+        ("a/+", "a/+", True),
+        ("a/+", "a/#", False),
+        ("a/b", "a/+", False),
+    ],
+)
+def test_a_filter_matches_as_the_broker_does(pattern: str, topic: str, does: bool) -> None:
+    assert matches(pattern, topic) is does
+
+
+@pytest.mark.parametrize("pattern", ["", "a\0", "a/#/b", "a#", "#/#", "a+/b", "a/b+"])
+def test_a_filter_that_no_broker_accepts_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="is not a topic filter: "):
+        check_filter(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["#", "+", "a", "a/+/b/#", "/", "a//b"])
+def test_a_filter_that_brokers_accept_is_accepted(pattern: str) -> None:
+    check_filter(pattern)

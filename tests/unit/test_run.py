@@ -12,11 +12,21 @@ from pathlib import Path
 import pytest
 
 import gridsim
-from gridsim.api import Acknowledgement, Inbox, Settings, Source
+from gridsim.api import (
+    Acknowledgement,
+    Batch,
+    Command,
+    Inbox,
+    Receipt,
+    Settings,
+    Source,
+    Target,
+)
 from gridsim.config.resolve import Flags
 from gridsim.contracts.results import Episode, TickResult
 from gridsim.contracts.status import InstructionStatus
 from gridsim.errors import PluginError, UsageError
+from gridsim.ledger import Reader
 from gridsim.running.plan import Options, PlannedSource, make_plan
 from gridsim.running.run import Run
 from gridsim.running.subscription import FACTS, Subscription, joined
@@ -569,3 +579,63 @@ def test_the_status_counts_what_a_source_posted_and_was_answered(make: Make) -> 
     [source] = run.status().sources
     assert (source.posted, source.refused, source.unanswered, source.waiting) == (1, 0, 0, 0)
     assert (source.acknowledged, source.undelivered, source.state) == (1, 0, "closed")
+
+
+def test_confirm_waits_for_the_transports_and_the_ledger(make: Make, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.sqlite"
+    with make(more=f"\n[ledger]\npath = {json.dumps(str(ledger))}\n") as run:
+        for ticks in (3, 1):
+            run.advance(ticks)
+            assert run.confirm()
+            [file] = run.status().transports
+            with Reader(ledger) as reader:
+                assert not reader.complete
+                [(rows,)] = reader.rows("SELECT sum(rows) FROM batches")
+                [(delivered,)] = reader.rows("SELECT count(*) FROM fates")
+            assert (file.pending, file.delivered, rows) == (0, rows, 2 * run.status().tick)
+            assert delivered
+        assert run.confirm()
+
+
+def test_confirm_gives_up_on_a_transport_that_makes_no_progress(make: Make) -> None:
+    run = make()
+    free = threading.Event()
+    transport = run.plan.transports[0].transport
+    write = transport.write
+
+    def wait(batch: Batch, receipt: Receipt) -> None:
+        assert free.wait(DEADLINE_S)
+        write(batch, receipt)
+
+    transport.write = wait  # type: ignore[method-assign]
+    with run:
+        run.advance()
+        assert not run.confirm(timeout_s=0.01)
+        free.set()
+        assert run.confirm()
+
+
+def test_it_waits_for_instructions(make: Make) -> None:
+    with make() as run:
+        assert not run.wait_for_instructions(1, 0.001)
+        posting = threading.Timer(0.01, run.post, [Command(Target("HOME", "GEN"), "c", "connect")])
+        posting.start()
+        assert run.wait_for_instructions(1, DEADLINE_S)
+        posting.join()
+        run.advance()
+        assert not run.wait_for_instructions(1, 0.001)
+
+
+def test_a_copy_of_its_simulation_goes_on_by_itself(make: Make) -> None:
+    seen: list[TickResult] = []
+    with make() as run:
+        run.subscribe(seen.append)
+        assert run.copy_simulation().next_tick == 0
+        run.advance(2)
+        copied = run.copy_simulation()
+        batch = copied.advance([]).batch
+        assert (run.status().tick, copied.next_tick) == (2, 3)
+        run.advance(1)
+    assert seen[2].batch.current_output.tolist() == batch.current_output.tolist()
+    with make(manual=False) as other, pytest.raises(RuntimeError, match="needs the manual clock"):
+        other.copy_simulation()

@@ -52,6 +52,11 @@ class EmbeddedBroker:
                 self._launch(self._address[1] or port)
             return self._address
 
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """The address of the broker, or None if it was never started."""
+        return self._address if self._address[1] else None
+
     def take_moved(self) -> bool:
         """Return whether the broker is on another port than the one asked for, once."""
         with self._lock:

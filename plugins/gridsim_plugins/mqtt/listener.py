@@ -17,12 +17,17 @@ _ANSWER_TIMEOUT_S = 5.0
 
 
 class MqttListener(Listener):
-    """One session at the transport's broker, with the transport's QoS."""
+    """One session at the transport's broker."""
 
     def __init__(
-        self, settings: MqttSettings, find: Callable[[], tuple[str, int]], pattern: str
+        self,
+        settings: MqttSettings,
+        find: Callable[[], tuple[str, int]],
+        filters: Sequence[str],
+        *,
+        qos: int,
     ) -> None:
-        """Create a listener for the topic filter `pattern`; `find` returns the address.
+        """Create a listener for topic filters; `find` returns the address.
 
         The address of an embedded broker is known once its run is up.
         """
@@ -31,14 +36,15 @@ class MqttListener(Listener):
         self._address: tuple[str, int] | None = None
         if not settings.embedded:
             self._address = settings.host, settings.port
-        self._pattern = pattern
+        self._filters = filters
+        self._qos = qos
         self._client_id = f"gridsim-verify-{secrets.token_hex(6)}"
         self._dialogue: Dialogue | None = None
 
     def describe(self) -> str:
         address = self._address
         where = f"{address[0]}:{address[1]}" if address else "the run's embedded broker"
-        return f"{where}, {self._pattern}"
+        return f"{where}, {', '.join(self._filters)}"
 
     def connect(self) -> None:
         # Imported here: loading the plugin must not cost the import of paho.
@@ -47,9 +53,9 @@ class MqttListener(Listener):
         settings = self._settings
         self._address = self._find()
         self._dialogue = Dialogue(
-            settings, self._address, self._client_id, _ANSWER_TIMEOUT_S, qos=settings.qos
+            settings, self._address, self._client_id, _ANSWER_TIMEOUT_S, qos=self._qos
         )
-        self._dialogue.subscribe([self._pattern])
+        self._dialogue.subscribe(self._filters)
 
     def receive(self, timeout_s: float) -> Sequence[ReceivedMessage]:
         assert self._dialogue is not None
@@ -60,7 +66,9 @@ class MqttListener(Listener):
             )
         now_ms = time.time_ns() // 1_000_000
         # Retained messages are from an earlier run.
-        return [ReceivedMessage(one.payload, now_ms) for one in messages if not one.retained]
+        return [
+            ReceivedMessage(one.payload, now_ms, one.topic) for one in messages if not one.retained
+        ]
 
     def close(self) -> None:
         dialogue, self._dialogue = self._dialogue, None

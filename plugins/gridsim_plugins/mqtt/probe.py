@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from gridsim.api import (
     Benchmark,
+    Capture,
     Framing,
     Instruction,
     Listener,
@@ -17,7 +18,8 @@ from gridsim.api import (
     write_instruction,
 )
 from gridsim_plugins.mqtt.broker_process import HOST
-from gridsim_plugins.mqtt.embedded import SERVICE
+from gridsim_plugins.mqtt.capture import MqttCapture
+from gridsim_plugins.mqtt.embedded import SERVICE, EmbeddedBroker
 from gridsim_plugins.mqtt.listener import MqttListener
 from gridsim_plugins.mqtt.settings import ConnectionSettings, MqttSettings
 from gridsim_plugins.mqtt.source import MqttCommandSettings, command_topics
@@ -32,7 +34,13 @@ class MqttProbe(Probe[MqttSettings, MqttCommandSettings]):
 
     def listen(self, settings: MqttSettings, framing: Framing) -> Listener:
         pattern = topic_filter(settings.topic or DEFAULT_TOPIC[framing])
-        return MqttListener(settings, partial(_address, settings, self.run), pattern)
+        find = partial(_address, settings, self.run)
+        return MqttListener(settings, find, [pattern], qos=settings.qos)
+
+    def capture(self, settings: MqttSettings, framing: Framing, topics: Sequence[str]) -> Capture:
+        return MqttCapture(
+            settings, partial(_own_address, settings, self.run), DEFAULT_TOPIC[framing], topics
+        )
 
     def send(self, settings: MqttCommandSettings, instruction: Instruction) -> Iterator[bytes]:
         # Imported here: loading the plugin must not cost the import of paho.
@@ -82,3 +90,16 @@ def _address(settings: ConnectionSettings, run: RunContext) -> tuple[str, int]:
             permanent=True,
         )
     return HOST, settings.port
+
+
+def _own_address(settings: ConnectionSettings, run: RunContext) -> tuple[str, int]:
+    """Return the address of the broker that the run in this process uses.
+
+    Raises TransportError if its embedded broker has not started.
+    """
+    if not settings.embedded:
+        return settings.host, settings.port
+    address = run.service(SERVICE, EmbeddedBroker).address
+    if address is None:
+        raise TransportError("the embedded broker of this run has not started")
+    return address

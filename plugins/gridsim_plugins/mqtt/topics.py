@@ -72,6 +72,32 @@ def topic_filter(template: str) -> str:
     )
 
 
+def check_filter(pattern: str) -> None:
+    """Raise ValueError if a topic filter is not valid."""
+    levels = pattern.split("/")
+    if not pattern or "\0" in pattern:
+        raise ValueError(f"{_shown(pattern)} is not a topic filter: it is empty or contains NUL")
+    if "#" in pattern and (levels[-1] != "#" or pattern.count("#") > 1):
+        raise ValueError(f"{_shown(pattern)} is not a topic filter: # must be the whole last level")
+    if any("+" in level and level != "+" for level in levels):
+        raise ValueError(f"{_shown(pattern)} is not a topic filter: + must be a whole level")
+
+
+def matches(pattern: str, topic: str) -> bool:
+    """Return whether a topic filter matches a topic, or every topic of another filter."""
+    wanted, given = pattern.split("/"), topic.split("/")
+    if wanted[0] in "+#" and given[0].startswith("$"):
+        return False
+    for place, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if place == len(given) or given[place] == "#":
+            return False
+        if level not in ("+", given[place]):
+            return False
+    return len(wanted) == len(given)
+
+
 def mosquitto_sub(
     host: str, port: int, pattern: str, *, username: str = "", tls_options: Iterable[str] = ()
 ) -> str:
