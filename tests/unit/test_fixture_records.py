@@ -60,7 +60,7 @@ def rows_of_sqlite() -> list[sqlite3.Row]:
         (one for one in [ROW]),
         [Record(**ROW)],  # type: ignore[arg-type]
         [Model(**ROW)],  # type: ignore[arg-type]
-        [Named(**ROW)],  # type: ignore[arg-type]
+        [Named(**ROW)],
         rows_of_sqlite(),
         pd.DataFrame([ROW]),
         pa.Table.from_pylist([ROW]),
