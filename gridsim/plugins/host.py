@@ -80,7 +80,13 @@ class PluginHost:
         if not source.is_file():
             raise UsageError(f"there is no plugin file {path}")
         if (who := writable_by_others(source)) is not None:
-            logger.warning("{} may be changed by other users, and runs as you do", who)
+            logger.warning(
+                "{} may be changed by other users, and the plugin {} runs with your rights; "
+                "chmod o-w {}",
+                who,
+                path,
+                who,
+            )
         self._register(_execute(source, path), str(path.resolve()), str(path))
 
     def _register(self, module: ModuleType, key: str, owner: str) -> None:

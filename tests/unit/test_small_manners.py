@@ -118,3 +118,23 @@ def test_the_account_of_a_source_names_what_was_refused() -> None:
         "commands by mqtt: 1,113 instructions received, 90,000 refused because too many were "
         "waiting, 80,000 without an answer, 5 dropped unread"
     )
+
+
+def test_a_run_warns_of_files_that_every_user_may_change(tmp_path: Path) -> None:
+    plugin, variables = tmp_path / "loud.py", tmp_path / ".env"
+    (tmp_path / "c.toml").write_text(HOME)
+    plugin.write_text(LOUD)
+    variables.write_text("MQTT_HOST=127.0.0.1\n")
+    plugin.chmod(0o602)
+    variables.chmod(0o602)
+    done = gridsim("--config", "c.toml", "--duration", "1s", "--log-json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if "may be changed by other users" in line]
+    assert len(told) == 2
+    assert "loud.py may be changed by other users, and the plugin" in "".join(told)
+    assert "loud.py runs with your rights; chmod o-w" in "".join(told)
+    assert ".env may be changed by other users; chmod o-w" in "".join(told)
+    plugin.chmod(0o600)
+    variables.chmod(0o600)
+    done = gridsim("--config", "c.toml", "--duration", "1s", cwd=tmp_path)
+    assert "may be changed" not in done.stderr

@@ -45,7 +45,7 @@ def gather(folder: Path) -> dict[str, str]:
         if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
             logger.warning("{} may be read by other users; chmod 600 {}", path, path)
         if (who := writable_by_others(path)) is not None:
-            logger.warning("{} may be changed by other users; chmod 600 {}", who, path)
+            logger.warning("{} may be changed by other users; chmod o-w {}", who, who)
     given = {name: value for name, value in own.items() if value is not None}
     return {**given, **os.environ}
 
