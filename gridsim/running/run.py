@@ -41,6 +41,8 @@ _FIRST_ATTEMPT_S = 15.0
 _SOURCE_STARTUP_S = 6.0
 # How long sources may take at the end to send the acknowledgements still queued.
 _ACK_FLUSH_S = 0.5
+# The same at the end of a run that no signal stops: after a flood there is much to read first.
+_ACK_LAST_S = 2.0
 # How long the ledger may take at the end; a working disk needs at most a second.
 _LEDGER_S = 10.0
 _IDLE_S = 0.5
@@ -445,7 +447,8 @@ class Run:
         flush(self._runners, self._is_late)
         for runner in self._runners:
             runner.settle()
-        idle = self._sources.wait(_ACK_FLUSH_S) and idle
+        flush_s = _ACK_LAST_S if self._deadline is None else _ACK_FLUSH_S
+        idle = self._sources.wait(flush_s) and idle
         idle = self._hub.close(self._is_late) and idle
         if self._ledger is not None:
             try:

@@ -58,3 +58,22 @@ def test_the_bytes_are_bounded_and_the_room_comes_back() -> None:
     assert not arrivals.add(message("a", ""))
     assert len(arrivals.take(9)) == 2
     assert arrivals.add(message("a", "x" * 9_000))
+
+
+def test_floods_to_many_topics_leave_room_for_a_quiet_one() -> None:
+    arrivals = Arrivals(3_000, most_each=100)
+    # Each counts 300 bytes more than its payload: the first of each topic, and further ones up to
+    # the limit.
+    added = [arrivals.add(message(f"flood{number % 4}", "")) for number in range(40)]
+    assert sum(added) == 10
+    assert arrivals.add(message("quiet", ""))
+    assert not arrivals.add(message("quiet", ""))
+    assert {one.topic for one in arrivals.take(5)} == {
+        *(f"flood{number}" for number in range(4)),
+        "quiet",
+    }
+
+
+def test_many_topics_have_twice_the_bytes_at_most() -> None:
+    arrivals = Arrivals(3_000, most_each=100)
+    assert sum(arrivals.add(message(f"{number}", "")) for number in range(100)) == 20

@@ -173,8 +173,7 @@ class MqttCommands(Source[MqttCommandSettings]):
                 )
         if ignored:
             logger.warning("mqtt: {} retained commands ignored; send them without retain", ignored)
-        if dropped := self._dialogue.take_dropped():
-            inbox.lost(dropped)
+        self._count_dropped()
 
     def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
         assert self._dialogue is not None
@@ -191,6 +190,14 @@ class MqttCommands(Source[MqttCommandSettings]):
                 len(acknowledgements),
                 refused[0],
             )
+        # In a flood most messages arrive while the broker's answers are waited for.
+        self._count_dropped()
+
+    def _count_dropped(self) -> None:
+        if self._dialogue is None or self._inbox is None:
+            return
+        if dropped := self._dialogue.take_dropped():
+            self._inbox.lost(dropped)
 
     def close(self) -> None:
         dialogue, self._dialogue = self._dialogue, None

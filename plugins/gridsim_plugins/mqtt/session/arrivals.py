@@ -27,7 +27,10 @@ class Arrivals:
     """
 
     def __init__(self, most_bytes: int, most_each: int | None = None) -> None:
-        """Make an empty queue; `most_each` is the most messages of one topic, None: no limit."""
+        """Make an empty queue; `most_each` is the most messages of one topic, None: no limit.
+
+        With `most_each` the first message of a topic has room up to twice `most_bytes`.
+        """
         self._most_bytes = most_bytes
         self._most_each = most_each
         self._waiting: dict[str, deque[tuple[int, Message]]] = {}
@@ -40,10 +43,14 @@ class Arrivals:
     def add(self, message: Message) -> bool:
         """Queue a message; return False if there is no room."""
         size = len(message.payload) + _OVERHEAD_BYTES
-        if self._count and self._bytes + size > self._most_bytes:
-            return False
         key = "" if self._most_each is None else message.topic
-        queue = self._waiting.setdefault(key, deque())
+        queue = self._waiting.get(key)
+        # Floods to many topics must not shut out a topic of which no message waits.
+        most = self._most_bytes if queue or self._most_each is None else 2 * self._most_bytes
+        if self._count and self._bytes + size > most:
+            return False
+        if queue is None:
+            queue = self._waiting[key] = deque()
         if self._most_each is not None and len(queue) >= self._most_each:
             return False
         queue.append((self._number, message))

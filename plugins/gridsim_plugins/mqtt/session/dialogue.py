@@ -7,6 +7,7 @@ thread. The callbacks only store what they receive.
 from __future__ import annotations
 
 import selectors
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,12 +19,16 @@ from paho.mqtt.enums import MQTTErrorCode
 from gridsim.api import TransportError
 from gridsim_plugins.mqtt.session.arrivals import Arrivals, Message
 from gridsim_plugins.mqtt.session.handshake import open_session
+from gridsim_plugins.mqtt.session.read_ahead import ReadAhead
 from gridsim_plugins.mqtt.settings import ConnectionSettings
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 # The most messages that wait for the broker's answer. It must stay below 65,535, because packet
 # ids are reused after that.
 _AT_ONCE = 1000
+# How long one call may read before it returns messages, and the most messages it returns.
+_READ_S = 0.1
+_TAKEN = 200
 # The most bytes of unread messages; without a limit, a sender could fill the memory.
 _MOST_BYTES = 32_000_000
 # How many times the time limit of an answer it may take while messages arrive.
@@ -51,18 +56,26 @@ class Dialogue:
         self._where = "{}:{}".format(*address)
         self._answer_timeout_s = answer_timeout_s
         self._dropped = self._received = 0
+        self._most_each = most_each
         self._arrivals = Arrivals(_MOST_BYTES, most_each)
         self._unanswered: set[int] = set()
         self._refusals: list[str] = []
         self._end = ""
         self._session = open_session(settings, *address, client_id=client_id, qos=qos)
         client = self._client = self._session.client
+        # With this set, paho formats a text for each packet.
+        client.on_log = None
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish
         client.on_disconnect = self._on_disconnect
         self._selector = selectors.DefaultSelector()
         self._key = self._selector.register(self._session.sock, _READ)
+        self._ahead: ReadAhead | None = None
+        if isinstance(self._session.sock, socket.socket):
+            # A WebSocket has a buffer of its own.
+            self._ahead = ReadAhead(self._session.sock)
+            client._sock = self._ahead
 
     def subscribe(self, filters: Sequence[str]) -> None:
         """Subscribe, and wait until the broker has accepted."""
@@ -92,15 +105,21 @@ class Dialogue:
         return refused
 
     def listen(self, timeout_s: float) -> list[Message]:
-        """Return up to 1,000 messages received; wait for one for up to `timeout_s`."""
+        """Return some of the messages received; wait for one for up to `timeout_s`.
+
+        If topics take turns, what the broker has sent is read first, because a message waits behind
+        all before it. In a flood, reading and dropping is much cheaper than taking.
+        """
         arrivals = self._arrivals
         self._turn(0.0 if len(arrivals) else timeout_s)
-        # paho reads one packet at a time; packets that have already arrived need no select.
-        before, stop = -1, self._received + _AT_ONCE
-        while before < self._received < stop:
+        if not self._most_each:
+            return arrivals.take(_AT_ONCE)
+        end = time.monotonic() + _READ_S
+        before = -1
+        while before < self._received and time.monotonic() < end:
             before = self._received
-            self._check(self._client.loop_read())
-        return arrivals.take(_AT_ONCE)
+            self._turn(0.0)
+        return arrivals.take(_TAKEN)
 
     def take_dropped(self) -> int:
         """Return the number of messages dropped since the last call, because there was no room."""
@@ -154,13 +173,17 @@ class Dialogue:
         wanted = _READ | (_WRITE if client.want_write() else 0)
         if wanted != self._key.events:
             self._key = self._selector.modify(sock, wanted)
-        # The selector does not report bytes that TLS has already decrypted.
-        pending = getattr(sock, "pending", None)
+        # The selector does not report bytes that were read, or that TLS has already decrypted.
+        pending = getattr(self._ahead or sock, "pending", None)
         ready = _READ if pending is not None and pending() > 0 else 0
         for _, events in self._selector.select(0.0 if ready else timeout_s):
             ready |= events
         if ready & _READ:
-            self._check(client.loop_read())
+            # paho reads one packet at a time; packets that have already arrived need no select.
+            before, stop = -1, self._received + _AT_ONCE
+            while before < self._received < stop:
+                before = self._received
+                self._check(client.loop_read())
         if client.want_write():
             self._check(client.loop_write())
         self._check(client.loop_misc())
