@@ -226,6 +226,62 @@ def test_a_pvgis_typical_year(write: Write) -> None:
     assert "2 lines after the table skipped" in line
 
 
+def pvgis_hourly(slope: str, names: str, values: str) -> str:
+    """Return a day of PVGIS's hourly series on a plane."""
+    head = "Latitude (decimal degrees):\t45.000\r\nLongitude (decimal degrees):\t8.000\r\n"
+    head += f"Elevation (m):\t250\r\nRadiation database:\tPVGIS-SARAH2\r\n\r\n\r\n{slope}"
+    head += f"Azimuth: 0 deg. \r\ntime,{names},H_sun,T2m,WS10m,Int\r\n"
+    rows = [f"20160701:{hour:02}10,{values},10.0,{hour}.5,2.5,0.0\r\n" for hour in range(24)]
+    return head + "".join(rows) + "\r\nG(i): Global irradiance on the inclined plane (W/m2)\r\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "dhi"),
+    [("G(i)", "500.0", None), ("Gb(i),Gd(i),Gr(i)", "300.0,199.5,0.5", 199.5)],
+)
+def test_a_pvgis_hourly_series_on_a_horizontal_plane(
+    write: Write, names: str, values: str, dhi: float | None
+) -> None:
+    series, line = read(write(pvgis_hourly("Slope: 0 deg. \r\n", names, values)))
+    assert (series.latitude, series.longitude) == (45.0, 8.0)
+    # The values are those at ten minutes past the hour.
+    assert (series.start_ms, series.step_ms) == (ms("2016-06-30T23:40"), HOUR_MS)
+    assert "UTC, interval middle" in line
+    assert series.ghi is not None
+    assert series.ghi.tolist() == [500.0] * 24
+    assert (None if series.dhi is None else series.dhi.tolist()) == (dhi and [dhi] * 24)
+    assert series.temperature_c[:2].tolist() == [0.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("slope", "said"),
+    [
+        ("Slope: 35 deg. (optimum)\r\n", "with a slope of 35 degrees"),
+        ("Slope: 0.5 deg. \r\n", "with a slope of 0.5 degrees"),
+        ("", "whose slope the file does not state"),
+    ],
+)
+def test_irradiance_on_another_plane_is_refused(write: Write, slope: str, said: str) -> None:
+    for names, values in (("G(i)", "500.0"), ("Gb(i),Gd(i),Gr(i)", "300.0,199.5,0.5")):
+        with pytest.raises(ValueError, match=f"an inclined plane {said}; .* with slope 0"):
+            read(write(pvgis_hourly(slope, names, values)))
+
+
+def test_json_is_refused_as_weather(write: Write) -> None:
+    for text in ('{"outputs": {"hourly": []}}', ' [{"time": "2026"}]'):
+        with pytest.raises(ValueError, match="is JSON, which is not read as weather"):
+            read(write(text, "weather.json"))
+
+
+def test_a_year_of_two_digits_needs_its_format(write: Write) -> None:
+    rows = "".join(f"01/07/26 {hour:02}:00,100,20\n" for hour in range(24))
+    path = write("time,ghi,temperature\n" + rows)
+    with pytest.raises(ValueError, match=r"line 2: time is '01/07/26 00:00', .* set time_format"):
+        read(path, **PLACE)
+    series, _ = read(path, time_format="%d/%m/%y %H:%M", **PLACE)
+    assert series.start_ms == ms("2026-07-01T00:00")
+
+
 def test_an_nsrdb_file(write: Write) -> None:
     head = "Source,Location ID,Latitude,Longitude,Time Zone,Elevation,Local Time Zone,,\n"
     head += "NSRDB,7,33.21,-97.1,-6,200,-6,,\nYear,Month,Day,Hour,Minute,GHI,DNI,DHI,Temperature\n"

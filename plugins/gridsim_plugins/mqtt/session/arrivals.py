@@ -45,7 +45,7 @@ class Arrivals:
         size = len(message.payload) + _OVERHEAD_BYTES
         key = "" if self._most_each is None else message.topic
         queue = self._waiting.get(key)
-        # Floods to many topics must not shut out a topic of which no message waits.
+        # Floods to many topics must not shut out a topic without a waiting message.
         most = self._most_bytes if queue or self._most_each is None else 2 * self._most_bytes
         if self._count and self._bytes + size > most:
             return False

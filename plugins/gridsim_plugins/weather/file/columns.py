@@ -18,6 +18,7 @@ from gridsim.helpers.tables import (
     unit_of,
     with_gaps,
 )
+from gridsim_plugins.weather.file.planes import has_plane, horizontal
 
 if TYPE_CHECKING:
     from gridsim_plugins.weather.file.settings import WeatherFileSettings
@@ -85,7 +86,8 @@ def read_columns(table: Table, settings: WeatherFileSettings) -> dict[str, Colum
     """Return the columns that a table has. Raises ValueError that names the line."""
     names = {key: names_of(settings, key) for key in KINDS}
     has = {key: table.has(*own) for key, own in names.items()}
-    if not has["ghi"] and not (has["dni"] and has["dhi"]):
+    plane = not has["ghi"] and not (has["dni"] and has["dhi"]) and has_plane(table)
+    if not has["ghi"] and not (has["dni"] and has["dhi"]) and not plane:
         raise ValueError(
             f"{table.path}: a column {names['ghi'][0]!r}, or both {names['dni'][0]!r} and "
             f"{names['dhi'][0]!r}, are needed; there are: {', '.join(table.header)[:300]}"
@@ -94,7 +96,14 @@ def read_columns(table: Table, settings: WeatherFileSettings) -> dict[str, Colum
         if key in settings.units and not has[key]:
             raise ValueError(f"{table.path}: units.{key}: there is no column {names[key][0]!r}")
     needed = [key for key in KINDS if has[key] or key == "temperature"]
-    return {key: _column(table, settings, key, names[key]) for key in needed}
+    columns = {key: _column(table, settings, key, names[key]) for key in needed}
+    if plane:
+        header, ghi, dhi = horizontal(table)
+        marks, own = (*NUMERIC_MARKS, *settings.missing), Conversion(OWN["irradiance"])
+        columns["ghi"] = Column(header, with_gaps(ghi, marks), own, KINDS["ghi"])
+        if dhi is not None:
+            columns["dhi"] = Column("Gd(i)", with_gaps(dhi, marks), own, KINDS["dhi"])
+    return columns
 
 
 def _column(

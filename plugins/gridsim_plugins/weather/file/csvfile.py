@@ -23,6 +23,7 @@ from gridsim.helpers.tables.dialect import fields_of
 from gridsim_plugins.weather.file.building import Rows, series_of
 from gridsim_plugins.weather.file.columns import KINDS, OPEN_METEO, names_of, read_columns
 from gridsim_plugins.weather.file.layout import Place, place_of
+from gridsim_plugins.weather.file.planes import has_plane
 from gridsim_plugins.weather.file.series import Series
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ def read_csv(settings: WeatherFileSettings, *, tmy3: bool = False) -> tuple[Seri
         )
     open_meteo = any(table.has(name) for name in OPEN_METEO)
     stamp = settings.stamp or ("end" if tmy3 or open_meteo or stamps.at_24 else "start")
+    if settings.stamp is None and has_plane(table):
+        # The hourly series of PVGIS are values at instants, such as 00:10.
+        stamp = "middle"
     try:
         utc, clock, offset_ms = _utc(settings, table, stamps, place)
         rows = Rows(table.path, table.lines, utc, columns, stamp, at_instants=open_meteo)
