@@ -143,7 +143,7 @@ class VerifyReport:
         more = self.unexplained - min(shown, len(self.differences.examples))
         if more > 0:
             yield f"  and {more:,} more"
-        yield from self._settlement_lines()
+        yield from self.settlement_lines()
 
     def as_json(self) -> dict[str, Any]:
         """Return the whole report as a JSON object."""
@@ -207,7 +207,8 @@ class VerifyReport:
         allowed = f" ({self.tolerate:,} tolerated)" if self.tolerate and self.unexplained else ""
         return f"{self.unexplained:,} unexplained{allowed}{more}{doubts}"
 
-    def _settlement_lines(self) -> Iterator[str]:
+    def settlement_lines(self) -> Iterator[str]:
+        """Yield the lines about settlements, if they were compared."""
         if self.verdict is None:
             return
         wrong = self.verdict.differences

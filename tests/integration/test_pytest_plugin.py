@@ -13,6 +13,7 @@ import pytest
 
 from gridsim.fixture.factory import FleetFactory
 from tests.integration.conftest import Brokers
+from tests.integration.mosquitto import Mosquitto
 
 pytest_plugins = ["pytester"]
 
@@ -48,20 +49,21 @@ WRONG = "E * AssertionError: the code under test differs from the truth: "
 STRICT = ("-W", "error", "-p", "no:cacheprovider", "-p", "no:xdist")
 
 
+TEXT = HOME.strip().removeprefix('HOME = """').removesuffix('"""')
+
+
+def factory(folder: Path) -> FleetFactory:
+    return FleetFactory(folder=folder, data=folder, shared=folder, broker=None, broker_from="")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Load all that a fleet loads, so that it is not loaded again for each test inside a test."""
     import time_machine
 
     assert time_machine
-    folder = tmp_path_factory.mktemp("loaded")
-    namespace: dict[str, str] = {}
-    exec(HOME, namespace)
-    with FleetFactory(
-        folder=folder, data=folder / "data", shared=folder, broker=None, broker_from=""
-    ) as make:
-        (folder / "data").mkdir()
-        fleet = make(namespace["HOME"])
+    with factory(tmp_path_factory.mktemp("loaded")) as make:
+        fleet = make(TEXT)
         fleet.advance("1m")
         fleet.verify([message.json() for message in fleet.messages("projects/+/ders/+")])
 
@@ -219,6 +221,27 @@ def test_clock_without_time_machine(gridsim_fleet, monkeypatch):
     monkeypatch.setitem(sys.modules, "time_machine", None)
     gridsim_fleet(HOME).clock.freeze()
 
+def test_bad_arguments(gridsim_fleet):
+    fleet = gridsim_fleet(HOME)
+    for error, message, call in (
+        (ValueError, "did you mean 'offline'", lambda: fleet.inject("offlin", "PV")),
+        (ValueError, "no DER and no project 'PVX'", lambda: fleet.send("PVX", "connect")),
+        (TypeError, "duration must be a duration, not NoneType", lambda: fleet.advance(None)),
+        (Exception, "give records, settlements, or both", lambda: fleet.verify()),
+        (Exception, "settlements.0.: error: has no 'event'", lambda: fleet.verify(settlements=[{}])),
+        (Exception, "'a#' is not a topic filter", lambda: fleet.messages("a#")),
+        (TypeError, "config must be the path of a TOML file", lambda: gridsim_fleet(None)),
+        (pytest.fail.Exception, "^seed: error: .*\n*start: error: 'start' must",
+         lambda: gridsim_fleet(HOME, seed=-1, start="soon")),
+        (pytest.fail.Exception, "^overrides: simulation.tick=3: error: ",
+         lambda: gridsim_fleet(HOME, overrides=["simulation.tick=3"])),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+    settled = {"event": "peak", "project_id": "HOME", "reduction_kwh": 1}
+    with pytest.raises(AssertionError, match="HOME: there is no such settlement"):
+        fleet.verify(settlements=[settled])
+
 def test_bad_text(gridsim_fleet):
     gridsim_fleet(HOME.replace("solar", "solr"))
 
@@ -249,7 +272,7 @@ def test_each_part_works_and_says_what_is_wrong(pytester: pytest.Pytester) -> No
     before = {thread.name for thread in threading.enumerate()}
     result = pytester.runpytest_inprocess(*STRICT)
     assert {thread.name for thread in threading.enumerate()} == before
-    result.assert_outcomes(passed=5, failed=9)
+    result.assert_outcomes(passed=6, failed=9)
     text = result.stdout.str()
     for line in (
         "test_inside.py *",
@@ -280,6 +303,23 @@ def test_the_page_is_right(pytester: pytest.Pytester) -> None:
     pytester.runpytest_inprocess(*STRICT).assert_outcomes(passed=1)
     assert (EXAMPLE / "test_aggregator.py").read_text().endswith(example)
     assert f"{len((EXAMPLE / 'aggregator.py').read_text().splitlines())} lines" in page
+
+
+def test_what_a_restart_of_the_broker_delays_is_waited_for(
+    commands: dict[str, str], tmp_path: Path
+) -> None:
+    listeners = {"plain": "allow_anonymous true"}
+    with (
+        Mosquitto(commands["mosquitto"], tmp_path, listeners) as broker,
+        factory(tmp_path / "fleet") as make,
+    ):
+        fleet = make(TEXT, broker=f"mqtt://127.0.0.1:{broker.ports['plain']}")
+        fleet.advance("3m")
+        broker.stop(kill=True)
+        broker.start()
+        fleet.advance("3m")
+        [transport] = fleet.status.transports
+        assert (transport.delivered, transport.pending, transport.reconnects) == (12, 0, 1)
 
 
 SHARED = (
