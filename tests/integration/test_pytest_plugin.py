@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
@@ -228,10 +229,10 @@ def test_bad_arguments(gridsim_fleet):
         (ValueError, "no DER and no project 'PVX'", lambda: fleet.send("PVX", "connect")),
         (TypeError, "duration must be a duration, not NoneType", lambda: fleet.advance(None)),
         (Exception, "give records, settlements, or both", lambda: fleet.verify()),
-        (Exception, "settlements.0.: error: has no 'event'", lambda: fleet.verify(settlements=[{}])),
+        (Exception, "settlements.0.: .*no 'event'", lambda: fleet.verify(settlements=[{}])),
         (Exception, "'a#' is not a topic filter", lambda: fleet.messages("a#")),
         (TypeError, "config must be the path of a TOML file", lambda: gridsim_fleet(None)),
-        (pytest.fail.Exception, "^seed: error: .*\n*start: error: 'start' must",
+        (pytest.fail.Exception, "(?s)^seed: error: .*start: error: 'start' must",
          lambda: gridsim_fleet(HOME, seed=-1, start="soon")),
         (pytest.fail.Exception, "^overrides: simulation.tick=3: error: ",
          lambda: gridsim_fleet(HOME, overrides=["simulation.tick=3"])),
@@ -311,7 +312,7 @@ def test_what_a_restart_of_the_broker_delays_is_waited_for(
     listeners = {"plain": "allow_anonymous true"}
     with (
         Mosquitto(commands["mosquitto"], tmp_path, listeners) as broker,
-        factory(tmp_path / "fleet") as make,
+        factory(Path(mkdtemp(dir=tmp_path))) as make,
     ):
         fleet = make(TEXT, broker=f"mqtt://127.0.0.1:{broker.ports['plain']}")
         fleet.advance("3m")
