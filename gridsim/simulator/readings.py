@@ -55,10 +55,17 @@ class ReadingsCollector:
         due = (1.0 / np.maximum(scenario.report_every_ticks, every_ticks)).sum() * ticks
         self._room = int(due) + len(scenario.roster)
         self._rows = 0
-        self._device: Codes = np.empty(self._room, np.int32)
-        self._data: dict[str, NDArray[Any]] = {
-            name: np.empty(self._room, _DTYPES[kind_of(name)]) for name in columns.changing(names)
-        }
+        try:
+            self._device: Codes = np.empty(self._room, np.int32)
+            self._data: dict[str, NDArray[Any]] = {
+                name: np.empty(self._room, _DTYPES[kind_of(name)])
+                for name in columns.changing(names)
+            }
+        except (MemoryError, ValueError):
+            raise MemoryError(
+                f"there is no room for about {self._room:,} readings: give run() columns= or "
+                "every=, or advance by a shorter time"
+            ) from None
 
     def add(self, batch: Batch) -> None:
         """Add the readings of a tick."""

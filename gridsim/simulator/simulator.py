@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from copy import copy
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -55,7 +54,7 @@ class Simulator:
         self._maker = InstructionMaker(self._scenario, opened.registry, self._timezone)
         self._sent: dict[tuple[Target, str], SentInstruction] = {}
         self._records = TruthRecords()
-        self._collector = TruthCollector(self._scenario, self._columns, (), 1)
+        self._collector = self._truth_collector(self._columns.choose(None), 1)
         self._last: TickTruth | None = None
         self._broken: BaseException | None = None
         self._open: tuple[int, TickResult] | None = None
@@ -123,8 +122,10 @@ class Simulator:
         `truth.readings` are true. Readings that arrive late are in the table of the time in which
         they arrive. Faults that alter bytes of messages have no effect: there are no messages.
 
-        Raises ValueError if an argument is wrong, and PluginError, with the plugin's name, if a
-        plugin fails; the simulator must not be used after that.
+        Raises ValueError if an argument is wrong, MemoryError if there is no room for the
+        readings, and PluginError, with the plugin's name, if a plugin fails. After a failure, or
+        Ctrl-C in a tick, only copies that were made before can be used. Values that are clipped,
+        and DERs that `on_error = "skip_fleet"` disables, are warnings.
         """
         count = self._count(duration, until, ticks)
         names = self._columns.choose(columns)
@@ -132,7 +133,7 @@ class Simulator:
         if every is not None:
             every_ticks = duration_ticks(every, self._scenario.tick_ms, "every")
         readings = ReadingsCollector(self._scenario, self._columns, names, count, every_ticks)
-        self._collector = TruthCollector(self._scenario, self._columns, names, every_ticks)
+        self._collector = self._truth_collector(names, every_ticks)
         for _ in range(count):
             readings.add(self._advance().batch)
         return readings.table(self._timezone)
@@ -243,13 +244,20 @@ class Simulator:
         plugin's name, if a plugin has a state that cannot be copied.
         """
         self._check()
-        other = copy(self)
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
         other._simulation = self._simulation_now()
         other._pending = [*self._pending]
         other._sent = {key: sent.copied() for key, sent in self._sent.items()}
         other._records = self._records.copied()
         other._maker = self._maker.copied()
         return other
+
+    def __copy__(self) -> Simulator:
+        return self.copy()
+
+    def __deepcopy__(self, memo: object) -> Simulator:
+        return self.copy()
 
     def _simulation_now(self) -> Simulation:
         """Return a simulation that goes on from here."""
@@ -268,6 +276,9 @@ class Simulator:
         return self._open[1]
 
     # Internal.
+
+    def _truth_collector(self, names: Sequence[str], every_ticks: int) -> TruthCollector:
+        return TruthCollector(self._scenario, self._columns, names, every_ticks)
 
     @property
     def _now_ms(self) -> int:

@@ -99,6 +99,9 @@ class Truth:
         self._records, self._timezone = records, timezone
         self._still_open, self._collector = still_open, collector
 
+    def __repr__(self) -> str:
+        return "Truth: the tables events, violations, faults and readings"
+
     @property
     def events(self) -> ColumnTable:
         """The demand-response events: a row for each event and project that was called.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -179,17 +180,101 @@ def test_a_copy_goes_on_by_itself_with_all_that_is_pending(sim: gridsim.Simulato
 def test_a_copy_of_each_shipped_configuration_continues_bit_by_bit(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        sim = gridsim.simulate(ROOT / "configs" / name, start="2026-07-01T17:00:00-03:00", seed=3)
-        before, after = (3, 2) if len(sim.run(ticks=1)) > 1000 else (100, 60)
-        sim.run(ticks=before)
-        copy = sim.copy()
-        ones, others = sim.run(ticks=after), copy.run(ticks=after)
+        # Their own events are at 12:00 and at 15:30.
+        start = "15:29:40" if name == "dr-event.toml" else "11:59:00"
+        sim = gridsim.simulate(ROOT / "configs" / name, start=f"2026-07-14T{start}-03:00", seed=3)
+        before, after = (3, 2) if len(sim.run(ticks=1)) > 1000 else (40, 40)
+        sim.call_event("extra", duration=timedelta(seconds=30 * sim.tick_s), target_kw=1.0)
+        sim.inject("delay", id="late", delay_s=3 * sim.tick_s, probability=0.5)
+        sim.run(ticks=before // 2)
+        dark = timedelta(seconds=25 * sim.tick_s)
+        sim.inject("offline", id="dark", duration=dark, readings="stored")
+        sim.run(ticks=before - before // 2)
+        other = sim.copy()
+        ones, others = sim.run(ticks=after), other.run(ticks=after)
     assert len(ones) > 0
-    for one, other in ((ones, others), (sim.truth.readings, copy.truth.readings)):
+    assert "extra" in sim.truth.events.columns["event"]
+    assert {"late", "dark"} <= set(sim.truth.faults.columns["fault"])
+    for one, two in ((ones, others), (sim.truth.readings, other.truth.readings)):
         for column, values in one.columns.items():
-            np.testing.assert_array_equal(values, other.columns[column], err_msg=column)
+            np.testing.assert_array_equal(values, two.columns[column], err_msg=column)
     for table in ("events", "violations", "faults"):
-        assert getattr(sim.truth, table).to_dicts() == getattr(copy.truth, table).to_dicts()
+        assert getattr(sim.truth, table).to_dicts() == getattr(other.truth, table).to_dicts()
+
+
+def test_the_copy_module_copies_a_simulator_in_the_same_way(sim: gridsim.Simulator) -> None:
+    sim.run("1m")
+    for other in (copy.copy(sim), copy.deepcopy(sim)):
+        other.run("2m")
+    assert (sim.tick, other.tick) == (1, 3)
+
+
+def test_before_the_first_run_the_truth_is_empty(sim: gridsim.Simulator) -> None:
+    readings = sim.truth.readings
+    assert len(readings) == len(readings.to_pandas()) == len(readings.to_dicts()) == 0
+    assert "current_output" in readings.columns
+    assert repr(sim.truth) == "Truth: the tables events, violations, faults and readings"
+
+
+def test_readings_that_have_no_room_are_refused_before_the_first_tick(
+    sim: gridsim.Simulator,
+) -> None:
+    with pytest.raises(MemoryError, match=r"no room for about 1,000,.* readings: give run"):
+        sim.run(ticks=10**18)
+    assert sim.tick == 0
+    assert len(sim.run("1m")) > 0
+
+
+def test_late_and_repeated_readings_are_sampled_once_for_each_interval() -> None:
+    faults = """
+[[faults]]
+type = "offline"
+readings = "stored"
+ders = ["HOME_1_BAT"]
+after_s = 240
+duration_s = 1500
+
+[[faults]]
+type = "duplicate"
+"""
+    sim = gridsim.simulate(CONFIG.replace("report_every_s = 120", "") + faults)
+    every = sim.copy().run("40m", every="5m").to_dicts()
+    seen = [(row["der_id"], row["timestamp"]) for row in every]
+    both = ("HOME_1_BAT", "HOME_2_BAT")
+    assert sorted(seen) == [(der, NOON + 5 * n * MINUTE) for der in both for n in range(8)]
+    whole = sim.run("40m").to_dicts()
+    assert [row for row in whole if row in every and row["timestamp"].minute % 5 == 0]
+    assert len(whole) > 2 * 40
+
+
+def test_a_fleet_that_is_disabled_is_a_warning(tmp_path: Path) -> None:
+    plugin = tmp_path / "torn.py"
+    plugin.write_text(
+        """
+from gridsim.api import DerSettings, Device, hookimpl
+
+class Torn(Device):
+    class Settings(DerSettings):
+        pass
+
+    def step(self, tick):
+        raise ValueError("torn")
+
+@hookimpl
+def gridsim_register(register):
+    register.der("torn", Torn)
+"""
+    )
+    text = CONFIG.replace("[simulation]", '[simulation]\non_error = "skip_fleet"')
+    text += '[[projects]]\nid = "T"\n[[projects.ders]]\nid = "T"\ntype = "torn"\n'
+    text += "nameplate_capacity = 1.0\n"
+    sim = gridsim.simulate(text, plugins=[plugin])
+    with pytest.warns(UserWarning, match="1 DER of the type torn disabled: .*torn") as caught:
+        readings = sim.run("2m")
+    assert caught[0].filename == __file__
+    assert "T" not in readings.columns["der_id"].tolist()
+    with pytest.raises(gridsim.PluginError, match="torn"):
+        gridsim.simulate(text.replace("skip_fleet", "stop"), plugins=[plugin]).run("1m")
 
 
 def test_a_simulator_that_failed_says_so(
