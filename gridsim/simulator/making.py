@@ -16,6 +16,7 @@ from gridsim.api import (
     ClearFault,
     Command,
     InjectFault,
+    Target,
     find_target,
 )
 from gridsim.config.tables.events import Event
@@ -54,7 +55,7 @@ class InstructionMaker:
         id: str | None,
     ) -> Command:
         """Return a command."""
-        found, _ = find_target(self._scenario.roster, target, action)
+        found, _ = self._find(target, action)
         return Command(
             found,
             self._next_id() if id is None else id,
@@ -71,7 +72,7 @@ class InstructionMaker:
         self, event: str, target: str, keys: Mapping[str, Any], now_ms: int
     ) -> CallEvent:
         """Return the call of an event."""
-        found, patterns = find_target(self._scenario.roster, target, "call_event")
+        found, patterns = self._find(target, "call_event")
         settings = _settings({**patterns, **keys}, Event.model_fields)
         call = CallEvent(found, self._next_id(), event, settings, _SOURCE)
         if self._scenario.binder is not None:
@@ -80,14 +81,14 @@ class InstructionMaker:
 
     def cancel_event(self, event: str, target: str) -> CancelEvent:
         """Return the end of an event."""
-        found, _ = find_target(self._scenario.roster, target, "cancel_event")
+        found, _ = self._find(target, "cancel_event")
         return CancelEvent(found, self._next_id(), event, _SOURCE)
 
     def inject(
         self, fault: str, target: str, id: str, keys: Mapping[str, Any], now_ms: int
     ) -> InjectFault:
         """Return the injection of a fault of a type."""
-        found, patterns = find_target(self._scenario.roster, target, "inject_fault")
+        found, patterns = self._find(target, "inject_fault")
         entry = self._registry.find("fault", fault)
         own: Collection[str] = () if entry is None else entry.type.Settings.model_fields
         settings = _settings({**patterns, **keys}, {*FaultSettings.model_fields, *own})
@@ -98,8 +99,13 @@ class InstructionMaker:
 
     def clear(self, fault: str, target: str) -> ClearFault:
         """Return the end of a fault."""
-        found, _ = find_target(self._scenario.roster, target, "clear_fault")
+        found, _ = self._find(target, "clear_fault")
         return ClearFault(found, self._next_id(), fault, _SOURCE)
+
+    def _find(self, target: str, action: str) -> tuple[Target, dict[str, list[str]]]:
+        if not isinstance(target, str):
+            raise TypeError(f"target must be an id or a pattern, not {type(target).__name__}")
+        return find_target(self._scenario.roster, target, action)
 
     def _next_id(self) -> str:
         self._made += 1

@@ -13,6 +13,7 @@ from gridsim.config.configuration import Configuration
 from gridsim.config.resolve import Flags, resolve
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Content, read
+from gridsim.errors import UsageError
 from gridsim.plugins.registry import Registry
 from gridsim.running.plan import load_plugins_of
 from gridsim.simulator.times import Time, plain_value, time_text
@@ -31,13 +32,21 @@ class OpenedConfiguration:
 
 
 def source_of(config: ConfigSource) -> tuple[Path, Content | None]:
-    """Return the name of a configuration, and its content unless it is a file."""
+    """Return the name of a configuration, and its content unless it is a file.
+
+    Raises UsageError or TypeError.
+    """
     if isinstance(config, Mapping):
         return Path("<dict>"), config
     if isinstance(config, str) and ("\n" in config or not config):
         return Path("<text>"), config
     if isinstance(config, str | os.PathLike):
-        return Path(config), None
+        path = Path(config)
+        if isinstance(config, str) and "=" in config and not path.exists():
+            raise UsageError(
+                f"{config}: there is no such file. If this is TOML text, end it with a line break"
+            )
+        return path, None
     raise TypeError(
         "config must be the path of a TOML file, TOML text of several lines, or a dict, "
         f"not {type(config).__name__}"

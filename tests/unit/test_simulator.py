@@ -228,6 +228,8 @@ def test_an_instruction_that_is_not_well_formed_raises_at_once(sim: gridsim.Simu
     for message, call in calls.items():
         with pytest.raises(ValueError, match=message):
             call()
+    with pytest.raises(TypeError, match="target must be an id or a pattern, not int"):
+        sim.send(3, "connect")  # type: ignore[arg-type]
     assert sim.instructions == ()
 
 

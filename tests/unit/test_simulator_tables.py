@@ -263,6 +263,7 @@ def test_what_is_neither_a_path_nor_a_text_nor_a_dict_is_refused(tmp_path: Path)
             call()
     for wrong, message in {
         str(tmp_path / "nowhere.toml"): "nowhere.toml: there is no such file",
+        "projects = []": "projects = .*: there is no such file. If this is TOML text, end it",
         "": "^<text>:|^projects",
     }.items():
         with pytest.raises(gridsim.UsageError, match=message):
