@@ -2,26 +2,22 @@
 
 import json
 import threading
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-TOPIC = "projects/+/ders/+"
-
 
 class Aggregator:
     """Keeps one reading for each device and time, and computes the reduction of projects."""
-
-    interval = timedelta(minutes=1)
 
     def __init__(self, host: str, port: int) -> None:
         self.received = 0
         self._kept: dict[tuple[str, str], dict[str, Any]] = {}
         self._subscribed = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe(TOPIC, qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe("projects/+/ders/+", 1)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
         self._client.connect(host, port)
@@ -43,11 +39,10 @@ class Aggregator:
             at = datetime.fromisoformat(reading["timestamp"])
             if start <= at < end:
                 sites.setdefault((reading["project_id"], at), []).append(reading)
-        hours = self.interval / timedelta(hours=1)
         reduced: dict[str, float] = {}
         for (project, at), readings in sorted(sites.items()):
             kw = self.baseline_kw(project, at, readings) - self.net_kw(readings)
-            reduced[project] = reduced.get(project, 0.0) + kw * hours
+            reduced[project] = reduced.get(project, 0.0) + kw / 60  # a reading a minute
         return [{"event": event, "project_id": p, "reduction_kwh": k} for p, k in reduced.items()]
 
     def keep(self, reading: dict[str, Any]) -> None:
@@ -57,10 +52,8 @@ class Aggregator:
         return float(readings[0]["baseline"])
 
     def net_kw(self, readings: list[dict[str, Any]]) -> float:
-        return float(readings[0]["power_meter_measurement"]) - self.output_kw(readings)
-
-    def output_kw(self, readings: list[dict[str, Any]]) -> float:
-        return sum(reading["current_output"] for reading in readings)
+        output = sum(reading["current_output"] for reading in readings)
+        return float(readings[0]["power_meter_measurement"] - output)
 
     def _on_message(self, client: Client, data: object, message: Any) -> None:
         self.keep(json.loads(message.payload))

@@ -10,7 +10,8 @@ class ExportCountsAsLoad(Aggregator):
     """Takes the output of a device for its consumption: the sign is wrong for all that feeds."""
 
     def net_kw(self, readings: list[dict[str, Any]]) -> float:
-        return float(readings[0]["power_meter_measurement"]) + self.output_kw(readings)
+        output = sum(reading["current_output"] for reading in readings)
+        return float(readings[0]["power_meter_measurement"] + output)
 
 
 class CountsRepeats(Aggregator):
