@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -180,22 +179,53 @@ class Tools:
 
     # The truth.
 
-    def verify(self, files: list[str] | None = None, transport: str | None = None) -> Found:
+    def verify(
+        self,
+        files: list[str] | None = None,
+        expect: str | None = None,
+        transport: str | None = None,
+        fields: dict[str, str] | None = None,
+        received_at: str | None = None,
+        unordered: bool = False,
+        arrival_only: bool = False,
+        time_tolerance_s: float = 0.0,
+        assume_zone: str | None = None,
+        html: str | None = None,
+    ) -> Found:
         """Check the run. Without files: the account of every transport and the sums of settled
         events. With files that your system exported (JSON Lines, CSV or Parquet; paths on this
-        machine): compare every reading with the run's ledger. The outcome is "passed", "failed"
-        or "not proven", which is the most that a run that still goes on can reach.
+        machine): compare every reading with the run's ledger. With `expect`, a CSV of your
+        settlements (event, project_id, reduction_kwh): compare these. The outcome is "passed",
+        "failed" or "not proven", which is the most that a run that still goes on can reach.
+        The others are the options of `gridsim verify`: `fields` has your name of each field,
+        `html` is a file for a page with pictures.
         """
         found = self._get("verify")
-        if not files:
+        if not files and expect is None:
             return found
         if not found.get("ledger"):
             raise ApiError("the run has no ledger: add [ledger] with a path to its configuration")
         from gridsim.verify import VerifyOptions, verify
 
-        options = VerifyOptions(Path(found["ledger"]), transport=transport)
-        report = verify(replace(options, files=tuple(files)), lambda _: None).as_json()
+        options = VerifyOptions(
+            Path(found["ledger"]),
+            files=tuple(files or ()),
+            expect=None if expect is None else Path(expect),
+            transport=transport,
+            fields=tuple(f"{ours}={theirs}" for ours, theirs in (fields or {}).items()),
+            received_at=received_at,
+            unordered=unordered,
+            arrival_only=arrival_only,
+            time_tolerance_s=time_tolerance_s,
+            assume_zone=assume_zone,
+            html=None if html is None else Path(html),
+        )
+        report = verify(options, lambda _: None).as_json()
         report["examples"] = report["examples"][:_EXAMPLES]
+        if report["settlements"] is not None:
+            wrong = report["settlements"]["differences"]
+            report["settlements"]["differences"] = wrong[:_EXAMPLES]
+            report["settlements"]["more"] = max(len(wrong) - _EXAMPLES, 0)
         return {name: value for name, value in report.items() if name != "projects"}
 
     def _get(self, *path: str, **query: Any) -> Found:

@@ -39,6 +39,18 @@ class _BarReporter(Reporter):
         self._bar.advance(self._task, parts)
 
 
+def left(total: float | None, percentage: float, seconds: float | None) -> str:
+    """Return the part that is done and the time left in words, as far as they are known."""
+    if total is None:
+        return ""
+    if seconds is None:
+        return f"{percentage:3.0f} %"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{percentage:3.0f} %  {clock} left"
+
+
 @contextmanager
 def reporter() -> Iterator[Reporter]:
     """Yield a reporter, with a bar on a terminal that can show one."""
@@ -48,8 +60,18 @@ def reporter() -> Iterator[Reporter]:
         yield Reporter()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
     from rich.progress import Progress as Bar
+    from rich.text import Text
+
+    class Left(ProgressColumn):
+        """The part that is done and the time left, where the number of parts is known."""
+
+        max_refresh = 0.5
+
+        def render(self, task: Task) -> Text:
+            """Return the text."""
+            return Text(left(task.total, task.percentage, task.time_remaining))
 
     class SteadyConsole(Console):
         """A console that never hides the cursor: a process that is killed could not restore it."""
@@ -58,13 +80,7 @@ def reporter() -> Iterator[Reporter]:
             """Return False: nothing was changed."""
             return False
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-    )
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), Left()
     console = SteadyConsole(file=sys.stderr)
     with Bar(*columns, console=console, transient=True, refresh_per_second=4) as bar:
         yield _BarReporter(bar)
