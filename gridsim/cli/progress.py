@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gridsim.text.progress import Progress
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as Bar
 
 
@@ -33,7 +34,9 @@ class _BarReporter(Reporter):
         self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def begin(self, phase: str, total: float | None = None) -> None:
-        self._bar.reset(self._task, total=total, description=phase, visible=True)
+        # A task that is reset keeps its total, if the new one is not known.
+        self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(phase, total=total)
 
     def advance(self, parts: float = 1.0) -> None:
         self._bar.advance(self._task, parts)
@@ -60,18 +63,6 @@ def reporter() -> Iterator[Reporter]:
         yield Reporter()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
-    from rich.progress import Progress as Bar
-    from rich.text import Text
-
-    class Left(ProgressColumn):
-        """The part that is done and the time left, where the number of parts is known."""
-
-        max_refresh = 0.5
-
-        def render(self, task: Task) -> Text:
-            """Return the text."""
-            return Text(left(task.total, task.percentage, task.time_remaining))
 
     class SteadyConsole(Console):
         """A console that never hides the cursor: a process that is killed could not restore it."""
@@ -80,7 +71,24 @@ def reporter() -> Iterator[Reporter]:
             """Return False: nothing was changed."""
             return False
 
+    with bar_on(SteadyConsole(file=sys.stderr)) as reporter:
+        yield reporter
+
+
+@contextmanager
+def bar_on(console: Console) -> Iterator[Reporter]:
+    """Yield a reporter with a bar on a console."""
+    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
+    from rich.progress import Progress as Bar
+    from rich.text import Text
+
+    class Left(ProgressColumn):
+        """The part that is done and the time left, where the number of parts is known."""
+
+        def render(self, task: Task) -> Text:
+            """Return the text."""
+            return Text(left(task.total, task.percentage, task.time_remaining))
+
     columns = TextColumn("{task.description}", markup=False), BarColumn(), Left()
-    console = SteadyConsole(file=sys.stderr)
     with Bar(*columns, console=console, transient=True, refresh_per_second=4) as bar:
         yield _BarReporter(bar)

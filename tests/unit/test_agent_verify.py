@@ -6,11 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
-import pytest
-
 from gridsim.agent.client import ApiClient
 from gridsim.agent.tools import Tools
-from gridsim.cli.progress import left
 from tests.fixtures.ledgers import keep
 
 EVENT = """
@@ -50,19 +47,3 @@ def test_verify_has_the_options_of_the_command(tmp_path: Path) -> None:
     assert first.startswith("peak HOME_1: 99.000 kWh instead of ")
     assert len(rest) == 2
     assert found["settlements"]["more"] == 0
-
-
-@pytest.mark.parametrize(
-    ("total", "percentage", "seconds", "text"),
-    [
-        (None, 0.0, None, ""),
-        (10.0, 0.0, None, "  0 %"),
-        (10.0, 12.4, 59.4, " 12 %  0:59 left"),
-        (10.0, 12.5, 59.6, " 12 %  1:00 left"),
-        (10.0, 99.9, 3600.0, "100 %  1:00:00 left"),
-    ],
-)
-def test_the_bar_has_only_what_is_known(
-    total: float | None, percentage: float, seconds: float | None, text: str
-) -> None:
-    assert left(total, percentage, seconds) == text
