@@ -37,6 +37,7 @@ class _BarReporter(Reporter):
         # A task that is reset keeps its total, if the new one is not known.
         self._bar.remove_task(self._task)
         self._task = self._bar.add_task(phase, total=total)
+        self._bar.refresh()
 
     def advance(self, parts: float = 1.0) -> None:
         self._bar.advance(self._task, parts)
