@@ -7,8 +7,8 @@ ARGS ?=
 PYTEST ?= -n auto --dist worksteal
 BIN := $(VENV)/bin
 
-.PHONY: run setup test check lint types imports wheel-env wheel example release-check soak \
-	restarts bench-check performance chaos hold realism docs mutants clean
+.PHONY: run setup test properties check lint types imports wheel-env wheel example release-check \
+	soak restarts bench-check performance chaos hold realism docs mutants clean
 
 # Ctrl-C is how a run is meant to end, so its 130 counts as success. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
@@ -21,6 +21,10 @@ setup: $(VENV)/dev.stamp
 # The whole suite, once, on the checkout.
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $(PYTEST)
+
+# The tests of hypothesis, with 1,000 random examples each where a test sets no number.
+properties: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest $(PYTEST) -m hypothesis --hypothesis-profile=thorough
 
 check: lint types imports test
 
@@ -55,7 +59,7 @@ example: wheel-env
 	tail -n 1 build/wheel/readings.jsonl
 
 # What takes too long for each change, or needs a quiet machine: run before a release.
-release-check: check wheel example soak restarts bench-check chaos realism
+release-check: check properties wheel example soak restarts bench-check chaos realism
 
 soak: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/soak.py

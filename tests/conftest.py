@@ -17,8 +17,10 @@ from gridsim.plugins.registry import Registry
 from gridsim_plugins.weather.synthetic.clouds import CloudField, make_field
 
 # A deadline would be an assertion about time, and machines are shared. The examples are the
-# same in every run, so that a change lands or fails by what it changes.
-settings.register_profile("gridsim", deadline=None, derandomize=True)
+# same in every run, so that a change lands or fails by what it changes. `make properties` tries
+# others, and more of them.
+settings.register_profile("gridsim", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile("gridsim")
 
 
