@@ -97,7 +97,8 @@ docs: $(VENV)/dev.stamp
 # or ROOM="gridsim.simulation.batch gridsim.config.text" tries some of it.
 mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m pip install -q --group mutants
-	$(BIN)/python benchmarks/mutants.py $(ROOM) $(if $(SAMPLE),--sample $(SAMPLE))
+	$(BIN)/python benchmarks/mutants.py $(ROOM) $(if $(TESTS),--tests $(TESTS)) \
+	  $(if $(SAMPLE),--sample $(SAMPLE))
 
 $(VENV)/run.stamp: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -3,12 +3,17 @@
 python benchmarks/mutants.py
 python benchmarks/mutants.py gridsim.simulation.batch gridsim.config.settings
 python benchmarks/mutants.py --sample 200
+python benchmarks/mutants.py gridsim.delivery --tests tests/unit/test_delivery*.py --sample 60
 
 Runs mutmut over the rooms that `[tool.mutmut]` in pyproject.toml names, or over some modules or
 packages of them, and prints the score of each: the share of the mutants that a test notices.
 `--sample N` tries N mutants of each room, chosen by the hash of their names, and prints how far the
 score may be from the whole room's (95 of 100 samples are nearer). mutmut keeps its results in
 `mutants/` and tests again only what has changed.
+
+`--tests FILE...` runs these tests and no others, for an answer in minutes: mutmut runs all
+configured tests once before it tries a mutant. A test elsewhere may notice what these do not. It
+works in a copy of the checkout, `build/mutants`.
 
 It fails, without a score, if mutmut ended before every chosen mutant was tried.
 """
@@ -17,8 +22,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import math
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -33,6 +41,7 @@ _RESULT = re.compile(r"^\s*(?P<name>(?P<module>[\w.]+)\.x\S+): (?P<status>.+)$")
 # A small module, for the run that makes all mutants and times all tests.
 _FEW = "gridsim.delivery.backoff.*"
 _MUTMUT = Path(sys.executable).with_name("mutmut")
+_COPY = Path("build/mutants")
 
 
 def main() -> None:
@@ -41,15 +50,19 @@ def main() -> None:
     )
     parser.add_argument("modules", nargs="*", help="all of the configured rooms if not given")
     parser.add_argument("--sample", type=int, metavar="N", help="try N mutants of each only")
+    parser.add_argument("--tests", nargs="+", metavar="FILE", help="run these tests only")
     options = parser.parse_args()
     rooms = options.modules or _configured()
+    if options.tests:
+        _copy(rooms, options.tests)
+        os.chdir(_COPY)
     if options.sample is None:
         chosen = None
         _run([f"{room}.*" for room in rooms])
     else:
         # The first run makes the mutants; their names are known only then.
         if not _results():
-            _run([_FEW])
+            _run([f"{rooms[0]}.*none"] if options.tests else [_FEW])
         chosen = {room: _sample(room, options.sample) for room in rooms}
         _run([name for names in chosen.values() for name in names])
     _report(rooms, chosen)
@@ -59,6 +72,35 @@ def _configured() -> list[str]:
     settings = tomli.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
     rooms = settings["tool"]["mutmut"]["only_mutate"]
     return [room.removesuffix("/*").replace("/", ".") for room in rooms]
+
+
+def _copy(rooms: Sequence[str], tests: Sequence[str]) -> None:
+    """Bring the copy up to date, with `tests` as the only ones and `rooms` as what is changed."""
+    project = Path("pyproject.toml").read_text(encoding="utf-8")
+    settings = tomli.loads(project)["tool"]["mutmut"]
+    settings["pytest_add_cli_args_test_selection"] = list(tests)
+    paths = [room.replace(".", "/") for room in rooms]
+    settings["only_mutate"] = [
+        f"{one}.py" if Path(f"{one}.py").exists() else f"{one}/*" for one in paths
+    ]
+    for name in ["gridsim", "tests", *settings["also_copy"]]:
+        target = _COPY / name
+        if Path(name).is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(name, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(name, target)
+    head, _, rest = project.partition("[tool.mutmut]\n")
+    after = rest[rest.index("\n[") :]
+    lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+    table = "\n".join(["[tool.mutmut]", *lines])
+    changed = f"{head}{table}\n{after}"
+    kept = _COPY / "pyproject.toml"
+    if not kept.exists() or kept.read_text(encoding="utf-8") != changed:
+        # Of another room, or by other tests.
+        shutil.rmtree(_COPY / "mutants", ignore_errors=True)
+        kept.write_text(changed, encoding="utf-8")
 
 
 def _run(patterns: Sequence[str]) -> None:

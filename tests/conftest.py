@@ -24,6 +24,7 @@ settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile("gridsim")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return one worker more than there are cores: many tests wait for other processes."""
     return (os.cpu_count() or 1) + 1
