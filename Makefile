@@ -50,13 +50,18 @@ wheel: wheel-env
 	cd build/wheel && env/bin/gridsim --duration 2s --set transports.0.port=0
 	build/wheel/env/bin/pytest --confcutdir=tests/packaging tests/packaging
 
-# The example plugin as a stranger would use it: installed beside gridsim, elsewhere.
+# The example plugin and a new one as a stranger would use them: installed beside gridsim.
 example: wheel-env
 	build/wheel/env/bin/python -m pip install -q --no-deps build/wheel/gridsim_cold_store-*.whl
 	build/wheel/env/bin/pytest examples/gridsim-cold-store
 	build/wheel/env/bin/gridsim --config examples/gridsim-cold-store/cold-store.toml --duration 3s \
 	  > build/wheel/readings.jsonl
 	tail -n 1 build/wheel/readings.jsonl
+	rm -rf build/wheel/ice_rink && build/wheel/env/bin/gridsim new der ice_rink --into build/wheel
+	build/wheel/env/bin/python -m pip install -q --no-deps -e build/wheel/ice_rink
+	build/wheel/env/bin/pytest build/wheel/ice_rink
+	build/wheel/env/bin/gridsim plugins | grep '^ice_rink  *der .* ready '
+	build/wheel/env/bin/gridsim --config build/wheel/ice_rink/ice_rink.toml --duration 2s --speed 0
 
 # What takes too long for each change, or needs a quiet machine: run before a release.
 release-check: check properties wheel example soak restarts bench-check chaos realism

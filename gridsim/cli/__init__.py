@@ -1,7 +1,19 @@
 """The command line."""
 
-from gridsim.cli import demo, ledger, look, mcp, measure, report, send
+from gridsim.cli import demo, init, ledger, look, mcp, measure, new, plot, report, send
 from gridsim.cli.app import app
 
 # The import order is the order of the commands in the help.
-__all__ = ["app", "demo", "ledger", "look", "mcp", "measure", "report", "send"]
+__all__ = [
+    "app",
+    "demo",
+    "init",
+    "ledger",
+    "look",
+    "mcp",
+    "measure",
+    "new",
+    "plot",
+    "report",
+    "send",
+]

@@ -1,0 +1,193 @@
+"""The command that writes a configuration of one's own."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from gridsim.cli.app import app
+from gridsim.cli.help import FIRST_STEPS, GroupedCommand
+from gridsim.cli.shared import report_errors
+from gridsim.cli.terminal import print_out
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gridsim.templates.configuration import Choices
+
+_FLEETS = ("homes", "depot", "solar-park", "feeder")
+_WIRES = ("embedded", "mqtt", "stdout", "file")
+
+
+@app.command(cls=GroupedCommand, rich_help_panel=FIRST_STEPS)
+def init(
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write.", show_default=True)
+    ] = Path("gridsim.toml"),
+    fleet: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="FLEET",
+            help=f"{', '.join(_FLEETS[:-1])} or {_FLEETS[-1]}.",
+            autocompletion=lambda: list(_FLEETS),
+        ),
+    ] = None,
+    count: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(metavar="N", help="Number of homes, of chargers or of solar arrays."),
+    ] = None,
+    to: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="WIRE",
+            help="embedded (the bundled MQTT broker), mqtt, stdout or file.",
+            autocompletion=lambda: list(_WIRES),
+        ),
+    ] = None,
+    host: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="HOST", help="With --to mqtt: name or address of the broker."),
+    ] = None,
+    port: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(metavar="N", help="Port of the broker; without it, 1883, or 8883 with TLS."),
+    ] = None,
+    tls: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="auto|on|off",
+            help="With --to mqtt; auto is on for port 8883.",
+            autocompletion=lambda: ["auto", "on", "off"],
+        ),
+    ] = None,
+    file: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--path", metavar="FILE", help="With --to file: the file of the readings."),
+    ] = None,
+    format: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="json|csv",
+            help="Format of the readings.",
+            autocompletion=lambda: ["json", "csv"],
+        ),
+    ] = None,
+    framing: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="der|project",
+            help="A message per DER, or per project.",
+            autocompletion=lambda: ["der", "project"],
+        ),
+    ] = None,
+    latitude: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(metavar="DEG", help="Latitude of the site, north positive."),
+    ] = None,
+    longitude: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(metavar="DEG", help="Longitude of the site, east positive."),
+    ] = None,
+    timezone: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="NAME", help="Time zone of the site, such as Europe/Berlin."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file if it is there.")
+    ] = False,
+) -> None:
+    """Write a configuration of your own, with a comment at every key.
+
+    On a terminal, and without options, it asks for the fleet and the destination of the readings.
+    Otherwise what is not given is usual: 20 homes on the bundled broker.
+    """
+    with report_errors():
+        from gridsim.errors import UsageError
+        from gridsim.templates.configuration import Choices, check_text, text_of, warning, write
+
+        given = {
+            "fleet": fleet, "count": count, "wire": to, "host": host, "port": port, "tls": tls,
+            "path": file, "format": format, "framing": framing, "latitude": latitude,
+            "longitude": longitude, "timezone": timezone,
+        }  # fmt: skip
+        given = {name: value for name, value in given.items() if value is not None}
+        if path.exists() and not force:
+            # Before the questions; `write` finds it if it comes later.
+            write("", path, force=False)
+        choices = replace(Choices(), **_named(given)) if given else _asked(Choices())
+        text = text_of(choices, shlex.quote(str(path)))
+        try:
+            check_text(text, path.name)
+        except UsageError as error:
+            raise UsageError(f"gridsim init: error: nothing was written:\n{error}") from None
+        write(text, path, force=force)
+        if note := warning(choices):
+            print(f"warning: {note}", file=sys.stderr)
+        print_out("\n".join(_next_steps(path, choices)))
+
+
+def _named(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the choices that follow from the options: a host alone means --to mqtt."""
+    implied = {"host": "mqtt", "tls": "mqtt", "path": "file"}
+    wires = [wire for name, wire in implied.items() if name in given]
+    return {**({"wire": wires[0]} if wires else {}), **given}
+
+
+def _asked(choices: Choices) -> Choices:
+    """Return the choices by a few questions, or the usual ones without a terminal."""
+    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
+        return choices
+    from gridsim.templates.configuration import FLEETS, FORMATS, WIRES
+
+    print("Enter takes the answer in brackets.", file=sys.stderr)
+    fleet = _choice("Fleet", {name: text for name, (text, _) in FLEETS.items()}, choices.fleet)
+    number = {"homes": "homes", "depot": "chargers", "solar-park": "arrays"}
+    count = int(_answer(f"Number of {number.get(fleet, 'homes of each kind')}", FLEETS[fleet][1]))
+    wire = _choice("Readings go to", WIRES, choices.wire)
+    choices = replace(choices, fleet=fleet, count=count, wire=wire)
+    if wire == "mqtt":
+        host = str(_answer("Host of the broker", "localhost"))
+        port = int(_answer("Port of the broker", 1883))
+        choices = replace(choices, host=host, port=port)
+        choices = replace(
+            choices, tls=_choice("TLS", dict.fromkeys(("auto", "on", "off"), ""), "auto")
+        )
+    elif wire in ("stdout", "file"):
+        choices = replace(choices, format=_choice("Format", dict.fromkeys(FORMATS, ""), "json"))
+    return choices
+
+
+def _choice(question: str, options: Mapping[str, str], usual: str) -> str:
+    """Ask for one of the options, by its number or its name."""
+    names = list(options)
+    print(f"{question}:", file=sys.stderr)
+    for number, (name, text) in enumerate(options.items(), 1):
+        print(f"  {number}  {name.ljust(10)}  {text}".rstrip(), file=sys.stderr)
+    while True:
+        answer = str(_answer("Number or name", usual)).strip()
+        if answer in options:
+            return answer
+        if answer.isascii() and answer.isdigit() and 0 < int(answer) <= len(names):
+            return names[int(answer) - 1]
+        print(f"{answer!r} is not one of 1 to {len(names)}", file=sys.stderr)
+
+
+def _answer(question: str, usual: str | int) -> str | int:
+    return typer.prompt(question, default=usual, type=type(usual), err=True)  # type: ignore[no-any-return]
+
+
+def _next_steps(path: Path, choices: Choices) -> list[str]:
+    from gridsim.templates.configuration import FLEETS, WIRES
+
+    name = shlex.quote(str(path))
+    return [
+        f"{path} written: {FLEETS[choices.fleet][0]}.",
+        f"Readings go to {WIRES[choices.wire]}. Next:",
+        f"  gridsim --config {name}",
+        f"  gridsim plot {name}",
+    ]

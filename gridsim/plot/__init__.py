@@ -1,0 +1,1 @@
+"""A day of a configuration as a picture, without any transport: `gridsim plot`."""

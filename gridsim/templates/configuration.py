@@ -1,0 +1,298 @@
+"""A configuration of one's own: a fleet and the destination of its readings, all commented."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from gridsim.errors import UsageError, printable
+
+FLEETS: Final[Mapping[str, tuple[str, int]]] = {
+    "homes": ("homes with a solar array, a battery and a car", 20),
+    "depot": ("a depot of chargers with a battery", 20),
+    "solar-park": ("a solar park with a battery", 12),
+    "feeder": ("a feeder: homes of three kinds, a shop and wind", 10),
+}
+"""The fleets, each with a description and its usual size."""
+WIRES: Final[Mapping[str, str]] = {
+    "embedded": "the bundled MQTT broker, on this machine",
+    "mqtt": "an MQTT broker of yours",
+    "stdout": "standard output, a line per reading",
+    "file": "a file, a line per reading",
+}
+"""The ways that readings can take."""
+FORMATS: Final = ("json", "csv")
+FRAMINGS: Final = ("der", "project")
+TLS: Final = ("auto", "on", "off")
+
+MOST = 100_000
+_COLUMN = 27
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
+_EMBEDDED_PER_S = 5000
+_DERS = {"homes": (3, 0), "depot": (1, 1), "solar-park": (1, 1), "feeder": (5, 2)}
+_PROJECTS = {"homes": (1, 0), "depot": (0, 1), "solar-park": (0, 1), "feeder": (3, 1)}
+_MQTT_KEYS = (
+    ("username", "${MQTT_USERNAME:-}", "from the environment or the file .env; empty: none"),
+    ("password", "${MQTT_PASSWORD:-}", "a secret is taken from a placeholder only"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The choices for a new configuration."""
+
+    fleet: str = "homes"
+    count: int | None = None
+    """The number of homes, chargers, arrays or homes of each kind; None: the usual size."""
+    wire: str = "embedded"
+    host: str | None = None
+    port: int | None = None
+    """The port of the broker; None: 1883, or 8883 with TLS."""
+    tls: str = "auto"
+    path: str | None = None
+    """The path of the file transport; None: out/{date}.jsonl, or .csv."""
+    format: str = "json"
+    framing: str = "der"
+    timezone: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+    def check(self) -> None:
+        """Raise UsageError for the first choice that cannot be."""
+        for flag, value, known in (
+            ("--fleet", self.fleet, FLEETS),
+            ("--to", self.wire, WIRES),
+            ("--format", self.format, FORMATS),
+            ("--framing", self.framing, FRAMINGS),
+            ("--tls", self.tls, TLS),
+        ):
+            if value not in known:
+                raise _error(flag, f"'{printable(value)}' is not one of {', '.join(known)}")
+        if self.count is not None and not 1 <= self.count <= MOST:
+            raise _error("--count", f"must be from 1 to {MOST:,}, not {self.count:,}")
+        if self.port is not None and not 0 < self.port < 65_536:
+            raise _error("--port", f"must be from 1 to 65535, not {self.port}")
+        if self.wire == "mqtt" and not self.host:
+            raise _error("--to mqtt", "needs --host, the name or address of the broker")
+        if self.host is not None and not _HOST.fullmatch(self.host):
+            raise _error("--host", f"'{printable(self.host)}' is not a name or address")
+        for flag, given, wires in (
+            ("--host", self.host, ("mqtt",)),
+            ("--port", self.port, ("mqtt", "embedded")),
+            ("--tls", None if self.tls == "auto" else self.tls, ("mqtt",)),
+            ("--path", self.path, ("file",)),
+        ):
+            if given is not None and self.wire not in wires:
+                raise _error(flag, f"has no meaning with --to {self.wire}")
+        if self.path is not None and (not self.path or not self.path.isprintable()):
+            raise _error("--path", f"'{printable(self.path)}' is not the name of a file")
+        if self.format == "csv" and self.framing == "project":
+            raise _error("--framing project", "needs --format json: CSV has a line per DER")
+        if (self.latitude is None) != (self.longitude is None):
+            raise _error("--latitude, --longitude", "give both, or neither")
+
+    @property
+    def messages_per_s(self) -> int:
+        """The number of messages that the fleet sends each second."""
+        each, more = (_DERS if self.framing == "der" else _PROJECTS)[self.fleet]
+        return each * self.size + more
+
+    @property
+    def size(self) -> int:
+        return FLEETS[self.fleet][1] if self.count is None else self.count
+
+
+def text_of(choices: Choices, name: str) -> str:
+    """Return the configuration; `name` is the path that its comments show."""
+    choices.check()
+    size = choices.size
+    fleet = files("gridsim.templates").joinpath("fleets", f"{choices.fleet}.toml")
+    stanzas = fleet.read_text(encoding="utf-8").replace("{count}", str(size))
+    stanzas = stanzas.replace("{threshold}", f"{3.0 * size:g}")
+    stanzas = stanzas.replace("{limit}", f"{150.0 * size:g}")
+    parts = [_head(choices, name), _aligned(stanzas), _transport(choices)]
+    if choices.wire in ("embedded", "mqtt"):
+        parts.append(_source(choices))
+    parts.append(_rest())
+    return "\n".join(parts)
+
+
+def check_text(text: str, name: str) -> None:
+    """Raise UsageError, with this name of a file, if the text is not a valid configuration."""
+    from gridsim.running.plan import Options, make_plan
+
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary, name)
+        path.write_text(text, encoding="utf-8")
+        try:
+            make_plan(Options(path), files="none").close()
+        except UsageError as error:
+            raise UsageError(str(error).replace(f"{path}:", f"{name}:")) from None
+
+
+def write(text: str, path: Path, *, force: bool) -> None:
+    """Write the text to a new file, or with `force` replace it. Raises UsageError."""
+    if path.is_dir():
+        raise UsageError(f"{path}: error: is a folder; name a file, such as {path / 'home.toml'}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(
+            f"{path}: error: is already there and stays as it is; name another file, or "
+            "replace it with --force"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{path}: error: cannot be written: {error.strerror}") from error
+
+
+def warning(choices: Choices) -> str:
+    """Return a warning if the bundled broker cannot keep up with the fleet; may be empty."""
+    rate = choices.messages_per_s
+    if choices.wire != "embedded" or rate <= _EMBEDDED_PER_S:
+        return ""
+    return (
+        f"the bundled broker takes about {_EMBEDDED_PER_S:,} messages a second and this fleet "
+        f"sends {rate:,}: use --framing project, a smaller --count, or a broker of yours"
+    )
+
+
+def _head(choices: Choices, name: str) -> str:
+    title = FLEETS[choices.fleet][0]
+    lines = [
+        f"# {title[:1].upper()}{title[1:]}. Made by `gridsim init`; change it as you like.",
+        "#",
+        f"#     gridsim validate --config {name}     reports every error",
+        f"#     gridsim --config {name}              runs it until Ctrl-C",
+        "#",
+        "# `gridsim plugins` lists all types and tables; `gridsim plugins simulation` shows the",
+        "# settings of one. `gridsim schema --write` gives editors the schema of this file.",
+        "",
+        "[simulation]",
+        _key("seed", "42", "the same seed gives the same run, to the byte"),
+        _key("tick_s", "1.0", "s: simulated time between two readings"),
+        _key("speed", "1", "1: real time; 60: a minute per second; 0: as fast as possible"),
+        _key("start", '"now"', "or 2026-07-01T12:00:00-03:00, or a date: midnight at the site"),
+        "",
+        "# The place of every project that has no place of its own.",
+        "[site]",
+        _key("latitude", f"{_given(choices.latitude, 45.96)}", "degrees, north positive"),
+        _key("longitude", f"{_given(choices.longitude, -66.64)}", "degrees, east positive"),
+        _key("altitude", "20.0", "m above sea level"),
+        _key("timezone", f'"{choices.timezone or "America/Moncton"}"', "IANA name"),
+        "",
+        "[weather]",
+        _key("type", '"synthetic"', 'or "clear", or "file" (EPW, TMY3, your own CSV)'),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _transport(choices: Choices) -> str:
+    lines = ["# The destination of the readings. There may be several [[transports]]."]
+    if choices.wire in ("embedded", "mqtt"):
+        per_project = choices.framing == "project"
+        topic = "projects/{project_id}" + ("" if per_project else "/ders/{der_id}")
+        lines += ["[[transports]]", *_broker(choices)]
+        lines += [
+            _key("protocol", '"3.1.1"', 'MQTT version; or "5"'),
+            _key("qos", "0", "0, 1 or 2"),
+            _key("topic", f'"{topic}"', ""),
+        ]
+        lines[-1] = f"{lines[-1].rstrip()}   # a topic per {'project' if per_project else 'DER'}"
+    elif choices.wire == "file":
+        suffix = "csv" if choices.format == "csv" else "jsonl"
+        path = choices.path or f"out/{{date}}.{suffix}"
+        comment = "relative to this file; {date} is the simulated day"
+        lines += [
+            "[[transports]]",
+            _key("type", '"file"', '"mqtt", "stdout" or "file"'),
+            _key("path", _quoted(path), comment),
+        ]
+    else:
+        lines += ["[[transports]]", _key("type", '"stdout"', '"mqtt", "stdout" or "file"')]
+    lines += [
+        _key("framing", f'"{choices.framing}"', '"der": a message per DER; "project": per project'),
+        _key("format", f'"{choices.format}"', '"json" or "csv", or a table with settings'),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _source(choices: Choices) -> str:
+    lines = [
+        "# The origin of commands, such as `gridsim send DER_ID set_power -3 --duration 10m`.",
+        "[[sources]]",
+        *_broker(choices),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _broker(choices: Choices) -> list[str]:
+    port = '"auto"' if choices.port is None else str(choices.port)
+    host = "embedded" if choices.wire == "embedded" else str(choices.host)
+    lines = [
+        _key("type", '"mqtt"', '"mqtt", "stdout" or "file"'),
+        _key("host", _quoted(host), '"embedded": the bundled broker; or a name or address'),
+        _key("port", port, '"auto": 1883, or 8883 with TLS'),
+    ]
+    if choices.wire == "mqtt":
+        lines += [_key(key, _quoted(value), comment) for key, value, comment in _MQTT_KEYS]
+        lines.append(_key("tls", f'"{choices.tls}"', '"auto": on for port 8883; or "on", "off"'))
+    return lines
+
+
+def _rest() -> str:
+    return "\n".join(
+        [
+            "# The page that shows the run, and its HTTP API; --no-web leaves it out.",
+            "[[views]]",
+            _key("type", '"web"', '"web" or "terminal"'),
+            _key("host", '"127.0.0.1"', "address to listen at"),
+            _key("port", "8080", "the next free one, if it is taken"),
+            "",
+            "# The truth about the run, for `gridsim verify` and `gridsim report`.",
+            "# [ledger]",
+            '# path = "out/ledger.sqlite"   # relative to this file',
+            "",
+        ]
+    )
+
+
+def _key(name: str, value: str, comment: str) -> str:
+    text = f"{name} = {value}"
+    return f"{text.ljust(_COLUMN)}# {comment}" if len(text) < _COLUMN else f"{text}   # {comment}"
+
+
+def _aligned(stanzas: str) -> str:
+    """Return the stanzas with each comment in its column, also after a number was put in."""
+    lines = []
+    for line in stanzas.splitlines():
+        found = re.fullmatch(r"(\w+ = .*?)\s+# (.*)", line)
+        if found is None:
+            lines.append(line)
+            continue
+        key, _, value = found[1].partition(" = ")
+        lines.append(_key(key, value, found[2]))
+    return "\n".join([*lines, ""])
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _given(value: float | None, usual: float) -> float:
+    return usual if value is None else value
+
+
+def _error(flag: str, problem: str) -> UsageError:
+    return UsageError(f"gridsim init: error: {flag}: {problem}")

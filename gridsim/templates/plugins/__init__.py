@@ -1,0 +1,1 @@
+"""The templates of `gridsim new`: a folder for each kind of plugin."""

@@ -1,0 +1,1 @@
+"""The template of a plugin of the kind baseline."""
