@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -168,7 +169,8 @@ def test_a_battery_that_cannot_charge_against_its_losses_draws_nothing() -> None
 
 def step_at(settings: Mapping[str, Any], hour: int, balance: float) -> float:
     """Output with a share of `balance` at the local hour (START is 09:00 in Moncton)."""
-    fleet = Battery(make_members(BatterySettings, [settings]))
+    at_once = {"dead_time": 0.0, "time_constant": 0.0}
+    fleet = Battery(make_members(BatterySettings, [{**settings, **at_once}]))
     tick = make_tick((hour - 9) * 3600)
     return float(fleet.step(tick, Orders(NONE, np.array([balance]))).current_output[0])
 
@@ -237,6 +239,55 @@ def test_the_response_is_the_same_at_any_tick(
         mean = whole.follow(np.array([wish]))
         fine = np.mean([cut.follow(np.array([wish])) for _ in range(parts)])
         assert mean[0] == pytest.approx(fine, abs=2e-3)
+
+
+def test_by_default_the_grid_sees_a_step_of_the_load_for_a_moment() -> None:
+    """Dead time 1.115 s and time constant 0.6 s: the medians of four measured systems."""
+    settings = {"nameplate_capacity": 5.0, "initial_soc": 60.0}
+    fleet = Battery(make_members(BatterySettings, [settings]))
+    none = np.array([math.nan])
+    output = [
+        float(fleet.step(make_tick(n), Orders(none, np.array([2.0]))).current_output[0])
+        for n in range(6)
+    ]
+    # The mean over second n of 2 kW (1 - exp(-(t - 1.115) / 0.6)).
+    shares = [0.0]
+    for n in range(1, 6):
+        begin, end = max(n - 1.115, 0.0), n + 1 - 1.115
+        left = 0.6 * (math.exp(-begin / 0.6) - math.exp(-end / 0.6))
+        shares.append(end - begin - left)
+    assert output == pytest.approx([2.0 * share for share in shares], abs=2e-3)
+    assert output[0] == 0.0
+    assert output[1] == pytest.approx(0.843, abs=2e-3)
+    assert output[5] == pytest.approx(2.0, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"),
+    [
+        ({}, -3.0),
+        ({"dead_time": 2.0}, 0.0),
+        ({"losses": "siemens_junelight"}, 0.0),
+        ({"losses": "ideal"}, -3.0),
+    ],
+)
+def test_a_setpoint_has_the_lag_of_a_measured_system_or_the_one_that_is_set(
+    settings: Mapping[str, Any], first: float
+) -> None:
+    battery = {"nameplate_capacity": 5.0, "initial_soc": 60.0, **settings}
+    fleet = Battery(make_members(BatterySettings, [battery]))
+    orders = Orders(np.array([-3.0]), np.array([2.0]))
+    # At rest the Siemens draws 14 W for itself.
+    assert fleet.step(make_tick(0), orders).current_output[0] == pytest.approx(first, abs=0.02)
+
+
+def test_a_limit_holds_from_its_first_tick() -> None:
+    fleet = Battery(make_members(BatterySettings, [{"nameplate_capacity": 5.0}]))
+    none, balance = np.array([math.nan]), np.array([2.0])
+    for n in range(5):
+        fleet.step(make_tick(n), Orders(none, balance))
+    limited = Orders(none, balance, np.array([-1.0]), np.array([0.5]))
+    assert fleet.step(make_tick(5), limited).current_output[0] == 0.5
 
 
 def test_a_long_tick_simply_reaches_the_target() -> None:

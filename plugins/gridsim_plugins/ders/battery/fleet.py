@@ -30,10 +30,11 @@ class Battery(Fleet[BatterySettings]):
     """Batteries with losses, whose power is reduced near full and near the reserve.
 
     A setpoint replaces the strategy. The limits of the battery, limits from outside and the
-    backup reserve hold for both. `capability` bounds the power in the tick: a setpoint within
-    it is reached after the dead time and a few time constants of the system. The output is the
-    mean over the tick; the losses are those at this mean, so that the energy balance holds. At
-    rest, the system draws its standby power from the site, not from the cells.
+    backup reserve hold for both. The strategy follows the site's meter after a dead time and a
+    few time constants, so that the grid sees each change of the load for a moment. A setpoint
+    within `capability` has the same lag if it is set, or if that of a measured system is used.
+    The output is the mean over the tick; the losses are those at this mean, so that the energy
+    balance holds. At rest, the system draws its standby power from the site, not from the cells.
 
     A battery that starts below its reserve does not discharge; it charges when its strategy
     charges. The state of charge refers to the remaining capacity.
@@ -81,6 +82,9 @@ class Battery(Fleet[BatterySettings]):
         self._response: Response | None = None
         if (dead + tau).any():
             self._response = Response(self._rated, dead, tau, members.tick_ms / 1000.0)
+        given = ~(np.isnan(column["dead_time"]) & np.isnan(column["time_constant"]))
+        lags = members.choose(lambda settings: settings.preset.lags_setpoints, np.bool_)
+        self._obeys_at_once = ~(given | lags)
         self._new_energy = column["energy_capacity_kwh"]
         life = column["cycle_life"]
         self._fades = not np.isnan(life).all()
@@ -118,7 +122,7 @@ class Battery(Fleet[BatterySettings]):
         target = orders.within(target)
         power = np.minimum(np.maximum(target, limits.min_kw), limits.max_kw)
         if self._response is not None:
-            power = self._response.follow(power)
+            power = self._response.follow(power, self._at_once(orders))
             power = np.minimum(np.maximum(power, limits.min_kw), limits.max_kw)
             self._response.limit(limits.min_kw, limits.max_kw)
         output = power
@@ -140,6 +144,15 @@ class Battery(Fleet[BatterySettings]):
             self._cycles += np.abs(stored) / (2.0 * self._new_energy)
             self._age()
         return telemetry
+
+    def _at_once(self, orders: Orders) -> NDArray[np.bool_]:
+        """Return which batteries follow an order without a lag, bool[n]."""
+        ordered = ~np.isnan(orders.setpoint_kw)
+        if orders.min_kw is not None:
+            ordered |= np.isfinite(orders.min_kw)
+        if orders.max_kw is not None:
+            ordered |= np.isfinite(orders.max_kw)
+        return ordered & self._obeys_at_once
 
     def _limits_in(self, tick: Tick) -> Capability:
         if self._limits is not None and self._limits[0] == tick.index:

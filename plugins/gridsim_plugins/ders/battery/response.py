@@ -7,6 +7,7 @@ target. It therefore holds for any relation of tick, dead time and tau.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.api import Floats, Stateful
 
@@ -35,8 +36,11 @@ class Response(Stateful):
         self._row = np.arange(n)
         self._power = np.zeros(n)
 
-    def follow(self, target: Floats) -> Floats:
-        """Take the target from this tick on and return the mean power of the tick, float64[n]."""
+    def follow(self, target: Floats, at_once: NDArray[np.bool_] | None = None) -> Floats:
+        """Take the target from this tick on and return the mean power of the tick, float64[n].
+
+        Where `at_once` is true, the target is reached without a lag.
+        """
         depth = len(self._line)
         self._newest = (self._newest + 1) % depth
         self._line[self._newest] = target
@@ -48,7 +52,11 @@ class Response(Stateful):
         second, power = new + off * self._new_mean, new + off * self._new_decay
         self._power = np.where(np.abs(power - new) < self._near, new, power)
         mean: Floats = self._wait * first + (1.0 - self._wait) * second
-        return mean
+        if at_once is None or not at_once.any():
+            return mean
+        self._line[:, at_once] = target[at_once]
+        self._power = np.where(at_once, target, self._power)
+        return np.where(at_once, target, mean)
 
     def limit(self, low: Floats, high: Floats) -> None:
         """Clip the power to the limits of the tick that is over."""

@@ -57,15 +57,15 @@ class BatterySettings(DerSettings):
         None,
         ge=0.0,
         le=60.0,
-        description="delay before a change of the target power takes effect; "
-        "unset: that of `losses` (Siemens 1.6)",
+        description="delay before a change of the target power takes effect; unset: that of "
+        "`losses` (generic 1.1, where setpoints take effect at once; Siemens 1.6)",
     )
     time_constant: Annotated[float | None, Unit("s")] = Field(
         None,
         ge=0.0,
         le=600.0,
         description="time constant with which the power then approaches its target; "
-        "unset: that of `losses` (Siemens 0.6)",
+        "unset: that of `losses` (generic and Siemens 0.6)",
     )
     standby_full: Annotated[float | None, Unit("W")] = Field(
         None,
