@@ -152,7 +152,8 @@ class Battery(Fleet[BatterySettings]):
             ordered |= np.isfinite(orders.min_kw)
         if orders.max_kw is not None:
             ordered |= np.isfinite(orders.max_kw)
-        return ordered & self._obeys_at_once
+        at_once: NDArray[np.bool_] = ordered & self._obeys_at_once
+        return at_once
 
     def _limits_in(self, tick: Tick) -> Capability:
         if self._limits is not None and self._limits[0] == tick.index:
