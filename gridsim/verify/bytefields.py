@@ -20,7 +20,9 @@ Bools = NDArray[np.bool_]
 _WORD: Final = 8
 _LONGEST: Final = 128
 """The most bytes of a field that is read, with the text before it."""
-PAD: Final = _LONGEST + 32
+LONGEST_RUN: Final = 320
+"""The most bytes of several fields that are read as one."""
+PAD: Final = LONGEST_RUN + 32
 """The bytes that are needed after a text, so that its last field can be read as the others."""
 _ZERO, _MINUS = 0x30, 0x2D
 _ZEROS: Final = np.uint64(0x3030303030303030)
@@ -63,17 +65,25 @@ _OTHER: Final = re.compile(rb'[\x00-\x1f"\\]')
 class ByteFields:
     """The fields of some text at given places, with a fixed text before each."""
 
-    def __init__(self, data: NDArray[np.uint8], start: Ints, before: int, end: Ints) -> None:
+    def __init__(
+        self,
+        data: NDArray[np.uint8],
+        start: Ints,
+        before: int,
+        end: Ints,
+        most: int = _LONGEST,
+    ) -> None:
         """Read fields; `before` is the size of the text before each, and `start` its place.
 
-        `data` has `PAD` bytes after the last end.
+        `data` has `PAD` bytes after the last end. `most` is the most bytes of a field, with the
+        text before it.
         """
         self.size: Ints = end - start - before
         self.before = before
         longest = int(self.size.max(initial=0))
-        self.valid = before + longest <= _LONGEST and int(self.size.min(initial=0)) >= 0
+        self.valid = before + longest <= most and int(self.size.min(initial=0)) >= 0
         """False if a field is too long."""
-        wide = before + max(longest, len(_STAMP)) + _WORD
+        wide = before + max(longest, 0) + _WORD
         self._width = min(-(-wide // _WORD) * _WORD, PAD)
         shape = (len(data) - self._width + 1,)
         rows: NDArray[Any] = np.ndarray(shape, f"V{self._width}", data, strides=(1,))
@@ -167,6 +177,8 @@ class ByteFields:
 
     def stamps(self) -> list[Keys]:
         """Return the words of a time; 0 in the first if it has another size than gridsim's."""
+        if self._longest < len(_STAMP):
+            return [np.zeros(len(self), np.uint64) for _ in _MARKS]
         words = [self.at(at) for at in (0, 8, 16)]
         words[0] = np.where(self.size == len(_STAMP), words[0], np.uint64(0))
         return words
@@ -179,29 +191,6 @@ class ByteFields:
             bytes_[row, self.before : end].tobytes().decode("utf-8", "replace")
             for row, end in zip(rows.tolist(), ends, strict=True)
         ]
-
-
-class StampMemo:
-    """The times of a column, with the last one of each device, which most often comes again."""
-
-    def __init__(self, devices: int, read: Callable[[str], int]) -> None:
-        self._words = [np.zeros(devices, np.uint64) for _ in _MARKS]
-        self._ms = np.full(devices, NO_TIME, np.int64)
-        self._read = read
-
-    def times(self, fields: ByteFields, device: Small) -> Ints:
-        """Return times in ms since 1970, UTC; NO_TIME for one that is not valid."""
-        words = fields.stamps()
-        new = words[0] == 0
-        for own, word in zip(self._words, words, strict=True):
-            new |= own[device] != word
-        found: Ints = self._ms[device]
-        if (rows := np.flatnonzero(new)).size:
-            found[rows] = _parsed(fields, [word[rows] for word in words], rows, self._read)
-            for own, word in zip(self._words, words, strict=True):
-                own[device[rows]] = word[rows]
-            self._ms[device[rows]] = found[rows]
-        return found
 
 
 def runs_of_times(fields: ByteFields, read: Callable[[str], int]) -> Ints:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.verify.arrivals import Arrivals
-from gridsim.verify.bytefields import PAD, ByteFields, StampMemo, digests_of, runs_of_times
+from gridsim.verify.bytefields import LONGEST_RUN, PAD, ByteFields, digests_of, runs_of_times
 from gridsim.verify.fields import BIT, FIELDS, RECEIVED, SEQ
 from gridsim.verify.pairing import Keys
 from gridsim.verify.reading import Reading
@@ -27,6 +29,13 @@ _TEXTS: Final = (
 )  # fmt: skip
 
 
+_STEADY: Final = frozenset({
+    "units", "project_id", "connection_start_at", "type", "is_standalone", "contract_threshold",
+    "nameplate_capacity",
+})  # fmt: skip
+"""The fields that are most often the same in all readings of a device."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Member:
     """A name and its value in each line: the text before the value, and after it."""
@@ -34,6 +43,40 @@ class _Member:
     field: str
     before: bytes
     after: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lines:
+    """Lines of one layout: the places of their members, int64[lines, members]."""
+
+    data: NDArray[np.uint8]
+    start: Ints
+    end: Ints
+    members: tuple[_Member, ...]
+
+    def fields(self, place: int, rows: NDArray[np.intp] | None = None) -> ByteFields | None:
+        """Return the values of a member; None if the text around one differs."""
+        member = self.members[place]
+        start, end = self.start[:, place], self.end[:, place]
+        if rows is not None:
+            start, end = start[rows], end[rows]
+        end = end - len(member.after)
+        fields = ByteFields(self.data, start, len(member.before), end)
+        if not fields.valid or not fields.follow(member.before):
+            return None
+        if any((self.data[end + at] != byte).any() for at, byte in enumerate(member.after)):
+            return None
+        return fields
+
+    def run(self, first: int, last: int) -> ByteFields:
+        """Return the whole text of the members from `first` to `last`."""
+        return ByteFields(self.data, self.start[:, first], 0, self.end[:, last], LONGEST_RUN)
+
+    def runs(self) -> Iterator[tuple[int, int]]:
+        """Yield the first and the last place of each run of steady members."""
+        steady = groupby(range(len(self.members)), lambda at: self.members[at].field in _STEADY)
+        for places in (list(group) for is_steady, group in steady if is_steady):
+            yield places[0], places[-1]
 
 
 class SkeletonParser:
@@ -62,9 +105,9 @@ class SkeletonParser:
             name: np.array(constants[name], np.int64)
             for name in ("is_standalone", "contract_threshold", "nameplate_capacity")
         }
-        # The text of each device that was found to be right.
-        self._words = {name: np.zeros(len(ids), np.uint64) for name in self._numbers}
-        self._since = StampMemo(len(ids), self._time)
+        # Of each run of steady fields: the key of the text of each device that was right last.
+        self._runs: dict[str, Keys] = {}
+        self._since = np.full(len(ids), NO_TIME, np.int64)
         self._there = self._also = np.empty(0, np.bool_)
 
     def arrivals(self, block: bytes, first_line: int) -> Arrivals | None:
@@ -85,17 +128,8 @@ class SkeletonParser:
             return None
         starts = np.empty_like(ends)
         starts[0], starts[1:] = 0, ends[:-1] + 1
-        spans: dict[str, ByteFields] = {}
-        for place, member in enumerate(members):
-            start, end = starts[place::width], ends[place::width]
-            after = len(member.after)
-            fields = ByteFields(data, start, len(member.before), end - after)
-            if not fields.valid or not fields.follow(member.before):
-                return None
-            if any((data[end - after + k] != byte).any() for k, byte in enumerate(member.after)):
-                return None
-            spans[member.field] = fields
-        return self._converted(spans, n, first_line)
+        lines = _Lines(data, starts.reshape(n, width), ends.reshape(n, width), members)
+        return self._converted(lines, n, first_line)
 
     def _marks(self, data: NDArray[np.uint8]) -> Ints:
         """Return the places of commas and line ends."""
@@ -107,24 +141,20 @@ class SkeletonParser:
         np.logical_or(there, also, out=there)
         return np.flatnonzero(there)
 
-    def _converted(self, spans: dict[str, ByteFields], n: int, first_line: int) -> Arrivals | None:
+    def _converted(self, lines: _Lines, n: int, first_line: int) -> Arrivals | None:
+        spans = {}
+        for place, member in enumerate(lines.members):
+            if member.field not in _STEADY:
+                fields = lines.fields(place)
+                if fields is None:
+                    return None
+                spans[member.field] = fields
         device = self._devices(spans["der_id"].digests())
         if device is None:
             return None
-        for name, digests in self._texts.items():
-            own = digests[device]
-            if (own == 0).any() or (spans[name].digests() != own).any():
-                return None
-        for name, words in self._words.items():
-            word = spans[name].short()
-            new = np.flatnonzero((word != words[device]) | (word == 0))
-            if len(new):
-                value, valid = (
-                    spans[name].booleans() if name == "is_standalone" else spans[name].numbers(2)
-                )
-                if not valid.all() or (value != self._numbers[name][device]).any():
-                    return None
-                words[device] = word
+        since_ms = self._since[device]
+        if not all(self._steady(lines, *run, device, since_ms) for run in lines.runs()):
+            return None
         online, valid = spans["is_online"].booleans()
         if not valid.all():
             return None
@@ -137,11 +167,8 @@ class SkeletonParser:
         soc = self._soc(spans["current_soc"])
         if soc is None:
             return None
-        times = (
-            runs_of_times(spans["timestamp"], self._time),
-            self._since.times(spans["connection_start_at"], device),
-        )
-        if any((time == NO_TIME).any() for time in times):
+        time_ms = runs_of_times(spans["timestamp"], self._time)
+        if (time_ms == NO_TIME).any():
             return None
         evidence = self._reading.evidence
         evidence.rows += n
@@ -150,20 +177,62 @@ class SkeletonParser:
         output, meter, baseline = powers
         return Arrivals(
             device=device,
-            time_ms=times[0],
+            time_ms=time_ms,
             seq=np.broadcast_to(np.int64(-1), n),
             output=output,
             meter=meter,
             baseline=baseline,
             soc=soc,
             online=online,
-            since_ms=times[1],
+            since_ms=since_ms,
             absent=np.broadcast_to(np.uint16(BIT[SEQ]), n),
             strange=np.broadcast_to(np.uint16(0), n),
             garbled=np.broadcast_to(np.bool_(False), n),
             received_ms=np.broadcast_to(np.int64(NO_TIME), n),
             line=np.arange(first_line, first_line + n),
         )
+
+    def _steady(self, lines: _Lines, first: int, last: int, device: Small, since_ms: Ints) -> bool:
+        """Return whether the fields from `first` to `last` are right in all lines.
+
+        Only texts that differ from the last one of the device are read; their
+        `connection_start_at` is written to `since_ms`.
+        """
+        run = lines.run(first, last)
+        rows: NDArray[np.intp] = np.arange(len(device))
+        if run.valid:
+            keys = run.digests()
+            known = self._runs.setdefault(
+                lines.members[first].field, np.zeros(len(self._ids), np.uint64)
+            )
+            rows = np.flatnonzero((keys != known[device]) | (keys == 0))
+            if not len(rows):
+                return True
+        own = device[rows]
+        for place in range(first, last + 1):
+            fields = lines.fields(place, rows)
+            if fields is None:
+                return False
+            if (name := lines.members[place].field) != "connection_start_at":
+                if not self._right(name, fields, own):
+                    return False
+                continue
+            found = since_ms[rows] = runs_of_times(fields, self._time)
+            if (found == NO_TIME).any():
+                return False
+            self._since[own] = found
+        if run.valid:
+            # Of several texts of a device the last one is kept, as of its times.
+            known[own] = keys[rows]
+        return True
+
+    def _right(self, name: str, fields: ByteFields, device: Small) -> bool:
+        """Return whether a steady field is as sent in all rows."""
+        if (texts := self._texts.get(name)) is not None:
+            own = texts[device]
+            return bool((own != 0).all() and (fields.digests() == own).all())
+        value, valid = fields.booleans() if name == "is_standalone" else fields.numbers(2)
+        return bool(valid.all() and (value == self._numbers[name][device]).all())
 
     def _devices(self, digests: Keys) -> Small | None:
         """Return the devices of ids, or None if one is not known."""

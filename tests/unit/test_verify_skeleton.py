@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -127,3 +128,47 @@ def test_a_line_of_another_kind_is_left_to_the_others(
 @pytest.mark.parametrize("text", [b"", b"\n", b"{}\n", b"[]\n", b'{"der_id":"HOME_1_BAT"}\n', b"x"])
 def test_other_texts_are_left_to_the_others(reading: Reading, text: bytes) -> None:
     assert SkeletonParser(reading).arrivals(text, 1) is None
+
+
+def tampered(line: bytes, random: Random) -> bytes:
+    """Return a line with one value changed: rightly, wrongly, or not at all."""
+    one = json.loads(line)
+    name = random.choice([*FIELDS, "", "connection_start_at"])
+    if name == "connection_start_at":
+        one[name] = f"2026-0{random.randint(1, 6)}-01T00:00:0{random.randint(0, 9)}.000Z"
+    elif name in ("current_output", "power_meter_measurement", "baseline"):
+        one[name] = round(random.uniform(-99.0, 99.0), 2)
+    elif name == "timestamp":
+        one[name] = f"2026-07-01T12:00:{random.randint(10, 59)}.000Z"
+    elif name == "is_online":
+        one[name] = random.random() < 0.5
+    elif name == "der_id" and random.random() < 0.2:
+        one[name] = f"HOME_{random.randint(1, 3)}_PV"
+    elif name and random.random() < 0.05:
+        one[name] = random.choice([0, 4.99, True, "other", one["der_id"], one["project_id"]])
+    return json.dumps(one, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_tampered_blocks_are_as_the_other_parser_has_them(
+    kept: Kept, reading: Reading, seed: int
+) -> None:
+    """A text that was right before, of this device or another, must not hide a wrong one."""
+    random = Random(seed)
+    skeleton, strict = SkeletonParser(reading), StrictParser(reading)
+    read = left = 0
+    for _ in range(60):
+        lines = [
+            tampered(line, random) if random.random() < 0.2 else line
+            for line in random.choices(kept.lines, k=random.randint(1, 60))
+        ]
+        block = b"\n".join(lines)
+        found, other = skeleton.arrivals(block, 1), strict.arrivals(block, 1)
+        if found is None:
+            left += 1
+            continue
+        read += 1
+        assert other is not None
+        assert columns(found) == columns(other)
+    assert read > 10
+    assert left > 1
