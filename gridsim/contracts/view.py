@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal, Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.contracts.batch import Roster
-from gridsim.contracts.instructions import Instruction
+from gridsim.contracts.instructions import Instruction, Status
 from gridsim.contracts.run_context import RunContext
 from gridsim.contracts.settings import S, Settings
 from gridsim.contracts.status import RunStatus
@@ -49,6 +49,30 @@ class Entry:
     """One sentence for people."""
     end_ms: int | None = None
     """The end, where it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostedAnswer:
+    """An acknowledgement of an instruction that a view has posted."""
+
+    time_ms: int
+    """The simulated time, UTC."""
+    status: Status
+    reason: str
+    """The cause of a rejection or an early end; else empty."""
+    text: str
+    """One sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFault:
+    """A fault that has begun, or was injected, and is not over."""
+
+    id: str
+    since_ms: int
+    """The simulated time, UTC."""
+    text: str
+    """One sentence for people."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,6 +138,8 @@ class Snapshot:
     entries: tuple[Entry, ...]
     """The newest 200 entries, the oldest first."""
     running_events: tuple[str, ...] = ()
+    open_faults: tuple[OpenFault, ...] = ()
+    """The faults that are not over, in the order of their beginnings."""
 
     @property
     def net_kw(self) -> float:
@@ -220,7 +246,13 @@ class Control(Protocol):
     def post(self, instruction: Instruction) -> bool:
         """Queue an instruction for the next tick; return whether there was room.
 
-        Its acknowledgement becomes an `Entry`.
+        Its acknowledgements become entries, and `answers` returns them.
+        """
+
+    def answers(self, instruction: Instruction) -> Sequence[PostedAnswer] | None:
+        """Return the acknowledgements so far of an instruction that a view has posted.
+
+        None: 10,000 others were posted since, and its acknowledgements are not kept.
         """
 
     def pause(self) -> None:

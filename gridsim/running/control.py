@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import DeviceView, Floats, History, Instruction, Roster, RunStatus, Snapshot, Span
+from gridsim.api import (
+    DeviceView,
+    Floats,
+    History,
+    Instruction,
+    PostedAnswer,
+    Roster,
+    RunStatus,
+    Snapshot,
+    Span,
+)
 from gridsim.running.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -44,7 +55,15 @@ class RunControl:
 
     def post(self, instruction: Instruction) -> bool:
         """Queue an instruction for the next tick; return whether there was room."""
-        return self._run.post(instruction)
+        self._monitor.answers.follow(instruction)
+        if self._run.post(instruction):
+            return True
+        self._monitor.answers.forget(instruction)
+        return False
+
+    def answers(self, instruction: Instruction) -> Sequence[PostedAnswer] | None:
+        """Return the acknowledgements so far of an instruction that a view has posted."""
+        return self._monitor.answers.of(instruction)
 
     def pause(self) -> None:
         """Start no more ticks until `resume`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from gridsim.api import (
     Floats,
     History,
     Instruction,
+    PostedAnswer,
     Roster,
     RunStatus,
     SiteStates,
@@ -105,6 +106,9 @@ class RecordingControl:
     def post(self, instruction: Instruction) -> bool:
         self.instructions.append(instruction)
         return True
+
+    def answers(self, instruction: Instruction) -> Sequence[PostedAnswer] | None:
+        return () if instruction in self.instructions else None
 
     def pause(self) -> None:
         self.paused = True

@@ -14,6 +14,8 @@ from gridsim.api import (
     DISABLED,
     FAULTY,
     OFFLINE,
+    Acknowledgement,
+    ClearFault,
     Command,
     InjectFault,
     Instruction,
@@ -22,6 +24,7 @@ from gridsim.api import (
 )
 from gridsim.contracts.results import TickResult
 from gridsim.running.monitor import Monitor
+from gridsim.running.monitor.answers import Answers
 from gridsim.running.monitor.ring import Ring
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.scenario import Scenario
@@ -412,6 +415,60 @@ def test_earlier_readings_of_a_device_come_from_the_ledger(tmp_path: Path, der_i
         for name in ("current_output", "power_meter_measurement", "current_soc"):
             np.testing.assert_allclose(found.true[name], known.true[name], atol=1e-9)
             np.testing.assert_allclose(found.reported[name], known.reported[name], atol=1e-9)
+
+
+def test_a_posted_instruction_keeps_its_answers_among_any_number_of_others(make: Any) -> None:
+    run = make()
+    der = Target("HOME_1", "HOME_1_PV")
+    mine = Command(der, "mine", "disconnect", source="web", duration_s=60)
+    run.monitor.answers.follow(mine)
+    assert run.monitor.answers.of(mine) == ()
+    others = [Command(der, f"c-{n}", "connect", source="mqtt") for n in range(300)]
+    # The same id for another target, or from another source, is another instruction.
+    others.append(Command(Target("HOME_2"), "mine", "set_power", 1.0, source="web"))
+    run.step(1, [mine, *others])
+    assert all(
+        one.subject != "mine" or "HOME_2" in one.text for one in run.monitor.snapshot().entries
+    )
+    answers = run.monitor.answers.of(mine)
+    assert [one.status for one in answers] == ["accepted", "superseded"]
+    assert answers[0].text == "disconnect (mine) to HOME_1/HOME_1_PV: accepted"
+    assert (answers[0].time_ms, answers[0].reason) == (run.scenario.start_ms, "")
+    assert answers[1].reason != ""
+    assert run.monitor.answers.of(others[0]) is None
+
+
+@pytest.mark.parametrize(("count", "kept"), [(2, True), (3, False)])
+def test_the_answers_of_the_newest_instructions_are_kept(count: int, kept: bool) -> None:
+    answers = Answers(limit=2)
+    commands = [Command(Target("P"), f"c-{n}", "connect", source="web") for n in range(count)]
+    for one in commands:
+        answers.follow(one)
+    answers.take(
+        [Acknowledgement(one.target, one.id, "accepted", "", 0, 5, "web") for one in commands]
+    )
+    assert (answers.of(commands[0]) is not None) == kept
+    assert [one.status for one in answers.of(commands[-1]) or ()] == ["accepted"]
+    answers.forget(commands[-1])
+    assert answers.of(commands[-1]) is None
+
+
+def test_the_faults_that_are_not_over_are_known_however_much_happens(make: Any) -> None:
+    run = make(FAULTS)
+    der = Target("HOME_1", "HOME_1_PV")
+    inject = InjectFault(der, "i-1", "dark", {"type": "offline"}, "web")
+    flood = [Command(der, f"c-{n}", "connect", source="mqtt") for n in range(300)]
+    run.step(1, [inject, *flood])
+    run.step(1, flood[:250])
+    assert [(one.id, one.since_ms) for one in run.monitor.snapshot().open_faults] == [
+        ("dark", run.scenario.start_ms)
+    ]
+    run.now = 1.0
+    run.step(2)
+    assert [one.id for one in run.monitor.snapshot().open_faults] == ["dark", "cable", "slow"]
+    run.now = 2.0
+    run.step(2, [ClearFault(Target(""), "i-2", "dark", "web"), *flood])
+    assert [one.id for one in run.monitor.snapshot().open_faults] == []
 
 
 def test_twenty_devices_are_watched_and_released_after_thirty_seconds(make: Any) -> None:

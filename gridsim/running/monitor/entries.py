@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 
-from gridsim.api import Acknowledgement, ClearFault, Entry, EntryKind
+from gridsim.api import Acknowledgement, ClearFault, Entry, EntryKind, OpenFault
 from gridsim.contracts.results import TickResult
 from gridsim.text.commands import instruction_line
 from gridsim.text.events import change_line
@@ -23,10 +23,15 @@ class Entries:
         self._number = 0
         self._faults: dict[str, int] = {}
         """The number of devices that each running fault affects."""
+        self._open: dict[str, OpenFault] = {}
 
     def newest(self) -> tuple[Entry, ...]:
         """Return the newest 200 entries, the oldest first."""
         return tuple(self._kept)
+
+    def open_faults(self) -> tuple[OpenFault, ...]:
+        """Return the faults that began or were injected, and are not over."""
+        return tuple(self._open.values())
 
     def take(self, result: TickResult, time_ms: int) -> None:
         """Add the entries of a tick at simulated time `time_ms`, UTC."""
@@ -49,22 +54,30 @@ class Entries:
     def _take_faults(self, result: TickResult, time_ms: int) -> None:
         injected = {one.id for one in result.injected}
         for one in result.injected:
-            self._add("fault", time_ms, "injected", one.id, f"fault {one.id} ({one.name}) injected")
+            self._begin(time_ms, "injected", one.id, f"fault {one.id} ({one.name}) injected")
         cleared = _cleared(result) if result.acknowledgements else ()
         for id in cleared:
-            self._add("fault", time_ms, "cleared", id, f"fault {id} cleared")
+            self._end(time_ms, "cleared", id, f"fault {id} cleared")
         now = {} if result.truth is None else dict(result.truth.running_faults)
         if now == self._faults and not result.episodes:
             return
         ended = Counter(episode.fault_id for episode in result.episodes)
         for id in [id for id in self._faults if id not in now and id not in cleared]:
             text = f"fault {id} ended on {counted(ended[id] or self._faults[id], 'DER')}"
-            self._add("fault", time_ms, "ended", id, text)
+            self._end(time_ms, "ended", id, text)
         for id, devices in now.items():
             if id not in self._faults and id not in injected:
                 text = f"fault {id} begins on {counted(devices, 'DER')}"
-                self._add("fault", time_ms, "begins", id, text)
+                self._begin(time_ms, "begins", id, text)
         self._faults = now
+
+    def _begin(self, time_ms: int, state: str, id: str, text: str) -> None:
+        self._add("fault", time_ms, state, id, text)
+        self._open[id] = OpenFault(id, time_ms, text)
+
+    def _end(self, time_ms: int, state: str, id: str, text: str) -> None:
+        self._add("fault", time_ms, state, id, text)
+        self._open.pop(id, None)
 
     def _add(
         self,

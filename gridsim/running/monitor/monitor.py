@@ -25,6 +25,7 @@ from gridsim.api import (
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.truth import TickTruth
 from gridsim.delivery import MessageTrace
+from gridsim.running.monitor.answers import Answers
 from gridsim.running.monitor.entries import Entries
 from gridsim.running.monitor.orders import OpenCommands
 from gridsim.running.monitor.past import DevicePast
@@ -60,6 +61,7 @@ class Monitor:
         waiting_bytes: int = _WAITING_BYTES,
     ) -> None:
         self.roster: Roster = scenario.roster
+        self.answers = Answers()
         self._status = status
         self._monotonic = monotonic
         self._start_ms, self._tick_ms = scenario.start_ms, scenario.tick_ms
@@ -86,6 +88,7 @@ class Monitor:
 
     def note(self, result: TickResult) -> None:
         """Take the result of a tick. Called in the engine's thread."""
+        self.answers.take(result.acknowledgements)
         size = size_of(result)
         with self._queue_lock:
             if self._closed:
@@ -199,4 +202,5 @@ class Monitor:
             devices=devices,
             entries=self._entries.newest(),
             running_events=events.names,
+            open_faults=self._entries.open_faults(),
         )

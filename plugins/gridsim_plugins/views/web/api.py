@@ -12,11 +12,10 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gridsim.api import Control, Snapshot
+from gridsim.api import Control
 from gridsim_plugins.views.web import models
 from gridsim_plugins.views.web.answers import Failed, answer
 from gridsim_plugins.views.web.equivalents import of_control
-from gridsim_plugins.views.web.faults import ActiveFaults
 from gridsim_plugins.views.web.fleet import FleetMap, groups
 from gridsim_plugins.views.web.instructions import Instructions
 from gridsim_plugins.views.web.metrics import exposition
@@ -49,14 +48,8 @@ class Api:
         self._tables = Tables(control)
         self._fleet = FleetMap(control.roster)
         self._instructions = Instructions(control, url)
-        self._faults = ActiveFaults()
         self._pace = Pace(control)
         self._roster_bytes: bytes | None = None
-
-    def note(self, snapshot: Snapshot) -> None:
-        """Take the newest snapshot."""
-        self._instructions.note(snapshot.entries)
-        self._faults.note(snapshot)
 
     def health(self, request: Request, query: models.Query) -> Response:
         return answer(models.Health(self._control.status().state))
@@ -137,7 +130,11 @@ class Api:
 
     def faults(self, request: Request, query: models.Query) -> Response:
         counts = fault_counts(self._control.status().faults)
-        return answer(models.FaultsAnswer(counts, self._faults.active()))
+        active = [
+            models.ActiveFault(one.id, one.since_ms, one.text)
+            for one in self._control.snapshot().open_faults
+        ]
+        return answer(models.FaultsAnswer(counts, active))
 
     def verify(self, request: Request, query: models.Query) -> Response:
         status = self._control.status()

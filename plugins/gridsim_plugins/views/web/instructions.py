@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import secrets
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, get_args
+from dataclasses import dataclass
+from typing import Any, Final
 
 from gridsim.api import (
     Control,
-    Entry,
     Instruction,
     Refused,
-    Status,
     Target,
     Unreadable,
     find_target,
@@ -29,7 +26,6 @@ from gridsim_plugins.views.web.models import (
     AcknowledgementItem,
     Equivalents,
     InstructionAnswer,
-    Outcome,
 )
 
 KEPT: Final = 1000
@@ -41,21 +37,15 @@ _NO_TARGET = (
     "pattern, or * for the whole fleet"
 )
 _FLEET = Target("")
-_STATUSES = get_args(Status)
+_FORGOTTEN = "too many instructions were posted since: its acknowledgements are not kept any more"
+_LOOK_S = 0.05
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Posted:
     instruction: Instruction
     command: str
     equivalents: Equivalents
-    entries: list[Entry] = field(default_factory=list)
-    waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = field(default_factory=list)
-
-    @property
-    def status(self) -> Outcome:
-        # The kinds of entry of acknowledgements have the same states.
-        return self.entries[-1].state if self.entries else "queued"  # type: ignore[return-value]
 
 
 class Instructions:
@@ -66,7 +56,6 @@ class Instructions:
         self._url = url
         self._lock = threading.Lock()
         self._posted: OrderedDict[str, _Posted] = OrderedDict()
-        self._noted = -1
 
     def read(self, body: bytes) -> tuple[Instruction, Equivalents]:
         """Return the instruction of a body, and its equivalents. Raises Failed."""
@@ -113,31 +102,15 @@ class Instructions:
                 self._posted.popitem(last=False)
         return instruction.id
 
-    def note(self, entries: Sequence[Entry]) -> None:
-        """Look for acknowledgements among the newest entries."""
-        with self._lock:
-            for entry in entries:
-                posted = self._posted.get(entry.subject)
-                if entry.number <= self._noted or entry.kind != "command" or posted is None:
-                    continue
-                if entry.state in _STATUSES:
-                    posted.entries.append(entry)
-                    for loop, event in posted.waiting:
-                        loop.call_soon_threadsafe(event.set)
-                    posted.waiting.clear()
-            if entries:
-                self._noted = max(self._noted, entries[-1].number)
-
     async def wait(self, id: str, seconds: float) -> None:
         """Wait for the first acknowledgement of an instruction."""
-        event = asyncio.Event()
         with self._lock:
             posted = self._posted.get(id)
-            if posted is None or posted.entries:
+        until = time.monotonic() + seconds
+        while posted is not None and not self._control.answers(posted.instruction):
+            if time.monotonic() >= until:
                 return
-            posted.waiting.append((asyncio.get_running_loop(), event))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds)
+            await asyncio.sleep(_LOOK_S)
 
     def answer(self, id: str) -> InstructionAnswer:
         """Return an instruction and its acknowledgements. Raises Failed."""
@@ -147,32 +120,31 @@ class Instructions:
                 raise Failed(
                     404, f"there is no instruction {id!r} among the last {KEPT} of the API"
                 )
-            return _answer(posted)
+        return self._answer(posted)
 
     def answers(self) -> list[InstructionAnswer]:
         """Return the newest instructions, the newest last."""
         with self._lock:
-            return [_answer(one) for one in list(self._posted.values())[-LISTED:]]
+            newest = list(self._posted.values())[-LISTED:]
+        return [self._answer(one) for one in newest]
 
-
-def _answer(posted: _Posted) -> InstructionAnswer:
-    status = posted.status
-    reason = ""
-    if status in ("rejected", "superseded", "cancelled"):
-        reason = posted.entries[-1].text.partition(f": {status}: ")[2]
-    return InstructionAnswer(
-        id=posted.instruction.id,
-        target=str(posted.instruction.target),
-        command=posted.command,
-        status=status,
-        reason=reason,
-        acknowledgements=[
-            AcknowledgementItem(one.time_ms, one.state, one.text)  # type: ignore[arg-type]
-            for one in posted.entries
-        ],
-        equivalents=posted.equivalents,
-        error=(reason or posted.entries[-1].text) if status == "rejected" else "",
-    )
+    def _answer(self, posted: _Posted) -> InstructionAnswer:
+        answers = self._control.answers(posted.instruction)
+        last = answers[-1] if answers else None
+        reason = _FORGOTTEN if answers is None else last.reason if last is not None else ""
+        rejected = last is not None and last.status == "rejected"
+        return InstructionAnswer(
+            id=posted.instruction.id,
+            target=str(posted.instruction.target),
+            command=posted.command,
+            status="queued" if last is None else last.status,
+            reason=reason,
+            acknowledgements=[
+                AcknowledgementItem(one.time_ms, one.status, one.text) for one in answers or ()
+            ],
+            equivalents=posted.equivalents,
+            error=(reason or last.text) if rejected and last is not None else "",
+        )
 
 
 def _text(table: dict[str, Any]) -> bytes:

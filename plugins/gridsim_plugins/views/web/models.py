@@ -358,7 +358,6 @@ class EventsAnswer(Struct, frozen=True):
 class ActiveFault(Struct, frozen=True):
     id: str
     since_ms: int
-    end_ms: int | None
     text: str
 
 

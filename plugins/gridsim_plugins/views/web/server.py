@@ -108,8 +108,6 @@ class WebServer:
     def show(self, snapshot: Snapshot) -> None:
         """Send a snapshot to the pages that are open."""
         self._rates.note(snapshot.status, time.monotonic())
-        if self._api is not None:
-            self._api.note(snapshot)
         self._stream.show(snapshot)
 
     def close(self) -> None:
