@@ -23,6 +23,13 @@ import pluggy
 
 from gridsim.contracts.baseline import Baseline, Expected
 from gridsim.contracts.batch import UNITS, Batch, Labels, Roster
+from gridsim.contracts.catalogue import (
+    Catalogue,
+    CommandEntry,
+    DerEntry,
+    FaultEntry,
+    SettingEntry,
+)
 from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
 from gridsim.contracts.device import (
     Device,
@@ -265,14 +272,19 @@ __all__ = [  # noqa: RUF022 - in groups
     "DISABLED",
     "FAULTY",
     "OFFLINE",
+    "Catalogue",
+    "CommandEntry",
     "Control",
+    "DerEntry",
     "DeviceStates",
     "DeviceView",
     "Entry",
     "EntryKind",
+    "FaultEntry",
     "History",
     "OpenFault",
     "PostedAnswer",
+    "SettingEntry",
     "SiteStates",
     "Snapshot",
     "Span",

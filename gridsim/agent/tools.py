@@ -25,9 +25,9 @@ class Tools:
         """Return all tools; a tool's name is that of its method."""
         return (
             self.status, self.projects, self.project, self.devices, self.device, self.history,
-            self.entries, self.events, self.faults, self.send_command, self.call_event,
-            self.cancel_event, self.inject_fault, self.clear_fault, self.instruction, self.pause,
-            self.resume, self.set_speed, self.verify,
+            self.entries, self.events, self.faults, self.catalogue, self.send_command,
+            self.call_event, self.cancel_event, self.inject_fault, self.clear_fault,
+            self.instruction, self.pause, self.resume, self.set_speed, self.verify,
         )  # fmt: skip
 
     # Reading.
@@ -97,6 +97,12 @@ class Tools:
     def faults(self) -> Found:
         """Return the active faults and the number of readings that faults affected."""
         return self._get("faults")
+
+    def catalogue(self) -> Found:
+        """Return the types of faults that can be injected and the commands, with the settings,
+        units and defaults of each, and the types of DERs with whether they take commands.
+        """
+        return self._get("catalogue")
 
     # Acting.
 

@@ -29,7 +29,8 @@ UNITS_OF: Final[Mapping[str, tuple[CommandUnit, ...]]] = {
     "target_soc": ("%",),
 }
 """The units that each action's value may have, the default first; other actions have no value."""
-_RAMPED = ("set_power", "limit_power", "limit_export", "limit_import")
+RAMPED: Final = ("set_power", "limit_power", "limit_export", "limit_import")
+"""The actions that a ramp may lead to."""
 _LONGEST_S = 100 * 366 * 86_400
 _LARGEST = 1e9
 LAST_MS = 7_258_118_400_000
@@ -143,6 +144,6 @@ def ramp(given: object, action: str) -> float:
     value = _number("ramp_s", given, 0.0, shape)
     if value > _LONGEST_S:
         raise Refused(f"'ramp_s' must be {shape}")
-    if value and action not in _RAMPED:
+    if value and action not in RAMPED:
         raise Refused(f"{action} takes no 'ramp_s': leave it out")
     return value

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.contracts.batch import Roster
+from gridsim.contracts.catalogue import Catalogue
 from gridsim.contracts.instructions import Instruction, Status
 from gridsim.contracts.run_context import RunContext
 from gridsim.contracts.settings import S, Settings
@@ -226,6 +227,9 @@ class Control(Protocol):
     @property
     def roster(self) -> Roster:
         """Return the devices and projects."""
+
+    def catalogue(self) -> Catalogue:
+        """Return the faults, commands and types of DERs of the run."""
 
     def status(self) -> RunStatus:
         """Return the run's status, at this moment."""

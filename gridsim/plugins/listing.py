@@ -43,7 +43,8 @@ def overview(registry: Registry, tables: Tables, width: int | None = None) -> It
     """
     rows: list[tuple[str, ...]] = [("NAME", "KIND", "ORIGIN", "STATUS", "DESCRIPTION")]
     rows += [
-        (entry.name, entry.kind, entry.owner, "ready", _first_sentence(entry)) for entry in registry
+        (entry.name, entry.kind, entry.owner, "ready", first_sentence(entry.type))
+        for entry in registry
     ]
     rows += [(b.name, "?", b.owner, "broken", b.reason) for b in registry.broken]
     yield from _columns(rows, width)
@@ -78,9 +79,9 @@ def details(
         yield from part
 
 
-def _first_sentence(entry: RegisteredPlugin) -> str:
-    """Return the first sentence of the type's own docstring."""
-    paragraph = inspect.cleandoc(entry.type.__doc__ or "").partition("\n\n")[0]
+def first_sentence(plugin: type[Any]) -> str:
+    """Return the first sentence of a type's own docstring."""
+    paragraph = inspect.cleandoc(plugin.__doc__ or "").partition("\n\n")[0]
     sentence, stop, _ = " ".join(paragraph.split()).partition(". ")
     return sentence + stop.rstrip()
 
@@ -138,7 +139,7 @@ def setting_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str
         unit = next((m.name for m in info.metadata if isinstance(m, Unit)), "")
         yield (
             prefix + name,
-            _type(info.annotation),
+            type_name(info.annotation),
             _default(info),
             unit,
             info.description or "",
@@ -148,18 +149,19 @@ def setting_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str
                 yield from setting_rows(inner, f"{prefix}{name}.")
 
 
-def _type(annotation: Any) -> str:
+def type_name(annotation: Any) -> str:
+    """Return the type of a setting in words."""
     origin = get_origin(annotation)
     if origin is Literal:
         return " | ".join(repr(value) if value != "" else '""' for value in get_args(annotation))
     if origin in (Union, types.UnionType):
-        return " | ".join(_type(a) for a in get_args(annotation) if a is not type(None))
+        return " | ".join(type_name(a) for a in get_args(annotation) if a is not type(None))
     if origin is Annotated:
-        return _type(get_args(annotation)[0])
+        return type_name(get_args(annotation)[0])
     if origin is dict:
         return "table"
     if origin is not None:
-        return f"list of {_type(get_args(annotation)[0])}"
+        return f"list of {type_name(get_args(annotation)[0])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "table"
     if annotation is SecretStr:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import (
+    Catalogue,
     DeviceView,
     Floats,
     History,
@@ -19,6 +20,7 @@ from gridsim.api import (
     Snapshot,
     Span,
 )
+from gridsim.running.catalogue import make_catalogue
 from gridsim.running.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -31,11 +33,19 @@ class RunControl:
     def __init__(self, run: Run, monitor: Monitor) -> None:
         self._run = run
         self._monitor = monitor
+        self._catalogue: Catalogue | None = None
 
     @property
     def roster(self) -> Roster:
         """The devices and projects."""
         return self._monitor.roster
+
+    def catalogue(self) -> Catalogue:
+        """Return the faults, commands and types of DERs of the run."""
+        if self._catalogue is None:
+            plan = self._run.plan
+            self._catalogue = make_catalogue(plan.registry, plan.configuration.scenario)
+        return self._catalogue
 
     def status(self) -> RunStatus:
         """Return the run's status, at this moment."""

@@ -11,15 +11,19 @@ from numpy.typing import NDArray
 
 from gridsim.api import (
     CALLED,
+    Catalogue,
+    CommandEntry,
     DeviceStates,
     DeviceView,
     Entry,
+    FaultEntry,
     Floats,
     History,
     Instruction,
     PostedAnswer,
     Roster,
     RunStatus,
+    SettingEntry,
     SiteStates,
     Snapshot,
     Span,
@@ -88,6 +92,15 @@ class RecordingControl:
         self.instructions: list[Instruction] = []
         self.speed = 1.0
         self.paused = False
+
+    def catalogue(self) -> Catalogue:
+        rate = SettingEntry("rate", "float", "kW/h", True, None, (), "change of the value per hour")
+        return Catalogue(
+            (FaultEntry("drift", "A sensor that drifts.", (rate,)),),
+            (),
+            (CommandEntry("set_power", ("kW", "%"), True), CommandEntry("connect", (), False)),
+            (),
+        )
 
     def status(self) -> RunStatus:
         return self.newest.status

@@ -19,6 +19,7 @@ from gridsim_plugins.views.web.api import Api
 from gridsim_plugins.views.web.app import make_app
 from gridsim_plugins.views.web.endpoints import ENDPOINTS
 from gridsim_plugins.views.web.fleet import output_bytes, soc_bytes
+from gridsim_plugins.views.web.openapi import description
 from gridsim_plugins.views.web.status import Rates
 from gridsim_plugins.views.web.stream import Stream
 from tests.fixtures.asgi import Answered, ask
@@ -333,6 +334,28 @@ def test_an_instruction_whose_answers_are_not_kept_says_so(
     answer = ask(app, f"{V1}/instructions/c").json
     assert (answer["status"], answer["acknowledgements"]) == ("queued", [])
     assert "its acknowledgements are not kept any more" in answer["reason"]
+
+
+def test_the_catalogue_has_the_faults_and_commands_with_their_units(app: Starlette) -> None:
+    found = ask(app, f"{V1}/catalogue").json
+    drift = next(one for one in found["faults"] if one["type"] == "drift")
+    assert drift["description"].startswith("An error that grows linearly")
+    field, rate = drift["settings"]
+    assert (field["default"], field["choices"]) == (
+        "current_output",
+        ["current_output", "power_meter_measurement"],
+    )
+    assert (rate["unit"], rate["default"], rate["required"]) == ("kW/h", 0.1, False)
+    shared = {one["name"]: one["unit"] for one in found["fault_settings"]}
+    assert (shared["duration_s"], shared["per_day"]) == ("s", "1/d")
+    units = {one["command"]: one["units"] for one in found["commands"]}
+    assert (units["limit_power"], units["target_soc"], units["connect"]) == (["%", "kW"], ["%"], [])
+    assert [(one["type"], one["reported"]) for one in found["ders"]] == [
+        ("battery", ["battery_storage"]),
+        ("solar", ["solar"]),
+    ]
+    enum = description()["components"]["schemas"]["Instruction"]["properties"]["command"]["enum"]
+    assert set(units) < set(enum)
 
 
 def test_active_faults_are_those_of_the_run(app: Starlette, control: SteppedControl) -> None:

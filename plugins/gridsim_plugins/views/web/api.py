@@ -107,6 +107,10 @@ class Api:
     def entries(self, request: Request, query: models.EntriesQuery) -> Response:
         return answer(entries_after(self._control.snapshot().entries, query.after, query.limit))
 
+    def catalogue(self, request: Request, query: models.Query) -> Response:
+        found = self._control.catalogue()
+        return answer(msgspec.convert(found, models.CatalogueAnswer, from_attributes=True))
+
     def roster(self, request: Request, query: models.Query) -> Response:
         if self._roster_bytes is None:
             roster = self._control.roster

@@ -107,6 +107,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         models.EntriesAnswer,
         models.EntriesQuery,
     ),
+    Endpoint(
+        f"{V1}/catalogue",
+        "GET",
+        "The faults that can be injected, the commands, and the types of DERs, with their settings",
+        "catalogue",
+        models.CatalogueAnswer,
+    ),
     Endpoint(f"{V1}/roster", "GET", "The order of the devices", "roster", models.RosterAnswer),
     Endpoint(
         f"{V1}/fleet",

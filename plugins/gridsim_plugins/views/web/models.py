@@ -366,6 +366,47 @@ class FaultsAnswer(Struct, frozen=True):
     active: list[ActiveFault]
 
 
+class SettingItem(Struct, frozen=True):
+    name: str
+    type: str
+    unit: str
+    required: bool
+    default: Any
+    choices: list[Any]
+    description: str
+
+
+class FaultType(Struct, frozen=True):
+    type: str
+    description: str
+    settings: list[SettingItem]
+
+
+class CommandType(Struct, frozen=True):
+    command: str
+    units: list[str]
+    """The units of its value, the default first; empty: it takes no value."""
+    ramps: bool
+
+
+class DerType(Struct, frozen=True):
+    type: str
+    reported: list[str]
+    devices: Count
+    takes_commands: bool
+    shares_setpoint: bool
+    settings: list[SettingItem]
+
+
+class CatalogueAnswer(Struct, frozen=True):
+    """The faults, commands and types of DERs of the run, by its plugins."""
+
+    faults: list[FaultType]
+    fault_settings: list[SettingItem]
+    commands: list[CommandType]
+    ders: list[DerType]
+
+
 class AccountItem(Struct, frozen=True):
     transport: str
     accepted: Count

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
+from gridsim.api import Action
 from gridsim.version import __version__
 from gridsim_plugins.views.web import models
 from gridsim_plugins.views.web.answers import JSON
@@ -47,13 +48,7 @@ _INSTRUCTION: Final[dict[str, Any]] = {
         },
         "command": {
             "enum": [
-                "set_power",
-                "limit_power",
-                "limit_export",
-                "limit_import",
-                "target_soc",
-                "connect",
-                "disconnect",
+                *get_args(Action),
                 "call_event",
                 "cancel_event",
                 "inject_fault",

@@ -4,10 +4,8 @@ import { get, post } from "./api.js";
 import { $, copy, el, idNode, on, say } from "./dom.js";
 import { moment, speed } from "./format.js";
 
-const FAULTS = "offline frozen_meter stuck_inverter sign_flip unit_mixup spike drift noise soc_jump clock_skew clock_step dst_clock ghost drop delay duplicate reorder truncate malformed schema_drift".split(" ");
-const COMMANDS = { set_power: "kW", limit_power: "kW", limit_export: "kW", limit_import: "kW", target_soc: "%", connect: "", disconnect: "" };
-// Some faults need a key without a default.
-const NEEDS = { drift: "rate = 0.5" };
+// The faults and commands of the run, by its plugins.
+let catalogue = { faults: [], commands: [] };
 const NUMERIC = /^(target_kw|duration_s|ramp_s|value|speed)$/;
 
 const FORMS = {
@@ -18,12 +16,12 @@ const FORMS = {
 	},
 	command: {
 		tab: "Send a command", verb: "Send the command",
-		fields: [["target", "Device or project", "", "an id"], ["command", "Command", "set_power", Object.keys(COMMANDS)], ["value", "Value", "0", ""],
+		fields: [["target", "Device or project", "", "an id"], ["command", "Command", "set_power", () => catalogue.commands.map((one) => one.command)], ["value", "Value", "0", ""],
 			["duration_s", "Duration, s", "600", "empty: until the next one"], ["ramp_s", "Ramp, s", "", "0"]],
 	},
 	fault: {
 		tab: "Inject a fault", verb: "Inject the fault", command: "inject_fault", ask: "Devices will report wrongly or not at all until it is over.",
-		fields: [["target", "Devices", "", "an id, or a pattern: HOME_*"], ["type", "Kind", "offline", FAULTS], ["fault", "Name", () => fresh("fault"), ""],
+		fields: [["target", "Devices", "", "an id, or a pattern: HOME_*"], ["type", "Kind", "offline", () => catalogue.faults.map((one) => one.type)], ["fault", "Name", () => fresh("fault"), ""],
 			["duration_s", "Duration, s", "300", "empty: until cleared"], ["further", "Further keys", "", "field = \"current_output\""]],
 	},
 	end: { tab: "End", fields: [] },
@@ -50,10 +48,15 @@ export class Controls {
 		on(this.form, "submit", (event) => { event.preventDefault(); this.submit(); });
 		on(this.form, "input", () => this.changed());
 		this.show("event");
+		get("/catalogue").then((found) => {
+			catalogue = found;
+			if (/command|fault/.test(this.name)) this.show(this.name, { ...this.given, ...this.body() });
+		}).catch(() => {});
 	}
 
 	show(name, body = {}) {
 		this.name = name;
+		this.given = body;
 		for (const tab of this.tabs) {
 			tab.setAttribute("aria-selected", String(tab.dataset.tab === name));
 			tab.tabIndex = tab.dataset.tab === name ? 0 : -1;
@@ -61,19 +64,20 @@ export class Controls {
 		const { fields, verb } = FORMS[name];
 		this.inputs = new Map();
 		const rows = fields.map(([key, label, initial, more]) => {
-			const input = Array.isArray(more)
-				? el("select", { name: key }, ...more.map((option) => el("option", { value: option }, option.replaceAll("_", " "))))
+			const input = typeof more === "function"
+				? el("select", { name: key }, ...more().map((option) => el("option", { value: option }, option.replaceAll("_", " "))))
 				: el("input", { name: key, type: "text", placeholder: more, list: key === "target" ? "projects" : null, spellcheck: "false", inputmode: NUMERIC.test(key) ? "decimal" : null });
 			input.value = body[key] ?? (typeof initial === "function" ? initial() : initial);
 			this.inputs.set(key, input);
 			return el("label.field", el("span", label), input);
 		});
+		this.keys = el("ul.note");
 		this.problem = el("p.trouble", { role: "alert" });
 		this.preview = el("div.preview");
 		this.button = verb ? el("button.main", { type: "submit" }, verb) : null;
 		this.row = el("div.do", this.button);
 		this.ending = el("ul.ending");
-		this.form.replaceChildren(name === "end" ? this.ending : el("div.fields", ...rows), this.preview, this.problem, this.row);
+		this.form.replaceChildren(name === "end" ? this.ending : el("div.fields", ...rows), this.keys, this.preview, this.problem, this.row);
 		if (name === "end") this.listEnding();
 		if (name === "run") this.runButtons();
 		this.changed();
@@ -95,7 +99,7 @@ export class Controls {
 		}
 		if (this.name === "run") return { action: "speed", speed: body.speed ?? "" };
 		if (command) body.command = command;
-		if (COMMANDS[body.command] === "") delete body.value;
+		if (this.inputs.get("value")?.disabled) delete body.value;
 		return body;
 	}
 
@@ -103,14 +107,26 @@ export class Controls {
 		if (this.name === "end") return;
 		const [command, value, type, more] = ["command", "value", "type", "further"].map((key) => this.inputs.get(key));
 		if (command) {
-			const unit = COMMANDS[command.value];
-			say(value.previousSibling, `Value${unit && `, ${unit}`}`);
+			const unit = catalogue.commands.find((one) => one.command === command.value)?.units[0];
+			say(value.previousSibling, `Value${unit ? `, ${unit}` : ""}`);
 			value.disabled = !unit;
 		}
-		if (type && !more.value && NEEDS[type.value]) more.value = NEEDS[type.value];
+		if (type) this.describe(catalogue.faults.find((one) => one.type === type.value), more);
 		this.disarm();
 		clearTimeout(this.timer);
 		this.timer = setTimeout(() => this.equivalents(this.body()), 200);
+	}
+
+	// The keys of a fault's type; those without a default are filled in.
+	describe(fault, more) {
+		if (!fault || fault === this.fault && this.keys.childElementCount) return;
+		if (fault !== this.fault) {
+			const needed = fault.settings.filter((one) => one.required).map(({ name, choices, type }) => `${name} = ${JSON.stringify(choices[0] ?? (/float|int/.test(type) ? 1 : ""))}`).join("; ");
+			if (!more.value || more.value === this.filled) more.value = this.filled = needed;
+			this.fault = fault;
+		}
+		this.keys.replaceChildren(el("li", fault.description), ...fault.settings.map(({ name, unit, required, default: value, choices, description }) =>
+			el("li", el("code", `${name}${required ? "" : ` = ${JSON.stringify(value)}`}`), ` ${unit} ${description}${choices.length ? `: ${choices.join(", ")}` : ""}`)));
 	}
 
 	async equivalents(body) {
