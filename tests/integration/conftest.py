@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ _COMMANDS = ("mosquitto", "mosquitto_sub", "mosquitto_passwd", "openssl", "stdbu
 
 Subscribe = Callable[..., Subscriber]
 MakeTransport = Callable[..., Mqtt]
+Publish = Callable[..., None]
 
 
 class HastyMqtt(Mqtt):
@@ -98,6 +100,24 @@ def subscribe(commands: dict[str, str]) -> Subscribe:
     """Starts a `Subscriber`: `with subscribe(port, ...) as subscriber:`."""
     # Into a pipe it would otherwise print in large blocks, late.
     return partial(Subscriber, [commands["stdbuf"], "-oL", commands["mosquitto_sub"]])
+
+
+@pytest.fixture
+def publish(commands: dict[str, str]) -> Publish:
+    """mosquitto_pub, the other client that sends commands."""
+    program = commands["mosquitto_sub"].removesuffix("sub") + "pub"
+
+    def run(port: int, topic: str, payload: bytes | dict[str, Any], *options: str) -> None:
+        text = json.dumps(payload).encode() if isinstance(payload, dict) else payload
+        how = "-s" if text else "-n"
+        subprocess.run(
+            [program, "-h", "127.0.0.1", "-p", str(port), "-t", topic, "-q", "1", how, *options],
+            input=text,
+            check=True,
+            timeout=20,
+        )
+
+    return run
 
 
 @pytest.fixture

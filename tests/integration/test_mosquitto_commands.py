@@ -22,7 +22,7 @@ from gridsim.sources import SourceWorker
 from gridsim.testing import SourceContract
 from gridsim_plugins.mqtt.source import MqttCommands
 from tests.fixtures import prepared
-from tests.integration.conftest import Brokers, Subscribe
+from tests.integration.conftest import Brokers, Publish, Subscribe
 from tests.integration.mosquitto import DEADLINE_S, Mosquitto, Subscriber
 
 FLEET = """
@@ -50,25 +50,6 @@ host = "127.0.0.1"
 START = "2026-07-01T12:00:00.000Z"
 DER_TOPIC = "projects/+/ders/+"
 TOPIC = "projects/PRJ_0/ders/DER_0"
-Publish = Callable[..., None]
-
-
-@pytest.fixture
-def publish(commands: dict[str, str]) -> Publish:
-    """mosquitto_pub, the other client that sends commands."""
-    program = commands["mosquitto_sub"].removesuffix("sub") + "pub"
-
-    def run(port: int, topic: str, payload: bytes | dict[str, Any], *options: str) -> None:
-        text = json.dumps(payload).encode() if isinstance(payload, dict) else payload
-        how = "-s" if text else "-n"
-        subprocess.run(
-            [program, "-h", "127.0.0.1", "-p", str(port), "-t", topic, "-q", "1", how, *options],
-            input=text,
-            check=True,
-            timeout=DEADLINE_S,
-        )
-
-    return run
 
 
 class Stepped:

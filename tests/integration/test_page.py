@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -18,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from gridsim.helpers.colours import hues
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
-from tests.integration.conftest import Brokers, Subscribe
+from tests.integration.conftest import Brokers, Publish, Subscribe
 from tests.integration.proxy import FaultProxy
 
 DEADLINE_MS = 20_000
@@ -29,6 +31,7 @@ FLEET = """
 seed = 7
 speed = 20
 start = 2026-07-01T12:00:00-03:00
+plugins = ["./hum.py"]
 
 [site]
 latitude = 45.96
@@ -70,10 +73,34 @@ host = "127.0.0.1"
 port = {port}
 framing = "project"
 
+[[sources]]
+type = "mqtt"
+host = "127.0.0.1"
+port = {port}
+
 [[views]]
 type = "web"
 port = 0
 """
+
+HUM = '''
+from typing import Annotated
+from pydantic import Field
+from gridsim.api import DeviceFault, Settings, Unit, hookimpl
+
+class HumSettings(Settings):
+    pitch: Annotated[float, Unit("Hz")] = Field(gt=0, description="the pitch of the hum")
+
+class Hum(DeviceFault[HumSettings]):
+    """A meter that hums."""
+    Settings = HumSettings
+    def inject(self, tick, affected):
+        affected.power_meter_measurement[:] += 1.0
+
+@hookimpl
+def gridsim_register(register):
+    register.fault("hum", Hum)
+'''
 
 LARGE = """
 [simulation]
@@ -105,6 +132,7 @@ port = 0
 
 
 def make_run(folder: Path, text: str) -> Run:
+    (folder / "hum.py").write_text(HUM)
     path = folder / "fleet.toml"
     path.write_text(text)
     return Run(make_plan(Options(config=path)))
@@ -325,6 +353,180 @@ def test_a_fault_is_injected_after_one_question_and_cleared(visit: Visit, run: R
     page.locator(".ending li", has_text=name).get_by_role("button").click()
     page.get_by_role("button", name="Yes: end the fault").click()
     expect(page.locator("#online")).to_have_text("7 / 7", timeout=DEADLINE_MS)
+
+
+def test_a_fault_of_a_plugin_is_offered_with_its_settings(visit: Visit, run: Run) -> None:
+    page = visit(address(run))
+    page.locator("[data-tab=fault]").click()
+    kind = page.locator("[name=type]")
+    expect(kind.locator("option")).to_have_count(21, timeout=DEADLINE_MS)
+    kind.select_option("hum")
+    keys = page.locator("#form ul.note")
+    expect(keys).to_contain_text("A meter that hums.")
+    expect(keys).to_contain_text("pitch Hz the pitch of the hum")
+    further = page.locator("[name=further]")
+    expect(further).to_have_value("pitch = 1")
+    kind.select_option("drift")
+    expect(further).to_have_value("")
+    expect(keys).to_contain_text('field = "current_output"')
+    kind.select_option("hum")
+    page.locator("[name=target]").fill("HOME_1_PV")
+    page.locator("[name=duration_s]").fill("60")
+    page.get_by_role("button", name="Inject the fault", exact=True).click()
+    page.get_by_role("button", name="Yes: inject the fault").click()
+    expect(page.locator(".answers li").first).to_contain_text("accepted", timeout=DEADLINE_MS)
+
+
+def test_an_open_device_shows_its_messages_as_they_were_sent(
+    visit: Visit, run: Run, brokers: Brokers, publish: Publish, request: pytest.FixtureRequest
+) -> None:
+    # A faster run would soon have sent 50 messages more.
+    run.set_speed(1)
+    request.addfinalizer(lambda: run.set_speed(20))
+    page = visit(address(run))
+    to_heat(page)
+    page.keyboard.press("Enter")
+    messages = page.locator("#device .messages")
+    first = messages.locator("li", has_text="projects/HOME_1 ").last
+    expect(first).to_contain_text("delivered", timeout=DEADLINE_MS)
+    expect(first).to_contain_text("QoS 0")
+    sent = json.loads(first.locator("pre").inner_text())
+    assert [one["der_id"] for one in sent] == ["HOME_1_BAT", "HOME_1_PV"]
+    text = b'{"id": "trace-1",   "command": "disconnect", "duration_s": 1}'
+    publish(brokers.ports["plain"], "projects/HOME_1/ders/HOME_1_PV/command", text)
+    came = messages.locator("li", has_text=text.decode())
+    expect(came.locator(".fate")).to_have_text(re.compile("^(accepted|completed)$"), timeout=20_000)
+    expect(came).to_contain_text("projects/HOME_1/ders/HOME_1_PV/command")
+    expect(came).to_contain_text("QoS 1")
+    expect(came.locator(".sr")).to_have_text("received ")
+    answer = messages.locator("li", has_text="projects/HOME_1/ders/HOME_1_PV/ack").last
+    expect(answer).to_contain_text('"id":"trace-1","status":"accepted"', timeout=DEADLINE_MS)
+    expect(came.locator(".fate")).to_have_text("completed", timeout=DEADLINE_MS)
+    page.locator("#device input[type=checkbox]").check()
+    received = messages.locator("li", has=page.get_by_text("received", exact=True))
+    expect(received.locator("pre")).to_contain_text('\n  "command": "disconnect"')
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """A server of another origin: an empty page."""
+
+    class Empty(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>elsewhere</title>")
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Empty) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_page_of_another_origin_can_neither_read_nor_post(
+    browser: Browser, run: Run, elsewhere: str
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    url = f"{address(run)}/api/v1"
+    page.goto(elsewhere)
+    found = page.evaluate(
+        """async (url) => {
+            const tried = (task) => task.then((found) => found, (error) => error.name);
+            const post = (mode, type) => fetch(`${url}/control`, {
+                method: "POST", mode, headers: { "Content-Type": type },
+                body: JSON.stringify({ action: "pause" }),
+            });
+            const load = (tag, at) => new Promise((done) => {
+                const node = document.createElement(tag);
+                node.onload = () => done("loaded");
+                node.onerror = () => done("refused");
+                node.src = `${url}${at}`;
+                document.head.append(node);
+            });
+            const form = document.createElement("form");
+            const target = `${url}/control`;
+            Object.assign(form, { method: "post", action: target, enctype: "text/plain" });
+            const field = document.createElement("input");
+            Object.assign(field, { name: '{"action": "pause", "x": "', value: '"}' });
+            const frame = document.createElement("iframe");
+            frame.name = form.target = "inner";
+            form.append(field);
+            document.body.append(frame, form);
+            form.submit();
+            await new Promise((done) => { frame.onload = done; });
+            return {
+                read: await tried(fetch(`${url}/status`)),
+                opaque: await tried(fetch(`${url}/status`, { mode: "no-cors" })),
+                json: await tried(post("cors", "application/json")),
+                text: await tried(post("no-cors", "text/plain")),
+                script: await load("script", "/status"),
+                image: await load("img", "/fleet"),
+                stream: await new Promise((done) => {
+                    const source = new EventSource(`${url}/stream`);
+                    source.onopen = () => done("open");
+                    source.onerror = () => done("refused");
+                }),
+            };
+        }""",
+        url,
+    )
+    assert found == {
+        "read": "TypeError",
+        "opaque": "TypeError",
+        "json": "TypeError",
+        "text": "TypeError",
+        "script": "refused",
+        "image": "refused",
+        "stream": "refused",
+    }
+    assert fetched(address(run), "/status")["state"] == "running"
+    context.close()
+
+
+def test_nothing_moves_while_the_page_loads(visit: Visit, run: Run) -> None:
+    for width, height in ((1440, 900), (375, 800)):
+        page = visit(address(run), width=width, height=height)
+        to_heat(page)
+        expect(page.locator("#contracts-note")).to_have_text("4 projects", timeout=DEADLINE_MS)
+        score = page.evaluate(
+            """() => new Promise((done) => {
+                new PerformanceObserver((list) => done(list.getEntries()
+                    .reduce((sum, one) => sum + (one.hadRecentInput ? 0 : one.value), 0)))
+                    .observe({ type: "layout-shift", buffered: true });
+                setTimeout(() => done(0), 300);
+            })"""
+        )
+        assert score < 0.05, width
+
+
+def test_a_screen_reader_finds_a_name_for_each_control_and_a_text_for_each_picture(
+    visit: Visit, run: Run
+) -> None:
+    page = visit(address(run))
+    to_heat(page)
+    page.keyboard.press("Enter")
+    expect(page.locator("#device figure")).to_have_count(2, timeout=DEADLINE_MS)
+    tree = page.locator("body").aria_snapshot()
+    roles = "button|textbox|searchbox|combobox|checkbox|tab|img|application|region|progressbar"
+    nameless = re.findall(rf"- (?:{roles})(?: \[[^]]*\])*:?\s*$", tree, re.MULTILINE)
+    assert nameless == []
+    for picture in (
+        'img "Stacked power over time; left and right move the reading line"',
+        'img "Called and delivered reduction over time"',
+        'application "One cell for each device. The arrow keys walk the cells, Enter opens',
+        'img "Output: reported and true"',
+    ):
+        assert picture in tree
+    # The values of the pictures, as text.
+    for text in ("Power by type, in kW", "solar of"):
+        assert text in tree
 
 
 def test_a_refused_command_is_answered_in_the_words_of_the_run(visit: Visit, run: Run) -> None:

@@ -21,6 +21,7 @@ from gridsim_plugins.views.web import stream as stream_module
 from gridsim_plugins.views.web.endpoints import ENDPOINTS
 from gridsim_plugins.views.web.server import WebServer
 from gridsim_plugins.views.web.settings import WebSettings
+from gridsim_plugins.views.web.site import Page
 from tests.fixtures.controls import SteppedControl
 from tests.fixtures.runs import HEAD, HOMES, Bench
 from tests.fixtures.sse import StreamClient
@@ -188,11 +189,19 @@ def test_no_answer_has_a_secret_of_the_configuration(
         order = {"target": "HOME_1_BAT", "command": "set_power", "value": 1}
         seen.append(ask("/api/v1/instructions?wait_s=0", order))
         seen.append(ask("/openapi.json"))
+        files = ["/", *(f"/static/{path}" for path in Page()._files)]
+        seen += [ask(path) for path in files]
+        assert refused == [], "every file of the page is answered"
+        # Errors answer with parts of the request, and the messages of a device with what was sent.
+        seen += [ask(path) for path in ("/static/none", "/none", "/api/v1/devices/none")]
+        seen.append(ask("/api/v1/instructions", {**order, "command": "none"}))
+        seen.append(ask("/api/v1/equivalents", order))
+        seen.append(ask("/api/v1/control", {"action": "none"}))
         authorization = f"Authorization: Bearer {CANARY}\r\n"
         with StreamClient(url, request_headers=authorization) as client:
             seen.append(json.dumps(client.until("frame")).encode())
         seen.append(json.dumps(run.status().to_dict()).encode())
-    assert len(seen) > 15
+    assert len(seen) > 15 + len(files)
     assert not [status for status in refused if status >= 500]
     assert b'"mqtt"' in seen[2]
     assert not [answer for answer in seen if CANARY.encode() in answer]

@@ -72,6 +72,7 @@ class Api:
         return answer(
             models.HistoryAnswer(
                 span=query.span,
+                timezone=self._control.status().timezone,
                 time_ms=past.time_ms.tolist(),
                 kw={type: numbers(column) for type, column in past.kw.items()},
                 load_kw=numbers(past.load_kw),

@@ -103,7 +103,7 @@ export class Contracts {
 	update(row, item) {
 		const called = item.target_kw !== null, goal = called ? item.target_kw : item.standalone ? null : item.threshold_kw;
 		row.node.className = item.in_violation ? "violated" : called ? "called" : item.standalone ? "standalone" : "";
-		say(row.target, item.standalone ? "no contract" : number(goal, 2));
+		say(row.target, item.standalone ? "none" : number(goal, 2));
 		row.target.title = called ? "called by an event" : "promised by the contract";
 		say(row.value, item.standalone ? NONE : kw(item.delivered_kw));
 		say(row.broken, item.standalone ? NONE : item.in_violation ? `▲ ${count(item.violations)}` : count(item.violations));

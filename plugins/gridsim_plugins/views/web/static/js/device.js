@@ -62,7 +62,7 @@ export class Device {
 		this.problem = el("p.trouble");
 		this.pictures = el("div.pictures", el("p.note", "Recording begins now; the first reading follows with the next tick."));
 		this.settings = el("dl.settings");
-		this.list = el("ol.messages");
+		this.list = el("ol.messages", { "aria-label": "Messages" });
 		this.none = el("p.note", "No message so far. Each one that this device sends or receives is shown here as it was sent.");
 		this.pretty = el("input", { type: "checkbox", onchange: () => this.showMessages(true) });
 		this.node.replaceChildren(
@@ -140,7 +140,7 @@ export class Device {
 		if (!this.charts.size) this.pictures.replaceChildren();
 		const box = el("div.picture", { role: "img", "aria-label": `${NAMES[name] ?? name}: reported and true` });
 		const value = el("span.mono"), truth = el("span.mono.truth");
-		this.pictures.append(el("figure", el("figcaption", el("h3", NAMES[name] ?? name.replaceAll("_", " ")), el("span.unit", this.units()[name] ?? ""), value, truth), box));
+		this.pictures.append(el("figure", el("figcaption", el("h3", NAMES[name] ?? sentence(name)), el("span.unit", this.units()[name] ?? ""), value, truth), box));
 		const options = () => ({
 			axes: [timeAxis(), valueAxis(48)],
 			series: [{}, line("--text", 1, { dash: [4, 3] }), line("--text", 2, { stroke: () => colourOf(this.colour) })],
@@ -169,11 +169,12 @@ export class Device {
 		if (!size) text = "not encoded";
 		if (this.pretty.checked) try { text = JSON.stringify(JSON.parse(payload), null, 2); } catch { /* shown as sent */ }
 		return el("li", { "data-number": n },
-			el("div.meta", el("span.arrow", { "aria-label": direction === "out" ? "sent" : "received" }, direction === "out" ? "→" : "←"),
+			el("div.meta", el("span.sr", direction === "out" ? "sent " : "received "), el("span.arrow", { "aria-hidden": "true" }, direction === "out" ? "→" : "←"),
 				el("time", wallClock(wall)), idNode(topic || channel), el("span", qos === null ? "" : `QoS ${qos}`), el("span", kept < size ? `${count(kept)} of ${count(size)} B` : `${count(size)} B`),
 				el("span", { class: `fate${/^(dropped|rejected)/.test(fate) ? " bad" : ""}` }, fate)),
 			el("pre", { tabindex: "0" }, el("bdi", text)));
 	}
 }
 
+const sentence = (name) => `${name[0].toUpperCase()}${name.slice(1).replaceAll("_", " ")}`;
 const orNull = (v) => (Number.isFinite(v) ? v : null);

@@ -68,9 +68,11 @@ function status(now) {
 	say($("seed"), String(now.seed));
 	transports.status(now);
 	header({ ...now, per_second: now.transports.reduce((sum, one) => sum + (one.per_second ?? 0), 0) });
+	// The line is always there, so that nothing moves.
 	const watch = now.transports.find(({ hint }) => hint);
-	$("watch").hidden = !watch;
-	if (watch) say($("watch-line"), watch.hint);
+	say($("watch-label"), watch ? "Watch it" : "Readings go to");
+	say($("watch-line"), watch?.hint ?? (now.transports.map(({ target }) => target).join(", ") || "nowhere"));
+	$("copy-watch").hidden = !watch;
 	if (now.ticks) {
 		$("progress-line").hidden = false;
 		$("progress").value = now.tick / now.ticks;

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { CalmRange, Chart, Table, clipped, inkOn, line, timeAxis, timeRange, valueAxis } from "./chart.js";
 import { colourOf, inOrder, setTypes, typeName } from "./colours.js";
 import { $, atMost, choice, css, el, on, say, short } from "./dom.js";
-import { clock, kw, number } from "./format.js";
+import { clock, kw, number, setZone } from "./format.js";
 
 const SPANS = { "15m": { step: 1000, room: 900, whole: 900_000 }, "1d": { step: 60_000, room: 1440, whole: 86_400_000 } };
 
@@ -59,6 +59,9 @@ export class Power {
 		const table = this.tables[span];
 		table.clear();
 		const kinds = Object.keys(past.kw);
+		// So that the first picture need not wait for the stream.
+		setZone(past.timezone);
+		if (kinds.length) this.setTypes(kinds);
 		past.time_ms.forEach((time, i) => {
 			const values = { load: past.load_kw[i], target: past.target_kw[i], delivered: past.delivered_kw[i] };
 			for (const kind of kinds) values[`kw ${kind}`] = past.kw[kind][i];
