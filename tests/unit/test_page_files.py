@@ -57,7 +57,7 @@ def test_the_page_has_no_inline_script_or_style_and_loads_nothing_from_elsewhere
         for tag in re.findall(r"<script(?: type=\"module\")?([^>]*)", page)
     )
     for url in re.findall(r"(?:src|href)=\"([^\"]+)\"", page):
-        assert url.startswith(("/static/", "#", "data:image/svg+xml,"))
+        assert url.startswith(("/static/", "/api/v1/", "#", "data:image/svg+xml,"))
         if url.startswith("/static/"):
             assert (STATIC / url.removeprefix("/static/")).is_file()
 
@@ -76,6 +76,13 @@ def test_no_text_is_parsed_as_html_or_code(path: Path) -> None:
         assert way not in text
     assert "new Function" not in text
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
+
+
+def test_every_module_is_fetched_at_once() -> None:
+    page = (STATIC / "index.html").read_text()
+    ahead = set(re.findall(r'rel="modulepreload" href="/static/js/([^"]+)"', page))
+    # These two are scripts of the page itself.
+    assert ahead == {path.name for path in STATIC.glob("js/*.js")} - {"main.js", "theme.js"}
 
 
 def test_every_module_that_is_imported_is_there() -> None:

@@ -43,7 +43,7 @@ class Answers:
                 self._followed.popitem(last=False)
 
     def forget(self, instruction: Instruction) -> None:
-        """Follow an instruction no longer."""
+        """Keep the acknowledgements of an instruction no longer."""
         with self._lock:
             self._followed.pop(_key(instruction), None)
 

@@ -1,4 +1,4 @@
-"""What the shapes of the API share."""
+"""The numbers, texts and states that several shapes of the API share."""
 
 from __future__ import annotations
 
