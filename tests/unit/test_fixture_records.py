@@ -58,9 +58,9 @@ def rows_of_sqlite() -> list[sqlite3.Row]:
     [
         [ROW],
         (one for one in [ROW]),
-        [Record(**ROW)],  # type: ignore[arg-type]
-        [Model(**ROW)],  # type: ignore[arg-type]
-        [Named(**ROW)],
+        [Record("DER_1", AT, 1.5)],
+        [Model(der_id="DER_1", timestamp=AT, kw=1.5)],
+        [Named("DER_1", AT, 1.5)],
         rows_of_sqlite(),
         pd.DataFrame([ROW]),
         pa.Table.from_pylist([ROW]),
