@@ -12,52 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures import prepared
-
-ROOT = Path(__file__).parents[2]
-DEADLINE_S = 60
-
-HOME = """
-[[projects]]
-id = "HOME"
-
-[[projects.ders]]
-id = "HOME_BAT"
-type = "battery"
-nameplate_capacity = 5.0
-energy_capacity_kwh = 10.0
-"""
-STDOUT = '\n[[transports]]\ntype = "stdout"\n'
-
-PLUGIN = """
-import time
-from gridsim.api import DerSettings, Device, hookimpl
-
-class Odd(Device):
-    def step(self, tick):
-        {body}
-        return -1.0
-
-@hookimpl
-def gridsim_register(register):
-    register.der("odd", Odd)
-"""
-ODD = """
-[[projects.ders]]
-id = "HOME_ODD"
-type = "odd"
-nameplate_capacity = 5.0
-"""
-
-
-def command(*words: object) -> list[str]:
-    return [sys.executable, "-m", "gridsim", *map(str, words)]
-
-
-def gridsim(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    done = prepared.gridsim(*words, cwd=cwd, timeout_s=DEADLINE_S)
-    assert "Traceback" not in done.stderr
-    return done
+from tests.integration.commands import (
+    DEADLINE_S,
+    HOME,
+    ODD,
+    PLUGIN,
+    ROOT,
+    STDOUT,
+    command,
+    gridsim,
+    records,
+)
 
 
 @pytest.fixture
@@ -65,10 +30,6 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "home.toml"
     path.write_text(HOME + STDOUT)
     return path
-
-
-def records(output: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in output.splitlines()]
 
 
 def test_a_configuration_runs_without_a_subcommand(config: Path) -> None:
@@ -234,80 +195,6 @@ def test_what_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
     assert done.stdout == "caf\\xe9.toml: no errors\n"
 
 
-TRANSPORT = """
-from gridsim.api import Transport, hookimpl
-
-class Pipe(Transport):
-    def __init__(self, settings, format, run):
-        super().__init__(settings, format, run)
-        {made}
-
-    def describe(self):
-        return {{}}["words"]
-
-    def hint(self):
-        raise SystemExit("never mind")
-
-    def connect(self): ...
-
-    def write(self, batch, receipt):
-        receipt.delivered(len(batch))
-
-    def close(self): ...
-
-@hookimpl
-def gridsim_register(register):
-    register.transport("pipe", Pipe)
-"""
-
-
-@pytest.mark.parametrize(
-    ("made", "message"),
-    [
-        ("{}['pump']", "the transport 'pipe' could not be made: KeyError: 'pump'"),
-        ("raise SystemExit('no')", "the transport 'pipe' could not be made: SystemExit: no"),
-        ("raise ValueError('no pump')", "error: no pump"),
-    ],
-)
-def test_a_transport_that_cannot_be_made_is_named(made: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "pipe.py").write_text(TRANSPORT.format(made=made))
-    path = tmp_path / "pipe.toml"
-    path.write_text(HOME + '[[transports]]\ntype = "pipe"\n')
-    done = gridsim("validate", "--config", path, "--plugin", tmp_path / "pipe.py")
-    assert done.returncode == 2
-    assert f"{path}:10:1: error: " in done.stderr
-    assert message in done.stderr
-
-
-def test_a_transport_that_cannot_describe_itself_runs_all_the_same(tmp_path: Path) -> None:
-    (tmp_path / "pipe.py").write_text(TRANSPORT.format(made="pass"))
-    path = tmp_path / "pipe.toml"
-    path.write_text(HOME + '[[transports]]\ntype = "pipe"\n')
-    options = ("--config", path, "--plugin", tmp_path / "pipe.py", "--duration", "1s")
-    done = gridsim(*options, "--speed", 0)
-    assert done.returncode == 0
-    assert "pipe: (its description failed: KeyError: 'words' (" in done.stderr
-    assert "1 tick of 1 s, as fast as possible" in done.stderr
-    assert "1 accepted = 1 delivered" in done.stderr
-
-
-def test_a_der_type_whose_stage_fails_is_named_where_it_is_used(tmp_path: Path) -> None:
-    (tmp_path / "odd.py").write_text(
-        "from gridsim.api import Fleet, hookimpl\n"
-        "class Odd(Fleet):\n"
-        "    @classmethod\n"
-        "    def stage(cls, settings): return {}['x']\n"
-        "    def step(self, tick, orders): ...\n"
-        "@hookimpl\n"
-        "def gridsim_register(register): register.der('odd', Odd)\n"
-    )
-    path = tmp_path / "odd.toml"
-    path.write_text(HOME + ODD + STDOUT)
-    done = gridsim("validate", "--config", path, "--plugin", tmp_path / "odd.py")
-    assert done.returncode == 2
-    assert f"{path}:13:8: error: the DER type 'odd': stage() failed: KeyError: 'x'" in done.stderr
-
-
 @pytest.mark.parametrize("table", ['[[transports]]\ntype = "file"', STDOUT + "[ledger]"])
 def test_a_path_that_no_file_can_have_is_refused_before_the_run(table: str, tmp_path: Path) -> None:
     path = tmp_path / "home.toml"
@@ -387,66 +274,6 @@ def test_a_broker_that_is_not_there_ends_it_with_3(tmp_path: Path) -> None:
     done = gridsim("--config", path, "--duration", "2s")
     assert done.returncode == 3
     assert len(records(done.stdout)) == 2  # the other transport is not affected
-
-
-def test_a_plugin_that_fails_ends_it_with_its_name(tmp_path: Path) -> None:
-    (tmp_path / "odd.py").write_text(PLUGIN.format(body="assert tick.index < 2, 'worn out'"))
-    path = tmp_path / "odd.toml"
-    path.write_text('[simulation]\nplugins = ["odd.py"]\n' + HOME + ODD + STDOUT)
-    done = gridsim("--config", path, "--speed", 0, "--duration", "5s")
-    assert done.returncode == 1
-    assert "the DER type 'odd' failed at tick 2: AssertionError: worn out" in done.stderr
-    assert len(records(done.stdout)) == 4
-    done = gridsim(
-        *("--config", path, "--speed", 0, "--duration", "5s"),
-        *("--set", "simulation.on_error=skip_fleet"),
-    )
-    assert done.returncode == 0
-    assert "1 DER disabled" in done.stderr
-    assert [r["der_id"] for r in records(done.stdout)].count("HOME_BAT") == 5
-
-
-def test_a_format_or_a_fault_that_fails_is_named_with_its_transport(tmp_path: Path) -> None:
-    (tmp_path / "odd.py").write_text("""
-from gridsim.api import Format, MessageFault, hookimpl
-
-class Torn(Format):
-    def encode(self, batch):
-        raise ValueError("torn")
-
-class Numb(MessageFault):
-    def inject(self, tick, effects):
-        effects.altered[:] = True
-
-    def alter(self, body, chance):
-        raise ValueError("numb")
-
-@hookimpl
-def gridsim_register(register):
-    register.format("torn", Torn)
-    register.fault("numb", Numb)
-""")
-    path = tmp_path / "odd.toml"
-    for more, reason in (
-        ('format = "torn"\n', "the format 'torn' failed: ValueError: torn"),
-        ('[[faults]]\ntype = "numb"\n', "the fault 'numb' failed: ValueError: numb"),
-    ):
-        path.write_text('[simulation]\nplugins = ["odd.py"]\n' + HOME + STDOUT + more)
-        done = gridsim("--config", path, "--speed", 0, "--duration", "5s")
-        assert done.returncode == 1
-        assert f"transport stdout disabled: {reason} (odd.py:" in done.stderr
-
-
-def test_a_plugin_that_hangs_is_named_and_left_behind(tmp_path: Path) -> None:
-    (tmp_path / "odd.py").write_text(PLUGIN.format(body="tick.index and time.sleep(3600)"))
-    path = tmp_path / "odd.toml"
-    path.write_text(
-        '[simulation]\nplugins = ["odd.py"]\nhang_timeout_s = 4.0\n' + HOME + ODD + STDOUT
-    )
-    done = gridsim("--config", path, "--speed", 0, "--duration", "5s")
-    assert done.returncode == 1
-    assert "the DER type 'odd' has not returned for 4 s" in done.stderr
-    assert len(records(done.stdout)) == 2
 
 
 def test_several_transports_at_once(config: Path, tmp_path: Path) -> None:

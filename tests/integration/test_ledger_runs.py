@@ -21,8 +21,8 @@ from gridsim.verify import VerifyOptions, verify
 from gridsim.verify.differences import KINDS, UNEXPLAINED
 from tests.fixtures import prepared
 from tests.fixtures.ledgers import FAULTS
+from tests.integration.commands import DEADLINE_S, ROOT, command, gridsim
 from tests.integration.conftest import Brokers
-from tests.integration.test_command_line import DEADLINE_S, ROOT, command, gridsim
 
 FLEET = """
 [simulation]
