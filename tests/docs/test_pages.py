@@ -87,7 +87,9 @@ def command_lines() -> Iterator[str]:
 
 @pytest.mark.parametrize("line", sorted(set(command_lines())))
 def test_commands_exist_with_their_options(line: str) -> None:
-    words = shlex.split(line, comments=True)[1:]
+    # These act while the line is parsed: one of them writes into the user's shell.
+    acting = {"--install-completion", "--show-completion", "--help", "--version"}
+    words = [word for word in shlex.split(line, comments=True)[1:] if word not in acting]
     group = get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
     context = group.make_context("gridsim", list(words))
