@@ -480,7 +480,10 @@ nameplate_capacity = {3}
 
 
 def test_an_export_limit_holds_and_batteries_fill_before_the_sun_is_turned_down(run: Run) -> None:
-    text = home("A", battery='strategy = "idle"').replace("initial_soc = 80", "initial_soc = 94")
+    # A smooth load: a kettle would take all that is left over.
+    smooth = '{ type = "household", annual_kwh = 9000, appliances = false }'
+    text = home("A", battery='strategy = "idle"', load=smooth)
+    text = text.replace("initial_soc = 80", "initial_soc = 94")
     text += ROOF.format("A", 1, "true", 9.0) + ROOF.format("A", 2, "false", 1.5)
     cap = event(duration_s=7200, export_limit_kw=1.0)
     free, told = (run(one, ticks=467, tick_s=15.0) for one in (text, text + cap))

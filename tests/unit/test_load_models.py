@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from gridsim.testing import LoadContract, make_members, make_sites, make_tick
+from gridsim.api import Floats
+from gridsim.testing import LoadContract, make_members, make_sites, make_tick, some_of
 from gridsim_plugins.loads.constant import Constant
-from gridsim_plugins.loads.household import Household
+from gridsim_plugins.loads.household import Household, plugin, uses
 from gridsim_plugins.loads.household.plugin import HouseholdSettings
 from gridsim_plugins.loads.household.profile import relative_power
 
@@ -69,18 +71,95 @@ def test_the_evening_peak_follows_the_sites_clock() -> None:
     assert peak_utc("America/Moncton") == 23
 
 
-def test_appliances_keep_the_mean_hour_by_hour() -> None:
-    n = 400
-    sites = make_sites(n)
-    members = make_members(HouseholdSettings, [{}] * n, sites=sites, site=range(n))
-    load = Household(members)
-    ticks = [make_tick(index, tick_s=300.0) for index in range(288)]
-    drawn = np.array([load.at(tick) for tick in ticks])
-    expected = np.array([load.expected(tick.time_ms) for tick in ticks])
-    assert drawn.mean() == pytest.approx(expected.mean(), rel=0.02)
+def homes(n: int, **settings: object) -> Household:
+    entries = [{"annual_kwh": 4500.0, **settings}] * n
+    return Household(make_members(HouseholdSettings, entries, sites=make_sites(n), site=range(n)))
+
+
+def run(load: Household, start_ms: int, tick_s: float, ticks: int) -> Floats:
+    return np.array([load.at(make_tick(i, start_ms=start_ms, tick_s=tick_s)) for i in range(ticks)])
+
+
+def test_many_homes_draw_the_standard_profile_hour_by_hour() -> None:
+    load = homes(1500, spread=0.0)
+    drawn = run(load, NEW_YEAR_MS + 12 * DAY_MS, 900.0, 96)
+    middle = [NEW_YEAR_MS + 12 * DAY_MS + 900_000 * i + 450_000 for i in range(96)]
+    expected = np.array([load.expected(time_ms) for time_ms in middle])
+    assert drawn.mean() == pytest.approx(expected.mean(), rel=0.03)
     hourly = drawn.reshape(24, -1).mean(axis=1) / expected.reshape(24, -1).mean(axis=1)
-    assert np.abs(hourly - 1.0).max() < 0.15
-    assert drawn.max() > 4.0 * expected.max(), "nothing large was ever switched on"
+    assert np.abs(hourly - 1.0).max() < 0.10
+
+
+def test_the_load_of_a_long_tick_is_the_mean_of_its_seconds() -> None:
+    """At 18:00 UTC, an evening with cycling hobs, with the edge of an hour in it."""
+    start = NEW_YEAR_MS + 18 * 3_600_000 - 900_000
+    seconds = run(homes(20), start, 1.0, 1800)
+    for tick_s in (10.0, 60.0, 900.0, 1800.0):
+        ticks = round(1800 / tick_s)
+        mean = seconds.reshape(ticks, -1, 20).mean(axis=1)
+        np.testing.assert_allclose(run(homes(20), start, tick_s, ticks), mean, atol=1e-9)
+
+
+def test_a_home_has_a_base_load_of_its_own_at_night() -> None:
+    """From 02 to 04 h, local, in January: standby and cold appliances, but no cooking."""
+    night = run(homes(600), NEW_YEAR_MS + 6 * 3_600_000 + 12 * DAY_MS, 30.0, 240)
+    floor = np.quantile(night, 0.1, axis=0)
+    assert 0.08 < np.median(floor) < 0.16
+    assert np.quantile(floor, 0.05) > 0.03
+    assert np.quantile(floor, 0.95) > 2.0 * np.median(floor)
+    assert (night < 0.05).mean() < 0.10
+    assert (np.diff(night, axis=0) > 1.4).sum() / 600 < 0.2
+
+
+def test_homes_own_different_appliances_of_different_power() -> None:
+    """No two of the ten largest steps of each home within an evening are alike."""
+    evening = run(homes(40, spread=0.0), NEW_YEAR_MS + 21 * 3_600_000, 5.0, 2160)
+    steps = np.diff(evening, axis=0)
+    large = np.unique(np.round(steps[steps > 1.0], 2))
+    assert len(large) > 60
+    daily = evening.mean(axis=0)
+    assert daily.std() / daily.mean() > 0.3
+
+
+def test_an_absence_leaves_the_base_load() -> None:
+    """In July more than one home in twenty is empty for a whole week, and still draws power."""
+    week = run(homes(120, spread=0.0), local(2026, 7, 13), 3600.0, 168)
+    empty = week.max(axis=0) < 0.35
+    assert 0.005 < empty.mean() < 0.2
+    assert (week[:, empty].min(axis=0) > 0.03).all()
+    assert week[:, empty].mean() < 0.5 * week.mean()
+
+
+def test_clocks_change_at_the_same_time_for_any_subset_of_the_sites() -> None:
+    """The night in which clocks go back, in steps that end at the change and run over it."""
+    zones = ["Europe/Berlin", "America/Moncton", "Australia/Sydney"] * 4
+    sites = replace(make_sites(12), timezone=zones)
+    members = make_members(HouseholdSettings, [{}] * 12, sites=sites, site=range(12))
+    rows = np.array([1, 4, 7])
+    every, some = Household(members), Household(some_of(members, rows))
+    start = local(2026, 10, 25, 0, 30)
+    for index in range(36):
+        tick = make_tick(index, start_ms=start, tick_s=150.0)
+        np.testing.assert_array_equal(every.at(tick)[rows], some.at(tick))
+
+
+def test_homes_do_not_depend_on_how_they_are_computed_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In blocks of homes and of slots, over the change of an hour and back to an earlier time."""
+    ticks = [make_tick(index, start_ms=NEW_YEAR_MS, tick_s=700.0) for index in (0, 1, 2, 30, 1, 2)]
+    together = [homes(10).at(tick) for tick in ticks]
+    monkeypatch.setattr(plugin, "_BLOCK", 3)
+    monkeypatch.setattr(uses, "_ROWS_AT_ONCE", 4)
+    apart = homes(10)
+    for tick, load in zip(ticks, together, strict=True):
+        np.testing.assert_array_equal(apart.at(tick), load)
+
+
+def test_a_large_site_is_many_homes() -> None:
+    """1 GWh a year: the mean holds, and it varies less than a home does."""
+    large = run(homes(1, annual_kwh=1e6, spread=0.0), NEW_YEAR_MS, 900.0, 96)
+    assert large.mean() * 8760.0 == pytest.approx(1.2e6, rel=0.2)
 
 
 def test_a_run_that_starts_later_sees_the_same() -> None:
@@ -97,6 +176,6 @@ def test_spread_keeps_the_mean_of_many() -> None:
     entries = [{"spread": 0.5}] * n
     members = make_members(HouseholdSettings, entries, sites=make_sites(n), site=range(n))
     sizes = Household(members).expected(NEW_YEAR_MS)
-    alone = Household(make_members(HouseholdSettings, [{}])).expected(NEW_YEAR_MS)[0]
+    alone = Household(make_members(HouseholdSettings, [{"spread": 0.0}])).expected(NEW_YEAR_MS)[0]
     assert sizes.mean() == pytest.approx(alone, rel=0.03)
     assert np.log(sizes).std() == pytest.approx(0.5, rel=0.05)

@@ -10,61 +10,78 @@ from pydantic import Field
 
 from gridsim.api import Floats, Load, Members, Register, Settings, Tick, Unit, hookimpl
 from gridsim.helpers import Minutely
-from gridsim_plugins.loads.household.appliances import SMOOTH_SHARE, Appliances
+from gridsim_plugins.loads.household.cold import Compressors
+from gridsim_plugins.loads.household.homes import base_factor, draw_homes
 from gridsim_plugins.loads.household.profile import relative_power
+from gridsim_plugins.loads.household.timeline import Timeline
+from gridsim_plugins.loads.household.uses import Uses
 
 _HOURS_PER_YEAR = 8760.0
+_BLOCK = 4096
+"""The number of homes whose appliances are computed together: they fit the CPU cache."""
 
 
 class HouseholdSettings(Settings):
     """Settings of the load `household`."""
 
     annual_kwh: Annotated[float, Unit("kWh")] = Field(
-        4000.0, gt=0.0, description="annual energy of the site, without its DERs"
+        4000.0,
+        gt=0.0,
+        description="annual energy of the site, without its DERs: the mean, if `spread` is not 0",
     )
     spread: Annotated[float, Unit("1")] = Field(
-        0.0,
+        0.5,
         ge=0.0,
         le=2.0,
         description="variation between sites: standard deviation of the logarithm of a factor "
-        "on annual_kwh with mean 1, drawn per site",
+        "on annual_kwh with mean 1, drawn per site; 0: every site has annual_kwh",
     )
     appliances: bool = Field(
         True,
-        description="true: single appliances switch on and off; false: the load is the smooth "
-        "profile",
+        description="true: a base load, and single appliances that switch on and off; false: the "
+        "load is the smooth profile",
     )
 
 
 class Household(Load[HouseholdSettings]):
-    """The standard profile of households in local time, with appliances."""
+    """The standard profile of households in local time, as the sum of homes with appliances.
+
+    The expectation is the standard profile. The load of a home is its base load, which is standby
+    and cold appliances, and the uses of the appliances that it owns, while its occupants are
+    there. The mean of many homes is the standard profile.
+    """
 
     Settings = HouseholdSettings
-    kept = ("_appliances",)
+    kept = ()
 
     def __init__(self, members: Members[HouseholdSettings]) -> None:
         super().__init__(members)
         spread = members.columns["spread"]
-        factor = np.exp(spread * members.draws.normal("household/size", members.keys))
-        annual_kwh = members.columns["annual_kwh"] * factor * np.exp(-0.5 * spread**2)
+        deviate = members.draws.normal("household/size", members.keys)
+        annual_kwh = members.columns["annual_kwh"] * np.exp(spread * deviate - 0.5 * spread**2)
         self._mean_kw = annual_kwh / _HOURS_PER_YEAR
         self._southern = members.sites.latitude[members.site] < 0.0
-        self._offset = np.zeros(len(members), np.int64)
         self._slow = Minutely(self._expected_at)
-        self._switching = members.choose(lambda settings: settings.appliances, np.bool_)
-        self._appliances: Appliances | None = None
-        if self._switching.any():
-            self._appliances = Appliances(
-                members.keys, members.draws, annual_kwh, self._expected_for
-            )
+        switching = members.choose(lambda settings: settings.appliances, np.bool_)
+        self._rows = np.flatnonzero(switching)
+        if not len(self._rows):
+            return
+        factor = base_factor(spread, deviate)
+        self._blocks: list[_Block] = []
+        count = -(-len(self._rows) // _BLOCK)
+        for number, rows in enumerate(np.array_split(self._rows, count)):
+            block = _Block(members.some(rows), annual_kwh[rows], factor[rows], number / count)
+            self._blocks.append(block)
 
     def at(self, tick: Tick) -> Floats:
-        expected = self._slow.at(tick.time_ms)
-        if self._appliances is None:
-            return expected.copy()
-        self._offset = self._local(tick.time_ms) - tick.time_ms
-        actual = SMOOTH_SHARE * expected + self._appliances.excess(tick.time_ms)
-        return np.where(self._switching, actual, expected)
+        n, rows = len(self.members), self._rows
+        smooth = len(rows) < n
+        load = self._slow.at(tick.time_ms).copy() if smooth else np.empty(n)
+        if len(rows):
+            end_ms = tick.time_ms + round(tick.dt_s * 1000.0)
+            parts = [block.mean_kw(tick.time_ms, end_ms) for block in self._blocks]
+            load[rows] = np.concatenate(parts)
+        return load
 
     def expected(self, time_ms: int) -> Floats:
         return self._slow.at(time_ms).copy()
@@ -72,12 +89,32 @@ class Household(Load[HouseholdSettings]):
     def _expected_at(self, time_ms: int) -> Floats:
         return self._mean_kw * relative_power(self._local(time_ms), self._southern)
 
-    def _expected_for(self, sites: NDArray[np.intp], time_ms: NDArray[np.int64]) -> Floats:
-        local = time_ms + self._offset[sites]
-        return self._mean_kw[sites] * relative_power(local, self._southern[sites])
-
     def _local(self, time_ms: int) -> NDArray[np.int64]:
         return self.members.sites.local_ms(time_ms)[self.members.site]
+
+
+class _Block:
+    """Homes whose appliances are computed together."""
+
+    def __init__(
+        self,
+        members: Members[HouseholdSettings],
+        annual_kwh: Floats,
+        factor: Floats,
+        early: float,
+    ) -> None:
+        keys, draws = members.keys, members.draws
+        homes = draw_homes(keys, draws, annual_kwh, factor)
+        self._standby_w = homes.standby_mw * 1e-3
+        self._scale = homes.parts * 1e-3
+        southern = members.sites.latitude[members.site] < 0.0
+        uses = Uses(keys, draws, homes, members.sites, members.site, southern)
+        self._timeline = Timeline(len(keys), uses, Compressors(homes.cold, draws), early)
+
+    def mean_kw(self, start_ms: int, end_ms: int) -> Floats:
+        """Return the mean load over [start_ms, end_ms), float64[n], kW."""
+        load: Floats = (self._standby_w + self._timeline.mean_w(start_ms, end_ms)) * self._scale
+        return load
 
 
 @hookimpl

@@ -42,8 +42,8 @@ _WATTS = np.array([
 # 1 November.
 _SEASON_STARTS = np.array([80, 135, 258, 305])
 _SEASON = np.array([0, 1, 2, 1, 0])
-_DAY_KIND = np.array([0, 0, 0, 0, 0, 1, 2])
-_HALF_YEAR_DAYS = 182
+DAY_KIND = np.array([0, 0, 0, 0, 0, 1, 2])
+HALF_YEAR_DAYS = 182
 
 
 def dynamic_factor(day_of_year: NDArray[np.int64]) -> Floats:
@@ -98,10 +98,10 @@ def _hourly(hour: NDArray[np.int64], southern: NDArray[np.bool_]) -> Floats:
     """Return the value for whole hours since 1970-01-01 00:00 local."""
     day = hour // _DAY_H
     weekday = (day + 3) % 7  # 1970-01-01 was a Thursday
-    shifted = (day + np.where(southern, _HALF_YEAR_DAYS, 0)).astype("datetime64[D]")
+    shifted = (day + np.where(southern, HALF_YEAR_DAYS, 0)).astype("datetime64[D]")
     new_year = shifted.astype("datetime64[Y]").astype("datetime64[D]")
     day_of_year = (shifted - new_year).astype(np.int64) + 1
     season = _SEASON[np.searchsorted(_SEASON_STARTS, day_of_year, side="right")]
-    watts = _WATTS[season, _DAY_KIND[weekday], hour % _DAY_H]
+    watts = _WATTS[season, DAY_KIND[weekday], hour % _DAY_H]
     relative: Floats = dynamic_factor(day_of_year) * watts / _MEAN_WATTS
     return relative

@@ -1,0 +1,107 @@
+"""The switching loads of homes in time: the mean power over any tick."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Floats
+from gridsim_plugins.loads.household.cold import LONGEST_MS, Compressors
+from gridsim_plugins.loads.household.edges import Edges, joined
+from gridsim_plugins.loads.household.uses import LOOK_BACK_MS, SLOT_MS, Uses
+
+_CYCLES_MS = 4 * SLOT_MS
+"""Cycles of cold appliances are computed for an hour at a time."""
+_HOMES_AT_ONCE = 2048
+"""Fewer homes are computed for several slots at a time."""
+_FARTHEST_MS = 8 * _CYCLES_MS
+"""A longer gap between ticks is not stepped through."""
+
+
+class Timeline:
+    """The switching power of n homes, a function of (seed, home, time) alone.
+
+    It keeps the edges to come and the present power. Both are computed again where a tick does
+    not follow the one before.
+    """
+
+    def __init__(self, homes: int, uses: Uses, compressors: Compressors, early: float) -> None:
+        """Take the homes' uses and compressors.
+
+        `early`, 0 to 1, is the part of a slot by which the edges of the next one are computed
+        ahead. Timelines with different ones do not all compute in the same tick.
+        """
+        self._uses, self._compressors = uses, compressors
+        self._ahead_ms = max(1, min(_HOMES_AT_ONCE // max(homes, 1), 16)) * SLOT_MS
+        self._early_ms = int(early * self._ahead_ms)
+        self._level = np.zeros(homes, np.int64)
+        self._now: int | None = None
+        self._next: tuple[Edges, Edges] | None = None
+        self._begin(0)
+
+    def mean_w(self, start_ms: int, end_ms: int) -> Floats:
+        """Return the mean power over [start_ms, end_ms), float64[n], W."""
+        self._go_to(start_ms)
+        level = self._level.copy()
+        # The steps, each times the rest of the tick: mW ms.
+        moment = np.zeros_like(level)
+        self._step_to(end_ms, moment)
+        if self._next is None and end_ms >= self._until - self._early_ms:
+            self._next = self._look_ahead()
+        mean: Floats = (level + moment / (end_ms - start_ms)) * 1e-3
+        return mean
+
+    def _begin(self, time_ms: int) -> None:
+        """Forget what was computed, and find what is on at UTC `time_ms`."""
+        self._until = time_ms // SLOT_MS * SLOT_MS
+        self._cycles_until = (time_ms - LONGEST_MS) // _CYCLES_MS * _CYCLES_MS
+        self._level[:] = 0
+        self._later, self._edges, self._done = joined([]), joined([]), 0
+        self._next = None
+
+    def _go_to(self, time_ms: int) -> None:
+        now = self._now
+        if now == time_ms:
+            return
+        if now is None or time_ms < now or time_ms > now + _FARTHEST_MS:
+            self._begin(time_ms)
+            start = self._until - LOOK_BACK_MS
+            self._later = self._uses.between(start, self._until, self._until)
+            self._turn()
+        self._step_to(time_ms, None)
+
+    def _step_to(self, time_ms: int, moment: NDArray[np.int64] | None) -> None:
+        """Add the edges before UTC `time_ms` to the power, and to the moment about that time."""
+        while True:
+            reached = int(np.searchsorted(self._edges.time_ms, time_ms))
+            if reached > self._done:
+                new = slice(self._done, reached)
+                home, step = self._edges.home[new], self._edges.step_mw[new].astype(np.int64)
+                np.add.at(self._level, home, step)
+                if moment is not None:
+                    np.add.at(moment, home, step * (time_ms - self._edges.time_ms[new]))
+                self._done = reached
+            if self._until >= time_ms:
+                break
+            self._turn()
+        self._now = time_ms
+
+    def _turn(self) -> None:
+        """Take the edges of the next slots."""
+        self._edges, self._later = self._next or self._look_ahead()
+        self._until += self._ahead_ms
+        self._next, self._done = None, 0
+
+    def _look_ahead(self) -> tuple[Edges, Edges]:
+        """Return the edges of the next slots by time, and those that come after the slots."""
+        start, end = self._until, self._until + self._ahead_ms
+        parts = [self._later, self._uses.between(start, end)]
+        if self._cycles_until < end:
+            until = -(-end // _CYCLES_MS) * _CYCLES_MS
+            parts.append(self._compressors.between(self._cycles_until, until))
+            self._cycles_until = until
+        known = joined(parts)
+        before = known.time_ms < end
+        soon = np.flatnonzero(before)
+        order = soon[np.argsort(known.time_ms[soon])]
+        return known.where(order), known.where(~before)
