@@ -20,6 +20,6 @@ def canvas(rows: int = 1, columns: int = 1, *, size: tuple[float, float], **opti
     return figure, figure.subplots(rows, columns, **options)
 
 
-def save(figure: Canvas, folder: Path, name: str) -> None:
+def save(figure: Canvas, folder: Path, name: str, dpi: int = 110) -> None:
     """As PNG, without the name and version of the software in it."""
-    figure.savefig(folder / name, dpi=110, metadata={"Software": None})
+    figure.savefig(folder / name, dpi=dpi, metadata={"Software": None})
