@@ -52,6 +52,7 @@ def test_it_shows_the_text_of_attributes(script: ModuleType) -> None:
     assert "- `step(self, tick: DeviceTick) -> float | DeviceReading` (abstractmethod)" in page
 
 
-def test_the_page_of_settings_is_what_its_script_writes() -> None:
-    page = (ROOT / "docs/settings.md").read_text()
-    assert page == loaded("make_settings").page(), "run: python docs/make_settings.py"
+@pytest.mark.parametrize("name", ["settings", "tutorials"])
+def test_pages_are_what_their_scripts_write(name: str) -> None:
+    page = (ROOT / f"docs/{name}.md").read_text()
+    assert page == loaded(f"make_{name}").page(), f"run: python docs/make_{name}.py"

@@ -67,8 +67,10 @@ def run(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def files(folder: Path) -> set[str]:
+    """Return the files of a folder, without the caches that tools put beside them."""
+    caches = {"__pycache__", ".ruff_cache", ".mypy_cache", ".pytest_cache"}
     found = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)) for path in found if "__pycache__" not in path.parts}
+    return {str(path.relative_to(folder)) for path in found if caches.isdisjoint(path.parts)}
 
 
 @pytest.mark.parametrize("package", sorted(SOURCES))
