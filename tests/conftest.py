@@ -11,7 +11,9 @@ from functools import cache
 import numpy as np
 import pytest
 from hypothesis import settings
+from loguru import logger
 
+from gridsim.logs import disable_once
 from gridsim.plugins.host import PluginHost
 from gridsim.plugins.registry import Registry
 from gridsim_plugins.weather.synthetic.clouds import CloudField, make_field
@@ -42,6 +44,14 @@ def _runtime_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TMPDIR", temporary)
         patch.setattr(tempfile, "tempdir", temporary)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _logs_are_enabled() -> None:
+    """Disable the logs once, as the first use in a program does, and enable them for all tests."""
+    disable_once()
+    for package in ("gridsim", "gridsim_plugins"):
+        logger.enable(package)
 
 
 @pytest.fixture(autouse=True, scope="session")

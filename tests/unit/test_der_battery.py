@@ -281,6 +281,17 @@ def test_a_setpoint_has_the_lag_of_a_measured_system_or_the_one_that_is_set(
     assert fleet.step(make_tick(0), orders).current_output[0] == pytest.approx(first, abs=0.02)
 
 
+@pytest.mark.parametrize(("strategy", "hour", "kw"), [("idle", 12, 0.0), ("time_of_use", 27, -5.0)])
+def test_what_does_not_come_from_the_meter_has_no_lag(strategy: str, hour: int, kw: float) -> None:
+    settings = {"nameplate_capacity": 5.0, "strategy": strategy}
+    fleet = Battery(make_members(BatterySettings, [settings]))
+    begin, zero = (hour - 9) * 3600, np.zeros(1)
+    ordered = Orders(np.array([3.0]), zero)
+    assert fleet.step(make_tick(begin), ordered).current_output[0] == 3.0
+    free = Orders(np.array([math.nan]), zero)
+    assert fleet.step(make_tick(begin + 1), free).current_output[0] == kw
+
+
 def test_a_limit_holds_from_its_first_tick() -> None:
     fleet = Battery(make_members(BatterySettings, [{"nameplate_capacity": 5.0}]))
     none, balance = np.array([math.nan]), np.array([2.0])

@@ -118,6 +118,8 @@ def test_windows_of_a_battery_keep_to_the_clock_over_daylight_saving(zone: str) 
         "strategy": "time_of_use",
         "charge_windows": ["04:00-05:00"],
         "discharge_windows": ["23:00-23:30"],
+        "dead_time": 0.0,
+        "time_constant": 0.0,
     }
     for day in DAYS_OF_CHANGE[zone]:
         noon = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)

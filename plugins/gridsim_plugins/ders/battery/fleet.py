@@ -31,10 +31,11 @@ class Battery(Fleet[BatterySettings]):
 
     A setpoint replaces the strategy. The limits of the battery, limits from outside and the
     backup reserve hold for both. The strategy follows the site's meter after a dead time and a
-    few time constants, so that the grid sees each change of the load for a moment. A setpoint
-    within `capability` has the same lag if it is set, or if that of a measured system is used.
-    The output is the mean over the tick; the losses are those at this mean, so that the energy
-    balance holds. At rest, the system draws its standby power from the site, not from the cells.
+    few time constants, so that the grid sees each change of the load for a moment. Setpoints
+    within `capability` and charge windows have the same lag if it is set, or if that of a
+    measured system is used. The output is the mean over the tick; the losses are those at this
+    mean, so that the energy balance holds. At rest, the system draws its standby power from the
+    site, not from the cells.
 
     A battery that starts below its reserve does not discharge; it charges when its strategy
     charges. The state of charge refers to the remaining capacity.
@@ -84,7 +85,8 @@ class Battery(Fleet[BatterySettings]):
             self._response = Response(self._rated, dead, tau, members.tick_ms / 1000.0)
         given = ~(np.isnan(column["dead_time"]) & np.isnan(column["time_constant"]))
         lags = members.choose(lambda settings: settings.preset.lags_setpoints, np.bool_)
-        self._obeys_at_once = ~(given | lags)
+        self._lags_by_meter_alone = ~(given | lags)
+        self._any_lags_by_meter_alone = bool(self._lags_by_meter_alone.any())
         self._new_energy = column["energy_capacity_kwh"]
         life = column["cycle_life"]
         self._fades = not np.isnan(life).all()
@@ -122,7 +124,7 @@ class Battery(Fleet[BatterySettings]):
         target = orders.within(target)
         power = np.minimum(np.maximum(target, limits.min_kw), limits.max_kw)
         if self._response is not None:
-            power = self._response.follow(power, self._at_once(orders))
+            power = self._response.follow(power, self._at_once(tick, orders))
             power = np.minimum(np.maximum(power, limits.min_kw), limits.max_kw)
             self._response.limit(limits.min_kw, limits.max_kw)
         output = power
@@ -145,14 +147,21 @@ class Battery(Fleet[BatterySettings]):
             self._age()
         return telemetry
 
-    def _at_once(self, orders: Orders) -> NDArray[np.bool_]:
-        """Return which batteries follow an order without a lag, bool[n]."""
-        ordered = ~np.isnan(orders.setpoint_kw)
+    def _at_once(self, tick: Tick, orders: Orders) -> NDArray[np.bool_] | None:
+        """Return which batteries reach their target without a lag, bool[n]; None: none does.
+
+        Those are the ones whose target does not come from the site's meter.
+        """
+        if not self._any_lags_by_meter_alone:
+            return None
+        known = ~np.isnan(orders.setpoint_kw)
         if orders.min_kw is not None:
-            ordered |= np.isfinite(orders.min_kw)
+            known |= np.isfinite(orders.min_kw)
         if orders.max_kw is not None:
-            ordered |= np.isfinite(orders.max_kw)
-        at_once: NDArray[np.bool_] = ordered & self._obeys_at_once
+            known |= np.isfinite(orders.max_kw)
+        if not self._all_balance:
+            known |= ~np.isin(self._mode_at(tick.time_ms), (BALANCE, COVER, STORE))
+        at_once: NDArray[np.bool_] = known & self._lags_by_meter_alone
         return at_once
 
     def _limits_in(self, tick: Tick) -> Capability:
