@@ -37,3 +37,34 @@ def test_what_nobody_listens_to_fills_no_memory(
         assert messages[0].payload == b"after"
     finally:
         session.close()
+
+
+def test_the_end_counts_what_the_broker_has_sent_and_nobody_read(brokers: Brokers) -> None:
+    port = brokers.ports["plain"]
+    settings = MqttCommandSettings(host="127.0.0.1", port=port)
+    sender = Dialogue(settings, ("127.0.0.1", port), "gridsim-sender", 5.0)
+    session = Dialogue(settings, ("127.0.0.1", port), "gridsim-reader", 5.0, most_each=10)
+    try:
+        session.subscribe(["flood/+"], 0)
+        sender.publish([(f"flood/{n % 3}", b"x") for n in range(900)])
+        assert session.unsubscribe(DEADLINE_S)
+        assert session.take_unread() == 900
+        sender.publish([("flood/1", b"x")])
+        assert session.listen(0.0) == []
+    finally:
+        sender.close()
+        session.close()
+
+
+def test_a_lost_session_cannot_say_that_all_was_read(brokers: Brokers) -> None:
+    port = brokers.ports["plain"]
+    settings = MqttCommandSettings(host="127.0.0.1", port=port)
+    session = Dialogue(settings, ("127.0.0.1", port), "gridsim-twice", 5.0)
+    session.subscribe(["flood/+"], 0)
+    # The broker ends a session when another opens with its client id.
+    other = Dialogue(settings, ("127.0.0.1", port), "gridsim-twice", 5.0)
+    try:
+        assert not session.unsubscribe(DEADLINE_S)
+    finally:
+        other.close()
+        session.close()

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 # The most commands to one target that wait to be read: a flood to it must not delay the others.
 _MOST_EACH = 1_000
+# How long the end of the source may take to count the commands that the broker has sent already.
+_UNREAD_S = 0.15
+# The session is clean, so a higher QoS would repeat nothing after a loss of the connection. It
+# would limit the commands under way instead (Mosquitto: to 20), and the broker drops the rest.
+_QOS = 0
 
 
 class MqttCommandSettings(ConnectionSettings):
@@ -146,13 +151,13 @@ class MqttCommands(Source[MqttCommandSettings]):
             self.answer_timeout_s,
             most_each=_MOST_EACH,
         )
-        self._dialogue.subscribe(self._topics.filters)
+        self._dialogue.subscribe(self._topics.filters, _QOS)
         if self._topics.fleet:
             self._subscribe_to_fleet(self._dialogue, self._topics.fleet)
 
     def _subscribe_to_fleet(self, dialogue: Dialogue, topic: str) -> None:
         try:
-            dialogue.subscribe([topic])
+            dialogue.subscribe([topic], _QOS)
         except TransportError as error:
             if not error.permanent:
                 raise
@@ -202,6 +207,11 @@ class MqttCommands(Source[MqttCommandSettings]):
     def close(self) -> None:
         dialogue, self._dialogue = self._dialogue, None
         if dialogue is not None:
+            if not dialogue.unsubscribe(_UNREAD_S) and self._inbox is not None:
+                logger.warning(
+                    "mqtt: the connection ended before all commands were read; those left in the "
+                    "broker are not counted"
+                )
             unread = dialogue.take_unread()
             if unread and self._inbox is not None:
                 self._inbox.lost(unread)

@@ -20,6 +20,7 @@ from gridsim.api import TransportError
 from gridsim_plugins.mqtt.session.arrivals import Arrivals, Message
 from gridsim_plugins.mqtt.session.handshake import open_session
 from gridsim_plugins.mqtt.session.read_ahead import ReadAhead
+from gridsim_plugins.mqtt.session.sockets import set_quickack
 from gridsim_plugins.mqtt.settings import ConnectionSettings
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -58,6 +59,7 @@ class Dialogue:
         self._dropped = self._received = 0
         self._most_each = most_each
         self._arrivals = Arrivals(_MOST_BYTES, most_each)
+        self._filters: list[str] = []
         self._unanswered: set[int] = set()
         self._refusals: list[str] = []
         self._end = ""
@@ -67,6 +69,7 @@ class Dialogue:
         client.on_log = None
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_unsubscribe
         client.on_publish = self._on_publish
         client.on_disconnect = self._on_disconnect
         self._selector = selectors.DefaultSelector()
@@ -74,15 +77,17 @@ class Dialogue:
         self._ahead: ReadAhead | None = None
         if isinstance(self._session.sock, socket.socket):
             # A WebSocket has a buffer of its own.
-            self._ahead = ReadAhead(self._session.sock)
+            v5 = settings.protocol == "5"
+            self._ahead = ReadAhead(self._session.sock, _MOST_BYTES, v5=v5)
             client._sock = self._ahead
 
-    def subscribe(self, filters: Sequence[str]) -> None:
-        """Subscribe, and wait until the broker has accepted."""
+    def subscribe(self, filters: Sequence[str], qos: int | None = None) -> None:
+        """Subscribe, by default with the session's QoS, and wait until the broker has accepted."""
         for one in filters:
-            code, mid = self._client.subscribe(one, self._qos)
+            code, mid = self._client.subscribe(one, self._qos if qos is None else qos)
             self._await(code, mid)
         self._settle()
+        self._filters += filters
         refused, self._refusals = self._refusals, []
         if refused:
             raise TransportError(
@@ -120,6 +125,22 @@ class Dialogue:
             before = self._received
             self._turn(0.0)
         return arrivals.take(_TAKEN)
+
+    def unsubscribe(self, timeout_s: float) -> bool:
+        """End the subscriptions, read what the broker sent before, and return whether all was read.
+
+        The broker's answer comes behind the messages that it sent before.
+        """
+        deadline = time.monotonic() + timeout_s
+        try:
+            if self._filters:
+                code, mid = self._client.unsubscribe(self._filters)
+                self._await(code, mid)
+            while self._unanswered and (left := deadline - time.monotonic()) > 0:
+                self._turn(left)
+        except TransportError:
+            return False
+        return not self._unanswered
 
     def take_dropped(self) -> int:
         """Return the number of messages dropped since the last call, because there was no room."""
@@ -176,9 +197,12 @@ class Dialogue:
         # The selector does not report bytes that were read, or that TLS has already decrypted.
         pending = getattr(self._ahead or sock, "pending", None)
         ready = _READ if pending is not None and pending() > 0 else 0
+        set_quickack(sock)
         for _, events in self._selector.select(0.0 if ready else timeout_s):
             ready |= events
-        if ready & _READ:
+        if ready & _READ and self._ahead is not None:
+            self._read(self._ahead)
+        elif ready & _READ:
             # paho reads one packet at a time; packets that have already arrived need no select.
             before, stop = -1, self._received + _AT_ONCE
             while before < self._received < stop:
@@ -187,6 +211,17 @@ class Dialogue:
         if client.want_write():
             self._check(client.loop_write())
         self._check(client.loop_misc())
+
+    def _read(self, ahead: ReadAhead) -> None:
+        """Read once; the time that this takes is bounded."""
+        for topic, payload, retained in ahead.receive():
+            self._received += 1
+            self._dropped += not self._arrivals.add(Message(topic, payload, retained))
+        skipped = ahead.take_skipped()
+        self._received += skipped
+        self._dropped += skipped
+        while ahead.is_for_paho():
+            self._check(self._client.loop_read())
 
     def _await(self, code: MQTTErrorCode, mid: int | None) -> None:
         self._check(code)
@@ -200,15 +235,23 @@ class Dialogue:
 
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
         self._received += 1
-        with suppress(UnicodeDecodeError):
+        try:
             one = Message(message.topic, bytes(message.payload), message.retain, message.qos)
-            self._dropped += not self._arrivals.add(one)
+        except UnicodeDecodeError:
+            self._dropped += 1
+            return
+        self._dropped += not self._arrivals.add(one)
 
     def _on_subscribe(
         self, client: Client, data: Any, mid: int, codes: Sequence[Any], properties: Any
     ) -> None:
         self._unanswered.discard(mid)
         self._refusals += [str(code) for code in codes if code.is_failure]
+
+    def _on_unsubscribe(
+        self, client: Client, data: Any, mid: int, codes: Sequence[Any], properties: Any
+    ) -> None:
+        self._unanswered.discard(mid)
 
     def _on_publish(self, client: Client, data: Any, mid: int, code: Any, properties: Any) -> None:
         self._unanswered.discard(mid)
