@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from loguru import logger
 
 from gridsim.api import Target
 from gridsim.running.inbox import CommandInbox
@@ -20,6 +21,7 @@ from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
 from gridsim.sources import SourceWorker
 from gridsim.testing import SourceContract
+from gridsim_plugins.mqtt import source
 from gridsim_plugins.mqtt.source import MqttCommands
 from tests.fixtures import prepared
 from tests.integration.conftest import Brokers, Publish, Subscribe
@@ -234,6 +236,24 @@ def test_what_was_retained_before_is_ignored(
             assert acks(subscriber)[0]["id"] == "fresh"
     finally:
         publish(port, f"{TOPIC}/command", b"", "-r")
+
+
+def test_an_end_before_all_was_read_is_in_the_log(
+    brokers: Brokers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No time at all to read what the broker has sent.
+    monkeypatch.setattr(source, "_UNREAD_S", 0.0)
+    lines: list[str] = []
+    sink = logger.add(lines.append, format="{message}")
+    try:
+        with stepped(tmp_path, f"port = {brokers.ports['plain']}"):
+            pass
+    finally:
+        logger.remove(sink)
+    assert lines == [
+        "mqtt: commands were still arriving at the end; those that are left in the broker are not "
+        "counted\n"
+    ]
 
 
 @pytest.mark.parametrize("protocol", ["3.1.1", "5"])

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from gridsim.api import TransportError
 from gridsim_plugins.mqtt.session import dialogue
 from gridsim_plugins.mqtt.session.dialogue import Dialogue
 from gridsim_plugins.mqtt.source import MqttCommandSettings
@@ -51,12 +52,14 @@ def test_the_end_counts_what_the_broker_has_sent_and_nobody_read(brokers: Broker
         assert session.take_unread() == 900
         sender.publish([("flood/1", b"x")])
         assert session.listen(0.0) == []
+        session.subscribe(["flood/+"], 0)
+        assert not session.unsubscribe(0.0)
     finally:
         sender.close()
         session.close()
 
 
-def test_a_lost_session_cannot_say_that_all_was_read(brokers: Brokers) -> None:
+def test_a_lost_session_raises_when_it_unsubscribes(brokers: Brokers) -> None:
     port = brokers.ports["plain"]
     settings = MqttCommandSettings(host="127.0.0.1", port=port)
     session = Dialogue(settings, ("127.0.0.1", port), "gridsim-twice", 5.0)
@@ -64,7 +67,8 @@ def test_a_lost_session_cannot_say_that_all_was_read(brokers: Brokers) -> None:
     # The broker ends a session when another opens with its client id.
     other = Dialogue(settings, ("127.0.0.1", port), "gridsim-twice", 5.0)
     try:
-        assert not session.unsubscribe(DEADLINE_S)
+        with pytest.raises(TransportError, match="is lost"):
+            session.unsubscribe(DEADLINE_S)
     finally:
         other.close()
         session.close()

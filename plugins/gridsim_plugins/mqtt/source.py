@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from loguru import logger
@@ -103,6 +104,12 @@ class MqttCommands(Source[MqttCommandSettings]):
     they were meant for an earlier run and would arrive again with every connection. A command
     that is sent while the source is not connected is lost. If there is no acknowledgement, send
     the command again with the same id.
+
+    The source subscribes with QoS 0, because its session is clean: a higher QoS would repeat
+    nothing after a loss of the connection, and brokers permit few messages of a higher QoS at a
+    time. All commands that reach the source are counted: received, refused, or dropped unread. A
+    broker drops what exceeds its own queue (Mosquitto: `max_queued_messages`) and reports it to
+    neither side.
     """
 
     Settings = MqttCommandSettings
@@ -207,11 +214,13 @@ class MqttCommands(Source[MqttCommandSettings]):
     def close(self) -> None:
         dialogue, self._dialogue = self._dialogue, None
         if dialogue is not None:
-            if not dialogue.unsubscribe(_UNREAD_S) and self._inbox is not None:
-                logger.warning(
-                    "mqtt: the connection ended before all commands were read; those left in the "
-                    "broker are not counted"
-                )
+            # The worker has reported the loss of a connection.
+            with suppress(TransportError):
+                if not dialogue.unsubscribe(_UNREAD_S):
+                    logger.warning(
+                        "mqtt: commands were still arriving at the end; those that are left in the "
+                        "broker are not counted"
+                    )
             unread = dialogue.take_unread()
             if unread and self._inbox is not None:
                 self._inbox.lost(unread)

@@ -127,19 +127,17 @@ class Dialogue:
         return arrivals.take(_TAKEN)
 
     def unsubscribe(self, timeout_s: float) -> bool:
-        """End the subscriptions, read what the broker sent before, and return whether all was read.
+        """End the subscriptions, and return whether all that the broker sent before was read.
 
-        The broker's answer comes behind the messages that it sent before.
+        The broker's answer comes behind these messages. Raises TransportError if the connection is
+        lost.
         """
         deadline = time.monotonic() + timeout_s
-        try:
-            if self._filters:
-                code, mid = self._client.unsubscribe(self._filters)
-                self._await(code, mid)
-            while self._unanswered and (left := deadline - time.monotonic()) > 0:
-                self._turn(left)
-        except TransportError:
-            return False
+        if self._filters:
+            code, mid = self._client.unsubscribe(self._filters)
+            self._await(code, mid)
+        while self._unanswered and (left := deadline - time.monotonic()) > 0:
+            self._turn(left)
         return not self._unanswered
 
     def take_dropped(self) -> int:

@@ -9,7 +9,7 @@ from gridsim_plugins.mqtt.session.sockets import SocketLike
 
 _BYTES: Final = 65_536
 _MUST_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-# The first byte of a PUBLISH with QoS 0; the lowest bit says whether it is retained.
+# The first byte of a PUBLISH with QoS 0; the lowest bit is set if it is retained.
 _PUBLISH: Final = 0x30
 _RETAIN: Final = 0x01
 
