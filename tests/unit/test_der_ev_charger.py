@@ -77,17 +77,24 @@ def test_many_short_steps_are_one_long_one(
     assert now == pytest.approx(whole, abs=1e-9)
 
 
-def test_charging_tapers_off_and_ends() -> None:
-    soc, target, rate = np.array([0.5]), np.array([1.0]), np.array([0.12])
-    gains = []
+@pytest.mark.parametrize(
+    ("kw", "taper_from"), [(3.6, 0.99), (7.2, 0.982), (11.0, 0.9725), (22.0, 0.945)]
+)
+def test_a_car_tapers_close_to_full_and_earlier_at_a_higher_rate(
+    kw: float, taper_from: float
+) -> None:
+    """A car of 60 kWh at an efficiency of 90 %."""
+    target, rate, step_h = np.array([1.0]), np.array([kw * 0.9 / 60.0]), 1.0 / 3600.0
+    below = charged(np.array([taper_from - 1e-6]), target, rate, 1e-9)
+    assert below[0] - taper_from + 1e-6 == pytest.approx(rate[0] * 1e-9, rel=1e-3)
+    soc, gains = np.array([taper_from]), [float(rate[0] * step_h)]
     while soc[0] < 1.0:
-        then = charged(soc, target, rate, 0.1)
+        then = charged(soc, target, rate, step_h)
         gains.append(float(then[0] - soc[0]))
         soc = then
-        assert len(gains) < 100, "never full"
-    assert gains[0] == pytest.approx(0.012)
-    assert gains[-2] < 0.3 * gains[0]
+        assert len(gains) < 3600, "not full within an hour"
     assert all(later <= earlier + 1e-12 for earlier, later in pairwise(gains))
+    assert gains[-2] == pytest.approx(min(rate[0], 0.06) * step_h)
 
 
 def test_sessions_are_as_published() -> None:
@@ -113,6 +120,16 @@ def test_sessions_are_as_published() -> None:
     same_day = stay[days_on == 0]
     assert np.median(same_day) == pytest.approx(np.exp(0.74), rel=0.1)
     assert np.log(same_day).std() == pytest.approx(0.95, rel=0.1)
+    assert (stay >= 24).mean() == pytest.approx(0.08, abs=0.01)
+    # The shares that stay overnight by hour of arrival, counted in the same sessions.
+    shares = {(0, 6): 0.0, (6, 10): 0.035, (10, 14): 0.164, (14, 16): 0.354, (16, 18): 0.495,
+              (18, 20): 0.7, (20, 22): 0.843, (22, 24): 0.935}  # fmt: skip
+    overnight = (days_on == 1) & (stay < 24)
+    for (first, last), share in shares.items():
+        arrives = (start >= first) & (start < last)
+        assert overnight[arrives].mean() == pytest.approx(share, abs=0.035), first
+    # A car that comes after midnight leaves in the morning.
+    assert np.median(stay[(start < 4) & (days_on == 0)]) == pytest.approx(10.0, abs=1.0)
 
 
 def test_a_charger_never_has_two_cars() -> None:

