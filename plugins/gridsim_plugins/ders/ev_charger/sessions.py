@@ -31,7 +31,7 @@ _START_SHARES = np.array([
 _FREE = np.interp(np.arange(24.0), [0.0, 6.0, 8.0, 14.0, 23.0], [0.56, 0.61, 0.78, 0.88, 0.93])
 _START_ENDS = np.concatenate(([0.0], np.cumsum(_START_SHARES / _FREE)))
 _START_ENDS /= _START_ENDS[-1]
-# The stay depends on the hour of arrival, from the same 5,466 sessions: the shares of the cars that
+# The stay depends on the hour of arrival, counted in the same sessions: the shares of the cars that
 # leave on the day of arrival and of those that stay for a day or longer. The rest leave the next
 # morning: 3 % of the arrivals from 6 to 10 h, 16 % to 14 h, 44 % to 18 h, 70 % to 20 h, 84 % to
 # 22 h, and 93 % later.
