@@ -25,7 +25,7 @@ class Publication(NamedTuple):
 class ReadAhead:
     """A socket that reads the messages with QoS 0 itself and leaves all other packets to paho.
 
-    paho takes about 60 us for a message, and lets another thread run three or four times. In a busy
+    paho reads a message in three or four calls, and each lets another thread run. In a busy
     process a flood of messages would be read much more slowly than it arrives.
     """
 
