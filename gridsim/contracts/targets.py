@@ -20,11 +20,17 @@ def find_target(roster: Roster, name: str, action: str) -> tuple[Target, dict[st
     and for those that begin a pattern, which becomes the setting `projects` or `ders`. Raises
     Refused.
     """
+    is_pattern = any(sign in name for sign in "*?[")
     if action not in _FOR_FLEET:
-        return _one(roster, name), {}
+        try:
+            return _one(roster, name), {}
+        except Refused:
+            if not is_pattern:
+                raise
+        raise Refused(f"{action} takes the id of one DER or project, not the pattern {name!r}")
     if name == "*":
         return FLEET, {}
-    if not any(sign in name for sign in "*?["):
+    if not is_pattern:
         return _one(roster, name), {}
     for key, ids in (("projects", roster.project_id), ("ders", roster.der_id)):
         if any(fnmatchcase(id, name) for id in ids):

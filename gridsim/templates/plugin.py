@@ -110,8 +110,9 @@ def _check(kind: str, name: str, registry: Registry, code: str) -> None:
     problem = ""
     if not name.isascii() or not _NAME.fullmatch(name):
         near = "_".join(re.findall(r"[a-z][a-z0-9]*", _snake(name)))
-        problem = "must be lower-case letters, digits and single underscores, from a letter on"
-        problem += f", such as {near[:_LONGEST].strip('_') or 'ice_rink'}"
+        near = near[:_LONGEST].strip("_") or "ice_rink"
+        problem = "must start with a letter and have only lower-case letters, digits and single "
+        problem += f"underscores, such as {near}"
     elif len(name) > _LONGEST:
         problem = f"has {len(name)} characters; the most are {_LONGEST}"
     elif keyword.iskeyword(name) or keyword.issoftkeyword(name):

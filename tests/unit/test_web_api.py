@@ -184,7 +184,7 @@ def test_a_rejected_instruction_has_the_reason_of_the_run(
         ({"target": "HOME_1", "command": "se_power"}, 422, "did you mean 'set_power'?"),
         ({"target": "HOME_1"}, 422, "'command' is missing: write one of set_power"),
         ({"target": "HOME_1", "command": "set_power"}, 422, "'value' is missing"),
-        ({"target": "*", "command": "connect"}, 422, "there is no DER and no project '*'"),
+        ({"target": "*", "command": "connect"}, 422, "connect takes the id of one DER"),
         ({"target": "HOME_*", "command": "clear_fault", "fault": "f"}, 422, "takes an id or *"),
         ({"target": 3, "command": "connect"}, 422, "'target' is missing"),
         ({"target": "HOME_1", "command": "connect", "id": ""}, 422, "'id' must be a text"),
