@@ -145,7 +145,7 @@ def write(text: str, path: Path, *, force: bool) -> None:
             file.write(text)
     except FileExistsError:
         raise UsageError(
-            f"{path}: error: is already there and stays as it is; name another file, or "
+            f"{path}: error: the file exists already and stays as it is; name another, or "
             "replace it with --force"
         ) from None
     except OSError as error:

@@ -59,7 +59,7 @@ class NewPlugin:
             pass
         elif root.exists() or root.is_symlink():
             raise UsageError(
-                f"{root}: error: is already there and stays as it is; choose another name, "
+                f"{root}: error: the path exists already and stays as it is; choose another name, "
                 "or another folder with --into"
             )
         for path, text in self.files.items():

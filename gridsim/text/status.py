@@ -71,7 +71,8 @@ def closing_lines(status: RunStatus) -> Iterator[str]:
         yield (
             f"tick lag p50 {status.lag.quantile(0.5) * 1000:.1f} ms, "
             f"p99 {status.lag.quantile(0.99) * 1000:.1f} ms, "
-            f"worst {status.worst_lag_s * 1000:.1f} ms; {status.late_ticks:,} late ticks caught up"
+            f"worst {status.worst_lag_s * 1000:.1f} ms; "
+            f"{counted(status.late_ticks, 'late tick')} caught up"
         )
     if status.ticks and status.tick < status.ticks and _all_failed(status):
         yield (

@@ -144,7 +144,7 @@ def test_the_command_writes_once_and_replaces_by_force(tmp_path: Path) -> None:
     again = gridsim("init", "my home.toml", cwd=tmp_path)
     assert (again.returncode, again.stdout) == (2, "")
     assert again.stderr == (
-        "my home.toml: error: is already there and stays as it is; name another file, or replace "
+        "my home.toml: error: the file exists already and stays as it is; name another, or replace "
         "it with --force\n"
     )
     assert (tmp_path / "my home.toml").read_text() == written

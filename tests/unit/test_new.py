@@ -156,7 +156,7 @@ def test_the_command_never_overwrites(tmp_path: Path) -> None:
     ]
     again = command("new", "load", "bakery", cwd=tmp_path)
     assert again.returncode == 2
-    assert again.stderr.startswith("bakery: error: is already there and stays as it is; ")
+    assert again.stderr.startswith("bakery: error: the path exists already and stays as it is; ")
 
 
 def test_the_documentation_shows_the_der_type_as_it_is_written() -> None:
