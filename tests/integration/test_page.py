@@ -397,7 +397,7 @@ def test_an_open_device_shows_its_messages_as_they_were_sent(
     came = messages.locator("li", has_text=text.decode())
     expect(came.locator(".fate")).to_have_text(re.compile("^(accepted|completed)$"), timeout=20_000)
     expect(came).to_contain_text("projects/HOME_1/ders/HOME_1_PV/command")
-    expect(came).to_contain_text("QoS 1")
+    expect(came).to_contain_text("QoS 0")
     expect(came.locator(".sr")).to_have_text("received ")
     answer = messages.locator("li", has_text="projects/HOME_1/ders/HOME_1_PV/ack").last
     expect(answer).to_contain_text('"id":"trace-1","status":"accepted"', timeout=DEADLINE_MS)

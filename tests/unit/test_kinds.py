@@ -113,6 +113,6 @@ def test_where_no_plugin_of_a_kind_is_installed_the_remedy_is_named(tmp_path: Pa
 def test_the_schema_has_the_tables_of_every_kind() -> None:
     schema = build(registry())
     assert set(schema["properties"]) == set(TOP_LEVEL)
-    assert schema["required"] == ["projects", "transports"]
+    assert schema["required"] == ["projects"]
     for kind in KINDS.values():
         assert (kind.name in schema["$defs"]) == (kind.table is not None)
