@@ -1,4 +1,4 @@
-"""How long does a day of 100 homes take to become a DataFrame, and how much memory?
+"""The time and memory to simulate a day of 100 homes and load it into a DataFrame.
 
 python benchmarks/pandas_day.py
 
