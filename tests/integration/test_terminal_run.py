@@ -73,12 +73,11 @@ class Session:
     def end(self) -> int:
         """Wait for the end, read the rest, and return the exit status."""
         status = self.process.wait(DEADLINE_S)
-        os.set_blocking(self.ours, False)
-        try:
-            while text := os.read(self.ours, 65536):
-                self.output += text.decode(errors="replace")
-        except BlockingIOError:
-            pass
+        # Output arrives in order, but some time after it was written.
+        os.write(self.theirs, b"\x05")
+        while not self.output.endswith("\x05"):
+            self.output += os.read(self.ours, 65536).decode(errors="replace")
+        self.output = self.output[:-1]
         return status
 
     def close(self) -> None:

@@ -71,14 +71,18 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def shown(self) -> list[str]:
-        """Return the lines of the terminal after all output so far."""
+    def output(self) -> str:
+        """Return all output so far that was not read. One read may return a part of it."""
         self.stream.write("\x05")
         self.stream.flush()
         text = b""
         while not text.endswith(b"\x05"):
             text += os.read(self.ours, 65536)
-        self.emulator.feed(text[:-1].decode())
+        return text[:-1].decode()
+
+    def shown(self) -> list[str]:
+        """Return the lines of the terminal after all output so far."""
+        self.emulator.feed(self.output())
         return self.emulator.lines
 
 
@@ -268,7 +272,7 @@ def test_the_bar_of_a_command_never_hides_the_cursor(
         progress.begin("reading", 4)
         progress.advance(1)
         progress.say("a line [with brackets]")
-    text = os.read(terminal.ours, 65536).decode()
+    text = terminal.output()
     assert "a line [with brackets]" in text
     assert "reading" in text
     assert "\x1b[?25l" not in text
