@@ -12,7 +12,8 @@ from gridsim.config.tables.transports import TransportChoice
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import read
 from gridsim.errors import UsageError
-from gridsim.running.plan import Options, Plan, PlannedTransport, make_plan
+from gridsim.running.parts import PlannedTransport
+from gridsim.running.plan import Options, Plan, make_plan
 from gridsim.running.probes import ask
 
 BENCH_CONFIG = Path(__file__).with_name("bench.toml")

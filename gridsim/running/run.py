@@ -6,46 +6,34 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import repeat
 from types import TracebackType
 from typing import Final, Literal
 
-from gridsim.api import Instruction, rfc3339
+from gridsim.api import Instruction
 from gridsim.contracts.results import TickResult
-from gridsim.contracts.status import LedgerStatus, RunState, RunStatus
+from gridsim.contracts.status import RunState, RunStatus
 from gridsim.delivery import MessageTrace, Runner
 from gridsim.errors import GridsimError
-from gridsim.ledger import Ledger, LedgerError
+from gridsim.ledger import LedgerError
 from gridsim.running.board import Board
 from gridsim.running.control import RunControl
 from gridsim.running.driver import Driver
 from gridsim.running.engine import Engine
-from gridsim.running.hub import Hub
 from gridsim.running.inbox import CommandInbox
 from gridsim.running.monitor import Monitor
 from gridsim.running.observe import observe
 from gridsim.running.plan import Plan, check_speed
 from gridsim.running.subscription import OnOverflow, Policy, Subscription
 from gridsim.running.views import ShownView, Views
-from gridsim.running.workers import flush, has_no_receiver, settled, wait_for_first_attempts
+from gridsim.running.workers import Workers, has_no_receiver
 from gridsim.simulation.step import Simulation
-from gridsim.sources import Sources, SourceWorker
+from gridsim.sources import SourceWorker
 
 ClockKind = Literal["real", "manual"]
 
 FLUSH_S: Final = 4.7
 """The default time that `stop` gives transports to send what is queued, seconds."""
 _LOOK_S = 0.2
-_FIRST_ATTEMPT_S = 15.0
-# How long the first tick waits for sources of instructions to connect.
-_SOURCE_STARTUP_S = 6.0
-# How long sources may take at the end to send the acknowledgements still queued.
-_ACK_FLUSH_S = 0.5
-# The same at the end of a run that no signal stops: after a flood there is much to read first.
-_ACK_LAST_S = 2.0
-# How long the ledger may take at the end; a working disk needs at most a second.
-_LEDGER_S = 10.0
-_IDLE_S = 0.5
 # How long views may take to close: after the last tick, and when a run is stopped early.
 _VIEWS_S, _VIEWS_HURRY_S = 5.0, 0.8
 
@@ -70,7 +58,6 @@ class Run:
         """The exception that ended the run early, or None."""
         self.hung = False
         """True if a plugin's thread did not return at the end; only `os._exit` ends it."""
-        self.ledger_error: LedgerError | None = None
         self._manual = clock == "manual"
         self._inbox = CommandInbox() if plan.recorded is None else plan.recorded
         self._simulation = Simulation(configuration.scenario)
@@ -85,10 +72,7 @@ class Run:
         )
         self._driver = Driver(self._engine)
         self._state: RunState = "new"
-        self._ledger: Ledger | None = None
-        self._runners: list[Runner] = []
-        self._sources = Sources([])
-        self._hub = Hub()
+        self._workers = Workers(self._inbox)
         self._trace = MessageTrace(configuration.scenario.roster) if plan.views else None
         self._monitor, self._views = self._make_views()
         self._stopping = threading.Event()
@@ -101,6 +85,11 @@ class Run:
         """The monotonic time at which flushing ends; None: it ends when progress stops."""
         self._took: tuple[float, float] | None = None
         """The real and processor time of the run once it is over, seconds."""
+
+    @property
+    def ledger_error(self) -> LedgerError | None:
+        """The error of the ledger when it was closed, or None."""
+        return self._workers.ledger_error
 
     def __enter__(self) -> Run:
         try:
@@ -127,36 +116,16 @@ class Run:
         if self._state != "new":
             raise RuntimeError("a run starts once; make a new Run")
         self._state = "starting"
-        plan = self.plan
-        self._ledger = plan.ledger.open() if plan.ledger is not None else None
-        plan.run_file.open(
-            plan.config,
-            rfc3339(time.time_ns() // 1_000_000),
-            "" if plan.ledger is None else str(plan.ledger.path.absolute()),
-            tuple(str(path.absolute()) for path in plan.plugins),
+        self._workers.open(
+            self.plan,
+            self._next,
+            self._promised_wake_s(),
+            block=self._manual,
+            trace=self._trace,
         )
-        observers = self._ledger.fates if self._ledger is not None else repeat(None)
-        wake_s = self._promised_wake_s()
-        self._runners = [
-            one.runner(wake_s, observer, block=self._manual, trace=self._trace)
-            for one, observer in zip(plan.transports, observers, strict=False)
-        ]
-        workers = [
-            SourceWorker(one.name, one.source, self._inbox, self._next, trace=self._trace)
-            for one in plan.sources
-        ]
-        self._sources = Sources(workers)
-        # Subscriptions made before the start stay.
-        self._hub.connect(self._ledger, self._runners, self._sources)
-        for runner in self._runners:
-            runner.start()
-        wait_for_first_attempts(self._runners, self._stopping, _FIRST_ATTEMPT_S)
-        if self._stopping.is_set() or any(r.state == "failed" for r in self._runners):
+        if not self._workers.connect(self._stopping):
             self._over.set()
             return
-        # After the transports, because they choose the port of an embedded broker.
-        self._sources.start()
-        wait_for_first_attempts(self._sources.workers, self._stopping, _SOURCE_STARTUP_S)
         if self._views is not None:
             self._views.start(self._stopping)
         self._began, self._cpu = time.monotonic(), time.process_time()
@@ -205,8 +174,9 @@ class Run:
         self._engine.stop()
         self._driver.stop()
         try:
-            if self._runners:
-                self._end()
+            if self._workers.runners:
+                hurry = self._deadline is not None
+                self.hung = not self._workers.close(self._engine, self._is_late, hurry=hurry)
         finally:
             self.error = self.error or self._engine.error
             self._over.set()
@@ -251,7 +221,7 @@ class Run:
         """
         if on_full == "block" and self._engine.speed and not self._manual:
             raise ValueError("on_full = 'block' needs speed 0: the run would fall behind real time")
-        return self._hub.subscribe(
+        return self._workers.hub.subscribe(
             consumer, policy, queue_bytes=int(queue_mb * 1e6), on_full=on_full
         )
 
@@ -267,17 +237,18 @@ class Run:
         limit_s = self.plan.configuration.simulation.hang_timeout_s
         views = () if self._views is None else self._views.shown
         workers: list[Runner | SourceWorker | ShownView]
-        workers = [*self._runners, *self._sources.workers, *views]
+        workers = [*self._workers.runners, *self._workers.sources.workers, *views]
         methods = {f"{one.kind} {one.name}": one.hanging_in(limit_s) for one in workers}
         return {name: method for name, method in methods.items() if method}
 
     def status(self) -> RunStatus:
         """Return the run's status. May be called from any thread at any time."""
         limit_s = self.plan.configuration.simulation.hang_timeout_s
-        status = observe(self._engine, self._runners, self._sources.workers, self._board, limit_s)
+        workers = self._workers
+        sources = workers.sources.workers
+        status = observe(self._engine, workers.runners, sources, self._board, limit_s)
         elapsed_s, cpu_s = self._took or self._times()
         error = self.error or self._engine.error
-        ledger = self._ledger
         settings = self.plan.configuration.simulation
         state = self._state
         if state == "running" and self._engine.is_paused:
@@ -290,9 +261,7 @@ class Run:
             speed=self._engine.speed,
             elapsed_s=elapsed_s,
             cpu_s=cpu_s,
-            ledger=None
-            if ledger is None
-            else LedgerStatus(str(ledger.path), ledger.waited_s, str(ledger.error or "")),
+            ledger=workers.ledger_status(),
             error="" if error is None else str(error) or type(error).__name__,
             timezone=self.plan.configuration.timezone,
             views=() if self._views is None else self._views.status(limit_s),
@@ -325,10 +294,7 @@ class Run:
         clock the ledger is then up to date, too. Raises LedgerError if it cannot be written.
         """
         self._refuse_subscribers("confirm")
-        done = all([settled(runner, timeout_s) for runner in self._runners])  # noqa: C419
-        if self._ledger is not None:
-            self._ledger.sync(_LEDGER_S)
-        return done
+        return self._workers.confirm(timeout_s)
 
     def copy_simulation(self) -> Simulation:
         """Return a simulation that goes on from here by itself. Needs the manual clock.
@@ -375,7 +341,7 @@ class Run:
                         )
             self._engine.set_speed(speed)
             wake_s = self._promised_wake_s()
-            for transport, runner in zip(self.plan.transports, self._runners, strict=False):
+            for transport, runner in zip(self.plan.transports, self._workers.runners, strict=False):
                 runner.set_pace(transport.on_full_at(speed, self._manual), wake_s)
             if self._state == "running" and not (self._manual or self._engine.is_paused):
                 self._driver.go()
@@ -397,7 +363,7 @@ class Run:
         self._board.note(result)
         for injected in result.injected:
             self.plan.alterations.add_injected(injected)
-        self._hub.publish(result)
+        self._workers.hub.publish(result)
         if self._monitor is not None:
             self._monitor.note(result)
 
@@ -416,7 +382,7 @@ class Run:
         engine = self._engine
         limit_s = self.plan.configuration.simulation.hang_timeout_s
         while not engine.finished.wait(_LOOK_S) and not self._over.is_set():
-            if has_no_receiver(self._runners):
+            if has_no_receiver(self._workers.runners):
                 break
             if not self._manual:
                 self._driver.watch()
@@ -431,32 +397,6 @@ class Run:
         if self._watcher.is_alive() and self._watcher is not threading.current_thread():
             self._watcher.join(2 * _LOOK_S)
 
-    def _end(self) -> None:
-        engine = self._engine
-        # An offer that waits for room blocks the engine: wake it first.
-        if self._deadline is not None:
-            self._hub.wake()
-        idle = engine.wait_idle(_IDLE_S)
-        finished = idle and engine.tick > engine.first_tick
-        if finished:
-            engine.finish()
-        self._sources.close()
-        for runner in self._runners:
-            runner.close()
-        idle = idle or engine.wait_idle(_IDLE_S)
-        flush(self._runners, self._is_late)
-        for runner in self._runners:
-            runner.settle()
-        flush_s = _ACK_LAST_S if self._deadline is None else _ACK_FLUSH_S
-        idle = self._sources.wait(flush_s) and idle
-        idle = self._hub.close(self._is_late) and idle
-        if self._ledger is not None:
-            try:
-                self._ledger.close(complete=finished, timeout_s=_LEDGER_S)
-            except LedgerError as error:
-                self.ledger_error = error
-        self.hung = not idle or any(runner.is_alive() for runner in self._runners)
-
     def _is_late(self) -> bool:
         """Return whether the time for flushing is over."""
         return self._deadline is not None and time.monotonic() >= self._deadline
@@ -467,11 +407,11 @@ class Run:
         return time.monotonic() - self._began, time.process_time() - self._cpu
 
     def _refuse_subscribers(self, what: str) -> None:
-        if self._hub.is_consumer():
+        if self._workers.hub.is_consumer():
             raise RuntimeError(f"{what}() in a subscriber would wait for itself")
 
     def _refuse_blocking_subscribers(self, what: str) -> None:
-        if self._hub.is_blocking_consumer():
+        if self._workers.hub.is_blocking_consumer():
             raise RuntimeError(
                 f"{what}() in a subscriber with on_full='block' would wait for itself"
             )

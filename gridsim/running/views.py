@@ -13,7 +13,7 @@ from loguru import logger
 from gridsim.api import Control, View, ViewStatus
 from gridsim.errors import described, printable
 from gridsim.running.monitor.monitor import MIN_INTERVAL_S, Monitor
-from gridsim.running.plan import PlannedView
+from gridsim.running.parts import PlannedView
 
 # How long the first tick waits for views to start.
 _STARTUP_S = 5.0

@@ -1,16 +1,144 @@
-"""Waiting for the workers of a run: transports and sources."""
+"""The workers of a run: its ledger, transports and sources, each with threads of its own."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import repeat
+from typing import Final
 
-from gridsim.delivery import Runner
-from gridsim.sources import SourceWorker
+from gridsim.api import rfc3339
+from gridsim.contracts.status import LedgerStatus
+from gridsim.delivery import MessageTrace, Runner
+from gridsim.ledger import Ledger, LedgerError
+from gridsim.running.engine import Engine
+from gridsim.running.hub import Hub
+from gridsim.running.inbox import CommandInbox, RecordedInbox
+from gridsim.running.plan import Plan
+from gridsim.sources import Sources, SourceWorker
 
-_LOOK_S = 0.2
-_POLL_S = 0.02
+_LOOK_S: Final = 0.2
+_POLL_S: Final = 0.02
+_FIRST_ATTEMPT_S: Final = 15.0
+# How long the first tick waits for sources of instructions to connect.
+_SOURCE_STARTUP_S: Final = 6.0
+# How long sources may take at the end to send the acknowledgements still queued.
+_ACK_FLUSH_S: Final = 0.5
+# The same at the end of a run that no signal stops: after a flood there is much to read first.
+_ACK_LAST_S: Final = 2.0
+# How long the ledger may take at the end; a working disk needs at most a second.
+_LEDGER_S: Final = 10.0
+_IDLE_S: Final = 0.5
+
+
+class Workers:
+    """The ledger, the transports and the sources of a run, and the hub that gives them results.
+
+    A run calls `open`, `connect`, and `close` in this order, from the thread that starts and
+    stops it. Before `open` there are none, and the hub takes subscribers.
+    """
+
+    def __init__(self, inbox: CommandInbox | RecordedInbox) -> None:
+        self.hub = Hub()
+        self.ledger: Ledger | None = None
+        self.ledger_error: LedgerError | None = None
+        """The error of the ledger when it was closed, or None."""
+        self.runners: list[Runner] = []
+        self.sources = Sources([])
+        self._inbox = inbox
+
+    def open(
+        self,
+        plan: Plan,
+        next_tick: Callable[[], tuple[int, int]],
+        wake_s: float,
+        *,
+        block: bool,
+        trace: MessageTrace | None,
+    ) -> None:
+        """Create the ledger's file and the workers of a plan; connect to nothing yet.
+
+        `next_tick` gives the next tick and its simulated time, UTC ms. `wake_s`, `block` and
+        `trace` are as in `PlannedTransport.runner`. Raises UsageError or LedgerError if the
+        ledger cannot be created.
+        """
+        self.ledger = plan.ledger.open() if plan.ledger is not None else None
+        plan.run_file.open(
+            plan.config,
+            rfc3339(time.time_ns() // 1_000_000),
+            "" if plan.ledger is None else str(plan.ledger.path.absolute()),
+            tuple(str(path.absolute()) for path in plan.plugins),
+        )
+        observers = self.ledger.fates if self.ledger is not None else repeat(None)
+        self.runners = [
+            one.runner(wake_s, observer, block=block, trace=trace)
+            for one, observer in zip(plan.transports, observers, strict=False)
+        ]
+        workers = [
+            SourceWorker(one.name, one.source, self._inbox, next_tick, trace=trace)
+            for one in plan.sources
+        ]
+        self.sources = Sources(workers)
+        # Subscriptions made before this stay.
+        self.hub.connect(self.ledger, self.runners, self.sources)
+
+    def connect(self, stopping: threading.Event) -> bool:
+        """Connect all, wait until each is up or has failed once, and return whether to go on.
+
+        False: a stop was requested, or a transport has failed for good.
+        """
+        for runner in self.runners:
+            runner.start()
+        wait_for_first_attempts(self.runners, stopping, _FIRST_ATTEMPT_S)
+        if stopping.is_set() or any(runner.state == "failed" for runner in self.runners):
+            return False
+        # After the transports, because they choose the port of an embedded broker.
+        self.sources.start()
+        wait_for_first_attempts(self.sources.workers, stopping, _SOURCE_STARTUP_S)
+        return True
+
+    def confirm(self, timeout_s: float) -> bool:
+        """Wait until no reading is on its way and the ledger is written; return whether so."""
+        done = all([settled(runner, timeout_s) for runner in self.runners])  # noqa: C419
+        if self.ledger is not None:
+            self.ledger.sync(_LEDGER_S)
+        return done
+
+    def close(self, engine: Engine, is_late: Callable[[], bool], *, hurry: bool) -> bool:
+        """Send what is queued, close all, and return whether every thread has returned.
+
+        Flushing ends when `is_late` returns True. `hurry`: the run is stopped early.
+        """
+        # An offer that waits for room blocks the engine: wake it first.
+        if hurry:
+            self.hub.wake()
+        idle = engine.wait_idle(_IDLE_S)
+        finished = idle and engine.tick > engine.first_tick
+        if finished:
+            engine.finish()
+        self.sources.close()
+        for runner in self.runners:
+            runner.close()
+        idle = idle or engine.wait_idle(_IDLE_S)
+        flush(self.runners, is_late)
+        for runner in self.runners:
+            runner.settle()
+        idle = self.sources.wait(_ACK_FLUSH_S if hurry else _ACK_LAST_S) and idle
+        idle = self.hub.close(is_late) and idle
+        if self.ledger is not None:
+            try:
+                self.ledger.close(complete=finished, timeout_s=_LEDGER_S)
+            except LedgerError as error:
+                self.ledger_error = error
+        return idle and not any(runner.is_alive() for runner in self.runners)
+
+    def ledger_status(self) -> LedgerStatus | None:
+        """Return the status of the ledger; None: the run has none."""
+        ledger = self.ledger
+        if ledger is None:
+            return None
+        return LedgerStatus(str(ledger.path), ledger.waited_s, str(ledger.error or ""))
 
 
 def wait_for_first_attempts(

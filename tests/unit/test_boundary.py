@@ -522,7 +522,7 @@ def said(config: Path) -> str:
             if run.status().state == "running":
                 run.advance(3)
             # Sources act on their own thread; a source that fails has its state at once.
-            for source in run._sources.workers:
+            for source in run._workers.sources.workers:
                 source.wait(5.0)
         status = run.status()
         errors.append(status.error)

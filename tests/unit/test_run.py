@@ -27,7 +27,8 @@ from gridsim.contracts.results import Episode, TickResult
 from gridsim.contracts.status import InstructionStatus
 from gridsim.errors import PluginError, UsageError
 from gridsim.ledger import Reader
-from gridsim.running.plan import Options, PlannedSource, make_plan
+from gridsim.running.parts import PlannedSource
+from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
 from gridsim.running.subscription import FACTS, Subscription, joined
 from gridsim.testing import make_run
@@ -389,7 +390,7 @@ def test_a_run_ends_with_what_ended_it(make: Make, tmp_path: Path) -> None:
 
 
 def on_full(run: Run) -> list[str]:
-    return [runner._policy.on_full for runner in run._runners]
+    return [runner._policy.on_full for runner in run._workers.runners]
 
 
 def test_the_default_rule_for_a_full_queue_follows_the_speed(make: Make) -> None:
