@@ -78,6 +78,15 @@ from gridsim.contracts.managed import (
 )
 from gridsim.contracts.members import Members
 from gridsim.contracts.message import MessageAddress
+from gridsim.contracts.part_status import (
+    EventStatus,
+    FaultStatus,
+    InstructionStatus,
+    LedgerStatus,
+    SourceStatus,
+    TransportStatus,
+    ViewStatus,
+)
 from gridsim.contracts.probe import (
     Benchmark,
     Capture,
@@ -110,16 +119,7 @@ from gridsim.contracts.settings import (
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.source import Source
 from gridsim.contracts.state import State, StateError, Stateful, Tree
-from gridsim.contracts.status import (
-    EventStatus,
-    FaultStatus,
-    InstructionStatus,
-    LedgerStatus,
-    RunStatus,
-    SourceStatus,
-    TransportStatus,
-    ViewStatus,
-)
+from gridsim.contracts.status import RunStatus
 from gridsim.contracts.table_settings import TableSettings, UnitName, check_zone
 from gridsim.contracts.targets import find_target
 from gridsim.contracts.tick import Tick

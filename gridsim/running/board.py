@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from gridsim.api import Batch, Roster
+from gridsim.contracts.part_status import EventStatus, InstructionStatus
 from gridsim.contracts.results import EventTotals, Settlement, TickResult
 from gridsim.contracts.settlements import Settlements
-from gridsim.contracts.status import EventStatus, InstructionStatus
 
 
 class Board:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gridsim.contracts.latency import LatencySketch
-from gridsim.contracts.status import FaultStatus, RunStatus, SourceStatus, TransportStatus
+from gridsim.contracts.part_status import FaultStatus, SourceStatus, TransportStatus
+from gridsim.contracts.status import RunStatus
 from gridsim.delivery import Runner
 from gridsim.errors import is_interrupt, printable
 from gridsim.running.board import Board

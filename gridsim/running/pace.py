@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gridsim.contracts.status import RunStatus, TransportStatus
+from gridsim.contracts.part_status import TransportStatus
+from gridsim.contracts.status import RunStatus
 from gridsim.delivery.account import QUEUE_FULL
 
 _MAY_BE_LATE = 0.01

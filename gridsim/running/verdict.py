@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gridsim.api import DEVICE_OFFLINE, NOT_CONNECTED
-from gridsim.contracts.status import RunStatus, TransportStatus
+from gridsim.contracts.part_status import TransportStatus
+from gridsim.contracts.status import RunStatus
 from gridsim.delivery.account import QUEUE_FULL
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError
 from gridsim.running.pace import is_held

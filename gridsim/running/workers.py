@@ -9,7 +9,7 @@ from itertools import repeat
 from typing import Final
 
 from gridsim.api import rfc3339
-from gridsim.contracts.status import LedgerStatus
+from gridsim.contracts.part_status import LedgerStatus
 from gridsim.delivery import MessageTrace, Runner
 from gridsim.ledger import Ledger, LedgerError
 from gridsim.running.engine import Engine

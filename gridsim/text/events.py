@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gridsim.contracts.part_status import EventStatus
 from gridsim.contracts.results import EventChange, EventTotals
-from gridsim.contracts.status import EventStatus
 from gridsim.helpers.timestamps import rfc3339
 from gridsim.text.words import counted
 

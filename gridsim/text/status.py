@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gridsim.contracts.status import EventStatus, RunStatus, SourceStatus, TransportStatus
+from gridsim.contracts.part_status import EventStatus, SourceStatus, TransportStatus
+from gridsim.contracts.status import RunStatus
 from gridsim.running.pace import behind_now, is_held, shortfall_lines
 from gridsim.text.events import totals_text
 from gridsim.text.words import counted, site_time

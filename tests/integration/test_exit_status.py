@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gridsim.config.resolve import Flags
-from gridsim.contracts.status import TransportStatus
+from gridsim.contracts.part_status import TransportStatus
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
 from gridsim.running.verdict import judge

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gridsim.contracts.latency import LatencySketch
-from gridsim.contracts.status import RunStatus, TransportStatus
+from gridsim.contracts.part_status import TransportStatus
+from gridsim.contracts.status import RunStatus
 from gridsim.running.pace import behind_now, is_held, shortfall_lines
 
 

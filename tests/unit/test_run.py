@@ -23,8 +23,8 @@ from gridsim.api import (
     Target,
 )
 from gridsim.config.resolve import Flags
+from gridsim.contracts.part_status import InstructionStatus
 from gridsim.contracts.results import Episode, TickResult
-from gridsim.contracts.status import InstructionStatus
 from gridsim.errors import PluginError, UsageError
 from gridsim.ledger import Reader
 from gridsim.running.parts import PlannedSource

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gridsim.config.tables.identifiers import template
-from gridsim.contracts.status import SourceStatus
+from gridsim.contracts.part_status import SourceStatus
 from gridsim.plugins.trust import writable_by_others
 from gridsim.text.status import source_line
 from tests.fixtures.prepared import gridsim

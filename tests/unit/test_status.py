@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gridsim.contracts.latency import LatencySketch
-from gridsim.contracts.status import (
+from gridsim.contracts.part_status import (
     EventStatus,
     FaultStatus,
     InstructionStatus,
-    RunStatus,
     TransportStatus,
 )
+from gridsim.contracts.status import RunStatus
 
 SECONDS = st.lists(st.floats(0.0, 1e5, allow_nan=False), max_size=200)
 

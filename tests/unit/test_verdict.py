@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from gridsim.contracts.latency import LatencySketch
-from gridsim.contracts.status import RunStatus, TransportStatus
+from gridsim.contracts.part_status import TransportStatus
+from gridsim.contracts.status import RunStatus
 from gridsim.delivery.account import NOT_SENT, QUEUE_FULL
 from gridsim.running.verdict import judge
 from gridsim.text.verdict import finding_line

@@ -1,0 +1,196 @@
+"""The statuses of the parts of a run, such as its transports, sources and events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal
+
+from gridsim.contracts.latency import LatencySketch
+
+_NO_LATENCIES = LatencySketch()
+
+
+@dataclass(frozen=True, slots=True)
+class TransportStatus:
+    """One transport: its account in readings, and where its time goes in seconds.
+
+    accepted = delivered + dropped + unconfirmed + pending, at all times.
+    """
+
+    name: str
+    state: str
+    error: str = ""
+    """The reason of the last failure; empty if there was none since the last success."""
+    ever_connected: bool = False
+    accepted: int = 0
+    delivered: int = 0
+    unconfirmed: int = 0
+    pending: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """The counts of dropped readings by reason."""
+    reconnects: int = 0
+    behind_s: float = 0.0
+    """The age of the oldest batch that is not settled."""
+    batches: int = 0
+    """The number of settled batches among the last 10,000."""
+    late_batches: int = 0
+    """The batches that were not settled when the next wake-up came."""
+    settled: LatencySketch = _NO_LATENCIES
+    """The durations from a tick to the confirmation of its batch."""
+    far_end: LatencySketch = _NO_LATENCIES
+    """The response times of the far end, if the transport measures them."""
+    encoding_s: float = 0.0
+    computing_s: float = 0.0
+    waiting_s: float = 0.0
+    at_most_once: bool = False
+    """True if readings that are under way when the connection is lost are not sent again."""
+    on_full_set: bool = False
+    """True if the configuration sets `on_full`, so that its drops are intended."""
+    hanging: str = ""
+    """The plugin's method that has made no progress for `hang_timeout_s`; else empty."""
+    target: str = ""
+    """The target of the readings, as `Transport.describe` gives it."""
+    hint: str = ""
+    """A shell command that shows the received data; empty if there is none."""
+
+    @property
+    def dropped_total(self) -> int:
+        return sum(self.dropped.values())
+
+    def merge(self, other: TransportStatus) -> TransportStatus:
+        """Merge the status of two transports of the same name."""
+        return replace(
+            self,
+            state=self.state if self.state == other.state else f"{self.state}, {other.state}",
+            error=self.error or other.error,
+            ever_connected=self.ever_connected and other.ever_connected,
+            accepted=self.accepted + other.accepted,
+            delivered=self.delivered + other.delivered,
+            unconfirmed=self.unconfirmed + other.unconfirmed,
+            pending=self.pending + other.pending,
+            dropped=dict(Counter(self.dropped) + Counter(other.dropped)),
+            reconnects=self.reconnects + other.reconnects,
+            behind_s=max(self.behind_s, other.behind_s),
+            batches=self.batches + other.batches,
+            late_batches=self.late_batches + other.late_batches,
+            settled=self.settled + other.settled,
+            far_end=self.far_end + other.far_end,
+            encoding_s=self.encoding_s + other.encoding_s,
+            computing_s=self.computing_s + other.computing_s,
+            waiting_s=self.waiting_s + other.waiting_s,
+            at_most_once=self.at_most_once and other.at_most_once,
+            on_full_set=self.on_full_set and other.on_full_set,
+            hanging=self.hanging or other.hanging,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One source of instructions."""
+
+    name: str
+    state: str
+    error: str = ""
+    posted: int = 0
+    """The instructions that went into the run's inbox."""
+    refused: int = 0
+    """The instructions for which there was no room."""
+    unanswerable: int = 0
+    """The part of `refused` that was not answered, because there were too many."""
+    lost: int = 0
+    """The instructions that arrived and were dropped unread."""
+    unanswered: int = 0
+    """The posted instructions without an answer so far."""
+    waiting: int = 0
+    """The acknowledgements that wait to be handed over."""
+    acknowledged: int = 0
+    """The acknowledgements that were handed over."""
+    undelivered: int = 0
+    """The acknowledgements that were given up."""
+    reconnects: int = 0
+    hanging: str = ""
+    """The plugin's method that has not returned for `hang_timeout_s`; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewStatus:
+    """One view."""
+
+    name: str
+    state: Literal["starting", "up", "disabled", "closed"]
+    error: str = ""
+    """The reason why the view is disabled; else empty."""
+    where: str = ""
+    """The place where the view is seen, such as an address; empty if there is nothing to say."""
+    hanging: str = ""
+    """The method that has not returned for `hang_timeout_s`; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionStatus:
+    """The instructions of a run so far."""
+
+    waiting: int = 0
+    """The number that waits for the next tick."""
+    received: int = 0
+    """The number that reached a tick."""
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EventStatus:
+    """One demand-response event so far: sums over the projects whose participation is over."""
+
+    id: str
+    times: int = 0
+    """The number of occurrences with at least one settlement."""
+    projects: int = 0
+    """The number of projects that took part at least once."""
+    took_part: int = 0
+    """The number of settlements, one per project and occurrence, without those opted out."""
+    opted_out: int = 0
+    superseded: int = 0
+    interrupted: int = 0
+    cancelled: int = 0
+    in_violation: int = 0
+    """The number of settlements with a violation, those opted out included."""
+    opted_out_in_violation: int = 0
+    target_kwh: float = 0.0
+    delivered_kwh: float = 0.0
+
+    def merge(self, other: EventStatus) -> EventStatus:
+        """Add the sums of another shard, which has other projects."""
+        sums = {
+            f.name: getattr(self, f.name) + getattr(other, f.name)
+            for f in fields(self)
+            if f.name not in ("id", "times")
+        }
+        return replace(self, times=max(self.times, other.times), **sums)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultStatus:
+    """The readings that faults affected so far."""
+
+    readings: int = 0
+    """The number of readings that the devices produced."""
+    affected: int = 0
+    lost: int = 0
+    late: int = 0
+    altered: int = 0
+    repeated: int = 0
+    episodes: int = 0
+    """The number of faults that have ended, counted per device."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStatus:
+    """The ledger of a run."""
+
+    path: str
+    waited_s: float
+    """The time that the run has waited for the ledger."""
+    error: str = ""
+    """The reason why the ledger is incomplete; else empty."""
