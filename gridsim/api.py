@@ -109,6 +109,7 @@ from gridsim.contracts.run_context import (
 )
 from gridsim.contracts.settings import (
     DerSettings,
+    DerTypeName,
     LocalPath,
     LocalPathTemplate,
     RunPeriod,
@@ -154,6 +155,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "hookimpl",
     # Settings
     "DerSettings",
+    "DerTypeName",
     "LocalPath",
     "LocalPathTemplate",
     "RunPeriod",

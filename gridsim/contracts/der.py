@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal
 
@@ -49,7 +49,8 @@ class Orders:
     balance_kw: Floats
     """The device's share of the power that brings the net load of its site to zero.
 
-    Positive where the site draws power; zero for fleets of the stage `free`.
+    The output of types that the device excludes is not part of that net load. Positive where the
+    site draws power; zero for fleets of the stage `free`.
     """
     min_kw: Floats | None = None
     """The lower limit of the output, -inf where there is none; None: no device has one."""
@@ -137,6 +138,16 @@ class Fleet(Stateful, ABC, Generic[D]):
     def balances(self) -> NDArray[Any] | None:
         """Return true for devices that share in balancing their site, bool[n]; None: no device."""
         return None
+
+    @classmethod
+    def excludes(cls, settings: D) -> Collection[str]:
+        """Return the names of the DER types whose output a device with `settings` ignores.
+
+        The device then balances the net load of its site without their output: see
+        `Orders.balance_kw`. A setpoint, and a target or limit of the site, still concern the whole
+        net load. A setting with such names should have items of the type `DerTypeName`.
+        """
+        return ()
 
     @abstractmethod
     def step(self, tick: Tick, orders: Orders) -> Telemetry:

@@ -32,6 +32,16 @@ class Unit:
         return {**handler(schema), "x-unit": self.name}
 
 
+@dataclass(frozen=True, slots=True)
+class NameOf:
+    """The kind of plugin that a setting names."""
+
+    kind: str
+
+
+DerTypeName = Annotated[str, NameOf("der")]
+"""A setting, or an item of one, that names a DER type: in a configuration it must exist."""
+
 FOLDER = "folder"
 """The key of the configuration's folder in the context of a validation."""
 

@@ -44,6 +44,8 @@ class RunningFleet:
             self.steps_last = balances is not None
             self.stores = spec.type.stores
             self.balances = self._mask(balances)
+            self.excludes = self._excluded(spec) if self.steps_last else {}
+            """The balancing devices by the DER types that they exclude, bool[n] for each set."""
             self.steps_alone = spec.type.consumes and not self.steps_last
             """True if a tick without orders does not need the fleet's capability."""
             self._columns = frozenset(spec.type.columns)
@@ -158,6 +160,21 @@ class RunningFleet:
                 f"for {len(self.device)} devices"
             )
         return values
+
+    def _excluded(self, spec: FleetSpec) -> dict[frozenset[str], NDArray[np.bool_]]:
+        members = spec.members
+        sets = []
+        for settings in members.settings:
+            names = spec.type.excludes(settings)
+            if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+                raise PluginError(
+                    f"{self.title} returned {shown(names)} from excludes() instead of the names of "
+                    "DER types"
+                )
+            sets.append(frozenset(names))
+        own = {sets[index] for index in np.unique(members.stanza).tolist()}
+        which = {names: np.array([one == names for one in sets], np.bool_) for names in own}
+        return {names: mask[members.stanza] for names, mask in which.items()}
 
     def _failed(self, when: str, error: BaseException) -> PluginError:
         return failure(self.title, error, f"failed {when}")

@@ -59,6 +59,10 @@ class SiteFleets:
                 self.running.append(call(f"the DER type {spec.name!r}", make))
             except PluginError as error:
                 on_failure(spec, error)
+        self._excluded = sorted(
+            {name for fleet in self.running for names in fleet.excludes for name in names}
+        )
+        """The DER types whose output a device does not balance."""
         # Of all fleets: one that is disabled later counts as well.
         self._clippings = [(fleet.name, fleet.clipping) for fleet in self.running]
 
@@ -111,6 +115,7 @@ class SiteFleets:
         power, soc = np.zeros(n), np.full(n, np.nan)
         extra = {name: np.full(n, np.nan) for name in self._scenario.roster.columns}
         net = meter.copy()
+        outputs = {name: np.zeros(len(net)) for name in self._excluded}
         # By the values that are reported a back-end judges: only a target needs them.
         reported = None
         if sites is not None and not np.isnan(sites.net_kw).all():
@@ -124,7 +129,10 @@ class SiteFleets:
             for name, column in telemetry.extra.items():
                 extra[name][fleet.device] = column
             output = fleet.real(telemetry.current_output)
-            np.subtract(net, np.bincount(fleet.site, output, len(net)), out=net)
+            of_sites = np.bincount(fleet.site, output, len(net))
+            np.subtract(net, of_sites, out=net)
+            if fleet.name in outputs:
+                np.add(outputs[fleet.name], of_sites, out=outputs[fleet.name])
             if reported is not None:
                 shown = np.bincount(fleet.site, np.rint(output * 100.0), len(net)) / 100.0
                 np.subtract(reported, shown, out=reported)
@@ -142,7 +150,7 @@ class SiteFleets:
             if own is not None:
                 able.append((fleet, own))
         possible = ability(net, able, devices, commanded) if judge else None
-        for round_orders in dispatch(net, able, devices, sites, reported):
+        for round_orders in dispatch(net, able, devices, sites, reported, outputs):
             for fleet, orders in round_orders:
                 self._guard(fleet, partial(step, fleet, orders))
         return FleetResults(power, soc, extra), possible

@@ -43,6 +43,7 @@ class Devices:
             site=np.zeros(n, np.intp) if at is None else np.array(at),
             keys=np.arange(self.count, self.count + n, dtype=np.uint64),
             balances=np.full(n, bool(balances)),
+            excludes={frozenset(): np.full(n, True)},
             steps_last=balances is not None,
             stores=stores,
         )

@@ -17,6 +17,7 @@ DEVICES = (
     ("battery", "nameplate_capacity = 6\nlosses = 'siemens_junelight'"),
     ("battery", "nameplate_capacity = 9\nstrategy = 'time_of_use'"),
     ("battery", "nameplate_capacity = 4\nstrategy = 'idle'\ninitial_soc = 100"),
+    ("battery", "nameplate_capacity = 5\nexclude = ['ev_charger', 'generator']"),
     ("ev_charger", "nameplate_capacity = 7.2\nmanaged = true\nv2g = true"),
     ("solar", "nameplate_capacity = 5\nmanaged = true"),
     ("solar", "nameplate_capacity = 3"),

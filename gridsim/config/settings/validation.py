@@ -21,7 +21,7 @@ from gridsim.config.settings.distributions import Bounds, Distribution
 from gridsim.config.settings.wording import worded
 from gridsim.config.text.document import At, Document, Finding
 from gridsim.config.text.locate import KeyPath
-from gridsim.contracts.settings import FOLDER
+from gridsim.contracts.settings import FOLDER, NameOf
 
 M = TypeVar("M", bound=Settings)
 
@@ -232,6 +232,17 @@ def _secrets(
             elif isinstance(kind, type) and issubclass(kind, BaseModel):
                 for at, value in _nested(table[name], (*path, name)):
                     yield from _secrets(kind, value, at)
+
+
+def plugin_names(
+    model: type[BaseModel], table: Mapping[str, Any], path: KeyPath
+) -> Iterator[tuple[KeyPath, str, str]]:
+    """Yield the path, kind and name of each plugin that a setting in a table names."""
+    for name, info in model.model_fields.items():
+        for part in (*info.metadata, *_parts(info.annotation)):
+            if isinstance(part, NameOf) and name in table:
+                for at, value in _leaves(table[name], (*path, name)):
+                    yield at, part.kind, value
 
 
 def _parts(annotation: Any) -> Iterator[Any]:

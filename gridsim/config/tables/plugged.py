@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gridsim.api import numeric_fields
+from gridsim.api import Settings, numeric_fields
 from gridsim.config.settings.distributions import Distribution
-from gridsim.config.settings.validation import Findings, validate
+from gridsim.config.settings.validation import Findings, plugin_names, validate
 from gridsim.config.text.locate import KeyPath
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import Registry
@@ -83,9 +83,31 @@ def choose(
     )
     if validated is None:
         return None
+    if not _names_exist(findings, registry, model, table, path):
+        return None
     plugged = Plugged(name, entry.type, validated.settings, validated.spread, path)
     findings.chosen.append(plugged)
     return plugged
+
+
+def _names_exist(
+    findings: Findings,
+    registry: Registry,
+    model: type[Settings],
+    table: Mapping[str, Any],
+    path: KeyPath,
+) -> bool:
+    """Return true if all plugins that a valid table names exist; otherwise add findings."""
+    unknown = [
+        (at, kind, name)
+        for at, kind, name in plugin_names(model, table, path)
+        if registry.find(kind, name) is None
+    ]
+    for at, kind, name in unknown:
+        message = f"there is no {KINDS[kind]} type {name!r}"
+        message += f"; there are: {', '.join(registry.names(kind))}"
+        findings.add(at, message, suggestion=registry.suggest(kind, name))
+    return not unknown
 
 
 def numbered(

@@ -8,12 +8,11 @@ rounds before. A device's orders depend on its own site only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gridsim.api import Capability, Floats, Orders
+from gridsim.simulation.dispatch.balancing import Outputs, Sharing, balance, balance_apart
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.dispatch.steps import in_steps, up_to_step
 from gridsim.simulation.fleets import RunningFleet
@@ -47,56 +46,30 @@ def dispatch(
     devices: DeviceOrders | None,
     sites: SiteOrders | None,
     reported_kw: Floats | None = None,
+    outputs_kw: Outputs | None = None,
 ) -> Iterator[list[tuple[RunningFleet, Orders]]]:
     """Yield the fleets of each round, with their orders.
 
     `net_kw`, float64[sites], is each site's net consumption. `reported_kw` is the same from
-    values rounded as they are reported, by which `SiteOrders.net_kw` is met; None: `net_kw`. The
-    caller must update both in place with the output of a round before it requests the next round.
+    values rounded as they are reported, by which `SiteOrders.net_kw` is met; None: `net_kw`.
+    `outputs_kw` is needed if a device excludes types. The caller must update all in place with the
+    output of a round before it requests the next round.
     """
+    outputs_kw = outputs_kw or {}
     if devices is not None or sites is not None:
         reported_kw = net_kw if reported_kw is None else reported_kw
-        yield from _Dispatch(net_kw, reported_kw, able, devices, sites).rounds(net_kw, reported_kw)
+        work = _Dispatch(net_kw, reported_kw, able, devices, sites, outputs_kw)
+        yield from work.rounds(net_kw, reported_kw)
         return
     for number in (_DRAWS, _PRODUCES):
         yield [(f, no_orders(len(f.device))) for f, a in able if _round(f, a) == number]
     last = [(fleet, ability) for fleet, ability in able if fleet.steps_last]
-    shares = balance(net_kw, [Sharing(f.site, a.min_kw, a.max_kw, f.balances) for f, a in last])
+    groups = [Sharing(f.site, a.min_kw, a.max_kw, f.balances) for f, a in last]
+    shares = balance_apart(net_kw, groups, [fleet.excludes for fleet, _ in last], outputs_kw)
     yield [
         (fleet, Orders(np.full(len(share), np.nan), share))
         for (fleet, _), share in zip(last, shares, strict=True)
     ]
-
-
-class Sharing(NamedTuple):
-    """The devices of a fleet that share in something: columns with one entry per device."""
-
-    site: NDArray[np.intp]
-    min_kw: Floats
-    max_kw: Floats
-    takes: NDArray[np.bool_]
-    """True for the devices that take a share."""
-
-
-def balance(net_kw: Floats, groups: Sequence[Sharing]) -> list[Floats]:
-    """Split the balancing of each site over its devices, in proportion to their capability.
-
-    `net_kw`, float64[sites], is positive where the site draws. Discharging meets a positive
-    value, and charging a negative one. Returns float64[devices] for each group; a share never
-    exceeds the device's capability, and is zero for devices that take no share.
-    """
-    able = [
-        np.where(own.takes, np.where(net_kw[own.site] > 0.0, own.max_kw, own.min_kw), 0.0)
-        for own in groups
-    ]
-    total = np.zeros_like(net_kw)
-    for own, can in zip(groups, able, strict=True):
-        total += np.bincount(own.site, can, len(net_kw))
-    # net and total have the same sign; the quotient is the used share of the capability.
-    used = (total != 0.0).astype(np.float64)
-    np.divide(net_kw, total, out=used, where=np.abs(net_kw) < np.abs(total))
-    np.maximum(used, 0.0, out=used)
-    return [can * used[own.site] for own, can in zip(groups, able, strict=True)]
 
 
 class _Dispatch:
@@ -119,7 +92,9 @@ class _Dispatch:
         able: Sequence[Able],
         devices: DeviceOrders | None,
         sites: SiteOrders | None,
+        outputs_kw: Outputs,
     ) -> None:
+        self._outputs = outputs_kw
         n = self._n = len(net_kw)
         sites = SiteOrders.none(n) if sites is None else sites
         ends = np.cumsum([0, *(len(fleet.device) for fleet, _ in able)]).tolist()
@@ -200,7 +175,14 @@ class _Dispatch:
             groups.append(Sharing(fleet.site, self._low[rows], self._high[rows], takes))
         result = np.zeros(len(self._site))
         takes = np.zeros(len(self._site), np.bool_)
-        shares = balance(left_kw - self._per_site(commanded), groups)
+        left_kw = left_kw - self._per_site(commanded)
+        shares = balance(left_kw, groups)
+        if self._outputs and not targeted_only:
+            apart = self._balanced_apart(left_kw, commanded, places, groups)
+            shares = [
+                np.where(self._targeted[own.site], share, alone)
+                for own, share, alone in zip(groups, shares, apart, strict=True)
+            ]
         for (_, rows), share, group in zip(places, shares, groups, strict=True):
             result[rows], takes[rows] = share, group.takes
         which = np.flatnonzero(takes & self._by_net[self._site])
@@ -214,6 +196,20 @@ class _Dispatch:
                 self._n,
             )
         return result
+
+    def _balanced_apart(
+        self,
+        left_kw: Floats,
+        commanded: Floats,
+        places: Sequence[tuple[RunningFleet, slice]],
+        groups: Sequence[Sharing],
+    ) -> list[Floats]:
+        """Return the shares where devices exclude types; a target of a site excludes none."""
+        outputs = {name: output.copy() for name, output in self._outputs.items()}
+        for fleet, rows in places:
+            if fleet.name in outputs:
+                outputs[fleet.name] += np.bincount(fleet.site, commanded[rows], self._n)
+        return balance_apart(left_kw, groups, [fleet.excludes for fleet, _ in places], outputs)
 
     def _late(
         self, place: tuple[RunningFleet, int, slice], shares: Floats

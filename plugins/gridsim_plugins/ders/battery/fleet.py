@@ -106,6 +106,10 @@ class Battery(Fleet[BatterySettings]):
         """Return true for all batteries but those with the strategy `idle`."""
         return self.members.choose(lambda settings: settings.strategy != "idle", np.bool_)
 
+    @classmethod
+    def excludes(cls, settings: BatterySettings) -> tuple[str, ...]:
+        return settings.exclude
+
     def capability(self, tick: Tick) -> Capability:
         """Return the power that the limits and the stored energy allow over the whole tick."""
         limits = self._limits_in(tick)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from gridsim.api import DerSettings, Unit
+from gridsim.api import DerSettings, DerTypeName, Unit
 from gridsim.helpers import windows
 from gridsim_plugins.ders.battery.losses import PRESETS, Coefficients, System, check_coefficients
 
@@ -93,6 +93,12 @@ class BatterySettings(DerSettings):
         description="behaviour without a setpoint: bring the net load of the site to zero; do "
         "nothing; or charge in the charge windows, cover the net load of the site in the "
         "discharge windows, and store its surplus in between",
+    )
+    exclude: tuple[DerTypeName, ...] = Field(
+        (),
+        description='DER types that the battery does not serve, such as ["ev_charger"]: the '
+        "strategy balances the net load of the site without their output; events and commands "
+        "still use the battery for the whole site",
     )
     charge_windows: tuple[str, ...] = Field(
         ("00:00-06:00",),
