@@ -101,7 +101,7 @@ def test_problems_of_files_come_with_those_of_transports(tmp_path: Path) -> None
     [
         (b"", "load.csv: the file is empty"),
         (b"time,kw\n", "load.csv: a header and at least one row are needed"),
-        (b"\x00\x01\x02\x03", "load.csv: is not text: byte 1 is 0x00"),
+        (b"\x00\x01\x02\x03", "load.csv: is not text: byte 1, in line 1, is 0x00"),
         (b"SQLite format 3\x00", "load.csv: is an SQLite database"),
         (b"time,power\n0:00,1\n", "load.csv: there is no column 'kw'; there are: time, power"),
         (b"time,kw\n0:00,x\n", "load.csv, line 2: kw is 'x', which is not a number"),

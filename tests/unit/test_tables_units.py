@@ -57,6 +57,18 @@ def local(*texts: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         ("temp_f", "temperature", (12 - 32) / 1.8),
         ("T [K]", "temperature", 12 - 273.15),
         ("T2m", "temperature", 12.0),
+        ("wind_km_h", "speed", 12 / 3.6),
+        ("wind_km_per_h", "speed", 12 / 3.6),
+        ("WindSpeedKmh", "speed", 12 / 3.6),
+        ("knots_mean", "speed", 12 * 1852 / 3600),
+        ("wind_m_s", "speed", 12.0),
+        ("ghi_kw_m2", "irradiance", 12_000.0),
+        ("PowerW", "power", 0.012),
+        ("power_w_mean", "power", 0.012),
+        ("kW", "power", 12.0),
+        ("loadkW", "power", 12.0),
+        ("totalkWh", "power", 48.0),
+        ("gw_load", "power", 12.0),
     ],
 )
 def test_the_unit_of_a_header_counts(header: str, quantity: Quantity, value: float) -> None:
@@ -68,7 +80,8 @@ def test_the_unit_of_a_header_counts(header: str, quantity: Quantity, value: flo
 @pytest.mark.parametrize(
     ("header", "quantity"),
     [("wind (kW)", "speed"), ("P (kVA)", "power"), ("power_kva", "power"),
-     ("ghi (lux)", "irradiance"), ("wind (km/d)", "speed"), ("temperature (hPa)", "temperature")],
+     ("ghi (lux)", "irradiance"), ("wind (km/d)", "speed"), ("temperature (hPa)", "temperature"),
+     ("wind (Bft)", "speed"), ("ghi (langley)", "irradiance")],
 )  # fmt: skip
 def test_a_unit_of_another_quantity_is_an_error(header: str, quantity: Quantity) -> None:
     with pytest.raises(ValueError, match="which is not one of"):
@@ -94,14 +107,15 @@ def test_gaps_are_filled_up_to_the_longest() -> None:
     assert caught.value.row == 1
     with pytest.raises(RowError, match=r"in 1 row \(900 s\); set fill_gaps_s = 900"):
         filled(values[3:], "kw", 900.0, 0.0, "fill_gaps_s")
-    with pytest.raises(RowError, match="kw has no value"):
+    with pytest.raises(RowError, match="kw is missing in all rows"):
         filled(np.array([nan]), "kw", 900.0, 1e9, "fill_gaps_s")
 
 
 @pytest.mark.parametrize(
     ("text", "minutes"),
     [("0:00", 0), ("00:00", 0), ("9:05", 545), ("23:59:00", 1439), ("24:00", 1440), ("6h", 360),
-     ("12:00 AM", 0), ("1:30 pm", 810), ("00:15 - 00:30", 15), ("24:01", None), ("25:00", None),
+     ("12:00 AM", 0), ("1:30 pm", 810), ("12:15 a.m.", 15), ("1PM", 780), ("0AM", None),
+     ("00:15 - 00:30", 15), ("24:01", None), ("25:00", None),
      ("12:60", None), ("13:00 PM", None), ("noon", None), ("", None), ("2026-07-14", None)],
 )  # fmt: skip
 def test_times_of_day(text: str, minutes: int | None) -> None:

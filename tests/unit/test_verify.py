@@ -323,7 +323,7 @@ def test_absurd_values_in_a_csv_are_differences_like_others(kept: Kept, tmp_path
 def test_rubbish_leaves_the_terminal_in_peace(kept: Kept, tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_bytes(b"\x1b[2J\x07,device" + b"x" * 5000)
-    with pytest.raises(UsageError, match="is not text: byte 5 is 0x07"):
+    with pytest.raises(UsageError, match="is not text: byte 5, in line 1, is 0x07"):
         verify(VerifyOptions(kept.ledger, (str(path),)), print)
     path.write_bytes(b"\x1b[2J,device" + b"x" * 5000 + b"\n1,2\n")
     with pytest.raises(UsageError, match="no column 'der_id'") as caught:

@@ -97,6 +97,8 @@ def test_an_epw_is_what_pvlib_reads(write: Write) -> None:
         ({"ghi": "9999"}, "global horizontal radiation"),
         ({"dni": "9999.0"}, "direct normal radiation"),
         ({"dhi": "99999"}, "diffuse horizontal radiation"),
+        ({"dhi": ""}, "diffuse horizontal radiation"),
+        ({"ghi": "-9999"}, "global horizontal radiation"),
         ({"wind": "999"}, "wind speed"),
     ],
 )
@@ -120,7 +122,7 @@ def test_marks_of_an_epw_are_never_values(write: Write, mark: dict[str, str], na
     [
         ({"temp": "120"}, r"dry bulb temperature is 120, which is not between -90 and 65 °C"),
         ({"ghi": "5000"}, r"radiation is 5000, which is not between -20 and 2000 W/m2"),
-        ({"ghi": ""}, r"global horizontal radiation is '', a missing value"),
+        ({"dni": "many"}, r"direct normal radiation is 'many', which is not a number"),
         ({"wind": "calm"}, r"wind speed is 'calm', which is not a number"),
         ({"wind": "-1"}, r"wind speed is -1, which is not between 0 and 75 m/s"),
     ],
@@ -130,6 +132,54 @@ def test_a_wrong_value_of_an_epw_is_an_error(
 ) -> None:
     with pytest.raises(ValueError, match=rf"line {8 + 181 * 24 + 13}: .*{problem}"):
         read(write(epw(marks=mark), "place.epw"), fill_gaps_s=7200)
+
+
+def test_a_place_is_read_as_a_field_and_is_on_the_earth(write: Write) -> None:
+    head, rest = epw().split("\n", 1)
+    quoted = head.replace(head.split(",")[1], '"Fredericton, NB"', 1)
+    place = read(write(f"{quoted}\n{rest}", "place.epw"))[0]
+    assert (place.latitude, place.offset_ms) == (
+        read(write(epw(), "a.epw"))[0].latitude,
+        -4 * HOUR_MS,
+    )
+    for number, problem in (
+        (6, "latitude is 520, not between -90 and 90"),
+        (8, "time zone is 520"),
+    ):
+        fields = head.split(",")
+        fields[number] = "520"
+        with pytest.raises(ValueError, match=problem):
+            read(write(",".join(fields) + "\n" + rest, "place.epw"))
+
+
+def test_a_column_of_an_epw_without_any_value_is_left_out_if_others_do(write: Write) -> None:
+    def without(*places: int) -> str:
+        lines = epw().splitlines()
+        for number in range(8, len(lines)):
+            fields = lines[number].split(",")
+            for place in places:
+                fields[place] = "9999"
+            lines[number] = ",".join(fields)
+        return "\n".join(lines)
+
+    series, line = read(write(without(13, 21), "place.epw"))
+    assert series.ghi is None
+    assert set(series.wind_m_s.tolist()) == {2.0}
+    assert "global horizontal radiation missing in all rows, wind speed missing in all rows" in line
+    with pytest.raises(
+        ValueError, match="line 9: global horizontal radiation is missing in all rows"
+    ):
+        read(write(without(13, 14), "place.epw"), fill_gaps_s=1e9)
+
+
+def test_irradiance_in_kilowatts_without_a_unit_is_an_error(write: Write) -> None:
+    path = write(table(ghi="0.7", temperature="10"), "w.csv")
+    with pytest.raises(ValueError, match=r"line 2: ghi is at most 0.7, as if in kW/m2: set units"):
+        read(path, **PLACE)
+    for unit, value in (("kW/m2", 700.0), ("W/m2", 0.7)):
+        series, _ = read(path, **PLACE, units={"ghi": unit})
+        assert series.ghi is not None
+        assert series.ghi[0] == value
 
 
 def test_an_epw_in_latin_1_with_a_leap_year_and_half_hours(write: Write) -> None:
@@ -320,10 +370,10 @@ def test_the_same_wind_in_other_units(
         ({"ghi": "0", "temperature": "1", "wind (kW)": "1"}, {}, "which is not one of speed"),
         ({"ghi": "0", "temperature": "1"}, {"units": {"wind": "kn"}}, "there is no column 'wind'"),
         ({"ghi": "0", "temperature": "1"}, {"units": {"ghi": "kn"}}, "is not a unit of irradiance"),
-        ({"ghi": "-9999", "temperature": "1"}, {}, "line 2: ghi is missing in 24 rows"),
-        ({"ghi": "0", "temperature": "99.9"}, {}, "line 2: temperature is missing in 24 rows"),
-        ({"ghi": "0", "temperature": r"\N"}, {}, "line 2: temperature is missing in 24 rows"),
-        ({"ghi": "0", "temperature": "1", "wind": "99"}, {}, "wind is missing in 24 rows"),
+        ({"ghi": "-9999", "temperature": "1"}, {}, "line 2: ghi is missing in all rows"),
+        ({"ghi": "0", "temperature": "99.9"}, {}, "line 2: temperature is missing in all rows"),
+        ({"ghi": "0", "temperature": r"\N"}, {}, "line 2: temperature is missing in all rows"),
+        ({"ghi": "0", "temperature": "1", "wind": "99"}, {}, "wind is missing in all rows"),
         ({"ghi": "0", "temperature": "1", "wind": "80"}, {}, "wind is 80, which is not between"),
     ],
 )

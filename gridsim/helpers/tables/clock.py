@@ -20,7 +20,8 @@ _EPOCH = datetime(1970, 1, 1)
 # Zones change their offset at a multiple of a quarter of an hour.
 _QUARTER_MS = 900_000
 _OF_DAY = re.compile(
-    r"\s*([0-9]{1,2})(?::([0-9]{2})(?::([0-9]{2})(?:\.0+)?)?|h)\s?([AaPp][Mm])?"
+    r"\s*([0-9]{1,2})(?::([0-9]{2})(?::([0-9]{2})(?:\.0+)?)?|h"
+    r"|(?=\s?[AaPp]\.?[Mm]))(?:\s?([AaPp])\.?[Mm]\.?)?"
     r"(?:\s*(?:-|\u2013|to|bis)\s*\S.*)?\s*"
 )
 
@@ -44,7 +45,7 @@ def time_of_day(text: str) -> int | None:
     if (half := match[4]) is not None:
         if not 1 <= hour <= 12:
             return None
-        hour = hour % 12 + (12 if half.lower() == "pm" else 0)
+        hour = hour % 12 + (12 if half.lower() == "p" else 0)
     if minute > 59 or second > 59:
         return None
     ms = ((hour * 60 + minute) * 60 + second) * 1000

@@ -76,7 +76,7 @@ def detect(
         rows = lines[number + 1 : number + 1 + _DECIMAL_ROWS]
         fields = (f for row in rows if row.strip() for f in fields_of(row, delimiter))
         decimal = decimal_of(
-            [field for field in fields if field[:1] in "+-0123456789.,"], delimiter
+            [field for field in fields if field[:1] in "+-\u2212\u20130123456789.,"], delimiter
         )
     return Dialect(delimiter, decimal, tuple(header), number + 1, score > 0)
 

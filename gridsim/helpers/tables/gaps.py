@@ -37,6 +37,8 @@ def filled(
     """
     gaps = gaps_of(values)
     count = 0
+    if gaps and gaps[0][1] == len(values):
+        raise RowError(0, f"{name} is missing in all rows")
     for row, rows in gaps:
         if rows * step_s > longest_s + 1e-6:
             length = f"{rows:,} row{'s' * (rows > 1)} ({rows * step_s:g} s)"
@@ -47,8 +49,6 @@ def filled(
                 "fill it by linear interpolation",
             )
         count += rows
-    if count == len(values):
-        raise RowError(0, f"{name} has no value")
     if not count:
         return values, 0
     there = ~np.isnan(values)

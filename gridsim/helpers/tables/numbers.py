@@ -23,6 +23,7 @@ _COMMA = re.compile(r"\s*[+-]?(?:[0-9]+,?[0-9]*|,[0-9]+)(?:[eE][+-]?[0-9]+)?\s*"
 _GROUPED = re.compile(
     r"\s*[+-]?[0-9]{1,3}([.,' \u00a0\u2009\u202f])[0-9]{3}(?:\1[0-9]{3})*([.,][0-9]*)?\s*"
 )
+_THOUSANDS = re.compile(r"\s*[+-]?[1-9][0-9]{0,2}\.[0-9]{3}\s*")
 _MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})
 
 
@@ -74,11 +75,18 @@ def decimal_of(texts: Sequence[str], delimiter: str) -> Decimal:
     """Return the decimal mark of a table's numbers, from some of its fields.
 
     It raises ValueError if they do not decide: `1,234` is a decimal only where another field, or
-    the semicolon between the fields, shows it.
+    the semicolon between the fields, shows it, and `1.234` not where semicolons are between all.
     """
+    texts = [text.translate(_MINUS) for text in texts]
     commas = [text.strip() for text in texts if "," in text and _COMMA.fullmatch(text)]
     points = sum("." in text and bool(_POINT.fullmatch(text)) for text in texts)
     if len(commas) <= points:
+        grouped = [text for text in texts if "." in text and _POINT.fullmatch(text)]
+        if delimiter == ";" and grouped and all(map(_THOUSANDS.fullmatch, grouped)):
+            raise ValueError(
+                f"{grouped[0].strip()!r} may have a decimal point or a thousands separator: set "
+                "decimal"
+            )
         return "."
     certain = delimiter == ";" or any(not _GROUPED.fullmatch(text) for text in commas)
     certain = certain or any(text.lstrip("+-").startswith("0") for text in commas)

@@ -50,7 +50,9 @@ def encoding_of(data: bytes, *, whole: bool = True) -> str:
         if head[::2].count(0) >= 0.8 * pairs:
             return "utf-16-be"
     if (control := _CONTROL.search(data)) is not None:
-        raise ValueError(f"is not text: byte {control.start() + 1} is 0x{control[0].hex()}")
+        at = control.start()
+        line = data.count(b"\n", 0, at) + 1
+        raise ValueError(f"is not text: byte {at + 1}, in line {line}, is 0x{control[0].hex()}")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(data, final=whole)
     except UnicodeDecodeError:
@@ -75,11 +77,19 @@ def read_text(path: str | Path, encoding: str = "") -> tuple[str, str]:
         raise ValueError(f"{path}: the file is empty")
     try:
         name = encoding or encoding_of(data)
+        if encoding:
+            data = data.removeprefix(codecs.BOM_UTF8)
         return data.decode(name).removeprefix("\ufeff"), name
     except LookupError:
         raise ValueError(f"{path}: there is no encoding {encoding!r}") from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: is not {name} text at byte {error.start + 1}") from None
+        marked = name.upper().removesuffix("-SIG")
+        at = error.start + len(codecs.BOM_UTF8) * (name == "utf-8-sig")
+        line = data.count(b"\n", 0, at) + 1
+        raise ValueError(
+            f"{path}, line {line}: is not {marked} text at byte {at + 1}; set encoding, "
+            'such as "cp1252"'
+        ) from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 

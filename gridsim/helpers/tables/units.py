@@ -87,19 +87,22 @@ _BY_NAME: Final = {
 _OTHER: Final = frozenset(
     [
         "kva", "va", "mva", "var", "kvar", "a", "ma", "v", "kv", "%", "pa", "hpa", "kpa", "mbar",
-        "bar", "mm", "cm", "m", "lux", "lx", "klux", "hz", "eur", "usd",
+        "bar", "mm", "cm", "m", "lux", "lx", "klux", "hz", "eur", "usd", "bft", "beaufort",
+        "langley", "langleys", "ly", "btu", "cal", "kcal", "rankine", "degr",
     ]
 )  # fmt: skip
+# Names of units that are too likely to be something else, if they are not the last word.
+_ELSEWHERE: Final = frozenset(["ms", "gw", "kj", "mj", "k"])
 _BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 _NUMERIC = re.compile(r"\s*[+-]?[.,]?[0-9]")
-_TOKENS = re.compile(r"[\s_,;:]+")
+_TOKENS = re.compile(r"[\s_,;:]+|(?<=[a-z]{2})(?<!k)(?=k?[A-Z])")
 
 
 def unit_of(header: str, quantity: Quantity) -> Conversion | None:
     """Return the conversion for the unit in a column's header, or None if it has none.
 
-    The unit is in brackets, or the last word: `wind (km/h)`, `power_w`, `MW`. It raises ValueError
-    if the unit is one of another quantity.
+    The unit is in brackets, or a word: `wind (km/h)`, `power_w`, `wind_km_h`, `PowerW`, `MW`; the
+    last such word counts. It raises ValueError if the unit is one of another quantity.
     """
     every = {name for names in _BY_NAME.values() for name in names} | _OTHER
     for inside in _BRACKETS.findall(header):
@@ -109,11 +112,15 @@ def unit_of(header: str, quantity: Quantity) -> Conversion | None:
         if (text in every and len(text) > 1) or "/" in text:
             raise _wrong(header, inside, quantity)
     bare = _BRACKETS.sub(" ", header).strip()
-    last = _plain(_TOKENS.split(bare)[-1]) if bare else ""
-    if last in _BY_NAME[quantity]:
-        return _BY_NAME[quantity][last]
-    if last in ("kva", "mva", "var", "kvar"):
-        raise _wrong(header, last, quantity)
+    words = [_plain(word) for word in _TOKENS.split(bare) if word and word.casefold() != "per"]
+    for place in reversed(range(len(words))):
+        word, is_last = words[place], place == len(words) - 1
+        if word in ("kva", "mva", "var", "kvar") and is_last:
+            raise _wrong(header, word, quantity)
+        pair = "/".join(words[max(place - 1, 0) : place + 1])
+        for text in (pair, word):
+            if text in _BY_NAME[quantity] and (is_last or text not in _ELSEWHERE):
+                return _BY_NAME[quantity][text]
     return None
 
 

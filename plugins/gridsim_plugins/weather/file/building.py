@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import Floats
 from gridsim.helpers.tables import RowError, filled
-from gridsim_plugins.weather.file.columns import Column, wrong_value
+from gridsim_plugins.weather.file.columns import Column, too_small, wrong_value
 from gridsim_plugins.weather.file.series import DAY_MS, YEAR_DAYS, Series, common_year, of_year
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def series_of(
     cannot be used, and ValueError if the file cannot.
     """
     local = rows.utc_ms + offset_ms
+    _check_place(rows.path, *place, offset_ms)
     if len(local) < 2:
         raise ValueError(f"{rows.path}: at least two rows are needed")
     step = int(np.median(np.diff(local)))
@@ -98,6 +99,17 @@ def series_of(
     return series, notes
 
 
+def _check_place(path: str, latitude: float, longitude: float, offset_ms: int) -> None:
+    hours = offset_ms / 3_600_000.0
+    for name, value, most in (
+        ("latitude", latitude, 90.0),
+        ("longitude", longitude, 180.0),
+        ("time zone", hours, 14.0),
+    ):
+        if not -most <= value <= most:
+            raise ValueError(f"{path}: its {name} is {value:g}, not between {-most:g} and {most:g}")
+
+
 def _places(local: Ints, step: int, longest_gap_s: float) -> Ints:
     """Return the place of each row in the series; rows that are missing leave gaps."""
     steps = np.diff(local)
@@ -124,7 +136,7 @@ def _values(
     row_at = np.searchsorted(place, np.arange(count))
     for key, column in rows.columns.items():
         own = column.in_own_unit(step / 1000.0)
-        if (wrong := wrong_value(column, own)) is not None:
+        if (wrong := wrong_value(column, own) or too_small(column, own)) is not None:
             raise RowError(*wrong)
         series = np.full(count, np.nan)
         series[place] = own

@@ -57,6 +57,8 @@ KINDS: Final[dict[str, Kind]] = {
         75.0,
     ),
 }
+# The highest irradiance of a column is below this, in W/m2, only if it is in another unit.
+_LEAST_PEAK: Final = 2.0
 _LARGE_MARKS: Final = (999.0, 999.9)
 OPEN_METEO: Final = ("shortwave_radiation", "direct_normal_irradiance", "diffuse_radiation")
 """The columns of Open-Meteo that are means over the hour before their time."""
@@ -71,6 +73,8 @@ class Column:
     """The values in the unit of the file, NaN where one is missing."""
     conversion: Conversion
     kind: Kind
+    assumed: bool = False
+    """True if neither the header nor a setting states the unit."""
 
     def in_own_unit(self, step_s: float) -> Floats:
         return self.conversion.apply(self.raw, step_s)
@@ -111,18 +115,21 @@ def _column(
 ) -> Column:
     kind = KINDS[key]
     header = table.name(*names)
+    assumed = False
     try:
         if (unit := settings.units.get(key)) is not None:  # type: ignore[call-overload]
             conversion = conversion_of(unit, kind.quantity)
         else:
-            conversion = unit_of(header, kind.quantity) or Conversion(OWN[kind.quantity])
+            stated = unit_of(header, kind.quantity)
+            conversion = stated or Conversion(OWN[kind.quantity])
+            assumed = stated is None
     except ValueError as error:
         raise ValueError(f"{table.path}: {error}") from None
     # 99 is a gap in m/s, and a storm in km/h.
     own = _LARGE_MARKS if conversion.changes else kind.marks
     marks = (*NUMERIC_MARKS, *own, *settings.missing)
     raw = with_gaps(table.numbers_or_gaps(*names), marks)
-    return Column(header, raw, conversion, kind)
+    return Column(header, raw, conversion, kind, assumed)
 
 
 def wrong_value(column: Column, values: Floats) -> tuple[int, str] | None:
@@ -140,3 +147,17 @@ def wrong_value(column: Column, values: Floats) -> tuple[int, str] | None:
     if column.conversion.changes:
         given += f" ({values[row]:g} {own})"
     return row, f"{given}, which is not between {kind.least:g} and {kind.most:g} {own}"
+
+
+def too_small(column: Column, values: Floats) -> tuple[int, str] | None:
+    """Return the row of the highest irradiance if the column seems to be in kW/m2."""
+    if not column.assumed or column.kind.quantity != "irradiance" or np.isnan(values).all():
+        return None
+    row = int(np.nanargmax(values))
+    if not 0.0 < values[row] < _LEAST_PEAK:
+        return None
+    key = column.kind.names[0]
+    return row, (
+        f"{column.header} is at most {values[row]:g}, as if in kW/m2: set units = "
+        f'{{ {key} = "kW/m2" }}, or "W/m2"'
+    )

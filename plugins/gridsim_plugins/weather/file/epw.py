@@ -7,7 +7,7 @@ EnergyPlus, "EnergyPlus Weather File (EPW) Data Dictionary".
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from gridsim.api import Floats
 from gridsim.helpers.tables import (
+    NUMERIC_MARKS,
     OWN,
     Conversion,
     RowError,
+    is_missing,
     lines_of,
     parse_number,
     parse_numbers,
@@ -84,6 +86,7 @@ def read_epw(settings: WeatherFileSettings) -> tuple[Series, str]:
             key: _column(key, [row[place_] for row in fields], settings.missing)
             for key, (place_, _) in _FIELDS.items()
         }
+        columns, without = _there(columns)
         rows = Rows(path, numbers, local - offset_ms, columns, "start", at_instants=False)
         series, notes = series_of(
             rows,
@@ -96,7 +99,8 @@ def read_epw(settings: WeatherFileSettings) -> tuple[Series, str]:
         raise ValueError(f"{path}, line {numbers[error.row]}: {error}") from None
     clock = f"EPW, standard time UTC{place.offset_s / 3600:+g} h, interval end"
     other = [] if encoding.startswith("utf-8") else [encoding]
-    return series, f"{path}: read {len(fields):,} rows, {', '.join([clock, *other, *notes])}"
+    words = [clock, *other, *without, *notes]
+    return series, f"{path}: read {len(fields):,} rows, {', '.join(words)}"
 
 
 def is_epw(path: str) -> bool:
@@ -117,7 +121,7 @@ def _data(path: str, lines: Sequence[str]) -> tuple[int, int]:
 
 
 def _place(path: str, lines: Sequence[str]) -> Place:
-    fields = lines[0].split(",")
+    fields = next(csv.reader(lines[:1]), [""])
     values = [parse_number(text) for text in fields[6:9]]
     if fields[0].upper() != "LOCATION" or len(values) < 3 or any(v != v for v in values):
         raise ValueError(f"{path}, line 1: is not LOCATION with latitude, longitude, time zone")
@@ -142,13 +146,27 @@ def _starts(fields: Sequence[Sequence[str]], per_hour: int) -> NDArray[np.int64]
     return dates.ms + ((hours - 1.0) * _HOUR_MS + before * 60_000.0).astype(np.int64)
 
 
+def _there(columns: Mapping[str, Column]) -> tuple[dict[str, Column], list[str]]:
+    """Return the columns without those that have no value and are not needed; and notes."""
+    has = {key for key, column in columns.items() if not np.isnan(column.raw).all()}
+    spare = {"wind"}
+    if "ghi" in has:
+        spare |= {"dni", "dhi"} if not has >= {"dni", "dhi"} else set()
+    elif has >= {"dni", "dhi"}:
+        spare |= {"ghi"}
+    left_out = [key for key in columns if key in spare and key not in has]
+    kept = {key: column for key, column in columns.items() if key not in left_out}
+    return kept, [f"{_NAMES[key]} missing in all rows" for key in left_out]
+
+
 def _column(key: str, texts: Sequence[str], marks: Sequence[float]) -> Column:
     values = parse_numbers(texts)
-    if (wrong := np.flatnonzero(np.isnan(values))).size:
-        row = int(wrong[0])
-        raise RowError(row, f"{_NAMES[key]} is {why_not(texts[row])}")
+    for row in np.flatnonzero(np.isnan(values)).tolist():
+        if not is_missing(texts[row]):
+            raise RowError(row, f"{_NAMES[key]} is {why_not(texts[row])}")
     kind = KINDS[key]
-    raw: Floats = with_gaps(values, (_FIELDS[key][1], *marks))
+    # Files that were converted from other formats keep their marks.
+    raw: Floats = with_gaps(values, (_FIELDS[key][1], *NUMERIC_MARKS, *kind.marks, *marks))
     # Radiation of 9999 and more is missing, by the documentation.
     if kind.quantity == "irradiance":
         raw = np.where(raw >= 9999.0, np.nan, raw)
