@@ -12,19 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gridsim.api import Transport
+from tests.fixtures.ports import free_port
 
 DEADLINE_S = 30.0
 """The time that anything may take before a test fails; a passing test never waits so long."""
 
 _SUBSCRIBED = "Subscribed (mid:"
 _MARK = "\x1f"
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def idle_on(transport: Transport, for_s: float = DEADLINE_S) -> None:

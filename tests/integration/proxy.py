@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+DEADLINE_S = 30.0
+
 
 class FaultProxy:
     """Forwards to a port on 127.0.0.1 from a thread of its own, until told to misbehave.
@@ -31,12 +33,12 @@ class FaultProxy:
 
     def __enter__(self) -> FaultProxy:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(DEADLINE_S)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._done.set)
-        self._thread.join(10)
+        self._thread.join(DEADLINE_S)
 
     def stall(self) -> None:
         """Nothing moves in either direction; nothing more is read."""
@@ -69,7 +71,7 @@ class FaultProxy:
             done.set()
 
         self._loop.call_soon_threadsafe(act)
-        assert done.wait(10)
+        assert done.wait(DEADLINE_S)
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -87,7 +89,7 @@ class FaultProxy:
         self._honest.set()
         self._reset()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=10)
+            await asyncio.wait(self._tasks, timeout=DEADLINE_S)
 
     async def _connected(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.fixtures import prepared
+from tests.fixtures.ports import free_port
 from tests.integration.conftest import Brokers
-from tests.integration.mosquitto import free_port
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 120

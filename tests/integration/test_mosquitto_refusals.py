@@ -12,8 +12,9 @@ from gridsim.api import Batch, Payloads, TransportError
 from gridsim.testing import PlainFormat, RecordingReceipt, make_batch, make_roster
 from gridsim_plugins.mqtt.publish.messages import OVERSIZE
 from gridsim_plugins.mqtt.transport import Mqtt
+from tests.fixtures.ports import free_port
 from tests.integration.conftest import Brokers, MakeTransport, Subscribe
-from tests.integration.mosquitto import free_port, idle_on
+from tests.integration.mosquitto import idle_on
 
 LOGIN = {"username": "fleet", "password": "right-password"}
 

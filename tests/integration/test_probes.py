@@ -28,8 +28,8 @@ from gridsim_plugins.mqtt.settings import MqttSettings
 from gridsim_plugins.mqtt.source import MqttCommands, MqttCommandSettings
 from gridsim_plugins.mqtt.transport import Mqtt
 from tests.fixtures import prepared
+from tests.fixtures.ports import free_port
 from tests.integration.conftest import Brokers, MakeTransport
-from tests.integration.mosquitto import free_port
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/spool"

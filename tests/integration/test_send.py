@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import prepared
-from tests.integration.mosquitto import free_port
+from tests.fixtures.ports import free_port
 
 DEADLINE_S = 60
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -43,6 +45,7 @@ class Session:
         fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(self.theirs)
         self.output = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
         def control() -> None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -64,8 +67,9 @@ class Session:
         """Read until the output has a text."""
         deadline = time.monotonic() + DEADLINE_S
         while text not in self.output:
-            assert time.monotonic() < deadline, self.output
-            self.output += os.read(self.ours, 65536).decode(errors="replace")
+            left = deadline - time.monotonic()
+            assert select.select([self.ours], [], [], max(left, 0.0))[0], self.output
+            self._read()
 
     def type(self, text: str) -> None:
         os.write(self.ours, text.encode())
@@ -76,9 +80,13 @@ class Session:
         # Output arrives in order, but some time after it was written.
         os.write(self.theirs, b"\x05")
         while not self.output.endswith("\x05"):
-            self.output += os.read(self.ours, 65536).decode(errors="replace")
+            self._read()
         self.output = self.output[:-1]
         return status
+
+    def _read(self) -> None:
+        """Read what is there. It may end within a character."""
+        self.output += self._decoder.decode(os.read(self.ours, 65536))
 
     def close(self) -> None:
         self.process.kill()

@@ -523,7 +523,7 @@ def said(config: Path) -> str:
                 run.advance(3)
             # Sources act on their own thread; a source that fails has its state at once.
             for source in run._workers.sources.workers:
-                source.wait(5.0)
+                source.wait(30.0)
         status = run.status()
         errors.append(status.error)
         errors += [f"{one.name}: {one.error}" for one in status.transports if one.error]

@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from gridsim.api import TransportError
 from gridsim_plugins.mqtt.embedded import EmbeddedBroker
+from tests.fixtures.ports import free_port
 
 DEADLINE_S = 20.0
 
@@ -39,13 +40,6 @@ def eventually(condition: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.02)
     return True
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def test_it_listens_where_asked_on_loopback_only(broker: EmbeddedBroker) -> None:

@@ -401,7 +401,7 @@ def test_earlier_readings_of_a_device_come_from_the_ledger(tmp_path: Path, der_i
         early.step(1)
         ledger.record(early.results[-1])
         late.take(early.results[-1])
-    ledger.close(complete=True, timeout_s=10.0)
+    ledger.close(complete=True, timeout_s=30.0)
     found = late.monitor.watch(der_id)
     for ticks in (0, 3):
         early.step(ticks)

@@ -39,7 +39,7 @@ class ScriptedBroker:
 
     def close(self) -> None:
         self._server.close()
-        self._thread.join(10)
+        self._thread.join(30)
 
     def _serve(self) -> None:
         client, _ = self._server.accept()

@@ -123,7 +123,7 @@ class TestContract(ViewContract):
         reader.start()
         yield
         terminal.stream.close()
-        reader.join(10.0)
+        reader.join(30.0)
         assert not reader.is_alive()
 
     def _made(self, tmp_path: Path, roster: Roster) -> tuple[View[Any], RecordingControl]:
