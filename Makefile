@@ -103,7 +103,7 @@ docs: $(VENV)/dev.stamp
 mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m pip install -q --group mutants
 	$(BIN)/python benchmarks/mutants.py $(ROOM) $(if $(TESTS),--tests $(TESTS)) \
-	  $(if $(SAMPLE),--sample $(SAMPLE))
+	  $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(WORKERS),--workers $(WORKERS))
 
 $(VENV)/run.stamp: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

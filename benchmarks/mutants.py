@@ -2,18 +2,18 @@
 
 python benchmarks/mutants.py
 python benchmarks/mutants.py gridsim.simulation.batch gridsim.config.settings
-python benchmarks/mutants.py --sample 200
-python benchmarks/mutants.py gridsim.delivery --tests tests/unit/test_delivery*.py --sample 60
+python benchmarks/mutants.py --sample 60
+python benchmarks/mutants.py gridsim.delivery --tests tests/unit/test_trace.py --sample 60
 
-Runs mutmut over the rooms that `[tool.mutmut]` in pyproject.toml names, or over some modules or
-packages of them, and prints the score of each: the share of the mutants that a test notices.
-`--sample N` tries N mutants of each room, chosen by the hash of their names, and prints how far the
-score may be from the whole room's (95 of 100 samples are nearer). mutmut keeps its results in
-`mutants/` and tests again only what has changed.
+Runs mutmut over the rooms in `TESTS`, or over some modules or packages of them, by the tests of
+the room, and prints the score of each: the share of the mutants that a test notices, and the
+changes that no test noticed. `--sample N` tries N mutants of each, chosen by the hash of their
+names, and prints how far the score may be from the whole room's (95 of 100 samples are nearer).
+`--tests FILE...` runs these tests and no others. A test elsewhere may notice what these do not.
 
-`--tests FILE...` runs these tests and no others, for an answer in minutes: mutmut runs all
-configured tests once before it tries a mutant. A test elsewhere may notice what these do not. It
-works in a copy of the checkout, `build/mutants`.
+Each room has a copy of the checkout in `build/mutants`, where mutmut keeps its results: it tests
+again only what has changed. mutmut runs all tests of the room before it tries a mutant. A mutant
+whose tests take far too long counts as noticed only if they do so twice.
 
 It fails, without a score, if mutmut ended before every chosen mutant was tried.
 """
@@ -31,58 +31,104 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 
 import tomli
 
+TESTS = {
+    "gridsim.simulation": """baselines boundary checkpoint_kinds command_effects commands
+        counterfactual device_events dispatch event_* events* expectation fault_* instructed
+        quiet_ticks report_every settlement_account simulator subset tick_truth""",
+    "gridsim.delivery": """alteration backoff delivery delivery_* fault_reports format_decorators hanging
+        ledger_fates sources timed_format trace verdict""",
+    "gridsim.config": """config_* durations kinds plugins small_manners""",
+}
+"""The rooms, and the files in tests/unit that test them, without those of processes and brokers: a
+mutant does not act in another process."""
 NOTICED = ("killed", "timeout", "segfault")
 UNTRIED = ("not checked", "check was interrupted by user", "suspicious")
 _RESULT = re.compile(r"^\s*(?P<name>(?P<module>[\w.]+)\.x\S+): (?P<status>.+)$")
 _MUTMUT = Path(sys.executable).with_name("mutmut")
-_COPY = Path("build/mutants")
+_COPIES = Path("build/mutants")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A room, or a part of one, in its copy of the checkout."""
+
+    name: str
+    copy: Path
+    workers: int
+
+    def results(self) -> dict[str, str]:
+        """Return the status of every mutant by its name."""
+        listed = self._mutmut("results", "--all", "true").stdout
+        found = filter(None, map(_RESULT.match, listed.splitlines()))
+        mine = f"{self.name}."
+        return {one["name"]: one["status"] for one in found if one["name"].startswith(mine)}
+
+    def make(self) -> None:
+        """Make the mutants and time the tests only; mutmut then ends with an error."""
+        made = self._mutmut("run", "none")
+        if not self.results():
+            sys.exit(f"{made.stdout}{made.stderr}\nmutmut made no mutants: no score")
+
+    def run(self, patterns: Sequence[str]) -> None:
+        """Try the mutants that match; survivors are no failure of mutmut."""
+        command = [_MUTMUT, "run", "--max-children", str(self.workers), *patterns]
+        ended = subprocess.run(command, cwd=self.copy).returncode
+        if ended:
+            sys.exit(f"mutmut ended with {ended} before it tried every mutant: no score")
+
+    def change(self, mutant: str) -> str:
+        """Return the lines that a mutant changes."""
+        lines = self._mutmut("show", mutant).stdout.splitlines()
+        changed = [line for line in lines if re.match(r"[-+](?![-+]{2} )", line)]
+        return "\n".join(f"    {line}" for line in changed)
+
+    def _mutmut(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [_MUTMUT, *arguments], cwd=self.copy, capture_output=True, text=True, check=False
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("modules", nargs="*", help="all of the configured rooms if not given")
+    parser.add_argument("modules", nargs="*", help="all rooms if not given")
     parser.add_argument("--sample", type=int, metavar="N", help="try N mutants of each only")
     parser.add_argument("--tests", nargs="+", metavar="FILE", help="run these tests only")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
     options = parser.parse_args()
-    rooms = options.modules or _configured()
-    if options.tests:
-        _copy(rooms, options.tests)
-        os.chdir(_COPY)
-    if options.sample is None:
-        chosen = None
-        _run([f"{room}.*" for room in rooms])
-    else:
-        # The first run makes the mutants; their names are known only then.
-        if not _results():
-            _make()
-        chosen = {room: _sample(room, options.sample) for room in rooms}
-        _run([name for names in chosen.values() for name in names])
-    _report(rooms, chosen)
+    lines = []
+    for module in options.modules or TESTS:
+        room = Room(module, _copy(module, options.tests or _tests_of(module)), options.workers)
+        lines += _score(room, options.sample)
+    print(f"\n{'score':>6} {'+-':>5} {'noticed':>8} {'tried':>7} {'all':>7}  module")
+    print("\n".join(lines))
 
 
-def _configured() -> list[str]:
-    settings = tomli.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
-    rooms = settings["tool"]["mutmut"]["only_mutate"]
-    return [room.removesuffix("/*").replace("/", ".") for room in rooms]
+def _tests_of(module: str) -> list[str]:
+    for room, names in TESTS.items():
+        if f"{module}.".startswith(f"{room}."):
+            files = [glob(f"tests/unit/test_{name}.py") for name in names.split()]
+            return sorted({file for found in files for file in found})
+    sys.exit(f"{module} is in none of {', '.join(TESTS)}: name its tests with --tests")
 
 
-def _copy(rooms: Sequence[str], tests: Sequence[str]) -> None:
-    """Bring the copy up to date, with `tests` as the only ones and `rooms` as what is changed."""
+def _copy(module: str, tests: Sequence[str]) -> Path:
+    """Bring the copy of a room up to date, with these tests only, and return its folder."""
+    copy = _COPIES / module
     project = Path("pyproject.toml").read_text(encoding="utf-8")
     settings = tomli.loads(project)["tool"]["mutmut"]
     settings["pytest_add_cli_args_test_selection"] = list(tests)
-    paths = [room.replace(".", "/") for room in rooms]
-    settings["only_mutate"] = [
-        f"{one}.py" if Path(f"{one}.py").exists() else f"{one}/*" for one in paths
-    ]
+    path = module.replace(".", "/")
+    settings["only_mutate"] = [f"{path}.py" if Path(f"{path}.py").exists() else f"{path}/*"]
     for name in ["gridsim", "tests", *settings["also_copy"]]:
-        target = _COPY / name
+        target = copy / name
         if Path(name).is_dir():
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(name, target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -94,80 +140,58 @@ def _copy(rooms: Sequence[str], tests: Sequence[str]) -> None:
     lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     table = "\n".join(["[tool.mutmut]", *lines])
     changed = f"{head}{table}\n{after}"
-    kept = _COPY / "pyproject.toml"
+    kept = copy / "pyproject.toml"
     if not kept.exists() or kept.read_text(encoding="utf-8") != changed:
-        # Of another room, or by other tests.
-        shutil.rmtree(_COPY / "mutants", ignore_errors=True)
+        # By other tests.
+        shutil.rmtree(copy / "mutants", ignore_errors=True)
         kept.write_text(changed, encoding="utf-8")
+    return copy
 
 
-def _make() -> None:
-    """Make all mutants and time all tests, and try no mutant: mutmut then ends with an error."""
-    made = subprocess.run([_MUTMUT, "run", "none"], capture_output=True, text=True, check=False)
-    if not _results():
-        sys.exit(f"{made.stdout}{made.stderr}\nmutmut made no mutants: no score")
+def _score(room: Room, sample: int | None) -> list[str]:
+    """Try the mutants of a room, print those that no test noticed, and return the scores."""
+    if sample is None:
+        room.run([f"{room.name}.*"])
+        chosen = list(room.results())
+    else:
+        # The first run makes the mutants; their names are known only then.
+        if not room.results():
+            room.make()
+        chosen = sorted(room.results(), key=_hash)[:sample]
+        room.run(chosen)
+    if late := [name for name, status in room.results().items() if status == "timeout"]:
+        # The machine may have been busy.
+        room.run([name for name in late if name in chosen])
+    results = room.results()
+    untried = [name for name in chosen if results[name] in UNTRIED]
+    if untried or not chosen:
+        sys.exit(f"{len(untried):,} of {len(chosen):,} mutants were not tried: no score")
+    print(f"\nnot noticed in {room.name}:")
+    for name in chosen:
+        if results[name] not in NOTICED:
+            print(f"{name}: {results[name]}\n{room.change(name)}")
+    by_module: dict[str, list[str]] = defaultdict(list)
+    for name in chosen:
+        module = _RESULT.match(f"{name}: ?")
+        by_module[module["module"] if module else room.name].append(results[name])
+    lines = []
+    if sample is None and len(by_module) > 1:
+        lines += [_line(name, of_one, len(of_one)) for name, of_one in sorted(by_module.items())]
+    return [*lines, _line(room.name, [results[name] for name in chosen], len(results))]
 
 
-def _run(patterns: Sequence[str]) -> None:
-    """Try the mutants that match; survivors are no failure of mutmut."""
-    ended = subprocess.run([_MUTMUT, "run", *patterns]).returncode
-    if ended:
-        sys.exit(f"mutmut ended with {ended} before it tried every mutant: no score")
+def _hash(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
 
 
-def _results() -> dict[str, str]:
-    """Return the status of every mutant by its name."""
-    listed = subprocess.run(
-        [_MUTMUT, "results", "--all", "true"], capture_output=True, text=True, check=False
-    ).stdout
-    found = filter(None, map(_RESULT.match, listed.splitlines()))
-    return {one["name"]: one["status"] for one in found}
-
-
-def _within(name: str, room: str) -> bool:
-    return name.startswith(f"{room}.")
-
-
-def _sample(room: str, size: int) -> list[str]:
-    names = [name for name in _results() if _within(name, room)]
-    return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())[:size]
-
-
-def _report(rooms: Sequence[str], chosen: dict[str, list[str]] | None) -> None:
-    results = _results()
-    tried = {
-        room: [n for n in results if _within(n, room)] if chosen is None else chosen[room]
-        for room in rooms
-    }
-    names = [name for of_room in tried.values() for name in of_room]
-    untried = [name for name in names if results[name] in UNTRIED]
-    if untried or not names:
-        sys.exit(f"{len(untried):,} of {len(names):,} mutants were not tried: no score")
-    survivors = [f"{name}: {results[name]}" for name in names if results[name] not in NOTICED]
-    print("\nnot noticed (`mutmut show NAME` prints the change):")
-    print("\n".join(survivors) or "none")
-    print(f"\n{'score':>6} {'+-':>5} {'noticed':>8} {'tried':>7} {'all':>7}  module")
-    for room, of_room in tried.items():
-        by_module: dict[str, list[str]] = defaultdict(list)
-        for name in of_room:
-            module = _RESULT.match(f"{name}: ?")
-            by_module[module["module"] if module else room].append(results[name])
-        if chosen is None:
-            for module_name, statuses in sorted(by_module.items()):
-                _print(module_name, statuses, len(statuses))
-        _print(room, [results[n] for n in of_room], sum(_within(n, room) for n in results))
-
-
-def _print(name: str, statuses: Sequence[str], population: int) -> None:
+def _line(name: str, statuses: Sequence[str], population: int) -> str:
     counts = Counter(statuses)
     tried, noticed = counts.total(), sum(counts[status] for status in NOTICED)
-    if not tried:
-        return
     score = noticed / tried
     error = 0.0
     if tried < population:
         error = 1.96 * math.sqrt(score * (1 - score) / tried * (1 - tried / population))
-    print(f"{score:>6.1%} {error:>5.1%} {noticed:>8,} {tried:>7,} {population:>7,}  {name}")
+    return f"{score:>6.1%} {error:>5.1%} {noticed:>8,} {tried:>7,} {population:>7,}  {name}"
 
 
 if __name__ == "__main__":
