@@ -13,7 +13,8 @@ Form = Literal["csv", "lines", "stream", "capture", "wrapped"]
 each line (mosquitto_sub -v); a JSON object with a topic and a payload per line (-F %J)."""
 
 _LINES = 200
-_PREFIXED: Final = re.compile(rb"\s*[^\s{\[][^{\[]*?\s(?=[{\[]\s*[\"{\[\]}])")
+# The topic ends with a space, or with the separator of a format such as `%t;%p`.
+_PREFIXED: Final = re.compile(rb"\s*[^\s{\[\"][^{\[]*?[\s;|,:](?=[{\[]\s*[\"{\[\]}])")
 # A message that is not a reading, such as `online`: words without any part of JSON.
 _WORDS = re.compile(rb"[\w .:+-]{1,80}")
 _EMPTY = (b"", b"(null)")
@@ -29,7 +30,7 @@ def form_of(first: bytes, *, whole: bool) -> Form:
         lines.pop()  # the sample may end within it
     opens = [line.lstrip()[:1] in (b"{", b"[") for line in lines]
     prefixed = [bool(_PREFIXED.match(line)) for line in lines]
-    if sum(prefixed) * 2 >= len(lines):
+    if sum(prefixed) * 2 >= len(lines) or _is_mixed(lines, prefixed, opens):
         return "capture"
     if sum(opens) * 2 < len(lines) and not opens[0]:
         return "csv"
@@ -41,7 +42,9 @@ def form_of(first: bytes, *, whole: bool) -> Form:
         # No line is a whole value: the values extend over lines, or all lines are damaged.
         one_line = len(lines) == 1 or sum(opens) * 2 <= len(lines)
         return "stream" if one_line and _begins(first) else "lines"
-    if any(_is_wrapped(value) for value in found):
+    if any(isinstance(value, list) and value and is_wrapped(value[0]) for value in found):
+        return "stream"
+    if any(is_wrapped(value) for value in found):
         return "wrapped"
     return "lines"
 
@@ -69,7 +72,18 @@ def _value(line: bytes) -> object | None:
     return found
 
 
-def _is_wrapped(value: object) -> bool:
+def _is_mixed(lines: list[bytes], prefixed: list[bool], opens: list[bool]) -> bool:
+    """Return whether some lines are topics with JSON, and all others topics with other texts."""
+    if any(opens) or not any(prefixed):
+        return False
+    line = lines[prefixed.index(True)]
+    match = _PREFIXED.match(line)
+    assert match is not None
+    return b"/" in match[0] and _value(line[match.end() :]) is not None
+
+
+def is_wrapped(value: object) -> bool:
+    """Return whether a value is a message of a capture as JSON."""
     return isinstance(value, dict) and "topic" in value and "payload" in value
 
 

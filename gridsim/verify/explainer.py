@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.helpers.timestamps import rfc3339
 from gridsim.ledger import Reader
 from gridsim.verify.comparison import Comparison
 from gridsim.verify.differences import KINDS, UNEXPLAINED, DifferenceKind, Differences, Example
@@ -19,7 +18,7 @@ from gridsim.verify.labels import FaultLabels
 from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, SHIFTED, UNKNOWN
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.sent import DELIVERED, DROPPED, PENDING, UNCONFIRMED
-from gridsim.verify.times import NO_TIME
+from gridsim.verify.times import NO_TIME, stamp_of
 from gridsim.verify.torn import torn_off
 from gridsim.verify.values import ABSENT, NULL
 
@@ -226,7 +225,7 @@ class Explainer:
             return ", ".join(found)
         time_ms, sent_ms = int(arrivals.time_ms[row]), int(self._sent.time_ms[reading])
         if time_ms not in (sent_ms, NO_TIME):
-            found.append(f"{names['timestamp']} {_stamp(time_ms)} instead of {_stamp(sent_ms)}")
+            found.append(f"{names['timestamp']} {stamp_of(time_ms)} instead of {stamp_of(sent_ms)}")
         for name, (column, factor) in _CONTRASTED.items():
             if not self._evidence.there[name]:
                 continue
@@ -239,9 +238,8 @@ class Explainer:
                 )
         since, sent_since = int(arrivals.since_ms[row]), int(self._sent.since_ms[reading])
         if since not in (sent_since, NO_TIME):
-            found.append(
-                f"{names['connection_start_at']} {_stamp(since)} instead of {_stamp(sent_since)}"
-            )
+            name = names["connection_start_at"]
+            found.append(f"{name} {stamp_of(since)} instead of {stamp_of(sent_since)}")
         if SEQ in names and (seq := int(arrivals.seq[row])) not in (self._sent.tick[reading], -1):
             found.append(f"{names[SEQ]} {seq} instead of {int(self._sent.tick[reading])}")
         return ", ".join(found)
@@ -251,17 +249,10 @@ class Explainer:
     ) -> None:
         if len(self._found.examples) < _SHOWN * len(KINDS):
             der_id = self._roster.der_id[device] if device >= 0 else ""
-            self._found.examples.append(Example(kind, der_id, _stamp(time_ms), line, detail))
+            self._found.examples.append(Example(kind, der_id, stamp_of(time_ms), line, detail))
 
 
 def _value(value: int, factor: int) -> str:
     if factor == 1:
         return "true" if value else "false"
     return "null" if value == NULL else f"{value / factor:.{len(str(factor)) - 1}f}"
-
-
-def _stamp(time_ms: int) -> str:
-    try:
-        return "" if time_ms == NO_TIME else rfc3339(time_ms)
-    except OverflowError:
-        return str(time_ms)

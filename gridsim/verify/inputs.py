@@ -46,7 +46,7 @@ def read_file(name: str, reading: Reading) -> Iterator[Arrivals]:
                 raise UsageError(f"{name}: error: is not a Parquet file")
             else:
                 form = form_of(first, whole=len(first) < SAMPLE_BYTES)
-                what = _NAMES[form]
+                what = _NAMES[form] if first.strip() else "the file is empty"
                 if form == "csv":
                     table = open_table(name, file, reading)
                     what = f"{what}, {table.dialect.describe()}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import IO, Any
 
 import msgspec
 
 from gridsim.verify.arrivals import Arrivals
-from gridsim.verify.captures import payloads
+from gridsim.verify.captures import is_wrapped, payloads
 from gridsim.verify.evidence import IDENTITY, MISSING
 from gridsim.verify.fields import FIELDS, RECEIVED, SEQ
 from gridsim.verify.jsonstream import JsonStream
@@ -154,7 +155,7 @@ class JsonParser:
             records: list[dict[str, Any]] = []
             lines: list[int] = []
             garbled: list[int] = []
-            for line, value in part:
+            for line, value in map(self._unwrapped, part):
                 if isinstance(value, dict):
                     self._keep_names(value)
                     records.append(value)
@@ -170,6 +171,16 @@ class JsonParser:
                 for field, name in zip(self._fields, self._names, strict=True)
             }
             yield self._columns.arrivals(chunk, lines, garbled)
+
+    def _unwrapped(self, place: tuple[int, Any]) -> tuple[int, Any]:
+        """Return the payload of a value that is a message of a capture, with its line."""
+        line, value = place
+        if is_wrapped(value):
+            value = value["payload"]
+            if isinstance(value, str):
+                with suppress(*_NOT_JSON):
+                    value = msgspec.json.decode(value)
+        return line, value
 
     def texts(
         self,

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from gridsim.verify.comparison import Comparison
 from gridsim.verify.matching import CHANGED, SHIFTED
-from gridsim.verify.shifts import LEAST, Shift
-from gridsim.verify.times import NO_TIME
+from gridsim.verify.shifts import LEAST, QUARTER_MS, Shift
+from gridsim.verify.times import NO_TIME, stamp_of
 from gridsim.verify.values import NULL, Ints
 
 _COLUMNS: Final = {
@@ -24,8 +24,9 @@ _COLUMNS: Final = {
     "current_soc": ("soc", 10),
 }
 _FACTORS: Final = (-1.0, 1000.0, -1000.0, 0.001, 100.0, 0.01, 60.0, 1 / 60, 10.0, 0.1)
-_QUARTER_MS = 900_000
 _FARTHEST_MS = 14 * 3_600_000
+_MOST_TOLERANCE_MS = 1e12
+_FAR_MS = 366 * 86_400_000
 _ZONES: Final = (
     "Europe/London", "Europe/Berlin", "Europe/Helsinki", "America/New_York", "America/Chicago",
     "America/Denver", "America/Los_Angeles", "America/Halifax", "America/St_Johns",
@@ -58,12 +59,14 @@ class Patterns:
     def __init__(self, comparison: Comparison, names: Mapping[str, str]) -> None:
         self._sent, self._arrivals = comparison.sent, comparison.arrivals
         self._matching = comparison.matching
+        self._start_ms = comparison.unchanged.times.start_ms
         self._names = names
         self._of = comparison.received - comparison.unchanged.garbled
 
     def find(self, *, local: bool, tolerance_ms: int) -> list[Pattern]:
         """Return the differences in common; `local` means that times had no offset."""
-        found = [*self._times(local, tolerance_ms), *self._connections(), *self._values()]
+        times = [*self._times(local, tolerance_ms), *self._far()]
+        found = [*times, *self._connections(), *self._values()]
         return [one for one in found if one.readings >= LEAST]
 
     def _times(self, local: bool, tolerance_ms: int) -> Iterator[Pattern]:
@@ -92,9 +95,9 @@ class Patterns:
         """Return a difference of time in words, with its cause and the options that permit it."""
         apart = int(np.abs(late).max())
         coarse = shift.rounding != "exact"
-        zoned = shift.by_ms and not shift.by_ms % _QUARTER_MS and abs(shift.by_ms) <= _FARTHEST_MS
+        zoned = shift.by_ms and not shift.by_ms % QUARTER_MS and abs(shift.by_ms) <= _FARTHEST_MS
         least = max(apart - (abs(shift.by_ms) if zoned else 0), shift.unit_ms if coarse else 0)
-        tolerance = f"--time-tolerance {least / 1000:g}s"
+        tolerance = f"--time-tolerance {least / 1000:.13g}s"
         causes, options = [], []
         if zoned:
             late = np.array([shift.by_ms])
@@ -111,7 +114,24 @@ class Patterns:
             return f"{text}, within --time-tolerance"
         if zoned and not local:
             return text
+        if least >= _MOST_TOLERANCE_MS:
+            return text
         return f"{text} ({' and '.join(options)} {'allow' if options[1:] else 'allows'} it)"
+
+    def _far(self) -> Iterator[Pattern]:
+        """Yield the times that are so far from the run that they were read in a wrong way."""
+        start_ms = self._start_ms
+        time = self._arrivals.time_ms
+        far = np.abs(time.astype(np.float64) - start_ms) > _FAR_MS
+        far &= (self._matching.reading < 0) & (time != NO_TIME)
+        if far.any():
+            first, last = (stamp_of(int(ms)) for ms in (time[far].min(), time[far].max()))
+            read = first if first == last else f"{first} to {last}"
+            text = (
+                f"are read as {read}, far from the run's start, {stamp_of(start_ms)}: numbers are "
+                "seconds, ms, us or ns since 1970"
+            )
+            yield Pattern(self._names["timestamp"], int(far.sum()), self._of, text)
 
     def _connections(self) -> Iterator[Pattern]:
         rows, reading = self._changed()
@@ -212,11 +232,12 @@ def _duration(ms: int) -> str:
     for unit, name in ((3_600_000, "h"), (60_000, "min")):
         if ms >= unit and ms % (unit // 4) == 0:
             return f"{ms / unit:g} {name}"
-    return f"{ms / 1000:g} s"
+    return f"{ms / 1000:.13g} s"
 
 
 def _resolution(unit_ms: int) -> str:
-    return {1000: "whole seconds", 60_000: "whole minutes"}.get(unit_ms, f"steps of {unit_ms} ms")
+    names = {1000: "seconds", 60_000: "minutes", 3_600_000: "hours", 86_400_000: "days"}
+    return f"whole {names[unit_ms]}" if unit_ms in names else f"steps of {unit_ms} ms"
 
 
 def _zone_text(sent_ms: Ints, by_ms: int, local: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO
+from typing import IO, Any
 
 from gridsim.errors import UsageError
 from gridsim.helpers.tables import TableStream
@@ -64,11 +64,19 @@ def parquet_rows(name: str, file: str | IO[bytes], reading: Reading) -> Iterator
             found = {ours: header[place] for ours, place in places.items()}
             row = 1
             for batch in table.iter_batches(_ROWS, columns=list(found.values())):
-                chunk = {ours: batch.column(named).to_pylist() for ours, named in found.items()}
+                chunk = {ours: _values(batch.column(named)) for ours, named in found.items()}
                 yield columns.arrivals(chunk, range(row, row + len(batch)))
                 row += len(batch)
     except arrow.ArrowException as error:
         raise UsageError(f"{name}: error: is not a valid Parquet file: {error}") from error
+
+
+def _values(column: Any) -> list[Any]:
+    """Return the values of a column; texts may be written as bytes, without their type."""
+    values: list[Any] = column.to_pylist()
+    if column.type not in ("binary", "large_binary"):
+        return values
+    return [value.decode("utf-8", "replace") if value is not None else None for value in values]
 
 
 def _check(name: str, header: Sequence[str], found: Mapping[str, int], reading: Reading) -> None:
@@ -79,9 +87,12 @@ def _check(name: str, header: Sequence[str], found: Mapping[str, int], reading: 
         renamed = column is not None and column != field
         if column is not None and field not in found and (field in IDENTITY or renamed):
             flag = "--received-at NAME" if field == RECEIVED else f"--field {field}=NAME"
+            advice = f"Name the column with {flag}"
+            if len(header) == 1:
+                advice = "Separate the columns with commas, semicolons, tabs or pipes"
             raise UsageError(
                 f"{name}: error: there is no column {column!r}; there are: {_shown(header)}. "
-                f"Name the column with {flag}"
+                f"{advice}"
             )
     used = set(found.values())
     reading.evidence.keep_names(n for place, n in enumerate(header) if place not in used)

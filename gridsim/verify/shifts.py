@@ -15,13 +15,15 @@ from gridsim.verify.sent import Sent
 from gridsim.verify.values import Ints, Small
 
 Rows = NDArray[np.intp]
-Rounding = Literal["exact", "truncated", "rounded"]
+Rounding = Literal["exact", "truncated", "rounded", "raised"]
 
 LEAST: Final = 3
 """The fewest readings that have a difference in common."""
 _SAMPLE = 20_000
 # The most likely resolution comes first: of equally good rules, the first is taken.
-_UNITS_MS = (1_000, 60_000, 100, 10)
+_UNITS_MS = (1_000, 60_000, 100, 10, 3_600_000, 86_400_000)
+QUARTER_MS: Final = 900_000
+"""Zones differ by a multiple of a quarter of an hour."""
 _CANDIDATES = 3
 # The part of a sample that must agree with a shift, with and without equal values.
 _VALUED = 0.2
@@ -41,11 +43,20 @@ class Shift:
     """The resolution of the arrivals' times."""
     by_ms: int = 0
 
+    @property
+    def strangeness(self) -> int:
+        """The rank of the rule among those that fit as well; the most likely has the lowest."""
+        if not self.by_ms:
+            return 0
+        if not self.by_ms % QUARTER_MS:
+            return 1
+        return 2 if self.rounding == "exact" else 3
+
     def of(self, time_ms: Ints) -> Ints:
         """Return the times that readings of these times arrive with."""
         unit = self.unit_ms
-        half = unit // 2 if self.rounding == "rounded" else 0
-        shifted: Ints = (time_ms + half) // unit * unit + self.by_ms
+        more = {"rounded": unit // 2, "raised": unit - 1}.get(self.rounding, 0)
+        shifted: Ints = (time_ms + more) // unit * unit + self.by_ms
         return shifted
 
 
@@ -62,7 +73,7 @@ def find_shift(
     left, right = _sample(arrivals.device, sent.device, unmatched, absent)
     if len(left) < LEAST or len(right) < LEAST:
         return None
-    best: tuple[tuple[int, int, int], Shift] | None = None
+    best: tuple[tuple[int, ...], Shift] | None = None
     for shift in _candidates(sent, arrivals, left, right, values):
         time = shift.of(sent.time_ms[right])
         valued, timed = (
@@ -75,9 +86,11 @@ def find_shift(
             for names in (values, [])
         )
         few = min(len(left), len(right))
-        if valued < max(LEAST, _VALUED * few) and timed < max(LEAST, _TIMED * few):
-            continue
-        score = (valued, timed, -abs(shift.by_ms))
+        if valued < max(LEAST, _VALUED * few):
+            if timed < max(LEAST, _TIMED * few):
+                continue
+            valued = 0  # values that are equal by chance
+        score = (valued, timed, -shift.strangeness, -abs(shift.by_ms))
         if best is None or score > best[0]:
             best = score, shift
     return best[1] if best else None
@@ -113,7 +126,7 @@ def _resolutions(there: Ints, time: Ints) -> list[tuple[Rounding, int]]:
     found: list[tuple[Rounding, int]] = []
     for unit in _UNITS_MS:
         if (there % unit == 0).mean() > _COARSE > (time % unit == 0).mean():
-            found += [("truncated", unit), ("rounded", unit)]
+            found += [("truncated", unit), ("rounded", unit), ("raised", unit)]
     return [*found, ("exact", 1)]
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from gridsim.helpers.tables import NO_TIME, Order, order_of, parse_time, parse_times
+from gridsim.helpers.timestamps import rfc3339
 
-__all__ = ["NO_TIME", "Clock"]
+__all__ = ["NO_TIME", "Clock", "stamp_of"]
 
 _BEYOND = 2**63 - 1
 # The unit of an epoch number is found by its size: below each bound it is s, ms, us, ns. Each has
@@ -128,6 +129,14 @@ class Clock:
         if later > found:
             self.second[found] = later
         return found
+
+
+def stamp_of(time_ms: int) -> str:
+    """Return a time as text; empty if there is none."""
+    try:
+        return "" if time_ms == NO_TIME else rfc3339(time_ms)
+    except OverflowError:
+        return str(time_ms)
 
 
 def _epoch(value: int | float | Decimal) -> int:

@@ -72,6 +72,19 @@ FORMS: dict[str, Callable[[Kept], bytes]] = {
     "a topic before the JSON of each line: %I %t %p": lambda kept: b"".join(
         b"2026-07-01T12:00:00+0200 a topic/with spaces " + line + b"\n" for line in kept.lines
     ),
+    "a topic before the JSON of each line: %t;%p": lambda kept: b"".join(
+        TOPIC.strip() + b";" + line + b"\n" for line in kept.lines
+    ),
+    "a topic before the JSON of each line: kcat -K:": lambda kept: b"".join(
+        b"HOME_1:" + line + b"\n" for line in kept.lines
+    ),
+    "JSON: an array of a capture": lambda kept: json.dumps(
+        [json.loads(wrapped(line, json.loads(line))) for line in kept.lines]
+    ).encode(),
+    "JSON: a pretty capture": lambda kept: b"".join(
+        json.dumps(json.loads(wrapped(line, line.decode())), indent=2).encode()
+        for line in kept.lines
+    ),
     "JSON with a topic and a payload in each line": lambda kept: b"".join(
         wrapped(line, json.loads(line)) for line in kept.lines
     ),
@@ -122,6 +135,11 @@ def test_other_messages_of_a_capture_are_left_out_and_counted(kept: Kept, tmp_pa
     report = judge(kept, tmp_path, b"\n".join(lines))
     assert report.outcome == "passed"
     assert report.sources[0].endswith("; 2 other messages left out")
+    # Most messages may be others.
+    others = [b"$SYS/broker/uptime 5 seconds", b"gridsim/status online"] * 60
+    mixed = judge(kept, tmp_path, b"\n".join([*others, *lines]))
+    assert mixed.outcome == "passed"
+    assert mixed.sources[0].endswith(f"; {len(others) + 2} other messages left out")
     # A message that lost its text is still a message.
     lines[20] = TOPIC + b"(null)"
     assert judge(kept, tmp_path, b"\n".join(lines)).outcome == "failed"
@@ -187,6 +205,7 @@ def test_a_table_with_sep_and_other_letters_of_names(kept: Kept, tmp_path: Path)
         (b"\x28\xb5\x2f\xfdxx", "is compressed with zstd; decompress it first"),
         (b"\x00\x01\x02\x07", "is not text"),
         (b"hello\nworld\n", "there is no column 'der_id'"),
+        (b"der_id^timestamp\nA^1\n", "Separate the columns with commas, semicolons, tabs or pipes"),
         (b'{"a": 1}\n', "no record has the field 'der_id'; other fields there: a"),
     ],
 )

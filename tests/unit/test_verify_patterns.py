@@ -105,6 +105,32 @@ BOTH = ("timestamp", "connection_start_at")
             "timestamp: all 240 are 1 s early (--time-tolerance 1s allows it)",
         ),
         (
+            moved(lambda time: seconds(time) + timedelta(seconds=1)),
+            "timestamp: all 240 are 0.75 s late: your system keeps whole seconds "
+            "(--time-tolerance 1s allows it)",
+        ),
+        (
+            moved(later(milliseconds=250)),
+            "timestamp: all 240 are 0.25 s late (--time-tolerance 0.25s allows it)",
+        ),
+        (
+            moved(later(days=3, milliseconds=1)),
+            "timestamp: all 240 are 259200.001 s late (--time-tolerance 259200.001s allows it)",
+        ),
+        (
+            moved(later(seconds=60)),
+            "timestamp: all 240 are 1 min late (--time-tolerance 60s allows it)",
+        ),
+        (
+            moved(minutes),
+            "timestamp: all 240 are up to 39.25 s early: your system keeps whole minutes "
+            "(--time-tolerance 60s allows it)",
+        ),
+        (
+            lambda r: r | {"baseline": round(r["baseline"] + 0.01, 2)},
+            "baseline: all 240 are 0.01 more than the sent value",
+        ),
+        (
             lambda r: r | {"power_meter_measurement": r["power_meter_measurement"] * 1000},
             "power_meter_measurement: all 240 are 1000 times the sent value: W instead of kW?",
         ),
@@ -226,6 +252,19 @@ def test_a_shift_by_one_tick_is_not_taken_for_changed_values(kept: Kept, tmp_pat
     assert [(one.readings, one.text.split(" (")[0]) for one in report.patterns] == [
         (240, "are 1 s late")
     ]
+
+
+def test_times_that_are_far_from_the_run_are_shown(kept: Kept, tmp_path: Path) -> None:
+    """A number of days, as in a spreadsheet, is read as seconds."""
+    rows = [record | {"timestamp": 46_217 + n / 86_400} for n, record in enumerate(records(kept))]
+    report = judge(kept, tmp_path / "a.csv", rows)
+    [said] = map(str, report.patterns)
+    assert said.startswith(
+        "timestamp: all 240 are read as 1970-01-01T12:50:17.000Z to 1970-01-01T12:50:17.003Z, "
+        "far from the run's start, "
+        "2026-07-01T12:00:00.250Z: numbers are seconds, ms, us or ns since 1970"
+    )
+    assert report.outcome == "failed"
 
 
 def test_few_differences_are_no_pattern(kept: Kept, tmp_path: Path) -> None:
