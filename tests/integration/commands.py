@@ -35,6 +35,19 @@ class Odd(Device):
 def gridsim_register(register):
     register.der("odd", Odd)
 """
+FULL_DISK = """
+import resource, signal
+from gridsim.api import hookimpl
+
+# As a shell's `ulimit -f` does; without the signal, a write fails as it does on a full disk.
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
+
+@hookimpl
+def gridsim_register(register):
+    pass
+"""
+"""A plugin that limits the size of the files of its process, bytes."""
 ODD = """
 [[projects.ders]]
 id = "HOME_ODD"

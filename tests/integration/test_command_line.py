@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures import prepared
 from tests.integration.commands import (
     DEADLINE_S,
+    FULL_DISK,
     HOME,
     ODD,
     PLUGIN,
@@ -144,27 +146,24 @@ def test_a_full_disk_under_a_file_costs_the_readings_after_it_and_is_said(tmp_pa
     path = tmp_path / "home.toml"
     file = '[[transports]]\ntype = "file"\npath = "{}.jsonl"\nstall_timeout_s = 0.5\n'
     path.write_text(HOME + file.format("all") + STDOUT)
-    run = command("--config", path, "--speed", 0, "--duration", "500s")
-    done = subprocess.run(
-        # In blocks of 512 or 1,024 bytes, as the shell has it.
-        ["sh", "-c", 'ulimit -f 40; exec "$@"', "sh", *run],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        timeout=DEADLINE_S,
-    )
-    assert done.returncode == 1
+    (tmp_path / "limit.py").write_text(FULL_DISK.format(size=40_000))
+    words = ("--config", path, "--speed", 0, "--duration", "500s")
+    # The limit is also one for a file that takes the output, but not for a pipe.
+    pipe = subprocess.PIPE
+    run = prepared.start(*words, "--plugin", "limit.py", cwd=tmp_path, stdout=pipe, stderr=pipe)
+    out, log = run.communicate(DEADLINE_S)
+    assert run.returncode == 1
     written = (tmp_path / "all.jsonl").read_text()
     assert written.endswith("}\n")
     arrived = len(written.splitlines())
     assert 0 < arrived < 500
-    assert len(done.stdout.splitlines()) == 500
+    assert len(out.splitlines()) == 500
     full = "all.jsonl: File too large"
-    assert f"WARNING transport file cannot write: {full}; retrying" in done.stderr
-    assert "lost its connection" not in done.stderr
-    assert "writes again" not in done.stderr
-    assert f"file: 500 accepted = {arrived} delivered + {500 - arrived} dropped" in done.stderr
-    assert f"ERROR   transport file failed: no progress for 0.5 s ({full})\n" in done.stderr
+    assert f"WARNING transport file cannot write: {full}; retrying" in log
+    assert "lost its connection" not in log
+    assert "writes again" not in log
+    assert f"file: 500 accepted = {arrived} delivered + {500 - arrived} dropped" in log
+    assert f"ERROR   transport file failed: no progress for 0.5 s ({full})\n" in log
 
 
 @pytest.mark.skipif(os.name != "posix", reason="closes a descriptor as POSIX shells do")
@@ -231,37 +230,31 @@ def test_validate_reports_every_error_with_its_place(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_leaves_ends_the_run_quietly(config: Path) -> None:
-    run = " ".join(command("--config", config, "--speed", 0))
-    script = f"{{ {run}; echo $? >&2; }} | head -2"
-    done = subprocess.run(
-        ["sh", "-c", script], capture_output=True, text=True, timeout=DEADLINE_S, check=True
-    )
-    assert len(records(done.stdout)) == 2
-    assert done.stderr.rstrip().endswith("\n0")
-    assert "Traceback" not in done.stderr
-    assert "WARN" not in done.stderr
-    assert "BrokenPipe" not in done.stderr
+    pipe = subprocess.PIPE
+    with prepared.start("--config", config, "--speed", 0, stdout=pipe, stderr=pipe) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        assert len(records(run.stdout.readline() + run.stdout.readline())) == 2
+        run.stdout.close()
+        log = run.stderr.read()
+    assert run.returncode == 0
+    assert "Traceback" not in log
+    assert "WARN" not in log
+    assert "BrokenPipe" not in log
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_cleanly(
-    config: Path, tmp_path: Path, number: signal.Signals, status: int
-) -> None:
-    log = tmp_path / "log.txt"
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(
-            command("--config", config), stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
-    ):
+def test_a_signal_ends_it_cleanly(config: Path, number: signal.Signals, status: int) -> None:
+    pipe = subprocess.PIPE
+    with prepared.start("--config", config, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         process.send_signal(number)
-        # Not by `communicate`, which passes over what `readline` has taken in beyond the line.
-        lines = records(first + process.stdout.read())
-        assert process.wait(DEADLINE_S) == status
-    assert f"{len(lines)} accepted = {len(lines)} delivered" in log.read_text()
+        rest, log = process.communicate(DEADLINE_S)
+        assert process.returncode == status
+    lines = records(first + rest)
+    assert f"{len(lines)} accepted = {len(lines)} delivered" in log
 
 
 def test_a_broker_that_is_not_there_ends_it_with_3(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import resource
+import os
 import signal
 import sqlite3
 import subprocess
@@ -21,7 +21,7 @@ from gridsim.verify import VerifyOptions, verify
 from gridsim.verify.differences import KINDS, UNEXPLAINED
 from tests.fixtures import prepared
 from tests.fixtures.ledgers import FAULTS
-from tests.integration.commands import DEADLINE_S, ROOT, command, gridsim
+from tests.integration.commands import DEADLINE_S, FULL_DISK, ROOT, gridsim
 from tests.integration.conftest import Brokers
 
 FLEET = """
@@ -176,21 +176,9 @@ def test_a_ledger_that_is_deleted_ends_the_run_and_is_not_named(tmp_path: Path) 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no limit on the size of files")
 def test_a_full_disk_ends_the_run_and_says_so(tmp_path: Path) -> None:
     config = write(tmp_path, TO_STDOUT)
-    size = 400_000
-
-    def little_room() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    done = subprocess.run(
-        command("--config", config, "--duration", "2h"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-        timeout=DEADLINE_S,
-        preexec_fn=little_room,
-    )
+    (tmp_path / "limit.py").write_text(FULL_DISK.format(size=400_000))
+    words = ("--config", config, "--plugin", tmp_path / "limit.py", "--duration", "2h")
+    done = prepared.gridsim(*words, cwd=tmp_path, to=Path(os.devnull), timeout_s=DEADLINE_S)
     assert done.returncode == 1, done.stderr
     assert "the ledger ledger.sqlite cannot be written" in done.stderr
     assert "Traceback" not in done.stderr

@@ -10,14 +10,14 @@ import re
 import select
 import signal
 import struct
-import subprocess
-import sys
 import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.fixtures import prepared
 
 DEADLINE_S = 60.0
 
@@ -47,21 +47,10 @@ class Session:
         self.output = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
-        def control() -> None:
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
         environment = {**os.environ, "TERM": "xterm-256color"}
         environment.pop("NO_COLOR", None)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gridsim", "--config", "home.toml", *words],
-            cwd=folder,
-            env=environment,
-            stdin=self.theirs,
-            stdout=self.theirs,
-            stderr=self.theirs,
-            start_new_session=True,
-            preexec_fn=control,
-        )
+        words = ("--config", "home.toml", *words)
+        self.process = prepared.Started(words, folder, environment, *[self.theirs] * 3)
 
     def wait_for(self, text: str) -> None:
         """Read until the output has a text."""
