@@ -114,7 +114,7 @@ def test_the_truth_does_not_depend_on_the_speed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("speed", "homes", "after_s"),
-    [(0, 20, 1.5), (0, 4000, 2.0), (100, 20, 2.5), (1, 20, 3.2)],
+    [(0, 20, 1.5), (0, 4000, 2.0), (1, 20, 2.2)],
 )
 def test_a_kill_loses_no_more_than_the_last_moment(
     tmp_path: Path, speed: int, homes: int, after_s: float
@@ -277,7 +277,7 @@ def test_whatever_is_removed_from_chaos_is_missed(tmp_path: Path, framing: str) 
 
     assert unexplained(lines) == set()
     # Among them whole ones, torn ones, repeated ones and late ones.
-    for place in range(7, len(lines), len(lines) // 9):
+    for place in range(7, len(lines), len(lines) // 4):
         assert unexplained(lines[:place] + lines[place + 1 :]) == {"missing"}, lines[place]
 
 

@@ -355,7 +355,7 @@ def test_workers_of_xdist_take_turns_at_the_users_broker(
     url = f"mqtt://127.0.0.1:{brokers.ports['plain']}"
     pytester.makepyfile(test_shared=SHARED + f"\nBROKER = {url!r}\n")
     pytester.makeini(f"[pytest]\ngridsim_broker = {url}\n")
-    result = pytester.runpytest_subprocess("-W", "error", "-n", "2")
+    result = pytester.runpytest_inprocess("-W", "error", "-n", "2")
     result.assert_outcomes(passed=2)
 
 

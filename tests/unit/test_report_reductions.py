@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -68,6 +69,19 @@ def ledger(folder: Path, *, more: str = PEAK, own: str = "", ticks: int = 360) -
     return folder / "ledger.sqlite"
 
 
+@pytest.fixture(scope="module")
+def peak(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ledger of a run with one event, which no test changes."""
+    return ledger(tmp_path_factory.mktemp("peak"))
+
+
+@pytest.fixture(scope="module")
+def formula(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with an event whose id looks like a formula, and which asks for too much."""
+    event = PEAK.replace('"peak"', '"-peak"') + "target_kw = 9.0\n"
+    return ledger(tmp_path_factory.mktemp("formula"), more=event)
+
+
 class Printed(NamedTuple):
     exit_code: int
     stdout: str
@@ -89,9 +103,9 @@ def printed(capfd: pytest.CaptureFixture[str]) -> Command:
     return run
 
 
-def test_the_table_has_the_error_of_each_method(tmp_path: Path, printed: Command) -> None:
+def test_the_table_has_the_error_of_each_method(peak: Path, printed: Command) -> None:
     """A is right. B's baseline is 1 kW too high. C would deliver 3 kW without the event."""
-    result = printed(ledger(tmp_path))
+    result = printed(peak)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[:5] == [
@@ -104,9 +118,11 @@ def test_the_table_has_the_error_of_each_method(tmp_path: Path, printed: Command
     assert "rebound: the reduction in the 10 min after the event; negative: more is drawn." in lines
 
 
-def test_a_line_of_the_csv_is_an_event_on_a_project(tmp_path: Path, printed: Command) -> None:
+def test_a_line_of_the_csv_is_an_event_on_a_project(
+    tmp_path: Path, peak: Path, printed: Command
+) -> None:
     target = tmp_path / "truth.csv"
-    assert printed(ledger(tmp_path), "--csv", target).exit_code == 0
+    assert printed(peak, "--csv", target).exit_code == 0
     with target.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["project_id"] for row in rows] == ["A", "B", "C"]
@@ -129,20 +145,18 @@ def test_a_line_of_the_csv_is_an_event_on_a_project(tmp_path: Path, printed: Com
 
 @pytest.mark.parametrize(("options", "mark"), [((), ""), (("--quote-formulas",), "'")])
 def test_an_id_like_a_formula_is_quoted_by_choice(
-    tmp_path: Path, printed: Command, options: tuple[str, ...], mark: str
+    tmp_path: Path, formula: Path, printed: Command, options: tuple[str, ...], mark: str
 ) -> None:
-    event = PEAK.replace('"peak"', '"-peak"') + "target_kw = 9.0\n"
     target = tmp_path / "truth.csv"
-    path = ledger(tmp_path, more=event)
-    assert printed(path, "--csv", target, *options).exit_code == 0
+    assert printed(formula, "--csv", target, *options).exit_code == 0
     with target.open(newline="", encoding="utf-8") as file:
         first = next(csv.DictReader(file))
     assert (first["event"], first["project_id"]) == (f"{mark}-peak", "A")
     assert first["reason"] == "asked 9.00, able 5.00 kW"
 
 
-def test_the_json_has_the_same_numbers(tmp_path: Path, printed: Command) -> None:
-    found = json.loads(printed(ledger(tmp_path), "--json").stdout)
+def test_the_json_has_the_same_numbers(peak: Path, printed: Command) -> None:
+    found = json.loads(printed(peak, "--json").stdout)
     assert found["complete"] is True
     assert [(one["method"], one["error_kwh"]) for one in found["events"]] == [
         ("expectation", 0.0),
@@ -199,8 +213,8 @@ def test_events_that_are_not_measured_are_named(tmp_path: Path, printed: Command
     assert expected in result.stdout.splitlines()
 
 
-def test_an_incomplete_ledger_says_so(tmp_path: Path, printed: Command) -> None:
-    path = ledger(tmp_path)
+def test_an_incomplete_ledger_says_so(tmp_path: Path, peak: Path, printed: Command) -> None:
+    path = Path(shutil.copy(peak, tmp_path))
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE meta SET value = 0 WHERE key = 'complete'")
     assert printed(path).stdout.startswith(f"{path} is incomplete: the run has not ended")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def ms(time: datetime) -> int:
     return round(time.timestamp() * 1000)
 
 
+@cache
 def hourly_ghi(day: int, hour: int) -> float:
     """A made-up mean over an hour of UTC at the place: clear in the morning, then broken."""
     clear = Clear(ClearSettings(), SITES, Draws(1))
