@@ -9,8 +9,8 @@ import pytest
 from gridsim.running.plan import Options, Plan, make_plan
 from gridsim.text.estimates import shortfall_lines
 from gridsim.text.plan import plan_lines
+from tests.unit.events.homes import FLAT, HEAD, event, home
 from tests.unit.test_event_reasons import ROOF, small
-from tests.unit.test_events import FLAT, HEAD, event, home
 
 
 def planned(folder: Path, text: str, duration: str | None = None) -> Plan:

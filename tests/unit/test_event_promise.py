@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gridsim.contracts.results import Settlement
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
-from tests.unit.test_events import Series, delivered_kwh, reductions, replace_framing, violations
+from tests.unit.events.homes import Series, delivered_kwh, reductions, replace_framing, violations
 
 BATTERY = """
 [[projects.ders]]

@@ -12,7 +12,7 @@ from gridsim.contracts.results import EventTotals, Settlement
 from gridsim.contracts.settlements import Settlements
 from gridsim.simulation.step import Simulation
 from gridsim.text.events import change_lines
-from tests.unit.test_events import FLAT, event, home, made
+from tests.unit.events.homes import FLAT, event, home, made
 
 ROOF = """
 [[projects]]

@@ -12,7 +12,7 @@ import gridsim
 from gridsim.config.text.report import ConfigError
 from gridsim.errors import PluginError
 from gridsim.simulation.dispatch.balancing import Sharing, balance_apart
-from tests.unit.test_engine import Balancer, Sink, Steady, simulation
+from tests.unit.engine.fleets import Balancer, Sink, Steady, simulation
 
 START = "2026-01-13T21:00:00Z"
 CAR = {"id": "CAR", "type": "ev_charger", "nameplate_capacity": 7.2}

@@ -21,8 +21,8 @@ from gridsim.running.run import Run
 from gridsim.sources import SourceWorker
 from gridsim.testing import START_MS, make_batch, make_roster
 from gridsim.text.status import live_line
+from tests.unit.sources.wires import Wire
 from tests.unit.stepping import SteppedTime
-from tests.unit.test_sources import Wire
 
 DEADLINE_S = 20.0
 LIMIT_S = 10.0

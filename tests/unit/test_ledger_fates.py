@@ -20,8 +20,7 @@ from gridsim.ledger import Fates
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
 from tests.fixtures.ledgers import FLEET
-from tests.unit.stepping import SteppedTime
-from tests.unit.test_delivery import (
+from tests.unit.delivery.scripted import (
     DEADLINE_S,
     POLICY,
     ROWS,
@@ -37,6 +36,7 @@ from tests.unit.test_delivery import (
     refuse_first,
     stall,
 )
+from tests.unit.stepping import SteppedTime
 
 SCRIPTS: dict[str, Script] = {
     script.__name__: script

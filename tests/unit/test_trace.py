@@ -34,8 +34,8 @@ from gridsim.running.run import Run
 from gridsim.sources import SourceWorker
 from gridsim.sources.exchange import Exchange
 from gridsim.testing import START_MS, make_batch, make_roster
-from tests.unit.test_delivery import Scripted, accept, batch_of, lose_after_two
-from tests.unit.test_sources import Wire, until
+from tests.unit.delivery.scripted import Scripted, accept, batch_of, lose_after_two
+from tests.unit.sources.wires import Wire, until
 
 ROSTER = make_roster((3, 2))
 FIRST, SECOND = 0, 1

@@ -1,160 +1,22 @@
-"""The true reduction of events: known cases by hand, and what must hold in every case."""
+"""The true reduction of events, and the copies that measure it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from gridsim.api import CallEvent, CancelEvent, Command, InjectFault, Instruction, Target
 from gridsim.contracts.instructions import FLEET
-from gridsim.contracts.results import Settlement, TickResult, TrueReduction
-from gridsim.running.plan import Options, make_plan
+from gridsim.contracts.results import TrueReduction
 from gridsim.simulation.counterfactual import MAX_BRANCHES
 from gridsim.simulation.step import Simulation
 from tests.fixtures.resumed import resumed
+from tests.unit.counterfactual.case import MIXED, TICK_S, Case, at, battery, counted, event
 
-TICK_S = 30.0
 START_MS = 1_784_916_000_000  # 2026-07-24T18:00:00Z
-HEAD = """
-[simulation]
-tick_s = {tick_s}
-start = 2026-07-24T18:00:00Z
-{simulation}
-[site]
-timezone = "UTC"
-latitude = 52.0
-[weather]
-type = "clear"
-[[transports]]
-type = "stdout"
-"""
-BATTERY = """
-[[projects]]
-id = "HOME_{{n}}"
-count = {count}
-contract_threshold = 2.0
-baseline = {baseline}
-load = {{ type = "constant", kw = 3.0 }}
-[[projects.ders]]
-id = "{{project_id}}_BAT"
-type = "battery"
-losses = "ideal"
-strategy = "{strategy}"
-nameplate_capacity = 5.0
-energy_capacity_kwh = {capacity}
-initial_soc = 50
-"""
-MIXED = """
-[[projects]]
-id = "MIX_{{n}}"
-count = {count}
-contract_threshold = 1.5
-load = {{ type = "household", annual_kwh = 6000 }}
-[[projects.ders]]
-id = "{{project_id}}_BAT"
-type = "battery"
-nameplate_capacity = 4.0
-energy_capacity_kwh = 6.0
-strategy = "self_consumption"
-[[projects.ders]]
-id = "{{project_id}}_PV"
-type = "solar"
-nameplate_capacity = 5.0
-[[projects.ders]]
-id = "{{project_id}}_EV"
-type = "ev_charger"
-nameplate_capacity = 7.2
-sessions_per_day = 0.8
-managed = true
-[[projects.ders]]
-id = "{{project_id}}_HP"
-type = "heat_pump"
-nameplate_capacity = 3.0
-cooling_temperature = 23.0
-managed = true
-[[projects.ders]]
-id = "{{project_id}}_WH"
-type = "water_heater"
-nameplate_capacity = 3.0
-managed = true
-"""
-
-
-def battery(
-    count: int = 1, baseline: str = "3.0", strategy: str = "idle", capacity: float = 20.0
-) -> str:
-    return BATTERY.format(count=count, baseline=baseline, strategy=strategy, capacity=capacity)
-
-
-def event(id: str = "peak", start: str = "18:10:00", minutes: float = 15, more: str = "") -> str:
-    return f"""
-[[events]]
-id = "{id}"
-start = 2026-07-24T{start}Z
-duration_s = {minutes * 60}
-{more}
-"""
-
-
-class Case:
-    """A simulation that measures its events, and one reading of every tick."""
-
-    def __init__(
-        self,
-        folder: Path,
-        *parts: str,
-        rebound_s: float = 600.0,
-        simulation: str = "",
-        tick_s: float = TICK_S,
-    ) -> None:
-        path = folder / "case.toml"
-        head = HEAD.format(simulation=simulation, tick_s=tick_s)
-        path.write_text(head + "".join(parts), encoding="utf-8")
-        scenario = make_plan(Options(config=path)).configuration.scenario
-        self.scenario = replace(scenario, rebound_ms=round(rebound_s * 1000))
-        self.plain = scenario
-        self.simulation = Simulation(self.scenario)
-        self.results: list[TickResult] = []
-
-    def run(self, minutes: float, *instructions: Instruction) -> Case:
-        first: Sequence[Instruction] = instructions
-        for _ in range(round(60_000 * minutes / self.scenario.tick_ms)):
-            self.results.append(self.simulation.advance(first))
-            first = ()
-        return self
-
-    def finish(self) -> Case:
-        self.results.append(self.simulation.finish())
-        return self
-
-    @property
-    def truths(self) -> dict[tuple[str, str], TrueReduction]:
-        found = [one for result in self.results for one in result.true_reductions]
-        named = {(one.event, one.project_id): one for one in found}
-        assert len(named) == len(found)
-        return named
-
-    @property
-    def settlements(self) -> dict[tuple[str, str], Settlement]:
-        found = [one for result in self.results for one in result.settlements]
-        return {(one.event, one.project_id): one for one in found}
-
-    def net(self) -> Any:
-        """Return the net consumption, kW, [tick, project], from the readings."""
-        project = self.scenario.roster.project
-        first = np.unique(project, return_index=True)[1]
-        batches = [result.batch for result in self.results if len(result.batch)]
-        return np.array(
-            [
-                b.power_meter_measurement[first] - np.bincount(project, b.current_output)
-                for b in batches
-            ]
-        )
 
 
 def test_a_battery_delivers_its_target_truly_and_does_not_rebound(tmp_path: Path) -> None:
@@ -201,17 +63,6 @@ def test_an_event_with_nothing_flexible_has_no_effect(tmp_path: Path) -> None:
     assert {(one.true_kwh, one.rebound_kwh) for one in case.truths.values()} == {(0.0, 0.0)}
     # Their baselines are not what they draw, so that something is settled.
     assert all(abs(one.delivered_kwh) > 0.01 for one in case.settlements.values())
-
-
-def counted(with_event: Any, without: Any, start: str, end: str) -> Any:
-    """Return the energy saved from one time to another, kWh per project."""
-    return (without - with_event)[at(start) : at(end)].sum(axis=0) * TICK_S / 3600
-
-
-def at(hour_minute: str) -> int:
-    """Return the tick of a time of the day."""
-    hour, minute = map(int, hour_minute.split(":"))
-    return round(((hour - 18) * 60 + minute) * 60 / TICK_S)
 
 
 OTHER = event("other", "18:12:00", 30, 'projects = ["MIX_*"]\ntarget_kw = 2.0')
@@ -388,124 +239,3 @@ def test_a_copy_does_not_change_the_run(tmp_path: Path) -> None:
         assert result.batch.baseline.tolist() == other.batch.baseline.tolist()
         assert result.settlements == other.settlements
         assert other.true_reductions == ()
-
-
-PLUGIN = """
-import threading
-
-from gridsim.api import Device, DeviceTick, Register, hookimpl
-
-
-class Odd(Device):
-    def __init__(self, settings):
-        super().__init__(settings)
-        {init}
-
-    def step(self, tick: DeviceTick) -> float:
-        {step}
-        return 0.0
-
-
-@hookimpl
-def gridsim_register(register: Register) -> None:
-    register.der("odd", Odd)
-"""
-ODD = """
-[[projects.ders]]
-id = "O"
-type = "odd"
-nameplate_capacity = 1.0
-"""
-
-
-@pytest.mark.parametrize(
-    ("init", "step", "reason"),
-    [
-        ("self.lock = threading.Lock()", "", "cannot copy the DER type 'odd': TypeError: cannot"),
-        (
-            "self.copies = 0",
-            "if hasattr(self, 'n') and self.n is not tick: raise ValueError('lost')",
-            None,
-        ),
-    ],
-)
-def test_a_plugin_that_cannot_be_copied_is_named_and_the_run_goes_on(
-    tmp_path: Path, init: str, step: str, reason: str | None
-) -> None:
-    text = PLUGIN.format(init=init, step=step or "pass")
-    (tmp_path / "odd.py").write_text(text, encoding="utf-8")
-    case = Case(tmp_path, battery(), ODD, event(), simulation='plugins = ["./odd.py"]').run(40)
-    unmeasured = [one for result in case.results for one in result.unmeasured]
-    if reason is None:
-        assert unmeasured == []
-        assert len(case.truths) == 1
-    else:
-        assert [one.event for one in unmeasured] == ["peak"]
-        assert reason in unmeasured[0].reason
-        assert case.settlements["peak", "HOME_1"].delivered_kwh == 0.5
-
-
-COUNTERFACTUAL = MIXED.replace("contract_threshold = 1.5", "contract_threshold = 1.5\n{baseline}")
-NAMED = 'baseline = "counterfactual"'
-
-
-@pytest.mark.parametrize("measures", [True, False])
-def test_with_the_counterfactual_as_baseline_the_settlement_is_the_truth(
-    tmp_path: Path, measures: bool
-) -> None:
-    homes = COUNTERFACTUAL.format(count=6, baseline=NAMED)
-    peak = event(minutes=20, more="notice_s = 120\nramp_s = 60\nopt_out = 0.3")
-    case = Case(tmp_path, homes, peak)
-    if not measures:
-        case.simulation = Simulation(case.plain)
-    case.run(45)
-    without = Case(tmp_path, homes).run(45)
-    project = case.scenario.roster.project
-    first = np.unique(project, return_index=True)[1]
-    batches = [result.batch for result in case.results]
-    baseline = np.array([batch.baseline[first] for batch in batches])
-    took_part = [
-        case.settlements["peak", name].ending == "completed"
-        for name in case.scenario.roster.project_id
-    ]
-    assert 0 < sum(took_part) < 6
-    inside = slice(at("18:10"), at("18:30"))
-    # In the event it is what the copy draws, at other times what the site draws.
-    expected = case.net()
-    expected[inside, took_part] = without.net()[inside, took_part]
-    assert baseline == pytest.approx(expected, abs=1e-9)
-    reduced = counted(case.net(), without.net(), "18:10", "18:30")
-    for row, name in enumerate(case.scenario.roster.project_id):
-        settled = case.settlements["peak", name].delivered_kwh
-        assert settled == pytest.approx(reduced[row], abs=1e-9)
-        if measures:
-            assert case.truths["peak", name].true_kwh == settled
-    assert bool(case.truths) == measures
-
-
-def test_without_events_a_counterfactual_baseline_is_the_net_consumption(tmp_path: Path) -> None:
-    homes = COUNTERFACTUAL.format(count=2, baseline='baseline = { type = "counterfactual" }')
-    case = Case(tmp_path, homes).run(5)
-    first = np.unique(case.scenario.roster.project, return_index=True)[1]
-    baseline = np.array([result.batch.baseline[first] for result in case.results])
-    assert baseline == pytest.approx(case.net(), abs=1e-9)
-
-
-def test_a_battery_that_delivers_anyway_has_to_deliver_more(tmp_path: Path) -> None:
-    """It balances 3 kW; the event asks for 2 kW below that, the most that its 5 kW allow."""
-    home = battery(strategy="self_consumption", capacity=40.0, baseline='"counterfactual"')
-    case = Case(tmp_path, home, event()).run(40)
-    settled = case.settlements["peak", "HOME_1"]
-    assert (settled.delivered_kwh, settled.violations) == (0.5, ())
-    assert case.truths["peak", "HOME_1"].true_kwh == 0.5
-
-
-def test_an_event_without_a_copy_has_the_expectation(tmp_path: Path) -> None:
-    (tmp_path / "odd.py").write_text(
-        PLUGIN.format(init="self.lock = threading.Lock()", step="pass"), encoding="utf-8"
-    )
-    home = battery(strategy="self_consumption", baseline='"counterfactual"')
-    case = Case(tmp_path, home, ODD, event(), simulation='plugins = ["./odd.py"]').run(40)
-    told = [float(result.batch.baseline[0]) for result in case.results]
-    assert told[at("18:05")] == told[at("18:30")] == 0.0
-    assert told[at("18:12")] == 3.0
