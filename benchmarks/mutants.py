@@ -41,12 +41,12 @@ TESTS = {
     "gridsim.simulation": """baselines boundary checkpoint_kinds command_effects commands
         counterfactual device_events dispatch event_* events* expectation fault_* instructed
         quiet_ticks report_every settlement_account simulator subset tick_truth""",
-    "gridsim.delivery": """alteration backoff delivery delivery_* fault_reports format_decorators hanging
-        ledger_fates sources timed_format trace verdict""",
+    "gridsim.delivery": """alteration backoff delivery delivery_* fault_reports format_decorators
+        hanging ledger_fates sources timed_format trace verdict""",
     "gridsim.config": """config_* durations kinds plugins small_manners""",
 }
-"""The rooms, and the files in tests/unit that test them, without those of processes and brokers: a
-mutant does not act in another process."""
+"""The rooms, and the files or folders in tests/unit that test them, without those of processes and
+brokers: a mutant does not act in another process."""
 NOTICED = ("killed", "timeout", "segfault")
 UNTRIED = ("not checked", "check was interrupted by user", "suspicious")
 _RESULT = re.compile(r"^\s*(?P<name>(?P<module>[\w.]+)\.x\S+): (?P<status>.+)$")
@@ -114,8 +114,11 @@ def main() -> None:
 def _tests_of(module: str) -> list[str]:
     for room, names in TESTS.items():
         if f"{module}.".startswith(f"{room}."):
-            files = [glob(f"tests/unit/test_{name}.py") for name in names.split()]
-            return sorted({file for found in files for file in found})
+            found = [
+                glob(f"tests/unit/{name}/") + glob(f"tests/unit/test_{name}.py")
+                for name in names.split()
+            ]
+            return sorted({path for paths in found for path in paths})
     sys.exit(f"{module} is in none of {', '.join(TESTS)}: name its tests with --tests")
 
 
