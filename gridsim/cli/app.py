@@ -15,6 +15,7 @@ from gridsim.cli.shared import (
     Given,
     Overrides,
     Plugins,
+    Seed,
     configure_logs,
     options_of,
     report_errors,
@@ -52,10 +53,7 @@ def run(
             rich_help_panel=TIME,
         ),
     ] = None,
-    seed: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(metavar="N", help="Seed of all random numbers.", rich_help_panel=RUN),
-    ] = None,
+    seed: Seed = None,
     start: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from gridsim.cli.app import app
-from gridsim.cli.help import FIRST_STEPS, RUN, SHOWN, TIME, GroupedCommand
-from gridsim.cli.shared import Config, Overrides, Plugins, configure_logs, given_to, report_errors
+from gridsim.cli.help import FIRST_STEPS, SHOWN, TIME, GroupedCommand
+from gridsim.cli.shared import (
+    Config,
+    Overrides,
+    Plugins,
+    Seed,
+    configure_logs,
+    given_to,
+    report_errors,
+)
 from gridsim.cli.terminal import print_out
 
 if TYPE_CHECKING:
@@ -79,10 +87,7 @@ def plot(
             rich_help_panel=TIME,
         ),
     ] = None,
-    seed: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(metavar="N", help="Seed of all random numbers.", rich_help_panel=RUN),
-    ] = None,
+    seed: Seed = None,
     config: Config = None,
     plugin: Plugins = None,
     set_: Overrides = None,

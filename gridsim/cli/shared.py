@@ -46,6 +46,10 @@ Overrides = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+Seed = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--seed", metavar="N", help="Seed of all random numbers.", rich_help_panel=RUN),
+]
 RunName = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
