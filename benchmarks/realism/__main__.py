@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.realism import (
     battery,
+    blind,
     clouds,
     cost,
     day,
@@ -44,6 +45,7 @@ GROUPS: dict[str, Callable[[Path], Group]] = {
     "ev": ev.run,
     "household": household.run,
     "homes": homes.run,
+    "blind": blind.run,
     "others": others.run,
     "home": home.run,
     "day": day.run,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -132,10 +133,11 @@ def _shares() -> list[Check]:
     ]  # fmt: skip
 
 
-def homes_of(n: int, annual_kwh: float, **settings: object) -> Household:
-    """Homes near Berlin."""
+def homes_of(n: int, annual_kwh: float | Sequence[float], **settings: object) -> Household:
+    """Homes near Berlin, with one annual energy or with one for each."""
     sites = make_sites(n, latitude=52.5, longitude=13.4, timezone="Europe/Berlin")
-    entries = [{"annual_kwh": annual_kwh, **settings}] * n
+    each = [annual_kwh] * n if isinstance(annual_kwh, float) else annual_kwh
+    entries = [{"annual_kwh": kwh, **settings} for kwh in each]
     return Household(make_members(Household.Settings, entries, sites=sites, site=range(n)))
 
 
