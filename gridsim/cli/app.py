@@ -41,7 +41,8 @@ def run(
         Optional[str],  # noqa: UP045
         typer.Option(
             metavar="TIME",
-            help="Simulated time to run: 90, 10s, 5m, 1h30m, 1d; without it, until Ctrl-C.",
+            help="Simulated time to run: 90, 10s, 5m, 1h30m, 1d; without it, that of the "
+            "configuration, or until Ctrl-C.",
             rich_help_panel=TIME,
         ),
     ] = None,

@@ -19,7 +19,7 @@ from gridsim.config.tables.events import bind_events, read_events
 from gridsim.config.tables.faults import bind_faults, read_faults
 from gridsim.config.tables.ledger import read_ledger
 from gridsim.config.tables.plugged import choose
-from gridsim.config.tables.simulation import SimulationSettings, start_ms
+from gridsim.config.tables.simulation import SimulationSettings, duration_ms, start_ms
 from gridsim.config.tables.site import SiteSettings
 from gridsim.config.tables.sources import read_sources
 from gridsim.config.tables.stanzas import PLACE, read_projects
@@ -61,7 +61,7 @@ def resolve(
     *,
     now_ms: int,
     flags: Flags,
-    duration_ms: int | None = None,
+    length_ms: int | None = None,
     files: CheckedFiles = "all",
     simulation_only: bool = False,
 ) -> Configuration:
@@ -69,8 +69,8 @@ def resolve(
 
     With `simulation_only` it has no transports, sources and views, and their tables are not read.
 
-    `now_ms` is the current time, UTC, for `start = "now"`. `duration_ms` is that of the run; None:
-    it has no end. `files` are the files that are checked: all that a run uses, those that it reads
+    `now_ms` is the current time, UTC, for `start = "now"`. `length_ms` is the duration of the run; None:
+    that of the document. `files` are the files that are checked: all that a run uses, those that it reads
     (without the ledger that it writes), or none. If nothing but files have problems, the result
     has them, so that they can be reported together with those of transports.
     """
@@ -121,7 +121,9 @@ def resolve(
             findings.add(("simulation", "start"), f"'start' {error}")
     period = None
     if simulation is not None and site is not None and tick_ms is not None:
-        last = None if duration_ms is None else start + max(0, duration_ms - tick_ms)
+        if length_ms is None:
+            length_ms = _duration_ms(findings, simulation)
+        last = None if length_ms is None else start + max(0, length_ms - tick_ms)
         period = RunPeriod(start, last, site.settings.timezone)
     wrong_files = Findings(document)
     if files != "none":
@@ -176,6 +178,14 @@ def _simulation(findings: Findings, data: Mapping[str, Any]) -> SimulationSettin
     return found.settings if found else None
 
 
+def _duration_ms(findings: Findings, simulation: SimulationSettings) -> int | None:
+    try:
+        return duration_ms(simulation)
+    except ValueError as error:
+        findings.add(("simulation", "duration_s"), f"'duration_s' {error}")
+        return None
+
+
 def _site(findings: Findings, data: Mapping[str, Any]) -> Validated[SiteSettings] | None:
     table = findings.table(data.get("site", {}), ("site",), "write [site]")
     if table is None:
@@ -209,21 +219,26 @@ def _transports(
     seen: Counter[str] = Counter()
     choices = []
     for index, table in findings.tables(tables, ("transports",), _TRANSPORTS):
-        choice = _transport(findings, registry, table, index, simulation, seen)
+        choice = read_transport(findings, registry, table, index, simulation, seen)
         if choice is not None:
             choices.append(choice)
     return tuple(choices)
 
 
-def _transport(
+def read_transport(
     findings: Findings,
     registry: Registry,
     table: dict[str, Any],
     index: int,
-    simulation: SimulationSettings | None,
-    seen: Counter[str],
+    simulation: SimulationSettings | None = None,
+    seen: Counter[str] | None = None,
 ) -> TransportChoice | None:
+    """Return the transport that is described by the table at an index of `transports`.
+
+    `seen` counts the transports of each type so far. Returns None if there is a finding.
+    """
     path = ("transports", index)
+    seen = Counter() if seen is None else seen
     own = {key: table[key] for key in table.keys() & TransportTableSettings.model_fields.keys()}
     rest = {key: value for key, value in table.items() if key not in own and key != "format"}
     outlet = validate(findings, TransportTableSettings, own, path, owner="a transport")

@@ -16,7 +16,7 @@ from gridsim.contracts.settings import Settings
 
 TransportSettingsT = TypeVar("TransportSettingsT")
 SourceSettingsT = TypeVar("SourceSettingsT")
-Offer = Literal["listen", "send", "measure", "capture"]
+Offer = Literal["listen", "send", "measure", "capture", "restart"]
 
 
 class ReceivedMessage(NamedTuple):
@@ -208,6 +208,14 @@ class Probe(Generic[TransportSettingsT, SourceSettingsT]):
         uses it in the process of the run, once the transport is connected.
         """
         raise ValueError("this transport cannot be captured")
+
+    def restart(self, settings: TransportSettingsT) -> None:
+        """Restart the far end of a transport, which belongs to the run, at the same address.
+
+        Sessions and messages that it holds are lost. `gridsim check` uses it in the process of the
+        run, once the transport is connected. Raises ValueError if the far end is not the run's own.
+        """
+        raise ValueError("gridsim cannot restart the far end of this transport")
 
     @classmethod
     def offers(cls, what: Offer) -> bool:

@@ -57,7 +57,8 @@ def _located_template(path: str, info: ValidationInfo) -> str:
     return in_folder(folder, path, lambda text: text.replace("{", "{{").replace("}", "}}"))
 
 
-LocalPath = Annotated[str, Field(validate_default=True), AfterValidator(_located)]
+_LOCATED = AfterValidator(_located)
+LocalPath = Annotated[str, Field(validate_default=True), _LOCATED]
 """A setting that is a path: in a configuration it is relative to the configuration's folder."""
 
 LocalPathTemplate = Annotated[str, Field(validate_default=True), AfterValidator(_located_template)]
@@ -148,6 +149,11 @@ class DerSettings(Settings):
 
 D = TypeVar("D", bound=DerSettings, default=Any)
 """The settings of a DER type, likewise."""
+
+
+def local_paths(settings: type[Settings]) -> set[str]:
+    """Return the names of the settings that are paths relative to the configuration's folder."""
+    return {name for name, info in settings.model_fields.items() if _LOCATED in info.metadata}
 
 
 def numeric_fields(settings: type[Settings]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from gridsim.config.configuration import Configuration
 from gridsim.config.files import CheckedFiles
 from gridsim.config.resolve import Flags, resolve
 from gridsim.config.tables.ledger import fingerprint
+from gridsim.config.tables.simulation import duration_ms
 from gridsim.config.text.document import Finding
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Content, Document, read
@@ -47,6 +49,8 @@ class Options:
     """The name of the run that a command is for; None: the one of the configuration."""
     content: Content | None = None
     """The configuration as TOML text or as tables, instead of a file."""
+    adapt: Callable[[Document], Document] | None = None
+    """A change of the configuration after it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +126,22 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
         overrides=options.overrides,
         environment=gather(Path.cwd()),
     )
+    if options.adapt is not None:
+        document = options.adapt(document)
     document, host = load_plugins_of(document, options.plugins)
     now_ms = time.time_ns() // 1_000_000
-    duration_ms = None
+    length_ms = None
     if options.duration is not None:
-        duration_ms = round(1000 * seconds(options.duration, "--duration"))
+        length_ms = round(1000 * seconds(options.duration, "--duration"))
     configuration = resolve(
         document,
         host.registry,
         now_ms=now_ms,
         flags=options.flags,
-        duration_ms=duration_ms,
+        length_ms=length_ms,
         files=files,
     )
-    ticks = _ticks(options.duration, configuration.tick_ms)
+    ticks = _ticks(options.duration, configuration)
     services = Services()
     run_file = RunFile()
     run = RunContext(
@@ -213,9 +219,11 @@ def check_speed(speed: float) -> None:
         raise ValueError(f"speed must be 0, or from 0.001 to 1,000,000, not {speed:g}")
 
 
-def _ticks(duration: str | None, tick_ms: int) -> int | None:
+def _ticks(duration: str | None, configuration: Configuration) -> int | None:
+    tick_ms = configuration.tick_ms
     if duration is None:
-        return None
+        length_ms = duration_ms(configuration.simulation)
+        return None if length_ms is None else length_ms // tick_ms
     milliseconds = 1000 * seconds(duration, "--duration")
     ticks = round(milliseconds / tick_ms)
     tick = f"ticks of {tick_ms / 1000:g} s"

@@ -17,6 +17,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
 _YEAR_S = 366 * 86_400
+_LONGEST_S = 36_525 * 86_400
 
 
 class SimulationSettings(Settings):
@@ -41,6 +42,13 @@ class SimulationSettings(Settings):
         "now",
         description='simulated start: "now", a time such as 2026-07-01T00:00:00-03:00, or a date '
         "such as 2026-07-01, which means midnight by the clock of [site]",
+    )
+    duration_s: Annotated[float | None, Unit("s")] = Field(
+        None,
+        gt=0,
+        le=_LONGEST_S,
+        description="simulated time to run, in whole ticks; unset: the run has no end. --duration "
+        "replaces it",
     )
     plugins: list[str] = Field(
         default_factory=list,
@@ -85,6 +93,17 @@ class SimulationSettings(Settings):
     def _known_time(cls, value: str) -> str:
         start_ms(value, 0)
         return value
+
+
+def duration_ms(settings: SimulationSettings) -> int | None:
+    """Return the length of the run, None if it has no end. Raises ValueError."""
+    if settings.duration_s is None:
+        return None
+    tick_ms = round(settings.tick_s * 1000)
+    length_ms = round(settings.duration_s * 1000)
+    if length_ms % tick_ms or not length_ms:
+        raise ValueError(f"must be a whole number of ticks of {settings.tick_s:g} s")
+    return length_ms
 
 
 def start_ms(start: str, now_ms: int, timezone: str = "UTC") -> int:

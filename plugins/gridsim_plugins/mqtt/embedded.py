@@ -63,6 +63,12 @@ class EmbeddedBroker:
             moved, self._moved = self._moved, False
             return moved
 
+    def restart(self) -> None:
+        """Start the broker again at the same port. Raises TransportError if it does not start."""
+        with self._lock:
+            self._end()
+            self._launch(self._address[1])
+
     def close(self) -> None:
         """End the broker, if it is running."""
         with self._lock:

@@ -42,6 +42,11 @@ class MqttProbe(Probe[MqttSettings, MqttCommandSettings]):
             settings, partial(_own_address, settings, self.run), DEFAULT_TOPIC[framing], topics
         )
 
+    def restart(self, settings: MqttSettings) -> None:
+        if not settings.embedded:
+            raise ValueError(f"gridsim cannot restart the broker at {settings.host}")
+        self.run.service(SERVICE, EmbeddedBroker).restart()
+
     def send(self, settings: MqttCommandSettings, instruction: Instruction) -> Iterator[bytes]:
         # Imported here: loading the plugin must not cost the import of paho.
         from gridsim_plugins.mqtt.session.dialogue import Dialogue

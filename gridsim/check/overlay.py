@@ -1,0 +1,79 @@
+"""A day as it is run against a user's system: with its broker, a ledger and no views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from gridsim.check.system import BrokerOverlay, SystemUnderTest
+from gridsim.config.text.document import Document
+from gridsim.plugins.kinds import KINDS
+from gridsim.plugins.registry import Registry
+
+_ORIGIN: Final = "gridsim check"
+_OWN: Final = ("topic", "client_id")
+"""The settings that a source does not share with the transport of the same type."""
+
+
+def overlaid(
+    document: Document, system: SystemUnderTest, registry: Registry, ledger: Path
+) -> Document:
+    """Return the configuration of a day with what a check sets.
+
+    The readings go to the first transport alone, with the settings of `[system.broker]`.
+    """
+    document = document.without([("views",)] if "views" in document.data else [])
+    document = replace(document, data={**document.data, "views": []})
+    document = document.overlaid(("ledger", "path"), str(ledger), _ORIGIN)
+    document = document.overlaid(("ledger", "overwrite"), True, _ORIGIN)
+    if "counterfactual" not in document.data["ledger"]:
+        document = document.overlaid(("ledger", "counterfactual"), False, _ORIGIN)
+    if system.settings.speed is not None:
+        document = document.overlaid(("simulation", "speed"), system.settings.speed, _ORIGIN)
+    return _with_broker(document, system.broker, registry)
+
+
+def _with_broker(document: Document, broker: BrokerOverlay | None, registry: Registry) -> Document:
+    given = document.data.get("transports", [{}])
+    if not isinstance(given, list) or not given or not isinstance(given[0], dict):
+        return document
+    kind = KINDS["transport"]
+    table = {"type": kind.default, **given[0]}
+    filled = dict(document.filled)
+    if broker is not None:
+        table = _merged(document, ("transports", 0), table, broker.table)
+        filled |= {("transports", 0, key): key in broker.filled for key in broker.table}
+    document = document.with_array("transports", [table], [0])
+    sources = document.data.get("sources", [])
+    if broker is not None and isinstance(sources, list):
+        entry = registry.find("source", str(broker.table["type"]))
+        known = set() if entry is None else entry.type.Settings.model_fields.keys() - set(_OWN)
+        shared = {key: broker.table[key] for key in broker.table.keys() & {*known, "type"}}
+        merged = []
+        for index, source in enumerate(sources):
+            own = isinstance(source, dict) and source.get("type") == broker.table["type"]
+            at = ("sources", index)
+            merged.append(_merged(document, at, source, shared) if own else source)
+            filled |= {(*at, key): key in broker.filled for key in shared if own}
+        document = replace(document, data={**document.data, "sources": merged})
+    return replace(document, filled=filled)
+
+
+def _merged(
+    document: Document,
+    path: tuple[str, int],
+    table: Mapping[str, Any],
+    given: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return a table of a day with given settings instead of its own.
+
+    Settings of the day that come from the environment belong to another broker: they are left out.
+    """
+    kept = {
+        key: value
+        for key, value in table.items()
+        if table.get("type") == given["type"] and (*path, key) not in document.filled
+    }
+    return {**kept, **given}

@@ -1,0 +1,94 @@
+"""The command that checks a user's system against named days."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Optional
+
+import typer
+
+from gridsim.cli.app import app
+from gridsim.cli.help import LEDGER, GroupedCommand
+from gridsim.cli.progress import reporter
+from gridsim.cli.shared import Plugins, configure_logs, report_errors
+from gridsim.cli.terminal import print_out
+
+
+@app.command(cls=GroupedCommand, rich_help_panel=LEDGER)
+def check(
+    system: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(metavar="SYSTEM", help="The TOML file that describes your system."),
+    ] = None,
+    only: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="DAY", help="Run this day alone; repeatable."),
+    ] = None,
+    junit: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="PATH", help="Write the results as JUnit XML to this file."),
+    ] = None,
+    keep: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep the ledger, the exports, the output of commands and a page of the "
+            "differences of each day in this folder.",
+        ),
+    ] = None,
+    plugin: Plugins = None,
+    list_days: Annotated[
+        bool, typer.Option("--list", help="List the days that are shipped.")
+    ] = False,
+) -> None:
+    """Run named days against your system, and compare what it holds with the truth.
+
+    Exit with 4 if a promise is broken, with 1 if a day could not be checked.
+    """
+    configure_logs("error", False)
+    with report_errors():
+        from gridsim.errors import UsageError
+
+        if list_days:
+            from gridsim.check.listing import list_lines
+
+            print_out("\n".join(list_lines()))
+            return
+        if system is None:
+            raise UsageError(
+                "gridsim check: error: name the file that describes your system; "
+                "docs/report-card.md shows one, and --list the days"
+            )
+        from gridsim.check import CheckOptions
+        from gridsim.check import check as run_check
+        from gridsim.check.junit import check_junit, write_junit
+        from gridsim.check.table import card_lines
+
+        if junit is not None:
+            check_junit(junit)
+        options = CheckOptions(system, tuple(only or ()), keep, tuple(plugin or ()))
+        with _terminating(), reporter() as progress:
+            card = run_check(options, progress, progress.say)
+        print_out("\n".join(card_lines(card)))
+        if junit is not None:
+            write_junit(card, junit)
+        if card.exit_status:
+            raise typer.Exit(card.exit_status)
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """End as at Ctrl-C when the process is terminated, so that no command is left running."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
