@@ -56,5 +56,9 @@ class Aggregator:
         return float(readings[0]["power_meter_measurement"] - output)
 
     def _on_message(self, client: Client, data: object, message: Any) -> None:
-        self.keep(json.loads(message.payload))
         self.received += 1
+        try:
+            reading = json.loads(message.payload)
+        except ValueError:  # cut off or damaged on its way
+            return
+        self.keep(reading)

@@ -29,8 +29,12 @@ class SystemCommands:
     def __init__(
         self, folder: Path, environment: Mapping[str, str], timeout_s: float, log: Path
     ) -> None:
-        """Prepare; `folder` is the working folder, `log` the file for all output."""
+        """Prepare; `folder` is the working folder, `log` the file for all output.
+
+        The output of the command that is started goes to the file system.log beside it.
+        """
         self._folder, self._timeout_s, self._log = folder, timeout_s, log
+        self._background_log = log.with_name("system.log")
         self.environment = {**os.environ, **environment}
         """The variables of the commands."""
         self._background: tuple[str, subprocess.Popen[bytes], int] | None = None
@@ -46,7 +50,7 @@ class SystemCommands:
                 _kill(process)
                 raise CommandFailed(
                     f"{name} did not end within {self._timeout_s:g} s (timeout_s): "
-                    f"{printable(text)}{self._output(begin)}"
+                    f"{printable(text)}{_last_lines(self._log, begin)}"
                 ) from None
             except BaseException:
                 _kill(process)
@@ -68,9 +72,9 @@ class SystemCommands:
 
     def start(self, name: str, text: str) -> None:
         """Start a command line that runs until `stop`."""
-        with self._log.open("ab") as log:
-            begin = self._begin(log, name, text)
-            self._background = name, self._launch(text, log), begin
+        with self._background_log.open("ab") as log:
+            self._begin(log, name, text)
+            self._background = name, self._launch(text, log), log.tell()
 
     def check(self) -> None:
         """Raise CommandFailed if the command that was started has ended."""
@@ -80,7 +84,8 @@ class SystemCommands:
         status = process.poll()
         if status is not None:
             raise CommandFailed(
-                f"{name} {_ending(status)} before the day was over{self._output(begin)}"
+                f"{name} {_ending(status)} before the day was over"
+                f"{_last_lines(self._background_log, begin)}"
             )
 
     def stop(self) -> None:
@@ -119,16 +124,17 @@ class SystemCommands:
         return log.tell()
 
     def _failure(self, text: str, begin: int) -> str:
-        return f"{printable(text)}{self._output(begin) or ': it printed nothing'}"
+        return f"{printable(text)}{_last_lines(self._log, begin) or ': it printed nothing'}"
 
-    def _output(self, begin: int) -> str:
-        """Return the last lines of what a command has printed; empty if there are none."""
-        with self._log.open("rb") as log:
-            end = log.seek(0, os.SEEK_END)
-            log.seek(max(begin, end - _TAIL))
-            lines = log.read().decode(errors="replace").splitlines()
-        shown = [line for line in map(printable, lines) if line.strip()][-_LINES:]
-        return "".join(f"\n    {line}" for line in shown)
+
+def _last_lines(path: Path, begin: int) -> str:
+    """Return the last lines that a command has printed; empty if there are none."""
+    with path.open("rb") as log:
+        end = log.seek(0, os.SEEK_END)
+        log.seek(max(begin, end - _TAIL))
+        lines = log.read().decode(errors="replace").splitlines()
+    shown = [line for line in map(printable, lines) if line.strip()][-_LINES:]
+    return "".join(f"\n    {line}" for line in shown)
 
 
 def _ending(status: int) -> str:

@@ -140,7 +140,7 @@ def _broken_counts(
         (figures.lost, promises.lost, "lost"),
         (figures.duplicates, promises.duplicates, "held more than once"),
         (figures.changed, promises.changed, "changed"),
-        (figures.unknown, promises.unknown, "held that were never sent"),
+        (figures.unknown, promises.unknown, "held, but never sent"),
     ):
         if count is not None and limit != "any" and count > limit:
             found.append(f"{counted(count, 'reading')} {what} ({limit:,} allowed)")
@@ -166,7 +166,7 @@ def _broken_settlements(verdict: Verdict, energy: _Energy, promises: Promises) -
     shown = verdict.differences if excess else others
     yield from shown[:_SHOWN]
     if len(shown) > _SHOWN:
-        yield f"and {len(shown) - _SHOWN:,} more differences of settlements"
+        yield f"and {counted(len(shown) - _SHOWN, 'more settlement')}"
 
 
 def _energy(ledger: Path, settlement: Path, settings: SystemSettings) -> _Energy:

@@ -61,8 +61,18 @@ class DayFiles:
         return self.folder / "commands.log"
 
     @property
+    def system_output(self) -> Path:
+        return self.folder / "system.log"
+
+    @property
     def page(self) -> Path:
         return self.folder / "verify.html"
+
+    @property
+    def of_a_system(self) -> list[Path]:
+        """All of them but the ledger, which a run replaces itself."""
+        outputs = [self.output, self.system_output, self.page]
+        return [self.records, self.settlement, self.events, *outputs]
 
 
 class Conductor:
@@ -211,7 +221,7 @@ class Conductor:
         )
 
     def _find_broker(self) -> FarEnd | None:
-        """Return the address of the broker, None if the transport does not tell it."""
+        """Return the address of the broker, None if it is not known."""
         capture = self._capture
         if capture is None:
             return None

@@ -26,7 +26,7 @@ class NamedDay:
 
     def summary(self) -> str:
         """Return the first sentence of the comment at the head of the file."""
-        lines = []
+        lines: list[str] = []
         for line in self.path.read_text(encoding="utf-8").splitlines():
             text = line.removeprefix("#").strip()
             if line.startswith("#:") or (not text and not lines):

@@ -37,7 +37,8 @@ def junit_xml(card: ReportCard) -> bytes:
         _add_case(suite, name, result)
     ElementTree.SubElement(suite, "system-out").text = _valid(verdict_line(card))
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    xml: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return xml + b"\n"
 
 
 def write_junit(card: ReportCard, path: Path) -> None:
@@ -97,7 +98,7 @@ def _valid(text: str) -> str:
         if char in "\t\n\r"
         or " " <= char <= "\ud7ff"
         or "\ue000" <= char <= "\ufffd"
-        or "\U00010000" <= char
+        or char >= "\U00010000"
         else char.encode("unicode_escape").decode()
         for char in text
     )

@@ -132,7 +132,7 @@ def _planned(
     """Read and check a day. Raises UsageError."""
     files = DayFiles(folder / day.name)
     files.folder.mkdir(parents=True, exist_ok=True)
-    for path in (files.records, files.settlement, files.events, files.output, files.page):
+    for path in files.of_a_system:
         path.unlink(missing_ok=True)
     plan = make_plan(
         Options(

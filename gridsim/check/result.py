@@ -17,7 +17,7 @@ class Figures:
     sent: int | None = None
     """The readings that reached the broker, without copies made by faults."""
     stored: int | None = None
-    """Those of them that the system holds."""
+    """The part of them that the system holds."""
     lost: int | None = None
     duplicates: int | None = None
     changed: int | None = None

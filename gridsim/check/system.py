@@ -62,11 +62,11 @@ class SystemUnderTest:
 def read_system(path: Path, registry: Registry) -> SystemUnderTest:
     """Read the file. Raises UsageError with all problems."""
     # "${GRIDSIM_RECORDS}" is meant for the shell that runs the command.
-    own = {name: f"${name}" for name in _VARIABLES}
-    document = read(path, environment={**gather(Path.cwd()), **own})
+    shell = {name: f"${name}" for name in _VARIABLES}
+    document = read(path, environment={**gather(Path.cwd()), **shell})
     findings = Findings(document)
-    for table in document.data.keys() - set(_TABLES):
-        findings.unknown((table,), f"a table of {path.name}: write [system]", _TABLES)
+    for name in document.data.keys() - set(_TABLES):
+        findings.unknown((name,), f"a table of {path.name}: write [system]", _TABLES)
     table = findings.table(document.data.get("system", {}), ("system",), "write [system]")
     settings = None if table is None else _settings(findings, table)
     broker = None if table is None else _broker(document, findings, registry, table)

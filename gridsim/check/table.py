@@ -56,8 +56,8 @@ def verdict_line(card: ReportCard) -> str:
     ]
     verdict = "PASS" if card.exit_status == 0 else "FAIL" if card.count("broken") else "NOT PROVEN"
     if card.interrupted:
-        verdict = f"INTERRUPTED, {verdict}"
-    return f"{verdict}: of {counted(len(card.results), 'day')} {', '.join(parts) or 'none ran'}"
+        verdict = "INTERRUPTED"
+    return f"{verdict}: {', '.join(parts) or 'no day ran'}"
 
 
 def day_line(result: DayResult) -> str:

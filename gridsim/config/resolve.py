@@ -69,10 +69,10 @@ def resolve(
 
     With `simulation_only` it has no transports, sources and views, and their tables are not read.
 
-    `now_ms` is the current time, UTC, for `start = "now"`. `length_ms` is the duration of the run; None:
-    that of the document. `files` are the files that are checked: all that a run uses, those that it reads
-    (without the ledger that it writes), or none. If nothing but files have problems, the result
-    has them, so that they can be reported together with those of transports.
+    `now_ms` is the current time, UTC, for `start = "now"`. `length_ms` is the duration of the run;
+    None: that of the document. `files` are the files that are checked: all that a run uses, those
+    that it reads (without the ledger that it writes), or none. If nothing but files have problems,
+    the result has them, so that they can be reported together with those of transports.
     """
     for name in ("seed", "speed", "start"):
         if (value := getattr(flags, name)) is not None:

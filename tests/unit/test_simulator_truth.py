@@ -174,7 +174,7 @@ def test_a_copy_goes_on_by_itself_with_all_that_is_pending(sim: gridsim.Simulato
     sorted(
         str(path.relative_to(ROOT / "configs"))
         for path in (ROOT / "configs").glob("**/*.toml")
-        if "[[projects]]" in path.read_text()
+        if "[[projects]]" in path.read_text() and path.parent.name != "days"
     ),
 )
 def test_a_copy_of_each_shipped_configuration_continues_bit_by_bit(name: str) -> None:
