@@ -73,8 +73,8 @@ class SystemCommands:
     def start(self, name: str, text: str) -> None:
         """Start a command line that runs until `stop`."""
         with self._background_log.open("ab") as log:
-            self._begin(log, name, text)
-            self._background = name, self._launch(text, log), log.tell()
+            begin = self._begin(log, name, text)
+            self._background = name, self._launch(text, log), begin
 
     def check(self) -> None:
         """Raise CommandFailed if the command that was started has ended."""

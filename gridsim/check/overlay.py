@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from gridsim.check.system import BrokerOverlay, SystemUnderTest
+from gridsim.check.system import SystemUnderTest
 from gridsim.config.text.document import Document
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import Registry
@@ -32,10 +32,11 @@ def overlaid(
         document = document.overlaid(("ledger", "counterfactual"), False, _ORIGIN)
     if system.settings.speed is not None:
         document = document.overlaid(("simulation", "speed"), system.settings.speed, _ORIGIN)
-    return _with_broker(document, system.broker, registry)
+    return _with_broker(document, system, registry)
 
 
-def _with_broker(document: Document, broker: BrokerOverlay | None, registry: Registry) -> Document:
+def _with_broker(document: Document, system: SystemUnderTest, registry: Registry) -> Document:
+    broker = system.broker
     given = document.data.get("transports", [{}])
     if not isinstance(given, list) or not given or not isinstance(given[0], dict):
         return document
@@ -46,6 +47,8 @@ def _with_broker(document: Document, broker: BrokerOverlay | None, registry: Reg
         table = _merged(document, ("transports", 0), table, broker.table)
         filled |= {("transports", 0, key): key in broker.filled for key in broker.table}
     document = document.with_array("transports", [table], [0])
+    if broker is not None:
+        document = document.with_origin(("transports", 0), f"{system.path}: [system.broker]")
     sources = document.data.get("sources", [])
     if broker is not None and isinstance(sources, list):
         entry = registry.find("source", str(broker.table["type"]))

@@ -12,9 +12,10 @@ import tomli
 import typer.core
 from typer.main import get_command
 
+from gridsim.check.system import read_system
 from gridsim.cli import app
 from gridsim.config.resolve import Flags
-from gridsim.running.plan import Options, make_plan
+from gridsim.running.plan import Options, load_plugins, make_plan
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -63,7 +64,11 @@ def completed(block: str) -> str:
 @pytest.mark.parametrize(
     "block",
     # Those with plugins are tested with them: test_outputs.py, test_plugins.py.
-    [pytest.param(text, id=name) for text, name in blocks("toml") if "plugins =" not in text],
+    [
+        pytest.param(text, id=name)
+        for text, name in blocks("toml")
+        if "plugins =" not in text and "[system]" not in text
+    ],
 )
 def test_configurations_are_valid(block: str, tmp_path: Path) -> None:
     path = tmp_path / "page.toml"
@@ -72,6 +77,17 @@ def test_configurations_are_valid(block: str, tmp_path: Path) -> None:
     (tmp_path / "station.csv").write_text(STATION)
     flags = Flags(start="2026-07-01T12:00:00Z")
     assert len(make_plan(Options(config=path, flags=flags)).configuration.scenario.roster) > 0
+
+
+@pytest.mark.parametrize(
+    "block", [pytest.param(text, id=name) for text, name in blocks("toml") if "[system]" in text]
+)
+def test_files_of_a_system_are_valid(block: str, tmp_path: Path) -> None:
+    (tmp_path / "days").mkdir()
+    (tmp_path / "days/my-own.toml").touch()
+    path = tmp_path / "my-system.toml"
+    path.write_text(block.replace("${MQTT_PASSWORD}", "${MQTT_PASSWORD:-p}"))
+    assert read_system(path, load_plugins(()).registry).days
 
 
 def command_lines() -> Iterator[str]:
