@@ -8,7 +8,7 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).parents[1] / "days"
 RESTARTS_BROKER: Final = "broker-restart"
-"""The day in whose middle the broker restarts."""
+"""The name of a day in whose middle the broker restarts, shipped or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class NamedDay:
     @property
     def restarts_broker(self) -> bool:
         """True if the broker restarts in the middle of the day."""
-        return self.shipped and self.name == RESTARTS_BROKER
+        return self.name == RESTARTS_BROKER
 
     def summary(self) -> str:
         """Return the first sentence of the comment at the head of the file."""

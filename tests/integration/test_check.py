@@ -1,0 +1,133 @@
+"""The report card of the example's back-end, against real brokers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from gridsim.check import CheckOptions, check
+from gridsim.text.progress import Progress
+from tests.integration.commands import gridsim
+from tests.integration.conftest import Brokers
+from tests.integration.mosquitto import free_port
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "aggregator"
+DAYS = ROOT / "configs" / "days"
+DAY = """
+[simulation]
+tick_s = 60
+duration_s = 600
+speed = 0
+start = 2026-07-14T17:00:00Z
+
+[[projects]]
+id = "HOME"
+load = { type = "constant", kw = 3.0 }
+
+[[projects.ders]]
+id = "HOME_BAT"
+type = "battery"
+nameplate_capacity = 5.0
+energy_capacity_kwh = 13.5
+"""
+
+
+@pytest.fixture
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the example, whose service has a port of its own."""
+    folder = tmp_path / "aggregator"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setenv("AGGREGATOR_PORT", str(free_port()))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    return folder
+
+
+def write(folder: Path, *days: str, more: str = "") -> Path:
+    """Write the example's file for 40 minutes of shipped days, as fast as possible."""
+    for day in days:
+        text = (DAYS / f"{day}.toml").read_text()
+        text = text.replace("T16:00:00", "T16:50:00").replace("= 3600\n", "= 1200\n")
+        (folder / f"{day}.toml").write_text(text.replace("duration_s = 10800", "duration_s = 2400"))
+    text = (folder / "my-system.toml").read_text()
+    listed = ", ".join(f'"{day}.toml"' for day in days)
+    path = folder / "some-days.toml"
+    own = f"settle_s = 5\nspeed = 0\ndays = [{listed}]{more}"
+    path.write_text(text.replace("settle_s = 3", own))
+    return path
+
+
+@pytest.mark.mosquitto
+def test_the_report_card_finds_a_bug_and_passes_without_it(
+    example: Path, brokers: Brokers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MQTT_HOST", "127.0.0.1")
+    monkeypatch.setenv("MQTT_PORT", str(brokers.ports["plain"]))
+    path = write(example, "duplicates-and-disorder", "broker-restart")
+    good = gridsim("check", path, "--junit", example / "good.xml")
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert good.stdout.splitlines()[-1] == "PASS: 1 kept, 1 skipped"
+    root = ElementTree.parse(example / "good.xml").getroot()
+    assert [case.get("name") for case in root.iter("testcase") if len(case.findall("skipped"))] == [
+        "broker-restart"
+    ]
+
+    monkeypatch.setenv("AGGREGATOR", "bugs:CountsRepeats")
+    path.write_text(path.read_text().replace("settle_s = 5", "settle_s = 1"))
+    bad = gridsim("check", path, "--only", "duplicates-and-disorder", "--keep", example / "kept")
+    assert bad.returncode == 4, bad.stdout + bad.stderr
+    assert " readings held more than once (0 allowed)" in bad.stdout
+    assert " kWh settled wrongly in 6 settlements (0 allowed)" in bad.stdout
+    names = {file.name for file in (example / "kept" / "duplicates-and-disorder").iterdir()}
+    assert {"ledger.sqlite", "records", "settlement.csv", "events.csv", "verify.html"} <= names
+
+
+def test_the_bundled_broker_restarts_and_the_system_connects_again(example: Path) -> None:
+    path = write(example, "broker-restart", more="\nreconnect_s = 2")
+    card = check(CheckOptions(path), Progress(), lambda line: None)
+    [result] = card.results
+    assert (result.outcome, result.reasons) == ("kept", ())
+    assert (result.figures.sent, result.figures.stored) == (480, 480)
+
+
+@pytest.mark.mosquitto
+def test_readings_that_a_system_publishes_are_collected(tmp_path: Path, brokers: Brokers) -> None:
+    subscribed = threading.Event()
+    lost: list[bytes] = []
+
+    def on_message(client: Client, _: Any, message: Any) -> None:
+        if not lost:
+            lost.append(message.payload)
+            return
+        client.publish("stored/check", message.payload, 1)
+
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.on_message = on_message
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.connect("127.0.0.1", brokers.ports["plain"])
+    client.subscribe("check/+", 1)
+    client.loop_start()
+    try:
+        assert subscribed.wait(30)
+        (tmp_path / "calm.toml").write_text(DAY)
+        (tmp_path / "system.toml").write_text(
+            '[system]\ndays = ["calm.toml"]\nexport_topic = "stored/#"\nsettle_s = 1\n'
+            f'[system.broker]\nhost = "127.0.0.1"\nport = {brokers.ports["plain"]}\nqos = 1\n'
+            'topic = "check/{der_id}"\n'
+        )
+        card = check(CheckOptions(tmp_path / "system.toml"), Progress(), lambda line: None)
+    finally:
+        client.disconnect()
+        client.loop_stop()
+    [result] = card.results
+    assert result.reasons == ("1 reading lost (0 allowed)",)
+    assert (result.figures.sent, result.figures.stored) == (10, 9)
