@@ -16,9 +16,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from gridsim.check import CheckOptions, check
 from gridsim.text.progress import Progress
+from tests.fixtures.ports import free_port
 from tests.integration.commands import gridsim
 from tests.integration.conftest import Brokers
-from tests.integration.mosquitto import free_port
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "aggregator"

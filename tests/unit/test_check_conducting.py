@@ -11,7 +11,7 @@ import pytest
 from gridsim.check import CheckOptions, ReportCard, check
 from gridsim.errors import UsageError
 from gridsim.text.progress import Progress
-from tests.integration.mosquitto import free_port
+from tests.fixtures.ports import free_port
 
 DAY = """
 [simulation]
