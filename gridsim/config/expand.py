@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,10 @@ from gridsim.config.settings.distributions import Bounds
 from gridsim.config.settings.validation import Findings, Validated
 from gridsim.config.tables.baselines import BaselineChoice
 from gridsim.config.tables.plugged import Plugged
+from gridsim.config.tables.projects import ProjectSettings
 from gridsim.config.tables.site import SiteSettings
 from gridsim.config.tables.stanzas import PLACE, Projects, ProjectStanza
+from gridsim.helpers.mains import Mains, mains_of
 from gridsim.simulation.scenario import (
     BaselineSpec,
     FleetSpec,
@@ -39,6 +41,7 @@ from gridsim.simulation.scenario import (
 _LIMIT = 1e9
 _LIMITED = ("kW", "kWh")
 
+T = TypeVar("T")
 Rows = NDArray[np.intp]
 Part = tuple[Plugged, Rows]
 """A stanza's plugin, and the indices of its members among all DERs or all projects."""
@@ -111,6 +114,7 @@ def expand(
         return values
 
     zones = [stanza.project.settings.timezone or site.settings.timezone for stanza in stanzas]
+    mains = [_mains(stanza.project.settings, site.settings) for stanza in stanzas]
     sites = Sites(
         ids=names.projects,
         keys=keys,
@@ -118,6 +122,8 @@ def expand(
         longitude=per_site("longitude"),
         altitude=per_site("altitude"),
         timezone=_repeated(zones, at_site),
+        nominal_voltage=np.array(_repeated([own.nominal_voltage for own in mains], at_site)),
+        phases=np.array(_repeated([float(own.phases) for own in mains], at_site)),
     )
     own_site = np.arange(len(keys), dtype=np.intp)
     homes = _Whole(names.projects, keys, own_site, sites, draws, start_ms, tick_ms, findings)
@@ -169,6 +175,21 @@ def expand(
         loads=loads,
         baselines=baselines,
         fleets=fleets,
+    )
+
+
+def _mains(project: ProjectSettings, site: SiteSettings) -> Mains:
+    """Return the supply of a project: its own, that of `[site]`, or that of its time zone."""
+    zone = project.timezone or site.timezone
+    usual = mains_of(zone)
+    volts, phases = project.nominal_voltage, project.phases
+    if volts is None:
+        volts = site.nominal_voltage
+    if phases is None:
+        phases = site.phases
+    return Mains(
+        usual.nominal_voltage if volts is None else volts,
+        usual.phases if phases is None else phases,
     )
 
 
@@ -249,10 +270,10 @@ def _is_absent(table: Validated[Any], name: str) -> bool:
     return name not in table.spread and getattr(table.settings, name) is None
 
 
-def _repeated(values: Sequence[str], at: Sequence[Rows]) -> list[str]:
+def _repeated(values: Sequence[T], at: Sequence[Rows]) -> list[T]:
     """Return a column with each value in its rows."""
     column = np.empty(sum(len(rows) for rows in at), object)
     for value, rows in zip(values, at, strict=True):
         column[rows] = value
-    repeated: list[str] = column.tolist()
+    repeated: list[T] = column.tolist()
     return repeated

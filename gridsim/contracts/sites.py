@@ -10,10 +10,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.helpers.mains import mains_of
 from gridsim.helpers.randomness import Floats, Keys
 
 # The offset of a zone only changes at a multiple of a quarter of an hour.
 _OFFSET_HOLDS_MS = 900_000
+
+
+def _empty() -> Floats:
+    return np.empty(0)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -31,6 +36,10 @@ class Sites:
     """The altitudes, float64[n], m above sea level."""
     timezone: Sequence[str]
     """The IANA names of the time zones, one per site."""
+    nominal_voltage: Floats = field(default_factory=_empty)
+    """The voltages between a line and the neutral, float64[n], V; empty: by the time zones."""
+    phases: Floats = field(default_factory=_empty)
+    """The numbers of phases of the connections, float64[n]; empty: by the time zones."""
     _zone: NDArray[np.intp] = field(init=False, repr=False)
     _zones: tuple[ZoneInfo, ...] = field(init=False, repr=False)
     _offsets: dict[int, NDArray[np.int64]] = field(init=False, repr=False, default_factory=dict)
@@ -41,6 +50,13 @@ class Sites:
         zone = np.array([place[name] for name in self.timezone], np.intp)
         object.__setattr__(self, "_zone", zone)
         object.__setattr__(self, "_zones", tuple(ZoneInfo(name) for name in names))
+        mains = [mains_of(name) for name in names]
+        if not len(self.nominal_voltage):
+            volts = np.array([own.nominal_voltage for own in mains], np.float64)
+            object.__setattr__(self, "nominal_voltage", volts[zone])
+        if not len(self.phases):
+            phases = np.array([own.phases for own in mains], np.float64)
+            object.__setattr__(self, "phases", phases[zone])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -57,6 +73,8 @@ class Sites:
             longitude=self.longitude[rows],
             altitude=self.altitude[rows],
             timezone=[self.timezone[row] for row in rows.tolist()],
+            nominal_voltage=self.nominal_voltage[rows],
+            phases=self.phases[rows],
         )
 
     def local_ms(self, time_ms: int) -> NDArray[np.int64]:

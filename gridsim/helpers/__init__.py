@@ -1,5 +1,5 @@
 """Numeric helpers for models: sun, sky, climate, heat, curtailment, time windows, tables of text,
-and the colours of DER types in pictures.
+mains supply, and the colours of DER types in pictures.
 
 They are public: plugins import them from here. They are less stable than `gridsim.api`: a
 minor version may change them; CHANGELOG.md lists each change.
@@ -7,7 +7,7 @@ minor version may change them; CHANGELOG.md lists each change.
 
 from __future__ import annotations
 
-from gridsim.helpers import clearsky, climate, colours, sun, tables, thermal, windows
+from gridsim.helpers import clearsky, climate, colours, mains, sun, tables, thermal, windows
 from gridsim.helpers.curtailment import Curtailment
 from gridsim.helpers.minutely import Minutely, Staggered
 from gridsim.helpers.tables import Table, read_table
@@ -20,6 +20,7 @@ __all__ = [
     "clearsky",
     "climate",
     "colours",
+    "mains",
     "read_table",
     "sun",
     "tables",

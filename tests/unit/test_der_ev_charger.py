@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from gridsim.api import Draws, Floats, Orders
 from gridsim.testing import FleetContract, make_members, make_tick
 from gridsim_plugins.ders.ev_charger import EvCharger
+from gridsim_plugins.ders.ev_charger.home import home_sessions
 from gridsim_plugins.ders.ev_charger.physics import charged, pilot_power
-from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, sessions_of
+from gridsim_plugins.ders.ev_charger.sessions import DAY_MS
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
 
 # Saturday to Friday make no difference to the model; 21:00 in Moncton.
 EVENING_MS = int(datetime(2026, 7, 2, 0, tzinfo=UTC).timestamp() * 1000)
-TYPICAL = {"nameplate_capacity": 7.2}
+# A car that is the same in each home, so that its sessions are those of Trondheim.
+SAME_CAR = {"battery_capacity_kwh": 60.0, "target_soc": 100.0, "sessions_per_day": 0.58}
+TYPICAL = {"nameplate_capacity": 7.2, **SAME_CAR}
 
 
 class TestEvChargerContract(FleetContract):
@@ -102,7 +105,7 @@ def test_sessions_are_as_published() -> None:
     n, m = 1500, 60
     days = np.broadcast_to(np.arange(20_000, 20_000 + m), (n, m))
     keys = np.arange(n, dtype=np.uint64) * np.uint64(7919)
-    found = sessions_of(Draws(1), keys, days, np.full(n, 0.58))
+    found = home_sessions(Draws(1), keys, days, np.full(n, 0.58))
     real = found.takes_place
     stay = (found.departure_ms - found.arrival_ms)[real] / 3.6e6
     start = found.arrival_ms[real] % DAY_MS / 3.6e6
@@ -135,7 +138,7 @@ def test_sessions_are_as_published() -> None:
 def test_a_charger_never_has_two_cars() -> None:
     n, m = 300, 40
     days = np.broadcast_to(np.arange(20_000, 20_000 + m), (n, m))
-    found = sessions_of(Draws(5), np.arange(n, dtype=np.uint64), days, np.full(n, 0.8))
+    found = home_sessions(Draws(5), np.arange(n, dtype=np.uint64), days, np.full(n, 0.8))
     for device in range(n):
         real = found.takes_place[device]
         arrival, departure = found.arrival_ms[device][real], found.departure_ms[device][real]

@@ -18,7 +18,13 @@ from gridsim_plugins.ders.ev_charger.physics import charged, hours_from_empty, s
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
 
 EVENING_MS = int(datetime(2026, 7, 2, 0, tzinfo=UTC).timestamp() * 1000)  # 21:00 in Moncton
-MANAGED = {"nameplate_capacity": 7.2, "managed": True}
+MANAGED = {
+    "nameplate_capacity": 7.2,
+    "managed": True,
+    "battery_capacity_kwh": 60.0,
+    "target_soc": 100.0,
+    "sessions_per_day": 0.58,
+}
 SMART = {**MANAGED, "strategy": "smart"}
 V2G = {**MANAGED, "v2g": True}
 LEAVING = 80.0
@@ -72,7 +78,7 @@ def test_without_setpoints_immediate_is_as_unmanaged() -> None:
     free = EvCharger(
         make_members(
             EvChargerSettings,
-            [{"nameplate_capacity": 7.2, "managed": False}] * 60,
+            [{**MANAGED, "managed": False}] * 60,
             start_ms=EVENING_MS,
         )
     )

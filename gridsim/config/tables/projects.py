@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from gridsim.api import Settings, Unit
 from gridsim.config.tables.identifiers import check_visible
-from gridsim.config.tables.site import Zone
+from gridsim.config.tables.site import NominalVoltage, Phases, Zone
 
 _YEAR_S = 366 * 86_400
 
@@ -39,6 +39,10 @@ class ProjectSettings(Settings):
         None, ge=-500, le=9000, description="above sea level"
     )
     timezone: Zone | None = Field(None, description="IANA name; it sets the local time")
+    nominal_voltage: NominalVoltage | None = Field(
+        None, description="voltage between a line and the neutral"
+    )
+    phases: Phases | None = Field(None, description="number of phases of the house connection")
 
 
 class DerTableSettings(Settings):

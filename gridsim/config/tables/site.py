@@ -18,6 +18,8 @@ def _known_zone(name: str) -> str:
     return name
 
 
+NominalVoltage = Annotated[float, Unit("V"), Field(ge=90.0, le=300.0)]
+Phases = Annotated[int, Unit("1"), Field(ge=1, le=3)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
@@ -34,3 +36,13 @@ class SiteSettings(Settings):
         20.0, ge=-500, le=9000, description="above sea level"
     )
     timezone: Zone = Field("America/Moncton", description="IANA name; it sets the local time")
+    nominal_voltage: NominalVoltage | None = Field(
+        None,
+        description="voltage between a line and the neutral; unset: that of the time zone's "
+        "country, such as 120, 230 or 100",
+    )
+    phases: Phases | None = Field(
+        None,
+        description="number of phases of the house connection; unset: the usual number in the time "
+        "zone's country, such as 1 in America/New_York and 3 in Europe/Berlin",
+    )

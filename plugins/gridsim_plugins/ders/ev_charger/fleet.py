@@ -8,18 +8,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Capability, Floats, Managed, Members, Orders, Telemetry, Tick
+from gridsim.helpers.mains import large_load_voltage
+from gridsim_plugins.ders.ev_charger.cars import (
+    drawn_cars,
+    energy_factor,
+    usual_sessions_per_day,
+)
 from gridsim_plugins.ders.ev_charger.physics import (
     charged,
+    charged_fast,
     hours_from_empty,
     least_soc,
     pilot_power,
 )
-from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, LOOK_BACK_DAYS, sessions_of
+from gridsim_plugins.ders.ev_charger.ramp import hours_at_full, tremble_of
+from gridsim_plugins.ders.ev_charger.schedule import (
+    MOST_PER_DAY,
+    USUAL_PER_DAY,
+    DrawnSchedule,
+    FileSchedule,
+    Plugged,
+    Schedule,
+)
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
 from gridsim_plugins.ders.ev_charger.smart import CheapHours
 
 _MIN_ARRIVAL_SOC = 0.05
 _HOUR_MS = 3_600_000
+# Up to this current a charger has one phase, also where the site has three.
+_ONE_PHASE_A = 32.5
+_FAST_TARGET = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,31 +75,77 @@ class EvCharger(Managed[EvChargerSettings]):
     reported_type = "ev_charger"
     stores = True
     consumes = True
-    kept = ("_soc", "_target", "_charging", "_next")
+    kept = ("_soc", "_target", "_charging", "_next", "_capacity", "_speed", "_since", "_tremble")
 
     def __init__(self, members: Members[EvChargerSettings]) -> None:
         super().__init__(members)
         column, n = members.columns, len(members)
-        self._per_day = column["sessions_per_day"]
-        self._capacity = column["battery_capacity_kwh"]
+        self._dc = members.choose(lambda settings: settings.connector == "dc", np.bool_)
+        self._any_dc = bool(self._dc.any())
         self._efficiency = column["efficiency"] / 100.0
-        self._full = column["target_soc"] / 100.0
-        self._limit = np.minimum(column["nameplate_capacity"], column["onboard_limit"])
-        self._volts, self._phases = column["volts"], column["phases"]
+        self._set_capacity = column["battery_capacity_kwh"]
+        fast = members.choose(lambda settings: settings.kind == "fast", np.bool_)
+        target = column["target_soc"] / 100.0
+        self._set_full = np.where(np.isnan(target) & fast, _FAST_TARGET, target)
+        capacity, _ = drawn_cars(members.draws, members.keys, 0)
+        self._capacity = np.where(np.isnan(self._set_capacity), capacity, self._set_capacity)
+        nameplate = column["nameplate_capacity"]
+        self._limit = np.where(self._dc, nameplate, np.minimum(nameplate, column["onboard_limit"]))
+        self._volts, self._phases = self._connection(members)
         # Converts AC power to capacities per hour.
         self._speed = self._efficiency / self._capacity
+        self._mean_below = column["fluctuation"] / 100.0
+        self._schedules: list[Schedule] = []
+        self._schedule = np.zeros(n, np.intp)
+        self._energy_factor = np.ones(n)
+        self._plan_sessions()
         self._soc = np.full(n, np.nan)
         self._target = np.full(n, np.nan)
+        self._since = np.zeros(n, np.int64)
+        self._tremble = np.ones((4, n))
         self._charging = np.empty(0, np.intp)
         self._next = np.full(n, np.iinfo(np.int64).min)
-        self._offsets: dict[int, NDArray[np.int64]] = {}
         self._managed = any(settings.managed for settings in members.settings)
         self._smart = members.choose(lambda settings: settings.strategy == "smart", np.bool_)
         self._cheap = CheapHours([settings.cheap_windows for settings in members.settings])
         self._v2g = members.choose(lambda settings: settings.v2g, np.bool_)
         self._min_soc = column["min_soc"] / 100.0
-        self._min_leaving = np.minimum(column["min_soc_at_departure"] / 100.0, self._full)
+        self._min_leaving = column["min_soc_at_departure"] / 100.0
+        self._steady = self._smart | (self._mean_below == 0.0)
         self._possible: _Possible | None = None
+
+    def _connection(self, members: Members[EvChargerSettings]) -> tuple[Floats, Floats]:
+        """Return the voltages and the numbers of phases of the chargers, set or of their sites."""
+        sites, column = members.sites, members.columns
+        volts = large_load_voltage(sites.nominal_voltage)[members.site]
+        volts = np.where(np.isnan(column["volts"]), volts, column["volts"])
+        small = self._limit * 1000.0 <= _ONE_PHASE_A * volts
+        phases = np.where(small, 1.0, sites.phases[members.site])
+        return volts, np.where(np.isnan(column["phases"]), phases, column["phases"])
+
+    def _plan_sessions(self) -> None:
+        """Make the schedules: one for each kind of sessions and one for each file."""
+        members = self.members
+        given = members.columns["sessions_per_day"]
+        files = members.choose(lambda settings: settings.sessions_file, object)
+        kinds = members.choose(lambda settings: settings.kind, object)
+        for kind, most in MOST_PER_DAY.items():
+            own = (kinds == kind) & (files == "")
+            if not own.any():
+                continue
+            usual = np.full(len(members), USUAL_PER_DAY.get(kind, 0.0))
+            if kind == "home":
+                usual = usual_sessions_per_day(self._capacity)
+                usually = own & np.isnan(given)
+                self._energy_factor[usually] = energy_factor(usual)[usually]
+            per_day = np.minimum(np.where(np.isnan(given), usual, given), most)
+            self._schedule[own] = len(self._schedules)
+            self._schedules.append(DrawnSchedule(kind, members, per_day))
+        for path in sorted(set(files.tolist()) - {""}):
+            own = files == path
+            self._schedule[own] = len(self._schedules)
+            rows = np.flatnonzero(own).tolist()
+            self._schedules.append(FileSchedule(path, members, rows))
 
     def capability(self, tick: Tick) -> Capability:
         """Return the power of charging and discharging at full power; zero without a car."""
@@ -106,7 +170,10 @@ class EvCharger(Managed[EvChargerSettings]):
                 bound = self._max_pilot(which, orders.min_kw)
                 limit = np.where(limit > 0.0 - orders.min_kw[which], bound, limit)
             soc, speed, hours = before[which], self._speed[which], tick.dt_s / 3600.0
-            after = charged(soc, self._target[which], limit * speed, hours)
+            free = limit >= self._limit[which]
+            free &= np.isnan(orders.setpoint_kw[which])
+            worth = np.where(free, self._free_hours(which, tick), hours)
+            after = self._charged(which, soc, self._target[which], limit * speed, worth)
             # Cap at the limit: rounding of the quotient could exceed it in the last bit.
             power[which] = -np.minimum((after - soc) / (speed * hours), limit)
             self._soc[which] = after
@@ -127,7 +194,8 @@ class EvCharger(Managed[EvChargerSettings]):
         if controlled.any():
             pilot = np.minimum(self._throttled(car, setpoint), limit)
             partly = np.minimum(
-                charged(soc, self._target[car], pilot * speed, hours), possible.full_power
+                self._charged(car, soc, self._target[car], pilot * speed, hours),
+                possible.full_power,
             )
             is_full = (setpoint < 0.0) & (-setpoint >= possible.charge_kw * (1.0 - 1e-12))
             charging = np.where(is_full, possible.full_power, partly)
@@ -139,7 +207,8 @@ class EvCharger(Managed[EvChargerSettings]):
         if orders.min_kw is not None:
             over = after - soc > (0.0 - orders.min_kw[car]) * (1.0 + 1e-12) * speed * hours
             pilot = np.minimum(self._max_pilot(car, orders.min_kw), limit)
-            after = np.where(over, charged(soc, self._target[car], pilot * speed, hours), after)
+            bound = self._charged(car, soc, self._target[car], pilot * speed, hours)
+            after = np.where(over, bound, after)
         # Cap at the limit: rounding of the quotient could exceed it in the last bit.
         drawn = np.minimum((after - soc) / (speed * hours), limit)
         power[car] = np.where(out > 0.0, out, 0.0 - drawn)
@@ -154,13 +223,13 @@ class EvCharger(Managed[EvChargerSettings]):
         car, hours = np.flatnonzero(~np.isnan(self._soc)), tick.dt_s / 3600.0
         soc, limit, speed = self._soc[car], self._limit[car], self._speed[car]
         rate = limit * speed
-        full_power = charged(soc, self._target[car], rate, hours)
+        full_power = self._charged(car, soc, self._target[car], rate, hours)
         charge_kw = np.minimum((full_power - soc) / (speed * hours), limit)
         must = np.zeros(len(car), np.bool_)
         discharge_kw = np.zeros(len(car))
         if self._v2g[car].any():
             left_h = (self._next[car] - tick.time_ms) / _HOUR_MS
-            leaving, v2g = self._min_leaving[car], self._v2g[car]
+            leaving, v2g = np.minimum(self._min_leaving[car], self._target[car]), self._v2g[car]
             need_h = hours_from_empty(leaving, rate) - hours_from_empty(soc, rate)
             # Start a tick early, because charging can start at a tick only.
             must = v2g & (soc < leaving) & (need_h >= left_h - hours - 1e-9)
@@ -177,16 +246,22 @@ class EvCharger(Managed[EvChargerSettings]):
         self, tick: Tick, cars: NDArray[np.intp], full_power: Floats, must: NDArray[np.bool_]
     ) -> Floats:
         """Return the states of charge after the tick without a setpoint, float64[cars]."""
+        preferred = full_power.copy()
+        free = np.flatnonzero(~self._steady[cars] & ~must & (self._soc[cars] < self._target[cars]))
+        if len(free):
+            car = cars[free]
+            rate, worth = self._limit[car] * self._speed[car], self._free_hours(car, tick)
+            after = self._charged(car, self._soc[car], self._target[car], rate, worth)
+            preferred[free] = np.minimum(after, full_power[free])
         rows = np.flatnonzero(self._smart[cars] & ~must)
         if not len(rows):
-            return full_power
+            return preferred
         car, dt_ms = cars[rows], round(tick.dt_s * 1000)
         start = self.members.sites.local_ms(tick.time_ms)[self.members.site[car]]
         cheap_h = self._cheap.between(self.members.stanza[car], start, start + dt_ms)
         rate, goal = self._limit[car] * self._speed[car], self._target[car]
         left_h = (self._next[car] - (tick.time_ms + dt_ms)) / _HOUR_MS
         late = np.minimum(least_soc(goal, rate, left_h), full_power[rows])
-        preferred = full_power.copy()
         preferred[rows] = np.maximum(charged(self._soc[car], goal, rate, cheap_h), late)
         return preferred
 
@@ -201,67 +276,80 @@ class EvCharger(Managed[EvChargerSettings]):
         if not has_setpoint.any():
             return limit
         highest = np.minimum(limit, np.maximum(-setpoint, 0.0))
-        pilot = pilot_power(highest, self._volts[which], self._phases[which])
-        return np.where(has_setpoint, pilot, limit)
+        return np.where(has_setpoint, self._pilot(which, highest), limit)
 
     def _max_pilot(self, which: NDArray[np.intp], min_kw: Floats) -> Floats:
         """Return the power of the highest pilot current within the limits, float64[which]."""
         allowed = np.clip(0.0 - min_kw[which], 0.0, self._limit[which])
-        return pilot_power(allowed, self._volts[which], self._phases[which])
+        return self._pilot(which, allowed)
+
+    def _pilot(self, which: NDArray[np.intp], highest: Floats) -> Floats:
+        """Return the power within `highest` that a charger can set: AC in whole amperes."""
+        pilot = pilot_power(highest, self._volts[which], self._phases[which])
+        return np.where(self._dc[which], highest, pilot) if self._any_dc else pilot
 
     def _begin_or_end(self, due: NDArray[np.intp], time_ms: int) -> None:
         """Start or end the sessions of the devices `due`; set the time of the next change."""
-        today = int(self._local_day(due, time_ms).min())
-        latest = int(self._local_day(due, time_ms).max())
-        days = np.arange(today - LOOK_BACK_DAYS, latest + 2)
-        grid = np.broadcast_to(days, (len(due), len(days)))
-        keys = self.members.keys[due]
-        found = sessions_of(self.members.draws, keys, grid, self._per_day[due])
-        offset = np.stack([self._offset(int(day))[due] for day in days], axis=1)
-        arrival, departure = found.arrival_ms - offset, found.departure_ms - offset
-        never = np.iinfo(np.int64).max
-        present = found.takes_place & (arrival <= time_ms) & (time_ms < departure)
-        here, row = present.any(axis=1), np.arange(len(due))
-        slot = present.argmax(axis=1)
-        coming = np.where(found.takes_place & (arrival > time_ms), arrival, never).min(axis=1)
-        # Without a session in these days, look again when they are over.
-        horizon = (days[-1] - 1) * DAY_MS - offset[:, -1] + DAY_MS
-        self._next[due] = np.where(here, departure[row, slot], np.minimum(coming, horizon))
-
-        full, speed = self._full[due], self._speed[due]
-        stored = found.energy_kwh[row, slot] * speed
-        arrived = np.maximum(full - stored, np.minimum(_MIN_ARRIVAL_SOC, full))
-        since, until = arrival[row, slot], departure[row, slot]
-        hours = np.maximum((time_ms - since) / _HOUR_MS, 0.0)
-        rate = self._limit[due] * speed
-        now = charged(arrived, full, rate, hours)
-        if self._smart[due].any():
-            local = self.members.sites.local_ms(time_ms)[self.members.site[due]]
-            stanza = self.members.stanza[due]
-            cheap_h = self._cheap.between(stanza, local - time_ms + since, local)
-            late = np.minimum(now, least_soc(full, rate, (until - time_ms) / _HOUR_MS))
-            cheaply = charged(arrived, full, rate, np.clip(cheap_h, 0.0, hours))
-            now = np.where(self._smart[due], np.maximum(cheaply, late), now)
-        self._soc[due] = np.where(here, now, np.nan)
-        self._target[due] = np.where(here, full, np.nan)
+        for index, schedule in enumerate(self._schedules):
+            rows = due[self._schedule[due] == index]
+            if len(rows):
+                self._plug(rows, schedule.at(rows, time_ms), time_ms)
+        soc = self._soc[due]
+        starting = due[soc < self._target[due]]
         gone = np.isin(self._charging, due)
-        starting = due[here & (now < full)]
         self._charging = np.union1d(self._charging[~gone], starting)
 
-    def _local_day(self, which: NDArray[np.intp], time_ms: int) -> NDArray[np.int64]:
-        local = self.members.sites.local_ms(time_ms)[self.members.site[which]]
-        return local // DAY_MS
+    def _plug(self, rows: NDArray[np.intp], plugged: Plugged, time_ms: int) -> None:
+        """Set the cars of the devices `rows`, and their states of charge."""
+        here, draws, keys = plugged.here, self.members.draws, self.members.keys[rows]
+        self._next[rows] = plugged.next_ms
+        capacity, full = drawn_cars(draws, keys, plugged.car.astype(np.uint64))
+        full = np.where(np.isnan(self._set_full[rows]), full, self._set_full[rows])
+        efficiency = self._efficiency[rows]
+        energy = plugged.energy_kwh * self._energy_factor[rows]
+        # At a shared charger, a session that needs more than the drawn car holds has a larger car.
+        needed = np.where(plugged.car > 0, energy * efficiency / (full - _MIN_ARRIVAL_SOC), 0.0)
+        own = self._set_capacity[rows]
+        capacity = np.where(np.isnan(own), np.maximum(capacity, needed), own)
+        speed, since = efficiency / capacity, plugged.arrival_ms
+        tremble = tremble_of(draws, keys, (since // 60_000).astype(np.uint64))
+        self._capacity[rows], self._speed[rows] = capacity, speed
+        self._since[rows], self._tremble[:, rows] = since, tremble
 
-    def _offset(self, day: int) -> NDArray[np.int64]:
-        """Return the offset from UTC at about noon of a local day, int64[n], ms.
+        arrived = np.maximum(full - energy * speed, np.minimum(_MIN_ARRIVAL_SOC, full))
+        rate = self._limit[rows] * speed
+        hours = np.maximum((time_ms - since) / _HOUR_MS, 0.0)
+        worth = hours_at_full(np.zeros(len(rows)), hours * 3600.0, self._mean_below[rows], tremble)
+        now = self._charged(rows, arrived, full, rate, np.where(self._steady[rows], hours, worth))
+        if self._smart[rows].any():
+            local = self.members.sites.local_ms(time_ms)[self.members.site[rows]]
+            cheap_h = self._cheap.between(self.members.stanza[rows], local - time_ms + since, local)
+            left_h = (plugged.departure_ms - time_ms) / _HOUR_MS
+            late = np.minimum(now, least_soc(full, rate, left_h))
+            cheaply = charged(arrived, full, rate, np.clip(cheap_h, 0.0, hours))
+            now = np.where(self._smart[rows], np.maximum(cheaply, late), now)
+        self._soc[rows] = np.where(here, now, np.nan)
+        self._target[rows] = np.where(here, full, np.nan)
 
-        One offset per day gives the same session at any time of the day.
-        """
-        offset = self._offsets.get(day)
-        if offset is None:
-            noon = day * DAY_MS + DAY_MS // 2
-            offset = (self.members.sites.local_ms(noon) - noon)[self.members.site]
-            self._offsets[day] = offset
-            for old in [known for known in self._offsets if known < day - 2 * LOOK_BACK_DAYS]:
-                del self._offsets[old]
-        return offset
+    def _charged(
+        self,
+        which: NDArray[np.intp],
+        soc: Floats,
+        target: Floats,
+        rate: Floats,
+        hours: Floats | float,
+    ) -> Floats:
+        """Return the states of charge after `hours` of AC or DC charging, float64[which]."""
+        if not self._any_dc:
+            return charged(soc, target, rate, hours)
+        dc = self._dc[which]
+        slow = charged(soc, target, rate, hours)
+        return np.where(dc, charged_fast(soc, target, rate, hours), slow)
+
+    def _free_hours(self, which: NDArray[np.intp], tick: Tick) -> Floats:
+        """Return the hours at full power of the devices that charge freely, float64[which]."""
+        hours = tick.dt_s / 3600.0
+        since_s = (tick.time_ms - self._since[which]) / 1000.0
+        below, tremble = self._mean_below[which], self._tremble[:, which]
+        worth = np.minimum(hours_at_full(since_s, tick.dt_s, below, tremble), hours)
+        return np.where(self._steady[which], hours, worth)

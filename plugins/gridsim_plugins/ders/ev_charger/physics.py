@@ -44,6 +44,42 @@ def charged(soc: Floats, target: Floats, rate: Floats, hours: Floats | float) ->
     return reached
 
 
+# What a battery accepts from a DC fast charger, by state of charge from 0 to 100 %, in capacities
+# per hour: the median of 111 battery cars (Open EV Data, MIT, 2022: measured curves).
+# fmt: off
+_DC_AT = np.linspace(0.0, 1.0, 21)
+_DC_PER_H = np.array([
+    1.65, 1.645, 1.64, 1.635, 1.63, 1.625, 1.62, 1.615, 1.51, 1.44, 1.29, 1.25, 1.16, 1.08, 0.94,
+    0.86, 0.79, 0.63, 0.46, 0.33, 0.22,
+])
+# fmt: on
+# Times by that curve, with the power at the end of each of 400 parts: never above the curve.
+_DC_SOC = np.linspace(0.0, 1.0, 401)
+_DC_HOURS = np.concatenate(
+    (
+        [0.0],
+        np.cumsum(np.diff(_DC_SOC) / np.interp(_DC_SOC[1:], _DC_AT, _DC_PER_H)),
+    )
+)
+
+
+def charged_fast(soc: Floats, target: Floats, rate: Floats, hours: Floats | float) -> Floats:
+    """Return the state of charge after `hours` of DC charging at up to `rate`.
+
+    The power is that of the charger until the battery accepts less. The solution is exact for any
+    step, like that of `charged`.
+    """
+    safe = np.maximum(rate, 1e-9)
+    limited_from = np.interp(-safe, -_DC_PER_H, _DC_AT)
+    constant_h = np.clip((limited_from - soc) / safe, 0.0, hours)
+    first = soc + rate * constant_h
+    at = np.interp(first, _DC_SOC, _DC_HOURS) + (hours - constant_h)
+    last = np.interp(at, _DC_HOURS, _DC_SOC)
+    after = np.where(hours > constant_h, last, first)
+    reached: Floats = np.minimum(np.maximum(after, soc), np.maximum(target, soc))
+    return reached
+
+
 def hours_from_empty(soc: Floats, rate: Floats) -> Floats:
     """Return the hours of charging at up to `rate` from 0 to `soc`: the inverse of `charged`.
 

@@ -1,0 +1,138 @@
+"""The cars at chargers at a time: from the kinds of sessions, or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Floats, Members
+from gridsim_plugins.ders.ev_charger.car_parks import (
+    PUBLIC_PER_DAY,
+    WORKPLACE_PER_DAY,
+    public_sessions,
+    workplace_sessions,
+)
+from gridsim_plugins.ders.ev_charger.fast import FAST_PER_DAY, fast_sessions
+from gridsim_plugins.ders.ev_charger.home import LOOK_BACK_DAYS, home_sessions
+from gridsim_plugins.ders.ev_charger.recorded import Recorded, read_sessions
+from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, Kind, Planner
+
+NEVER = np.iinfo(np.int64).max
+# The days to look back for a car that is still there, and the planner of each kind.
+_KINDS: dict[Kind, tuple[int, Planner]] = {
+    "home": (LOOK_BACK_DAYS, home_sessions),
+    "workplace": (2, workplace_sessions),
+    "public": (2, public_sessions),
+    "fast": (1, fast_sessions),
+}
+USUAL_PER_DAY: dict[Kind, float] = {
+    "workplace": WORKPLACE_PER_DAY,
+    "public": PUBLIC_PER_DAY,
+    "fast": FAST_PER_DAY,
+}
+"""The sessions per day where the setting is unset; at homes they depend on the battery."""
+MOST_PER_DAY: dict[Kind, float] = {"home": 0.8, "workplace": 1.04, "public": 0.98, "fast": 12.0}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plugged:
+    """The cars of k chargers at a time, [k]; values without a car have no meaning."""
+
+    here: NDArray[np.bool_]
+    """True where there is a car."""
+    arrival_ms: NDArray[np.int64]
+    """The times of arrival and departure, UTC."""
+    departure_ms: NDArray[np.int64]
+    energy_kwh: Floats
+    car: NDArray[np.int64]
+    """The number of the car among those of the charger; 0: the only one."""
+    next_ms: NDArray[np.int64]
+    """The time of the next arrival or departure, or of the next look, UTC."""
+
+
+class Schedule(Protocol):
+    """The cars of some chargers."""
+
+    def at(self, which: NDArray[np.intp], time_ms: int) -> Plugged:
+        """Return the cars of the chargers `which` (indices of all members) at a time."""
+
+
+class DrawnSchedule:
+    """The sessions of one kind, drawn for each charger."""
+
+    def __init__(self, kind: Kind, members: Members[Any], per_day: Floats) -> None:
+        self._members, self._per_day = members, per_day
+        self._look_back, self._plan = _KINDS[kind]
+        self._offsets: dict[int, NDArray[np.int64]] = {}
+
+    def at(self, which: NDArray[np.intp], time_ms: int) -> Plugged:
+        members = self._members
+        local = members.sites.local_ms(time_ms)[members.site[which]] // DAY_MS
+        days = np.arange(int(local.min()) - self._look_back, int(local.max()) + 2)
+        grid = np.broadcast_to(days, (len(which), len(days)))
+        found = self._plan(members.draws, members.keys[which], grid, self._per_day[which])
+        places = found.arrival_ms.shape[1] // len(days)
+        offset = np.stack([self._offset(int(day))[which] for day in days], axis=1)
+        ahead = np.repeat(offset, places, axis=1)
+        arrival, departure = found.arrival_ms - ahead, found.departure_ms - ahead
+        present = found.takes_place & (arrival <= time_ms) & (time_ms < departure)
+        here, row, place = present.any(axis=1), np.arange(len(which)), present.argmax(axis=1)
+        coming = np.where(found.takes_place & (arrival > time_ms), arrival, NEVER).min(axis=1)
+        # Without a session in these days, look again when they are over.
+        horizon = days[-1] * DAY_MS - offset[:, -1]
+        following = np.where(here, departure[row, place], np.minimum(coming, horizon))
+        return Plugged(
+            here,
+            arrival[row, place],
+            departure[row, place],
+            found.energy_kwh[row, place],
+            found.car[row, place],
+            following,
+        )
+
+    def _offset(self, day: int) -> NDArray[np.int64]:
+        """Return the offset from UTC at about noon of a local day, int64[n], ms.
+
+        One offset per day gives the same session at any time of the day.
+        """
+        offset = self._offsets.get(day)
+        if offset is None:
+            noon = day * DAY_MS + DAY_MS // 2
+            offset = (self._members.sites.local_ms(noon) - noon)[self._members.site]
+            self._offsets[day] = offset
+            for old in [known for known in self._offsets if known < day - 2 * LOOK_BACK_DAYS]:
+                del self._offsets[old]
+        return offset
+
+
+class FileSchedule:
+    """The sessions of a file."""
+
+    def __init__(self, path: str, members: Members[Any], rows: Sequence[int]) -> None:
+        """Read the file for the chargers `rows`; raise ValueError if it cannot be used."""
+        self._of: dict[int, Recorded] = {}
+        by_zone: dict[str, dict[str, Recorded]] = {}
+        for row in rows:
+            zone = members.sites.timezone[int(members.site[row])]
+            if zone not in by_zone:
+                by_zone[zone] = read_sessions(path, zone)
+            found = by_zone[zone]
+            self._of[row] = found.get(members.ids[row], found.get("", Recorded.none()))
+
+    def at(self, which: NDArray[np.intp], time_ms: int) -> Plugged:
+        k = len(which)
+        times = np.zeros((3, k), np.int64)
+        here, energy, car = np.zeros(k, np.bool_), np.zeros(k), np.zeros(k, np.int64)
+        for place, row in enumerate(which.tolist()):
+            own = self._of[row]
+            last = int(np.searchsorted(own.arrival_ms, time_ms, side="right")) - 1
+            times[2, place] = own.arrival_ms[last + 1] if last + 1 < len(own.arrival_ms) else NEVER
+            if last >= 0 and time_ms < own.departure_ms[last]:
+                here[place], energy[place], car[place] = True, own.energy_kwh[last], last + 1
+                times[:, place] = own.arrival_ms[last], own.departure_ms[last], times[2, place]
+                times[2, place] = own.departure_ms[last]
+        return Plugged(here, times[0], times[1], energy, car, times[2])
