@@ -55,11 +55,13 @@ id = "{{project_id}}_EV"
 type = "ev_charger"
 nameplate_capacity = 7.2
 battery_capacity_kwh = {_CAPACITY_KWH}
+target_soc = 100
+sessions_per_day = 0.58
 """
 
 
 @dataclass(frozen=True, slots=True)
-class _Sessions:
+class Sessions:
     """Whole sessions, float64[n] each; hours count from the run's first midnight."""
 
     start_h: Floats
@@ -82,21 +84,24 @@ def run(plots: Path) -> Group:
 emitted batches: a session starts when the state of charge appears (or falls, when one car follows
 another within a tick) and ends when it disappears; its energy is the integral of
 `current_output`. A start that shows at a tick happened within the tick before it: half a tick is
-taken off. Sessions under way at the start or the end of the run are left out, and so are those
+taken off. All cars have 60 kWh, charge to 100 % and come .58 times a day, as the cars of the
+sources are taken to; by default each car has its own battery and target, see the next section.
+Sessions under way at the start or the end of the run are left out, and so are those
 that start in the first five days. The plugin documents that weekends are as weekdays: the
 weekend's starts are held to the same histogram."""
-    found = _sessions()
+    found = sessions(_CONFIG, _CHARGERS, _DAYS, _TICK_S)
     checks = [*_energy_and_stay(found), *_starts(found), *_leaving(found), *_agreement(found)]
     _plot(plots, found)
     caption = "Plug-in starts on weekdays in the telemetry, beside the published histogram."
     return Group("EV chargers", about, checks, [Figure("ev-arrivals.png", caption)])
 
 
-def _sessions() -> _Sessions:
-    simulation = Simulation(scenario_of(_CONFIG))
-    ticks = round(_DAYS * 86_400 / _TICK_S)
-    power = np.empty((ticks, _CHARGERS), np.float32)
-    soc = np.empty((ticks, _CHARGERS), np.float32)
+def sessions(config: str, chargers: int, days: int, tick_s: float) -> Sessions:
+    """The whole sessions of a run that start after its fifth day."""
+    simulation = Simulation(scenario_of(config))
+    ticks = round(days * 86_400 / tick_s)
+    power = np.empty((ticks, chargers), np.float32)
+    soc = np.empty((ticks, chargers), np.float32)
     for index in range(ticks):
         batch = simulation.step()
         power[index], soc[index] = batch.current_output, batch.current_soc
@@ -105,22 +110,22 @@ def _sessions() -> _Sessions:
     fell[1:] = here[1:] & here[:-1] & (np.nan_to_num(soc[1:]) < np.nan_to_num(soc[:-1]) - 0.2)
     begins = here.copy()
     begins[1:] &= ~here[:-1] | fell[1:]
-    hours = _TICK_S / 3600.0
-    total = np.concatenate((np.zeros((1, _CHARGERS)), np.cumsum(-power.astype(float), axis=0)))
+    hours = tick_s / 3600.0
+    total = np.concatenate((np.zeros((1, chargers)), np.cumsum(-power.astype(float), axis=0)))
     columns: list[Floats] = []
-    for device in range(_CHARGERS):
+    for device in range(chargers):
         first = np.flatnonzero(begins[:, device])
         stops = np.flatnonzero(~here[:, device] | begins[:, device])
         last = np.append(stops, ticks)[np.searchsorted(stops, first, side="right")]
-        whole = (first >= 5 * 86_400 / _TICK_S) & (last < ticks)
+        whole = (first >= 5 * 86_400 / tick_s) & (last < ticks)
         first, last = first[whole], last[whole]
         kwh = (total[last, device] - total[first, device]) * hours
         rows = ((first - 0.5) * hours, (last - first) * hours, kwh, soc[first, device])
         columns.append(np.array(rows, np.float64))
-    return _Sessions(*np.concatenate(columns, axis=1))
+    return Sessions(*np.concatenate(columns, axis=1))
 
 
-def _energy_and_stay(found: _Sessions) -> list[Check]:
+def _energy_and_stay(found: Sessions) -> list[Check]:
     def quantile(values: Floats, q: float) -> float:
         return float(np.quantile(values, q))
 
@@ -151,7 +156,7 @@ def distance(start_h: Floats) -> float:
     return float(np.abs(ours - theirs).max())
 
 
-def _starts(found: _Sessions) -> list[Check]:
+def _starts(found: Sessions) -> list[Check]:
     weekday = found.weekday < 5
     of_day = found.start_h[weekday] % 24.0
     quantiles = np.quantile(of_day, [0.05, 0.5, 0.95]).tolist()
@@ -165,7 +170,7 @@ def _starts(found: _Sessions) -> list[Check]:
     return checks
 
 
-def _leaving(found: _Sessions) -> list[Check]:
+def _leaving(found: Sessions) -> list[Check]:
     nights = np.floor(found.end_h / 24.0) - np.floor(found.start_h / 24.0)
     long = found.stay_h >= 24.0
     same_day = nights == 0
@@ -195,7 +200,7 @@ def _leaving(found: _Sessions) -> list[Check]:
     ]  # fmt: skip
 
 
-def _agreement(found: _Sessions) -> list[Check]:
+def _agreement(found: Sessions) -> list[Check]:
     quantiles = np.quantile(found.arrival_soc, [0.05, 0.5, 0.95]).tolist()
     checks = [
         near(f"SoC on arrival, q{q}, car of 60 kWh", wanted, value, _EVI, rel=0.1, unit="%")
@@ -208,7 +213,7 @@ def _agreement(found: _Sessions) -> list[Check]:
                              "energy conservation", unit="kWh")]  # fmt: skip
 
 
-def _plot(plots: Path, found: _Sessions) -> None:
+def _plot(plots: Path, found: Sessions) -> None:
     starts = found.start_h[found.weekday < 5] % 24.0
     counted = np.histogram(starts, np.arange(25))[0]
     figure, axes = canvas(size=(8, 3.4))
