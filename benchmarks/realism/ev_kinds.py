@@ -190,7 +190,7 @@ def _second() -> list[Check]:
              "IEC 61851-1 allows 5 s for a new pilot current; on-board chargers ramp", by=4.0,
              unit="s"),
         near("AC, power below its limit, mean", 1.0, 100.0 * (1.0 - float(steady.mean()) / 11.0),
-             "trembles by a per cent: a setting", by=0.2, unit="%"),
+             "fluctuates by a per cent: a setting", by=0.2, unit="%"),
         at_most("AC, power above its limit", 0.0, float(max(steady.max() - 11.0, 0.0)),
                 "a pilot is an upper limit: SAE J1772", unit="kW"),
     ]  # fmt: skip

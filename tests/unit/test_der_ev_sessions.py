@@ -150,7 +150,7 @@ def test_the_connection_follows_the_site() -> None:
     assert at == pytest.approx([200.0, 220.0, 300.0, 150.0, 230.0])
 
 
-def test_charging_starts_with_a_ramp_and_trembles_below_its_limit(tmp_path: Path) -> None:
+def test_charging_starts_with_a_ramp_and_fluctuates_below_its_limit(tmp_path: Path) -> None:
     path = tmp_path / "one.csv"
     path.write_text("arrival,departure,energy_kwh\n2026-06-29 00:01,2026-06-29 05:00,30\n")
     car = {"nameplate_capacity": 7.2, "battery_capacity_kwh": 60.0, "sessions_file": str(path)}

@@ -21,7 +21,7 @@ from gridsim_plugins.ders.ev_charger.physics import (
     least_soc,
     pilot_power,
 )
-from gridsim_plugins.ders.ev_charger.ramp import hours_at_full, tremble_of
+from gridsim_plugins.ders.ev_charger.ramp import hours_at_full, waves_of
 from gridsim_plugins.ders.ev_charger.schedule import (
     MOST_PER_DAY,
     USUAL_PER_DAY,
@@ -75,7 +75,7 @@ class EvCharger(Managed[EvChargerSettings]):
     reported_type = "ev_charger"
     stores = True
     consumes = True
-    kept = ("_soc", "_target", "_charging", "_next", "_capacity", "_speed", "_since", "_tremble")
+    kept = ("_soc", "_target", "_charging", "_next", "_capacity", "_speed", "_since", "_waves")
 
     def __init__(self, members: Members[EvChargerSettings]) -> None:
         super().__init__(members)
@@ -102,7 +102,7 @@ class EvCharger(Managed[EvChargerSettings]):
         self._soc = np.full(n, np.nan)
         self._target = np.full(n, np.nan)
         self._since = np.zeros(n, np.int64)
-        self._tremble = np.ones((4, n))
+        self._waves = np.zeros((3, n))
         self._charging = np.empty(0, np.intp)
         self._next = np.full(n, np.iinfo(np.int64).min)
         self._managed = any(settings.managed for settings in members.settings)
@@ -223,7 +223,9 @@ class EvCharger(Managed[EvChargerSettings]):
         car, hours = np.flatnonzero(~np.isnan(self._soc)), tick.dt_s / 3600.0
         soc, limit, speed = self._soc[car], self._limit[car], self._speed[car]
         rate = limit * speed
-        full_power = self._charged(car, soc, self._target[car], rate, hours)
+        full_power, open_ = soc.copy(), np.flatnonzero(soc < self._target[car])
+        some = car[open_]
+        full_power[open_] = self._charged(some, soc[open_], self._target[some], rate[open_], hours)
         charge_kw = np.minimum((full_power - soc) / (speed * hours), limit)
         must = np.zeros(len(car), np.bool_)
         discharge_kw = np.zeros(len(car))
@@ -312,14 +314,14 @@ class EvCharger(Managed[EvChargerSettings]):
         own = self._set_capacity[rows]
         capacity = np.where(np.isnan(own), np.maximum(capacity, needed), own)
         speed, since = efficiency / capacity, plugged.arrival_ms
-        tremble = tremble_of(draws, keys, (since // 60_000).astype(np.uint64))
+        waves = waves_of(draws, keys, (since // 60_000).astype(np.uint64))
         self._capacity[rows], self._speed[rows] = capacity, speed
-        self._since[rows], self._tremble[:, rows] = since, tremble
+        self._since[rows], self._waves[:, rows] = since, waves
 
         arrived = np.maximum(full - energy * speed, np.minimum(_MIN_ARRIVAL_SOC, full))
         rate = self._limit[rows] * speed
         hours = np.maximum((time_ms - since) / _HOUR_MS, 0.0)
-        worth = hours_at_full(np.zeros(len(rows)), hours * 3600.0, self._mean_below[rows], tremble)
+        worth = hours_at_full(np.zeros(len(rows)), hours * 3600.0, self._mean_below[rows], waves)
         now = self._charged(rows, arrived, full, rate, np.where(self._steady[rows], hours, worth))
         if self._smart[rows].any():
             local = self.members.sites.local_ms(time_ms)[self.members.site[rows]]
@@ -350,6 +352,6 @@ class EvCharger(Managed[EvChargerSettings]):
         """Return the hours at full power of the devices that charge freely, float64[which]."""
         hours = tick.dt_s / 3600.0
         since_s = (tick.time_ms - self._since[which]) / 1000.0
-        below, tremble = self._mean_below[which], self._tremble[:, which]
-        worth = np.minimum(hours_at_full(since_s, tick.dt_s, below, tremble), hours)
+        below, waves = self._mean_below[which], self._waves[:, which]
+        worth = np.minimum(hours_at_full(since_s, tick.dt_s, below, waves), hours)
         return np.where(self._steady[which], hours, worth)
