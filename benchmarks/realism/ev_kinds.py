@@ -19,7 +19,7 @@ _WATTS = "between EV WATTS (22 kWh, paid) and Hecht et al., iScience 25 (2022) (
 _PURDUE = "Mahlberg et al., WEVJ 14 (2023): 28 to 36 min"
 _PLUGS = "Gonzalez Venegas et al., eTransportation 10 (2021), Electric Nation: 2 to 3 times a week"
 _NATION = "Electric Nation, 140,000 sessions: three times a week"
-_DAYS, _TICK_S = 40, 60.0
+_CHARGERS, _DAYS, _TICK_S = 300, 19, 120.0
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 # Weekday and weekend: sessions per charger and day, quantiles of stay (h) and of energy (kWh),
 # mean energy, quartiles of the hour of arrival.
@@ -61,15 +61,15 @@ type = "ev_charger"
 
 
 def run(plots: Path) -> Group:
-    about = f"""Chargers of 11 kW at a workplace and in public (100 each) and DC chargers of 150 kW
-(60), for {_DAYS} days at ticks of {_TICK_S:g} s; and 1,000 chargers at homes with a car each of the
-default fleet for 40 days at ticks of 300 s; all with default settings. Sessions are found in the
+    about = f"""{_CHARGERS} chargers of 11 kW at a workplace, in public, and as many DC chargers of
+150 kW, for {_DAYS} days at ticks of {_TICK_S:g} s; and 1,500 chargers at homes with a car each of the
+default fleet at ticks of 300 s; all with default settings. Sessions are found in the
 emitted batches as for the homes above. The workplace is the Jet Propulsion Laboratory (52 chargers,
 11,830 sessions), the public site the campus garage of Caltech (53 chargers, 6,704 sessions)."""
     checks: list[Check] = []
     for kind in ("workplace", "public"):
         charger = f'nameplate_capacity = 11.0\nsessions = "{kind}"'
-        found = sessions(_config(_TICK_S, 100, charger), 100, _DAYS, _TICK_S)
+        found = sessions(_config(_TICK_S, _CHARGERS, charger), _CHARGERS, _DAYS, _TICK_S)
         checks += _park(kind, found)
     checks += [*_fast(), *_homes(), *_second()]
     _plot_park(plots)
@@ -92,8 +92,8 @@ emitted batches as for the homes above. The workplace is the Jet Propulsion Labo
             ),
             Figure(
                 "ev-night.png",
-                "An evening and a night of ten homes in Berlin (11 kW on three phases) at 1 s, and "
-                "ten minutes of one.",
+                "An evening and a night of ten homes in Berlin (11 kW, three phases) at 10 s, and ten "
+                "minutes of a home at 1 s.",
             ),
         ],
     )
@@ -106,7 +106,7 @@ def _park(kind: str, found: Sessions) -> list[Check]:
         own = (found.weekday >= 5) == bool(weekend)
         days = _DAYS - 5
         count = sum((day % 7 >= 5) == bool(weekend) for day in range(5, 5 + days))
-        measured = own.sum() / 100 / count
+        measured = own.sum() / _CHARGERS / count
         loose = 0.15 if weekend else 0.1
         title = f"{kind}, {name}"
         checks.append(near(f"{title}: sessions per charger and day", rate, measured, _ACN,
@@ -131,12 +131,12 @@ def _park(kind: str, found: Sessions) -> list[Check]:
 
 def _fast() -> list[Check]:
     charger = 'nameplate_capacity = 150.0\nconnector = "dc"'
-    found = sessions(_config(_TICK_S, 60, charger), 60, _DAYS, _TICK_S)
+    found = sessions(_config(_TICK_S, _CHARGERS, charger), _CHARGERS, _DAYS, _TICK_S)
     minutes = float(np.median(found.stay_h)) * 60.0
     one = 'nameplate_capacity = 350.0\nconnector = "dc"\nbattery_capacity_kwh = 60.0'
     power, soc = _run(_config(30.0, 60, one), 2880, 60)
     checks = [
-        near("fast, sessions per charger and day", 1.6, len(found.kwh) / 60 / (_DAYS - 5),
+        near("fast, sessions per charger and day", 1.6, len(found.kwh) / _CHARGERS / (_DAYS - 5),
              "three times that of public AC chargers: Hecht et al. (2022)", rel=0.15),
         near("fast, stay, median", 32.0, minutes, _PURDUE, by=4.0, unit="min"),
         near("fast, energy, mean", 31.0, float(found.kwh.mean()), _WATTS, by=9.0, unit="kWh"),
@@ -150,14 +150,14 @@ def _fast() -> list[Check]:
 
 
 def _homes() -> list[Check]:
-    found = sessions(_config(300.0, 1000, "nameplate_capacity = 11.0"), 1000, 40, 300.0)
-    rate = len(found.kwh) / 1000 / 35
-    energy = float(found.kwh.sum()) / 1000 / 35
+    found = sessions(_config(300.0, 1500, "nameplate_capacity = 11.0"), 1500, 19, 300.0)
+    rate = len(found.kwh) / 1500 / 14
+    energy = float(found.kwh.sum()) / 1500 / 14
     rates = []
     for kwh in (25, 93):
         charger = f"nameplate_capacity = 11.0\nbattery_capacity_kwh = {kwh}.0"
-        own = sessions(_config(300.0, 300, charger), 300, 40, 300.0)
-        rates.append((len(own.kwh) / 300 / 35 * 7, float(own.kwh.sum()) / 300 / 35))
+        own = sessions(_config(600.0, 1000, charger), 1000, 19, 600.0)
+        rates.append((len(own.kwh) / 1000 / 2, float(own.kwh.sum()) / 1000 / 14))
     (small, small_kwh), (large, large_kwh) = rates
     return [
         near("homes, sessions per car and week", 4.06, 7 * rate,
@@ -175,7 +175,7 @@ def _homes() -> list[Check]:
 
 def _second() -> list[Check]:
     charger = "nameplate_capacity = 11.0\nbattery_capacity_kwh = 75.0"
-    power, soc = _run(_config(1.0, 60, charger, "2026-04-07T16:00:00+02:00"), 7200, 60)
+    power, soc = _run(_config(1.0, 400, charger, "2026-04-07T17:00:00+02:00"), 1500, 400)
     starts = (power[1:] > 0.0) & (power[:-1] == 0.0) & np.isnan(soc[:-1])
     rows, cars = np.nonzero(starts)
     inside = rows < len(power) - 400
@@ -238,18 +238,17 @@ def _plot_fast(plots: Path) -> None:
 
 
 def _plot_night(plots: Path) -> None:
-    power, _ = _run(
-        _config(1.0, 10, "nameplate_capacity = 11.0", "2026-04-07T15:00:00+02:00"), 17 * 3600, 10
-    )
+    home = "nameplate_capacity = 11.0"
+    power, _ = _run(_config(10.0, 10, home, "2026-04-07T15:00:00+02:00"), 17 * 360, 10)
     figure, axes = canvas(2, size=(8, 6))
-    hours = 15.0 + np.arange(len(power)) / 3600.0
+    hours = 15.0 + np.arange(len(power)) / 360.0
     for car in range(10):
-        axes[0].plot(hours[::10], power[::10, car] + 12.0 * car, lw=0.8)
+        axes[0].plot(hours, power[:, car] + 12.0 * car, lw=0.8)
     axes[0].set(xlabel="hour", ylabel="kW, shifted by 12", xlim=(15, 32))
-    start = int(np.flatnonzero((power > 0.0).any(axis=1))[0])
-    rises = (power[1:] > 0.0) & (power[:-1] == 0.0)
+    second, _ = _run(_config(1.0, 60, home, "2026-04-07T17:00:00+02:00"), 900, 60)
+    rises = (second[1:301] > 0.0) & (second[:300] == 0.0)
     row, car = (int(part[0]) for part in np.nonzero(rises))
     start = max(row - 30, 0)
-    axes[1].plot(np.arange(600), power[start : start + 600, car], lw=0.8)
+    axes[1].plot(np.arange(600), second[start : start + 600, car], lw=0.8)
     axes[1].set(xlabel="s", ylabel="kW", xlim=(0, 600), ylim=(0, 11.5))
     save(figure, plots, "ev-night.png")

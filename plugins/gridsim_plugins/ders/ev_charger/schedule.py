@@ -80,7 +80,8 @@ class DrawnSchedule:
         ahead = np.repeat(offset, places, axis=1)
         arrival, departure = found.arrival_ms - ahead, found.departure_ms - ahead
         present = found.takes_place & (arrival <= time_ms) & (time_ms < departure)
-        here, row, place = present.any(axis=1), np.arange(len(which)), present.argmax(axis=1)
+        here: NDArray[np.bool_] = np.logical_or.reduce(present, axis=1)
+        row, place = np.arange(len(which)), present.argmax(axis=1)
         coming = np.where(found.takes_place & (arrival > time_ms), arrival, NEVER).min(axis=1)
         # Without a session in these days, look again when they are over.
         horizon = days[-1] * DAY_MS - offset[:, -1]

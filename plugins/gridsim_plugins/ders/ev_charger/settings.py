@@ -85,8 +85,8 @@ class EvChargerSettings(DerSettings):
         ge=0.0,
         le=5.0,
         description="mean by which the fluctuating power is below its limit while a car charges "
-        "freely; 0 also removes the ramp at the start. Setpoints, limits and the strategy smart are "
-        "exact",
+        "freely; 0 also removes the ramp at the start. Setpoints, limits and the strategy smart "
+        "are exact",
     )
     managed: bool = Field(
         True,
