@@ -62,10 +62,10 @@ type = "ev_charger"
 
 def run(plots: Path) -> Group:
     about = f"""{_CHARGERS} chargers of 11 kW at a workplace, in public, and as many DC chargers of
-150 kW, for {_DAYS} days at ticks of {_TICK_S:g} s; and 1,500 chargers at homes with a car each of the
-default fleet at ticks of 300 s; all with default settings. Sessions are found in the
-emitted batches as for the homes above. The workplace is the Jet Propulsion Laboratory (52 chargers,
-11,830 sessions), the public site the campus garage of Caltech (53 chargers, 6,704 sessions)."""
+150 kW, for {_DAYS} days at ticks of {_TICK_S:g} s; and 1,500 chargers at homes with a car each of
+the default fleet at ticks of 300 s; all with default settings. Sessions are found in the emitted
+batches as for the homes above. The workplace is the Jet Propulsion Laboratory (52 chargers, 11,830
+sessions), the public site the campus garage of Caltech (53 chargers, 6,704 sessions)."""
     checks: list[Check] = []
     for kind in ("workplace", "public"):
         charger = f'nameplate_capacity = 11.0\nsessions = "{kind}"'
@@ -92,8 +92,8 @@ emitted batches as for the homes above. The workplace is the Jet Propulsion Labo
             ),
             Figure(
                 "ev-night.png",
-                "An evening and a night of ten homes in Berlin (11 kW, three phases) at 10 s, and ten "
-                "minutes of a home at 1 s.",
+                "An evening and a night of ten homes in Berlin (11 kW, three phases) at 10 s, and "
+                "ten minutes of a home at 1 s.",
             ),
         ],
     )
