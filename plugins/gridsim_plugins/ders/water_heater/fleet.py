@@ -58,7 +58,13 @@ class WaterHeater(Managed[WaterHeaterSettings]):
         self._heating = np.zeros(len(members), np.bool_)
         no_setpoint = np.full(len(members), np.nan)
         begin = members.start_ms - _WARM_UP_MS
-        self._tapping = Tapping(members, column["daily_draw_kwh"], begin)
+        self._tapping = Tapping(
+            members,
+            members.choose(lambda settings: settings.profile, object).tolist(),
+            column["daily_draw_kwh"],
+            column["draw_variation"],
+            begin,
+        )
         for at in range(begin, members.start_ms, _WARM_UP_STEP_MS):
             tap = self._tapping.kw(at, at + _WARM_UP_STEP_MS)
             self._advance(tap, no_setpoint, self._rated, _WARM_UP_STEP_MS)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gridsim.api import DerSettings, Unit
-from gridsim_plugins.ders.water_heater.tapping import PROFILE_KWH
+from gridsim_plugins.ders.water_heater.profiles import Profile
 
 
 class WaterHeaterSettings(DerSettings):
@@ -44,12 +44,24 @@ class WaterHeaterSettings(DerSettings):
         le=95.0,
         description="maximum temperature under a setpoint; unset: the thermostat's temperature",
     )
-    daily_draw_kwh: Annotated[float, Unit("kWh")] = Field(
-        PROFILE_KWH,
+    profile: Profile = Field(
+        "M",
+        description="load profile of EN 16147 and Regulation (EU) 812/2013: 3XS 0.345 kWh of hot "
+        "water per day, XXS, XS and S 2.1, M 5.845 (a family without baths), L 11.655, XL 19.07, "
+        "XXL 24.53",
+    )
+    daily_draw_kwh: Annotated[float | None, Unit("kWh")] = Field(
+        None,
         ge=0.0,
         le=60.0,
-        description="mean heat drawn as hot water per day: profile S 2.1, M 5.845 (a family), "
-        "L 11.655, XL 19.07 of EN 16147",
+        description="mean heat drawn as hot water per day; unset: that of the profile",
+    )
+    draw_variation: Annotated[float, Unit("1")] = Field(
+        1.0,
+        ge=0.0,
+        le=1.0,
+        description="scatter of the times and sizes of draws between homes and days; 0: each day "
+        "is the profile to the minute",
     )
     cold_temperature: Annotated[float, Unit("degC")] = Field(
         10.0, ge=0.0, le=30.0, description="temperature of the incoming water"

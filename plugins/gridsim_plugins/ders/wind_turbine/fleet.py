@@ -9,10 +9,13 @@ from gridsim.helpers import clearsky
 from gridsim_plugins.ders.wind_turbine import physics
 from gridsim_plugins.ders.wind_turbine.gusts import Gusts
 from gridsim_plugins.ders.wind_turbine.settings import WindTurbineSettings
+from gridsim_plugins.ders.wind_turbine.site_wind import SiteWind
 
 
 class WindTurbine(Curtailable[WindTurbineSettings]):
     """Wind turbines in the mean wind of their sites, each with its own gusts.
+
+    The mean wind is that of the weather, or with `mean_wind` that of a wind climate at the hub.
 
     Storm cut-out depends on the mean wind: turbines decide over minutes and ignore gusts.
 
@@ -36,6 +39,13 @@ class WindTurbine(Curtailable[WindTurbineSettings]):
         self._stop_at = column["cut_out_wind"]
         self._start_at = self._stop_at - column["cut_out_hysteresis"]
         self._intensity = column["turbulence_intensity"]
+        self._own_climate = ~np.isnan(column["mean_wind"])
+        own = np.flatnonzero(self._own_climate)
+        self._climate: SiteWind | None = None
+        if len(own):
+            places = members.sites.some(site[own])
+            mean, k = column["mean_wind"][own], column["weibull_k"][own]
+            self._climate = SiteWind(members.draws, places, mean, k)
         self._gusts = Gusts(members.draws, members.keys, height)
         self._within = self._gusts.within(members.tick_ms)
         # The share of a deviation that remains after a tick, and its mean over the tick.
@@ -53,6 +63,9 @@ class WindTurbine(Curtailable[WindTurbineSettings]):
     def available_power(self, tick: Tick) -> Floats:
         sky, site = tick.weather, self.members.site
         mean = sky.wind_m_s[site] * self._lift
+        if self._climate is not None:
+            middle = tick.time_ms + self.members.tick_ms // 2
+            mean[self._own_climate] = self._climate.at(middle)
         self._stopped = (mean >= self._stop_at) | (self._stopped & (mean > self._start_at))
         deviation = physics.turbulence(mean, self._intensity)
         gusts = self._gusts.at(tick.time_ms, self.members.tick_ms)

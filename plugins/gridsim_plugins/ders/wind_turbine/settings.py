@@ -22,6 +22,21 @@ class WindTurbineSettings(CurtailableSettings):
         description="exponent of the wind's growth with height: 0.1 over water, 0.14 over open "
         "land, 0.2 the design value of IEC 61400-1, 0.3 over suburbs",
     )
+    mean_wind: Annotated[float | None, Unit("m/s")] = Field(
+        None,
+        gt=0.0,
+        le=20.0,
+        description="annual mean of the wind at the hub, as of a wind atlas; IEC 61400-1 has 10, "
+        "8.5, 7.5 and 6 for the classes I to IV. The wind is then of this climate, shared within "
+        "about 50 km. Unset: the weather's wind, raised by shear",
+    )
+    weibull_k: Annotated[float, Unit("1")] = Field(
+        2.0,
+        ge=1.0,
+        le=4.0,
+        description="shape of the Weibull distribution with mean_wind: 2 is Rayleigh's (IEC "
+        "61400-1); 1.5 to 1.9 inland, 2 to 2.4 at coasts, 2.5 to 4 in trade winds",
+    )
     cut_in_wind: Annotated[float, Unit("m/s")] = Field(
         3.0, ge=0.5, le=8.0, description="wind at the hub above which the turbine produces power"
     )
