@@ -75,7 +75,7 @@ def test_a_charger_keeps_a_limit_by_whole_amperes(
 ) -> None:
     settings = {"nameplate_capacity": 7.2, "battery_capacity_kwh": 300.0, "managed": managed}
     free = made(EvCharger, settings, n=30, tick_s=60.0)
-    charges = run(free, range(1))[0] == -7.2
+    charges = run(free, range(1))[0] < -7.0
     assert charges.any()
     limited = made(EvCharger, settings, n=30, tick_s=60.0)
     output = run(limited, range(1), setpoint=-7.0, least=least)[0]

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Capability, Floats, Managed, Members, Orders, Telemetry, Tick
-from gridsim.helpers import thermal
-from gridsim_plugins.ders.heat_pump import physics
+from gridsim.helpers import thermal, windows
+from gridsim_plugins.ders.heat_pump import defrost, physics
+from gridsim_plugins.ders.heat_pump.hot_water import FLOW_C, HotWater
 from gridsim_plugins.ders.heat_pump.settings import HeatPumpSettings
 
 # The time in which the controller aims to reach its setpoint.
 _AIM_HOURS = 1.0
 _MIN_DISTANCE_K = 3.0
+_MINUTE_MS, _DAY_MS = 60_000, 86_400_000
 # The ranges of what is drawn for a home where it is not set. The means are 400 W and 20 degrees.
 _DRAWN_GAINS_W, _DRAWN_SETPOINTS_C = (250.0, 550.0), (19.0, 21.0)
 
@@ -29,6 +31,15 @@ class _Conditions:
     """The heat that holds the room temperature, kW."""
     heating_cop: Floats
     cooling_cop: Floats | None
+    warm: Floats
+    """The heating setpoint."""
+    backup: Floats
+    """The power of the backup heater where it may run, kW."""
+    frosting: Floats
+    """The share of the operation that is defrosting."""
+    cycles: Floats
+    """The defrosts in a tick of operation."""
+    outdoor: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,20 +66,34 @@ class HeatPump(Managed[HeatPumpSettings]):
     pump cools, by a power setpoint too, while the room is nearer to the cooling setpoint.
 
     `room_temperature` is at the start of the tick; `heat_output` is the heat delivered to the
-    room, negative for cooling.
+    room, negative for cooling. Without a setpoint, a pump stops heating while its outdoor unit is
+    defrosted, and while it charges the hot water tank; under a setpoint both wait.
     """
 
     Settings = HeatPumpSettings
     reported_type = "heat_pump"
     consumes = True
-    kept = ("_room", "_heating", "_cooling")
+    kept = ("_room", "_heating", "_cooling", "_frost", "_owed")
     columns = {"room_temperature": "degC", "heat_output": "kW"}  # noqa: RUF012 - the contract's
 
     def __init__(self, members: Members[HeatPumpSettings]) -> None:
         super().__init__(members)
         column = members.columns
         self._rated = column["nameplate_capacity"]
-        self._min_kw = self._rated * column["min_modulation"] / 100.0
+        self._backup = np.minimum(column["backup_heater"], 0.9 * self._rated)
+        self._compressor = self._rated - self._backup
+        self._bivalence = column["bivalence_temperature"]
+        self._min_kw = self._compressor * column["min_modulation"] / 100.0
+        self._defrosts = members.choose(lambda settings: settings.defrost, np.bool_)
+        self._frost = members.draws.uniform("heat_pump/frost", members.keys)
+        self._any_water = bool((column["hot_water_kwh"] > 0.0).any())
+        self._water = HotWater(members)
+        # The heat that the hot water tank is owed, kWh.
+        self._owed = np.zeros(len(members))
+        self._setback = column["night_setback"]
+        self._any_setback = bool((self._setback > 0.0).any())
+        nights = [windows.in_windows((settings.night,)) for settings in members.settings]
+        self._is_night = np.array(nights)
         self._ua = column["heat_loss"] / 1000.0
         self._capacity = column["heat_capacity"]
         u = members.draws.uniform4("heat_pump/home", members.keys)
@@ -100,11 +125,12 @@ class HeatPump(Managed[HeatPumpSettings]):
     def capability(self, tick: Tick) -> Capability:
         """Return the power it can draw within the comfort band; it never exports."""
         now = self._conditions(tick)
-        highest = self._heat_up_to(now, self._warm + self._comfort) / now.heating_cop
+        highest = self._drawn(now, self._heat_up_to(now, now.warm + self._comfort))
         if now.cooling_cop is not None:
             down = -self._heat_up_to(now, self._cool_or(now.room) - self._comfort)
             highest = np.where(self._prefers_cooling(now), down / now.cooling_cop, highest)
-        possible = np.where(highest >= self._min_kw, np.clip(highest, 0.0, self._rated), 0.0)
+        most = self._compressor + now.backup
+        possible = np.where(highest >= self._min_kw, np.clip(highest, 0.0, most), 0.0)
         preferred = self._thermostats(now, None, 0.0, self._rated).drawn
         min_kw = 0.0 - possible
         return Capability(min_kw, np.zeros(len(preferred)), np.maximum(0.0 - preferred, min_kw))
@@ -123,18 +149,65 @@ class HeatPump(Managed[HeatPumpSettings]):
             slack = np.where(has_setpoint, self._comfort, 0.0)
             target = np.clip(-np.where(has_setpoint, orders.setpoint_kw, 0.0), 0.0, max_draw)
             target = np.where(target >= self._min_kw, target, 0.0)
-        action = self._thermostats(now, target, slack, max_draw)
+        room_draw, water_draw = max_draw, None
+        if self._any_water:
+            self._owed += self._water.due(tick.time_ms, tick.time_ms + self.members.tick_ms)
+            water_draw = self._charge_tank(now, max_draw, has_setpoint)
+            room_draw = np.maximum(max_draw - water_draw, 0.0)
+        action = self._thermostats(now, target, slack, room_draw)
+        heat, drawn = self._defrosted(now, action, has_setpoint)
         self._heating, self._cooling = action.heating, action.cooling
-        self._room = thermal.temperature_after(now.room, action.heat, now.holding, self._per_k)
-        extra = {"room_temperature": now.room, "heat_output": action.heat}
-        return Telemetry(0.0 - action.drawn, extra=extra)
+        self._room = thermal.temperature_after(now.room, heat, now.holding, self._per_k)
+        extra = {"room_temperature": now.room, "heat_output": heat}
+        if water_draw is not None:
+            drawn = np.minimum(drawn + water_draw, max_draw)
+        return Telemetry(0.0 - drawn, extra=extra)
+
+    def _charge_tank(
+        self, now: _Conditions, max_draw: Floats, has_setpoint: NDArray[np.bool_]
+    ) -> Floats:
+        """Charge the hot water tanks with what they are owed; return the mean power, kW."""
+        cop = physics.heating_cop(now.outdoor, np.full_like(now.outdoor, FLOW_C), self._factor)
+        most = np.where(has_setpoint, 0.0, np.minimum(max_draw, self._compressor))
+        draw = np.minimum(self._owed / (cop * self._hours), most)
+        self._owed = np.maximum(self._owed - draw * cop * self._hours, 0.0)
+        return draw
+
+    def _defrosted(
+        self, now: _Conditions, action: _Action, has_setpoint: NDArray[np.bool_]
+    ) -> tuple[Floats, Floats]:
+        """Return heat and power of a tick with its defrosts; advance the frost."""
+        runs = (action.heat > 0.0) & (now.cycles > 0.0)
+        if not runs.any():
+            return action.heat, action.drawn
+        # A pump that cycles within the tick runs for a part of it.
+        part = np.minimum(action.drawn / np.maximum(self._min_kw, 1e-9), 1.0)
+        cycles = np.where(runs, now.cycles * part, 0.0)
+        waits = runs & has_setpoint
+        share = defrost.defrosting(self._frost, np.where(waits, 0.0, cycles), now.frosting)
+        # A setpoint postpones the defrost, and the frost stops growing when it is due.
+        due = np.minimum(self._frost + cycles, np.maximum(1.0 - now.frosting, self._frost))
+        self._frost = np.where(waits, due, self._frost + cycles) % 1.0
+        heat = np.where(runs, action.heat * (1.0 - share), action.heat)
+        drawn = np.where(runs, action.drawn * (1.0 - share * (1.0 - defrost.POWER)), action.drawn)
+        return heat, drawn
+
+    def _drawn(self, now: _Conditions, heat: Floats) -> Floats:
+        """Return the power for a heat, kW: of the compressor, then of the backup heater."""
+        most = self._compressor * now.heating_cop
+        return np.minimum(heat, most) / now.heating_cop + np.maximum(heat - most, 0.0)
+
+    def _heat_of(self, now: _Conditions, drawn: Floats) -> Floats:
+        """Return the highest heat for a power, kW; the inverse of `_drawn`."""
+        backup = np.clip(drawn - self._compressor, 0.0, now.backup)
+        return np.minimum(drawn, self._compressor) * now.heating_cop + backup
 
     def _thermostats(
         self, now: _Conditions, target: Floats | None, slack: Floats | float, max_draw: Floats
     ) -> _Action:
         """Return the operation by thermostat, or towards `target` kW; draws at most `max_draw`."""
         heat, heating = self._heat(now, target, slack, max_draw)
-        drawn, cooling = heat / now.heating_cop, self._cooling
+        drawn, cooling = self._drawn(now, heat), self._cooling
         if now.cooling_cop is not None:
             cold, cooling = self._cold(now, now.cooling_cop, target, slack, max_draw)
             drawn = drawn + cold / now.cooling_cop
@@ -150,18 +223,18 @@ class HeatPump(Managed[HeatPumpSettings]):
         It is the heat of the thermostat, or of `target` where that is more.
         """
         room, cop = now.room, now.heating_cop
-        setpoint = self._warm - slack
+        setpoint = now.warm - slack
         on = self._heating | (room <= setpoint - self._half)
         stop = np.maximum(self._heat_up_to(now, setpoint + self._half), 0.0)
         aim = thermal.heat_to_reach(room, setpoint, now.holding, self._aim_per_k)
-        given = np.minimum(np.maximum(aim, self._min_kw * cop), max_draw * cop)
+        given = np.minimum(np.maximum(aim, self._min_kw * cop), self._heat_of(now, max_draw))
         given = np.where(on, np.minimum(given, stop), 0.0)
         stays = on & (given < stop)
         if target is None:
             return given, stays
         target = np.where(self._prefers_cooling(now), 0.0, target)
-        to_limit = np.maximum(self._heat_up_to(now, self._warm + self._comfort), 0.0)
-        return np.maximum(given, np.minimum(target * cop, to_limit)), stays
+        to_limit = np.maximum(self._heat_up_to(now, now.warm + self._comfort), 0.0)
+        return np.maximum(given, np.minimum(self._heat_of(now, target), to_limit)), stays
 
     def _cold(
         self,
@@ -173,6 +246,7 @@ class HeatPump(Managed[HeatPumpSettings]):
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Return the heat out of the room, kW, not negative; the mirror image of `_heat`."""
         room, cool = now.room, self._cool_or(now.room)
+        max_draw = np.minimum(max_draw, self._compressor)
         setpoint = cool + slack
         on = self._cools & (self._cooling | (room >= setpoint + self._half))
         stop = np.maximum(-self._heat_up_to(now, setpoint - self._half), 0.0)
@@ -191,7 +265,7 @@ class HeatPump(Managed[HeatPumpSettings]):
         return thermal.heat_to_reach(now.room, target, now.holding, self._per_k)
 
     def _prefers_cooling(self, now: _Conditions) -> NDArray[np.bool_]:
-        nearer: NDArray[np.bool_] = now.room > 0.5 * (self._warm + self._cool)
+        nearer: NDArray[np.bool_] = now.room > 0.5 * (now.warm + self._cool)
         return nearer
 
     def _cool_or(self, other: Floats) -> Floats:
@@ -205,6 +279,9 @@ class HeatPump(Managed[HeatPumpSettings]):
         outdoor = sky.temperature_c[site]
         flow = self._flow_at_zero + self._flow_slope * outdoor
         heating = physics.heating_cop(outdoor, flow, self._factor)
+        rate = np.where(self._defrosts, defrost.cycles_per_hour(outdoor), 0.0)
+        share = defrost.share_of(rate)
+        heating = heating * defrost.gain(share)
         cooling = physics.cooling_cop(outdoor, self._factor) if self._any_cools else None
         if self._room is None:
             self._room = self._settled(tick, heating)
@@ -214,7 +291,24 @@ class HeatPump(Managed[HeatPumpSettings]):
                 self._room, self._open_at, self._ua, outdoor, self._capacity, self._hours
             )
         holding = thermal.holding_heat(self._room, outdoor, self._ua, gains)
-        self._latest = _Conditions(tick.index, self._room, holding, heating, cooling)
+        warm = self._warm
+        if self._any_setback:
+            minute = self.members.sites.local_ms(tick.time_ms)[site] % _DAY_MS // _MINUTE_MS
+            night = self._is_night[self.members.stanza, minute]
+            warm = np.where(night, warm - self._setback, warm)
+        backup = np.where(outdoor < self._bivalence, self._backup, 0.0)
+        self._latest = _Conditions(
+            tick.index,
+            self._room,
+            holding,
+            heating,
+            cooling,
+            warm,
+            backup,
+            share,
+            rate * self._hours,
+            outdoor,
+        )
         return self._latest
 
     def _settled(self, tick: Tick, heating_cop: Floats) -> Floats:

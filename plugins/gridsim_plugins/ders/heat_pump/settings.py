@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gridsim.api import DerSettings, Unit
+from gridsim.helpers import windows
 
 
 class HeatPumpSettings(DerSettings):
@@ -84,11 +85,57 @@ class HeatPumpSettings(DerSettings):
         description="efficiency as installed over that of the manufacturer "
         "(Ruhnau et al. 2019: 0.85)",
     )
+    defrost: bool = Field(
+        True,
+        description="between -10 and 6 degC outdoors the outdoor unit frosts and is defrosted for "
+        "5 minutes, at most each 50 minutes of operation, without heat to the room. The published "
+        "efficiency includes it, so the energy of a day stays",
+    )
+    backup_heater: Annotated[float, Unit("kW")] = Field(
+        0.0,
+        ge=0.0,
+        description="power of an electric heater that helps the compressor below the bivalence "
+        "temperature; a part of nameplate_capacity",
+    )
+    bivalence_temperature: Annotated[float, Unit("degC")] = Field(
+        -5.0,
+        ge=-30.0,
+        le=15.0,
+        description="outdoor temperature below which the backup heater may run",
+    )
+    hot_water_kwh: Annotated[float, Unit("kWh")] = Field(
+        0.0,
+        ge=0.0,
+        le=60.0,
+        description="mean heat for hot water per day, in two charges of a tank, early in the "
+        "morning and in the afternoon, at hours of each home; a charge goes before the room. "
+        "Profiles of EN 16147: M 5.845, L 11.655; 0: no hot water",
+    )
+    night_setback: Annotated[float, Unit("K")] = Field(
+        0.0, ge=0.0, le=10.0, description="reduction of the heating setpoint in the night"
+    )
+    night: str = Field(
+        "22:00-06:00", description="the night, in local time of the site, HH:MM-HH:MM"
+    )
     managed: bool = Field(
         True,
         description="true: events and its site's setpoint dispatch it, too, within its comfort "
         "band. Commands to the heat pump itself work either way",
     )
+
+    @field_validator("night")
+    @classmethod
+    def _night_is_a_window(cls, given: str) -> str:
+        windows.parse_window(given)
+        return given
+
+    @model_validator(mode="after")
+    def _compressor_has_power(self) -> Self:
+        if self.backup_heater >= self.nameplate_capacity:
+            raise ValueError(
+                "backup_heater must be less than nameplate_capacity, which includes it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _setpoints_are_apart(self) -> Self:
