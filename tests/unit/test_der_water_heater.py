@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from gridsim.api import Floats, Orders
 from gridsim.helpers import thermal
 from gridsim.testing import START_MS, FleetContract, make_members, make_sites, make_tick
 from gridsim_plugins.ders.water_heater import WaterHeater
+from gridsim_plugins.ders.water_heater.profiles import REFERENCE_KWH, Profile, draws_of
 from gridsim_plugins.ders.water_heater.settings import WaterHeaterSettings
 
 HOUR_MS = 3_600_000
@@ -126,6 +127,35 @@ def test_a_day_of_a_family_is_the_published_one() -> None:
     assert mean[5:10].sum() == pytest.approx(2.3, rel=0.1)
     assert mean[19:24].sum() == pytest.approx(2.3, rel=0.1)
     assert mean[1:4].max() < 0.05
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
+def test_a_profile_without_variation_is_the_published_day(profile: Profile) -> None:
+    """Each draw of EN 16147 at its minute; energies but for the rounding of a draw to a ms."""
+    draws = draws_of(profile)
+    assert sum(round(1000 * energy) for _, energy, _ in draws) == 1000 * REFERENCE_KWH[profile]
+    assert len(draws) < 32
+    fleet = WaterHeater(
+        make_members(
+            WaterHeaterSettings,
+            [{"nameplate_capacity": 30.0, "volume": 1000.0, "profile": profile,
+              "draw_variation": 0.0}],
+            start_ms=START_MS - 9 * 3_600_000, tick_s=300.0,
+        )  # midnight in Moncton
+    )  # fmt: skip
+    idle = Orders(np.full(1, np.nan), np.zeros(1))
+    ticks = (make_tick(i, tick_s=300.0, start_ms=START_MS - 9 * 3_600_000) for i in range(288))
+    kw = np.array([fleet.step(tick, idle).extra["hot_water"][0] for tick in ticks])
+    assert kw.sum() / 12.0 == pytest.approx(REFERENCE_KWH[profile], rel=5e-5)
+    starts = {minute // 5 for minute, _, _ in draws}
+    assert starts <= set(np.flatnonzero(kw).tolist())
+    assert not kw[: 7 * 12].any(), "none before seven"
+
+
+def test_an_energy_of_ones_own_scales_the_profile() -> None:
+    settings = {"nameplate_capacity": 3.0, "profile": "L", "daily_draw_kwh": 5.8275}
+    tapping = WaterHeater(make_members(WaterHeaterSettings, [settings]))._tapping
+    assert tapping._scale == pytest.approx([0.5])
 
 
 def test_consumption_is_draws_and_standing_losses() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gridsim.api import Draws, Floats, Orders, identities
-from gridsim.testing import FleetContract, make_members, make_sites, make_tick, make_weather
+from gridsim.testing import (
+    START_MS,
+    FleetContract,
+    make_members,
+    make_sites,
+    make_tick,
+    make_weather,
+)
 from gridsim_plugins.ders.wind_turbine import WindTurbine, physics
 from gridsim_plugins.ders.wind_turbine.gusts import Gusts, band_weights, variance_below
 from gridsim_plugins.ders.wind_turbine.settings import WindTurbineSettings
+from gridsim_plugins.ders.wind_turbine.site_wind import SiteWind, weibull_scale
 
 STEADY = {"nameplate_capacity": 100.0, "turbulence_intensity": 0.0, "response_s": 0.0}
 AT_HUB = {**STEADY, "shear": 0.0}
@@ -27,6 +36,7 @@ class TestWindTurbineContract(FleetContract):
         {"nameplate_capacity": 20.0},
         {"nameplate_capacity": 2000.0, "hub_height": 90.0, "shear": 0.14},
         {"nameplate_capacity": 5.0, "hub_height": 12.0, "turbulence_intensity": 0.4},
+        {"nameplate_capacity": 20.0, "mean_wind": 7.5},
     )
 
 
@@ -202,3 +212,35 @@ def test_the_energy_does_not_depend_on_the_tick(wind: float) -> None:
     assert fine > 0.0
     for tick_s in (5.0, 100.0, 257.0, 900.0):
         assert mean(tick_s) == pytest.approx(fine, rel=0.05, abs=0.1), tick_s
+
+
+@pytest.mark.parametrize(("mean", "k"), [(7.5, 2.0), (6.0, 1.6), (10.0, 3.0)])
+def test_a_site_with_a_climate_has_a_weibull_wind(mean: float, k: float) -> None:
+    """Sixty places for a hundred days; the quantiles are those of the distribution."""
+    n = 60
+    sites = make_sites(n)
+    sites = replace(sites, longitude=np.linspace(-170.0, 170.0, n))
+    wind = SiteWind(Draws(1), sites, np.full(n, mean), np.full(n, k))
+    found = np.array([wind.at(START_MS + hour * 3_600_000) for hour in range(2400)])
+    scale = weibull_scale(np.array([mean]), np.array([k]))[0]
+    assert found.mean() == pytest.approx(mean, rel=0.03)
+    at = np.array([0.1, 0.5, 0.9, 0.99])
+    assert np.quantile(found, at) == pytest.approx(
+        scale * (-np.log(1.0 - at)) ** (1.0 / k), rel=0.05
+    )
+    off = found - found.mean()
+    lags = [(off[lag:] * off[:-lag]).mean() / (off**2).mean() for lag in (1, 24)]
+    assert lags == pytest.approx([0.95, 0.37], abs=0.05)
+
+
+def test_turbines_of_a_region_share_the_climate_and_others_do_not() -> None:
+    sites = replace(make_sites(3), longitude=np.array([8.0, 8.1, 20.0]))
+    settings = {"nameplate_capacity": 10.0, "mean_wind": 7.0, "turbulence_intensity": 0.0}
+    members = make_members(WindTurbineSettings, [settings] * 3, sites=sites, site=[0, 1, 2])
+    weather = make_weather(3, wind_m_s=0.0)
+    told = WindTurbine(members).step(
+        make_tick(weather=weather), Orders(np.full(3, np.nan), np.zeros(3))
+    )
+    near, nearer, far = told.extra["hub_wind"]
+    assert near == nearer != far
+    assert near > 0.0, "not the weather's wind"

@@ -166,7 +166,7 @@ class HeatPump(Managed[HeatPumpSettings]):
     def _charge_tank(
         self, now: _Conditions, max_draw: Floats, has_setpoint: NDArray[np.bool_]
     ) -> Floats:
-        """Charge the hot water tanks with what they are owed; return the mean power, kW."""
+        """Serve the hot water tanks with what they are owed; return the mean power, kW."""
         cop = physics.heating_cop(now.outdoor, np.full_like(now.outdoor, FLOW_C), self._factor)
         most = np.where(has_setpoint, 0.0, np.minimum(max_draw, self._compressor))
         draw = np.minimum(self._owed / (cop * self._hours), most)
