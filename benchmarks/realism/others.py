@@ -40,7 +40,8 @@ def _heat_pump() -> list[Check]:
     for outdoor in (-10.0, 0.0, 7.0):
         sky = make_weather(temperature_c=outdoor)
         told = drive(
-            HeatPump, [{"nameplate_capacity": 5.0, "room_temperature": 20.0}],
+            HeatPump,
+            [{"nameplate_capacity": 5.0, "room_temperature": 20.0, "internal_gains": 400.0}],
             lambda i: _nothing(1), 2880, 300.0,
             lambda tick, sky=sky: sky,  # type: ignore[misc]
         )  # fmt: skip
