@@ -70,13 +70,21 @@ def _car(day: Day) -> list[Check]:
     comes_or_goes = np.isnan(soc[:-1]) != np.isnan(soc[1:])
     # A car that is full by the end of a tick has a mean power in between.
     near_full = np.nan_to_num(soc[1:]) >= 99.9
-    unexplained = np.where(comes_or_goes | near_full, 0.0, np.abs(np.diff(power, axis=0)) / limit)
+    came = np.isnan(soc[:-1]) & ~np.isnan(soc[1:])
+    ramp = np.zeros_like(came)
+    for after in range(1, 12):
+        ramp[after:] |= came[:-after]
+    steps = np.abs(np.diff(power, axis=0)) / limit
+    unexplained = np.where(comes_or_goes | near_full | ramp, 0.0, steps)
+    ramping = np.where(ramp & ~comes_or_goes & ~near_full, steps, 0.0)
     sessions = float(comes_or_goes.sum())
     taper = np.nan_to_num(np.diff(soc, axis=0)) / 100.0 * members.columns["battery_capacity_kwh"]
     fastest = float((taper * (taper < 1.0) * 3600.0 / limit).max())
     return [
         at_most("EV: step while the same car is there and not full", 0.02,
                 float(unexplained.max()), "taper of ACN-Sim", unit="of limit per s"),
+        at_most("EV: step in the ramp after it came", 0.105, float(ramping.max()),
+                "full power in 10 s", unit="of limit per s"),
         at_most("EV: SoC, fastest over limit", 0.9000001, fastest, "efficiency of 90 %"),
         at_least("EV: arrivals and departures in the day", 5.0, sessions, "something was checked"),
     ]  # fmt: skip
