@@ -104,8 +104,8 @@ the day. **Invariants** are checked on the emitted batches.
 **Jumps**: what may change within a second, by type. Solar: the largest ramp that Lave et al. saw.
 Battery: not more than its site's net load changed in the last 12 s (dead time and lag), plus 1 % of
 its rating for the limits near full and reserve; its state of charge never moves faster than its
-power allows. EV: by more than 2 % of its limit only when a car comes, leaves or is full, and 10 % in the ramp of
-10 s after it came. Heat pump
+power allows. EV: by more than 2 % of its limit only when a car comes, leaves or is full, and by
+10 % in the ramp of 10 s after it came. Heat pump
 and water heater: the compressor or the element switches, and a compressor that runs moves by 5 %
 of its nameplate a second at most; room and tank temperatures move no faster than heat over heat
 capacity. Turbine: no more than the rotor's lag lets through of the nameplate. Generator: its ramp

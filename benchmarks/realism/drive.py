@@ -115,7 +115,7 @@ def drive(
     for index in range(ticks):
         tick = make_tick(index, tick_s=tick_s, start_ms=made.start_ms)
         if skies is not None:
-            tick = replace(tick, sky=skies(tick))
+            tick = replace(tick, weather=skies(tick))
         if flexible:
             fleet.capability(tick)
         told.append(fleet.step(tick, Orders(setpoints(index), np.zeros(len(made)))))
