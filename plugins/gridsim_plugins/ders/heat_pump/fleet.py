@@ -131,7 +131,11 @@ class HeatPump(Managed[HeatPumpSettings]):
             highest = np.where(self._prefers_cooling(now), down / now.cooling_cop, highest)
         most = self._compressor + now.backup
         possible = np.where(highest >= self._min_kw, np.clip(highest, 0.0, most), 0.0)
-        preferred = self._thermostats(now, None, 0.0, self._rated).drawn
+        action = self._thermostats(now, None, 0.0, self._rated)
+        asked = np.zeros(len(possible), np.bool_)
+        preferred = self._defrosted(now, action, asked, advance=False)[1]
+        if self._any_water:
+            preferred = np.minimum(preferred + self._tank_draw(now, self._rated, asked), most)
         min_kw = 0.0 - possible
         return Capability(min_kw, np.zeros(len(preferred)), np.maximum(0.0 - preferred, min_kw))
 
@@ -152,7 +156,9 @@ class HeatPump(Managed[HeatPumpSettings]):
         room_draw, water_draw = max_draw, None
         if self._any_water:
             self._owed += self._water.due(tick.time_ms, tick.time_ms + self.members.tick_ms)
-            water_draw = self._charge_tank(now, max_draw, has_setpoint)
+            water_draw = self._tank_draw(now, max_draw, has_setpoint)
+            served = water_draw * self._tank_cop(now) * self._hours
+            self._owed = np.maximum(self._owed - served, 0.0)
             room_draw = np.maximum(max_draw - water_draw, 0.0)
         action = self._thermostats(now, target, slack, room_draw)
         heat, drawn = self._defrosted(now, action, has_setpoint)
@@ -163,20 +169,25 @@ class HeatPump(Managed[HeatPumpSettings]):
             drawn = np.minimum(drawn + water_draw, max_draw)
         return Telemetry(0.0 - drawn, extra=extra)
 
-    def _charge_tank(
+    def _tank_draw(
         self, now: _Conditions, max_draw: Floats, has_setpoint: NDArray[np.bool_]
     ) -> Floats:
-        """Serve the hot water tanks with what they are owed; return the mean power, kW."""
-        cop = physics.heating_cop(now.outdoor, np.full_like(now.outdoor, FLOW_C), self._factor)
+        """Return the mean power that serves the hot water tanks, kW."""
         most = np.where(has_setpoint, 0.0, np.minimum(max_draw, self._compressor))
-        draw = np.minimum(self._owed / (cop * self._hours), most)
-        self._owed = np.maximum(self._owed - draw * cop * self._hours, 0.0)
-        return draw
+        return np.minimum(self._owed / (self._tank_cop(now) * self._hours), most)
+
+    def _tank_cop(self, now: _Conditions) -> Floats:
+        return physics.heating_cop(now.outdoor, np.full_like(now.outdoor, FLOW_C), self._factor)
 
     def _defrosted(
-        self, now: _Conditions, action: _Action, has_setpoint: NDArray[np.bool_]
+        self,
+        now: _Conditions,
+        action: _Action,
+        has_setpoint: NDArray[np.bool_],
+        *,
+        advance: bool = True,
     ) -> tuple[Floats, Floats]:
-        """Return heat and power of a tick with its defrosts; advance the frost."""
+        """Return heat and power of a tick with its defrosts; advance the frost if told so."""
         runs = (action.heat > 0.0) & (now.cycles > 0.0)
         if not runs.any():
             return action.heat, action.drawn
@@ -185,9 +196,10 @@ class HeatPump(Managed[HeatPumpSettings]):
         cycles = np.where(runs, now.cycles * part, 0.0)
         waits = runs & has_setpoint
         share = defrost.defrosting(self._frost, np.where(waits, 0.0, cycles), now.frosting)
-        # A setpoint postpones the defrost, and the frost stops growing when it is due.
-        due = np.minimum(self._frost + cycles, np.maximum(1.0 - now.frosting, self._frost))
-        self._frost = np.where(waits, due, self._frost + cycles) % 1.0
+        if advance:
+            # A setpoint postpones the defrost, and the frost stops growing when it is due.
+            due = np.minimum(self._frost + cycles, np.maximum(1.0 - now.frosting, self._frost))
+            self._frost = np.where(waits, due, self._frost + cycles) % 1.0
         heat = np.where(runs, action.heat * (1.0 - share), action.heat)
         drawn = np.where(runs, action.drawn * (1.0 - share * (1.0 - defrost.POWER)), action.drawn)
         return heat, drawn
