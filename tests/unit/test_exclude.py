@@ -15,7 +15,14 @@ from gridsim.simulation.dispatch.balancing import Sharing, balance_apart
 from tests.unit.engine.fleets import Balancer, Sink, Steady, simulation
 
 START = "2026-01-13T21:00:00Z"
-CAR = {"id": "CAR", "type": "ev_charger", "nameplate_capacity": 7.2}
+CAR = {
+    "id": "CAR",
+    "type": "ev_charger",
+    "nameplate_capacity": 7.2,
+    "battery_capacity_kwh": 60.0,
+    "target_soc": 100.0,
+    "sessions_per_day": 0.58,
+}
 
 
 def battery(id: str = "BAT", **settings: Any) -> dict[str, Any]:
