@@ -187,7 +187,7 @@ class HeatPump(Managed[HeatPumpSettings]):
         *,
         advance: bool = True,
     ) -> tuple[Floats, Floats]:
-        """Return heat and power of a tick with its defrosts; advance the frost if told so."""
+        """Return heat and power of a tick with its defrosts; advance the frost by choice."""
         runs = (action.heat > 0.0) & (now.cycles > 0.0)
         if not runs.any():
             return action.heat, action.drawn
