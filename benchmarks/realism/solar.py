@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pvlib
 
+from benchmarks.realism import climates
 from benchmarks.realism.drive import drive, outputs, utc_ms
-from benchmarks.realism.report import Check, Group, at_most, near
+from benchmarks.realism.report import Check, Figure, Group, at_most, near
 from gridsim.api import Draws, Floats
 from gridsim.helpers import clearsky, sun
 from gridsim.testing import make_sites
@@ -37,14 +38,22 @@ def arr(*values: float) -> Floats:
 
 def run(plots: Path) -> Group:
     about = (
-        "Sun position by PSA+, clear sky by Ineichen and Perez, plane of the array after Liu "
-        "and Jordan, cells after Faiman, modules and inverter after PVWatts. The chain from sun "
-        "position to AC power is compared minute by minute with pvlib (SPA, Ineichen, isotropic "
-        "sky, Faiman, PVWatts) for an array of 5 kW that faces the equator at 30 degrees, with "
-        "the same turbidity, wind and air temperature."
+        "Sun position by PSA+, clear sky by Ineichen and Perez, diffuse light after Perez in the "
+        "continuous form of Driesse, glass after De Soto, cells after Faiman, modules and inverter "
+        "after PVWatts. The chain from sun position to AC power is compared minute by minute with "
+        "pvlib (SPA, Ineichen, Perez and Driesse, physical incidence-angle modifier, Faiman, "
+        "PVWatts) for an array of 5 kW that faces the equator at 30 degrees, with the same "
+        "turbidity, wind and air temperature. It is then compared month by month at six climates "
+        "with two ModelChains of pvlib, under the same weather (`synthetic`): that of PVWatts "
+        "(Perez 1990, physical modifier, SAPM cells), and the same with cells after Faiman."
     )
-    checks = [*_position(), *_pieces(), *[_clear_day(*day) for day in _DAYS]]
-    return Group("Sun and solar arrays", about, checks)
+    checks = [*_position(), *_pieces(), *[_clear_day(*day) for day in _DAYS], *climates.checks()]
+    climates.plot(plots)
+    caption = (
+        "Monthly energy of gridsim less that of pvlib's ModelChain of PVWatts at six climates, "
+        "with the same weather."
+    )
+    return Group("Sun and solar arrays", about, checks, [Figure("solar-climates.png", caption)])
 
 
 def _position() -> list[Check]:
@@ -120,12 +129,15 @@ class _Oracle:
         )
         above = pvlib.irradiance.get_extra_radiation(self.times.day_of_year.to_numpy())
         clear = pvlib.clearsky.ineichen(zenith, mass, _TURBIDITY, _ALTITUDE, dni_extra=above)
+        facing = 30.0, 180.0 if self.latitude >= 0.0 else 0.0, zenith, position["azimuth"]
         plane = pvlib.irradiance.get_total_irradiance(
-            30.0, 180.0 if self.latitude >= 0.0 else 0.0, zenith, position["azimuth"],
-            clear["dni"], clear["ghi"], clear["dhi"], albedo=0.2, model="isotropic",
-        )["poa_global"].fillna(0.0)  # fmt: skip
-        cell = pvlib.temperature.faiman(plane, air, 2.0, u0=25.0, u1=6.84)
-        dc = pvlib.pvsystem.pvwatts_dc(plane, cell, _NAMEPLATE * 1.2 * (1.0 - 0.1408), -0.0037)
+            *facing, clear["dni"], clear["ghi"], clear["dhi"], dni_extra=above, albedo=0.2,
+            model="perez-driesse",
+        ).fillna(0.0)  # fmt: skip
+        glass = pvlib.iam.physical(pvlib.irradiance.aoi(*facing))
+        usable = plane["poa_direct"] * glass + plane["poa_diffuse"]
+        cell = pvlib.temperature.faiman(plane["poa_global"], air, 2.0, u0=25.0, u1=6.84)
+        dc = pvlib.pvsystem.pvwatts_dc(usable, cell, _NAMEPLATE * 1.2 * (1.0 - 0.1408), -0.0037)
         ac = pvlib.inverter.pvwatts(dc, _NAMEPLATE / 0.96, eta_inv_nom=0.96).fillna(0.0)
         power: Floats = np.maximum(ac.to_numpy(), 0.0)
         return power
@@ -136,7 +148,8 @@ def _clear_day(latitude: float, longitude: float, day: str) -> Check:
     weather = Clear(ClearSettings(turbidity=_TURBIDITY), sites, Draws(1))
     start = utc_ms(day)
     told = drive(
-        Solar, [{"nameplate_capacity": _NAMEPLATE}], lambda i: arr(np.nan), 1440, 60.0,
+        Solar, [{"nameplate_capacity": _NAMEPLATE, "system_losses": 14.08}],
+        lambda i: arr(np.nan), 1440, 60.0,
         lambda tick: weather.at(tick.time_ms), sites=sites, start_ms=start,
     )  # fmt: skip
     ours = outputs(told)[:, 0]

@@ -20,12 +20,26 @@ from gridsim_plugins.weather.clear import Clear, ClearSettings
 NOTHING_ASKED = Orders(np.array([np.nan]), np.zeros(1))
 
 
+ROOFS: dict[str, Any] = {
+    "nameplate_capacity": 6.0,
+    "arrays": [
+        {"tilt": 30.0, "azimuth": 90.0, "capacity_kw": 3.0},
+        {"tilt": 40.0, "azimuth": 270.0, "capacity_kw": 4.0},
+    ],
+}
+
+
 class TestSolarContract(FleetContract):
     fleet = Solar
     settings = (
         {"nameplate_capacity": 5.0},
         {"nameplate_capacity": 8.0, "tilt": 90.0, "azimuth": 90.0, "dc_ac_ratio": 2.0},
         {"nameplate_capacity": 3.0, "curtailment_rate": 0.01},
+        ROOFS,
+        {"nameplate_capacity": 4.0, "horizon": [[90.0, 20.0], [270.0, 0.0]], "iam": "ashrae"},
+        {"nameplate_capacity": 4.0, "sky_model": "hay_davies", "soiling_rate": 0.5},
+        {"nameplate_capacity": 4.0, "sky_model": "isotropic", "iam": "none"},
+        {"nameplate_capacity": 4.0, "snowfall": [40.0] * 12, "module_scatter": 2.0},
     )
     obeys_within_s = 10_000.0
 
@@ -89,11 +103,14 @@ def test_a_clear_day_against_pvlib(latitude: float, longitude: float, day: str) 
     azimuth = 180.0 if latitude >= 0.0 else 0.0
     plane = pvlib.irradiance.get_total_irradiance(
         30.0, azimuth, position["apparent_zenith"], position["azimuth"],
-        clear["dni"], clear["ghi"], clear["dhi"], albedo=0.2, model="isotropic",
-    )["poa_global"].fillna(0.0)  # fmt: skip
-    cell = pvlib.temperature.faiman(plane, np.array(air), 2.0, u0=25.0, u1=6.84)
+        clear["dni"], clear["ghi"], clear["dhi"], albedo=0.2, model="perez-driesse",
+        dni_extra=pvlib.irradiance.get_extra_radiation(times),
+    ).fillna(0.0)  # fmt: skip
+    angle = pvlib.irradiance.aoi(30.0, azimuth, position["apparent_zenith"], position["azimuth"])
+    cell = pvlib.temperature.faiman(plane["poa_global"], np.array(air), 2.0, u0=25.0, u1=6.84)
+    usable = plane["poa_direct"] * pvlib.iam.physical(angle) + plane["poa_diffuse"]
     rated_dc = nameplate * 1.2 * (1.0 - 0.1408)
-    dc = pvlib.pvsystem.pvwatts_dc(plane, cell, rated_dc, -0.0037)
+    dc = pvlib.pvsystem.pvwatts_dc(usable, cell, rated_dc, -0.0037)
     reference = pvlib.inverter.pvwatts(dc, nameplate / 0.96, eta_inv_nom=0.96).fillna(0.0)
     assert reference.max() > 0.3 * nameplate, "a day without sun checks nothing"
     difference = np.abs(np.array(ours) - np.maximum(reference.to_numpy(), 0.0))

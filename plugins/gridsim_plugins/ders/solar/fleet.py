@@ -3,50 +3,95 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.api import Curtailable, Floats, Members, Tick
-from gridsim.helpers import sun
-from gridsim_plugins.ders.solar import physics
+from gridsim_plugins.ders.solar import deposits, physics
+from gridsim_plugins.ders.solar.light import PlaneLight, lights_of
+from gridsim_plugins.ders.solar.planes import module_factor, planes_of
 from gridsim_plugins.ders.solar.settings import SolarSettings
 
 # The losses of an array that does not set them, %: from the one less the other to their sum.
 _LOSSES, _SPREAD = 14.08, 3.0
+_DAY_MS = 86_400_000
 
 
 class Solar(Curtailable[SolarSettings]):
-    """Solar arrays under the sun and the sky of their sites."""
+    """Solar arrays under the sun and the sky of their sites.
+
+    An inverter has one plane of modules, or several with `arrays`, each with a tracker of its own.
+
+    The light is direct, from around the sun, from the rest of the sky and from the ground; the
+    glass reflects some of the direct light. Diffuse light is not reduced by the glass: the
+    reference models PVWatts and pvlib's ModelChain do not either.
+    """
 
     Settings = SolarSettings
     reported_type = "solar"
-    kept = ("_curtailment",)
+    kept = ("_curtailment", "_snow")
 
     def __init__(self, members: Members[SolarSettings]) -> None:
         super().__init__(members)
-        column, sites, site = members.columns, members.sites, members.site
-        latitude, longitude = sites.latitude[site], sites.longitude[site]
-        self._tilt, self._albedo = column["tilt"], column["albedo"]
-        azimuth = column["azimuth"]
-        equator = np.where(latitude >= 0.0, 180.0, 0.0)
-        azimuth = np.where(np.isnan(azimuth), equator, azimuth)
-        self._normal = sun.panel_normal(latitude, longitude, self._tilt, azimuth)
+        column, planes = members.columns, planes_of(members)
+        self._device, self._site = planes.device, members.site[planes.device]
+        self._single = len(planes) == len(members)
+        self._lights: list[PlaneLight] = lights_of(members, planes)
         self._rated_ac = column["nameplate_capacity"]
         losses = column["system_losses"]
         drawn = _LOSSES + _SPREAD * (
             2.0 * members.draws.uniform("solar/losses", members.keys) - 1.0
         )
         remaining = 1.0 - np.where(np.isnan(losses), drawn, losses) / 100.0
-        self._rated_dc = self._rated_ac * column["dc_ac_ratio"] * remaining
-        self._coefficient = column["temperature_coefficient"] / 100.0
+        self._rated_dc = planes.rated_dc * remaining[planes.device]
+        scatter = column["module_scatter"][planes.device] / 100.0
+        if scatter.any():
+            number = np.arange(len(planes)) - np.searchsorted(planes.device, planes.device)
+            keys = members.keys[planes.device]
+            normal = members.draws.normal("solar/modules", keys, number)
+            self._rated_dc = self._rated_dc * module_factor(scatter, planes.rated_dc, normal)
+        self._coefficient = column["temperature_coefficient"][planes.device] / 100.0
         self._efficiency = column["inverter_efficiency"] / 100.0
+        self._soiling = column["soiling_rate"][planes.device] / 100.0
+        self._rain_days = column["rain_days"][planes.device]
+        self._clean: Floats = np.ones(len(planes))
+        self._day: NDArray[np.int64] | None = None
+        snowfall = [members.settings[one].snowfall for one in members.stanza[planes.device]]
+        snows = any(any(one) for one in snowfall)
+        self._squares = None
+        if snows or self._soiling.any():
+            self._squares = deposits.squares(planes.latitude, planes.longitude)
+        self._snow: deposits.SnowCover | None = None
+        if snows and self._squares is not None:
+            falls = deposits.monthly(snowfall)
+            sin_tilt = np.sin(np.radians(planes.tilt))
+            self._snow = deposits.SnowCover(members.draws, self._squares, falls, sin_tilt)
 
     def available_power(self, tick: Tick) -> Floats:
-        sky, site = tick.weather, self.members.site
-        if not sky.ghi.any():
+        sky = tick.weather
+        if self._snow is None and not sky.ghi.any():
             return np.zeros(len(self.members))
-        incidence = sun.cos_angle(sun.sun_vector(tick.time_ms), self._normal)
-        plane = physics.plane_irradiance(
-            sky.dni[site], sky.dhi[site], sky.ghi[site], incidence, self._tilt, self._albedo
-        )
-        cell = physics.cell_temperature(plane, sky.temperature_c[site], sky.wind_m_s[site])
-        dc = physics.dc_power(plane, cell, self._rated_dc, self._coefficient)
+        plane, usable = np.empty(len(self._site)), np.empty(len(self._site))
+        for light in self._lights:
+            plane[light.rows], usable[light.rows] = light.at(tick)
+        air, wind = sky.temperature_c[self._site], sky.wind_m_s[self._site]
+        usable = self._through_deposits(tick, usable, plane, air)
+        cell = physics.cell_temperature(plane, air, wind)
+        dc = physics.dc_power(usable, cell, self._rated_dc, self._coefficient)
+        if not self._single:
+            dc = np.bincount(self._device, dc, len(self.members)).astype(np.float64, copy=False)
         return physics.ac_power(dc, self._rated_ac, self._efficiency)
+
+    def _through_deposits(self, tick: Tick, usable: Floats, plane: Floats, air: Floats) -> Floats:
+        """Return the light that dirt and snow leave, W/m2."""
+        if self._squares is None:
+            return usable
+        local = self.members.sites.local_ms(tick.time_ms)[self._site]
+        if self._soiling.any():
+            day = local // _DAY_MS
+            if self._day is None or (day != self._day).any():
+                dry = deposits.dry_days(self.members.draws, self._squares, day, self._rain_days)
+                self._day, self._clean = day, 1.0 - deposits.soiled(dry, self._soiling)
+            usable = usable * self._clean
+        if self._snow is not None:
+            usable = usable * self._snow.share_free(local, tick.dt_s, air, plane)
+        return usable

@@ -7,19 +7,51 @@ import numpy as np
 from gridsim.api import Floats
 
 _REFERENCE_EFFICIENCY = 0.9637
+_GLASS_INDEX = 1.526
+# The extinction coefficient, 4 per m, times the thickness, 0.002 m.
+_GLASS_ABSORPTION = 0.008
 
 
-def plane_irradiance(
-    dni: Floats, dhi: Floats, ghi: Floats, cos_incidence: Floats, tilt: Floats, albedo: Floats
-) -> Floats:
-    """Return the irradiance on a tilted plane, W/m2: beam, isotropic sky and ground.
+def ground_irradiance(ghi: Floats, albedo: Floats, cos_tilt: Floats) -> Floats:
+    """Return the light that a tilted plane gets from the ground, W/m2.
 
-    Liu and Jordan (1963); `tilt` in degrees, all float64[n].
+    Liu and Jordan (1963).
     """
-    slope = np.cos(np.radians(tilt))
-    beam = dni * np.maximum(cos_incidence, 0.0)
-    plane: Floats = beam + dhi * (0.5 + 0.5 * slope) + ghi * albedo * (0.5 - 0.5 * slope)
-    return plane
+    ground: Floats = ghi * albedo * (0.5 - 0.5 * cos_tilt)
+    return ground
+
+
+def physical_modifier(incidence: Floats) -> Floats:
+    """Return the share of the direct light that enters the glass, 1 at normal incidence.
+
+    Fresnel reflection and absorption in 2 mm of glass: De Soto, Klein, Beckman, Solar Energy 80
+    (2006). `incidence` is the cosine of the angle of incidence, 0 to 1.
+    """
+    inside = np.sqrt(1.0 - (1.0 - incidence * incidence) / _GLASS_INDEX**2)
+    across = (incidence - _GLASS_INDEX * inside) / (incidence + _GLASS_INDEX * inside)
+    along = (inside - _GLASS_INDEX * incidence) / (inside + _GLASS_INDEX * incidence)
+    reflected = 0.5 * (across * across + along * along)
+    straight = ((1.0 - _GLASS_INDEX) / (1.0 + _GLASS_INDEX)) ** 2
+    absorbed = np.exp(_GLASS_ABSORPTION * (1.0 - 1.0 / inside))
+    share: Floats = (1.0 - reflected) / (1.0 - straight) * absorbed
+    return share
+
+
+def ashrae_modifier(incidence: Floats) -> Floats:
+    """Return the share of the direct light that enters the glass, 1 at normal incidence.
+
+    ASHRAE Standard 93-77 with b = 0.05: Souka, Safwat, Solar Energy 10 (1966).
+    """
+    share: Floats = np.maximum(1.0 - 0.05 * (1.0 / np.maximum(incidence, 1e-3) - 1.0), 0.0)
+    return share
+
+
+def unmodified(incidence: Floats) -> Floats:
+    """Return one: all light enters the glass."""
+    return np.ones_like(incidence)
+
+
+MODIFIERS = {"physical": physical_modifier, "ashrae": ashrae_modifier, "none": unmodified}
 
 
 def cell_temperature(plane: Floats, temperature_c: Floats, wind_m_s: Floats) -> Floats:

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
-from gridsim.api import CurtailableSettings, Unit
+from gridsim.api import CurtailableSettings, Settings, Unit
+
+Azimuth = Annotated[
+    float | None,
+    Unit("deg"),
+    Field(
+        ge=0.0,
+        le=360.0,
+        description="direction that the array faces, clockwise from north; "
+        "unset: towards the equator",
+    ),
+]
+_MONTHS = 12
+
+
+class ArraySettings(Settings):
+    """One of several arrays behind an inverter."""
+
+    tilt: Annotated[float, Unit("deg")] = Field(
+        30.0, ge=0.0, le=90.0, description="slope of the array; 0 is flat"
+    )
+    azimuth: Azimuth = None
+    capacity_kw: Annotated[float, Unit("kW")] = Field(
+        gt=0.0, le=1e9, description="rated DC power of the array"
+    )
 
 
 class SolarSettings(CurtailableSettings):
@@ -21,6 +45,11 @@ class SolarSettings(CurtailableSettings):
         le=360.0,
         description="direction that the array faces, clockwise from north; "
         "unset: towards the equator",
+    )
+    arrays: tuple[ArraySettings, ...] = Field(
+        (),
+        description="arrays behind the inverter, instead of tilt, azimuth and dc_ac_ratio: "
+        "[{ tilt = 30, azimuth = 90, capacity_kw = 3 }, ...]; each has a tracker of its own",
     )
     dc_ac_ratio: Annotated[float, Unit("1")] = Field(
         1.2,
@@ -44,3 +73,69 @@ class SolarSettings(CurtailableSettings):
     albedo: Annotated[float, Unit("1")] = Field(
         0.2, ge=0.0, le=1.0, description="share of the irradiance that the ground reflects"
     )
+    sky_model: Literal["perez", "hay_davies", "isotropic"] = Field(
+        "perez",
+        description="origin of the diffuse light: around the sun, the dome and the horizon "
+        "(Perez, in the continuous form of Driesse 2024); around the sun and the dome (Hay and "
+        "Davies); or everywhere alike",
+    )
+    iam: Literal["physical", "ashrae", "none"] = Field(
+        "physical",
+        description="incidence-angle modifier of the direct light: reflection and absorption of "
+        "glass, the formula of ASHRAE with b = 0.05, or none",
+    )
+    horizon: tuple[tuple[float, float], ...] = Field(
+        (),
+        description="profile of hills and buildings: [[azimuth, elevation], ...] in degrees, "
+        "linear in between; it hides the sun and its part of the sky; unset: flat",
+    )
+    snowfall: tuple[Annotated[float, Field(ge=0.0, le=1000.0)], ...] = Field(
+        (),
+        description="snow in cm that falls in each month, January to December: days with 5 cm "
+        "cover the modules, in air below 1.5 degrees, until it slides off (Marion 2013); unset: "
+        "none",
+    )
+    soiling_rate: Annotated[float, Unit("%/day")] = Field(
+        0.0,
+        ge=0.0,
+        le=5.0,
+        description="loss by dirt per dry day, at most 30 % (Kimber 2006: 0.1 to 0.3)",
+    )
+    rain_days: Annotated[float, Unit("1")] = Field(
+        10.0, ge=0.0, le=31.0, description="days a month with rain that removes the dirt"
+    )
+    module_scatter: Annotated[float, Unit("%")] = Field(
+        0.0,
+        ge=0.0,
+        le=20.0,
+        description="standard deviation of the power of single modules: arrays then differ, and "
+        "lose by mismatch (Bucciarelli 1979)",
+    )
+
+    @model_validator(mode="after")
+    def _one_description_of_the_arrays(self) -> Self:
+        for name in ("tilt", "azimuth", "dc_ac_ratio"):
+            if self.arrays and name in self.model_fields_set:
+                raise ValueError(f"{name}: must be left out, because each of 'arrays' has its own")
+        return self
+
+    @field_validator("horizon")
+    @classmethod
+    def _profile_is_one(
+        cls, given: tuple[tuple[float, float], ...]
+    ) -> tuple[tuple[float, float], ...]:
+        for azimuth, elevation in given:
+            if not 0.0 <= azimuth <= 360.0:
+                raise ValueError(f"has the azimuth {azimuth:g}, which must be from 0 to 360")
+            if not 0.0 <= elevation <= 90.0:
+                raise ValueError(f"has the elevation {elevation:g}, which must be from 0 to 90")
+        if len({azimuth for azimuth, _ in given}) < len(given):
+            raise ValueError("has an azimuth twice")
+        return given
+
+    @field_validator("snowfall")
+    @classmethod
+    def _a_value_for_each_month(cls, given: tuple[float, ...]) -> tuple[float, ...]:
+        if len(given) not in (0, _MONTHS):
+            raise ValueError(f"must have 12 values, one for each month, and has {len(given)}")
+        return given
