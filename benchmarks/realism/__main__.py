@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.realism import (
     battery,
     blind,
+    climate,
     clouds,
     cost,
     day,
@@ -42,6 +43,7 @@ being judged."""
 GROUPS: dict[str, Callable[[Path], Group]] = {
     "randomness": randomness.run,
     "solar": solar.run,
+    "climate": climate.run,
     "clouds": clouds.run,
     "battery": battery.run,
     "ev": ev.run,

@@ -28,6 +28,7 @@ from gridsim.config.tables.projects import ProjectSettings
 from gridsim.config.tables.site import SiteSettings
 from gridsim.config.tables.stanzas import PLACE, Projects, ProjectStanza
 from gridsim.helpers.mains import Mains, mains_of
+from gridsim.helpers import climate
 from gridsim.simulation.scenario import (
     BaselineSpec,
     FleetSpec,
@@ -115,12 +116,13 @@ def expand(
 
     zones = [stanza.project.settings.timezone or site.settings.timezone for stanza in stanzas]
     mains = [_mains(stanza.project.settings, site.settings) for stanza in stanzas]
+    latitude, longitude, altitude = (per_site(name) for name in PLACE)
     sites = Sites(
         ids=names.projects,
         keys=keys,
-        latitude=per_site("latitude"),
-        longitude=per_site("longitude"),
-        altitude=per_site("altitude"),
+        latitude=latitude,
+        longitude=longitude,
+        altitude=np.where(np.isnan(altitude), climate.land_height(latitude, longitude), altitude),
         timezone=_repeated(zones, at_site),
         nominal_voltage=np.array(_repeated([own.nominal_voltage for own in mains], at_site)),
         phases=np.array(_repeated([float(own.phases) for own in mains], at_site)),

@@ -32,8 +32,11 @@ class SiteSettings(Settings):
     longitude: Annotated[float, Unit("deg")] = Field(
         -66.64, ge=-180, le=180, description="east positive"
     )
-    altitude: Annotated[float, Unit("m")] = Field(
-        20.0, ge=-500, le=9000, description="above sea level"
+    altitude: Annotated[float | None, Unit("m")] = Field(
+        None,
+        ge=-500,
+        le=9000,
+        description="above sea level; unset: the usual height of the inhabited land at the place",
     )
     timezone: Zone = Field("America/Moncton", description="IANA name; it sets the local time")
     nominal_voltage: NominalVoltage | None = Field(

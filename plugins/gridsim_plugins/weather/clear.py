@@ -35,7 +35,7 @@ class ClearSettings(Settings):
         None,
         ge=-60.0,
         le=40.0,
-        description="mean air temperature of the year; unset: by latitude and altitude",
+        description="mean air temperature of the year; unset: the normal of the place",
     )
     wind: Annotated[float, Unit("m/s")] = Field(
         2.0, ge=0.0, le=40.0, description="wind speed at 10 m, constant"
@@ -51,11 +51,8 @@ class Clear(Weather[ClearSettings]):
         super().__init__(settings, sites, draws)
         self._up = sun.up_vector(sites.latitude, sites.longitude)
         self._pressure = clearsky.pressure_ratio(sites.altitude)
-        given = settings.mean_temperature
-        self._mean_c = (
-            climate.annual_mean_c(sites.latitude, sites.altitude)
-            if given is None
-            else np.full(len(sites), given)
+        self._normals = climate.normals(
+            sites.latitude, sites.longitude, sites.altitude, settings.mean_temperature
         )
         self._wind = np.full(len(sites), settings.wind)
         self._slow = Minutely(self._slowly)
@@ -80,9 +77,7 @@ class Clear(Weather[ClearSettings]):
         if linke is None:
             linke = clearsky.turbidity(sites.latitude, climate.year_fraction(time_ms))
         whole, direct = clearsky.transmittances(apparent, mass, linke, sites.altitude)
-        temperature = climate.temperature_c(
-            self._mean_c, sites.latitude, sites.longitude, time_ms, climate.DAILY_SWING_K
-        )
+        temperature = self._normals.day_mean_c(time_ms) + self._normals.course_k(time_ms)
         return np.stack((lift, whole, direct, temperature))
 
 

@@ -57,12 +57,8 @@ def day_mean_temperature(now_c: Floats, sites: Sites, time_ms: int) -> Floats:
 
     It takes the usual daily course off the present temperature.
     """
-    zero = np.zeros(len(sites))
-    latitude, longitude = sites.latitude, sites.longitude
-    swing = climate.DAILY_SWING_K
-    course = climate.temperature_c(zero, latitude, longitude, time_ms, swing)
-    mean: Floats = now_c - (course - climate.temperature_c(zero, latitude, longitude, time_ms, 0.0))
-    return mean
+    usual = climate.normals(sites.latitude, sites.longitude, sites.altitude)
+    return now_c - usual.course_k(time_ms)
 
 
 def day_mean_ghi(sites: Sites, time_ms: int) -> Floats:

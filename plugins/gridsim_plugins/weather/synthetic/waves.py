@@ -48,12 +48,17 @@ class Waves:
         return total
 
 
-def make_waves(draws: Draws, purpose: str, waves: int, *, hours: float, km: float) -> Waves:
-    """Draw waves whose correlation falls to 1/e over `hours`, and to 0.61 over `km`."""
+def make_waves(
+    draws: Draws, purpose: str, waves: int, *, hours: float | tuple[float, float], km: float
+) -> Waves:
+    """Draw waves whose correlation falls to 1/e over `hours`, and to 0.61 over `km`.
+
+    With two times, every other wave has the second: the correlation is their mean.
+    """
     index = np.arange(waves)
     u = draws.uniform4(purpose, index)
     # Stratified draws: a few waves then cover the spectrum evenly.
-    rate = np.tan(np.pi * ((index + u[0]) / waves - 0.5)) / (hours * 3600.0)
+    rate = np.tan(np.pi * ((index + u[0]) / waves - 0.5)) / (np.resize(hours, waves) * 3600.0)
     directions = [draws.normal(f"{purpose}/{axis}", index) for axis in "xyz"]
     return Waves(
         frequency=np.clip(rate, -_FASTEST, _FASTEST),
