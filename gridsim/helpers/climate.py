@@ -104,7 +104,8 @@ def normals(
     warmth = _between(*_map("temperature"), latitude, longitude) * _TEMPERATURE_K
     warmth[0] = warmth[0] - LAPSE_K_PER_M * altitude if mean_c is None else mean_c
     swing = _between(*_map("range"), latitude, longitude) * _RANGE_K
-    amplitude, polar = np.hypot(warmth[1], warmth[2]), np.abs(latitude)
+    amplitude: Floats = np.hypot(warmth[1], warmth[2])
+    polar: Floats = np.abs(latitude)
     winter = 0.52 + 0.30 * amplitude + 0.024 * polar
     summer = 0.69 + 0.09 * amplitude + 0.025 * polar
     spread = np.stack(((winter + summer) / 2.0, (winter - summer) / 2.0))
@@ -113,7 +114,8 @@ def normals(
 
 def land_height(latitude: Floats, longitude: Floats) -> Floats:
     """Return the usual height of the inhabited land at places, m above sea level."""
-    return _between(*_map("height"), latitude, longitude)[0] * _HEIGHT_M
+    height: Floats = _between(*_map("height"), latitude, longitude)[0] * _HEIGHT_M
+    return height
 
 
 def _harmonics(coefficients: Floats, time_ms: Times) -> Floats:

@@ -126,7 +126,9 @@ def test_sites_inherit_and_override(tmp_path: Path) -> None:
     scenario = scenario_of(tmp_path, STREET)
     sites = scenario.sites
     assert sites.latitude.tolist() == [50, 50, 50, -10]
-    assert sites.altitude.tolist() == [20] * 4
+    # Hills near 50 N, 7.5 E; the sea at 10 S.
+    assert (sites.altitude[:3] > 100.0).all()
+    assert sites.altitude[3] == 0.0
     assert len(set(sites.longitude)) == 4
     assert sites.timezone == ["America/Moncton"] * 3 + ["Europe/Berlin"]
     assert [spec.members.ids for spec in scenario.loads] == [

@@ -169,7 +169,7 @@ def test_where_little_heat_is_needed_it_cycles_within_the_deadband() -> None:
     assert starts.max() <= 8
     # The mean heat is what the building loses, and the start shows no fleet in step.
     assert run.heat.mean() == pytest.approx(0.15 * 10.0 - 0.4, rel=0.05)
-    assert 0.2 < on[0].mean() < 0.6
+    assert 0.1 < on[0].mean() < 0.6
 
 
 def test_one_that_is_too_small_runs_flat_out_and_the_room_gets_cold() -> None:

@@ -57,8 +57,9 @@ _MEAN_COVER, _COVER_SPREAD = float(_COVERS.mean()), float(_COVERS.std())
 # the day's mean with the cover is .35 in winter, -.35 in summer. Within a day clouds change more
 # than from day to day, so their share of the momentary deviation is larger.
 _RANGE_OF_CLOUDS, _WARMTH_OF_CLOUDS = 0.64, 0.45
-# The spread of the momentary temperature over that of the mean of a day.
-_INSTANT_SPREAD = 1.09
+# The spread of the momentary temperature over that of the mean of a day; and the share of the
+# daily range that is the usual course: the rest comes of the change of the weather within the day.
+_INSTANT_SPREAD, _USUAL_SHARE = 1.06, 0.87
 
 
 class SyntheticSettings(Settings):
@@ -119,7 +120,7 @@ class Synthetic(Weather[SyntheticSettings]):
             self._latitude, self._longitude, self._altitude, settings.mean_temperature
         )
         self._cover = make_waves(draws, "synthetic/cover", 24, hours=8.0, km=250.0)
-        self._warmth = make_waves(draws, "synthetic/warmth", 24, hours=(36.0, 96.0), km=700.0)
+        self._warmth = make_waves(draws, "synthetic/warmth", 24, hours=(36.0, 144.0), km=700.0)
         self._gusts = make_waves(draws, "synthetic/gusts", 12, hours=6.0, km=150.0)
         self._thickness = make_waves(draws, "synthetic/thickness", 12, hours=1.5, km=40.0)
         self._drift = make_drift(draws)
@@ -218,7 +219,7 @@ class Synthetic(Weather[SyntheticSettings]):
             share = _WARMTH_OF_CLOUDS * normals.cold(time_ms)
             spell = share * cloudy / _COVER_SPREAD + np.sqrt(1.0 - share * share) * spell
         spell *= _INSTANT_SPREAD * normals.spread_k(time_ms)
-        course = normals.course_k(time_ms) * (1.0 - _RANGE_OF_CLOUDS * cloudy)
+        course = normals.course_k(time_ms) * (_USUAL_SHARE * (1.0 - _RANGE_OF_CLOUDS * cloudy))
         temperature: Floats = normals.day_mean_c(time_ms) + spell + course
         return temperature
 
