@@ -51,9 +51,9 @@ class Normals:
     """The normals of n places, as harmonics of the year: mean, cosine, sine, cosine, ..."""
 
     temperature: Floats
-    """Of the mean of the day, degrees Celsius, float64[7, n]."""
+    """The mean of the day, degrees Celsius, float64[7, n]."""
     range: Floats
-    """Of the difference between the day's highest and lowest, K, float64[3, n]."""
+    """The difference between the highest and the lowest of a day, K, float64[3, n]."""
     longitude: Floats
     spread: Floats
     """The standard deviation of a day's mean, K: its mean over the year, and the excess of
