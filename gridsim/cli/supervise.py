@@ -17,6 +17,7 @@ from gridsim.cli.ui import LIVE_VIEW
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.status import RunStatus
 from gridsim.errors import GridsimError
+from gridsim.helpers.terminals import STOPS
 from gridsim.ledger import LedgerError
 from gridsim.running.plan import Plan
 from gridsim.running.run import Run
@@ -44,7 +45,10 @@ class Ending:
 
 
 class _Signals:
-    """A handler that stops a run at the first SIGINT or SIGTERM; the second ends the process."""
+    """A handler that stops a run at the first SIGINT or SIGTERM; the second ends the process.
+
+    Ctrl-Z stops the process between two frames of the live view.
+    """
 
     def __init__(self, run: Run) -> None:
         self.received: signal.Signals | None = None
@@ -54,6 +58,8 @@ class _Signals:
     def __enter__(self) -> _Signals:
         for number in _FLUSH_S:
             self._before[number] = signal.signal(number, self._note)
+        if hasattr(signal, "SIGTSTP") and signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
+            self._before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, STOPS.stop)
         return self
 
     def __exit__(self, *_: object) -> None:

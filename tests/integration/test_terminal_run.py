@@ -10,6 +10,8 @@ import re
 import select
 import signal
 import struct
+import subprocess
+import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -40,7 +42,8 @@ path = "out.jsonl"
 class Session:
     """A command in a pseudoterminal of its own, with 80 columns and 24 lines."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, leads: bool = True) -> None:
+        """Start it. `leads`: the terminal is its own; such a process cannot be stopped."""
         self.ours, self.theirs = pty.openpty()
         fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(self.theirs)
@@ -50,7 +53,20 @@ class Session:
         environment = {**os.environ, "TERM": "xterm-256color"}
         environment.pop("NO_COLOR", None)
         words = ("--config", "home.toml", *words)
-        self.process = prepared.Started(words, folder, environment, *[self.theirs] * 3)
+        streams = [self.theirs] * 3
+        self.process: prepared.Started | subprocess.Popen[bytes]
+        if leads:
+            self.process = prepared.Started(words, folder, environment, *streams)
+            return
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gridsim", *words],
+            cwd=folder,
+            env=environment,
+            stdin=self.theirs,
+            stdout=self.theirs,
+            stderr=self.theirs,
+            process_group=0,
+        )
 
     def wait_for(self, text: str) -> None:
         """Read until the output has a text."""
@@ -125,3 +141,27 @@ def test_the_terminal_is_left_as_it_was(
         assert re.search(r"\d+ ticks? and \d+ readings? in", closing)
         # The closing lines are below the last picture, which nothing draws over.
         assert "\x1b[?2026h" not in closing.partition("readings in")[2]
+
+
+def test_the_picture_begins_anew_below_what_the_shell_wrote_after_ctrl_z(
+    folder: Path, request: pytest.FixtureRequest
+) -> None:
+    session = Session(folder, leads=False)
+    request.addfinalizer(session.close)
+    session.wait_for("RUNNING")
+    session.process.send_signal(signal.SIGTSTP)
+    _, found = os.waitpid(session.process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(found)
+    assert termios.tcgetattr(session.theirs) == session.before
+    os.write(session.theirs, b"$ fg\n")
+    session.process.send_signal(signal.SIGCONT)
+    session.output = ""
+    session.wait_for("$ fg\r\n")
+    session.output = session.output.partition("$ fg\r\n")[2]
+    session.wait_for("RUNNING")
+    drawn = session.output
+    # The first frame does not move the cursor up.
+    assert "\x1b[?2026h\r" in drawn.partition("RUNNING")[0]
+    assert not re.search(r"\x1b\[[0-9]+A", drawn.partition("RUNNING")[0])
+    session.process.terminate()
+    assert session.end() == 143

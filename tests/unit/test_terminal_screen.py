@@ -22,10 +22,11 @@ from rich.text import Text
 
 from gridsim.api import Roster, View
 from gridsim.cli.progress import reporter
-from gridsim.helpers.terminals import unsuitable
+from gridsim.helpers.terminals import STOPS, unsuitable
 from gridsim.testing import RecordingControl, ViewContract, make_roster
 from gridsim_plugins.views.terminal import TerminalView
 from gridsim_plugins.views.terminal.screen import Screen, harmless
+from gridsim_plugins.views.terminal.typed import typed_rows
 
 
 class Emulator:
@@ -84,6 +85,13 @@ class Terminal:
         """Return the lines of the terminal after all output so far."""
         self.emulator.feed(self.output())
         return self.emulator.lines
+
+
+def echo(terminal: Terminal) -> None:
+    """Let the terminal show what is typed, and pass it on by lines."""
+    modes = termios.tcgetattr(terminal.ours)
+    modes[3] |= termios.ECHO | termios.ECHOCTL | termios.ICANON
+    termios.tcsetattr(terminal.ours, termios.TCSANOW, modes)
 
 
 @pytest.fixture
@@ -174,6 +182,53 @@ def test_lines_of_others_are_above_the_picture(
     assert sys.stderr is terminal.stream
     shown = terminal.shown()
     assert shown[:4] == ["a warning", "a part and its end", "more", "the rest"]
+
+
+@pytest.mark.parametrize("typed", ["\n", "ls\n\n", "\x02\n", "part"])
+def test_what_a_user_types_leaves_nothing(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    echo(terminal)
+    screen = opened(terminal, monkeypatch)
+    print("a line", file=sys.stderr)
+    screen.draw(picture("one", "two"))
+    os.write(terminal.ours, typed.encode())
+    screen.draw(picture("one", "two"))
+    assert terminal.shown() == ["a line", "one", "two", ""]
+    print("above", file=sys.stderr)
+    os.write(terminal.ours, typed.encode())
+    screen.draw(picture("one", "two"))
+    assert terminal.shown() == ["a line", "above", "one", "two", ""]
+
+
+def test_the_rows_of_typed_lines(terminal: Terminal) -> None:
+    echo(terminal)
+    os.write(terminal.ours, b"x" * 80 + b"\n" + b"x" * 81 + b"\n" + b"\x02" * 41 + b"\n\nrest")
+    assert typed_rows(terminal.stream, 80) == 1 + 2 + 2 + 1
+    assert typed_rows(terminal.stream, 80) == 0
+
+
+def test_lines_typed_before_the_first_picture_stay(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    echo(terminal)
+    os.write(terminal.ours, b"ls\n")
+    terminal.stream.write("started\n")
+    screen = opened(terminal, monkeypatch)
+    screen.draw(picture("one"))
+    assert terminal.shown() == ["ls", "started", "one", ""]
+
+
+def test_a_stopped_process_leaves_its_picture_and_draws_below(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = opened(terminal, monkeypatch)
+    screen.draw(picture("one"))
+    monkeypatch.setattr(STOPS, "count", STOPS.count + 1)
+    terminal.stream.write("$ fg\n")
+    screen.draw(picture("two"))
+    screen.draw(picture("three"))
+    assert terminal.shown() == ["one", "$ fg", "three", ""]
 
 
 def test_a_window_that_became_narrower_has_wrapped_the_picture(terminal: Terminal) -> None:

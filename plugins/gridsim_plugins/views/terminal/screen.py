@@ -1,7 +1,9 @@
 """The picture at the bottom of a terminal: drawn in place, with other output above it.
 
-The terminal is left as it is at any moment, also by a crash: its modes are never changed, the
-cursor stays visible, and it waits below the picture between two writes.
+The terminal is left as it is at any moment, also by a crash or kill -9: its modes are never
+changed, the cursor stays visible, and it waits below the picture between two writes. Its echo stays
+on, too: lines that a user types are read and counted, so that the next frame begins where the
+picture is.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
+
+from gridsim.helpers.terminals import STOPS
+from gridsim_plugins.views.terminal.typed import typed_rows
 
 # Terminals that know synchronised output show a frame at once; the others ignore these.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
@@ -42,7 +47,8 @@ class Screen:
         self._console = Console(
             file=stream, force_terminal=True, highlight=False, markup=False, emoji=False
         )
-        self._lock = threading.RLock()
+        self._lock = STOPS.drawing
+        self._stops = STOPS.count
         self._lines: list[str] = []
         """The picture as last drawn, with its styles."""
         self._cells: list[int] = []
@@ -68,6 +74,7 @@ class Screen:
 
     def open(self) -> None:
         """Send what is written to standard error above the picture, until `close`."""
+        typed_rows(self._stream, self.size().columns)
         for name in ("stderr", "stdout"):
             stream = getattr(sys, name)
             if self._is_same_terminal(stream):
@@ -109,12 +116,15 @@ class Screen:
 
     def _back_to_start(self) -> str:
         """Return the sequence that moves the cursor to where the picture begins."""
-        if not self._is_there:
-            return "\r"
-        self._is_there = False
         columns = self.size().columns
-        # A terminal that has become narrower has wrapped the lines.
-        rows = sum(max(-(-cells // columns), 1) for cells in self._cells)
+        rows = typed_rows(self._stream, columns)
+        if self._is_there:
+            # A terminal that has become narrower has wrapped the lines.
+            rows += sum(max(-(-cells // columns), 1) for cells in self._cells)
+        self._is_there = False
+        if self._stops != STOPS.count:
+            # The shell has written below the picture, which stays where it is.
+            self._stops, rows = STOPS.count, 0
         return f"\r\x1b[{rows}A" if rows else "\r"
 
     def _picture(self) -> str:
