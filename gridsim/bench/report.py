@@ -99,7 +99,8 @@ def _memory(memory: Memory) -> str:
 
 
 def _flat_out(flat: FlatOut) -> Iterator[str]:
-    yield f"flat out, median of {flat.rounds} rounds in turns, {flat.messages:,} messages each way"
+    rounds = "one round" if flat.rounds == 1 else f"median of {flat.rounds} rounds in turns"
+    yield f"flat out, {rounds}, {flat.messages:,} messages each way"
     yield f"  {'':<32} {'messages/s':>11} {'records/s':>11} {'CPU/message':>12}"
     for name, speed in flat.ways.items():
         title = flat.titles[name]

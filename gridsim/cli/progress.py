@@ -43,10 +43,10 @@ class _BarReporter(Reporter):
         self._bar.advance(self._task, parts)
 
 
-def left(total: float | None, percentage: float, seconds: float | None) -> str:
+def left(total: float | None, done: float, percentage: float, seconds: float | None) -> str:
     """Return the part that is done and the time left in words, as far as they are known."""
     if total is None:
-        return ""
+        return f"{done:,.0f} so far" if done else ""
     if seconds is None:
         return f"{percentage:3.0f} %"
     minutes, rest = divmod(round(seconds), 60)
@@ -58,7 +58,7 @@ def left(total: float | None, percentage: float, seconds: float | None) -> str:
 @contextmanager
 def reporter() -> Iterator[Reporter]:
     """Yield a reporter, with a bar on a terminal that can show one."""
-    from gridsim.helpers.terminals import unsuitable
+    from gridsim.terminals import typed_rows, unsuitable
 
     if unsuitable(sys.stderr, os.environ):
         yield Reporter()
@@ -72,6 +72,7 @@ def reporter() -> Iterator[Reporter]:
             """Return False: nothing was changed."""
             return False
 
+    typed_rows(sys.stderr, 1)
     with bar_on(SteadyConsole(file=sys.stderr)) as reporter:
         yield reporter
 
@@ -79,17 +80,38 @@ def reporter() -> Iterator[Reporter]:
 @contextmanager
 def bar_on(console: Console) -> Iterator[Reporter]:
     """Yield a reporter with a bar on a console."""
+    from rich.console import ConsoleRenderable, RenderHook
+    from rich.control import Control
     from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
     from rich.progress import Progress as Bar
+    from rich.segment import ControlType
     from rich.text import Text
+
+    from gridsim.terminals import typed_rows
+
+    class Typed(RenderHook):
+        """The cursor goes up over the lines that a user has typed below the bar."""
+
+        def process_renderables(
+            self, renderables: list[ConsoleRenderable]
+        ) -> list[ConsoleRenderable]:
+            """Return what is printed, after the removal of those lines."""
+            rows = typed_rows(console.file, console.width)
+            up = Control((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1))
+            return [*[up] * rows, *renderables]
 
     class Left(ProgressColumn):
         """The part that is done and the time left, where the number of parts is known."""
 
         def render(self, task: Task) -> Text:
             """Return the text."""
-            return Text(left(task.total, task.percentage, task.time_remaining))
+            words = left(task.total, task.completed, task.percentage, task.time_remaining)
+            return Text(words)
 
     columns = TextColumn("{task.description}", markup=False), BarColumn(), Left()
     with Bar(*columns, console=console, transient=True, refresh_per_second=4) as bar:
-        yield _BarReporter(bar)
+        console.push_render_hook(Typed())
+        try:
+            yield _BarReporter(bar)
+        finally:
+            console.pop_render_hook()

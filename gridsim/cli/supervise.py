@@ -17,12 +17,12 @@ from gridsim.cli.ui import LIVE_VIEW
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.status import RunStatus
 from gridsim.errors import GridsimError
-from gridsim.helpers.terminals import STOPS
 from gridsim.ledger import LedgerError
 from gridsim.running.plan import Plan
 from gridsim.running.run import Run
 from gridsim.running.runs import other_runs
 from gridsim.running.verdict import judge
+from gridsim.terminals import STOPS
 from gridsim.text.commands import CommandLog
 from gridsim.text.events import change_lines
 from gridsim.text.plan import plan_lines, transport_lines, transport_warnings, view_lines

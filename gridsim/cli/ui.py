@@ -42,7 +42,7 @@ class UiChoice:
             raise typer.BadParameter(
                 f"{ui!r} is not one of {', '.join(_CHOICES)}", param_hint="--ui"
             )
-        from gridsim.helpers.terminals import unsuitable
+        from gridsim.terminals import unsuitable
 
         self._ui = ui
         problem = unsuitable(sys.stderr, os.environ)

@@ -52,8 +52,7 @@ def verify(
     transport = options.transport
     if options.subscribe is not None:
         transport, listener = find_listener(options.subscribe, transport)
-        progress.begin("receiving")
-        received = listen(options, Subscriber(transport, listener), say)
+        received = listen(options, Subscriber(transport, listener), say, progress)
     with Reader(options.ledger) as reader:
         roster = LedgerRoster.of(reader)
         if not options.files and received is None:

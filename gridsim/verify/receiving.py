@@ -8,6 +8,8 @@ from pathlib import Path
 
 from gridsim.errors import NeverConnectedError
 from gridsim.ledger import NotALedger, Reader
+from gridsim.text.progress import Progress
+from gridsim.text.words import counted
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.jsonlines import JsonParser
 from gridsim.verify.options import VerifyOptions
@@ -27,10 +29,12 @@ class Received:
         self._bodies: list[bytes] = []
         self._times: list[int] = []
 
-    def collect(self) -> None:
+    def collect(self) -> int:
+        """Take the messages since the last call, and return their number."""
         bodies, times = self._subscriber.take()
         self._bodies += bodies
         self._times += times
+        return len(bodies)
 
     def parts(self, reading: Reading) -> Iterator[Arrivals]:
         parser = JsonParser(reading)
@@ -54,19 +58,25 @@ class Received:
             )
         if losses:
             notes.append(
-                f"verify lost its connection {losses} times, and may have missed readings that "
-                "your back-end has received"
+                f"verify lost its connection {counted(losses, 'time')}, and may have missed "
+                "readings that your back-end has received"
             )
         return notes
 
 
-def listen(options: VerifyOptions, subscriber: Subscriber, say: Callable[[str], None]) -> Received:
+def listen(
+    options: VerifyOptions,
+    subscriber: Subscriber,
+    say: Callable[[str], None],
+    progress: Progress,
+) -> Received:
     """Receive until the run has ended and no message has arrived for `quiet_s`.
 
     Raises NeverConnectedError if the far end refuses the subscription.
     """
     before = _run_of(options.ledger)
     received = Received(subscriber)
+    progress.begin("receiving")
     subscriber.start()
     announced = warned = False
     began = time.monotonic()
@@ -83,10 +93,11 @@ def listen(options: VerifyOptions, subscriber: Subscriber, say: Callable[[str], 
             elif not (announced or warned) and time.monotonic() - began > _ANSWER_WARNING_S:
                 say(f"no answer from {subscriber.where} yet; retrying")
                 warned = True
-            received.collect()
+            progress.advance(received.collect())
             time.sleep(_LOOK_S)
         ended = time.monotonic()
         while time.monotonic() - max(subscriber.last_at, ended) < options.quiet_s:
+            progress.advance(received.collect())
             time.sleep(_LOOK_S)
     except KeyboardInterrupt:
         say("interrupted; comparing what has arrived")

@@ -11,19 +11,21 @@ from gridsim.cli.progress import bar_on, left
 
 
 @pytest.mark.parametrize(
-    ("total", "percentage", "seconds", "text"),
+    ("total", "done", "percentage", "seconds", "text"),
     [
-        (None, 0.0, None, ""),
-        (10.0, 0.0, None, "  0 %"),
-        (10.0, 12.4, 59.4, " 12 %  0:59 left"),
-        (10.0, 12.5, 59.6, " 12 %  1:00 left"),
-        (10.0, 99.9, 3600.0, "100 %  1:00:00 left"),
+        (None, 0.0, 0.0, None, ""),
+        (None, 1.0, 0.0, None, "1 so far"),
+        (None, 12345.0, 0.0, None, "12,345 so far"),
+        (10.0, 0.0, 0.0, None, "  0 %"),
+        (10.0, 1.24, 12.4, 59.4, " 12 %  0:59 left"),
+        (10.0, 1.25, 12.5, 59.6, " 12 %  1:00 left"),
+        (10.0, 9.99, 99.9, 3600.0, "100 %  1:00:00 left"),
     ],
 )
 def test_the_bar_has_only_what_is_known(
-    total: float | None, percentage: float, seconds: float | None, text: str
+    total: float | None, done: float, percentage: float, seconds: float | None, text: str
 ) -> None:
-    assert left(total, percentage, seconds) == text
+    assert left(total, done, percentage, seconds) == text
 
 
 def test_a_phase_without_a_known_end_has_no_figures() -> None:

@@ -22,11 +22,10 @@ from rich.text import Text
 
 from gridsim.api import Roster, View
 from gridsim.cli.progress import reporter
-from gridsim.helpers.terminals import STOPS, unsuitable
+from gridsim.terminals import STOPS, typed_rows, unsuitable
 from gridsim.testing import RecordingControl, ViewContract, make_roster
 from gridsim_plugins.views.terminal import TerminalView
 from gridsim_plugins.views.terminal.screen import Screen, harmless
-from gridsim_plugins.views.terminal.typed import typed_rows
 
 
 class Emulator:
@@ -48,6 +47,8 @@ class Emulator:
                 self.row = max(self.row - int(part[2:-1]), 0)
             elif part == "\x1b[K":
                 self.lines[self.row] = self.lines[self.row][: self.column]
+            elif part == "\x1b[2K":
+                self.lines[self.row] = ""
             elif part == "\x1b[J":
                 self.lines[self.row] = self.lines[self.row][: self.column]
                 del self.lines[self.row + 1 :]
@@ -331,6 +332,19 @@ def test_the_bar_of_a_command_never_hides_the_cursor(
     assert "a line [with brackets]" in text
     assert "reading" in text
     assert "\x1b[?25l" not in text
+
+
+def test_a_line_typed_below_the_bar_leaves_nothing(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    echo(terminal)
+    monkeypatch.setattr(sys, "stderr", terminal.stream)
+    with reporter() as progress:
+        progress.begin("reading", 4)
+        os.write(terminal.ours, b"ls\n")
+        progress.say("a line")
+    assert terminal.shown() == ["a line", "", ""]
+    assert terminal.emulator.row == 1
 
 
 def test_a_command_without_a_terminal_has_lines_only(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gridsim.api import Control, Register, RunContext, Settings, Snapshot, View, hookimpl
-from gridsim.helpers.terminals import unsuitable
+from gridsim.terminals import unsuitable
 
 if TYPE_CHECKING:
     from gridsim_plugins.views.terminal.picture import Picture

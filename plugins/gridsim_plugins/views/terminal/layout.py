@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from gridsim.helpers.terminals import MIN_COLUMNS, MIN_LINES
+from gridsim.terminals import MIN_COLUMNS, MIN_LINES
 from gridsim_plugins.views.terminal.panels.contracts import contracts
 from gridsim_plugins.views.terminal.panels.contracts import wanted as contract_lines
 from gridsim_plugins.views.terminal.panels.delivery import delivery

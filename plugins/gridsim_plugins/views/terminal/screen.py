@@ -20,8 +20,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from gridsim.helpers.terminals import STOPS
-from gridsim_plugins.views.terminal.typed import typed_rows
+from gridsim.terminals import STOPS, typed_rows
 
 # Terminals that know synchronised output show a frame at once; the others ignore these.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"

@@ -1,10 +1,8 @@
-"""The terminals on which a picture can be drawn in place, and the stops by Ctrl-Z."""
+"""The terminals on which a picture can be drawn in place."""
 
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Mapping
 from typing import Final, TextIO
 
@@ -32,26 +30,3 @@ def unsuitable(stream: TextIO | None, environment: Mapping[str, str]) -> str:
             f"needs {MIN_COLUMNS} and {MIN_LINES}"
         )
     return ""
-
-
-class Stops:
-    """The stops of this process by Ctrl-Z (SIGTSTP)."""
-
-    def __init__(self) -> None:
-        self.drawing = threading.RLock()
-        """Held while a picture is drawn: a stop waits until it is complete."""
-        self.count = 0
-        """The number of stops so far: after each, other output is below the picture."""
-
-    def stop(self, number: int, _: object) -> None:
-        """Stop this process until it is continued. A signal handler: called in the main thread."""
-        with self.drawing:
-            self.count += 1
-            before = signal.signal(number, signal.SIG_DFL)
-            # To this thread, so that the process is stopped before the next line. Where nobody
-            # could continue it, the system ignores the signal.
-            signal.pthread_kill(threading.get_ident(), number)
-            signal.signal(number, before)
-
-
-STOPS: Final = Stops()

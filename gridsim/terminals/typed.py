@@ -6,9 +6,7 @@ import os
 import select
 import signal
 import sys
-from typing import TextIO
-
-from rich.cells import cell_len
+from typing import IO
 
 _MOST = 4096
 _CONTROL = 32
@@ -16,14 +14,14 @@ _CONTROL = 32
 
 if sys.platform == "win32":
 
-    def typed_rows(stream: TextIO, columns: int) -> int:
+    def typed_rows(stream: IO[str], columns: int) -> int:
         """Return 0: the console of Windows shows nothing of it."""
         return 0
 
 else:
     import termios
 
-    def typed_rows(stream: TextIO, columns: int) -> int:
+    def typed_rows(stream: IO[str], columns: int) -> int:
         """Read the lines typed so far, and return the rows that the terminal has shown of them.
 
         A line that is not complete stays in the terminal: the next frame clears it.
@@ -49,6 +47,8 @@ else:
 
 
 def _rows(line: bytes, columns: int) -> int:
+    from rich.cells import cell_len  # imported where a picture is drawn: it takes 30 ms
+
     text = line.decode(errors="replace")
     cells = cell_len(text) + sum(2 for one in text if ord(one) < _CONTROL)
     return max(-(-cells // columns), 1)

@@ -1,0 +1,7 @@
+"""Terminals: where a picture can be drawn, stops by Ctrl-Z, and what a user types below it."""
+
+from gridsim.terminals.stops import STOPS
+from gridsim.terminals.suitable import MIN_COLUMNS, MIN_LINES, unsuitable
+from gridsim.terminals.typed import typed_rows
+
+__all__ = ["MIN_COLUMNS", "MIN_LINES", "STOPS", "typed_rows", "unsuitable"]
