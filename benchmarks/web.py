@@ -1,21 +1,27 @@
-"""The cost of the web view: 100,000 devices, 50 open pages, a tick a second in real time.
+"""The cost of open pages: 100,000 devices, 50 pages, a tick a second in real time.
 
-    python benchmarks/web.py [--devices 100000] [--pages 50] [--seconds 20] > /dev/null
+    python benchmarks/web.py [--devices 100000] [--pages 50] [--seconds 10] [--turns 3] > /dev/null
 
-Readings go to standard output, and the results to standard error: the time of a tick without the
-view and with it, their ratio, and the bytes per second of each page, for the stream and for the
-heat map that a page fetches every 5 s. The clients are part of the measured process.
+Readings go to standard output, and the results to standard error: the processor time per tick of
+the run's process without and with pages, in turns in one run, their ratio, and the bytes per second
+of each page. A page is a client in another process that does as a browser does: it keeps the
+stream open, and fetches the contracts every 2 s and the heat map every 5 s, if they have changed.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
+import json
+import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.request
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
@@ -47,81 +53,128 @@ energy_capacity_kwh = 10.0
 type = "stdout"
 """
 VIEW = '\n[[views]]\ntype = "web"\nport = 0\n'
-_FLEET_S = 5.0
+_FETCHES = {
+    "contracts": (2.0, "projects?sort=roster&order=asc&offset=0&limit=26&sparkline=true"),
+    "heat map": (5.0, "fleet?show=output"),
+}
+_SETTLE_S = 3.0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--devices", type=int, default=100_000)
     parser.add_argument("--pages", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--open", metavar="URL", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    config = CONFIG.format(projects=args.devices // 2)
-    without, _, _ = measure(config, 0, args.seconds)
-    alone, _, _ = measure(config + VIEW, 0, args.seconds)
-    with_pages, stream, fleet = measure(config + VIEW, args.pages, args.seconds)
-    report(f"{args.devices:,} devices; processor time per tick of the whole process, ms")
-    report(f"without the view        {1000 * without:8.1f}")
-    report(f"with it, no page        {1000 * alone:8.1f}   ratio {alone / without:.3f}")
-    report(
-        f"with {args.pages:3} pages         {1000 * with_pages:8.1f}   "
-        f"ratio {with_pages / without:.3f}"
-    )
-    report(f"stream {stream / 1000:.1f} kB/s and heat map {fleet / 1000:.1f} kB/s for each page")
+    if args.open:
+        open_pages(args.open, args.pages)
+        return
+    config = CONFIG.format(projects=args.devices // 2) + VIEW
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "config.toml")
+        path.write_text(config)
+        with Run(make_plan(Options(path))) as run:
+            while not (url := run.status().views[0].where):
+                run.wait(0.2)
+            closed, opened, received = [], [], {}
+            for _ in range(args.turns):
+                closed.append(cost(run, args.seconds))
+                command = [sys.executable, __file__, "--open", url, "--pages", str(args.pages)]
+                with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as it:
+                    it.stdout.readline()
+                    opened.append(cost(run, args.seconds))
+                    received = json.loads(it.communicate()[0])
+    without, alone = (statistics.median(column) for column in zip(*closed, strict=True))
+    ms, served = (statistics.median(column) for column in zip(*opened, strict=True))
+    ratios = [after / before for (before, _), (after, _) in zip(closed, opened, strict=True)]
+    report(f"{args.devices:,} devices; processor time per tick, ms")
+    report("               whole process   server's threads")
+    report(f"no page        {without:13.1f}   {alone:16.2f}")
+    report(f"{args.pages:3} pages      {ms:13.1f}   {served:16.2f}")
+    report(f"the server's threads add {100 * (served - alone) / without:.1f} % for these pages")
+    report(f"ratios of the whole process, by turn: {', '.join(f'{one:.3f}' for one in ratios)}")
+    for name, rate in received.items():
+        report(f"{name:10} {rate / 1000:8.1f} kB/s a page")
 
 
 def report(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def measure(config: str, pages: int, seconds: float) -> tuple[float, float, float]:
-    """Return the processor time per tick, and the bytes per second of a page's two parts."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "config.toml")
-        path.write_text(config)
-        with Run(make_plan(Options(path))) as run:
-            clients: list[StreamClient] = []
-            if pages:
-                while not (url := run.status().views[0].where):
-                    run.wait(0.2)
-                clients = [StreamClient(url) for _ in range(pages)]
-            stopping = threading.Event()
-            fetched = [0]
-            threads = [threading.Thread(target=_read, args=(one,)) for one in clients]
-            if pages:
-                threads.append(
-                    threading.Thread(target=_fetch, args=(url, pages, stopping, fetched))
-                )
-            for thread in threads:
-                thread.start()
-            run.wait(3.0)
-            tick, cpu, began = run.status().tick, time.process_time(), time.monotonic()
-            received, before = sum(one.received for one in clients), fetched[0]
-            run.wait(seconds)
-            passed = time.monotonic() - began
-            ticks = run.status().tick - tick
-            cost = (time.process_time() - cpu) / max(ticks, 1)
-            received = sum(one.received for one in clients) - received
-            fleet = fetched[0] - before
-            stopping.set()
-        for thread in threads:
-            thread.join()
-        for one in clients:
-            one.close()
-    each = max(pages, 1) * passed
-    return cost, received / each, fleet / each
+def cost(run: Run, seconds: float) -> tuple[float, float]:
+    """Return the processor time per tick, ms: of this process, and of its server's threads."""
+    run.wait(_SETTLE_S)
+    tick, cpu, served = run.status().tick, time.process_time(), _served_ms()
+    run.wait(seconds)
+    ticks = max(run.status().tick - tick, 1)
+    return 1000 * (time.process_time() - cpu) / ticks, (_served_ms() - served) / ticks
+
+
+def _served_ms() -> float:
+    """Return the processor time so far of the threads that answer requests."""
+    threads = [
+        one.native_id
+        for one in threading.enumerate()
+        if one.name == "web" or one.name.startswith("AnyIO")
+    ]
+    files = [Path(f"/proc/self/task/{id}/schedstat") for id in threads]
+    return sum(int(file.read_text().split()[0]) for file in files if file.exists()) / 1e6
+
+
+def open_pages(url: str, pages: int) -> None:
+    """Keep pages open until standard input ends; print the bytes per second of one as JSON."""
+    stopping = threading.Event()
+    bytes_of = dict.fromkeys(_FETCHES, 0)
+    began = time.monotonic()
+    clients = [StreamClient(url) for _ in range(pages)]
+    threads = [threading.Thread(target=_read, args=(one,)) for one in clients]
+    for name, (every_s, path) in _FETCHES.items():
+        where = f"{url}/api/v1/{path}"
+        threads.append(
+            threading.Thread(target=_fetch, args=(where, pages, every_s, stopping, bytes_of, name))
+        )
+    for thread in threads:
+        thread.start()
+    print("open", flush=True)
+    sys.stdin.read()
+    passed = time.monotonic() - began
+    streamed = sum(one.received for one in clients)
+    stopping.set()
+    for one in clients:
+        one.close()
+    rates = {"stream": streamed, **bytes_of}
+    print(json.dumps({name: size / passed / pages for name, size in rates.items()}))
 
 
 def _read(client: StreamClient) -> None:
-    while client._read():
-        client._buffer = b""
+    # The end closes the socket while it is read.
+    with suppress(OSError):
+        while client._read():
+            client._buffer = b""
 
 
-def _fetch(url: str, pages: int, stopping: threading.Event, fetched: list[int]) -> None:
-    request = urllib.request.Request(f"{url}/api/v1/fleet", headers={"Accept-Encoding": "gzip"})
-    while not stopping.wait(_FLEET_S / pages):
-        with urllib.request.urlopen(request) as answer:
-            fetched[0] += len(answer.read())
+def _fetch(
+    url: str,
+    pages: int,
+    every_s: float,
+    stopping: threading.Event,
+    bytes_of: dict[str, int],
+    name: str,
+) -> None:
+    parts = urlsplit(url)
+    path = f"{parts.path}?{parts.query}"
+    clients = [http.client.HTTPConnection(parts.netloc) for _ in range(pages)]
+    known = [""] * pages
+    page = 0
+    while not stopping.wait(every_s / pages):
+        page = (page + 1) % pages
+        headers = {"Accept-Encoding": "gzip", "If-None-Match": known[page]}
+        clients[page].request("GET", path, headers=headers)
+        answer = clients[page].getresponse()
+        bytes_of[name] += len(answer.read())
+        known[page] = answer.headers.get("ETag", "")
 
 
 if __name__ == "__main__":

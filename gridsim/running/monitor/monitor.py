@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from gridsim.api import (
     DISABLED,
     OFFLINE,
+    DeviceStates,
     DeviceView,
     Floats,
     History,
     Roster,
     RunStatus,
+    SiteStates,
     Snapshot,
     Span,
 )
@@ -83,6 +85,8 @@ class Monitor:
         self._tick = -1
         self._truth: TickTruth | None = None
         self._totals: Totals | None = None
+        self._states: tuple[DeviceStates, SiteStates] | None = None
+        """The states of the last tick; None: not made yet."""
         self._snapshot: Snapshot | None = None
         self._made_at = 0.0
 
@@ -163,6 +167,7 @@ class Monitor:
         for result in results:
             time_ms = self._start_ms + result.tick * self._tick_ms
             truth = result.truth
+            self._states = None
             self._entries.take(result, time_ms)
             self._orders.take(result)
             self._watching.take(result, time_ms)
@@ -184,9 +189,13 @@ class Monitor:
     def _make(self, status: RunStatus) -> Snapshot:
         totals, truth, events = self._totals, self._truth, self._events
         kw = np.zeros(len(self._counter.types)) if totals is None else totals.kw[-1]
-        devices = device_states(self.roster, truth, events)
+        if self._states is None:
+            self._states = (
+                device_states(self.roster, truth, events),
+                site_states(self.roster, self._threshold, truth, events),
+            )
+        devices, sites = self._states
         unconnected = np.count_nonzero(devices.state & (OFFLINE | DISABLED))
-        sites = site_states(self.roster, self._threshold, truth, events)
         called = ~np.isnan(sites.target_kw)
         return Snapshot(
             status=status,

@@ -12,15 +12,16 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gridsim.api import Control
+from gridsim.api import Control, Span
 from gridsim_plugins.views.web import models
-from gridsim_plugins.views.web.answers import Failed, answer
+from gridsim_plugins.views.web.answers import JSON, Failed, answer
 from gridsim_plugins.views.web.equivalents import of_control
 from gridsim_plugins.views.web.fleet import FleetMap, groups
 from gridsim_plugins.views.web.instructions import Instructions
 from gridsim_plugins.views.web.metrics import exposition
 from gridsim_plugins.views.web.requests import read_body
 from gridsim_plugins.views.web.run_actions import Pace, watched
+from gridsim_plugins.views.web.shared import SharedAnswers
 from gridsim_plugins.views.web.site import cached
 from gridsim_plugins.views.web.status import (
     Rates,
@@ -47,6 +48,7 @@ class Api:
         self._rates = rates
         self._tables = Tables(control)
         self._fleet = FleetMap(control.roster)
+        self._projects = SharedAnswers()
         self._instructions = Instructions(control, url)
         self._pace = Pace(control)
         self._roster_bytes: bytes | None = None
@@ -58,32 +60,45 @@ class Api:
         content, type = exposition(self._control, len(self._stream))
         return Response(content, headers={"content-type": type})
 
+    def first(self) -> bytes:
+        """Return what the page shows first, as JSON."""
+        return msgspec.json.encode({"status": self._status(), "history": self._history("15m")})
+
     def status(self, request: Request, query: models.Query) -> Response:
+        return answer(self._status())
+
+    def _status(self) -> models.StatusAnswer:
         control = self._control
-        status = status_of(control.snapshot(), control.status(), control.roster, self._rates)
-        return answer(status)
+        return status_of(control.snapshot(), control.status(), control.roster, self._rates)
 
     async def stream(self, request: Request, query: models.Query) -> Response:
         return self._stream.response()
 
     def history(self, request: Request, query: models.HistoryQuery) -> Response:
-        past = self._control.history(query.span)
+        return answer(self._history(query.span))
+
+    def _history(self, span: Span) -> models.HistoryAnswer:
+        past = self._control.history(span)
         outputs = sum(past.kw.values(), np.zeros(len(past.time_ms)))
-        return answer(
-            models.HistoryAnswer(
-                span=query.span,
-                timezone=self._control.status().timezone,
-                time_ms=past.time_ms.tolist(),
-                kw={type: numbers(column) for type, column in past.kw.items()},
-                load_kw=numbers(past.load_kw),
-                net_kw=numbers(past.load_kw - outputs),
-                target_kw=numbers(past.target_kw),
-                delivered_kw=numbers(past.delivered_kw),
-            )
+        return models.HistoryAnswer(
+            span=span,
+            timezone=self._control.status().timezone,
+            time_ms=past.time_ms.tolist(),
+            kw={type: numbers(column) for type, column in past.kw.items()},
+            load_kw=numbers(past.load_kw),
+            net_kw=numbers(past.load_kw - outputs),
+            target_kw=numbers(past.target_kw),
+            delivered_kw=numbers(past.delivered_kw),
         )
 
     def projects(self, request: Request, query: models.ProjectsQuery) -> Response:
-        return answer(self._tables.projects(query))
+        sites = self._control.snapshot().sites
+
+        def make() -> bytes:
+            return msgspec.json.encode(self._tables.projects(query))
+
+        made = self._projects.get(sites, msgspec.json.encode(query), make)
+        return cached(request, JSON, made.plain, made.compressed, made.etag)
 
     def project(self, request: Request, query: models.Query) -> Response:
         return answer(self._tables.project(request.path_params["id"]))
@@ -124,8 +139,9 @@ class Api:
         return cached(request, "application/json", self._roster_bytes, None, etag)
 
     def fleet(self, request: Request, query: models.FleetQuery) -> Response:
-        made = self._fleet.bytes(self._control.snapshot(), query.show)
-        headers = {"x-time-ms": str(made.time_ms)}
+        snapshot = self._control.snapshot()
+        made = self._fleet.of(snapshot, query.show)
+        headers = {"x-time-ms": str(snapshot.time_ms)}
         type = "application/octet-stream"
         return cached(request, type, made.plain, made.compressed, made.etag, headers)
 

@@ -32,7 +32,7 @@ _Answering = Callable[[Request], Coroutine[Any, Any, Response]]
 
 def make_app(api: Api, address: Address) -> Starlette:
     """Return the application."""
-    page = Page()
+    page = Page(api.first)
     document = description()
     routes = [
         Route("/", page.index),

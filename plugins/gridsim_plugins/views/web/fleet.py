@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-import gzip
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import DeviceStates, Floats, Roster, Snapshot
+from gridsim_plugins.views.web.shared import Shared, SharedAnswers
 
 Shown = Literal["soc", "output", "state", "type"]
 NO_SOC = 255
 """The byte of a device without storage."""
 
 
-@dataclass(frozen=True, slots=True)
-class FleetBytes:
-    """One answer, shared by all clients that ask for it."""
-
-    time_ms: int
-    plain: bytes
-    compressed: bytes
-    etag: str
-
-
 class FleetMap:
-    """The bytes of the newest snapshot, made once for all clients. Used from several threads."""
+    """The bytes of the newest tick, made once for all clients. Used from several threads."""
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
-        self._lock = threading.Lock()
-        self._made: dict[str, tuple[Snapshot, FleetBytes]] = {}
+        self._shared = SharedAnswers()
 
     @cached_property
     def types(self) -> list[str]:
@@ -49,17 +35,12 @@ class FleetMap:
         place = {type: min(index, 255) for index, type in enumerate(self.types)}
         return np.fromiter((place[type] for type in self._roster.type), np.uint8)
 
-    def bytes(self, snapshot: Snapshot, show: Shown) -> FleetBytes:
+    def of(self, snapshot: Snapshot, show: Shown) -> Shared:
         """Return the bytes of a snapshot."""
-        with self._lock:
-            made = self._made.get(show)
-            if made is None or (made[0] is not snapshot and show != "type"):
-                made = snapshot, self._encode(snapshot, show)
-                self._made[show] = made
-            return made[1]
-
-    def _encode(self, snapshot: Snapshot, show: Shown) -> FleetBytes:
         devices = snapshot.devices
+        return self._shared.get(devices, show, lambda: self._encode(devices, show))
+
+    def _encode(self, devices: DeviceStates, show: Shown) -> bytes:
         match show:
             case "soc":
                 column = soc_bytes(devices.soc)
@@ -69,9 +50,7 @@ class FleetMap:
                 column = devices.state
             case "type":
                 column = self.type_bytes
-        plain = column.tobytes()
-        etag = f'"{sha256(plain).hexdigest()[:16]}"'
-        return FleetBytes(snapshot.time_ms, plain, gzip.compress(plain, 1, mtime=0), etag)
+        return column.tobytes()
 
 
 def soc_bytes(soc: Floats) -> NDArray[np.uint8]:

@@ -1,11 +1,15 @@
-"""The files of the page, read and compressed once."""
+"""The files of the page, read, joined and compressed once.
+
+The page is sent with the values of its first picture, and loads one style sheet and one script, so
+that the picture waits for two answers and no further one.
+"""
 
 from __future__ import annotations
 
 import gzip
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +21,12 @@ from gridsim_plugins.views.web.answers import failed
 
 _FOLDER = Path(__file__).with_name("static")
 _PAGE = "index.html"
+_SLOT = b'<script id="first" type="application/json">'
+"""The place in the page for the values of its first picture."""
+_STYLES = ("page.css", "parts.css")
+_MAIN = "js/main.js"
+_IMPORT = re.compile(rb'^import (\{.*\}) from "\./(\w+)\.js";$', re.MULTILINE)
+_EXPORT = re.compile(rb"^export (?=(?:async )?(?:function|class|const) ([\w$]+))", re.MULTILINE)
 # Indentation, and lines that are comments; their ends stay, so that lines keep their numbers. No
 # text of the page's scripts goes over several lines.
 _COMMENTS = re.compile(rb"^\t+(?://.*)?|^//.*", re.MULTILINE)
@@ -38,16 +48,53 @@ class PageFile:
 class Page:
     """The files of the page, in memory."""
 
-    def __init__(self, folder: Path = _FOLDER) -> None:
-        self._files = {path: _file(folder / path) for path in _paths(folder)}
+    def __init__(self, first: Callable[[], bytes] = bytes, folder: Path = _FOLDER) -> None:
+        """`first` returns the values of the first picture, as JSON."""
+        self._first = first
+        self._files = {path: _file(path, (folder / path).read_bytes()) for path in _paths(folder)}
+        styles = b"".join(self._files[path].plain for path in _STYLES)
+        self._files["bundle/page.css"] = _file("page.css", styles)
+        uplot = self._files["vendor/uPlot.iife.min.js"].plain
+        self._files["bundle/page.js"] = _file("page.js", uplot + b"\n" + self._modules())
+
+    @property
+    def sent(self) -> Mapping[str, PageFile]:
+        """The files that a browser loads, by path."""
+        loaded = (_PAGE, "bundle/page.css", "js/theme.js", "bundle/page.js")
+        return {path: self._files[path] for path in loaded}
 
     def index(self, request: Request) -> Response:
         """Answer with the page itself."""
-        return self._answer(request, _PAGE)
+        # An id of the run may hold any text, also the end of the element.
+        first = self._first().replace(b"<", b"\\u003c")
+        content = self._files[_PAGE].plain.replace(_SLOT, _SLOT + first, 1)
+        return Response(content, headers={"cache-control": "no-store"}, media_type="text/html")
 
     def file(self, request: Request) -> Response:
         """Answer with one file."""
         return self._answer(request, request.path_params["path"])
+
+    def _modules(self) -> bytes:
+        """Return one script of all modules, each in a scope of its own, the imported ones first."""
+        done: dict[str, bytes] = {}
+
+        def add(path: str) -> None:
+            if path in done:
+                return
+            plain = self._files[path].plain
+            for _, name in _IMPORT.findall(plain):
+                add(f"js/{name.decode()}.js")
+            exported = b", ".join(_EXPORT.findall(plain))
+            plain = _EXPORT.sub(b"", _IMPORT.sub(rb"const \1 = module_\2;", plain))
+            name = Path(path).stem.encode()
+            done[path] = b"const module_%s = (() => {\n%s\nreturn { %s };\n})();\n" % (
+                name,
+                plain,
+                exported,
+            )
+
+        add(_MAIN)
+        return b'(() => {\n"use strict";\n%s})();\n' % b"".join(done.values())
 
     def _answer(self, request: Request, path: str) -> Response:
         file = self._files.get(path)
@@ -87,10 +134,9 @@ def _paths(folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
-def _file(path: Path) -> PageFile:
-    plain = path.read_bytes()
-    if path.suffix == ".js" and "vendor" not in path.parts:
+def _file(path: str, plain: bytes) -> PageFile:
+    if path.startswith("js/"):
         plain = _COMMENTS.sub(b"", plain)
-    type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    type = mimetypes.guess_type(path)[0] or "application/octet-stream"
     compressed = gzip.compress(plain, 9, mtime=0) if type.startswith(_COMPRESSED) else None
     return PageFile(type, plain, compressed, f'"{sha256(plain).hexdigest()[:16]}"')

@@ -95,7 +95,7 @@ function entries() {
 	get("/entries", { after: timeline.next - 1 }).then((found) => timeline.add(found)).catch(() => {});
 }
 
-stream({
+const tell = {
 	frame(frame) {
 		if (!page.status) return;
 		header(frame);
@@ -127,8 +127,15 @@ stream({
 		trouble(error ? `The run has failed: ${error}` : `The run ended at ${wallClock(Date.now())}. The pictures show its last state.`, !error);
 		controls.end();
 	},
-});
-power.load();
+};
+// The page comes with the values of its first picture.
+const first = JSON.parse($("first").textContent || "null");
+if (first) {
+	status(first.status);
+	power.take("15m", first.history);
+	power.frame(first.status);
+} else power.load();
+stream(tell);
 entries();
 contracts.load();
 

@@ -54,8 +54,10 @@ export class Power {
 
 	async load() {
 		const span = this.span;
-		let past;
-		try { past = await get("/history", { span }); } catch { return; }
+		try { this.take(span, await get("/history", { span })); } catch { /* the next one may be answered */ }
+	}
+
+	take(span, past) {
 		const table = this.tables[span];
 		table.clear();
 		const kinds = Object.keys(past.kw);
