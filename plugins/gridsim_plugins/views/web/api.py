@@ -69,7 +69,8 @@ class Api:
 
     def _status(self) -> models.StatusAnswer:
         control = self._control
-        return status_of(control.snapshot(), control.status(), control.roster, self._rates)
+        snapshot, status = control.snapshot(), control.status()
+        return status_of(snapshot, status, control.roster, self._rates, len(self._stream))
 
     async def stream(self, request: Request, query: models.Query) -> Response:
         return self._stream.response()

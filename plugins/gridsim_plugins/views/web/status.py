@@ -73,8 +73,10 @@ def frame_of(snapshot: Snapshot, rates: Rates) -> Frame:
     return Frame(**_frame(snapshot, snapshot.status, rates))
 
 
-def status_of(snapshot: Snapshot, status: RunStatus, roster: Roster, rates: Rates) -> StatusAnswer:
-    """Return the whole status. `status` may be newer than the snapshot's."""
+def status_of(
+    snapshot: Snapshot, status: RunStatus, roster: Roster, rates: Rates, pages: int
+) -> StatusAnswer:
+    """Return the whole status. `status` may be newer than the snapshot's; `pages` are open."""
     lag_p50_s, lag_p99_s = quantiles(status.lag)
     ledger = status.ledger
     return StatusAnswer(
@@ -85,6 +87,7 @@ def status_of(snapshot: Snapshot, status: RunStatus, roster: Roster, rates: Rate
         seed=status.seed,
         timezone=status.timezone,
         version=__version__,
+        pages=pages,
         projects=status.projects,
         devices=status.devices,
         types=sorted(status.output_kw),

@@ -60,7 +60,8 @@ class Stream:
         if now - self._status_at >= _STATUS_S:
             self._status_at = now
             events["status"] = encoded(
-                "status", status_of(snapshot, snapshot.status, self._roster, self._rates)
+                "status",
+                status_of(snapshot, snapshot.status, self._roster, self._rates, len(self)),
             )
         newest = snapshot.entries[-1].number if snapshot.entries else -1
         if newest > self._entries:

@@ -109,6 +109,7 @@ class StatusAnswer(Frame, frozen=True):
     seed: int
     timezone: str
     version: str
+    pages: Count
     projects: Count
     devices: Count
     types: list[str]

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { CalmRange, Chart, fillGap, line, timeAxis, timeRange, valueAxis } from "./chart.js";
-import { $, all, atMost, css, el, idNode, on, say, svg, visible } from "./dom.js";
+import { $, all, atMost, calm, css, el, idNode, on, say, svg, visible } from "./dom.js";
 import { NONE, count, kw, number, percent } from "./format.js";
 
 const ROW = 34, VIRTUAL = 200, WIDE = 100, HIGH = 26;
@@ -15,7 +15,7 @@ export class Contracts {
 		this.order = "asc";
 		this.total = 0;
 		this.rows = new Map();
-		this.asked = 0;
+		this.asked = this.asked_at = 0;
 		this.range = new CalmRange(1);
 		this.chart = new Chart($("promise-chart"), 112, () => this.options());
 		this.load = atMost(300, () => this.fetch());
@@ -49,6 +49,7 @@ export class Contracts {
 	}
 
 	async fetch() {
+		this.asked_at = performance.now();
 		const turn = (this.asked += 1), [offset, limit] = this.window();
 		const filter = $("contracts-filter").value.trim(), state = $("contracts-broken").checked ? "violation" : undefined;
 		let page;
@@ -124,10 +125,8 @@ export class Contracts {
 		say(part, some ? `${percent((100 * given) / target)} %` : NONE);
 		part.classList.toggle("bad", some && given < target - 0.005);
 		this.redraw();
-		if (visible(this.scroll)) this.poll();
+		if (performance.now() - this.asked_at > calm(2000, this.pages) && visible(this.scroll)) this.load();
 	}
-
-	poll = atMost(2000, () => this.load());
 
 	draw() {
 		const { tables } = this.power, table = tables["15m"], n = table.length;

@@ -67,6 +67,9 @@ export async function copy(node, button) {
 	setTimeout(() => say(button, "Copy"), 2000);
 }
 
+// The time between two fetches of a page: at least `ms`, and longer if many pages are open.
+export const calm = (ms, pages = 1) => Math.max(ms, 500 * pages);
+
 // `task` at most once in `ms`, and a last time after the last call.
 export function atMost(ms, task) {
 	let last = -Infinity, timer = 0;

@@ -3,7 +3,7 @@
 import { bytes, get } from "./api.js";
 import { inkOn } from "./chart.js";
 import { inOrder, isDark, typeName } from "./colours.js";
-import { $, atMost, choice, css, el, on, say, short, visible } from "./dom.js";
+import { $, atMost, calm, choice, css, el, on, say, short, visible } from "./dom.js";
 import { count, kw, number, percent } from "./format.js";
 
 const EVERY_MS = 5000, LARGEST = 48, LABELLED = 24, GUTTER = 108;
@@ -29,6 +29,7 @@ export class Heat {
 		this.open = open;
 		this.by = "output";
 		this.at = this.over = -1;
+		this.asked_at = 0;
 		this.values = null;
 		this.box = $("heat");
 		this.canvas = $("heat-canvas");
@@ -47,7 +48,7 @@ export class Heat {
 		this.load = atMost(250, () => { if (this.place && this.live) this.fetch(); });
 		on(document, "visibilitychange", this.load);
 		new IntersectionObserver(this.load).observe(this.box);
-		setInterval(this.load, EVERY_MS);
+		setInterval(() => { if (performance.now() - this.asked_at > calm(EVERY_MS, this.pages)) this.load(); }, 500);
 		this.live = true;
 		this.legend();
 	}
@@ -116,6 +117,7 @@ export class Heat {
 
 	async fetch() {
 		if (!visible(this.box)) return;
+		this.asked_at = performance.now();
 		const by = this.by;
 		let answer;
 		try { answer = await bytes("/fleet", { show: by }); } catch { return; }

@@ -66,6 +66,7 @@ function status(now) {
 	if (first || now.timezone !== zoneName()) setZone(now.timezone);
 	say($("clock-label"), `Simulated time, ${zoneName()}`);
 	say($("seed"), String(now.seed));
+	contracts.pages = heat.pages = now.pages;
 	transports.status(now);
 	header({ ...now, per_second: now.transports.reduce((sum, one) => sum + (one.per_second ?? 0), 0) });
 	// The line is always there, so that nothing moves.
