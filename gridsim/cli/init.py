@@ -45,7 +45,7 @@ def init(
         Optional[str],  # noqa: UP045
         typer.Option(
             metavar="WIRE",
-            help="embedded (the bundled MQTT broker), mqtt, stdout or file.",
+            help="embedded (the embedded MQTT broker), mqtt, stdout or file.",
             autocompletion=lambda: list(_WIRES),
         ),
     ] = None,
@@ -104,7 +104,7 @@ def init(
     """Write a configuration of your own, with a comment at every key.
 
     On a terminal, and without options, it asks for the fleet and the destination of the readings.
-    Otherwise what is not given is usual: 20 homes on the bundled broker.
+    Otherwise what is not given is usual: 20 homes on the embedded broker.
     """
     with report_errors():
         from gridsim.errors import UsageError

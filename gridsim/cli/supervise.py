@@ -94,7 +94,8 @@ def _supervise(run: Run, signals: _Signals, strict: bool, lines: bool) -> Ending
     if up := other_runs():
         logger.info("other runs on this machine: {}", up)
     commands = CommandLog()
-    run.subscribe(partial(_log_results, commands), "latest")
+    timezone = run.plan.configuration.timezone
+    run.subscribe(partial(_log_results, commands, timezone), "latest")
     try:
         run.start()
         started = run.status().state == "running"
@@ -142,10 +143,10 @@ def _is_shown(status: RunStatus) -> bool:
     return any(one.name == LIVE_VIEW and one.state == "up" for one in status.views)
 
 
-def _log_results(commands: CommandLog, result: TickResult) -> None:
+def _log_results(commands: CommandLog, timezone: str, result: TickResult) -> None:
     _log(commands.lines(result.instructions, result.acknowledgements, time.monotonic()))
     for change in result.changes:
-        _log(change_lines(change))
+        _log(change_lines(change, timezone))
     for event in result.unmeasured:
         logger.warning("the true reduction of event {} is not known: {}", event.event, event.reason)
     for failure in result.failures:

@@ -149,7 +149,9 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
         configuration.start_ms,
         services.get,
         run_file.announce,
-        RunFinder(options.config, options.run).announced,
+        RunFinder(
+            options.config, options.run, is_default=options.config == DEFAULT_CONFIG
+        ).announced,
     )
     alterations = message_faults(configuration.scenario)
     transports, sources, views = make_parts(document, configuration, run, alterations)

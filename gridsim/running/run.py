@@ -354,7 +354,11 @@ class Run:
             return None, None
         ledger = None if self.plan.ledger is None else self.plan.ledger.path
         monitor = Monitor(
-            self.plan.configuration.scenario, self.status, ledger=ledger, trace=self._trace
+            self.plan.configuration.scenario,
+            self.status,
+            timezone=self.plan.configuration.timezone,
+            ledger=ledger,
+            trace=self._trace,
         )
         control = RunControl(self, monitor)
         return monitor, Views(self.plan.views, control, monitor, lambda: self._engine.tick)

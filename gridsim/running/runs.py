@@ -19,6 +19,8 @@ class RunFinder:
     config: Path
     name: str | None = None
     """The name of the run, if the user gave it with `--run`."""
+    is_default: bool = False
+    """True if the user named no configuration, so that it is that of the default fleet."""
 
     def announced(self, key: str, like: Values) -> Values:
         """Return the values under `key` of the run with this configuration.
@@ -28,8 +30,14 @@ class RunFinder:
         """
         every = running()
         runs = [run for run in every if self._is_meant(run)]
+        if not runs and self.is_default and len(every) > 1:
+            raise TransportError(
+                f"{len(every):,} runs are up on this machine, and none of them is of the default "
+                f"fleet: choose one with --run or --config: {_listed(every)}"
+            )
         if not runs:
-            meant = f"run {self.name}" if self.name else f"run of {self.config}"
+            config = "the default fleet" if self.is_default else self.config
+            meant = f"run {self.name}" if self.name else f"run of {config}"
             raise TransportError(f"no {meant} is up on this machine; {_others(every)}")
         able = [run for run in runs if key in run.announced]
         if not able:

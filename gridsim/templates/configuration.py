@@ -20,7 +20,7 @@ FLEETS: Final[Mapping[str, tuple[str, int]]] = {
 }
 """The fleets, each with a description and its usual size."""
 WIRES: Final[Mapping[str, str]] = {
-    "embedded": "the bundled MQTT broker, on this machine",
+    "embedded": "the embedded MQTT broker, on this machine",
     "mqtt": "an MQTT broker of yours",
     "stdout": "standard output, a line per reading",
     "file": "a file, a line per reading",
@@ -153,12 +153,12 @@ def write(text: str, path: Path, *, force: bool) -> None:
 
 
 def warning(choices: Choices) -> str:
-    """Return a warning if the bundled broker cannot keep up with the fleet; may be empty."""
+    """Return a warning if the embedded broker cannot keep up with the fleet; may be empty."""
     rate = choices.messages_per_s
     if choices.wire != "embedded" or rate <= _EMBEDDED_PER_S:
         return ""
     return (
-        f"the bundled broker takes about {_EMBEDDED_PER_S:,} messages a second and this fleet "
+        f"the embedded broker takes about {_EMBEDDED_PER_S:,} messages a second and this fleet "
         f"sends {rate:,}: use --framing project, a smaller --count, or a broker of yours"
     )
 
@@ -240,7 +240,7 @@ def _broker(choices: Choices) -> list[str]:
     host = "embedded" if choices.wire == "embedded" else str(choices.host)
     lines = [
         _key("type", '"mqtt"', '"mqtt", "stdout" or "file"'),
-        _key("host", _quoted(host), '"embedded": the bundled broker; or a name or address'),
+        _key("host", _quoted(host), '"embedded": the embedded broker; or a name or address'),
         _key("port", port, '"auto": 1883, or 8883 with TLS'),
     ]
     if choices.wire == "mqtt":

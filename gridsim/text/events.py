@@ -6,16 +6,15 @@ from collections.abc import Iterator
 
 from gridsim.contracts.part_status import EventStatus
 from gridsim.contracts.results import EventChange, EventTotals
-from gridsim.helpers.timestamps import rfc3339
-from gridsim.text.words import counted
+from gridsim.text.words import counted, site_time
 
 _MS_PER_HOUR = 3_600_000
 
 
-def change_line(change: EventChange) -> str:
-    """Return one line about a change of an event."""
+def change_line(change: EventChange, timezone: str) -> str:
+    """Return one line about a change of an event, with times by the site's clock."""
     if change.kind == "announced":
-        text = _announced(change)
+        text = _announced(change, timezone)
     elif change.kind == "begins":
         text = _begins(change)
     elif change.kind == "cancelled" and not change.totals.took_part:
@@ -25,9 +24,9 @@ def change_line(change: EventChange) -> str:
     return f"event {change.event}: {text}"
 
 
-def change_lines(change: EventChange) -> Iterator[str]:
+def change_lines(change: EventChange, timezone: str) -> Iterator[str]:
     """Yield the line about a change of an event, and lines about projects that fell short."""
-    yield change_line(change)
+    yield change_line(change, timezone)
     for own in change.worst:
         yield (
             f"event {change.event}: {own.project_id} fell short by {own.missing_kwh:,.2f} kWh "
@@ -67,9 +66,9 @@ def lasting(ms: int) -> str:
     return f"{ms / 1000:.10g} s"
 
 
-def _announced(change: EventChange) -> str:
+def _announced(change: EventChange, timezone: str) -> str:
     return (
-        f"announced for {rfc3339(change.start_ms)}, {lasting(change.notice_ms)} ahead, "
+        f"announced for {site_time(change.start_ms, timezone)}, {lasting(change.notice_ms)} ahead, "
         f"to {_count(change.projects + change.opted_out)}"
     )
 

@@ -123,7 +123,7 @@ def test_transport_changes_the_first_and_keeps_what_all_transports_have(
     assert len(made.sources) == 1
 
 
-def test_without_transports_there_is_mqtt_on_the_bundled_broker(configure: Configure) -> None:
+def test_without_transports_there_is_mqtt_on_the_embedded_broker(configure: Configure) -> None:
     [transport] = configure("").transports
     assert transport.name == "mqtt"
     assert (transport.settings.host, transport.settings.qos) == ("embedded", 0)

@@ -33,7 +33,7 @@ def settled(
     for index in range(ticks):
         result = simulation.advance(commands if index == 0 else ())
         settlements |= {own.project_id: own for own in result.settlements}
-        lines += [line for change in result.changes for line in change_lines(change)]
+        lines += [line for change in result.changes for line in change_lines(change, "UTC")]
     return settlements, lines
 
 

@@ -124,7 +124,7 @@ def test_what_the_configuration_refuses_is_an_error_too() -> None:
     assert "Mars/Base" in str(refused.value)
 
 
-def test_the_bundled_broker_is_not_given_more_than_it_takes() -> None:
+def test_the_embedded_broker_is_not_given_more_than_it_takes() -> None:
     assert warning(Choices(count=1666)) == ""
     assert "this fleet sends 5,001" in warning(Choices(count=1667))
     assert warning(Choices(count=1667, framing="project")) == ""

@@ -157,6 +157,13 @@ def test_the_finder_returns_what_the_run_of_its_configuration_announced(tmp_path
     with pytest.raises(TransportError, match=r"2 runs of .*a\.toml are up") as caught:
         finder.announced(KEY, {"port": 9})
     assert caught.value.permanent
+    default = RunFinder(tmp_path / "default.toml", is_default=True)
+    with pytest.raises(
+        TransportError, match=r"^3 runs are up on this machine, and none of them"
+    ) as found:
+        default.announced(KEY, {})
+    assert "choose one with --run or --config: " in str(found.value)
+    assert "default.toml" not in str(found.value)
     name = f"{os.getpid()}.2"
     assert RunFinder(tmp_path / "c.toml", name).announced(KEY, {}) == {"port": 2}
     assert find_run(name).config == str(tmp_path / "a.toml")

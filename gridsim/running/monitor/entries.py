@@ -18,7 +18,8 @@ LENGTH = 200
 class Entries:
     """The newest entries, with a number for each of the run."""
 
-    def __init__(self) -> None:
+    def __init__(self, timezone: str) -> None:
+        self._timezone = timezone
         self._kept: deque[Entry] = deque(maxlen=LENGTH)
         self._number = 0
         self._faults: dict[str, int] = {}
@@ -37,7 +38,7 @@ class Entries:
         """Add the entries of a tick at simulated time `time_ms`, UTC."""
         for change in result.changes:
             end_ms = change.start_ms + change.duration_ms if change.kind == "begins" else None
-            text = change_line(change)
+            text = change_line(change, self._timezone)
             self._add("event", change.time_ms, change.kind, change.event, text, end_ms)
         for failure in result.failures:
             text = f"{failure.reason}; {counted(failure.devices, 'DER')} disabled"

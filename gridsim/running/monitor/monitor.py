@@ -57,6 +57,7 @@ class Monitor:
         scenario: Scenario,
         status: Callable[[], RunStatus],
         *,
+        timezone: str = "UTC",
         ledger: Path | None = None,
         trace: MessageTrace | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -77,7 +78,7 @@ class Monitor:
         sites = len(self.roster.project_id)
         self._histories = Histories(self._counter, sites, self._start_ms, self._tick_ms)
         self._events = EventStates(sites)
-        self._entries = Entries()
+        self._entries = Entries(timezone)
         self._orders = OpenCommands()
         self._past = DevicePast(ledger)
         trace = MessageTrace(self.roster) if trace is None else trace

@@ -120,7 +120,7 @@ class EmbeddedBroker:
 
 def describe_embedded(port: int) -> str:
     """Return the place of an embedded broker that has not started."""
-    return f"the bundled broker on {f'port {port}' if port else 'a free port'},"
+    return f"the embedded broker on {f'port {port}' if port else 'a free port'},"
 
 
 def embedded_address(run: RunContext, port: int, topics: str) -> tuple[str, int]:

@@ -54,7 +54,7 @@ class ConnectionSettings(Settings):
         min_length=1,
         pattern=r"^[^\s/]+$",
         description="the broker's name or address, or a URL such as mqtts://h:8883 (mqtt, mqtts, "
-        'tcp, ssl, ws, wss); "embedded" starts the bundled broker',
+        'tcp, ssl, ws, wss); "embedded" starts the embedded broker',
     )
     port: Annotated[int, WithJsonSchema(_PORT_SCHEMA)] = Field(
         PORT,
@@ -127,7 +127,7 @@ class ConnectionSettings(Settings):
     def claims(self) -> Iterator[tuple[str, str]]:
         """Yield the client id: a broker closes the older of two connections with one id."""
         if self.client_id:
-            where = "the bundled broker" if self.embedded else f"{self.host}:{self.port}"
+            where = "the embedded broker" if self.embedded else f"{self.host}:{self.port}"
             yield "client_id", f"the client id {self.client_id!r} at {where}"
 
     @property

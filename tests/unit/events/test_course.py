@@ -47,7 +47,7 @@ def test_an_event_is_announced_begins_and_ends(run: Run) -> None:
     (announced, first), (began, second), (ended, third) = told.notes
     assert (announced, began, ended) == (12, 24, 264)
     assert first == (
-        "event peak: announced for 2026-07-01T20:02:00.000Z, 1 min ahead, to 3 projects"
+        "event peak: announced for 2026-07-01 17:02:00-03:00, 1 min ahead, to 3 projects"
     )
     assert second == "event peak: begins, 20 min, 3 projects, target 5.00 kW"
     assert third == "event peak: ended, 2.00 of 1.67 kWh delivered by 3 projects, 0 in violation"

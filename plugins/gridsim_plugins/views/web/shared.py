@@ -1,4 +1,4 @@
-"""Answers that all clients share: made and compressed once, until the next tick."""
+"""The answers that all clients share: made and compressed once, until the next tick."""
 
 from __future__ import annotations
 

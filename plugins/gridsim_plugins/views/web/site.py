@@ -49,7 +49,7 @@ class Page:
     """The files of the page, in memory."""
 
     def __init__(self, first: Callable[[], bytes] = bytes, folder: Path = _FOLDER) -> None:
-        """`first` returns the values of the first picture, as JSON."""
+        """Read and join the files. `first` returns the values of the first picture, as JSON."""
         self._first = first
         self._files = {path: _file(path, (folder / path).read_bytes()) for path in _paths(folder)}
         styles = b"".join(self._files[path].plain for path in _STYLES)
