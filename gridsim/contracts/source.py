@@ -47,8 +47,11 @@ class Source(ABC, Generic[S]):
         """Post what arrives, and return after about `timeout_s`."""
 
     @abstractmethod
-    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
-        """Send the acknowledgements of commands from this source, in this order."""
+    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> int | None:
+        """Send the acknowledgements of commands from this source, in this order.
+
+        Return the number that the far end refused; None is the same as 0.
+        """
 
     @abstractmethod
     def close(self) -> None:

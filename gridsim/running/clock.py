@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -32,6 +33,10 @@ class _NextWake(BaseTrigger):  # type: ignore[misc]
         return now + timedelta(seconds=min(max(self._until_next(), _SHORTEST_S), _LONGEST_S))
 
 
+_SILENT = logging.getLogger("gridsim.clock")
+_SILENT.disabled = True
+
+
 class Clock:
     """A timer that calls `wake` on its own thread each time `until_next` seconds have passed."""
 
@@ -39,7 +44,11 @@ class Clock:
         self._wake = wake
         self._until_next = until_next
         self._scheduler: Any = BackgroundScheduler(
-            timezone="UTC", daemon=True, executors={"default": ThreadPoolExecutor(1)}
+            timezone="UTC",
+            daemon=True,
+            executors={"default": ThreadPoolExecutor(1)},
+            # It warns of each wake-up during a late tick; the engine itself counts late ticks.
+            logger=_SILENT,
         )
         self._shift = _wall_shift()
 

@@ -30,11 +30,6 @@ class RunFinder:
         """
         every = running()
         runs = [run for run in every if self._is_meant(run)]
-        if not runs and self.is_default and len(every) > 1:
-            raise TransportError(
-                f"{len(every):,} runs are up on this machine, and none of them is of the default "
-                f"fleet: choose one with --run or --config: {_listed(every)}"
-            )
         if not runs:
             config = "the default fleet" if self.is_default else self.config
             meant = f"run {self.name}" if self.name else f"run of {config}"
@@ -71,13 +66,18 @@ def find_run(name: str) -> RunRecord:
 
 
 def only_run(default: Path) -> RunRecord | None:
-    """Return the only run on this machine; None if there are several or none.
+    """Return the only run on this machine; None if there is none, or one of `default`.
 
-    None also if one of them is a run of the configuration `default`.
+    Raises UsageError if there are several, and none of them is of the configuration `default`.
     """
     every = running()
-    if len(every) != 1 or every[0].config == os.path.realpath(default):
+    if not every or any(run.config == os.path.realpath(default) for run in every):
         return None
+    if len(every) > 1:
+        raise UsageError(
+            f"{len(every):,} runs are up on this machine: choose one with --run or --config: "
+            f"{_listed(every)}"
+        )
     return every[0]
 
 

@@ -192,7 +192,7 @@ class SourceWorker(ConnectionWorker):
         if self._exchange is not None:
             self._exchange.handing_over(acknowledgements)
         with self._calling("acknowledge"):
-            self.source.acknowledge(acknowledgements)
+            refused = self.source.acknowledge(acknowledgements) or 0
         if self._exchange is not None:
             self._exchange.handed_over(acknowledgements, "delivered")
         with self._changed:
@@ -203,7 +203,8 @@ class SourceWorker(ConnectionWorker):
                     _subtract(self._refusals, one.target)
                 elif one.status in ("accepted", "rejected"):
                     _subtract(self._each, one.target)
-            self._counters.acknowledged += len(acknowledgements)
+            self._counters.acknowledged += len(acknowledgements) - refused
+            self._counters.undelivered += refused
 
     # Called with the lock held.
 

@@ -14,7 +14,7 @@ import gridsim
 from gridsim.api import TransportError
 from gridsim.errors import UsageError
 from gridsim.running.runfile import RunFile, running
-from gridsim.running.runs import RunFinder, find_run
+from gridsim.running.runs import RunFinder, find_run, only_run
 
 ROOT = Path(__file__).parents[2]
 KEY = "radio: mast"
@@ -158,12 +158,12 @@ def test_the_finder_returns_what_the_run_of_its_configuration_announced(tmp_path
         finder.announced(KEY, {"port": 9})
     assert caught.value.permanent
     default = RunFinder(tmp_path / "default.toml", is_default=True)
-    with pytest.raises(
-        TransportError, match=r"^3 runs are up on this machine, and none of them"
-    ) as found:
+    with pytest.raises(TransportError, match=r"^no run of the default fleet is up on this machine"):
         default.announced(KEY, {})
-    assert "choose one with --run or --config: " in str(found.value)
-    assert "default.toml" not in str(found.value)
+    with pytest.raises(UsageError, match=r"^3 runs are up on this machine: choose one") as found:
+        only_run(tmp_path / "default.toml")
+    assert str(found.value).count(".toml, since ") == 3
+    assert only_run(tmp_path / "a.toml") is None
     name = f"{os.getpid()}.2"
     assert RunFinder(tmp_path / "c.toml", name).announced(KEY, {}) == {"port": 2}
     assert find_run(name).config == str(tmp_path / "a.toml")

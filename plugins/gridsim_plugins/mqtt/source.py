@@ -187,7 +187,7 @@ class MqttCommands(Source[MqttCommandSettings]):
             logger.warning("mqtt: {} retained commands ignored; send them without retain", ignored)
         self._count_dropped()
 
-    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
+    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> int:
         assert self._dialogue is not None
         refused = self._dialogue.publish(
             [
@@ -204,6 +204,7 @@ class MqttCommands(Source[MqttCommandSettings]):
             )
         # In a flood most messages arrive while the broker's answers are waited for.
         self._count_dropped()
+        return len(refused)
 
     def _count_dropped(self) -> None:
         if self._dialogue is None or self._inbox is None:

@@ -80,7 +80,9 @@ class Told:
 
     def take(self, outcome: TickResult) -> None:
         self.settlements += outcome.settlements
-        self.notes += [(len(self.batches), change_line(one, "America/Moncton")) for one in outcome.changes]
+        self.notes += [
+            (len(self.batches), change_line(one, "America/Moncton")) for one in outcome.changes
+        ]
         self.batches.append(outcome.batch)
 
     def column(self, name: str) -> Any:

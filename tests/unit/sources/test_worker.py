@@ -38,6 +38,15 @@ def test_a_source_gets_its_own_acknowledgements_only() -> None:
     assert [one.id for one in wire.told] == ["a", "c"]
 
 
+def test_acknowledgements_that_the_far_end_refuses_are_counted() -> None:
+    wire = Wire()
+    wire.refuses = 2
+    with served(wire) as worker:
+        worker.offer([told("a"), told("b"), told("c")])
+        until(lambda: len(wire.told) == 3)
+    assert worker.counters() == SourceCounters(acknowledged=1, undelivered=2)
+
+
 def test_what_is_told_last_is_handed_over_before_the_end() -> None:
     wire = Wire()
     with served(wire) as worker:

@@ -38,6 +38,7 @@ class Wire(Source):
         self.closes = 0
         self.fault: BaseException | None = None
         """Raised once, by whichever method comes next."""
+        self.refuses: int | None = None
         self.unreachable = 0
         """How many more attempts to connect fail."""
 
@@ -56,9 +57,10 @@ class Wire(Source):
             self.posted.append(inbox.post(self.incoming.pop(0)))
         time.sleep(0.001)
 
-    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
+    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> int | None:
         self._fail()
         self.told += acknowledgements
+        return self.refuses
 
     def close(self) -> None:
         self.closes += 1

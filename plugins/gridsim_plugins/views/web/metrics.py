@@ -21,7 +21,7 @@ _SOURCE_COUNTS = {
     "refused": "Instructions for which there was no room.",
     "lost": "Instructions that arrived and were dropped unread.",
     "acknowledged": "Acknowledgements that were handed over.",
-    "undelivered": "Acknowledgements that were given up.",
+    "undelivered": "Acknowledgements that were given up, or that the far end refused.",
 }
 
 

@@ -96,4 +96,6 @@ def _source(scene: Scene, one: SourceStatus, name: int, state: int) -> Text:
     line.append(f"  {one.posted:,} command{plural} in, {one.acknowledged:,} acknowledged")
     if one.refused or one.lost:
         line.append(f", {one.refused + one.lost:,} refused", BAD)
+    if one.undelivered:
+        line.append(f", {one.undelivered:,} not delivered", BAD)
     return line

@@ -19,7 +19,7 @@ export class Transports {
 		if (keys.join("\n") !== [...this.cards.keys()].join("\n")) {
 			this.cards = new Map(wanted.map(([kind, { name }, rows], n) => [keys[n], this.make(kind, name, rows)]));
 			$("cards").replaceChildren(...[...this.cards.values()].map(({ node }) => node));
-			if (!wanted.length) $("cards").append(el("p.note", "This run sends its readings nowhere. Add [[transports]], or start it with --transport mqtt."));
+			if (!wanted.length) $("cards").append(el("p.note", "This run sends its readings nowhere. Add [[transports]] to the configuration."));
 		}
 		wanted.forEach(([, one, rows], n) => this.update(this.cards.get(keys[n]), one, rows));
 	}
@@ -34,8 +34,9 @@ export class Transports {
 	}
 
 	source(one) {
+		const all = one.acknowledged + one.undelivered, answered = count(one.acknowledged) + (one.undelivered ? ` of ${count(all)}` : "");
 		return [
-			["received", count(one.posted)], ["answered", count(one.acknowledged)], ["unanswered", count(one.unanswered)],
+			["received", count(one.posted)], ["answered", answered, one.undelivered > 0, "the rest was given up, or refused by the far end"], ["unanswered", count(one.unanswered)],
 			["refused", count(one.refused), one.refused > 0], ["lost", count(one.lost), one.lost > 0], ["reconnects", count(one.reconnects)],
 		];
 	}
