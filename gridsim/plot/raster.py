@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from gridsim.api import Floats
 from gridsim.errors import UsageError
 from gridsim.helpers.colours import HUES, hues
 from gridsim.plot.day import Day
 from gridsim.plot.words import LOAD, NET, SOC, note, title
+from gridsim.report.stack import Stack
 
 _THEMES = {
     "light": {"back": "#ffffff", "text": "#1a1d21", "soft": "#5b6470", "line": "#d9dde3",
@@ -102,21 +104,24 @@ def _power(day: Day, axis: Any, times: list[datetime], colour: dict[str, str]) -
     fills = {**HUES, "blue": colour["blue"]}
     hue = hues(day.kw)
     labelled = set[str]()
-    for part in (np.maximum, np.minimum):
-        below = np.zeros(len(times))
-        for name, kw in day.kw.items():
-            above = below + part(kw, 0.0)
-            if (above != below).any() or (part is np.minimum and name not in labelled):
-                label = name if name not in labelled else None
-                labelled.add(name)
-                axis.fill_between(
-                    times, below, above, color=fills[hue[name]], alpha=0.82, lw=0, label=label
-                )
-            below = above
+
+    def fill(name: str, lower: Floats, upper: Floats) -> None:
+        label = name or LOAD
+        style = {"color": fills[hue[name]] if name else colour["load"], "lw": 0}
+        alpha = 0.82 if name else 0.45
+        shown = None if label in labelled else label
+        labelled.add(label)
+        axis.fill_between(times, lower, upper, alpha=alpha, label=shown, **style)
+
+    stack = Stack(day.kw, day.load_kw)
+    for layer in stack.layers():
+        fill(layer.name, layer.lower, layer.upper)
+    # A type without power has its name in the legend, too.
+    for name in [name for name in day.kw if name not in labelled]:
+        fill(name, np.zeros(len(times)), np.zeros(len(times)))
     axis.axhline(0.0, color=colour["soft"], linewidth=0.8)
-    if day.load_kw is not None:
-        axis.plot(times, day.load_kw, color=colour["load"], linewidth=1.4, label=LOAD)
-        axis.plot(times, day.net_kw, color=colour["text"], linewidth=1.4, label=NET)
+    if stack.net_kw is not None:
+        axis.plot(times, stack.net_kw, color=colour["text"], linewidth=1.4, label=NET)
     axis.set_ylabel("kW; above zero: feeds the site", color=colour["soft"], fontsize=9)
     _, high = axis.get_ylim()
     for event in day.events:

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 
-import numpy as np
-
-from gridsim.api import Floats
 from gridsim.helpers.colours import hues
 from gridsim.plot.day import Day
 from gridsim.plot.words import LOAD, NET, POWER, SOC, note, title
+from gridsim.report.stack import LOAD_STYLE, Stack
 from gridsim.report.svg import WIDTH, Chart
 
 _POWER, _SOC, _HEAD, _GAP = 380, 170, 76, 30
@@ -44,23 +42,15 @@ def svg(day: Day, theme: str) -> str:
 
 def _power(day: Day) -> str:
     time_ms, hue = day.time_ms, hues(day.kw)
-    up = sum((np.maximum(kw, 0.0) for kw in day.kw.values()), np.zeros(len(time_ms)))
-    down = sum((np.minimum(kw, 0.0) for kw in day.kw.values()), np.zeros(len(time_ms)))
-    lines = [line for line in (day.load_kw, day.net_kw) if line is not None]
-    low = min([float(down.min()), *(float(line.min()) for line in lines)])
-    high = max([float(up.max()), *(float(line.max()) for line in lines)])
-    chart = Chart(day.start_ms, day.end_ms, low, high, day.timezone, height=_POWER)
+    stack = Stack(day.kw, day.load_kw)
+    chart = Chart(day.start_ms, day.end_ms, *stack.extent, day.timezone, height=_POWER)
     for event in day.events:
         chart.band(event.start_ms, event.end_ms, event.name)
-    for part in (np.maximum, np.minimum):
-        below: Floats = np.zeros(len(time_ms))
-        for name, kw in day.kw.items():
-            above = below + part(kw, 0.0)
-            if (above != below).any():
-                chart.area(time_ms, below, above, hue[name])
-            below = above
-    for line, style in zip(lines, ("load", "net"), strict=False):
-        chart.line(time_ms, line, style)
+    for layer in stack.layers():
+        style = hue[layer.name] if layer.name else LOAD_STYLE
+        chart.area(time_ms, layer.lower, layer.upper, style)
+    if stack.net_kw is not None:
+        chart.line(time_ms, stack.net_kw, "net")
     return chart.svg("Power by type, load and net consumption over time")
 
 
@@ -79,7 +69,7 @@ def _key(day: Day) -> Iterator[str]:
     hue, x = hues(day.kw), 16.0
     entries = [(name, f'class="{hue[name]}"') for name in day.kw]
     if day.load_kw is not None:
-        entries += [(LOAD, 'class="key-load"'), (NET, 'class="key-net"')]
+        entries += [(LOAD, f'class="{LOAD_STYLE}"'), (NET, 'class="key-net"')]
     for name, style in entries:
         thin = "key-" in style
         height, y = (2, 59) if thin else (10, 55)
@@ -101,7 +91,7 @@ def _style(theme: str) -> str:
     for block in blocks if theme == "dark" else blocks[:1]:
         colours.update(re.findall(r"--([\w-]+): (#\w+)", block))
     rules = re.findall(
-        r"^\.(?:grid|axis|name|band|line|net|load|orange|purple|vermillion|yellow|area)\b.*$",
+        r"^\.(?:grid|axis|name|band|line|net|load-area|orange|purple|vermillion|yellow|area)\b.*$",
         sheet,
         re.MULTILINE,
     )
@@ -109,7 +99,7 @@ def _style(theme: str) -> str:
     own = [
         ".back{fill:var(--back)} .title{fill:var(--text);font-size:15px;font-weight:600}",
         ".small{fill:var(--soft);font-size:12px}",
-        ".key-load{fill:var(--load)} .key-net{fill:var(--text)}",
+        ".key-net{fill:var(--text)}",
         *(f".soc-{name}{{stroke:var(--{name})}}" for name in names),
     ]
     text = "\n".join([*rules, *own])

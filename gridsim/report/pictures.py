@@ -25,6 +25,7 @@ from gridsim.report.page import (
     times,
 )
 from gridsim.report.series import FleetSeries
+from gridsim.report.stack import LOAD_STYLE, Stack
 from gridsim.report.svg import Chart, strip
 from gridsim.text.words import counted, site_time
 
@@ -35,31 +36,16 @@ def fleet(series: FleetSeries, events: Sequence[EventPicture], timezone: str) ->
     """Yield the picture of the fleet: kW by type, load and net."""
     bins, time_ms = series.bins, series.bins.times_ms()
     hue = hues(series.kw)
-    filled = {name: np.nan_to_num(kw) for name, kw in series.kw.items()}
-    up = sum((np.maximum(kw, 0.0) for kw in filled.values()), np.zeros(bins.count))
-    down = sum((np.minimum(kw, 0.0) for kw in filled.values()), np.zeros(bins.count))
-    lines = np.concatenate([series.load_kw, series.net_kw])
-    chart = Chart(
-        bins.start_ms,
-        bins.end_ms,
-        min(float(down.min()), float(np.nanmin(lines, initial=0.0))),
-        max(float(up.max()), float(np.nanmax(lines, initial=0.0))),
-        timezone,
-        height=340,
-    )
+    stack = Stack(series.kw, series.load_kw)
+    chart = Chart(bins.start_ms, bins.end_ms, *stack.extent, timezone, height=340)
     for one in events[:EVENTS]:
         chart.band(one.start_ms, one.end_ms, one.event)
-    for part in (np.maximum, np.minimum):
-        below = np.zeros(bins.count)
-        for name, kw in filled.items():
-            above = below + part(kw, 0.0)
-            if (above != below).any():
-                chart.area(time_ms, below, above, hue[name])
-            below = above
-    chart.line(time_ms, series.load_kw, "load")
-    chart.line(time_ms, series.net_kw, "net")
+    for layer in stack.layers():
+        style = hue[layer.name] if layer.name else LOAD_STYLE
+        chart.area(time_ms, layer.lower, layer.upper, style)
+    chart.line(time_ms, -series.net_kw, "net")
     names = [*series.kw, "load", "net consumption"]
-    styles = [*(hue[name] for name in series.kw), "line load", "line net"]
+    styles = [*(hue[name] for name in series.kw), LOAD_STYLE, "line net"]
     rows = zip(
         times(time_ms.tolist()),
         *(kw.tolist() for kw in series.kw.values()),
@@ -69,8 +55,9 @@ def fleet(series: FleetSeries, events: Sequence[EventPicture], timezone: str) ->
     )
     download = Download("fleet.csv", ["time", *(f"{name} kW" for name in names)], rows)
     caption = (
-        f"Power in kW, means of {length(bins.step_ms)}, {clock(timezone)}. Above zero devices "
-        "feed the site, below zero they draw. Events are shaded."
+        f"Power in kW, means of {length(bins.step_ms)}, {clock(timezone)}. Above zero is what "
+        "feeds the sites, below zero what draws: the load, and devices. The line is below zero "
+        "while the sites consume more than they feed. Events are shaded."
     )
     picture = chart.svg("Output of the fleet by type, load and net consumption over time")
     yield figure(picture, caption, download, key(list(zip(styles, names, strict=True))))

@@ -24,5 +24,5 @@ class SourceCounters:
     acknowledged: int = 0
     """Acknowledgements that were handed over."""
     undelivered: int = 0
-    """Acknowledgements that were given up, because the source failed or the run ended, or refused."""
+    """Acknowledgements that were given up when the source failed or the run ended, or refused."""
     reconnects: int = 0

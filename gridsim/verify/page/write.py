@@ -26,6 +26,8 @@ from gridsim.verify.values import Ints
 
 DEVICES = 16
 """The most devices with pictures of their own."""
+DEVICES_OF_MANY = 4
+"""The same if more than half of the fleet has differences, as with the data of another run."""
 _BINS = 480
 _FEWEST_TICKS = 60
 _FARTHEST_MS = 86_400_000
@@ -82,7 +84,8 @@ def _lines(report: VerifyReport, compared: Compared, whole: Bins) -> Iterator[st
     reader, roster, found = compared.reader, compared.roster, report.differences
     tick_ms, zone = int(reader.meta["tick_ms"]), str(reader.meta["timezone"])
     worst = worst_devices(found)
-    chosen = worst[:DEVICES].tolist()
+    many = len(worst) > DEVICES and 2 * len(worst) > len(roster.der_id)
+    chosen = worst[: DEVICES_OF_MANY if many else DEVICES].tolist()
     held = [name for name in COLUMNS if compared.evidence.there[name]]
     spans = spans_of(found, chosen)
     devices = [
@@ -95,7 +98,7 @@ def _lines(report: VerifyReport, compared: Compared, whole: Bins) -> Iterator[st
     if not devices:
         return
     yield "<h2>Devices</h2>"
-    yield paragraph(_shown(len(worst)), "soft")
+    yield paragraph(_shown(len(worst), len(chosen)), "soft")
     yield _saved_devices(report, roster, worst)
     for number, lines in enumerate(devices, 1):
         own = strips(found, lines.bins, lines.device)
@@ -127,12 +130,12 @@ def _zoomed(compared: Compared, device: int, span: tuple[int, int] | None, whole
     return Bins.over(first, min(last + around, high), tick_ms, _BINS)
 
 
-def _shown(count: int) -> str:
-    if count <= DEVICES:
+def _shown(count: int, shown: int) -> str:
+    if count <= shown:
         return "Every device with differences, around the times of its differences."
     return (
-        f"The {DEVICES} devices with the most differences, unexplained ones first, around the "
-        f"times of their differences. {count - DEVICES:,} more devices have differences and are "
+        f"The {shown} devices with the most differences, unexplained ones first, around the "
+        f"times of their differences. {count - shown:,} more devices have differences and are "
         "left out."
     )
 
