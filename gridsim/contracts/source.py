@@ -17,7 +17,7 @@ class Source(ABC, Generic[S]):
 
     `connect`, `serve`, `acknowledge` and `close` are called from one worker thread of the
     source's own. Any of them may raise `TransportError`: the worker then closes the source and
-    connects again, after pauses that grow. `describe` may be called from any thread.
+    connects again, after pauses that grow. `describe` and `hurry` may be called from any thread.
     """
 
     Settings: ClassVar[type[Settings]] = Settings
@@ -51,6 +51,12 @@ class Source(ABC, Generic[S]):
         """Send the acknowledgements of commands from this source, in this order.
 
         Return the number that the far end refused; None is the same as 0.
+        """
+
+    def hurry(self) -> None:
+        """Note that the run ends: `serve` and `acknowledge` must return within a second.
+
+        Called once, from another thread, in any state. A source need not do anything.
         """
 
     @abstractmethod

@@ -23,8 +23,10 @@ _POLL_S: Final = 0.02
 _FIRST_ATTEMPT_S: Final = 15.0
 # How long the first tick waits for sources of instructions to connect.
 _SOURCE_STARTUP_S: Final = 6.0
-# How long sources may take at the end to send the acknowledgements still queued.
-_ACK_FLUSH_S: Final = 0.5
+# How long sources may take at the end to send the acknowledgements still queued: since they close
+# and after the transports have flushed. A source in a flood needs about a second.
+_ACK_FLUSH_S: Final = 1.3
+_ACK_LEAST_S: Final = 0.5
 # The same at the end of a run that no signal stops: after a flood there is much to read first.
 _ACK_LAST_S: Final = 2.0
 # How long the ledger may take at the end; a working disk needs at most a second.
@@ -117,6 +119,7 @@ class Workers:
         finished = idle and engine.tick > engine.first_tick
         if finished:
             engine.finish()
+        ending = time.monotonic()
         self.sources.close()
         for runner in self.runners:
             runner.close()
@@ -124,7 +127,8 @@ class Workers:
         flush(self.runners, is_late)
         for runner in self.runners:
             runner.settle()
-        idle = self.sources.wait(_ACK_FLUSH_S if hurry else _ACK_LAST_S) and idle
+        left = ending + (_ACK_FLUSH_S if hurry else _ACK_LAST_S) - time.monotonic()
+        idle = self.sources.wait(max(left, _ACK_LEAST_S)) and idle
         idle = self.hub.close(is_late) and idle
         if self.ledger is not None:
             try:

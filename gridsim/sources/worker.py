@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
 
+from loguru import logger
+
 from gridsim.api import Acknowledgement, Inbox, Instruction, Source, Target, TransportError
 from gridsim.contracts.instructions import action_of
 from gridsim.delivery.connection import REAL_TIME, ConnectionWorker, Time
 from gridsim.delivery.trace import MessageTrace
+from gridsim.errors import described, is_interrupt
 from gridsim.sources.counters import SourceCounters
 from gridsim.sources.exchange import Exchange
 
@@ -97,6 +100,16 @@ class SourceWorker(ConnectionWorker):
                     self._exchange.answered(one)
             if self._is_over():
                 self._release()
+
+    def close(self) -> None:
+        """Ask the worker to hand over the acknowledgements that wait, and to close the source."""
+        super().close()
+        try:
+            self.source.hurry()
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
+            logger.error("source {}: hurry: {}", self.name, described(error))
 
     # Called by the source, from the worker's thread.
 

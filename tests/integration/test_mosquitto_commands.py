@@ -22,6 +22,7 @@ from gridsim.simulation.step import Simulation
 from gridsim.sources import SourceWorker
 from gridsim.testing import SourceContract
 from gridsim_plugins.mqtt import source
+from gridsim_plugins.mqtt.session import dialogue
 from gridsim_plugins.mqtt.source import MqttCommands
 from tests.fixtures import prepared
 from tests.integration.conftest import Brokers, Publish, Subscribe
@@ -243,6 +244,7 @@ def test_an_end_before_all_was_read_is_in_the_log(
 ) -> None:
     # No time at all to read what the broker has sent.
     monkeypatch.setattr(source, "_UNREAD_S", 0.0)
+    monkeypatch.setattr(dialogue, "_HURRY_S", 0.0)
     lines: list[str] = []
     sink = logger.add(lines.append, format="{message}")
     try:

@@ -72,3 +72,29 @@ def test_a_lost_session_raises_when_it_unsubscribes(brokers: Brokers) -> None:
     finally:
         other.close()
         session.close()
+
+
+def test_in_a_hurry_the_flood_ends_before_the_answers_are_waited_for(
+    brokers: Brokers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = brokers.ports["plain"]
+    settings = MqttCommandSettings(host="127.0.0.1", port=port)
+    sender = Dialogue(settings, ("127.0.0.1", port), "gridsim-sender", 5.0)
+    session = Dialogue(settings, ("127.0.0.1", port), "gridsim-reader", 5.0, most_each=10)
+    late = Dialogue(settings, ("127.0.0.1", port), "gridsim-late", 5.0)
+    try:
+        session.subscribe(["flood/+"], 0)
+        sender.publish([("flood/1", b"x")] * 90)
+        session.hurry()
+        session.publish([("answer/1", b"y")])
+        sender.publish([("flood/1", b"x")] * 90)
+        assert session.unsubscribe(0.0)
+        assert session.take_unread() == 90
+        # The time limit is that of all waits together.
+        monkeypatch.setattr(dialogue, "_HURRY_S", 0.0)
+        late.hurry()
+        with pytest.raises(TransportError, match="no answer"):
+            late.publish([("answer/1", b"y")])
+    finally:
+        for one in (sender, session, late):
+            one.close()

@@ -125,6 +125,7 @@ class MqttCommands(Source[MqttCommandSettings]):
         self._client_id = settings.client_id or f"gridsim-commands-{secrets.token_hex(6)}"
         self._address = (settings.host, settings.port)
         self._dialogue: Dialogue | None = None
+        self._hurried = False
         self._inbox: Inbox | None = None
 
     def describe(self) -> str:
@@ -158,6 +159,8 @@ class MqttCommands(Source[MqttCommandSettings]):
             self.answer_timeout_s,
             most_each=_MOST_EACH,
         )
+        if self._hurried:
+            self._dialogue.hurry()
         self._dialogue.subscribe(self._topics.filters, _QOS)
         if self._topics.fleet:
             self._subscribe_to_fleet(self._dialogue, self._topics.fleet)
@@ -205,6 +208,11 @@ class MqttCommands(Source[MqttCommandSettings]):
         # In a flood most messages arrive while the broker's answers are waited for.
         self._count_dropped()
         return len(refused)
+
+    def hurry(self) -> None:
+        self._hurried = True
+        if (dialogue := self._dialogue) is not None:
+            dialogue.hurry()
 
     def _count_dropped(self) -> None:
         if self._dialogue is None or self._inbox is None:

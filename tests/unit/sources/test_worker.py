@@ -56,6 +56,34 @@ def test_what_is_told_last_is_handed_over_before_the_end() -> None:
     assert worker.state == "closed"
 
 
+class Waiting(Wire):
+    """A source whose far end answers only when it is in a hurry."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hurried = threading.Event()
+
+    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> None:
+        assert self.hurried.wait(DEADLINE_S)
+        super().acknowledge(acknowledgements)
+
+    def hurry(self) -> None:
+        self.hurried.set()
+        raise ValueError("too fast")
+
+
+def test_the_end_hurries_a_source_and_survives_its_error() -> None:
+    wire = Waiting()
+    worker = SourceWorker("wire", wire, CommandInbox(), lambda: (0, 0))
+    worker.start()
+    worker.wait_first_attempt(DEADLINE_S)
+    worker.offer([told("c-1")])
+    worker.close()
+    assert worker.wait(DEADLINE_S)
+    assert [one.id for one in wire.told] == ["c-1"]
+    assert worker.state == "closed"
+
+
 def test_it_connects_again_and_tells_what_was_under_way() -> None:
     wire, stepped = Wire(), SteppedTime()
     with served(wire, time=stepped.time) as worker:

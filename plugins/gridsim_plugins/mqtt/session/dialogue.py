@@ -34,6 +34,9 @@ _TAKEN = 200
 _MOST_BYTES = 32_000_000
 # How many times the time limit of an answer it may take while messages arrive.
 _FLOOD_TIMEOUTS = 6
+# The time limit of all answers together after `hurry`, and how soon it is noticed.
+_HURRY_S = 0.9
+_LOOK_S = 0.05
 
 
 class Dialogue:
@@ -61,6 +64,8 @@ class Dialogue:
         self._arrivals = Arrivals(_MOST_BYTES, most_each)
         self._filters: list[str] = []
         self._unanswered: set[int] = set()
+        self._hurry_by: float | None = None
+        """The time limit of all answers; None while there is time."""
         self._refusals: list[str] = []
         self._end = ""
         self._session = open_session(settings, *address, client_id=client_id, qos=qos)
@@ -126,6 +131,14 @@ class Dialogue:
             self._turn(0.0)
         return arrivals.take(_TAKEN)
 
+    def hurry(self) -> None:
+        """End the subscriptions at the next wait for answers, and limit the time of all waits.
+
+        May be called from another thread.
+        """
+        if self._hurry_by is None:
+            self._hurry_by = time.monotonic() + _HURRY_S
+
     def unsubscribe(self, timeout_s: float) -> bool:
         """End the subscriptions, and return whether all that the broker sent before was read.
 
@@ -133,12 +146,18 @@ class Dialogue:
         lost.
         """
         deadline = time.monotonic() + timeout_s
-        if self._filters:
-            code, mid = self._client.unsubscribe(self._filters)
-            self._await(code, mid)
+        if self._hurry_by is not None:
+            deadline = max(deadline, self._hurry_by)
+        self._end_subscriptions()
         while self._unanswered and (left := deadline - time.monotonic()) > 0:
             self._turn(left)
         return not self._unanswered
+
+    def _end_subscriptions(self) -> None:
+        if self._filters:
+            code, mid = self._client.unsubscribe(self._filters)
+            self._await(code, mid)
+            self._filters = []
 
     def take_dropped(self) -> int:
         """Return the number of messages dropped since the last call, because there was no room."""
@@ -167,10 +186,14 @@ class Dialogue:
         first = self._received
         while self._unanswered:
             before = len(self._unanswered), self._received
+            if self._hurry_by is not None:
+                # The answers wait behind messages; without subscriptions no more follow.
+                self._end_subscriptions()
+                deadline = min(deadline, self._hurry_by)
             left = deadline - time.monotonic()
             if left <= 0:
                 raise self._no_answer(time.monotonic() - began, self._received - first)
-            self._turn(left)
+            self._turn(min(left, _LOOK_S))
             # A broker that sends messages has not stalled; its answers wait behind them.
             if (len(self._unanswered), self._received) != before:
                 end = began + _FLOOD_TIMEOUTS * self._answer_timeout_s
