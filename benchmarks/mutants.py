@@ -43,7 +43,8 @@ TESTS = {
         quiet_ticks report_every settlement_account simulator subset tick_truth""",
     "gridsim.delivery": """alteration backoff delivery delivery_* fault_reports format_decorators
         hanging ledger_fates sources timed_format trace verdict""",
-    "gridsim.config": """config_* durations kinds plugins small_manners""",
+    "gridsim.config": """baselines config_* durations instructed kinds plugins simulator
+        simulator_types ui""",
 }
 """The rooms, and the files or folders in tests/unit that test them, without those of processes and
 brokers: a mutant does not act in another process."""
