@@ -27,8 +27,8 @@ from gridsim.config.tables.plugged import Plugged
 from gridsim.config.tables.projects import ProjectSettings
 from gridsim.config.tables.site import SiteSettings
 from gridsim.config.tables.stanzas import PLACE, Projects, ProjectStanza
-from gridsim.helpers.mains import Mains, mains_of
 from gridsim.helpers import climate
+from gridsim.helpers.mains import Mains, mains_of
 from gridsim.simulation.scenario import (
     BaselineSpec,
     FleetSpec,
