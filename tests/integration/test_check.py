@@ -82,7 +82,7 @@ def test_the_report_card_finds_a_bug_and_passes_without_it(
     ]
 
     monkeypatch.setenv("AGGREGATOR", "bugs:CountsRepeats")
-    path.write_text(path.read_text().replace("settle_s = 5", "settle_s = 1"))
+    path.write_text(path.read_text().replace("settle_s = 5", "settle_s = 0.5"))
     bad = gridsim("check", path, "--only", "duplicates-and-disorder", "--keep", example / "kept")
     assert bad.returncode == 4, bad.stdout + bad.stderr
     assert " readings held more than once (0 allowed)" in bad.stdout
