@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import threading
@@ -73,22 +74,51 @@ def test_the_report_card_finds_a_bug_and_passes_without_it(
     monkeypatch.setenv("MQTT_HOST", "127.0.0.1")
     monkeypatch.setenv("MQTT_PORT", str(brokers.ports["plain"]))
     path = write(example, "duplicates-and-disorder", "broker-restart")
-    good = gridsim("check", path, "--junit", example / "good.xml")
-    assert good.returncode == 0, good.stdout + good.stderr
-    assert good.stdout.splitlines()[-1] == "PASS: 1 kept, 1 skipped"
-    root = ElementTree.parse(example / "good.xml").getroot()
-    assert [case.get("name") for case in root.iter("testcase") if len(case.findall("skipped"))] == [
-        "broker-restart"
-    ]
+    good, skipped = check(CheckOptions(path), Progress(), lambda line: None).results
+    assert (good.outcome, good.reasons, skipped.outcome) == ("kept", (), "skipped")
+    assert skipped.reasons == (
+        "gridsim cannot restart your broker: give 'restart_broker', a command line",
+    )
 
     monkeypatch.setenv("AGGREGATOR", "bugs:CountsRepeats")
     path.write_text(path.read_text().replace("settle_s = 5", "settle_s = 0.5"))
-    bad = gridsim("check", path, "--only", "duplicates-and-disorder", "--keep", example / "kept")
-    assert bad.returncode == 4, bad.stdout + bad.stderr
-    assert " readings held more than once (0 allowed)" in bad.stdout
-    assert " kWh settled wrongly in 6 settlements (0 allowed)" in bad.stdout
-    names = {file.name for file in (example / "kept" / "duplicates-and-disorder").iterdir()}
+    kept = example / "kept"
+    options = CheckOptions(path, only=("duplicates-and-disorder",), keep=kept)
+    card = check(options, Progress(), lambda line: None)
+    [bad] = card.results
+    assert (bad.outcome, card.exit_status) == ("broken", 4)
+    assert re.fullmatch(r"\d+ readings held more than once \(0 allowed\)", bad.reasons[0])
+    assert bad.reasons[1].endswith(" kWh settled wrongly in 6 settlements (0 allowed)")
+    names = {file.name for file in (kept / "duplicates-and-disorder").iterdir()}
     assert {"ledger.sqlite", "records", "settlement.csv", "events.csv", "verify.html"} <= names
+
+
+def test_the_command_exits_with_2_for_what_is_wrong_before_anything_runs(tmp_path: Path) -> None:
+    nothing = gridsim("check")
+    assert (nothing.returncode, nothing.stdout) == (2, "")
+    assert "name the file that describes your system" in nothing.stderr
+    assert gridsim("check", tmp_path / "none.toml").returncode == 2
+    (tmp_path / "system.toml").write_text("[system]\nexport_command = 'true'\n")
+    for more in (("--only", "none"), ("--junit", tmp_path)):
+        assert gridsim("check", tmp_path / "system.toml", *more).returncode == 2
+    listed = gridsim("check", "--list")
+    assert (listed.returncode, len(listed.stdout.splitlines())) == (0, 12)
+
+
+def test_the_command_prints_the_table_and_writes_junit(tmp_path: Path) -> None:
+    (tmp_path / "calm.toml").write_text(DAY)
+    path = tmp_path / "system.toml"
+    path.write_text(
+        "[system]\ndays = ['calm.toml']\nsettle_s = 0\n"
+        "export_command = 'head -n 8 wire.jsonl > $GRIDSIM_RECORDS'\n"
+        "[system.broker]\ntype = 'file'\npath = 'wire.jsonl'\n"
+    )
+    done = gridsim("check", path, "--junit", tmp_path / "junit.xml")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "FAIL: 1 broken"
+    assert done.stderr.startswith("calm: BROKEN, ")
+    [failure] = ElementTree.parse(tmp_path / "junit.xml").getroot().iter("failure")
+    assert failure.get("message") == "2 readings lost (0 allowed)"
 
 
 def test_the_bundled_broker_restarts_and_the_system_connects_again(example: Path) -> None:
