@@ -16,7 +16,7 @@ from gridsim.config.settings.validation import Findings, Validated, validate
 from gridsim.config.tables.core import OF_SCENARIOS, TOP_LEVEL
 from gridsim.config.tables.defaults import check_defaults, with_defaults
 from gridsim.config.tables.events import bind_events, read_events
-from gridsim.config.tables.faults import bind_faults, read_faults
+from gridsim.config.tables.faults import bind_faults, metered, read_faults
 from gridsim.config.tables.ledger import read_ledger
 from gridsim.config.tables.plugged import choose
 from gridsim.config.tables.simulation import SimulationSettings, duration_ms, start_ms
@@ -112,6 +112,8 @@ def resolve(
     views = read_views(findings, registry, data)
     events = read_events(sheets)
     faults = read_faults(sheets, registry)
+    if site is not None:
+        faults = metered(findings, registry, site.settings.meter_class, faults)
     ledger = read_ledger(findings, data)
     start = 0
     if simulation is not None and site is not None:

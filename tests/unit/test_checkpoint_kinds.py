@@ -110,6 +110,7 @@ FAULTS = {
     "spike": "probability = 0.3",
     "drift": WINDOW,
     "noise": WINDOW,
+    "meter_class": WINDOW,
     "soc_jump": WINDOW,
     "clock_skew": WINDOW,
     "clock_step": WINDOW,

@@ -41,6 +41,8 @@ from gridsim.simulation.schedule import Schedule
 _YEARS_S = 100 * 366 * 86_400
 _SHAPE = 'write [[faults]], then type = "offline" under it'
 _EVERY = ["*"]
+_METERS = "meter_class"
+"""The fault of `[site] meter_class`, and its setting."""
 SPREAD = ("duration_s",)
 
 Formats = Sequence[tuple[str, Sequence[str]]]
@@ -135,6 +137,20 @@ def read_faults(sheets: Sequence[Findings], registry: Registry) -> list[FaultSta
             seen.setdefault(stanza.id, (findings.document, path))
             stanzas.append(stanza)
     return stanzas
+
+
+def metered(
+    findings: Findings, registry: Registry, meter_class: str | None, faults: Sequence[FaultStanza]
+) -> list[FaultStanza]:
+    """Return the faults, after that of the meters of `[site]`, whose values the others change.
+
+    With a fault of the same id, which is for some of the meters, that one replaces it.
+    """
+    if meter_class is None or any(one.id == _METERS for one in faults):
+        return [*faults]
+    table = {"type": _METERS, _METERS: meter_class}
+    stanza = read_fault(findings, registry, table, ("site", _METERS))
+    return [*faults] if stanza is None else [stanza, *faults]
 
 
 def read_fault(

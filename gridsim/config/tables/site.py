@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
@@ -48,4 +48,9 @@ class SiteSettings(Settings):
         None,
         description="number of phases of the house connection; unset: the usual number in the time "
         "zone's country, such as 1 in America/New_York and 3 in Europe/Berlin",
+    )
+    meter_class: Literal["0.2", "0.5", "1", "2", "A", "B", "C"] | None = Field(
+        None,
+        description="accuracy class of the meters of all DERs and sites: their readings have the "
+        "errors that it allows, as by the fault meter_class; unset: readings are exact",
     )
