@@ -58,7 +58,7 @@ def test_a_meter_reads_zero_below_its_starting_power_and_in_its_steps() -> None:
     stepped = metered(arr(1.26), limits, arr(10.0), arr(0.5), none, none, none)
     assert stepped[0] == 1.5
     all_errors = metered(arr(-5.0), limits, arr(10.0), none, -0.8 * one, none, -0.2 * one)
-    assert all_errors[0] == pytest.approx(-5.01)
+    assert all_errors[0] == pytest.approx(-5.05)
 
 
 def homes(**more: Any) -> dict[str, Any]:

@@ -67,8 +67,8 @@ class MeterClassSettings(Settings):
         2.3,
         gt=0.0,
         le=1e6,
-        description="power at the basic current, below a tenth of which the limits are wider; "
-        "10 A at 230 V",
+        description="power at the basic current, 10 A at 230 V; the limits are wider below a "
+        "tenth of it",
     )
     resolution: Annotated[float, Unit("kW")] = Field(
         0.01, ge=0.0, le=1e6, description="steps of the values; the record has 0.01 kW at best"
