@@ -122,6 +122,10 @@ def test_hot_water_goes_before_the_room() -> None:
     winter, room_heat, _ = run({**summer, "heat_loss": 400.0}, -10.0, 96, 900.0, n=20)
     charging = (winter > 4.99) & (room_heat < 0.5)
     assert charging.any()
+    # The compressor serves one at a time, and the backup heater none of them.
+    backup = {**summer, "nameplate_capacity": 7.0, "backup_heater": 3.0, "heat_loss": 250.0}
+    both, _, _ = run({**backup, "bivalence_temperature": -20.0}, 0.0, 96, 900.0, n=20)
+    assert both.max() <= 4.0 + 1e-9
     # A setpoint of zero makes it wait, and it is made up for afterwards.
     assert not run(summer, 25.0, 96, 900.0, n=20, setpoint=0.0)[0].any()
 

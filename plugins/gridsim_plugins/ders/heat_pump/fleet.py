@@ -131,11 +131,13 @@ class HeatPump(Managed[HeatPumpSettings]):
             highest = np.where(self._prefers_cooling(now), down / now.cooling_cop, highest)
         most = self._compressor + now.backup
         possible = np.where(highest >= self._min_kw, np.clip(highest, 0.0, most), 0.0)
-        action = self._thermostats(now, None, 0.0, self._rated)
-        asked = np.zeros(len(possible), np.bool_)
-        preferred = self._defrosted(now, action, asked, advance=False)[1]
+        asked, room_draw = np.zeros(len(possible), np.bool_), self._rated
+        water_draw: Floats | float = 0.0
         if self._any_water:
-            preferred = np.minimum(preferred + self._tank_draw(now, self._rated, asked), most)
+            water_draw = self._tank_draw(now, self._rated, asked)
+            room_draw = self._left_of(self._rated, water_draw)
+        action = self._thermostats(now, None, 0.0, room_draw)
+        preferred = self._defrosted(now, action, asked, advance=False)[1] + water_draw
         min_kw = 0.0 - possible
         return Capability(min_kw, np.zeros(len(preferred)), np.maximum(0.0 - preferred, min_kw))
 
@@ -159,7 +161,7 @@ class HeatPump(Managed[HeatPumpSettings]):
             water_draw = self._tank_draw(now, max_draw, has_setpoint)
             served = water_draw * self._tank_cop(now) * self._hours
             self._owed = np.maximum(self._owed - served, 0.0)
-            room_draw = np.maximum(max_draw - water_draw, 0.0)
+            room_draw = self._left_of(max_draw, water_draw)
         action = self._thermostats(now, target, slack, room_draw)
         heat, drawn = self._defrosted(now, action, has_setpoint)
         self._heating, self._cooling = action.heating, action.cooling
@@ -175,6 +177,11 @@ class HeatPump(Managed[HeatPumpSettings]):
         """Return the mean power that serves the hot water tanks, kW."""
         most = np.where(has_setpoint, 0.0, np.minimum(max_draw, self._compressor))
         return np.minimum(self._owed / (self._tank_cop(now) * self._hours), most)
+
+    def _left_of(self, max_draw: Floats, water_draw: Floats) -> Floats:
+        """Return the mean power that is left for the room, kW: that of the compressor, if any."""
+        left = np.maximum(np.minimum(max_draw, self._compressor) - water_draw, 0.0)
+        return np.where(water_draw > 0.0, left, max_draw)
 
     def _tank_cop(self, now: _Conditions) -> Floats:
         return physics.heating_cop(now.outdoor, np.full_like(now.outdoor, FLOW_C), self._factor)
