@@ -1,0 +1,102 @@
+"""What is in a file already, and what happens to it."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from loguru import logger
+
+from gridsim.api import TransportError
+from gridsim.testing import (
+    RecordingReceipt,
+    make_batch,
+)
+from tests.unit.transport_file.files import WithHeader, lines_of, made, read, write
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
+    said: list[str] = []
+    sink = logger.add(lambda message: said.append(message.record["message"]), level="WARNING")
+    yield said
+    logger.remove(sink)
+
+
+# What is there already
+
+
+def test_a_torn_line_is_cut_off(tmp_path: Path, warnings: list[str]) -> None:
+    path = tmp_path / "x.jsonl"
+    # Longer than the block in which the end of the last line is searched.
+    path.write_bytes(b"whole\n" + b"t" * 1_000_000)
+    batch = make_batch()
+    write(made(path), batch)
+    assert read(path) == [b"whole", *lines_of(batch)]
+    assert warnings == [f"{path}: cut off 1000000 bytes of an incomplete line"]
+
+
+def test_a_gzip_file_that_was_cut_anywhere_is_continued(tmp_path: Path) -> None:
+    path = tmp_path / "x.gz"
+    batch = make_batch(ticks=3)
+    first, second, third = (batch.rows(3 * tick, 3 * tick + 3) for tick in range(3))
+    write(made(path, gzip=True), first)
+    start = path.stat().st_size
+    write(made(path, gzip=True), second)
+    whole = path.read_bytes()
+    assert len(whole) > start
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        write(made(path, gzip=True), third)
+        kept = lines_of(first) if length >= start else []
+        assert read(path) == kept + lines_of(third)
+
+
+def test_what_is_no_gzip_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.gz"
+    path.write_text("a letter")
+    with pytest.raises(TransportError, match="not a gzip file"):
+        write(made(path, gzip=True), make_batch())
+    assert path.read_text() == "a letter"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_header_is_only_at_the_start(tmp_path: Path, packed: bool) -> None:
+    batch = make_batch()
+    for _ in range(2):
+        write(made(tmp_path / "x.gz", header=True, gzip=packed), batch, batch)
+    data = (tmp_path / "x.gz").read_bytes()
+    lines = (gzip.decompress(data) if packed else data).splitlines()
+    assert lines == [WithHeader.header, *lines_of(batch) * 4]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_with_another_header_is_not_continued(tmp_path: Path, packed: bool) -> None:
+    path = tmp_path / "x.gz"
+    write(made(path, gzip=packed), make_batch())
+    before = path.read_bytes()
+    with pytest.raises(TransportError, match="begins with another header"):
+        write(made(path, header=True, gzip=packed), make_batch())
+    assert path.read_bytes() == before
+
+
+def test_a_deleted_file_is_made_again_and_the_loss_is_logged(
+    tmp_path: Path, warnings: list[str]
+) -> None:
+    path = tmp_path / "x"
+    batch = make_batch(ticks=2)
+    file = made(path)
+    file.connect()
+    file.write(batch.rows(0, 3), RecordingReceipt(3))
+    lost = path.stat().st_size
+    assert warnings == []
+    path.unlink()
+    file.write(batch.rows(3), RecordingReceipt(3))
+    assert len(warnings) == 1
+    assert f"{path}: the file was deleted while the run wrote it; {lost:,} bytes" in warnings[0]
+    assert read(path) == lines_of(batch)[3:]
+    path.unlink()
+    file.close()
+    assert len(warnings) == 2, "a file that is deleted after the last reading is noticed at the end"
