@@ -186,8 +186,8 @@ TABLES = {
     "source": {"EXTRA": '[[sources]]\ntype = "culprit"'},
 }
 DEFAULTS = {
-    "WEATHER": "",
-    "PROJECT": "",
+    "WEATHER": '[weather]\ntype = "clear"',
+    "PROJECT": 'load = { type = "constant", kw = 1.0 }',
     "DER": "solar",
     "TRANSPORT": "file",
     "TO": 'path = "out.txt"',
