@@ -50,3 +50,11 @@ def test_each_day_is_listed_with_one_short_sentence() -> None:
         "heat-wave                A hot afternoon with a peak event from 17:00 to 18:30"
     )
     assert max(map(len, lines)) <= 100
+
+
+def test_the_duration_of_a_configuration_gives_way_to_the_flag() -> None:
+    day = shipped_days()["heat-wave"]
+    for duration, ticks in ((None, 180), ("2m", 2)):
+        plan = make_plan(Options(day.path, duration=duration), files="none")
+        assert plan.ticks == ticks
+        plan.close()
