@@ -60,7 +60,7 @@ def test_events_are_in_the_log_and_in_the_account_at_the_end(tmp_path: Path) -> 
     kept = "0.73 of 0.67 kWh delivered by 2 projects, 0 in violation"
     broken = "0.27 of 0.33 kWh delivered by 1 project, 1 in violation, 1 interrupted"
     assert said == [
-        "event kept: announced for 2026-07-01 20:01:00+00:00, 30 s ahead, to 2 projects",
+        "event kept: announced for 2026-07-01 17:01:00-03:00, 30 s ahead, to 2 projects",
         "event kept: begins, 10 min, 2 projects, target 4.00 kW",
         "event broken: begins, 15 min, 1 project, target 2.00 kW",
         f"event kept: ended, {kept}",
