@@ -39,7 +39,7 @@ _TEXTURE = 0.2
 _SLOW_MS = 300_000
 _GROUP_MS = 10_000
 # The shares of hours with 0, 1, ... 8 eighths of cloud. Skies of few and of many eighths count
-# here as without and as full of cloud, as the light of Lyngby says: it is steady in 70 % of hours.
+# here as without and as full of cloud, because the light of Lyngby is steady in 70 % of hours.
 _OKTA_SHARES = (0.23, 0.09, 0.03, 0.02, 0.02, 0.03, 0.05, 0.14, 0.39)
 
 
