@@ -75,7 +75,7 @@ def test_every_fault_strikes(chaos: Done) -> None:
         bits |= np.bitwise_or.reduce(batch.labels.faults, initial=np.uint64(0))
     affected = {spec.id for i, spec in enumerate(scenario.faults) if int(bits) >> i & 1}
     assert affected == {spec.id for spec in scenario.faults}
-    assert len({spec.name for spec in scenario.faults}) == 20
+    assert len({spec.name for spec in scenario.faults}) == 21
     assert {one.fault_id for one in chaos.episodes} == {spec.id for spec in scenario.faults}
 
 
