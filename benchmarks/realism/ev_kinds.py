@@ -19,7 +19,7 @@ _WATTS = "between EV WATTS (22 kWh, paid) and Hecht et al., iScience 25 (2022) (
 _PURDUE = "Mahlberg et al., WEVJ 14 (2023): 28 to 36 min"
 _PLUGS = "Gonzalez Venegas et al., eTransportation 10 (2021), Electric Nation: 2 to 3 times a week"
 _NATION = "Electric Nation, 140,000 sessions: three times a week"
-_CHARGERS, _DAYS, _TICK_S = 200, 19, 120.0
+_CHARGERS, _DAYS, _TICK_S = 300, 19, 120.0
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 # Weekday and weekend: sessions per charger and day, quantiles of stay (h) and of energy (kWh),
 # mean energy, quartiles of the hour of arrival.
