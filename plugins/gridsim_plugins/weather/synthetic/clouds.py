@@ -82,7 +82,11 @@ def make_field(generator: np.random.Generator, size: int, spacing_m: float) -> C
     points[:, 2] = wide.ravel()
     variance = blurred(field * field, _SURROUNDINGS_M) - wide * wide
     points[:, 3] = np.sqrt(np.maximum(variance, 1e-6)).ravel()
-    return CloudField(size, spacing_m, points, np.quantile(field, np.linspace(0.0, 1.0, 257)))
+    quantiles = np.quantile(field, np.linspace(0.0, 1.0, 257))
+    # No penumbra of a gap is left in a sky that is covered, and none of a cloud in a clear one.
+    quantiles[0] -= 1.0
+    quantiles[-1] += 1.0
+    return CloudField(size, spacing_m, points, quantiles)
 
 
 def shares(values: Floats, spread: Floats, threshold: Floats) -> Floats:
