@@ -13,7 +13,7 @@ from gridsim.api import Floats
 _OUTER_SCALE_M = 8_000.0
 _HURST = 0.4
 # 9.3 m for each km of the height of the clouds.
-_PENUMBRA_M = 15.0
+_PENUMBRA_M = 18.0
 _SURROUNDINGS_M = 150.0
 # With this factor the logistic function approximates the normal distribution within 0.01.
 _LOGISTIC = 1.702
