@@ -39,8 +39,8 @@ import tomli
 
 TESTS = {
     "gridsim.simulation": """baselines boundary checkpoint_kinds command_effects commands
-        counterfactual device_events dispatch event_* events* expectation fault_* instructed
-        quiet_ticks report_every settlement_account simulator subset tick_truth""",
+        counterfactual device_events dispatch event_* events* exclude expectation fault_*
+        instructed quiet_ticks report_every settlement_account simulator subset tick_truth""",
     "gridsim.delivery": """alteration backoff delivery delivery_* fault_reports format_decorators
         hanging ledger_fates sources timed_format trace verdict""",
     "gridsim.config": """baselines config_* durations instructed kinds plugins simulator_tables
