@@ -78,3 +78,38 @@ def test_lines_are_the_same_at_some_places_as_everywhere() -> None:
     for time_ms in (0, 1500, 3000):
         some = np.array([2, 1])
         np.testing.assert_array_equal(lines.at(time_ms, some), lines.at(time_ms)[some])
+
+
+def test_a_ramp_of_a_limit_begins_at_the_limit_before_it(tmp_path: Path) -> None:
+    """Not at the rated power, nor at the present power, which is 0 here."""
+    path = tmp_path / "toy.toml"
+    path.write_text(TOY.replace("0.004", "10.0").replace("0.01", "100.0"))
+    for target in (Target("P"), Target("P", "TOY")):
+        simulation = Simulation(make_plan(Options(config=path)).configuration.scenario)
+
+        def output(at: Simulation = simulation, to: Target = target, **body: object) -> float:
+            given = [read_instruction(json.dumps(body).encode(), to)] if body else []
+            outcome = at.advance(given)
+            assert "rejected" not in {told.status for told in outcome.acknowledgements}
+            return float(outcome.batch.current_output[0])
+
+        output(id="a", command="limit_power", value=50)
+        output(id="b", command="limit_power", value=10, ramp_s=10)
+        for _ in range(4):
+            output()
+        # From 50 % to 10 %, in the middle of the sixth second of ten.
+        assert output(id="c", command="set_power", value=9.0) == 2.8
+
+
+def test_the_limit_of_import_of_a_project_binds_its_devices(tmp_path: Path) -> None:
+    path = tmp_path / "toy.toml"
+    path.write_text(TOY.replace("0.004", "10.0").replace("0.01", "100.0"))
+    simulation = Simulation(make_plan(Options(config=path)).configuration.scenario)
+    limit = json.dumps({"id": "l", "command": "limit_import", "value": 3.0}).encode()
+    charge = json.dumps({"id": "c", "command": "set_power", "value": -9.0}).encode()
+    simulation.advance([read_instruction(limit, Target("P"))])
+    for _ in range(3):
+        outcome = simulation.advance([read_instruction(charge, Target("P"))])
+        charge = charge.replace(b'"c', b'"cc')
+    # The load takes 1 kW of the 3.
+    assert outcome.batch.current_output[0] == -2.0
