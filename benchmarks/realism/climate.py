@@ -27,8 +27,8 @@ _YEARS, _BASE_C = 12, 18.0
 def run(plots: Path) -> Group:
     about = f"""The usual temperature of each month against the means of cities that were not
 used to fit it, at their own altitude. So many are held back in six continents: a city counts if
-its year is within {_ANNUAL_K} K and each of its months within {_MONTHLY_K} K. The two places of
-the issue tracker are compared with the same tolerances.
+its year is within {_ANNUAL_K} K and each of its months within {_MONTHLY_K} K. Amsterdam and a
+place in the plain of the Po are compared with the same tolerances.
 
 The weather `synthetic` at ten cities, every two hours for {_YEARS} years of one seed:
 degree-days of {_BASE_C:g} C from daily means, the standard deviation of a day's mean about its
@@ -121,7 +121,7 @@ def _weather() -> list[Check]:
         checks.append(near(name, wanted, found, _GSOD, by=0.1))
     wanted_k = climate.normals(*_table(cities, ["latitude", "longitude", "altitude"])).range[0]
     checks.append(near("daily range, mean of the ten", float(wanted_k.mean()),
-                       float(ranges.mean()), "MERRA-2 (NASA), raised to that of stations", rel=0.1,
+                       float(ranges.mean()), "the regression that the table has", rel=0.1,
                        unit="K"))  # fmt: skip
     return checks
 

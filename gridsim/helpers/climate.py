@@ -1,16 +1,16 @@
 """The usual air temperature at a place, by time of year and day, and the height of its land.
 
-The file `climate.npz` holds world-wide maps. The temperature reduced to sea level, and its daily
-range, are those of the monthly normals 1991 to 2020 of the reanalysis MERRA-2 (statM_2d_slv_Nx,
-Global Modeling and Assimilation Office, NASA, doi:10.5067/KVIMOMCUO83U; in the public domain),
-fitted by harmonics of the year on a grid of 1 by 1.25 degrees in which land weighs more than sea.
-The temperature is then corrected by Gaussian process regression to the daily means, 1995 to 2014,
-of 276 cities of the Global Surface Summary of the Day (NOAA, in the public domain; read from the
-archive of the University of Dayton). The range of a coastal cell, which is partly sea, is
-raised to that of stations on land. The height is the lower quartile of ETOPO5 (NOAA, in the
-public domain) over the land of half a degree, because towns lie in the valleys.
+The file `climate.npz` holds world-wide maps on a grid of 1 by 1.25 degrees. The temperature reduced
+to sea level is interpolated by Gaussian process regression, by distance and by the share of land,
+from the daily means, 1995 to 2014, of 271 cities (Global Surface Summary of the Day, NOAA, in the
+public domain; means of the archive of the University of Dayton), and over the sea from the air
+temperature of COADS (NOAA, in the public domain). It is stored as harmonics of the year. The daily
+range is a regression on the share of land, the mean and the amplitude of the year, height and
+latitude, whose coefficients were fitted to the monthly normals 1991 to 2020 of the reanalysis
+MERRA-2 (NASA, doi:10.5067/KVIMOMCUO83U); its residual is 1.1 K. The height is the lower quartile
+of ETOPO5 (NOAA, in the public domain) over the land of half a degree, because towns lie in valleys.
 
-41 cities were held back; `benchmarks/realism/climate.py` compares with them.
+46 cities, drawn at random, were held back; `benchmarks/realism/climate.py` compares with them.
 """
 
 from __future__ import annotations
