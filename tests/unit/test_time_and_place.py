@@ -183,5 +183,5 @@ def test_the_sky_over_the_date_line_has_no_seam() -> None:
     for weather in weathers(sites):
         for hour in range(24):
             sky = weather.at(ms(2026, 1, 10, hour))
-            assert abs(np.diff(sky.temperature_c)[0]) < 0.01
+            assert abs(np.diff(sky.temperature_c)[0]) < 0.05
             assert abs(np.diff(sky.ghi)[0]) < 60.0
