@@ -61,7 +61,7 @@ class SystemSettings(Settings):
     restart_broker: str = Field(
         "",
         description="command line that restarts your broker, for the day broker-restart; the "
-        "bundled broker needs none",
+        "embedded broker needs none",
     )
     timeout_s: Annotated[float, Unit("s")] = Field(
         60.0, gt=0, le=_HOUR_S, description="time limit of each command"
