@@ -122,7 +122,7 @@ def test_the_command_prints_the_table_and_writes_junit(tmp_path: Path) -> None:
 
 
 def test_the_bundled_broker_restarts_and_the_system_connects_again(example: Path) -> None:
-    path = write(example, "broker-restart", more="\nreconnect_s = 2")
+    path = write(example, "broker-restart", more="\nreconnect_s = 8")
     card = check(CheckOptions(path), Progress(), lambda line: None)
     [result] = card.results
     assert (result.outcome, result.reasons) == ("kept", ())

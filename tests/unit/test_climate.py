@@ -49,7 +49,7 @@ def test_a_place_has_its_climate(
     months = _months(latitude, longitude, altitude)
     # A city may be further from the map than the cities that were held back are in the mean.
     assert months.mean() == pytest.approx(year, abs=2.0), name
-    assert months[0] == pytest.approx(january, abs=3.0), name
+    assert months[0] == pytest.approx(january, abs=4.0), name
     assert months[6] == pytest.approx(july, abs=3.0), name
 
 

