@@ -10,9 +10,9 @@ async function answer(response) {
 	return body;
 }
 
-export async function get(path, query = {}) {
+export async function get(path, query = {}, signal = undefined) {
 	const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined));
-	const response = await fetch(`${BASE}${path}${search.size ? `?${search}` : ""}`);
+	const response = await fetch(`${BASE}${path}${search.size ? `?${search}` : ""}`, { signal });
 	return answer(response);
 }
 
@@ -50,10 +50,12 @@ export function stream(tell) {
 		if (down) { down = false; tell.back(); }
 	};
 	const check = async () => {
-		try { tell.status(await get("/status")); alive(); } catch { dead(); }
+		try { tell.status(await get("/status", {}, AbortSignal.timeout(5000))); alive(); } catch { dead(); }
 	};
 	function open() {
 		source = new EventSource(`${BASE}/stream`);
+		// A connection that is accepted and never answered is no error of the source.
+		silent = setTimeout(check, 10000);
 		for (const name of ["frame", "status", "entries", "end"]) {
 			source.addEventListener(name, (event) => {
 				if (name === "end") { ended = true; source.close(); clearTimeout(silent); } else alive();
