@@ -27,7 +27,7 @@ class TornStreamError(Exception):
 
 
 class Reading(msgspec.Struct):
-    """What of a record is compared with the simulation's own columns."""
+    """The fields of a record that are compared with the simulation's own columns."""
 
     der_id: str
     project_id: str

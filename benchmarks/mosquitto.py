@@ -23,7 +23,7 @@ def find(name: str) -> str:
 
 
 def version() -> str:
-    """What the broker says of itself, such as 2.0.11."""
+    """Return the version of the broker, such as 2.0.11."""
     text = subprocess.run([find("mosquitto"), "-h"], capture_output=True, text=True).stdout
     match = re.search(r"version (\S+)", text)
     return match[1] if match else "of unknown version"

@@ -104,7 +104,7 @@ def _kept(page: Path, again: Sequence[str] | None) -> dict[str, str]:
 
 
 def sections(*, quick: bool, plot: Path) -> list[Section]:
-    """What is measured, in the order of the page."""
+    """The benchmarks, in the order of the page."""
     minute = "2" if quick else "60"
     bench = ("gridsim", "bench", "--seconds", "2" if quick else "10", *_runs(quick))
     hundred_thousand = _fleet(200 if quick else 100_000)

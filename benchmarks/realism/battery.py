@@ -36,7 +36,7 @@ POWERWALL = {
 
 
 def stored_kw(power: Floats, rated: Floats, coefficients: tuple[float, ...]) -> Floats:
-    """What a mean power over a tick adds to the stored energy, by the published formulas, kW."""
+    """Return the power into the store at a mean power of a tick, by the published formulas, kW."""
     a0, b0, c0, a1, b1, c1, cell = coefficients
     x = np.abs(power) / rated
     into = np.maximum(-power - rated * (a0 * x * x + b0 * x + c0), 0.0) * cell**0.5

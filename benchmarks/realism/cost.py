@@ -1,4 +1,4 @@
-"""What realism costs: the time per tick, by plugin, and how soon a small fleet reports."""
+"""The cost of realism: the time per tick by plugin, and the start of a small fleet."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def utc_ms(text: str) -> int:
 
 
 def scenario_of(text: str) -> Scenario:
-    """What a configuration without transports says."""
+    """Return the scenario of a configuration without transports."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "realism.toml"
         path.write_text(text + '\n[[transports]]\ntype = "stdout"\n')
@@ -43,7 +43,7 @@ def scenario_of(text: str) -> Scenario:
 
 @dataclass(slots=True)
 class Telltale:
-    """What the models said in each tick, before anything was rounded."""
+    """The values of the models in each tick, before anything was rounded."""
 
     sky: list[WeatherSample] = field(default_factory=list)
     load: list[Floats] = field(default_factory=list)

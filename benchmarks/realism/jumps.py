@@ -1,4 +1,4 @@
-"""What may change within a second, by type of device."""
+"""The largest change of power within a second, by type of device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check says, what it means for the exit status, and how the report is written."""
+"""Checks, the exit status that follows from them, and the report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Group:
 
     title: str
     about: str
-    """What was run and how it was measured: paragraphs of Markdown."""
+    """The run and the way of measuring: paragraphs of Markdown."""
     checks: Sequence[Check]
     figures: Sequence[Figure] = field(default=())
 
@@ -108,7 +108,7 @@ def table(group: Group) -> str:
 
 
 def summary(groups: Sequence[Group]) -> str:
-    """How many checks there were, and which failed."""
+    """Return the number of checks, and those that failed."""
     failed = failures(groups)
     judged = sum(check.passed is not None for group in groups for check in group.checks)
     lines = [f"{judged} checks, {len(failed)} outside their tolerance"]

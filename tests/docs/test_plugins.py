@@ -1,4 +1,4 @@
-"""What docs/plugins.md shows works: its plugins, their contract tests, its configuration."""
+"""The plugins, contract tests and configuration of docs/plugins.md work."""
 
 from __future__ import annotations
 

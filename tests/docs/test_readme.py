@@ -1,4 +1,4 @@
-"""What the README shows works: its configurations, its plugin, its flags, its targets."""
+"""The configurations, the plugin, the flags and the targets of the README work."""
 
 from __future__ import annotations
 

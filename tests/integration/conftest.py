@@ -45,7 +45,7 @@ class Brokers:
 
 @pytest.fixture(scope="session")
 def commands() -> dict[str, str]:
-    """Where the commands are; without them the test skips, or fails if they are required."""
+    """Return the paths of the commands; without them a test skips, or fails if required."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
     found = {name: shutil.which(name, path=path) for name in _COMMANDS}
     missing = [name for name, place in found.items() if place is None]

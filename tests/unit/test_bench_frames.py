@@ -48,7 +48,7 @@ def ticks() -> Iterator[tuple[Batch, Sequence[bytes]]]:
 
 @pytest.fixture(scope="module")
 def sent() -> Sent:
-    """What a simulation sends: topic and payload."""
+    """Return the messages of a simulation: topic and payload."""
     messages = []
     for batch, bodies in ticks():
         roster = batch.roster

@@ -1,4 +1,4 @@
-"""How `gridsim bench --ramp` looks for the largest fleet."""
+"""The search of `gridsim bench --ramp` for the largest fleet."""
 
 from __future__ import annotations
 

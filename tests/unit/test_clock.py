@@ -40,7 +40,7 @@ def test_it_wakes_at_once_and_again_and_again() -> None:
 
 
 def test_it_goes_on_when_the_wall_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What APScheduler would sleep through, the watch wakes it from."""
+    """The watch wakes APScheduler from a sleep through a due tick."""
     woken = threading.Event()
     # A wake-up that lies an hour ahead is what a clock set back by an hour leaves behind.
     clock = Clock(woken.set, lambda: 3600.0)

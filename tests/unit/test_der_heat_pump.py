@@ -61,7 +61,7 @@ class TestHeatPumpContractAtOneSecond(FleetContract):
 
 
 class Run:
-    """What happened to n pumps: arrays of [tick, pump]; power drawn is positive."""
+    """The course of n pumps: arrays of [tick, pump]; power drawn is positive."""
 
     def __init__(
         self, fleet: HeatPump, skies: Sequence[WeatherSample], setpoints: Sequence[float]

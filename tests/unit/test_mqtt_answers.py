@@ -1,4 +1,4 @@
-"""What Mosquitto cannot be made to say: a broker that answers by script, over a real socket."""
+"""Answers that Mosquitto cannot be made to give, from a scripted broker over a real socket."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ScriptedBroker:
     connack: bytes = CONNACK
     answer: Callable[[int, bytes], bytes] = lambda number, mid: b"\x40\x02" + mid
     under_way: int = 1
-    """How many messages must have come before their answers go out."""
+    """The number of messages that must have come before their answers go out."""
     most_at_once: int = 0
     released: list[int] = field(default_factory=list)
     """Packet ids of the PUBRELs that came; each is completed."""

@@ -41,7 +41,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
 
 
 def settlements(kept: Kept) -> list[tuple[str, str, float, list[tuple[str, str]]]]:
-    """What the ledger says, read with SQL as a user would."""
+    """Read the settlements of a ledger with SQL, as a user would."""
     import sqlite3
 
     connection = sqlite3.connect(kept.ledger)

@@ -1,4 +1,4 @@
-"""What becomes of readings, and the account of them."""
+"""The outcome of readings, and their account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which ticks are due, at every speed and after every pause."""
+"""The ticks that are due, at every speed and after every pause."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def event(name: str = "peak", **settings: Any) -> str:
 
 @dataclass
 class Told:
-    """What a run brought forth."""
+    """The results of a run."""
 
     settlements: list[Settlement] = field(default_factory=list)
     notes: list[tuple[int, str]] = field(default_factory=list)
@@ -163,6 +163,6 @@ def replace_framing(plan: Any) -> Any:
 
 
 def net(told: Told, columns: slice = slice(None)) -> Any:
-    """What the site draws, float64[ticks]; all devices are its own."""
+    """Return the power that the site draws, kW, float64[ticks]; all devices belong to it."""
     output = told.column("current_output")[:, columns].sum(axis=1)
     return told.column("power_meter_measurement")[:, columns][:, 0] - output

@@ -1,4 +1,4 @@
-"""What a receiver of the messages can settle, and who is in violation."""
+"""Settlement from the messages alone, and projects in violation."""
 
 from __future__ import annotations
 

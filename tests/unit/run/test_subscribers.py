@@ -1,4 +1,4 @@
-"""What consumers of the results of a run get, and what they cannot do."""
+"""Consumers of the results of a run: the results they get, and the calls they cannot make."""
 
 from __future__ import annotations
 

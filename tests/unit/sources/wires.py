@@ -40,7 +40,7 @@ class Wire(Source):
         """Raised once, by whichever method comes next."""
         self.refuses: int | None = None
         self.unreachable = 0
-        """How many more attempts to connect fail."""
+        """The number of further attempts to connect that fail."""
 
     def describe(self) -> str:
         return "a wire"

@@ -1,4 +1,4 @@
-"""What is in a file already, and what happens to it."""
+"""Files that hold readings already: they are continued, replaced or refused."""
 
 from __future__ import annotations
 

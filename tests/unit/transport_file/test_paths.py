@@ -1,4 +1,4 @@
-"""Which file a reading goes to, and which files are refused."""
+"""The file of a reading, and files that are refused."""
 
 from __future__ import annotations
 
