@@ -7,9 +7,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gridsim.api import TransportError
@@ -118,28 +119,75 @@ def test_why_it_does_not_start_is_said(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_client_reads_what_another_publishes(broker: EmbeddedBroker) -> None:
-    host, port = broker.start(0)
-    arrived: list[tuple[str, bytes]] = []
-    subscribed, received = threading.Event(), threading.Event()
-
-    def on_message(client: Client, data: object, message: MQTTMessage) -> None:
-        arrived.append((message.topic, bytes(message.payload)))
-        received.set()
-
-    reader = Client(CallbackAPIVersion.VERSION2)
-    reader.on_subscribe = lambda *_: subscribed.set()
-    reader.on_message = on_message
-    reader.connect(host, port)
-    reader.subscribe("#", 1)
-    reader.loop_start()
-    assert subscribed.wait(DEADLINE_S)
-    writer = Client(CallbackAPIVersion.VERSION2)
-    writer.connect(host, port)
-    writer.loop_start()
-    writer.publish("projects/PRJ_0", b"hello", 1).wait_for_publish(DEADLINE_S)
-    assert received.wait(DEADLINE_S)
-    for client in (writer, reader):
+@contextmanager
+def client_of(address: tuple[str, int]) -> Iterator[Client]:
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.connect(*address)
+    client.loop_start()
+    try:
+        yield client
+    finally:
         client.disconnect()
         client.loop_stop()
+
+
+def subscribe(client: Client) -> list[tuple[str, bytes]]:
+    """Subscribe `client` to all topics, and return the list that gets its messages."""
+    arrived: list[tuple[str, bytes]] = []
+    subscribed = threading.Event()
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = lambda *given: arrived.append((given[2].topic, bytes(given[2].payload)))
+    client.subscribe("#", 1)
+    assert subscribed.wait(DEADLINE_S)
+    return arrived
+
+
+def test_a_client_reads_what_another_publishes(broker: EmbeddedBroker) -> None:
+    address = broker.start(0)
+    with client_of(address) as reader, client_of(address) as writer:
+        arrived = subscribe(reader)
+        writer.publish("projects/PRJ_0", b"hello", 1).wait_for_publish(DEADLINE_S)
+        assert eventually(lambda: bool(arrived))
     assert arrived == [("projects/PRJ_0", b"hello")]
+
+
+def test_what_it_confirmed_arrives_before_it_ends(broker: EmbeddedBroker) -> None:
+    address = broker.start(0)
+    with ExitStack() as stack:
+        # With ten subscribers the confirmation of a message is well ahead of its arrival.
+        readers = [subscribe(stack.enter_context(client_of(address))) for _ in range(10)]
+        writer = stack.enter_context(client_of(address))
+        confirmed: list[int] = []
+        all_confirmed = threading.Event()
+
+        def on_publish(client: Client, data: object, mid: int, *_: object) -> None:
+            confirmed.append(mid)
+            if len(confirmed) == 100:
+                all_confirmed.set()
+
+        writer.on_publish = on_publish
+        for _ in range(100):
+            writer.publish("projects/PRJ_0", b"", 1)
+        assert all_confirmed.wait(DEADLINE_S)
+        broker.restart()
+        assert eventually(lambda: all(len(arrived) == 100 for arrived in readers))
+
+
+def test_a_subscriber_that_hangs_does_not_keep_it(broker: EmbeddedBroker) -> None:
+    address = broker.start(0)
+    with client_of(address) as reader, client_of(address) as writer:
+        hang, hangs = threading.Event(), threading.Event()
+        subscribe(reader)
+
+        def on_message(*_: object) -> None:
+            hangs.set()
+            hang.wait(DEADLINE_S)
+
+        reader.on_message = on_message
+        writer.publish("projects/PRJ_0", b"", 1).wait_for_publish(DEADLINE_S)
+        assert hangs.wait(DEADLINE_S)
+        child = broker._child
+        assert child is not None
+        broker.close()
+        hang.set()
+        assert child.returncode == 0

@@ -2,7 +2,7 @@
 
 It imports nothing from gridsim, so that it starts fast. It prints the port on which it listens, or
 the error, to standard output. It ends when its standard input closes, so that it never runs longer
-than its parent process.
+than its parent process. First it passes on the messages that it has confirmed.
 """
 
 from __future__ import annotations
@@ -13,9 +13,15 @@ import os
 import socket
 import sys
 import threading
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from amqtt.broker import Broker
 
 HOST: Final = "127.0.0.1"
+PASS_ON_S: Final = 1.0
+"""The time in which subscribers can take the last messages; a subscriber that hangs loses them."""
+_IDLE_S: Final = 0.02
 
 _CONFIG: dict[str, Any] = {
     # This process opens the socket itself to know its port, and passes the connections to amqtt.
@@ -60,21 +66,43 @@ async def _serve(port: int) -> None:
 
     sock = _listen(port)
     server = await asyncio.start_server(connected, sock=sock)
+    parent_ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    threading.Thread(target=_wait_for_parent, args=(loop, parent_ended), daemon=True).start()
     _report({"port": sock.getsockname()[1]})
-    await server.serve_forever()
+    async with server:
+        await parent_ended.wait()
+        await _pass_on(broker)
+    # Without amqtt's shutdown, which waits for every client.
+    os._exit(0)
+
+
+async def _pass_on(broker: Broker) -> None:
+    """Wait, for PASS_ON_S at most, until subscribers have what the broker has confirmed.
+
+    amqtt confirms a message before it sends it to subscribers, and has no public way to ask for
+    what is left.
+    """
+    deadline = asyncio.get_running_loop().time() + PASS_ON_S
+    idle = 0
+    while idle < 2 and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(_IDLE_S)
+        busy = not broker._broadcast_queue.empty() or not all(
+            task.done() for task in broker._tasks_queue
+        )
+        idle = 0 if busy else idle + 1
 
 
 def _report(message: dict[str, Any]) -> None:
     print(json.dumps(message), flush=True)
 
 
-def _end_with_parent() -> None:
+def _wait_for_parent(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
     sys.stdin.read()
-    os._exit(0)
+    loop.call_soon_threadsafe(ended.set)
 
 
 def _main() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         asyncio.run(_serve(int(sys.argv[1])))
     except Exception as error:
