@@ -56,8 +56,9 @@ class Stream:
     def show(self, snapshot: Snapshot) -> None:
         """Send a snapshot to all clients."""
         events = {"frame": encoded("frame", frame_of(snapshot, self._rates))}
-        now = self._monotonic()
-        if now - self._status_at >= _STATUS_S:
+        now, state = self._monotonic(), snapshot.status.state
+        # No snapshot may follow one that is paused or ended.
+        if now - self._status_at >= _STATUS_S or state != "running":
             self._status_at = now
             events["status"] = encoded(
                 "status",

@@ -15,7 +15,7 @@ export class Contracts {
 		this.order = "asc";
 		this.total = 0;
 		this.rows = new Map();
-		this.asked = this.asked_at = 0;
+		this.asked = this.asked_at = this.later = 0;
 		this.range = new CalmRange(1);
 		this.chart = new Chart($("promise-chart"), 112, () => this.options());
 		this.load = atMost(300, () => this.fetch());
@@ -125,7 +125,10 @@ export class Contracts {
 		say(part, some ? `${percent((100 * given) / target)} %` : NONE);
 		part.classList.toggle("bad", some && given < target - 0.005);
 		this.redraw();
-		if (performance.now() - this.asked_at > calm(2000, this.pages) && visible(this.scroll)) this.load();
+		// The last frame before a pause must reach the table, too.
+		clearTimeout(this.later);
+		const wait = this.asked_at + calm(2000, this.pages) - performance.now();
+		this.later = setTimeout(() => { if (visible(this.scroll)) this.load(); }, Math.max(wait, 0));
 	}
 
 	draw() {

@@ -53,6 +53,12 @@ export class Heat {
 		this.legend();
 	}
 
+	// The last state of a run that has ended.
+	last() {
+		if (this.place) this.fetch();
+		this.live = false;
+	}
+
 	// The order of the cells: the projects as configured, the types of each in one order.
 	async start() {
 		const roster = await get("/roster"), { data } = await bytes("/fleet", { show: "type" });

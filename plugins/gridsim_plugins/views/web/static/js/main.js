@@ -122,7 +122,8 @@ const tell = {
 	end({ error }) {
 		connected(true);
 		page.ended = true;
-		heat.live = false;
+		contracts.load();
+		heat.last();
 		pill(error ? "failed" : "ended");
 		$("pause").disabled = true;
 		trouble(error ? `The run has failed: ${error}` : `The run ended at ${wallClock(Date.now())}. The pictures show its last state.`, !error);
