@@ -68,11 +68,14 @@ def schema(
     scenario: Annotated[
         bool, typer.Option("--scenario", help="Print the schema of files of events and faults.")
     ] = False,
+    system: Annotated[
+        bool, typer.Option("--system", help="Print the schema of the file for gridsim check.")
+    ] = False,
     write: Annotated[
         bool,
         typer.Option(
             "--write",
-            help="Write both schemas to the folder of --config, or to the working folder.",
+            help="Write all schemas to the folder of --config, or to the working folder.",
         ),
     ] = False,
 ) -> None:
@@ -80,20 +83,24 @@ def schema(
     with report_errors():
         import json
 
+        from gridsim.check.schema import build_system
         from gridsim.config.schema import build, build_scenario
         from gridsim.errors import UsageError
         from gridsim.running.plan import find_plugins
 
+        if scenario and system:
+            raise UsageError("--system: error: choose --scenario or --system, not both")
         given = given_to(context, config, plugin)
         registry = find_plugins(given.config, given.plugins)
         if not write:
-            made = build_scenario(registry) if scenario else build(registry)
-            print_out(json.dumps(made, indent=2))
+            chosen = build_scenario if scenario else build_system if system else build
+            print_out(json.dumps(chosen(registry), indent=2))
             return
         folder = given.config.parent if given.config is not None else Path()
         for name, made, what in (
             ("gridsim.schema.json", build(registry), "a configuration"),
             ("gridsim-scenario.schema.json", build_scenario(registry), "a file of scenarios"),
+            ("gridsim-system.schema.json", build_system(registry), "a file for gridsim check"),
         ):
             path = folder / name
             try:

@@ -26,22 +26,25 @@ def build_scenario(registry: Registry) -> Schema:
     """Return the schema of a file that `simulation.scenarios` names."""
     whole = build(registry)
     tables = {name: whole["properties"][name] for name in OF_SCENARIOS}
-    defs: Schema = whole["$defs"]
-    used: dict[str, Any] = {}
-    todo = _references(tables)
-    while todo:
-        name = todo.pop()
-        if name not in used:
-            used[name] = defs[name]
-            todo |= _references(defs[name])
-    used = {name: defs[name] for name in defs if name in used}
     return {
         **whole,
         "title": "gridsim scenario",
         "properties": tables,
         "required": [],
-        "$defs": used,
+        "$defs": used_defs(tables, whole["$defs"]),
     }
+
+
+def used_defs(schema: Schema, defs: Schema) -> Schema:
+    """Return the definitions that a schema uses, directly or through others, in their order."""
+    used: set[str] = set()
+    todo = _references(schema)
+    while todo:
+        name = todo.pop()
+        if name not in used:
+            used.add(name)
+            todo |= _references(defs[name])
+    return {name: defs[name] for name in defs if name in used}
 
 
 def _references(schema: Any) -> set[str]:

@@ -349,4 +349,14 @@ def test_a_copied_configuration_finds_the_schemas_that_are_written(tmp_path: Pat
     assert written == (ROOT / "configs/gridsim.schema.json").read_text()
     scenario = (tmp_path / "gridsim-scenario.schema.json").read_text()
     assert scenario == (ROOT / "configs/gridsim-scenario.schema.json").read_text()
-    assert "#:schema ./gridsim-scenario.schema.json" in done.stdout
+    system = (tmp_path / "gridsim-system.schema.json").read_text()
+    assert system == (ROOT / "configs/gridsim-system.schema.json").read_text()
+    for name in ("gridsim.schema.json", "gridsim-scenario.schema.json"):
+        assert f"#:schema ./{name}" in done.stdout
+    assert "a file for gridsim check in this folder: #:schema ./gridsim-system" in done.stdout
+
+
+def test_one_schema_is_printed_at_a_time() -> None:
+    done = gridsim("schema", "--system", "--scenario")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "--system: error: choose --scenario or --system, not both\n"

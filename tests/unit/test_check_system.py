@@ -2,18 +2,72 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomli
+from jsonschema import Draft202012Validator
 
 from gridsim.check.days import shipped_days
 from gridsim.check.main import CheckOptions, check
+from gridsim.check.schema import build_system
 from gridsim.check.system import SystemUnderTest, read_system
 from gridsim.errors import UsageError
 from gridsim.running.plan import load_plugins
 from gridsim.text.progress import Progress
 
+ROOT = Path(__file__).parents[2]
 EXPORT = "[system]\nexport_command = 'true'\n"
+
+
+MISTAKES = (
+    ("", "there is nothing to compare: give 'export_command', 'export_topic' or"),
+    ("[system]\nexport = 'x'\n", ":2:1: error: 'export' is one of two settings"),
+    (
+        EXPORT + "export_topic = 'a/#'\n",
+        ":3:16: error: give 'export_command' or 'export_topic', not both",
+    ),
+    (
+        EXPORT + "days = ['heat-wvae']\n",
+        ":3:9: error: there is no such day: 'heat-wvae'; gridsim check --list shows the days "
+        "that are shipped; did you mean 'heat-wave'?",
+    ),
+    (EXPORT + "days = ['none.toml']\n", ":3:9: error: there is no such file: 'none.toml'"),
+    (EXPORT + "days = ['heat-wave', 'heat-wave']\n", "the day 'heat-wave' is there twice"),
+    (EXPORT + "days = []\n", ":3:8: error: 'days' "),
+    (
+        EXPORT + "export_comand = 'x'\n",
+        ":3:1: error: 'export_comand' is not a setting of [system]; did you mean "
+        "'export_command'?",
+    ),
+    (EXPORT + "start_command = 'x'\n", ":3:17: error: 'start_command' needs 'reset_command'"),
+    (EXPORT + "settle_s = -1\n", ":3:12: error: 'settle_s' must be at least 0"),
+    (EXPORT + "assume_zone = 'Berlin'\n", "there is no time zone 'Berlin'"),
+    (
+        EXPORT + "fields = { der = 'device' }\n",
+        "'der' is not a field of the record; did you mean 'der_id'?",
+    ),
+    (EXPORT + "[promises]\nlost = -1\n", ":4:8: error: 'lost' must be at least 0"),
+    (EXPORT + "[promises]\nlsot = 1\n", "did you mean 'lost'?"),
+    (
+        EXPORT + "[promises.heat-wvae]\nlost = 1\n",
+        ":3:1: error: 'heat-wvae' is not a day of this file; did you mean 'heat-wave'?",
+    ),
+    (EXPORT + "[promises.heat-wave]\nkwh = 'x'\n", ":4:7: error: 'kwh' must be a number"),
+    (EXPORT + "[promisses]\n", ":3:1: error: 'promisses' is not a table of my-system.toml"),
+    (EXPORT + "[system.broker]\nport = 70000\n", ":4:8: error: 'port' must be at most 65535"),
+    (
+        EXPORT + "[system.broker]\npassword = 'hunter2'\n",
+        ":4:12: error: 'password' is a secret and must not be written here",
+    ),
+    (EXPORT + "[system.broker]\ntype = 'mqqt'\n", "did you mean 'mqtt'?"),
+    (EXPORT + "export_command = \n", "my-system.toml:3:"),
+)  # fmt: skip
+NOT_IN_A_SCHEMA = ("none.toml", "Berlin", "[promises.heat-wvae]", "export_command = \n")
+"""Mistakes that depend on other files, on the installed time zones, or that are not TOML."""
 
 
 def read(folder: Path, text: str) -> SystemUnderTest:
@@ -57,58 +111,49 @@ def test_a_day_has_its_own_promises_beside_those_of_all(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", "there is nothing to compare: give 'export_command', 'export_topic' or"),
-        ("[system]\nexport = 'x'\n", ":2:1: error: 'export' is one of two settings"),
-        (
-            EXPORT + "export_topic = 'a/#'\n",
-            ":3:16: error: give 'export_command' or 'export_topic', not both",
-        ),
-        (
-            EXPORT + "days = ['heat-wvae']\n",
-            ":3:9: error: there is no such day: 'heat-wvae'; gridsim check --list shows the days "
-            "that are shipped; did you mean 'heat-wave'?",
-        ),
-        (EXPORT + "days = ['none.toml']\n", ":3:9: error: there is no such file: 'none.toml'"),
-        (EXPORT + "days = ['heat-wave', 'heat-wave']\n", "the day 'heat-wave' is there twice"),
-        (EXPORT + "days = []\n", ":3:8: error: 'days' "),
-        (
-            EXPORT + "export_comand = 'x'\n",
-            ":3:1: error: 'export_comand' is not a setting of [system]; did you mean "
-            "'export_command'?",
-        ),
-        (EXPORT + "start_command = 'x'\n", ":3:17: error: 'start_command' needs 'reset_command'"),
-        (EXPORT + "settle_s = -1\n", ":3:12: error: 'settle_s' must be at least 0"),
-        (EXPORT + "assume_zone = 'Berlin'\n", "there is no time zone 'Berlin'"),
-        (
-            EXPORT + "fields = { der = 'device' }\n",
-            "'der' is not a field of the record; did you mean 'der_id'?",
-        ),
-        (EXPORT + "[promises]\nlost = -1\n", ":4:8: error: 'lost' must be at least 0"),
-        (EXPORT + "[promises]\nlsot = 1\n", "did you mean 'lost'?"),
-        (
-            EXPORT + "[promises.heat-wvae]\nlost = 1\n",
-            ":3:1: error: 'heat-wvae' is not a day of this file; did you mean 'heat-wave'?",
-        ),
-        (EXPORT + "[promises.heat-wave]\nkwh = 'x'\n", ":4:7: error: 'kwh' must be a number"),
-        (EXPORT + "[promisses]\n", ":3:1: error: 'promisses' is not a table of my-system.toml"),
-        (EXPORT + "[system.broker]\nport = 70000\n", ":4:8: error: 'port' must be at most 65535"),
-        (
-            EXPORT + "[system.broker]\npassword = 'hunter2'\n",
-            ":4:12: error: 'password' is a secret and must not be written here",
-        ),
-        (EXPORT + "[system.broker]\ntype = 'mqqt'\n", "did you mean 'mqtt'?"),
-        (EXPORT + "export_command = \n", "my-system.toml:3:"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("text", "expected"), MISTAKES)
 def test_a_mistake_has_its_place_and_says_what_to_do(
     tmp_path: Path, text: str, expected: str
 ) -> None:
     message = refused(tmp_path, text)
     assert expected in message
     assert "hunter2" not in message
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return build_system(load_plugins(()).registry)
+
+
+def marked(schema: dict[str, Any], text: str) -> list[str]:
+    found: list[Any] = list(Draft202012Validator(schema).iter_errors(tomli.loads(text)))
+    return [error.message for error in found]
+
+
+def test_the_schema_is_the_shipped_one_and_marks_the_same_mistakes(schema: dict[str, Any]) -> None:
+    Draft202012Validator.check_schema(schema)
+    written = json.loads((ROOT / "configs/gridsim-system.schema.json").read_text())
+    assert written == json.loads(json.dumps(schema))
+    texts = [text for text, _ in MISTAKES if not any(part in text for part in NOT_IN_A_SCHEMA)]
+    assert len(texts) == len(MISTAKES) - 4
+    assert [text for text in texts if not marked(schema, text)] == []
+
+
+def test_the_schema_takes_what_the_file_may_have(schema: dict[str, Any]) -> None:
+    example = (ROOT / "examples/aggregator/my-system.toml").read_text()
+    assert example.startswith("#:schema ../../configs/gridsim-system.schema.json\n")
+    page = (ROOT / "docs/report-card.md").read_text()
+    samples = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert any(sample.startswith("#:schema ./gridsim-system.schema.json\n") for sample in samples)
+    for text in (
+        example,
+        *samples,
+        EXPORT + "export_topic = ''\nstart_command = ''\nsettle_s = '${SETTLE:-3}'\n",
+        EXPORT + "days = ['heat-wave', 'own.toml', '${DAY}']\n[promises.own]\nlost = 1\n",
+        EXPORT + "[promises]\nduplicates = 'any'\nkwh = 0.5\n[promises.heat-wave]\nkwh = 1\n",
+        EXPORT + "[system.broker]\ntype = 'mqtt'\npassword = '${P}'\nframing = 'project'\n",
+    ):
+        assert marked(schema, text) == [], text
 
 
 def test_variables_of_commands_are_left_to_the_shell(
