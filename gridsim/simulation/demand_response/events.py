@@ -49,8 +49,10 @@ class DemandResponse:
         """Schedule the scenario's events; `baselines` are notified of announcements and ends."""
         self._scenario = scenario
         self._specs = list(scenario.events)
-        self._called: dict[str, EventChange | None] = {}
-        """The last change of each called event that is not over, by id."""
+        self._called: set[str] = set()
+        """The ids of the called events that are not over."""
+        self._last_change: dict[str, EventChange] = {}
+        """The end of the last occurrence of each of them, by id."""
         self._over: list[EventChange] = []
         """The last changes of called events that are over."""
         self._baselines = baselines
@@ -184,7 +186,7 @@ class DemandResponse:
         first_ms = spec.schedule.first_from(time_ms)
         self._specs.append(spec)
         self._upcoming.append(first_ms)
-        self._called[spec.id] = None
+        self._called.add(spec.id)
         if reduced is not None:
             self._reduced = reduced
 
@@ -255,7 +257,7 @@ class DemandResponse:
         self._changes.append(change)
         id = change.event.partition("#")[0]
         if id in self._called:
-            self._called[id] = change
+            self._last_change[id] = change
 
     def _forget_called(self) -> None:
         """Forget called events that are over."""
@@ -265,9 +267,8 @@ class DemandResponse:
         for index in reversed(range(len(self._specs))):
             id = self._specs[index].id
             if id in self._called and id not in live and self._upcoming[index] is None:
-                change = self._called.pop(id)
-                if change is not None:
-                    self._over.append(change)
+                self._called.remove(id)
+                self._over.append(self._last_change.pop(id))
                 del self._specs[index], self._upcoming[index]
 
     def _find(self, time_ms: int) -> None:

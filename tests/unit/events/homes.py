@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gridsim.api import Batch
-from gridsim.contracts.results import Settlement, TickResult
+from gridsim.contracts.results import EventChange, Settlement, TickResult
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
 from gridsim.text.events import change_line
@@ -75,6 +75,7 @@ class Told:
 
     settlements: list[Settlement] = field(default_factory=list)
     notes: list[tuple[int, str]] = field(default_factory=list)
+    changes: list[Sequence[EventChange]] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
 
@@ -83,6 +84,7 @@ class Told:
         self.notes += [
             (len(self.batches), change_line(one, "America/Moncton")) for one in outcome.changes
         ]
+        self.changes.append(outcome.changes)
         self.batches.append(outcome.batch)
 
     def column(self, name: str) -> Any:

@@ -137,6 +137,8 @@ def test_the_end_of_a_run_cuts_off_what_still_runs(run: Run) -> None:
     assert (own.event, own.ending) == ("peak", "interrupted")
     assert own.end_ms == START_MS + 500_000
     assert own.delivered_kwh == pytest.approx(2.0 * 440 / 3600)
+    [change] = told.changes[-1]
+    assert (change.event, change.kind, change.time_ms) == ("peak", "cut off", START_MS + 500_000)
     assert told.notes[-1][1].startswith("event peak: cut off, ")
     assert len(told.batches[-1]) == 0
 
