@@ -1,4 +1,4 @@
-"""Does every frame arrive whole, in order, and as the record that the simulation made?
+"""Check that every frame arrives whole, in order, and as the record of the simulation.
 
 Runs gridsim flat out against an MQTT server of this script's own, which reads every byte,
 parses every frame and compares topic and payload with a simulation of the same seed. Exits 1
@@ -17,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from frames import DISCONNECT, Checker, TornStreamError, parse
 
@@ -30,14 +31,19 @@ from gridsim.simulation.step import Simulation
 
 _CONNACK, _PINGRESP = b"\x20\x02\x00\x00", b"\xd0\x00"
 _READ = 1 << 18
+_DEADLINE_S = 120
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None, start: Callable[..., Any] | None = None) -> int:
+    """Run gridsim against the server of this script; return the exit status.
+
+    `start` starts the words of a command line of gridsim in the background, as `_start` does.
+    """
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--messages", type=int, default=10_000_000, help="about so many")
     parser.add_argument("--ders", type=int, default=10_000)
     parser.add_argument("--tls", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     default = Options(config=BENCH_CONFIG)
     counts = counts_for(default, options.ders, find_target(default).ders)
     target = find_target(Options(config=BENCH_CONFIG, overrides=counts))
@@ -51,13 +57,9 @@ def main() -> None:
             certificate, context = _certificate(Path(folder))
             there += ["tls=on", f"ca_file={certificate}"]
         sets = [f"transports.0.{setting}" for setting in [*there, "qos=0", "protocol='3.1.1'"]]
-        command = [sys.executable, "-m", "gridsim", "--config", str(BENCH_CONFIG)]
-        command += ["--speed", "0", "--duration", f"{ticks}s"]
-        run = subprocess.Popen(
-            [*command, *(word for text in [*counts, *sets] for word in ("--set", text))],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        command = ["--config", str(BENCH_CONFIG), "--speed", "0", "--duration", f"{ticks}s"]
+        command += [word for text in [*counts, *sets] for word in ("--set", text)]
+        run = (start or _start)(*command, stderr=subprocess.PIPE)
         began = time.perf_counter()
         checker = Checker(_made(target.plan.configuration.scenario, target.outlet.format, ticks))
         torn = ""
@@ -79,14 +81,18 @@ def main() -> None:
         print(f"the stream ended: {torn}")
     if run.returncode:
         print(f"gridsim exited with {run.returncode}:\n{log}")
-    sys.exit(bool(torn or run.returncode or not found.clean))
+    return int(bool(torn or run.returncode or not found.clean))
+
+
+def _start(*words: str, stderr: int) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-m", "gridsim", *words], stderr=stderr, text=True)
 
 
 def _serve(listener: socket.socket, context: ssl.SSLContext | None, checker: Checker) -> None:
-    """One connection, to its end. A connection made anew would be a fault, and finds nobody."""
-    listener.settimeout(30)
+    """Serve one connection to its end. A second connection would be a fault: none is accepted."""
+    listener.settimeout(_DEADLINE_S)
     link, _ = listener.accept()
-    link.settimeout(60)
+    link.settimeout(_DEADLINE_S)
     if context is not None:
         link = context.wrap_socket(link, server_side=True)
     with link:
@@ -108,7 +114,7 @@ def _serve(listener: socket.socket, context: ssl.SSLContext | None, checker: Che
 
 
 def _connect(link: socket.socket) -> bytes:
-    """Accepts whoever it is; returns what came after its CONNECT."""
+    """Accept a client; return the bytes after its CONNECT."""
     data = b""
     while len(data) < 2 or len(data) < 2 + data[1]:
         got = link.recv(_READ)
@@ -131,28 +137,13 @@ def _made(
 
 
 def _certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate of our own for 127.0.0.1, and what serves with it."""
+    """Make a certificate for 127.0.0.1; return its file and a context of a server with it."""
     certificate, key = folder / "sink.crt", folder / "sink.key"
     subprocess.run(
         [
-            *(
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-            ),
-            *(
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                "/CN=sink",
-                "-addext",
-                "subjectAltName=IP:127.0.0.1",
-            ),
+            *("openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"),
+            *("-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=sink"),
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
             *("-keyout", str(key), "-out", str(certificate)),
         ],
         check=True,
@@ -164,4 +155,4 @@ def _certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +191,12 @@ def test_what_cannot_be_measured_is_exit_2(words: tuple[object, ...], said: str)
 
 
 @pytest.mark.parametrize("way", [(), ("--tls",)])
-@pytest.mark.usefixtures("commands")
-def test_every_byte_that_arrives_is_a_record_of_the_simulation(way: tuple[str, ...]) -> None:
-    sink = [sys.executable, str(ROOT / "benchmarks/sink.py"), "--messages", "2000", "--ders", "100"]
-    done = subprocess.run([*sink, *way], capture_output=True, text=True, timeout=DEADLINE_S)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2,000 of 2,000 records right" in done.stdout
+def test_every_byte_that_arrives_is_a_record_of_the_simulation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], way: tuple[str, ...]
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    sink = import_module("sink")
+    status = sink.main(["--messages", "2000", "--ders", "100", *way], start=prepared.start)
+    said = capsys.readouterr().out
+    assert "2,000 of 2,000 records right" in said
+    assert status == 0
