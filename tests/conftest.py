@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from loguru import logger
 
 from gridsim.logs import disable_once
@@ -19,11 +19,12 @@ from gridsim.plugins.host import PluginHost
 from gridsim.plugins.registry import Registry
 from gridsim_plugins.weather.synthetic.clouds import CloudField, make_field
 
-# A deadline would be an assertion about time, and machines are shared. The examples are the
-# same in every run, so that a change lands or fails by what it changes. `make properties` tries
-# others, and more of them.
-settings.register_profile("gridsim", deadline=None, derandomize=True, max_examples=50)
-settings.register_profile("thorough", deadline=None, max_examples=1000)
+# A deadline would be an assertion about time, and machines are shared; so would the check of how
+# fast the examples are made. The examples are the same in every run, so that a change lands or
+# fails by what it changes. `make properties` tries others, and more of them.
+_NO_LIMIT_OF_TIME = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("gridsim", _NO_LIMIT_OF_TIME, derandomize=True, max_examples=50)
+settings.register_profile("thorough", _NO_LIMIT_OF_TIME, max_examples=1000)
 settings.load_profile("gridsim")
 
 # Collecting the tests makes very many objects, which all stay. Going through them for garbage
@@ -39,8 +40,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than there are cores: many tests wait for other processes."""
-    return (os.cpu_count() or 1) + 1
+    """Return two workers more than there are cores: many tests wait for other processes."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -450,7 +450,8 @@ def mixtures(draw: st.DrawFn) -> str:
 
 @given(mixtures())
 @settings(
-    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_no_mixture_loses_count(tmp_path: Path, text: str) -> None:
     run = Bench(tmp_path).run(HEAD + HOMES + text, 25)
