@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -136,6 +137,31 @@ class SourceContract:
         made.connect()
         made.close()
         made.close()
+
+    def test_it_may_be_hurried_in_any_state(self, tmp_path: Path) -> None:
+        for state in ("new", "connected", "closed"):
+            made = self._make(tmp_path)
+            if state != "new":
+                made.connect()
+            if state == "closed":
+                made.close()
+            # As a run that ends does, from a thread other than the one that serves.
+            hurry = threading.Thread(target=made.hurry)
+            hurry.start()
+            hurry.join(DEADLINE_S)
+            assert not hurry.is_alive(), "hurry does not return"
+            if state == "connected":
+                self._is_served_soon(made)
+            made.close()
+
+    def _is_served_soon(self, made: Source) -> None:
+        began = time.monotonic()
+        made.serve(RecordingInbox(), 0.02)
+        answer = Acknowledgement(
+            self.targets[0], "c-1", "accepted", "", 0, START_MS, "x", "set_power"
+        )
+        made.acknowledge([answer])
+        assert time.monotonic() - began < DEADLINE_S, "serve and acknowledge take too long"
 
     def test_it_describes_itself_without_secrets(self, tmp_path: Path) -> None:
         made = self._make(tmp_path)

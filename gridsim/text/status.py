@@ -98,7 +98,11 @@ def closing_lines(status: RunStatus) -> Iterator[str]:
         yield account_line(transport)
         if status.wake_s and len(transport.settled):
             yield f"{transport.name}: {_lags(transport)}"
-    yield from (source_line(source) for source in status.sources if source.posted or source.refused)
+    yield from (
+        source_line(source)
+        for source in status.sources
+        if source.posted or source.refused or source.lost or source.undelivered
+    )
     if not is_held(status):
         yield from shortfall_lines(status)
     ledger = status.ledger

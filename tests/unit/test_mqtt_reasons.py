@@ -73,7 +73,16 @@ def transport_to(port: int, **settings: object) -> Mqtt:
 
 @pytest.mark.parametrize("connections", ["shared", "project"])
 @pytest.mark.parametrize("qos", [1, 2])
-@pytest.mark.parametrize(("code", "name"), [(0x95, "Packet too large"), (0xC3, "reason code 0xc3")])
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (0x90, "Topic name invalid"),
+        (0x95, "Packet too large"),
+        (0x97, "Quota exceeded"),
+        (0x99, "Payload format invalid"),
+        (0xC3, "reason code 0xc3"),
+    ],
+)
 def test_a_refused_message_is_dropped_and_the_connection_stays(
     qos: int, connections: str, code: int, name: str
 ) -> None:
@@ -112,6 +121,52 @@ def test_a_connection_that_is_refused_with_an_unknown_code(connections: str) -> 
     assert str(caught.value) == (
         f"the broker at 127.0.0.1:{broker.port} refuses the connection: reason code 0xc3"
     )
+
+
+@pytest.mark.parametrize("connections", ["shared", "project"])
+@pytest.mark.parametrize(
+    ("code", "expected", "permanent"),
+    [
+        (2, "{broker} does not accept the client id", True),
+        (3, "{broker} is unavailable", False),
+        (5, "{broker} does not authorise this client; check the user name and password", True),
+        (
+            6,
+            "{broker} refuses the connection: return code 6, which MQTT 3.1.1 does not define",
+            False,
+        ),
+        (
+            255,
+            "{broker} refuses the connection: return code 255, which MQTT 3.1.1 does not define",
+            False,
+        ),
+    ],
+)
+def test_a_connection_that_is_refused_in_mqtt_3(
+    connections: str, code: int, expected: str, permanent: bool
+) -> None:
+    def answer(packet: Packet) -> bytes:
+        return b"\x20\x02\x00" + bytes([code])
+
+    with ScriptedBroker(answer) as broker:
+        transport = transport_to(broker.port, connections=connections, protocol="3.1.1")
+        with pytest.raises(TransportError) as caught:
+            transport.connect()
+    assert str(caught.value) == expected.format(broker=f"the broker at 127.0.0.1:{broker.port}")
+    if connections == "shared":
+        assert caught.value.permanent is permanent
+
+
+def test_a_broker_that_refuses_mqtt_3_says_so() -> None:
+    with ScriptedBroker(lambda packet: b"\x20\x02\x00\x01") as broker:
+        transport = transport_to(broker.port, protocol="3.1.1")
+        with pytest.raises(TransportError) as caught:
+            transport.connect()
+    assert str(caught.value) == (
+        f"127.0.0.1:{broker.port} does not answer in MQTT 3.1.1: protocol error; perhaps it "
+        "supports another version only (protocol)"
+    )
+    assert caught.value.permanent
 
 
 @pytest.mark.parametrize("connections", ["shared", "project"])

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from gridsim.api import Framing, Transport, TransportError
+from gridsim.api import Framing, RunPeriod, Transport, TransportError
 from gridsim.testing import (
     PlainFormat,
     RecordingReceipt,
@@ -164,13 +164,18 @@ def test_after_the_first_lines_no_error_is_permanent(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["DER_0", "DER_1"]
 
 
+NOT_REGULAR = "is a device, a pipe or a socket, not a regular file"
+
+
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
         (".", "is a folder, not a file"),
         ("folder", "is a folder, not a file"),
-        ("/dev/null", "is a device or a pipe, not a regular file"),
-        ("/dev/full", "is a device or a pipe, not a regular file"),
+        ("pipe", NOT_REGULAR),
+        ("loop", "cannot be used: Too many levels of symbolic links"),
+        ("/dev/null", NOT_REGULAR),
+        ("/dev/full", NOT_REGULAR),
     ],
 )
 def test_what_is_no_file_is_refused_with_its_reason(
@@ -179,6 +184,55 @@ def test_what_is_no_file_is_refused_with_its_reason(
     if path.startswith("/") and not os.path.exists(path):
         pytest.skip(f"needs {path}")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder").mkdir()
+    Path("folder").mkdir()
+    os.mkfifo("pipe")
+    Path("loop").symlink_to("loop")
+    # Before the run, and when it connects.
+    assert problem(path) == f"{path} {reason}"
     with pytest.raises(TransportError, match=f"^{re.escape(path)}: {reason}$"):
         made(Path(path)).connect()
+
+
+def problem(path: str, start_ms: int | None = 0) -> str:
+    """The problem of a path that is found before a run from `start_ms`; empty without one."""
+    period = None if start_ms is None else RunPeriod(start_ms, None, "UTC")
+    return dict(File.Settings(path=path).file_problems(period)).get("path", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("1970-01-01", "1970-01-01 is a folder, not a file"),
+        ("{date}", "1970-01-01 is a folder, not a file"),
+        ("{date}/x", ""),
+        ("{date}/inside", ""),
+        ("out/{start}.pipe", f"out/19700101T000000Z.pipe {NOT_REGULAR}"),
+        ("out/{start}{der_id}.pipe", ""),
+        ("taken/x", "taken/x cannot be written: taken is not a folder"),
+        ("taken/{der_id}", "taken/ cannot be written: taken is not a folder"),
+        ("away", "away leads out of the folder ."),
+        ("out/away/x", ""),
+        ("out/{date}/../away/x", "out/1970-01-01/../away/x leads out of the folder out"),
+        ("inside", ""),
+        ("1970-01-01/", "1970-01-01/ is a folder, not a file"),
+        ("a\0b", ""),
+        ("{nonsense}", ""),
+    ],
+)
+def test_the_files_of_the_first_day_are_checked_before_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, expected: str
+) -> None:
+    folder = tmp_path / "here"
+    (folder / "out" / "1970-01-01").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    Path("1970-01-01").mkdir()
+    Path("1970-01-01/inside").symlink_to("x")
+    os.mkfifo("out/19700101T000000Z.pipe")
+    Path("taken").write_text("a file where a folder should be")
+    Path("away").symlink_to(tmp_path / "elsewhere")
+    Path("out/away").symlink_to(tmp_path)
+    Path("inside").symlink_to("not-yet")
+    assert problem(path) == expected
+    if "{" in path and expected:
+        # The start of the run is not known: nothing is said of its files.
+        assert problem(path, None) == ("" if "taken" not in path else expected)

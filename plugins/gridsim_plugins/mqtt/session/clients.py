@@ -261,9 +261,9 @@ class Clients:
         answer = connack(link.connack, v5=self._v5)
         if answer is None:
             return b""
-        code, properties, rest = answer
+        code, properties, rest, number = answer
         if code.is_failure:
-            refusal = errors.refused(code.value, self._where, self._settings.protocol)
+            refusal = errors.refused(code.value, self._where, self._settings.protocol, number)
             self.fail(link, str(refusal), permanent=refusal.permanent)
             return b""
         self.limits.apply(properties, self._settings.qos, self._where)

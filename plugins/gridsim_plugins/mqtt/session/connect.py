@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from paho.mqtt.client import convert_connack_rc_to_reason_code
 from paho.mqtt.enums import ConnackCode
@@ -14,6 +14,7 @@ from gridsim_plugins.mqtt.session.answers import ProtocolError
 from gridsim_plugins.mqtt.session.frames import length, string
 
 _CONNECT, _CONNACK = 0x10, 0x20
+_UNSPECIFIED = 0x80
 _CLEAN, _WILL, _WILL_RETAIN, _PASSWORD, _USERNAME = 0x02, 0x04, 0x20, 0x40, 0x80
 
 
@@ -43,8 +44,19 @@ def connect_packet(
     return bytes([_CONNECT]) + length(len(body)) + body
 
 
-def connack(data: bytes, *, v5: bool) -> tuple[ReasonCode, Any, bytes] | None:
-    """Return a CONNACK's reason code and properties, and the bytes after it.
+class Connack(NamedTuple):
+    """A broker's answer to CONNECT."""
+
+    code: ReasonCode
+    properties: Any
+    rest: bytes
+    """The bytes after it."""
+    return_code: int = 0
+    """The number of MQTT 3.1.1; 0 with MQTT 5."""
+
+
+def connack(data: bytes, *, v5: bool) -> Connack | None:
+    """Return a CONNACK.
 
     None if the CONNACK is not complete. Raises ProtocolError if it is another packet.
     """
@@ -62,8 +74,13 @@ def connack(data: bytes, *, v5: bool) -> tuple[ReasonCode, Any, bytes] | None:
     properties = Properties(PacketTypes.CONNACK)  # type: ignore[no-untyped-call]
     try:
         if not v5 or size == 2:
-            return convert_connack_rc_to_reason_code(ConnackCode(body[1])), properties, rest
+            known = ConnackCode(min(body[1], max(ConnackCode)))
+            # paho has a name for 0 to 5 only; any other number is a refusal, too.
+            named = convert_connack_rc_to_reason_code(known)
+            if body[1] != known:
+                named = ReasonCode(PacketTypes.CONNACK, identifier=_UNSPECIFIED)
+            return Connack(named, properties, rest, body[1])
         properties.unpack(body[2:])  # type: ignore[no-untyped-call]
-        return ReasonCode(PacketTypes.CONNACK, identifier=body[1]), properties, rest
+        return Connack(ReasonCode(PacketTypes.CONNACK, identifier=body[1]), properties, rest)
     except Exception as error:  # paho raises errors of many types
         raise ProtocolError(f"the broker's CONNACK cannot be read: {error}") from error

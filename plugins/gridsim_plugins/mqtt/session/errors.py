@@ -26,6 +26,7 @@ _REFUSALS = {
 _TEMPORARY = {0x80, 0x83, 0x88, 0x89, 0x97, 0x9F}
 
 _CONNACK = 0x20
+_LAST_RETURN_CODE = 5
 
 # OpenSSL's X509_V_ERR_ codes.
 _NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64
@@ -34,9 +35,15 @@ _NOT_YET_VALID, _EXPIRED, _WRONG_NAME, _WRONG_ADDRESS = 9, 10, 62, 64
 _NEEDS_CERTIFICATE = "the broker asks for a client certificate (cert_file, key_file)"
 
 
-def refused(code: int, where: str, protocol: str) -> TransportError:
-    """Return the error of a CONNACK with a failure."""
-    unlisted = f"refuses the connection: {reason_name(_CONNACK, code)}"
+def refused(code: int, where: str, protocol: str, return_code: int = 0) -> TransportError:
+    """Return the error of a CONNACK with a failure.
+
+    `return_code` is the number of MQTT 3.1.1; paho knows 0 to 5 only.
+    """
+    reason = reason_name(_CONNACK, code)
+    if return_code > _LAST_RETURN_CODE:
+        reason = f"return code {return_code}, which MQTT 3.1.1 does not define"
+    unlisted = f"refuses the connection: {reason}"
     cause = _REFUSALS.get(code, unlisted).format(protocol=protocol)
     return TransportError(f"the broker at {where} {cause}", permanent=code not in _TEMPORARY)
 
@@ -61,6 +68,17 @@ def unreachable(error: Exception, where: str, timeout_s: float) -> TransportErro
     if isinstance(error, ConnectionRefusedError):
         return TransportError(f"nothing listens at {where}: connection refused")
     return TransportError(f"cannot connect to {where}: {error_text(error)}")
+
+
+def no_mqtt(where: str, protocol: str, cause: str) -> TransportError:
+    """Return the error of an answer to CONNECT that is not a CONNACK of this version of MQTT.
+
+    paho answers a CONNACK of MQTT 3.1.1 that refuses the version with a protocol error.
+    """
+    advice = "; perhaps it supports another version only (protocol)" if protocol == "3.1.1" else ""
+    return TransportError(
+        f"{where} does not answer in MQTT {protocol}: {cause}{advice}", permanent=True
+    )
 
 
 def no_connack(where: str, *, uses_tls: bool, retained_will: bool) -> TransportError:

@@ -6,6 +6,7 @@ is kept only because it closes the socket when it is deleted.
 
 from __future__ import annotations
 
+import re
 import selectors
 import socket
 import time
@@ -23,6 +24,9 @@ from gridsim_plugins.mqtt.session.client import make_client
 from gridsim_plugins.mqtt.session.frames import MAX_PACKET
 from gridsim_plugins.mqtt.session.sockets import SocketLike
 from gridsim_plugins.mqtt.settings import ConnectionSettings, Will
+
+_CONNACK_3_1_1 = re.compile(r"Received CONNACK \(\d+, (\d+)\)$")
+"""The line that paho logs of a CONNACK of MQTT 3.1.1; nothing else has the number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +82,8 @@ class _Handshake:
         self._address = (host, port)
         self._where = f"{host}:{port}"
         self._connack: tuple[ReasonCode, Any] | None = None
+        self._return_code = 0
+        """The number in a CONNACK of MQTT 3.1.1; paho has a name for 0 to 5 only."""
         self._end = ""
         self._paho_error = ""
         self._client = make_client(settings, client_id, will)
@@ -99,7 +105,7 @@ class _Handshake:
             assert self._connack is not None
             code, properties = self._connack
             if code.is_failure:
-                raise errors.refused(code.value, self._where, settings.protocol)
+                raise errors.refused(code.value, self._where, settings.protocol, self._return_code)
             return self._session(properties)
         except BaseException:
             sock = client.socket()
@@ -171,10 +177,7 @@ class _Handshake:
         if settings.uses_tls and self._paho_error:
             return errors.tls_failure(self._paho_error, self._where)
         if self._end:
-            return TransportError(
-                f"{self._where} does not answer in MQTT {settings.protocol}: {self._end}",
-                permanent=True,
-            )
+            return errors.no_mqtt(self._where, settings.protocol, self._end)
         return errors.no_connack(
             self._where, uses_tls=settings.uses_tls, retained_will=self._retained_will
         )
@@ -193,7 +196,9 @@ class _Handshake:
             self._end = "protocol error"
 
     def _on_log(self, client: Client, data: Any, level: int, text: str) -> None:
-        if level == LogLevel.MQTT_LOG_ERR:
+        if (match := _CONNACK_3_1_1.match(text)) is not None:
+            self._return_code = int(match[1])
+        elif level == LogLevel.MQTT_LOG_ERR:
             self._paho_error = text.removeprefix("failed to receive on socket: ")
 
     def _on_socket_open(self, client: Client, data: Any, sock: Any) -> None:

@@ -29,7 +29,7 @@ from gridsim.api import (
 )
 from gridsim_plugins.transports.file.appendfile import OnExisting
 from gridsim_plugins.transports.file.fileset import FileOptions, FileSet
-from gridsim_plugins.transports.file.paths import PathTemplate, unusable
+from gridsim_plugins.transports.file.paths import PathTemplate, not_regular, unusable
 
 # The rows and lines of this many readings stay in the CPU cache between steps.
 _PART_ROWS = 4096
@@ -80,9 +80,13 @@ class FileTransportSettings(Settings):
 
     def file_problems(self, period: RunPeriod | None) -> Iterator[tuple[str, str]]:
         """Yield the problem of the path, if no file can be written there."""
-        if (
-            problem := unusable(self.path, gzip=self.gzip, on_existing=self.on_existing)
-        ) is not None:
+        problem = unusable(
+            self.path,
+            gzip=self.gzip,
+            on_existing=self.on_existing,
+            start_ms=None if period is None else period.start_ms,
+        )
+        if problem is not None:
             yield "path", problem
 
     @field_validator("mode", mode="before")
@@ -204,11 +208,9 @@ class File(Transport[FileTransportSettings]):
 
 
 def _check_kind(path: str) -> None:
-    """Raise TransportError if a path names a folder, a device or a pipe."""
-    if os.path.isdir(path):
-        raise TransportError(f"{path}: is a folder, not a file", permanent=True)
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise TransportError(f"{path}: is a device or a pipe, not a regular file", permanent=True)
+    """Raise TransportError if a path names a folder, a device, a pipe or a socket."""
+    if (problem := not_regular(path)) is not None:
+        raise TransportError(f"{path}: {problem}", permanent=True)
 
 
 @hookimpl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from difflib import get_close_matches
 from pathlib import Path
 from string import Formatter
@@ -75,25 +76,30 @@ class PathTemplate:
         return real
 
 
-def unusable(template: str, *, gzip: bool, on_existing: str) -> str | None:
+def unusable(
+    template: str, *, gzip: bool, on_existing: str, start_ms: int | None = None
+) -> str | None:
     """Return the reason why no file can be written at a path with placeholders, or None.
 
-    The part before the first placeholder is checked; nothing is written.
+    With the start of the run, UTC ms, the path of its first day is checked; otherwise, or if a
+    placeholder depends on the device, the part before the first placeholder. Nothing is written.
     """
     try:
         pieces = _parse(template)
     except ValueError:
+        pieces = []
+    if not pieces or "\0" in template:
         return None  # the transport refuses the template
+    base = os.path.dirname(_before_placeholders(pieces)) or os.curdir
+    if start_ms is not None:
+        known = {"date": utc_date(start_ms), "start": compact_stamp(start_ms)}
+        pieces = _without_known(pieces, known)
     path = _before_placeholders(pieces)
     whole = all(not name for _, name in pieces)
     if whole and gzip and not path.endswith(".gz"):
         path += ".gz"
-    if whole and os.path.isdir(path):
-        return f"{path} is a folder, not a file"
-    if whole and on_existing == "fail" and os.path.lexists(path):
-        return f'{path} exists, and on_existing is "fail"'
-    if whole and os.path.exists(path) and not os.access(path, os.W_OK):
-        return f"no permission to write {path}"
+    if whole and (problem := _taken(path, base, on_existing)) is not None:
+        return problem
     folder = os.path.dirname(path) or os.curdir
     while not os.path.lexists(folder) and os.path.dirname(folder) != folder:
         folder = os.path.dirname(folder) or os.curdir
@@ -102,6 +108,50 @@ def unusable(template: str, *, gzip: bool, on_existing: str) -> str | None:
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"{path} cannot be written: no permission to write in {folder}"
     return None
+
+
+def not_regular(path: str) -> str | None:
+    """Return the reason why an existing path is not a file that can be written to, or None."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return f"cannot be used: {error.strerror or error}"
+    if stat.S_ISDIR(mode):
+        return "is a folder, not a file"
+    if not stat.S_ISREG(mode):
+        return "is a device, a pipe or a socket, not a regular file"
+    return None
+
+
+def _taken(path: str, base: str, on_existing: str) -> str | None:
+    """Return the reason why a file must not or cannot be written to, or None.
+
+    `base` is the folder that contains all files of the transport.
+    """
+    if (problem := not_regular(path)) is not None:
+        return f"{path} {problem}"
+    if on_existing == "fail" and os.path.lexists(path):
+        return f'{path} exists, and on_existing is "fail"'
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        return f"no permission to write {path}"
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(base)):
+        return f"{path} leads out of the folder {base}"
+    return None
+
+
+def _without_known(pieces: list[tuple[str, str]], known: dict[str, str]) -> list[tuple[str, str]]:
+    """Return the pieces with the values of known placeholders in the place of their names."""
+    result, text = [], ""
+    for literal, name in pieces:
+        text += literal
+        if name in known:
+            text += known[name]
+        else:
+            result.append((text, name))
+            text = ""
+    return [*result, (text, "")] if text else result
 
 
 def _parse(template: str) -> list[tuple[str, str]]:
