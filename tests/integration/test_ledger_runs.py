@@ -296,7 +296,9 @@ def test_a_verify_that_came_too_late_says_so(
             status, report = verify.report()
         assert run.wait(DEADLINE_S) == 130
     assert status == 4
-    assert report["missing"]["by_cause"].keys() == {"unexplained"}
+    # A loaded machine may drop some at the end of the run, which the ledger knows.
+    causes = report["missing"]["by_cause"].keys() - {"dropped: not sent before the end"}
+    assert causes == {"unexplained"}
     [note] = report["notes"]
     assert "after the run began" in note
 
