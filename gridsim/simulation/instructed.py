@@ -289,6 +289,8 @@ def _restoring() -> Iterator[None]:
 def _ended(call: CallEvent, change: EventChange, tick: Tick) -> Acknowledgement:
     """Return the final acknowledgement of a call, which depends on how its event ended."""
     totals = change.totals
+    if change.kind == "cancelled":
+        return answer(call, "cancelled", tick, "by its cancel_after_s")
     if totals.took_part and totals.superseded == totals.took_part:
         return answer(call, "superseded", tick, "by a later event")
     parts = [

@@ -99,6 +99,8 @@ class EventSpec:
     ramp_ms: int
     randomize_ms: int
     """The largest random delay of a project's start."""
+    cancel_after_ms: int | None
+    """The time from the announcement to the cancellation; None: it is not cancelled."""
     reduces: bool
     """True if the event calls for a reduction."""
     target_kw: Sampler | None

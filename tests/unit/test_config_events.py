@@ -108,6 +108,14 @@ def test_events_of_all_files_count(tmp_path: Path) -> None:
             "'start' is before the simulation's start",
         ),
         ("after_s = 1\nduration_s = 60\nramp_s = 60", "'ramp_s' must be less than 'duration_s'"),
+        (
+            "after_s = 1\nduration_s = 60\nnotice_s = 1\ncancel_after_s = 61",
+            "'cancel_after_s' must be less than 'notice_s' + 'duration_s', which is 61 s",
+        ),
+        (
+            "after_s = 1\nduration_s = 60\ncancel_after_s = 0",
+            "'cancel_after_s' must be greater than 0",
+        ),
         ("after_s = 1\nduration_s = 60\nopt_out = 2", "'opt_out' must be at most 1"),
         (
             "after_s = 1\nduration_s = 60\ncomplience = 1.2",

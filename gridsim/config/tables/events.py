@@ -69,6 +69,14 @@ class Event(Occurring):
     opt_out: Annotated[float, Unit("1")] = Field(
         0.0, ge=0, le=1, description="probability that a project does not take part"
     )
+    cancel_after_s: Annotated[float | None, Unit("s")] = Field(
+        None,
+        gt=0,
+        le=2 * _DAYS_S,
+        description="time from the announcement to the cancellation of the event for all its "
+        "projects, less than notice_s + duration_s. Before the start, which is notice_s after the "
+        "announcement, the event is withdrawn; unset: it is not cancelled",
+    )
     export_limit_kw: Annotated[float | None, Unit("kW")] = Field(
         None,
         ge=0,
@@ -143,6 +151,13 @@ def _check(findings: Findings, event: Validated[Event], called: bool) -> None:
     settings, path = event.settings, event.path
     if settings.ramp_s >= settings.duration_s:
         findings.add((*path, "ramp_s"), "'ramp_s' must be less than 'duration_s'")
+    cancelled_s = settings.cancel_after_s
+    if cancelled_s is not None and cancelled_s >= settings.notice_s + settings.duration_s:
+        findings.add(
+            (*path, "cancel_after_s"),
+            "'cancel_after_s' must be less than 'notice_s' + 'duration_s', which is "
+            f"{settings.notice_s + settings.duration_s:g} s",
+        )
     if not check_times(findings, settings, path) and not called:
         findings.add((*path, "start"), "the event has no start: give 'start', 'after_s' or 'cron'")
 
@@ -192,6 +207,9 @@ def bound_event(
         notice_ms=round(settings.notice_s * 1000),
         ramp_ms=round(settings.ramp_s * 1000),
         randomize_ms=round(settings.randomize_start_s * 1000),
+        cancel_after_ms=None
+        if settings.cancel_after_s is None
+        else round(settings.cancel_after_s * 1000),
         reduces=reduces,
         target_kw=_sampler(event, "target_kw"),
         compliance=_sampler(event, "compliance") or _constant(1.0),

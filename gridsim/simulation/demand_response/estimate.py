@@ -85,6 +85,7 @@ def estimate(
         notice_ms=0,
         ramp_ms=0,
         randomize_ms=0,
+        cancel_after_ms=None,
         target_kw=_Constant(_MUCH_KW),
         compliance=_Constant(1.0),
         opt_out=0.0,

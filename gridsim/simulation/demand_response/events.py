@@ -205,7 +205,7 @@ class DemandResponse:
         whole = sites is None or bool(sites[spec.projects].all())
         live = [own for own in self._live if own.spec is spec]
         if live:
-            if not any(self._cancel(own, sites, time_ms) for own in live):
+            if not any(self._cancel(own, sites, time_ms, time_ms) for own in live):
                 raise Refused(f"the event {id!r} is over for this target, or never included it")
         elif whole and (start_ms := self._upcoming[index]) is not None:
             self._upcoming[index] = spec.schedule.first_from(start_ms + 1)
@@ -238,13 +238,18 @@ class DemandResponse:
         self._changes.clear()
         return taken
 
-    def _cancel(self, own: Occurrence, sites: NDArray[np.bool_] | None, time_ms: int) -> bool:
-        """Cancel an occurrence for some sites; return whether there was something to cancel."""
+    def _cancel(
+        self, own: Occurrence, sites: NDArray[np.bool_] | None, end_ms: int, time_ms: int
+    ) -> bool:
+        """Cancel an occurrence at `end_ms` for some sites, in the tick at `time_ms`.
+
+        Return whether there was something to cancel.
+        """
         rows = own.state != OVER
         if sites is not None:
             rows &= sites[own.site]
         waiting = rows & (own.state == WAITING)
-        self._end(own, rows & own.running, "cancelled", np.full(len(rows), time_ms))
+        self._end(own, rows & own.running, "cancelled", np.full(len(rows), end_ms))
         if waiting.any():
             own.state[waiting] = OVER
             self._baselines.event_over(own.site[waiting & ~own.opted_out])
@@ -332,6 +337,8 @@ class DemandResponse:
         return followed
 
     def _end_due(self, time_ms: int) -> None:
+        for own in [own for own in self._live if own.cancel_ms <= time_ms]:
+            self._cancel(own, None, own.cancel_ms, time_ms)
         for own in self._live:
             due = own.running & (own.end_ms <= time_ms)
             self._end(own, due, "completed", own.end_ms)

@@ -65,6 +65,10 @@ class Occurrence:
             self.begin_ms += np.floor(late).astype(np.int64)
         self.settled_ms = self.begin_ms + spec.ramp_ms
         self.end_ms = self.begin_ms + spec.duration_ms
+        self.cancel_ms = _NEVER
+        """The scheduled time of the cancellation."""
+        if spec.cancel_after_ms is not None:
+            self.cancel_ms = start_ms - spec.notice_ms + spec.cancel_after_ms
         self.opted_out = np.zeros(len(keys), np.bool_)
         if spec.opt_out:
             self.opted_out = draws.uniform(f"{purpose}.opt_out", keys) < spec.opt_out
@@ -103,9 +107,9 @@ class Occurrence:
         return bool((self.state == OVER).all())
 
     def next_ms(self) -> int:
-        """Return the time at which the next project begins or ends."""
+        """Return the time at which the next project begins or ends, or all are cancelled."""
         begin = self.begin_ms[self.state == WAITING].min(initial=_NEVER)
-        return int(min(begin, self.end_ms[self.running].min(initial=_NEVER)))
+        return int(min(begin, self.cancel_ms, self.end_ms[self.running].min(initial=_NEVER)))
 
     def begin(self, rows: NDArray[np.bool_], before_kw: Floats) -> None:
         """Begin for these projects; `before_kw`, float64[sites], is the last tick's reduction."""

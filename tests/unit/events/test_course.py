@@ -130,6 +130,55 @@ def test_who_opts_out_of_a_later_event_stays_in_the_first(run: Run) -> None:
     ]
 
 
+def test_a_cancelled_event_is_settled_until_then(run: Run) -> None:
+    """At 17:10:03, between two ticks, after 543 of 1,200 s; 109 readings are before it."""
+    homes = home("A", load=FLAT, battery='strategy = "idle"')
+    asked = event(notice_s=30, cancel_after_s=573, compliance=1.2)
+    told = run(homes + asked, ticks=300)
+    [own] = told.settlements
+    assert (own.ending, own.start_ms, own.end_ms) == (
+        "cancelled",
+        START_MS + 60_000,
+        START_MS + 603_000,
+    )
+    assert own.delivered_kwh == pytest.approx(2.4 * 109 * 5 / 3600)
+    reduced = 3.0 - net(told)
+    assert (reduced[120], reduced[121]) == (pytest.approx(2.4), pytest.approx(0.0))
+    assert [tick for tick, _ in told.notes] == [6, 12, 121]
+    assert told.notes[-1][1].endswith(
+        "cancelled, 0.36 of 0.30 kWh delivered by 1 project, 0 in violation, 1 cancelled"
+    )
+
+
+def test_an_event_is_cancelled_before_it_begins_and_the_next_one_too(run: Run) -> None:
+    homes = home("A", load=FLAT, battery='strategy = "idle"')
+    asked = event(after_s=None, cron='"*/10 * * * *"', notice_s=120, cancel_after_s=60)
+    told = run(homes + asked, ticks=300)
+    assert told.settlements == []
+    assert [(tick, text.partition(" for ")[0]) for tick, text in told.notes] == [
+        (0, "event peak: announced"),
+        (0, "event peak: cancelled before it began, 1 project"),
+        (96, "event peak#2: announced"),
+        (108, "event peak#2: cancelled before it began, 1 project"),
+        (216, "event peak#3: announced"),
+        (228, "event peak#3: cancelled before it began, 1 project"),
+    ]
+    np.testing.assert_allclose(net(told), 3.0)
+
+
+def test_projects_that_begin_later_than_the_cancellation_take_no_part(run: Run) -> None:
+    homes = home("H{n}", load=FLAT).replace("\ncontract", "\ncount = 40\ncontract", 1)
+    homes = homes.replace("H{n}_BAT", "{project_id}_BAT")
+    asked = event(randomize_start_s=600, cancel_after_s=300)
+    told = run(homes + asked, ticks=320)
+    starts = np.array([own.start_ms for own in told.settlements]) - START_MS
+    assert 10 < len(starts) < 30
+    assert starts.max() < 360_000
+    assert {(own.ending, own.end_ms) for own in told.settlements} == {
+        ("cancelled", START_MS + 360_000)
+    }
+
+
 def test_the_end_of_a_run_cuts_off_what_still_runs(run: Run) -> None:
     asked = event() + event("later", after_s=3600, notice_s=3600)
     told = run(home("A", load=FLAT) + asked, ticks=100, finish=True)
