@@ -58,10 +58,11 @@ def _located_template(path: str, info: ValidationInfo) -> str:
 
 
 _LOCATED = AfterValidator(_located)
+_LOCATED_TEMPLATE = AfterValidator(_located_template)
 LocalPath = Annotated[str, Field(validate_default=True), _LOCATED]
 """A setting that is a path: in a configuration it is relative to the configuration's folder."""
 
-LocalPathTemplate = Annotated[str, Field(validate_default=True), AfterValidator(_located_template)]
+LocalPathTemplate = Annotated[str, Field(validate_default=True), _LOCATED_TEMPLATE]
 """A `LocalPath` with placeholders in braces; the braces of the folder's own name are doubled."""
 
 
@@ -153,7 +154,9 @@ D = TypeVar("D", bound=DerSettings, default=Any)
 
 def local_paths(settings: type[Settings]) -> set[str]:
     """Return the names of the settings that are paths relative to the configuration's folder."""
-    return {name for name, info in settings.model_fields.items() if _LOCATED in info.metadata}
+    fields = settings.model_fields.items()
+    located = (_LOCATED, _LOCATED_TEMPLATE)
+    return {name for name, info in fields if any(one in info.metadata for one in located)}
 
 
 def numeric_fields(settings: type[Settings]) -> list[str]:

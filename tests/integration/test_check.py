@@ -102,7 +102,7 @@ def test_the_command_exits_with_2_for_what_is_wrong_before_anything_runs(tmp_pat
     for more in (("--only", "none"), ("--junit", tmp_path)):
         assert gridsim("check", tmp_path / "system.toml", *more).returncode == 2
     listed = gridsim("check", "--list")
-    assert (listed.returncode, len(listed.stdout.splitlines())) == (0, 12)
+    assert (listed.returncode, len(listed.stdout.splitlines())) == (0, 14)
 
 
 def test_the_command_prints_the_table_and_writes_junit(tmp_path: Path) -> None:

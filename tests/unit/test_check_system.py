@@ -81,9 +81,9 @@ def refused(folder: Path, text: str) -> str:
     return str(caught.value)
 
 
-def test_without_days_all_twelve_are_run_with_strict_promises(tmp_path: Path) -> None:
+def test_without_days_all_shipped_ones_are_run_with_strict_promises(tmp_path: Path) -> None:
     system = read(tmp_path, EXPORT)
-    assert len(system.days) == 12
+    assert len(system.days) == 14
     assert [day.name for day in system.days] == sorted(shipped_days())
     assert (system.name, system.broker, system.folder) == ("my-system", None, tmp_path)
     for promises in system.promises.values():
@@ -169,6 +169,9 @@ def test_variables_of_commands_are_left_to_the_shell(
     assert system.broker is not None
     assert system.broker.filled == {"password"}
     assert system.broker.table["ca_file"] == str(tmp_path / "ca.pem")
+    file = read(tmp_path, EXPORT + "[system.broker]\ntype = 'file'\npath = '{date}.jsonl'\n")
+    assert file.broker is not None
+    assert file.broker.table["path"] == str(tmp_path / "{date}.jsonl")
 
 
 def run(path: Path, *only: str) -> str:
