@@ -3,7 +3,7 @@
 python benchmarks/mutants.py
 python benchmarks/mutants.py gridsim.simulation.batch gridsim.config.settings
 python benchmarks/mutants.py --sample 60
-python benchmarks/mutants.py gridsim.delivery --tests tests/unit/test_trace.py --sample 60
+python benchmarks/mutants.py gridsim.delivery --tests tests/unit/trace --sample 60
 
 Runs mutmut over the rooms in `TESTS`, or over some modules or packages of them, by the tests of
 the room, and prints the score of each: the share of the mutants that a test notices, and the

@@ -1,69 +1,21 @@
-"""The state of objects in a checkpoint, and the errors for objects that have none."""
+"""Objects are restored where they are; a state that does not fit is refused."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from enum import Enum, IntEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from gridsim.api import Draws, Stateful
+from gridsim.api import Stateful
 from gridsim.contracts.state import State, StateError
-from gridsim.contracts.tree_serial import tree_from_bytes, tree_to_bytes
 from gridsim.helpers import Curtailment
-from gridsim.testing import make_members, make_sites
+from gridsim.testing import make_members
 from gridsim_plugins.ders.generator import Generator
-
-
-class Mode(Enum):
-    IDLE = 1
-    HEATING = 2
-
-
-class Level(IntEnum):
-    LOW = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    at_ms: int
-    value: float
-    marks: tuple[int, ...] = ()
-
-
-@dataclass
-class Counter:
-    """Its code must not run when it is restored."""
-
-    count: int = 0
-    history: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        assert self.count >= 0, "restored by its constructor"
-
-
-class Part(Stateful):
-    def __init__(self) -> None:
-        self.power = np.zeros(2)
-
-
-class Machine(Stateful):
-    derived: ClassVar[Collection[str]] = ("_cache", "_log")
-
-    def __init__(self) -> None:
-        self.sites = make_sites()
-        self.draws = Draws(1)
-        self.value: Any = None
-        self.part = Part()
-        self.parts = [Part(), Part()]
-        self._cache = {"old": 1}
-        self._log = print
+from tests.unit.state.classes import Counter, Machine, Point, again, through_bytes
 
 
 class Slotted(Stateful):
@@ -81,92 +33,6 @@ class Child(Machine):
     def __init__(self) -> None:
         super().__init__()
         self.scratch = threading.Lock()
-
-
-def through_bytes(state: State) -> State:
-    tree = tree_from_bytes(tree_to_bytes(state))
-    assert isinstance(tree, dict)
-    return tree
-
-
-def again(machine: Machine) -> Machine:
-    made = type(machine)()
-    made.restore(through_bytes(machine.state()))
-    return made
-
-
-VALUES: list[Any] = [
-    None,
-    True,
-    -5,
-    2**64 - 1,
-    0.1,
-    float("inf"),
-    "läuft",
-    b"",
-    b"\x00bytes",
-    [],
-    [1, [2.0, "x"]],
-    (),
-    (1, (2, None)),
-    {},
-    {"a": 1, 3: (4,), (5, 6): "key"},
-    {1, 2},
-    frozenset(),
-    deque([1, 2], maxlen=5),
-    deque(["a"]),
-    Mode.HEATING,
-    Level.LOW,
-    Point(7, -0.0, (1, 2)),
-    [Point(1, 2.0), None],
-    Counter(3, [1, 2]),
-]
-
-
-@pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_a_value_comes_back_equal_and_of_its_type(value: Any) -> None:
-    machine = Machine()
-    machine.value = value
-    restored = again(machine).value
-    assert restored == value
-    kind = set if isinstance(value, frozenset) else type(value)
-    assert type(restored) is kind
-    if isinstance(restored, deque):
-        assert restored.maxlen == value.maxlen
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.arange(6.0).reshape(2, 3),
-        np.arange(6, dtype=np.int8)[::2],
-        np.array([True, False]),
-        np.array(["", "läuft"]),
-        np.zeros((0, 4), np.float32),
-        np.array([np.nan, -0.0, np.inf]),
-        np.asfortranarray(np.arange(6).reshape(2, 3)),
-        np.array(["2026-07-01"], "datetime64[ms]"),
-        np.array([1, 2], ">i4"),
-    ],
-    ids=lambda array: f"{array.dtype}{array.shape}",
-)
-def test_an_array_comes_back_bit_for_bit(array: Any) -> None:
-    machine = Machine()
-    machine.value = array
-    restored = again(machine).value
-    assert restored.dtype == array.dtype.newbyteorder("=")
-    np.testing.assert_array_equal(restored, array)
-    if array.dtype.kind == "f":
-        assert (np.signbit(restored) == np.signbit(array)).all()
-    restored[...] = restored  # it can be written to
-
-
-def test_a_numpy_scalar_stays_one() -> None:
-    machine = Machine()
-    machine.value = np.float32(0.1)
-    restored = again(machine).value
-    assert type(restored) is np.float32
-    assert restored == np.float32(0.1)
 
 
 def test_what_is_restored_by_fields_does_not_run_the_class() -> None:

@@ -1,0 +1,19 @@
+"""Messages of a run, and of a run with faults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.ledgers import FAULTS, Kept, keep
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return keep(tmp_path)
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Kept:
+    return keep(tmp_path, more=FAULTS)
