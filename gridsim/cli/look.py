@@ -23,10 +23,12 @@ def validate(
     with report_errors():
         from gridsim.running.plan import make_plan
         from gridsim.text.estimates import shortfall_lines
+        from gridsim.text.plan import caveat_lines
 
         given = given_to(context, config, plugin, set_)
         plan = make_plan(options_of(given.config, given.plugins, given.overrides))
-        print_out("\n".join((f"{plan.config}: no errors", *shortfall_lines(plan))))
+        notes = (*caveat_lines(plan), *shortfall_lines(plan))
+        print_out("\n".join((f"{plan.config}: no errors", *notes)))
 
 
 @app.command(cls=GroupedCommand, rich_help_panel=CONFIGURATION)

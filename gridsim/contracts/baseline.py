@@ -43,7 +43,10 @@ class Baseline(Stateful, ABC, Generic[S]):
     other times the net consumption itself. `at` gives the baseline that the copy itself has.
     """
     caveat: ClassVar[str] = ""
-    """A sentence about the baseline that the plan of a run shows; empty: there is none."""
+    """A sentence about the baseline, without its full stop; empty: there is none.
+
+    The plan of a run, `gridsim validate` and `gridsim report` show it.
+    """
 
     def __init__(self, members: Members[S], expected: Expected) -> None:
         self.members = members

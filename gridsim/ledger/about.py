@@ -86,6 +86,7 @@ def write_about(connection: sqlite3.Connection, about: About) -> str:
         "timezone": about.timezone,
         "configuration": about.configuration_hash,
         "plugins": json.dumps(about.plugins),
+        "caveats": json.dumps({b.name: b.type.caveat for b in scenario.baselines if b.type.caveat}),
         "ticks": 0,
         "complete": 0,
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,8 @@ class ReductionReport:
     """Over all events: each method; then all methods, if there are several."""
     unmeasured: Sequence[tuple[str, str]]
     """The events without a true reduction, and the reasons."""
+    caveats: Mapping[str, str]
+    """The caveats of the methods by which settlements were made, by method."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the report without its settlements, as data for JSON."""
@@ -88,6 +91,7 @@ class ReductionReport:
             "opted_out": self.opted_out,
             "events": [asdict(one) for one in self.events],
             "methods": [asdict(one) for one in self.methods],
+            "caveats": dict(self.caveats),
             "unmeasured": [{"event": event, "reason": why} for event, why in self.unmeasured],
         }
 
@@ -103,6 +107,7 @@ def read_reductions(path: Path) -> ReductionReport:
         )
         unmeasured = reader.rows("SELECT event, reason FROM unmeasured ORDER BY rowid")
         complete = reader.complete
+        caveats = json.loads(reader.meta.get("caveats", "{}"))
     every = [_measured(row) for row in rows]
     # A settlement that was superseded at its start has no reading.
     part = [one for one in every if one.ending != "opted out" and one.start < one.end]
@@ -114,6 +119,7 @@ def read_reductions(path: Path) -> ReductionReport:
         [line for event in _names(one.event for one in part) for line in _lines(part, event)],
         _lines(part, ALL),
         [(str(event), str(reason)) for event, reason in unmeasured],
+        {name: caveats[name] for name in _names(one.method for one in part) if name in caveats},
     )
 
 

@@ -42,9 +42,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     )
     at_site = site_time(configuration.start_ms, configuration.timezone)
     yield f"the site's clock: {at_site}, {configuration.timezone}"
-    for baseline in configuration.scenario.baselines:
-        if baseline.type.caveat:
-            yield f"baseline {baseline.name}: {baseline.type.caveat}"
+    yield from caveat_lines(plan)
     yield from _occurring(configuration.scenario)
     yield from shortfall_lines(plan)
     for transport in plan.transports:
@@ -53,6 +51,17 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"commands by {source.name}: {_description(source.source.describe)}"
     if plan.ledger is not None:
         yield f"ledger: {plan.ledger.path}"
+
+
+def caveat_lines(plan: Plan) -> Iterator[str]:
+    """Yield the caveats of the baselines."""
+    baselines = plan.configuration.scenario.baselines
+    # A stanza each may have the same type.
+    yield from dict.fromkeys(
+        f"baseline {baseline.name}: {baseline.type.caveat}"
+        for baseline in baselines
+        if baseline.type.caveat
+    )
 
 
 def transport_lines(plan: Plan) -> Iterator[str]:

@@ -79,6 +79,8 @@ def _share(line: ReductionTotals) -> str:
 
 def _notes(report: ReductionReport) -> Iterator[str]:
     yield "Energies in kWh. asked: the target over the event. settled: against the baseline."
+    for method, caveat in report.caveats.items():
+        yield f"{method}: {caveat}."
     measured = sum(one.true_kwh is not None for one in report.settlements)
     if measured:
         rebound_s = max(one.rebound_s or 0.0 for one in report.settlements)

@@ -135,6 +135,8 @@ def source_line(source: SourceStatus) -> str:
         parts.append(f"{source.refused:,} refused because too many were waiting{silent}")
     if source.lost:
         parts.append(f"{source.lost:,} dropped unread")
+    if source.unanswered:
+        parts.append(f"{source.unanswered:,} not carried out before the run ended")
     if source.undelivered:
         parts.append(f"{source.undelivered:,} acknowledgements not handed over")
     return f"commands by {source.name}: {', '.join(parts)}"

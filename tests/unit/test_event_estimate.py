@@ -8,7 +8,7 @@ import pytest
 
 from gridsim.running.plan import Options, Plan, make_plan
 from gridsim.text.estimates import shortfall_lines
-from gridsim.text.plan import plan_lines
+from gridsim.text.plan import caveat_lines, plan_lines
 from tests.unit.events.homes import FLAT, HEAD, event, home
 from tests.unit.test_event_reasons import ROOF, small
 
@@ -66,12 +66,21 @@ def test_the_plan_has_the_line_beside_its_events(tmp_path: Path) -> None:
 
 def test_the_plan_says_what_like_days_has_before_the_start(tmp_path: Path) -> None:
     text = home("A", load=FLAT).replace("load =", 'baseline = { type = "like_days" }\nload =')
-    assert (
+    plan = planned(
+        tmp_path,
+        text
+        + home("B", load=FLAT).replace(
+            "load =", 'baseline = { type = "like_days", days = 3 }\nload ='
+        ),
+    )
+    expected = (
         "baseline like_days: days before the start are what the loads are expected to draw, "
-        "without EV chargers, heat pumps and water heaters; days of the run replace them one by "
-        "one, so it is whole after `days` working days and `weekend_days` Saturdays and Sundays "
-        "without an event"
-    ) in plan_lines(planned(tmp_path, text))
+        "without any DER: too high where a site generates or discharges, too low where it charges "
+        "a car or heats. Days of the run replace them one by one, so the mean is whole after "
+        "`days` working days and `weekend_days` Saturdays and Sundays without an event"
+    )
+    assert list(caveat_lines(plan)) == [expected]
+    assert list(plan_lines(plan)).count(expected) == 1
 
 
 def test_of_many_projects_some_are_estimated(tmp_path: Path) -> None:

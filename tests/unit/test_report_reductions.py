@@ -198,6 +198,16 @@ def test_a_ledger_without_the_truth_says_so(tmp_path: Path) -> None:
     assert any("the run had [ledger] counterfactual = false" in line for line in lines)
 
 
+def test_the_caveat_of_a_method_stands_below_its_settlements(tmp_path: Path) -> None:
+    home = HOME.format(id="D", baseline='baseline = "like_days"', strategy="idle")
+    found = read_reductions(ledger(tmp_path, more=home + PEAK))
+    assert list(found.caveats) == ["like_days"]
+    assert found.as_json()["caveats"] == found.caveats
+    [said] = [line for line in report_lines(found) if line.startswith("like_days: ")]
+    assert said.startswith("like_days: days before the start are what the loads are expected")
+    assert said.endswith("Saturdays and Sundays without an event.")
+
+
 def test_opted_out_projects_are_not_counted(tmp_path: Path) -> None:
     found = read_reductions(ledger(tmp_path, more=PEAK + "opt_out = 1.0\n"))
     assert (found.opted_out, found.events) == (3, [])

@@ -113,10 +113,13 @@ def test_a_file_that_others_may_change_is_found(tmp_path: Path) -> None:
 
 
 def test_the_account_of_a_source_names_what_was_refused() -> None:
-    status = SourceStatus("mqtt", "up", posted=1_113, refused=90_000, unanswerable=80_000, lost=5)
+    status = SourceStatus(
+        "mqtt", "up", posted=1_113, refused=90_000, unanswerable=80_000, lost=5, unanswered=13
+    )
     assert source_line(status) == (
         "commands by mqtt: 1,113 instructions received, 90,000 refused because too many were "
-        "waiting, 80,000 without an answer, 5 dropped unread"
+        "waiting, 80,000 without an answer, 5 dropped unread, 13 not carried out before the run "
+        "ended"
     )
 
 

@@ -19,9 +19,14 @@ _J_PER_KWH = 3.6e6
 _SOURCE_COUNTS = {
     "posted": "Instructions that went into the run's inbox.",
     "refused": "Instructions for which there was no room.",
+    "unanswerable": "The part of the refused ones that got no answer.",
     "lost": "Instructions that arrived and were dropped unread.",
     "acknowledged": "Acknowledgements that were handed over.",
     "undelivered": "Acknowledgements that were given up, or that the far end refused.",
+}
+_SOURCE_WAITING = {
+    "unanswered": "Instructions in the run's inbox that have no answer yet.",
+    "waiting": "Acknowledgements that wait to be handed over.",
 }
 
 
@@ -203,6 +208,11 @@ def _sources(sources: tuple[SourceStatus, ...]) -> Iterator[Metric]:
         for one in sources:
             family.add_metric([one.name], getattr(one, name))
         yield family
+    for name, text in _SOURCE_WAITING.items():
+        gauge = GaugeMetricFamily(f"gridsim_source_{name}", text, labels=["source"])
+        for one in sources:
+            gauge.add_metric([one.name], getattr(one, name))
+        yield gauge
     up = GaugeMetricFamily("gridsim_source_up", "1 if the source is up.", labels=["source"])
     for one in sources:
         up.add_metric([one.name], float(one.state == "up"))

@@ -43,6 +43,7 @@ class SourceItem(Struct, frozen=True):
     error: str
     posted: Count
     refused: Count
+    unanswerable: Count
     lost: Count
     unanswered: Count
     waiting: Count
