@@ -81,6 +81,21 @@ class Labels:
         changed = int(np.count_nonzero(self.faults))
         return f"<Labels: {len(self.faults):,} rows, {changed:,} changed by faults>"
 
+    @classmethod
+    def blank(cls, batch: Batch) -> Labels:
+        """Return the labels of true readings that no fault has affected."""
+        n = len(batch)
+        return cls(
+            faults=np.zeros(n, np.uint64),
+            timestamp_ms=batch.timestamp_ms,
+            current_output=batch.current_output,
+            power_meter_measurement=batch.power_meter_measurement,
+            current_soc=batch.current_soc,
+            altered=np.full(n, -1, np.int32),
+            chance=np.zeros(n),
+            copy=np.zeros(n, np.bool_),
+        )
+
     def rows(self, part: slice) -> Labels:
         """Return the labels of some rows, without copying."""
         return Labels(*(getattr(self, f.name)[part] for f in fields(self)))

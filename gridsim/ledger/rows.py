@@ -145,19 +145,7 @@ def scaled(values: Floats, factor: int) -> Ints:
 
 def labels_of(batch: Batch) -> Labels:
     """Return the batch's labels, or labels without any fault."""
-    if batch.labels is not None:
-        return batch.labels
-    n = len(batch)
-    return Labels(
-        faults=np.zeros(n, np.uint64),
-        timestamp_ms=batch.timestamp_ms,
-        current_output=batch.current_output,
-        power_meter_measurement=batch.power_meter_measurement,
-        current_soc=batch.current_soc,
-        altered=np.full(n, -1, np.int32),
-        chance=np.zeros(n),
-        copy=np.zeros(n, np.bool_),
-    )
+    return Labels.blank(batch) if batch.labels is None else batch.labels
 
 
 def _values(parts: Sequence[Batch] | Sequence[Labels]) -> tuple[Ints, Ints, Ints]:

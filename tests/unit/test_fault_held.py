@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import pytest
 
+from gridsim.api import Labels
 from gridsim.simulation.faults import rows
-from gridsim.simulation.faults.readings import blank_labels
 from gridsim.simulation.faults.rows import Held, Mask, MessageRows, everything, fresh
 from gridsim.testing import make_batch, make_roster
 
@@ -35,7 +35,7 @@ def test_what_is_held_comes_once(monkeypatch: pytest.MonkeyPatch, large: int) ->
     monkeypatch.setattr(rows, "_LARGE", large)
     rng = np.random.default_rng(5)
     batch = make_batch(make_roster((DEVICES,)), ticks=TICKS)
-    every = fresh(replace(batch, labels=blank_labels(batch)))
+    every = fresh(replace(batch, labels=Labels.blank(batch)))
     held, waiting = Held(make_roster((DEVICES,))), dict[tuple[int, int], int]()
     for tick in range(TICKS):
         some = every.pick(tick * DEVICES + np.flatnonzero(rng.random(DEVICES) < 0.5))

@@ -16,6 +16,7 @@ from gridsim.api import (
     DeviceFault,
     Fault,
     Floats,
+    Labels,
     MessageFault,
     Refused,
     State,
@@ -32,7 +33,7 @@ from gridsim.simulation.faults.delay_line import DelayLine
 from gridsim.simulation.faults.devices import DeviceFaults, RunningDeviceFault, TrueValues
 from gridsim.simulation.faults.fault_schedule import FaultSchedule
 from gridsim.simulation.faults.messages import MessageFaults, RunningMessageFault
-from gridsim.simulation.faults.readings import LabelledReadings, blank_labels
+from gridsim.simulation.faults.readings import LabelledReadings
 from gridsim.simulation.faults.rows import MessageRows, fresh, in_order, joined, locked
 from gridsim.simulation.faults.tally import FaultTotals, Passed
 from gridsim.simulation.scenario import FaultSpec, Scenario
@@ -271,7 +272,7 @@ class FaultBook:
         for one in self._running:
             episodes += one.schedule.finish(time_ms)
         unsent = self._unsent(self._delay_line.rest())
-        nothing = replace(nothing, number=self._left, labels=blank_labels(nothing))
+        nothing = replace(nothing, number=self._left, labels=Labels.blank(nothing))
         return Passed(locked(nothing), unsent, tuple(episodes))
 
     def _unsent(self, parts: Sequence[MessageRows]) -> Batch | None:

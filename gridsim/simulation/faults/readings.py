@@ -13,21 +13,6 @@ from gridsim.simulation.faults.devices import DeviceReports
 from gridsim.simulation.faults.rows import pick
 
 
-def blank_labels(batch: Batch) -> Labels:
-    """Return the labels of true readings that no fault has affected."""
-    n = len(batch)
-    return Labels(
-        faults=np.zeros(n, np.uint64),
-        timestamp_ms=batch.timestamp_ms,
-        current_output=batch.current_output,
-        power_meter_measurement=batch.power_meter_measurement,
-        current_soc=batch.current_soc,
-        altered=np.full(n, -1, np.int32),
-        chance=np.zeros(n),
-        copy=np.zeros(n, np.bool_),
-    )
-
-
 class LabelledReadings(Stateful):
     """The readings of each tick, and the times since which devices are connected."""
 
@@ -52,7 +37,7 @@ class LabelledReadings(Stateful):
         self._follow_connections(tick, report)
         device = batch.device
         connected = np.maximum(batch.connection_start_ms, self._connected_ms[device])
-        labels = blank_labels(batch)
+        labels = Labels.blank(batch)
         batch = replace(batch, connection_start_ms=connected, labels=labels)
         if report is None:
             return batch, np.full(len(batch), SENT, np.int8)
