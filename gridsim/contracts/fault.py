@@ -68,10 +68,21 @@ class DeviceFault(Fault[S], ABC):
 
     They report the values of their model and do not count in their site.
     """
+    is_instrument: ClassVar[bool] = False
+    """True if it is a property of instruments that work, such as the error of a meter.
+
+    Readings get its label, so that `verify` explains them, but their devices are not faulty:
+    views, counts and reports leave it out.
+    """
 
     @abstractmethod
     def inject(self, tick: Tick, affected: AffectedReadings) -> None:
         """Change the readings; called in the simulation's thread if a member is affected."""
+
+
+def is_instrument(fault: type[Fault]) -> bool:
+    """Return True if a fault is a property of instruments that work."""
+    return issubclass(fault, DeviceFault) and fault.is_instrument
 
 
 @dataclass(slots=True, eq=False)

@@ -48,6 +48,8 @@ class TickTruth:
     """True for devices that a fault may affect in this tick; None: there is no fault."""
     running_faults: tuple[tuple[str, int], ...] = ()
     """The id of each fault that may affect devices in this tick, and their number."""
+    instruments: int = 0
+    """The bits in labels that mean properties of instruments, which are not faults."""
     offline: NDArray[np.bool_] | None = None
     """True for devices without a connection; None: all have one."""
     disabled: NDArray[np.bool_] | None = None

@@ -12,6 +12,7 @@ import numpy as np
 
 from gridsim.api import DeviceFault, Fault
 from gridsim.config.configuration import Configuration
+from gridsim.contracts.fault import is_instrument
 from gridsim.ledger.schema import VERSION
 from gridsim.simulation.scenario import BaselineSpec, FaultSpec, Scenario
 from gridsim.version import __version__
@@ -119,8 +120,10 @@ def write_about(connection: sqlite3.Connection, about: About) -> str:
 
 
 def kind_of(fault: type[Fault]) -> str:
-    """Return what a fault affects: a device or a message."""
-    return "device" if issubclass(fault, DeviceFault) else "message"
+    """Return what a fault affects: a device or a message; "instrument" if it is not a fault."""
+    if not issubclass(fault, DeviceFault):
+        return "message"
+    return "instrument" if is_instrument(fault) else "device"
 
 
 def _methods(specs: Sequence[BaselineSpec]) -> Iterator[tuple[int, str]]:

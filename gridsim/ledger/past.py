@@ -21,6 +21,7 @@ LEFT JOIN packed_reported w ON w.batch = b.tick
 LEFT JOIN packed_labels l ON l.batch = b.tick
 WHERE b.tick BETWEEN ? AND ? AND b.rows > 0 ORDER BY b.tick DESC
 """
+_INSTRUMENTS = "SELECT number, since, until FROM faults WHERE of = 'instrument'"
 _UNSENT = """
 SELECT rows, tick, device, output, meter, soc, copy FROM packed_unsent
 WHERE known BETWEEN ? AND ? AND rows > 0 ORDER BY known DESC
@@ -49,9 +50,10 @@ def read_past(
     """
     found: dict[int, PastReading] = {}
     until = time.monotonic() + budget_s
+    instruments = connection.execute(_INSTRUMENTS).fetchall()
     with closing(connection.execute(_QUERY, (first, last))) as cursor:
         for row in cursor:
-            for one in _sent(row, device):
+            for one in _sent(row, device, instruments):
                 found.setdefault(one.tick, one)
             if time.monotonic() > until:
                 break
@@ -67,7 +69,9 @@ def read_past(
     return [found[tick] for tick in sorted(found)]
 
 
-def _sent(row: Sequence[Any], device: int) -> Iterator[PastReading]:
+def _sent(
+    row: Sequence[Any], device: int, instruments: Sequence[tuple[int, int, int | None]]
+) -> Iterator[PastReading]:
     rows, tick, places = row[:3]
     for at in _places(places, rows, device):
         true = sent = _values(row[3:6], rows, at)
@@ -79,6 +83,10 @@ def _sent(row: Sequence[Any], device: int) -> Iterator[PastReading]:
             faults, altered, copy = (_value(column, row[11], label) for column in row[13:16])
             if copy:
                 continue
+            own = _value(tick, rows, at)
+            for number, since, until in instruments:
+                if since <= own and (until is None or own <= until):
+                    faults &= ~(1 << number)
             faulty = bool(faults) or altered != NONE
         yield PastReading(_value(tick, rows, at), true, sent, faulty)
 

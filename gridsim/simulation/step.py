@@ -62,7 +62,7 @@ class Simulation:
     def tally(self) -> FaultTotals | None:
         """The effects of faults so far; None in a run without faults."""
         faults = self._course.instructed.faults
-        return None if faults is None else faults.tally
+        return None if faults is None or not faults.has_faults else faults.tally
 
     def state(self) -> State:
         """Return what a checkpoint keeps, between two ticks: a copy, as data.

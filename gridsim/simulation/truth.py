@@ -33,6 +33,7 @@ def tick_truth(
         extra=extra,
         faulty=None if faults is None else faults.affected(),
         running_faults=() if faults is None else faults.running_faults(),
+        instruments=0 if faults is None else faults.instruments,
         offline=None if faults is None else faults.unreachable,
         disabled=maker.absent,
         events=() if demand_response is None else demand_response.running_events(),

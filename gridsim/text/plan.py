@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from gridsim.contracts.fault import is_instrument
 from gridsim.contracts.status import RunStatus
 from gridsim.errors import described, is_interrupt, printable
 from gridsim.running.plan import Plan
@@ -96,9 +97,11 @@ def _occurring(scenario: Scenario) -> Iterator[str]:
             f"{event.id} ({counted(len(event.projects), 'project')})" for event in scenario.events
         )
         yield f"{counted(len(scenario.events), 'event')}: {_some(names)}"
-    if scenario.faults:
-        names = (f"{fault.id} ({counted(len(fault.device), 'DER')})" for fault in scenario.faults)
-        yield f"{counted(len(scenario.faults), 'fault')}: {_some(names)}"
+    for instruments, title in ((True, "instrument errors"), (False, "")):
+        specs = [one for one in scenario.faults if is_instrument(one.type) == instruments]
+        if specs:
+            names = (f"{one.id} ({counted(len(one.device), 'DER')})" for one in specs)
+            yield f"{title or counted(len(specs), 'fault')}: {_some(names)}"
 
 
 def _some(words: Iterable[str]) -> str:

@@ -36,7 +36,7 @@ class FaultLabels:
                 for fault in self._faults
                 if fault.since <= first
                 and (fault.until is None or fault.until >= first)
-                and of in (None, fault.of)
+                and (of is None or (fault.of == "message") == (of == "message"))
             ]
             known = np.uint64(sum(1 << fault.number for fault in active))
             rows = np.flatnonzero(period == one)

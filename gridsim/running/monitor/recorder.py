@@ -36,6 +36,7 @@ class Recorder:
         self._true = {name: np.full(POINTS, np.nan) for name in self._digits}
         self._reported = {name: np.full(POINTS, np.nan) for name in self._digits}
         self._faults = np.zeros(POINTS, np.bool_)
+        self._instruments = 0
         self._count = 0
         self._past_ms = np.empty(0, np.int64)
         self._past_faults = np.empty(0, np.bool_)
@@ -69,6 +70,7 @@ class Recorder:
         for name, value in values.items():
             self._true[name][place] = round(float(value), self._digits[name]) + 0.0
             self._reported[name][place] = np.nan
+        self._instruments = truth.instruments
         # Until a message with the reading is found, a fault holds it back.
         self._faults[place] = True
 
@@ -82,7 +84,8 @@ class Recorder:
             return
         place = int(places[0])
         if labels is not None:
-            self._faults[place] = bool(labels.faults[row]) or labels.altered[row] >= 0
+            faults = int(labels.faults[row]) & ~self._instruments
+            self._faults[place] = bool(faults) or labels.altered[row] >= 0
         else:
             self._faults[place] = False
         if not sent:

@@ -23,6 +23,7 @@ from gridsim.api import (
     StateError,
     Tick,
 )
+from gridsim.contracts.fault import is_instrument
 from gridsim.contracts.instruction_rules import near
 from gridsim.contracts.results import Episode, InjectedFault
 from gridsim.contracts.state import restore_attributes, state_of
@@ -53,6 +54,10 @@ class _RunningFault:
     schedule: FaultSchedule
     plugin: Fault
     injected: bool
+
+    @property
+    def is_instrument(self) -> bool:
+        return is_instrument(type(self.plugin))
 
 
 class FaultBook:
@@ -145,7 +150,8 @@ class FaultBook:
             raise Refused(f"there is no fault {id!r}{near(id, [r.spec.id for r in self._running])}")
         if devices is not None and not devices[one.spec.device].any():
             raise Refused(f"the fault {id!r} has no device in this target")
-        self._cleared += one.schedule.clear(devices, time_ms)
+        ended = one.schedule.clear(devices, time_ms)
+        self._cleared += [] if one.is_instrument else ended
         whole = devices is None or bool(devices[one.spec.device].all())
         if whole and one.injected:
             self._forget(one)
@@ -214,7 +220,8 @@ class FaultBook:
         """Begin and end faults; return the episodes that ended."""
         episodes, self._cleared = self._cleared, []
         for one in [*self._running]:
-            episodes += one.schedule.advance(time_ms)
+            ended = one.schedule.advance(time_ms)
+            episodes += [] if one.is_instrument else ended
             if one.injected and one.schedule.is_over:
                 self._over.append(one.spec.id)
                 self._forget(one)
@@ -224,15 +231,31 @@ class FaultBook:
         """Return the devices that faults may affect in this tick, bool[n]; None: there are none."""
         affected: NDArray[np.bool_] | None = None
         for one in self._running:
-            if len(members := one.schedule.members):
+            if not one.is_instrument and len(members := one.schedule.members):
                 affected = np.zeros(len(self._project), np.bool_) if affected is None else affected
                 affected[one.spec.device[members]] = True
         return affected
 
     def running_faults(self) -> tuple[tuple[str, int], ...]:
         """Return the id of each fault that may affect devices in this tick, and their number."""
-        counts = [(one.spec.id, len(one.schedule.members)) for one in self._running]
+        counts = [
+            (one.spec.id, len(one.schedule.members))
+            for one in self._running
+            if not one.is_instrument
+        ]
         return tuple((id, count) for id, count in counts if count)
+
+    @property
+    def instruments(self) -> int:
+        """The bits in labels of those that are properties of instruments."""
+        return sum(1 << one.number for one in self._running if one.is_instrument)
+
+    @property
+    def has_faults(self) -> bool:
+        """True if there are faults besides properties of instruments, or have been."""
+        types = [one.type for one in self._scenario.faults]
+        types += [one.spec.type for one in self._running]
+        return self.tally.touched > 0 or not all(is_instrument(one) for one in types)
 
     @property
     def unreachable(self) -> NDArray[np.bool_]:
@@ -262,7 +285,7 @@ class FaultBook:
         transit = self._messages.pass_on(tick, sent, delay_line.waiting, call)
         left = replace(delay_line.leave(tick, transit).batch, number=self._left)
         self._left += len(left)
-        self.tally.count_left(left, tick.index)
+        self.tally.count_left(left, tick.index, self.instruments)
         unsent = self._unsent([rows.where(leaves == LOST), transit.rows.where(transit.is_lost)])
         return Passed(locked(left), unsent, tuple(episodes))
 
@@ -270,7 +293,8 @@ class FaultBook:
         """End all faults at the run's end, UTC `time_ms`; held-back rows are never sent."""
         episodes = self._cleared
         for one in self._running:
-            episodes += one.schedule.finish(time_ms)
+            ended = one.schedule.finish(time_ms)
+            episodes += [] if one.is_instrument else ended
         unsent = self._unsent(self._delay_line.rest())
         nothing = replace(nothing, number=self._left, labels=Labels.blank(nothing))
         return Passed(locked(nothing), unsent, tuple(episodes))
@@ -280,5 +304,5 @@ class FaultBook:
         if not parts:
             return None
         unsent = in_order(joined(parts)).batch
-        self.tally.count_lost(unsent)
+        self.tally.count_lost(unsent, self.instruments)
         return locked(unsent)

@@ -37,19 +37,24 @@ class FaultTotals:
     repeated: int = 0
     """The additional copies that were sent."""
 
-    def count_left(self, batch: Batch, tick: int) -> None:
+    def count_left(self, batch: Batch, tick: int, instruments: int = 0) -> None:
+        """Count the readings that left; bits of `instruments` in labels are not faults."""
         labels = batch.labels
         assert labels is not None
         own = ~labels.copy
-        self.touched += _count(own & (labels.faults != 0))
+        self.touched += _count(own & (labels.faults & _faults(instruments) != 0))
         self.late += _count(own & (batch.tick < tick))
         self.altered += _count(own & (labels.altered >= 0))
         self.repeated += _count(labels.copy)
 
-    def count_lost(self, batch: Batch) -> None:
+    def count_lost(self, batch: Batch, instruments: int = 0) -> None:
         assert batch.labels is not None
         self.lost += len(batch)
-        self.touched += _count(batch.labels.faults != 0)
+        self.touched += _count(batch.labels.faults & _faults(instruments) != 0)
+
+
+def _faults(instruments: int) -> np.uint64:
+    return ~np.uint64(instruments)
 
 
 def _count(mask: NDArray[np.bool_]) -> int:

@@ -85,6 +85,7 @@ class MeterClass(DeviceFault[MeterClassSettings]):
     """
 
     Settings = MeterClassSettings
+    is_instrument = True
     kept = ()
 
     def __init__(self, members: Members[MeterClassSettings]) -> None:

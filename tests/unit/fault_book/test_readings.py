@@ -40,7 +40,8 @@ def test_every_fault_strikes(chaos: Done) -> None:
     affected = {spec.id for i, spec in enumerate(scenario.faults) if int(bits) >> i & 1}
     assert affected == {spec.id for spec in scenario.faults}
     assert len({spec.name for spec in scenario.faults}) == 21
-    assert {one.fault_id for one in chaos.episodes} == {spec.id for spec in scenario.faults}
+    # The error of a meter is not a fault that begins and ends.
+    assert {one.fault_id for one in chaos.episodes} == affected - {"meter_class"}
 
 
 def test_every_reading_leaves_or_is_known_never_to(chaos: Done, calm: Done) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from gridsim.api import (
     CALLED,
+    FAULTY,
 )
 from gridsim.running.monitor.ring import Ring
 
@@ -49,6 +50,26 @@ def test_a_snapshot_equals_the_readings(make: Any) -> None:
     assert snapshot.sites.output_kw[0] == pytest.approx(batch.current_output[first].sum())
     assert snapshot.sites.baseline_kw[0] == batch.baseline[0]
     assert not snapshot.devices.output_kw.flags.writeable
+
+
+def test_a_meter_of_a_class_is_not_a_fault(make: Any) -> None:
+    """Devices with a fault beside it are faulty, and the counts are those of the fault."""
+    flip = '[[faults]]\ntype = "sign_flip"\nders = ["HOME_2_PV"]\nafter_s = 60\n'
+    for faults in ("", flip + "duration_s = 60\n"):
+        run = make(f'[site]\nmeter_class = "1"\n{faults}')
+        run.step(2)
+        snapshot = run.monitor.snapshot()
+        assert np.count_nonzero(snapshot.devices.state & FAULTY) == bool(faults)
+        assert len(snapshot.open_faults) == len(snapshot.entries) == bool(faults)
+        tally = run.simulation.tally
+        assert (tally and tally.touched) == (1 if faults else None)
+        run.step(2)
+        ended = [one.fault_id for result in run.results for one in result.episodes]
+        ended += [one.fault_id for one in run.simulation.finish().episodes]
+        assert ended == (["sign_flip"] if faults else [])
+        labels = run.results[0].batch.labels
+        assert labels is not None
+        assert labels.faults.any()
 
 
 def test_a_snapshot_is_kept_for_a_quarter_of_a_second(make: Any) -> None:

@@ -86,6 +86,8 @@ def test_earlier_readings_of_a_device_come_from_the_ledger(tmp_path: Path, der_i
     )
     path = tmp_path / "c.toml"
     flip = '[[faults]]\ntype = "sign_flip"\nid = "flip"\nafter_s = 600\nduration_s = 180\n'
+    # Meters have errors, which are not faults.
+    base = f'[site]\nmeter_class = "1"\n{base}'
     path.write_text(f'{base}{FAULTS}{flip}[ledger]\npath = "{tmp_path.as_posix()}/l.sqlite"\n')
     plan = make_plan(Options(config=path))
     assert plan.ledger is not None
@@ -108,6 +110,7 @@ def test_earlier_readings_of_a_device_come_from_the_ledger(tmp_path: Path, der_i
         np.testing.assert_array_equal(found.time_ms, known.time_ms)
         np.testing.assert_array_equal(found.faults, known.faults)
         assert found.faults.any()
+        assert not found.faults.all()
         for name in ("current_output", "power_meter_measurement", "current_soc"):
             np.testing.assert_allclose(found.true[name], known.true[name], atol=1e-9)
             np.testing.assert_allclose(found.reported[name], known.reported[name], atol=1e-9)
