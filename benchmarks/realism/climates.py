@@ -23,6 +23,7 @@ _NAMEPLATE, _RATIO = 5.0, 1.2
 # Each third day: the same for both, and a year in a third of the time.
 _EVERY_DAYS = 3
 _PVWATTS = "pvlib's ModelChain.with_pvwatts in the same run"
+_MARION = "the same chain with pvlib's marion_diffuse"
 _FULL = "pvlib's ModelChain in the same run: Perez, physical modifier, Faiman, PVWatts"
 
 
@@ -61,7 +62,7 @@ class _Year:
 
 
 def checks() -> list[Check]:
-    year, found = _year(), []
+    year, glazed, found = _year(), _year(diffuse=True), []
     for index, place in enumerate(_PLACES):
         own = year.months(year.power[:, index])
         theirs = year.months(_model_chain(index, "sapm"))
@@ -73,6 +74,11 @@ def checks() -> list[Check]:
         worst = float(np.abs(own / theirs - 1.0).max()) * 100.0
         found.append(
             at_most(f"{place.name}: worst month against the chain", 2.0, worst, _FULL, unit="%")
+        )
+        marion = glazed.months(glazed.power[:, index])
+        worst = float(np.abs(marion / year.months(_marion(index)) - 1.0).max()) * 100.0
+        found.append(
+            at_most(f"{place.name}: worst month with diffuse_iam", 2.0, worst, _MARION, unit="%")
         )
         change = float(own.sum() / theirs.sum() - 1.0) * 100.0
         found.append(note(f"  {place.name}: year against the chain", f"{change:+.2f} %", _FULL))
@@ -101,7 +107,7 @@ def plot(plots: Path) -> None:
 
 
 @cache
-def _year() -> _Year:
+def _year(diffuse: bool = False) -> _Year:
     """One array at each place, in the middle of each hour."""
     names = [place.name for place in _PLACES]
     sites = Sites(
@@ -118,6 +124,7 @@ def _year() -> _Year:
             "nameplate_capacity": _NAMEPLATE,
             "dc_ac_ratio": _RATIO,
             "system_losses": 14.08,
+            "diffuse_iam": diffuse,
             "tilt": place.tilt,
             "azimuth": place.azimuth,
         }
@@ -140,8 +147,44 @@ def _year() -> _Year:
 
 
 @cache
+def _marion(index: int) -> Floats:
+    """AC power by pvlib, kW, where the glass reflects diffuse light, too."""
+    place = _PLACES[index]
+    chain, weather = _chain(index, "faiman", "perez", "physical")
+    chain.prepare_inputs(weather)
+    results, tilt = chain.results, place.tilt
+    solar = results.solar_position
+    parts = pvlib.irradiance.perez(
+        tilt, place.azimuth, weather.dhi, weather.dni,
+        pvlib.irradiance.get_extra_radiation(weather.index), solar["apparent_zenith"],
+        solar["azimuth"], results.airmass["airmass_relative"], return_components=True,
+    ).fillna(0.0)  # fmt: skip
+    part = pvlib.iam.marion_diffuse("physical", tilt)
+    direct = results.total_irrad["poa_direct"] + parts["poa_circumsolar"]
+    dome = parts["poa_isotropic"] + parts["poa_horizon"]
+    ground = results.total_irrad["poa_ground_diffuse"]
+    usable = direct * pvlib.iam.physical(results.aoi) + dome * part["sky"] + ground * part["ground"]
+    whole = results.total_irrad["poa_global"]
+    chain.run_model_from_effective_irradiance(
+        weather[["temp_air", "wind_speed"]].assign(effective_irradiance=usable, poa_global=whole)
+    )
+    power: Floats = np.maximum(chain.results.ac.fillna(0.0).to_numpy(), 0.0)
+    return power
+
+
+@cache
 def _model_chain(index: int, cells: str, sky: str = "perez", glass: str = "physical") -> Floats:
     """AC power by pvlib, kW, at each of the times."""
+    chain, weather = _chain(index, cells, sky, glass)
+    chain.run_model(weather)
+    power: Floats = np.maximum(chain.results.ac.fillna(0.0).to_numpy(), 0.0)
+    return power
+
+
+def _chain(
+    index: int, cells: str, sky: str, glass: str
+) -> tuple[pvlib.modelchain.ModelChain, pd.DataFrame]:
+    """A chain of pvlib with the weather of a place."""
     year, place = _year(), _PLACES[index]
     names = ("ghi", "dni", "dhi", "temp_air", "wind_speed")
     weather = pd.DataFrame(
@@ -169,6 +212,4 @@ def _model_chain(index: int, cells: str, sky: str = "perez", glass: str = "physi
         aoi_model=glass,
         temperature_model=cells,
     )
-    chain.run_model(weather)
-    power: Floats = np.maximum(chain.results.ac.fillna(0.0).to_numpy(), 0.0)
-    return power
+    return chain, weather

@@ -26,8 +26,7 @@ _VARIABLE_QUANTILES = {0.5: 0.040, 0.9: 0.474, 0.95: 0.689, 0.99: 0.888}
 _LEVELS = {0.05: 0.124, 0.25: 0.321, 0.5: 0.600, 0.75: 1.028, 0.95: 1.216, 0.99: 1.409}
 # In per cent of all minutes.
 _BRIGHTER = {1.1: 13.2, 1.2: 5.7, 1.3: 2.4, 1.4: 1.1}
-# The correlation after ten minutes is still too large: the means of variable hours differ more.
-_AUTOCORRELATION = {1: (0.77, 0.1), 10: (0.31, 0.15)}
+_AUTOCORRELATION = {1: (0.77, 0.1), 10: (0.31, 0.1)}
 _DAY_MS, _PLACES, _DAYS = 86_400_000, 24, 40
 _VARIABLE = 0.2
 

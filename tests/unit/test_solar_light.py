@@ -106,6 +106,26 @@ def test_the_glass_is_that_of_pvlib(name: str) -> None:
     assert physics.MODIFIERS[name](arr(0.0))[0] == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.parametrize("name", ["physical", "ashrae"])
+def test_the_glass_reflects_diffuse_light_by_choice(name: str) -> None:
+    import pvlib
+
+    tilts = arr(0.0, 15.0, 30.0, 52.0, 90.0)
+    dome, ground = physics.diffuse_modifiers(physics.MODIFIERS[name], tilts)
+    for tilt, of_sky, of_ground in zip(tilts.tolist(), dome.tolist(), ground.tolist(), strict=True):
+        wanted = pvlib.iam.marion_diffuse(name, tilt)
+        assert of_sky == pytest.approx(wanted["sky"], abs=0.002)
+        assert of_ground == pytest.approx(wanted["ground"], abs=0.02)
+    # Without direct light, a flat array gets the share of the dome, and the inverter less.
+    overcast = Clear(ClearSettings(), make_sites(1), Draws(1)).at(at_hour(16.0))
+    overcast = replace(overcast, dni=arr(0.0), ghi=overcast.dhi)
+    flat = {**EXACT, "tilt": 0.0, "sky_model": "isotropic", "iam": name}
+    entries = [flat, {**flat, "diffuse_iam": True}, {**flat, "iam": "none", "diffuse_iam": True}]
+    plain, glass, bare = output(entries, at_hour(16.0), overcast, make_sites(1))
+    assert bare == plain
+    assert glass / plain == pytest.approx(dome[0], abs=0.006)
+
+
 def test_arrays_behind_an_inverter_are_the_sum_of_single_ones_until_it_clips() -> None:
     east = {"tilt": 30.0, "azimuth": 90.0}
     west = {"tilt": 40.0, "azimuth": 270.0}
@@ -270,10 +290,11 @@ def test_one_stanza_does_not_change_another() -> None:
         {**EXACT, "arrays": [{"capacity_kw": 2.0}, {"tilt": 10.0, "capacity_kw": 1.0}]},
         {**EXACT, "iam": "none", "horizon": [[0.0, 5.0]]},
         {**EXACT, "iam": "ashrae"},
+        {**EXACT, "diffuse_iam": True},
     ]
     together = under_clear_sky(entries, 9.0, 47.0)
     assert together == [under_clear_sky([one], 9.0, 47.0)[0] for one in entries]
-    assert len(set(together)) == 5
+    assert len(set(together)) == 6
     cloudy = replace(
         Clear(ClearSettings(), make_sites(1), Draws(1)).at(at_hour(16.0)), dni=arr(0.0)
     )

@@ -22,8 +22,8 @@ class Solar(Curtailable[SolarSettings]):
     An inverter has one plane of modules, or several with `arrays`, each with a tracker of its own.
 
     The light is direct, from around the sun, from the rest of the sky and from the ground; the
-    glass reflects some of the direct light. Diffuse light is not reduced by the glass: the
-    reference models PVWatts and pvlib's ModelChain do not either.
+    glass reflects some of the direct light. The reference models PVWatts and pvlib's ModelChain let
+    all diffuse light through; with `diffuse_iam` the glass reflects some of it, too.
     """
 
     Settings = SolarSettings

@@ -48,6 +48,10 @@ class PlaneLight:
     albedo: Floats
     diffuse: Diffuse
     modifier: Modifier
+    dome_share: Floats | float
+    """The share of the light of the sky that enters the glass."""
+    ground_share: Floats | float
+    """The same of the light of the ground."""
     horizon: _Horizon | None
 
     def at(self, tick: Tick) -> tuple[Floats, Floats]:
@@ -69,8 +73,13 @@ class PlaneLight:
         )
         if self.horizon is not None:
             dome = dome * self.horizon.sky_share
-        rest = circumsolar + dome + physics.ground_irradiance(ghi, self.albedo, self.cos_tilt)
-        return beam + rest, beam * self.modifier(incidence) + rest
+        ground = physics.ground_irradiance(ghi, self.albedo, self.cos_tilt)
+        modifier = self.modifier(incidence)
+        if isinstance(self.dome_share, float):
+            rest = circumsolar + dome + ground
+            return beam + rest, beam * modifier + rest
+        usable = (beam + circumsolar) * modifier + dome * self.dome_share
+        return beam + circumsolar + dome + ground, usable + ground * self.ground_share
 
 
 def lights_of(members: Members[SolarSettings], planes: Planes) -> list[PlaneLight]:
@@ -90,6 +99,10 @@ def lights_of(members: Members[SolarSettings], planes: Planes) -> list[PlaneLigh
                 east[:, rows],
                 horizon.sky_share(settings.horizon, planes.tilt[rows], planes.azimuth[rows]),
             )
+        modifier = physics.MODIFIERS[settings.iam]
+        shares: tuple[Floats | float, Floats | float] = 1.0, 1.0
+        if settings.diffuse_iam and settings.iam != "none":
+            shares = physics.diffuse_modifiers(modifier, planes.tilt[rows])
         lights.append(
             PlaneLight(
                 rows,
@@ -100,7 +113,8 @@ def lights_of(members: Members[SolarSettings], planes: Planes) -> list[PlaneLigh
                 sin_tilt[rows],
                 albedo[rows],
                 sky.MODELS[settings.sky_model],
-                physics.MODIFIERS[settings.iam],
+                modifier,
+                *shares,
                 around,
             )
         )
@@ -113,7 +127,7 @@ def _blocks(
     """Yield planes with the same models and horizon, and the settings of one of them."""
     groups: dict[object, list[int]] = {}
     for place, one in enumerate(members.settings):
-        groups.setdefault((one.sky_model, one.iam, one.horizon), []).append(place)
+        groups.setdefault((one.sky_model, one.iam, one.diffuse_iam, one.horizon), []).append(place)
     stanza = members.stanza[planes.device]
     for places in groups.values():
         settings = members.settings[places[0]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gridsim.api import Floats
@@ -49,6 +51,28 @@ def ashrae_modifier(incidence: Floats) -> Floats:
 def unmodified(incidence: Floats) -> Floats:
     """Return one: all light enters the glass."""
     return np.ones_like(incidence)
+
+
+def diffuse_modifiers(modifier: Callable[[Floats], Floats], tilt: Floats) -> tuple[Floats, Floats]:
+    """Return the shares of even light from sky and ground that enter the glass, float64[n] each.
+
+    The mean of the direct light's modifier over each part of the dome that a plane sees, weighted
+    by the cosine of the angle of incidence: Marion, Solar Energy 147 (2017). `tilt` in degrees.
+    """
+    step = np.pi / 180.0
+    height = (np.arange(-90, 90) + 0.5)[:, None] * step
+    around = (np.arange(0, 180) + 0.5)[None, :] * step
+    slopes, shares = np.linspace(0.0, 180.0, 61), []
+    for slope in np.radians(slopes):
+        incidence = np.sin(height) * np.cos(slope) + np.cos(height) * np.sin(slope) * np.cos(around)
+        seen = np.clip(incidence, 0.0, 1.0)
+        weight = seen * np.cos(height)
+        entered = weight * modifier(seen.ravel()).reshape(seen.shape)
+        parts = (slice(90, None), slice(None, 90))
+        # A plane that sees nothing of a part gets no light from it, whatever the share.
+        shares.append([entered[p].sum() / max(weight[p].sum(), 1e-9) for p in parts])
+    sky, ground = (np.interp(tilt, slopes, column) for column in np.transpose(shares))
+    return sky, ground
 
 
 MODIFIERS = {"physical": physical_modifier, "ashrae": ashrae_modifier, "none": unmodified}

@@ -32,7 +32,7 @@ from gridsim_plugins.weather.synthetic.waves import make_drift, make_waves
 
 _EARTH_RADIUS_M = 6.371e6
 # The strength of the texture of closed cloud.
-_TEXTURE = 0.2
+_TEXTURE = 0.18
 # The interval at which the slow quantities of a place are evaluated. Places are spread over
 # groups, so that no tick evaluates all of them. Smaller groups would not be faster: a few places
 # cost as much as hundreds.
@@ -40,7 +40,7 @@ _SLOW_MS = 300_000
 _GROUP_MS = 10_000
 # The shares of hours with 0, 1, ... 8 eighths of cloud. Skies of few and of many eighths count
 # here as without and as full of cloud, because the light of Lyngby is steady in 70 % of hours.
-_OKTA_SHARES = (0.23, 0.09, 0.03, 0.02, 0.02, 0.03, 0.05, 0.14, 0.39)
+_OKTA_SHARES = (0.29, 0.04, 0.02, 0.02, 0.04, 0.08, 0.07, 0.05, 0.39)
 
 
 def _cover_of(rank: Floats) -> Floats:
@@ -119,7 +119,7 @@ class Synthetic(Weather[SyntheticSettings]):
         self._normals = climate.normals(
             self._latitude, self._longitude, self._altitude, settings.mean_temperature
         )
-        self._cover = make_waves(draws, "synthetic/cover", 24, hours=8.0, km=250.0)
+        self._cover = make_waves(draws, "synthetic/cover", 24, hours=12.0, km=250.0)
         self._warmth = make_waves(draws, "synthetic/warmth", 24, hours=(36.0, 144.0), km=700.0)
         self._gusts = make_waves(draws, "synthetic/gusts", 12, hours=6.0, km=150.0)
         self._thickness = make_waves(draws, "synthetic/thickness", 12, hours=0.7, km=40.0)
@@ -206,9 +206,9 @@ class Synthetic(Weather[SyntheticSettings]):
         threshold = self._clouds.threshold(cover)
         brightness = self._thickness.at(up, time_ms)
         # The transmittance of the thickest cloud; thin clouds scatter more light beside them.
-        thick = 0.31 * np.exp(0.5 * brightness)
-        lit = 0.34 * np.exp(0.25 * brightness)
-        clear = 1.05 * np.exp(0.05 * self._haze.at(up, time_ms))
+        thick = 0.295 * np.exp(0.52 * brightness)
+        lit = 0.35 * np.exp(0.27 * brightness)
+        clear = 1.035 * np.exp(0.055 * self._haze.at(up, time_ms))
         return np.stack((temperature, wind, threshold, thick, clear, lit))
 
     def _temperature_at(
