@@ -12,8 +12,8 @@ from gridsim.api import Floats
 # Chosen so that the light changes as at Lyngby; see `clear_sky_index`.
 _OUTER_SCALE_M = 4_500.0
 _HURST = 0.9
-# 9.3 m for each km of the height of the clouds.
-_PENUMBRA_M = 18.0
+# 9.3 m for each km of the height of the clouds: cumulus at 1.3 km.
+_PENUMBRA_M = 12.0
 _SURROUNDINGS_M = 150.0
 # With this factor the logistic function approximates the normal distribution within 0.01.
 _LOGISTIC = 1.702
