@@ -1,4 +1,4 @@
-"""Do 10,000 connections from one process, one per DER, keep 1 Hz? And what does each cost?
+"""10,000 connections at 1 Hz from one process, one per DER, and the cost of each.
 
 Publishes to a Mosquitto of the benchmark's own. The memory is what the process grew by from
 before connecting to the end of the run; the broker's own is not in it.
@@ -39,7 +39,7 @@ def main() -> None:
         given = {"host": "127.0.0.1", "port": port, "connections": "der", "qos": options.qos}
         transport = Mqtt(Mqtt.Settings.model_validate(given), encoder, make_run(roster))
         print(f"Mosquitto {version()}: {transport.describe()}")
-        # What the first connection loads is no cost of a connection.
+        # Modules that the first connection loads do not count as its cost.
         import gridsim_plugins.mqtt.publish.per_device  # noqa: F401
 
         memory, descriptors = _memory(), _descriptors()

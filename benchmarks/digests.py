@@ -1,4 +1,4 @@
-"""Compare the bytes of every shipped configuration with those of another checkout.
+"""The bytes of every shipped configuration beside those of another checkout.
 
 python benchmarks/digests.py
 python benchmarks/digests.py --against ../gridsim-before

@@ -1,4 +1,4 @@
-"""How fast are readings encoded? Compares the formats with json and msgspec on whole objects.
+"""The speed of encoding: the formats beside json and msgspec on whole objects.
 
 python benchmarks/encode.py
 
@@ -75,7 +75,7 @@ def _report(first: dict[str, list[float]], later: dict[str, list[float]], device
 
 
 def _seconds(encode: Encode, batches: Sequence[Batch]) -> float:
-    """Seconds per reading."""
+    """Return the seconds per reading."""
     began = time.perf_counter()
     for batch in batches:
         encode(batch)
@@ -92,7 +92,7 @@ def _objects(encode: Callable[[Any], bytes]) -> Encode:
 
 
 def _records(batch: Batch) -> list[dict[str, Any]]:
-    """The readings as most scripts have them: a dict each."""
+    """Return the readings as most scripts have them: a dict each."""
     roster = batch.roster
     project = roster.project[batch.device]
     columns = (

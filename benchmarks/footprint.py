@@ -1,4 +1,4 @@
-"""What does an installation weigh, and how long does the command take to answer?
+"""The size of an installation, and the time until the command answers.
 
 Installs gridsim into a fresh environment and removes it again.
 """

@@ -42,7 +42,7 @@ class Findings:
     mixed: int = 0
     """Whole frames that are not the next, nor a later, record of the simulation."""
     torn: int = 0
-    """Frames whose payload is no whole record."""
+    """Frames whose payload is not a whole record."""
     bytes: int = 0
 
     @property
@@ -51,8 +51,8 @@ class Findings:
 
 
 def parse(data: bytes) -> tuple[list[Message], int, int, bool]:
-    """The whole PUBLISH packets of QoS 0 at the start of `data`, how many pings were between
-    them, how many bytes they all took, and whether a DISCONNECT came. Raises TornStreamError.
+    """Return the whole PUBLISH packets of QoS 0 at the start of `data`, the number of pings between
+    them, the number of bytes of both, and whether a DISCONNECT came. Raises TornStreamError.
     """
     messages: list[Message] = []
     at, pings, size = 0, 0, len(data)
@@ -90,10 +90,10 @@ def parse(data: bytes) -> tuple[list[Message], int, int, bool]:
 
 
 class Checker:
-    """Compares messages, in order, with those that the simulation makes."""
+    """The comparison of messages, in order, with those that the simulation makes."""
 
     def __init__(self, ticks: Iterator[tuple[Batch, Sequence[bytes]]]) -> None:
-        """`ticks` yields each tick's batch and its encoded records."""
+        """Take the ticks: each one's batch and its encoded records."""
         self.findings = Findings()
         self._ticks = ticks
         self._expected: deque[Message] = deque()
@@ -101,7 +101,7 @@ class Checker:
         self._topics: list[bytes] = []
 
     def take(self, messages: list[Message]) -> None:
-        """The next messages that have arrived."""
+        """Compare the next messages that have arrived."""
         findings = self.findings
         while len(self._expected) < len(messages) and self._more():
             pass
@@ -114,14 +114,14 @@ class Checker:
                 self._odd(message)
 
     def end(self) -> Findings:
-        """After the last message: what was still to come is missing."""
+        """Count the messages that were still to come as missing; return the findings."""
         while self._expected or self._more():
             self.findings.missing += len(self._expected)
             self._expected.clear()
         return self.findings
 
     def _odd(self, message: Message) -> None:
-        """A frame that is not the next: a later one, somebody else's, or a piece of one."""
+        """Count a frame that is not the next: a later one, another device's, or a piece of one."""
         while len(self._expected) < _LOOK_AHEAD and self._more():
             pass
         try:
@@ -140,7 +140,7 @@ class Checker:
         self.findings.right += 1
 
     def _more(self) -> bool:
-        """Adds the next tick; False after the last."""
+        """Add the next tick; return False after the last."""
         tick = next(self._ticks, None)
         if tick is None:
             return False
@@ -156,7 +156,7 @@ class Checker:
         return True
 
     def _vouch(self, batch: Batch, bodies: Sequence[bytes]) -> None:
-        """The expectation itself: each body is JSON, and says what the columns say."""
+        """Check the expectation itself: each body is JSON, and has the values of the columns."""
         roster = batch.roster
         readings = [self._decoder.decode(body) for body in bodies]
         devices = batch.device.tolist()

@@ -1,4 +1,4 @@
-"""How do the models' time and memory grow with the fleet?
+"""The growth of the models' time and memory with the fleet.
 
 Steps fleets of 1,000 to 1,000,000 DERs, each in a process of its own, without any I/O, prints
 a table and writes a plot of it.
@@ -94,7 +94,7 @@ def _in_a_process(ders: int, ticks: int) -> dict[str, Any]:
 
 
 def _exponent(low: dict[str, Any], high: dict[str, Any], key: str) -> float:
-    """1 is linear."""
+    """Return the exponent of the growth; 1 is linear."""
     return math.log(high[key] / low[key]) / math.log(high["ders"] / low["ders"])
 
 

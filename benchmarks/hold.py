@@ -1,4 +1,4 @@
-"""Does a fleet keep 1 Hz on one connection? Reports tick lag, CPU and what a reader received.
+"""A fleet at 1 Hz on one connection: its lag, its processor time and what a reader received.
 
 python benchmarks/hold.py --config configs/fleet-10k.toml --seconds 60
 """
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--config", default=str(ROOT / "configs/fleet-10k.toml"))
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--no-reader", action="store_true", help="publish to nobody")
+    parser.add_argument("--no-reader", action="store_true", help="publish without a subscriber")
     options = parser.parse_args()
     reader = "no reader" if options.no_reader else "one reader"
     print(f"Mosquitto {version()}, {reader}", flush=True)
@@ -50,7 +50,7 @@ def main() -> None:
 
 @contextmanager
 def _count(port: int) -> Iterator[list[int]]:
-    """Counts the messages that arrive at another client; the count is there at the end."""
+    """Count the messages that arrive at another client; the count is complete at the end."""
     received: list[int] = []
     with tempfile.TemporaryFile() as topics:
         reader = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What does a ledger cost? Steps a fleet with and without one, and verifies what was written.
+"""The cost of a ledger: steps a fleet with and without one, and verifies what was written.
 
 Prints the ratio of a tick with the ledger to one without, the processor time of the ledger, the
 most memory that the process had, readings per second of the writer, bytes per reading, and how fast
@@ -33,7 +33,12 @@ def main() -> None:
     parser.add_argument("--ticks", type=int, default=60)
     parser.add_argument("--verify", type=int, default=20, help="ticks of readings to verify")
     parser.add_argument("--config", type=Path, default=ROOT / "configs/fleet-10k.toml")
-    parser.add_argument("--set", action="append", default=[], help="as for gridsim")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        help="a setting of the configuration, such as for gridsim",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.sqlite"
@@ -82,7 +87,7 @@ def most_mb() -> float:
 
 
 def run(plan: Plan, ticks: int, ledger: Ledger | None) -> tuple[float, int]:
-    """The median of a tick's seconds, and the number of readings."""
+    """Return the median of a tick's seconds, and the number of readings."""
     simulation = Simulation(plan.configuration.scenario)
     times, rows = [], 0
     for _ in range(ticks):
@@ -97,7 +102,7 @@ def run(plan: Plan, ticks: int, ledger: Ledger | None) -> tuple[float, int]:
 
 
 def alone(plan: Plan, ticks: int) -> float:
-    """Readings per second where nothing else is to be done."""
+    """Return the readings per second of a writer that has the machine for itself."""
     simulation = Simulation(plan.configuration.scenario)
     outcome = simulation.advance()
     n = len(outcome.batch)

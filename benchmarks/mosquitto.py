@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def find(name: str) -> str:
-    """The path of a Mosquitto program, or an exit that names the package."""
+    """Return the path of a Mosquitto program, or exit and name the package."""
     path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     if path is None:
         sys.exit(f"{name} is not installed: apt-get install mosquitto mosquitto-clients")
@@ -31,7 +31,7 @@ def version() -> str:
 
 @contextmanager
 def mosquitto() -> Iterator[int]:
-    """Runs a broker that takes everybody on 127.0.0.1; yields its port."""
+    """Run a broker that accepts every client on 127.0.0.1; yield its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Choose the tests of a mutant, and their order: a plugin for pytest that `mutants.py` loads.
+"""A plugin for pytest, loaded by `mutants.py`, that chooses and orders the tests of a mutant.
 
 mutmut runs for a mutant of a function the tests that called the function. It does not know that a
 result is shared: a simulation that a fixture or a cache keeps for all tests of a file calls the

@@ -77,7 +77,7 @@ class Room:
             sys.exit(f"{made.stdout}{made.stderr}\nmutmut made no mutants: no score")
 
     def run(self, patterns: Sequence[str]) -> None:
-        """Try the mutants that match; survivors are no failure of mutmut."""
+        """Try the mutants that match; mutmut does not fail if some survive."""
         command = [_MUTMUT, "run", "--max-children", str(self.workers), *patterns]
         ended = subprocess.run(command, cwd=self.copy).returncode
         if ended:

@@ -60,7 +60,7 @@ def main() -> None:
         one = found[way]
         print(
             f"{text}: {one['rows']:,} readings in {one['wall_s']:.1f} s ({one['cpu_s']:.1f} s of "
-            f"processor time), peak {one['peak_mb']:.0f} MB, of which libraries {libraries:.0f} MB"
+            f"processor time), peak {one['peak_mb']:.0f} MB, libraries {libraries:.0f} MB of it"
         )
     one, other = found["simulate"], found["file"]
     wall, cpu = (other[key] / one[key] for key in ("wall_s", "cpu_s"))

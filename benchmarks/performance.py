@@ -1,4 +1,4 @@
-"""Writes docs/performance.md: runs every benchmark, and puts down what each has printed.
+"""The writer of docs/performance.md: it runs every benchmark and records the output of each.
 
 python benchmarks/performance.py            (about half an hour, on a machine that does no more)
 python benchmarks/performance.py --quick    (small sizes, to see that all of it works)
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def _kept(page: Path, again: Sequence[str] | None) -> dict[str, str]:
-    """The sections of the page as it is that are not to be measured again, by title."""
+    """Return the sections of the present page that are not measured again, by title."""
     if again is None:
         return {}
     texts = page.read_text().split("\n## ")[1:]
@@ -110,7 +110,7 @@ def _kept(page: Path, again: Sequence[str] | None) -> dict[str, str]:
 
 
 def sections(*, quick: bool, plot: Path) -> list[Section]:
-    """The benchmarks, in the order of the page."""
+    """Return the benchmarks, in the order of the page."""
     minute = "2" if quick else "60"
     bench = ("gridsim", "bench", "--seconds", "2" if quick else "10", *_runs(quick))
     hundred_thousand = _fleet(200 if quick else 100_000)
@@ -202,8 +202,8 @@ def sections(*, quick: bool, plot: Path) -> list[Section]:
         ),
         Section(
             "How cost grows",
-            "Models only. To a fixed cost (the cloud field, the calls that a tick makes whatever "
-            "its size) each DER adds the same: the larger the fleet, the closer to linear.\n\n"
+            "Models only. To a fixed cost (the cloud field, the calls of a tick of any "
+            "size) each DER adds the same: the larger the fleet, the closer to linear.\n\n"
             f"![time and memory by fleet size]({plot.name})",
             (
                 *("growth.py", "--plot", str(plot)),
@@ -222,14 +222,17 @@ def _runs(quick: bool) -> tuple[str, ...]:
 
 
 def _fleet(ders: int) -> tuple[str, ...]:
-    """The default fleet has four homes with a battery to each with a car, two DERs each."""
+    """Return the overrides for so many DERs.
+
+    The default fleet has four homes with a battery to each with a car, two DERs each.
+    """
     homes = ders // 2
     counts = (f"projects.0.count={homes * 4 // 5}", f"projects.1.count={homes // 5}")
     return tuple(word for count in counts for word in ("--set", count))
 
 
 def _transcript(command: Sequence[str]) -> str:
-    """A command and what it has printed, as a block."""
+    """Return a command and its output as a block."""
     environment = {**os.environ, "COLUMNS": "100"}
     if command[0] == "gridsim":
         shown = shlex.join(command)
@@ -247,12 +250,12 @@ def _transcript(command: Sequence[str]) -> str:
 
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    # Standard error, where progress is told, stays the terminal's.
+    # Standard error, which shows the progress, stays the terminal's.
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT)
 
 
 def _shown(text: str) -> str:
-    """Without the folder that this copy happens to lie in."""
+    """Return a text without the folder of this checkout."""
     return text.replace(f"{ROOT}/", "")
 
 

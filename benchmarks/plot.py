@@ -19,7 +19,7 @@ class PlotSeries:
 
 
 def loglog(title: str, x_name: str, series: Sequence[PlotSeries]) -> str:
-    """The plot, with grid lines at powers of ten and a dashed line that is linear growth."""
+    """Return the plot, with grid lines at powers of ten and a dashed line for linear growth."""
     left, right = _decades([x for one in series for x in one.x])
     low, high = _decades([y for one in series for y in one.y])
 

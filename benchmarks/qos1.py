@@ -1,4 +1,4 @@
-"""How fast is QoS 1, next to paho at its best, on the same records in the same run?
+"""The speed of QoS 1 beside paho at its best, on the same records in the same run.
 
 Both publish to a Mosquitto of the benchmark's own, in turns; what counts is the median of the
 rounds. paho is driven as it is fastest: no thread, no socket pair, no callback, ready payloads,
@@ -49,7 +49,7 @@ def main() -> None:
                 for _ in range(rounds):
                     way()
                 times[name].append(rounds * BATCH / (time.perf_counter() - began))
-    print(f"Mosquitto {version()}, QoS {options.qos}, nobody subscribed, {options.rounds} rounds")
+    print(f"Mosquitto {version()}, QoS {options.qos}, no subscriber, {options.rounds} rounds")
     rates = {name: median(values) for name, values in times.items()}
     for name, rate in rates.items():
         print(f"{rate:>10,.0f} messages/s  {name}")

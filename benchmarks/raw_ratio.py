@@ -1,4 +1,4 @@
-"""Is the QoS 0 path still close to what a raw socket does? Exits 1 under 70 %.
+"""The QoS 0 path beside a raw socket. Exits 1 under 70 %.
 
 Both send the same number of messages of the same size to a Mosquitto of this script's own, in
 turns, so that a slow machine slows both.
@@ -21,7 +21,7 @@ RAW = "raw"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ticks", type=int, default=30, help="of 10,000 DERs, per round")
+    parser.add_argument("--ticks", type=int, default=30, help="ticks of 10,000 DERs in a round")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--least", type=float, default=0.7, help="the ratio that is enough")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Does a minute at 1 Hz have 60 ticks, exactly a second apart, for every DER?
+"""A minute at 1 Hz: 60 ticks, exactly a second apart, for every DER.
 
 Runs the default fleet against a Mosquitto and counts what another client received. Exits 1
 if one reading is missing, doubled or out of step.
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _wait_for_subscription(port: int, reader: subprocess.Popen[str]) -> None:
-    """A retained message reaches the reader as soon as its subscription stands."""
+    """Wait for a retained message, which reaches the reader as soon as it has subscribed."""
     _publish(port, "ready", "-r")
     assert reader.stdout is not None
     if reader.stdout.readline().strip() != "ready":

@@ -1,4 +1,4 @@
-"""How long does a tick of the models take, without any I/O?
+"""The time of a tick of the models, without any I/O.
 
 Prints the median and the worst of many ticks for the default fleet and for growing ones, and
 what each fleet costs per device relative to the largest.

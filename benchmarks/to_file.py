@@ -1,4 +1,4 @@
-"""How many JSON lines a second does a free-running fleet write to a file, end to end?
+"""The JSON lines per second that a free-running fleet writes to a file, end to end.
 
 python benchmarks/to_file.py --folder /dev/shm
 
@@ -27,10 +27,10 @@ BLOCK = 1 << 20
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", default=str(ROOT / "configs/fleet-10k.toml"))
-    parser.add_argument("--ticks", type=int, default=800, help="of one second each")
+    parser.add_argument("--ticks", type=int, default=800, help="ticks of one second")
     parser.add_argument("--rounds", type=int, default=5, help="alternating runs")
     parser.add_argument(
-        "--folder", help="where to write; the system's temporary folder if not given"
+        "--folder", help="folder to write to; the system's temporary folder by default"
     )
     options = parser.parse_args()
     rates, limits = [], []
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _run(config: str, ticks: int, path: Path) -> tuple[int, float]:
-    """The readings of a run and its seconds, from the first tick to the last byte."""
+    """Return the readings of a run and its seconds, from the first tick to the last byte."""
     transport = f'transports=[{{type="file", path={json.dumps(str(path))}}}]'
     run = subprocess.run(
         [
@@ -73,7 +73,7 @@ def _run(config: str, ticks: int, path: Path) -> tuple[int, float]:
 
 
 def _check(path: Path, readings: int) -> None:
-    """Every reading has its line, and the last one is whole."""
+    """Check that every reading has its line and that the last line is whole."""
     lines, last = 0, b""
     with path.open("rb") as file:
         while block := file.read(BLOCK):
@@ -85,7 +85,7 @@ def _check(path: Path, readings: int) -> None:
 
 
 def _write(path: Path, size: int) -> float:
-    """Seconds to write as many bytes from one buffer."""
+    """Return the seconds to write as many bytes from one buffer."""
     block = memoryview(b"x" * BLOCK)
     fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     began = time.perf_counter()

@@ -97,8 +97,8 @@ BANNED = re.compile(
 
 FILES = sorted(
     path
-    for folder in ("gridsim", "plugins/gridsim_plugins")
-    for path in (ROOT / folder).rglob("*.py")
+    for pattern in ("gridsim/**/*.py", "plugins/gridsim_plugins/**/*.py", "benchmarks/*.py")
+    for path in ROOT.glob(pattern)
 )
 
 
