@@ -248,6 +248,33 @@ def test_each_project_with_its_own_connection(qos: int) -> None:
         transport.close()
 
 
+@pytest.mark.parametrize("refused", [0, 1, 2])
+def test_a_project_whose_status_is_refused_stops_no_other(refused: int) -> None:
+    roster = make_roster([1, 1, 1])
+    batch = make_batch(roster)
+    topic = f"projects/PRJ_{refused}/"
+    with ScriptedBroker(closes_on(lambda packet: packet.topic.startswith(topic))) as broker:
+        transport = transport_to(broker.port, roster, qos=1, connections="project")
+        outcomes, attempts = deliver(transport, batch)
+        transport.close()
+    assert attempts == 0
+    assert [n for n, outcome in enumerate(outcomes) if outcome == "delivered"] == [
+        n for n in range(3) if n != refused
+    ]
+    assert outcomes[refused] in ("not connected", "unconfirmed")
+
+
+def test_a_broker_that_refuses_each_status_is_an_error() -> None:
+    batch = make_batch(make_roster([1, 1, 1]))
+    answer = closes_on(lambda packet: packet.topic.endswith("/status"))
+    with ScriptedBroker(answer) as broker:
+        transport = transport_to(broker.port, batch.roster, qos=1, connections="project")
+        with pytest.raises(TransportError, match="closed the connection"):
+            transport.connect()
+            transport.write(batch, Outcomes())
+        transport.close()
+
+
 def test_other_devices_on_the_same_connection_go_on() -> None:
     roster = make_roster([3, 1])
     batch = make_batch(roster)

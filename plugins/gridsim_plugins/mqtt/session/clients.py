@@ -157,12 +157,17 @@ class Clients:
         self.lost(link)
         self._drop(link)
         self._cause = cause
-        self._schedule.retry(link, time.monotonic(), permanent=permanent)
-        if not was_up:
+        now = time.monotonic()
+        # The broker may refuse this one only, such as its status message: others have their turn.
+        others_follow = bool(self._opening) or self._schedule.is_due(now)
+        self._schedule.retry(link, now, permanent=permanent)
+        if not was_up or others_follow:
             self._failed_in_a_row += 1
+        if not was_up:
             self._silent_in_a_row += not permanent
         few = min(_FEW, len(self.links))
-        if not self.up and (was_up or self._failed_in_a_row >= few):
+        was_last = was_up and not others_follow
+        if not self.up and (was_last or self._failed_in_a_row >= few):
             raise TransportError(cause, permanent=permanent)
         self._log.warn(self.up, self._identities.owner[link.index], cause)
 
