@@ -11,7 +11,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -119,9 +119,9 @@ def decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
     }
 
 
-def docstrings(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
+def docstrings(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str, str]]:
     """Yield (line, kind, text), where kind is "function", "test" or "noun"."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             if text := ast.get_docstring(node):
                 is_attribute = decorators(node) & {"property", "cached_property"}
@@ -157,9 +157,9 @@ def wrong_first_word(kind: str, text: str) -> str | None:
     return word if kind == "noun" and is_verb else None
 
 
-def help_texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def help_texts(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield (line, text) for every `description` and `help` of a setting or an option."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Call):
             for keyword in node.keywords:
                 if keyword.arg in ("description", "help", "epilog", "short_help"):
@@ -179,12 +179,15 @@ def literal(node: ast.expr) -> str:
     return "{}"
 
 
-def prose(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
-    """Yield (line, text) for every docstring, string literal of several words, and comment."""
-    for node in ast.walk(tree):
+def prose(nodes: Sequence[ast.AST], source: str) -> Iterator[tuple[int, str]]:
+    """Yield (line, text) for every docstring and string literal of several words, and for the
+    comments if one of them may have a banned phrase."""
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             for offset, line in enumerate(node.value.split("\n")):
                 yield node.lineno + (offset if "\n" in node.value else 0), line
+    if not any("#" in line and BANNED.search(line) for line in source.splitlines()):
+        return
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
@@ -192,21 +195,22 @@ def prose(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
 
 def problems(path: Path) -> list[str]:
     source = path.read_text(encoding="utf-8")
-    tree = ast.parse(source)
+    # The walk takes longer than all that is done with the nodes.
+    nodes = list(ast.walk(ast.parse(source)))
     place = path.relative_to(ROOT)
     found = [
         f"{place}:{line}: a {kind}'s docstring begins with {word!r}"
-        for line, kind, text in docstrings(tree)
+        for line, kind, text in docstrings(nodes)
         if (word := wrong_first_word(kind, text)) is not None
     ]
     found += [
         f"{place}:{line}: a help text begins with {text.split()[0]!r}"
-        for line, text in help_texts(tree)
+        for line, text in help_texts(nodes)
         if text.split() and text.split()[0].strip(",:;").capitalize() in NOT_FIRST - {"To", "If"}
     ]
     found += [
         f"{place}:{line}: {match[0].strip()!r} in: {text.strip()}"
-        for line, text in sorted(set(prose(tree, source)))
+        for line, text in sorted(set(prose(nodes, source)))
         for match in BANNED.finditer(text)
     ]
     return found
