@@ -59,6 +59,15 @@ def _runtime_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _nested_runs_are_lean() -> Iterator[None]:
+    """Leave out the plugin of schemathesis in the runs of pytest that tests start, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        options = f"{os.environ.get('PYTEST_ADDOPTS', '')} -p no:schemathesis"
+        patch.setenv("PYTEST_ADDOPTS", options.strip())
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _logs_are_enabled() -> None:
     """Disable the logs once, as the first use in a program does, and enable them for all tests."""
     disable_once()

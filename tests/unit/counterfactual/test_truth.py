@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -79,6 +81,16 @@ ders = ["*_WH"]
 """
 
 
+HOMES = MIXED.format(count=6)
+LATER = event("later", "18:40:00", 10)
+
+
+@cache
+def net_without_event(instructions: tuple[Instruction, ...], tick_s: float) -> Any:
+    with TemporaryDirectory() as folder:
+        return Case(Path(folder), HOMES, LATER, tick_s=tick_s).run(60, *instructions).net()
+
+
 @pytest.mark.parametrize(
     ("more", "instructions", "tick_s"),
     [
@@ -91,15 +103,12 @@ ders = ["*_WH"]
     ],
 )
 def test_the_truth_is_the_difference_from_a_run_without_the_event(
-    tmp_path: Path, more: str, instructions: Sequence[Instruction], tick_s: float
+    tmp_path: Path, more: str, instructions: tuple[Instruction, ...], tick_s: float
 ) -> None:
     """Two whole runs, with and without the event, over every type of DER."""
-    homes = MIXED.format(count=6)
-    later = event("later", "18:40:00", 10)
-    case = Case(tmp_path, homes, event(more=more), later, tick_s=tick_s)
+    case = Case(tmp_path, HOMES, event(more=more), LATER, tick_s=tick_s)
     case.run(60, *instructions).finish()
-    without = Case(tmp_path, homes, later, tick_s=tick_s).run(60, *instructions)
-    saved = without.net() - case.net()
+    saved = net_without_event(instructions, tick_s) - case.net()
     tick_kwh, tick_ms = tick_s / 3600, round(1000 * tick_s)
     for (name, project), settled in case.settlements.items():
         if name != "peak":
