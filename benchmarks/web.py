@@ -5,8 +5,8 @@
 Readings go to standard output, and the results to standard error: the processor time per tick of
 the run's process without and with pages, in turns in one run, their ratio, and the bytes per second
 of each page. A page is a client in another process that does as a browser does: it keeps the
-stream open, and fetches the contracts every 2 s and the heat map every 5 s, or each half a second
-per open page if that is longer, if they have changed.
+stream open, and fetches the contracts every 2 s and the heat map every 5 s, or each a second per
+open page if that is longer, if they have changed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _FETCHES = {
     "contracts": (2.0, "projects?sort=roster&order=asc&offset=0&limit=26&sparkline=true"),
     "heat map": (5.0, "fleet?show=output"),
 }
-_CALM_S = 0.5
+_CALM_S = 1.0
 _SETTLE_S = 3.0
 
 

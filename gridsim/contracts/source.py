@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Generic
 
 from gridsim.contracts.instructions import Acknowledgement, Inbox, Target
@@ -47,10 +47,11 @@ class Source(ABC, Generic[S]):
         """Post what arrives, and return after about `timeout_s`."""
 
     @abstractmethod
-    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> int | None:
+    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> Mapping[int, str] | None:
         """Send the acknowledgements of commands from this source, in this order.
 
-        Return the number that the far end refused; None is the same as 0.
+        Return the far end's reason for each that it refused, by its index in `acknowledgements`;
+        None if it refused none, or does not say.
         """
 
     def hurry(self) -> None:

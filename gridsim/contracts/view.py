@@ -163,6 +163,8 @@ class History:
     load_kw: Floats
     target_kw: Floats
     delivered_kw: Floats
+    violating: Floats
+    """The number of projects in violation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from gridsim.api import (
     Acknowledgement,
@@ -69,13 +70,19 @@ class Exchange:
                     acknowledgement_json(one),
                 )
 
-    def handed_over(self, answers: Iterable[Acknowledgement], fate: str) -> None:
-        """Note the fate of answers."""
+    def handed_over(
+        self,
+        answers: Iterable[Acknowledgement],
+        fate: str,
+        refused: Mapping[int, str] = MappingProxyType({}),
+    ) -> None:
+        """Note the fate of answers; `refused` has the far end's reasons, by their index."""
         if self._trace.watched is None:
             return
-        for one in answers:
+        for place, one in enumerate(answers):
             if devices := self._trace.concerned(one.target):
-                self._trace.settle(devices, self._key(one), fate, self._name, NO_ADDRESS, add=False)
+                text = f"refused: {refused[place]}" if place in refused else fate
+                self._trace.settle(devices, self._key(one), text, self._name, NO_ADDRESS, add=False)
 
     def _key(self, answer: Acknowledgement) -> tuple[object, ...]:
         return self._name, answer.target, answer.id, answer.status, answer.tick

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import islice
 
@@ -205,9 +205,9 @@ class SourceWorker(ConnectionWorker):
         if self._exchange is not None:
             self._exchange.handing_over(acknowledgements)
         with self._calling("acknowledge"):
-            refused = self.source.acknowledge(acknowledgements) or 0
+            refused = _known(self.source.acknowledge(acknowledgements), len(acknowledgements))
         if self._exchange is not None:
-            self._exchange.handed_over(acknowledgements, "delivered")
+            self._exchange.handed_over(acknowledgements, "delivered", refused)
         with self._changed:
             # Others may have been queued behind them meanwhile.
             for one in acknowledgements:
@@ -216,8 +216,8 @@ class SourceWorker(ConnectionWorker):
                     _subtract(self._refusals, one.target)
                 elif one.status in ("accepted", "rejected"):
                     _subtract(self._each, one.target)
-            self._counters.acknowledged += len(acknowledgements) - refused
-            self._counters.undelivered += refused
+            self._counters.acknowledged += len(acknowledgements) - len(refused)
+            self._counters.undelivered += len(refused)
 
     # Called with the lock held.
 
@@ -245,6 +245,21 @@ class SourceWorker(ConnectionWorker):
         message = "source {}: acknowledgements not handed over, {:,} in total (source {})"
         total, state = self._counters.undelivered, self._state
         self._log.log("WARNING", message, self.name, total, state, cause=state)
+
+
+def _known(refused: Mapping[int, str] | None, number: int) -> Mapping[int, str]:
+    """Return the refusals. Raises TypeError if they are not those of `number` answers."""
+    if refused is None:
+        return {}
+    if not isinstance(refused, Mapping) or not all(
+        isinstance(place, int) and 0 <= place < number and isinstance(reason, str)
+        for place, reason in refused.items()
+    ):
+        raise TypeError(
+            f"acknowledge must return the reason for each refusal by its index, or None, "
+            f"not {refused!r:.100}"
+        )
+    return refused
 
 
 def _checked(instruction: Instruction) -> Instruction:

@@ -111,7 +111,7 @@ class RecordingControl:
     def history(self, span: Span) -> History:
         times = np.arange(3) * {"15m": 1000, "1d": 60_000}[span] + START_MS
         kw = dict.fromkeys(self.newest.kw, np.ones(3))
-        return History(times, kw, np.full(3, 2.0), np.zeros(3), np.zeros(3))
+        return History(times, kw, np.full(3, 2.0), np.zeros(3), np.zeros(3), np.zeros(3))
 
     def project_history(self, projects: NDArray[np.intp]) -> Floats:
         return np.full((len(projects), 60), 1.0, np.float32)

@@ -203,8 +203,8 @@ def test_a_subscription_that_is_refused_with_an_unknown_code() -> None:
 def test_a_published_answer_that_is_refused_is_reported(code: int, name: str) -> None:
     with ScriptedBroker(partial(refusing, refused=PUBLISH, code=code, topic="a")) as broker:
         session = dialogue_to(broker.port)
-        assert session.publish([("b", b"1")]) == []
-        assert session.publish([("a", b"1"), ("b", b"2")]) == [name]
-        assert session.publish([("b", b"3")]) == []
+        assert session.publish([("b", b"1")]) == {}
+        assert session.publish([("b", b"1"), ("a", b"2"), ("b", b"3")]) == {1: name}
+        assert session.publish([("b", b"3")]) == {}
         session.close()
     assert broker.connections == 1

@@ -31,6 +31,8 @@ class Totals:
     baseline_kw: Floats
     target_kw: Floats
     delivered_kw: Floats
+    violating: Floats
+    """The number of projects in violation."""
     reduction_kw: Floats
     """The reduction of every project, float64[k, projects]."""
 
@@ -55,18 +57,21 @@ class Counter:
         kw = np.bincount((rows * types + self._kind).ravel(), output.ravel(), k * types)
         of_sites = np.bincount((rows * sites + self._project).ravel(), output.ravel(), k * sites)
         reduction = (baseline - load + of_sites.reshape(k, sites)) / 100.0
-        target, delivered = np.zeros(k), np.zeros(k)
+        target, delivered, violating = np.zeros(k), np.zeros(k), np.zeros(k)
         for row, truth in enumerate(truths):
             for event in truth.events:
                 called = event.takes_part & ~np.isnan(event.target_kw)
                 target[row] += event.target_kw[called].sum()
                 delivered[row] += reduction[row, event.site[called]].sum()
+            broken = [event.site[event.in_violation] for event in truth.events]
+            violating[row] = len(np.unique(np.concatenate(broken))) if broken else 0
         return Totals(
             kw=kw.reshape(k, types) / 100.0,
             load_kw=load.sum(axis=1) / 100.0,
             baseline_kw=baseline.sum(axis=1) / 100.0,
             target_kw=target,
             delivered_kw=delivered,
+            violating=violating,
             reduction_kw=reduction,
         )
 
@@ -76,7 +81,7 @@ class Histories:
 
     def __init__(self, counter: Counter, sites: int, start_ms: int, tick_ms: int) -> None:
         self._types = counter.types
-        width = len(counter.types) + 3
+        width = len(counter.types) + 4
         self._spans: dict[Span, Ring] = {}
         for span, (length_ms, step_ms) in _SPANS.items():
             step = max(step_ms, tick_ms)
@@ -87,7 +92,7 @@ class Histories:
 
     def add(self, time_ms: NDArray[np.int64], totals: Totals) -> None:
         """Add ticks at ascending times."""
-        sums = (totals.load_kw, totals.target_kw, totals.delivered_kw)
+        sums = (totals.load_kw, totals.target_kw, totals.delivered_kw, totals.violating)
         columns = np.column_stack([totals.kw, *sums])
         for ring in self._spans.values():
             ring.add(time_ms, columns)
@@ -104,6 +109,7 @@ class Histories:
             load_kw=values[:, n],
             target_kw=values[:, n + 1],
             delivered_kw=values[:, n + 2],
+            violating=values[:, n + 3],
         )
 
     def projects(self, projects: NDArray[np.intp]) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
@@ -190,7 +190,7 @@ class MqttCommands(Source[MqttCommandSettings]):
             logger.warning("mqtt: {} retained commands ignored; send them without retain", ignored)
         self._count_dropped()
 
-    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> int:
+    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> Mapping[int, str]:
         assert self._dialogue is not None
         refused = self._dialogue.publish(
             [
@@ -203,11 +203,11 @@ class MqttCommands(Source[MqttCommandSettings]):
                 "mqtt: the broker refuses {} of {} acknowledgements: {}",
                 len(refused),
                 len(acknowledgements),
-                refused[0],
+                next(iter(refused.values())),
             )
         # In a flood most messages arrive while the broker's answers are waited for.
         self._count_dropped()
-        return len(refused)
+        return refused
 
     def hurry(self) -> None:
         self._hurried = True

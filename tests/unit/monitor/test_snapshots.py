@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from gridsim.api import (
     FAULTY,
 )
 from gridsim.running.monitor.ring import Ring
+from gridsim.running.monitor.totals import Counter
 
 EVENT = """
 [[events]]
@@ -85,7 +87,7 @@ def test_a_snapshot_is_kept_for_a_quarter_of_a_second(make: Any) -> None:
 
 def test_an_event_is_shown_as_its_settlement_counts_it(make: Any) -> None:
     run = make(EVENT)
-    target, delivered, called, violations = [], [], [], []
+    target, delivered, called, violations, violating = [], [], [], [], []
     for _ in range(30):
         run.step()
         one = run.monitor.snapshot(fresh=True)
@@ -93,6 +95,7 @@ def test_an_event_is_shown_as_its_settlement_counts_it(make: Any) -> None:
         delivered.append(one.delivered_kw)
         called.append((one.devices.state & CALLED > 0).tolist())
         violations.append(one.sites.violations.tolist())
+        violating.append(one.sites.in_violation.sum())
         assert one.running_events == (("peak",) if 5 <= one.tick < 25 else ())
     assert target == [0.0] * 5 + [8.0] * 20 + [0.0] * 5
     assert called[4] == [False] * 6
@@ -104,9 +107,22 @@ def test_an_event_is_shown_as_its_settlement_counts_it(make: Any) -> None:
     last = run.monitor.history("1d")
     assert last.target_kw.tolist() == target
     np.testing.assert_allclose(last.delivered_kw, delivered)
+    assert last.violating.tolist() == violating
     texts = [(e.state, e.subject, e.end_ms) for e in run.monitor.snapshot().entries]
     start = run.scenario.start_ms
     assert texts == [("begins", "peak", start + 1500_000), ("ended", "peak", None)]
+
+
+def test_the_totals_count_each_project_in_violation_once(make: Any) -> None:
+    run = make(EVENT)
+    run.step(8)
+    truth = run.results[-1].truth
+    (event,) = truth.events
+    none, both = (replace(event, in_violation=np.full(2, broken)) for broken in (False, True))
+    one = replace(event, in_violation=np.array([False, True]))
+    cases = [(), (none,), (one,), (one, both), (both, none)]
+    truths = [replace(truth, events=events) for events in cases]
+    assert Counter(run.scenario.roster).totals(truths).violating.tolist() == [0, 0, 1, 2, 2]
 
 
 def test_the_end_of_a_run_ends_its_events(make: Any) -> None:

@@ -40,7 +40,7 @@ def test_a_source_gets_its_own_acknowledgements_only() -> None:
 
 def test_acknowledgements_that_the_far_end_refuses_are_counted() -> None:
     wire = Wire()
-    wire.refuses = 2
+    wire.refuses = {0: "Not authorized", 2: "Quota exceeded"}
     with served(wire) as worker:
         worker.offer([told("a"), told("b"), told("c")])
         until(lambda: len(wire.told) == 3)
@@ -263,3 +263,14 @@ def test_the_answers_that_there_is_no_time_for_at_the_end_are_counted() -> None:
     counters = worker.counters()
     # One part as always, and two more in the 0.3 s.
     assert (counters.acknowledged, counters.undelivered) == (1_500, 1_500)
+
+
+@pytest.mark.parametrize("returned", [2, {3: "no"}, {-1: "no"}, {0: None}, ["no"]])
+def test_refusals_that_are_not_those_of_the_answers_disable_the_source(returned: Any) -> None:
+    wire = Wire()
+    wire.refuses = returned
+    with served(wire) as worker:
+        worker.offer([told("a"), told("b"), told("c")])
+        until(lambda: worker.state == "failed")
+    assert "the reason for each refusal by its index" in str(worker.error)
+    assert worker.counters().undelivered == 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from gridsim.api import (
@@ -38,7 +38,7 @@ class Wire(Source):
         self.closes = 0
         self.fault: BaseException | None = None
         """Raised once, by whichever method comes next."""
-        self.refuses: int | None = None
+        self.refuses: Mapping[int, str] | None = None
         self.unreachable = 0
         """The number of further attempts to connect that fail."""
 
@@ -57,7 +57,7 @@ class Wire(Source):
             self.posted.append(inbox.post(self.incoming.pop(0)))
         time.sleep(0.001)
 
-    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> int | None:
+    def acknowledge(self, acknowledgements: Sequence[Acknowledgement]) -> Mapping[int, str] | None:
         self._fail()
         self.told += acknowledgements
         return self.refuses

@@ -53,7 +53,8 @@ class Box(Source[Settings]):
             inbox.post(Command(b, "c-2", "set_power", 1.0))
             inbox.post(read_instruction(b"\\xff no JSON", Target("HOME")))
             inbox.post(read_instruction(b'{"id": "c-3"}', Target("HOME", "A")))
-    def acknowledge(self, acknowledgements): pass
+    def acknowledge(self, acknowledgements):
+        return {n: "no room" for n, one in enumerate(acknowledgements) if one.id == "c-2"}
 
 class Window(View[Settings]):
     def start(self, control): pass
@@ -144,7 +145,7 @@ def test_third_party_transports_and_sources_are_traced_without_doing_anything(
     assert (came[2].payload, came[2].size) == (b"\xff no JSON", 9)
     answers = of(messages, "box", "out")
     assert [json.loads(one.payload)["id"] for one in answers] == ["c-1", "c-2", ""]
-    assert {one.fate for one in answers} == {"delivered"}
+    assert [one.fate for one in answers] == ["delivered", "refused: no room", "delivered"]
     assert [one.number for one in messages] == list(range(len(messages)))
     assert len({one.changed for one in messages}) == len(messages)
 

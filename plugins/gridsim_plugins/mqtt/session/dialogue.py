@@ -67,6 +67,10 @@ class Dialogue:
         self._hurry_by: float | None = None
         """The time limit of all answers; None while there is time."""
         self._refusals: list[str] = []
+        """The reasons for the subscriptions that the broker has refused."""
+        self._places: dict[int, int] = {}
+        """The index of each message that is being published, by its packet identifier."""
+        self._refused: dict[int, str] = {}
         self._end = ""
         self._session = open_session(settings, *address, client_id=client_id, qos=qos)
         client = self._client = self._session.client
@@ -101,18 +105,20 @@ class Dialogue:
                 permanent=True,
             )
 
-    def publish(self, messages: Sequence[tuple[str, bytes]]) -> list[str]:
+    def publish(self, messages: Sequence[tuple[str, bytes]]) -> dict[int, str]:
         """Publish, and wait until the broker has answered all; the topics must be valid.
 
-        Return the reason for each message that the broker has refused (MQTT 5 only).
+        Return the reason for each message that the broker has refused, by its index (MQTT 5 only).
         """
+        self._refused = {}
         for first in range(0, len(messages), _AT_ONCE):
-            for topic, payload in messages[first : first + _AT_ONCE]:
+            self._places = {}
+            for place, (topic, payload) in enumerate(messages[first : first + _AT_ONCE], first):
                 info = self._client.publish(topic, payload, self._qos)
+                self._places[info.mid] = place
                 self._await(info.rc, info.mid)
             self._settle()
-        refused, self._refusals = self._refusals, []
-        return refused
+        return self._refused
 
     def listen(self, timeout_s: float) -> list[Message]:
         """Return some of the messages received; wait for one for up to `timeout_s`.
@@ -276,8 +282,8 @@ class Dialogue:
 
     def _on_publish(self, client: Client, data: Any, mid: int, code: Any, properties: Any) -> None:
         self._unanswered.discard(mid)
-        if code.is_failure:
-            self._refusals.append(str(code))
+        if code.is_failure and mid in self._places:
+            self._refused[self._places[mid]] = str(code)
 
     def _on_disconnect(
         self, client: Client, data: Any, flags: Any, code: Any, properties: Any

@@ -21,7 +21,7 @@ from gridsim_plugins.views.web.instructions import Instructions
 from gridsim_plugins.views.web.metrics import exposition
 from gridsim_plugins.views.web.requests import read_body
 from gridsim_plugins.views.web.run_actions import Pace, watched
-from gridsim_plugins.views.web.shared import SharedAnswers
+from gridsim_plugins.views.web.shared import Shared, SharedAnswers
 from gridsim_plugins.views.web.site import cached
 from gridsim_plugins.views.web.status import (
     Rates,
@@ -44,11 +44,13 @@ class Api:
     def __init__(self, control: Control, url: str, stream: Stream, rates: Rates) -> None:
         self._control = control
         self._url = url
-        self._stream = stream
+        self.feed = stream
+        """The stream of events."""
         self._rates = rates
         self._tables = Tables(control)
         self._fleet = FleetMap(control.roster)
-        self._projects = SharedAnswers()
+        self.shared = SharedAnswers(stream.hold_s)
+        """The answers that many pages ask for."""
         self._instructions = Instructions(control, url)
         self._pace = Pace(control)
         self._roster_bytes: bytes | None = None
@@ -57,7 +59,7 @@ class Api:
         return answer(models.Health(self._control.status().state))
 
     def metrics(self, request: Request, query: models.Query) -> Response:
-        content, type = exposition(self._control, len(self._stream))
+        content, type = exposition(self._control, len(self.feed))
         return Response(content, headers={"content-type": type})
 
     def first(self) -> bytes:
@@ -70,10 +72,10 @@ class Api:
     def _status(self) -> models.StatusAnswer:
         control = self._control
         snapshot, status = control.snapshot(), control.status()
-        return status_of(snapshot, status, control.roster, self._rates, len(self._stream))
+        return status_of(snapshot, status, control.roster, self._rates, len(self.feed))
 
     async def stream(self, request: Request, query: models.Query) -> Response:
-        return self._stream.response()
+        return self.feed.response()
 
     def history(self, request: Request, query: models.HistoryQuery) -> Response:
         return answer(self._history(query.span))
@@ -90,16 +92,15 @@ class Api:
             net_kw=numbers(past.load_kw - outputs),
             target_kw=numbers(past.target_kw),
             delivered_kw=numbers(past.delivered_kw),
+            violating=numbers(past.violating),
         )
 
     def projects(self, request: Request, query: models.ProjectsQuery) -> Response:
-        sites = self._control.snapshot().sites
-
         def make() -> bytes:
             return msgspec.json.encode(self._tables.projects(query))
 
-        made = self._projects.get(sites, msgspec.json.encode(query), make)
-        return cached(request, JSON, made.plain, made.compressed, made.etag)
+        made = self.shared.get(self._control.snapshot().devices, _key(request), JSON, make)
+        return cached(request, made)
 
     def project(self, request: Request, query: models.Query) -> Response:
         return answer(self._tables.project(request.path_params["id"]))
@@ -137,14 +138,19 @@ class Api:
         # Compressed by the middleware; the length of the text and the run make its name.
         start = self._control.status().start_ms
         etag = f'"roster-{len(self._roster_bytes):x}-{start:x}"'
-        return cached(request, "application/json", self._roster_bytes, None, etag)
+        return cached(request, Shared(JSON, self._roster_bytes, None, etag))
 
     def fleet(self, request: Request, query: models.FleetQuery) -> Response:
         snapshot = self._control.snapshot()
-        made = self._fleet.of(snapshot, query.show)
-        headers = {"x-time-ms": str(snapshot.time_ms)}
-        type = "application/octet-stream"
-        return cached(request, type, made.plain, made.compressed, made.etag, headers)
+        devices = snapshot.devices
+        made = self.shared.get(
+            devices,
+            _key(request),
+            "application/octet-stream",
+            lambda: self._fleet.of(devices, query.show),
+            {"x-time-ms": str(snapshot.time_ms)},
+        )
+        return cached(request, made)
 
     def events(self, request: Request, query: models.Query) -> Response:
         running = list(self._control.snapshot().running_events)
@@ -209,6 +215,10 @@ def decoded(body: bytes, type: type[T]) -> T:
         return msgspec.json.decode(body, type=type)
     except (ValueError, RecursionError) as error:
         raise Failed(400, str(error)) from None
+
+
+def _key(request: Request) -> tuple[str, bytes]:
+    return request.scope["path"], request.scope["query_string"]
 
 
 def _has_action(body: bytes) -> bool:

@@ -22,6 +22,7 @@ from gridsim_plugins.views.web.api import Api
 from gridsim_plugins.views.web.endpoints import ENDPOINTS, Endpoint
 from gridsim_plugins.views.web.openapi import description
 from gridsim_plugins.views.web.requests import read_query
+from gridsim_plugins.views.web.shortcut import Shortcut
 from gridsim_plugins.views.web.site import Page
 
 _READS_PER_S, _READS_AT_ONCE = 400.0, 800.0
@@ -49,6 +50,7 @@ def make_app(api: Api, address: Address) -> Starlette:
                 reads=RateLimit(_READS_PER_S, _READS_AT_ONCE),
                 writes=RateLimit(_WRITES_PER_S, _WRITES_AT_ONCE),
             ),
+            Middleware(Shortcut, shared=api.shared, stream=api.feed),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
         ],
         exception_handlers={Failed: _on_failed, HTTPException: _on_http_exception},

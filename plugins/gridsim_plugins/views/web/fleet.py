@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import DeviceStates, Floats, Roster, Snapshot
-from gridsim_plugins.views.web.shared import Shared, SharedAnswers
+from gridsim.api import DeviceStates, Floats, Roster
 
 Shown = Literal["soc", "output", "state", "type"]
 NO_SOC = 255
@@ -18,11 +17,10 @@ NO_SOC = 255
 
 
 class FleetMap:
-    """The bytes of the newest tick, made once for all clients. Used from several threads."""
+    """The states of the devices as bytes. Used from several threads."""
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
-        self._shared = SharedAnswers()
 
     @cached_property
     def types(self) -> list[str]:
@@ -35,12 +33,8 @@ class FleetMap:
         place = {type: min(index, 255) for index, type in enumerate(self.types)}
         return np.fromiter((place[type] for type in self._roster.type), np.uint8)
 
-    def of(self, snapshot: Snapshot, show: Shown) -> Shared:
-        """Return the bytes of a snapshot."""
-        devices = snapshot.devices
-        return self._shared.get(devices, show, lambda: self._encode(devices, show))
-
-    def _encode(self, devices: DeviceStates, show: Shown) -> bytes:
+    def of(self, devices: DeviceStates, show: Shown) -> bytes:
+        """Return the bytes of a snapshot's devices."""
         match show:
             case "soc":
                 column = soc_bytes(devices.soc)

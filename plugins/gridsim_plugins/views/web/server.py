@@ -27,6 +27,8 @@ _STARTUP_S = 4.0
 # After this time connections are closed, also those that still send.
 _SHUTDOWN_S = 0.2
 _JOIN_S = 0.7
+# The time in which open pages fetch the last state.
+_LAST_S = 0.3
 _MAX_CONNECTIONS = 1000
 _TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
@@ -114,7 +116,10 @@ class WebServer:
         """Send the end to the pages, and close all connections."""
         if self._server is None:
             return
+        pages = len(self._stream)
         self._stream.end(self._control.snapshot())
+        if pages:
+            self._thread.join(_LAST_S)
         self._server.should_exit = True
         self._thread.join(_JOIN_S)
 

@@ -10,7 +10,6 @@ import gzip
 import mimetypes
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gridsim_plugins.views.web.answers import failed
+from gridsim_plugins.views.web.shared import Shared
 
 _FOLDER = Path(__file__).with_name("static")
 _PAGE = "index.html"
@@ -35,16 +35,6 @@ mimetypes.add_type("text/javascript", ".js")
 mimetypes.add_type("text/javascript", ".mjs")
 
 
-@dataclass(frozen=True, slots=True)
-class PageFile:
-    """One file of the page."""
-
-    type: str
-    plain: bytes
-    compressed: bytes | None
-    etag: str
-
-
 class Page:
     """The files of the page, in memory."""
 
@@ -58,7 +48,7 @@ class Page:
         self._files["bundle/page.js"] = _file("page.js", uplot + b"\n" + self._modules())
 
     @property
-    def sent(self) -> Mapping[str, PageFile]:
+    def sent(self) -> Mapping[str, Shared]:
         """The files that a browser loads, by path."""
         loaded = (_PAGE, "bundle/page.css", "js/theme.js", "bundle/page.js")
         return {path: self._files[path] for path in loaded}
@@ -100,32 +90,24 @@ class Page:
         file = self._files.get(path)
         if file is None:
             return failed(404, f"there is no file {path!r} on this server")
-        return cached(request, file.type, file.plain, file.compressed, file.etag)
+        return cached(request, file)
 
 
-def cached(
-    request: Request,
-    type: str,
-    plain: bytes,
-    compressed: bytes | None,
-    etag: str,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
+def cached(request: Request, made: Shared) -> Response:
     """Answer with bytes that the browser keeps, and asks for again only if they changed."""
     all_headers = {
-        "etag": etag,
+        "etag": made.etag,
         "cache-control": "private, no-cache",
         "vary": "accept-encoding",
-        **(headers or {}),
+        **made.headers,
     }
-    if etag in request.headers.get("if-none-match", ""):
+    if made.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=all_headers)
     accepts = "gzip" in request.headers.get("accept-encoding", "")
-    if accepts and compressed is not None:
-        return Response(
-            compressed, headers={**all_headers, "content-encoding": "gzip"}, media_type=type
-        )
-    return Response(plain, headers=all_headers, media_type=type)
+    if accepts and made.compressed is not None:
+        all_headers["content-encoding"] = "gzip"
+        return Response(made.compressed, headers=all_headers, media_type=made.type)
+    return Response(made.plain, headers=all_headers, media_type=made.type)
 
 
 def _paths(folder: Path) -> list[str]:
@@ -134,9 +116,9 @@ def _paths(folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
-def _file(path: str, plain: bytes) -> PageFile:
+def _file(path: str, plain: bytes) -> Shared:
     if path.startswith("js/"):
         plain = _COMMENTS.sub(b"", plain)
     type = mimetypes.guess_type(path)[0] or "application/octet-stream"
     compressed = gzip.compress(plain, 9, mtime=0) if type.startswith(_COMPRESSED) else None
-    return PageFile(type, plain, compressed, f'"{sha256(plain).hexdigest()[:16]}"')
+    return Shared(type, plain, compressed, f'"{sha256(plain).hexdigest()[:16]}"')

@@ -202,6 +202,7 @@ def _frame(snapshot: Snapshot, status: RunStatus, rates: Rates) -> dict[str, Any
         "baseline_kw": rounded(snapshot.baseline_kw),
         "target_kw": rounded(snapshot.target_kw),
         "delivered_kw": rounded(snapshot.delivered_kw),
+        "violating": int(snapshot.sites.in_violation.sum()),
         "per_second": rates.total,
         "running_events": list(snapshot.running_events),
         "entries": entries[-1].number + 1 if entries else 0,

@@ -20,6 +20,10 @@ _LONGEST_TEXT = 200
 _WAITING = 20
 """The number of events that may wait for a client: 4 s of them."""
 _SEND_TIMEOUT_S = 5.0
+_SEND_S = 0.03
+"""The least time between two events, for each client: 50 clients get one every 1.5 s."""
+_HOLD_S = 0.1
+"""The age of a shared answer, for each client: with 50 clients it is made every 5 s."""
 
 _Queue = asyncio.Queue[bytes | None]
 
@@ -45,18 +49,36 @@ class Stream:
         self._ended: bytes | None = None
         self._status_at = float("-inf")
         self._entries = -1
+        self._state = ""
+        self._sent_at = float("-inf")
 
     def __len__(self) -> int:
         return len(self._clients)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further client is admitted."""
+        return len(self._clients) >= MAX_CLIENTS
+
+    def hold_s(self) -> float:
+        """Return how old an answer may become that the pages share.
+
+        It grows with the pages, as the time between the requests of each does. A run that stands
+        still has no other state for them.
+        """
+        return _HOLD_S * len(self._clients) if self._state == "running" else 0.0
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Set the server's loop."""
         self._loop = loop
 
     def show(self, snapshot: Snapshot) -> None:
-        """Send a snapshot to all clients."""
-        events = {"frame": encoded("frame", frame_of(snapshot, self._rates))}
+        """Send a snapshot to all clients, or leave it to the next one if many are connected."""
         now, state = self._monotonic(), snapshot.status.state
+        if state == self._state == "running" and now - self._sent_at < _SEND_S * len(self):
+            return
+        self._state, self._sent_at = state, now
+        events = {"frame": encoded("frame", frame_of(snapshot, self._rates))}
         # No snapshot may follow one that is paused or ended.
         if now - self._status_at >= _STATUS_S or state != "running":
             self._status_at = now
@@ -79,7 +101,7 @@ class Stream:
 
     def response(self) -> EventSourceResponse:
         """Return the stream as the answer to a client. Raises Failed if there are too many."""
-        if len(self._clients) >= MAX_CLIENTS:
+        if self.is_full:
             raise Failed(503, f"{MAX_CLIENTS} streams are open: close some pages")
         return EventSourceResponse(self._events(), ping=15, send_timeout=_SEND_TIMEOUT_S)
 

@@ -96,6 +96,8 @@ class Frame(Struct, frozen=True):
     baseline_kw: float
     target_kw: float
     delivered_kw: float
+    violating: Count
+    """The number of projects in violation."""
     per_second: float
     running_events: list[str]
     entries: Count
@@ -142,6 +144,8 @@ class HistoryAnswer(Struct, frozen=True):
     net_kw: list[Kw]
     target_kw: list[Kw]
     delivered_kw: list[Kw]
+    violating: list[Kw]
+    """The mean number of projects in violation."""
 
 
 class EntryItem(Struct, frozen=True):

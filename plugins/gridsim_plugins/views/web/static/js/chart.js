@@ -137,7 +137,7 @@ export function clipped({ ctx, bbox }) {
 	return ctx;
 }
 
-// Fill the area between the first two lines wherever `part(a, b)` holds at either end of a segment.
+// Fill the area between the first two lines wherever `part(a, b, i)` holds at either end of a segment.
 export function fillGap(plot, colour, part) {
 	const { data: [xs, as, bs] } = plot, ctx = clipped(plot);
 	const x = (i) => plot.valToPos(xs[i], "x", true), y = (v) => plot.valToPos(v, "y", true);
@@ -145,7 +145,7 @@ export function fillGap(plot, colour, part) {
 	ctx.beginPath();
 	for (let i = 1; i < xs.length; i += 1) {
 		const a0 = as[i - 1], a1 = as[i], b0 = bs[i - 1], b1 = bs[i];
-		if ([a0, a1, b0, b1].includes(null) || !(part(a0, b0) || part(a1, b1))) continue;
+		if ([a0, a1, b0, b1].includes(null) || !(part(a0, b0, i - 1) || part(a1, b1, i))) continue;
 		ctx.moveTo(x(i - 1), y(a0));
 		ctx.lineTo(x(i), y(a1));
 		ctx.lineTo(x(i), y(b1));

@@ -123,9 +123,10 @@ export class Contracts {
 		say($("given"), called ? kw(given) : NONE);
 		const part = $("part"), some = called && target > 0;
 		say(part, some ? `${percent((100 * given) / target)} %` : NONE);
-		part.classList.toggle("bad", some && given < target - 0.005);
+		part.classList.toggle("bad", some && frame.violating > 0);
+		part.title = frame.violating ? `${count(frame.violating)} in violation` : "";
 		this.redraw();
-		// The last frame before a pause must reach the table, too.
+		// The last frame must reach the table, too.
 		clearTimeout(this.later);
 		const wait = this.asked_at + calm(2000, this.pages) - performance.now();
 		this.later = setTimeout(() => { if (visible(this.scroll)) this.load(); }, Math.max(wait, 0));
@@ -136,6 +137,7 @@ export class Contracts {
 		if (!n || document.hidden) return;
 		const xs = Array.from(table.time.subarray(0, n)), target = new Array(n), given = new Array(n);
 		const want = table.column("target"), have = table.column("delivered");
+		this.broken = table.column("violating");
 		let low = 0, high = 0;
 		for (let i = 0; i < n; i += 1) {
 			const on = want[i] > 0;
@@ -151,7 +153,12 @@ export class Contracts {
 		return {
 			axes: [timeAxis(), valueAxis(52)],
 			series: [{}, line("--given", 2, { fill: () => css("--given-fill") }), line("--text", 2, { paths: window.uPlot.paths.stepped({ align: 1 }) })],
-			hooks: { drawAxes: [(plot) => fillGap(plot, css("--red-fill"), (a, b) => a < b - 0.005)] },
+			// What is not delivered is red only while a contract is violated, which no event is in its ramp and the 300 s after.
+			hooks: { drawAxes: [(plot) => {
+				const lacks = (red) => (a, b, i) => a < b - 0.005 && this.broken[i] > 0 === red;
+				fillGap(plot, css("--event-fill"), lacks(false));
+				fillGap(plot, css("--red-fill"), lacks(true));
+			}] },
 		};
 	}
 

@@ -4,7 +4,7 @@ import { get, part } from "./api.js";
 import { CalmRange, Chart, Table, fillGap, line, timeAxis, timeRange, valueAxis } from "./chart.js";
 import { colourOf, typeName } from "./colours.js";
 import { $, css, el, idNode, on, say } from "./dom.js";
-import { NONE, count, kw, number, percent, wallClock } from "./format.js";
+import { NONE, count, kw, number, percent, wallOffset, wallTime } from "./format.js";
 
 const POLL_MS = 1000, MESSAGES = 50, KEPT = 4096;
 const NAMES = { current_output: "Output", current_soc: "State of charge", power_meter_measurement: "Site's meter (gross load)" };
@@ -44,6 +44,14 @@ export class Device {
 		this.poll();
 	}
 
+	// The last readings of a run that has ended: nothing answers after them.
+	end() {
+		this.ended = true;
+		if (this.id === null) return;
+		clearTimeout(this.timer);
+		this.poll();
+	}
+
 	close(back = true) {
 		if (this.id === null) return;
 		clearTimeout(this.timer);
@@ -72,7 +80,7 @@ export class Device {
 			el("p.legend.small", (this.mark = el("i.mark.reported")), "reported", el("i.mark.true"), "true", el("i.swatch.gap"), "they differ"),
 			this.pictures, this.order,
 			el("details", el("summary", "Settings"), this.settings),
-			el("div.head.trace", el("h3", "Messages"), el("label.only", this.pretty, " pretty")),
+			el("div.head.trace", el("h3", "Messages"), el("span.unit", `wall time, UTC${wallOffset(Date.now()).replace("Z", "")}`), el("label.only", this.pretty, " pretty")),
 			this.list, this.none,
 		);
 	}
@@ -87,9 +95,10 @@ export class Device {
 		} catch (error) {
 			if (this.id !== id) return;
 			if (error.status) say(this.problem, error.message);
+			else if (this.ended && !this.charts.size) say(this.problem, "The run has ended: no further device can be opened.");
 			if (error.status === 404) return;
 		}
-		this.timer = setTimeout(() => this.poll(), document.hidden ? 5 * POLL_MS : POLL_MS);
+		if (!this.ended) this.timer = setTimeout(() => this.poll(), document.hidden ? 5 * POLL_MS : POLL_MS);
 	}
 
 	show(view) {
@@ -170,8 +179,8 @@ export class Device {
 		if (this.pretty.checked) try { text = JSON.stringify(JSON.parse(payload), null, 2); } catch { /* shown as sent */ }
 		return el("li", { "data-number": n },
 			el("div.meta", el("span.sr", direction === "out" ? "sent " : "received "), el("span.arrow", { "aria-hidden": "true" }, direction === "out" ? "→" : "←"),
-				el("time", wallClock(wall)), idNode(topic || channel), el("span", qos === null ? "" : `QoS ${qos}`), el("span", kept < size ? `${count(kept)} of ${count(size)} B` : `${count(size)} B`),
-				el("span", { class: `fate${/^(dropped|rejected)/.test(fate) ? " bad" : ""}` }, fate)),
+				el("time", { title: `wall time${wallOffset(wall)}` }, wallTime(wall)), idNode(topic || channel), el("span", qos === null ? "" : `QoS ${qos}`), el("span", kept < size ? `${count(kept)} of ${count(size)} B` : `${count(size)} B`),
+				el("span", { class: `fate${/^(dropped|rejected|refused|unconfirmed)/.test(fate) ? " bad" : ""}` }, fate)),
 			el("pre", { tabindex: "0" }, el("bdi", text)));
 	}
 }

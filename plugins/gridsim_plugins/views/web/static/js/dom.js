@@ -68,7 +68,7 @@ export async function copy(node, button) {
 }
 
 // The time between two fetches of a page: at least `ms`, and longer if many pages are open.
-export const calm = (ms, pages = 1) => Math.max(ms, 500 * pages);
+export const calm = (ms, pages = 1) => Math.max(ms, 1000 * pages);
 
 // `task` at most once in `ms`, and a last time after the last call.
 export function atMost(ms, task) {

@@ -46,10 +46,13 @@ const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
 export const clock = (ms) => formatter("clock", { ...CLOCK, timeZone: zone }).format(ms);
 export const minutes = (ms) => formatter("minutes", { hour: "2-digit", minute: "2-digit", timeZone: zone }).format(ms);
 const date = (ms) => formatter("date", { year: "numeric", month: "2-digit", day: "2-digit", timeZone: zone }).format(ms);
-export const wallClock = (ms) => formatter("wall", CLOCK).format(ms);
+// Wall time is that of the browser.
+export const wallTime = (ms) => formatter("wall", CLOCK).format(ms);
+export const wallOffset = (ms) => offset(ms, "wall offset", {});
+export const wallClock = (ms) => `${wallTime(ms)}${wallOffset(ms)}`;
 
-function offset(ms) {
-	const parts = formatter("offset", { timeZone: zone, timeZoneName: "longOffset" }).formatToParts(ms);
+function offset(ms, key = "offset", options = { timeZone: zone }) {
+	const parts = formatter(key, { ...options, timeZoneName: "longOffset" }).formatToParts(ms);
 	const name = parts.find((part) => part.type === "timeZoneName")?.value ?? "GMT";
 	return name === "GMT" ? "Z" : name.replace("GMT", "").replace("-", MINUS);
 }

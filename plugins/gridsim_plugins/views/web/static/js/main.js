@@ -12,7 +12,7 @@ import { Power } from "./power.js";
 import { Timeline } from "./timeline.js";
 import { Transports } from "./transports.js";
 
-const page = { status: null, state: "starting", lost: null, ended: false };
+const page = { status: null, state: "starting", lost: null, ended: false, still: null };
 
 const timeline = new Timeline(), power = new Power(timeline), controls = new Controls(), transports = new Transports();
 const device = new Device((tab, body) => controls.go(tab, body), () => page.status?.columns ?? {});
@@ -102,6 +102,10 @@ const tell = {
 		header(frame);
 		power.frame(frame);
 		contracts.frame(frame);
+		// A run that stands still has no later state, so that the tables need not wait for their turn.
+		const still = frame.state === "running" ? null : frame.tick;
+		if (still !== page.still && still !== null) { contracts.load(); heat.load(); }
+		page.still = still;
 	},
 	status,
 	entries: (found) => timeline.add(found),
@@ -124,6 +128,7 @@ const tell = {
 		page.ended = true;
 		contracts.load();
 		heat.last();
+		device.end();
 		pill(error ? "failed" : "ended");
 		$("pause").disabled = true;
 		trouble(error ? `The run has failed: ${error}` : `The run ended at ${wallClock(Date.now())}. The pictures show its last state.`, !error);

@@ -65,7 +65,7 @@ export class Power {
 		setZone(past.timezone);
 		if (kinds.length) this.setTypes(kinds);
 		past.time_ms.forEach((time, i) => {
-			const values = { load: past.load_kw[i], target: past.target_kw[i], delivered: past.delivered_kw[i] };
+			const values = { load: past.load_kw[i], target: past.target_kw[i], delivered: past.delivered_kw[i], violating: past.violating[i] };
 			for (const kind of kinds) values[`kw ${kind}`] = past.kw[kind][i];
 			table.add(time, values);
 		});
@@ -76,7 +76,7 @@ export class Power {
 	// A frame of the stream, which continues the past that was loaded.
 	frame(frame) {
 		this.setTypes(Object.keys(frame.kw));
-		const values = { load: frame.load_kw, target: frame.target_kw, delivered: frame.delivered_kw };
+		const values = { load: frame.load_kw, target: frame.target_kw, delivered: frame.delivered_kw, violating: frame.violating };
 		for (const [kind, value] of Object.entries(frame.kw)) {
 			values[`kw ${kind}`] = value;
 			say(this.legend.get(kind).value, kw(value));
