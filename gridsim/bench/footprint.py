@@ -1,8 +1,8 @@
 """The memory that each further device needs.
 
-A tenth of the fleet runs in a separate process, because within one process the second fleet would
-reuse the memory of the first. The child process runs this module and reads from its standard input
-which fleet to run.
+The fleet and a tenth of it run in processes of their own, because within one process the second
+fleet would reuse the memory of the first, and this process holds further libraries. A child process
+runs this module and reads from its standard input which fleet to run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from gridsim.errors import UsageError
 from gridsim.running.plan import Options
 from gridsim.text.progress import Progress
 
-_SMALLEST = 1_000
+_SMALLEST = 10_000
+"""The least fleet whose memory stands out from that of the libraries, which varies by 1 MB."""
 _TICKS = 2
 
 
@@ -35,9 +37,9 @@ class Memory:
     end_mb: float
     """The memory in use at the end of the run in real time."""
     kb_per_1000_ders: float | None
-    """The difference between this peak and that of a tenth of the fleet, per 1,000 DERs.
+    """The difference between the peaks of the fleet and of a tenth of it, per 1,000 DERs.
 
-    None for fleets under 1,000 DERs and for fleets that cannot be made smaller.
+    None for fleets under 10,000 DERs and for fleets that cannot be made smaller.
     """
 
 
@@ -49,16 +51,24 @@ def footprint(options: Options, target: BenchTarget) -> Memory | None:
     peak, now = peak_memory(), memory_now()
     if peak is None or now is None:
         return None
-    return Memory(peak / 1e6, now / 1e6, _each_thousand(options, target, peak))
+    return Memory(peak / 1e6, now / 1e6, _each_thousand(options, target))
 
 
-def _each_thousand(options: Options, target: BenchTarget, peak: int) -> float | None:
+def _each_thousand(options: Options, target: BenchTarget) -> float | None:
     if target.ders < _SMALLEST:
         return None
     try:
         counts = counts_for(options, target.ders // 10, target.ders)
     except UsageError:
         return None
+    small, whole = _in_child(options, counts), _in_child(options, ())
+    if small is None or whole is None or whole["peak"] <= small["peak"]:
+        return None
+    return float((whole["peak"] - small["peak"]) / (whole["ders"] - small["ders"]))
+
+
+def _in_child(options: Options, counts: Sequence[str]) -> dict[str, int] | None:
+    """Return the DERs and the peak memory of a process that runs the fleet; None if it fails."""
     request = {
         "config": str(options.config),
         "overrides": [*options.overrides, *counts],
@@ -73,8 +83,8 @@ def _each_thousand(options: Options, target: BenchTarget, peak: int) -> float | 
     )
     if child.returncode:
         return None
-    small = json.loads(child.stdout)
-    return float((peak - small["peak"]) / (target.ders - small["ders"]))
+    found: dict[str, int] = json.loads(child.stdout)
+    return found
 
 
 def _main() -> None:

@@ -104,7 +104,7 @@ def init(
     """Write a configuration of your own, with a comment at every key.
 
     On a terminal, and without options, it asks for the fleet and the destination of the readings.
-    Otherwise what is not given is usual: 20 homes on the embedded broker.
+    Otherwise it writes the usual values: 20 homes on the embedded broker.
     """
     with report_errors():
         from gridsim.errors import UsageError

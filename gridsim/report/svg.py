@@ -19,6 +19,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 8, 22, 22
 _HOURS_S = (1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 _STRIP = 720
 _TICKS = 8
+_DOT = 4.0
+"""The width of a value without neighbours, which is a run of one tick at least."""
 _NAME = 40
 """The most characters of a name that are shown."""
 
@@ -70,16 +72,18 @@ class Chart:
     def area(self, time_ms: Ints, lower: Floats, upper: Floats, style: str) -> None:
         """Add the area between two lines; `style` is a CSS class."""
         for part in _unbroken(lower + upper):
-            x = self._xs(time_ms[part])
-            there = _path(x, self._ys(upper[part]))
-            back = _path(x[::-1], self._ys(lower[part])[::-1])
+            x, above, below = self._xs(time_ms[part]), self._ys(upper[part]), self._ys(lower[part])
+            if len(x) == 1:
+                x, above, below = x + np.array([0.0, _DOT]), above.repeat(2), below.repeat(2)
+            there = _path(x, above)
+            back = _path(x[::-1], below[::-1])
             self._add(f'<path class="area {style}" d="M{there}L{back}Z"/>')
 
     def line(self, time_ms: Ints, values: Floats, style: str) -> None:
         """Add a line; it is broken where there is no value."""
         for part in _unbroken(values):
             path = _path(self._xs(time_ms[part]), self._ys(values[part]))
-            dot = "h0" if part.stop - part.start == 1 else ""
+            dot = f"h{_DOT:g}" if part.stop - part.start == 1 else ""
             self._add(f'<path class="line {style}" d="M{path}{dot}"/>')
 
     def steps(self, time_ms: Ints, values: Floats, step_ms: int, style: str) -> None:

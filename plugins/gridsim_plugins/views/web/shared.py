@@ -46,7 +46,7 @@ class SharedAnswers:
         self._made: dict[object, Shared] = {}
 
     def held(self, key: object) -> Shared | None:
-        """Return the answer for a key if it may be given whatever the state is now."""
+        """Return the answer for a key if it is held, also for another state; None if it is not."""
         with self._lock:
             return self._made.get(key) if self._is_held() else None
 

@@ -22,6 +22,8 @@ _WAITING = 20
 _SEND_TIMEOUT_S = 5.0
 _SEND_S = 0.03
 """The least time between two events, for each client: 50 clients get one every 1.5 s."""
+_SNAPSHOT_S = 0.25
+"""The time between two snapshots, which a few clients all get."""
 _HOLD_S = 0.1
 """The age of a shared answer, for each client: with 50 clients it is made every 5 s."""
 
@@ -57,8 +59,12 @@ class Stream:
 
     @property
     def is_full(self) -> bool:
-        """Whether no further client is admitted."""
+        """True if no further client is admitted."""
         return len(self._clients) >= MAX_CLIENTS
+
+    def _pause_s(self) -> float:
+        pause_s = _SEND_S * len(self)
+        return pause_s if pause_s > _SNAPSHOT_S else 0.0
 
     def hold_s(self) -> float:
         """Return how old an answer may become that the pages share.
@@ -75,7 +81,7 @@ class Stream:
     def show(self, snapshot: Snapshot) -> None:
         """Send a snapshot to all clients, or leave it to the next one if many are connected."""
         now, state = self._monotonic(), snapshot.status.state
-        if state == self._state == "running" and now - self._sent_at < _SEND_S * len(self):
+        if state == self._state == "running" and now - self._sent_at < self._pause_s():
             return
         self._state, self._sent_at = state, now
         events = {"frame": encoded("frame", frame_of(snapshot, self._rates))}

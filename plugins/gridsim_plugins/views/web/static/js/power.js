@@ -119,6 +119,7 @@ export class Power {
 		this.last = stack;
 		this.chart.draw([xs, ...stack.up.toReversed(), ...stack.down.toReversed(), stack.base, stack.net],
 			timeRange(xs[0], xs.at(-1), whole, this.chart.width - 72), this.range.fit(stack.low, stack.high));
+		if (!this.marked) this.marked = performance.mark("gridsim-power");
 	}
 
 	options() {
