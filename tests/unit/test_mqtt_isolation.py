@@ -269,9 +269,13 @@ def test_a_broker_that_refuses_each_status_is_an_error() -> None:
     answer = closes_on(lambda packet: packet.topic.endswith("/status"))
     with ScriptedBroker(answer) as broker:
         transport = transport_to(broker.port, batch.roster, qos=1, connections="project")
-        with pytest.raises(TransportError, match="closed the connection"):
+
+        def publish() -> None:
             transport.connect()
             transport.write(batch, Outcomes())
+
+        with pytest.raises(TransportError, match="closed the connection"):
+            publish()
         transport.close()
 
 
