@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from operator import ne
+from itertools import compress
+from operator import countOf, ne
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from gridsim.verify.fields import BIT, FIELDS, RECEIVED, SEQ
 from gridsim.verify.growing import joined
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.times import NO_TIME, Clock
-from gridsim.verify.values import ABSENT, NULL, Ints, Small, booleans, integers, numbers
+from gridsim.verify.values import ABSENT, NULL, Ints, Small, booleans, converted, integers, numbers
 
 NUMBERS: Final = {
     "current_output": 100,
@@ -186,13 +187,18 @@ class Columns:
         ]
 
     def _devices(self, values: Sequence[Any]) -> Small:
-        index = self._roster.index
-        if self._text:
-            values = [v.strip() if isinstance(v, str) and v not in index else v for v in values]
-        return np.array([index.get(v, -1) if isinstance(v, str) else -1 for v in values], np.int32)
+        index, text = self._roster.index, self._text
+
+        def one(value: Any) -> int:
+            if not isinstance(value, str):
+                return -1
+            found = index.get(value, -1)
+            return index.get(value.strip(), -1) if text and found < 0 else found
+
+        return converted(values, one, np.int32)
 
     def _times(self, values: Sequence[Any]) -> Ints:
-        return np.array(list(map(self._time, values)), np.int64)
+        return converted(values, self._time, np.int64)
 
     def _received(
         self, chunk: Mapping[str, Sequence[Any]], rows: int, known: Sequence[int] | None
@@ -218,10 +224,20 @@ class Columns:
                 small = booleans(column, text=self._text)
                 yield name, (small.tolist(), small == ABSENT)
             else:
-                lost = np.array([not isinstance(value, str) for value in column], np.bool_)
-                if self._text:
-                    column = [v.strip() if isinstance(v, str) else v for v in column]
-                yield name, (column, lost)
+                yield name, self._texts(column)
+
+    def _texts(self, column: Sequence[Any]) -> tuple[Sequence[Any], NDArray[np.bool_]]:
+        """Return the values of a text field, and the rows in which it cannot be read."""
+        if set(map(type, column)) == {str}:
+            if self._text:
+                # Most texts are repeated.
+                stripped = {text: text.strip() for text in set(column)}
+                column = list(map(stripped.__getitem__, column))
+            return column, np.zeros(len(column), np.bool_)
+        lost = np.array([not isinstance(value, str) for value in column], np.bool_)
+        if self._text:
+            column = [v.strip() if isinstance(v, str) else v for v in column]
+        return column, lost
 
     def _strange(
         self,
@@ -254,7 +270,8 @@ class Columns:
             bad = np.flatnonzero(gone & whole).tolist()
             missing = sum(values[name][row] is MISSING for row in bad)
             if name == "current_soc":  # a missing state of charge is not in `lost`
-                missing = sum(v is MISSING for v, w in zip(values[name], whole, strict=True) if w)
+                kept = values[name] if whole.all() else compress(values[name], whole)
+                missing = countOf(kept, MISSING)
             evidence.there[name] += rows - missing
             evidence.unreadable[name] += len(bad)
             if missing < rows:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+Integer = TypeVar("Integer", np.int32, np.int64)
 Ints = NDArray[np.int64]
 Small = NDArray[np.int32]
 
@@ -38,7 +39,17 @@ def numbers(values: Sequence[Any], factor: int, *, text: bool) -> Small:
             array = np.array(values, np.float64)
             if np.isfinite(array).all():
                 return scaled(array, factor)
-    return np.array([_number(value, factor, text) for value in values], np.int32)
+    return converted(values, lambda value: _number(value, factor, text), np.int32)
+
+
+def converted(
+    values: Sequence[Any], convert: Callable[[Any], int], kind: type[Integer]
+) -> NDArray[Integer]:
+    """Convert values one by one; equal texts are converted once, because most are repeated."""
+    if set(map(type, values)) == {str}:
+        table = {value: convert(value) for value in set(values)}
+        return np.fromiter(map(table.__getitem__, values), kind, len(values))
+    return np.array([convert(value) for value in values], kind)
 
 
 def scaled(array: NDArray[np.float64], factor: int) -> Small:
@@ -86,7 +97,7 @@ def booleans(values: Sequence[Any], *, text: bool) -> Small:
         word = str(value).strip().lower()
         return 1 if word in _TRUE else 0 if word in _FALSE else ABSENT
 
-    return np.array([one(value) for value in values], np.int32)
+    return converted(values, one, np.int32)
 
 
 def integers(values: Sequence[Any], *, text: bool) -> Ints:
@@ -102,4 +113,6 @@ def integers(values: Sequence[Any], *, text: bool) -> Ints:
             value = int(value)
         return value if type(value) is int and 0 <= value < _BEYOND else -1
 
+    if set(map(type, values)).isdisjoint((str, float, int)):
+        return np.full(len(values), -1, np.int64)
     return np.array([one(value) for value in values], np.int64)
