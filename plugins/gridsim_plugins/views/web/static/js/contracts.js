@@ -18,7 +18,7 @@ export class Contracts {
 		this.asked = this.asked_at = this.later = 0;
 		this.range = new CalmRange(1);
 		this.chart = new Chart($("promise-chart"), 112, () => this.options());
-		this.load = atMost(300, () => this.fetch());
+		this.load = atMost(300, () => { if (!this.ended) this.fetch(); });
 		this.redraw = atMost(480, () => this.draw());
 		this.scroll = $("contracts-scroll");
 		on(this.scroll, "scroll", () => { this.place(); this.load(); });
@@ -27,6 +27,12 @@ export class Contracts {
 		for (const button of this.heads) on(button, "click", () => this.by(button));
 		this.body = $("contracts-body");
 		[this.above, this.below] = [0, 1].map(() => el("tr.space", { "aria-hidden": "true" }, el("td", { colspan: 5 })));
+	}
+
+	// The last state of a run that has ended: nothing answers after it.
+	last() {
+		this.ended = true;
+		this.fetch();
 	}
 
 	by(button) {

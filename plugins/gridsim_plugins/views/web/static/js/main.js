@@ -76,9 +76,10 @@ function status(now) {
 	$("copy-watch").hidden = !watch;
 	if (now.ticks) {
 		$("progress-line").hidden = false;
-		$("progress").value = now.tick / now.ticks;
-		const left = now.tick ? (now.elapsed_s / now.tick) * (now.ticks - now.tick) : null;
-		say($("left"), `${number((100 * now.tick) / now.ticks, 1)} %${left === null || now.state === "ended" ? "" : `, ${seconds(left)} left`}`);
+		// The index of the newest tick, from 0 on.
+		const done = now.tick + 1, left = done ? (now.elapsed_s / done) * (now.ticks - done) : null;
+		$("progress").value = done / now.ticks;
+		say($("left"), `${number((100 * done) / now.ticks, 1)} %${left === null || now.state === "ended" ? "" : `, ${seconds(left)} left`}`);
 	}
 	if (!page.lost && !page.ended) {
 		const bad = now.error || now.ledger?.error || (now.holding_up ? `${now.holding_up} holds up the run` : "");
@@ -126,7 +127,8 @@ const tell = {
 	end({ error }) {
 		connected(true);
 		page.ended = true;
-		contracts.load();
+		power.ended = true;
+		contracts.last();
 		heat.last();
 		device.end();
 		pill(error ? "failed" : "ended");

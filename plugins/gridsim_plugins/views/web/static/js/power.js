@@ -54,7 +54,11 @@ export class Power {
 
 	async load() {
 		const span = this.span;
-		try { this.take(span, await get("/history", { span })); } catch { /* the next one may be answered */ }
+		try {
+			if (!this.ended) { this.take(span, await get("/history", { span })); return; }
+		} catch { /* the next one may be answered */ }
+		// What the page itself has of this span.
+		this.redraw();
 	}
 
 	take(span, past) {
