@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.realism.drive import drive, outputs, socs
+from benchmarks.realism.drive import drive, outputs, scenario_of, socs
 from benchmarks.realism.plotting import canvas, save
-from benchmarks.realism.report import Check, Figure, Group, at_most, near
+from benchmarks.realism.report import Check, Figure, Group, at_least, at_most, near
 from gridsim.api import Floats
+from gridsim.simulation.step import Simulation
 from gridsim_plugins.ders.battery import Battery
 
 _PERMOD = "PerMod, HTW Berlin (data CC BY 4.0)"
@@ -33,6 +34,27 @@ POWERWALL = {
     "nameplate_capacity": 11.04, "charge_power": 5.0, "energy_capacity_kwh": 13.5,
     "losses": "ideal", "cell_efficiency": 89.0, "min_soc": 0.0,
 }  # fmt: skip
+# A home on a winter evening, at 1 s: a battery balances a household.
+EVENING = """
+[simulation]
+seed = 5
+tick_s = 1.0
+start = 2026-01-20T16:00:00Z
+[site]
+latitude = 48.1
+longitude = 11.6
+timezone = "Europe/Berlin"
+[[projects]]
+id = "HOME"
+load = { type = "household", annual_kwh = 4500, spread = 0.0 }
+[[projects.ders]]
+id = "BATTERY"
+type = "battery"
+nameplate_capacity = 5.0
+energy_capacity_kwh = 10.0
+initial_soc = 90.0
+"""
+_EVENING_S, _SETTLED_S = 3 * 3600, 6
 
 
 def stored_kw(power: Floats, rated: Floats, coefficients: tuple[float, ...]) -> Floats:
@@ -81,10 +103,70 @@ def run(plots: Path) -> Group:
         wanted = into * cell / (1.0 + (a1 * x * x + b1 * x + c1) / x)
         source = f"{_PERMOD}: from the coefficients"
         checks.append(near(f"generic, round trip at {x:g}", wanted, float(found), source, by=0.01))
-    checks += [*_response(), *_limits(), *_powerwall(), *_integral()]
+    evening = _evening()
+    checks += [*_response(), *_limits(), *_powerwall(), *_integral(), *_steps(evening)]
     _plot(plots)
+    _plot_evening(plots, evening)
     caption = "AC round trip of both presets over the load, with the published points."
-    return Group("Batteries", about, checks, [Figure("battery-round-trip.png", caption)])
+    shown = (
+        "A winter evening of a home with a battery of 5 kW at 1 s: load, battery and what the "
+        "grid sees; and 40 s about a load that is switched on: the dead time and the ramp."
+    )
+    figures = [Figure("battery-round-trip.png", caption), Figure("battery-load-steps.png", shown)]
+    return Group("Batteries", about, checks, figures)
+
+
+def _evening() -> Floats:
+    """Load, output of the battery and net consumption at each second, kW, [3, second]."""
+    simulation = Simulation(scenario_of(EVENING))
+    batches = [simulation.step() for _ in range(_EVENING_S)]
+    load = np.array([float(batch.power_meter_measurement[0]) for batch in batches])
+    output = np.array([float(batch.current_output[0]) for batch in batches])
+    return np.stack([load, output, load - output])
+
+
+def _largest_step(load: Floats) -> int:
+    """Return the second of the largest rise that lasts, within the battery's power."""
+    rise = np.diff(load)
+    lasts = np.abs(load[1 + _SETTLED_S :] - load[1:-_SETTLED_S]) < 0.05
+    usable = lasts & (load[1:-_SETTLED_S] < 4.5)
+    return 1 + int(np.argmax(np.where(usable, rise[:-_SETTLED_S], 0.0)))
+
+
+def _steps(evening: Floats) -> list[Check]:
+    load, _, net = evening
+    at = _largest_step(load)
+    rise = load[at] - load[at - 1]
+    source = "medians of four measured systems (PerMod): dead time 1.1 s, time constant 0.6 s"
+    return [
+        at_least("largest load step of a winter evening", 1.0, float(rise), "it is one", unit="kW"),
+        at_least("  share of it that the grid sees in its second", 0.9, float(net[at] / rise),
+                 source),
+        at_most(f"  net {_SETTLED_S} s after it", 0.03, float(abs(net[at + _SETTLED_S])), source,
+                unit="kW"),
+    ]  # fmt: skip
+
+
+def _plot_evening(plots: Path, evening: Floats) -> None:
+    load, output, net = evening
+    figure, axes = canvas(3, 1, size=(10, 8))
+    hour = 17.0 + np.arange(_EVENING_S) / 3600.0
+    for axis, values, name in zip(axes[:2], (load, net), ("load", "what the grid sees"),
+                                  strict=True):  # fmt: skip
+        axis.plot(hour, values, linewidth=0.7, label=name)
+        axis.set(ylabel="kW", xlim=(17, 20))
+    axes[0].plot(hour, output, linewidth=0.7, label="battery")
+    axes[0].legend(loc="upper right")
+    axes[1].legend(loc="upper right")
+    axes[1].set_xlabel("hour (Europe/Berlin)")
+    at = _largest_step(load)
+    near_step = slice(max(at - 10, 0), at + 30)
+    second = np.arange(near_step.start, near_step.stop) - at
+    for values, name in ((load, "load"), (output, "battery"), (net, "what the grid sees")):
+        axes[2].step(second, values[near_step], where="post", label=name)
+    axes[2].set(xlabel="seconds after the load is switched on", ylabel="kW", xlim=(-10, 29))
+    axes[2].legend(loc="upper right")
+    save(figure, plots, "battery-load-steps.png")
 
 
 def _response() -> list[Check]:

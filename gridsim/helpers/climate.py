@@ -10,6 +10,8 @@ latitude, whose coefficients were fitted to the monthly normals 1991 to 2020 of 
 MERRA-2 (NASA, doi:10.5067/KVIMOMCUO83U); its residual is 1.1 K. The height is the lower quartile
 of ETOPO5 (NOAA, in the public domain) over the land of half a degree, because towns lie in valleys.
 
+`benchmarks/realism/climate_table.py` builds the file from these sources, bit for bit.
+
 46 cities, drawn at random, were held back; `benchmarks/realism/climate.py` compares with them.
 """
 
