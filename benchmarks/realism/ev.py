@@ -96,8 +96,10 @@ weekend's starts are held to the same histogram."""
     return Group("EV chargers", about, checks, [Figure("ev-arrivals.png", caption)])
 
 
-def sessions(config: str, chargers: int, days: int, tick_s: float) -> Sessions:
-    """The whole sessions of a run that start after its fifth day."""
+def sessions(
+    config: str, chargers: int, days: int, tick_s: float, until_day: int | None = None
+) -> Sessions:
+    """The whole sessions of a run that start after its fifth day, and before `until_day`."""
     simulation = Simulation(scenario_of(config))
     ticks = round(days * 86_400 / tick_s)
     power = np.empty((ticks, chargers), np.float32)
@@ -118,6 +120,7 @@ def sessions(config: str, chargers: int, days: int, tick_s: float) -> Sessions:
         stops = np.flatnonzero(~here[:, device] | begins[:, device])
         last = np.append(stops, ticks)[np.searchsorted(stops, first, side="right")]
         whole = (first >= 5 * 86_400 / tick_s) & (last < ticks)
+        whole &= first < (days if until_day is None else until_day) * 86_400 / tick_s
         first, last = first[whole], last[whole]
         kwh = (total[last, device] - total[first, device]) * hours
         rows = ((first - 0.5) * hours, (last - first) * hours, kwh, soc[first, device])

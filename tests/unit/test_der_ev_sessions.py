@@ -64,11 +64,11 @@ def run(
 @pytest.mark.parametrize(
     ("plan", "per_day", "weekend", "rate", "stay", "energy"),
     [
-        (workplace_sessions, 0.934, False, 1.27, (1.56, 8.44, 11.08), (2.41, 11.67, 40.01)),
-        (workplace_sessions, 0.934, True, 0.095, (1.09, 3.8, 9.8), (0.79, 9.43, 31.85)),
-        (public_sessions, 0.519, False, 0.658, (0.91, 6.16, 11.03), (0.85, 5.89, 24.82)),
-        (public_sessions, 0.519, True, 0.171, (0.54, 2.2, 16.38), (0.84, 6.21, 40.04)),
-        (fast_sessions, 1.6, False, 1.52, (0.22, 0.5, 1.14), (9.1, 24.5, 65.7)),
+        (workplace_sessions, 0.934, False, 1.27, (1.56, 8.44, 9.74, 11.08), (2.41, 11.67, 40.01)),
+        (workplace_sessions, 0.934, True, 0.095, (1.09, 3.8, 6.26, 9.8), (0.79, 9.43, 31.85)),
+        (public_sessions, 0.519, False, 0.658, (0.91, 6.16, 8.5, 11.03), (0.85, 5.89, 24.82)),
+        (public_sessions, 0.519, True, 0.171, (0.54, 2.2, 4.29, 16.38), (0.84, 6.21, 40.04)),
+        (fast_sessions, 1.6, False, 1.52, (0.22, 0.5, 0.7, 1.14), (9.1, 24.5, 65.7)),
     ],
 )
 def test_sessions_of_shared_chargers_are_as_counted(
@@ -86,8 +86,8 @@ def test_sessions_of_shared_chargers_are_as_counted(
     real = found.takes_place & (is_weekend(found.arrival_ms // DAY_MS) == weekend)
     assert real.sum() / (n * m * (2 if weekend else 5) / 7) == pytest.approx(rate, rel=0.1)
     hours = (found.departure_ms - found.arrival_ms)[real] / 3.6e6
-    assert np.quantile(hours, [0.05, 0.5]) == pytest.approx(stay[:2], rel=0.15)
-    assert np.quantile(hours, 0.95) == pytest.approx(stay[2], rel=0.3)
+    assert np.quantile(hours, [0.05, 0.5, 0.75]) == pytest.approx(stay[:3], rel=0.15)
+    assert np.quantile(hours, 0.95) == pytest.approx(stay[3], rel=0.25)
     assert np.quantile(found.energy_kwh[real], [0.05, 0.5, 0.95]) == pytest.approx(energy, rel=0.25)
     for arrival, departure, here in zip(
         found.arrival_ms, found.departure_ms, found.takes_place, strict=True
