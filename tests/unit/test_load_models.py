@@ -111,6 +111,17 @@ def test_a_home_has_a_base_load_of_its_own_at_night() -> None:
     assert (np.diff(night, axis=0) > 1.4).sum() / 600 < 0.2
 
 
+def test_the_power_of_a_home_changes_a_little_between_switchings() -> None:
+    """One-minute means from 02 to 03 h: some watts up and down, as in measured homes."""
+    load = homes(200, spread=0.0)
+    night = run(load, NEW_YEAR_MS + 6 * 3_600_000, 60.0, 60) * 1000.0
+    change = np.abs(np.diff(night, axis=0))
+    between = change[change < 30.0]
+    assert 1.5 < np.median(between) < 6.0
+    assert (between < 0.1).mean() < 0.1
+    assert (night > 20.0).all()
+
+
 def test_homes_own_different_appliances_of_different_power() -> None:
     """No two of the ten largest steps of each home within an evening are alike."""
     evening = run(homes(40, spread=0.0), NEW_YEAR_MS + 21 * 3_600_000, 5.0, 2160)

@@ -105,9 +105,12 @@ APPLIANCES = (
     Appliance(
         "hob", 0.105, 0.80, 1700.0, 0.15, "cooking", Needs.ACTIVE,
         (
-            Programme(0.55, 10.0, ((1.0, 1.0),)),
-            Programme(0.30, 22.0, _cycling(0.25, 6, 0.40)),
-            Programme(0.15, 38.0, _cycling(0.12, 9, 0.22)),
+            # Frying, and boiling up; simmering on induction, which sets its power, and on a
+            # radiant zone, whose regulator switches about every 45 s.
+            Programme(0.45, 12.0, ((0.55, 1.0), (0.45, 0.55))),
+            Programme(0.25, 26.0, ((0.20, 1.0), (0.30, 0.45), (0.50, 0.30))),
+            Programme(0.20, 20.0, _cycling(0.25, 20, 0.40)),
+            Programme(0.10, 42.0, ((0.12, 1.0), (0.88, 0.22))),
         ), 0.40, 0.15,
     ),
     Appliance(
@@ -162,7 +165,7 @@ APPLIANCES = (
     Appliance("hair dryer", 0.008, 0.75, 1400.0, 0.25, "dressing", Needs.ACTIVE, _steady(4.5)),
     Appliance(
         "small water heater", 0.050, 0.25, 2000.0, 0.05, "washing up", Needs.ACTIVE,
-        _steady(5.0), 0.45, 0.01,
+        _steady(8.0), 0.45, 0.01,
     ),
     Appliance(
         "lamps", 0.125, 1.00, 42.0, 0.35, "light", Needs.ACTIVE, _steady(55.0), 0.70, 0.85, 0.2,

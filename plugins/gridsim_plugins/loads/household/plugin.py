@@ -11,6 +11,7 @@ from pydantic import Field
 from gridsim.api import Floats, Load, Members, Register, Settings, Tick, Unit, hookimpl
 from gridsim.helpers import Minutely
 from gridsim_plugins.loads.household.cold import Compressors
+from gridsim_plugins.loads.household.fluctuation import Fluctuation
 from gridsim_plugins.loads.household.homes import base_factor, draw_homes
 from gridsim_plugins.loads.household.profile import relative_power
 from gridsim_plugins.loads.household.timeline import Timeline
@@ -48,7 +49,7 @@ class Household(Load[HouseholdSettings]):
 
     The expectation is the standard profile. The load of a home is its base load, which is standby
     and cold appliances, and the uses of the appliances that it owns, while its occupants are
-    there. The mean of many homes is the standard profile.
+    there, with a fluctuation of some watts. The mean of many homes is the standard profile.
     """
 
     Settings = HouseholdSettings
@@ -109,7 +110,9 @@ class _Block:
         self._scale = homes.parts * 1e-3
         southern = members.sites.latitude[members.site] < 0.0
         uses = Uses(keys, draws, homes, members.sites, members.site, southern)
-        self._timeline = Timeline(len(keys), uses, Compressors(homes.cold, draws), early)
+        cold = Compressors(homes.cold, draws)
+        fluctuation = Fluctuation(keys, draws, homes.standby_mw, homes.calm)
+        self._timeline = Timeline(len(keys), uses, cold, fluctuation, early)
 
     def mean_kw(self, start_ms: int, end_ms: int) -> Floats:
         """Return the mean load over [start_ms, end_ms), float64[n], kW."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Floats
 from gridsim_plugins.loads.household.cold import LONGEST_MS, Compressors
 from gridsim_plugins.loads.household.edges import Edges, joined
+from gridsim_plugins.loads.household.fluctuation import Fluctuation
 from gridsim_plugins.loads.household.uses import LOOK_BACK_MS, SLOT_MS, Uses
 
 _CYCLES_MS = 4 * SLOT_MS
@@ -18,6 +21,18 @@ _FARTHEST_MS = 8 * _CYCLES_MS
 """A longer gap between ticks is not stepped through."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Moment:
+    """The energy in a tick, of each home."""
+
+    energy: NDArray[np.int64]
+    """That of the steps in the tick, mW ms."""
+    fluctuating: NDArray[np.int64]
+    """The integral of power and fluctuation."""
+    after: NDArray[np.int64]
+    """The integral of the fluctuation up to the end of the tick."""
+
+
 class Timeline:
     """The switching power of n homes, a function of (seed, home, time) alone.
 
@@ -25,30 +40,47 @@ class Timeline:
     not follow the one before.
     """
 
-    def __init__(self, homes: int, uses: Uses, compressors: Compressors, early: float) -> None:
-        """Take the homes' uses and compressors.
+    def __init__(
+        self,
+        homes: int,
+        uses: Uses,
+        compressors: Compressors,
+        fluctuation: Fluctuation,
+        early: float,
+    ) -> None:
+        """Take the homes' uses, compressors and fluctuation.
 
         `early`, 0 to 1, is the part of a slot by which the edges of the next one are computed
         ahead. Timelines with different ones do not all compute in the same tick.
         """
-        self._uses, self._compressors = uses, compressors
+        self._uses, self._compressors, self._fluctuation = uses, compressors, fluctuation
         self._ahead_ms = max(1, min(_HOMES_AT_ONCE // max(homes, 1), 16)) * SLOT_MS
         self._early_ms = int(early * self._ahead_ms)
         self._level = np.zeros(homes, np.int64)
         self._now: int | None = None
+        # The end of the last tick, and the integrals of the fluctuation up to it.
+        self._reached: tuple[int, NDArray[np.int64]] | None = None
         self._next: tuple[Edges, Edges] | None = None
         self._begin(0)
 
     def mean_w(self, start_ms: int, end_ms: int) -> Floats:
         """Return the mean power over [start_ms, end_ms), float64[n], W."""
         self._go_to(start_ms)
-        level = self._level.copy()
-        # The steps, each times the rest of the tick: mW ms.
-        moment = np.zeros_like(level)
+        level, fluctuation = self._level.copy(), self._fluctuation
+        if self._reached is None or self._reached[0] != start_ms:
+            self._reached = start_ms, fluctuation.until(start_ms)
+        before, after = self._reached[1], fluctuation.until(end_ms)
+        self._reached = end_ms, after
+        # The steps, each times the rest of the tick: mW ms; and times the rest's fluctuation.
+        grown = after - before
+        grown *= level + fluctuation.standby
+        moment = _Moment(np.zeros_like(level), grown, after)
         self._step_to(end_ms, moment)
         if self._next is None and end_ms >= self._until - self._early_ms:
             self._next = self._look_ahead()
-        mean: Floats = (level + moment / (end_ms - start_ms)) * 1e-3
+        length = end_ms - start_ms
+        steady = level + moment.energy / length
+        mean: Floats = (steady + fluctuation.mean_mw(moment.fluctuating, length)) * 1e-3
         return mean
 
     def _begin(self, time_ms: int) -> None:
@@ -57,6 +89,7 @@ class Timeline:
         self._cycles_until = (time_ms - LONGEST_MS) // _CYCLES_MS * _CYCLES_MS
         self._level[:] = 0
         self._later, self._edges, self._done = joined([]), joined([]), 0
+        self._until_edge = np.zeros(0, np.int64)
         self._next = None
 
     def _go_to(self, time_ms: int) -> None:
@@ -70,7 +103,7 @@ class Timeline:
             self._turn()
         self._step_to(time_ms, None)
 
-    def _step_to(self, time_ms: int, moment: NDArray[np.int64] | None) -> None:
+    def _step_to(self, time_ms: int, moment: _Moment | None) -> None:
         """Add the edges before UTC `time_ms` to the power, and to the moment about that time."""
         while True:
             reached = int(np.searchsorted(self._edges.time_ms, time_ms))
@@ -79,7 +112,10 @@ class Timeline:
                 home, step = self._edges.home[new], self._edges.step_mw[new].astype(np.int64)
                 np.add.at(self._level, home, step)
                 if moment is not None:
-                    np.add.at(moment, home, step * (time_ms - self._edges.time_ms[new]))
+                    at_ms = self._edges.time_ms[new]
+                    left = moment.after[home] - self._until_edge[new]
+                    np.add.at(moment.energy, home, step * (time_ms - at_ms))
+                    np.add.at(moment.fluctuating, home, step * left)
                 self._done = reached
             if self._until >= time_ms:
                 break
@@ -90,6 +126,8 @@ class Timeline:
         """Take the edges of the next slots."""
         self._edges, self._later = self._next or self._look_ahead()
         self._until += self._ahead_ms
+        # The integrals of the fluctuation up to each edge, for all edges at once.
+        self._until_edge = self._fluctuation.until(self._edges.time_ms, self._edges.home)
         self._next, self._done = None, 0
 
     def _look_ahead(self) -> tuple[Edges, Edges]:
