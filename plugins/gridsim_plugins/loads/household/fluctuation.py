@@ -20,8 +20,8 @@ from gridsim.api import Draws, Floats, Keys
 SHARE = 0.006
 """The standard deviation over the power."""
 _OF_BASE, _SCATTER = 0.05, 0.5
-"""That of the standby over its power: the median of the homes, and the deviation of its
-logarithm between them."""
+"""The standard deviation of the standby over its power: the median of the homes, and the
+deviation of its logarithm between them."""
 _MOST_OF_BASE = 0.12
 _UNIT = 2.0**-20
 _PERIOD_S = 1 << 15

@@ -26,7 +26,7 @@ class _Moment:
     """The energy in a tick, of each home."""
 
     energy: NDArray[np.int64]
-    """That of the steps in the tick, mW ms."""
+    """The energy of the steps in the tick, mW ms."""
     fluctuating: NDArray[np.int64]
     """The integral of power and fluctuation."""
     after: NDArray[np.int64]
