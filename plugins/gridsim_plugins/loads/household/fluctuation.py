@@ -64,7 +64,7 @@ class Fluctuation:
 
     def mean_mw(self, energy: NDArray[np.int64], ms: int) -> Floats:
         """Return the mean of the fluctuation, mW: `energy` is the integral of power and it."""
-        mean: Floats = energy * (_UNIT / ms)
+        mean: Floats = np.multiply(energy, _UNIT / ms)
         return mean if self._calm is None else mean * self._calm
 
 
