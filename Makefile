@@ -91,6 +91,7 @@ hold: $(VENV)/dev.stamp
 # The models against published figures and pvlib; writes docs/realism.md.
 realism: $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install -q --group realism
+	@$(BIN)/python -m pip install -q --no-deps hisim  # for a load profile in its data
 	$(BIN)/python -m benchmarks.realism
 
 # The documentation as a site in build/docs; a warning is an error.
