@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from gridsim.api import Floats
+from gridsim.api import Draws, Floats
 from gridsim.testing import LoadContract, make_members, make_sites, make_tick, some_of
 from gridsim_plugins.loads.constant import Constant
-from gridsim_plugins.loads.household import Household, plugin, uses
+from gridsim_plugins.loads.household import Household, fluctuation, plugin, uses
+from gridsim_plugins.loads.household.fluctuation import Fluctuation
 from gridsim_plugins.loads.household.plugin import HouseholdSettings
 from gridsim_plugins.loads.household.profile import relative_power
 
@@ -120,6 +121,20 @@ def test_the_power_of_a_home_changes_a_little_between_switchings() -> None:
     assert 1.5 < np.median(between) < 6.0
     assert (between < 0.1).mean() < 0.1
     assert (night > 20.0).all()
+
+
+def test_the_fluctuation_repeats_without_a_jump() -> None:
+    """Its course of nine hours is joined to itself, at all offsets of homes."""
+    period_s, limit = fluctuation._PERIOD_S, 2.5 * fluctuation.SHARE
+    keys = np.arange(500, dtype=np.uint64)
+    one = Fluctuation(keys, Draws(1), np.full(500, 50_000), np.ones(500))
+    before = one.until(NEW_YEAR_MS)
+    assert np.array_equal(before, one.until(NEW_YEAR_MS + period_s * 1000))
+    for second in range(1, period_s + 1, 64):
+        after = one.until(NEW_YEAR_MS + second * 1000)
+        mean = one.mean_mw(after - before, 64_000 if second > 1 else 1000)
+        assert (np.abs(mean) <= 1.01 * limit).all()
+        before = after
 
 
 def test_homes_own_different_appliances_of_different_power() -> None:

@@ -79,6 +79,8 @@ def _table() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     noise = np.clip((noise - noise.mean()) / noise.std(), -_LIMIT, _LIMIT)
     value = np.rint(noise * (SHARE / _UNIT)).astype(np.int64)
     # A sum of zero lets the integral repeat.
-    value[: abs(int(value.sum()))] -= np.sign(value.sum())
+    each, rest = divmod(int(value.sum()), _PERIOD_S)
+    value -= each
+    value[:rest] -= 1
     before = np.concatenate([[0], np.cumsum(value)[:-1]])
     return value, before * 1000
