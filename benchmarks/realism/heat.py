@@ -193,23 +193,24 @@ def _plot(plots: Path) -> bool:
     for profile in REFERENCE_KWH:
         kw = _hot_water(profile, 0.0, 1, 1)[:, 0]
         axes.plot(np.arange(1440) / 60.0, np.cumsum(kw) / 60.0, lw=0.9, label=profile)
-    axes.set(xlabel="hour", ylabel="kWh since midnight", xlim=(5, 24))
+    axes.set(xlabel="hour", ylabel="kWh since midnight", xlim=(5, 24), xticks=range(6, 25, 2))
     axes.legend(ncols=4)
     save(figure, plots, "hot-water-profiles.png")
     wind, power = _wind(40, 90)
-    figure, axes = canvas(2, size=(8, 6))
+    figure, axes = canvas(3, size=(8, 7))
     month = slice(0, 30 * 144)
-    axes[0].plot(np.arange(30 * 144) / 144.0, wind[month, 7], lw=0.8, label="wind, m/s")
-    axes[0].plot(np.arange(30 * 144) / 144.0, 10.0 * power[month, 7], lw=0.8, label="power, 10 %")
-    axes[0].set(xlabel="day", xlim=(0, 30))
-    axes[0].legend()
-    axes[1].hist(wind.ravel(), np.arange(0, 30, 0.5), density=True, label="gridsim")
+    days = np.arange(30 * 144) / 144.0
+    axes[0].plot(days, wind[month, 7], lw=0.8)
+    axes[0].set(ylabel="wind at the hub, m/s", xlim=(0, 30), ylim=(0, None))
+    axes[1].plot(days, 100.0 * power[month, 7], lw=0.8, color="C1")
+    axes[1].set(xlabel="day", ylabel="power, % of nameplate", xlim=(0, 30), ylim=(0, 105))
+    axes[2].hist(wind.ravel(), np.arange(0, 30, 0.5), density=True, label="gridsim")
     speeds = np.linspace(0.0, 30.0, 301)
     scale = 7.5 / gamma(1.5)
-    axes[1].plot(speeds, 2.0 * speeds / scale**2 * np.exp(-((speeds / scale) ** 2)), "k-",
+    axes[2].plot(speeds, 2.0 * speeds / scale**2 * np.exp(-((speeds / scale) ** 2)), "k-",
                  label="Rayleigh, 7.5 m/s")  # fmt: skip
-    axes[1].set(xlabel="m/s", xlim=(0, 30))
-    axes[1].legend()
+    axes[2].set(xlabel="wind at the hub, m/s", ylabel="density, s/m", xlim=(0, 30))
+    axes[2].legend()
     save(figure, plots, "wind-climate.png")
     return True
 

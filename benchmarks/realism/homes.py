@@ -192,12 +192,13 @@ def _plot_days(plots: Path) -> None:
         ("summer, 1 s", summer[:, 2]),
     )
     figure, axes = canvas(len(rows), 1, size=(7, 6), sharex=True)
+    top = 1.05 * max(float(load.max()) for _, load in rows)
     for axis, (label, load) in zip(axes, rows, strict=True):
         axis.plot(np.arange(len(load)) * 24.0 / len(load), load, linewidth=0.5)
-        axis.set(ylabel="kW", xlim=(0, 24), ylim=(0, None))
+        axis.set(ylabel="kW", xlim=(0, 24), ylim=(0, top))
         axis.set_title(label, loc="left", fontsize=8, pad=2)
     axes[-1].set(xlabel="hour, local time", xticks=range(0, 25, 2))
-    save(figure, plots, "home-days.png", dpi=64)
+    save(figure, plots, "home-days.png", dpi=90)
 
 
 def _plot_street(plots: Path) -> None:
@@ -209,7 +210,7 @@ def _plot_street(plots: Path) -> None:
         np.sqrt(load.reshape(288, 5, 20).mean(axis=1).T), aspect="auto", extent=(0, 24, 20.5, 0.5),
         cmap="magma", interpolation="nearest", vmax=2.0,
     )  # fmt: skip
-    axes[0].set(ylabel="home")
+    axes[0].set(ylabel="home", yticks=(1, 5, 10, 15, 20))
     axes[0].grid(visible=False)
     bar = figure.colorbar(image, ax=axes[0], label="kW", ticks=np.sqrt([0.1, 0.5, 1, 2, 4]))
     bar.ax.set_yticklabels(["0.1", "0.5", "1", "2", "4"])

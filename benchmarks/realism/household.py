@@ -144,13 +144,15 @@ def homes_of(n: int, annual_kwh: float | Sequence[float], **settings: object) ->
 def _plot(plots: Path, smooth: Floats, homes: Floats) -> None:
     figure, axes = canvas(2, 1, size=(10, 6), sharex=True)
     for axis, load, title, top in (
-        (axes[0], 4.0 * smooth, "expectation", 1.2), (axes[1], homes[:, 0], "one home", 3.0)
-    ):  # fmt: skip
+        (axes[0], 4.0 * smooth, "The expectation of a home of 4,000 kWh", 1.2),
+        (axes[1], homes[:, 0], "One home", 3.0),
+    ):
         image = axis.imshow(
             load.reshape(365, 96).T, aspect="auto", origin="lower", extent=(0, 365, 0, 24),
             vmin=0.0, vmax=top, cmap="viridis", interpolation="nearest",
         )  # fmt: skip
-        axis.set(ylabel=f"{title}: hour, UTC+1", yticks=range(0, 25, 4))
+        axis.set(ylabel="hour, UTC+1", yticks=range(0, 25, 4))
+        axis.set_title(title, loc="left", fontsize=9)
         axis.grid(visible=False)
         figure.colorbar(image, ax=axis, label="kW")
     axes[1].set_xlabel("day of 2026")
