@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from loguru import logger
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/python.md").read_text()
@@ -36,8 +35,6 @@ def test_its_blocks_run_one_after_the_other(
     assert float(reduction) == pytest.approx(float(before) - float(after), abs=0.011)
     assert float(reduction) > 5
     assert printed.out.endswith("\n10\n")
-    for package in ("gridsim", "gridsim_plugins"):
-        logger.disable(package)
 
 
 def test_it_shows_the_example() -> None:

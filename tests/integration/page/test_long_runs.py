@@ -82,6 +82,10 @@ def test_a_run_that_ends_says_so(visit: Visit, tmp_path: Path) -> None:
     run = make_run(tmp_path, text)
     with run:
         page = visit(address(run))
+        # A page whose stream is not open yet cannot know why the server is gone.
+        page.wait_for_function(
+            "fetch('/api/v1/status').then((r) => r.json()).then(({ pages }) => pages > 0)"
+        )
         run.stop()
         expect(page.locator("#state")).to_have_text("ended")
         expect(page.locator("#trouble")).to_contain_text("The run ended at")
