@@ -15,7 +15,7 @@ export class Contracts {
 		this.order = "asc";
 		this.total = 0;
 		this.rows = new Map();
-		this.asked = this.asked_at = this.later = 0;
+		this.asked = this.asked_at = 0;
 		this.range = new CalmRange(1);
 		this.chart = new Chart($("promise-chart"), 112, () => this.options());
 		this.load = atMost(300, () => { if (!this.ended) this.fetch(); });
@@ -132,10 +132,7 @@ export class Contracts {
 		part.classList.toggle("bad", some && frame.violating > 0);
 		part.title = frame.violating ? `${count(frame.violating)} in violation` : "";
 		this.redraw();
-		// The last frame must reach the table, too.
-		clearTimeout(this.later);
-		const wait = this.asked_at + calm(2000, this.pages) - performance.now();
-		this.later = setTimeout(() => { if (visible(this.scroll)) this.load(); }, Math.max(wait, 0));
+		if (performance.now() - this.asked_at > calm(2000, this.pages) && visible(this.scroll)) this.load();
 	}
 
 	draw() {
