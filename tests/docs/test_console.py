@@ -34,7 +34,7 @@ NOT_RUN = {
     r"gridsim send .*": "needs a run: another test of this file sends each of them",
     r"mosquitto(_sub|_pub)? .*|MQTT_HOST=.*": "port 1883 or 18830 may be another broker's",
     r"gridsim init home\.toml": "asks questions on a terminal: tests of init answer them",
-    r"pytest .*|cd examples/aggregator && pytest": "tests/integration/test_pytest_plugin.py does",
+    r"pytest .*|cd examples/aggregator && pytest": "tests/integration/pytest_plugin does",
     r"gridsim (plugins|--config ice_rink/).*ice_rink.*": "`make example` does, after pip",
     r"gridsim --config haze/.*": "needs `pip install`, as `make example` does for a DER type",
     r"gridsim verify .* --subscribe .*": "needs a run and a broker: tests/integration have it",

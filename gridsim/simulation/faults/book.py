@@ -59,6 +59,10 @@ class _RunningFault:
     def is_instrument(self) -> bool:
         return is_instrument(type(self.plugin))
 
+    def counted(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
+        """Return the episodes, or none for a property of an instrument, which is not a fault."""
+        return () if self.is_instrument else episodes
+
 
 class FaultBook:
     """The faults of a scenario, and those that instructions inject."""
@@ -150,8 +154,7 @@ class FaultBook:
             raise Refused(f"there is no fault {id!r}{near(id, [r.spec.id for r in self._running])}")
         if devices is not None and not devices[one.spec.device].any():
             raise Refused(f"the fault {id!r} has no device in this target")
-        ended = one.schedule.clear(devices, time_ms)
-        self._cleared += [] if one.is_instrument else ended
+        self._cleared += one.counted(one.schedule.clear(devices, time_ms))
         whole = devices is None or bool(devices[one.spec.device].all())
         if whole and one.injected:
             self._forget(one)
@@ -220,8 +223,7 @@ class FaultBook:
         """Begin and end faults; return the episodes that ended."""
         episodes, self._cleared = self._cleared, []
         for one in [*self._running]:
-            ended = one.schedule.advance(time_ms)
-            episodes += [] if one.is_instrument else ended
+            episodes += one.counted(one.schedule.advance(time_ms))
             if one.injected and one.schedule.is_over:
                 self._over.append(one.spec.id)
                 self._forget(one)
@@ -293,8 +295,7 @@ class FaultBook:
         """End all faults at the run's end, UTC `time_ms`; held-back rows are never sent."""
         episodes = self._cleared
         for one in self._running:
-            ended = one.schedule.finish(time_ms)
-            episodes += [] if one.is_instrument else ended
+            episodes += one.counted(one.schedule.finish(time_ms))
         unsent = self._unsent(self._delay_line.rest())
         nothing = replace(nothing, number=self._left, labels=Labels.blank(nothing))
         return Passed(locked(nothing), unsent, tuple(episodes))

@@ -37,7 +37,9 @@ class Fluctuation:
     Like the powers it is made of integers, so it does not depend on the order of a sum.
     """
 
-    def __init__(self, keys: Keys, draws: Draws, standby_mw: NDArray[np.int64], calm: Floats):
+    def __init__(
+        self, keys: Keys, draws: Draws, standby_mw: NDArray[np.int64], calm: Floats
+    ) -> None:
         """Take the standby of homes, and `calm`: 1, or less for a site of many households."""
         u = draws.uniform("household/fluctuation", keys)
         self._offset_s: NDArray[np.int64] = (u * _PERIOD_S).astype(np.int64)
