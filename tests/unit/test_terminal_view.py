@@ -137,6 +137,22 @@ def test_a_run_without_storage_contracts_transports_and_events() -> None:
     ]
 
 
+def test_a_target_is_met_to_10_w() -> None:
+    delivered = [0.99, 1.0 - 1e-9, 0.1 + 0.2 + 0.7, 1.01]
+    roster = snapshots.roster([f"HOME_{n}" for n in range(4)], ["battery_storage"])
+    lines = text(
+        picture(
+            roster,
+            kw={"battery_storage": 1.0},
+            targets=[1.0] * 4,
+            delivered=delivered,
+            soc=[50.0] * 4,
+        )
+    )
+    rows = [line for line in lines if line.startswith("HOME_")]
+    assert [row.split()[-1] for row in rows] == ["below", "met", "met", "met"]
+
+
 def test_violations_come_first_among_ten_thousand_projects() -> None:
     count = 10_000
     roster = snapshots.roster([f"HOME_{n:05}" for n in range(count)], ["battery_storage"])
