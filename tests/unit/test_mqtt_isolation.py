@@ -81,10 +81,12 @@ def closes_on(is_refused: Callable[[Packet], bool]) -> Answer:
     return answer
 
 
+@pytest.mark.parametrize("resets", [False, True])
 @pytest.mark.parametrize("qos", [1, 2])
-def test_the_message_on_which_the_broker_closes_is_found(qos: int) -> None:
+def test_the_message_on_which_the_broker_closes_is_found(qos: int, resets: bool) -> None:
     batch = make_batch(ROSTER)
-    with ScriptedBroker(closes_on(lambda packet: packet.size > 1000)) as broker:
+    answer = closes_on(lambda packet: packet.size > 1000)
+    with ScriptedBroker(answer, resets=resets) as broker:
         transport = transport_to(broker.port, qos=qos)
         first, attempts = deliver(transport, batch)
         assert first == ["delivered"] * SMALL + [REFUSED] * 60 + ["delivered"] * SMALL
@@ -264,10 +266,11 @@ def test_a_project_whose_status_is_refused_stops_no_other(refused: int) -> None:
     assert outcomes[refused] in ("not connected", "unconfirmed")
 
 
-def test_a_broker_that_refuses_each_status_is_an_error() -> None:
+@pytest.mark.parametrize("resets", [False, True])
+def test_a_broker_that_refuses_each_status_is_an_error(resets: bool) -> None:
     batch = make_batch(make_roster([1, 1, 1]))
     answer = closes_on(lambda packet: packet.topic.endswith("/status"))
-    with ScriptedBroker(answer) as broker:
+    with ScriptedBroker(answer, resets=resets) as broker:
         transport = transport_to(broker.port, batch.roster, qos=1, connections="project")
 
         def publish() -> None:

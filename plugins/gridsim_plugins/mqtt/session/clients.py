@@ -298,7 +298,7 @@ class Clients:
 
     def _give_up(self, link: Link, error: Exception) -> None:
         if link.state is LinkState.UP or not isinstance(error, OSError):
-            cause = f"the connection to {self._where} is lost: {errors.error_text(error)}"
+            cause = f"the connection to {self._where} is lost: {errors.cause_of_end(error)}"
             self.fail(link, cause, closed=isinstance(error, OSError))
             return
         reason = self._dialler.explain(link, error)

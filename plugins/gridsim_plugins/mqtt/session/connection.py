@@ -169,7 +169,7 @@ class Connection:
             runs = self._parser.feed(data) if data else []
         except (OSError, ProtocolError) as error:
             self.closed_by_broker = self.closed_on_message = isinstance(error, OSError)
-            self._lost = self._connection_lost(errors.error_text(error))
+            self._lost = self._connection_lost(errors.cause_of_end(error))
             return
         if data:
             self._progress_at = time.monotonic()
@@ -191,7 +191,7 @@ class Connection:
         self._read()
         if self._lost is None:
             self.closed_by_broker = self.closed_on_message = True
-            self._lost = self._connection_lost(errors.error_text(error))
+            self._lost = self._connection_lost(errors.cause_of_end(error))
         return self._lost
 
     def _disconnect_cause(self, reason: int) -> str:

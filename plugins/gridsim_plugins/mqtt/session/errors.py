@@ -131,3 +131,15 @@ def error_text(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error)
+
+
+def cause_of_end(error: Exception) -> str:
+    """Return why an open connection has ended.
+
+    A broker that closes a connection with bytes unread causes a reset instead of an end, so the
+    same close is one or the other by chance.
+    """
+    text = error_text(error)
+    if isinstance(error, ConnectionResetError | BrokenPipeError | ssl.SSLEOFError):
+        return f"the broker closed the connection ({text})"
+    return text
