@@ -48,6 +48,10 @@ def test_a_lost_connection_is_shown_and_comes_back(visit: Visit, run: Run) -> No
         expect(page.locator("#trouble")).to_contain_text("No connection to the run since")
         assert page.evaluate("getComputedStyle(document.querySelector('#heat')).opacity") == "0.55"
         expect(page.locator("#pause")).to_be_disabled()
+        page.route("**/equivalents", lambda request: request.abort())
+        page.get_by_label("Name").fill("late")
+        expect(page.get_by_text("No answer: the connection to the run is lost.")).to_be_visible()
+        page.unroute("**/equivalents")
         proxy.recover()
         proxy.reset()
         expect(page.locator("#state")).to_have_text("running")

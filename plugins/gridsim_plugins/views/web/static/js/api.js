@@ -25,7 +25,7 @@ export async function bytes(path, query) {
 export async function post(path, body) {
 	const response = await fetch(`${BASE}${path}`, {
 		method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-	});
+	}).catch(() => { throw new Error("No answer: the connection to the run is lost."); });
 	return answer(response);
 }
 

@@ -172,7 +172,7 @@ export class Controls {
 				answer.set(done.status, last ? `${moment(last.time_ms)}  ${last.text}` : "It waits for the next tick.");
 			}
 		} catch (error) {
-			answer.set("rejected", error.status ? error.message : "No answer: the connection to the run is lost.");
+			answer.set("rejected", error.message);
 			return;
 		}
 		for (const key of ["event", "fault"]) if (this.inputs.has(key)) this.inputs.get(key).value = fresh(key);
