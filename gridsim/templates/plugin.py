@@ -117,7 +117,7 @@ def _check(kind: str, name: str, registry: Registry, code: str) -> None:
         problem = f"has {len(name)} characters; the most are {_LONGEST}"
     elif keyword.iskeyword(name) or keyword.issoftkeyword(name):
         problem = "is a word of Python; choose another"
-    elif name in sys.stdlib_module_names or name in ("gridsim", "newname"):
+    elif name == "newname" or name in sys.stdlib_module_names or _is_module(name):
         problem = "is the name of a module; choose another"
     elif re.search(rf"\b{class_name(name)}\b", code):
         problem = f"gives the class {class_name(name)}, a name that its module uses; choose another"
@@ -129,6 +129,12 @@ def _check(kind: str, name: str, registry: Registry, code: str) -> None:
                 f"gridsim new: error: {other.owner} already has the {KINDS[taken]} {name!r}; "
                 "choose another name"
             )
+
+
+def _is_module(name: str) -> bool:
+    """Return whether a package or module of this name is installed; a bare folder is neither."""
+    spec = find_spec(name)
+    return spec is not None and spec.origin is not None
 
 
 def _snake(name: str) -> str:

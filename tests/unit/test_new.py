@@ -114,6 +114,7 @@ def test_one_file_registers_its_type(kind: str, folder: Path) -> None:
         ("match", "is a word of Python"),
         ("random", "is the name of a module"),
         ("gridsim", "is the name of a module"),
+        ("numpy", "is the name of a module"),
         ("device", "gives the class Device"),
     ],
 )
