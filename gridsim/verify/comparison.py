@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from gridsim.ledger.columns import NONE
 from gridsim.verify.arrivals import Arrivals
-from gridsim.verify.matching import EXACT, Matching, match
+from gridsim.verify.matches import EXACT, Matching
+from gridsim.verify.matching import match
 from gridsim.verify.reading import Reading
 from gridsim.verify.remainder import Division
 from gridsim.verify.sent import Sent

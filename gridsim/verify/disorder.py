@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.verify.comparison import Comparison
-from gridsim.verify.matching import EXACT
+from gridsim.verify.matches import EXACT
 from gridsim.verify.sent import Sent
 from gridsim.verify.unchanged import ROWS
 from gridsim.verify.values import Ints, Small

@@ -15,7 +15,7 @@ from gridsim.verify.disorder import find_disorder
 from gridsim.verify.evidence import Evidence
 from gridsim.verify.fields import BIT, SEQ
 from gridsim.verify.labels import FaultLabels
-from gridsim.verify.matching import AGAIN, ALTERED, CHANGED, SHIFTED, UNKNOWN
+from gridsim.verify.matches import AGAIN, ALTERED, CHANGED, SHIFTED, UNKNOWN
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.sent import DELIVERED, DROPPED, PENDING, UNCONFIRMED
 from gridsim.verify.times import NO_TIME, stamp_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 import numpy as np
@@ -54,6 +55,31 @@ def pair(left: Keys, right: Keys) -> tuple[Rows, Rows]:
     np.minimum(place, len(order) - 1, out=place)
     hit = right[place] == left
     return np.flatnonzero(hit), order[place[hit]]
+
+
+def pair_nearest(
+    left: Keys, right: Keys, near: NDArray[np.int64], number: NDArray[np.int64]
+) -> tuple[Rows, Rows]:
+    """Return the rows of the pairs, left and right, if the order of the right is not kept.
+
+    Each row on the left, in turn, is paired with the row on the right that has the same key, is
+    not paired yet, and whose number is closest to that of the left, `near`. Numbers ascend.
+    """
+    row_of = {one: row for row, one in enumerate(number.tolist())}
+    free: dict[int, list[int]] = {}
+    for one, key in zip(row_of, right.tolist(), strict=True):
+        free.setdefault(key, []).append(one)
+    rows, found = [], []
+    for row, (key, place) in enumerate(zip(left.tolist(), near.tolist(), strict=True)):
+        candidates = free.get(key)
+        if not candidates:
+            continue
+        at = bisect_left(candidates, place)
+        if at == len(candidates) or (at and place - candidates[at - 1] < candidates[at] - place):
+            at -= 1
+        rows.append(row)
+        found.append(row_of[candidates.pop(at)])
+    return np.array(rows, np.intp), np.array(found, np.intp)
 
 
 def _ranks(keys: Keys) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.verify.comparison import Comparison
-from gridsim.verify.matching import CHANGED, SHIFTED
+from gridsim.verify.matches import CHANGED, SHIFTED
 from gridsim.verify.shifts import LEAST, QUARTER_MS, Shift
 from gridsim.verify.times import NO_TIME, stamp_of
 from gridsim.verify.values import NULL, Ints

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.verify.arrivals import Arrivals
+from gridsim.verify.assignment import Beside
 from gridsim.verify.fields import BIT, SEQ
-from gridsim.verify.matching import Beside
 from gridsim.verify.sent import DROPPED, Sent
 from gridsim.verify.shifts import Ends
 from gridsim.verify.times import NO_TIME, Clock

@@ -237,3 +237,13 @@ class Ends:
         if not len(counts) or not found[place] or counts[place] < _ENDS * 2 * both.sum():
             return None
         return Shift(by_ms=int(found[place]))
+
+
+def shift_of_ends(sent: Sent, arrivals: Arrivals, rows: Rows, readings: Rows) -> Shift | None:
+    """Return the shift by which these arrivals of nearly all devices differ from the readings."""
+    device, of = arrivals.device[rows], sent.device[readings]
+    devices = int(max(device.max(initial=-1), of.max(initial=-1))) + 1
+    ours, theirs = Ends(devices), Ends(devices)
+    ours.add(device, arrivals.time_ms[rows])
+    theirs.add(of, sent.time_ms[readings])
+    return ours.shift(theirs)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.verify.arrivals import Arrivals
-from gridsim.verify.matching import ALTERED, UNKNOWN, Matching
+from gridsim.verify.matches import ALTERED, UNKNOWN, Matching
 from gridsim.verify.pairing import keys_of, pair
 from gridsim.verify.sent import DROPPED, Sent
 

@@ -15,7 +15,7 @@ from gridsim.ledger.columns import NONE, Ints
 from gridsim.report.bins import Bins, Mean
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.comparison import Comparison
-from gridsim.verify.matching import ALTERED, CHANGED, SHIFTED, UNKNOWN
+from gridsim.verify.matches import ALTERED, CHANGED, SHIFTED, UNKNOWN
 from gridsim.verify.times import NO_TIME
 from gridsim.verify.values import NULL, Small
 
