@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from gridsim.api import Batch
 
 OnFull = Literal["drop_oldest", "drop_newest", "block"]
 Fate = Literal["delivered", "unconfirmed", "dropped"]
@@ -77,22 +80,57 @@ class Observer(Protocol):
         """Note that the transport failed while sending these: they may arrive twice."""
 
 
+class BatchObserver(Protocol):
+    """The receiver of the fate of readings with the batch that has them."""
+
+    def settled(self, batch: Batch, first: int, rows: int, fate: Fate, reason: str) -> None:
+        """Note the fate of readings of a batch, by the number of the first."""
+
+
 class ReadingAccount:
-    """The account of every reading's fate, which also notifies an observer.
+    """The account of every reading's fate, which also notifies observers.
 
     Not thread-safe: the runner's lock guards it.
     """
 
-    def __init__(self, observer: Observer | None) -> None:
+    def __init__(self, observer: Observer | None, messages: BatchObserver | None = None) -> None:
         self.counters = Counters()
         self._observer = observer
+        self._messages = messages
+        self._begun: Batch | None = None
+        """The begun batch."""
+        self._next = 0
+        """The number of the first reading in the begun batch that is not settled."""
 
     def accept(self, rows: int) -> None:
         """Count readings that were offered."""
         self.counters.accepted += rows
         self.counters.pending += rows
 
-    def settle(self, first: int, rows: int, fate: Fate, reason: str = "") -> None:
+    def begin(self, batch: Batch) -> None:
+        """Note the batch that is written from now on."""
+        self._begun, self._next = batch, batch.number
+
+    def settle_next(self, rows: int, fate: Fate, reason: str = "") -> None:
+        """Settle the next readings of the begun batch."""
+        if self._begun is not None:
+            self._settle(self._begun, self._next, rows, fate, reason)
+        self._next += rows
+
+    def drop(self, batches: Iterable[Batch], reason: str) -> int:
+        """Settle whole batches that are not written; return the number of their readings."""
+        dropped = 0
+        for batch in batches:
+            self._settle(batch, batch.number, len(batch), "dropped", reason)
+            dropped += len(batch)
+        return dropped
+
+    def again(self, first: int, rows: int) -> None:
+        """Note readings that will be sent again."""
+        if self._observer is not None:
+            self._observer.again(first, rows)
+
+    def _settle(self, batch: Batch, first: int, rows: int, fate: Fate, reason: str) -> None:
         """Move readings from pending to their fate."""
         self.counters.pending -= rows
         match fate:
@@ -104,8 +142,5 @@ class ReadingAccount:
                 self.counters.dropped[reason] += rows
         if self._observer is not None:
             self._observer.settled(first, rows, fate, reason)
-
-    def again(self, first: int, rows: int) -> None:
-        """Note readings that will be sent again."""
-        if self._observer is not None:
-            self._observer.again(first, rows)
+        if self._messages is not None:
+            self._messages.settled(batch, first, rows, fate, reason)

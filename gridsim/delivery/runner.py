@@ -14,7 +14,6 @@ from gridsim.delivery.account import (
     QUEUE_FULL,
     Counters,
     DeliveryPolicy,
-    Fate,
     Observer,
     OnFull,
     ReadingAccount,
@@ -28,18 +27,13 @@ from gridsim.delivery.connection import (
     ConnectionWorker,
     Time,
 )
+from gridsim.delivery.queue_log import QueueLog
 from gridsim.delivery.receipt import CountingReceipt, Settled
 from gridsim.delivery.sent import SentMessages
 from gridsim.delivery.timing import TimedFormat, Timing
 from gridsim.delivery.trace import MessageTrace
 
 _IDLE_S = 0.2
-_WHEN_FULL = {
-    "block": "the run waits for the transport",
-    "drop_oldest": "the oldest readings are dropped",
-    "drop_newest": "new readings are dropped",
-}
-
 _WITHOUT_CONNECTION = ConnectionWords("cannot open its target", "cannot write", "writes again")
 
 
@@ -74,14 +68,11 @@ class Runner(ConnectionWorker):
         self._wake_s = wake_s
         self._format = format
         self._buffer = MemoryBuffer(policy.queue_bytes) if buffer is None else buffer
-        self._account = ReadingAccount(observer)
-        self._sent = None if trace is None else SentMessages(trace, name, transport)
+        sent = None if trace is None else SentMessages(trace, name, transport)
         if format is not None:
-            format.sent = self._sent
-        self._begun: Batch | None = None
-        """The begun batch."""
-        self._writing = 0
-        """The number of the first reading in the begun batch that is not settled."""
+            format.sent = sent
+        self._account = ReadingAccount(observer, sent)
+        self._queue_log = QueueLog(name, self._log)
         self._stopping = False
         self._abandoned = False
 
@@ -122,8 +113,9 @@ class Runner(ConnectionWorker):
                 # A blocked offer goes on without room only if the run stops.
                 reason = NOT_SENT if on_full == "block" else QUEUE_FULL
                 self._drop([one.batch for one in dropped], reason)
-                if self._wake_s and 2 * self._buffer.nbytes > self._policy.queue_bytes:
-                    self._log_filling()
+                pending, nbytes = self._account.counters.pending, self._buffer.nbytes
+                if self._wake_s and 2 * nbytes > self._policy.queue_bytes:
+                    self._queue_log.filling(pending, nbytes, self._policy.queue_bytes, on_full)
                 self._changed.notify_all()
 
     def counters(self) -> Counters:
@@ -184,8 +176,8 @@ class Runner(ConnectionWorker):
             self._abandoned = True
             self._drop([entry.batch for entry in self._buffer.clear()], NOT_SENT)
             under_way = self._account.counters.pending
-            if under_way and self._begun is not None:
-                self._note_fate(self._begun, self._writing, under_way, "unconfirmed")
+            if under_way:
+                self._account.settle_next(under_way, "unconfirmed")
             if stalled:
                 self._fail()
             self._changed.notify_all()
@@ -210,8 +202,7 @@ class Runner(ConnectionWorker):
             self._changed.wait_for(self._may_act, _IDLE_S)
             entry = self._buffer.begin()
             if entry is not None:
-                self._begun = entry.batch
-                self._writing = entry.batch.number
+                self._account.begin(entry.batch)
                 self._changed.notify_all()
             return entry
 
@@ -283,10 +274,7 @@ class Runner(ConnectionWorker):
             if settled.fate == "delivered":
                 self._backoff.reset()
                 self._note_recovery()
-            if self._begun is not None:
-                rows, fate, reason = settled.rows, settled.fate, settled.reason
-                self._note_fate(self._begun, self._writing, rows, fate, reason)
-            self._writing += settled.rows
+            self._account.settle_next(settled.rows, settled.fate, settled.reason)
             if not self._account.counters.pending:
                 self._changed.notify_all()
             if settled.reason:
@@ -321,34 +309,10 @@ class Runner(ConnectionWorker):
             self._time.wait_for(self._changed, may_go_on, left_s)
 
     def _drop(self, batches: Iterable[Batch], reason: str) -> None:
-        dropped = 0
-        for batch in batches:
-            self._note_fate(batch, batch.number, len(batch), "dropped", reason)
-            dropped += len(batch)
-        if dropped:
+        if self._account.drop(batches, reason):
             self._log_drop(reason)
-
-    def _note_fate(self, batch: Batch, first: int, rows: int, fate: Fate, reason: str = "") -> None:
-        """Settle readings of a batch. The lock is held."""
-        self._account.settle(first, rows, fate, reason)
-        if self._sent is not None:
-            self._sent.settled(batch, first, rows, fate, reason)
-
-    def _log_filling(self) -> None:
-        self._log.log(
-            "WARNING",
-            "transport {} is behind: {:,} readings wait, {:.3g} of {:.3g} MB of its queue; "
-            "when it is full, {}",
-            self.name,
-            self._account.counters.pending,
-            self._buffer.nbytes / 1e6,
-            self._policy.queue_bytes / 1e6,
-            _WHEN_FULL[self._policy.on_full],
-        )
 
     def _log_drop(self, reason: str) -> None:
         if self._state == "reader gone":
             return  # The reader left on purpose and does not miss these readings.
-        total = self._account.counters.dropped.total()
-        message = "transport {}: readings dropped ({}), {:,} so far"
-        self._log.log("WARNING", message, self.name, reason, total, cause=reason)
+        self._queue_log.dropped(reason, self._account.counters.dropped.total())
