@@ -6,25 +6,11 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
+from gridsim.contracts.record import FIELDS as FIELDS
+from gridsim.contracts.record import SEQUENCE
 from gridsim.errors import UsageError
 
-FIELDS: Final = (
-    "der_id",
-    "timestamp",
-    "is_online",
-    "current_output",
-    "power_meter_measurement",
-    "baseline",
-    "contract_threshold",
-    "units",
-    "project_id",
-    "is_standalone",
-    "connection_start_at",
-    "current_soc",
-    "type",
-    "nameplate_capacity",
-)
-SEQ: Final = "seq"
+SEQ: Final = SEQUENCE
 RECEIVED: Final = "received"
 """The time at which the user's system received the reading; not a field of the record."""
 TIMES: Final = ("timestamp", "connection_start_at", RECEIVED)

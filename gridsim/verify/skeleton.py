@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.bytefields import LONGEST_RUN, PAD, ByteFields, digests_of, runs_of_times
-from gridsim.verify.fields import BIT, FIELDS, RECEIVED, SEQ
+from gridsim.verify.fields import FIELDS, RECEIVED, SEQ
 from gridsim.verify.pairing import Keys
 from gridsim.verify.reading import Reading
 from gridsim.verify.times import NO_TIME
 from gridsim.verify.values import NULL, Ints, Small
+from gridsim.verify.whole import whole_arrivals
 
 _COMMA, _NEWLINE = b",\n"
 _MEMBER: Final = re.compile(
@@ -170,26 +171,18 @@ class SkeletonParser:
         time_ms = runs_of_times(spans["timestamp"], self._time)
         if (time_ms == NO_TIME).any():
             return None
-        evidence = self._reading.evidence
-        evidence.rows += n
-        for name in FIELDS:
-            evidence.there[name] += n
         output, meter, baseline = powers
-        return Arrivals(
+        return whole_arrivals(
+            self._reading.evidence,
+            first_line,
             device=device,
             time_ms=time_ms,
-            seq=np.broadcast_to(np.int64(-1), n),
             output=output,
             meter=meter,
             baseline=baseline,
             soc=soc,
             online=online,
             since_ms=since_ms,
-            absent=np.broadcast_to(np.uint16(BIT[SEQ]), n),
-            strange=np.broadcast_to(np.uint16(0), n),
-            garbled=np.broadcast_to(np.bool_(False), n),
-            received_ms=np.broadcast_to(np.int64(NO_TIME), n),
-            line=np.arange(first_line, first_line + n),
         )
 
     def _steady(self, lines: _Lines, first: int, last: int, device: Small, since_ms: Ints) -> bool:

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.verify.arrivals import Arrivals
-from gridsim.verify.fields import BIT, FIELDS, RECEIVED, SEQ
+from gridsim.verify.fields import FIELDS, RECEIVED, SEQ
 from gridsim.verify.reading import Reading
 from gridsim.verify.times import NO_TIME
 from gridsim.verify.values import NULL, Ints, Small, scaled
+from gridsim.verify.whole import whole_arrivals
 
 _TYPES: Final[dict[str, Any]] = {
     "is_online": bool,
@@ -86,26 +87,17 @@ class StrictParser:
         if soc is None or not all(np.isfinite(column).all() for column in power):
             return None
         output, meter, baseline = (scaled(column, 100) for column in power)
-        n = len(device)
-        evidence = self._reading.evidence
-        evidence.rows += n
-        for name in FIELDS:
-            evidence.there[name] += n
-        return Arrivals(
+        return whole_arrivals(
+            self._reading.evidence,
+            first_line,
             device=device,
             time_ms=time_ms,
-            seq=np.broadcast_to(np.int64(-1), n),
             output=output,
             meter=meter,
             baseline=baseline,
             soc=soc,
             online=np.array(values["is_online"], np.int32),
             since_ms=since_ms,
-            absent=np.broadcast_to(np.uint16(BIT[SEQ]), n),
-            strange=np.broadcast_to(np.uint16(0), n),
-            garbled=np.broadcast_to(np.bool_(False), n),
-            received_ms=np.broadcast_to(np.int64(NO_TIME), n),
-            line=np.arange(first_line, first_line + n),
         )
 
     def _ms(self, texts: Sequence[str]) -> Ints:
