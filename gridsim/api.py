@@ -123,6 +123,7 @@ from gridsim.contracts.state import State, StateError, Stateful, Tree
 from gridsim.contracts.status import RunStatus
 from gridsim.contracts.table_settings import TableSettings, UnitName, check_zone
 from gridsim.contracts.targets import find_target
+from gridsim.contracts.text_error import TextError
 from gridsim.contracts.tick import Tick
 from gridsim.contracts.transport import DEVICE_OFFLINE, NOT_CONNECTED, Receipt, Transport
 from gridsim.contracts.view import (
@@ -230,6 +231,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "Format",
     "Framing",
     "Payloads",
+    "TextError",
     "RowEncoder",
     "RowLayout",
     # Transports

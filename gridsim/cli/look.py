@@ -23,11 +23,11 @@ def validate(
     with report_errors():
         from gridsim.running.plan import make_plan
         from gridsim.text.estimates import shortfall_lines
-        from gridsim.text.plan import caveat_lines
+        from gridsim.text.plan import caveat_lines, example_lines
 
         given = given_to(context, config, plugin, set_)
         plan = make_plan(options_of(given.config, given.plugins, given.overrides))
-        notes = (*caveat_lines(plan), *shortfall_lines(plan))
+        notes = (*caveat_lines(plan), *shortfall_lines(plan), *example_lines(plan))
         print_out("\n".join((f"{plan.config}: no errors", *notes)))
 
 

@@ -163,6 +163,7 @@ def expand(
         project_id=names.projects,
         is_standalone=standalone,
         columns={key: unit for fleet in fleets for key, unit in fleet.type.columns.items()},
+        sites=sites,
     )
     return Scenario(
         draws=draws,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.contracts.sites import Sites
 from gridsim.helpers.randomness import Floats
 from gridsim.helpers.timestamps import rfc3339
 
@@ -31,6 +32,8 @@ class Roster:
     is_standalone: NDArray[np.bool_]
     columns: Mapping[str, str] = field(default_factory=dict)
     """Further columns in the readings of some types, each with its unit."""
+    sites: Sites | None = None
+    """The places of the projects, in the order of `project_id`; None: they are not known."""
 
     def __len__(self) -> int:
         return len(self.der_id)
@@ -52,6 +55,7 @@ class Roster:
             project_id=[self.project_id[row] for row in projects.tolist()],
             is_standalone=self.is_standalone[projects],
             columns=self.columns,
+            sites=None if self.sites is None else self.sites.some(projects),
         )
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gridsim.api import RunContext, Source, Transport, View
+from gridsim.api import RunContext, Source, TextError, Transport, View
 from gridsim.config.configuration import Configuration
 from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.tables.transports import TransportChoice
@@ -92,6 +92,10 @@ def make_parts(
             transports.append(
                 _planned_transport(choice, run, configuration.simulation.speed, alterations)
             )
+        except TextError as error:
+            problems.append(
+                document.problem_inside((*choice.key_path, "format", *error.setting), error)
+            )
         except ValueError as error:
             problems.append(document.problem(choice.key_path, str(error)))
     for source in configuration.sources:
@@ -158,7 +162,7 @@ def _made(what: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if isinstance(error, GridsimError):
+        if isinstance(error, GridsimError | TextError):
             raise
         if isinstance(error, ValueError) and str(error):
             raise ValueError(printable(error)) from error

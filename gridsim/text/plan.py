@@ -65,6 +65,17 @@ def caveat_lines(plan: Plan) -> Iterator[str]:
     )
 
 
+def example_lines(plan: Plan) -> Iterator[str]:
+    """Yield an example message of each transport whose format has the user's own shape."""
+    for transport in plan.transports:
+        try:
+            example = transport.format.example()
+        except Exception as error:
+            example = f"(its example failed: {described(error)})"
+        if example:
+            yield f"{transport.name}: a message, with typical values: {example}"
+
+
 def transport_lines(plan: Plan) -> Iterator[str]:
     """Yield the hints of the transports once they are connected."""
     for transport in plan.transports:

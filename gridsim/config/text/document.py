@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from gridsim.api import TextError
+from gridsim.config.text.inside import offset_in_string, problem_in
 from gridsim.config.text.locate import KeyPath, Place, key_text, locate
 from gridsim.config.text.report import Problem
 
@@ -126,6 +128,21 @@ class Document:
             source = source[:cut] + MASK
             column = min(column, cut)
         return Problem(str(self.path), message, line, column + 1, source, suggestion)
+
+    def problem_inside(self, path: KeyPath, error: TextError) -> Problem:
+        """Return the problem at a character of the text that a setting holds or names."""
+        message, suggestion = error.message, error.suggestion
+        if error.file:
+            return problem_in(error.file, error.text, error.offset, message, suggestion)
+        place = self._places.get(self._in_text(path)) if self.given is None else None
+        changed = any(path[:length] in self.origins for length in range(1, len(path) + 1))
+        if place is None or changed or path in self.filled:
+            at = problem_in("", error.text, error.offset, "", None)
+            message = f"line {at.line}, column {at.column} of the text: {message}"
+            return self.problem(path, message, suggestion=suggestion)
+        raw = self.text[place.value : place.end]
+        offset = place.value + offset_in_string(raw, error.offset)
+        return problem_in(str(self.path), self.text, offset, message, suggestion)
 
     def where(self, path: KeyPath) -> str:
         """Return the place of a value for a message: `on line 12`."""

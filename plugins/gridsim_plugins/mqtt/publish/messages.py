@@ -100,7 +100,7 @@ def as_messages(format: Format, batch: Batch, payloads: Payloads) -> Messages:
 
 def _cuts(format: Format, batch: Batch) -> Iterator[tuple[int, int]]:
     # A project's readings of one time are one message: cut only between such groups.
-    groups = batch.groups() if format.framing == "project" else None
+    groups = format.cuts(batch)
     start = 0
     rows, most = PART_ROWS
     while start < len(batch):

@@ -1,0 +1,278 @@
+"""From a parsed template to the pieces of a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from gridsim.api import Framing
+from gridsim_plugins.formats.template.errors import TemplateError
+from gridsim_plugins.formats.template.fields import PER_DEVICE, Fields
+from gridsim_plugins.formats.template.nodes import Array, Constant, Node, Object, Text
+from gridsim_plugins.formats.template.pieces import (
+    Affixed,
+    AllOptional,
+    ConstantText,
+    Decimals,
+    DeviceText,
+    Optional,
+    Piece,
+    Repeated,
+    Shortest,
+)
+from gridsim_plugins.formats.template.placeholder import Placeholder
+from gridsim_plugins.formats.template.values import (
+    Mask,
+    Place,
+    Value,
+    constant_texts,
+    piece_of,
+    quoted,
+    read_value,
+)
+
+Item = bytes | Callable[[], list[bytes]] | Piece
+"""A constant text, the texts of a constant of each device, or a piece."""
+
+
+@dataclass(slots=True)
+class Laid:
+    """The items of a part of the template, and when it is left out."""
+
+    items: list[Item]
+    absent: list[Mask] = field(default_factory=list)
+    """The columns without which it is left out of its object or array."""
+    absent_element: list[Mask] = field(default_factory=list)
+    """The columns without which the element of an array that contains it is left out."""
+    offset: int = 0
+
+
+class Layout:
+    """The layout of messages of one framing."""
+
+    def __init__(self, fields: Fields, framing: Framing) -> None:
+        self._fields = fields
+        self._framing = framing
+        self._repeating = False
+        """True inside the part that is repeated for each device."""
+        self._repeats = framing == "project"
+
+    def message(self, node: Node) -> list[Piece]:
+        """Return the pieces of a message. Raises TemplateError."""
+        laid = self._node(node)
+        self._no_array(laid)
+        if laid.absent:
+            raise TemplateError("a message cannot be left out; use else(null)", node.offset)
+        return fused(laid.items)
+
+    def _node(self, node: Node) -> Laid:
+        match node:
+            case Constant(text=text):
+                return Laid([text.encode()])
+            case Text():
+                return self._text(node)
+            case Array():
+                return self._array(node)
+            case Object():
+                return self._object(node)
+
+    def _text(self, node: Text) -> Laid:
+        whole = node.whole
+        if whole is not None:
+            return self._value(whole, "value")
+        laid = Laid([b'"'])
+        for part in node.parts:
+            if isinstance(part, str):
+                laid.items.append(quoted(part, "inside"))
+                continue
+            inner = self._value(part, "inside")
+            laid.items += inner.items
+            laid.absent += inner.absent
+            laid.absent_element += inner.absent_element
+        laid.items.append(b'"')
+        return laid
+
+    def _value(self, placeholder: Placeholder, place: Place) -> Laid:
+        value = read_value(placeholder, self._fields, bare=False)
+        self._check_level(value)
+        laid = Laid([constant_texts(value, place) if value.is_constant else piece_of(value, place)])
+        laid.offset = placeholder.offset
+        if value.style.missing == "omit":
+            laid.absent.append(value.absent)
+        elif value.style.missing == "omit_element":
+            laid.absent_element.append(value.absent)
+        return laid
+
+    def _check_level(self, value: Value) -> None:
+        if not self._repeats or self._repeating:
+            return
+        for name, offset in value.expression.names.items():
+            if self._fields.known[name].level in PER_DEVICE:
+                raise TemplateError(
+                    f"{name!r} differs between the devices of this message; write it in an array "
+                    '[ELEMENT, "..."], or below a key with {der_id}',
+                    offset,
+                )
+
+    def _array(self, node: Array) -> Laid:
+        if node.repeats:
+            return self._repeated_array(node)
+        laid = [self._node(item) for item in node.items]
+        for one in laid:
+            one.absent += one.absent_element
+            one.absent_element = []
+        return _joined(b"[", laid, b"]")
+
+    def _repeated_array(self, node: Array) -> Laid:
+        with_what = '"..." repeats an element for each device'
+        if not self._repeats:
+            raise TemplateError(
+                f"{with_what}, and a message of framing {self._framing} has one", node.offset
+            )
+        repeated = self._repeat(node.items[0], node.offset)
+        return Laid([b"[", repeated, b"]"])
+
+    def _repeat(self, *nodes: Node | bytes | int) -> Repeated:
+        *parts, offset = nodes
+        assert isinstance(offset, int)
+        if self._repeating:
+            raise TemplateError("this is inside a part that is repeated already", offset)
+        self._repeating = True
+        items: list[Item] = []
+        absent: list[Mask] = []
+        for part in parts:
+            if isinstance(part, bytes):
+                items.append(part)
+            elif not isinstance(part, int):
+                laid = self._node(part)
+                items += laid.items
+                absent += laid.absent + laid.absent_element
+        self._repeating = False
+        return Repeated([_left_out(items, absent)] if absent else fused(items))
+
+    def _object(self, node: Object) -> Laid:
+        members = []
+        for key, inner in node.members:
+            if self._is_repeated(key):
+                if len(node.members) > 1:
+                    raise TemplateError(
+                        "a key with {der_id} is repeated for each device, and must be the only "
+                        "one of its object",
+                        key.offset,
+                    )
+                repeated = self._repeat(key, b":", inner, key.offset)
+                return Laid([b"{", repeated, b"}"])
+            name, laid = self._text(key), self._node(inner)
+            if name.absent or name.absent_element:
+                raise TemplateError("a key cannot be left out", key.offset)
+            if key.whole is not None:
+                value = read_value(key.whole, self._fields, bare=False)
+                if value.kind == "number" or value.kind == "truth":
+                    raise TemplateError("a key is a text; add a letter to it", key.offset)
+            laid.items[:0] = [*name.items, b":"]
+            members.append(laid)
+        return _joined(b"{", members, b"}")
+
+    def _is_repeated(self, key: Text) -> bool:
+        """Return whether a key differs between the devices of a message."""
+        if not self._repeats or self._repeating:
+            return False
+        values = [read_value(one, self._fields, bare=False) for one in key.placeholders]
+        if not any(value.levels & PER_DEVICE for value in values):
+            return False
+        if not any(value.name == "der_id" for value in values):
+            raise TemplateError(
+                "this key is repeated for each device, and must contain {der_id}, because two "
+                "devices may be alike in the rest",
+                key.offset,
+            )
+        return True
+
+    def _no_array(self, laid: Laid) -> None:
+        if laid.absent_element:
+            raise TemplateError(
+                "else(omit_element) leaves out an element of an array, and there is none around "
+                "it; use else(omit)",
+                laid.offset,
+            )
+
+
+def bare_message(parts: Sequence[str | Placeholder], fields: Fields) -> list[Piece]:
+    """Return the pieces of a message that is one bare text. Raises TemplateError."""
+    items: list[Item] = []
+    absent: list[Mask] = []
+    for part in parts:
+        if isinstance(part, str):
+            items.append(part.encode())
+            continue
+        value = read_value(part, fields, bare=True)
+        constant = value.is_constant
+        items.append(constant_texts(value, "bare") if constant else piece_of(value, "bare"))
+        if value.style.missing == "omit" and value.kind == "number":
+            absent.append(value.absent)
+    return [_left_out(items, absent)] if absent else fused(items)
+
+
+def _joined(opening: bytes, laid: list[Laid], closing: bytes) -> Laid:
+    """Return an object or array of its items, with commas between those that are there."""
+    result = Laid([opening])
+    for one in laid:
+        result.absent_element += one.absent_element
+        result.offset = result.offset or one.offset
+    if laid and all(one.absent for one in laid):
+        pieces = [_left_out([b",", *one.items], one.absent) for one in laid]
+        result.items = [AllOptional(opening, pieces, closing)]
+        return result
+    first = next((place for place, one in enumerate(laid) if not one.absent), 0)
+    for place, one in enumerate(laid):
+        items = one.items
+        if place < first:
+            items = [*items, b","]
+        elif place > first:
+            items = [b",", *items]
+        result.items += [_left_out(items, one.absent)] if one.absent else items
+    result.items.append(closing)
+    return result
+
+
+def _left_out(items: Sequence[Item], absent: Sequence[Mask]) -> Piece:
+    """Return the items as a piece that is left out where a column has no value."""
+    pieces = fused(items)
+    only = pieces[0] if len(pieces) == 1 else None
+    if isinstance(only, Decimals | Shortest) and only.leaves_out and len(absent) == 1:
+        only.is_sealed = True
+        return only
+    return Optional(pieces, absent)
+
+
+def fused(items: Sequence[Item]) -> list[Piece]:
+    """Return the items as pieces, with the constant texts joined to their neighbours."""
+    pieces: list[Piece] = []
+    pending: list[bytes | Callable[[], list[bytes]]] = []
+
+    def flush() -> None:
+        if not pending:
+            return
+        if all(isinstance(one, bytes) for one in pending):
+            text = b"".join(one for one in pending if isinstance(one, bytes))
+            last = pieces[-1] if pieces else None
+            if isinstance(last, Affixed) and not last.is_sealed:
+                last.after += text
+            else:
+                pieces.append(ConstantText(text))
+        else:
+            pieces.append(DeviceText(tuple(pending)))
+        pending.clear()
+
+    for item in items:
+        if isinstance(item, bytes) or callable(item):
+            pending.append(item)
+            continue
+        only_bytes = all(isinstance(one, bytes) for one in pending)
+        if isinstance(item, Affixed) and not item.is_sealed and only_bytes:
+            item.before = b"".join(one for one in pending if isinstance(one, bytes)) + item.before
+            pending.clear()
+        flush()
+        pieces.append(item)
+    flush()
+    return pieces

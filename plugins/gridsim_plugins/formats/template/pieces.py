@@ -1,0 +1,293 @@
+"""The pieces of a message, each a column of texts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise, repeat
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Batch, Floats
+
+Texts = bytes | list[bytes]
+"""A text for each row, or the one text that all rows share."""
+
+_CACHED = 100_000
+"""The most steps of the last decimal, up and down, whose texts are cached."""
+
+
+class Piece(Protocol):
+    """A part of every message."""
+
+    def texts(self, batch: Batch) -> Texts:
+        """Return the text of each row, or the one text that all rows share."""
+
+
+class Affixed(ABC):
+    """A piece with the constant texts before and after it."""
+
+    before = b""
+    after = b""
+    is_sealed = False
+    """True if the affixes are left out with the value, so that no further text may join them."""
+    _missing: bytes | None = b""
+
+    @property
+    def leaves_out(self) -> bool:
+        """True if a missing value has no text, not even its affixes."""
+        return self._missing is None
+
+    def enclosed(self, text: bytes) -> bytes:
+        return self.before + text + self.after
+
+    @abstractmethod
+    def texts(self, batch: Batch) -> Texts:
+        """Return the text of each row, or the one text that all rows share."""
+
+
+class ConstantText:
+    """A text that all messages share."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def texts(self, batch: Batch) -> Texts:
+        return self._text
+
+
+class DeviceText:
+    """A text for each device, which never changes; made when it is first needed."""
+
+    def __init__(self, parts: Sequence[bytes | Callable[[], list[bytes]]]) -> None:
+        self._parts = parts
+        self._made: NDArray[np.object_] | None = None
+
+    def texts(self, batch: Batch) -> Texts:
+        if self._made is None:
+            columns = [repeat(part) if isinstance(part, bytes) else part() for part in self._parts]
+            made = list(map(b"".join, zip(*columns, strict=False)))
+            self._made = np.empty(len(made), np.object_)
+            self._made[:] = made
+        texts: list[bytes] = self._made[batch.device].tolist()
+        return texts
+
+
+class Decimals(Affixed):
+    """Numbers with fixed decimals. The texts of numbers near 0 are cached, because they repeat."""
+
+    def __init__(
+        self,
+        values: Callable[[Batch], Floats],
+        digits: int,
+        form: bytes,
+        missing: bytes | None,
+    ) -> None:
+        """Create the piece; `form` encloses each number, None leaves a missing one out."""
+        self._values = values
+        self._scale = 10.0**digits
+        self._form = form % f"%.{digits}f".encode()
+        self._missing = missing
+        size = 2 * _CACHED + 2
+        self._texts: NDArray[np.object_] | None = None
+        self._known = np.zeros(size, np.bool_)
+        self._template = b""
+
+    def texts(self, batch: Batch) -> Texts:
+        if self._texts is None:
+            self._texts = np.empty(2 * _CACHED + 2, np.object_)
+            self._template = _escaped(self.before) + self._form + _escaped(self.after)
+            self._texts[-1] = b"" if self._missing is None else self.enclosed(self._missing)
+            self._known[-1] = True
+        steps = np.rint(self._values(batch) * self._scale)
+        near = np.abs(steps) <= _CACHED
+        if near.all():
+            return self._look_up(steps.astype(np.intp) + _CACHED)
+        gap = ~np.isfinite(steps)
+        index = np.where(near, steps, 0).astype(np.intp) + _CACHED
+        index[gap] = len(self._known) - 1
+        texts = self._look_up(index)
+        for row in np.flatnonzero(~(near | gap)).tolist():
+            texts[row] = self._template % (steps[row] / self._scale)
+        return texts
+
+    def _look_up(self, index: NDArray[np.intp]) -> list[bytes]:
+        assert self._texts is not None
+        unknown = ~self._known[index]
+        if unknown.any():
+            new = np.unique(index[unknown])
+            numbers = ((new - _CACHED) / self._scale).tolist()
+            self._texts[new] = [self._template % number for number in numbers]
+            self._known[new] = True
+        texts: list[bytes] = self._texts[index].tolist()
+        return texts
+
+
+class Shortest(Affixed):
+    """Numbers without fixed decimals, each formatted."""
+
+    def __init__(
+        self,
+        values: Callable[[Batch], Floats],
+        write: Callable[[float], str],
+        form: bytes,
+        missing: bytes | None,
+    ) -> None:
+        self._values = values
+        self._write = write
+        self._form = form
+        self._missing = missing
+
+    def texts(self, batch: Batch) -> Texts:
+        values = np.asarray(self._values(batch), np.float64) + 0.0
+        gap = ~np.isfinite(values)
+        missing = b"" if self._missing is None else self.enclosed(self._missing)
+        if len(values) and gap.all():
+            return missing
+        template = _escaped(self.before) + self._form + _escaped(self.after)
+        write = self._write
+        texts = [template % write(value).encode() for value in values.tolist()]
+        for row in np.flatnonzero(gap).tolist():
+            texts[row] = missing
+        return texts
+
+
+class FewValues(Affixed):
+    """A column with few distinct values in a batch: each is formatted once."""
+
+    def __init__(
+        self, values: Callable[[Batch], NDArray[Any]], write: Callable[[Any], bytes]
+    ) -> None:
+        self._values = values
+        self._write = write
+
+    def texts(self, batch: Batch) -> Texts:
+        column = self._values(batch)
+        if len(column) and (column == column[0]).all():
+            return self.enclosed(self._write(column[0].item()))
+        values = column.tolist()
+        known = {value: self.enclosed(self._write(value)) for value in set(values)}
+        return [known[value] for value in values]
+
+
+class SlowValues(Affixed):
+    """Values that rarely change, whose texts are kept for each device."""
+
+    def __init__(
+        self,
+        values: Callable[[Batch], NDArray[Any]],
+        write: Callable[[list[Any]], list[bytes]],
+        devices: int,
+    ) -> None:
+        self._read = values
+        self._write = write
+        self._made = np.zeros(devices, np.bool_)
+        self._values: NDArray[Any] = np.zeros(devices)
+        self._texts = np.full(devices, None, np.object_)
+
+    def texts(self, batch: Batch) -> Texts:
+        values, device = self._read(batch), batch.device
+        stale = ~self._made[device] | (values != self._values[device])
+        texts = self._texts[device]
+        if stale.any():
+            if not self._made.any():
+                self._values = self._values.astype(values.dtype)
+            rows = np.flatnonzero(stale)
+            # A device may be there several times: its latest row is kept.
+            made = [self.enclosed(text) for text in self._write(values[rows].tolist())]
+            own = np.empty(len(made), np.object_)
+            own[:] = made
+            texts[rows] = own
+            self._texts[device[rows]] = own
+            self._values[device[rows]] = values[rows]
+            self._made[device[rows]] = True
+        made_texts: list[bytes] = texts.tolist()
+        return made_texts
+
+
+class Optional:
+    """Pieces that are left out where one of some columns has no value."""
+
+    def __init__(
+        self, pieces: Sequence[Piece], absent: Sequence[Callable[[Batch], NDArray[np.bool_]]]
+    ) -> None:
+        self._pieces = pieces
+        self._absent = absent
+
+    def texts(self, batch: Batch) -> Texts:
+        texts = rows_of(self._pieces, batch)
+        for column in self._absent:
+            for row in np.flatnonzero(column(batch)).tolist():
+                texts[row] = b""
+        return texts
+
+
+class AllOptional:
+    """An object or array each of whose items, with a comma before it, may be left out."""
+
+    def __init__(self, opening: bytes, pieces: Sequence[Piece], closing: bytes) -> None:
+        self._opening, self._closing = opening, closing
+        self._pieces = pieces
+
+    def texts(self, batch: Batch) -> Texts:
+        opening, closing = self._opening, self._closing
+        return [opening + row[1:] + closing for row in rows_of(self._pieces, batch)]
+
+
+class Repeated:
+    """Pieces that are repeated for each row of a group, with commas between."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._pieces = pieces
+
+    def texts(self, batch: Batch) -> Texts:
+        raise AssertionError("a repeated piece is encoded for a group of rows")
+
+    def joined(self, batch: Batch, starts: NDArray[np.intp]) -> list[bytes]:
+        """Return the text of each group."""
+        rows = rows_of(self._pieces, batch)
+        if all(rows):
+            return [b",".join(rows[a:b]) for a, b in pairwise(starts.tolist())]
+        return [b",".join(filter(None, rows[a:b])) for a, b in pairwise(starts.tolist())]
+
+
+def rows_of(pieces: Iterable[Piece], batch: Batch) -> list[bytes]:
+    """Return the joined pieces of each row."""
+    return _zipped((piece.texts(batch) for piece in pieces), len(batch))
+
+
+def groups_of(pieces: Iterable[Piece], batch: Batch, starts: NDArray[np.intp]) -> list[bytes]:
+    """Return the joined pieces of each group of rows: of its first row, unless it is repeated."""
+    firsts = starts[:-1].tolist()
+
+    def columns() -> Iterable[Texts]:
+        for piece in pieces:
+            if isinstance(piece, Repeated):
+                yield piece.joined(batch, starts)
+                continue
+            texts = piece.texts(batch)
+            yield texts if isinstance(texts, bytes) else [texts[row] for row in firsts]
+
+    return _zipped(columns(), len(firsts))
+
+
+def _zipped(columns: Iterable[Texts], count: int) -> list[bytes]:
+    pieces: list[Iterable[bytes]] = []
+    common = b""
+    for texts in columns:
+        if isinstance(texts, bytes):
+            common += texts
+            continue
+        if common:
+            pieces.append(repeat(common))
+            common = b""
+        pieces.append(texts)
+    if common or not pieces:
+        pieces.append(repeat(common, count))
+    return list(map(b"".join, zip(*pieces, strict=False)))
+
+
+def _escaped(text: bytes) -> bytes:
+    return text.replace(b"%", b"%%")

@@ -1,0 +1,63 @@
+"""The settings of the format `template`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from gridsim.api import LocalPath, Settings, TextError
+from gridsim_plugins.formats.template.parse import MOST_CHARACTERS
+
+_MOST_BYTES = 4 * MOST_CHARACTERS
+
+
+class TemplateSettings(Settings):
+    """Settings of the format `template`."""
+
+    template: str = Field(
+        "",
+        description='the message: JSON with placeholders, such as {"kw": "{current_output}"}; '
+        "see docs/payloads.md",
+    )
+    template_file: LocalPath = Field(
+        "",
+        description="a file with the message instead, UTF-8, relative to the folder of the "
+        "configuration",
+    )
+
+    def source(self) -> tuple[str, str]:
+        """Return the setting that has the template, and its text. Raises ValueError."""
+        if self.template and self.template_file:
+            raise ValueError("format: set template or template_file, not both")
+        if not self.template_file:
+            return "template", self.template
+        return "template_file", self._file_text()
+
+    def _file_text(self) -> str:
+        name = self.template_file
+        try:
+            with Path(name).open("rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+        except OSError as error:
+            reason = (
+                "does not exist"
+                if isinstance(error, FileNotFoundError)
+                else (f"cannot be read: {error.strerror}")
+            )
+            raise ValueError(f"template_file: {name} {reason}") from None
+        if len(content) > _MOST_BYTES:
+            raise ValueError(f"template_file: {name} is larger than {_MOST_BYTES:,} bytes")
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            before = content[: error.start].decode("utf-8", errors="replace")
+            rest = content[error.start :].decode("utf-8", errors="replace")
+            raise TextError(
+                f"the byte 0x{content[error.start]:02x} is not UTF-8; save the file as UTF-8",
+                setting=("template_file",),
+                text=before + rest,
+                offset=len(before),
+                file=name,
+            ) from None
+        return text.replace("\r\n", "\n")
