@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,34 @@ from gridsim.api import (
 )
 from gridsim.running.catalogue import make_catalogue
 from gridsim.running.monitor import Monitor
+from gridsim.running.plan import Plan
 
-if TYPE_CHECKING:
-    from gridsim.running.run import Run
+
+class ViewedRun(Protocol):
+    """The part of a run that its views reach."""
+
+    plan: Plan
+
+    def status(self) -> RunStatus:
+        """Return the run's status, at this moment."""
+
+    def post(self, instruction: Instruction) -> bool:
+        """Queue an instruction for the next tick; return whether there was room."""
+
+    def pause(self) -> None:
+        """Pause after the current tick."""
+
+    def resume(self) -> None:
+        """Resume after `pause`."""
+
+    def set_speed(self, speed: float) -> None:
+        """Set the speed from the next tick on."""
 
 
 class RunControl:
     """The `Control` of a run."""
 
-    def __init__(self, run: Run, monitor: Monitor) -> None:
+    def __init__(self, run: ViewedRun, monitor: Monitor) -> None:
         self._run = run
         self._monitor = monitor
         self._catalogue: Catalogue | None = None

@@ -79,13 +79,17 @@ class Hub:
         for subscription in self._subscriptions:
             subscription.stop_waiting()
 
-    def is_consumer(self) -> bool:
-        """Return whether the caller is a subscriber's thread."""
-        return any(subscription.is_own_thread() for subscription in self._subscriptions)
+    def refuse_subscribers(self, method: str) -> None:
+        """Raise RuntimeError in a subscriber's thread: `method` would wait for it."""
+        if any(subscription.is_own_thread() for subscription in self._subscriptions):
+            raise RuntimeError(f"{method}() in a subscriber would wait for itself")
 
-    def is_blocking_consumer(self) -> bool:
-        """Return whether the caller is a subscriber that the run waits for."""
-        return any(one.is_own_thread() and one.blocks for one in self._subscriptions)
+    def refuse_blocking_subscribers(self, method: str) -> None:
+        """Raise RuntimeError in a subscriber's thread if the run waits for the subscriber."""
+        if any(one.is_own_thread() and one.blocks for one in self._subscriptions):
+            raise RuntimeError(
+                f"{method}() in a subscriber with on_full='block' would wait for itself"
+            )
 
     def _remove(self, subscription: Subscription) -> None:
         self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)

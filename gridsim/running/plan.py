@@ -93,6 +93,15 @@ class Plan:
     registry: Registry = field(default_factory=Registry)
     """All plugins that the configuration can use."""
 
+    def check_real_time(self) -> None:
+        """Raise ValueError if a transport would make a run in real time wait."""
+        for transport in self.transports:
+            if transport.on_full == "block":
+                raise ValueError(
+                    f"transport {transport.name} has on_full = 'block', which needs speed 0 or a "
+                    "speed above 1: the run would fall behind real time"
+                )
+
     def close(self) -> None:
         """Close the services that the run's transports and sources share."""
         self.services.close()
@@ -213,12 +222,6 @@ def message_faults(scenario: Scenario) -> Alterations:
         for fault, spec in enumerate(scenario.faults)
         if issubclass(spec.type, MessageFault)
     )
-
-
-def check_speed(speed: float) -> None:
-    """Raise ValueError if a speed is outside the bounds of the configuration."""
-    if not (speed == 0 or 1e-3 <= speed <= 1e6):
-        raise ValueError(f"speed must be 0, or from 0.001 to 1,000,000, not {speed:g}")
 
 
 def _ticks(duration: str | None, configuration: Configuration) -> int | None:

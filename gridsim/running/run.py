@@ -11,21 +11,21 @@ from typing import Final, Literal
 
 from gridsim.api import Instruction
 from gridsim.contracts.results import TickResult
+from gridsim.contracts.speed import check_speed
 from gridsim.contracts.status import RunState, RunStatus
-from gridsim.delivery import MessageTrace, Runner
-from gridsim.errors import GridsimError
+from gridsim.delivery import Runner
 from gridsim.ledger import LedgerError
 from gridsim.running.board import Board
-from gridsim.running.control import RunControl
 from gridsim.running.driver import Driver
 from gridsim.running.engine import Engine
 from gridsim.running.inbox import CommandInbox
-from gridsim.running.monitor import Monitor
 from gridsim.running.observe import observe
-from gridsim.running.plan import Plan, check_speed
+from gridsim.running.plan import Plan
 from gridsim.running.subscription import OnOverflow, Policy, Subscription
-from gridsim.running.views import ShownView, Views
-from gridsim.running.workers import Workers, has_no_receiver
+from gridsim.running.viewing import Viewing
+from gridsim.running.views import ShownView
+from gridsim.running.watcher import Watcher
+from gridsim.running.workers import Workers
 from gridsim.simulation.step import Simulation
 from gridsim.sources import SourceWorker
 
@@ -33,9 +33,6 @@ ClockKind = Literal["real", "manual"]
 
 FLUSH_S: Final = 4.7
 """The default time that `stop` gives transports to send what is queued, seconds."""
-_LOOK_S = 0.2
-# How long views may take to close: after the last tick, and when a run is stopped early.
-_VIEWS_S, _VIEWS_HURRY_S = 5.0, 0.8
 
 
 class Run:
@@ -54,8 +51,6 @@ class Run:
         """Make the simulation; connect to nothing yet. Raises PluginError."""
         configuration = plan.configuration
         self.plan = plan
-        self.error: BaseException | None = None
-        """The exception that ended the run early, or None."""
         self.hung = False
         """True if a plugin's thread did not return at the end; only `os._exit` ends it."""
         self._manual = clock == "manual"
@@ -73,18 +68,28 @@ class Run:
         self._driver = Driver(self._engine)
         self._state: RunState = "new"
         self._workers = Workers(self._inbox)
-        self._trace = MessageTrace(configuration.scenario.roster) if plan.views else None
-        self._monitor, self._views = self._make_views()
+        self._viewing = Viewing(self, lambda: self._engine.tick)
         self._stopping = threading.Event()
         self._over = threading.Event()
         """Set when no more ticks will run, for any reason."""
-        self._watcher = threading.Thread(target=self._watch, name="run", daemon=True)
+        self._watcher = Watcher(
+            self._engine,
+            None if self._manual else self._driver,
+            self._workers,
+            configuration.simulation.hang_timeout_s,
+            self._over,
+        )
         self._steering = threading.RLock()
         self._began = self._cpu = 0.0
         self._deadline: float | None = None
         """The monotonic time at which flushing ends; None: it ends when progress stops."""
         self._took: tuple[float, float] | None = None
         """The real and processor time of the run once it is over, seconds."""
+
+    @property
+    def error(self) -> BaseException | None:
+        """The exception that ended the run early, or None."""
+        return self._watcher.error or self._engine.error
 
     @property
     def ledger_error(self) -> LedgerError | None:
@@ -121,13 +126,12 @@ class Run:
             self._next,
             self._promised_wake_s(),
             block=self._manual,
-            trace=self._trace,
+            trace=self._viewing.trace,
         )
         if not self._workers.connect(self._stopping):
             self._over.set()
             return
-        if self._views is not None:
-            self._views.start(self._stopping)
+        self._viewing.start(self._stopping)
         self._began, self._cpu = time.monotonic(), time.process_time()
         self._state = "running"
         self._watcher.start()
@@ -152,7 +156,7 @@ class Run:
         It is over after its last tick, when a plugin failed or hangs, when every transport has
         failed, or when it was stopped. Raises RuntimeError in a subscriber, and before `start`.
         """
-        self._refuse_subscribers("wait")
+        self._workers.hub.refuse_subscribers("wait")
         if self._state == "new":
             raise RuntimeError("wait needs a run that has started")
         return self._over.wait(timeout_s)
@@ -164,7 +168,7 @@ class Run:
         that is stopped early, or that failed, flushes for at most 4.7 s. Raises RuntimeError
         in a subscriber. A second call does nothing.
         """
-        self._refuse_subscribers("stop")
+        self._workers.hub.refuse_subscribers("stop")
         with self._steering:
             if self._state in ("stopping", "ended"):
                 return
@@ -178,16 +182,13 @@ class Run:
                 hurry = self._deadline is not None
                 self.hung = not self._workers.close(self._engine, self._is_late, hurry=hurry)
         finally:
-            self.error = self.error or self._engine.error
             self._over.set()
             self._took = self._times()
             self._state = "ended"
-            if self._views is not None:
-                limit_s = _VIEWS_S if self._deadline is None else _VIEWS_HURRY_S
-                self.hung = not self._views.close(limit_s) or self.hung
+            self.hung = not self._viewing.close(hurry=self._deadline is not None) or self.hung
             self.plan.run_file.close()
             self.plan.close()
-            self._end_watching()
+            self._watcher.join()
 
     # Instructions, results and status.
 
@@ -201,7 +202,7 @@ class Run:
 
     def wait_for_instructions(self, count: int, timeout_s: float) -> bool:
         """Wait until `count` instructions wait for the next tick; return whether they do."""
-        self._refuse_subscribers("wait_for_instructions")
+        self._workers.hub.refuse_subscribers("wait_for_instructions")
         return self._inbox.wait(count, timeout_s)
 
     def subscribe(
@@ -235,9 +236,11 @@ class Run:
         They do not hold up the run: their readings and commands wait, and so do other views.
         """
         limit_s = self.plan.configuration.simulation.hang_timeout_s
-        views = () if self._views is None else self._views.shown
-        workers: list[Runner | SourceWorker | ShownView]
-        workers = [*self._workers.runners, *self._workers.sources.workers, *views]
+        workers: list[Runner | SourceWorker | ShownView] = [
+            *self._workers.runners,
+            *self._workers.sources.workers,
+            *self._viewing.shown,
+        ]
         methods = {f"{one.kind} {one.name}": one.hanging_in(limit_s) for one in workers}
         return {name: method for name, method in methods.items() if method}
 
@@ -248,7 +251,7 @@ class Run:
         sources = workers.sources.workers
         status = observe(self._engine, workers.runners, sources, self._board, limit_s)
         elapsed_s, cpu_s = self._took or self._times()
-        error = self.error or self._engine.error
+        error = self.error
         settings = self.plan.configuration.simulation
         state = self._state
         if state == "running" and self._engine.is_paused:
@@ -264,7 +267,7 @@ class Run:
             ledger=workers.ledger_status(),
             error="" if error is None else str(error) or type(error).__name__,
             timezone=self.plan.configuration.timezone,
-            views=() if self._views is None else self._views.status(limit_s),
+            views=self._viewing.status(limit_s),
         )
 
     # Control.
@@ -278,7 +281,7 @@ class Run:
             raise RuntimeError("advance needs the manual clock: Run(plan, clock='manual')")
         if ticks < 0:
             raise ValueError(f"ticks must be at least 0, not {ticks}")
-        self._refuse_subscribers("advance")
+        self._workers.hub.refuse_subscribers("advance")
         if self._state != "running":
             raise RuntimeError(f"advance needs a running run, but this run is {self._state}")
         done = self._engine.run(ticks)
@@ -293,7 +296,7 @@ class Run:
         up on a transport that has failed, or that settles nothing for `timeout_s`. With the manual
         clock the ledger is then up to date, too. Raises LedgerError if it cannot be written.
         """
-        self._refuse_subscribers("confirm")
+        self._workers.hub.refuse_subscribers("confirm")
         return self._workers.confirm(timeout_s)
 
     def copy_simulation(self) -> Simulation:
@@ -310,7 +313,7 @@ class Run:
 
     def pause(self) -> None:
         """Pause after the current tick; connections stay up, and the pause is not lateness."""
-        self._refuse_blocking_subscribers("pause")
+        self._workers.hub.refuse_blocking_subscribers("pause")
         with self._steering:
             self._engine.pause()
             self._driver.settle()
@@ -330,15 +333,10 @@ class Run:
         bounds of the configuration, or in real time if a transport's `on_full` is "block".
         """
         check_speed(speed)
-        self._refuse_blocking_subscribers("set_speed")
+        self._workers.hub.refuse_blocking_subscribers("set_speed")
         with self._steering:
             if 0 < speed <= 1 and not self._manual:
-                for transport in self.plan.transports:
-                    if transport.on_full == "block":
-                        raise ValueError(
-                            f"transport {transport.name} has on_full = 'block', which needs speed "
-                            "0 or a speed above 1: the run would fall behind real time"
-                        )
+                self.plan.check_real_time()
             self._engine.set_speed(speed)
             wake_s = self._promised_wake_s()
             for transport, runner in zip(self.plan.transports, self._workers.runners, strict=False):
@@ -348,28 +346,12 @@ class Run:
 
     # Internal.
 
-    def _make_views(self) -> tuple[Monitor | None, Views | None]:
-        """Return the monitor and the views; without a view in the plan there are none."""
-        if not self.plan.views:
-            return None, None
-        ledger = None if self.plan.ledger is None else self.plan.ledger.path
-        monitor = Monitor(
-            self.plan.configuration.scenario,
-            self.status,
-            timezone=self.plan.configuration.timezone,
-            ledger=ledger,
-            trace=self._trace,
-        )
-        control = RunControl(self, monitor)
-        return monitor, Views(self.plan.views, control, monitor, lambda: self._engine.tick)
-
     def _publish(self, result: TickResult) -> None:
         self._board.note(result)
         for injected in result.injected:
             self.plan.alterations.add_injected(injected)
         self._workers.hub.publish(result)
-        if self._monitor is not None:
-            self._monitor.note(result)
+        self._viewing.note(result)
 
     def _promised_wake_s(self) -> float:
         """Return the real time between wake-ups that delivery must keep; 0: no rate."""
@@ -381,26 +363,6 @@ class Run:
         configuration = self.plan.configuration
         return index, configuration.start_ms + index * configuration.tick_ms
 
-    def _watch(self) -> None:
-        """End the run when its ticks are done, a plugin hangs, or every transport has failed."""
-        engine = self._engine
-        limit_s = self.plan.configuration.simulation.hang_timeout_s
-        while not engine.finished.wait(_LOOK_S) and not self._over.is_set():
-            if has_no_receiver(self._workers.runners):
-                break
-            if not self._manual:
-                self._driver.watch()
-            if stuck := engine.stuck_in(limit_s):
-                self.error = GridsimError(f"{stuck} has not returned for {limit_s:g} s")
-                break
-        self.error = self.error or engine.error
-        self._over.set()
-
-    def _end_watching(self) -> None:
-        """Wait for the thread that watches the run, which ends now."""
-        if self._watcher.is_alive() and self._watcher is not threading.current_thread():
-            self._watcher.join(2 * _LOOK_S)
-
     def _is_late(self) -> bool:
         """Return whether the time for flushing is over."""
         return self._deadline is not None and time.monotonic() >= self._deadline
@@ -409,13 +371,3 @@ class Run:
         if not self._began:
             return 0.0, 0.0
         return time.monotonic() - self._began, time.process_time() - self._cpu
-
-    def _refuse_subscribers(self, what: str) -> None:
-        if self._workers.hub.is_consumer():
-            raise RuntimeError(f"{what}() in a subscriber would wait for itself")
-
-    def _refuse_blocking_subscribers(self, what: str) -> None:
-        if self._workers.hub.is_blocking_consumer():
-            raise RuntimeError(
-                f"{what}() in a subscriber with on_full='block' would wait for itself"
-            )

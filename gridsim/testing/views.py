@@ -29,6 +29,7 @@ from gridsim.api import (
     Span,
     View,
 )
+from gridsim.contracts.speed import check_speed
 from gridsim.testing.builders import START_MS, make_roster, make_run
 from gridsim.testing.settings import assert_described
 
@@ -130,8 +131,7 @@ class RecordingControl:
         self.paused = False
 
     def set_speed(self, speed: float) -> None:
-        if not (speed == 0 or 1e-3 <= speed <= 1e6):
-            raise ValueError(f"speed must be 0, or from 0.001 to 1,000,000, not {speed:g}")
+        check_speed(speed)
         self.speed = speed
 
     def watch(self, der_id: str) -> DeviceView:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from gridsim.api import Settings, Unit
+from gridsim.contracts.speed import MAX_SPEED, MIN_SPEED
 from gridsim.simulation.scenario import OnError
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?")
@@ -35,7 +36,7 @@ class SimulationSettings(Settings):
     speed: float = Field(
         1.0,
         ge=0,
-        le=1e6,
+        le=MAX_SPEED,
         description="1 is real time, 60 is a minute per second, 0 is as fast as possible",
     )
     start: str = Field(
@@ -84,8 +85,8 @@ class SimulationSettings(Settings):
     @field_validator("speed")
     @classmethod
     def _not_too_slow(cls, value: float) -> float:
-        if 0 < value < 1e-3:
-            raise ValueError("must be 0 or at least 0.001")
+        if 0 < value < MIN_SPEED:
+            raise ValueError(f"must be 0 or at least {MIN_SPEED:g}")
         return value
 
     @field_validator("start")

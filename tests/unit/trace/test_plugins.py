@@ -105,8 +105,8 @@ def watching(folder: Path, framing: str) -> Iterator[tuple[Run, RunControl]]:
     path = folder / "c.toml"
     path.write_text(CONFIG.replace("FRAMING", framing))
     run = Run(make_plan(Options(config=path)), clock="manual")
-    assert run._monitor is not None
-    control = RunControl(run, run._monitor)
+    assert run._viewing.monitor is not None
+    control = RunControl(run, run._viewing.monitor)
     control.watch("B")
     with run:
         yield run, control
