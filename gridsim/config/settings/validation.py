@@ -9,19 +9,20 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, time
 from difflib import get_close_matches
-from typing import Any, Generic, Protocol, TypeVar, get_args
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gridsim.api import Settings
 from gridsim.config.settings import distributions
 from gridsim.config.settings.distributions import Bounds, Distribution
+from gridsim.config.settings.fields import field_names, secret_values
 from gridsim.config.settings.wording import worded
 from gridsim.config.text.document import At, Document, Finding
 from gridsim.config.text.locate import KeyPath
-from gridsim.contracts.settings import FOLDER, NameOf
+from gridsim.contracts.settings import FOLDER
 
 M = TypeVar("M", bound=Settings)
 
@@ -111,7 +112,7 @@ def validate(
     """
     before = len(findings)
     document = findings.document
-    secrets = list(_secrets(model, table, path))
+    secrets = list(secret_values(model, table, path))
     document.secrets.update(secret for secret, _ in secrets)
     for secret, value in secrets:
         if value != "" and not document.filled.get(secret):
@@ -128,7 +129,7 @@ def validate(
             continue
         first = details[0]
         if first["type"] == "extra_forbidden":
-            known = _fields({model}, at[len(path) : -1])
+            known = field_names({model}, at[len(path) : -1])
             findings.unknown(at, f"a setting of {owner}", [*known, *also])
             continue
         hidden = any(at[: len(secret)] == secret for secret, _ in secrets)
@@ -217,69 +218,6 @@ def _number_at(
         return float(value)
 
     return number
-
-
-def _secrets(
-    model: type[BaseModel], table: Mapping[str, Any], path: KeyPath
-) -> Iterator[tuple[KeyPath, Any]]:
-    """Yield the secret values in a table, by the model's annotations."""
-    for name, info in model.model_fields.items():
-        if name not in table:
-            continue
-        for kind in _parts(info.annotation):
-            if kind in (SecretStr, SecretBytes):
-                yield from _leaves(table[name], (*path, name))
-            elif isinstance(kind, type) and issubclass(kind, BaseModel):
-                for at, value in _nested(table[name], (*path, name)):
-                    yield from _secrets(kind, value, at)
-
-
-def plugin_names(
-    model: type[BaseModel], table: Mapping[str, Any], path: KeyPath
-) -> Iterator[tuple[KeyPath, str, str]]:
-    """Yield the path, kind and name of each plugin that a setting in a table names."""
-    for name, info in model.model_fields.items():
-        for part in (*info.metadata, *_parts(info.annotation)):
-            if isinstance(part, NameOf) and name in table:
-                for at, value in _leaves(table[name], (*path, name)):
-                    yield at, part.kind, value
-
-
-def _parts(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for part in get_args(annotation):
-        yield from _parts(part)
-
-
-def _leaves(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _leaves(inner, (*path, key))
-    else:
-        yield path, value
-
-
-def _nested(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Yield the table that a value is, or the tables that it holds."""
-    if isinstance(value, dict):
-        yield path, value
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _nested(inner, (*path, key))
-
-
-def _fields(models: set[type[BaseModel]], path: KeyPath) -> list[str]:
-    """Return the names of the fields that a table inside the models' tables may have."""
-    for part in path:
-        annotations = [m.model_fields[part].annotation for m in models if part in m.model_fields]
-        if isinstance(part, str):
-            models = {
-                kind
-                for annotation in annotations
-                for kind in _parts(annotation)
-                if isinstance(kind, type) and issubclass(kind, BaseModel)
-            }
-    return sorted({name for model in models for name in model.model_fields})
 
 
 def _where(table: Mapping[str, Any], detail: ErrorDetails) -> KeyPath:

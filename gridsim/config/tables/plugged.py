@@ -9,7 +9,8 @@ from typing import Any
 
 from gridsim.api import Settings, numeric_fields
 from gridsim.config.settings.distributions import Distribution
-from gridsim.config.settings.validation import Findings, plugin_names, validate
+from gridsim.config.settings.fields import plugin_names
+from gridsim.config.settings.validation import Findings, validate
 from gridsim.config.text.locate import KeyPath
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import Registry
