@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +11,13 @@ from gridsim.api import Capture, FarEnd, TransportError
 from gridsim.check.collecting import TopicExport
 from gridsim.check.commands import CommandFailed, SystemCommands
 from gridsim.check.comparing import Assessment, Exported, assess
+from gridsim.check.dayfiles import DayFiles
 from gridsim.check.days import NamedDay
 from gridsim.check.result import DayResult
 from gridsim.check.settings import Promises
 from gridsim.check.system import SystemUnderTest
 from gridsim.errors import GridsimError, NeverConnectedError, UsageError
 from gridsim.helpers.timestamps import rfc3339
-from gridsim.ledger import Reader
 from gridsim.plugins.services import Services
 from gridsim.running.plan import Plan
 from gridsim.running.probes import ask
@@ -32,47 +31,6 @@ _UP_S: Final = 30.0
 _LOOK_S: Final = 0.05
 _AGAIN_S: Final = 0.5
 _CONFIRM_S: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class DayFiles:
-    """The files of a day, in a folder of its own."""
-
-    folder: Path
-
-    @property
-    def ledger(self) -> Path:
-        return self.folder / "ledger.sqlite"
-
-    @property
-    def records(self) -> Path:
-        return self.folder / "records"
-
-    @property
-    def settlement(self) -> Path:
-        return self.folder / "settlement.csv"
-
-    @property
-    def events(self) -> Path:
-        return self.folder / "events.csv"
-
-    @property
-    def output(self) -> Path:
-        return self.folder / "commands.log"
-
-    @property
-    def system_output(self) -> Path:
-        return self.folder / "system.log"
-
-    @property
-    def page(self) -> Path:
-        return self.folder / "verify.html"
-
-    @property
-    def of_a_system(self) -> list[Path]:
-        """All of them but the ledger, which a run replaces itself."""
-        outputs = [self.output, self.system_output, self.page]
-        return [self.records, self.settlement, self.events, *outputs]
 
 
 class Conductor:
@@ -260,7 +218,7 @@ class Conductor:
 
     def _compare(self) -> Assessment:
         """Compare the exports until all promises are kept, or the system's time is over."""
-        self._write_events()
+        self._files.write_events()
         deadline = time.monotonic() + self._system.settings.settle_s
         while True:
             is_last = time.monotonic() >= deadline
@@ -325,18 +283,3 @@ class Conductor:
             "GRIDSIM_SETTLEMENT": str(files.settlement),
             "GRIDSIM_EVENTS": str(files.events),
         }
-
-    def _write_events(self) -> None:
-        """Write the events of the day with the time in which each project took part."""
-        query = (
-            "SELECT event, project_id, start_ms, end_ms, ending, target_kw "
-            "FROM settlements JOIN projects USING (project) ORDER BY settlement"
-        )
-        with (
-            Reader(self._files.ledger) as reader,
-            self._files.events.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.writer(file)
-            writer.writerow(["event", "project_id", "start", "end", "ending", "target_kw"])
-            for event, project, start, end, ending, target in reader.rows(query):
-                writer.writerow([event, project, rfc3339(start), rfc3339(end), ending, target])

@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gridsim.check.conducting import Conductor, DayFiles
+from gridsim.check.conducting import Conductor
+from gridsim.check.dayfiles import DayFiles
 from gridsim.check.days import NamedDay
 from gridsim.check.overlay import overlaid
 from gridsim.check.result import DayResult, ReportCard
