@@ -104,7 +104,7 @@ docs: $(VENV)/dev.stamp
 # or ROOM="gridsim.simulation.batch gridsim.config.text" tries some of it.
 mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m pip install -q --group mutants
-	$(BIN)/python benchmarks/mutants.py $(ROOM) $(if $(TESTS),--tests $(TESTS)) \
+	$(BIN)/python -m benchmarks.mutants $(ROOM) $(if $(TESTS),--tests $(TESTS)) \
 	  $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(WORKERS),--workers $(WORKERS))
 
 $(VENV)/run.stamp: pyproject.toml

@@ -1,19 +1,21 @@
 """Report how many small changes of the code the tests notice.
 
-python benchmarks/mutants.py
-python benchmarks/mutants.py gridsim.simulation.batch gridsim.config.settings
-python benchmarks/mutants.py --sample 60
-python benchmarks/mutants.py gridsim.delivery --tests tests/unit/trace --sample 60
+python -m benchmarks.mutants
+python -m benchmarks.mutants gridsim.simulation.batch gridsim.config.settings
+python -m benchmarks.mutants --sample 60
+python -m benchmarks.mutants gridsim.delivery --tests tests/unit/trace --sample 60
 
 Runs mutmut over the rooms in `TESTS`, or over some modules or packages of them, by the tests of
 the room, and prints the score of each: the share of the mutants that a test notices, and the
-changes that no test noticed. `--sample N` tries N mutants of each, chosen by the hash of their
-names, and prints how far the score may be from the whole room's (95 of 100 samples are nearer).
-`--tests FILE...` runs these tests and no others. A test elsewhere may notice what these do not.
+changes that no test noticed. `--sample N` makes and tries N mutants of each, chosen by the hash of
+their places, and prints how far the score may be from the whole room's (95 of 100 samples are
+nearer). `--tests FILE...` runs these tests and no others. A test elsewhere may notice what these do
+not.
 
-Each room has a copy of the checkout in `build/mutants`, where mutmut keeps its results: it tests
-again only what has changed. mutmut runs all tests of the room before it tries a mutant. A mutant
-whose tests take far too long counts as noticed only if they do so twice.
+Each room, and each sample of one, has a copy of the checkout in `build/mutants`, where mutmut keeps
+its results: it tests again only what has changed and what no test noticed. mutmut runs all tests of
+the room before it tries a mutant. A mutant whose tests take far too long counts as noticed only if
+they do so twice.
 
 It fails, without a score, if mutmut ended before every chosen mutant was tried.
 """
@@ -37,6 +39,8 @@ from pathlib import Path
 
 import tomli
 
+from benchmarks.mutant_sample import SAMPLE, candidates
+
 TESTS = {
     "gridsim.simulation": """baselines boundary checkpoint_kinds command_effects commands
         counterfactual device_events dispatch event_* events* exclude expectation fault_*
@@ -52,6 +56,7 @@ NOTICED = ("killed", "timeout", "segfault")
 UNTRIED = ("not checked", "check was interrupted by user", "suspicious")
 _RESULT = re.compile(r"^\s*(?P<name>(?P<module>[\w.]+)\.x\S+): (?P<status>.+)$")
 _MUTMUT = Path(sys.executable).with_name("mutmut")
+_SAMPLED = "benchmarks/mutant_sample.py"
 _COPIES = Path("build/mutants")
 
 
@@ -62,6 +67,23 @@ class Room:
     name: str
     copy: Path
     workers: int
+    sample: int | None = None
+
+    def choose(self) -> int:
+        """Choose the mutants of a sample, and return of how many.
+
+        Other changes than before have the names of those, so the mutants are made again.
+        """
+        path = self.name.replace(".", "/")
+        module = self.copy / f"{path}.py"
+        files = [module] if module.exists() else sorted((self.copy / path).rglob("*.py"))
+        found = candidates(self.copy, [file.relative_to(self.copy) for file in files])
+        chosen = json.dumps(sorted(found, key=_hash)[: self.sample])
+        kept = self.copy / SAMPLE
+        if not kept.exists() or kept.read_text(encoding="utf-8") != chosen:
+            shutil.rmtree(self.copy / "mutants", ignore_errors=True)
+            kept.write_text(chosen, encoding="utf-8")
+        return len(found)
 
     def results(self) -> dict[str, str]:
         """Return the status of every mutant by its name."""
@@ -70,15 +92,10 @@ class Room:
         mine = f"{self.name}."
         return {one["name"]: one["status"] for one in found if one["name"].startswith(mine)}
 
-    def make(self) -> None:
-        """Make the mutants and time the tests only; mutmut then ends with an error."""
-        made = self._mutmut("run", "none")
-        if not self.results():
-            sys.exit(f"{made.stdout}{made.stderr}\nmutmut made no mutants: no score")
-
-    def run(self, patterns: Sequence[str]) -> None:
-        """Try the mutants that match; mutmut does not fail if some survive."""
-        command = [_MUTMUT, "run", "--max-children", str(self.workers), *patterns]
+    def run(self, names: Sequence[str] = ()) -> None:
+        """Try these mutants, or all that were not tried; mutmut does not fail if some survive."""
+        mutmut = [_MUTMUT] if self.sample is None else [sys.executable, _SAMPLED]
+        command = [*mutmut, "run", "--max-children", str(self.workers), *names]
         ended = subprocess.run(command, cwd=self.copy).returncode
         if ended:
             sys.exit(f"mutmut ended with {ended} before it tried every mutant: no score")
@@ -106,8 +123,8 @@ def main() -> None:
     options = parser.parse_args()
     lines = []
     for module in options.modules or TESTS:
-        room = Room(module, _copy(module, options.tests or _tests_of(module)), options.workers)
-        lines += _score(room, options.sample)
+        copy = _copy(module, options.sample, options.tests or _tests_of(module))
+        lines += _score(Room(module, copy, options.workers, options.sample))
     print(f"\n{'score':>6} {'+-':>5} {'noticed':>8} {'tried':>7} {'all':>7}  module")
     print("\n".join(lines))
 
@@ -123,9 +140,9 @@ def _tests_of(module: str) -> list[str]:
     sys.exit(f"{module} is in none of {', '.join(TESTS)}: name its tests with --tests")
 
 
-def _copy(module: str, tests: Sequence[str]) -> Path:
+def _copy(module: str, sample: int | None, tests: Sequence[str]) -> Path:
     """Bring the copy of a room up to date, with these tests only, and return its folder."""
-    copy = _COPIES / module
+    copy = _COPIES / (module if sample is None else f"{module}-{sample}")
     project = Path("pyproject.toml").read_text(encoding="utf-8")
     settings = tomli.loads(project)["tool"]["mutmut"]
     settings["pytest_add_cli_args_test_selection"] = list(tests)
@@ -152,21 +169,18 @@ def _copy(module: str, tests: Sequence[str]) -> Path:
     return copy
 
 
-def _score(room: Room, sample: int | None) -> list[str]:
+def _score(room: Room) -> list[str]:
     """Try the mutants of a room, print those that no test noticed, and return the scores."""
-    if sample is None:
-        room.run([f"{room.name}.*"])
-        chosen = list(room.results())
-    else:
-        # The first run makes the mutants; their names are known only then.
-        if not room.results():
-            room.make()
-        chosen = sorted(room.results(), key=_hash)[:sample]
-        before = room.results()
-        room.run([name for name in chosen if before[name] not in NOTICED] or chosen[:1])
+    population = None if room.sample is None else room.choose()
+    before = room.results()
+    room.run()
+    chosen = list(room.results())
+    if again := [name for name in chosen if before.get(name, UNTRIED[0]) not in NOTICED + UNTRIED]:
+        # There may be a new test.
+        room.run(again)
     if late := [name for name, status in room.results().items() if status == "timeout"]:
         # The machine may have been busy.
-        room.run([name for name in late if name in chosen])
+        room.run(late)
     results = room.results()
     untried = [name for name in chosen if results[name] in UNTRIED]
     if untried or not chosen:
@@ -180,9 +194,9 @@ def _score(room: Room, sample: int | None) -> list[str]:
         module = _RESULT.match(f"{name}: ?")
         by_module[module["module"] if module else room.name].append(results[name])
     lines = []
-    if sample is None and len(by_module) > 1:
+    if room.sample is None and len(by_module) > 1:
         lines += [_line(name, of_one, len(of_one)) for name, of_one in sorted(by_module.items())]
-    return [*lines, _line(room.name, [results[name] for name in chosen], len(results))]
+    return [*lines, _line(room.name, list(results.values()), population or len(results))]
 
 
 def _hash(name: str) -> bytes:

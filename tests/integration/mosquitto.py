@@ -143,8 +143,8 @@ class Subscriber:
             return [retain for _, retain, _ in self._received]
 
     def stop(self) -> None:
-        if self._process.poll() is None:
-            self._process.terminate()
+        # On SIGTERM it disconnects within the handler, and hangs if the library held its lock.
+        self._process.kill()
         self._process.wait(DEADLINE_S)
         self._thread.join(DEADLINE_S)
         if self._process.stdout is not None:
