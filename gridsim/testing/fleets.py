@@ -60,7 +60,7 @@ class FleetContract:
     def test_a_device_does_not_depend_on_the_others(self) -> None:
         members = self._members()
         every = _undisturbed(type(self))
-        for rows in (np.array([0]), np.arange(len(members))[::-1], np.arange(1, len(members), 2)):
+        for rows in (np.array([0]), np.arange(1, len(members), 2)[::-1]):
             some = self._run(self._fleet()(some_of(members, rows)), range(self.ticks))
             for whole, part in zip(every, some, strict=True):
                 _assert_same_telemetry(_rows(whole, rows), part)

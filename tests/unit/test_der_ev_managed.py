@@ -94,7 +94,7 @@ def test_without_setpoints_immediate_is_as_unmanaged() -> None:
 
 
 def test_smart_charges_in_cheap_hours_and_is_ready_all_the_same() -> None:
-    ticks = range(12 * 24 * 6)
+    ticks = range(12 * 24 * 4)
     now, now_soc = run(fleet_of(150, MANAGED), ticks, 300.0)
     output, soc = run(fleet_of(150, SMART), ticks, 300.0)
     hour = (21 + np.arange(len(ticks)) * 300 // 3600) % 24
@@ -138,7 +138,7 @@ def test_what_is_promised_is_what_a_setpoint_gets() -> None:
         np.testing.assert_allclose(told.current_output[free], asked[free], atol=1e-12)
 
 
-@pytest.mark.parametrize("tick_s", [60.0, 900.0])
+@pytest.mark.parametrize("tick_s", [240.0, 900.0])
 def test_a_car_that_gives_is_charged_back_before_it_leaves(tick_s: float) -> None:
     """A greedy setpoint day and night: each car leaves with what it was promised or could."""
     ticks = range(round(2 * 86_400 / tick_s))
@@ -154,8 +154,8 @@ def test_a_car_that_gives_is_charged_back_before_it_leaves(tick_s: float) -> Non
 
 
 def test_state_of_charge_is_the_integral_of_power_both_ways() -> None:
-    asked = np.where(np.arange(2880) // 90 % 3 == 0, 4.0, np.nan)[:, None]
-    output, soc = run(fleet_of(100, V2G), range(2880), 60.0, asked)
+    asked = np.where(np.arange(1440) // 90 % 3 == 0, 4.0, np.nan)[:, None]
+    output, soc = run(fleet_of(100, V2G), range(1440), 60.0, asked)
     there = ~np.isnan(soc[:-1]) & ~np.isnan(soc[1:])
     gained = np.diff(soc, axis=0)[there] / 100.0 * 60.0
     power = output[:-1][there] / 60.0

@@ -124,8 +124,8 @@ def test_a_larger_battery_is_plugged_in_less_often_for_the_same_energy() -> None
     assert per_day * energy_factor(per_day) == pytest.approx([0.58] * 3)
     # In the reports: a charger that is set as the mean car has the same energy as the fleet.
     same = {"battery_capacity_kwh": 60.0, "target_soc": 100.0}
-    mixed, _ = run(fleet_of([{"nameplate_capacity": 11.0}] * 600), 14 * 96, 900.0)
-    mean, _ = run(fleet_of([{"nameplate_capacity": 11.0, **same}] * 600), 14 * 96, 900.0)
+    mixed, _ = run(fleet_of([{"nameplate_capacity": 11.0}] * 600), 14 * 48, 1800.0)
+    mean, _ = run(fleet_of([{"nameplate_capacity": 11.0, **same}] * 600), 14 * 48, 1800.0)
     assert mixed.sum() == pytest.approx(mean.sum(), rel=0.1)
 
 
@@ -240,7 +240,7 @@ def test_a_wrong_file_of_sessions_names_its_line(tmp_path: Path, text: str, prob
 
 
 def test_a_fast_charger_follows_its_curve() -> None:
-    output, soc = run(fleet_of([{**DC, "battery_capacity_kwh": 60.0}] * 200), 24 * 120, 30.0)
+    output, soc = run(fleet_of([{**DC, "battery_capacity_kwh": 60.0}] * 200), 15 * 120, 30.0)
     drawn = -output
     # The battery's limit: 1.62 capacities per hour up to 35 %, .94 at 70 %, at 90 % efficiency.
     for at, per_h in ((20.0, 1.63), (50.0, 1.29), (70.0, 0.94), (78.0, 0.82)):
@@ -248,10 +248,10 @@ def test_a_fast_charger_follows_its_curve() -> None:
         assert here.any(), at
         assert np.median(drawn[here]) == pytest.approx(per_h * 60.0 / 0.9, rel=0.05), at
     assert np.nanmax(soc) == pytest.approx(80.0)
-    small, soc = run(fleet_of([{**DC, "nameplate_capacity": 50.0}] * 100), 24 * 120, 30.0)
+    small, soc = run(fleet_of([{**DC, "nameplate_capacity": 50.0}] * 100), 24 * 12, 300.0)
     assert small.min() >= -50.0
     # Half the chargers are asked for less than a whole ampere would allow: DC has no amperes.
-    asked, _ = run(fleet_of([DC] * 100), 24 * 120, 30.0, -20.05)
+    asked, _ = run(fleet_of([DC] * 100), 24 * 12, 300.0, -20.05)
     assert asked.min() == pytest.approx(-20.05)
 
 

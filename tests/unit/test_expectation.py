@@ -103,7 +103,7 @@ def drawn(made: Simulation, ticks: int) -> tuple[Any, Any]:
 def test_the_expectation_of_many_homes_is_what_they_draw_at_any_hour_and_season(
     tmp_path: Path, start: str, given: dict[str, Any]
 ) -> None:
-    baseline, net = drawn(simulation(tmp_path, start, **given), 3 * 60)
+    baseline, net = drawn(simulation(tmp_path, start, tick_s=180, **given), 3 * 20)
     hourly = net.reshape(3, -1).mean(axis=1)
     error = (baseline - net).reshape(3, -1).mean(axis=1) / hourly
     assert (hourly > 0.1).all()

@@ -13,7 +13,7 @@ from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
 
 CONFIG = Path(__file__).parents[2] / "configs" / "neighbourhood.toml"
-PER_HOUR = 30
+PER_HOUR = 20
 TICKS = 24 * PER_HOUR
 Day = dict[str, Any]
 """Columns, most of them [tick, device]."""

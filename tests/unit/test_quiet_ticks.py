@@ -92,6 +92,6 @@ def test_the_capability_is_asked_for_where_something_needs_it(
 
 
 def test_the_output_is_the_same_to_the_last_bit(tmp_path: Path) -> None:
-    skips = run(tmp_path, 600, command=3)
-    asks = run(tmp_path, 600, asks_all=True, command=3)
+    skips = run(tmp_path, 300, command=3)
+    asks = run(tmp_path, 300, asks_all=True, command=3)
     np.testing.assert_array_equal(skips, asks)

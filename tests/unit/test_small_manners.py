@@ -72,8 +72,8 @@ def test_a_full_output_is_said_in_one_line(words: list[str], tmp_path: Path) -> 
     assert done.stderr == "standard output: cannot be written: No space left on device\n"
 
 
-def test_ten_thousand_errors_are_a_hundred_and_a_count(tmp_path: Path) -> None:
-    (tmp_path / "c.toml").write_text("[[projects]]\n" * 10_000)
+def test_a_thousand_errors_are_a_hundred_and_a_count(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text("[[projects]]\n" * 1_000)
     done = gridsim("validate", "--config", "c.toml", cwd=tmp_path)
     assert done.returncode == 2
     lines = done.stderr.splitlines()

@@ -158,8 +158,8 @@ def test_sun_and_night_near_the_pole() -> None:
 
 def test_changes_of_the_light_are_about_those_at_lyngby() -> None:
     """Two seeds and three days only: by half at most. `make realism` measures many."""
-    base = make_sites(60, latitude=55.79, longitude=12.52)
-    spread = np.linspace(-1.5, 1.5, 60)
+    base = make_sites(30, latitude=55.79, longitude=12.52)
+    spread = np.linspace(-1.5, 1.5, 30)
     sites = replace(base, latitude=base.latitude + spread, longitude=base.longitude + 2.0 * spread)
     start = START_MS - 5 * HOUR_MS
     hours = []

@@ -133,7 +133,6 @@ def test_bytes_of_any_kind_disturb_nothing(tmp_path: Path) -> None:
     values = odd | st.sampled_from(["set_power", "target_soc", "%", "2026-07-01T12:00:00Z"])
     tables = st.dictionaries(keys, values).map(lambda table: json.dumps(table).encode())
 
-    @settings(max_examples=100, deadline=None)
     @given(
         payload=st.binary(max_size=200) | tables,
         target=st.sampled_from([BAT, PV, HOME, ROOF, Target("", ""), Target("X", "\0")]),
