@@ -152,6 +152,10 @@ def expand(
     every = np.empty(len(project_of), np.int64)
     for der, rows in zip(ders, at_der, strict=True):
         every[rows] = der.every_ticks
+    on_change: dict[str, Floats] = {}
+    for der, rows in zip(ders, at_der, strict=True):
+        for column, deadband in (der.settings.report_on_change or {}).items():
+            on_change.setdefault(column, np.full(len(project_of), np.nan))[rows] = deadband
     standalone = np.empty(len(keys), np.bool_)
     for stanza, rows in zip(stanzas, at_site, strict=True):
         standalone[rows] = stanza.project.settings.standalone
@@ -174,6 +178,7 @@ def expand(
         sites=sites,
         contract_threshold=per_site("contract_threshold"),
         report_every_ticks=every,
+        report_on_change=on_change,
         weather=weather,
         loads=loads,
         baselines=baselines,

@@ -49,7 +49,15 @@ def _setting(schema: Schema, *, spread: bool = False) -> Schema:
     if any(inner.get("format") == "password" for inner in members):
         return {**notes, "type": "string", "pattern": _ONLY_PLACEHOLDERS}
     members = [
-        {**inner, "items": _setting(inner["items"])} if "items" in inner else inner
+        {
+            **inner,
+            # The values of arrays, and of tables with any keys.
+            **{
+                key: _setting(inner[key])
+                for key in ("items", "additionalProperties")
+                if isinstance(inner.get(key), dict)
+            },
+        }
         for inner in members
     ]
     if spread:

@@ -54,6 +54,9 @@ class TickTruth:
     """True for devices without a connection; None: all have one."""
     disabled: NDArray[np.bool_] | None = None
     """True for devices whose plugin failed; None: none has."""
+    reports: NDArray[np.bool_] | None = None
+    """True for devices that report in this tick, if some report on change; None: each device
+    reports at its own times."""
     events: tuple[RunningEvent, ...] = ()
     """The events that run for at least one project."""
 

@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import UNITS, Batch, Floats, Stateful, identities
+from gridsim.simulation.on_change import ChangeReports
 from gridsim.simulation.scenario import Scenario
 
 _DAY_MS = 86_400_000
 # The longest time for which a device has been connected when the simulation starts.
 _CONNECTED_DAYS = 90
+_DIGITS = {"current_output": 2, "power_meter_measurement": 2, "baseline": 2, "current_soc": 1}
 
 
 class BatchMaker(Stateful):
     """A maker of batches, with the columns that do not change."""
 
-    kept = ("_absent", "_left")
+    kept = ("_absent", "_left", "_changes")
 
     def __init__(self, scenario: Scenario) -> None:
         roster = self._roster = scenario.roster
@@ -34,8 +36,13 @@ class BatchMaker(Stateful):
         age = scenario.draws.uniform("connection", keys) * _CONNECTED_DAYS * _DAY_MS
         self._connected = read_only(scenario.start_ms - age.astype(np.int64))
         every = scenario.report_every_ticks
-        self._every = None if (every == 1).all() else every
-        self._phase = (keys % every.astype(np.uint64)).astype(np.int64)
+        self._is_periodic = every > 0
+        self._every = None if (every == 1).all() else np.maximum(every, 1)
+        self._phase = (keys % np.maximum(every, 1).astype(np.uint64)).astype(np.int64)
+        digits = {**_DIGITS, **self._digits}
+        deadbands = scenario.report_on_change
+        self._changes = ChangeReports(roster, deadbands, digits) if deadbands else None
+        self._reports: NDArray[np.bool_] | None = None
         self._absent: NDArray[np.bool_] | None = None
         self._left = 0
 
@@ -52,6 +59,11 @@ class BatchMaker(Stateful):
         return self._absent
 
     @property
+    def reports(self) -> NDArray[np.bool_] | None:
+        """The devices that report in the last tick, if some report on change; otherwise None."""
+        return self._reports
+
+    @property
     def left(self) -> int:
         """The number of readings made so far."""
         return self._left
@@ -64,13 +76,30 @@ class BatchMaker(Stateful):
         meter: Floats,
         baseline: Floats,
         extra: Mapping[str, Floats],
+        connection_changed: NDArray[np.bool_] | None = None,
     ) -> Batch:
         """Return the batch of tick `index`.
 
         `power`, `soc` and `extra` have one value per device, `meter` and `baseline` one per
-        site; they are not rounded.
+        site; they are not rounded. Devices that report on change report it, too, if their
+        connection has changed.
         """
-        rows = self._due(index)
+        power, soc = read_only(rounded(power, 2)), read_only(rounded(soc, 1))
+        meter, baseline = rounded(meter, 2), rounded(baseline, 2)
+        extra = {
+            name: read_only(rounded(column, self._digits[name])) for name, column in extra.items()
+        }
+        if self._changes is None:
+            rows = self._due(index)
+        else:
+            values = {
+                **extra,
+                "current_output": power,
+                "current_soc": soc,
+                "power_meter_measurement": meter,
+                "baseline": baseline,
+            }
+            rows = self._due_or_changed(index, self._changes, values, connection_changed)
         is_all = rows is self._all
 
         def pick(column: NDArray[Any]) -> NDArray[Any]:
@@ -86,16 +115,13 @@ class BatchMaker(Stateful):
             tick=read_only(np.full(n, index, np.int64)),
             timestamp_ms=read_only(np.full(n, self._start_ms + index * self._tick_ms, np.int64)),
             is_online=pick(self._online),
-            current_output=pick(read_only(rounded(power, 2))),
-            power_meter_measurement=read_only(rounded(meter, 2)[project]),
-            baseline=read_only(rounded(baseline, 2)[project]),
+            current_output=pick(power),
+            power_meter_measurement=read_only(meter[project]),
+            baseline=read_only(baseline[project]),
             contract_threshold=pick(self._threshold),
             connection_start_ms=pick(self._connected),
-            current_soc=pick(read_only(rounded(soc, 1))),
-            extra={
-                name: pick(read_only(rounded(column, self._digits[name])))
-                for name, column in extra.items()
-            },
+            current_soc=pick(soc),
+            extra={name: pick(column) for name, column in extra.items()},
             number=self._left - n,
         )
 
@@ -109,6 +135,27 @@ class BatchMaker(Stateful):
         if self._absent is not None:
             due &= ~self._absent
         return read_only(np.flatnonzero(due))
+
+    def _due_or_changed(
+        self,
+        index: int,
+        changes: ChangeReports,
+        values: Mapping[str, Floats],
+        connection_changed: NDArray[np.bool_] | None,
+    ) -> NDArray[np.intp]:
+        """Return the devices that report at tick `index`, at their time or on change."""
+        reports = changes.changed(values)
+        if connection_changed is not None:
+            reports |= connection_changed & changes.members
+        if self._every is None:
+            reports[:] = True
+        else:
+            reports |= self._is_periodic & ((index - self._phase) % self._every == 0)
+        if self._absent is not None:
+            reports &= ~self._absent
+        changes.note(values, reports)
+        self._reports = read_only(reports)
+        return read_only(np.flatnonzero(reports))
 
 
 def rounded(values: Floats, digits: int) -> Floats:

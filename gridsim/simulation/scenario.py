@@ -6,8 +6,8 @@ projects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -165,7 +165,7 @@ class Scenario:
     contract_threshold: Floats
     """kW; zero for standalone projects."""
     report_every_ticks: NDArray[np.int64]
-    """int64[devices]"""
+    """int64[devices]; 0: the device reports only on change."""
     weather: WeatherSpec
     loads: Sequence[LoadSpec]
     """Every site is in exactly one of them."""
@@ -179,6 +179,17 @@ class Scenario:
     """None: instructions cannot add events or faults."""
     rebound_ms: int | None = None
     """The time after an event over which its rebound is measured; None: no counterfactual."""
+    report_on_change: Mapping[str, Floats] = field(default_factory=dict)
+    """The smallest change that a device reports, by column: float64[devices], in its unit; NaN
+    for devices that do not compare the column."""
+
+    @property
+    def shortest_report_ticks(self) -> NDArray[np.int64]:
+        """The shortest time between two readings of each device, int64[devices]."""
+        shortest = self.report_every_ticks.copy()
+        for deadband in self.report_on_change.values():
+            shortest[~np.isnan(deadband)] = 1
+        return shortest
 
     def subset(self, projects: Iterable[int | str]) -> Scenario:
         """Return the scenario of some projects, given by index or id; their values do not change.
@@ -195,6 +206,11 @@ class Scenario:
             sites=keep.sites,
             contract_threshold=self.contract_threshold[sites],
             report_every_ticks=self.report_every_ticks[keep.devices],
+            report_on_change={
+                name: part
+                for name, deadband in self.report_on_change.items()
+                if not np.isnan(part := deadband[keep.devices]).all()
+            },
             loads=keep.of_sites(self.loads),
             baselines=[
                 replace(spec, load=keep.of_sites([spec.load])[0] if spec.load else None)

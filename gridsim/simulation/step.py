@@ -141,10 +141,14 @@ class Simulation:
         if truth is not None and demand_response is not None:
             truth.add(time_ms, flow.real, demand_response)
         faults = instructed.faults
-        batch = shared.maker.make(tick.index, power, soc, meter, baseline, extra)
-        passed = Passed(batch)
-        if faults is not None:
-            passed = faults.take(tick, batch, power, soc, meter, shared.call)
+        if faults is None:
+            passed = Passed(shared.maker.make(tick.index, power, soc, meter, baseline, extra))
+        else:
+            reports = faults.begin(tick, power, soc, meter, shared.call)
+            batch = shared.maker.make(
+                tick.index, power, soc, meter, baseline, extra, reports.connection_changed
+            )
+            passed = faults.take(tick, batch, reports, shared.call)
         answers = (*answers, *course.end_tick(tick))
         return self._result(
             tick.index,

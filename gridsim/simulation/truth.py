@@ -36,5 +36,6 @@ def tick_truth(
         instruments=0 if faults is None else faults.instruments,
         offline=None if faults is None else faults.unreachable,
         disabled=maker.absent,
+        reports=maker.reports,
         events=() if demand_response is None else demand_response.running_events(),
     )

@@ -52,7 +52,10 @@ class ReadingsCollector:
         self._every = every_ticks
         self._window = np.full(len(scenario.roster), -1, np.int64)
         """The last interval with a reading that was kept, for each device."""
-        due = (1.0 / np.maximum(scenario.report_every_ticks, every_ticks)).sum() * ticks
+        every_report = scenario.report_every_ticks
+        periodic = every_report[every_report > 0]
+        # There is room for reports on change as they come.
+        due = (1.0 / np.maximum(periodic, every_ticks)).sum() * ticks
         self._room = int(due) + len(scenario.roster)
         self._rows = 0
         try:

@@ -125,7 +125,7 @@ def _some(words: Iterable[str]) -> str:
 def _readings_per_second(plan: Plan) -> float:
     configuration = plan.configuration
     speed = configuration.simulation.speed or np.inf
-    interval = configuration.scenario.report_every_ticks * configuration.tick_ms / 1000
+    interval = configuration.scenario.shortest_report_ticks * configuration.tick_ms / 1000
     return float((speed / interval).sum())
 
 

@@ -60,7 +60,14 @@ class DerTableSettings(Settings):
         None,
         gt=0,
         le=_YEAR_S,
-        description="time between two readings, in whole ticks; without it, every tick",
+        description="time between two readings, in whole ticks; without it, every tick, or on "
+        "change only with report_on_change",
+    )
+    report_on_change: dict[str, Annotated[float, Field(ge=0)]] | None = Field(
+        None,
+        min_length=1,
+        description="columns, each with the smallest change since the last reading that makes a "
+        "new one, in its unit, such as { current_output = 0.1, current_soc = 1.0 }; 0: any change",
     )
     reported_type: str | None = Field(
         None,

@@ -16,6 +16,7 @@ from gridsim.config.tables.projects import DerTableSettings, ProjectSettings
 from gridsim.config.text.locate import KeyPath
 from gridsim.errors import described, is_interrupt
 from gridsim.plugins.registry import Registry
+from gridsim.simulation.on_change import CHANGING
 
 PLACE = ("latitude", "longitude", "altitude")
 SPREAD = ("contract_threshold", *PLACE)
@@ -136,6 +137,7 @@ class _Reader:
         )
         if plugged is not None:
             self._check_units(plugged, path)
+            self._check_changes(core.get("report_on_change"), plugged, path)
         found = validate(self.findings, DerTableSettings, core, path, owner="a DER")
         if found is None:
             return None, None
@@ -167,6 +169,20 @@ class _Reader:
                     f"units, {known} and {unit}, so they cannot be in one run",
                 )
 
+    def _check_changes(self, table: Any, plugged: Plugged, path: KeyPath) -> None:
+        """Check that the readings of the type have the columns whose changes are reported."""
+        known = (*CHANGING, *plugged.type.columns)
+        for column in table if isinstance(table, dict) else ():
+            if column == "is_online":
+                self.findings.add(
+                    (*path, "report_on_change", column),
+                    "'is_online' has no smallest change: every change of it is reported",
+                    at="key",
+                )
+            elif column not in known:
+                what = f"a column of {plugged.name!r} that changes: {', '.join(known)}"
+                self.findings.unknown((*path, "report_on_change", column), what, known)
+
     def _stage(self, plugged: Plugged, path: KeyPath) -> Stage | None:
         try:
             stage: Stage = plugged.type.stage(plugged.settings)
@@ -189,7 +205,9 @@ class _Reader:
             return None
 
     def _every_ticks(self, settings: DerTableSettings, path: KeyPath) -> int | None:
-        if settings.report_every_s is None or self.tick_ms is None:
+        if settings.report_every_s is None:
+            return 1 if settings.report_on_change is None else 0
+        if self.tick_ms is None:
             return 1
         every = settings.report_every_s * 1000 / self.tick_ms
         if every < 0.5 or abs(every - round(every)) > 1e-6:

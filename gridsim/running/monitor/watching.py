@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from gridsim.api import UNITS, Batch, DeviceView, identities
 from gridsim.contracts.results import TickResult
+from gridsim.contracts.truth import TickTruth
 from gridsim.delivery import MessageTrace
 from gridsim.ledger.past import PastReading
 from gridsim.running.monitor.recorder import Recorder
@@ -92,7 +93,7 @@ class Watching:
             for recorder in self._recorders.values():
                 device = recorder.device
                 disabled = truth.disabled is not None and truth.disabled[device]
-                if not disabled and self._is_due(device, result.tick):
+                if not disabled and self._has_reading(device, result.tick, truth):
                     recorder.take(result.tick, time_ms, truth)
         if result.unsent is not None:
             self._report(result.unsent, sent=False)
@@ -110,8 +111,10 @@ class Watching:
             self._without_past.discard(device)
             self._trace.close(device)
 
-    def _is_due(self, device: int, tick: int) -> bool:
+    def _has_reading(self, device: int, tick: int, truth: TickTruth) -> bool:
         """Return whether the device reports in a tick; each device has its own phase."""
+        if truth.reports is not None:
+            return bool(truth.reports[device])
         every = int(self._scenario.report_every_ticks[device])
         if every == 1:
             return True

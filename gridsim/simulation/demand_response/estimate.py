@@ -121,6 +121,7 @@ def _single_tick(scenario: Scenario, start_ms: int, tick_ms: int, event: EventSp
         start_ms=start_ms,
         tick_ms=tick_ms,
         report_every_ticks=np.ones_like(scenario.report_every_ticks),
+        report_on_change={},
         loads=[replace(one, members=moved(one.members)) for one in scenario.loads],
         baselines=[
             replace(

@@ -31,7 +31,12 @@ from gridsim.errors import PluginError
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import title
 from gridsim.simulation.faults.delay_line import DelayLine
-from gridsim.simulation.faults.devices import DeviceFaults, RunningDeviceFault, TrueValues
+from gridsim.simulation.faults.devices import (
+    DeviceFaults,
+    DeviceReports,
+    RunningDeviceFault,
+    TrueValues,
+)
 from gridsim.simulation.faults.fault_schedule import FaultSchedule
 from gridsim.simulation.faults.messages import MessageFaults, RunningMessageFault
 from gridsim.simulation.faults.readings import LabelledReadings
@@ -62,6 +67,18 @@ class _RunningFault:
     def counted(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
         """Return the episodes, or none for a property of an instrument, which is not a fault."""
         return () if self.is_instrument else episodes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaultyReports:
+    """The reports of devices in a tick before its readings are made."""
+
+    episodes: tuple[Episode, ...]
+    """The episodes that ended."""
+    devices: DeviceReports | None
+    """None if all devices report the truth."""
+    connection_changed: NDArray[np.bool_]
+    """The devices whose readings can say that their connection has changed, bool[n]."""
 
 
 class FaultBook:
@@ -268,19 +285,27 @@ class FaultBook:
         """Return `power`, float64[n] kW, with zero for devices that do not exist."""
         return np.where(self.ghosts, 0.0, power)
 
-    def take(
-        self, tick: Tick, batch: Batch, power: Floats, soc: Floats, meter: Floats, call: Call
-    ) -> Passed:
-        """Apply the faults to the true readings of a tick.
+    def begin(
+        self, tick: Tick, power: Floats, soc: Floats, meter: Floats, call: Call
+    ) -> FaultyReports:
+        """Begin and end faults, and return the reports of the devices in a tick.
 
         `power` and `soc` have one value per device and `meter` has one per site, not rounded.
         Raises PluginError, naming the fault, if a fault fails.
         """
         episodes = self._advance(tick.time_ms)
-        delay_line = self._delay_line
         truth = TrueValues(power, meter[self._project], soc)
-        report = self._devices.report(tick, truth, delay_line.stored, call)
-        taken, leaves = self._readings.take(tick, batch, report)
+        report = self._devices.report(tick, truth, self._delay_line.stored, call)
+        changed = self._readings.follow_connections(tick, report)
+        return FaultyReports(tuple(episodes), report, changed)
+
+    def take(self, tick: Tick, batch: Batch, reports: FaultyReports, call: Call) -> Passed:
+        """Apply the faults to the true readings of a tick.
+
+        Raises PluginError, naming the fault, if a fault fails.
+        """
+        delay_line = self._delay_line
+        taken, leaves = self._readings.take(batch, reports.devices)
         self.tally.taken += len(taken)
         rows = fresh(taken)
         sent = delay_line.from_devices(rows, leaves)
@@ -289,7 +314,7 @@ class FaultBook:
         self._left += len(left)
         self.tally.count_left(left, tick.index, self.instruments)
         unsent = self._unsent([rows.where(leaves == LOST), transit.rows.where(transit.is_lost)])
-        return Passed(locked(left), unsent, tuple(episodes))
+        return Passed(locked(left), unsent, reports.episodes)
 
     def finish(self, nothing: Batch, time_ms: int) -> Passed:
         """End all faults at the run's end, UTC `time_ms`; held-back rows are never sent."""

@@ -30,11 +30,8 @@ class LabelledReadings(Stateful):
         """The devices that are unreachable, or do not appear, in the last tick."""
         return self._down
 
-    def take(
-        self, tick: Tick, batch: Batch, report: DeviceReports | None
-    ) -> tuple[Batch, NDArray[np.int8]]:
+    def take(self, batch: Batch, report: DeviceReports | None) -> tuple[Batch, NDArray[np.int8]]:
         """Return the labelled readings and where they go; `batch` has the true values."""
-        self._follow_connections(tick, report)
         device = batch.device
         connected = np.maximum(batch.connection_start_ms, self._connected_ms[device])
         labels = Labels.blank(batch)
@@ -62,11 +59,19 @@ class LabelledReadings(Stateful):
             batch = pick(batch, np.flatnonzero(shown))
         return batch, report.leaves[batch.device]
 
-    def _follow_connections(self, tick: Tick, report: DeviceReports | None) -> None:
-        """Record a new connection for devices that were unreachable and are reachable now."""
+    def follow_connections(self, tick: Tick, report: DeviceReports | None) -> NDArray[np.bool_]:
+        """Record a new connection for devices that were unreachable and are reachable now.
+
+        Returns the devices whose readings can say that their connection has changed, bool[n].
+        """
         if report is None:
             down = np.zeros(len(self._down), np.bool_)
         else:
             down = (report.leaves != SENT) | ~report.is_online | ~report.appears
-        self._connected_ms[self._down & ~down] = tick.time_ms
+        back = changed = self._down & ~down
+        if report is not None:
+            # A gateway reports that a device is offline.
+            changed = back | (down & ~self._down & (report.leaves == SENT))
+        self._connected_ms[back] = tick.time_ms
         self._down = down
+        return changed
