@@ -18,6 +18,7 @@ CONFIG = (
     + HOME.replace("load =", 'baseline = { type = "like_days", slot_min = 60 }\nload =')
     + ARRAY
     + BATTERY
+    + "report_on_change = { current_output = 0.05 }\nreport_every_s = 600\n"
     + """
 [[events]]
 id = "evening"

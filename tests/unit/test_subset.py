@@ -117,7 +117,7 @@ def test_shards_of_shipped_configurations_give_what_the_whole_gives(
 MIXED = (
     HEAD
     + HOME
-    + ARRAY
+    + ARRAY.replace("6.0", "6.0\nreport_on_change = { current_output = 0.05 }")
     + BATTERY
     + HOME.replace("HOME_", "SHOP_").replace(
         "load =", 'baseline = { type = "like_days", slot_min = 60 }\nload ='
@@ -174,7 +174,11 @@ def test_a_subset_keeps_the_order_of_the_configuration(mixed: Scenario) -> None:
     assert list(subset.sites.ids) == ["HOME_2", "SHOP_2", "YARD_1"]
     assert list(subset.roster.der_id) == ["HOME_2_PV", "HOME_2_BAT", "SHOP_2_BAT", "YARD_1_PV"]
     assert subset.roster.project.tolist() == [0, 0, 1, 2]
-    assert subset.report_every_ticks.tolist() == [1, 1, 1, 3]
+    assert subset.report_every_ticks.tolist() == [0, 1, 1, 3]
+    np.testing.assert_array_equal(
+        subset.report_on_change["current_output"], [0.05, np.nan, np.nan, np.nan]
+    )
+    assert mixed.subset(["SHOP_1"]).report_on_change == {}
     assert subset.roster.columns == mixed.roster.columns
 
 

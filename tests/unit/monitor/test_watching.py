@@ -50,10 +50,14 @@ def test_a_reading_that_is_held_back_counts_as_faulty(make: Any) -> None:
     assert np.isnan(view.reported["current_output"][-1])
 
 
-def test_a_device_that_reports_seldom_has_a_point_per_reading(make: Any) -> None:
+@pytest.mark.parametrize(
+    "reporting",
+    ["report_every_s = 180", "report_every_s = 180\nreport_on_change = { current_soc = 1.0 }"],
+)
+def test_a_device_that_reports_seldom_has_a_point_per_reading(make: Any, reporting: str) -> None:
     base = BASE.replace(
         'type = "solar"\nnameplate_capacity = 5.0',
-        'type = "solar"\nnameplate_capacity = 5.0\nreport_every_s = 180',
+        f'type = "solar"\nnameplate_capacity = 5.0\n{reporting}',
     )
     run = make(base=base)
     run.monitor.watch("HOME_1_PV")
