@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,21 +20,19 @@ from gridsim.api import (
     Roster,
     State,
     StateError,
-    Target,
     Tick,
-    read_instruction,
-    write_instruction,
 )
 from gridsim.contracts.instructions import FLEET
-from gridsim.contracts.results import EventChange, InjectedFault
+from gridsim.contracts.results import InjectedFault
+from gridsim.simulation.answers import answer, answer_to_call
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.batch import BatchMaker
 from gridsim.simulation.calling import Call
 from gridsim.simulation.commands import CommandBook
-from gridsim.simulation.commands.book import answer
 from gridsim.simulation.demand_response.events import DemandResponse
 from gridsim.simulation.demand_response.settlement import Hundredths
 from gridsim.simulation.faults import FaultBook
+from gridsim.simulation.instruction_data import as_data, from_data
 from gridsim.simulation.scenario import Scenario
 
 INSTRUCTED = (CallEvent, CancelEvent, InjectFault, ClearFault)
@@ -74,7 +72,7 @@ class EventsAndFaults:
     def events_state(self) -> State:
         """Return what a checkpoint keeps of the events, between two ticks."""
         return {
-            "calls": [_as_data(call, time_ms) for call, time_ms in self._calls.values()],
+            "calls": [as_data(call, time_ms) for call, time_ms in self._calls.values()],
             "demand_response": self.demand_response and self.demand_response.state(),
         }
 
@@ -84,7 +82,7 @@ class EventsAndFaults:
             return
         with _restoring():
             for data in state["calls"]:
-                instruction, time_ms = _from_data(data)
+                instruction, time_ms = from_data(data)
                 self._add_event(instruction, time_ms, None)
             self._get_demand_response().restore(state["demand_response"])
 
@@ -92,7 +90,7 @@ class EventsAndFaults:
         """Return what a checkpoint keeps of the faults, between two ticks."""
         return {
             "injections": [
-                [*_as_data(inject, time_ms), injected.fault, injected.number]
+                [*as_data(inject, time_ms), injected.fault, injected.number]
                 for inject, time_ms, injected in self._injections.values()
             ],
             "faults": self.faults and self.faults.state(),
@@ -104,7 +102,7 @@ class EventsAndFaults:
             return
         with _restoring():
             for *data, fault, number in state["injections"]:
-                injection, time_ms = _from_data(data)
+                injection, time_ms = from_data(data)
                 self._add_fault(injection, time_ms, call, again=(fault, number))
             self._get_faults(call).restore(state["faults"])
         self._injected.clear()
@@ -145,7 +143,7 @@ class EventsAndFaults:
             except Refused as refusal:
                 answers.append(answer(instruction, "rejected", tick, str(refusal)))
                 continue
-            self._commands.use_id(instruction)
+            self._commands.ids.use(instruction)
             answers += [answer(instruction, "accepted", tick), *more]
         return answers
 
@@ -154,7 +152,7 @@ class EventsAndFaults:
         for change in self.demand_response.take_over() if self.demand_response else ():
             entry = self._calls.pop(change.event.partition("#")[0], None)
             if entry is not None:
-                yield _ended(entry[0], change, tick)
+                yield answer_to_call(entry[0], change, tick)
         for fault in self.faults.take_over() if self.faults else ():
             yield answer(self._injections.pop(fault)[0], "completed", tick)
 
@@ -172,7 +170,7 @@ class EventsAndFaults:
 
     def _check(self, instruction: Instruction) -> None:
         """Raise Refused if the id was used before or there is no such target."""
-        self._commands.check_id(instruction)
+        self._commands.ids.check(instruction)
         if instruction.target != FLEET:
             self._commands.find(instruction.target)
 
@@ -284,33 +282,3 @@ def _restoring() -> Iterator[None]:
         yield
     except Refused as refusal:
         raise StateError(f"an instruction of the checkpoint is rejected: {refusal}") from None
-
-
-def _ended(call: CallEvent, change: EventChange, tick: Tick) -> Acknowledgement:
-    """Return the final acknowledgement of a call, which depends on how its event ended."""
-    totals = change.totals
-    if change.kind == "cancelled":
-        return answer(call, "cancelled", tick, "by its cancel_after_s")
-    if totals.took_part and totals.superseded == totals.took_part:
-        return answer(call, "superseded", tick, "by a later event")
-    parts = [
-        f"{count} {ending}"
-        for count, ending in ((totals.superseded, "superseded"), (totals.cancelled, "cancelled"))
-        if count
-    ]
-    reason = f"{', '.join(parts)} of {totals.took_part} projects" if parts else ""
-    return answer(call, "completed", tick, reason)
-
-
-def _as_data(instruction: Instruction, time_ms: int) -> list[Any]:
-    """Return an instruction and its time as data for a checkpoint."""
-    target = instruction.target
-    text = write_instruction(instruction).decode()
-    return [text, target.project_id, target.der_id, instruction.source, time_ms]
-
-
-def _from_data(data: list[Any]) -> tuple[Any, int]:
-    """Return the instruction and its time from a checkpoint's data."""
-    text, project_id, der_id, source, time_ms = data
-    target = Target(project_id, der_id)
-    return read_instruction(text.encode(), target, source), int(time_ms)

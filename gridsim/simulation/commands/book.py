@@ -19,15 +19,15 @@ from gridsim.api import (
     Instruction,
     Refused,
     State,
-    Status,
     Target,
     Tick,
     Unreadable,
 )
-from gridsim.contracts.instructions import action_of
 from gridsim.contracts.state import decoded, encoded, restore_attributes, state_of
+from gridsim.simulation.answers import answer
 from gridsim.simulation.commands.effects import Effects
 from gridsim.simulation.commands.targets import Level, ResolvedTarget, Slot, Targets
+from gridsim.simulation.commands.used_ids import UsedIds
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.scenario import Scenario
 
@@ -35,9 +35,6 @@ MAX_WAITING: Final = 50_000
 """The largest number of commands that wait for their start; further ones are rejected."""
 MAX_WAITING_EACH: Final = 100
 """The largest number of commands to one DER, or to one project, that wait for their start."""
-MAX_IDS: Final = 200_000
-"""The largest number of ids that are remembered; the oldest are forgotten."""
-
 
 _KEPT: Final = ("_later", "_number", "_power", "_soc", "_meter")
 
@@ -68,7 +65,8 @@ class CommandBook:
     def __init__(self, scenario: Scenario) -> None:
         self._targets = Targets(scenario)
         self._effects = Effects(scenario)
-        self._ids: dict[tuple[str, str | None, str], None] = {}
+        self.ids = UsedIds()
+        """The ids of all accepted instructions, those of events and faults as well."""
         self._waiting: list[tuple[int, int, _AcceptedCommand]] = []
         self._planned: Counter[Target] = Counter()
         """The commands among the waiting that were accepted before the tick of their start."""
@@ -97,7 +95,7 @@ class CommandBook:
             **state_of(self, _KEPT),
             "targets": self._targets.state(),
             "effects": self._effects.state(),
-            "ids": [list(name) for name in self._ids],
+            "ids": self.ids.state(),
             "entries": encoded(entries, "CommandBook"),
             "queues": [[[at, n, place[id(one)]] for at, n, one in queue] for queue in queues],
             "maps": [[[*key, place[id(one)]] for key, one in own.items()] for own in maps],
@@ -108,7 +106,7 @@ class CommandBook:
         restore_attributes(self, {name: state[name] for name in _KEPT}, _KEPT)
         self._targets.restore(state["targets"])
         self._effects.restore(state["effects"])
-        self._ids = dict.fromkeys((project, der, id) for project, der, id in state["ids"])
+        self.ids.restore(state["ids"])
         entries = decoded(state["entries"], None, CommandBook, "CommandBook")
         self._waiting, self._ends = (
             [(at, n, entries[place]) for at, n, place in queue] for queue in state["queues"]
@@ -124,7 +122,7 @@ class CommandBook:
 
         It is for a copy of the simulation that gets accepted instructions alone.
         """
-        memo[id(self._ids)] = {}
+        memo[id(self.ids)] = UsedIds()
         self._targets.share(memo)
         return deepcopy(self, memo)
 
@@ -149,17 +147,6 @@ class CommandBook:
         gross load, kW, has one per site. The arrays must not be changed afterwards.
         """
         self._power, self._soc, self._meter = power, soc, meter
-
-    def check_id(self, instruction: Instruction) -> None:
-        """Raise Refused if the target has had an instruction with this id."""
-        if _name(instruction) in self._ids:
-            raise Refused("this id was used before: give each command to a target a new id")
-
-    def use_id(self, instruction: Instruction) -> None:
-        """Remember the id of an accepted instruction."""
-        self._ids[_name(instruction)] = None
-        if len(self._ids) > MAX_IDS:
-            del self._ids[next(iter(self._ids))]
 
     def find(self, target: Target) -> tuple[int, int | None]:
         """Return the target's project and device, as indices. Raises Refused."""
@@ -204,7 +191,7 @@ class CommandBook:
     def _accept(self, command: Command, tick: Tick) -> None:
         """Queue a command. Raises Refused."""
         aim = self._targets.resolve(command, self._soc)
-        self.check_id(command)
+        self.ids.check(command)
         start = tick.time_ms if command.start_ms is None else command.start_ms
         end = np.inf if command.duration_s is None else start + 1000.0 * command.duration_s
         if end <= tick.time_ms:
@@ -212,7 +199,7 @@ class CommandBook:
         planned = start > tick.time_ms
         if planned:
             self._plan(command.target)
-        self.use_id(command)
+        self.ids.use(command)
         entry = _AcceptedCommand(command, aim, start, end, planned)
         self._number += 1
         heapq.heappush(self._waiting, (start, self._number, entry))
@@ -305,24 +292,3 @@ class CommandBook:
         output = float(self._power[self._targets.members(project)].sum())
         net: Floats = self._meter[aim.places] - output
         return net
-
-
-def _name(instruction: Instruction) -> tuple[str, str | None, str]:
-    target = instruction.target
-    return target.project_id, target.der_id, instruction.id
-
-
-def answer(
-    instruction: Instruction, status: Status, tick: Tick, reason: str = ""
-) -> Acknowledgement:
-    """Return an acknowledgement of the instruction in this tick."""
-    return Acknowledgement(
-        target=instruction.target,
-        id=instruction.id,
-        status=status,
-        reason=reason,
-        tick=tick.index,
-        time_ms=tick.time_ms,
-        source=instruction.source,
-        action=action_of(instruction),
-    )
