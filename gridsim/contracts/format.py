@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from gridsim.contracts.batch import Batch, Roster
 from gridsim.contracts.settings import S, Settings
 
-Framing = Literal["der", "project"]
+Framing = Literal["der", "project", "measurand", "batch"]
+"""The readings of a message: one; those of a project at one time; one value of one reading; or
+some that follow each other in a batch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +24,10 @@ class Payloads:
 
     bodies: Sequence[bytes]
     starts: NDArray[np.intp]
-    """The first row of each body, then the end: body i has the rows starts[i] to starts[i + 1]."""
+    """The first row of each body, then the end: body i has the rows starts[i] to starts[i + 1].
+
+    With framing `measurand` it is the row of each body, then the end. A reading has a body for
+    each measurand, in order; an empty one is not sent."""
 
 
 class Format(ABC, Generic[S]):
@@ -33,6 +38,10 @@ class Format(ABC, Generic[S]):
 
     Settings: ClassVar[type[Settings]] = Settings
     framings: ClassVar[tuple[Framing, ...]] = ("der", "project")
+    measurands: Sequence[str] = ()
+    """The names of the values of a reading, with framing `measurand`."""
+    batch_size: int = 1
+    """The most readings of a message, with framing `batch`."""
     is_json: ClassVar[bool] = False
     """True if payloads are JSON objects with the fields of the record, or arrays of them."""
     header: bytes = b""
@@ -52,14 +61,25 @@ class Format(ABC, Generic[S]):
 
     @abstractmethod
     def encode(self, batch: Batch) -> Payloads:
-        """Return one payload per row (framing `der`) or per group of rows (`project`)."""
+        """Return the payloads of a batch; `starts` is that of the method `starts`."""
+
+    def starts(self, batch: Batch) -> NDArray[np.intp]:
+        """Return the first row of each payload of a batch, then the end."""
+        rows = len(batch)
+        if self.framing == "project":
+            return batch.groups()
+        if self.framing == "measurand":
+            count = len(self.measurands)
+            return np.arange(rows * count + 1) // count
+        size = self.batch_size if self.framing == "batch" else 1
+        return np.append(np.arange(0, rows, size), rows)
 
     def cuts(self, batch: Batch) -> NDArray[np.intp] | None:
         """Return the rows at which a batch may be divided for encoding; None: at any row.
 
         They ascend from 0 to the length of the batch.
         """
-        return batch.groups() if self.framing == "project" else None
+        return self.starts(batch) if self.framing in ("project", "batch") else None
 
     def example(self) -> str:
         """Return one message with typical values, for a user who checks a configuration.

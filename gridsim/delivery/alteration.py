@@ -73,11 +73,18 @@ class AlteringFormat(FormatDecorator):
         if not len(rows):
             return payloads
         bodies = list(payloads.bodies)
-        body = np.searchsorted(payloads.starts, rows, "right") - 1
-        body, first = np.unique(body, return_index=True)
-        for place, row in zip(body.tolist(), rows[first].tolist(), strict=True):
+        last = np.searchsorted(payloads.starts, rows, "right") - 1
+        last, first = np.unique(last, return_index=True)
+        # With framing measurand, a reading has several bodies, and some are empty.
+        begin = np.searchsorted(payloads.starts, payloads.starts[last], "left")
+        for start, stop, row in zip(
+            begin.tolist(), (last + 1).tolist(), rows[first].tolist(), strict=True
+        ):
             alteration = self._faults[int(labels.altered[row])]
-            bodies[place] = _alter(alteration, bodies[place], float(labels.chance[row]))
+            for place in range(start, stop):
+                if bodies[place]:
+                    chance = float(labels.chance[row])
+                    bodies[place] = _alter(alteration, bodies[place], chance)
         return Payloads(bodies, payloads.starts)
 
 

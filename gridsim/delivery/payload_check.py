@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gridsim.api import Batch, Framing, Payloads
+from gridsim.api import Batch, Format, Framing, Payloads
 from gridsim.errors import PluginError, printable
 
+_EACH: Mapping[Framing, str] = {
+    "der": "reading",
+    "project": "group of readings of one project",
+    "measurand": "measurand of each reading",
+    "batch": "group of readings",
+}
 
-def checked_payloads(title: str, framing: Framing, batch: Batch, payloads: object) -> Payloads:
+
+def checked_payloads(title: str, format: Format, batch: Batch, payloads: object) -> Payloads:
     """Return the payloads of a batch. Raises PluginError, with the format's title, if they are
-    not one for each row (framing `der`) or for each group of rows (`project`).
+    not those of the format's framing.
 
     A wrong number would make the account of the transport wrong.
     """
@@ -21,8 +28,7 @@ def checked_payloads(title: str, framing: Framing, batch: Batch, payloads: objec
     bodies, starts = payloads.bodies, payloads.starts
     if not isinstance(bodies, Sequence) or isinstance(bodies, str | bytes):
         raise PluginError(f"{title} returned bodies of type {_kind(bodies)}: it must be a list")
-    expected = np.arange(len(batch) + 1) if framing == "der" else batch.groups()
-    each = "reading" if framing == "der" else "group of readings of one project"
+    expected, each = format.starts(batch), _EACH[format.framing]
     if len(bodies) != len(expected) - 1:
         raise PluginError(
             f"{title} returned {len(bodies):,} bodies for {len(batch):,} readings: "

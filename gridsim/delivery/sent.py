@@ -35,6 +35,8 @@ class SentMessages:
             return
         rows = np.flatnonzero(watched[batch.device])
         bodies = np.searchsorted(payloads.starts, rows, "right") - 1
+        # The first of the messages of a reading, with framing measurand.
+        bodies = np.searchsorted(payloads.starts, payloads.starts[bodies], "left")
         for row, body in zip(rows.tolist(), bodies.tolist(), strict=True):
             device = int(batch.device[row])
             self._trace.note(

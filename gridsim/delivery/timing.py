@@ -98,7 +98,7 @@ class TimedFormat(FormatDecorator):
         return own, self._checked(own, payloads)
 
     def _checked(self, batch: Batch, payloads: Payloads) -> Payloads:
-        checked = checked_payloads(self._title, self._format.framing, batch, payloads)
+        checked = checked_payloads(self._title, self._format, batch, payloads)
         self.payloads += len(checked.bodies)
         return checked
 

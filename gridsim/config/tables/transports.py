@@ -45,7 +45,9 @@ class TransportTableSettings(DeliverySettings):
 
     framing: Framing | None = Field(
         None,
-        description="der: a message per DER; project: a message per project, an array of its DERs",
+        description="der: a message per DER; project: a message per project, an array of its DERs; "
+        "measurand: a message per value; batch: a message per some readings. The latter two are "
+        "for the format template and the transport mqtt",
     )
 
 

@@ -161,14 +161,24 @@ class MqttSettings(ConnectionSettings):
     connections: Literal["shared", "project", "der"] = Field(
         "shared",
         description="one client for all, or one per project or DER. The latter publish "
-        '{"is_online": true} or false, retained, to status_topic; their last will is false. A DER '
-        "that goes offline drops its connection. Readings are dropped and counted while their "
+        "status_online or status_offline, retained, to status_topic; the last will is "
+        "status_offline. A DER that goes offline drops its connection. Readings are dropped and counted while their "
         "client is not connected",
     )
     status_topic: str = Field(
         "",
         description="with connections project or der: template of the topic of is_online. Empty: "
         "{topic}/status, or projects/{project_id}/status if a project has several topics",
+    )
+    status_online: str = Field(
+        '{"is_online": true}',
+        max_length=1000,
+        description="the payload of status_topic while the device is online",
+    )
+    status_offline: str = Field(
+        '{"is_online": false}',
+        max_length=1000,
+        description="the payload of status_topic while it is offline, also by the last will",
     )
     client_id: str = Field(
         "",
@@ -178,9 +188,11 @@ class MqttSettings(ConnectionSettings):
     )
     topic: str = Field(
         "",
-        description="template with {project_id}, {der_id}, {type}, {units}; with framing project, "
-        "{project_id} only. Empty: projects/{project_id}/ders/{der_id}, or "
-        "projects/{project_id} with framing project",
+        description="template with {project_id}, {der_id}, {type}, {units}, {nameplate_capacity}, "
+        "{timezone}, {latitude}, {longitude}, and {measurand} with framing measurand; with framing "
+        "project without those of a DER. Empty: projects/{project_id}/ders/{der_id}, "
+        "projects/{project_id} with framing project, "
+        "projects/{project_id}/ders/{der_id}/{measurand} with framing measurand, or readings",
     )
     will: Will | None = Field(None, description="last will, a table: topic, payload, qos, retain")
 
@@ -226,8 +238,9 @@ def check(settings: MqttSettings) -> None:
     """Raise ValueError if settings of the connection or the transport contradict each other."""
     check_connection(settings)
     own = settings.connections != "shared"
-    if settings.status_topic and not own:
-        raise ValueError('status_topic: it needs connections = "project" or "der"')
+    for name in ("status_topic", "status_online", "status_offline"):
+        if getattr(settings, name) != MqttSettings.model_fields[name].default and not own:
+            raise ValueError(f'{name}: it needs connections = "project" or "der"')
     if own and settings.will is not None:
         raise ValueError(
             f"will: with connections {settings.connections}, gridsim sets each client's last will; "

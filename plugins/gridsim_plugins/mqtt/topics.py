@@ -4,39 +4,85 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from string import Formatter
 
 from gridsim.api import UNITS, Framing, Roster
 
-DEFAULT_TOPIC = {"der": "projects/{project_id}/ders/{der_id}", "project": "projects/{project_id}"}
+DEFAULT_TOPIC: Mapping[Framing, str] = {
+    "der": "projects/{project_id}/ders/{der_id}",
+    "project": "projects/{project_id}",
+    "measurand": "projects/{project_id}/ders/{der_id}/{measurand}",
+    "batch": "readings",
+}
 
-_FIELDS = {"der": ("project_id", "der_id", "type", "units"), "project": ("project_id",)}
+_OF_SITE = ("timezone", "latitude", "longitude")
+_OF_DER = ("project_id", "der_id", "type", "units", "nameplate_capacity", *_OF_SITE)
+_FIELDS: Mapping[Framing, Sequence[str]] = {
+    "der": _OF_DER,
+    "project": ("project_id", "units", *_OF_SITE),
+    "measurand": ("measurand", *_OF_DER),
+    "batch": ("units",),
+}
 _MAX_BYTES = 65_535
 _BAD = re.compile(r"[\x00-\x1f\x7f-\x9f+#\ud800-\udfff]")
 
 
-def make_topics(template: str, framing: Framing, roster: Roster) -> list[str]:
-    """Return the topic of every device (framing `der`) or project (`project`), in roster order.
+def make_topics(
+    template: str, framing: Framing, roster: Roster, measurands: Sequence[str] = ()
+) -> list[str]:
+    """Return the topics in roster order: one for each device, project, or measurand of a device.
 
-    Raises ValueError if the template is invalid, or if an id makes a topic invalid.
+    With framing `batch` there is one topic. Raises ValueError if the template is invalid, or if
+    an id makes a topic invalid.
     """
     check_template(template, "topic", _FIELDS[framing], f"framing {framing}")
     check_topic(re.sub(r"\{\w*\}", "x", template), "topic")
-    if framing == "project":
-        topics = [template.format(project_id=project) for project in roster.project_id]
-        owners: Iterable[str] = roster.project_id
-    else:
-        topics = [
-            template.format(project_id=roster.project_id[p], der_id=der, type=kind, units=UNITS)
-            for p, der, kind in zip(
-                roster.project.tolist(), roster.der_id, roster.type, strict=True
-            )
-        ]
-        owners = roster.der_id
-    for owner, topic in zip(owners, topics, strict=True):
-        check_topic(topic, f"topic of {owner}")
+    if framing == "measurand" and not _names(template, "measurand") and len(measurands) > 1:
+        raise ValueError(
+            f"topic: {_shown(template)} is the same for all measurands; add {{measurand}}"
+        )
+    if framing == "batch":
+        return [template.format(units=UNITS)]
+    owners: Sequence[str] = roster.project_id if framing == "project" else roster.der_id
+    values = _values(template, framing, roster)
+    columns = [[(name, text) for text in column] for name, column in values.items()]
+    rows = list(zip(*columns, strict=True)) if columns else [()] * len(owners)
+    topics = []
+    for owner, row in zip(owners, rows, strict=True):
+        for measurand in measurands if framing == "measurand" else ("",):
+            topic = template.format(**dict(row), measurand=measurand)
+            check_topic(topic, f"topic of {owner}")
+            topics.append(topic)
     return topics
+
+
+def _names(template: str, name: str) -> bool:
+    return any(field == name for _, field, _, _ in Formatter().parse(template))
+
+
+def _values(template: str, framing: Framing, roster: Roster) -> dict[str, Sequence[object]]:
+    """Return the columns that a template names: one value for each project or device."""
+    of_project: dict[str, Sequence[object]] = {"project_id": roster.project_id}
+    count = len(roster.project_id if framing == "project" else roster)
+    wanted = [name for name in _FIELDS[framing] if _names(template, name)]
+    if any(name in _OF_SITE for name in wanted):
+        if roster.sites is None:
+            raise ValueError("topic: the places of the sites are not known here")
+        of_project["timezone"] = roster.sites.timezone
+        of_project["latitude"] = roster.sites.latitude.tolist()
+        of_project["longitude"] = roster.sites.longitude.tolist()
+    values: dict[str, Sequence[object]] = {
+        "der_id": roster.der_id,
+        "type": roster.type,
+        "units": [UNITS] * count,
+        "nameplate_capacity": [f"{kw:.2f}" for kw in roster.nameplate_capacity.tolist()],
+    }
+    for name, column in of_project.items():
+        if framing != "project":
+            column = [column[place] for place in roster.project.tolist()]
+        values[name] = column
+    return {name: values[name] for name in wanted if name != "measurand"}
 
 
 def check_topic(topic: str, name: str) -> None:

@@ -13,6 +13,7 @@ from loguru import logger
 from gridsim.api import (
     Batch,
     Format,
+    Framing,
     MessageAddress,
     Receipt,
     Register,
@@ -48,6 +49,7 @@ class Mqtt(Transport[MqttSettings]):
     """A transport with one connection for all devices, or for each device or project."""
 
     Settings = MqttSettings
+    framings: ClassVar[tuple[Framing, ...]] = ("der", "project", "measurand", "batch")
     answer_timeout_s: ClassVar[float] = 5.0
     """The time that the broker has to answer before the connection counts as lost."""
 
@@ -59,7 +61,7 @@ class Mqtt(Transport[MqttSettings]):
         if settings.will is not None:
             check_topic(settings.will.topic, "will.topic")
         self._template = settings.topic or DEFAULT_TOPIC[format.framing]
-        self._topics = make_topics(self._template, format.framing, run.roster)
+        self._topics = make_topics(self._template, format.framing, run.roster, format.measurands)
         unique = f"gridsim-{secrets.token_hex(6)}"
         self._client_id = settings.client_id or unique
         self._identities = None
@@ -112,14 +114,25 @@ class Mqtt(Transport[MqttSettings]):
         )
 
     def address(self, device: int) -> MessageAddress:
-        of_project = self.format.framing == "project"
-        place = int(self.run.roster.project[device]) if of_project else device
+        place = device
+        match self.format.framing:
+            case "project":
+                place = int(self.run.roster.project[device])
+            case "measurand":
+                place = device * len(self.format.measurands)
+            case "batch":
+                place = 0
         return MessageAddress(self._topics[place], self.settings.qos)
 
     def warning(self, readings_per_s: float) -> str:
         share = 1.0
-        if self.format.framing == "project":
-            share = len(self.run.roster.project_id) / max(len(self.run.roster), 1)
+        match self.format.framing:
+            case "project":
+                share = len(self.run.roster.project_id) / max(len(self.run.roster), 1)
+            case "measurand":
+                share = float(len(self.format.measurands))
+            case "batch":
+                share = 1 / self.format.batch_size
         rate = readings_per_s * share
         if not self.settings.embedded or rate <= MESSAGES_PER_S:
             return ""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,49 +12,76 @@ from gridsim.api import Batch, Format, Framing, Payloads, Register, Roster, Text
 from gridsim_plugins.formats.template.errors import TemplateError
 from gridsim_plugins.formats.template.example import example_of
 from gridsim_plugins.formats.template.fields import NET, Fields
-from gridsim_plugins.formats.template.layout import Layout
+from gridsim_plugins.formats.template.layout import Layout, measurand
 from gridsim_plugins.formats.template.parse import parse
-from gridsim_plugins.formats.template.pieces import groups_of, rows_of
+from gridsim_plugins.formats.template.pieces import Piece, groups_of, rows_of
 from gridsim_plugins.formats.template.settings import TemplateSettings
 
 __all__ = ["Template", "TemplateSettings"]
 
 
 class Template(Format[TemplateSettings]):
-    """A message of the user's own shape: JSON with placeholders."""
+    """A message of the user's own shape: JSON with placeholders, or bare values."""
 
     Settings = TemplateSettings
+    framings: ClassVar[tuple[Framing, ...]] = ("der", "project", "measurand", "batch")
 
     def __init__(self, settings: TemplateSettings, framing: Framing, roster: Roster) -> None:
         super().__init__(settings, framing, roster)
-        setting, text = settings.source()
+        settings.check(framing)
+        self.batch_size = settings.batch_size
+        self.measurands = tuple(settings.measurands)
         self._fields = Fields(roster)
-        try:
-            self._pieces = Layout(self._fields, framing).message(parse(text))
-        except TemplateError as error:
-            raise TextError(
-                error.message,
-                setting=(setting,),
-                text=text,
-                offset=error.offset,
-                file=settings.template_file,
-                suggestion=error.suggestion,
-            ) from error
+        if framing == "measurand":
+            self._messages = [
+                _compiled(text, ("measurands", name), lambda text: measurand(text, self._fields))
+                for name, text in settings.measurands.items()
+            ]
+            return
+        setting, text = settings.source()
+        layout = Layout(self._fields, framing)
+        file = settings.template_file
+        self._messages = [
+            _compiled(text, (setting,), lambda text: layout.message(parse(text)), file)
+        ]
 
     def encode(self, batch: Batch) -> Payloads:
-        if self.framing == "der":
-            return Payloads(rows_of(self._pieces, batch), np.arange(len(batch) + 1))
-        starts = batch.groups()
-        return Payloads(groups_of(self._pieces, batch, starts), starts)
+        starts = self.starts(batch)
+        if self.framing in ("project", "batch"):
+            return Payloads(groups_of(self._messages[0], batch, starts), starts)
+        if len(self._messages) == 1:
+            return Payloads(rows_of(self._messages[0], batch), starts)
+        count = len(self._messages)
+        bodies = [b""] * (len(batch) * count)
+        for place, pieces in enumerate(self._messages):
+            bodies[place::count] = rows_of(pieces, batch)
+        return Payloads(bodies, starts)
 
     def cuts(self, batch: Batch) -> NDArray[np.intp] | None:
-        if NET in self._fields.used:
-            # The net consumption needs all devices of a project.
-            return batch.groups()
-        return super().cuts(batch)
+        if NET not in self._fields.used:
+            return super().cuts(batch)
+        # The net consumption needs all devices of a project.
+        return np.array([0, len(batch)]) if self.framing == "batch" else batch.groups()
 
     def example(self) -> str:
         return example_of(self, self.roster)
+
+
+def _compiled(
+    text: str, setting: tuple[str, ...], compile: Callable[[str], list[Piece]], file: str = ""
+) -> list[Piece]:
+    """Return the pieces of a template. Raises TextError."""
+    try:
+        return compile(text)
+    except TemplateError as error:
+        raise TextError(
+            error.message,
+            setting=setting,
+            text=text,
+            offset=error.offset,
+            file=file,
+            suggestion=error.suggestion,
+        ) from error
 
 
 @hookimpl

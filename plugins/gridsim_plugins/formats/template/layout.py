@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from gridsim.api import Framing
 from gridsim_plugins.formats.template.errors import TemplateError
 from gridsim_plugins.formats.template.fields import PER_DEVICE, Fields
 from gridsim_plugins.formats.template.nodes import Array, Constant, Node, Object, Text
+from gridsim_plugins.formats.template.parse import REPEAT, check_size, parse
 from gridsim_plugins.formats.template.pieces import (
     Affixed,
     AllOptional,
@@ -20,7 +22,7 @@ from gridsim_plugins.formats.template.pieces import (
     Repeated,
     Shortest,
 )
-from gridsim_plugins.formats.template.placeholder import Placeholder
+from gridsim_plugins.formats.template.placeholder import Placeholder, split_text
 from gridsim_plugins.formats.template.values import (
     Mask,
     Place,
@@ -30,6 +32,9 @@ from gridsim_plugins.formats.template.values import (
     quoted,
     read_value,
 )
+
+_JSON = re.compile(r'\s*(?:\[|\{\s*["}])')
+"""The start of JSON; a bare text starts with a placeholder, or with another character."""
 
 Item = bytes | Callable[[], list[bytes]] | Piece
 """A constant text, the texts of a constant of each device, or a piece."""
@@ -55,12 +60,17 @@ class Layout:
         self._framing = framing
         self._repeating = False
         """True inside the part that is repeated for each device."""
-        self._repeats = framing == "project"
+        self._repeats = framing in ("project", "batch")
 
-    def message(self, node: Node) -> list[Piece]:
-        """Return the pieces of a message. Raises TemplateError."""
+    def message(self, node: Node, *, may_miss: bool = False) -> list[Piece]:
+        """Return the pieces of a message; with `may_miss` it may be left out.
+
+        Raises TemplateError.
+        """
         laid = self._node(node)
         self._no_array(laid)
+        if laid.absent and may_miss:
+            return [_left_out(laid.items, laid.absent)]
         if laid.absent:
             raise TemplateError("a message cannot be left out; use else(null)", node.offset)
         return fused(laid.items)
@@ -107,10 +117,17 @@ class Layout:
         if not self._repeats or self._repeating:
             return
         for name, offset in value.expression.names.items():
-            if self._fields.known[name].level in PER_DEVICE:
+            level = self._fields.known[name].level
+            if self._framing == "batch" and level != "run":
+                raise TemplateError(
+                    f"{name!r} differs between the readings of this message; write it in an array "
+                    f'[ELEMENT, "{REPEAT}"]',
+                    offset,
+                )
+            if level in PER_DEVICE:
                 raise TemplateError(
                     f"{name!r} differs between the devices of this message; write it in an array "
-                    '[ELEMENT, "..."], or below a key with {der_id}',
+                    f'[ELEMENT, "{REPEAT}"], or below a key with {{der_id}}',
                     offset,
                 )
 
@@ -124,7 +141,7 @@ class Layout:
         return _joined(b"[", laid, b"]")
 
     def _repeated_array(self, node: Array) -> Laid:
-        with_what = '"..." repeats an element for each device'
+        with_what = f'"{REPEAT}" repeats an element for each device'
         if not self._repeats:
             raise TemplateError(
                 f"{with_what}, and a message of framing {self._framing} has one", node.offset
@@ -178,6 +195,9 @@ class Layout:
         if not self._repeats or self._repeating:
             return False
         values = [read_value(one, self._fields, bare=False) for one in key.placeholders]
+        if self._framing == "batch":
+            # Readings of one device may be in one message: a key would be there twice.
+            return False
         if not any(value.levels & PER_DEVICE for value in values):
             return False
         if not any(value.name == "der_id" for value in values):
@@ -197,11 +217,14 @@ class Layout:
             )
 
 
-def bare_message(parts: Sequence[str | Placeholder], fields: Fields) -> list[Piece]:
-    """Return the pieces of a message that is one bare text. Raises TemplateError."""
+def measurand(text: str, fields: Fields) -> list[Piece]:
+    """Return the pieces of a message of one value: JSON, or a bare text. Raises TemplateError."""
+    check_size(text)
+    if _JSON.match(text):
+        return Layout(fields, "measurand").message(parse(text), may_miss=True)
     items: list[Item] = []
     absent: list[Mask] = []
-    for part in parts:
+    for part in split_text(text, 0):
         if isinstance(part, str):
             items.append(part.encode())
             continue

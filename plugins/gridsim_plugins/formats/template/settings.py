@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from gridsim.api import LocalPath, Settings, TextError
+from gridsim.api import Framing, LocalPath, Settings, TextError
 from gridsim_plugins.formats.template.parse import MOST_CHARACTERS
 
 _MOST_BYTES = 4 * MOST_CHARACTERS
@@ -25,6 +25,32 @@ class TemplateSettings(Settings):
         description="a file with the message instead, UTF-8, relative to the folder of the "
         "configuration",
     )
+
+    measurands: dict[str, str] = Field(
+        {},
+        description="with framing measurand: the name of each value = its message, such as "
+        'power = "{current_output}"; the names are {measurand} in the topic',
+    )
+    batch_size: int = Field(
+        100, ge=1, le=100_000, description="with framing batch: the most readings of a message"
+    )
+
+    def check(self, framing: Framing) -> None:
+        """Raise ValueError if the settings do not fit the framing."""
+        if framing == "measurand":
+            if not self.measurands:
+                raise ValueError(
+                    "format: framing measurand needs measurands, such as measurands = { power = "
+                    '"{current_output}" }'
+                )
+            if self.template or self.template_file:
+                raise ValueError("format: framing measurand has measurands and no template")
+            if "" in self.measurands:
+                raise ValueError("format: the name of a measurand is empty")
+        elif self.measurands:
+            raise ValueError(f"format: measurands need framing measurand, not {framing}")
+        if "batch_size" in self.model_fields_set and framing != "batch":
+            raise ValueError(f"format: batch_size needs framing batch, not {framing}")
 
     def source(self) -> tuple[str, str]:
         """Return the setting that has the template, and its text. Raises ValueError."""

@@ -29,6 +29,8 @@ class MqttBenchmark(Benchmark):
         """Raise ValueError if the reference clients do not support the transport's settings."""
         if settings.transport == "websockets":
             raise ValueError('WebSockets cannot be measured; set transport = "tcp"')
+        if framing not in ("der", "project"):
+            raise ValueError(f"framing {framing} cannot be measured; use der or project")
         self._settings = settings
         self._framing = framing
         self._run = run

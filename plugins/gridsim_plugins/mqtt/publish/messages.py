@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +26,12 @@ class Messages:
     """Consecutive messages: one element of each column per message."""
 
     topic: NDArray[np.intp]
-    """The index of the device, or with framing project that of the project."""
+    """The index of the topic, as `make_topics` counts them."""
     bodies: Sequence[bytes]
     sizes: NDArray[np.intp]
     """The size of each body, bytes."""
     rows: NDArray[np.intp]
-    """The number of readings in each message."""
+    """The number of readings in each message; of several messages of a reading, the last has 1."""
 
     def __len__(self) -> int:
         return len(self.bodies)
@@ -58,9 +58,22 @@ class MessageAccount:
         self._receipt = receipt
         self._outcome = DELIVERED
         self._rows = 0
+        self._partial = ""
+        """The outcome of an earlier message of the next reading that was not delivered."""
 
     def add(self, outcome: str, rows: int) -> None:
-        """Add the outcome of the next rows: DELIVERED, UNCONFIRMED, or the reason of a drop."""
+        """Add the outcome of the next rows: DELIVERED, UNCONFIRMED, or the reason of a drop.
+
+        Several messages of one reading have 0 rows but for the last; a reading is delivered if
+        all are.
+        """
+        if not rows:
+            self._partial = self._partial or ("" if outcome == DELIVERED else outcome)
+            return
+        if self._partial:
+            partial, self._partial = self._partial, ""
+            self.add(partial if outcome == DELIVERED else outcome, 1)
+            rows -= 1
         if outcome != self._outcome:
             self.report()
             self._outcome = outcome
@@ -83,19 +96,44 @@ class MessageAccount:
 
 def encoded(format: Format, batch: Batch) -> Iterator[Messages]:
     """Encode a batch part by part, so that sending starts before encoding ends."""
-    for start, stop in _cuts(format, batch):
-        part = batch.rows(start, stop)
-        yield as_messages(format, part, format.encode(part))
+    parts = (batch.rows(start, stop) for start, stop in _cuts(format, batch))
+    return all_messages(format, ((part, format.encode(part)) for part in parts))
 
 
-def as_messages(format: Format, batch: Batch, payloads: Payloads) -> Messages:
-    """Return the messages of a batch that has been encoded."""
-    first = batch.device[payloads.starts[:-1]]
+def all_messages(format: Format, parts: Iterable[tuple[Batch, Payloads]]) -> Iterator[Messages]:
+    """Yield the messages of parts of a batch that have been encoded.
+
+    Readings without a message count with the next message, or are left without an outcome.
+    """
+    before = 0
+    for part, payloads in parts:
+        messages = _messages(format, part, payloads)
+        if not len(messages):
+            before += len(part)
+            continue
+        messages.rows[0] += before
+        before = 0
+        yield messages
+
+
+def _messages(format: Format, batch: Batch, payloads: Payloads) -> Messages:
+    """Return the messages of a batch; with framing measurand, a body may be empty."""
+    bodies, starts = payloads.bodies, payloads.starts
+    topic = batch.device[starts[:-1]]
     if format.framing == "project":
-        first = batch.roster.project[first]
-    bodies = payloads.bodies
+        topic = batch.roster.project[topic]
+    elif format.framing == "batch":
+        topic = np.zeros_like(topic)
     sizes = np.fromiter(map(len, bodies), np.intp, len(bodies))
-    return Messages(first, bodies, sizes, np.diff(payloads.starts))
+    if format.framing != "measurand":
+        return Messages(topic, bodies, sizes, np.diff(starts))
+    count = len(format.measurands)
+    topic = topic * count + np.arange(len(bodies)) % count
+    kept = np.flatnonzero(sizes)
+    # A message also counts the readings after its own that have none.
+    ends = np.append(starts[kept][1:], len(batch))
+    rows = np.diff(ends, prepend=0)
+    return Messages(topic[kept], [bodies[i] for i in kept.tolist()], sizes[kept], rows)
 
 
 def _cuts(format: Format, batch: Batch) -> Iterator[tuple[int, int]]:

@@ -19,7 +19,7 @@ from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     MessageAccount,
     Messages,
-    as_messages,
+    all_messages,
 )
 from gridsim_plugins.mqtt.publish.scatter import Scatter
 from gridsim_plugins.mqtt.publish.window import PACKET_IDS
@@ -76,11 +76,11 @@ class PerDeviceConnections:
 
     def write(self, format: Format, batch: Batch, account: MessageAccount) -> None:
         self._follow_online(batch)
-        for part, payloads in format.encode_parts(batch, _PART_ROWS):
-            messages = as_messages(format, part, payloads)
+        per_device = {"der": 1, "measurand": len(format.measurands)}.get(format.framing, 0)
+        for messages in all_messages(format, format.encode_parts(batch, _PART_ROWS)):
             link = messages.topic
-            if format.framing == "der":
-                link = self._of_device[link]
+            if per_device:
+                link = self._of_device[link // per_device]
             self._write(messages, link, account)
 
     def keep_alive(self) -> None:

@@ -31,7 +31,6 @@ _AT_ONCE = 64
 _FEW = 3
 """The consecutive failures, with no connection up, after which the transport gives up."""
 _SCAN_EVERY_S = 1.0
-_ONLINE, _OFFLINE = b'{"is_online": true}', b'{"is_online": false}'
 
 
 class Clients:
@@ -61,6 +60,8 @@ class Clients:
         """Called for each PUBACK, PUBREC, PUBCOMP and PINGRESP."""
         self._settings = settings
         self._v5 = settings.protocol == "5"
+        self._online = settings.status_online.encode()
+        self._offline = settings.status_offline.encode()
         self._dialler = Dialler(settings, host, port)
         self._where = self._dialler.where
         self._identities = identities
@@ -176,7 +177,7 @@ class Clients:
         for link in self.links:
             if link.state is LinkState.UP and not link.out:
                 topic = self._identities.status_topic[link.index]
-                link.out = status_packet(topic, _OFFLINE, v5=self._v5) + DISCONNECT
+                link.out = status_packet(topic, self._offline, v5=self._v5) + DISCONNECT
                 with suppress(OSError):
                     link.flush()
             link.drop()
@@ -233,7 +234,7 @@ class Clients:
             password=settings.password.get_secret_value(),
             keepalive_s=settings.keepalive_s,
             will_topic=identities.status_topic[link.index],
-            will_payload=_OFFLINE,
+            will_payload=self._offline,
             v5=self._v5,
         )
         self._flush(link)
@@ -278,7 +279,7 @@ class Clients:
         self.up += 1
         self._failed_in_a_row = self._silent_in_a_row = 0
         topic = self._identities.status_topic[link.index]
-        self.send(link, status_packet(topic, _ONLINE, v5=self._v5))
+        self.send(link, status_packet(topic, self._online, v5=self._v5))
         if link.state is LinkState.UP:
             self.connected(link)
         return rest

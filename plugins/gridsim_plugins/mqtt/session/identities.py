@@ -14,7 +14,10 @@ from gridsim_plugins.mqtt.settings import MqttSettings
 from gridsim_plugins.mqtt.topics import check_template, check_topic
 
 _FIELDS = {"der": ("der_id", "project_id", "type"), "project": ("project_id",)}
-_PROJECT_STATUS = "projects/{project_id}/status"
+_STATUS = {
+    "project": "projects/{project_id}/status",
+    "der": "projects/{project_id}/ders/{der_id}/status",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +46,8 @@ def make_identities(
     kind = settings.connections
     if kind == "shared":
         raise AssertionError("a shared connection has no identities")
+    if framing == "batch":
+        raise ValueError('connections: a message of framing batch has many projects; use "shared"')
     if kind == "der" and framing == "project":
         raise ValueError(
             'connections: a message of framing project contains many DERs; use "project"'
@@ -53,7 +58,7 @@ def make_identities(
     username = _fill(settings.username, "username", kind, roster)
     _check_unique(client_id, owner)
     if settings.status_topic or len(topics) != len(owner):
-        status = _fill(settings.status_topic or _PROJECT_STATUS, "status_topic", kind, roster)
+        status = _fill(settings.status_topic or _STATUS[kind], "status_topic", kind, roster)
     else:
         status = [f"{topic}/status" for topic in topics]
     for one, topic in zip(owner, status, strict=True):
