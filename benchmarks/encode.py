@@ -25,12 +25,29 @@ from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
 from gridsim_plugins.formats.csv import Csv
 from gridsim_plugins.formats.json import Json
+from gridsim_plugins.formats.template import Template
 
 ROOT = Path(__file__).parent.parent
 # A script would keep the texts of times that come again.
 _stamp = cache(rfc3339)
 # The models are wanted, not what the configuration connects to.
 NO_BROKER = 'transports=[{type="stdout"}]'
+# The record, and the same fields nested, scaled and left out.
+RECORD = json.dumps({name: f"{{{name}}}" for name in FIELDS})
+NESTED = """
+{"v": 2, "device": {"id": "{der_id}", "site": "{project_id}", "kind": "{type | upper}"},
+ "ts": "{timestamp | ms}", "online": "{is_online | as(1, 0)}", "measurements": [
+   {"n": "P", "u": "W", "v": "{current_output * 1000 | round}"},
+   {"n": "SOC", "u": "%", "v": "{current_soc | round(1) | else(omit_element)}"}],
+ "meter": {"import_w": "{max(net, 0) * 1000 | round}", "export_w": "{max(-net, 0) * 1000 | round}"},
+ "contract": {"kw": "{contract_threshold}", "baseline": "{baseline}", "alone": "{is_standalone}"},
+ "nameplate": "{nameplate_capacity}", "since": "{connection_start_at}", "unit": "{units}"}
+"""
+GATEWAY = """
+{"{der_id}": [{"ts": "{timestamp | ms}", "values": {"power": "{current_output}",
+  "load": "{power_meter_measurement}", "baseline": "{baseline}", "soc": "{current_soc}"}}]}
+"""
+LIMIT = 1.5
 Encode = Callable[[Batch], Sequence[bytes]]
 
 
@@ -51,6 +68,9 @@ def main() -> None:
         "json, framing der": lambda: _format(Json, "der", batches[0]),
         "json, framing project": lambda: _format(Json, "project", batches[0]),
         "csv": lambda: _format(Csv, "der", batches[0]),
+        "template, the record": lambda: _template(RECORD, "der", batches[0]),
+        "template, nested": lambda: _template(NESTED, "der", batches[0]),
+        "template, per project": lambda: _template(GATEWAY, "project", batches[0]),
     }
     first: dict[str, list[float]] = {name: [] for name in ways}
     later: dict[str, list[float]] = {name: [] for name in ways}
@@ -73,6 +93,15 @@ def _report(first: dict[str, list[float]], later: dict[str, list[float]], device
             f"{median(first[name]) * 1e6:>28.1f}"
         )
 
+    for name, other in (
+        ("template, the record", "json, framing der"),
+        ("template, nested", "json, framing der"),
+        ("template, per project", "json, framing project"),
+    ):
+        pairs = zip(later[name], later[other], strict=True)
+        ratio = median(own / json_s for own, json_s in pairs)
+        print(f"{name}: {ratio:.2f} times the time of {other} (at most {LIMIT:g})")
+
 
 def _seconds(encode: Encode, batches: Sequence[Batch]) -> float:
     """Return the seconds per reading."""
@@ -84,6 +113,11 @@ def _seconds(encode: Encode, batches: Sequence[Batch]) -> float:
 
 def _format(kind: type[Format], framing: Framing, batch: Batch) -> Encode:
     made = kind(kind.Settings(), framing, batch.roster)
+    return lambda batch: made.encode(batch).bodies
+
+
+def _template(text: str, framing: Framing, batch: Batch) -> Encode:
+    made = Template(Template.Settings(template=text), framing, batch.roster)
     return lambda batch: made.encode(batch).bodies
 
 

@@ -219,7 +219,7 @@ def _transport(choices: Choices) -> str:
         lines += ["[[transports]]", _key("type", '"stdout"', '"mqtt", "stdout" or "file"')]
     lines += [
         _key("framing", f'"{choices.framing}"', '"der": a message per DER; "project": per project'),
-        _key("format", f'"{choices.format}"', '"json" or "csv", or a table with settings'),
+        _key("format", f'"{choices.format}"', '"json", "csv", or your own: docs/payloads.md'),
         "",
     ]
     return "\n".join(lines)

@@ -39,9 +39,9 @@ def find_listener(options: Options, name: str | None) -> tuple[str, Listener]:
     choice, probe = found
     if not choice.format_type.is_json:
         raise UsageError(
-            f"{options.config}: error: gridsim verify cannot read the messages of {choice.name}: the "
-            f"format {choice.format_name!r} does not write the record as JSON. Compare the data that "
-            "your system exports, or add a transport with the format json"
+            f"{options.config}: error: gridsim verify cannot read the messages of {choice.name}: "
+            f"the format {choice.format_name!r} does not write the record as JSON. Compare the "
+            "data that your system exports, or add a transport with the format json"
         )
     listener = ask(
         choice.name,

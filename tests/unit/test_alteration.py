@@ -25,6 +25,7 @@ from gridsim.contracts.results import InjectedFault
 from gridsim.delivery.alteration import Alteration, Alterations, AlteringFormat
 from gridsim.errors import PluginError
 from gridsim.testing import make_batch, make_roster
+from gridsim_plugins.formats.template import Template, TemplateSettings
 
 ROSTER = make_roster((3, 2))
 
@@ -141,3 +142,20 @@ def test_a_fault_that_returns_no_message_is_named(returned: Any, says: str) -> N
     with pytest.raises(PluginError) as caught:
         AlteringFormat(Rows(None, "der", ROSTER), faults).encode(labelled([0] + [-1] * 4))
     assert str(caught.value).startswith(f"the fault 'odd' failed: {says}")
+
+
+def test_each_message_of_a_reading_is_altered_and_none_that_is_not_there() -> None:
+    batch = make_batch(make_roster((2,)))
+    labels = replace(Labels.blank(batch), altered=np.array([0, 0], np.int32))
+    measurands = {"p": "{seq}", "soc": "{current_soc}", "r": "{seq}"}
+    made = Template(TemplateSettings(measurands=measurands), "measurand", batch.roster)
+    faults = Alterations([(0, Alteration("mark", Mark, Named()))])
+    found = AlteringFormat(made, faults).encode(replace(batch, labels=labels)).bodies
+    assert list(found) == [
+        b"one 0.0 0",
+        b"one 0.0 0.0",
+        b"one 0.0 0",
+        b"one 0.0 0",
+        b"",
+        b"one 0.0 0",
+    ]

@@ -3,12 +3,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from gridsim.api import Batch, Format, Framing, Roster, TextError
+from gridsim.config.text.report import ConfigError
+from gridsim.running.plan import Options, make_plan
 from gridsim.testing import FormatContract, make_batch, make_roster, make_sites
 from gridsim_plugins.formats.json import Json, JsonSettings
 from gridsim_plugins.formats.template import Template, TemplateSettings
@@ -276,3 +279,134 @@ def test_the_example_is_one_message() -> None:
         TemplateSettings(template='{"{der_id}": "{current_soc}"}'), "project", make_roster()
     )
     assert json.loads(made.example()) == {"DER_0": 85.5, "DER_1": 85.5}
+
+
+CONFIG = """
+[[projects]]
+id = "HOME"
+[[projects.ders]]
+id = "PV"
+type = "solar"
+nameplate_capacity = 5.0
+[[transports]]
+type = "stdout"
+[transports.format]
+type = "template"
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "place", "source"),
+    [
+        ('template = \'{"a": "{tpye}"}\'', "12:21", 'template = \'{"a": "{tpye}"}\''),
+        ('template = "{\\"a\\": \\"\\u0041{tpye}\\"}"', "12:30", None),
+        ('template = """\n{"a":\n  "{tpye}"}"""', "14:5", '  "{tpye}"}"""'),
+        ('template = """{"a": \\\n   "{tpye}"}"""', "13:6", '   "{tpye}"}"""'),
+        ("template = '''\n\n  [\"{tpye}\"]'''", "14:6", "  [\"{tpye}\"]'''"),
+    ],
+)
+def test_the_report_shows_the_place_in_the_configuration(
+    lines: str, place: str, source: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(CONFIG + lines + "\n")
+    with pytest.raises(ConfigError) as caught:
+        make_plan(Options(config=path))
+    first, shown, caret = str(caught.value).splitlines()
+    assert first == f"{path}:{place}: error: there is no field 'tpye'; did you mean 'type'?"
+    assert shown[len(caret) - 1 :].startswith("tpye}")
+    assert source is None or shown == "    " + source
+
+
+def test_the_report_shows_the_place_in_a_file(tmp_path: Path) -> None:
+    path, file = tmp_path / "own.toml", tmp_path / "message.json"
+    path.write_text(CONFIG + 'template_file = "message.json"\n')
+    file.write_bytes(b'\xef\xbb\xbf{"a": 1,\r\n "b": "{tpye}"}\r\n')
+    with pytest.raises(ConfigError) as caught:
+        make_plan(Options(config=path))
+    first, shown, caret = str(caught.value).splitlines()
+    assert first == f"{file}:2:9: error: there is no field 'tpye'; did you mean 'type'?"
+    assert (shown, caret) == ('     "b": "{tpye}"}', " " * 12 + "^")
+    file.write_bytes(b'{"a": 1,\n "b\xff": 2}')
+    with pytest.raises(ConfigError, match=r"message\.json:2:4: error: the byte 0xff is not UTF-8"):
+        make_plan(Options(config=path))
+    file.unlink()
+    with pytest.raises(ConfigError, match=r"template_file: .*message\.json does not exist"):
+        make_plan(Options(config=path))
+    file.write_text('{"a": "{type}"}')
+    assert make_plan(Options(config=path)).transports[0].format.example() == '{"a":"solar"}'
+
+
+def test_a_flag_has_no_place_so_the_line_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(CONFIG + "template = '1'\n")
+    flag = "transports.0.format.template='[\"{tpye}\"]'"
+    with pytest.raises(ConfigError) as caught:
+        make_plan(Options(config=path, overrides=(flag,)))
+    assert "line 1, column 4 of the text: there is no field 'tpye'" in str(caught.value)
+
+
+class TestMeasurandContract(FormatContract):
+    format: ClassVar[type[Format]] = Template
+    framings: ClassVar[Sequence[Framing]] = ("measurand",)
+    settings: ClassVar[Sequence[Mapping[str, Any]]] = (
+        {
+            "measurands": {
+                "soc": "{current_soc}",
+                "all": '["{is_online}", "{contract_threshold}", "{connection_start_at}"]',
+            }
+        },
+    )
+
+
+class TestBatchContract(FormatContract):
+    format: ClassVar[type[Format]] = Template
+    framings: ClassVar[Sequence[Framing]] = ("batch",)
+    settings: ClassVar[Sequence[Mapping[str, Any]]] = (
+        {"template": f'[{RECORD}, "..."]', "batch_size": 5},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "battery", "solar"),
+    [
+        ("{current_soc}", "0.0", ""),
+        ("{current_soc | else(null)}", "0.0", "null"),
+        ("{current_soc | else(none)} %", "0.0 %", "none %"),
+        ("{current_soc} % of {der_id}", "0.0 % of DER_0", ""),
+        ('{"v": "{current_soc | else(omit)}"}', '{"v":0.0}', "{}"),
+        ('"{current_soc}"', '"0.0"', ""),
+        ("{is_online | as(online, offline)}", "online", "online"),
+        ('{der_id} "quoted"', 'DER_0 "quoted"', 'DER_2 "quoted"'),
+        ("{{{seq}}}", "{0}", "{0}"),
+    ],
+)
+def test_a_message_of_one_value(text: str, battery: str, solar: str) -> None:
+    made = Template(TemplateSettings(measurands={"x": text}), "measurand", make_roster())
+    found = made.encode(make_batch()).bodies
+    assert (found[0].decode(), found[-1].decode()) == (battery, solar)
+
+
+@pytest.mark.parametrize(
+    ("framing", "settings", "message"),
+    [
+        ("measurand", {}, "framing measurand needs measurands"),
+        ("measurand", {"measurands": {"": "1"}}, "the name of a measurand is empty"),
+        ("measurand", {"measurands": {"a": "1"}, "template": "1"}, "and no template"),
+        ("der", {"measurands": {"a": "1"}}, "measurands need framing measurand"),
+        ("der", {"template": "1", "batch_size": 5}, "batch_size needs framing batch"),
+        ("der", {"template": "1", "template_file": "x"}, "template or template_file, not both"),
+        ("batch", {"template": '"{project_id}"'}, "'project_id' differs between the readings"),
+        ("batch", {"template": '{"{der_id}": 1}'}, "'der_id' differs between the readings"),
+    ],
+)
+def test_settings_that_do_not_fit(framing: Framing, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Template(TemplateSettings.model_validate(settings), framing, make_roster())
+
+
+def test_an_error_in_a_measurand_names_it() -> None:
+    given = TemplateSettings(measurands={"good": "1", "bad": "x {tpye}"})
+    with pytest.raises(TextError) as caught:
+        Template(given, "measurand", make_roster())
+    assert (caught.value.setting, caught.value.offset) == (("measurands", "bad"), 3)

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridsim.api import Framing, Settings
 from gridsim.testing import PlainFormat, RecordingReceipt, make_batch, make_roster
+from gridsim_plugins.formats.template import Template, TemplateSettings
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     PART_ROWS,
     UNCONFIRMED,
     MessageAccount,
     Messages,
+    all_messages,
     encoded,
 )
 
@@ -89,3 +93,47 @@ def test_some_messages_are_left_out() -> None:
     for kept_column, factor in ((kept.topic, 1), (kept.sizes, 10), (kept.rows, 100)):
         assert kept_column.tolist() == [factor, 3 * factor]
     assert messages.without(np.array([], np.intp)) is messages
+
+
+def test_a_reading_is_delivered_if_all_of_its_messages_are() -> None:
+    receipt = Noting(6)
+    account = MessageAccount(receipt)
+    messages = [(DELIVERED, 0), (DELIVERED, 1), ("refused", 0), (DELIVERED, 1)]
+    messages += [(DELIVERED, 0), ("large", 1), ("large", 0), (UNCONFIRMED, 0), (DELIVERED, 3)]
+    for outcome, rows in messages:
+        account.add(outcome, rows)
+    account.report()
+    assert receipt.calls == [
+        ("delivered", 1),
+        ("refused", 1),
+        ("large", 2),
+        ("delivered", 2),
+    ]
+
+
+def test_messages_of_measurands_leave_out_what_is_not_there() -> None:
+    roster = make_roster([2, 1, 1])
+    types = ["solar", "battery_storage", "solar", "solar"]
+    batch = make_batch(replace(roster, type=types))
+    measurands = {"soc": "{current_soc}", "of": "{current_soc} %"}
+    made = Template(TemplateSettings(measurands=measurands), "measurand", batch.roster)
+    [messages] = encoded(made, batch)
+    assert messages.bodies == [b"0.1", b"0.1 %"]
+    assert messages.topic.tolist() == [2, 3]
+    # The first reading has no message, and counts with the next; so do those after.
+    assert messages.rows.tolist() == [1, 3]
+    none = batch.rows(2)
+    assert list(encoded(made, none)) == []
+    # The rows of a part without messages count with the next part.
+    both = ((part, made.encode(part)) for part in (batch.rows(0, 1), batch.rows(1, 2), none))
+    assert [part.rows.tolist() for part in all_messages(made, both)] == [[1, 1]]
+
+
+def test_each_message_of_a_batch_goes_to_the_one_topic() -> None:
+    batch = make_batch(make_roster([600, 7]))
+    settings = TemplateSettings(template='["{der_id}", "..."]', batch_size=100)
+    made = Template(settings, "batch", batch.roster)
+    parts = list(encoded(made, batch))
+    sizes = [rows for part in parts for rows in part.rows.tolist()]
+    assert sizes == [100] * 6 + [7]
+    assert {topic for part in parts for topic in part.topic.tolist()} == {0}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gridsim.api import Framing, Settings
-from gridsim.testing import PlainFormat, make_roster, make_run
+from gridsim.testing import PlainFormat, make_roster, make_run, make_sites
 from gridsim_plugins.mqtt.settings import MqttSettings
 from gridsim_plugins.mqtt.topics import (
     DEFAULT_TOPIC,
@@ -41,6 +41,20 @@ def test_the_constant_fields_of_the_record_are_known() -> None:
     topics = make_topics("a/{type}/{units}/{{b}}/{der_id}", "der", ROSTER)
     assert topics[0] == "a/battery_storage/kW/{b}/DER_0"
     assert topics[2] == "a/solar/kW/{b}/DER_2"
+
+
+def test_a_topic_per_measurand_and_one_for_batches() -> None:
+    roster = replace(ROSTER, sites=make_sites(2))
+    template = "{timezone}/{der_id}/{measurand}/{nameplate_capacity}/{latitude}"
+    topics = make_topics(template, "measurand", roster, ("p", "soc"))
+    assert topics[:2] == [f"America/Moncton/DER_0/{name}/10.00/45.96" for name in ("p", "soc")]
+    assert topics[-1] == "America/Moncton/DER_2/soc/10.00/45.96"
+    assert make_topics(DEFAULT_TOPIC["batch"], "batch", roster) == ["readings"]
+    assert make_topics("{project_id}/{longitude}", "project", roster)[1] == "PRJ_1/-66.64"
+    with pytest.raises(ValueError, match="is the same for all measurands"):
+        make_topics("a/{der_id}", "measurand", roster, ("p", "soc"))
+    with pytest.raises(ValueError, match="the places of the sites are not known"):
+        make_topics("a/{latitude}", "der", ROSTER)
 
 
 @pytest.mark.parametrize(

@@ -162,8 +162,8 @@ class MqttSettings(ConnectionSettings):
         "shared",
         description="one client for all, or one per project or DER. The latter publish "
         "status_online or status_offline, retained, to status_topic; the last will is "
-        "status_offline. A DER that goes offline drops its connection. Readings are dropped and counted while their "
-        "client is not connected",
+        "status_offline. A DER that goes offline drops its connection. Readings are dropped and "
+        "counted while their client is not connected",
     )
     status_topic: str = Field(
         "",

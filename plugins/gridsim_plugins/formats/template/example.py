@@ -32,5 +32,8 @@ def example_of(format: Format, roster: Roster) -> str:
         current_soc=np.where(stores, 85.5, np.nan),
         extra={name: np.full(n, 12.34) for name in roster.columns},
     )
-    bodies = [body for body in format.encode(batch).bodies if body]
-    return bodies[0].decode() if bodies else ""
+    bodies = [body.decode() for body in format.encode(batch).bodies]
+    if format.framing != "measurand":
+        return bodies[0]
+    values = zip(format.measurands, bodies, strict=False)
+    return ", ".join(f"{name}: {body or '(none)'}" for name, body in values)

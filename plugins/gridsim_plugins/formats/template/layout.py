@@ -21,6 +21,7 @@ from gridsim_plugins.formats.template.pieces import (
     Piece,
     Repeated,
     Shortest,
+    SlowValue,
 )
 from gridsim_plugins.formats.template.placeholder import Placeholder, split_text
 from gridsim_plugins.formats.template.values import (
@@ -36,8 +37,9 @@ from gridsim_plugins.formats.template.values import (
 _JSON = re.compile(r'\s*(?:\[|\{\s*["}])')
 """The start of JSON; a bare text starts with a placeholder, or with another character."""
 
-Item = bytes | Callable[[], list[bytes]] | Piece
-"""A constant text, the texts of a constant of each device, or a piece."""
+Part = bytes | Callable[[], list[bytes]] | SlowValue
+"""A constant text, the texts of a constant of each device, or a value that rarely changes."""
+Item = Part | Piece
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ class Layout:
 
     def __init__(self, fields: Fields, framing: Framing) -> None:
         self._fields = fields
+        self._devices = len(fields.roster)
         self._framing = framing
         self._repeating = False
         """True inside the part that is repeated for each device."""
@@ -70,10 +73,10 @@ class Layout:
         laid = self._node(node)
         self._no_array(laid)
         if laid.absent and may_miss:
-            return [_left_out(laid.items, laid.absent)]
+            return [_left_out(laid.items, laid.absent, self._devices)]
         if laid.absent:
             raise TemplateError("a message cannot be left out; use else(null)", node.offset)
-        return fused(laid.items)
+        return fused(laid.items, self._devices)
 
     def _node(self, node: Node) -> Laid:
         match node:
@@ -138,7 +141,7 @@ class Layout:
         for one in laid:
             one.absent += one.absent_element
             one.absent_element = []
-        return _joined(b"[", laid, b"]")
+        return _joined(b"[", laid, b"]", self._devices)
 
     def _repeated_array(self, node: Array) -> Laid:
         with_what = f'"{REPEAT}" repeats an element for each device'
@@ -165,7 +168,8 @@ class Layout:
                 items += laid.items
                 absent += laid.absent + laid.absent_element
         self._repeating = False
-        return Repeated([_left_out(items, absent)] if absent else fused(items))
+        n = self._devices
+        return Repeated([_left_out(items, absent, n)] if absent else fused(items, n))
 
     def _object(self, node: Object) -> Laid:
         members = []
@@ -188,7 +192,7 @@ class Layout:
                     raise TemplateError("a key is a text; add a letter to it", key.offset)
             laid.items[:0] = [*name.items, b":"]
             members.append(laid)
-        return _joined(b"{", members, b"}")
+        return _joined(b"{", members, b"}", self._devices)
 
     def _is_repeated(self, key: Text) -> bool:
         """Return whether a key differs between the devices of a message."""
@@ -233,17 +237,18 @@ def measurand(text: str, fields: Fields) -> list[Piece]:
         items.append(constant_texts(value, "bare") if constant else piece_of(value, "bare"))
         if value.style.missing == "omit" and value.kind == "number":
             absent.append(value.absent)
-    return [_left_out(items, absent)] if absent else fused(items)
+    n = len(fields.roster)
+    return [_left_out(items, absent, n)] if absent else fused(items, n)
 
 
-def _joined(opening: bytes, laid: list[Laid], closing: bytes) -> Laid:
+def _joined(opening: bytes, laid: list[Laid], closing: bytes, devices: int) -> Laid:
     """Return an object or array of its items, with commas between those that are there."""
     result = Laid([opening])
     for one in laid:
         result.absent_element += one.absent_element
         result.offset = result.offset or one.offset
     if laid and all(one.absent for one in laid):
-        pieces = [_left_out([b",", *one.items], one.absent) for one in laid]
+        pieces = [_left_out([b",", *one.items], one.absent, devices) for one in laid]
         result.items = [AllOptional(opening, pieces, closing)]
         return result
     first = next((place for place, one in enumerate(laid) if not one.absent), 0)
@@ -253,14 +258,14 @@ def _joined(opening: bytes, laid: list[Laid], closing: bytes) -> Laid:
             items = [*items, b","]
         elif place > first:
             items = [b",", *items]
-        result.items += [_left_out(items, one.absent)] if one.absent else items
+        result.items += [_left_out(items, one.absent, devices)] if one.absent else items
     result.items.append(closing)
     return result
 
 
-def _left_out(items: Sequence[Item], absent: Sequence[Mask]) -> Piece:
+def _left_out(items: Sequence[Item], absent: Sequence[Mask], devices: int) -> Piece:
     """Return the items as a piece that is left out where a column has no value."""
-    pieces = fused(items)
+    pieces = fused(items, devices)
     only = pieces[0] if len(pieces) == 1 else None
     if isinstance(only, Decimals | Shortest) and only.leaves_out and len(absent) == 1:
         only.is_sealed = True
@@ -268,10 +273,10 @@ def _left_out(items: Sequence[Item], absent: Sequence[Mask]) -> Piece:
     return Optional(pieces, absent)
 
 
-def fused(items: Sequence[Item]) -> list[Piece]:
+def fused(items: Sequence[Item], devices: int) -> list[Piece]:
     """Return the items as pieces, with the constant texts joined to their neighbours."""
     pieces: list[Piece] = []
-    pending: list[bytes | Callable[[], list[bytes]]] = []
+    pending: list[Part] = []
 
     def flush() -> None:
         if not pending:
@@ -284,11 +289,11 @@ def fused(items: Sequence[Item]) -> list[Piece]:
             else:
                 pieces.append(ConstantText(text))
         else:
-            pieces.append(DeviceText(tuple(pending)))
+            pieces.append(DeviceText(tuple(pending), devices))
         pending.clear()
 
     for item in items:
-        if isinstance(item, bytes) or callable(item):
+        if isinstance(item, bytes | SlowValue) or callable(item):
             pending.append(item)
             continue
         only_bytes = all(isinstance(one, bytes) for one in pending)

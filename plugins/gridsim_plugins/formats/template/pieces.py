@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise, repeat
 from typing import Any, Protocol
 
@@ -58,21 +59,71 @@ class ConstantText:
         return self._text
 
 
-class DeviceText:
-    """A text for each device, which never changes; made when it is first needed."""
+@dataclass(frozen=True, slots=True)
+class SlowValue:
+    """A column that rarely changes; its texts are kept for each device."""
 
-    def __init__(self, parts: Sequence[bytes | Callable[[], list[bytes]]]) -> None:
+    read: Callable[[Batch], NDArray[Any]]
+    write: Callable[[list[Any]], list[bytes]]
+
+
+class DeviceText:
+    """A text for each device, which rarely changes.
+
+    It joins adjacent constants, because joining more than ten parts of a message costs twice
+    the time. The text of a device is made again when one of its slow values changes.
+    """
+
+    def __init__(
+        self, parts: Sequence[bytes | Callable[[], list[bytes]] | SlowValue], devices: int
+    ) -> None:
         self._parts = parts
-        self._made: NDArray[np.object_] | None = None
+        self._slow = [part for part in parts if isinstance(part, SlowValue)]
+        self._values: list[NDArray[Any]] = []
+        self._constants: dict[int, list[bytes]] = {}
+        self._known = np.zeros(devices, np.bool_)
+        self._texts = np.full(devices, None, np.object_)
 
     def texts(self, batch: Batch) -> Texts:
-        if self._made is None:
-            columns = [repeat(part) if isinstance(part, bytes) else part() for part in self._parts]
-            made = list(map(b"".join, zip(*columns, strict=False)))
-            self._made = np.empty(len(made), np.object_)
-            self._made[:] = made
-        texts: list[bytes] = self._made[batch.device].tolist()
-        return texts
+        device = batch.device
+        values = [one.read(batch) for one in self._slow]
+        if not self._values:
+            self._values = [np.zeros(len(self._known), one.dtype) for one in values]
+        stale = ~self._known[device]
+        for new, kept in zip(values, self._values, strict=True):
+            stale |= new != kept[device]
+        texts = self._texts[device]
+        if stale.any():
+            rows = np.flatnonzero(stale)
+            changed = device[rows]
+            texts[rows] = self._texts[changed] = self._make(
+                changed.tolist(), [one[rows] for one in values]
+            )
+            self._known[changed] = True
+            for new, kept in zip(values, self._values, strict=True):
+                kept[changed] = new[rows]
+        made: list[bytes] = texts.tolist()
+        return made
+
+    def _make(self, devices: list[int], values: list[NDArray[Any]]) -> NDArray[np.object_]:
+        slow = iter(values)
+        columns: list[Iterable[bytes]] = []
+        for place, part in enumerate(self._parts):
+            if isinstance(part, bytes):
+                columns.append(repeat(part))
+            elif isinstance(part, SlowValue):
+                columns.append(part.write(next(slow).tolist()))
+            else:
+                if place not in self._constants:
+                    self._constants[place] = part()
+                texts = self._constants[place]
+                columns.append([texts[device] for device in devices])
+        made = np.empty(len(devices), np.object_)
+        made[:] = list(map(b"".join, zip(*columns, strict=False)))
+        if not self._slow and self._known.sum() + len(devices) >= len(self._known):
+            # They are not needed again.
+            self._constants.clear()
+        return made
 
 
 class Decimals(Affixed):
@@ -170,41 +221,6 @@ class FewValues(Affixed):
         values = column.tolist()
         known = {value: self.enclosed(self._write(value)) for value in set(values)}
         return [known[value] for value in values]
-
-
-class SlowValues(Affixed):
-    """Values that rarely change, whose texts are kept for each device."""
-
-    def __init__(
-        self,
-        values: Callable[[Batch], NDArray[Any]],
-        write: Callable[[list[Any]], list[bytes]],
-        devices: int,
-    ) -> None:
-        self._read = values
-        self._write = write
-        self._made = np.zeros(devices, np.bool_)
-        self._values: NDArray[Any] = np.zeros(devices)
-        self._texts = np.full(devices, None, np.object_)
-
-    def texts(self, batch: Batch) -> Texts:
-        values, device = self._read(batch), batch.device
-        stale = ~self._made[device] | (values != self._values[device])
-        texts = self._texts[device]
-        if stale.any():
-            if not self._made.any():
-                self._values = self._values.astype(values.dtype)
-            rows = np.flatnonzero(stale)
-            # A device may be there several times: its latest row is kept.
-            made = [self.enclosed(text) for text in self._write(values[rows].tolist())]
-            own = np.empty(len(made), np.object_)
-            own[:] = made
-            texts[rows] = own
-            self._texts[device[rows]] = own
-            self._values[device[rows]] = values[rows]
-            self._made[device[rows]] = True
-        made_texts: list[bytes] = texts.tolist()
-        return made_texts
 
 
 class Optional:

@@ -22,7 +22,7 @@ from gridsim_plugins.formats.template.pieces import (
     Decimals,
     FewValues,
     Shortest,
-    SlowValues,
+    SlowValue,
 )
 from gridsim_plugins.formats.template.placeholder import Placeholder
 
@@ -30,7 +30,6 @@ Place = Literal["value", "inside", "bare"]
 """The place of a placeholder: a whole value of JSON, a part of a JSON string, a bare text."""
 Mask = Callable[[Batch], NDArray[np.bool_]]
 
-_SLOW = frozenset({"contract_threshold", "connection_start_at"})
 _LEVELS: tuple[Level, ...] = ("run", "project", "device", "message", "reading")
 
 
@@ -103,9 +102,13 @@ def read_value(placeholder: Placeholder, fields: Fields, *, bare: bool) -> Value
     return Value(placeholder, info.kind, levels or frozenset({"run"}), style, expression, fields)
 
 
-def piece_of(value: Value, place: Place) -> Affixed:
+def piece_of(value: Value, place: Place) -> Affixed | SlowValue:
     """Return the piece that writes the values of each row."""
     style, name = value.style, value.name
+    if name == "contract_threshold":
+        return SlowValue(
+            value.numbers, lambda values: _number_texts(value, place, np.array(values) + 0.0)
+        )
     form = b'"%s"' if style.as_text and place == "value" else b"%s"
     if value.kind == "number":
         missing = None
@@ -129,10 +132,8 @@ def piece_of(value: Value, place: Place) -> Affixed:
             return value.fields.values(name, batch) * len(zones.names) + number
 
         return FewValues(read_local, write_one)
-    if name in _SLOW:
-        return SlowValues(
-            read, lambda values: [write_one(one) for one in values], len(value.fields.roster)
-        )
+    if name == "connection_start_at":
+        return SlowValue(read, lambda values: [write_one(one) for one in values])
     return FewValues(read, write_one)
 
 
@@ -161,15 +162,15 @@ def _number_texts(value: Value, place: Place, numbers: Floats) -> list[bytes]:
     digits = style.digits
     shortest = repr if value.expression.name is not None else _shortest
 
-    def write(number: float) -> bytes:
-        if not np.isfinite(number):
-            return missing
-        if digits is None:
-            return form % shortest(number).encode()
+    there = np.isfinite(numbers)
+    if digits is not None:
         scale = 10.0**digits
-        return form % (b"%.*f" % (digits, np.rint(number * scale) / scale + 0.0))
-
-    return [write(number) for number in numbers.tolist()]
+        numbers = np.rint(numbers * scale) / scale + 0.0
+    write = shortest if digits is None else f"{{:.{digits}f}}".format
+    return [
+        form % write(number).encode() if is_there else missing
+        for number, is_there in zip(numbers.tolist(), there.tolist(), strict=True)
+    ]
 
 
 def _missing(style: Style, place: Place) -> bytes:
