@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.commands.stepped import BAT, BAT2, HOME, Run, request
+from tests.unit.commands.stepped import BAT, BAT2, HOME, PV, ROOF, Run, request
 
 
 def test_a_projects_power_is_shared(run: Run) -> None:
@@ -39,6 +39,26 @@ def test_a_projects_net_limits_hold(run: Run) -> None:
     assert net[1] < -1.5
     assert net[2] >= -1.011
     assert net[3] >= -1.011
+
+
+def test_the_ramp_of_a_projects_limit_starts_at_its_present_power(run: Run) -> None:
+    run.ask(PV, "disconnect")
+    run.ask(HOME, "limit_import", 0.5, ramp_s=10)
+    run.ticks(11)
+    net = [2.0 - sum(power[der] for der in ("BAT", "BAT2", "PV")) for power in run.power]
+    # Each tick has the limit of its middle.
+    ramp = 2.0 - 0.15 * (np.arange(10) + 0.5)
+    np.testing.assert_allclose(net[1:], [*ramp, 0.5, 0.5], atol=0.011)
+
+
+def test_a_project_without_a_managed_der_takes_no_power(run: Run) -> None:
+    run.ask(ROOF, "set_power", 1)
+    assert [(one.status, one.reason) for one in run.told] == [
+        (
+            "rejected",
+            "ROOF has no managed DER whose power can be set: send the command to a DER",
+        )
+    ]
 
 
 def test_a_limit_in_kw_on_a_project_is_shared_by_rating(run: Run) -> None:

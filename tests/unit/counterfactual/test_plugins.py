@@ -43,16 +43,17 @@ nameplate_capacity = 1.0
     [
         ("self.lock = threading.Lock()", "", "cannot copy the DER type 'odd': TypeError: cannot"),
         (
-            "self.copies = 0",
-            "if hasattr(self, 'n') and self.n is not tick: raise ValueError('lost')",
-            None,
+            "self.own = id(self)",
+            "if id(self) != self.own: raise ValueError('not mine')",
+            "its copy failed: ",
         ),
+        ("", "", None),
     ],
 )
 def test_a_plugin_that_cannot_be_copied_is_named_and_the_run_goes_on(
     tmp_path: Path, init: str, step: str, reason: str | None
 ) -> None:
-    text = PLUGIN.format(init=init, step=step or "pass")
+    text = PLUGIN.format(init=init or "pass", step=step or "pass")
     (tmp_path / "odd.py").write_text(text, encoding="utf-8")
     case = Case(tmp_path, battery(), ODD, event(), simulation='plugins = ["./odd.py"]').run(40)
     unmeasured = [one for result in case.results for one in result.unmeasured]
