@@ -10,6 +10,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from gridsim.errors import printable
+
 RUN = "What runs"
 TIME = "Time"
 SHOWN = "What you see"
@@ -28,7 +30,17 @@ _LAST = "Other options"
 
 
 class GroupedCommand(TyperCommand):
-    """A command whose options are in groups."""
+    """A command whose options are in groups, and which says where a configuration belongs."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.allow_extra_args = True
+        unexpected = super().parse_args(ctx, args)
+        if unexpected and not ctx.resilient_parsing:
+            has_config = any("--config" in each.opts for each in self.get_params(ctx))
+            path = next((each for each in unexpected if each.endswith(".toml")), "")
+            hint = f"; give a configuration with --config {path}" if path and has_config else ""
+            ctx.fail(f"unexpected argument {printable(unexpected[0])!r}{hint}")
+        return unexpected
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_options(self.get_params(ctx), ctx, formatter, "Options")
@@ -36,6 +48,15 @@ class GroupedCommand(TyperCommand):
 
 class GroupedGroup(TyperGroup):
     """Commands in groups, with the options of the group itself in groups, too."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name == "run":
+            ctx.fail("there is no command 'run': gridsim --config FILE runs a configuration")
+        if name.endswith(".toml"):
+            name = printable(name)
+            ctx.fail(f"{name!r} is not a command; give a configuration with --config {name}")
+        return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_options(self.get_params(ctx), ctx, formatter, _LAST)

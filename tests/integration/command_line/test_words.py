@@ -57,6 +57,26 @@ def test_a_bad_command_line_is_refused_by_name(words: Sequence[str], tmp_path: P
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("a.toml",), "'a.toml' is not a command; give a configuration with --config a.toml"),
+        (("run",), "there is no command 'run': gridsim --config FILE runs a configuration"),
+        (
+            ("validate", "a.toml"),
+            "unexpected argument 'a.toml'; give a configuration with --config a.toml",
+        ),
+        (("validate", "more"), "unexpected argument 'more'"),
+    ],
+)
+def test_a_word_too_many_says_where_a_configuration_belongs(
+    words: Sequence[str], message: str, tmp_path: Path
+) -> None:
+    done = gridsim(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"Error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
         (("--duration", "bogus", "validate"), "--duration is an option of a run, not of validate"),
         (("--log-json", "schema"), "--log-json is an option of a run, not of schema"),
         (("--set", "simulation.seed=1", "plugins"), "--set is an option of a run, not of plugins"),
