@@ -44,8 +44,9 @@ def main() -> None:
 
 def _named(path: str | Path, mutations: Iterable[Any]) -> list[tuple[str, Any]]:
     """Name the changes by their places in the file; mutmut makes those in a function only."""
-    in_functions = (one for one in mutations if one.contained_by_top_level_function)
-    return [(f"{path}:{place}", one) for place, one in enumerate(in_functions)]
+    function = import_module("libcst").FunctionDef
+    inside = (one for one in mutations if isinstance(one.contained_by_top_level_function, function))
+    return [(f"{path}:{place}", one) for place, one in enumerate(inside)]
 
 
 if __name__ == "__main__":
