@@ -17,7 +17,9 @@ from pathlib import Path
 
 from mosquitto import find, mosquitto, version
 
-ROOT = Path(__file__).parent.parent
+from gridsim.running.plan import Options, make_plan
+
+CONFIG = Path(__file__).parent.parent / "configs/default.toml"
 
 
 def main() -> None:
@@ -34,7 +36,7 @@ def main() -> None:
         _wait_for_subscription(port, reader)
         run = subprocess.run(
             [
-                *(sys.executable, "-m", "gridsim", "--config", str(ROOT / "configs/default.toml")),
+                *(sys.executable, "-m", "gridsim", "--config", str(CONFIG)),
                 *("--duration", f"{seconds}s"),
                 *("--set", "transports.0.host=127.0.0.1", "--set", f"transports.0.port={port}"),
             ]
@@ -49,8 +51,9 @@ def main() -> None:
                 stamps[record["der_id"]].append(_milliseconds(record["timestamp"]))
         reader.terminate()
     faults = [] if run.returncode == 0 else [f"gridsim exited with {run.returncode}"]
-    if len(stamps) != 6:
-        faults.append(f"{len(stamps)} DERs reported, not 6")
+    expected = len(make_plan(Options(CONFIG)).configuration.scenario.roster)
+    if len(stamps) != expected:
+        faults.append(f"{len(stamps)} DERs reported, not {expected}")
     for der, times in stamps.items():
         if len(times) != seconds:
             faults.append(f"{der}: {len(times)} readings, not {seconds}")
