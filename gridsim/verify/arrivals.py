@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.helpers.tables import Decimal
+from gridsim.verify.advice import advice_for
 from gridsim.verify.evidence import IDENTITY, MISSING, Evidence
 from gridsim.verify.fields import BIT, FIELDS, RECEIVED, SEQ
 from gridsim.verify.growing import joined
@@ -78,13 +80,19 @@ class Columns:
         time: Clock,
         *,
         text: bool,
-        decimal: str = ".",
+        decimal: Decimal = ".",
+        factors: Mapping[str, float] | None = None,
     ) -> None:
         """Create a converter; with `text`, values may be written as text.
+
+        `factors` convert the numbers of some fields to kW.
 
         `evidence` receives counts of the fields, and has their names in the records.
         """
         self._decimal = decimal
+        of = factors or {}
+        self._factors = {name: factor * of.get(name, 1.0) for name, factor in NUMBERS.items()}
+        self._constant = {name: 100 * of.get(name, 1.0) for name in _CONSTANT_NUMBERS}
         self._roster = roster
         self._evidence = evidence
         self._text = text
@@ -98,12 +106,12 @@ class Columns:
         self,
         chunk: Mapping[str, Sequence[Any]],
         lines: Sequence[int],
-        garbled: Sequence[int] = (),
+        garbled: Mapping[int, str] | None = None,
         received_ms: Sequence[int] | None = None,
     ) -> Arrivals:
         """Convert a chunk: a column of values per field, by our names.
 
-        `garbled` are the rows that are not records.
+        `garbled` are the rows that are not records, with the reason.
         """
         n = len(lines)
         text = self._text
@@ -114,7 +122,7 @@ class Columns:
         time_ms = self._times(values["timestamp"])
         since_ms = self._times(values["connection_start_at"])
         numeric = {
-            name: numbers(values[name], factor, text=text) for name, factor in NUMBERS.items()
+            name: numbers(values[name], factor, text=text) for name, factor in self._factors.items()
         }
         online = booleans(values["is_online"], text=text)
         seq = integers(values[SEQ], text=text)
@@ -133,12 +141,14 @@ class Columns:
         constants = dict(self._constants(values))
         lost |= {name: gone for name, (_, gone) in constants.items()}
         whole = np.ones(n, np.bool_)
-        whole[list(garbled)] = False
+        whole[list(garbled or ())] = False
         absent = np.zeros(n, np.uint16)
         for name, gone in lost.items():
             absent[gone] |= np.uint16(BIT[name])
         strange = self._strange(constants, device)
         self._testify(values, lost, strange, whole, lines, device)
+        if garbled:
+            self._evidence.keep_reasons(garbled, lines, device.tolist())
         return Arrivals(
             device=device,
             time_ms=time_ms,
@@ -218,7 +228,7 @@ class Columns:
         for name in self._roster.constants:
             column = values[name]
             if name in _CONSTANT_NUMBERS:
-                small = numbers(column, 100, text=self._text)
+                small = numbers(column, self._constant[name], text=self._text)
                 yield name, (small.tolist(), small <= NULL)
             elif name == "is_standalone":
                 small = booleans(column, text=self._text)
@@ -275,6 +285,9 @@ class Columns:
             evidence.there[name] += rows - missing
             evidence.unreadable[name] += len(bad)
             if missing < rows:
+                if bad and name not in evidence.advice:
+                    value = values[name][bad[0]]
+                    evidence.advice[name] = advice_for(name, value, self._text, self._decimal)
                 evidence.keep(name, values[name], bad, lines, devices)
             odd = np.flatnonzero((strange & BIT[name]) != 0).tolist()
             evidence.keep(f"{name}=", values[name], odd, lines, devices)

@@ -13,10 +13,14 @@ from gridsim.verify.fields import BIT, FIELDS, SEQ
 
 MISSING: Final = object()
 """The value in a chunk for a field that a record does not have."""
+GARBLED: Final = ""
+"""The name under which the reasons are kept why a text is not a record."""
 IDENTITY: Final = ("der_id", "timestamp")
 """The fields that identify a reading; each other field has a value that is compared."""
 
 _SAMPLES = 20
+# Faults may garble many records; the reason of one without a fault must be among those kept.
+_REASONS = 2000
 _SHOWN = 40
 
 
@@ -34,13 +38,17 @@ class UnreadableField:
     """The line of the first value that cannot be read."""
     value: str
     """The first such value, as text; empty if the record does not have the field."""
+    advice: str = ""
+    """The reason why that value cannot be read, or what to do; empty if nothing is known."""
 
     def __str__(self) -> str:
         part = f"{self.unreadable:,} of {self.rows:,}"
         of = f"all {self.rows:,}" if self.unreadable == self.rows else part
         what = "is missing or cannot be read" if not self.value else "cannot be read"
         example = f": {self.value}" if self.value else ""
-        return f"{self.name} {what} in {of} records, for example in line {self.line}{example}"
+        advice = f" ({self.advice})" if self.advice else ""
+        where = f"for example in line {self.line}{example}{advice}"
+        return f"{self.name} {what} in {of} records, {where}"
 
 
 @dataclass(slots=True)
@@ -58,6 +66,12 @@ class Evidence:
     """Names in the data that are not the name of any field."""
     sources: list[str] = field(default_factory=list)
     """A line about each file: its form and its number of records."""
+    advice: dict[str, str] = field(default_factory=dict)
+    """The reason why the first value of each field cannot be read, or what to do."""
+    units: dict[str, str] = field(default_factory=dict)
+    """The units of columns that are not in kW, by the user's name."""
+    nested: str = ""
+    """The path of jq to the records, if they are within other objects."""
     _samples: dict[str, dict[tuple[int, int], str]] = field(default_factory=dict)
 
     def keep(
@@ -74,6 +88,21 @@ class Evidence:
             if len(kept) >= _SAMPLES:
                 return
             kept.setdefault((lines[row], devices[row]), shown(values[row]))
+
+    def keep_reasons(
+        self, reasons: Mapping[int, str], lines: Sequence[int], devices: Sequence[int]
+    ) -> None:
+        """Keep the reasons, by row, why some texts are not records."""
+        kept = self._samples.setdefault(GARBLED, {})
+        for row, reason in reasons.items():
+            if len(kept) >= _REASONS:
+                return
+            kept.setdefault((lines[row], devices[row]), reason)
+
+    def first_reason(self) -> tuple[int, str]:
+        """Return the line of the first text that is not a record, and the reason; 0 if none."""
+        kept = self._samples.get(GARBLED, {})
+        return next(((line, reason) for (line, _), reason in kept.items()), (0, ""))
 
     def keep_names(self, names: Iterable[str]) -> None:
         """Keep the names in the data that are not the name of any field."""
@@ -93,6 +122,7 @@ class Evidence:
                 self.unreadable[name],
                 self.rows,
                 *next(((at[0], text) for at, text in self._samples.get(name, {}).items()), (0, "")),
+                self.advice.get(name, ""),
             )
             for name in (*FIELDS, SEQ)
             if self.there[name] and self.unreadable[name]

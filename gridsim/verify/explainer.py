@@ -12,7 +12,7 @@ from gridsim.ledger import Reader
 from gridsim.verify.comparison import Comparison
 from gridsim.verify.differences import KINDS, UNEXPLAINED, DifferenceKind, Differences, Example
 from gridsim.verify.disorder import find_disorder
-from gridsim.verify.evidence import Evidence
+from gridsim.verify.evidence import GARBLED, Evidence
 from gridsim.verify.fields import BIT, SEQ
 from gridsim.verify.labels import FaultLabels
 from gridsim.verify.matches import AGAIN, ALTERED, CHANGED, SHIFTED, UNKNOWN
@@ -214,6 +214,8 @@ class Explainer:
         reading, found = int(self._matching.reading[row]), []
         arrivals, names = self._arrivals, self._evidence.names
         at = int(arrivals.line[row]), int(arrivals.device[row])
+        if arrivals.garbled[row] and (reason := self._evidence.sample(GARBLED, *at)):
+            return reason
         for name, bit in BIT.items():
             if int(arrivals.absent[row]) & bit and (value := self._evidence.sample(name, *at)):
                 found.append(f"{names[name]} is {value}, which cannot be read")

@@ -9,6 +9,7 @@ from typing import IO, Any
 
 import msgspec
 
+from gridsim.verify.advice import path_to, why_no_record
 from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.captures import is_wrapped, payloads
 from gridsim.verify.evidence import IDENTITY, MISSING
@@ -54,8 +55,8 @@ class JsonParser:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._evidence = reading.evidence
-        self._columns = reading.columns(text=reading.loose)
         names = reading.evidence.names
+        self._columns = reading.columns(text=reading.loose, names=names)
         self._fields = [name for name in (*FIELDS, SEQ, RECEIVED) if name in names]
         self._names = [names[name] for name in self._fields]
         record = msgspec.defstruct(
@@ -69,6 +70,8 @@ class JsonParser:
         self._record: Any = record
         self._decoder: Any = msgspec.json.Decoder(record | list[record])  # type: ignore[valid-type]
         self._named = False
+        self._known = frozenset(self._names)
+        self._keys = [msgspec.json.encode(name) for name in self._names]
         self._id = msgspec.json.encode(names["der_id"])
         self.others = 0
         """The number of messages that are not readings."""
@@ -80,8 +83,9 @@ class JsonParser:
         same layout, in the fastest.
         """
         strict, skeleton = StrictParser(self._reading), SkeletonParser(self._reading)
-        failures, first = 0 if strict.usable else _FAILURES, 1
-        uneven = 0 if skeleton.usable else _FAILURES
+        scaled = bool(self._evidence.units)
+        failures, first = 0 if strict.usable and not scaled else _FAILURES, 1
+        uneven = 0 if skeleton.usable and not scaled else _FAILURES
         for block in _blocks(file):
             # A part that is not as gridsim sends it is halved, so that few lines go the slow way.
             parts = [block]
@@ -150,11 +154,11 @@ class JsonParser:
 
     def stream(self, file: IO[bytes]) -> Iterator[Arrivals]:
         """Yield the arrivals of a text in which a record may extend over lines."""
-        values = JsonStream(file).values()
+        values = JsonStream(file, self._known).values()
         while part := list(islice(values, _LINES)):
             records: list[dict[str, Any]] = []
             lines: list[int] = []
-            garbled: list[int] = []
+            garbled: dict[int, str] = {}
             for line, value in map(self._unwrapped, part):
                 if isinstance(value, dict):
                     self._keep_names(value)
@@ -162,8 +166,9 @@ class JsonParser:
                     lines.append(line)
                     continue
                 body = value.encode()
+                reason = why_no_record(body, self._known)
                 for found in self._columns.salvage(body, several=self._reading.several):
-                    garbled.append(len(records))
+                    garbled[len(records)] = reason
                     records.append(dict(zip(map(self._name, IDENTITY), found, strict=True)))
                     lines.append(line)
             chunk = {
@@ -191,15 +196,19 @@ class JsonParser:
         """Return the arrivals of texts, each with its position in the source."""
         records: list[Any] = []
         of: list[int] = []
-        garbled: list[int] = []
+        garbled: dict[int, str] = {}
         decode = self._decoder.decode
         for index, text in enumerate(texts):
             try:
                 found = decode(text)
             except _NOT_JSON:
+                found = None
+            twice = found is not None and self._may_repeat(text, found)
+            reason = why_no_record(text, self._known) if twice or found is None else ""
+            if found is None or reason:
                 salvaged = self._columns.salvage(text, several=self._reading.several)
                 for der_id, timestamp in salvaged:
-                    garbled.append(len(records))
+                    garbled[len(records)] = reason
                     of.append(index)
                     records.append(self._record(der_id=der_id, timestamp=timestamp))
                 continue
@@ -216,6 +225,11 @@ class JsonParser:
         lines = [places[index] for index in of]
         times = None if received_ms is None else [received_ms[index] for index in of]
         return self._columns.arrivals(chunk, lines, garbled, times)
+
+    def _may_repeat(self, text: bytes, found: Any) -> bool:
+        """Return whether a record may have a field more than once."""
+        most = len(found) if isinstance(found, list) else 1
+        return any(text.count(key) > most for key in self._keys)
 
     def _name(self, field: str) -> str:
         return self._evidence.names[field]
@@ -238,3 +252,5 @@ class JsonParser:
         if isinstance(record, dict):
             self._evidence.keep_names(record)
             self._named = True
+            path = path_to(self._name("der_id"), record)
+            self._evidence.nested = f".{path.removeprefix('.')}" if path else ""

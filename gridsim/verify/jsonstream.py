@@ -5,8 +5,10 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import IO, Any, Final
+
+from gridsim.verify.advice import RepeatedFieldError, without_repeats
 
 _PART = 1_000_000
 # A text that still cannot be read when this much follows its error is damaged, not incomplete.
@@ -19,9 +21,12 @@ _NEXT: Final = re.compile(r"[}\]]\s*,?\s*\{|\n\s*\{")
 class JsonStream:
     """The objects of a JSON text of any size; arrays are flattened."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], names: Collection[str] = ()) -> None:
+        """Read a file; an object is damaged if one of `names` has two values in it."""
         self._file = file
-        self._decode = json.JSONDecoder().raw_decode
+        hook = without_repeats(names)
+        self._decode = json.JSONDecoder(object_pairs_hook=hook).raw_decode
+        self._any = json.JSONDecoder().raw_decode
         # Only its errors are of interest: a damaged byte must not stop the others.
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._text = ""
@@ -57,6 +62,10 @@ class JsonStream:
                 if len(self._text) - error.pos < _BEYOND and self._more():
                     continue
                 return self._damaged()
+            except RepeatedFieldError:
+                start = self._at
+                _, self._at = self._any(self._text, start)
+                return self._text[start : self._at]
             except RecursionError:
                 return self._damaged()
             return value if isinstance(value, dict) else repr(value)

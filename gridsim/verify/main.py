@@ -123,7 +123,12 @@ def _report(
         expected_by_project=by_project.tolist(),
         late=late,
         verdict=_verdict(options, reader),
-        notes=[*notes, *_zone_note(options, reading)],
+        notes=[
+            *notes,
+            *_unit_notes(evidence),
+            *_garbled_note(evidence, comparison),
+            *_zone_note(options, reading),
+        ],
         tolerate=options.tolerate,
         sources=evidence.sources,
         compared=comparison.compared,
@@ -186,10 +191,28 @@ def _check_names(given: Mapping[str, str], evidence: Evidence) -> None:
             flag = "--received-at" if ours == RECEIVED else f"--field {ours}"
             raise UsageError(f"{flag}: error: no record has a valid value in the field {theirs!r}")
         others = ", ".join(evidence.others[:20]) or "none"
+        advice = f"Name the field with --field {ours}=NAME"
+        if evidence.nested:
+            advice = (
+                f"The records are within other objects; extract them: jq -c '{evidence.nested}'"
+            )
         raise UsageError(
             f"gridsim verify: error: no record has the field {theirs!r}; other fields there: "
-            f"{others}. Name the field with --field {ours}=NAME"
+            f"{others}. {advice}"
         )
+
+
+def _unit_notes(evidence: Evidence) -> list[str]:
+    return [f"{name} is in {unit} by its name" for name, unit in evidence.units.items()]
+
+
+def _garbled_note(evidence: Evidence, comparison: Comparison) -> list[str]:
+    """Return the first reason why texts are not records, if that is so for most of them."""
+    garbled, (line, reason) = comparison.unchanged.garbled, evidence.first_reason()
+    if not reason or garbled * 2 <= comparison.received:
+        return []
+    part = f"{garbled:,} of {comparison.received:,}"
+    return [f"{part} texts are not records, for example line {line}: it {reason}"]
 
 
 def _zone_note(options: VerifyOptions, reading: Reading) -> list[str]:

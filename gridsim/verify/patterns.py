@@ -103,7 +103,8 @@ class Patterns:
             late = np.array([shift.by_ms])
             causes.append(_zone_text(sent_ms, shift.by_ms, local))
             options += ["--assume-zone NAME"] if local else []
-        if coarse:
+        usual = zoned or not shift.by_ms or abs(shift.by_ms) < shift.unit_ms
+        if coarse and usual:
             causes.append(_resolution(shift.unit_ms))
         if coarse or not zoned:
             options.append(tolerance)
@@ -112,7 +113,7 @@ class Patterns:
             text += f": your system keeps {', and '.join(causes)}"
         if apart <= tolerance_ms:
             return f"{text}, within --time-tolerance"
-        if zoned and not local:
+        if (zoned and not local) or (coarse and not usual):
             return text
         if least >= _MOST_TOLERANCE_MS:
             return text
@@ -229,6 +230,9 @@ def _difference(late: Ints) -> str:
 
 
 def _duration(ms: int) -> str:
+    if ms >= 10 * 86_400_000:
+        days = f"{ms / 86_400_000:,.1f}"
+        return f"{days.removesuffix('.0')} days"
     for unit, name in ((3_600_000, "h"), (60_000, "min")):
         if ms >= unit and ms % (unit // 4) == 0:
             return f"{ms / unit:g} {name}"

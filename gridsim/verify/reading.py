@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gridsim.helpers.tables import Decimal
 from gridsim.verify.arrivals import Arrivals, Columns
 from gridsim.verify.evidence import Evidence
 from gridsim.verify.roster import LedgerRoster
+from gridsim.verify.scales import factors_of
 from gridsim.verify.times import Clock
 
 
@@ -31,9 +32,15 @@ class Reading:
     on_rows: Callable[[float], None] = _ignore
     """The function that is called with the number of rows of each part that was read."""
 
-    def columns(self, *, text: bool, decimal: str = ".") -> Columns:
-        return Columns(self.roster, self.evidence, self.time, text=text, decimal=decimal)
+    def columns(
+        self, *, text: bool, decimal: Decimal = ".", names: Mapping[str, str] | None = None
+    ) -> Columns:
+        """Return a converter; `names` are the columns' names, with units, if they are known."""
+        factors = {} if names is None else factors_of(names, self.evidence)
+        return Columns(
+            self.roster, self.evidence, self.time, text=text, decimal=decimal, factors=factors
+        )
 
     def nothing(self, received_ms: Sequence[int] | None = None) -> Arrivals:
         """Return no arrivals."""
-        return self.columns(text=False).arrivals({}, [], (), received_ms)
+        return self.columns(text=False).arrivals({}, [], None, received_ms)

@@ -31,16 +31,22 @@ def open_table(name: str, file: IO[bytes], reading: Reading) -> TableStream:
 
 def csv_rows(name: str, table: TableStream, reading: Reading) -> Iterator[Arrivals]:
     """Yield the arrivals of a table of text."""
-    columns = reading.columns(text=True, decimal=table.dialect.decimal)
     try:
         places = {ours: table.column(named) for ours, named in reading.evidence.names.items()}
         found = {ours: place for ours, place in places.items() if place is not None}
         _check(name, table.header, found, reading)
+        names = {ours: table.header[place] for ours, place in found.items()}
+        columns = reading.columns(text=True, decimal=table.dialect.decimal, names=names)
         for chunk in table.chunks(_CHARACTERS):
             values = {ours: chunk.columns[place] for ours, place in found.items()}
             for ours in TIMES:
                 reading.time.learn(values.get(ours, ()))
-            yield columns.arrivals(values, chunk.lines, chunk.ragged)
+            width = len(table.header)
+            ragged = {
+                row: f"has {count} field{'s' * (count != 1)}, and the header {width}"
+                for row, count in chunk.ragged.items()
+            }
+            yield columns.arrivals(values, chunk.lines, ragged)
     except ValueError as error:
         raise UsageError(_as_error(name, error)) from None
 
@@ -54,7 +60,6 @@ def parquet_rows(name: str, file: str | IO[bytes], reading: Reading) -> Iterator
         raise UsageError(
             f"{name}: error: reading Parquet needs pyarrow: pip install 'gridsim-der[parquet]'"
         ) from None
-    columns = reading.columns(text=True)
     try:
         with parquet.ParquetFile(file) as table:
             header = table.schema_arrow.names
@@ -62,6 +67,7 @@ def parquet_rows(name: str, file: str | IO[bytes], reading: Reading) -> Iterator
             places = {ours: header.index(named) for ours, named in names if named in header}
             _check(name, header, places, reading)
             found = {ours: header[place] for ours, place in places.items()}
+            columns = reading.columns(text=True, names=found)
             row = 1
             for batch in table.iter_batches(_ROWS, columns=list(found.values())):
                 chunk = {ours: _values(batch.column(named)) for ours, named in found.items()}

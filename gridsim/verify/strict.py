@@ -60,6 +60,7 @@ class StrictParser:
         )
         self._truth: list[tuple[Any, ...]] = list(zip(*columns, strict=True))
         self._times: dict[str, int] = {}
+        self._keys = [msgspec.json.encode(names[name]) for name in FIELDS]
 
     def arrivals(self, block: bytes, first_line: int) -> Arrivals | None:
         """Return the arrivals of whole lines; None if any is not a record as gridsim sends it."""
@@ -69,6 +70,8 @@ class StrictParser:
             return None
         if len(records) != block.count(b"\n") + (not block.endswith(b"\n")):
             return None  # empty lines
+        if self._may_repeat(block, len(records)):
+            return None
         values = {name: list(map(get, records)) for name, get in self._columns.items()}
         del records
         of = list(map(self._reading.roster.index.get, values["der_id"], repeat(-1)))
@@ -99,6 +102,13 @@ class StrictParser:
             online=np.array(values["is_online"], np.int32),
             since_ms=since_ms,
         )
+
+    def _may_repeat(self, block: bytes, lines: int) -> bool:
+        """Return whether a record may have a field more than once."""
+        first = block.count(b'":', 0, block.find(b"\n") % (len(block) + 1))
+        if first == len(FIELDS) and block.count(b'":') == first * lines:
+            return False  # each record has all fields
+        return any(block.count(key) != lines for key in self._keys)
 
     def _ms(self, texts: Sequence[str]) -> Ints:
         known = self._times

@@ -21,8 +21,16 @@ NULL: Final = ABSENT + 1
 _LARGEST = 2**31 - 2
 _BEYOND = 2**63 - 1
 _NULLS = ("null", "", "none", "nan", "na", "n/a", "<na>", "\\n")
-_TRUE = ("true", "t", "yes", "y", "on", "1", "1.0")
-_FALSE = ("false", "f", "no", "n", "off", "0", "0.0")
+# Spreadsheets write booleans in the language of their user.
+_TRUE = (
+    "true", "t", "yes", "y", "on", "1", "1.0", "wahr", "vrai", "verdadero", "verdadeiro", "vero",
+    "waar", "prawda", "sant",
+)  # fmt: skip
+_FALSE = (
+    "false", "f", "no", "n", "off", "0", "0.0", "falsch", "faux", "falso", "onwaar", "fałsz",
+    "falskt",
+)  # fmt: skip
+_MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})
 
 
 def small(values: Ints, none: int) -> Small:
@@ -32,7 +40,7 @@ def small(values: Ints, none: int) -> Small:
     return result
 
 
-def numbers(values: Sequence[Any], factor: int, *, text: bool) -> Small:
+def numbers(values: Sequence[Any], factor: float, *, text: bool) -> Small:
     """Convert numbers to hundredths or tenths; with `text`, they may be written as text."""
     if set(map(type, values)) <= {float, int}:
         with suppress(OverflowError):  # an integer may be larger than every float
@@ -52,16 +60,16 @@ def converted(
     return np.array([convert(value) for value in values], kind)
 
 
-def scaled(array: NDArray[np.float64], factor: int) -> Small:
+def scaled(array: NDArray[np.float64], factor: float) -> Small:
     """Return finite numbers times a factor, as integers."""
     return np.clip(np.rint(array * factor), -_LARGEST, _LARGEST).astype(np.int32)
 
 
-def _number(value: Any, factor: int, text: bool) -> int:
+def _number(value: Any, factor: float, text: bool) -> int:
     if value is None or value == "null":
         return NULL
     if isinstance(value, str) and text:
-        stripped = value.strip()
+        stripped = value.strip().translate(_MINUS)
         if stripped.lower() in _NULLS:
             return NULL
         try:

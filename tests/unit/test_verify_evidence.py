@@ -67,8 +67,12 @@ def test_a_column_of_garbage_fails(
     assert report.outcome == "failed"
     [found] = report.unreadable_fields
     assert (found.field, found.unreadable, found.rows) == (name, READINGS, READINGS)
+    advice = {
+        "999,99": " (with a decimal comma, but the table has a decimal point: give --decimal)",
+        "1e999": " (which is too large)",
+    }.get(garbage, "")
     assert str(found) == (
-        f"{name} cannot be read in all 240 records, for example in line 2: '{garbage}'"
+        f"{name} cannot be read in all 240 records, for example in line 2: '{garbage}'{advice}"
     )
     assert not report.not_compared
 

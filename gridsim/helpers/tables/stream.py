@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,8 +33,8 @@ class Chunk:
     """The fields, column by column; empty where a row has fewer fields than the header."""
     lines: Sequence[int]
     """The line number of each row, from 1."""
-    ragged: Sequence[int]
-    """The rows, from 0, that have more or fewer fields than the header."""
+    ragged: Mapping[int, int]
+    """The rows, from 0, that have more or fewer fields than the header, with their number."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -179,7 +179,7 @@ class TableStream:
             return None
         fields = block.replace("\n", delimiter).split(delimiter)
         columns = [fields[place::width] for place in range(width)]
-        return Chunk(columns, range(before + 1, before + 1 + lines), ())
+        return Chunk(columns, range(before + 1, before + 1 + lines), {})
 
     def _parsed(self, block: str, before: int) -> Chunk:
         reader = csv.reader(
@@ -190,7 +190,7 @@ class TableStream:
         width = len(self.header)
         rows: list[list[str]] = []
         lines: list[int] = []
-        ragged: list[int] = []
+        ragged: dict[int, int] = {}
         line = 1
         try:
             for row in reader:
@@ -198,7 +198,7 @@ class TableStream:
                     while len(row) > width and not row[-1].strip():
                         row.pop()
                     if len(row) != width:
-                        ragged.append(len(rows))
+                        ragged[len(rows)] = len(row)
                         row = (row + [""] * width)[:width]
                     rows.append(row)
                     lines.append(before + line)
