@@ -34,7 +34,7 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
     while part := file.read(_BLOCK_BYTES):
         end = part.rfind(b"\n") + 1
         if end:
-            yield b"".join([*parts, part[:end]])
+            yield b"".join([*parts, memoryview(part)[:end]])
             parts = []
         parts.append(part[end:])
     if rest := b"".join(parts):
