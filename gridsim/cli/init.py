@@ -116,7 +116,7 @@ def init(
             "longitude": longitude, "timezone": timezone,
         }  # fmt: skip
         given = {name: value for name, value in given.items() if value is not None}
-        if path.exists() and not force:
+        if path.is_dir() or (path.exists() and not force):
             # Before the questions; `write` finds it if it comes later.
             write("", path, force=False)
         choices = replace(Choices(), **_named(given)) if given else _asked(Choices())

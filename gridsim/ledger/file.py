@@ -94,6 +94,8 @@ def is_ledger(path: Path) -> bool:
     try:
         if identity(path.stat()) in _written_here:
             return True
+        if not path.is_file():
+            return False  # a pipe would be waited for
         with path.open("rb") as file:
             return is_header(file.read(HEADER_BYTES))
     except OSError:

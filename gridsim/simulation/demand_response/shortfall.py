@@ -77,6 +77,8 @@ class ShortfallAccount(Stateful):
         self._ticks, self._empty, self._commanded = (np.zeros(n, np.int64) for _ in range(3))
         self._rigid = np.zeros(n, np.int64)
         """The ticks without a device that events dispatch."""
+        self._below = np.zeros(n, np.int64)
+        """The ticks in which less was delivered than asked."""
         self._asked, self._able = np.zeros(n), np.zeros(n)
         self._reduced: Hundredths = np.zeros(n, np.int64)
 
@@ -98,9 +100,10 @@ class ShortfallAccount(Stateful):
         self._rigid[rows] += ~able.flexible[site]
         self._commanded[rows] += able.commanded[site]
 
-    def add(self, rows: NDArray[np.intp], reduced: Hundredths) -> None:
-        """Add the reduction of a tick, int64[rows], hundredths of a kW."""
+    def add(self, rows: NDArray[np.intp], reduced: Hundredths, asked_kw: Floats) -> None:
+        """Add the reduction of a tick, int64[rows], hundredths of a kW, and that asked."""
         self._reduced[rows] += reduced
+        self._below[rows] += reduced < 100.0 * asked_kw - 100.0 * _HALF_STEP
 
     @property
     def asked_kw(self) -> Floats:
@@ -140,4 +143,5 @@ class ShortfallAccount(Stateful):
             return f"{cause}: asked {asked:.2f}, delivered {delivered:.2f} kW"
         if compliance < 1.0:
             return f"compliance {compliance:.2f}: asked {asked:.2f} kW"
-        return f"too late or for a time only: asked {asked:.2f}, delivered {delivered:.2f} kW"
+        below = f"below it in {self._below[row]:,} of {ticks:,} ticks"
+        return f"{below}: asked {asked:.2f} kW, on average delivered {delivered:.2f} kW"
