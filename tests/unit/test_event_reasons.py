@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gridsim.api import Command, Target
 from gridsim.contracts.results import EventTotals, Settlement
 from gridsim.contracts.settlements import Settlements
+from gridsim.simulation.demand_response.shortfall import Ability, ShortfallAccount
 from gridsim.simulation.step import Simulation
 from gridsim.text.events import change_lines
 from tests.unit.events.homes import FLAT, event, home, made
@@ -124,3 +126,14 @@ def test_settlements_are_a_sequence_and_their_sums_are_those_of_the_rows(tmp_pat
         assert whole.superseded == each.superseded
         parts += len(settlements.parts)
     assert parts >= 2
+
+
+def test_a_target_missed_for_some_ticks_is_counted() -> None:
+    account, row, asked = ShortfallAccount(1), np.array([0]), np.array([0.33])
+    able = Ability(*(np.array([value]) for value in (9.0, 0.0, False, True, False)))
+    for hundredths in (33, 32, 34, 33):
+        account.ask(row, row, asked, np.zeros(1), able)
+        account.add(row, np.array([hundredths]), asked)
+    assert account.reason(0, 1.0) == (
+        "below it in 1 of 4 ticks: asked 0.33 kW, on average delivered 0.33 kW"
+    )

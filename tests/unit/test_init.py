@@ -183,3 +183,10 @@ def test_questions_are_asked_on_a_terminal_alone(tmp_path: Path) -> None:
     assert made["transports"][0]["host"] == "127.0.0.1"
     assert made["transports"][0]["port"] == 1883
     assert made["transports"][0]["tls"] == "off"
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_folder_is_refused_with_and_without_force(name: str, tmp_path: Path) -> None:
+    found = gridsim("init", name, "--force", cwd=tmp_path)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith(f"{name}: error: is a folder; name a file")
