@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.batch import BatchMaker
 from gridsim.simulation.calling import PluginCalls
 from gridsim.simulation.commands import CommandBook
+from gridsim.simulation.demand_response.occurrence import Occurrence
 from gridsim.simulation.demand_response.settlement import reduction
 from gridsim.simulation.dispatch.orders import SiteOrders
 from gridsim.simulation.fleets import RunningFleet
@@ -24,11 +25,18 @@ from gridsim.simulation.scenario import FleetSpec, Scenario
 from gridsim.simulation.site_fleets import FleetResults, SiteFleets
 from gridsim.simulation.weather import SiteWeather
 
-if TYPE_CHECKING:
-    from gridsim.simulation.counterfactual import Counterfactuals
-
 OnDisabled = Callable[[FleetSpec | RunningFleet, PluginError, int], None]
 """A function that records the failure of a fleet in a tick, or raises its error."""
+
+
+class TrueBaselines(Protocol):
+    """The baselines of sites as counterfactual copies of a course give them."""
+
+    def adjust(self, baseline: Floats, meter: Floats, running: Sequence[Occurrence]) -> None:
+        """Write the baselines of sites in running events; per site, kW."""
+
+    def adjust_outside(self, baseline: Floats, meter: Floats, power: Floats) -> None:
+        """Write the baselines of sites outside events, after the fleets have stepped."""
 
 
 class SharedParts:
@@ -118,7 +126,7 @@ class Course:
         tick: Tick,
         meter: Floats,
         baseline: Floats,
-        truth: Counterfactuals | None = None,
+        truth: TrueBaselines | None = None,
         *,
         judge: bool = False,
     ) -> Flow:
