@@ -410,3 +410,13 @@ def test_an_error_in_a_measurand_names_it() -> None:
     with pytest.raises(TextError) as caught:
         Template(given, "measurand", make_roster())
     assert (caught.value.setting, caught.value.offset) == (("measurands", "bad"), 3)
+
+
+def test_the_columns_that_a_template_wants_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "message.json"
+    file.write_text('{"a": "{max(energy_import_kwh, 0) * 1000 | round}"}')
+    of_file = Template.wants(TemplateSettings(template_file=str(file)))
+    assert "energy_import_kwh" in of_file
+    values = TemplateSettings(measurands={"soc": "{current_soc} of {der_id}"})
+    assert list(Template.wants(values)) == ["current_soc", "der_id"]
+    assert Template.wants(TemplateSettings(template_file=str(tmp_path / "none"))) == []

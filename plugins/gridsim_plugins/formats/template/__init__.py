@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import ClassVar
 
 import numpy as np
@@ -25,6 +25,11 @@ class Template(Format[TemplateSettings]):
 
     Settings = TemplateSettings
     framings: ClassVar[tuple[Framing, ...]] = ("der", "project", "measurand", "batch")
+
+    @classmethod
+    def wants(cls, settings: TemplateSettings) -> Collection[str]:
+        """Return all names in the placeholders, so that columns are computed only if needed."""
+        return settings.names()
 
     def __init__(self, settings: TemplateSettings, framing: Framing, roster: Roster) -> None:
         super().__init__(settings, framing, roster)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import Field
@@ -9,6 +11,8 @@ from pydantic import Field
 from gridsim.api import Framing, LocalPath, Settings, TextError
 from gridsim_plugins.formats.template.parse import MOST_CHARACTERS
 
+_PLACEHOLDER = re.compile(r"\{([^{}\"]*)\}")
+_WORD = re.compile(r"[^\W\d]\w*")
 _MOST_BYTES = 4 * MOST_CHARACTERS
 
 
@@ -59,6 +63,20 @@ class TemplateSettings(Settings):
         if not self.template_file:
             return "template", self.template
         return "template_file", self._file_text()
+
+    def names(self) -> list[str]:
+        """Return the words in the placeholders: fields, functions and filters."""
+        texts = list(self.measurands.values())
+        # The constructor of the format reports a file that cannot be read.
+        with suppress(ValueError):
+            texts.append(self.source()[1])
+        words = (
+            word
+            for text in texts
+            for part in _PLACEHOLDER.findall(text)
+            for word in _WORD.findall(part)
+        )
+        return list(dict.fromkeys(words))
 
     def _file_text(self) -> str:
         name = self.template_file
