@@ -12,10 +12,10 @@ from benchmarks.realism.drive import drive, extras, outputs, utc_ms
 from benchmarks.realism.plotting import canvas, save
 from benchmarks.realism.report import Check, Figure, Group, at_most, holds, near
 from gridsim.api import Floats
+from gridsim.helpers.load_profiles import REFERENCE_KWH, draws_of
 from gridsim.testing import make_sites, make_weather
 from gridsim_plugins.ders.heat_pump import HeatPump
 from gridsim_plugins.ders.water_heater import WaterHeater
-from gridsim_plugins.ders.water_heater.profiles import REFERENCE_KWH, draws_of
 from gridsim_plugins.ders.wind_turbine import WindTurbine
 
 _RUHNAU = "Ruhnau, Hirth, Praktiknjo, Scientific Data 6 (2019)"

@@ -26,6 +26,8 @@ class WeatherSample:
     """The air temperature, degrees Celsius."""
     wind_m_s: Floats
     """The wind speed at 10 m, m/s."""
+    rain_mm_h: Floats | None = None
+    """The rain, and snow as water, mm/h; None: the weather does not know it."""
 
 
 class WeatherLimit(NamedTuple):
@@ -43,6 +45,7 @@ WEATHER_LIMITS: Final[Mapping[str, WeatherLimit]] = {
     "dhi": _IRRADIANCE,
     "temperature_c": WeatherLimit(-120.0, 70.0, "degrees Celsius"),
     "wind_m_s": WeatherLimit(0.0, 100.0, "m/s"),
+    "rain_mm_h": WeatherLimit(0.0, 2000.0, "mm/h"),
 }
 """The limits of each field of `WeatherSample`.
 

@@ -7,7 +7,17 @@ minor version may change them; CHANGELOG.md lists each change.
 
 from __future__ import annotations
 
-from gridsim.helpers import clearsky, climate, colours, mains, sun, tables, thermal, windows
+from gridsim.helpers import (
+    clearsky,
+    climate,
+    colours,
+    mains,
+    sun,
+    tables,
+    thermal,
+    weibull,
+    windows,
+)
 from gridsim.helpers.curtailment import Curtailment
 from gridsim.helpers.minutely import Minutely, Staggered
 from gridsim.helpers.tables import Table, read_table
@@ -25,5 +35,6 @@ __all__ = [
     "sun",
     "tables",
     "thermal",
+    "weibull",
     "windows",
 ]

@@ -18,20 +18,19 @@ of ETOPO5 (NOAA, in the public domain) over the land of half a degree, because t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.helpers.maps import between, load_map
 from gridsim.helpers.randomness import Floats
 
 Times = int | NDArray[np.int64]
-Map = NDArray[np.int16]
 
 LAPSE_K_PER_M = 0.0065
 
+_FILE = "climate.npz"
 _DAY_MS = 86_400_000
 _YEAR_MS = 365.2425 * _DAY_MS
 # 2000-01-01 00:00 UTC; any new year works.
@@ -63,11 +62,11 @@ class Normals:
 
     def day_mean_c(self, time_ms: Times) -> Floats:
         """Return the mean temperature of the day at UTC `time_ms`, degrees Celsius."""
-        return _harmonics(self.temperature, time_ms)
+        return harmonics(self.temperature, time_ms)
 
     def course_k(self, time_ms: Times) -> Floats:
         """Return the deviation from the mean of the day on a usual day, K."""
-        return _harmonics(self.range, time_ms) * _course(self.longitude, time_ms)
+        return harmonics(self.range, time_ms) * _course(self.longitude, time_ms)
 
     def spread_k(self, time_ms: Times) -> Floats:
         """Return the standard deviation of the mean of a day at UTC `time_ms`, K."""
@@ -103,9 +102,9 @@ def normals(
     amplitude of the year in K and the latitude: it explains their differences within 1.0 K in
     winter and 0.5 K in summer.
     """
-    warmth = _between(*_map("temperature"), latitude, longitude) * _TEMPERATURE_K
+    warmth = between(load_map(_FILE, "temperature"), latitude, longitude) * _TEMPERATURE_K
     warmth[0] = warmth[0] - LAPSE_K_PER_M * altitude if mean_c is None else mean_c
-    swing = _between(*_map("range"), latitude, longitude) * _RANGE_K
+    swing = between(load_map(_FILE, "range"), latitude, longitude) * _RANGE_K
     amplitude: Floats = np.hypot(warmth[1], warmth[2])
     polar: Floats = np.abs(latitude)
     winter = 0.52 + 0.30 * amplitude + 0.024 * polar
@@ -116,12 +115,12 @@ def normals(
 
 def land_height(latitude: Floats, longitude: Floats) -> Floats:
     """Return the usual height of the inhabited land at places, m above sea level."""
-    height: Floats = _between(*_map("height"), latitude, longitude)[0] * _HEIGHT_M
+    height: Floats = between(load_map(_FILE, "height"), latitude, longitude)[0] * _HEIGHT_M
     return height
 
 
-def _harmonics(coefficients: Floats, time_ms: Times) -> Floats:
-    """Return the sum of the harmonics at UTC `time_ms`, float64[n]."""
+def harmonics(coefficients: Floats, time_ms: Times) -> Floats:
+    """Return the sum of harmonics of the year (mean, cosine, sine, ...) at UTC `time_ms`."""
     angle = 2.0 * np.pi * year_fraction(time_ms)
     total: Floats = coefficients[0].copy()
     for order in range(1, len(coefficients) // 2 + 1):
@@ -142,36 +141,3 @@ def _course(longitude: Floats, time_ms: Times) -> Floats:
         2.0 * turn * (hour - 1.13)
     )
     return course
-
-
-def _between(points: Map, rows: int, latitude: Floats, longitude: Floats) -> Floats:
-    """Return the values at places, linear between the points of a map, float64[values, n].
-
-    The points, int16[rows * columns, values], run from north to south, and from 180 degrees
-    west to east.
-    """
-    columns = len(points) // rows
-    down = (90.0 - np.asarray(latitude, float)) * (rows - 1) / 180.0
-    along = (np.asarray(longitude, float) + 180.0) % 360.0 * columns / 360.0
-    row, column = np.minimum(down.astype(np.intp), rows - 2), along.astype(np.intp)
-    low, right = (down - row)[:, None], (along - column)[:, None]
-    column %= columns
-    west, east = row * columns + column, row * columns + (column + 1) % columns
-    at = points.take
-    above = at(west, axis=0) * (1.0 - right) + at(east, axis=0) * right
-    west += columns
-    east += columns
-    below = at(west, axis=0) * (1.0 - right) + at(east, axis=0) * right
-    here: Floats = (above * (1.0 - low) + below * low).T
-    return here
-
-
-@cache
-def _map(name: str) -> tuple[Map, int]:
-    """Return a map in its steps, int16[points, values], and its number of rows.
-
-    The file has the differences along each row, int16[values, rows, columns].
-    """
-    with (files("gridsim.helpers") / "climate.npz").open("rb") as stream, np.load(stream) as stored:
-        values = np.cumsum(stored[name], axis=-1, dtype=np.int16)
-    return np.ascontiguousarray(values.reshape(len(values), -1).T), values.shape[1]

@@ -32,6 +32,7 @@ class SiteWeather:
         sample = self._weather.at(time_ms)
         if not isinstance(sample, WeatherSample):
             raise PluginError(f"{name} returned {shown(sample)} instead of a WeatherSample")
+        rain = sample.rain_mm_h
         columns = (
             checked(
                 name,
@@ -44,5 +45,6 @@ class SiteWeather:
                 unit=one.unit,
             )
             for field, one in WEATHER_LIMITS.items()
+            if field != "rain_mm_h" or rain is not None
         )
         return WeatherSample(*(read_only(column.view()) for column in columns))

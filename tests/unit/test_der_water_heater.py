@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from gridsim.api import Floats, Orders
 from gridsim.helpers import thermal
+from gridsim.helpers.load_profiles import REFERENCE_KWH, Profile, draws_of
 from gridsim.testing import START_MS, FleetContract, make_members, make_sites, make_tick
 from gridsim_plugins.ders.water_heater import WaterHeater
-from gridsim_plugins.ders.water_heater.profiles import REFERENCE_KWH, Profile, draws_of
 from gridsim_plugins.ders.water_heater.settings import WaterHeaterSettings
 
 HOUR_MS = 3_600_000

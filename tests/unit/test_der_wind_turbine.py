@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gridsim.api import Draws, Floats, Orders, identities
+from gridsim.helpers import weibull
 from gridsim.testing import (
     START_MS,
     FleetContract,
@@ -23,7 +24,7 @@ from gridsim.testing import (
 from gridsim_plugins.ders.wind_turbine import WindTurbine, physics
 from gridsim_plugins.ders.wind_turbine.gusts import Gusts, band_weights, variance_below
 from gridsim_plugins.ders.wind_turbine.settings import WindTurbineSettings
-from gridsim_plugins.ders.wind_turbine.site_wind import SiteWind, weibull_scale
+from gridsim_plugins.ders.wind_turbine.site_wind import SiteWind
 
 STEADY = {"nameplate_capacity": 100.0, "turbulence_intensity": 0.0, "response_s": 0.0}
 AT_HUB = {**STEADY, "shear": 0.0}
@@ -222,7 +223,7 @@ def test_a_site_with_a_climate_has_a_weibull_wind(mean: float, k: float) -> None
     sites = replace(sites, longitude=np.linspace(-170.0, 170.0, n))
     wind = SiteWind(Draws(1), sites, np.full(n, mean), np.full(n, k))
     found = np.array([wind.at(START_MS + hour * 3_600_000) for hour in range(2400)])
-    scale = weibull_scale(np.array([mean]), np.array([k]))[0]
+    scale = weibull.scale_of(np.array([mean]), np.array([k]))[0]
     assert found.mean() == pytest.approx(mean, rel=0.03)
     at = np.array([0.1, 0.5, 0.9, 0.99])
     assert np.quantile(found, at) == pytest.approx(

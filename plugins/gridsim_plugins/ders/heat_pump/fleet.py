@@ -73,7 +73,7 @@ class HeatPump(Managed[HeatPumpSettings]):
     Settings = HeatPumpSettings
     reported_type = "heat_pump"
     consumes = True
-    kept = ("_room", "_heating", "_cooling", "_frost", "_owed")
+    kept = ("_room", "_heating", "_cooling", "_frost", "_water")
     columns = {"room_temperature": "degC", "heat_output": "kW"}  # noqa: RUF012 - the contract's
 
     def __init__(self, members: Members[HeatPumpSettings]) -> None:
@@ -86,10 +86,7 @@ class HeatPump(Managed[HeatPumpSettings]):
         self._min_kw = self._compressor * column["min_modulation"] / 100.0
         self._defrosts = members.choose(lambda settings: settings.defrost, np.bool_)
         self._frost = members.draws.uniform("heat_pump/frost", members.keys)
-        self._any_water = bool((column["hot_water_kwh"] > 0.0).any())
-        self._water = HotWater(members)
-        # The heat that the hot water tank is owed, kWh.
-        self._owed = np.zeros(len(members))
+        self._water = HotWater(members) if (column["hot_water_kwh"] > 0.0).any() else None
         self._setback = column["night_setback"]
         self._any_setback = bool((self._setback > 0.0).any())
         nights = [windows.in_windows((settings.night,)) for settings in members.settings]
@@ -133,8 +130,8 @@ class HeatPump(Managed[HeatPumpSettings]):
         possible = np.where(highest >= self._min_kw, np.clip(highest, 0.0, most), 0.0)
         asked, room_draw = np.zeros(len(possible), np.bool_), self._rated
         water_draw: Floats | float = 0.0
-        if self._any_water:
-            water_draw = self._tank_draw(now, self._rated, asked)
+        if self._water is not None:
+            water_draw = self._tank_draw(now, self._water.owed(), self._rated, asked)
             room_draw = self._left_of(self._rated, water_draw)
         action = self._thermostats(now, None, 0.0, room_draw)
         preferred = self._defrosted(now, action, asked, advance=False)[1] + water_draw
@@ -156,11 +153,10 @@ class HeatPump(Managed[HeatPumpSettings]):
             target = np.clip(-np.where(has_setpoint, orders.setpoint_kw, 0.0), 0.0, max_draw)
             target = np.where(target >= self._min_kw, target, 0.0)
         room_draw, water_draw = max_draw, None
-        if self._any_water:
-            self._owed += self._water.due(tick.time_ms, tick.time_ms + self.members.tick_ms)
-            water_draw = self._tank_draw(now, max_draw, has_setpoint)
-            served = water_draw * self._tank_cop(now) * self._hours
-            self._owed = np.maximum(self._owed - served, 0.0)
+        if self._water is not None:
+            self._water.tap(tick.time_ms, tick.time_ms + self.members.tick_ms)
+            water_draw = self._tank_draw(now, self._water.owed(), max_draw, has_setpoint)
+            self._water.serve(water_draw * self._tank_cop(now) * self._hours)
             room_draw = self._left_of(max_draw, water_draw)
         action = self._thermostats(now, target, slack, room_draw)
         heat, drawn = self._defrosted(now, action, has_setpoint)
@@ -172,11 +168,11 @@ class HeatPump(Managed[HeatPumpSettings]):
         return Telemetry(0.0 - drawn, extra=extra)
 
     def _tank_draw(
-        self, now: _Conditions, max_draw: Floats, has_setpoint: NDArray[np.bool_]
+        self, now: _Conditions, owed: Floats, max_draw: Floats, has_setpoint: NDArray[np.bool_]
     ) -> Floats:
-        """Return the mean power that serves the hot water tanks, kW."""
+        """Return the mean power that serves the hot water tanks, kW; `owed` is in kWh."""
         most = np.where(has_setpoint, 0.0, np.minimum(max_draw, self._compressor))
-        return np.minimum(self._owed / (self._tank_cop(now) * self._hours), most)
+        return np.minimum(owed / (self._tank_cop(now) * self._hours), most)
 
     def _left_of(self, max_draw: Floats, water_draw: Floats) -> Floats:
         """Return the mean power that is left for the room, kW: that of the compressor, if any."""

@@ -1,49 +1,72 @@
-"""Hot water from the heat pump: charges of a tank, at hours of each home.
+"""Hot water from the heat pump: a tank that is tapped and charged.
 
-A tank is charged twice a day, with 40 % in the morning and 60 % in the afternoon, at hours that
-scatter by home, and with sizes that scatter by day; both are assumptions.
+The taps are those of a load profile of EN 16147, at hours of each home. A charge begins when the
+heat that was tapped has cooled the tank, as mixed, by the switching difference, and ends when all
+of it is back. The losses of the tank are part of the daily heat.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gridsim.api import Floats, Members
+from gridsim.api import Floats, Members, Stateful
+from gridsim.helpers.tapping import Tapping
 from gridsim_plugins.ders.heat_pump.settings import HeatPumpSettings
 
 FLOW_C = 55.0
 """The flow temperature of a charge."""
-_DAY_MS = 86_400_000
-_HOUR_MS = 3_600_000
-_CHARGES = ((4.5, 0.4), (15.0, 0.6))
-_HABIT_H, _SIGMA = 1.0, 0.35
+_MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
+# The usual difference between switching on and off of tanks at heat pumps.
+_SWITCHING_K = 7.0
+_WATER_KWH_PER_L_K = 1.163e-3
 
 
-class HotWater:
-    """The heat that the tanks of n homes have been due."""
+class HotWater(Stateful):
+    """The tanks of the homes of n heat pumps that have hot water."""
+
+    kept = ("_missing", "_charging")
 
     def __init__(self, members: Members[HeatPumpSettings]) -> None:
-        self._members = members
-        self._daily = members.columns["hot_water_kwh"]
-        habit = np.clip(members.draws.normal("heat_pump/hot_water", members.keys), -2.0, 2.0)
-        self._habit_ms = (habit * _HABIT_H * _HOUR_MS).astype(np.int64)
+        column, draws = members.columns, members.draws
+        self._rows = np.flatnonzero(column["hot_water_kwh"] > 0.0)
+        keys, site = members.keys[self._rows], members.site[self._rows]
+        profiles = members.choose(lambda settings: settings.hot_water_profile, object)
+        self._tapping = Tapping(
+            draws,
+            keys,
+            lambda time_ms: members.sites.local_ms(time_ms)[site],
+            profiles[self._rows].tolist(),
+            column["hot_water_kwh"][self._rows],
+            np.ones(len(keys)),
+            members.start_ms,
+            purpose="heat_pump/hot_water",
+        )
+        self._starts_at = np.full(len(members), np.inf)
+        volume = column["tank_volume"][self._rows]
+        self._starts_at[self._rows] = volume * _WATER_KWH_PER_L_K * _SWITCHING_K
+        # The heat that has left each tank since it was charged, kWh.
+        self._missing = np.zeros(len(members))
+        phase = draws.uniform("heat_pump/tank", keys)
+        self._missing[self._rows] = phase * self._starts_at[self._rows]
+        self._charging = np.zeros(len(members), np.bool_)
 
-    def due(self, from_ms: int, to_ms: int) -> Floats:
-        """Return the heat of the charges that begin in [from, to), float64[n], kWh."""
-        members, total = self._members, np.zeros(len(self._members))
-        local = members.sites.local_ms(from_ms)[members.site]
-        for charge, (hour, part) in enumerate(_CHARGES):
-            at = np.int64(hour * _HOUR_MS) + self._habit_ms
-            first = -((at - local) // _DAY_MS)
-            last = -((at - local - (to_ms - from_ms)) // _DAY_MS)
-            for day in range(int(first.min()), int(last.max())):
-                rows = np.flatnonzero((first <= day) & (day < last))
-                if len(rows):
-                    total[rows] += self._daily[rows] * part * self._size(rows, day * 2 + charge)
-        return total
+    def owed(self) -> Floats:
+        """Return the heat that the charges under way still need, float64[n], kWh."""
+        return np.where(self._charging, self._missing, 0.0)
 
-    def _size(self, rows: NDArray[np.intp], slot: int) -> Floats:
-        normal = self._members.draws.normal("heat_pump/charge", self._members.keys[rows], slot)
-        size: Floats = np.exp(_SIGMA * normal - 0.5 * _SIGMA**2)
-        return size
+    def tap(self, from_ms: int, to_ms: int) -> None:
+        """Take out the taps of the minutes that begin in [from, to), and start charges."""
+        minute = -(-from_ms // _MINUTE_MS) * _MINUTE_MS
+        end = -(-to_ms // _MINUTE_MS) * _MINUTE_MS
+        while minute < end:
+            until = min(minute + _HOUR_MS, end)
+            tapped = self._tapping.kw(minute, until) * ((until - minute) / _HOUR_MS)
+            self._missing[self._rows] += tapped
+            minute = until
+        self._charging |= self._missing >= self._starts_at
+
+    def serve(self, heat_kwh: Floats) -> None:
+        """Charge the tanks with heat; a tank that is full ends its charge."""
+        self._missing = np.maximum(self._missing - heat_kwh, 0.0)
+        # Rounding of the quotient may leave some nWh.
+        self._charging &= self._missing > 1e-9

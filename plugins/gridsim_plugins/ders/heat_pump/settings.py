@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gridsim.api import DerSettings, Unit
 from gridsim.helpers import windows
+from gridsim.helpers.load_profiles import Profile
 
 
 class HeatPumpSettings(DerSettings):
@@ -107,9 +108,17 @@ class HeatPumpSettings(DerSettings):
         0.0,
         ge=0.0,
         le=60.0,
-        description="mean heat for hot water per day, in two charges of a tank, early in the "
-        "morning and in the afternoon, at hours of each home; a charge goes before the room. "
-        "Profiles of EN 16147: M 5.845, L 11.655; 0: no hot water",
+        description="mean heat for hot water per day, from a tank that the pump charges when the "
+        "taps have cooled it by 7 K; a charge goes before the room. EN 16147 has 5.845 for a "
+        "family without baths, 11.655 with them; 0: no hot water",
+    )
+    hot_water_profile: Profile = Field(
+        "M",
+        description="load profile of EN 16147 and Regulation (EU) 812/2013 that the taps follow, "
+        "with the hours of each home; hot_water_kwh scales it",
+    )
+    tank_volume: Annotated[float, Unit("l")] = Field(
+        200.0, ge=10.0, le=5000.0, description="water in the tank of hot_water_kwh"
     )
     night_setback: Annotated[float, Unit("K")] = Field(
         0.0, ge=0.0, le=10.0, description="reduction of the heating setpoint in the night"

@@ -14,6 +14,8 @@ from gridsim_plugins.ders.solar.settings import SolarSettings
 # The losses of an array that does not set them, %: from the one less the other to their sum.
 _LOSSES, _SPREAD = 14.08, 3.0
 _DAY_MS = 86_400_000
+# The days a month with rain that cleans, under a weather without rain.
+_RAIN_DAYS = 10.0
 
 
 class Solar(Curtailable[SolarSettings]):
@@ -28,7 +30,7 @@ class Solar(Curtailable[SolarSettings]):
 
     Settings = SolarSettings
     reported_type = "solar"
-    kept = ("_curtailment", "_snow")
+    kept = ("_curtailment", "_snow", "_dirt")
 
     def __init__(self, members: Members[SolarSettings]) -> None:
         super().__init__(members)
@@ -53,22 +55,36 @@ class Solar(Curtailable[SolarSettings]):
         self._efficiency = column["inverter_efficiency"] / 100.0
         self._soiling = column["soiling_rate"][planes.device] / 100.0
         self._rain_days = column["rain_days"][planes.device]
+        # Rain that is not set is the weather's, if it rains.
+        self._by_rain = np.isnan(self._rain_days)
+        self._rain_days = np.where(self._by_rain, _RAIN_DAYS, self._rain_days)
         self._clean: Floats = np.ones(len(planes))
         self._day: NDArray[np.int64] | None = None
         snowfall = [members.settings[one].snowfall for one in members.stanza[planes.device]]
-        snows = any(any(one) for one in snowfall)
+        by_weather = np.array([one == "weather" for one in snowfall], np.bool_)
+        months = [() if one == "weather" else one for one in snowfall]
+        snows = bool(by_weather.any()) or any(any(one) for one in months)
         self._squares = None
         if snows or self._soiling.any():
             self._squares = deposits.squares(planes.latitude, planes.longitude)
         self._snow: deposits.SnowCover | None = None
         if snows and self._squares is not None:
-            falls = deposits.monthly(snowfall)
-            sin_tilt = np.sin(np.radians(planes.tilt))
-            self._snow = deposits.SnowCover(members.draws, self._squares, falls, sin_tilt)
+            self._snow = deposits.SnowCover(
+                members.draws,
+                self._squares,
+                deposits.monthly(months),
+                np.sin(np.radians(planes.tilt)),
+                by_weather,
+            )
+        self._dirt: deposits.Dirt | None = None
+        if self._squares is not None and (self._by_rain & (self._soiling > 0.0)).any():
+            first = members.sites.local_ms(members.start_ms)[self._site] // _DAY_MS
+            dry = deposits.dry_days(members.draws, self._squares, first, self._rain_days)
+            self._dirt = deposits.Dirt(dry)
 
     def available_power(self, tick: Tick) -> Floats:
         sky = tick.weather
-        if self._snow is None and not sky.ghi.any():
+        if self._snow is None and self._dirt is None and not sky.ghi.any():
             return np.zeros(len(self.members))
         plane, usable = np.empty(len(self._site)), np.empty(len(self._site))
         for light in self._lights:
@@ -86,12 +102,18 @@ class Solar(Curtailable[SolarSettings]):
         if self._squares is None:
             return usable
         local = self.members.sites.local_ms(tick.time_ms)[self._site]
+        rain = tick.weather.rain_mm_h
+        rain = None if rain is None else rain[self._site]
         if self._soiling.any():
             day = local // _DAY_MS
             if self._day is None or (day != self._day).any():
                 dry = deposits.dry_days(self.members.draws, self._squares, day, self._rain_days)
                 self._day, self._clean = day, 1.0 - deposits.soiled(dry, self._soiling)
-            usable = usable * self._clean
+            clean = self._clean
+            if self._dirt is not None and rain is not None:
+                dry = self._dirt.dry_days(local, tick.dt_s, air, rain)
+                clean = np.where(self._by_rain, 1.0 - deposits.soiled(dry, self._soiling), clean)
+            usable = usable * clean
         if self._snow is not None:
-            usable = usable * self._snow.share_free(local, tick.dt_s, air, plane)
+            usable = usable * self._snow.share_free(local, tick.dt_s, air, plane, rain)
         return usable

@@ -95,11 +95,11 @@ class SolarSettings(CurtailableSettings):
         description="profile of hills and buildings: [[azimuth, elevation], ...] in degrees, "
         "linear in between; it hides the sun and its part of the sky; unset: flat",
     )
-    snowfall: tuple[Annotated[float, Field(ge=0.0, le=1000.0)], ...] = Field(
+    snowfall: tuple[Annotated[float, Field(ge=0.0, le=1000.0)], ...] | Literal["weather"] = Field(
         (),
-        description="snow in cm that falls in each month, January to December: days with 5 cm "
-        "cover the modules, in air below 1.5 degrees, until it slides off (Marion 2013); unset: "
-        "none",
+        description='"weather": the snow of the weather covers the modules from 1 cm in a day on, '
+        "in air below 1.5 degrees, until it slides off (Marion 2013); or the cm that fall in each "
+        "month, January to December, on days that are drawn, 5 cm each; unset: no snow",
     )
     soiling_rate: Annotated[float, Unit("%/day")] = Field(
         0.0,
@@ -107,8 +107,12 @@ class SolarSettings(CurtailableSettings):
         le=5.0,
         description="loss by dirt per dry day, at most 30 % (Kimber 2006: 0.1 to 0.3)",
     )
-    rain_days: Annotated[float, Unit("1")] = Field(
-        10.0, ge=0.0, le=31.0, description="days a month with rain that removes the dirt"
+    rain_days: Annotated[float | None, Unit("1")] = Field(
+        None,
+        ge=0.0,
+        le=31.0,
+        description="days a month, drawn, with rain that removes the dirt; unset: days with 6 mm "
+        "of the rain of the weather, or 10 drawn ones under a weather without rain",
     )
     module_scatter: Annotated[float, Unit("%")] = Field(
         0.0,
@@ -141,7 +145,9 @@ class SolarSettings(CurtailableSettings):
 
     @field_validator("snowfall")
     @classmethod
-    def _a_value_for_each_month(cls, given: tuple[float, ...]) -> tuple[float, ...]:
-        if len(given) not in (0, _MONTHS):
+    def _a_value_for_each_month(
+        cls, given: tuple[float, ...] | Literal["weather"]
+    ) -> tuple[float, ...] | Literal["weather"]:
+        if given != "weather" and len(given) not in (0, _MONTHS):
             raise ValueError(f"must have 12 values, one for each month, and has {len(given)}")
         return given

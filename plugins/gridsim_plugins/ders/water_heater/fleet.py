@@ -8,9 +8,9 @@ import numpy as np
 
 from gridsim.api import Capability, Floats, Managed, Members, Orders, Telemetry, Tick
 from gridsim.helpers import thermal
+from gridsim.helpers.tapping import Tapping
 from gridsim_plugins.ders.water_heater import physics
 from gridsim_plugins.ders.water_heater.settings import WaterHeaterSettings
-from gridsim_plugins.ders.water_heater.tapping import Tapping
 
 _MINUTE_MS = 60_000
 # The initial state is that after six hours of operation, simulated in coarse steps.
@@ -59,11 +59,14 @@ class WaterHeater(Managed[WaterHeaterSettings]):
         no_setpoint = np.full(len(members), np.nan)
         begin = members.start_ms - _WARM_UP_MS
         self._tapping = Tapping(
-            members,
+            members.draws,
+            members.keys,
+            lambda time_ms: members.sites.local_ms(time_ms)[members.site],
             members.choose(lambda settings: settings.profile, object).tolist(),
             column["daily_draw_kwh"],
             column["draw_variation"],
             begin,
+            purpose="water_heater",
         )
         for at in range(begin, members.start_ms, _WARM_UP_STEP_MS):
             tap = self._tapping.kw(at, at + _WARM_UP_STEP_MS)

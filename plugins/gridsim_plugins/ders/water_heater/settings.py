@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gridsim.api import DerSettings, Unit
-from gridsim_plugins.ders.water_heater.profiles import Profile
+from gridsim.helpers.load_profiles import Profile
 
 
 class WaterHeaterSettings(DerSettings):

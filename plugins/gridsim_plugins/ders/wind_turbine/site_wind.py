@@ -10,28 +10,16 @@ the hours of the day are not part of it.
 
 from __future__ import annotations
 
-from math import lgamma
-from statistics import NormalDist
-
 import numpy as np
 
 from gridsim.api import Draws, Floats, Sites
+from gridsim.helpers import weibull
 from gridsim.helpers.randomness import mixed
 
 _PLACE_DEG = 0.5
 _HOUR_MS = 3_600_000
 # The distance of the knots of each band and its share of the variance.
 _BANDS = ((_HOUR_MS, 0.05), (6 * _HOUR_MS, 0.25), (24 * _HOUR_MS, 0.4), (96 * _HOUR_MS, 0.3))
-_Z = np.linspace(-5.0, 5.0, 1001)
-# -ln(1 - u), the exponential of the same rank.
-_EXPONENTIAL = np.array([-np.log(NormalDist().cdf(-z)) for z in _Z])
-
-
-def weibull_scale(mean: Floats, k: Floats) -> Floats:
-    """Return the scale parameter of a Weibull distribution from its mean and shape."""
-    gamma = np.exp(np.array([lgamma(1.0 + 1.0 / shape) for shape in k]))
-    scale: Floats = mean / gamma
-    return scale
 
 
 class SiteWind:
@@ -44,7 +32,7 @@ class SiteWind:
         cell = (place[0] + 1000) * 10_000 + place[1] + 1000
         cells, self._cell = np.unique(cell, return_inverse=True)
         self._keys = mixed(cells.astype(np.uint64), 0x57494E44)
-        self._scale, self._power = weibull_scale(mean, k), 1.0 / k
+        self._scale, self._shape = weibull.scale_of(mean, k), k
         self._knots: dict[tuple[int, int], Floats] = {}
 
     def at(self, time_ms: int) -> Floats:
@@ -57,9 +45,7 @@ class SiteWind:
             weight = np.sqrt(variance / ((1.0 - share) ** 2 + share**2))
             here, then = self._knot(band, knot), self._knot(band, knot + 1)
             z += weight * ((1.0 - share) * here + share * then)
-        level = np.interp(z, _Z, _EXPONENTIAL)[self._cell]
-        wind: Floats = self._scale * level**self._power
-        return wind
+        return weibull.speed(z[self._cell], self._scale, self._shape)
 
     def _knot(self, band: int, knot: int) -> Floats:
         value = self._knots.get((band, knot))

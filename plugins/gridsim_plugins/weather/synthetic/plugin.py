@@ -21,13 +21,15 @@ from gridsim.api import (
     WeatherSample,
     hookimpl,
 )
-from gridsim.helpers import Minutely, Staggered, clearsky, climate, sun
+from gridsim.helpers import Minutely, Staggered, clearsky, climate, sun, weibull
+from gridsim.helpers.wind_and_rain import wind_and_rain
 from gridsim_plugins.weather.synthetic.clouds import (
     CloudField,
     clear_sky_index,
     make_field,
     shares,
 )
+from gridsim_plugins.weather.synthetic.rain import rain_mm_h
 from gridsim_plugins.weather.synthetic.waves import make_drift, make_waves
 
 _EARTH_RADIUS_M = 6.371e6
@@ -69,7 +71,8 @@ class SyntheticSettings(Settings):
         None,
         ge=0.0,
         le=100.0,
-        description="constant cloud cover; unset: it varies with time and place",
+        description="constant cloud cover, without rain; unset: it varies with time and place, and "
+        "it rains and snows from the thickest clouds, as often and as much as is usual there",
     )
     field_points: Annotated[Literal[256, 512, 1024, 2048, 4096], Unit("1")] = Field(
         1024, description="points along each side of the cloud field, which is periodic"
@@ -90,8 +93,18 @@ class SyntheticSettings(Settings):
         le=40.0,
         description="mean air temperature of the year; unset: the normal of the place",
     )
-    mean_wind: Annotated[float, Unit("m/s")] = Field(
-        3.5, ge=0.0, le=20.0, description="mean wind speed at 10 m"
+    mean_wind: Annotated[float | None, Unit("m/s")] = Field(
+        None,
+        ge=0.0,
+        le=20.0,
+        description="mean wind speed of the year at 10 m; unset: the normal of the place",
+    )
+    weibull_k: Annotated[float | None, Unit("1")] = Field(
+        None,
+        ge=1.0,
+        le=4.0,
+        description="shape of the Weibull distribution of the wind; unset: 0.94 times the root of "
+        "its mean (Justus 1978)",
     )
 
 
@@ -119,9 +132,15 @@ class Synthetic(Weather[SyntheticSettings]):
         self._normals = climate.normals(
             self._latitude, self._longitude, self._altitude, settings.mean_temperature
         )
+        self._usual = wind_and_rain(self._latitude, self._longitude, settings.mean_wind)
+        mean = self._usual.wind[0]
+        given = settings.weibull_k
+        shape = weibull.shape_of(mean) if given is None else np.full(len(mean), given)
+        # The shape of each place, and the scale for a mean of 1 m/s.
+        self._wind = np.stack((shape, weibull.scale_of(np.ones(len(mean)), shape)))
         self._cover = make_waves(draws, "synthetic/cover", 24, hours=12.0, km=250.0)
         self._warmth = make_waves(draws, "synthetic/warmth", 24, hours=(36.0, 144.0), km=700.0)
-        self._gusts = make_waves(draws, "synthetic/gusts", 12, hours=6.0, km=150.0)
+        self._gusts = make_waves(draws, "synthetic/gusts", 16, hours=(9.0, 60.0), km=150.0)
         self._thickness = make_waves(draws, "synthetic/thickness", 12, hours=0.7, km=40.0)
         self._haze = make_waves(draws, "synthetic/haze", 8, hours=12.0, km=200.0)
         self._drift = make_drift(draws)
@@ -135,12 +154,12 @@ class Synthetic(Weather[SyntheticSettings]):
 
     def at(self, time_ms: int) -> WeatherSample:
         position = sun.sun_vector(time_ms)
-        temperature, wind, threshold, thick, clear, lit = self._slow.at(time_ms)
+        temperature, wind, rain, threshold, thick, clear, lit = self._slow.at(time_ms)
         lift, whole, direct = self._light.at(time_ms)
         height = np.maximum(sun.cos_zenith(position, self._up) + lift, 0.0)
         if not height.any():
             dark = np.zeros_like(height)
-            return self._sky(dark, dark, dark, temperature, wind)
+            return self._sky(dark, dark, dark, temperature, wind, rain)
         above = sun.extraterrestrial(position)
         east, north = self._drift.at(time_ms)
         near, near_spread, wide, wide_spread = self._clouds.at(
@@ -156,15 +175,13 @@ class Synthetic(Weather[SyntheticSettings]):
         )
         ghi = above * height * whole * index
         dni = np.where(height > 0.0, above * direct * free, 0.0)
-        return self._sky(ghi, dni, ghi - dni * height, temperature, wind)
+        return self._sky(ghi, dni, ghi - dni * height, temperature, wind, rain)
 
-    def _sky(
-        self, ghi: Floats, dni: Floats, dhi: Floats, temperature: Floats, wind: Floats
-    ) -> WeatherSample:
+    def _sky(self, *columns: Floats) -> WeatherSample:
+        """Return the weather at the sites, from that at the places."""
         if self._place is None:
-            return WeatherSample(ghi, dni, dhi, temperature, wind)
-        place = self._place
-        return WeatherSample(ghi[place], dni[place], dhi[place], temperature[place], wind[place])
+            return WeatherSample(*columns)
+        return WeatherSample(*(column[self._place] for column in columns))
 
     def _marks(self) -> NDArray[np.int64]:
         """Return the offset of each place in `_SLOW_MS`, drawn by its coordinates, int64[n]."""
@@ -190,26 +207,32 @@ class Synthetic(Weather[SyntheticSettings]):
         return np.stack((lift, whole, direct))
 
     def _slowly(self, rows: NDArray[np.intp], time_ms: NDArray[np.int64]) -> Floats:
-        """Return the slow quantities of k places at a time each, float64[6, k].
+        """Return the slow quantities of k places at a time each, float64[7, k].
 
-        They are temperature, wind, threshold of the cloud field, transmittance of the thickest
-        cloud, transmittance of the air over its usual one, and enhancement beside clouds.
+        They are temperature, wind, rain, threshold of the cloud field, transmittance of the
+        thickest cloud, transmittance of the air over its usual one, and enhancement beside clouds.
         """
         up = self._up[:, rows]
-        cover = self._cover_at(up, time_ms)
+        score = self._cover.at(up, time_ms)
+        cover = self._cover_at(score)
         temperature = self._temperature_at(self._normals.at(rows), up, cover, time_ms)
-        wind = self.settings.mean_wind * np.exp(0.45 * self._gusts.at(up, time_ms) - 0.5 * 0.45**2)
+        usual, (shape, scale) = self._usual.at(rows), self._wind[:, rows]
+        wind = weibull.speed(self._gusts.at(up, time_ms), usual.wind_m_s(time_ms) * scale, shape)
         # Only settings near their bounds give more.
         wind = np.minimum(wind, WEATHER_LIMITS["wind_m_s"].most)
         limits = WEATHER_LIMITS["temperature_c"]
         temperature = np.clip(temperature, limits.least, limits.most)
+        rain = np.zeros(len(rows))
+        if self.settings.cloud_cover is None:
+            rain = rain_mm_h(score, usual.wet_share(time_ms), usual.rain_mm_h(time_ms))
+            rain = np.minimum(rain, WEATHER_LIMITS["rain_mm_h"].most)
         threshold = self._clouds.threshold(cover)
         brightness = self._thickness.at(up, time_ms)
         # The transmittance of the thickest cloud; thin clouds scatter more light beside them.
         thick = 0.295 * np.exp(0.52 * brightness)
         lit = 0.35 * np.exp(0.27 * brightness)
         clear = 1.035 * np.exp(0.055 * self._haze.at(up, time_ms))
-        return np.stack((temperature, wind, threshold, thick, clear, lit))
+        return np.stack((temperature, wind, rain, threshold, thick, clear, lit))
 
     def _temperature_at(
         self, normals: climate.Normals, up: Floats, cover: Floats, time_ms: NDArray[np.int64]
@@ -228,12 +251,11 @@ class Synthetic(Weather[SyntheticSettings]):
         temperature: Floats = normals.day_mean_c(time_ms) + spell + course
         return temperature
 
-    def _cover_at(self, up: Floats, time_ms: NDArray[np.int64]) -> Floats:
-        """Return the share of the sky that is covered, float64[k]."""
+    def _cover_at(self, score: Floats) -> Floats:
+        """Return the share of the sky that is covered, float64[k], from a normal score."""
         constant = self.settings.cloud_cover
         if constant is not None:
-            return np.full(up.shape[1], constant / 100.0)
-        score = self._cover.at(up, time_ms)
+            return np.full(len(score), constant / 100.0)
         # The logistic function converts the normal score to a uniform rank.
         rank = 1.0 / (1.0 + np.exp(-1.702 * score))
         return _cover_of(rank)
