@@ -55,7 +55,7 @@ class HotWater(Stateful):
         return np.where(self._charging, self._missing, 0.0)
 
     def tap(self, from_ms: int, to_ms: int) -> None:
-        """Take out the taps of the minutes that begin in [from, to), and start charges."""
+        """Remove the taps of the minutes that begin in [from, to), and start charges."""
         minute = -(-from_ms // _MINUTE_MS) * _MINUTE_MS
         end = -(-to_ms // _MINUTE_MS) * _MINUTE_MS
         while minute < end:
@@ -66,7 +66,7 @@ class HotWater(Stateful):
         self._charging |= self._missing >= self._starts_at
 
     def serve(self, heat_kwh: Floats) -> None:
-        """Charge the tanks with heat; a tank that is full ends its charge."""
+        """Add heat to the tanks; a tank that is full ends its charge."""
         self._missing = np.maximum(self._missing - heat_kwh, 0.0)
         # Rounding of the quotient may leave some nWh.
         self._charging &= self._missing > 1e-9
