@@ -30,7 +30,7 @@ _LAST = "Other options"
 
 
 class GroupedCommand(TyperCommand):
-    """A command whose options are in groups, and which says where a configuration belongs."""
+    """A command with its options in groups, and a hint to --config for a path given alone."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.allow_extra_args = True
