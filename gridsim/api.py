@@ -76,6 +76,13 @@ from gridsim.contracts.managed import (
     CurtailmentRate,
     Managed,
 )
+from gridsim.contracts.measurands import (
+    DER_REGISTERS,
+    MEASURANDS,
+    SITE_REGISTERS,
+    Measurand,
+    decimals_of,
+)
 from gridsim.contracts.members import Members
 from gridsim.contracts.message import MessageAddress
 from gridsim.contracts.part_status import (
@@ -225,6 +232,11 @@ __all__ = [  # noqa: RUF022 - in groups
     "Labels",
     "RecordField",
     "RecordSettings",
+    "Measurand",
+    "MEASURANDS",
+    "DER_REGISTERS",
+    "SITE_REGISTERS",
+    "decimals_of",
     "Roster",
     "choose_fields",
     # Formats

@@ -27,6 +27,7 @@ from gridsim.config.tables.plugged import Plugged
 from gridsim.config.tables.projects import ProjectSettings
 from gridsim.config.tables.site import SiteSettings
 from gridsim.config.tables.stanzas import PLACE, Projects, ProjectStanza
+from gridsim.contracts.measurands import MEASURANDS, measurands_among
 from gridsim.helpers import climate
 from gridsim.helpers.mains import Mains, mains_of
 from gridsim.simulation.scenario import (
@@ -96,10 +97,13 @@ def expand(
     start_ms: int,
     tick_ms: int,
     on_error: OnError,
+    wanted: Iterable[str] = (),
 ) -> Scenario:
     """Return the scenario: projects in order of their stanzas, the DERs of each project together.
 
-    Unusable values are added to `findings`; the scenario is valid only if there are none.
+    The core computes the measurands among the names `wanted`, except those that a DER type of the
+    scenario reports itself. Unusable values are added to `findings`; the scenario is valid only if
+    there are none.
     """
     stanzas, names = projects.stanzas, projects.names
     keys = identities(names.projects)
@@ -159,6 +163,9 @@ def expand(
     standalone = np.empty(len(keys), np.bool_)
     for stanza, rows in zip(stanzas, at_site, strict=True):
         standalone[rows] = stanza.project.settings.standalone
+    columns = {key: unit for fleet in fleets for key, unit in fleet.type.columns.items()}
+    measurands = tuple(name for name in measurands_among(wanted) if name not in columns)
+    columns |= {name: MEASURANDS[name].unit for name in measurands}
     roster = Roster(
         der_id=names.ders,
         project=project_of,
@@ -166,7 +173,7 @@ def expand(
         nameplate_capacity=np.round(nameplate, 2),
         project_id=names.projects,
         is_standalone=standalone,
-        columns={key: unit for fleet in fleets for key, unit in fleet.type.columns.items()},
+        columns=columns,
         sites=sites,
     )
     return Scenario(
@@ -183,6 +190,7 @@ def expand(
         loads=loads,
         baselines=baselines,
         fleets=fleets,
+        measurands=measurands,
     )
 
 

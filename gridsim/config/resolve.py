@@ -142,6 +142,7 @@ def resolve(
         start_ms=start,
         tick_ms=tick_ms,
         on_error=simulation.on_error,
+        wanted=_wanted(simulation, transports),
     )
     scenario = bind_events(events, scenario, site.settings.timezone)
     scenario = bind_faults(faults, scenario, transports, site.settings.timezone)
@@ -178,6 +179,14 @@ def _simulation(findings: Findings, data: Mapping[str, Any]) -> SimulationSettin
         return None
     found = validate(findings, SimulationSettings, table, ("simulation",), owner="[simulation]")
     return found.settings if found else None
+
+
+def _wanted(
+    simulation: SimulationSettings, transports: Sequence[TransportChoice]
+) -> tuple[str, ...]:
+    """Return the names of the columns that parts of the run want."""
+    of_formats = (name for one in transports for name in one.format_type.wants(one.format_settings))
+    return (*simulation.measurands, *of_formats)
 
 
 def _duration_ms(findings: Findings, simulation: SimulationSettings) -> int | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Final, Generic
 
 import numpy as np
@@ -58,6 +58,8 @@ class AffectedReadings:
     """The fate of each reading: SENT; STORED in the device until it sends again; LOST."""
     stored: NDArray[np.int64]
     """The number of readings that each device has stored already; read-only."""
+    extra: Mapping[str, Floats] = field(default_factory=dict)
+    """The measurands that the fault declares and the run computes."""
 
 
 class DeviceFault(Fault[S], ABC):
@@ -74,6 +76,11 @@ class DeviceFault(Fault[S], ABC):
     Readings get its label, so that `verify` explains them, but their devices are not faulty:
     views, counts and reports leave it out.
     """
+
+    measurands: ClassVar[Collection[str]] = ()
+    """The measurands that the fault may change; a run has those that something wants."""
+    only_measurands: ClassVar[bool] = False
+    """True if it changes nothing else: a run without these measurands refuses it."""
 
     @abstractmethod
     def inject(self, tick: Tick, affected: AffectedReadings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.contracts.batch import Batch, Roster
+from gridsim.contracts.record import RecordSettings
 from gridsim.contracts.settings import S, Settings
 
 Framing = Literal["der", "project", "measurand", "batch"]
@@ -46,6 +47,14 @@ class Format(ABC, Generic[S]):
     """True if payloads are JSON objects with the fields of the record, or arrays of them."""
     header: bytes = b""
     """The first line of a file in this format, such as the header of a CSV file."""
+
+    @classmethod
+    def wants(cls, settings: S) -> Collection[str]:
+        """Return the names of the columns that the format writes with these settings.
+
+        The simulation computes those of them that are measurands. Other names have no effect.
+        """
+        return settings.chosen() if isinstance(settings, RecordSettings) else ()
 
     def __init__(self, settings: S, framing: Framing, roster: Roster) -> None:
         """Raise ValueError if the settings do not fit the framing or the roster.

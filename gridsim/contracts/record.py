@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from pydantic import Field as Setting
 
 from gridsim.contracts.batch import Roster
+from gridsim.contracts.measurands import MEASURANDS, unknown_name
 from gridsim.contracts.settings import Settings
 
 FIELDS = (
@@ -43,12 +43,16 @@ class RecordSettings(Settings):
     )
     extra_fields: list[str] = Setting(
         [],
-        description=f"further fields, written last: {SEQUENCE} (the tick index), or columns "
-        "that a DER type declares",
+        description=f"further fields, written last: {SEQUENCE} (the tick index), "
+        "measurands such as energy_import_kwh, or columns that a DER type declares",
     )
     rename: dict[str, str] = Setting(
         {}, description="other names for fields: name of the field = name to write"
     )
+
+    def chosen(self) -> list[str]:
+        """Return the names of the fields to write, in order."""
+        return [*(FIELDS if self.fields is None else self.fields), *self.extra_fields]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,8 @@ def choose_fields(settings: RecordSettings, roster: Roster) -> tuple[RecordField
 
     It raises ValueError if a name is unknown, or if two fields would have the same name.
     """
-    known = (*FIELDS, SEQUENCE, *roster.columns)
-    chosen = [*(FIELDS if settings.fields is None else settings.fields), *settings.extra_fields]
+    known = (*FIELDS, SEQUENCE, *dict.fromkeys((*roster.columns, *MEASURANDS)))
+    chosen = settings.chosen()
     for name in chosen:
         _check(name, known, "there is no field")
     for name in settings.rename:
@@ -83,6 +87,4 @@ def choose_fields(settings: RecordSettings, roster: Roster) -> tuple[RecordField
 
 def _check(name: str, known: tuple[str, ...] | list[str], complaint: str) -> None:
     if name not in known:
-        near = get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
-        raise ValueError(f"{complaint} {name!r}; {hint}")
+        raise ValueError(f"{complaint} {name!r}; {unknown_name(name, known)}")

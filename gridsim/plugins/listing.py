@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import textwrap
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from gridsim.api import Unit
+from gridsim.api import MEASURANDS, Unit
 from gridsim.errors import UsageError
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import RegisteredPlugin, Registry
@@ -21,6 +21,8 @@ from gridsim.plugins.registry import RegisteredPlugin, Registry
 _NARROWEST = 40
 """The least width of the last column; with less room it goes below the others."""
 _INDENT = " " * 4
+_MEASURANDS = "measurands"
+"""The name under which `details` lists all measurands."""
 
 
 class CoreSettings(Protocol):
@@ -51,6 +53,8 @@ def overview(registry: Registry, tables: Tables, width: int | None = None) -> It
     yield ""
     descriptions = _descriptions(tables)
     yield from _columns([("TABLE", "DESCRIPTION"), *sorted(descriptions.items())], width)
+    yield ""
+    yield from _measurands(width)
 
 
 def details(
@@ -62,11 +66,14 @@ def details(
     """
     found = [entry for entry in registry if entry.name == name]
     descriptions = _descriptions(tables)
+    if not found and (name == _MEASURANDS or name in MEASURANDS):
+        yield from _measurands(width, () if name == _MEASURANDS else (name,))
+        return
     for broken in registry.broken:
         if broken.name == name:
             raise UsageError(f"the plugin {name!r} of {broken.owner} is broken: {broken.reason}")
     if not found and name not in descriptions:
-        names = {entry.name for entry in registry} | set(descriptions)
+        names = {entry.name for entry in registry} | set(descriptions) | {*MEASURANDS, _MEASURANDS}
         near = next(iter(get_close_matches(name, names, 1)), None)
         hint = f"; did you mean {near!r}?" if near else ""
         raise UsageError(f"there is no plugin {name!r}{hint}")
@@ -84,6 +91,16 @@ def first_sentence(plugin: type[Any]) -> str:
     paragraph = inspect.cleandoc(plugin.__doc__ or "").partition("\n\n")[0]
     sentence, stop, _ = " ".join(paragraph.split()).partition(". ")
     return sentence + stop.rstrip()
+
+
+def _measurands(width: int | None, names: Collection[str] = ()) -> Iterator[str]:
+    """Yield a line for every measurand, or for those of these names."""
+    rows = [
+        (one.name, one.unit, one.description)
+        for one in MEASURANDS.values()
+        if not names or one.name in names
+    ]
+    yield from _columns([("MEASURAND", "UNIT", "DESCRIPTION"), *rows], width)
 
 
 def _descriptions(tables: Tables) -> dict[str, str]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import UNITS, Batch, Floats, Stateful, identities
+from gridsim.api import Batch, Floats, Stateful, identities
+from gridsim.contracts.measurands import decimals_of
 from gridsim.simulation.on_change import ChangeReports
 from gridsim.simulation.scenario import Scenario
 
@@ -31,7 +32,7 @@ class BatchMaker(Stateful):
         self._all = read_only(np.arange(n))
         self._online = read_only(np.ones(n, np.bool_))
         self._threshold = read_only(rounded(scenario.contract_threshold, 2)[roster.project])
-        self._digits = {name: 2 if unit == UNITS else 3 for name, unit in roster.columns.items()}
+        self._digits = {name: decimals_of(name, unit) for name, unit in roster.columns.items()}
         keys = identities(roster.der_id)
         age = scenario.draws.uniform("connection", keys) * _CONNECTED_DAYS * _DAY_MS
         self._connected = read_only(scenario.start_ms - age.astype(np.int64))

@@ -177,6 +177,8 @@ class Scenario:
     faults: Sequence[FaultSpec] = ()
     binder: Binder | None = None
     """None: instructions cannot add events or faults."""
+    measurands: tuple[str, ...] = ()
+    """The names of the measurands that the core computes; the roster's columns have them, too."""
     rebound_ms: int | None = None
     """The time after an event over which its rebound is measured; None: no counterfactual."""
     report_on_change: Mapping[str, Floats] = field(default_factory=dict)

@@ -52,6 +52,10 @@ class SiteFleets:
         """Create the fleets. `ghosts` marks the devices that do not exist."""
         self._scenario = scenario
         self._call, self._on_failure = call, on_failure
+        self._declared = [
+            name for name in scenario.roster.columns if name not in scenario.measurands
+        ]
+        """The further columns that DER types declare."""
         self.running: list[RunningFleet] = []
         for number, spec in enumerate(scenario.fleets):
             try:
@@ -113,7 +117,7 @@ class SiteFleets:
         """
         n = len(self._scenario.roster)
         power, soc = np.zeros(n), np.full(n, np.nan)
-        extra = {name: np.full(n, np.nan) for name in self._scenario.roster.columns}
+        extra = {name: np.full(n, np.nan) for name in self._declared}
         net = meter.copy()
         outputs = {name: np.zeros(len(net)) for name in self._excluded}
         # By the values that are reported a back-end judges: only a target needs them.

@@ -18,6 +18,7 @@ from gridsim.simulation.course import Course, SharedParts
 from gridsim.simulation.faults import FaultTotals, Passed
 from gridsim.simulation.fleets import RunningFleet
 from gridsim.simulation.identity import check_identity, identity_of
+from gridsim.simulation.measurands import Measuring
 from gridsim.simulation.scenario import FleetSpec, Scenario
 from gridsim.simulation.truth import tick_truth
 
@@ -40,6 +41,7 @@ class Simulation:
         self._counterfactuals: Counterfactuals | None = None
         self._shared = SharedParts(scenario)
         self._course = Course(self._shared, self._disabled)
+        self._measuring = Measuring(scenario) if scenario.measurands else None
         if scenario.rebound_ms is not None or counterfactual_sites(scenario).any():
             self._counterfactuals = Counterfactuals(scenario, partial(CourseCopy.of, self._course))
 
@@ -70,8 +72,10 @@ class Simulation:
         Data that follow from the scenario alone are left out. Raises StateError, naming the
         plugin, if a plugin's state cannot be kept.
         """
+        measured = {} if self._measuring is None else {"measurands": self._measuring.state()}
         return {
             "scenario": identity_of(self._scenario),
+            **measured,
             **self._course.state(),
             "failures": [[one.fleet, one.devices, one.tick, one.reason] for one in self.failures],
             "loads": self._shared.loads.state(),
@@ -104,6 +108,8 @@ class Simulation:
         shared.loads.restore(state["loads"])
         shared.maker.restore(state["maker"])
         course.instructed.restore_faults(state["faults"], shared.call)
+        if self._measuring is not None:
+            self._measuring.restore(state["measurands"])
         if self._counterfactuals is not None and state["counterfactuals"] is not None:
             self._counterfactuals.restore(
                 state["counterfactuals"],
@@ -140,11 +146,13 @@ class Simulation:
         power, soc, extra = flow.fleets.power, flow.fleets.soc, flow.fleets.extra
         if truth is not None and demand_response is not None:
             truth.add(time_ms, flow.real, demand_response)
+        if self._measuring is not None:
+            extra = {**extra, **self._measuring.take(power, flow.real, meter)}
         faults = instructed.faults
         if faults is None:
             passed = Passed(shared.maker.make(tick.index, power, soc, meter, baseline, extra))
         else:
-            reports = faults.begin(tick, power, soc, meter, shared.call)
+            reports = faults.begin(tick, power, soc, meter, extra, shared.call)
             batch = shared.maker.make(
                 tick.index, power, soc, meter, baseline, extra, reports.connection_changed
             )

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import UNITS, Floats
+from gridsim.api import Floats
+from gridsim.contracts.measurands import decimals_of
 from gridsim.contracts.truth import TickTruth
 from gridsim.simulation.batch import rounded
 from gridsim.simulation.scenario import Scenario
@@ -83,7 +84,7 @@ class TruthCollector:
         return Readings(self._columns.table(names, device, data), timezone)
 
     def _digits(self, name: str) -> int:
-        return 2 if self._columns.units.get(name) == UNITS else 3
+        return decimals_of(name, self._columns.units.get(name, ""))
 
     def _marked(self, name: str) -> NDArray[np.bool_]:
         """Return a mark of each device and tick, as a column."""

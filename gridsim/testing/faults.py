@@ -50,8 +50,12 @@ def make_affected(
     meter: float | Floats = 2.0,
     soc: float | Floats = 50.0,
     stored: int = 0,
+    extra: Mapping[str, Floats] | None = None,
 ) -> AffectedReadings:
-    """Return readings of affected members; affected since this tick unless given."""
+    """Return readings of affected members; affected since this tick unless given.
+
+    `extra` are measurands.
+    """
     n = len(member)
     return AffectedReadings(
         member=np.array(member, np.intp),
@@ -63,6 +67,7 @@ def make_affected(
         current_soc=np.full(n, soc),
         leaves=np.full(n, SENT, np.int8),
         stored=np.full(n, stored, np.int64),
+        extra={} if extra is None else extra,
     )
 
 
@@ -154,6 +159,7 @@ class DeviceFaultContract(_FaultContract):
                 assert np.isfinite(result["current_output"]).all()
                 assert np.isfinite(result["power_meter_measurement"]).all()
                 assert not np.isinf(result["current_soc"]).any()
+                assert not any(np.isinf(result[name]).any() for name in self.fault.measurands)
                 assert result["timestamp_ms"].dtype == np.int64
                 assert result["is_online"].dtype == np.bool_
                 assert ((result["leaves"] >= SENT) & (result["leaves"] <= LOST)).all()
@@ -178,11 +184,16 @@ class DeviceFaultContract(_FaultContract):
             output=_wave(keys, index),
             meter=np.abs(_wave(mixed(keys, 1), index)),
             soc=soc,
+            extra={
+                name: 0.25 * index + (mixed(keys, place) % np.uint64(100)).astype(np.float64)
+                for place, name in enumerate(self.fault.measurands, 3)
+            },
         )
         if len(member):
             fault.inject(tick, affected)
         assert (affected.member == member).all(), "`member` must not change"
-        return {"member": member, **{name: getattr(affected, name) for name in _READING_COLUMNS}}
+        columns = {name: getattr(affected, name) for name in _READING_COLUMNS}
+        return {"member": member, **columns, **affected.extra}
 
 
 class MessageFaultContract(_FaultContract):

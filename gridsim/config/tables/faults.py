@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from gridsim.api import (
     FIELDS,
+    DeviceFault,
     Keys,
     Members,
     MessageFault,
@@ -243,6 +244,8 @@ def bound_fault(
         schedule = Schedule(at_ms=injected_ms)
     if issubclass(plugged.type, MessageFault) and not len(findings):
         _check(stanza, formats)
+    if formats and issubclass(plugged.type, DeviceFault) and plugged.type.only_measurands:
+        _check_measurands(stanza, scenario)
     constant = None if lasts is None else Distribution("choice", (lasts,), (1.0,))
     return FaultSpec(
         id=stanza.id,
@@ -294,7 +297,22 @@ def _json_fields(transport: TransportChoice, roster: Roster) -> Sequence[str]:
     settings = transport.format_settings
     if not isinstance(settings, RecordSettings):
         return FIELDS
-    return [field.name for field in choose_fields(settings, roster)]
+    try:
+        return [field.name for field in choose_fields(settings, roster)]
+    except ValueError:
+        # The transport's format reports the error, with the place of the transport.
+        return FIELDS
+
+
+def _check_measurands(stanza: FaultStanza, scenario: Scenario) -> None:
+    """Add a finding for a fault whose measurands the run does not have."""
+    names = stanza.plugged.type.measurands
+    if not set(names) & set(scenario.roster.columns):
+        stanza.findings.add(
+            (*stanza.core.path, "type"),
+            f"the fault {stanza.plugged.name!r} would change nothing: no output has any of "
+            f"{', '.join(names)}; add one to 'extra_fields' of a format",
+        )
 
 
 def _check(stanza: FaultStanza, formats: Formats) -> None:

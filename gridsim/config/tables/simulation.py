@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
-from gridsim.api import Settings, Unit
+from gridsim.api import MEASURANDS, Settings, Unit
+from gridsim.contracts.measurands import unknown_name
 from gridsim.contracts.speed import MAX_SPEED, MIN_SPEED
 from gridsim.simulation.scenario import OnError
 
@@ -55,6 +56,11 @@ class SimulationSettings(Settings):
         default_factory=list,
         description="files or folders with your own plugins, relative to this file",
     )
+    measurands: list[str] = Field(
+        default_factory=list,
+        description="columns that are computed for programs and views, such as energy_import_kwh, "
+        "besides those that formats write; `gridsim plugins measurands` lists them",
+    )
     scenarios: list[str] = Field(
         default_factory=list,
         description="files with further [[events]] and [[faults]], relative to this file",
@@ -74,6 +80,16 @@ class SimulationSettings(Settings):
     summary_every_s: Annotated[float, Unit("s")] = Field(
         5.0, gt=0, le=_YEAR_S, description="time between two summary lines"
     )
+
+    @field_validator("measurands")
+    @classmethod
+    def _known_measurands(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if name not in MEASURANDS:
+                raise ValueError(
+                    f"there is no measurand {name!r}; {unknown_name(name, MEASURANDS)}"
+                )
+        return value
 
     @field_validator("tick_s")
     @classmethod

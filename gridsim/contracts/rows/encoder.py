@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import repeat
 
 from gridsim.contracts.batch import UNITS, Batch, Roster
+from gridsim.contracts.measurands import MEASURANDS, decimals_of
 from gridsim.contracts.record import FIELDS, SEQUENCE, RecordField
 from gridsim.contracts.rows.columns import Column, Decimals, Few, Formatted
 from gridsim.contracts.rows.constants import CONSTANTS, Constants, boolean
@@ -90,8 +91,11 @@ class RowEncoder:
             case _ if name in FIELDS:
                 return Decimals(name, affixes, digits=2, limit=_CACHED_KW, missing="nan")
             case _:
+                unit = self._roster.columns[name]
                 # The repr of a float is the shortest text that converts back to it.
-                specification = "%.2f" if self._roster.columns[name] == UNITS else "%a"
+                specification = "%a"
+                if unit == UNITS or name in MEASURANDS:
+                    specification = f"%.{decimals_of(name, unit)}f"
                 missing = self._missing(name)
                 return Formatted(name, affixes, specification=specification, missing=missing)
 

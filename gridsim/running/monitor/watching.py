@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from pydantic import SecretStr
 
-from gridsim.api import UNITS, Batch, DeviceView, identities
+from gridsim.api import Batch, DeviceView, identities
+from gridsim.contracts.measurands import decimals_of
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.truth import TickTruth
 from gridsim.delivery import MessageTrace
@@ -131,7 +132,9 @@ class Watching:
 
     def _recorder(self, device: int) -> Recorder:
         fleet, _ = self._fleet(device)
-        digits = {name: 2 if unit == UNITS else 3 for name, unit in fleet.type.columns.items()}
+        units = self._roster.columns
+        names = (*fleet.type.columns, *self._scenario.measurands)
+        digits = {name: decimals_of(name, units[name]) for name in names}
         return Recorder(device, int(self._roster.project[device]), digits)
 
     def _view(self, recorder: Recorder, der_id: str) -> DeviceView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -115,7 +115,7 @@ class FaultBook:
                 messages.append(made)
         self._devices = DeviceFaults(devices, self.ghosts)
         self._messages = MessageFaults(messages, scenario.draws)
-        self._readings = LabelledReadings(self.ghosts)
+        self._readings = LabelledReadings(self.ghosts, scenario.roster.columns)
         self._delay_line = DelayLine(scenario.roster)
         self._left = left
 
@@ -286,15 +286,21 @@ class FaultBook:
         return np.where(self.ghosts, 0.0, power)
 
     def begin(
-        self, tick: Tick, power: Floats, soc: Floats, meter: Floats, call: Call
+        self,
+        tick: Tick,
+        power: Floats,
+        soc: Floats,
+        meter: Floats,
+        extra: Mapping[str, Floats],
+        call: Call,
     ) -> FaultyReports:
         """Begin and end faults, and return the reports of the devices in a tick.
 
-        `power` and `soc` have one value per device and `meter` has one per site, not rounded.
-        Raises PluginError, naming the fault, if a fault fails.
+        `power`, `soc` and `extra` have one value per device and `meter` has one per site, not
+        rounded. Raises PluginError, naming the fault, if a fault fails.
         """
         episodes = self._advance(tick.time_ms)
-        truth = TrueValues(power, meter[self._project], soc)
+        truth = TrueValues(power, meter[self._project], soc, extra)
         report = self._devices.report(tick, truth, self._delay_line.stored, call)
         changed = self._readings.follow_connections(tick, report)
         return FaultyReports(tuple(episodes), report, changed)

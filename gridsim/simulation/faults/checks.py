@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Checked:
         name: str,
         ids: Sequence[str],
         member: NDArray[np.intp],
-        columns: object,
+        columns: Any,
     ) -> None:
         """Take the columns, which are attributes of an object.
 
@@ -42,6 +42,11 @@ class Checked:
     def numbers(self, field: str, *, gaps: bool = False) -> NDArray[np.float64]:
         values = self._array(field, np.float64)
         return self._sound(field, values, outside(values, gaps=gaps))
+
+    def extra(self, name: str) -> NDArray[np.float64]:
+        """Return a further column, which the object has in its mapping `extra`."""
+        values = self._array(name, np.float64, lambda: self._columns.extra[name])
+        return self._sound(name, values, outside(values, gaps=True))
 
     def times(self, field: str) -> NDArray[np.int64]:
         values = self._array(field, np.int64)
@@ -59,9 +64,9 @@ class Checked:
     def flags(self, field: str) -> NDArray[np.bool_]:
         return self._array(field, np.bool_)
 
-    def _array(self, field: str, dtype: Any) -> NDArray[Any]:
+    def _array(self, field: str, dtype: Any, get: Callable[[], Any] | None = None) -> NDArray[Any]:
         try:
-            given = np.asarray(getattr(self._columns, field))
+            given = np.asarray(getattr(self._columns, field) if get is None else get())
         except BaseException as error:
             raise failure(self._name, error, f"set {field} to no array") from error
         if given.shape != (len(self._member),):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -23,6 +24,7 @@ class TrueValues:
     """kW; devices that do not exist have the value that they would have."""
     power_meter_measurement: Floats
     current_soc: Floats
+    extra: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +41,8 @@ class DeviceReports:
     """Bit i is set if fault number i has changed the report."""
     appears: NDArray[np.bool_]
     """False for a device that does not exist and does not report."""
+    extra: dict[str, Floats] = field(default_factory=dict)
+    """The further columns that a fault may have changed."""
 
 
 _CHANGED = (
@@ -96,6 +100,9 @@ class DeviceFaults:
             appears=~self._ghosts,
         )
         for fault, members in affected:
+            for name in fault.plugin.measurands:
+                if name in truth.extra and name not in report.extra:
+                    report.extra[name] = truth.extra[name].copy()
             self._inject(fault, members, tick, report, stored, call)
         return report
 
@@ -110,16 +117,21 @@ class DeviceFaults:
     ) -> None:
         device = fault.spec.device[members]
         before = {name: getattr(report, name)[device] for name in _CHANGED}
+        extra = {
+            name: report.extra[name][device]
+            for name in fault.plugin.measurands
+            if name in report.extra
+        }
         affected = AffectedReadings(
             member=members,
             since_ms=fault.schedule.since_ms[members],
             stored=stored[device],
+            extra={name: column.copy() for name, column in extra.items()},
             **{name: column.copy() for name, column in before.items()},
         )
-        name = fault.spec.name
-        call(title(name), partial(fault.plugin.inject, tick, affected))
-        ids = fault.spec.members.ids
-        checked = Checked(name, ids, members, affected)
+        type_name = fault.spec.name
+        call(title(type_name), partial(fault.plugin.inject, tick, affected))
+        checked = Checked(type_name, fault.spec.members.ids, members, affected)
         after = {
             "timestamp_ms": checked.times("timestamp_ms"),
             "is_online": checked.flags("is_online"),
@@ -129,11 +141,15 @@ class DeviceFaults:
             "leaves": checked.among("leaves", LOST),
         }
         changed = np.zeros(len(device), np.bool_)
-        for field, values in after.items():
+        for name, values in after.items():
             # NaN is not equal to itself; a value that stays NaN has not changed.
-            old, missing = before[field], values != values
+            old, missing = before[name], values != values
             changed |= (values != old) & ~(missing & (old != old))
-            getattr(report, field)[device] = values
+            getattr(report, name)[device] = values
+        for name, old in extra.items():
+            values = checked.extra(name)
+            changed |= (values != old) & ~(np.isnan(values) & np.isnan(old))
+            report.extra[name][device] = values
         if fault.plugin.is_ghost:
             report.appears[device] = True
             changed[:] = True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import SENT, Batch, Labels, Stateful, Tick
+from gridsim.contracts.measurands import decimals_of
 from gridsim.simulation.batch import rounded
 from gridsim.simulation.faults.devices import DeviceReports
 from gridsim.simulation.faults.rows import pick
@@ -18,8 +20,10 @@ class LabelledReadings(Stateful):
 
     kept = ("_down", "_connected_ms")
 
-    def __init__(self, ghosts: NDArray[np.bool_]) -> None:
+    def __init__(self, ghosts: NDArray[np.bool_], columns: Mapping[str, str]) -> None:
+        """Take nothing yet; `columns` are the further columns, each with its unit."""
         self._ghosts = ghosts
+        self._digits = {name: decimals_of(name, unit) for name, unit in columns.items()}
         self._down = ghosts.copy()
         """The devices that were unreachable, or did not appear, in the tick before."""
         self._connected_ms = np.full(len(ghosts), np.iinfo(np.int64).min)
@@ -52,6 +56,12 @@ class LabelledReadings(Stateful):
             current_output=rounded(report.current_output[device], 2),
             power_meter_measurement=rounded(report.power_meter_measurement[device], 2),
             current_soc=rounded(report.current_soc[device], 1),
+            extra={
+                name: rounded(report.extra[name][device], self._digits[name])
+                if name in report.extra
+                else column
+                for name, column in batch.extra.items()
+            },
             labels=labels,
         )
         shown = report.appears[device]

@@ -9,6 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from gridsim.api import (
+    DER_REGISTERS,
+    SITE_REGISTERS,
     AffectedReadings,
     DeviceFault,
     Floats,
@@ -81,12 +83,14 @@ class MeterClass(DeviceFault[MeterClassSettings]):
     Each meter has a constant error, and another one at low load, both drawn evenly within 80 % of
     the limit. Each reading has a small noise on top, so that no reading exceeds the limit. Below
     the lowest power with a limit the error in kW stays the same, and below the starting power the
-    meter reads zero. The truth, the site and settlements keep the true values.
+    meter reads zero. An energy register has the constant error of its meter. The truth, the site
+    and settlements keep the true values.
     """
 
     Settings = MeterClassSettings
     is_instrument = True
     kept = ()
+    measurands = (*DER_REGISTERS, *SITE_REGISTERS)
 
     def __init__(self, members: Members[MeterClassSettings]) -> None:
         super().__init__(members)
@@ -111,6 +115,9 @@ class MeterClass(DeviceFault[MeterClassSettings]):
             constant, at_low = self._errors[place][:, member]
             basic, step = self._basic[member], self._resolution[member]
             column[:] = metered(column, self._limits, basic, step, constant, at_low, noise)
+        for name, register in affected.extra.items():
+            place = 0 if name in DER_REGISTERS else 1
+            register *= 1.0 + self._errors[place][0, member] * self._limits.normal / 100.0
 
     def _noise(self, purpose: str, keys: Keys, time_ms: int) -> Floats:
         deviates = _NOISE_DEVIATION * self.members.draws.normal(purpose, keys, time_ms)

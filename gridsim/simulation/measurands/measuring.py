@@ -1,0 +1,64 @@
+"""The computation of the measurands that a run wants, tick by tick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from gridsim.api import Floats, State
+from gridsim.contracts.measurands import DER_REGISTERS, SITE_REGISTERS
+from gridsim.simulation.measurands.registers import Registers, hundredths
+from gridsim.simulation.scenario import Scenario
+
+
+class Measuring:
+    """The measurands of a scenario; without one that is wanted nothing is computed."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._wanted = frozenset(scenario.measurands)
+        self._project = scenario.roster.project
+        devices, sites = len(scenario.roster), len(scenario.sites)
+        self._ders = self._registers(DER_REGISTERS, devices, scenario.tick_ms)
+        self._sites = self._registers(SITE_REGISTERS, sites, scenario.tick_ms)
+
+    def state(self) -> State:
+        """Return what a checkpoint keeps, between two ticks."""
+        return {name: one.state() for name, one in self._parts().items()}
+
+    def restore(self, state: State) -> None:
+        """Continue from a checkpoint's state."""
+        for name, one in self._parts().items():
+            one.restore(state[name])
+
+    def take(self, power: Floats, real: Floats, meter: Floats) -> Mapping[str, Floats]:
+        """Return the measurands of a tick, float64[devices], then count the tick.
+
+        `power` has the reported output of each device and `real` the output that counts in its
+        site, `meter` the gross load of each site: kW, not rounded. A register has its value at the
+        tick's start, as the state of charge.
+        """
+        values: dict[str, Floats] = {}
+        exported = hundredths(power)
+        if self._ders is not None:
+            self._read(self._ders, DER_REGISTERS, values)
+            self._ders.add(exported)
+        if self._sites is not None:
+            self._read(self._sites, SITE_REGISTERS, values)
+            own = exported if real is power else hundredths(real)
+            fed = np.bincount(self._project, own, len(meter)).astype(np.int64)
+            self._sites.add(fed - hundredths(meter))
+        return values
+
+    def _read(self, registers: Registers, names: tuple[str, str], into: dict[str, Floats]) -> None:
+        for which, name in enumerate(names):
+            if name in self._wanted:
+                column = registers.read(which)
+                into[name] = column if registers is self._ders else column[self._project]
+
+    def _registers(self, names: tuple[str, str], n: int, tick_ms: int) -> Registers | None:
+        return None if self._wanted.isdisjoint(names) else Registers(n, tick_ms)
+
+    def _parts(self) -> dict[str, Registers]:
+        parts = {"ders": self._ders, "sites": self._sites}
+        return {name: one for name, one in parts.items() if one is not None}
