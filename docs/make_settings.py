@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from gridsim.api import MEASURANDS
 from gridsim.config.tables.core import TABLES
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.listing import setting_rows
@@ -77,5 +78,21 @@ def _table(model: type[BaseModel], leave_out: Collection[str] = ()) -> Iterator[
     yield ""
 
 
+MEASURANDS_PAGE = Path(__file__).with_name("measurands.md")
+
+
+def measurands_page(text: str) -> str:
+    """Return the page of measurands with its table of columns, which begins at the first row."""
+    head, _, rest = text.partition("| column |")
+    _, _, tail = rest.partition("\n\n")
+    rows = ["| column | unit | decimals | meaning |", "| --- | --- | --- | --- |"]
+    rows += [
+        f"| `{one.name}` | {one.unit} | {one.decimals} | {one.description} |"
+        for one in MEASURANDS.values()
+    ]
+    return "{}{}\n\n{}".format(head, "\n".join(rows), tail)
+
+
 if __name__ == "__main__":
     PAGE.write_text(page())
+    MEASURANDS_PAGE.write_text(measurands_page(MEASURANDS_PAGE.read_text()))

@@ -56,3 +56,9 @@ def test_it_shows_the_text_of_attributes(script: ModuleType) -> None:
 def test_pages_are_what_their_scripts_write(name: str) -> None:
     page = (ROOT / f"docs/{name}.md").read_text()
     assert page == loaded(f"make_{name}").page(), f"run: python docs/make_{name}.py"
+
+
+def test_the_table_of_measurands_is_what_the_script_writes() -> None:
+    text = (ROOT / "docs/measurands.md").read_text()
+    assert text == loaded("make_settings").measurands_page(text), "python docs/make_settings.py"
+    assert [f"| `{name}` |" in text for name in gridsim.api.MEASURANDS].count(False) == 0
