@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gridsim.api import MEASURANDS
 from gridsim.config.tables.core import TABLES
 from gridsim.errors import UsageError
 from gridsim.plugins.host import PluginHost
@@ -179,6 +180,9 @@ def test_the_tables_of_the_core_are_listed_with_their_settings() -> None:
     registry = installed().registry
     lines = list(overview(registry, TABLES))
     below = lines[lines.index("") + 1 :]
+    end = below.index("")
+    below, measurands = below[:end], below[end + 1 :]
+    assert [line.split()[0] for line in measurands] == ["MEASURAND", *MEASURANDS]
     assert below[0].split() == ["TABLE", "DESCRIPTION"]
     listed = [line.split()[0] for line in below[1:]]
     assert listed == sorted(set(TABLES) | {kind.table for kind in KINDS.values() if kind.table})
