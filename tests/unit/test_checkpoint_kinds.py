@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gridsim.api import Command, Target
+from gridsim.api import DER_REGISTERS, SITE_REGISTERS, Command, Target
 from gridsim.contracts.results import TickResult
 from gridsim.execution.checkpoint import checkpoint_bytes
 from gridsim.simulation.scenario import Scenario
@@ -111,6 +111,8 @@ FAULTS = {
     "drift": WINDOW,
     "noise": WINDOW,
     "meter_class": WINDOW,
+    "counter_reset": WINDOW + "site_registers = true",
+    "counter_rollover": WINDOW + "capacity = 0.5\nsite_registers = true",
     "soc_jump": WINDOW,
     "clock_skew": WINDOW,
     "clock_step": WINDOW,
@@ -150,7 +152,7 @@ CASES = {
     },
 }
 PUMP = '''
-from gridsim.api import Device, DeviceReading, hookimpl
+from gridsim.api import DER_REGISTERS, SITE_REGISTERS, Device, DeviceReading, hookimpl
 
 class Pump(Device):
     """Remembers how often it ran, and what it drew."""
@@ -171,6 +173,7 @@ def gridsim_register(register):
     register.der("pump", Pump)
 '''
 TICKS = 60
+REGISTERS = [*DER_REGISTERS, *SITE_REGISTERS]
 
 
 def plan(folder: Path, text: str) -> Scenario:
@@ -179,6 +182,8 @@ def plan(folder: Path, text: str) -> Scenario:
         "time,kw\n" + "".join(f"2026-01-01T{h:02}:00Z,{2 + h % 5}\n" for h in range(24))
     )
     head = TICK_60.replace("[simulation]", '[simulation]\nplugins = ["./pump.py"]')
+    if "counter_" in text:
+        head = head.replace("[simulation]", f"[simulation]\nmeasurands = {REGISTERS}")
     text = text.replace("day.csv", (folder / "day.csv").as_posix())
     return Bench(folder).plan(head + text)[0]
 
