@@ -152,7 +152,7 @@ CASES = {
     },
 }
 PUMP = '''
-from gridsim.api import DER_REGISTERS, SITE_REGISTERS, Device, DeviceReading, hookimpl
+from gridsim.api import Device, DeviceReading, hookimpl
 
 class Pump(Device):
     """Remembers how often it ran, and what it drew."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import SENT, Batch, Labels, Stateful, Tick
 from gridsim.contracts.measurands import decimals_of
-from gridsim.simulation.batch import rounded
+from gridsim.simulation.batch import read_only, rounded
 from gridsim.simulation.faults.devices import DeviceReports
 from gridsim.simulation.faults.rows import pick
 
@@ -57,7 +57,7 @@ class LabelledReadings(Stateful):
             power_meter_measurement=rounded(report.power_meter_measurement[device], 2),
             current_soc=rounded(report.current_soc[device], 1),
             extra={
-                name: rounded(report.extra[name][device], self._digits[name])
+                name: read_only(rounded(report.extra[name][device], self._digits[name]))
                 if name in report.extra
                 else column
                 for name, column in batch.extra.items()
