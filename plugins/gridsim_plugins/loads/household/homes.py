@@ -19,9 +19,9 @@ _ONE_HOME_KWH = 6_000.0
 """The occupants of a site of more energy than this count as several households."""
 _USUAL_W = 456.6
 """The mean power of a home of 4,000 kWh a year, for which the rated powers are given."""
-_BASE_GROWTH = 0.5
+_BASE_GROWTH = 0.3
 """The base load grows with this power of the annual energy among the homes of one stanza."""
-_BASE_SCATTER = 0.30
+_BASE_SCATTER = 0.22
 """The standard deviation of the logarithm of the base load at equal annual energy: with a spread
 of the annual energy of 0.5, 90 % of the homes are within 70 to 250 W for 4,500 kWh a year."""
 _MOST_BASE = 0.6
@@ -35,7 +35,7 @@ _COLD_OWNED = np.array([0.62, 0.42, 0.50])
 _COLD_WATTS = np.array([92.0, 70.0, 84.0])
 _COLD_ON = np.array([0.40, 0.30, 0.36])
 _COLD_MINUTES = np.array([52.0, 44.0, 58.0])
-_MOST_COLD = 0.48
+_MOST_COLD = 0.30
 """The largest share of the cold appliances in the base load of a home."""
 COLD_KINDS = len(_COLD_OWNED)
 

@@ -23,7 +23,7 @@ from gridsim_plugins.loads.household.profile import (
 )
 from gridsim_plugins.loads.household.programmes import PROGRAMMES, SPREAD_HOURS
 
-BASE = 0.27
+BASE = 0.305
 """The base load, standby and cold appliances, of the mean power of all homes. The least of the
 standard profile is 0.32."""
 
