@@ -120,13 +120,13 @@ APPLIANCES = (
             Programme(0.4, 65.0, _cycling(0.14, 9, 0.34)),
         ), 0.30, 0.02,
     ),
-    Appliance("kettle", 0.035, 0.90, 2000.0, 0.15, "drinks", Needs.ACTIVE, _steady(2.8), 0.35),
+    Appliance("kettle", 0.045, 0.90, 2200.0, 0.15, "drinks", Needs.ACTIVE, _steady(2.6), 0.35),
     Appliance(
         "coffee machine", 0.018, 0.82, 1050.0, 0.20, "drinks", Needs.ACTIVE,
         (Programme(1.0, 14.0, ((0.42, 1.0), *(((0.13, 0.0), (0.015, 1.0)) * 4))),),
     ),
     Appliance(
-        "microwave", 0.014, 0.75, 1250.0, 0.12, "cooking", Needs.ACTIVE,
+        "microwave", 0.019, 0.75, 1250.0, 0.12, "cooking", Needs.ACTIVE,
         (
             Programme(0.75, 3.0, ((1.0, 1.0),)),
             Programme(0.25, 8.0, ((0.2, 1.0), (0.1, 0.05)) * 3 + ((0.1, 1.0),)),
@@ -151,7 +151,8 @@ APPLIANCES = (
         ), 0.12, 0.01,
     ),
     Appliance(
-        "dryer", 0.050, 0.43, 2200.0, 0.15, "drying", Needs.PRESENT,
+        # With a heat pump, 600 to 900 W, or without one, 2 to 2.7 kW.
+        "dryer", 0.045, 0.43, 1300.0, 0.45, "drying", Needs.PRESENT,
         (
             Programme(0.7, 75.0, ((0.70, 1.0), *(((0.03, 0.1), (0.045, 1.0)) * 4))),
             Programme(0.3, 50.0, ((0.65, 1.0), *(((0.035, 0.1), (0.0525, 1.0)) * 4))),
@@ -175,7 +176,7 @@ APPLIANCES = (
         0.30, 0.50, 0.6,
     ),
     Appliance(
-        "television", 0.115, 0.96, 105.0, 0.40, "television", Needs.ACTIVE,
+        "television", 0.105, 0.96, 105.0, 0.40, "television", Needs.ACTIVE,
         (Programme(1.0, 75.0, _varying(1.08, 0.92, 1.06, 0.94)),), 0.50, 0.10, 0.2,
     ),
     Appliance(
