@@ -72,11 +72,11 @@ def _night(plots: Path) -> list[Check]:
     started = float((np.diff(load, axis=0) > 1.4).sum() / 1000.0)
     low, middle, high = np.quantile(floor, [0.05, 0.5, 0.95]) * 1000.0
     return [
-        near("floor of the median home, 02 to 04 h", 130.0, float(middle), _FLOOR, by=50.0,
+        near("floor of the median home, 02 to 04 h", 130.0, float(middle), _FLOOR, by=20.0,
              unit="W"),
-        at_least("floor of homes, 5 %", 35.0, float(low), _FLOOR, unit="W"),
-        near("floor of homes, 95 %", 250.0, float(high), _FLOOR, by=120.0, unit="W"),
-        at_most("readings below 50 W, 02 to 04 h", 8.0, float(100.0 * (deep < 0.05).mean()),
+        near("floor of homes, 5 %", 70.0, float(low), _FLOOR, by=10.0, unit="W"),
+        near("floor of homes, 95 %", 250.0, float(high), _FLOOR, by=30.0, unit="W"),
+        at_most("readings below 50 W, 02 to 04 h", 1.0, float(100.0 * (deep < 0.05).mean()),
                 _FLOOR, unit="%"),
         near("appliances above 1.4 kW switched on between 01 and 05 h, per home", 0.12, started,
              _HIGH, by=0.08),
