@@ -164,7 +164,8 @@ def expand(
     for stanza, rows in zip(stanzas, at_site, strict=True):
         standalone[rows] = stanza.project.settings.standalone
     columns = {key: unit for fleet in fleets for key, unit in fleet.type.columns.items()}
-    measurands = tuple(name for name in measurands_among(wanted) if name not in columns)
+    named = measurands_among((*wanted, *on_change))
+    measurands = tuple(name for name in named if name not in columns)
     columns |= {name: MEASURANDS[name].unit for name in measurands}
     roster = Roster(
         der_id=names.ders,

@@ -92,7 +92,7 @@ def test_the_record_as_a_template_is_that_of_the_json_format() -> None:
         ("P {current_output} kW", '"P -1.50 kW"'),
         ("{nameplate_capacity * 1000 | round} W", '"10000 W"'),
         ("{nameplate_capacity}", "10.00"),
-        ("{energy_import_kwh}", "1.25"),
+        ("{energy_import_kwh}", "1.250"),
         ("{energy_import_kwh * 1000 | round}", "1250"),
         ("{heat}", "1.25"),
         ("{seq}", "0"),

@@ -105,6 +105,21 @@ def test_a_column_of_a_der_type_is_compared_too(tmp_path: Path) -> None:
     assert seen == [[0, 1], [0], [0, 1], [0], [0, 1]]
 
 
+def test_a_register_is_there_and_compared_without_another_part_that_wants_it(
+    tmp_path: Path,
+) -> None:
+    scenario = scenario_of(tmp_path, "report_on_change = { energy_import_kwh = 0.5 }")
+    assert scenario.roster.columns["energy_import_kwh"] == "kWh"
+    maker, zero = BatchMaker(scenario), np.zeros(1)
+    other = {name: zero for name in scenario.roster.columns}
+    registers = [0.0, 0.4994, 0.4996, 0.9, 1.0]
+    seen = [
+        maker.make(tick, zero, zero, zero, zero, {**other, "energy_import_kwh": np.array([value])})
+        for tick, value in enumerate(registers)
+    ]
+    assert [len(batch.device) for batch in seen] == [1, 0, 1, 0, 1]
+
+
 @pytest.mark.parametrize("every", [1, 4])
 def test_a_heartbeat_keeps_its_times_between_the_changes(every: int, tmp_path: Path) -> None:
     settings = f"report_every_s = {every * 10}\nreport_on_change = {{ current_output = 1.0 }}"

@@ -14,6 +14,7 @@ from gridsim.config.tables.naming import DerIds, Names, ProjectIds, name_all
 from gridsim.config.tables.plugged import Plugged, choose
 from gridsim.config.tables.projects import DerTableSettings, ProjectSettings
 from gridsim.config.text.locate import KeyPath
+from gridsim.contracts.measurands import MEASURANDS
 from gridsim.errors import described, is_interrupt
 from gridsim.plugins.registry import Registry
 from gridsim.simulation.on_change import CHANGING
@@ -171,7 +172,7 @@ class _Reader:
 
     def _check_changes(self, table: Any, plugged: Plugged, path: KeyPath) -> None:
         """Check that the readings of the type have the columns whose changes are reported."""
-        known = (*CHANGING, *plugged.type.columns)
+        known = (*CHANGING, *plugged.type.columns, *MEASURANDS)
         for column in table if isinstance(table, dict) else ():
             if column == "is_online":
                 self.findings.add(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import UNITS, Batch, Floats, Roster
+from gridsim.api import MEASURANDS, SITE_REGISTERS, UNITS, Batch, Floats, Roster, decimals_of
 
 SEQUENCE = "seq"
 """The index of the tick."""
@@ -65,18 +65,23 @@ _SITE: Mapping[str, FieldInfo] = {
 }
 
 
+def _column(name: str, unit: str) -> FieldInfo:
+    level: Level = "message" if name in SITE_REGISTERS else "reading"
+    has_decimals = unit == UNITS or name in MEASURANDS
+    return FieldInfo("number", level, decimals_of(name, unit) if has_decimals else None)
+
+
 class Fields:
     """The fields of one run; `values` returns a column of a batch."""
 
     def __init__(self, roster: Roster) -> None:
         self.roster = roster
-        extra = {
-            name: FieldInfo("number", "reading", 2 if unit == UNITS else None)
-            for name, unit in roster.columns.items()
-        }
+        extra = {name: _column(name, unit) for name, unit in roster.columns.items()}
         site = {} if roster.sites is None else _SITE
-        # A column of the run with the name of another field is the column.
-        self.known: Mapping[str, FieldInfo] = {**_RECORD, **site, **extra}
+        # A column of the run with the name of another field is the column. A measurand that is
+        # named is a column of the run; the others are here for the hint about a wrong name.
+        offered = {name: _column(name, one.unit) for name, one in MEASURANDS.items()}
+        self.known: Mapping[str, FieldInfo] = {**offered, **_RECORD, **site, **extra}
         self.used: set[str] = set()
         """The fields that the template names."""
         self._net = _Net(roster)
