@@ -30,6 +30,7 @@ from benchmarks.realism import (
     places,
     randomness,
     solar,
+    wind,
 )
 from benchmarks.realism.report import Check, Group, exit_status, markdown, summary, table
 
@@ -51,6 +52,7 @@ GROUPS: dict[str, Callable[[Path], Group]] = {
     "household": household.run,
     "homes": homes.run,
     "blind": blind.run,
+    "wind": wind.run,
     "others": others.run,
     "heat": heat.run,
     "home": home.run,

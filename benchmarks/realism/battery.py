@@ -140,8 +140,8 @@ def _steps(evening: Floats) -> list[Check]:
     source = "medians of four measured systems (PerMod): dead time 1.1 s, time constant 0.6 s"
     return [
         at_least("largest load step of a winter evening", 1.0, float(rise), "it is one", unit="kW"),
-        at_least("  share of it that the grid sees in its second", 0.9, float(net[at] / rise),
-                 source),
+        at_least("  share of it by which what the grid sees rises in its second", 0.9,
+                 float((net[at] - net[at - 1]) / rise), source),
         at_most(f"  net {_SETTLED_S} s after it", 0.03, float(abs(net[at + _SETTLED_S])), source,
                 unit="kW"),
     ]  # fmt: skip

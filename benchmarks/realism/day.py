@@ -192,6 +192,14 @@ def _balance(day: Day) -> Check:
         (day.soc[:, battery] > 15.2) & (day.soc[:, battery] < 89.8)
         & (np.abs(day.output[:, battery]) < 4.9)
     )  # fmt: skip
+    # Dead time and lag let each step of the load through: it must have been steady for 12 s.
+    rest = net + _by_site(day.output * np.char.endswith(np.array(roster.der_id), "_BAT"),
+                          roster.project, net.shape[1])  # fmt: skip
+    moved = np.abs(np.diff(rest, axis=0, prepend=rest[:1])) > 0.01
+    moved[0] = True
+    seen = np.cumsum(moved, axis=0)
+    before = np.concatenate((np.zeros((12, seen.shape[1]), seen.dtype), seen[:-12]))
+    free &= (seen == before)[:, roster.project[battery]]
     worst = np.abs(net[:, roster.project[battery]][free]).max()
     name = "net = meter - outputs, where self-consumption can make it zero"
     # Five outputs rounded to 0.01 kW each.

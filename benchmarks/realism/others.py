@@ -118,7 +118,7 @@ def _wind_turbine() -> list[Check]:
 
 def _wind_distribution() -> Check:
     sites = make_sites(1)
-    weather = Synthetic(SyntheticSettings(), sites, Draws(4))
+    weather = Synthetic(SyntheticSettings(mean_wind=3.5), sites, Draws(4))
     start = utc_ms("2026-01-01")
     wind = np.array([weather.at(start + h * 7_200_000).wind_m_s[0] for h in range(4380)])
     return near("wind at 10 m over a year: mean", 3.5, float(wind.mean()), "its setting",

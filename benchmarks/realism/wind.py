@@ -51,7 +51,7 @@ to 45 m, and Spain's stand on ridges, which the stations do not measure."""
     checks = [*_map(), *_weather(plots), *_capacity()]
     caption = (
         "Left: mean wind of squares held back, measured and by the map. Right: distribution of the "
-        "wind and days with rain in the weather, at the places above."
+        "wind in the weather, at the windiest and the calmest of the places."
     )
     return Group("Wind and rain by place", about, checks, [Figure("wind-and-rain.png", caption)])
 

@@ -111,7 +111,7 @@ def test_a_register_is_there_and_compared_without_another_part_that_wants_it(
     scenario = scenario_of(tmp_path, "report_on_change = { energy_import_kwh = 0.5 }")
     assert scenario.roster.columns["energy_import_kwh"] == "kWh"
     maker, zero = BatchMaker(scenario), np.zeros(1)
-    other = {name: zero for name in scenario.roster.columns}
+    other = dict.fromkeys(scenario.roster.columns, zero)
     registers = [0.0, 0.4994, 0.4996, 0.9, 1.0]
     seen = [
         maker.make(tick, zero, zero, zero, zero, {**other, "energy_import_kwh": np.array([value])})
