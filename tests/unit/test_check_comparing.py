@@ -6,6 +6,7 @@ import csv
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -223,7 +224,7 @@ HEAD = "event,project_id,reduction_kwh\n"
 
 def settled(kept: Path) -> dict[str, float]:
     """Return the true reduction of each home; the event lasts ten minutes."""
-    with sqlite3.connect(kept / "ledger.sqlite") as ledger:
+    with closing(sqlite3.connect(kept / "ledger.sqlite")) as ledger:
         rows = ledger.execute(
             "SELECT project_id, delivered_kwh FROM settlements JOIN projects USING (project)"
         )

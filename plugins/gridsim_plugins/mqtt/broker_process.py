@@ -65,15 +65,16 @@ async def _serve(port: int) -> None:
         )
 
     sock = _listen(port)
-    server = await asyncio.start_server(connected, sock=sock)
+    # The loop keeps the server while it listens.
+    await asyncio.start_server(connected, sock=sock)
     parent_ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     threading.Thread(target=_wait_for_parent, args=(loop, parent_ended), daemon=True).start()
     _report({"port": sock.getsockname()[1]})
-    async with server:
-        await parent_ended.wait()
-        await _pass_on(broker)
-    # Without amqtt's shutdown, which waits for every client.
+    await parent_ended.wait()
+    await _pass_on(broker)
+    # Without closing the server or amqtt, which would wait for every client: the server does so
+    # from Python 3.12 on.
     os._exit(0)
 
 
