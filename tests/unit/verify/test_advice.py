@@ -1,4 +1,4 @@
-"""What verify says of data that it cannot read, and of units in the names of columns."""
+"""Data that verify cannot read, and units in the names of columns: the messages about them."""
 
 from __future__ import annotations
 
