@@ -118,14 +118,16 @@ def _weather(plots: Path) -> list[Check]:
                            "Weibull, Justus et al. (1978)", rel=0.12, unit="m/s"))  # fmt: skip
     figure, axes = canvas(1, 2, size=(11, 4.2))
     every = wind_and_rain(*places[held].T).wind[0]
-    axes[0].plot(columns["wind"][held][:, 0], every, ".", ms=3, alpha=0.4)
+    axes[0].plot(columns["wind"][held][:, 0], every, ".", ms=3, alpha=0.4, label="held-back places")
     axes[0].plot(wanted[0], mean, "kx", label="weather, four years")
     axes[0].plot([0, 8], [0, 8], color="grey", lw=0.6)
     axes[0].set(xlabel="measured mean wind, m/s", ylabel="gridsim, m/s", xlim=(0, 8), ylim=(0, 8))
     axes[0].legend()
     windy, calm = int(np.argmax(mean)), int(np.argmin(mean))
     for i in (windy, calm):
-        label = f"{places[rows[i], 0]:.0f} N {places[rows[i], 1]:.0f} E"
+        latitude, longitude = places[rows[i]]
+        label = f"{abs(latitude):.0f} {'N' if latitude >= 0 else 'S'} "
+        label += f"{abs(longitude):.0f} {'E' if longitude >= 0 else 'W'}"
         axes[1].hist(wind[:, i], np.arange(0.0, 20.0, 0.5), density=True, alpha=0.6, label=label)
     axes[1].set(xlabel="wind at 10 m, m/s", ylabel="density, s/m", xlim=(0, 20))
     axes[1].legend()

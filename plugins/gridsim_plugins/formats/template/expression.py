@@ -53,7 +53,6 @@ def parse_expression(text: str, offset: int) -> Expression:
         tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
         column = max((error.offset or 1) - 1, 0)
-        # A keyword of Python, such as "class", may be meant as a name.
         raise TemplateError(
             f"{text!r} is not an expression: a field, or arithmetic with + - * / max min abs",
             offset + min(column, len(text) - 1),
