@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import numpy as np
+from pydantic import Field
 
-from gridsim.api import AffectedReadings, DeviceFault, Members, Register, Tick, hookimpl
-from gridsim_plugins.faults.registers import REGISTERS, RegisterFaultSettings, chosen_registers
+from gridsim.api import (
+    DER_REGISTERS,
+    SITE_REGISTERS,
+    AffectedReadings,
+    DeviceFault,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    hookimpl,
+)
+
+_REGISTERS = (*DER_REGISTERS, *SITE_REGISTERS)
 
 
-class CounterResetSettings(RegisterFaultSettings):
+class CounterResetSettings(Settings):
     """Settings of the fault `counter_reset`."""
+
+    der_registers: bool = Field(
+        True, description="reset energy_import_kwh and energy_export_kwh of the DER"
+    )
+    site_registers: bool = Field(
+        False, description="reset meter_import_kwh and meter_export_kwh of the site"
+    )
 
 
 class CounterReset(DeviceFault[CounterResetSettings]):
@@ -22,21 +41,25 @@ class CounterReset(DeviceFault[CounterResetSettings]):
 
     Settings = CounterResetSettings
     kept = ("_since", "_base")
-    measurands = REGISTERS
+    measurands = _REGISTERS
     only_measurands = True
 
     def __init__(self, members: Members[CounterResetSettings]) -> None:
         super().__init__(members)
         self._since = np.full(len(members), np.iinfo(np.int64).min, np.int64)
-        self._base = np.zeros((len(REGISTERS), len(members)))
+        self._base = np.zeros((len(_REGISTERS), len(members)))
         """The readings at the start of the fault, kWh."""
-        self._resets = chosen_registers(members)
+        of_ders, of_sites = (
+            members.choose(lambda s: s.der_registers, bool),
+            members.choose(lambda s: s.site_registers, bool),
+        )
+        self._resets = {name: of_ders if name in DER_REGISTERS else of_sites for name in _REGISTERS}
 
     def inject(self, tick: Tick, affected: AffectedReadings) -> None:
         member = affected.member
         new = self._since[member] != affected.since_ms
         self._since[member[new]] = affected.since_ms[new]
-        for place, name in enumerate(REGISTERS):
+        for place, name in enumerate(_REGISTERS):
             column = affected.extra.get(name)
             if column is None:
                 continue

@@ -7,11 +7,21 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from gridsim.api import AffectedReadings, DeviceFault, Members, Register, Tick, Unit, hookimpl
-from gridsim_plugins.faults.registers import REGISTERS, RegisterFaultSettings, chosen_registers
+from gridsim.api import (
+    DER_REGISTERS,
+    SITE_REGISTERS,
+    AffectedReadings,
+    DeviceFault,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    Unit,
+    hookimpl,
+)
 
 
-class CounterRolloverSettings(RegisterFaultSettings):
+class CounterRolloverSettings(Settings):
     """Settings of the fault `counter_rollover`."""
 
     capacity: Annotated[float, Unit("kWh")] = Field(
@@ -20,6 +30,12 @@ class CounterRolloverSettings(RegisterFaultSettings):
         le=1e12,
         description="number of kWh after which a register begins again at zero: 65.536 is a "
         "16-bit number of Wh, 100000 a display of five digits",
+    )
+    der_registers: bool = Field(
+        True, description="roll over energy_import_kwh and energy_export_kwh of the DER"
+    )
+    site_registers: bool = Field(
+        False, description="roll over meter_import_kwh and meter_export_kwh of the site"
     )
 
 
@@ -31,13 +47,19 @@ class CounterRollover(DeviceFault[CounterRolloverSettings]):
 
     Settings = CounterRolloverSettings
     kept = ()
-    measurands = REGISTERS
+    measurands = (*DER_REGISTERS, *SITE_REGISTERS)
     only_measurands = True
 
     def __init__(self, members: Members[CounterRolloverSettings]) -> None:
         super().__init__(members)
         self._wh = np.maximum(np.rint(members.columns["capacity"] * 1000.0), 1.0)
-        self._rolls = chosen_registers(members)
+        of_ders, of_sites = (
+            members.choose(lambda s: s.der_registers, bool),
+            members.choose(lambda s: s.site_registers, bool),
+        )
+        self._rolls = {
+            name: of_ders if name in DER_REGISTERS else of_sites for name in self.measurands
+        }
 
     def inject(self, tick: Tick, affected: AffectedReadings) -> None:
         member = affected.member
