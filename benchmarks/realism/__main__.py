@@ -1,17 +1,22 @@
 """Checks the models against published figures and pvlib, and writes docs/realism.md.
 
 Prints every comparison; exit status 1 if one is outside its tolerance. Seeds are fixed: only
-the figures of the last group, which are times, differ from run to run.
+the figures of the last group, which are times, differ from run to run. With the names of groups,
+only they run, and their sections of the page are replaced.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import UTC, datetime
 from pathlib import Path
+from time import process_time
+from traceback import print_exception
 
 from benchmarks.realism import (
     battery,
@@ -32,14 +37,16 @@ from benchmarks.realism import (
     solar,
     wind,
 )
-from benchmarks.realism.report import Check, Group, exit_status, markdown, summary, table
+from benchmarks.realism.report import Check, Group, exit_status, markdown, spliced, summary, table
 
 ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "realism.md"
 PLOTS = ROOT / "docs" / "realism"
 INTRO = """`make realism` writes this page: it runs gridsim's models against published figures,
 and against [pvlib](https://pvlib-python.readthedocs.io) in the same run. Exit status 1 says
 that a check is outside its tolerance. A dash as verdict marks a figure that is shown without
-being judged."""
+being judged. `python -m benchmarks.realism GROUP` runs a part of it and replaces its section; each
+section says when it was made and of which version."""
 
 GROUPS: dict[str, Callable[[Path], Group]] = {
     "randomness": randomness.run,
@@ -62,37 +69,63 @@ GROUPS: dict[str, Callable[[Path], Group]] = {
 }
 
 
+_DEAREST = ("homes", "day", "clouds", "ev_kinds", "blind")
+"""Started first, so that no core waits for one of them at the end."""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("groups", nargs="*", choices=[[], *GROUPS], help="only these; no report")
+    parser.add_argument("groups", nargs="*", choices=[[], *GROUPS], help="only these sections")
     only = parser.parse_args().groups
     PLOTS.mkdir(parents=True, exist_ok=True)
-    groups: list[Group] = []
-    names = only or list(GROUPS)
-    # Times are taken last, when nothing else runs.
+    names = [name for name in GROUPS if name in only or not only]
+    done: dict[str, Group] = {}
     with ProcessPoolExecutor(2) as pool:
-        for group in pool.map(_ran, [name for name in names if name != "cost"]):
-            groups.append(group)
-            print(table(group), end="\n\n", flush=True)
+        # Times are taken last, when nothing else runs.
+        first = sorted(set(names) - {"cost"}, key=lambda name: (name not in _DEAREST, name))
+        waiting = {pool.submit(_ran, name): name for name in first}
+        for result in as_completed(waiting):
+            done[waiting[result]] = _shown(*result.result())
     if "cost" in names:
-        groups.append(_ran("cost"))
-        print(table(groups[-1]), end="\n\n", flush=True)
+        done["cost"] = _shown(*_ran("cost"))
+    groups = [done[name] for name in names]
     print(summary(groups))
-    if not only:
-        (ROOT / "docs" / "realism.md").write_text(markdown(groups, INTRO))
+    if all(group.about for group in groups):
+        PAGE.write_text(
+            spliced(PAGE.read_text(), groups, INTRO, _run())
+            if only
+            else markdown(groups, INTRO, _run())
+        )
+    else:
+        print(f"{PAGE.name} is left as it is: a group did not run to its end")
     return exit_status(groups)
 
 
-def _ran(name: str) -> Group:
+def _shown(group: Group, seconds: float) -> Group:
+    print(table(group), f"{seconds:.0f} s of processor time", sep="\n", end="\n\n", flush=True)
+    return group
+
+
+def _ran(name: str) -> tuple[Group, float]:
     """The group's result; an error in it is a failed check, so that the others still show."""
     # pvlib warns of pandas' coming changes.
     warnings.filterwarnings("ignore", message="DatetimeIndex.dayofyear")
+    begun = process_time()
     try:
-        return GROUPS[name](PLOTS)
+        group = GROUPS[name](PLOTS)
     except Exception as error:
+        print_exception(error)
         said = f"{type(error).__name__}: {error}"
         check = Check("it runs", "-", "-", said, "holds", passed=False)
-        return Group(name, "It failed.", [check])
+        group = Group(name, "", [check])
+    return group, process_time() - begun
+
+
+def _run() -> str:
+    """Return the date, and the commit with what is changed since."""
+    git = ("git", "-C", str(ROOT), "describe", "--always", "--dirty=, with changes")
+    version = subprocess.run(git, capture_output=True, text=True).stdout.strip()
+    return f"Run on {datetime.now(UTC):%Y-%m-%d} at {version or 'an unknown commit'}"
 
 
 if __name__ == "__main__":

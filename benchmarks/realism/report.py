@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -120,29 +121,36 @@ def summary(groups: Sequence[Group]) -> str:
     return "\n".join(lines)
 
 
-def markdown(groups: Sequence[Group], intro: str) -> str:
-    """The whole report."""
-    judged = sum(check.passed is not None for group in groups for check in group.checks)
-    parts = ["# How real the models are", intro, f"{judged} checks, {len(failures(groups))} "
-             "outside their tolerance."]  # fmt: skip
-    for group in groups:
-        parts += [f"## {group.title}", group.about]
-        rows = [
-            "| check | reference | gridsim | tolerance | verdict | source |",
-            "|" + " --- |" * 6,
-        ]
-        rows += [
-            "| "
-            + " | ".join(
-                _cell(text)
-                for text in (c.name, c.reference, c.found, c.tolerance, c.verdict, c.source)
-            )
-            + " |"
-            for c in group.checks
-        ]
-        parts.append("\n".join(rows))
-        parts += [f"![{f.caption}](realism/{f.file})\n\n{f.caption}" for f in group.figures]
-    return "\n\n".join(parts) + "\n"
+def markdown(groups: Sequence[Group], intro: str, run: str) -> str:
+    """Return the whole page; `run` says when it was made, and of which version."""
+    return _page({group.title: _section(group, run) for group in groups}, intro)
+
+
+def spliced(page: str, groups: Sequence[Group], intro: str, run: str) -> str:
+    """Return the page with the sections of `groups` in place of older ones, or at its end."""
+    sections = {text.partition("\n")[0]: text for text in page.split("\n## ")[1:]}
+    return _page(sections | {group.title: _section(group, run) for group in groups}, intro)
+
+
+def _page(sections: Mapping[str, str], intro: str) -> str:
+    """Join the head, which counts the verdicts of all tables, and the sections."""
+    body = "\n\n".join(f"## {text.strip()}" for text in sections.values())
+    cells = [re.split(r"(?<!\\)\|", line) for line in body.splitlines() if line.startswith("|")]
+    verdicts = [row[5].strip() for row in cells]
+    failed = verdicts.count("FAIL")
+    count = f"{verdicts.count('ok') + failed} checks, {failed} outside their tolerance."
+    return "\n\n".join(["# How real the models are", intro, count, body]) + "\n"
+
+
+def _section(group: Group, run: str) -> str:
+    """Return the group's title, run, table and plots; without the `## ` in front."""
+    head = ("check", "reference", "gridsim", "tolerance", "verdict", "source")
+    rows = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for c in group.checks:
+        cells = (c.name, c.reference, c.found, c.tolerance, c.verdict, c.source)
+        rows.append("| " + " | ".join(map(_cell, cells)) + " |")
+    plots = [f"![{f.caption}](realism/{f.file})\n\n{f.caption}" for f in group.figures]
+    return "\n\n".join([group.title, f"*{run}.*", group.about, "\n".join(rows), *plots])
 
 
 def _cell(text: str) -> str:
