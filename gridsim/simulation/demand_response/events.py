@@ -9,25 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Floats, Refused, State
-from gridsim.contracts.instruction_rules import near
-from gridsim.contracts.results import Ending, EventChange, Settlement
+from gridsim.contracts.results import Change, Ending, EventChange, Settlement
 from gridsim.contracts.settlements import SettlementColumns, Settlements
 from gridsim.contracts.state import restore_attributes, state_of
 from gridsim.contracts.truth import RunningEvent
 from gridsim.simulation.baselines.sites import Baselines
-from gridsim.simulation.demand_response.occurrence import (
-    OVER,
-    WAITING,
-    Occurrence,
-    occurrence_name,
-)
+from gridsim.simulation.demand_response.event_schedule import EventSchedule
+from gridsim.simulation.demand_response.occurrence import OVER, WAITING, Occurrence
 from gridsim.simulation.demand_response.settlement import Hundredths, reduction
 from gridsim.simulation.demand_response.shortfall import Ability
 from gridsim.simulation.dispatch.orders import SiteOrders
 from gridsim.simulation.scenario import EventSpec, Scenario
 
 _NEVER = np.iinfo(np.int64).max
-_KEPT = ("_upcoming", "_found", "_change_ms", "_reduced", "_omitted")
+_KEPT = ("_change_ms", "_reduced")
 
 
 class _Followed(NamedTuple):
@@ -48,21 +43,10 @@ class DemandResponse:
     def __init__(self, scenario: Scenario, baselines: Baselines) -> None:
         """Schedule the scenario's events; `baselines` are notified of announcements and ends."""
         self._scenario = scenario
-        self._specs = list(scenario.events)
-        self._called: set[str] = set()
-        """The ids of the called events that are not over."""
-        self._last_change: dict[str, EventChange] = {}
-        """The end of the last occurrence of each of them, by id."""
-        self._over: list[EventChange] = []
-        """The last changes of called events that are over."""
+        self._schedule = EventSchedule(scenario)
         self._baselines = baselines
         self._sites = len(scenario.sites)
-        self._upcoming = [spec.schedule.first_from(scenario.start_ms) for spec in scenario.events]
-        self._found: dict[str, int] = {}
-        """The number of occurrences of each event so far."""
         self._live: list[Occurrence] = []
-        self._omitted: set[str] = set()
-        """The names of the occurrences that a counterfactual leaves out."""
         self._change_ms = _NEVER
         """The next time at which a project of an announced event begins or ends."""
         self._reduced: Hundredths = np.zeros(self._sites, np.int64)
@@ -74,21 +58,12 @@ class DemandResponse:
 
     def state(self) -> State:
         """Return what a checkpoint keeps, between two ticks."""
-        place = {spec.id: index for index, spec in enumerate(self._specs)}
-        live = [
-            [place[own.spec.id], own.number, own.start_ms, state_of(own, own.kept)]
-            for own in self._live
-        ]
-        return {**state_of(self, _KEPT), "live": live}
+        return {**state_of(self, _KEPT), **self._schedule.state(self._live)}
 
     def restore(self, state: State) -> None:
         """Continue from a checkpoint's state; called events were added by `call`, in order."""
         restore_attributes(self, {name: state[name] for name in _KEPT}, _KEPT)
-        self._live = []
-        for place, number, start_ms, one in state["live"]:
-            own = self._occurrence(self._specs[place], number, start_ms)
-            restore_attributes(own, one, own.kept)
-            self._live.append(own)
+        self._live = self._schedule.restore(state)
 
     @property
     def live(self) -> Sequence[Occurrence]:
@@ -97,23 +72,15 @@ class DemandResponse:
 
     def due(self, time_ms: int) -> list[tuple[str, NDArray[np.intp]]]:
         """Return name and projects of the occurrences that `begin` announces at UTC `time_ms`."""
-        found = []
-        for index, spec in enumerate(self._specs):
-            ahead_ms = max(spec.notice_ms, self._scenario.tick_ms)
-            start_ms, number = self._upcoming[index], self._found.get(spec.id, 0)
-            while start_ms is not None and start_ms - ahead_ms <= time_ms:
-                number += 1
-                found.append((occurrence_name(spec.id, number), spec.projects))
-                start_ms = spec.schedule.first_from(start_ms + 1)
-        return found
+        return self._schedule.due(time_ms)
 
     def share(self, memo: dict[int, Any]) -> None:
         """Add the called events to the memo of `copy.deepcopy`, so that copies share them."""
-        memo.update((id(spec), spec) for spec in self._specs)
+        self._schedule.share(memo)
 
     def omit(self, name: str) -> None:
         """Leave out an occurrence that is announced next: it has no effect on its projects."""
-        self._omitted.add(name)
+        self._schedule.omit(name)
 
     def begin(
         self,
@@ -126,7 +93,7 @@ class DemandResponse:
         `baseline` is float64[sites], kW. `adjust` may change it, and receives the occurrences that
         run then.
         """
-        self._find(time_ms)
+        self._announce(time_ms)
         if time_ms >= self._change_ms:
             self._end_due(time_ms)
             followed = self._followed()
@@ -181,12 +148,7 @@ class DemandResponse:
     def call(self, spec: EventSpec, time_ms: int, reduced: Hundredths | None) -> None:
         """Add an event at UTC `time_ms`. `reduced` is the sites' reduction in the last
         tick, None if there was no tick before. Raises Refused."""
-        if any(spec.id == other.id for other in self._specs):
-            raise Refused(f"the event id {spec.id!r} is already in use: choose another id")
-        first_ms = spec.schedule.first_from(time_ms)
-        self._specs.append(spec)
-        self._upcoming.append(first_ms)
-        self._called.add(spec.id)
+        self._schedule.call(spec, time_ms)
         if reduced is not None:
             self._reduced = reduced
 
@@ -197,33 +159,25 @@ class DemandResponse:
 
         Raises Refused.
         """
-        spec = next((one for one in self._specs if one.id == id), None)
-        if spec is None:
-            known = [one.id for one in self._specs]
-            raise Refused(f"there is no event {id!r}{near(id, known)}")
-        index = self._specs.index(spec)
+        spec = self._schedule.find(id)
         whole = sites is None or bool(sites[spec.projects].all())
         live = [own for own in self._live if own.spec is spec]
         if live:
             if not any(self._cancel(own, sites, time_ms, time_ms) for own in live):
                 raise Refused(f"the event {id!r} is over for this target, or never included it")
-        elif whole and (start_ms := self._upcoming[index]) is not None:
-            self._upcoming[index] = spec.schedule.first_from(start_ms + 1)
-            number = self._found.get(id, 0) + 1
-            withdrawn = Occurrence(self._scenario, spec, number, start_ms)
-            self._note_end(withdrawn.change("cancelled", time_ms))
+        elif whole and (withdrawn := self._schedule.withdraw(spec)) is not None:
+            self._note_end(withdrawn, "cancelled", time_ms)
         else:
             raise Refused(f"the event {id!r} is neither announced nor running")
-        if whole and id in self._called:
-            self._upcoming[index] = None
-        self._forget_called()
+        if whole:
+            self._schedule.stop(spec)
+        self._schedule.forget_called(self._live)
         self._look_ahead()
         return whole
 
     def take_over(self) -> list[EventChange]:
         """Return the last change of each called event that is over since the last call."""
-        over, self._over = self._over, []
-        return over
+        return self._schedule.take_over()
 
     def take_settlements(self) -> Sequence[Settlement]:
         """Return the settlements since the last call."""
@@ -254,52 +208,26 @@ class DemandResponse:
             own.state[waiting] = OVER
             self._baselines.event_over(own.site[waiting & ~own.opted_out])
         if (own.state == OVER).all():
-            self._note_end(own.change("cancelled", time_ms))
+            self._note_end(own, "cancelled", time_ms)
             self._live.remove(own)
         return bool(rows.any())
 
-    def _note_end(self, change: EventChange) -> None:
+    def _note_end(self, own: Occurrence, kind: Change, time_ms: int) -> None:
+        change = own.change(kind, time_ms)
         self._changes.append(change)
-        id = change.event.partition("#")[0]
-        if id in self._called:
-            self._last_change[id] = change
+        self._schedule.note_end(own.spec, change)
 
-    def _forget_called(self) -> None:
-        """Forget called events that are over."""
-        if not self._called:
-            return
-        live = {own.spec.id for own in self._live}
-        for index in reversed(range(len(self._specs))):
-            id = self._specs[index].id
-            if id in self._called and id not in live and self._upcoming[index] is None:
-                self._called.remove(id)
-                self._over.append(self._last_change.pop(id))
-                del self._specs[index], self._upcoming[index]
-
-    def _find(self, time_ms: int) -> None:
-        """Create the occurrences whose notice is due, at the latest a tick before they begin."""
-        for index, spec in enumerate(self._specs):
-            ahead_ms = max(spec.notice_ms, self._scenario.tick_ms)
-            while (start_ms := self._upcoming[index]) is not None:
-                if start_ms - ahead_ms > time_ms:
-                    break
-                self._found[spec.id] = self._found.get(spec.id, 0) + 1
-                occurrence = self._occurrence(spec, self._found[spec.id], start_ms)
-                self._live.append(occurrence)
-                follow = ~occurrence.opted_out
-                self._baselines.event_announced(
-                    occurrence.site[follow], time_ms, occurrence.begin_ms[follow]
-                )
-                self._upcoming[index] = spec.schedule.first_from(start_ms + 1)
-                if spec.notice_ms:
-                    self._changes.append(occurrence.change("announced", time_ms))
-                self._look_ahead()
-
-    def _occurrence(self, spec: EventSpec, number: int, start_ms: int) -> Occurrence:
-        occurrence = Occurrence(self._scenario, spec, number, start_ms)
-        if occurrence.name in self._omitted:
-            occurrence.opted_out[:] = True
-        return occurrence
+    def _announce(self, time_ms: int) -> None:
+        """Announce the occurrences that are due."""
+        for occurrence in self._schedule.announce(time_ms):
+            self._live.append(occurrence)
+            follow = ~occurrence.opted_out
+            self._baselines.event_announced(
+                occurrence.site[follow], time_ms, occurrence.begin_ms[follow]
+            )
+            if occurrence.spec.notice_ms:
+                self._changes.append(occurrence.change("announced", time_ms))
+            self._look_ahead()
 
     def _begin_due(self, own: Occurrence, time_ms: int, followed: _Followed) -> None:
         due = (own.state == WAITING) & (own.begin_ms <= time_ms)
@@ -344,9 +272,9 @@ class DemandResponse:
             self._end(own, due, "completed", own.end_ms)
         for own in self._live:
             if (own.state == OVER).all():
-                self._note_end(own.change("ended", time_ms))
+                self._note_end(own, "ended", time_ms)
         self._live = [own for own in self._live if (own.state != OVER).any()]
-        self._forget_called()
+        self._schedule.forget_called(self._live)
 
     def _end(
         self,
