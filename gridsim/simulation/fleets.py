@@ -42,11 +42,11 @@ class RunningFleet:
             self.fleet: Fleet = spec.type(spec.members)
             balances = self.fleet.balances()
             self.steps_last = balances is not None
-            self.stores = spec.type.stores
+            self.stores, self.consumes = spec.type.stores, spec.type.consumes
             self.balances = self._mask(balances)
             self.excludes = self._excluded(spec) if self.steps_last else {}
             """The balancing devices by the DER types that they exclude, bool[n] for each set."""
-            self.steps_alone = spec.type.consumes and not self.steps_last
+            self.steps_alone = self.consumes and not self.steps_last
             """True if a tick without orders does not need the fleet's capability."""
             self._columns = frozenset(spec.type.columns)
         except BaseException as error:

@@ -153,7 +153,7 @@ class SiteFleets:
             own = self._guard(fleet, partial(fleet.capability, tick))
             if own is not None:
                 able.append((fleet, own))
-        possible = ability(net, able, devices, commanded) if judge else None
+        possible = ability(net, able, devices, sites, commanded) if judge else None
         for round_orders in dispatch(net, able, devices, sites, reported, outputs):
             for fleet, orders in round_orders:
                 self._guard(fleet, partial(step, fleet, orders))

@@ -93,6 +93,51 @@ def test_a_compliance_below_one_is_the_reason(tmp_path: Path) -> None:
     assert by["A"].reason == "compliance 0.80: asked 1.60 kW"
 
 
+IN_SUMMER = """
+[[projects]]
+id = "SHEDS"
+contract_threshold = 1.0
+load = { type = "constant", kw = 1.0 }
+[[projects.ders]]
+id = "SHEDS_HP"
+type = "heat_pump"
+nameplate_capacity = 3.0
+"""
+SET = """
+[[projects]]
+id = "STARTS"
+contract_threshold = 2.0
+load = { type = "constant", kw = 1.0 }
+[[projects.ders]]
+id = "STARTS_GEN"
+type = "generator"
+nameplate_capacity = 5.0
+"""
+
+
+def test_a_cause_outside_the_devices_is_named(tmp_path: Path) -> None:
+    text = home("LIMITED", load=FLAT, threshold=4.0) + home("LOW", load=FLAT) + IN_SUMMER + SET
+    text += event("limit", projects='["LIMITED"]', target_kw=4.0, export_limit_kw=0.5)
+    text += event("low", projects='["LOW"]', target_kw=1.995)
+    text += event("rest", projects='["SHEDS", "STARTS"]')
+    by, _ = settled(made(tmp_path, text, tick_s=60.0), ticks=24)
+    assert {name: own.reason for name, own in by.items()} == {
+        # The load of 3 kW and the 0.5 kW that may be exported.
+        "LIMITED": "export limit: asked 4.00, able 3.50 kW",
+        "SHEDS": "nothing left to shed: asked 1.00, able 0.00 kW",
+        # It delivers nothing for 10 s, and reaches its load 8 s later.
+        "STARTS": "its DERs did less in 1 of 20 ticks: asked 2.00, delivered 1.98 kW",
+        "LOW": "",
+    }
+    assert by["LIMITED"].able_kw == pytest.approx(3.5)
+
+
+def test_a_target_below_the_contract_is_the_reason(tmp_path: Path) -> None:
+    text = home("LOW", load=FLAT) + event(target_kw=1.9, duration_s=360)
+    by, _ = settled(made(tmp_path, text), ticks=90)
+    assert by["LOW"].reason == "target below the contract_threshold: asked 1.90 of 2.00 kW"
+
+
 def test_a_limit_alone_has_no_reasons(tmp_path: Path) -> None:
     by, lines = settled(made(tmp_path, home("A", load=FLAT) + event(import_limit_kw=0.5)))
     assert by["A"].reason == ""
@@ -130,10 +175,10 @@ def test_settlements_are_a_sequence_and_their_sums_are_those_of_the_rows(tmp_pat
 
 def test_a_target_missed_for_some_ticks_is_counted() -> None:
     account, row, asked = ShortfallAccount(1), np.array([0]), np.array([0.33])
-    able = Ability(*(np.array([value]) for value in (9.0, 0.0, False, True, False)))
+    able = Ability(*(np.array([value]) for value in (9.0, 0.0, False, True, *3 * (False,))))
     for hundredths in (33, 32, 34, 33):
         account.ask(row, row, asked, np.zeros(1), able)
         account.add(row, np.array([hundredths]), asked)
-    assert account.reason(0, 1.0) == (
+    assert account.reason(0, 0.33, 1.0, 0.33) == (
         "below it in 1 of 4 ticks: asked 0.33 kW, on average delivered 0.33 kW"
     )

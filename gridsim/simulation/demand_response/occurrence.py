@@ -86,8 +86,8 @@ class Occurrence:
         self._tick_ms = scenario.tick_ms
         self._project_id = scenario.roster.project_id
         # An event with limits alone has no contracted reduction, so no violations.
-        judged = threshold if spec.reduces else np.full(len(keys), np.nan)
-        self._account = SettlementAccount(judged, self.settled_ms, scenario.tick_ms)
+        self._contract_kw = threshold if spec.reduces else np.full(len(keys), np.nan)
+        self._account = SettlementAccount(self._contract_kw, self.settled_ms, scenario.tick_ms)
         self._before_kw = np.zeros(len(keys))
         self._asked_sum = np.zeros(len(keys))
         self._shortfall = ShortfallAccount(len(keys))
@@ -201,7 +201,8 @@ class Occurrence:
                 reasons[place] = "opted out"
                 continue
             row = int(which[place])
-            reason = self._shortfall.reason(row, float(self.compliance[row]))
+            columns = (self.target_kw, self.compliance, self._contract_kw)
+            reason = self._shortfall.reason(row, *(float(one[row]) for one in columns))
             reasons[place] = reason
             kwh = float(missing[place] * hours[place])
             worst.append(Shortfall(self._project_id[self.site[row]], kwh, reason))

@@ -23,7 +23,8 @@ class Ability:
     """The ability of the sites in a tick, columns with an entry per site."""
 
     output_kw: Floats
-    """The largest total output of the flexible devices, without those under a command."""
+    """The largest total output of the flexible devices, without those under a command, as far as
+    the export limit of the site allows it."""
     net_kw: Floats
     """The net consumption without them."""
     empty: NDArray[np.bool_]
@@ -32,18 +33,26 @@ class Ability:
     """True where there is a device that events dispatch."""
     commanded: NDArray[np.bool_]
     """True where a command to the project or to one of its devices takes precedence."""
+    limited: NDArray[np.bool_]
+    """True where an export limit binds: the devices could produce more."""
+    sheds: NDArray[np.bool_]
+    """True where the devices can only draw less: some of them consume, and none can produce."""
 
 
 def ability(
     net_kw: Floats,
     able: list[tuple[RunningFleet, Capability]],
     devices: DeviceOrders | None,
+    sites: SiteOrders | None,
     commands: SiteOrders | None,
 ) -> Ability:
-    """Return the ability of the sites; `net_kw` is without the output of the devices `able`."""
+    """Return the ability of the sites; `net_kw` is without the output of the devices `able`.
+
+    `sites` are the orders of sites from events and commands, `commands` those from commands alone.
+    """
     n = len(net_kw)
     output, net = np.zeros(n), net_kw.copy()
-    stock, rated, flexible = np.zeros(n), np.zeros(n), np.zeros(n)
+    stock, rated, flexible, consuming = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     commanded = np.zeros(n, np.bool_)
     if commands is not None:
         commanded = ~(np.isnan(commands.output_kw) & np.isnan(commands.net_kw))
@@ -57,11 +66,19 @@ def ability(
             commanded |= np.bincount(fleet.site, bound, n) > 0.0
         output += np.bincount(fleet.site, np.where(free, most, 0.0), n)
         flexible += np.bincount(fleet.site, minlength=n)
+        if fleet.consumes:
+            consuming += np.bincount(fleet.site, minlength=n)
         if fleet.steps_last and fleet.stores:
             stock += np.bincount(fleet.site, own.max_kw, n)
             rated += np.bincount(fleet.site, fleet.rated, n)
     empty = (rated > 0.0) & (stock < _LOW * rated)
-    return Ability(output, net, empty, flexible > 0.0, commanded)
+    sheds = (consuming > 0.0) & (output < _HALF_STEP)
+    limited = np.zeros(n, np.bool_)
+    if sites is not None:
+        most = np.maximum(net + sites.export_kw, 0.0)
+        limited = output > most + _HALF_STEP
+        output = np.minimum(output, most)
+    return Ability(output, net, empty, flexible > 0.0, commanded, limited, sheds)
 
 
 def _held(own: Capability, devices: DeviceOrders, fleet: RunningFleet) -> Floats:
@@ -74,7 +91,9 @@ class ShortfallAccount(Stateful):
     """The sums of n projects in one event after its ramp, from which reasons follow."""
 
     def __init__(self, n: int) -> None:
-        self._ticks, self._empty, self._commanded = (np.zeros(n, np.int64) for _ in range(3))
+        self._ticks, self._commanded = (np.zeros(n, np.int64) for _ in range(2))
+        self._limited, self._empty, self._sheds = (np.zeros(n, np.int64) for _ in range(3))
+        """The ticks with too little ability, by cause."""
         self._rigid = np.zeros(n, np.int64)
         """The ticks without a device that events dispatch."""
         self._below = np.zeros(n, np.int64)
@@ -96,7 +115,9 @@ class ShortfallAccount(Stateful):
         self._asked[rows] += asked_kw
         self._able[rows] += np.clip(possible, 0.0, np.maximum(asked_kw, 0.0))
         less = possible < asked_kw - _HALF_STEP
+        self._limited[rows] += less & able.limited[site]
         self._empty[rows] += less & able.empty[site]
+        self._sheds[rows] += less & able.sheds[site]
         self._rigid[rows] += ~able.flexible[site]
         self._commanded[rows] += able.commanded[site]
 
@@ -124,8 +145,8 @@ class ShortfallAccount(Stateful):
         short = (self._ticks > 0) & (missing > _HALF_STEP)
         return np.where(short, missing, 0.0)
 
-    def reason(self, row: int, compliance: float) -> str:
-        """Return the reason of a project that fell short."""
+    def reason(self, row: int, target_kw: float, compliance: float, contract_kw: float) -> str:
+        """Return the reason of a project that fell short of its target or of its contract, kW."""
         ticks = int(self._ticks[row])
         asked, able = float(self.asked_kw[row]), float(self.able_kw[row])
         numbers = f"asked {asked:.2f}, able {able:.2f} kW"
@@ -134,14 +155,27 @@ class ShortfallAccount(Stateful):
         if self._rigid[row] == ticks:
             return f"no flexible DER: {numbers}"
         if able < asked - _HALF_STEP:
-            if 2 * self._commanded[row] >= ticks:
-                return f"under a command: {numbers}"
-            return f"battery empty: {numbers}" if self._empty[row] else numbers
+            cause = self._cause(row)
+            return f"{cause}: {numbers}" if cause else numbers
+        below = f"{self._below[row]:,} of {ticks:,} ticks"
         delivered = float(self._reduced[row]) / 100.0 / ticks
         if delivered < asked - _HALF_STEP:
-            cause = "under a command" if self._commanded[row] else "its DERs did less"
+            cause = "under a command" if self._commanded[row] else f"its DERs did less in {below}"
             return f"{cause}: asked {asked:.2f}, delivered {delivered:.2f} kW"
+        if target_kw < contract_kw - _HALF_STEP:
+            return f"target below the contract_threshold: asked {asked:.2f} of {contract_kw:.2f} kW"
         if compliance < 1.0:
             return f"compliance {compliance:.2f}: asked {asked:.2f} kW"
-        below = f"below it in {self._below[row]:,} of {ticks:,} ticks"
-        return f"{below}: asked {asked:.2f} kW, on average delivered {delivered:.2f} kW"
+        return f"below it in {below}: asked {asked:.2f} kW, on average delivered {delivered:.2f} kW"
+
+    def _cause(self, row: int) -> str:
+        """Return the most frequent cause of too little ability; empty if it is none of these."""
+        if 2 * self._commanded[row] >= self._ticks[row]:
+            return "under a command"
+        causes = {
+            "export limit": self._limited[row],
+            "battery empty": self._empty[row],
+            "nothing left to shed": self._sheds[row],
+        }
+        cause = max(causes, key=lambda name: causes[name])
+        return cause if causes[cause] else ""
