@@ -1,6 +1,6 @@
 """The errors that gridsim raises on purpose, and the text of those that plugins raise.
 
-Anything else that escapes is a defect of gridsim.
+Any other exception that reaches the user is a defect of gridsim.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BUILT_IN = "gridsim_plugins"
 
 
 class GridsimError(Exception):
-    """The base of all; the command line prints the message and exits with `exit_status`."""
+    """The base of all errors; the command line prints the message and exits with `exit_status`."""
 
     exit_status = 1
 
@@ -69,7 +69,7 @@ class NotHeldError(GridsimError):
 def printable(text: object) -> str:
     """Return the text of a plugin, a file or a far end: one line, without control characters.
 
-    It has at most 300 characters, then the number of all.
+    A longer text is cut to 300 characters, followed by its full length.
     """
     try:
         whole = str(text)
@@ -87,8 +87,8 @@ def printable(text: object) -> str:
 def described(error: BaseException) -> str:
     """Return kind, text and place of an error that a plugin raised, in one line.
 
-    For example "ValueError: no such tilt (my_ders.py:42 in step)". A ValueError that a built-in
-    plugin raises on purpose is about its input: its place would not help.
+    For example "ValueError: no such tilt (my_ders.py:42 in step)". The place is left out for a
+    ValueError that a built-in plugin raises on purpose, because it is about the plugin's input.
     """
     kind, text = type(error).__name__, printable(error)
     place = _place(error)

@@ -35,7 +35,7 @@ def configure(level: str, *, as_json: bool) -> None:
     for package in _PACKAGES:
         logger.enable(package)
     logger.remove()
-    # diagnose and backtrace would print the values of variables, and so secrets.
+    # diagnose and backtrace would print the values of variables, which may be secrets.
     if as_json:
         logger.add(_write_json, level=level.upper(), diagnose=False, backtrace=False)
     else:

@@ -22,7 +22,7 @@ from gridsim.text.progress import Progress
 
 _LOOK_S = 0.02
 # A run that is this far behind is stopped, because it cannot hold its rate any more.
-_HOPELESS_S, _HOPELESS_SHARE = 5.0, 0.05
+_GIVE_UP_S, _GIVE_UP_SHARE = 5.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def real_time(target: BenchTarget, seconds: float, progress: Progress) -> RealTi
         clock.start()
         progress.begin(f"{target.ders:,} DERs in real time", ticks)
         try:
-            used, hopeless = _watch(
-                engine, runner, clock, max(_HOPELESS_S, seconds * _HOPELESS_SHARE), progress
+            used, is_late = _watch(
+                engine, runner, clock, max(_GIVE_UP_S, seconds * _GIVE_UP_SHARE), progress
             )
         finally:
             engine.stop()
@@ -83,7 +83,7 @@ def real_time(target: BenchTarget, seconds: float, progress: Progress) -> RealTi
     return RealTime(
         ticks=ticks - 1,
         rate_hz=1 / target.tick_s,
-        held=not hopeless
+        held=not is_late
         and not runner.error
         and is_held(observe(engine, [runner], (), board, hang_timeout_s=math.inf)),
         records=counters.accepted,

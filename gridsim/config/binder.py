@@ -73,7 +73,9 @@ class InstructionBinder:
 
 
 def _aimed(settings: Mapping[str, Any], target: Target) -> dict[str, Any]:
-    """Return the settings with the target's project and DER. Raises Refused if they name more."""
+    """Return the settings with the target's project and DER. Raises Refused if the settings name
+    others.
+    """
     if target == FLEET:
         return dict(settings)
     own = {"projects": [glob.escape(target.project_id)]}

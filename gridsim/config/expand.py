@@ -1,4 +1,4 @@
-"""The expansion of stanzas to columns: every project and device of a configuration."""
+"""The expansion of stanzas to columns, with every project and device of a configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of the files that a configuration names: the run could not use them otherwise."""
+"""The check that a run can use the files that its configuration names."""
 
 from __future__ import annotations
 

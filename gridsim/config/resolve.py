@@ -35,7 +35,7 @@ from gridsim.plugins.registry import Registry
 from gridsim.simulation.scenario import WeatherSpec
 
 _AROUND = ("transports", "sources", "views", "defaults")
-"""The tables around the simulation, which it does not depend on."""
+"""The tables that the simulation does not depend on."""
 _TRANSPORTS = 'write [[transports]], then type = "stdout" under it'
 
 
@@ -49,8 +49,9 @@ class Flags:
     transport: str | None = None
     """The type of the only transport."""
     views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """The types of views that are added where the file does not have them, with settings that
-    override those of the file."""
+    """The types of views to add if the file does not have them, with settings that override the
+    file's.
+    """
     without_views: tuple[str, ...] = ()
     """The types of views that are left out."""
 
@@ -71,8 +72,8 @@ def resolve(
 
     `now_ms` is the current time, UTC, for `start = "now"`. `length_ms` is the duration of the run;
     None: that of the document. `files` are the files that are checked: all that a run uses, those
-    that it reads (without the ledger that it writes), or none. If nothing but files have problems,
-    the result has them, so that they can be reported together with those of transports.
+    that it reads (without the ledger that it writes), or none. If only files have problems, the
+    result holds them, so that they are reported together with those of transports.
     """
     for name in ("seed", "speed", "start"):
         if (value := getattr(flags, name)) is not None:
@@ -184,7 +185,7 @@ def _simulation(findings: Findings, data: Mapping[str, Any]) -> SimulationSettin
 def _wanted(
     simulation: SimulationSettings, transports: Sequence[TransportChoice]
 ) -> tuple[str, ...]:
-    """Return the names of the columns that parts of the run want."""
+    """Return the names of the columns that parts of the run use."""
     of_formats = (name for one in transports for name in one.format_type.wants(one.format_settings))
     return (*simulation.measurands, *of_formats)
 

@@ -158,8 +158,8 @@ def _plugin(entry: RegisteredPlugin, defs: Schema) -> Schema:
 def _one_of(registry: Registry, kind: Kind, defs: Schema) -> Schema:
     """Return the schema of a value that names a plugin of the kind.
 
-    It branches on the type of the value, and then on the key `type`, so that an error names the
-    key at fault and not "any of the schemas".
+    It branches on the type of the value, then on the key `type`, so that an error names the wrong
+    key and not "any of the schemas".
     """
     other = registry.names(kind.stand_in) if kind.stand_in else []
     names = [name for name in registry.names(kind.name) if name not in other]

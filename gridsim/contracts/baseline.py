@@ -29,9 +29,10 @@ class Baseline(Stateful, ABC, Generic[S]):
     those in `derived` (see `Stateful`).
 
     `expected` gives the expected load of the sites, plus the present draw of their DERs that
-    consume (`Fleet.consumes`), had they never had a setpoint. It may be called for any time; for
-    times before the start it gives the load alone. Where the configuration names a load for the
-    baseline, it is the expectation of that load alone. Do not change the array that it returns.
+    consume (`Fleet.consumes`) as if they had never had a setpoint. It may be called for any time;
+    for times before the start it gives the load alone. Where the configuration names a load for the
+    baseline, `expected` is the expectation of that load alone. Do not change the array that it
+    returns.
     """
 
     Settings: ClassVar[type[Settings]] = Settings

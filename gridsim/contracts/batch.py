@@ -33,7 +33,7 @@ class Roster:
     columns: Mapping[str, str] = field(default_factory=dict)
     """Further columns in the readings of some types, each with its unit."""
     sites: Sites | None = None
-    """The places of the projects, in the order of `project_id`; None: they are not known."""
+    """The locations of the projects, in the order of `project_id`; None if they are unknown."""
 
     def __len__(self) -> int:
         return len(self.der_id)

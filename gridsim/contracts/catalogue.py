@@ -32,7 +32,7 @@ class FaultEntry:
     description: str
     """One sentence; empty if the plugin has none."""
     settings: Sequence[SettingEntry]
-    """Its own settings; all faults have `Catalogue.fault_settings` besides."""
+    """Its own settings; all faults also have `Catalogue.fault_settings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class DerEntry:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The things that a view offers to its user, by the plugins of the run."""
+    """The choices that a view offers to its user, which depend on the plugins of the run."""
 
     faults: Sequence[FaultEntry]
     fault_settings: Sequence[SettingEntry]

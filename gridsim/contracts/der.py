@@ -98,8 +98,8 @@ class Fleet(Stateful, ABC, Generic[D]):
     stores: ClassVar[bool] = False
     """True if the devices store energy.
 
-    Of the types that balance their sites, those with storage step last: they compensate for
-    the limits of the others.
+    Among the types that balance their sites, those with storage step last, because they compensate
+    for the limits of the others.
     """
     takes_commands: ClassVar[bool | None] = None
     """True if the devices follow their orders; None: if the type defines `capability`.

@@ -63,7 +63,7 @@ class AffectedReadings:
 
 
 class DeviceFault(Fault[S], ABC):
-    """The contract of a fault of a device: it reports false values."""
+    """The contract of a device fault: the device reports false values."""
 
     is_ghost: ClassVar[bool] = False
     """True if its members do not exist: they report only while the fault affects them.
@@ -73,12 +73,12 @@ class DeviceFault(Fault[S], ABC):
     is_instrument: ClassVar[bool] = False
     """True if it is a property of instruments that work, such as the error of a meter.
 
-    Readings get its label, so that `verify` explains them, but their devices are not faulty:
+    Readings get its label, so that `verify` explains them. The devices do not count as faulty:
     views, counts and reports leave it out.
     """
 
     measurands: ClassVar[Collection[str]] = ()
-    """The measurands that the fault may change; a run has those that something wants."""
+    """The measurands that the fault may change; a run computes only those that something uses."""
     only_measurands: ClassVar[bool] = False
     """True if it changes nothing else: a run without these measurands refuses it."""
 
@@ -109,7 +109,8 @@ class MessageEffects:
     overtaken: NDArray[np.bool_]
     """True if it is sent after the next message of the same device; initially False.
 
-    A delayed message is never overtaken, nor is one while another waits to be overtaken.
+    A delayed message is never overtaken. A device has at most one message that waits to be
+    overtaken.
     """
     altered: NDArray[np.bool_]
     """True if `alter` changes its payload; initially False, even if an earlier fault alters it.
@@ -119,7 +120,7 @@ class MessageEffects:
 
 
 class MessageFault(Fault[S], ABC):
-    """The contract of a fault of messages: the reading is correct, its message is affected."""
+    """The contract of a message fault: the reading is correct, and its message is affected."""
 
     @classmethod
     def check(cls, settings: S, format: str, json_fields: Sequence[str]) -> None:
@@ -136,7 +137,7 @@ class MessageFault(Fault[S], ABC):
     def alter(cls, settings: S, body: bytes, chance: float) -> bytes:
         """Return the altered payload, not empty; a pure function, called in transport threads.
 
-        `settings` are the fault's; a distribution has its middle there. `chance` is that of the
-        message in `MessageEffects`.
+        `settings` are the fault's, with the middle of each distribution as its value. `chance` is
+        `MessageEffects.chance` of the message.
         """
         return body

@@ -15,8 +15,9 @@ from gridsim.contracts.record import RecordSettings
 from gridsim.contracts.settings import S, Settings
 
 Framing = Literal["der", "project", "measurand", "batch"]
-"""The readings of a message: one; those of a project at one time; one value of one reading; or
-some that follow each other in a batch."""
+"""The content of a message: one reading; the readings of a project at one time; one value of one
+reading; or consecutive readings of a batch.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +53,7 @@ class Format(ABC, Generic[S]):
     def wants(cls, settings: S) -> Collection[str]:
         """Return the names of the columns that the format writes with these settings.
 
-        The simulation computes those of them that are measurands. Other names have no effect.
+        The simulation computes the measurands among them. Other names have no effect.
         """
         return settings.chosen() if isinstance(settings, RecordSettings) else ()
 
@@ -70,7 +71,9 @@ class Format(ABC, Generic[S]):
 
     @abstractmethod
     def encode(self, batch: Batch) -> Payloads:
-        """Return the payloads of a batch; `starts` is that of the method `starts`."""
+        """Return the payloads of a batch; their `starts` are those that the method `starts`
+        returns.
+        """
 
     def starts(self, batch: Batch) -> NDArray[np.intp]:
         """Return the first row of each payload of a batch, then the end."""

@@ -1,4 +1,4 @@
-"""The rules for an instruction's fields, and the reason why one is refused."""
+"""The rules for an instruction's fields, and the reasons for refusing it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONGEST_S = 100 * 366 * 86_400
 _LARGEST = 1e9
 LAST_MS = 7_258_118_400_000
 _DEEPEST = 20
-# Keys of the JSON object that mean the instruction itself.
+# Keys of the JSON object that describe the instruction itself.
 _RESERVED = ("id", "command", "unreadable")
 
 

@@ -1,4 +1,4 @@
-"""Instructions from other systems to a run, and the acknowledgements that they get."""
+"""Instructions from other systems to a run, and their acknowledgements."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Command:
     duration_s: float | None = None
     """The time after which the device reverts; None: at the next command of this kind."""
     ramp_s: float = 0.0
-    """The time that a straight line from the present value to the new one takes."""
+    """The duration of the linear ramp from the present value to the new one."""
     source: str = ""
     """The name of the source that the command came from, which gets the acknowledgements."""
     received: ReceivedText | None = field(default=None, compare=False, repr=False)
@@ -166,7 +166,7 @@ class Unreadable:
 
     target: Target
     id: str
-    """The id, empty if there is none that can be read."""
+    """The id; empty if none can be read."""
     text: str
     """The beginning of the text; bytes that are not UTF-8 are escaped."""
     reason: str

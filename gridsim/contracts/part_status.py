@@ -1,4 +1,4 @@
-"""The statuses of the parts of a run, such as its transports, sources and events."""
+"""The status of each part of a run, such as its transports, sources and events."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class SourceStatus:
     acknowledged: int = 0
     """The acknowledgements that were handed over."""
     undelivered: int = 0
-    """The acknowledgements that were given up, or that the far end refused."""
+    """The acknowledgements that were abandoned, or that the far end refused."""
     reconnects: int = 0
     hanging: str = ""
     """The plugin's method that has not returned for `hang_timeout_s`; else empty."""

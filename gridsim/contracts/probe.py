@@ -1,4 +1,4 @@
-"""Probes: the other end of a protocol, as a user's own system is to a run."""
+"""Probes: the other end of a protocol, in the role of the user's own system."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Capture(Listener):
 
 
 class ReferenceClient(ABC):
-    """A way to send the same messages without gridsim, for comparison.
+    """A client that sends the same messages without gridsim, for comparison.
 
     Called from the main thread, once in each round.
     """

@@ -1,4 +1,4 @@
-"""The run that a transport, source or probe serves, as far as a plugin may know it."""
+"""The run that a transport, source or probe serves, limited to what a plugin may use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ServiceT = TypeVar("ServiceT", bound=Service)
 
 
 class ServiceProvider(Protocol):
-    """The way to a run's services."""
+    """The function that returns a run's services."""
 
     def __call__(self, key: str, factory: Callable[[], ServiceT], /) -> ServiceT:
         """Return the run's one object for `key`; `factory` makes it at the first call.

@@ -115,7 +115,7 @@ class Settings(BaseModel):
         return self
 
     def claims(self) -> Iterator[tuple[str, str]]:
-        """Yield the keys of what no other transport or source may share, each with its text.
+        """Yield the key and a text for each resource that no other transport or source may share.
 
         For example ("path", "the file out/a.jsonl"). Equal texts are an error of the configuration.
         """
@@ -133,7 +133,7 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=Settings, default=Any)
-"""The settings of a plugin; a class that names none has settings of any type."""
+"""The settings of a plugin; a class without the parameter has settings of any type."""
 
 
 class DerSettings(Settings):
@@ -149,7 +149,7 @@ class DerSettings(Settings):
 
 
 D = TypeVar("D", bound=DerSettings, default=Any)
-"""The settings of a DER type, likewise."""
+"""The settings of a DER type, used like `S`."""
 
 
 def local_paths(settings: type[Settings]) -> set[str]:

@@ -17,7 +17,8 @@ _MS_PER_HOUR = 3_600_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SettlementColumns:
-    """The settlements of projects that left an event together, columns with an entry for each.
+    """The settlements of projects whose participation in an event ended in the same tick, as
+    columns.
 
     The columns are those of `Settlement`.
     """

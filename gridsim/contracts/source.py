@@ -1,4 +1,4 @@
-"""Sources: instructions from other systems, and the answers to them."""
+"""Sources: instructions from other systems, and the acknowledgements that they receive."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gridsim.contracts.settings import S, Settings
 class Source(ABC, Generic[S]):
     """The contract of a source of commands.
 
-    `connect`, `serve`, `acknowledge` and `close` are called from one worker thread of the
-    source's own. Any of them may raise `TransportError`: the worker then closes the source and
+    `connect`, `serve`, `acknowledge` and `close` are called from one worker thread, which serves
+    this source alone. Any of them may raise `TransportError`: the worker then closes the source and
     connects again, after pauses that grow. `describe` and `hurry` may be called from any thread.
     """
 
@@ -55,7 +55,7 @@ class Source(ABC, Generic[S]):
         """
 
     def hurry(self) -> None:
-        """Note that the run ends: `serve` and `acknowledge` must return within a second.
+        """Prepare for the end of the run: `serve` and `acknowledge` must return within a second.
 
         Called once, from another thread, in any state. A source need not do anything.
         """

@@ -28,7 +28,7 @@ ARRAY_KINDS = "biufcSUmM"
 
 # The constructor's arguments: a new object has the same ones.
 _ARGUMENTS = (Members, Settings, Sites, Draws)
-# Deeper nesting than this is an object that refers to itself.
+# Deeper nesting means that an object refers to itself.
 _DEEPEST = 32
 
 
@@ -37,24 +37,26 @@ class StateError(GridsimError):
 
 
 class Stateful:
-    """Base of objects that a checkpoint keeps: their state is that of their attributes.
+    """Base of objects that a checkpoint keeps: their state is the values of their attributes.
 
     An attribute may be a number, text, bytes, None, array, list, tuple, dict, set, deque, enum
     member or dataclass of such values, or another Stateful object that the constructor makes.
-    Those that it gets from its constructor's arguments `members`, `settings`, `sites` and
-    `draws` are left out. A dataclass or enum must be defined in, or imported by, the module of
-    the object's class.
+    Attributes that hold the constructor's arguments `members`, `settings`, `sites` and `draws` are
+    left out. A dataclass or enum must be defined in, or imported by, the module of the object's
+    class.
 
-    `restore` is called on a new object that was made from the same arguments. A class that
-    holds something else overrides both methods.
+    `restore` is called on a new object that was made from the same arguments. A class with
+    attributes of other types overrides both methods.
     """
 
     derived: ClassVar[Collection[str]] = ()
     """Attributes that a checkpoint leaves out, because the object computes them again from the
     constructor's arguments and the tick: caches, for example. Those of base classes count too."""
     kept: ClassVar[Collection[str] | None] = None
-    """The attributes that a checkpoint keeps, if the class itself lists them: it then leaves out
-    all others, such as constants. None, as in a subclass that has no list: all but `derived`."""
+    """The attributes that a checkpoint keeps, if the class itself lists them; all others, such as
+    constants, are then left out. None, also in a subclass without its own list: all but
+    `derived`.
+    """
 
     def state(self) -> State:
         """Return a copy of the state. Raises StateError, naming the attribute."""
@@ -76,7 +78,7 @@ def state_of(owner: object, names: Iterable[str]) -> State:
 
 
 def restore_attributes(owner: object, state: State, names: Collection[str]) -> None:
-    """Set attributes of any object from a state of no others. Raises StateError."""
+    """Set attributes of any object from a state that holds exactly these. Raises StateError."""
     for name, value in state.items():
         where = f"{type(owner).__name__}.{name}"
         if name not in names:

@@ -1,4 +1,4 @@
-"""The settings that all plugins share which read a table of text."""
+"""The settings that are common to all plugins that read a table of text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UnitName = Annotated[str, Field(min_length=1)] | float
 
 
 class TableSettings(Settings):
-    """The file, and its layout where it is not certain."""
+    """The file, and those parts of its layout that cannot be detected with certainty."""
 
     path: LocalPath = Field(
         min_length=1,

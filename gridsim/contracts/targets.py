@@ -1,4 +1,6 @@
-"""The targets of instructions, as people name them: a DER, a project, a pattern, the fleet."""
+"""The targets of instructions by the names that people use: a DER, a project, a pattern, the
+fleet.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,11 @@ _FOR_FLEET = (*_FOR_PATTERNS, "cancel_event", "clear_fault")
 
 
 def find_target(roster: Roster, name: str, action: str) -> tuple[Target, dict[str, list[str]]]:
-    """Return the target that a name means for an instruction, and settings that it implies.
+    """Return the target that a name refers to in an instruction, and the settings that it implies.
 
-    The name is the id of a DER or a project, or PROJECT/DER. For events and faults it may be `*`,
-    and for those that begin a pattern, which becomes the setting `projects` or `ders`. Raises
-    Refused.
+    The name is the id of a DER or a project, or PROJECT/DER. For events and faults it may be `*`.
+    For an event that is called or a fault that is injected it may be a pattern, which becomes the
+    setting `projects` or `ders`. Raises Refused.
     """
     is_pattern = any(sign in name for sign in "*?[")
     if action not in _FOR_FLEET:

@@ -15,7 +15,7 @@ NOT_CONNECTED = "not connected"
 """Drop reason: the connection of this device was down. Use it in a transport that has a connection
 per device; otherwise raise TransportError, so that the readings are kept."""
 DEVICE_OFFLINE = "device offline"
-"""Drop reason: the device itself was offline. It is the effect of a fault, not a loss."""
+"""Drop reason: the device itself was offline. This is the effect of a fault, not a loss."""
 
 
 class Receipt(Protocol):
@@ -29,7 +29,7 @@ class Receipt(Protocol):
         """Count the next `rows` rows as delivered: the far end has confirmed them."""
 
     def unconfirmed(self, rows: int) -> None:
-        """Count the next rows as sent, without a chance of a confirmation."""
+        """Count the next rows as sent; a confirmation is not possible."""
 
     def dropped(self, rows: int, reason: str) -> None:
         """Count the next rows as dropped: they cannot be sent, for example too large."""
@@ -85,7 +85,8 @@ class Transport(ABC, Generic[S]):
         return MessageAddress()
 
     def warning(self, readings_per_s: float) -> str:
-        """Return a warning if the far end is known not to keep up with the run; may be empty.
+        """Return a warning if it is known that the far end cannot keep up with the run; may be
+        empty.
 
         `readings_per_s` is the highest rate of the run, infinite at speed 0. May be called from
         any thread, after the first attempt to connect.

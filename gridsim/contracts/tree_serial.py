@@ -102,7 +102,9 @@ def _array_in(code: int, data: memoryview) -> NDArray[Any]:
 
 
 def _checked(tree: Any) -> Tree:
-    """Return the tree. Raises ValueError if it holds what a tree may not: msgpack knows more."""
+    """Return the tree. Raises ValueError if it holds a type that a tree may not; msgpack has more
+    types.
+    """
     if isinstance(tree, dict):
         for key, value in tree.items():
             if not isinstance(key, str):

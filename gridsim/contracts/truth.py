@@ -24,7 +24,9 @@ class RunningEvent:
     takes_part: NDArray[np.bool_]
     """True where the event runs for the project now, and the project has not opted out."""
     in_violation: NDArray[np.bool_]
-    """True where this tick's reading is in violation, also of projects that opted out."""
+    """True where this tick's reading is in violation, including those of projects that opted
+    out.
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)

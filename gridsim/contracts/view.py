@@ -1,4 +1,4 @@
-"""Views: a run as people and other programs see it while it goes on."""
+"""Views: the displays of a run for people and other programs while it runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DISABLED: int = 8
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened: an event, a fault, a command or a failure."""
+    """An entry in the list of what happened: an event, a fault, a command or a failure."""
 
     number: int
     """The number of entries of the run before this one."""
@@ -43,7 +43,7 @@ class Entry:
     """The simulated time, UTC."""
     kind: EntryKind
     state: str
-    """The kind's own word: begins, ended; injected, cleared; accepted, rejected, completed."""
+    """A state of its kind: begins, ended; injected, cleared; accepted, rejected, completed."""
     subject: str
     """The id of the event, fault or instruction, or the name of the DER type that failed."""
     text: str
@@ -190,8 +190,9 @@ class TracedMessage:
     """delivered, unconfirmed, pending, or `dropped: REASON`, with `, attempt N` if it was sent N
     times; for a received one its last answer, such as `rejected: REASON`."""
     changed: int = 0
-    """The number of changes of the trace before the last one of this message: it was sent, or got
-    its fate."""
+    """The number of changes of the trace before the last change of this message: it was sent, or
+    its fate became known.
+    """
     start: int = 0
     """The place of `payload` in the whole payload, bytes."""
 
@@ -224,7 +225,7 @@ class DeviceView:
 
 
 class Control(Protocol):
-    """The way from a view to its run. May be used from any thread."""
+    """The control of a run by its views. May be used from any thread."""
 
     @property
     def roster(self) -> Roster:
@@ -245,7 +246,7 @@ class Control(Protocol):
     def project_history(self, projects: NDArray[np.intp]) -> Floats:
         """Return the reduction of some projects, float32[projects, 60], kW, every 15 s.
 
-        The last column is the present one. NaN: the run had no tick then. Where a tick is longer
+        The last column is the present one. NaN where the run had no tick. Where a tick is longer
         than 15 s, there is a column for each tick.
         """
 
@@ -294,7 +295,9 @@ class View(ABC, Generic[S]):
         self.run = run
 
     def describe(self) -> str:
-        """Return where the view is seen, for people: one line, without secrets; "" for nothing."""
+        """Return the place where the view is seen, for people: one line, without secrets; may be
+        empty.
+        """
         return ""
 
     @abstractmethod

@@ -49,7 +49,7 @@ WEATHER_LIMITS: Final[Mapping[str, WeatherLimit]] = {
 }
 """The limits of each field of `WeatherSample`.
 
-They are beyond all that was measured on Earth, and within what a wrong unit gives.
+They exceed all values measured on Earth, and values in a wrong unit exceed them.
 """
 
 

@@ -21,15 +21,15 @@ NOT_SENT = "not sent before the end"
 def default_on_full(speed: float) -> OnFull:
     """Return the rule for a full queue at a speed, if the configuration has none.
 
-    In real time (up to speed 1) a slow transport must not delay the run. A faster run, and one at
-    speed 0, becomes slower instead of losing readings.
+    In real time (up to speed 1) a slow transport must not delay the run. A faster run, or a run at
+    speed 0, waits instead of losing readings.
     """
     return "drop_oldest" if 0 < speed <= 1 else "block"
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
-    """The way in which a runner treats its transport."""
+    """The rules by which a runner serves its transport."""
 
     queue_bytes: int
     on_full: OnFull
@@ -69,15 +69,15 @@ class Counters:
 class Observer(Protocol):
     """The receiver of the fate of every reading of one transport, each exactly once.
 
-    Called from several threads, one at a time, and must return at once. Readings are named by
-    their numbers: `Batch.number` of the first, and how many.
+    Called from several threads, one at a time, and must return at once. Readings are identified by
+    number: the `Batch.number` of the first, and a count.
     """
 
     def settled(self, first: int, rows: int, fate: Fate, reason: str) -> None:
         """Note the fate of some readings; `reason` is empty unless they were dropped."""
 
     def again(self, first: int, rows: int) -> None:
-        """Note that the transport failed while sending these: they may arrive twice."""
+        """Note that the transport failed while sending these readings: they may arrive twice."""
 
 
 class BatchObserver(Protocol):

@@ -36,7 +36,7 @@ class Alterations:
         self._faults[fault] = alteration
 
     def add_injected(self, injected: InjectedFault) -> None:
-        """Add an injected fault, if it is one of messages."""
+        """Add an injected fault, if it is a message fault."""
         if issubclass(injected.type, MessageFault):
             self.add(injected.fault, Alteration(injected.name, injected.type, injected.settings))
 
@@ -45,7 +45,7 @@ class Alterations:
 
 
 class AlteringFormat(FormatDecorator):
-    """A format after which faults alter the texts of the rows that are labelled so.
+    """A format whose texts are then altered by faults, in the rows with such a label.
 
     A pure function of the rows, so that a message that is sent again is altered in the same
     way. The first labelled row of a message decides which fault alters it.

@@ -37,7 +37,7 @@ REAL_TIME = Time()
 
 @dataclass(frozen=True, slots=True)
 class ConnectionWords:
-    """The words of the log for what happens to a plugin."""
+    """The words that log messages use for a plugin's states."""
 
     not_made: str = "cannot connect"
     lost: str = "lost its connection"
@@ -89,7 +89,7 @@ class ConnectionWorker(ABC):
         self._call: tuple[str, float] | None = None
         """The plugin's method that is running, and the time of its call."""
         self._progress_at = time.monotonic()
-        """The time of the last sign that the plugin works."""
+        """The time of the plugin's last progress."""
         self._thread = threading.Thread(target=self._work, name=f"{kind} {name}", daemon=True)
 
     # Called from any thread.
@@ -154,7 +154,7 @@ class ConnectionWorker(ABC):
 
     @abstractmethod
     def _release(self) -> None:
-        """Give up what still waits, in the final state. The lock is held."""
+        """Drop what still waits, in the final state. The lock is held."""
 
     # Called with the lock held.
 

@@ -1,4 +1,4 @@
-"""A format around another one."""
+"""A format that wraps another one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from gridsim.api import Batch, Format, Payloads
 
 
 class FormatDecorator(Format):
-    """A format that behaves as another one in all that a subclass does not override.
+    """A format that behaves like the wrapped one, except for what a subclass overrides.
 
-    Every public member of the contract is forwarded, members that the contract gets later
-    included, and every further attribute of the other format.
+    Every public member of the contract is forwarded, including members added to the contract later,
+    and so is every further attribute of the wrapped format.
     """
 
     def __init__(self, format: Format) -> None:

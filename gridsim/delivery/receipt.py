@@ -21,7 +21,7 @@ class Settled:
 
 
 class CountingReceipt:
-    """Passes on what the transport reports, and counts the rows that are left."""
+    """A receipt that forwards the transport's reports and counts the remaining rows."""
 
     def __init__(
         self, rows: int, settle: Callable[[Settled], None], lag: Callable[[float], None]

@@ -38,7 +38,7 @@ _WITHOUT_CONNECTION = ConnectionWords("cannot open its target", "cannot write", 
 
 
 class Runner(ConnectionWorker):
-    """Carries batches to one transport on a worker thread of its own."""
+    """The carrier of batches to one transport, on its own worker thread."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Runner(ConnectionWorker):
                 entry = QueuedBatch(batch, self._time.monotonic(), nbytes)
                 on_full = self._policy.on_full
                 dropped = self._buffer.add(entry, drop_oldest=on_full == "drop_oldest")
-                # A blocked offer goes on without room only if the run stops.
+                # A blocked offer continues without room only if the run stops.
                 reason = NOT_SENT if on_full == "block" else QUEUE_FULL
                 self._drop([one.batch for one in dropped], reason)
                 pending, nbytes = self._account.counters.pending, self._buffer.nbytes
@@ -138,7 +138,7 @@ class Runner(ConnectionWorker):
             self._changed.notify_all()
 
     def stop_waiting(self) -> None:
-        """Return at once from an `offer` that waits for room, and let no other wait.
+        """Make a waiting `offer` return at once, and let no later one wait.
 
         Readings that do not fit are dropped. Call it when the run stops, before waiting for
         the engine.
@@ -244,10 +244,10 @@ class Runner(ConnectionWorker):
     # Called with the lock held, or by the worker at its end.
 
     def _stops_connecting(self) -> bool:
-        # While closing, a lost connection is retried as long as the end can wait. A connection
-        # that never worked, or cannot mend, is not worth waiting for.
-        hopeless = self._backoff.permanent or not self.ever_connected
-        failed = hopeless and self._backoff.attempts > 0
+        # While closing, a lost connection is retried until the deadline. A connection that never
+        # worked, or whose failure is permanent, is not retried.
+        is_final = self._backoff.permanent or not self.ever_connected
+        failed = is_final and self._backoff.attempts > 0
         return self._abandoned or (self._closing and (failed or not len(self._buffer)))
 
     def _final_state(self, error: TransportError) -> ConnectionState | None:
@@ -314,5 +314,5 @@ class Runner(ConnectionWorker):
 
     def _log_drop(self, reason: str) -> None:
         if self._state == "reader gone":
-            return  # The reader left on purpose and does not miss these readings.
+            return  # The reader closed the pipe on purpose and does not need these readings.
         self._queue_log.dropped(reason, self._account.counters.dropped.total())

@@ -12,8 +12,8 @@ from gridsim.errors import is_interrupt
 
 
 class SentMessages:
-    """Passes the messages of one transport to the trace: the bytes when they are encoded, and the
-    fate when their readings are settled. So the transport itself does nothing for it.
+    """The reporter of one transport's messages to the trace: the bytes when they are encoded, and
+    the fate when their readings are settled. The transport itself does nothing for the trace.
 
     A reading that is dropped without having been encoded has a message without bytes, and so has
     every reading of a transport that does not use its format.

@@ -1,4 +1,4 @@
-"""A log that does not repeat itself."""
+"""A log that limits repeated messages."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 from loguru import logger
 
 _EVERY_S = 10.0
-# So many causes at most are logged in that time. A plugin that writes a number into each of its
-# reasons must not fill the log.
+# At most this many causes are logged in that time: a plugin whose every reason contains another
+# number must not fill the log.
 _MAX_CAUSES = 100
 
 
 class LogThrottle:
-    """Logs a new cause at once, and the same message for the same cause every ten seconds."""
+    """A log in which a new cause appears at once, and the same cause at most every ten seconds."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic

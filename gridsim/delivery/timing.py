@@ -32,7 +32,7 @@ class Timing:
     computing: float = 0.0
     """The part of `writing` spent on a processor."""
     late_batches: int = 0
-    """Batches that were not settled before the wake-up after theirs."""
+    """Batches that were not settled before the next wake-up."""
     settled: deque[float] = field(default_factory=_recent)
     """From a batch's offer to the confirmation of all of it."""
     far_end: deque[float] = field(default_factory=_recent)
@@ -53,8 +53,7 @@ def percentiles(seconds: deque[float]) -> tuple[float, float]:
 
 
 class TimedFormat(FormatDecorator):
-    """A format whose encoding time is measured, whose payloads are checked, and whose name
-    stands in its errors."""
+    """A format that measures its encoding time, checks its payloads, and names itself in errors."""
 
     def __init__(self, name: str, format: Format) -> None:
         super().__init__(format)
@@ -62,7 +61,7 @@ class TimedFormat(FormatDecorator):
         self.sent: SentMessages | None = None
         """The trace of the messages; None: nothing is traced."""
         self.payloads = 0
-        """The number of payloads so far; those of a batch that is written again count again."""
+        """The number of payloads so far; a batch that is written again counts again."""
         self._title = f"the format {name!r}"
 
     def encode(self, batch: Batch) -> Payloads:

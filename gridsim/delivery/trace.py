@@ -100,8 +100,8 @@ class DeviceTrace:
 
 
 class MessageTrace:
-    """The messages of the watched devices of one run. Off while no device is watched: then each
-    hook of it ends after one comparison.
+    """The messages of the watched devices of one run. While no device is watched, each of its hooks
+    returns after one comparison.
 
     Any thread may call any method. No plugin is called with the lock held.
     """
@@ -126,7 +126,7 @@ class MessageTrace:
             self._set_watched()
 
     def close(self, device: int) -> None:
-        """Record a device no longer, and forget its messages."""
+        """Stop recording a device, and forget its messages."""
         with self._lock:
             self._devices.pop(device, None)
             self._set_watched()
@@ -171,7 +171,7 @@ class MessageTrace:
         *,
         add: bool,
     ) -> None:
-        """Set the fate of a message that leaves; with `add` also of one that is not known."""
+        """Set the fate of a sent message; with `add`, also that of an unknown one."""
         now = self._wall_ms()
         with self._lock:
             for trace in self._of(devices):

@@ -23,7 +23,7 @@ class CheckpointError(GridsimError):
 def checkpoint_bytes(simulation: Simulation, configuration: str) -> bytes:
     """Write a simulation's state, between two ticks; `configuration` is a fingerprint of it.
 
-    Raises StateError, naming the plugin, if one holds something that cannot be kept.
+    Raises StateError, naming the plugin, if the state of a plugin cannot be kept.
     """
     return tree_to_bytes(
         {
@@ -69,8 +69,7 @@ def read_checkpoint(data: bytes, configuration: str) -> State:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file, readable for its owner alone, that is always whole: the old or the new one.
-
+    """Write a file, readable only by its owner; a reader sees the whole old or the whole new file.
     Raises OSError.
     """
     part = path.with_name(f"{path.name}.part")

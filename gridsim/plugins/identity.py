@@ -1,4 +1,4 @@
-"""The identity of plugins: by which code a run was made."""
+"""The identity of plugins: the code that made a run."""
 
 from __future__ import annotations
 

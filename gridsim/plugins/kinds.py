@@ -32,7 +32,9 @@ _Type = type[Any]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of plugin: what its types derive from, and where the configuration names them."""
+    """A kind of plugin: the bases of its types, and the place where the configuration names
+    them.
+    """
 
     name: str
     """The name of the method of `Register`, and the first part of a schema's name."""
@@ -76,7 +78,7 @@ class Kind:
         """The type of a table that has no `type`; None if it must have one.
 
         Where a bare name or a number would do, a table is for the settings of a certain type. A
-        table of an array was written for a reason, so it names its type, too.
+        table of an array must name its type.
         """
         named = self.takes_name or self.number_type or self.is_array
         return None if named else self.default

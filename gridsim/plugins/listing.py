@@ -19,7 +19,7 @@ from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import RegisteredPlugin, Registry
 
 _NARROWEST = 40
-"""The least width of the last column; with less room it goes below the others."""
+"""The smallest width of the last column; with less room it is printed below the others."""
 _INDENT = " " * 4
 _MEASURANDS = "measurands"
 """The name under which `details` lists all measurands."""
@@ -111,7 +111,7 @@ def _descriptions(tables: Tables) -> dict[str, str]:
 
 def _details(entry: RegisteredPlugin, tables: Tables, width: int | None) -> Iterator[str]:
     yield f"{entry.name} ({entry.kind}), {entry.owner}"
-    # Not that of its base, which is written for authors of plugins.
+    # The base's docstring is for authors of plugins.
     text = inspect.cleandoc(entry.type.__doc__ or "")
     if text:
         yield from ("", *text.splitlines())

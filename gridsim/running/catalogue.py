@@ -1,4 +1,4 @@
-"""The making of a run's catalogue, from the plugins that it has loaded."""
+"""The function that makes a run's catalogue from its loaded plugins."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _ders(scenario: Scenario) -> list[DerEntry]:
             sorted(reported),
             len(devices) + (before.devices if before else 0),
             fleet.type.obeys(),
-            # Where only some are flexible, those share it.
+            # If only some of the devices are flexible, these share it.
             fleet.type.obeys()
             and (fleet.stage == "flexible" or bool(before and before.shares_setpoint)),
             _settings(fleet.type.Settings),
@@ -62,7 +62,7 @@ def _setting(name: str, info: FieldInfo) -> SettingEntry:
     default: Any = None
     if not info.is_required():
         value = info.get_default(call_default_factory=True)
-        # A secret becomes asterisks, and what JSON cannot hold its text.
+        # A secret becomes asterisks, and a value that JSON does not have becomes its text.
         default = None if value is PydanticUndefined else to_jsonable_python(value, fallback=str)
     return SettingEntry(
         name,

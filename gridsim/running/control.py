@@ -26,7 +26,7 @@ from gridsim.running.plan import Plan
 
 
 class ViewedRun(Protocol):
-    """The part of a run that its views reach."""
+    """The part of a run that its views may use."""
 
     plan: Plan
 
@@ -107,5 +107,5 @@ class RunControl:
         self._run.set_speed(speed)
 
     def watch(self, der_id: str) -> DeviceView:
-        """Return a device's own view, and keep recording it for the next 30 s."""
+        """Return the view of one device, and keep recording the device for the next 30 s."""
         return self._monitor.watch(der_id)

@@ -1,4 +1,4 @@
-"""The driver: runs the ticks of an engine in real time, or one after the other."""
+"""The driver, which runs the ticks of an engine in real time or one after the other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gridsim.running.engine import Engine
 
 
 class Driver:
-    """The threads in which an engine runs by itself: the clock's, or one at speed 0.
+    """The threads in which an engine runs by itself: the clock's, or a single thread at speed 0.
 
     Called by one thread at a time.
     """
@@ -20,7 +20,9 @@ class Driver:
         self._free: threading.Thread | None = None
 
     def go(self) -> None:
-        """Start ticks at the engine's present speed, after a start, a pause or a change."""
+        """Start ticks at the engine's present speed, after a start, a pause or a change of
+        speed.
+        """
         self.settle()
         if self._engine.interval_s:
             self._clock.start()
@@ -33,7 +35,7 @@ class Driver:
     def settle(self) -> None:
         """Wait for the thread of speed 0 if the engine is paused or has a pace.
 
-        A thread that is about to end would otherwise look like one that goes on.
+        A thread that is about to end would otherwise look like one that keeps running.
         """
         leaves = self._engine.is_paused or self._engine.interval_s
         if self._free is not None and (leaves or not self._free.is_alive()):
@@ -41,7 +43,7 @@ class Driver:
             self._free = None
 
     def watch(self) -> None:
-        """Keep the clock going if the wall clock jumped; called a few times a second."""
+        """Reset the clock's schedule if the wall clock jumped; called a few times a second."""
         if self._engine.interval_s:
             self._clock.watch()
 

@@ -13,7 +13,7 @@ from gridsim.contracts.results import TickResult
 from gridsim.running.inbox import CommandInbox
 from gridsim.simulation.step import Simulation
 
-# A wake-up that is early by at most this runs its tick now, not at the next wake-up.
+# A wake-up that is early by at most this duration runs its tick now, not at the next wake-up.
 _EARLY_S = 0.002
 # The shortest time between wake-ups, at any speed.
 SHORTEST_WAKE_S = 0.05
@@ -26,7 +26,7 @@ class Pace:
     """The punctuality of the ticks. Lateness is real seconds behind the schedule."""
 
     late_ticks: int = 0
-    """Ticks that started after the wake-up that should have run them."""
+    """Ticks that started later than the wake-up at which they were due."""
     worst_s: float = 0.0
     stepping_s: float = 0.0
     """The real time spent in the models."""

@@ -63,7 +63,7 @@ class Hub:
         return subscription
 
     def close(self, is_late: Callable[[], bool]) -> bool:
-        """Wait until subscribers have taken what is queued; return whether all of them ended.
+        """Wait until subscribers have taken all queued results; return whether all of them ended.
 
         Gives up when `is_late` returns True, and on a subscriber that takes nothing for 30 s.
         """

@@ -48,7 +48,7 @@ class CommandInbox:
             return self._lock.wait_for(lambda: len(self._waiting) >= count, timeout_s)
 
     def lost(self, instructions: int) -> None:
-        """Do nothing: the worker of a source counts what it could not read."""
+        """Do nothing: the worker of a source counts its unread instructions."""
 
     def __len__(self) -> int:
         """Return the number of waiting instructions."""

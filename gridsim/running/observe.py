@@ -62,7 +62,7 @@ def _faults(engine: Engine, episodes: int) -> FaultStatus | None:
         return None
     return FaultStatus(
         readings=tally.taken,
-        affected=tally.touched,
+        affected=tally.affected,
         lost=tally.lost,
         late=tally.late,
         altered=tally.altered,
@@ -120,7 +120,7 @@ def _transport(runner: Runner, hang_timeout_s: float) -> TransportStatus:
 
 
 def _text(describe: Callable[[], str]) -> str:
-    """Return a plugin's text; empty if it fails, so that the status does not."""
+    """Return a plugin's text; empty if the plugin fails, so that the status can still be read."""
     try:
         said = describe()
     except BaseException as error:

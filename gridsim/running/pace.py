@@ -1,8 +1,8 @@
-"""The verdict on a run's rate, and the part that was too slow if it was not held.
+"""The verdict on a run's rate and, if the rate was not held, the part that was too slow.
 
-The load is open-loop: ticks are due by the clock, even if earlier ticks are late. A rate
-is held if 99 % of the ticks started, and 99 % of the batches were confirmed, before the next
-were due, and no reading was dropped because a queue was full.
+The load is open-loop: ticks are due by the clock, even if earlier ticks are late. A rate is held if
+99 % of the ticks started and 99 % of the batches were confirmed before the next ones were due, and
+if no reading was dropped because a queue was full.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def behind_now(status: RunStatus) -> str:
 
 
 def shortfall_lines(status: RunStatus) -> Iterator[str]:
-    """Yield by how much the rate was missed, and where the time went."""
+    """Yield lines that say by how much the rate was missed, and where the time was spent."""
     if not _ticks_held(status):
         yield (
             f"the rate was not held: {status.late_ticks:,} of {status.tick:,} ticks were late, "

@@ -115,7 +115,7 @@ def make_parts(
 
 
 def _shared(document: Document, configuration: Configuration) -> Iterator[Problem]:
-    """Yield a problem for each transport or source that uses what another one has to itself."""
+    """Yield a problem for each transport or source that needs a resource of another one."""
     owners: dict[str, str] = {}
     choices: list[tuple[str, TransportChoice | SourceChoice]] = [
         *((f"transport {one.name}", one) for one in configuration.transports),

@@ -46,11 +46,11 @@ class Options:
     plugins: tuple[Path, ...] = ()
     overrides: tuple[str, ...] = ()
     run: str | None = None
-    """The name of the run that a command is for; None: the one of the configuration."""
+    """The name of the run that a command is for; None: the run of the configuration."""
     content: Content | None = None
     """The configuration as TOML text or as tables, instead of a file."""
     adapt: Callable[[Document], Document] | None = None
-    """A change of the configuration after it was read."""
+    """A function that changes the configuration after it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
 
 
 def load_plugins_of(document: Document, local: tuple[Path, ...]) -> tuple[Document, PluginHost]:
-    """Load all plugins; return the document with a finding for each of its own that fails.
+    """Load all plugins; return the document with a finding for each of its plugins that fails.
 
     It raises UsageError if a plugin of the command line fails.
     """

@@ -1,4 +1,4 @@
-"""The probes of a configuration's transports and sources, by which tools reach them."""
+"""The probes of a configuration's transports and sources, which tools use to reach the far ends."""
 
 from __future__ import annotations
 

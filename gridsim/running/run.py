@@ -164,9 +164,9 @@ class Run:
     def stop(self) -> None:
         """Stop the ticks, send what is queued, and close everything; `status` still works.
 
-        A run that has ended by itself flushes as long as its transports make progress. A run
-        that is stopped early, or that failed, flushes for at most 4.7 s. Raises RuntimeError
-        in a subscriber. A second call does nothing.
+        A run that ended by itself flushes as long as its transports make progress. A run that is
+        stopped early, or that failed, flushes for at most 4.7 s. Raises RuntimeError in a
+        subscriber. A second call does nothing.
         """
         self._workers.hub.refuse_subscribers("stop")
         with self._steering:
@@ -275,7 +275,7 @@ class Run:
     def advance(self, ticks: int = 1) -> int:
         """Run `ticks` ticks now and return how many ran; fewer at the run's end.
 
-        Needs the manual clock. Raises what a plugin or the ledger raised.
+        Needs the manual clock. Raises the error of a plugin or of the ledger.
         """
         if not self._manual:
             raise RuntimeError("advance needs the manual clock: Run(plan, clock='manual')")
@@ -300,7 +300,8 @@ class Run:
         return self._workers.confirm(timeout_s)
 
     def copy_simulation(self) -> Simulation:
-        """Return a simulation that goes on from here by itself. Needs the manual clock.
+        """Return a separate simulation that continues from the present tick. Needs the manual
+        clock.
 
         Raises StateError if a plugin has a state that cannot be copied.
         """

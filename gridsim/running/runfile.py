@@ -1,7 +1,7 @@
-"""The runtime file of a run: other processes of the same user find the run by it.
+"""The runtime file of a run, by which other processes of the same user find the run.
 
-The run holds a lock on its file for as long as it lives, so that a file without a lock belongs to
-a run that was killed, even if another process has its process id by now.
+A run holds a lock on its file until its process ends. A file without a lock therefore belongs to a
+run that was killed, even if another process now has its process id.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class RunFile:
         while (path := _path(folder, name)).exists() and not _is_stale(path):
             number += 1
             name = f"{pid}.{number}"
-        # A run whose working folder or links change later is found under its first path.
+        # The path at the start is kept, even if the run's working folder or links change later.
         self._record = RunRecord(name, pid, os.path.realpath(config), started, ledger, plugins)
         self._path = path
         self._write()

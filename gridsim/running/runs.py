@@ -1,4 +1,4 @@
-"""The choice of the run on this machine that another command is for."""
+"""The selection of the run on this machine that another command is for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class RunFinder:
     name: str | None = None
     """The name of the run, if the user gave it with `--run`."""
     is_default: bool = False
-    """True if the user named no configuration, so that it is that of the default fleet."""
+    """True if the user named no configuration, so that the default fleet's configuration is
+    used.
+    """
 
     def announced(self, key: str, like: Values) -> Values:
         """Return the values under `key` of the run with this configuration.
@@ -101,7 +103,7 @@ def _listed(runs: Sequence[RunRecord]) -> str:
 
 
 def _short(path: str) -> str:
-    """Return the path as it is seen from the working folder, if that is shorter."""
+    """Return the path relative to the working folder, if that is shorter."""
     try:
         relative = os.path.relpath(path)
     except (OSError, ValueError):

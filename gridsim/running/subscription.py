@@ -1,4 +1,4 @@
-"""A subscription to a run's results: a bounded queue and a thread of its own."""
+"""A subscription to a run's results, with a bounded queue and its own thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Policy = Literal["queue", "latest"]
 OnOverflow = Literal["drop_oldest", "drop_newest", "block"]
 
 FACTS = 10_000
-"""The most facts of skipped ticks that a subscription to the latest result keeps."""
+"""The largest number of facts of skipped ticks that a subscription to the latest result keeps."""
 _FACTS = (
     "instructions",
     "acknowledgements",
@@ -29,10 +29,10 @@ _FACTS = (
     "failures",
     "clipped",
 )
-# A subscriber that takes nothing for so long is left alone at the end.
+# At the end, a subscriber that takes nothing for this long is abandoned.
 _STALL_S = 30.0
 _POLL_S = 0.02
-# The least time between two results to a subscriber of the latest.
+# The shortest time between two results to a subscriber of the latest.
 _LATEST_S = 0.02
 _RESULT_BYTES = 1_000
 """The approximate size of a result without its batches, bytes."""

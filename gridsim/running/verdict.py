@@ -1,12 +1,12 @@
 """The verdict on a run: the exit status that follows from its status, with the reasons.
 
-Readings that did not arrive make a run fail, with these exceptions:
+A run fails if readings did not arrive, with these exceptions:
 
 - The effect of a fault is intended: a device that is offline sends nothing.
 - Readings that a full queue drops are intended if the configuration sets `on_full`.
 - A transport that sends each reading at most once (MQTT with QoS 0) may lose readings when its
   connection is lost. The run warns of it, and fails with `strict` only.
-- A reader that has closed its pipe (`| head`) does not miss them.
+- A reader that closed its pipe (`| head`) does not need them.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Viewing:
             self.monitor.note(result)
 
     def close(self, *, hurry: bool) -> bool:
-        """Show the run a last time and close all views; return whether they closed in time."""
+        """Show the run once more and close all views; return whether they closed in time."""
         return self._views is None or self._views.close(_HURRY_S if hurry else _CLOSE_S)
 
     @property

@@ -57,7 +57,7 @@ class Views:
                 return
 
     def close(self, timeout_s: float) -> bool:
-        """Show the run a last time and close all views; return whether they closed in time."""
+        """Show the run once more and close all views; return whether they closed in time."""
         self._ending.set()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)

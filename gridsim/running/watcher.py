@@ -1,4 +1,4 @@
-"""The watch over a run: it notices that the run is over."""
+"""The watcher, which detects the end of a run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Watcher:
     ) -> None:
         """Start nothing yet. `driver`: None with the manual clock. `over` is set at the end."""
         self.error: GridsimError | None = None
-        """The reason why the run cannot go on, if it is not the engine's own error."""
+        """The reason why the run cannot continue, if it is not the engine's own error."""
         self._engine = engine
         self._driver = driver
         self._workers = workers

@@ -1,4 +1,4 @@
-"""The workers of a run: its ledger, transports and sources, each with threads of its own."""
+"""The workers of a run: its ledger, transports and sources, each with its own threads."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _POLL_S: Final = 0.02
 _FIRST_ATTEMPT_S: Final = 15.0
 # How long the first tick waits for sources of instructions to connect.
 _SOURCE_STARTUP_S: Final = 6.0
-# How long sources may take at the end to send the acknowledgements still queued: since they close
-# and after the transports have flushed. A source in a flood needs about a second.
+# How long sources may take at the end to send the acknowledgements still queued, counted from the
+# later of their close and the transports' flush. A source in a flood needs about a second.
 _ACK_FLUSH_S: Final = 1.3
 _ACK_LEAST_S: Final = 0.5
-# The same at the end of a run that no signal stops: after a flood there is much to read first.
+# The same for a run that no signal stops: after a flood, much is still unread.
 _ACK_LAST_S: Final = 2.0
 # How long the ledger may take at the end; a working disk needs at most a second.
 _LEDGER_S: Final = 10.0

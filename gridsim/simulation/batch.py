@@ -50,13 +50,13 @@ class BatchMaker(Stateful):
     def disable(self, devices: NDArray[np.intp]) -> None:
         """Stop the reports of these devices."""
         before = self._absent
-        # Results of earlier ticks have the array before.
+        # Results of earlier ticks refer to the old array.
         self._absent = np.zeros(len(self._roster), np.bool_) if before is None else before.copy()
         self._absent[devices] = True
 
     @property
     def absent(self) -> NDArray[np.bool_] | None:
-        """The devices that no longer report, because their plugin failed; None: there is none."""
+        """The devices that no longer report, because their plugin failed; None if all report."""
         return self._absent
 
     @property

@@ -12,8 +12,9 @@ from gridsim.api import Floats
 from gridsim.errors import PluginError, printable
 
 LARGEST: Final = 1e12
-"""The largest magnitude of a value: far above any device, and far below where rounding
-overflows."""
+"""The largest magnitude of a value: far above that of any device, and too small for rounding to
+overflow.
+"""
 _LONGEST = 80
 # A sum may be below zero by the rounding of its terms.
 _ROUNDING = 1e-9
@@ -101,7 +102,7 @@ def _all_within(array: Floats, least: float, most: float) -> bool:
 
 
 def _numbers(plugin: str, name: str, values: Any) -> Floats:
-    """Return real numbers as float64. Text, objects, booleans and masked values are none."""
+    """Return real numbers as float64. Text, objects, booleans and masked values are rejected."""
     try:
         array = np.asarray(values)
     except Exception:

@@ -34,21 +34,23 @@ class Clipping:
         """The number of values clipped so far, by column."""
 
     def holds_power(self, values: object) -> TypeGuard[Floats]:
-        """Return whether values are what `power` would return: one check in place of two."""
+        """Return whether `power` would return the values unchanged, with one check instead of
+        two.
+        """
         return self._fits(values) and self._all(np.abs(values) <= self._allowed_kw)
 
     def holds_draw(self, values: object) -> TypeGuard[Floats]:
-        """Return whether values are lower ends of ranges of power, none of them positive."""
+        """Return whether the values are valid lower limits of power: none is positive."""
         return self._fits(values) and self._all(
             (values <= 0.0) & (values >= self._least_allowed_kw)
         )
 
     def holds_feed(self, values: object) -> TypeGuard[Floats]:
-        """Return whether values are upper ends of ranges of power, none of them negative."""
+        """Return whether the values are valid upper limits of power: none is negative."""
         return self._fits(values) and self._all((values >= 0.0) & (values <= self._allowed_kw))
 
     def holds_soc(self, values: object) -> TypeGuard[Floats]:
-        """Return whether values are what `soc` would return."""
+        """Return whether `soc` would return the values unchanged."""
         return self._fits(values) and not np.count_nonzero(np.abs(values - 50.0) > _SOC_ALLOWED)
 
     def _all(self, mask: NDArray[np.bool_]) -> bool:

@@ -1,4 +1,6 @@
-"""The course of the sites: all that commands and events change, in a run and in its copies."""
+"""The course of the sites: everything that commands and events change, in a run and in its
+copies.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ class TrueBaselines(Protocol):
 class SharedParts:
     """The parts of a run that its counterfactual copies share.
 
-    What they compute depends on the time alone, or they serve the run alone.
+    Their results depend on the time alone, or only the run uses them.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -85,7 +87,7 @@ class Course:
         faults = self.instructed.faults
         ghosts = None if faults is None else faults.ghosts
         if ghosts is not None:
-            self.commands.silence(ghosts)
+            self.commands.disable(ghosts)
         self.fleets = SiteFleets(scenario, ghosts, shared.call, self.disable)
 
     def state(self) -> State:
@@ -156,14 +158,16 @@ class Course:
         return Flow(fleets, real)
 
     def end_tick(self, tick: Tick) -> tuple[Acknowledgement, ...]:
-        """End a tick; return the acknowledgements of what ended by itself in it."""
+        """End a tick; return the acknowledgements of commands, events and faults that ended by
+        themselves.
+        """
         self.next_tick += 1
         return tuple(self.instructed.endings(tick)) if self.instructed.has_open else ()
 
     def leave_out(self, fleet: FleetSpec | RunningFleet) -> None:
         """Leave out a fleet from the expectation and from commands."""
         self.baselines.disable(fleet.device)
-        self.commands.silence(fleet.device)
+        self.commands.disable(fleet.device)
 
     def disable(self, fleet: FleetSpec | RunningFleet, error: PluginError) -> None:
         """Leave out a fleet that failed; see `OnDisabled`."""

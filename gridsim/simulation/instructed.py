@@ -149,11 +149,11 @@ class EventsAndFaults:
 
     def endings(self, tick: Tick) -> Iterator[Acknowledgement]:
         """Yield acknowledgements of calls and injections that ended by themselves in this tick."""
-        for change in self.demand_response.take_over() if self.demand_response else ():
+        for change in self.demand_response.take_ended() if self.demand_response else ():
             entry = self._calls.pop(change.event.partition("#")[0], None)
             if entry is not None:
                 yield answer_to_call(entry[0], change, tick)
-        for fault in self.faults.take_over() if self.faults else ():
+        for fault in self.faults.take_ended() if self.faults else ():
             yield answer(self._injections.pop(fault)[0], "completed", tick)
 
     @property
@@ -203,7 +203,7 @@ class EventsAndFaults:
         sites = self._sites(cancel)
         self.demand_response.cancel(cancel.event, sites, tick.time_ms)
         answers = [answer(cancel, "completed", tick)]
-        for change in self.demand_response.take_over():
+        for change in self.demand_response.take_ended():
             entry = self._calls.pop(change.event.partition("#")[0], None)
             if entry is not None:
                 answers.append(answer(entry[0], "cancelled", tick, f"by {cancel.id}"))

@@ -13,9 +13,9 @@ from gridsim.api import Floats, Roster, State, StateError, Stateful
 OF_SITES = ("power_meter_measurement", "baseline")
 OF_DEVICES = ("current_output", "current_soc")
 CHANGING = (*OF_DEVICES, *OF_SITES)
-"""The fields of the record that can be compared; the columns of DER types can be, too."""
+"""The fields of the record that can be compared, besides the columns of DER types."""
 
-# No rounded value differs from another one by less.
+# Two rounded values differ by more than this, or are equal.
 _ANY = 1e-9
 
 

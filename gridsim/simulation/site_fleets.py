@@ -40,7 +40,7 @@ class FleetResults:
 
 
 class SiteFleets:
-    """The fleets that did not fail so far."""
+    """The fleets that have not failed so far."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class SiteFleets:
             {name for fleet in self.running for names in fleet.excludes for name in names}
         )
         """The DER types whose output a device does not balance."""
-        # Of all fleets: one that is disabled later counts as well.
+        # Over all fleets, including those that are disabled later.
         self._clippings = [(fleet.name, fleet.clipping) for fleet in self.running]
 
     @property
@@ -94,7 +94,7 @@ class SiteFleets:
             fleet.restore(fleets[str(fleet.number)])
 
     def copied(self, running: list[RunningFleet], on_failure: OnFailure) -> SiteFleets:
-        """Return the same with these copies of the fleets."""
+        """Return a copy that steps these copies of the fleets."""
         copy = object.__new__(SiteFleets)
         vars(copy).update(vars(self))
         copy.running, copy._on_failure = running, on_failure
@@ -120,7 +120,7 @@ class SiteFleets:
         extra = {name: np.full(n, np.nan) for name in self._declared}
         net = meter.copy()
         outputs = {name: np.zeros(len(net)) for name in self._excluded}
-        # By the values that are reported a back-end judges: only a target needs them.
+        # A back end judges by the reported values; only a target needs them.
         reported = None
         if sites is not None and not np.isnan(sites.net_kw).all():
             reported = np.rint(meter * 100.0) / 100.0
@@ -160,7 +160,9 @@ class SiteFleets:
         return FleetResults(power, soc, extra), possible
 
     def _guard(self, fleet: RunningFleet, do: Callable[[], T]) -> T | None:
-        """Return `do()`; if the fleet's plugin fails, end the run or leave out the fleet."""
+        """Return the result of `do`; if the fleet's plugin fails, end the run or leave out the
+        fleet.
+        """
         try:
             return self._call(fleet.title, do)
         except PluginError as error:

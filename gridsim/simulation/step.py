@@ -190,7 +190,7 @@ class Simulation:
         return self._result(self.next_tick, passed)
 
     def _result(self, tick: int, passed: Passed, **more: Any) -> TickResult:
-        """Return a result with all that events and their counterfactuals have to report."""
+        """Return the tick's result with the changes of events and their counterfactuals."""
         demand_response, truth = self._course.instructed.demand_response, self._counterfactuals
         return TickResult(
             tick,

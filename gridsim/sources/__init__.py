@@ -1,4 +1,4 @@
-"""Sources of instructions beside a run: a worker for each, and all of them together."""
+"""Sources of instructions for a run: a worker for each, and the group of all."""
 
 from gridsim.sources.counters import SourceCounters
 from gridsim.sources.group import Sources

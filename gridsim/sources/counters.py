@@ -24,5 +24,7 @@ class SourceCounters:
     acknowledged: int = 0
     """Acknowledgements that were handed over."""
     undelivered: int = 0
-    """Acknowledgements that were given up when the source failed or the run ended, or refused."""
+    """Acknowledgements that were abandoned when the source failed or the run ended, or that were
+    refused.
+    """
     reconnects: int = 0

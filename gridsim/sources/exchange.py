@@ -18,10 +18,10 @@ from gridsim.errors import is_interrupt
 
 
 class Exchange:
-    """Passes the instructions and answers of one source to the trace.
+    """The reporter of one source's instructions and answers to the trace.
 
-    An instruction that was not read by `read_instruction` is shown as that JSON which means the
-    same, and so are answers, because the source itself does nothing for the trace.
+    Answers, and instructions that were not read by `read_instruction`, are shown as equivalent
+    JSON, because the source itself does nothing for the trace.
     """
 
     def __init__(self, trace: MessageTrace, name: str, source: Source) -> None:
@@ -49,7 +49,7 @@ class Exchange:
         )
 
     def answered(self, answer: Acknowledgement) -> None:
-        """Note what became of an instruction. Called in any thread; no plugin is called."""
+        """Note the answer to an instruction. Called in any thread; no plugin is called."""
         if self._trace.watched is None:
             return
         fate = f"{answer.status}: {answer.reason}" if answer.reason else answer.status

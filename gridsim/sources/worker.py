@@ -18,10 +18,10 @@ from gridsim.sources.counters import SourceCounters
 from gridsim.sources.exchange import Exchange
 
 MAX_UNANSWERED = 10_000
-"""The most instructions of one source without an answer that was handed over."""
+"""The largest number of instructions of one source whose answer was not handed over yet."""
 TOO_MANY = "too many commands are waiting: send fewer, or later"
 MAX_UNANSWERED_EACH = 1_000
-"""The most of them to one target, so that a flood to it leaves room for the others."""
+"""The largest number of these to one target, so that a flood to it leaves room for the others."""
 TOO_MANY_EACH = "too many commands to this target are waiting: send fewer, or later"
 
 # Longest time that one `serve` call may delay an acknowledgement.

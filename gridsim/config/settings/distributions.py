@@ -105,8 +105,8 @@ class Distribution:
             return f"has no lower end, but must {_least(bounds)}: give `min`"
         if high == inf > bounds.high:
             return f"has no upper end, but must {_most(bounds)}: give `max`"
-        # Draws never hit the ends of a continuous distribution, unless it is cut there or has
-        # only one value.
+        # Samples never equal the ends of a continuous distribution, unless it is truncated there or
+        # has only one value.
         cut = self.kind == "choice" or low == high
         refuses_low = bounds.open_low and (cut or self.min == low)
         refuses_high = bounds.open_high and (cut or self.max == high)

@@ -29,7 +29,7 @@ M = TypeVar("M", bound=Settings)
 
 @dataclass(frozen=True, slots=True)
 class Validated(Generic[M]):
-    """Settings, and the distributions of the fields that hold a typical value."""
+    """Settings, and the distributions of those fields that hold only a typical value."""
 
     settings: M
     spread: Mapping[str, Distribution]
@@ -136,7 +136,7 @@ def validate(
         message, suggestion = worded(details, None if hidden else _value_at(own, at[len(path) :]))
         key, colon, rest = message.partition(": ")
         if at == path and colon and key in own and not hidden:
-            # A check of several settings names the one at fault first.
+            # A check of several settings names the wrong one first.
             at, message = (*path, key), rest
         name = f"{at[-1]!r} " if len(at) > len(path) and isinstance(at[-1], str) else ""
         findings.add(at, "is not valid" if hidden else f"{name}{message}", suggestion=suggestion)

@@ -22,7 +22,7 @@ class BaselineChoice:
 
     plugged: Plugged
     load: Plugged | None = None
-    """The load whose expectation it gets; None: the load of the project."""
+    """The load whose expectation the plugin gets; None: the load of the project."""
 
 
 def read_baseline(
@@ -54,7 +54,7 @@ def read_baseline(
 
 
 def _is_number(text: str) -> bool:
-    """Return whether a text is a number, as the value of a placeholder is."""
+    """Return whether a text is a number; the value of a placeholder is always text."""
     try:
         float(text)
     except ValueError:
@@ -63,7 +63,7 @@ def _is_number(text: str) -> bool:
 
 
 def _is_known(findings: Findings, registry: Registry, name: Any, at: KeyPath) -> bool:
-    """Return whether a baseline, or a broken plugin, has that name; add a finding if not."""
+    """Return whether a baseline or a broken plugin has that name; add a finding if none has."""
     loads = registry.names("load")
     own = [known for known in registry.names("baseline") if known not in loads]
     if not isinstance(name, str):

@@ -94,7 +94,7 @@ class Event(Occurring):
 
 @dataclass(frozen=True, slots=True)
 class EventStanza:
-    """One of `[[events]]`, checked, with the findings of its file."""
+    """A checked table of `[[events]]`, with the findings of its file."""
 
     findings: Findings
     event: Validated[Event]
@@ -127,7 +127,7 @@ def read_events(sheets: Sequence[Findings]) -> list[EventStanza]:
 def read_event(
     findings: Findings, table: Mapping[str, Any], path: KeyPath, *, called: bool = False
 ) -> EventStanza | None:
-    """Return one event, None if there is a finding. A called one needs no beginning."""
+    """Return one event, None if there is a finding. A called event needs no start."""
     event = validate(findings, Event, table, path, owner="an event", spread=SPREAD)
     if event is None:
         return None
@@ -167,8 +167,8 @@ def bound_event(
 ) -> EventSpec | None:
     """Return the event with its projects, None if there is a finding.
 
-    `called_ms`, UTC, is the time of a call: without a beginning the event begins then, or after
-    its notice.
+    `called_ms`, UTC, is the time of a call: an event without a start begins then, or after its
+    notice.
     """
     findings, event = stanza.findings, stanza.event
     settings, path = event.settings, event.path

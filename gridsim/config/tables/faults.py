@@ -101,7 +101,7 @@ class FaultSettings(Occurring):
 
 @dataclass(frozen=True, slots=True)
 class FaultStanza:
-    """One of `[[faults]]`, not yet bound to devices."""
+    """A checked table of `[[faults]]`, not yet bound to devices."""
 
     findings: Findings
     """The findings of its file."""
@@ -143,9 +143,8 @@ def read_faults(sheets: Sequence[Findings], registry: Registry) -> list[FaultSta
 def metered(
     findings: Findings, registry: Registry, meter_class: str | None, faults: Sequence[FaultStanza]
 ) -> list[FaultStanza]:
-    """Return the faults, after that of the meters of `[site]`, whose values the others change.
-
-    With a fault of the same id, which is for some of the meters, that one replaces it.
+    """Return the faults, after the fault of the `[site]` meters, because the others change its
+    values. A configured fault of the same id, for some of the meters, replaces it.
     """
     if meter_class is None or any(one.id == _METERS for one in faults):
         return [*faults]
@@ -162,7 +161,7 @@ def read_fault(
     *,
     injected: bool = False,
 ) -> FaultStanza | None:
-    """Return one fault, None if there is a finding. An injected one needs no beginning."""
+    """Return one fault, None if there is a finding. An injected fault needs no start."""
     own = {key: table[key] for key in table.keys() & FaultSettings.model_fields.keys()}
     rest = {key: value for key, value in table.items() if key not in own}
     core = validate(findings, FaultSettings, own, path, owner="a fault", spread=SPREAD)
@@ -205,8 +204,8 @@ def bound_fault(
 ) -> FaultSpec:
     """Return the fault with its devices; valid only if there are no findings.
 
-    `injected_ms`, UTC, is the time of an injection: without a beginning the fault begins then.
-    `keys` are those of the devices.
+    `injected_ms`, UTC, is the time of an injection: a fault without a start begins then. `keys` are
+    those of the devices.
     """
     der_keys = _device_keys(scenario) if keys is None else keys
     begin_ms = scenario.start_ms if injected_ms is None else injected_ms
@@ -215,7 +214,7 @@ def bound_fault(
     device = _devices(findings, settings, scenario.roster, core.path)
     site = scenario.roster.project[device]
     ids = [scenario.roster.der_id[row] for row in device.tolist()]
-    # Chance depends on these.
+    # The random draws depend on these.
     keys = scenario.sites.keys[site] if settings.of == "project" else der_keys[device]
     keys = mixed(keys, identity(stanza.id))
     draws = scenario.draws

@@ -11,7 +11,7 @@ MAX_BYTES = 128
 _PART = re.compile(r"\{(?P<name>n|project_id)(?::0(?P<width>\d{1,2}))?\}|(?P<other>[{}])")
 _REFUSED = re.compile(r"[/+#$\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
-# Letters and marks without a shape of their own.
+# Letters and marks that are not visible.
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0\ufe0f\ufe0e"
 
 Maker = Callable[[int, str], str]
@@ -38,7 +38,7 @@ def template(text: str, *, of_project: bool) -> Maker:
 
 
 def check_visible(text: str) -> None:
-    """Raise ValueError for a character that is not shown, or that turns the text around.
+    """Raise ValueError for a character that is invisible, or that reverses the text.
 
     Two ids could look the same, and a page or a terminal could show another id.
     """

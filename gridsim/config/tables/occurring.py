@@ -1,4 +1,4 @@
-"""The times of events and faults: their common settings, and the schedule that follows."""
+"""The times of events and faults: their common settings, and the schedule made from them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from gridsim.config.text.locate import KeyPath
 from gridsim.simulation.schedule import Schedule, cron
 
 NOW: Final = "the present simulated time"
-"""The name of the time before which no instruction lets anything begin."""
+"""The name of the current time: instructions cannot begin anything earlier."""
 _YEARS_S = 100 * 366 * 86_400
 
 
 class Occurring(Settings):
-    """The beginning of an event or a fault; at most one of the first three is given."""
+    """The start of an event or a fault; at most one of the first three settings is given."""
 
     start: str | None = Field(
         None,
@@ -59,9 +59,8 @@ class Occurring(Settings):
 def check_times(
     findings: Findings, settings: Occurring, path: KeyPath, *, also: Sequence[str] = ()
 ) -> list[str]:
-    """Return the names of the settings that give the beginning, at most one; add findings.
-
-    `also` names further settings that give it.
+    """Return the names of the settings that give the start, at most one; add findings. `also` names
+    further settings that give it.
     """
     names = ("start", "after_s", "cron", *also)
     given = [name for name in names if getattr(settings, name) is not None]

@@ -16,7 +16,7 @@ _YEAR_S = 366 * 86_400
 class ProjectSettings(Settings):
     """The settings of `[[projects]]`, without `load`, `baseline` and `ders`.
 
-    A field of the place that is None has the value of `[site]`.
+    A field of the location that is None has the value of `[site]`.
     """
 
     id: str = Field(

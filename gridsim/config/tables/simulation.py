@@ -145,7 +145,8 @@ def start_ms(start: str, now_ms: int, timezone: str = "UTC") -> int:
     except ValueError as error:
         raise ValueError(f"is not a valid time: {error}") from None
     if match is None:
-        # Where clocks are set forward at midnight, the day begins at 01:00, the same moment.
+        # Where clocks are set forward at midnight, the day begins at 01:00, which is the same
+        # moment.
         time = time.replace(tzinfo=ZoneInfo(timezone))
     if not _EPOCH <= time < _LAST:
         raise ValueError("must be from 1970 to 2199")

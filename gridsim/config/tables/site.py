@@ -1,4 +1,4 @@
-"""`[site]`: the place of projects without a place of their own."""
+"""`[site]`: the location of projects that do not have their own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class SiteSettings(Settings):
-    """The settings of `[site]`: the place of projects without a place of their own."""
+    """The settings of `[site]`: the location of projects that do not have their own."""
 
     latitude: Annotated[float, Unit("deg")] = Field(
         45.96, ge=-90, le=90, description="north positive"

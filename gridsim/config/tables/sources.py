@@ -17,7 +17,7 @@ _SHAPE = 'write [[sources]], then type = "mqtt" under it'
 
 @dataclass(frozen=True, slots=True)
 class SourceChoice:
-    """One of `[[sources]]`."""
+    """A checked table of `[[sources]]`."""
 
     name: str
     """The type; the second of a type has `#2` added, the third `#3`."""

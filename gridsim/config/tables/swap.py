@@ -1,4 +1,4 @@
-"""A transport replaced by one of another type, as `--transport` and `--set` ask for."""
+"""The replacement of a transport by one of another type, for `--transport` and `--set`."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class TransportTableSettings(DeliverySettings):
 
 @dataclass(frozen=True, slots=True)
 class TransportChoice:
-    """One of `[[transports]]`."""
+    """A checked table of `[[transports]]`."""
 
     name: str
     """The type; the second of a type has `#2` added, the third `#3`."""

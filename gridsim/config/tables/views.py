@@ -18,7 +18,7 @@ _SHAPE = 'write [[views]], then type = "web" under it'
 
 @dataclass(frozen=True, slots=True)
 class ViewChoice:
-    """One of `[[views]]`."""
+    """A checked table of `[[views]]`."""
 
     name: str
     """The type; the second of a type has `#2` added, the third `#3`."""

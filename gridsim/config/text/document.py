@@ -222,7 +222,9 @@ class Document:
     def _rekeyed(
         self, data: dict[str, Any], paths: Callable[[KeyPath], Iterable[KeyPath]]
     ) -> Document:
-        """Return the document with other data, and the new paths of what is known of the old."""
+        """Return the document with other data, and everything known of the old data under its new
+        path.
+        """
         return replace(
             self,
             data=data,
@@ -242,7 +244,7 @@ class Document:
         return [0, *(match.end() for match in re.finditer("\n", self.text))]
 
     def _in_text(self, path: KeyPath) -> KeyPath:
-        """Return the path by which a value stands in the text."""
+        """Return the path of a value in the text."""
         for length in range(len(path), 0, -1):
             if (source := self.moved.get(path[:length])) is not None:
                 return (*source, *path[length:])
@@ -269,9 +271,8 @@ class Document:
 
     @cached_property
     def _named_secrets(self) -> list[Place]:
-        """The places of values that look like a secret, known to a plugin or not.
-
-        The key does, or the value is a URL with a login.
+        """The places of values that look like a secret, even if no plugin has the setting: the key
+        does, or the value is a URL with a login.
         """
         return [
             place

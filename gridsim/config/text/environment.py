@@ -53,7 +53,7 @@ def gather(folder: Path) -> dict[str, str]:
 def fill(text: str, environment: Mapping[str, str]) -> Filled | None:
     """Replace `${NAME}` and `${NAME:-default}`; return None if there is no placeholder.
 
-    As in a shell, the default also replaces an empty variable.
+    The default also replaces an empty variable, as in a shell.
     """
     if "${" not in text:
         return None

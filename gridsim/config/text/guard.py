@@ -1,4 +1,4 @@
-"""Checks before parsing, against files made to take the parser very long."""
+"""Checks before parsing, against files that are designed to make the parser very slow."""
 
 from __future__ import annotations
 

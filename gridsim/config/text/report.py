@@ -9,7 +9,7 @@ from gridsim.errors import UsageError
 
 _WIDTH = 120  # characters shown of a long source line
 _SHOWN = 100
-"""The most problems that are shown; a configuration with more has one cause more often."""
+"""The largest number of problems shown; a configuration with more usually has one common cause."""
 
 
 @dataclass(frozen=True, slots=True)

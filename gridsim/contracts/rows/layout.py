@@ -25,7 +25,7 @@ class RowLayout:
 
 @dataclass(frozen=True, slots=True)
 class Affixes:
-    """The texts before and after a value, separator and braces included."""
+    """The texts before and after a value, including the separator and braces."""
 
     before: str
     after: str

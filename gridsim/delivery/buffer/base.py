@@ -10,13 +10,13 @@ from gridsim.api import Batch
 
 @dataclass(frozen=True, slots=True)
 class QueuedBatch:
-    """A batch, or the rest of one, that waits."""
+    """A waiting batch, or the rest of one."""
 
     batch: Batch
     offered_at: float
     """Monotonic seconds."""
     nbytes: int
-    """The batch's `nbytes`, which cost time to sum up."""
+    """The batch's `nbytes`, stored because the sum takes time."""
 
 
 class Buffer(ABC):

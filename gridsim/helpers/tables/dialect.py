@@ -91,8 +91,8 @@ def column_of(header: Sequence[str], names: Iterable[str]) -> int | None:
     bare = [without_unit(given) for given in header]
     for name in names:
         wanted = normal(name)
-        for given, sought in ((list(header), name), (plain, wanted), (bare, wanted)):
-            places = [place for place, text in enumerate(given) if text == sought and text]
+        for given, target in ((list(header), name), (plain, wanted), (bare, wanted)):
+            places = [place for place, text in enumerate(given) if text == target and text]
             if len(places) > 1:
                 raise ValueError(f"there is more than one column {name!r}")
             if places:

@@ -1,4 +1,6 @@
-"""The monitor: what the views of a run need, made from its results off the engine's thread."""
+"""The monitor, which makes the data of a run's views from its results, outside the engine's
+thread.
+"""
 
 from gridsim.running.monitor.monitor import Monitor
 

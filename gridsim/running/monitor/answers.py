@@ -14,7 +14,7 @@ from gridsim.text.commands import instruction_line
 FOLLOWED: Final = 10_000
 """The number of instructions whose acknowledgements are kept."""
 _EACH = 16
-"""The most acknowledgements of one instruction; a run gives at most two."""
+"""The largest number of acknowledgements kept of one instruction; a run gives at most two."""
 
 
 @dataclass(slots=True, eq=False)
@@ -24,8 +24,9 @@ class _Followed:
 
 
 class Answers:
-    """The acknowledgements by instruction, so that none is lost among those of others. Used from
-    several threads."""
+    """The acknowledgements of each instruction, kept apart so that those of others do not displace
+    them. Used from several threads.
+    """
 
     def __init__(self, limit: int = FOLLOWED) -> None:
         self._limit = limit
@@ -43,12 +44,12 @@ class Answers:
                 self._followed.popitem(last=False)
 
     def forget(self, instruction: Instruction) -> None:
-        """Keep the acknowledgements of an instruction no longer."""
+        """Stop keeping the acknowledgements of an instruction."""
         with self._lock:
             self._followed.pop(_key(instruction), None)
 
     def take(self, acknowledgements: Sequence[Acknowledgement]) -> None:
-        """Keep those that are followed. Called in the engine's thread."""
+        """Keep the acknowledgements of followed instructions. Called in the engine's thread."""
         if not acknowledgements or not self._followed:
             return
         with self._lock:

@@ -16,7 +16,7 @@ LENGTH = 200
 
 
 class Entries:
-    """The newest entries, with a number for each of the run."""
+    """The newest entries, numbered from the start of the run."""
 
     def __init__(self, timezone: str) -> None:
         self._timezone = timezone

@@ -38,9 +38,11 @@ from gridsim.running.subscription import joined, size_of
 from gridsim.simulation.scenario import Scenario
 
 MIN_INTERVAL_S = 0.25
-"""The least real time between two snapshots."""
+"""The shortest real time between two snapshots."""
 _WAITING_BYTES = 64_000_000
-"""The results that wait for the next snapshot; beyond it, the values of the oldest are dropped."""
+"""The limit of the results that wait for the next snapshot; beyond it, the values of the oldest are
+dropped.
+"""
 _CHUNK = 1_000_000
 """The number of values that are summed at once."""
 
@@ -142,7 +144,7 @@ class Monitor:
             return self._histories.projects(projects)
 
     def watch(self, der_id: str) -> DeviceView:
-        """Return a device's own view, and keep recording it for the next 30 s.
+        """Return the view of one device, and keep recording the device for the next 30 s.
 
         The first call for a device reads its earlier readings from the run's ledger. Raises
         KeyError for an unknown device, and ValueError if 20 others are watched.
@@ -162,7 +164,7 @@ class Monitor:
     # Called with the lock held.
 
     def _update(self) -> None:
-        """Work off the results that wait."""
+        """Process the waiting results."""
         with self._queue_lock:
             results, self._waiting, self._bytes = self._waiting, deque(), 0
         for result in results:

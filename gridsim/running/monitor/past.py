@@ -1,4 +1,4 @@
-"""The readings of a device from before it was opened: those that the run's ledger has."""
+"""The readings of a device from before it was opened, read from the run's ledger."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from gridsim.ledger.past import PastReading
 from gridsim.running.monitor.recorder import POINTS
 
 _WRITTEN_S = 0.4
-"""The longest wait for the ledger, which is written a little later than the run advances."""
+"""The longest wait for the ledger, which is written shortly after each tick."""
 _LOOK_S = 0.05
 _READ_S = 0.4
-"""The time after which reading ends."""
+"""The time limit of reading."""
 
 
 class DevicePast:
-    """The reader of the readings of a device in the last 900 ticks. Used from several threads."""
+    """A reader of a device's readings in the last 900 ticks. Used from several threads."""
 
     def __init__(self, ledger: Path | None) -> None:
         self._ledger = ledger
 
     def __call__(self, device: int, last: int) -> Sequence[PastReading]:
-        """Return the readings up to the tick `last`; those that the ledger has by now."""
+        """Return the readings up to the tick `last` that the ledger has by now."""
         if self._ledger is None or last < 0:
             return ()
         until = time.monotonic() + _WRITTEN_S

@@ -14,7 +14,7 @@ from gridsim.ledger.past import PastReading
 
 POINTS = 900
 _SCALE = {"current_output": 100, "power_meter_measurement": 100, "current_soc": 10}
-"""The columns that a ledger has, with the factors of its integers."""
+"""The columns of a ledger, each with the factor of its integers."""
 _NOT_SENT = (NONE, NONE, NONE)
 _DIGITS = {"current_output": 2, "power_meter_measurement": 2, "current_soc": 1}
 
@@ -22,7 +22,7 @@ _DIGITS = {"current_output": 2, "power_meter_measurement": 2, "current_soc": 1}
 class Recorder:
     """The last 900 readings of a device; a place per reading, in a ring.
 
-    Earlier ones may precede those that it has recorded.
+    Readings from the ledger may precede the recorded ones.
     """
 
     def __init__(self, device: int, site: int, digits: Mapping[str, int]) -> None:
@@ -75,7 +75,9 @@ class Recorder:
         self._faults[place] = True
 
     def report(self, batch: Batch, row: int, *, sent: bool) -> None:
-        """Take a row of a batch: a reading that left, or with `sent` false one that never will."""
+        """Take a row of a batch: a reading that was sent or, with `sent` false, one that never will
+        be.
+        """
         labels = batch.labels
         if labels is not None and labels.copy[row]:
             return

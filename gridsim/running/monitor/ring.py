@@ -1,4 +1,4 @@
-"""Rings: the means of columns over steps of simulated time, of a fixed number of steps."""
+"""Rings: the means of columns over a fixed number of steps of simulated time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from gridsim.api import Floats
 
 
 class Ring:
-    """The means of `width` columns over the newest steps. Its memory does not grow.
+    """The means of `width` columns over the newest steps, in memory of constant size.
 
-    Steps begin at the run's start. A step without a value has none in the result.
+    Steps begin at the run's start. A step without a value is not in the result.
     """
 
     def __init__(

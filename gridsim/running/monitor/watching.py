@@ -17,9 +17,9 @@ from gridsim.running.monitor.recorder import Recorder
 from gridsim.simulation.scenario import FleetSpec, Scenario
 
 MOST = 20
-"""The most devices that are watched at once."""
+"""The largest number of devices that are watched at once."""
 KEPT_S = 30.0
-"""The time after which a device is no longer watched, from the last call on."""
+"""The time after the last call at which a device is no longer watched."""
 
 
 class Watching:

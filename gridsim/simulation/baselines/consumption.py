@@ -21,7 +21,7 @@ SLOT_MS: Final = 60_000
 
 
 class ExpectedConsumption:
-    """The consumption of the consuming DERs of all sites, had they never had a setpoint.
+    """The consumption of the consuming DERs of all sites, simulated without any setpoint.
 
     A second copy of the fleets whose type has `consumes` steps once per slot without orders.
     Their sessions, draws and thermostats depend on the device alone, so a car charges in the copy
@@ -71,9 +71,9 @@ class ExpectedConsumption:
             self._advance(tick)
 
     def at(self, time_ms: int) -> Floats | None:
-        """Return the consumption at UTC `time_ms`, float64[sites], kW; None: there is none.
+        """Return the consumption of the present tick, float64[sites], kW.
 
-        It is that of the present tick, and None for times before the start. Raises PluginError.
+        None if UTC `time_ms` is before the start, or if no DER consumes. Raises PluginError.
         """
         tick = self._tick
         if tick is None or time_ms < self._scenario.start_ms or not self._specs:

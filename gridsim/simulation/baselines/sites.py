@@ -51,7 +51,7 @@ class _Running:
             expected = _Expectation(SiteLoads([spec.load], sites, call), None, self.site, call)
         self._baseline: Baseline = call(self._name, partial(spec.type, spec.members, expected))
         self.notes = spec.type.note is not Baseline.note
-        """True if the plugin overrides `note`, so that it needs the consumption."""
+        """True if the plugin overrides `note`, and therefore needs the consumption."""
         self._row_of = np.full(sites, -1, np.intp)
         self._row_of[self.site] = np.arange(len(self.site))
 

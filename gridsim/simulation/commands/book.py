@@ -66,10 +66,10 @@ class CommandBook:
         self._targets = Targets(scenario)
         self._effects = Effects(scenario)
         self.ids = UsedIds()
-        """The ids of all accepted instructions, those of events and faults as well."""
+        """The ids of all accepted instructions, including those for events and faults."""
         self._waiting: list[tuple[int, int, _AcceptedCommand]] = []
         self._planned: Counter[Target] = Counter()
-        """The commands among the waiting that were accepted before the tick of their start."""
+        """The waiting commands that were accepted before the tick in which they start."""
         self._ends: list[tuple[float, int, _AcceptedCommand]] = []
         self._held: dict[tuple[Level, int, Slot], _AcceptedCommand] = {}
         self._seeking: dict[tuple[Level, int, Slot], _AcceptedCommand] = {}
@@ -118,9 +118,9 @@ class CommandBook:
         )
 
     def copied(self, memo: dict[int, Any]) -> CommandBook:
-        """Return a copy for `copy.deepcopy`'s memo, which knows no ids so far.
+        """Return a copy that has no used ids, made with the memo of `copy.deepcopy`.
 
-        It is for a copy of the simulation that gets accepted instructions alone.
+        It is for a copy of the simulation, which receives only accepted instructions.
         """
         memo[id(self.ids)] = UsedIds()
         self._targets.share(memo)
@@ -136,9 +136,9 @@ class CommandBook:
         """The orders of sites from the last `take`; None if there are none."""
         return self._sites
 
-    def silence(self, devices: NDArray[np.intp] | NDArray[np.bool_]) -> None:
+    def disable(self, devices: NDArray[np.intp] | NDArray[np.bool_]) -> None:
         """Reject commands to these devices from now on; a mask or indices."""
-        self._targets.silence(devices)
+        self._targets.disable(devices)
 
     def observe(self, power: Floats, soc: Floats, meter: Floats) -> None:
         """Record the values of the tick that has ended.
@@ -223,10 +223,10 @@ class CommandBook:
             entry = heapq.heappop(self._ends)[2]
             if self._held.get(entry.aim.key) is not entry:
                 continue  # superseded before its end
-            sought = self._seeking.get(entry.aim.key) is entry
+            is_seeking = self._seeking.get(entry.aim.key) is entry
             self._release(entry)
             if not entry.reached:
-                reason = "it ended before the target was reached" if sought else ""
+                reason = "it ended before the target was reached" if is_seeking else ""
                 yield answer(entry.command, "completed", tick, reason)
 
     def _begin_due(self, tick: Tick) -> Iterator[Acknowledgement]:

@@ -44,7 +44,9 @@ class SocTargets(Stateful):
         """The last measured gain, % per kW and tick."""
         self._before: tuple[Floats, Floats] | None = None
         self._followed = np.zeros(n, np.bool_)
-        """True where `_before` is of the last tick; without any target nothing is recorded."""
+        """True where `_before` holds the last tick's values; without any target nothing is
+        recorded.
+        """
         self.arrived = np.empty(0, np.intp)
         """The devices that reached their target in the last `advance`."""
 

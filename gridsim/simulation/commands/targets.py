@@ -1,4 +1,6 @@
-"""The resolution of a command: its devices, whether they can follow it, and its value in kW."""
+"""The resolution of a command: its devices, a check that they can follow it, and its value in
+kW.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ from gridsim.simulation.scenario import Scenario
 
 Slot = Literal["power", "limit_power", "limit_export", "limit_import", "connection"]
 Level = Literal["site", "project", "device"]
-"""The level that a command acts on: the whole site, or devices, by a command to their project
-or to the device. A device's own command overrides its project's."""
+"""The level at which a command acts: the whole site, or devices, through a command to their project
+or to the device itself. A device's own command overrides its project's.
+"""
 
 _SLOTS: dict[str, Slot] = {
     "set_power": "power",
@@ -44,7 +47,7 @@ class ResolvedTarget:
 
     @property
     def key(self) -> tuple[Level, int, Slot]:
-        """The key by which commands supersede each other: only one in force has it."""
+        """The key by which commands supersede each other: at most one command in force has it."""
         return (*self.owner, self.slot)
 
 
@@ -84,7 +87,7 @@ class Targets(Stateful):
         """Add the places of all ids to the memo of `copy.deepcopy`, so that copies share them."""
         memo[id(self._projects)], memo[id(self._ders)] = self._projects, self._ders
 
-    def silence(self, devices: NDArray[np.intp] | NDArray[np.bool_]) -> None:
+    def disable(self, devices: NDArray[np.intp] | NDArray[np.bool_]) -> None:
         """Disable these devices for commands: they do not exist, or have failed."""
         self._silent[devices] = True
 

@@ -29,7 +29,7 @@ class TruthAccount:
     def __init__(
         self, project_id: Sequence[str], tick_ms: int, rebound_ms: int, own: Occurrence | None
     ) -> None:
-        """Begin an account of an occurrence; None: `restore` sets its state."""
+        """Begin the account of the occurrence `own`; if it is None, `restore` sets the state."""
         self._project_id, self._tick_ms, self._rebound_ms = project_id, tick_ms, rebound_ms
         self._own = own
         if own is None:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class CourseCopy:
-    """A course beside that of the run; a failing plugin ends it."""
+    """A copy of the run's course that is stepped beside it; a failing plugin ends it."""
 
     def __init__(self, course: Course) -> None:
         self._course = course

@@ -63,7 +63,7 @@ class Counterfactuals:
         """bool[sites], True for the projects whose baseline is the counterfactual."""
         self.has_baselines = bool(self._sites.any())
         self._within = np.zeros(len(scenario.sites), np.bool_)
-        """True for those of them with a running event in the present tick."""
+        """True for those of these projects that have a running event in the present tick."""
 
     def state(self) -> State:
         """Return what a checkpoint keeps, between two ticks. Raises StateError."""
@@ -136,7 +136,8 @@ class Counterfactuals:
                 baseline[site] = self._net(meter, branch.power)[site]
 
     def adjust_outside(self, baseline: Floats, meter: Floats, power: Floats) -> None:
-        """Set the counterfactual baselines of all other projects to what they draw, in place.
+        """Set the counterfactual baselines of all other projects to their net consumption, in
+        place.
 
         `power` is the output of every device, kW.
         """

@@ -1,4 +1,4 @@
-"""An estimate of what the projects of an event are able to deliver, before the run."""
+"""An estimate, before the run, of the reduction that the projects of an event can deliver."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gridsim.simulation.scenario import EventSpec, Scenario
 from gridsim.simulation.schedule import Schedule
 
 MAX_PROJECTS: Final = 200
-"""The largest number of projects that are estimated; of more, evenly spread ones are."""
+"""The largest number of projects to estimate; beyond it, an evenly spaced sample is used."""
 _MUCH_KW = 1e9
 # Half the resolution of a reading, kW.
 _HALF_STEP = 0.005
@@ -25,7 +25,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """The estimate of an event's first occurrence, with an entry for each project that follows."""
+    """The estimate of an event's first occurrence, with an entry for each project that takes
+    part.
+    """
 
     project_id: list[str]
     asked_kw: Floats
@@ -49,7 +51,7 @@ class Estimate:
 
     @property
     def able_total_kw(self) -> float:
-        """The sum of what the projects are able to deliver of what is asked of each."""
+        """The sum of the reductions that the projects can deliver, each at most its request."""
         able = np.clip(self.able_kw, 0.0, self.asked_kw)
         return float(able.sum()) * self.scale
 

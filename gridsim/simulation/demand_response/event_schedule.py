@@ -66,7 +66,9 @@ class EventSchedule:
         return live
 
     def due(self, time_ms: int) -> list[tuple[str, NDArray[np.intp]]]:
-        """Return name and projects of the occurrences that `announce` returns at UTC `time_ms`."""
+        """Return the name and projects of each occurrence that `announce` returns at UTC
+        `time_ms`.
+        """
         return [
             (occurrence_name(spec.id, number), spec.projects)
             for index, spec in enumerate(self._specs)
@@ -129,7 +131,7 @@ class EventSchedule:
     def forget_called(self, live: Collection[Occurrence]) -> None:
         """Forget the called events that are over: without further and without `live` occurrences.
 
-        `take_over` returns their last changes.
+        `take_ended` returns their last changes.
         """
         if not self._called:
             return
@@ -141,7 +143,7 @@ class EventSchedule:
                 self._over.append(self._last_change.pop(id))
                 del self._specs[index], self._upcoming[index]
 
-    def take_over(self) -> list[EventChange]:
+    def take_ended(self) -> list[EventChange]:
         """Return the last change of each called event that is over since the last call."""
         over, self._over = self._over, []
         return over

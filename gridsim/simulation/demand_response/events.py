@@ -71,7 +71,9 @@ class DemandResponse:
         return self._live
 
     def due(self, time_ms: int) -> list[tuple[str, NDArray[np.intp]]]:
-        """Return name and projects of the occurrences that `begin` announces at UTC `time_ms`."""
+        """Return the name and projects of each occurrence that `begin` announces at UTC
+        `time_ms`.
+        """
         return self._schedule.due(time_ms)
 
     def share(self, memo: dict[int, Any]) -> None:
@@ -175,9 +177,9 @@ class DemandResponse:
         self._look_ahead()
         return whole
 
-    def take_over(self) -> list[EventChange]:
+    def take_ended(self) -> list[EventChange]:
         """Return the last change of each called event that is over since the last call."""
-        return self._schedule.take_over()
+        return self._schedule.take_ended()
 
     def take_settlements(self) -> Sequence[Settlement]:
         """Return the settlements since the last call."""

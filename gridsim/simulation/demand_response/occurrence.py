@@ -19,7 +19,7 @@ WAITING, RUNNING, OVER = range(3)
 _MS_PER_HOUR = 3_600_000
 _NEVER = np.iinfo(np.int64).max
 _WORST = 3
-"""The number of projects that fell short that a change names."""
+"""The largest number of projects in the `shortfalls` of a change."""
 
 
 def occurrence_name(event: str, number: int) -> str:
@@ -187,7 +187,7 @@ class Occurrence:
     def _reasons(
         self, which: NDArray[np.intp], violations: dict[int, tuple[tuple[int, int], ...]]
     ) -> dict[int, str]:
-        """Return the reasons of those of the projects `which` that fell short, by their place."""
+        """Return the reason of each of the projects `which` that fell short, by its index."""
         if not self.spec.reduces:
             return {}
         missing = self._shortfall.missing_kw(self.target_kw)[which]

@@ -79,5 +79,5 @@ class SettlementAccount(Stateful):
         self._broken[ended] = False
 
     def violations(self) -> dict[int, tuple[tuple[int, int], ...]]:
-        """Return the violations that have ended, UTC ms, of each project that has some."""
+        """Return the violations that have ended, UTC ms, of each project that has any."""
         return {row: tuple(spans) for row, spans in self._violations.items()}

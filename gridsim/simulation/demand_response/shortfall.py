@@ -97,7 +97,7 @@ class ShortfallAccount(Stateful):
         self._rigid = np.zeros(n, np.int64)
         """The ticks without a device that events dispatch."""
         self._below = np.zeros(n, np.int64)
-        """The ticks in which less was delivered than asked."""
+        """The ticks in which less was delivered than requested."""
         self._asked, self._able = np.zeros(n), np.zeros(n)
         self._reduced: Hundredths = np.zeros(n, np.int64)
 
@@ -109,7 +109,9 @@ class ShortfallAccount(Stateful):
         baseline: Floats,
         able: Ability,
     ) -> None:
-        """Add a tick: the reduction asked of the projects `rows`, and what they were able to do."""
+        """Add a tick: the reduction requested of the projects `rows`, and their ability to deliver
+        it.
+        """
         possible = (baseline - able.net_kw + able.output_kw)[site]
         self._ticks[rows] += 1
         self._asked[rows] += asked_kw
@@ -122,19 +124,21 @@ class ShortfallAccount(Stateful):
         self._commanded[rows] += able.commanded[site]
 
     def add(self, rows: NDArray[np.intp], reduced: Hundredths, asked_kw: Floats) -> None:
-        """Add the reduction of a tick, int64[rows], hundredths of a kW, and that asked."""
+        """Add the delivered reduction of a tick, int64[rows], hundredths of a kW, and the requested
+        one.
+        """
         self._reduced[rows] += reduced
         self._below[rows] += reduced < 100.0 * asked_kw - 100.0 * _HALF_STEP
 
     @property
     def asked_kw(self) -> Floats:
-        """The mean reduction asked, float64[n]; zero without a tick after the ramp."""
+        """The mean reduction requested, float64[n]; zero without a tick after the ramp."""
         mean: Floats = self._asked / np.maximum(self._ticks, 1)
         return mean
 
     @property
     def able_kw(self) -> Floats:
-        """The mean of what the devices were able to do of it, float64[n]."""
+        """The mean part of `asked_kw` that the devices were able to deliver, float64[n]."""
         mean: Floats = self._able / np.maximum(self._ticks, 1)
         return mean
 

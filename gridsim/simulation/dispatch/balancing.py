@@ -1,4 +1,4 @@
-"""The balancing of sites: the shares of the devices that bring a net load to zero."""
+"""The balancing of sites: the devices' shares of the power that brings the net load to zero."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Outputs = Mapping[str, Floats]
 
 
 class Sharing(NamedTuple):
-    """The devices of a fleet that share in something: columns with one entry per device."""
+    """The devices among which a power is shared: columns with one entry per device."""
 
     site: NDArray[np.intp]
     min_kw: Floats
@@ -55,12 +55,12 @@ def balance_apart(
 ) -> list[Floats]:
     """Split the balancing of each site, where devices exclude the output of DER types.
 
-    `excludes` has for each group a mask of its devices for each set of excluded types.
+    For each group, `excludes` maps each set of excluded types to a mask of the group's devices.
     `outputs_kw` is the output that `net_kw` contains.
 
     Devices with the same excluded types share as in `balance`. Those that exclude more types come
-    first. The next ones balance what is left of their own net load: never more than that, and
-    never in the other direction, so that no battery discharges to charge another one.
+    first. The next ones balance the rest of their own net load: never more than that, and never in
+    the other direction, so that no battery discharges to charge another one.
     """
     if not outputs_kw:
         return balance(net_kw, groups)
@@ -71,11 +71,11 @@ def balance_apart(
         own_kw = sum((outputs_kw[name] for name in sorted(names) if name in outputs_kw), net_kw)
         left = own_kw - given
         left = np.clip(left, np.minimum(own_kw, 0.0), np.maximum(own_kw, 0.0))
-        takers = [
+        sharing = [
             own._replace(takes=own.takes & masks[names] if names in masks else own.takes & False)
             for own, masks in zip(groups, excludes, strict=True)
         ]
-        for own, share, part in zip(groups, shares, balance(left, takers), strict=True):
+        for own, share, part in zip(groups, shares, balance(left, sharing), strict=True):
             share += part
             given += np.bincount(own.site, part, len(net_kw))
     return shares

@@ -75,14 +75,13 @@ def dispatch(
 class _Dispatch:
     """The dispatch of one tick: first the orders of devices, then those of sites.
 
-    A site's target starts from the output that its devices prefer. If more output is needed,
-    all devices increase theirs in proportion to their headroom. If less is needed, first
-    devices that balance sites stop and store, then the others draw more, and last the others
-    produce less. A target of the net consumption is a promise to draw no more than that: it is
-    met in the values that are reported, in steps of 0.01 kW, and if less output is needed, only
-    devices that balance sites change theirs. Limits are shared in proportion to capability, so
-    that they hold for any output in a device's range; a round may exceed its share as far as
-    later rounds can compensate.
+    A site's target starts from the output that its devices prefer. If more output is needed, all
+    devices increase theirs in proportion to their headroom. If less is needed, first devices that
+    balance sites stop and store, then the others draw more, and last the others produce less. A
+    target of the net consumption is a promise to draw no more than that. It is met in the reported
+    values, in steps of 0.01 kW. If less output is needed for it, only devices that balance sites
+    change theirs. Limits are shared in proportion to capability, so that they hold for any output
+    in a device's range; a round may exceed its share as far as later rounds can compensate.
     """
 
     def __init__(
@@ -214,7 +213,9 @@ class _Dispatch:
     def _late(
         self, place: tuple[RunningFleet, int, slice], shares: Floats
     ) -> tuple[RunningFleet, Orders]:
-        """Return the orders of a fleet that steps last; where a site has a target, as setpoints."""
+        """Return the orders of a fleet that steps last; they are setpoints where a site has a
+        target.
+        """
         fleet, _, rows = place
         share = np.minimum(np.maximum(shares[rows], self._min_kw[rows]), self._max_kw[rows])
         targeted = self._free[rows] & self._targeted[fleet.site]

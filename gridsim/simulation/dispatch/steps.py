@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import Floats, Keys
 
-# A rounding error of the arithmetic does not need a step more.
+# A rounding error of the arithmetic does not need another step.
 _SLACK = 1e-6
 
 
@@ -26,9 +26,9 @@ def in_steps(
 ) -> Floats:
     """Return the shares in steps: each site's sum is the sum of its shares, rounded up.
 
-    `share_kw`, `site`, `keys`, `low` and `high` have an entry per device. A share is rounded
-    down; then some devices of a site, in the order of their keys, get a step more, as far as
-    their capability goes.
+    `share_kw`, `site`, `keys`, `low` and `high` have an entry per device. A share is rounded down;
+    then some devices of a site, in the order of their keys, get one more step, within their
+    capability.
     """
     steps = np.floor(share_kw * 100.0 + _SLACK)
     kw = np.clip(steps / 100.0, low, high)
@@ -42,7 +42,7 @@ def in_steps(
         rank = np.arange(len(rows)) - np.searchsorted(site[rows], site[rows])
         rows = rows[rank < missing[site[rows]]]
         kw[rows] = up[rows]
-        # Small devices may have less than a step left; then the others give all that is missing.
+        # Small devices may have less than a step left; then the others make up the rest.
         missing = total - np.bincount(site, np.rint(kw * 100.0), sites)
         kw = np.minimum(kw + np.maximum(missing, 0.0)[site] / 100.0, high)
     result: Floats = kw

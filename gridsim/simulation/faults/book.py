@@ -198,7 +198,7 @@ class FaultBook:
             one.schedule.restore(schedule)
             one.plugin.restore(plugin)
 
-    def take_over(self) -> list[str]:
+    def take_ended(self) -> list[str]:
         """Return the ids of the injected faults that ended by themselves since the last call."""
         over, self._over = self._over, []
         return over
@@ -266,15 +266,15 @@ class FaultBook:
 
     @property
     def instruments(self) -> int:
-        """The bits in labels of those that are properties of instruments."""
+        """The label bits of the faults that are properties of instruments."""
         return sum(1 << one.number for one in self._running if one.is_instrument)
 
     @property
     def has_faults(self) -> bool:
-        """True if there are faults besides properties of instruments, or have been."""
+        """True if there are or were faults other than properties of instruments."""
         types = [one.type for one in self._scenario.faults]
         types += [one.spec.type for one in self._running]
-        return self.tally.touched > 0 or not all(is_instrument(one) for one in types)
+        return self.tally.affected > 0 or not all(is_instrument(one) for one in types)
 
     @property
     def unreachable(self) -> NDArray[np.bool_]:

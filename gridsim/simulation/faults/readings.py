@@ -21,13 +21,13 @@ class LabelledReadings(Stateful):
     kept = ("_down", "_connected_ms")
 
     def __init__(self, ghosts: NDArray[np.bool_], columns: Mapping[str, str]) -> None:
-        """Take nothing yet; `columns` are the further columns, each with its unit."""
+        """Begin without readings; `columns` are the further columns, each with its unit."""
         self._ghosts = ghosts
         self._digits = {name: decimals_of(name, unit) for name, unit in columns.items()}
         self._down = ghosts.copy()
         """The devices that were unreachable, or did not appear, in the tick before."""
         self._connected_ms = np.full(len(ghosts), np.iinfo(np.int64).min)
-        """The times of reconnection, UTC ms; the lowest int64 for devices that never were down."""
+        """The times of reconnection, UTC ms; the lowest int64 for devices that were never down."""
 
     @property
     def down(self) -> NDArray[np.bool_]:
@@ -35,7 +35,7 @@ class LabelledReadings(Stateful):
         return self._down
 
     def take(self, batch: Batch, report: DeviceReports | None) -> tuple[Batch, NDArray[np.int8]]:
-        """Return the labelled readings and where they go; `batch` has the true values."""
+        """Return the labelled readings and the fate of each; `batch` has the true values."""
         device = batch.device
         connected = np.maximum(batch.connection_start_ms, self._connected_ms[device])
         labels = Labels.blank(batch)

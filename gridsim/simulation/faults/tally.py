@@ -26,23 +26,23 @@ class FaultTotals:
 
     taken: int = 0
     """The readings that devices took, sent or not."""
-    touched: int = 0
+    affected: int = 0
     """The readings, sent or lost, that a fault affected."""
     lost: int = 0
     """The readings that will never be sent."""
     late: int = 0
-    """The readings that were sent in a later tick than they were taken in."""
+    """The readings that were sent in a later tick than the one in which they were taken."""
     altered: int = 0
     """The readings that were sent in a message whose text a fault alters."""
     repeated: int = 0
     """The additional copies that were sent."""
 
     def count_left(self, batch: Batch, tick: int, instruments: int = 0) -> None:
-        """Count the readings that left; bits of `instruments` in labels are not faults."""
+        """Count the readings that were sent; label bits of `instruments` are not faults."""
         labels = batch.labels
         assert labels is not None
         own = ~labels.copy
-        self.touched += _count(own & (labels.faults & _faults(instruments) != 0))
+        self.affected += _count(own & (labels.faults & _faults(instruments) != 0))
         self.late += _count(own & (batch.tick < tick))
         self.altered += _count(own & (labels.altered >= 0))
         self.repeated += _count(labels.copy)
@@ -50,7 +50,7 @@ class FaultTotals:
     def count_lost(self, batch: Batch, instruments: int = 0) -> None:
         assert batch.labels is not None
         self.lost += len(batch)
-        self.touched += _count(batch.labels.faults & _faults(instruments) != 0)
+        self.affected += _count(batch.labels.faults & _faults(instruments) != 0)
 
 
 def _faults(instruments: int) -> np.uint64:

@@ -13,7 +13,7 @@ from gridsim.simulation.scenario import Scenario
 
 
 class Measuring:
-    """The measurands of a scenario; without one that is wanted nothing is computed."""
+    """The measurands of a scenario; nothing is computed unless a measurand is wanted."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._wanted = frozenset(scenario.measurands)

@@ -19,11 +19,11 @@ _CARRY_TICKS: Final = 10_000_000
 
 
 class Registers(Stateful):
-    """Two registers of each of n meters, of import and export, which never step back.
+    """An import and an export register for each of n meters; their readings never decrease.
 
     Each tick adds the power of the tick, rounded to 0.01 kW as it is reported, to whole numbers:
     there is no rounding error, and no overflow in the life of a meter. Whole Wh are carried to a
-    column of their own long before the sum of a power of 1e9 kW could overflow.
+    separate column long before the sum of a power of 1e9 kW could overflow.
     """
 
     kept = ("_sums", "_wh", "_ticks")

@@ -64,7 +64,7 @@ def test_a_meter_of_a_class_is_not_a_fault(make: Any) -> None:
         assert np.count_nonzero(snapshot.devices.state & FAULTY) == bool(faults)
         assert len(snapshot.open_faults) == len(snapshot.entries) == bool(faults)
         tally = run.simulation.tally
-        assert (tally and tally.touched) == (1 if faults else None)
+        assert (tally and tally.affected) == (1 if faults else None)
         run.step(2)
         ended = [one.fault_id for result in run.results for one in result.episodes]
         ended += [one.fault_id for one in run.simulation.finish().episodes]
