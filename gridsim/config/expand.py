@@ -30,6 +30,7 @@ from gridsim.config.tables.stanzas import PLACE, Projects, ProjectStanza
 from gridsim.contracts.measurands import MEASURANDS, measurands_among
 from gridsim.helpers import climate
 from gridsim.helpers.mains import Mains, mains_of
+from gridsim.helpers.synchronous_areas import synchronous_area_of
 from gridsim.simulation.scenario import (
     BaselineSpec,
     FleetSpec,
@@ -130,6 +131,10 @@ def expand(
         timezone=_repeated(zones, at_site),
         nominal_voltage=np.array(_repeated([own.nominal_voltage for own in mains], at_site)),
         phases=np.array(_repeated([float(own.phases) for own in mains], at_site)),
+        synchronous_area=_repeated(
+            [_area(zone, stanza, site) for zone, stanza in zip(zones, stanzas, strict=True)],
+            at_site,
+        ),
     )
     own_site = np.arange(len(keys), dtype=np.intp)
     homes = _Whole(names.projects, keys, own_site, sites, draws, start_ms, tick_ms, findings)
@@ -208,6 +213,12 @@ def _mains(project: ProjectSettings, site: SiteSettings) -> Mains:
         usual.nominal_voltage if volts is None else volts,
         usual.phases if phases is None else phases,
     )
+
+
+def _area(zone: str, stanza: ProjectStanza, site: Validated[SiteSettings]) -> str:
+    """Return the synchronous area of a project: its own, that of `[site]`, or of its time zone."""
+    own, usual = stanza.project.settings.synchronous_area, site.settings.synchronous_area
+    return own or usual or synchronous_area_of(zone)
 
 
 def _baselines(

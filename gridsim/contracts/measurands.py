@@ -18,6 +18,8 @@ class Measurand:
     decimals: int
     """The number of decimals of its values, which are rounded once, in the batch."""
     description: str
+    of_site: bool = False
+    """True if it is the same for all DERs of a site at one time."""
 
 
 def _register(*measurands: Measurand) -> Mapping[str, Measurand]:
@@ -42,12 +44,21 @@ MEASURANDS: Mapping[str, Measurand] = _register(
         "kWh",
         3,
         "register of the energy that the site has drawn from the grid, net of its DERs",
+        of_site=True,
     ),
     Measurand(
         "meter_export_kwh",
         "kWh",
         3,
         "register of the energy that the site has fed to the grid, net of its load",
+        of_site=True,
+    ),
+    Measurand(
+        "frequency",
+        "Hz",
+        3,
+        "frequency of the grid at the tick's start, the same for all sites of a synchronous area",
+        of_site=True,
     ),
 )
 """The measurands by name."""
@@ -56,6 +67,7 @@ DER_REGISTERS = ("energy_import_kwh", "energy_export_kwh")
 """The energy registers of a DER."""
 SITE_REGISTERS = ("meter_import_kwh", "meter_export_kwh")
 """The energy registers of a site's meter."""
+FREQUENCY = "frequency"
 
 
 def measurands_among(names: Iterable[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gridsim.helpers.mains import mains_of
 from gridsim.helpers.randomness import Floats, Keys
+from gridsim.helpers.synchronous_areas import synchronous_area_of
 
 # The offset of a zone only changes at a multiple of a quarter of an hour.
 _OFFSET_HOLDS_MS = 900_000
@@ -40,6 +41,8 @@ class Sites:
     """The voltages between a line and the neutral, float64[n], V; empty: by the time zones."""
     phases: Floats = field(default_factory=_empty)
     """The numbers of phases of the connections, float64[n]; empty: by the time zones."""
+    synchronous_area: Sequence[str] = ()
+    """The names of the synchronous areas, one per site; empty: by the time zones."""
     _zone: NDArray[np.intp] = field(init=False, repr=False)
     _zones: tuple[ZoneInfo, ...] = field(init=False, repr=False)
     _offsets: dict[int, NDArray[np.int64]] = field(init=False, repr=False, default_factory=dict)
@@ -57,6 +60,10 @@ class Sites:
         if not len(self.phases):
             phases = np.array([own.phases for own in mains], np.float64)
             object.__setattr__(self, "phases", phases[zone])
+        if not len(self.synchronous_area):
+            areas = [synchronous_area_of(name) for name in names]
+            own = [areas[index] for index in zone.tolist()]
+            object.__setattr__(self, "synchronous_area", own)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -75,6 +82,7 @@ class Sites:
             timezone=[self.timezone[row] for row in rows.tolist()],
             nominal_voltage=self.nominal_voltage[rows],
             phases=self.phases[rows],
+            synchronous_area=[self.synchronous_area[row] for row in rows.tolist()],
         )
 
     def local_ms(self, time_ms: int) -> NDArray[np.int64]:

@@ -1,5 +1,5 @@
 """Numeric helpers for models: sun, sky, climate, heat, curtailment, time windows, tables of text,
-mains supply, and the colours of DER types in pictures.
+mains supply, synchronous areas, and the colours of DER types in pictures.
 
 They are public: plugins import them from here. They are less stable than `gridsim.api`: a
 minor version may change them; CHANGELOG.md lists each change.
@@ -13,6 +13,7 @@ from gridsim.helpers import (
     colours,
     mains,
     sun,
+    synchronous_areas,
     tables,
     thermal,
     weibull,
@@ -33,6 +34,7 @@ __all__ = [
     "mains",
     "read_table",
     "sun",
+    "synchronous_areas",
     "tables",
     "thermal",
     "weibull",

@@ -115,6 +115,7 @@ def test_the_record_as_a_template_is_that_of_the_json_format() -> None:
         ("{timezone}", '"America/Moncton"'),
         ("{latitude | round(1)}", "46.0"),
         ("{phases}", "1"),
+        ("{synchronous_area}", '"eastern-interconnection"'),
         ("{{{der_id}}}", '"{DER_0}"'),
         ('constant \\u00e9 \\"', '"constant é \\""'),
     ],

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from gridsim.api import Settings, Unit
 from gridsim.config.tables.identifiers import check_visible
-from gridsim.config.tables.site import NominalVoltage, Phases, Zone
+from gridsim.config.tables.site import NominalVoltage, Phases, SynchronousArea, Zone
 
 _YEAR_S = 366 * 86_400
 
@@ -43,6 +43,9 @@ class ProjectSettings(Settings):
         None, description="voltage between a line and the neutral"
     )
     phases: Phases | None = Field(None, description="number of phases of the house connection")
+    synchronous_area: SynchronousArea | None = Field(
+        None, description="grid that the frequency belongs to"
+    )
 
 
 class DerTableSettings(Settings):

@@ -18,6 +18,19 @@ def _known_zone(name: str) -> str:
     return name
 
 
+# Of the names in gridsim.helpers.synchronous_areas; a test compares them.
+SynchronousArea = Literal[
+    "continental-europe",
+    "great-britain",
+    "ireland",
+    "nordic",
+    "eastern-interconnection",
+    "western-interconnection",
+    "texas",
+    "quebec",
+    "other-50",
+    "other-60",
+]
 NominalVoltage = Annotated[float, Unit("V"), Field(ge=90.0, le=300.0)]
 Phases = Annotated[int, Unit("1"), Field(ge=1, le=3)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
@@ -48,6 +61,12 @@ class SiteSettings(Settings):
         None,
         description="number of phases of the house connection; unset: the usual number in the time "
         "zone's country, such as 1 in America/New_York and 3 in Europe/Berlin",
+    )
+    synchronous_area: SynchronousArea | None = Field(
+        None,
+        description="grid that the frequency belongs to; unset: that of the time zone, such as "
+        "continental-europe in Europe/Berlin. other-50 and other-60 are grids elsewhere, of 50 and "
+        "60 Hz",
     )
     meter_class: Literal["0.2", "0.5", "1", "2", "A", "B", "C"] | None = Field(
         None,

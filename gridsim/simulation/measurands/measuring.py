@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from gridsim.api import Floats, State
-from gridsim.contracts.measurands import DER_REGISTERS, SITE_REGISTERS
+from gridsim.contracts.measurands import DER_REGISTERS, FREQUENCY, SITE_REGISTERS
+from gridsim.simulation.measurands.frequency import SiteFrequency
 from gridsim.simulation.measurands.registers import Registers, hundredths
 from gridsim.simulation.scenario import Scenario
 
@@ -21,6 +22,9 @@ class Measuring:
         devices, sites = len(scenario.roster), len(scenario.sites)
         self._ders = self._registers(DER_REGISTERS, devices, scenario.tick_ms)
         self._sites = self._registers(SITE_REGISTERS, sites, scenario.tick_ms)
+        self._frequency: SiteFrequency | None = None
+        if FREQUENCY in self._wanted:
+            self._frequency = SiteFrequency(scenario.draws, scenario.sites)
 
     def state(self) -> State:
         """Return what a checkpoint keeps, between two ticks."""
@@ -31,7 +35,9 @@ class Measuring:
         for name, one in self._parts().items():
             one.restore(state[name])
 
-    def take(self, power: Floats, real: Floats, meter: Floats) -> Mapping[str, Floats]:
+    def take(
+        self, time_ms: int, power: Floats, real: Floats, meter: Floats
+    ) -> Mapping[str, Floats]:
         """Return the measurands of a tick, float64[devices], then count the tick.
 
         `power` has the reported output of each device and `real` the output that counts in its
@@ -39,6 +45,10 @@ class Measuring:
         tick's start, as the state of charge.
         """
         values: dict[str, Floats] = {}
+        if self._frequency is not None:
+            values[FREQUENCY] = self._frequency.at(time_ms)[self._project]
+        if self._ders is None and self._sites is None:
+            return values
         exported = hundredths(power)
         if self._ders is not None:
             self._read(self._ders, DER_REGISTERS, values)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import MEASURANDS, SITE_REGISTERS, UNITS, Batch, Floats, Roster, decimals_of
+from gridsim.api import MEASURANDS, UNITS, Batch, Floats, Roster, decimals_of
 
 SEQUENCE = "seq"
 """The index of the tick."""
@@ -62,12 +62,14 @@ _SITE: Mapping[str, FieldInfo] = {
     "timezone": FieldInfo("text", "project"),
     "nominal_voltage": FieldInfo("number", "project"),
     "phases": FieldInfo("number", "project", 0),
+    "synchronous_area": FieldInfo("text", "project"),
 }
 
 
 def _column(name: str, unit: str) -> FieldInfo:
-    level: Level = "message" if name in SITE_REGISTERS else "reading"
-    has_decimals = unit == UNITS or name in MEASURANDS
+    measurand = MEASURANDS.get(name)
+    level: Level = "message" if measurand is not None and measurand.of_site else "reading"
+    has_decimals = unit == UNITS or measurand is not None
     return FieldInfo("number", level, decimals_of(name, unit) if has_decimals else None)
 
 
@@ -119,9 +121,8 @@ class Fields:
                 column = roster.is_standalone[roster.project]
             case "nameplate_capacity":
                 column = roster.nameplate_capacity
-            case "timezone":
-                assert roster.sites is not None
-                column = np.array(roster.sites.timezone, np.object_)[roster.project]
+            case "timezone" | "synchronous_area":
+                column = np.array(getattr(roster.sites, name), np.object_)[roster.project]
             case _:
                 column = getattr(roster.sites, name)[roster.project]
         return column
