@@ -1,4 +1,4 @@
-"""Household loads against the standard profile H0, in the emitted telemetry."""
+"""Household loads against the standard profiles H0 and H25, in the emitted telemetry."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from gridsim_plugins.loads.household.homes import draw_homes
 from gridsim_plugins.loads.household.programmes import PROGRAMMES
 
 _BDEW = "VDEW, BDEW: standard load profile H0, dynamic"
+_BDEW_2025 = "BDEW: standard load profile H25 (2025), in demandlib 0.2.2"
 _TABLE = "share of the fitted energy (BDEW, EnergieAgentur.NRW)"
 _YEAR = """
 [simulation]
@@ -39,6 +40,13 @@ id = "SMOOTH_PV"
 type = "solar"
 nameplate_capacity = 1.0
 [[projects]]
+id = "SMOOTH_2025"
+load = { type = "household", profile = "H25", annual_kwh = 1e6, spread = 0, appliances = false }
+[[projects.ders]]
+id = "SMOOTH_2025_PV"
+type = "solar"
+nameplate_capacity = 1.0
+[[projects]]
 id = "HOME_{n}"
 count = 60
 load = { type = "household", annual_kwh = 4000, spread = 0.0 }
@@ -51,13 +59,16 @@ nameplate_capacity = 1.0
 
 def run(plots: Path) -> Group:
     about = """A year at ticks of 15 minutes, Europe/Berlin, measured on the emitted batches: one
-site of 1,000,000 kWh a year without appliances, so that rounding to 0.01 kW does not show
-(scaled to 1000 kWh), and sixty homes of 4000 kWh with appliances. gridsim joins hourly means
-by straight lines, so the quarter-hours' peak and least value are met within 5 % only. The hours of
-3,000 homes are those of a Tuesday to Thursday in January and in July. The shares of
-the appliances are those of 20,000 homes, before anything is drawn in time."""
-    smooth, homes = _year()
-    checks = [*_profile(smooth), *_year_of_homes(homes, smooth), *_hours(), *_shares()]
+site of 1,000,000 kWh a year without appliances per profile, so that rounding to 0.01 kW does not
+show (scaled to 1000 kWh), and sixty homes of 4000 kWh with appliances, of H0. gridsim joins hourly
+means by straight lines, so the quarter-hours' peak and least value are met within 5 % only. The
+hours of 3,000 homes are those of a Tuesday to Thursday in January and in July. The shares of the
+appliances are those of 20,000 homes, before anything is drawn in time."""
+    smooth, recent, homes = _year()
+    checks = [
+        *_profile(smooth), *_recent_profile(recent), *_year_of_homes(homes, smooth),
+        *_hours("H0", _BDEW), *_hours("H25", _BDEW_2025), *_shares(),
+    ]  # fmt: skip
     _plot(plots, smooth, homes)
     caption = (
         "A year of load: the expectation H0 for 4000 kWh, and one home with appliances, kW. "
@@ -66,12 +77,12 @@ the appliances are those of 20,000 homes, before anything is drawn in time."""
     return Group("Household loads", about, checks, [Figure("load-year.png", caption)])
 
 
-def _year() -> tuple[Floats, Floats]:
-    """kW by quarter-hour: that of 1000 kWh a year, and [quarter-hour, home]."""
+def _year() -> tuple[Floats, Floats, Floats]:
+    """kW by quarter-hour: H0 and H25 of 1000 kWh a year, and [quarter-hour, home]."""
     simulation = Simulation(scenario_of(_YEAR))
     load = [simulation.step().power_meter_measurement for _ in range(365 * 96)]
     every = np.array(load)
-    return every[:, 0] / 1000.0, every[:, 1:]
+    return every[:, 0] / 1000.0, every[:, 1] / 1000.0, every[:, 2:]
 
 
 def _profile(smooth: Floats) -> list[Check]:
@@ -81,6 +92,22 @@ def _profile(smooth: Floats) -> list[Check]:
         near("H0, peak", 0.268, float(smooth.max()), _BDEW, rel=0.05, unit="kW"),
         near("H0, least", 0.037, float(smooth.min()), _BDEW, rel=0.05, unit="kW"),
     ]
+
+
+def _recent_profile(load: Floats) -> list[Check]:
+    month = np.repeat(
+        np.arange("2026-01-01", "2027-01-01", dtype="datetime64[D]").astype("datetime64[M]"), 96
+    )
+    mean = {name: float(load[month == np.datetime64(name)].mean() / load.mean())
+            for name in ("2026-01", "2026-08")}  # fmt: skip
+    return [
+        near("H25, energy of a year", 1000.0, float(load.sum()) / 4.0, _BDEW_2025, rel=0.005,
+             unit="kWh"),
+        near("H25, peak", 0.229, float(load.max()), _BDEW_2025, rel=0.05, unit="kW"),
+        near("H25, least", 0.0538, float(load.min()), _BDEW_2025, rel=0.05, unit="kW"),
+        near("H25, January over the year", 1.191, mean["2026-01"], _BDEW_2025, rel=0.01),
+        near("H25, August over the year", 0.862, mean["2026-08"], _BDEW_2025, rel=0.01),
+    ]  # fmt: skip
 
 
 def _year_of_homes(homes: Floats, smooth: Floats) -> list[Check]:
@@ -104,10 +131,10 @@ def _year_of_homes(homes: Floats, smooth: Floats) -> list[Check]:
     ]  # fmt: skip
 
 
-def _hours() -> list[Check]:
+def _hours(profile: str, source: str) -> list[Check]:
     checks = []
     for name, start in (("January", "2026-01-12T23:00:00"), ("July", "2026-07-13T22:00:00")):
-        load = homes_of(3000, 4500.0)
+        load = homes_of(3000, 4500.0, profile=profile)
         drawn, expected = np.zeros(72), np.zeros(72)
         for index in range(72 * 2):
             tick = make_tick(index, start_ms=utc_ms(start), tick_s=1800.0)
@@ -115,8 +142,8 @@ def _hours() -> list[Check]:
             expected[index // 2] += load.expected(tick.time_ms + 900_000).mean() / 2.0
         ratio = drawn.reshape(3, 24).mean(axis=0) / expected.reshape(3, 24).mean(axis=0)
         worst = float(100.0 * np.abs(ratio - 1.0).max())
-        title = f"3,000 homes in {name}: worst hour of the day against H0"
-        checks.append(at_most(title, 7.0, worst, _BDEW, unit="%"))
+        title = f"3,000 homes in {name}: worst hour of the day against {profile}"
+        checks.append(at_most(title, 7.0, worst, source, unit="%"))
     return checks
 
 

@@ -14,7 +14,7 @@ from gridsim_plugins.loads.constant import Constant
 from gridsim_plugins.loads.household import Household, fluctuation, plugin, uses
 from gridsim_plugins.loads.household.fluctuation import Fluctuation
 from gridsim_plugins.loads.household.plugin import HouseholdSettings
-from gridsim_plugins.loads.household.profile import relative_power
+from gridsim_plugins.loads.household.profile import PROFILES, relative_power
 
 DAY_MS = 86_400_000
 NEW_YEAR_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -28,7 +28,11 @@ class TestConstant(LoadContract):
 
 class TestHousehold(LoadContract):
     load = Household
-    settings = ({}, {"annual_kwh": 24000.0, "spread": 0.4}, {"appliances": False})
+    settings = (
+        {},
+        {"annual_kwh": 24000.0, "spread": 0.4, "profile": "H25"},
+        {"appliances": False},
+    )
 
 
 def local(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
@@ -43,6 +47,17 @@ def test_a_year_of_the_profile(year: int) -> None:
     # Hourly means: a little less than the quarter-hours' 0.268 and a little more than 0.037.
     assert power.max() == pytest.approx(0.268, rel=0.05)
     assert power.min() == pytest.approx(0.037, rel=0.05)
+
+
+def test_a_year_of_the_profile_of_2025() -> None:
+    """The quarter-hours of the table in demandlib 0.2.2: .0538 to .229 kW per 1000 kWh."""
+    times = np.arange(local(2025, 1, 1), local(2026, 1, 1), 900_000)
+    power = relative_power(times, NORTH, PROFILES["H25"]) * 1000.0 / 8760.0
+    assert power.sum() * 0.25 == pytest.approx(1000.0, rel=0.005)
+    assert power.max() == pytest.approx(0.229, rel=0.02)
+    assert power.min() == pytest.approx(0.0538, rel=0.02)
+    january, july = power[: 31 * 96].mean(), power[181 * 96 : 212 * 96].mean()
+    assert (january / power.mean(), july / power.mean()) == pytest.approx((1.191, 0.880), rel=0.01)
 
 
 def test_the_profile_knows_days_hours_and_seasons() -> None:
@@ -89,6 +104,19 @@ def test_many_homes_draw_the_standard_profile_hour_by_hour() -> None:
     assert drawn.mean() == pytest.approx(expected.mean(), rel=0.03)
     hourly = drawn.reshape(24, -1).mean(axis=1) / expected.reshape(24, -1).mean(axis=1)
     assert np.abs(hourly - 1.0).max() < 0.10
+
+
+def test_homes_of_two_profiles_keep_their_own_mean() -> None:
+    """From 02 to 04 h in January, H25 has 120.3 / 78.1 of the power of H0."""
+    names = ["H0", "H25"] * 600
+    entries = [{"annual_kwh": 4500.0, "spread": 0.0, "profile": name} for name in names]
+    load = Household(make_members(HouseholdSettings, entries, sites=make_sites(1), site=[0] * 1200))
+    start = NEW_YEAR_MS + 12 * DAY_MS + 6 * 3_600_000
+    drawn = run(load, start, 900.0, 8).mean(axis=0)
+    expected = np.mean([load.expected(start + 900_000 * i + 450_000) for i in range(8)], axis=0)
+    assert expected[1] / expected[0] == pytest.approx(120.3 / 78.1, rel=0.01)
+    for own in (slice(0, None, 2), slice(1, None, 2)):
+        assert drawn[own].mean() == pytest.approx(expected[own].mean(), rel=0.06)
 
 
 def test_the_load_of_a_long_tick_is_the_mean_of_its_seconds() -> None:

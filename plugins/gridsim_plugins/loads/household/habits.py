@@ -8,7 +8,8 @@ from statistics import NormalDist
 import numpy as np
 
 from gridsim.api import Draws, Floats, Keys
-from gridsim_plugins.loads.household.hours import BASE, probability_table, profile_table
+from gridsim_plugins.loads.household.hours import probability_table, profile_table
+from gridsim_plugins.loads.household.profile import Profile
 
 LASTING = 0.4
 """The share of the variance of the presence that lasts: a home's own habits."""
@@ -23,23 +24,23 @@ _DAYS = np.array([5.0, 1.0, 1.0]) / 7.0
 quantile = NormalDist().inv_cdf
 
 
-def draw_habits(keys: Keys, draws: Draws) -> tuple[Floats, Floats]:
+def draw_habits(keys: Keys, draws: Draws, profile: Profile) -> tuple[Floats, Floats]:
     """Return the homes' habits, [part of the day, n], and the factors on their use, [n].
 
     With its factor, each home uses its annual energy, however often someone is there.
     """
     habits = np.sqrt(LASTING) * draws.normal("household/habits", keys, np.arange(_PARTS)[:, None])
-    return habits, _factor(habits)
+    return habits, _factor(habits, profile)
 
 
 @cache
-def bias() -> Floats:
+def bias(profile: Profile) -> Floats:
     """Return the mean of presence times factor over many homes, [kind of day, hour].
 
     Homes that are empty in the evening use more at other times, so it is not quite 1.
     """
     keys = np.arange(_SAMPLE, dtype=np.uint64)
-    habits, factor = draw_habits(keys, Draws(0))
+    habits, factor = draw_habits(keys, Draws(0), profile)
     mean: Floats = np.array(
         [
             [(_presence(habits, kind, hour) * factor).mean() for hour in range(24)]
@@ -49,8 +50,8 @@ def bias() -> Floats:
     return mean
 
 
-def _factor(habits: Floats) -> Floats:
-    energy = (profile_table() - BASE) * _DAYS[:, None]
+def _factor(habits: Floats, profile: Profile) -> Floats:
+    energy = (profile_table(profile) - profile.base) * _DAYS[:, None]
     energy = energy / energy.sum()
     # Saturdays and Sundays have the same presence.
     rows = np.stack([energy[0], energy[1] + energy[2]])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import Draws, Floats, Keys
 from gridsim_plugins.loads.household.catalogue import APPLIANCES, KINDS, OWNED, SHARE
-from gridsim_plugins.loads.household.hours import BASE
+from gridsim_plugins.loads.household.profile import H0, Profile
 from gridsim_plugins.loads.household.programmes import PROGRAMMES
 
 _HOURS_PER_YEAR = 8760.0
@@ -71,15 +71,17 @@ class Homes:
     cold: Cold
 
 
-def draw_homes(keys: Keys, draws: Draws, annual_kwh: Floats, factor: Floats) -> Homes:
+def draw_homes(
+    keys: Keys, draws: Draws, annual_kwh: Floats, factor: Floats, profile: Profile = H0
+) -> Homes:
     """Return the homes of annual energies; `factor` is the part of the energy that was drawn.
 
     The sum of base load and appliances of each home is its annual energy. The mean of the base
-    load is `BASE` of the energy, and each appliance's mean is its share of the rest.
+    load is `profile.base` of the energy, and each appliance's mean is its share of the rest.
     """
     parts = np.maximum(annual_kwh / _LARGEST_KWH, 1.0)
     mean_w = annual_kwh / parts / _HOURS_PER_YEAR * 1000.0
-    base = _base_share(keys, draws, factor) * mean_w
+    base = _base_share(keys, draws, profile.base * factor) * mean_w
     cold, cold_w = _draw_cold(keys, draws, base)
     kinds = np.arange(KINDS)[:, None]
     u = draws.uniform4("household/owned", keys, kinds)
@@ -102,10 +104,10 @@ def draw_homes(keys: Keys, draws: Draws, annual_kwh: Floats, factor: Floats) -> 
     return Homes(parts, calm, standby, watts, rate, cold)
 
 
-def _base_share(keys: Keys, draws: Draws, factor: Floats) -> Floats:
+def _base_share(keys: Keys, draws: Draws, usual: Floats) -> Floats:
     deviate = draws.normal("household/base load", keys)
     own = np.exp(_BASE_SCATTER * deviate - 0.5 * _BASE_SCATTER**2)
-    share: Floats = np.minimum(BASE * own * factor, _MOST_BASE)
+    share: Floats = np.minimum(usual * own, _MOST_BASE)
     return share
 
 

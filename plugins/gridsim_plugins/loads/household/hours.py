@@ -1,6 +1,6 @@
-"""The time of day of each appliance, fitted to the standard profile.
+"""The time of day of each appliance, fitted to a standard profile.
 
-`Rates` divides the part of the standard profile that is not base load among the appliances:
+`Rates` divides the part of a standard profile that is not base load among the appliances:
 iterative proportional fitting (Deming, Stephan 1940) of the activities' times of day, so that
 all appliances together draw the profile in every month, day of the week and hour, and each
 draws its share of the year.
@@ -19,13 +19,10 @@ from gridsim_plugins.loads.household.profile import (
     DAY_KIND,
     HALF_YEAR_DAYS,
     HOUR_MS,
+    Profile,
     relative_power,
 )
 from gridsim_plugins.loads.household.programmes import PROGRAMMES, SPREAD_HOURS
-
-BASE = 0.305
-"""The base load, standby and cold appliances, of the mean power of all homes. The least of the
-standard profile is 0.32."""
 
 # The probability that someone is at home and awake, by hour, on weekdays and at weekends; and the
 # probability of an activity then. From the UK's time-use survey of 2000 as in the occupancy and
@@ -133,17 +130,18 @@ def _shapes() -> dict[str, Floats]:
 class Rates:
     """The relative rate of use of each appliance by local time."""
 
-    def __init__(self) -> None:
-        level = _profile_levels()
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        level, base = _profile_levels(profile), profile.base
         days = np.broadcast_to(_KINDS_OF_DAY[:, None] / (24.0 * _MONTHS), level.shape)
         shapes = _shapes()
         part = np.stack([shapes[one.activity] + 1e-9 for one in APPLIANCES], axis=-1)
-        target = level - BASE
+        target = level - base
         share = SHARE / SHARE.sum()
         # [month, kind of day, hour, appliance]: the power of each, mean 1 over all and the year.
         for _ in range(_ROUNDS):
             energy = (part * days[..., None]).sum(axis=(0, 1, 2))
-            part *= share * (1.0 - BASE) / energy
+            part *= share * (1.0 - base) / energy
             part *= (target / _drawn(part))[..., None]
         self._table: Floats = part / (target[..., None] * share)
         self._active = probability_table()
@@ -160,7 +158,9 @@ class Rates:
         month, kind, hour = _row(later, south)
         appliance = np.tile(np.arange(len(SHARE)), local_ms.size)
         table = self._table[month, kind, hour, appliance]
-        power = table * np.maximum(relative_power(later, south) - BASE, 0.0) / (1.0 - BASE)
+        base = self._profile.base
+        level = relative_power(later, south, self._profile)
+        power = table * np.maximum(level - base, 0.0) / (1.0 - base)
         return power.reshape(shape)
 
     def active(self, local_ms: NDArray[np.int64]) -> Floats:
@@ -196,8 +196,8 @@ def _row(
     return month, DAY_KIND[(day + 3) % 7], hour % 24
 
 
-def _profile_levels() -> Floats:
-    """Return the standard profile by month, kind of day and hour, mean 1 over the year."""
+def _profile_levels(profile: Profile) -> Floats:
+    """Return a standard profile by month, kind of day and hour, mean 1 over the year."""
     year = np.arange(np.datetime64("2026-01-01"), np.datetime64("2027-01-01"))
     hours = year.astype(np.int64)[:, None] * 24 + np.arange(24)
     # The mean of an hour is that of its quarters' middles: the profile is not straight in it.
@@ -207,7 +207,7 @@ def _profile_levels() -> Floats:
     month, kind, hour = _row(local, north)
     row = (month * 3 + kind) * 24 + hour
     size = _MONTHS * 3 * 24
-    total = np.bincount(row, relative_power(local, north), size)
+    total = np.bincount(row, relative_power(local, north, profile), size)
     level: Floats = (total / np.bincount(row, minlength=size)).reshape(_MONTHS, 3, 24)
     return level
 
@@ -219,13 +219,13 @@ def probability_table() -> Floats:
 
 
 @cache
-def profile_table() -> Floats:
-    """Return the standard profile by kind of day and hour, mean 1 over the year."""
-    table: Floats = _profile_levels().mean(axis=0)
+def profile_table(profile: Profile) -> Floats:
+    """Return a standard profile by kind of day and hour, mean 1 over the year."""
+    table: Floats = _profile_levels(profile).mean(axis=0)
     return table
 
 
 @cache
-def rates() -> Rates:
-    """Return the rates, which are the same for all homes; fitting takes some milliseconds."""
-    return Rates()
+def rates(profile: Profile) -> Rates:
+    """Return the rates of all homes of a profile; fitting takes some milliseconds."""
+    return Rates(profile)

@@ -13,7 +13,12 @@ from gridsim.helpers import Minutely
 from gridsim_plugins.loads.household.cold import Compressors
 from gridsim_plugins.loads.household.fluctuation import Fluctuation
 from gridsim_plugins.loads.household.homes import base_factor, draw_homes
-from gridsim_plugins.loads.household.profile import relative_power
+from gridsim_plugins.loads.household.profile import (
+    PROFILES,
+    Profile,
+    ProfileName,
+    relative_power,
+)
 from gridsim_plugins.loads.household.timeline import Timeline
 from gridsim_plugins.loads.household.uses import Uses
 
@@ -37,6 +42,11 @@ class HouseholdSettings(Settings):
         description="variation between sites: standard deviation of the logarithm of a factor "
         "on annual_kwh with mean 1, drawn per site; 0: every site has annual_kwh",
     )
+    profile: ProfileName = Field(
+        "H0",
+        description="standard load profile of many homes together: H0 of 1999, of customers "
+        "measured before 1997, or H25 of 2025, which is higher at night and lower at noon",
+    )
     appliances: bool = Field(
         True,
         description="true: a base load, and single appliances that switch on and off; false: the "
@@ -45,11 +55,12 @@ class HouseholdSettings(Settings):
 
 
 class Household(Load[HouseholdSettings]):
-    """The standard profile of households in local time, as the sum of homes with appliances.
+    """A standard profile of households in local time, as the sum of homes with appliances.
 
-    The expectation is the standard profile. The load of a home is its base load, which is standby
-    and cold appliances, and the uses of the appliances that it owns, while its occupants are
-    there, with a fluctuation of some watts. The mean of many homes is the standard profile.
+    The profiles are H0 (VDEW, 1999) and H25 (BDEW, 2025). The expectation is the profile. The load
+    of a home is its base load, which is standby and cold appliances, and the uses of the appliances
+    that it owns, while its occupants are there, with a fluctuation of some watts. The mean of many
+    homes is the profile.
     """
 
     Settings = HouseholdSettings
@@ -63,35 +74,47 @@ class Household(Load[HouseholdSettings]):
         self._mean_kw = annual_kwh / _HOURS_PER_YEAR
         self._southern = members.sites.latitude[members.site] < 0.0
         self._slow = Minutely(self._expected_at)
+        named = [settings.profile for settings in members.settings]
+        used = sorted(set(named))
+        own = members.choose(lambda settings: used.index(settings.profile), np.intp)
+        self._profiles = [(PROFILES[name], np.flatnonzero(own == i)) for i, name in enumerate(used)]
         switching = members.choose(lambda settings: settings.appliances, np.bool_)
-        self._rows = np.flatnonzero(switching)
-        if not len(self._rows):
-            return
+        self._smooth = not bool(switching.all())
         factor = base_factor(spread, deviate)
-        self._blocks: list[_Block] = []
-        count = -(-len(self._rows) // _BLOCK)
-        for number, rows in enumerate(np.array_split(self._rows, count)):
-            block = _Block(members.some(rows), annual_kwh[rows], factor[rows], number / count)
-            self._blocks.append(block)
+        parts = [
+            (profile, rows)
+            for profile, homes in self._profiles
+            for rows in _in_blocks(homes[switching[homes]])
+        ]
+        self._blocks: list[tuple[NDArray[np.intp], _Block]] = []
+        for number, (profile, rows) in enumerate(parts):
+            early = number / len(parts)
+            block = _Block(members.some(rows), annual_kwh[rows], factor[rows], early, profile)
+            self._blocks.append((rows, block))
 
     def at(self, tick: Tick) -> Floats:
-        n, rows = len(self.members), self._rows
-        smooth = len(rows) < n
-        load = self._slow.at(tick.time_ms).copy() if smooth else np.empty(n)
-        if len(rows):
-            end_ms = tick.time_ms + round(tick.dt_s * 1000.0)
-            parts = [block.mean_kw(tick.time_ms, end_ms) for block in self._blocks]
-            load[rows] = np.concatenate(parts)
+        n = len(self.members)
+        load = self._slow.at(tick.time_ms).copy() if self._smooth else np.empty(n)
+        end_ms = tick.time_ms + round(tick.dt_s * 1000.0)
+        for rows, block in self._blocks:
+            load[rows] = block.mean_kw(tick.time_ms, end_ms)
         return load
 
     def expected(self, time_ms: int) -> Floats:
         return self._slow.at(time_ms).copy()
 
     def _expected_at(self, time_ms: int) -> Floats:
-        return self._mean_kw * relative_power(self._local(time_ms), self._southern)
+        local, power = self._local(time_ms), np.empty(len(self.members))
+        for profile, rows in self._profiles:
+            power[rows] = relative_power(local[rows], self._southern[rows], profile)
+        return self._mean_kw * power
 
     def _local(self, time_ms: int) -> NDArray[np.int64]:
         return self.members.sites.local_ms(time_ms)[self.members.site]
+
+
+def _in_blocks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    return np.array_split(rows, -(-len(rows) // _BLOCK)) if len(rows) else []
 
 
 class _Block:
@@ -103,13 +126,14 @@ class _Block:
         annual_kwh: Floats,
         factor: Floats,
         early: float,
+        profile: Profile,
     ) -> None:
         keys, draws = members.keys, members.draws
-        homes = draw_homes(keys, draws, annual_kwh, factor)
+        homes = draw_homes(keys, draws, annual_kwh, factor, profile)
         self._standby_w = homes.standby_mw * 1e-3
         self._scale = homes.parts * 1e-3
         southern = members.sites.latitude[members.site] < 0.0
-        uses = Uses(keys, draws, homes, members.sites, members.site, southern)
+        uses = Uses(keys, draws, homes, members.sites, members.site, southern, profile)
         cold = Compressors(homes.cold, draws)
         fluctuation = Fluctuation(keys, draws, homes.standby_mw, homes.calm)
         self._timeline = Timeline(len(keys), uses, cold, fluctuation, early)

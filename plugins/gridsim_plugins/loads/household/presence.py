@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import Draws, Floats, Keys
 from gridsim_plugins.loads.household.habits import LASTING, PART, bias, draw_habits, quantile
-from gridsim_plugins.loads.household.profile import DAY_KIND, HALF_YEAR_DAYS, HOUR_MS
+from gridsim_plugins.loads.household.profile import DAY_KIND, HALF_YEAR_DAYS, HOUR_MS, Profile
 
 _DAY_MS = 24 * HOUR_MS
 _KNOT_MS = 2 * HOUR_MS
@@ -28,10 +28,10 @@ randomness: measured homes vary from day to day by a quarter to a third."""
 class Presence:
     """The presence of the occupants of n homes, as a function of (seed, home, time)."""
 
-    def __init__(self, keys: Keys, draws: Draws) -> None:
+    def __init__(self, keys: Keys, draws: Draws, profile: Profile) -> None:
         self._keys, self._draws = keys, draws
-        self._habits, self._factor = draw_habits(keys, draws)
-        self._bias = bias()
+        self._habits, self._factor = draw_habits(keys, draws, profile)
+        self._bias = bias(profile)
         phase = draws.uniform("household/absence phase", keys) * _BLOCK_MS
         self._phase: NDArray[np.int64] = phase.astype(np.int64)
         self._block = np.full(len(keys), np.iinfo(np.int64).min)

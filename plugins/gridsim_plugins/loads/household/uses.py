@@ -17,6 +17,7 @@ from gridsim_plugins.loads.household.edges import Edges, joined
 from gridsim_plugins.loads.household.homes import Homes
 from gridsim_plugins.loads.household.hours import rates
 from gridsim_plugins.loads.household.presence import Presence
+from gridsim_plugins.loads.household.profile import Profile
 from gridsim_plugins.loads.household.programmes import LIMIT, PROGRAMMES
 
 SLOT_MS = 900_000
@@ -44,10 +45,11 @@ class Uses:
         sites: Sites,
         site: NDArray[np.intp],
         southern: NDArray[np.bool_],
+        profile: Profile,
     ) -> None:
         self._keys, self._draws, self._homes = keys, draws, homes
         self._sites = sites
-        self._presence = Presence(keys, draws)
+        self._presence = Presence(keys, draws, profile)
         # Homes in one zone and hemisphere share their clock and seasons.
         places = [(sites.timezone[one], south) for one, south in zip(site, southern, strict=True)]
         known: dict[tuple[str, bool], int] = {}
@@ -56,7 +58,7 @@ class Uses:
         self._first_site = np.asarray(site)[first]
         self._southern = southern[first]
         self._many = bool((homes.calm < 1.0).any())
-        self._rates = rates()
+        self._rates = rates(profile)
         self._drawn: tuple[int, Floats] | None = None
 
     def between(self, start_ms: int, end_ms: int, alive_ms: int | None = None) -> Edges:
