@@ -26,6 +26,7 @@ from gridsim_plugins.mqtt.embedded import MESSAGES_PER_S, describe_embedded, emb
 from gridsim_plugins.mqtt.probe import MqttProbe
 from gridsim_plugins.mqtt.publish.isolation import Isolation
 from gridsim_plugins.mqtt.publish.messages import MessageAccount
+from gridsim_plugins.mqtt.publish.unanswered import Unanswered
 from gridsim_plugins.mqtt.session.identities import make_identities
 from gridsim_plugins.mqtt.settings import EMBEDDED, MqttSettings, check
 from gridsim_plugins.mqtt.source import MqttCommands
@@ -73,6 +74,7 @@ class Mqtt(Transport[MqttSettings]):
         """The devices that were online in their latest readings."""
         self._address = (settings.host, settings.port)
         self._isolation = Isolation(self._topics)
+        self._unanswered = Unanswered(self._topics)
         self._connection: SharedConnection | PerDeviceConnections | None = None
         self._connected_at = 0.0
         self._short_lived = 0
@@ -191,6 +193,7 @@ class Mqtt(Transport[MqttSettings]):
                 self._client_id,
                 self._topics,
                 self._isolation,
+                self._unanswered,
                 self.answer_timeout_s,
             )
         from gridsim_plugins.mqtt.publish.per_device import PerDeviceConnections
@@ -202,6 +205,7 @@ class Mqtt(Transport[MqttSettings]):
             self._topics,
             self._online,
             self._isolation,
+            self._unanswered,
             self.answer_timeout_s,
         )
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gridsim_plugins.mqtt.publish.isolation import Isolation
 from gridsim_plugins.mqtt.publish.messages import DELIVERED, MessageAccount, Messages
+from gridsim_plugins.mqtt.publish.unanswered import Unanswered
 from gridsim_plugins.mqtt.publish.window import Window
 
 _NONE = np.empty(0, np.intp)
@@ -18,10 +19,17 @@ _NONE = np.empty(0, np.intp)
 class Flight:
     """The messages of one batch in the window."""
 
-    def __init__(self, window: Window, account: MessageAccount, isolation: Isolation) -> None:
+    def __init__(
+        self,
+        window: Window,
+        account: MessageAccount,
+        isolation: Isolation,
+        unanswered: Unanswered,
+    ) -> None:
         self._window = window
         self._account = account
         self._isolation = isolation
+        self._unanswered = unanswered
         self._parts: deque[tuple[int, Messages, NDArray[np.intp]]] = deque()
         """The number of the first message, the messages, and the sizes of their packets."""
         self._end = self._accounted = window.sent
@@ -44,15 +52,16 @@ class Flight:
         """Continue after another flight has used the window; nothing is under way."""
         self._end = self._accounted = self._window.sent
 
-    def sent(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the topics and the packet sizes of the messages that have no answer yet."""
-        topics, packets = [_NONE], [_NONE]
+    def sent(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """Return the messages that have no answer yet: topics, packet sizes, numbers."""
+        topics, packets, places = [_NONE], [_NONE], [_NONE]
         for first, messages, sizes in self._parts:
             numbers = np.arange(first, min(first + len(messages), self._window.sent))
             open_ = self._window.is_open(numbers)
             topics.append(messages.topic[: len(numbers)][open_])
             packets.append(sizes[: len(numbers)][open_])
-        return np.concatenate(topics), np.concatenate(packets)
+            places.append(numbers[open_])
+        return np.concatenate(topics), np.concatenate(packets), np.concatenate(places)
 
     def account_for(self) -> None:
         """Report the messages that have been settled since the last call to the receipt."""
@@ -74,6 +83,7 @@ class Flight:
         idle = self._isolation.is_idle
         if not refused:
             self._account.add(DELIVERED, int(messages.rows.sum()))
+            self._unanswered.note_delivered(messages.topic)
             if not idle:
                 self._isolation.note_passed(messages.topic, sizes)
             return
@@ -83,8 +93,9 @@ class Flight:
         ]
         for outcome, count in zip(outcomes, messages.rows.tolist(), strict=True):
             self._account.add(outcome, count)
+        passed = np.array([outcome == DELIVERED for outcome in outcomes], np.bool_)
+        self._unanswered.note_delivered(messages.topic[passed])
         if not idle:
-            passed = np.array([outcome == DELIVERED for outcome in outcomes], np.bool_)
             self._isolation.note_passed(messages.topic[passed], sizes[passed])
 
 

@@ -17,11 +17,13 @@ from gridsim.api import DEVICE_OFFLINE, NOT_CONNECTED, Batch, Format
 from gridsim_plugins.mqtt.publish.isolation import QUIET_S, Isolation
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
+    UNCONFIRMED,
     MessageAccount,
     Messages,
     all_messages,
 )
 from gridsim_plugins.mqtt.publish.scatter import Scatter
+from gridsim_plugins.mqtt.publish.unanswered import Unanswered
 from gridsim_plugins.mqtt.publish.window import PACKET_IDS
 from gridsim_plugins.mqtt.session.answers import PINGRESP, PUBCOMP, PUBREC, AnswerGroup
 from gridsim_plugins.mqtt.session.clients import Clients
@@ -49,6 +51,7 @@ class PerDeviceConnections:
         topics: Sequence[str],
         online: NDArray[np.bool_],
         isolation: Isolation,
+        unanswered: Unanswered,
         answer_timeout_s: float,
     ) -> None:
         """Connect; `online`, bool[devices], is updated from the readings."""
@@ -59,6 +62,8 @@ class PerDeviceConnections:
         self._of_device = identities.of_device
         self._online = online
         self._isolation = isolation
+        self._unanswered = unanswered
+        unanswered.note_answer()
         self._owner_online = self._owners_online()
         v5 = settings.protocol == "5"
         self._frames = Frames(topics, qos=settings.qos, retain=settings.retain, v5=v5)
@@ -117,8 +122,7 @@ class PerDeviceConnections:
                     continue
                 for one in carrying:
                     if one.open:
-                        cause = f"no answer for {self._answer_timeout_s:g} s"
-                        self._clients.fail(one, f"{self._where} has stalled: {cause}")
+                        self._overdue(one)
             account.lag(time.monotonic() - self._sent_at)
             failed = False
         finally:
@@ -162,7 +166,7 @@ class PerDeviceConnections:
         assert scatter is not None
         first, count = link.given, link.end - link.given
         if self._qos:
-            window = min(self._window, self._clients.limits.receive_maximum)
+            window = self._room() - link.given_up
             left_out = scatter.left_out(first, link.end)
             under_way = link.open - (count - len(left_out))
             room = (1 if link.alone else window) - under_way
@@ -176,12 +180,56 @@ class PerDeviceConnections:
             return
         link.given += count
         block = scatter.block(first, link.given)
-        if not self._qos:
-            block += PINGREQ
-            link.pings += 1
         link.proof = link.alone and self._too_new_s(link) <= 0
         self._progress_at = self._sent_at = time.monotonic()
-        self._clients.send(link, block)
+        if not self._qos or self._may_be_silent(np.arange(first, link.given)):
+            self._ping(link, block)
+        else:
+            self._clients.send(link, block)
+
+    def _overdue(self, link: Link) -> None:
+        """Ask with a ping whether the broker still answers on a connection, then drop it."""
+        assert self._scatter is not None
+        if self._qos and not link.overdue and len(self._scatter.under_way(link)):
+            link.overdue = True
+            self._progress_at = time.monotonic() - self._answer_timeout_s / 2
+            self._ping(link, b"")
+            return
+        cause = f"no answer for {self._answer_timeout_s:g} s"
+        self._clients.fail(link, f"{self._where} has stalled: {cause}")
+
+    def _may_be_silent(self, places: NDArray[np.intp]) -> bool:
+        """Return whether no answer is expected to one of the messages."""
+        scatter, unanswered = self._scatter, self._unanswered
+        assert scatter is not None
+        return unanswered.known and bool(unanswered.among(scatter.columns(places)[0]).any())
+
+    def _ping(self, link: Link, block: bytes) -> None:
+        link.pings += 1
+        self._clients.send(link, block + PINGREQ)
+
+    def _give_up(self, link: Link) -> None:
+        """Settle messages as unconfirmed that have no answer, but a later ping has."""
+        scatter, unanswered = self._scatter, self._unanswered
+        assert scatter is not None
+        places = scatter.under_way(link)
+        topics, sizes = scatter.columns(places)
+        if not link.overdue:
+            silent = unanswered.among(topics)
+            places, topics, sizes = places[silent], topics[silent], sizes[silent]
+        link.overdue = False
+        unanswered.note_stall(topics, sizes, resend=False)
+        for place in places.tolist():
+            link.open -= scatter.settle(place, place + 1, UNCONFIRMED)
+        link.given_up += len(places)
+        if link.given_up > self._room() // 2:
+            self._clients.fail(link, f"{link.given_up} messages have no answer")
+        elif link.given < link.end:
+            self._give(link)
+
+    def _room(self) -> int:
+        """Return the number of messages that may be under way on a connection."""
+        return min(self._window, self._clients.limits.receive_maximum)
 
     def _connected(self, link: Link) -> None:
         if link.open:
@@ -202,7 +250,9 @@ class PerDeviceConnections:
         if scatter is None or not link.open:
             return
         if run.kind == PINGRESP:
-            if not self._qos and not link.pings:
+            if self._qos and not link.pings and (link.overdue or self._unanswered.known):
+                self._give_up(link)
+            elif not self._qos and not link.pings:
                 self._deliver(link, scatter.under_way(link))
                 if link.given < link.end:
                     self._give(link)
@@ -216,8 +266,11 @@ class PerDeviceConnections:
         for packet_id in run.ids.tolist():
             place = link.first + (packet_id - link.first_id) % PACKET_IDS
             if place < link.given:
-                if outcome == DELIVERED and not self._isolation.is_idle:
-                    self._isolation.note_passed(*scatter.columns(np.array([place])))
+                noted = self._unanswered.known or not self._isolation.is_idle
+                if outcome == DELIVERED and noted:
+                    topics, sizes = scatter.columns(np.array([place]))
+                    self._isolation.note_passed(topics, sizes)
+                    self._unanswered.note_delivered(topics)
                 link.open -= scatter.settle(place, place + 1, outcome)
         if link.given < link.end:
             self._give(link)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gridsim.api import Batch, Format
+from gridsim_plugins.mqtt.publish.acknowledged import PublishAcknowledged
 from gridsim_plugins.mqtt.publish.isolation import Isolation
 from gridsim_plugins.mqtt.publish.messages import MessageAccount, encoded
-from gridsim_plugins.mqtt.publish.qos import PublishAcknowledged, PublishUnacknowledged
+from gridsim_plugins.mqtt.publish.unacknowledged import PublishUnacknowledged
+from gridsim_plugins.mqtt.publish.unanswered import Unanswered
 from gridsim_plugins.mqtt.session.connection import Connection
 from gridsim_plugins.mqtt.settings import MqttSettings
 
@@ -25,6 +27,7 @@ class SharedConnection:
         client_id: str,
         topics: Sequence[str],
         isolation: Isolation,
+        unanswered: Unanswered,
         answer_timeout_s: float,
     ) -> None:
         self._connection = Connection(
@@ -37,6 +40,7 @@ class SharedConnection:
                 self._connection,
                 topics,
                 isolation,
+                unanswered,
                 qos=qos,
                 retain=retain,
                 v5=v5,

@@ -23,11 +23,13 @@ class Window:
         """The number of the first message that is not done."""
         self.refused: dict[int, str] = {}
         """The reasons of messages that are done without being delivered, by number."""
+        self.given_up = 0
+        """The number of messages done without an answer; for the broker they are under way."""
         self._done = np.zeros(PACKET_IDS, np.bool_)
 
     @property
     def room(self) -> int:
-        return self.size - (self.sent - self.settled)
+        return self.size - (self.sent - self.settled) - self.given_up
 
     def take(self, count: int) -> NDArray[np.uint16]:
         """Return the packet ids of the next `count` messages, uint16[count].
@@ -44,6 +46,11 @@ class Window:
         self._done[self.sent % PACKET_IDS] = True
         self.sent += 1
         self._advance()
+
+    def give_up(self, numbers: NDArray[np.intp], reason: str) -> None:
+        """Mark messages as done, by number, that got no answer."""
+        self.given_up += len(numbers)
+        self.finish((numbers % PACKET_IDS + 1).astype(np.uint16), reason)
 
     def finish(self, ids: NDArray[np.uint16], refusal: str = "") -> None:
         """Mark messages as done, by packet id; ids that are not in flight are ignored."""

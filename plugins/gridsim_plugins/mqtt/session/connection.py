@@ -90,11 +90,19 @@ class Connection:
         while (left := until - time.monotonic()) > 0:
             self._selector.select(left)
             self.poll()
-        self.touch()
+        self.ping()
+
+    def ping(self, share: float = 1.0) -> None:
+        """Send a ping and return when it is answered, within a share of the usual time limit."""
         self.pings_sent += 1
         self.send(PINGREQ)
+        self._progress_at -= self._answer_timeout_s * (1 - share)
         while self.pings_answered < self.pings_sent:
             self.wait()
+
+    def overdue(self) -> bool:
+        """Return whether `wait` would raise because an answer is due for too long."""
+        return time.monotonic() >= self._progress_at + self._answer_timeout_s
 
     def wait(self) -> None:
         """Wait for an answer and read it."""
@@ -144,6 +152,14 @@ class Connection:
                 transmit(self._sock, memoryview(DISCONNECT))
         self._selector.close()
         self._session.close()
+
+    def not_confirmed(self, messages: int, topic: str) -> TransportError:
+        """Return the error for messages without an answer, the first of them to `topic`."""
+        count = "a message" if messages == 1 else f"{messages:,} messages, the first"
+        return TransportError(
+            f"the broker at {self._where} answers pings, but for {self._answer_timeout_s:g} s "
+            f"has not confirmed {count} to {topic}"
+        )
 
     def _select(self, events: int, fault: str) -> int:
         """Wait for events until the time limit for an answer, and return those that are ready."""

@@ -52,6 +52,10 @@ class Link:
     wrote: float = 0.0
     pings: int = 0
     """The number of pings without an answer."""
+    overdue: bool = False
+    """True if the last ping asks whether the broker still answers."""
+    given_up: int = 0
+    """The number of messages that were given up, because the broker does not answer them."""
     next_id: int = 1
     first: int = 0
     given: int = 0
@@ -140,5 +144,6 @@ class Link:
         if self.sock is not None:
             self.sock.close()
         self.sock, self.parser, self.out, self.connack = None, None, b"", b""
-        self.events = self.pings = 0
+        self.events = self.pings = self.given_up = 0
+        self.overdue = False
         self.next_id = 1
