@@ -105,6 +105,16 @@ def test_messages_without_an_answer_take_room(receives: int) -> None:
         transport.close()
 
 
+def test_a_packet_id_without_an_answer_stops_only_some_connections() -> None:
+    """The same id is another message on each connection."""
+    with ScriptedBroker(silent_on(lambda p: p.type == PUBLISH and p.id == 2)) as broker:
+        transport = transport_to(broker.port, ROSTER, qos=1)
+        outcomes, attempts = deliver(transport, BATCH)
+        assert (outcomes, attempts) == (["delivered"] * 4 + ["unconfirmed"] + ["delivered"] * 3, 3)
+        assert deliver(transport, BATCH) == (["delivered"] * 8, 0)
+        transport.close()
+
+
 @pytest.mark.parametrize("ids", [b"\x77\x77", b"\x00\x00"])
 def test_an_answer_to_another_id_confirms_nothing(ids: bytes) -> None:
     answer = lambda p: b"\x40\x02" + ids if silent_topic(p) else answer_well(p)  # noqa: E731

@@ -210,5 +210,5 @@ class PublishAcknowledged:
             connection.send(pubrels(np.concatenate(received)))
 
     def _finish_ids(self, ids: NDArray[np.uint16], refusal: str = "") -> None:
-        self._unanswered.note_answer()
+        self._unanswered.note_answers(len(ids))
         self._window.finish(ids, refusal)

@@ -63,7 +63,7 @@ class PerDeviceConnections:
         self._online = online
         self._isolation = isolation
         self._unanswered = unanswered
-        unanswered.note_answer()
+        unanswered.note_answers(1)
         self._owner_online = self._owners_online()
         v5 = settings.protocol == "5"
         self._frames = Frames(topics, qos=settings.qos, retain=settings.retain, v5=v5)

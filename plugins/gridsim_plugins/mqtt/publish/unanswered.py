@@ -13,6 +13,11 @@ import numpy as np
 from loguru import logger
 from numpy.typing import NDArray
 
+_PATIENCE = 4
+"""The stall, of several in a row, in which all messages without an answer are given up."""
+_OFTEN = 10_000
+"""The number of answers after which a stall does not follow in a row."""
+
 
 class Unanswered:
     """The topics of messages without an answer; topics are named by their indices."""
@@ -25,10 +30,13 @@ class Unanswered:
         """The topics of the messages that were given up."""
         self._answers = False
         """True if the broker has answered a message since messages were given up."""
+        self._answered = self._stalls = 0
+        """The answers since the last stall, and the stalls with few answers in between."""
 
-    def note_answer(self) -> None:
-        """Note that the broker has answered a message."""
+    def note_answers(self, count: int) -> None:
+        """Note that the broker has answered messages."""
         self._answers = True
+        self._answered += count
 
     def note_delivered(self, topic: NDArray[np.intp]) -> None:
         """Note messages that the broker has confirmed."""
@@ -52,11 +60,15 @@ class Unanswered:
         """Return which of the messages are given up, because others were answered.
 
         The messages got no answer in time, but the broker has answered a ping. With `resend`, only
-        those are given up that got none on an earlier connection either.
+        those are given up that got none on an earlier connection either, or all if this happens
+        often.
         """
+        if not self.among(topic).all():
+            self._stalls = 1 if self._answered > _OFTEN else self._stalls + 1
+            self._answered = 0
         before, self._before = self._before, set(topic.tolist())
         chosen = np.full(len(topic), self._answers, np.bool_)
-        if resend:
+        if resend and self._stalls < _PATIENCE:
             chosen &= np.isin(topic, list(before | self._silent))
         self._give_up(topic[chosen], sizes[chosen], resend=resend)
         return chosen
@@ -74,6 +86,6 @@ class Unanswered:
                 "a message of " if len(new) == 1 else f"{len(new):,} messages, the first of ",
                 int(sizes[new[0]]),
                 self._topics[int(topic[new[0]])],
-                ", even when sent again" if resend else "",
+                ", even when sent again" if resend and self._stalls < _PATIENCE else "",
                 " and confirms other messages" if resend else "",
             )
