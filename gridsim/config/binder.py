@@ -11,7 +11,8 @@ from typing import Any
 from gridsim.api import CallEvent, InjectFault, Refused, Roster, Target
 from gridsim.config.settings.validation import Findings
 from gridsim.config.tables.events import bound_event, read_event
-from gridsim.config.tables.faults import Formats, bound_fault, formats_of, read_fault
+from gridsim.config.tables.fault_binding import Formats, bound_fault, formats_of
+from gridsim.config.tables.faults import read_fault
 from gridsim.config.tables.transports import TransportChoice
 from gridsim.config.text.document import Document
 from gridsim.contracts.instructions import FLEET

@@ -16,7 +16,8 @@ from gridsim.config.settings.validation import Findings, Validated, validate
 from gridsim.config.tables.core import OF_SCENARIOS, TOP_LEVEL
 from gridsim.config.tables.defaults import check_defaults, with_defaults
 from gridsim.config.tables.events import bind_events, read_events
-from gridsim.config.tables.faults import bind_faults, metered, read_faults
+from gridsim.config.tables.fault_binding import bind_faults
+from gridsim.config.tables.faults import metered, read_faults
 from gridsim.config.tables.ledger import read_ledger
 from gridsim.config.tables.plugged import choose
 from gridsim.config.tables.simulation import SimulationSettings, duration_ms, start_ms
