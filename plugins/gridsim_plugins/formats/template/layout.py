@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from gridsim.api import Framing
 from gridsim_plugins.formats.template.errors import TemplateError
 from gridsim_plugins.formats.template.fields import PER_DEVICE, Fields
+from gridsim_plugins.formats.template.fusing import Item, Laid, fused, joined, left_out
 from gridsim_plugins.formats.template.nodes import Array, Constant, Node, Object, Text
 from gridsim_plugins.formats.template.parse import REPEAT, check_size, parse
-from gridsim_plugins.formats.template.pieces import (
-    Affixed,
-    AllOptional,
-    ConstantText,
-    Decimals,
-    DeviceText,
-    Optional,
-    Piece,
-    Repeated,
-    Shortest,
-    SlowValue,
-)
+from gridsim_plugins.formats.template.pieces import Piece, Repeated
 from gridsim_plugins.formats.template.placeholder import Placeholder, split_text
 from gridsim_plugins.formats.template.values import (
     Mask,
@@ -36,22 +24,6 @@ from gridsim_plugins.formats.template.values import (
 
 _JSON = re.compile(r'\s*(?:\[|\{\s*["}])')
 """The start of JSON; a bare text starts with a placeholder, or with another character."""
-
-Part = bytes | Callable[[], list[bytes]] | SlowValue
-"""A constant text, the texts of a constant of each device, or a value that rarely changes."""
-Item = Part | Piece
-
-
-@dataclass(slots=True)
-class Laid:
-    """The items of a part of the template, and when it is left out."""
-
-    items: list[Item]
-    absent: list[Mask] = field(default_factory=list)
-    """The columns without which it is left out of its object or array."""
-    absent_element: list[Mask] = field(default_factory=list)
-    """The columns without which the element of an array that contains it is left out."""
-    offset: int = 0
 
 
 class Layout:
@@ -73,7 +45,7 @@ class Layout:
         laid = self._node(node)
         self._no_array(laid)
         if laid.absent and may_miss:
-            return [_left_out(laid.items, laid.absent, self._devices)]
+            return [left_out(laid.items, laid.absent, self._devices)]
         if laid.absent:
             raise TemplateError("a message cannot be left out; use else(null)", node.offset)
         return fused(laid.items, self._devices)
@@ -141,7 +113,7 @@ class Layout:
         for one in laid:
             one.absent += one.absent_element
             one.absent_element = []
-        return _joined(b"[", laid, b"]", self._devices)
+        return joined(b"[", laid, b"]", self._devices)
 
     def _repeated_array(self, node: Array) -> Laid:
         with_what = f'"{REPEAT}" repeats an element for each device'
@@ -169,7 +141,7 @@ class Layout:
                 absent += laid.absent + laid.absent_element
         self._repeating = False
         n = self._devices
-        return Repeated([_left_out(items, absent, n)] if absent else fused(items, n))
+        return Repeated([left_out(items, absent, n)] if absent else fused(items, n))
 
     def _object(self, node: Object) -> Laid:
         members = []
@@ -192,7 +164,7 @@ class Layout:
                     raise TemplateError("a key is a text; add a letter to it", key.offset)
             laid.items[:0] = [*name.items, b":"]
             members.append(laid)
-        return _joined(b"{", members, b"}", self._devices)
+        return joined(b"{", members, b"}", self._devices)
 
     def _is_repeated(self, key: Text) -> bool:
         """Return whether a key differs between the devices of a message."""
@@ -238,69 +210,4 @@ def measurand(text: str, fields: Fields) -> list[Piece]:
         if value.style.missing == "omit" and value.kind == "number":
             absent.append(value.absent)
     n = len(fields.roster)
-    return [_left_out(items, absent, n)] if absent else fused(items, n)
-
-
-def _joined(opening: bytes, laid: list[Laid], closing: bytes, devices: int) -> Laid:
-    """Return an object or array of its items, with commas between those that are there."""
-    result = Laid([opening])
-    for one in laid:
-        result.absent_element += one.absent_element
-        result.offset = result.offset or one.offset
-    if laid and all(one.absent for one in laid):
-        pieces = [_left_out([b",", *one.items], one.absent, devices) for one in laid]
-        result.items = [AllOptional(opening, pieces, closing)]
-        return result
-    first = next((place for place, one in enumerate(laid) if not one.absent), 0)
-    for place, one in enumerate(laid):
-        items = one.items
-        if place < first:
-            items = [*items, b","]
-        elif place > first:
-            items = [b",", *items]
-        result.items += [_left_out(items, one.absent, devices)] if one.absent else items
-    result.items.append(closing)
-    return result
-
-
-def _left_out(items: Sequence[Item], absent: Sequence[Mask], devices: int) -> Piece:
-    """Return the items as a piece that is left out where a column has no value."""
-    pieces = fused(items, devices)
-    only = pieces[0] if len(pieces) == 1 else None
-    if isinstance(only, Decimals | Shortest) and only.leaves_out and len(absent) == 1:
-        only.is_sealed = True
-        return only
-    return Optional(pieces, absent)
-
-
-def fused(items: Sequence[Item], devices: int) -> list[Piece]:
-    """Return the items as pieces, with the constant texts joined to their neighbours."""
-    pieces: list[Piece] = []
-    pending: list[Part] = []
-
-    def flush() -> None:
-        if not pending:
-            return
-        if all(isinstance(one, bytes) for one in pending):
-            text = b"".join(one for one in pending if isinstance(one, bytes))
-            last = pieces[-1] if pieces else None
-            if isinstance(last, Affixed) and not last.is_sealed:
-                last.after += text
-            else:
-                pieces.append(ConstantText(text))
-        else:
-            pieces.append(DeviceText(tuple(pending), devices))
-        pending.clear()
-
-    for item in items:
-        if isinstance(item, bytes | SlowValue) or callable(item):
-            pending.append(item)
-            continue
-        only_bytes = all(isinstance(one, bytes) for one in pending)
-        if isinstance(item, Affixed) and not item.is_sealed and only_bytes:
-            item.before = b"".join(one for one in pending if isinstance(one, bytes)) + item.before
-            pending.clear()
-        flush()
-        pieces.append(item)
-    flush()
-    return pieces
+    return [left_out(items, absent, n)] if absent else fused(items, n)

@@ -17,14 +17,9 @@ from gridsim_plugins.formats.template.errors import TemplateError, unknown
 from gridsim_plugins.formats.template.expression import Expression, parse_expression
 from gridsim_plugins.formats.template.fields import CONSTANT, FieldInfo, Fields, Kind, Level
 from gridsim_plugins.formats.template.filters import NUMBER, Style, read_style
-from gridsim_plugins.formats.template.pieces import (
-    Affixed,
-    Decimals,
-    FewValues,
-    Shortest,
-    SlowValue,
-)
+from gridsim_plugins.formats.template.pieces import SlowValue
 from gridsim_plugins.formats.template.placeholder import Placeholder
+from gridsim_plugins.formats.template.value_pieces import Affixed, Decimals, FewValues, Shortest
 
 Place = Literal["value", "inside", "bare"]
 """The place of a placeholder: a whole value of JSON, a part of a JSON string, a bare text."""
