@@ -125,20 +125,11 @@ from gridsim.contracts.settings import (
     numeric_fields,
 )
 from gridsim.contracts.sites import Sites
-from gridsim.contracts.source import Source
-from gridsim.contracts.state import State, StateError, Stateful, Tree
-from gridsim.contracts.status import RunStatus
-from gridsim.contracts.table_settings import TableSettings, UnitName, check_zone
-from gridsim.contracts.targets import find_target
-from gridsim.contracts.text_error import TextError
-from gridsim.contracts.tick import Tick
-from gridsim.contracts.transport import DEVICE_OFFLINE, NOT_CONNECTED, Receipt, Transport
-from gridsim.contracts.view import (
+from gridsim.contracts.snapshot import (
     CALLED,
     DISABLED,
     FAULTY,
     OFFLINE,
-    Control,
     DeviceStates,
     DeviceView,
     Entry,
@@ -148,10 +139,17 @@ from gridsim.contracts.view import (
     PostedAnswer,
     SiteStates,
     Snapshot,
-    Span,
     TracedMessage,
-    View,
 )
+from gridsim.contracts.source import Source
+from gridsim.contracts.state import State, StateError, Stateful, Tree
+from gridsim.contracts.status import RunStatus
+from gridsim.contracts.table_settings import TableSettings, UnitName, check_zone
+from gridsim.contracts.targets import find_target
+from gridsim.contracts.text_error import TextError
+from gridsim.contracts.tick import Tick
+from gridsim.contracts.transport import DEVICE_OFFLINE, NOT_CONNECTED, Receipt, Transport
+from gridsim.contracts.view import Control, Span, View
 from gridsim.contracts.weather import WEATHER_LIMITS, Weather, WeatherLimit, WeatherSample
 from gridsim.errors import ReaderGone, TransportError
 from gridsim.helpers.randomness import Draws, Floats, Keys, identities, identity
