@@ -13,15 +13,17 @@ from typing import Any, Literal
 from gridsim.api import TextError
 from gridsim.config.text.inside import offset_in_string, problem_in
 from gridsim.config.text.locate import KeyPath, Place, key_text, locate
+from gridsim.config.text.masking import (
+    LOGIN_IN_URL,
+    MASK,
+    ONLY_PLACEHOLDERS,
+    SECRET_NAME,
+    mask_flag,
+)
 from gridsim.config.text.report import Problem
 
 At = Literal["value", "key"]
 
-SECRET_NAME = re.compile(r"passw(or)?d|passphrase|secret|token|credential|api_?key", re.IGNORECASE)
-# A URL with a password, or with a user name, which may be a token.
-_LOGIN_IN_URL = re.compile(r"://(?=[^/\s\"'@]*@)")
-_ONLY_PLACEHOLDERS = re.compile(r"[\"']*(\$\{\w+(:-)?\})*[\"']*")
-MASK = "****"
 _PACKAGE = Path(__file__).resolve().parents[2]
 _DEVICES = Path("/dev")
 """The folder of /dev/stdin; that of a shell's `<(command)` is below /proc."""
@@ -265,7 +267,7 @@ class Document:
             for place in hidden
             if place.value < end
             and place.end > start
-            and not _ONLY_PLACEHOLDERS.fullmatch(self.text, place.value, place.end)
+            and not ONLY_PLACEHOLDERS.fullmatch(self.text, place.value, place.end)
         ]
         return min(columns, default=None)
 
@@ -278,7 +280,7 @@ class Document:
             place
             for path, place in self._places.items()
             if (isinstance(path[-1], str) and SECRET_NAME.search(path[-1]))
-            or _LOGIN_IN_URL.search(self.text, place.value, place.end)
+            or LOGIN_IN_URL.search(self.text, place.value, place.end)
         ]
 
 
@@ -295,19 +297,3 @@ def _put(tree: Any, path: KeyPath, value: Any) -> Any:
     if inner is _ABSENT:
         del copy[key]
     return copy
-
-
-def mask_line(source: str) -> str:
-    """Return a line of invalid TOML, cut after the first key that names a secret."""
-    match = re.search(rf"\b\w*?(?:{SECRET_NAME.pattern})[\w\"'.]*\s*=?\s*", source, re.IGNORECASE)
-    match = match or _LOGIN_IN_URL.search(source)
-    return source[: match.end()] + MASK if match else source
-
-
-def mask_flag(flag: str, *, secret: bool = False) -> str:
-    """Mask the value in `--set KEY=VALUE` if it is secret or may contain a secret."""
-    key, equals, _ = flag.partition("=")
-    # A value may be a table with further keys, or a query with names.
-    keys = re.findall(r"[\w.\"'-]+\s*=", flag)
-    named = any(SECRET_NAME.search(word) for word in keys) or _LOGIN_IN_URL.search(flag)
-    return f"{key}={MASK}" if equals and (secret or named) else flag

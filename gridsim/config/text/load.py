@@ -10,10 +10,11 @@ from typing import Any
 import tomli
 
 from gridsim.config.text import overrides
-from gridsim.config.text.document import Document, Finding, mask_flag, mask_line
+from gridsim.config.text.document import Document, Finding
 from gridsim.config.text.environment import fill
 from gridsim.config.text.guard import MAX_BYTES, MAX_DEPTH, too_deep, torn_string
 from gridsim.config.text.locate import KeyPath
+from gridsim.config.text.masking import mask_flag, mask_line
 from gridsim.config.text.plain import plain_tables
 from gridsim.config.text.report import ConfigError, Problem
 from gridsim.errors import UsageError
