@@ -151,6 +151,14 @@ def test_the_power_of_a_home_changes_a_little_between_switchings() -> None:
     assert (night > 20.0).all()
 
 
+def test_few_seconds_of_an_evening_have_a_step() -> None:
+    """Appliances switch some hundred times a day; between, the power changes by less than a watt."""
+    seconds = run(homes(100, spread=0.0), NEW_YEAR_MS + 22 * 3_600_000, 1.0, 60) * 1000.0
+    steps = np.abs(np.diff(seconds, axis=0))
+    assert 0.002 < (steps > 5.0).mean() < 0.03
+    assert 0.2 < np.median(steps) < 0.6
+
+
 def test_the_fluctuation_repeats_without_a_jump() -> None:
     """Its course of nine hours is joined to itself, at all offsets of homes."""
     period_s, limit = fluctuation._PERIOD_S, 2.5 * fluctuation.SHARE

@@ -30,6 +30,9 @@ _PERIOD_S = 1 << 15
 """The fluctuation repeats after nine hours, from another place in each home."""
 _TIMES_S = np.array([15.0, 90.0, 900.0])
 """The correlation decays with these times, in equal parts."""
+_LAG_S = 2.0
+"""The power follows with this time constant: supplies of electronics have storage, and the voltage
+moves slowly. Means of a minute hardly have less of it, steps of a second half."""
 _LIMIT = 2.5
 
 
@@ -78,6 +81,7 @@ def _table() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     frequency = np.fft.rfftfreq(_PERIOD_S)
     turn = 2.0 * np.pi * frequency[:, None] * _TIMES_S
     spectrum = (_TIMES_S / (1.0 + turn * turn)).sum(axis=1)
+    spectrum /= 1.0 + (2.0 * np.pi * frequency * _LAG_S) ** 2
     white = Draws(0).normal("household/fluctuation", np.arange(_PERIOD_S, dtype=np.uint64))
     noise = np.fft.irfft(np.fft.rfft(white) * np.sqrt(spectrum), _PERIOD_S)
     noise = np.clip((noise - noise.mean()) / noise.std(), -_LIMIT, _LIMIT)
