@@ -152,7 +152,7 @@ def test_the_power_of_a_home_changes_a_little_between_switchings() -> None:
 
 
 def test_few_seconds_of_an_evening_have_a_step() -> None:
-    """Appliances switch some hundred times a day; between, the power changes by less than a watt."""
+    """Appliances switch some hundred times a day; between, the power hardly changes."""
     seconds = run(homes(100, spread=0.0), NEW_YEAR_MS + 22 * 3_600_000, 1.0, 60) * 1000.0
     steps = np.abs(np.diff(seconds, axis=0))
     assert 0.002 < (steps > 5.0).mean() < 0.03
