@@ -153,7 +153,7 @@ class EventsAndFaults:
             entry = self._calls.pop(change.event.partition("#")[0], None)
             if entry is not None:
                 yield answer_to_call(entry[0], change, tick)
-        for fault in self.faults.take_ended() if self.faults else ():
+        for fault in self.faults.running.take_ended() if self.faults else ():
             yield answer(self._injections.pop(fault)[0], "completed", tick)
 
     @property
@@ -226,7 +226,7 @@ class EventsAndFaults:
             raise Refused("this run does not accept faults by instruction")
         if self.faults is not None:
             # Before the settings are read, which takes time.
-            self.faults.check_room()
+            self.faults.running.check_room()
         spec = binder.fault(inject, self._scenario, time_ms)
         if getattr(spec.type, "is_ghost", False):
             raise Refused(f"{spec.name} adds devices: it must be in the configuration")
@@ -242,7 +242,7 @@ class EventsAndFaults:
     def _clear(self, clear: ClearFault, tick: Tick) -> list[Acknowledgement]:
         if self.faults is None:
             raise Refused(f"there is no fault {clear.fault!r}")
-        forgotten = self.faults.clear(clear.fault, self._devices(clear), tick.time_ms)
+        forgotten = self.faults.running.clear(clear.fault, self._devices(clear), tick.time_ms)
         answers = [answer(clear, "completed", tick)]
         if forgotten:
             inject = self._injections.pop(clear.fault)[0]

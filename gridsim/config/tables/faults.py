@@ -16,7 +16,7 @@ from gridsim.config.tables.plugged import Plugged, choose
 from gridsim.config.text.document import Document
 from gridsim.config.text.locate import KeyPath
 from gridsim.plugins.registry import Registry
-from gridsim.simulation.faults.book import MOST
+from gridsim.simulation.faults.running import MOST
 
 _YEARS_S = 100 * 366 * 86_400
 _SHAPE = 'write [[faults]], then type = "offline" under it'

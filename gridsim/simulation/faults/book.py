@@ -4,69 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import (
-    LOST,
-    Batch,
-    DeviceFault,
-    Fault,
-    Floats,
-    Labels,
-    MessageFault,
-    Refused,
-    State,
-    StateError,
-    Tick,
-)
-from gridsim.contracts.fault import is_instrument
-from gridsim.contracts.instruction_rules import near
+from gridsim.api import LOST, Batch, Floats, Labels, State, Tick
 from gridsim.contracts.results import Episode, InjectedFault
 from gridsim.contracts.state import restore_attributes, state_of
-from gridsim.errors import PluginError
 from gridsim.simulation.calling import Call
-from gridsim.simulation.faults.checks import title
 from gridsim.simulation.faults.delay_line import DelayLine
-from gridsim.simulation.faults.devices import (
-    DeviceFaults,
-    DeviceReports,
-    RunningDeviceFault,
-    TrueValues,
-)
-from gridsim.simulation.faults.fault_schedule import FaultSchedule
-from gridsim.simulation.faults.messages import MessageFaults, RunningMessageFault
+from gridsim.simulation.faults.devices import DeviceReports, TrueValues
 from gridsim.simulation.faults.readings import LabelledReadings
 from gridsim.simulation.faults.rows import MessageRows, fresh, in_order, joined, locked
+from gridsim.simulation.faults.running import RunningFaults
 from gridsim.simulation.faults.tally import FaultTotals, Passed
 from gridsim.simulation.scenario import FaultSpec, Scenario
 
-_KEPT: Final = ("tally", "_readings", "_delay_line", "_left", "_count")
-MOST: Final = 63
-"""The largest number of faults at once: the labels of a reading have a bit for each."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _RunningFault:
-    """A fault from its configuration or injection until it is forgotten."""
-
-    fault: int
-    number: int
-    spec: FaultSpec
-    schedule: FaultSchedule
-    plugin: Fault
-    injected: bool
-
-    @property
-    def is_instrument(self) -> bool:
-        return is_instrument(type(self.plugin))
-
-    def counted(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
-        """Return the episodes, or none for a property of an instrument, which is not a fault."""
-        return () if self.is_instrument else episodes
+_KEPT: Final = ("tally", "_readings", "_delay_line", "_left")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,54 +37,19 @@ class FaultyReports:
 
 
 class FaultBook:
-    """The faults of a scenario, and those that instructions inject."""
+    """The effects of faults on the readings of a run, and the readings that they hold back."""
 
     def __init__(self, scenario: Scenario, call: Call, *, left: int = 0) -> None:
         """Create the scenario's faults; `left` is the number of readings that left before.
 
         Raises PluginError if a fault cannot be created.
         """
-        n = len(scenario.roster)
+        self.running = RunningFaults(scenario, call)
         self.tally = FaultTotals()
-        self.ghosts: NDArray[np.bool_] = np.zeros(n, np.bool_)
-        """bool[n]: the devices that do not exist."""
-        self._scenario = scenario
         self._project = scenario.roster.project
-        self._running: list[_RunningFault] = []
-        self._count = 0
-        """The number of faults so far, which is also the index of the next fault."""
-        self._over: list[str] = []
-        self._cleared: list[Episode] = []
-        devices: list[RunningDeviceFault] = []
-        messages: list[RunningMessageFault] = []
-        for number, spec in enumerate(scenario.faults):
-            if not len(spec.device):
-                # The scenario has none of the fault's projects; the number stays reserved.
-                self._count += 1
-                continue
-            made = self._make(spec, number, scenario.start_ms, call)
-            if isinstance(made, RunningDeviceFault):
-                self.ghosts[spec.device] |= made.plugin.is_ghost
-                devices.append(made)
-            else:
-                messages.append(made)
-        self._devices = DeviceFaults(devices, self.ghosts)
-        self._messages = MessageFaults(messages, scenario.draws)
         self._readings = LabelledReadings(self.ghosts, scenario.roster.columns)
         self._delay_line = DelayLine(scenario.roster)
         self._left = left
-
-    def check_room(self) -> None:
-        """Raise Refused if there are as many faults as are allowed at once.
-
-        A fault that has not begun counts, so faults planned far ahead are bounded, too.
-        """
-        if len(self._running) >= MOST:
-            quiet = sum(not one.schedule.is_active for one in self._running)
-            planned = f"; {quiet} affect no device now" if quiet else ""
-            raise Refused(
-                f"there are {MOST} faults, the most allowed at once{planned}: clear a fault first"
-            )
 
     def inject(
         self,
@@ -143,138 +63,27 @@ class FaultBook:
 
         Raises Refused.
         """
-        if any(spec.id == one.spec.id for one in self._running):
-            raise Refused(f"the fault id {spec.id!r} is already in use: choose another id")
-        number = self._free_number() if again is None else again[1]
-        self._count = self._count if again is None else again[0]
-        try:
-            made = self._make(spec, number, time_ms, call, injected=True)
-        except PluginError as error:
-            raise Refused(str(error)) from None
-        if isinstance(made, RunningDeviceFault):
-            self._devices.add(made)
-        else:
-            self._messages.add(made)
-        settings = spec.members.settings[0]
-        return InjectedFault(
-            self._running[-1].fault, number, spec.id, spec.name, spec.type, settings
-        )
-
-    def clear(self, id: str, devices: NDArray[np.bool_] | None, time_ms: int) -> bool:
-        """End a fault at UTC `time_ms` on these devices, or on all of them.
-
-        An injected fault that is cleared on all its devices is forgotten. Returns whether it was
-        forgotten. Raises Refused.
-        """
-        one = next((one for one in self._running if one.spec.id == id), None)
-        if one is None:
-            raise Refused(f"there is no fault {id!r}{near(id, [r.spec.id for r in self._running])}")
-        if devices is not None and not devices[one.spec.device].any():
-            raise Refused(f"the fault {id!r} has no device in this target")
-        self._cleared += one.counted(one.schedule.clear(devices, time_ms))
-        whole = devices is None or bool(devices[one.spec.device].all())
-        if whole and one.injected:
-            self._forget(one)
-        return whole and one.injected
+        held = self._delay_line.faults
+        return self.running.inject(spec, time_ms, call, held=held, again=again)
 
     def state(self) -> State:
         """Return what a checkpoint keeps, between two ticks."""
-        running = [
-            [one.fault, one.number, one.schedule.state(), one.plugin.state()]
-            for one in self._running
-        ]
-        return {**state_of(self, _KEPT), "running": running}
+        return {**state_of(self, _KEPT), **self.running.state()}
 
     def restore(self, state: State) -> None:
         """Continue from a checkpoint's state; `inject` has added injected faults, in order."""
         restore_attributes(self, {name: state[name] for name in _KEPT}, _KEPT)
-        if len(state["running"]) != len(self._running):
-            raise StateError("the checkpoint's faults are not those of this run")
-        for one, (fault, number, schedule, plugin) in zip(
-            self._running, state["running"], strict=True
-        ):
-            if (one.fault, one.number) != (fault, number):
-                raise StateError("the checkpoint's faults are not those of this run")
-            one.schedule.restore(schedule)
-            one.plugin.restore(plugin)
-
-    def take_ended(self) -> list[str]:
-        """Return the ids of the injected faults that ended by themselves since the last call."""
-        over, self._over = self._over, []
-        return over
-
-    def _make(
-        self, spec: FaultSpec, number: int, start_ms: int, call: Call, *, injected: bool = False
-    ) -> RunningDeviceFault | RunningMessageFault:
-        plugin: Fault = call(title(spec.name), partial(spec.type, spec.members))
-        if not isinstance(plugin, DeviceFault | MessageFault):
-            raise PluginError(f"{title(spec.name)} is neither DeviceFault nor MessageFault")
-        fault = self._count
-        schedule = FaultSchedule(spec, self._scenario.draws, start_ms)
-        self._count += 1
-        self._running.append(_RunningFault(fault, number, spec, schedule, plugin, injected))
-        if isinstance(plugin, DeviceFault):
-            return RunningDeviceFault(number, spec, schedule, plugin)
-        place = np.full(len(self._project), -1, np.intp)
-        place[spec.device] = np.arange(len(spec.device))
-        return RunningMessageFault(fault, number, spec, schedule, plugin, place)
-
-    def _free_number(self) -> int:
-        """Return a number that no fault and no held-back row uses. Raises Refused."""
-        self.check_room()
-        taken = {one.number for one in self._running}
-        held = self._delay_line.faults
-        for number in range(MOST):
-            if number not in taken and not held >> number & 1:
-                return number
-        raise Refused(
-            f"held-back readings still use the last of {MOST} fault numbers: send it later"
-        )
-
-    def _forget(self, one: _RunningFault) -> None:
-        self._running.remove(one)
-        self._devices.remove(one.schedule)
-        self._messages.remove(one.schedule)
-
-    def _advance(self, time_ms: int) -> list[Episode]:
-        """Begin and end faults; return the episodes that ended."""
-        episodes, self._cleared = self._cleared, []
-        for one in [*self._running]:
-            episodes += one.counted(one.schedule.advance(time_ms))
-            if one.injected and one.schedule.is_over:
-                self._over.append(one.spec.id)
-                self._forget(one)
-        return episodes
-
-    def affected(self) -> NDArray[np.bool_] | None:
-        """Return the devices that faults may affect in this tick, bool[n]; None: there are none."""
-        affected: NDArray[np.bool_] | None = None
-        for one in self._running:
-            if not one.is_instrument and len(members := one.schedule.members):
-                affected = np.zeros(len(self._project), np.bool_) if affected is None else affected
-                affected[one.spec.device[members]] = True
-        return affected
-
-    def running_faults(self) -> tuple[tuple[str, int], ...]:
-        """Return the id of each fault that may affect devices in this tick, and their number."""
-        counts = [
-            (one.spec.id, len(one.schedule.members))
-            for one in self._running
-            if not one.is_instrument
-        ]
-        return tuple((id, count) for id, count in counts if count)
-
-    @property
-    def instruments(self) -> int:
-        """The label bits of the faults that are properties of instruments."""
-        return sum(1 << one.number for one in self._running if one.is_instrument)
+        self.running.restore(state)
 
     @property
     def has_faults(self) -> bool:
         """True if there are or were faults other than properties of instruments."""
-        types = [one.type for one in self._scenario.faults]
-        types += [one.spec.type for one in self._running]
-        return self.tally.affected > 0 or not all(is_instrument(one) for one in types)
+        return self.tally.affected > 0 or not self.running.only_instruments
+
+    @property
+    def ghosts(self) -> NDArray[np.bool_]:
+        """The devices that do not exist, bool[n]."""
+        return self.running.ghosts
 
     @property
     def unreachable(self) -> NDArray[np.bool_]:
@@ -299,9 +108,9 @@ class FaultBook:
         `power`, `soc` and `extra` have one value per device and `meter` has one per site, not
         rounded. Raises PluginError, naming the fault, if a fault fails.
         """
-        episodes = self._advance(tick.time_ms)
+        episodes = self.running.advance(tick.time_ms)
         truth = TrueValues(power, meter[self._project], soc, extra)
-        report = self._devices.report(tick, truth, self._delay_line.stored, call)
+        report = self.running.devices.report(tick, truth, self._delay_line.stored, call)
         changed = self._readings.follow_connections(tick, report)
         return FaultyReports(tuple(episodes), report, changed)
 
@@ -315,18 +124,16 @@ class FaultBook:
         self.tally.taken += len(taken)
         rows = fresh(taken)
         sent = delay_line.from_devices(rows, leaves)
-        transit = self._messages.pass_on(tick, sent, delay_line.waiting, call)
+        transit = self.running.messages.pass_on(tick, sent, delay_line.waiting, call)
         left = replace(delay_line.leave(tick, transit).batch, number=self._left)
         self._left += len(left)
-        self.tally.count_left(left, tick.index, self.instruments)
+        self.tally.count_left(left, tick.index, self.running.instruments)
         unsent = self._unsent([rows.where(leaves == LOST), transit.rows.where(transit.is_lost)])
         return Passed(locked(left), unsent, reports.episodes)
 
     def finish(self, nothing: Batch, time_ms: int) -> Passed:
         """End all faults at the run's end, UTC `time_ms`; held-back rows are never sent."""
-        episodes = self._cleared
-        for one in self._running:
-            episodes += one.counted(one.schedule.finish(time_ms))
+        episodes = self.running.finish(time_ms)
         unsent = self._unsent(self._delay_line.rest())
         nothing = replace(nothing, number=self._left, labels=Labels.blank(nothing))
         return Passed(locked(nothing), unsent, tuple(episodes))
@@ -336,5 +143,5 @@ class FaultBook:
         if not parts:
             return None
         unsent = in_order(joined(parts)).batch
-        self.tally.count_lost(unsent, self.instruments)
+        self.tally.count_lost(unsent, self.running.instruments)
         return locked(unsent)

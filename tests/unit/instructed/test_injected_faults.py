@@ -21,7 +21,7 @@ from gridsim.contracts.instructions import FLEET
 from gridsim.ledger import query
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
-from gridsim.simulation.faults.book import MOST
+from gridsim.simulation.faults.running import MOST
 from gridsim.simulation.instructed import MAX_EACH_TICK
 from gridsim.verify import VerifyOptions, verify
 from tests.fixtures.resumed import resumed
