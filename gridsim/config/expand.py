@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gridsim.api import (
     Draws,
@@ -22,15 +21,12 @@ from gridsim.api import (
 )
 from gridsim.config.settings.distributions import Bounds
 from gridsim.config.settings.validation import Findings, Validated
+from gridsim.config.sites import Rows, make_sites, repeated
 from gridsim.config.tables.baselines import BaselineChoice
 from gridsim.config.tables.plugged import Plugged
-from gridsim.config.tables.projects import ProjectSettings
 from gridsim.config.tables.site import SiteSettings
 from gridsim.config.tables.stanzas import PLACE, Projects, ProjectStanza
 from gridsim.contracts.measurands import MEASURANDS, measurands_among
-from gridsim.helpers import climate
-from gridsim.helpers.mains import Mains, mains_of
-from gridsim.helpers.synchronous_areas import synchronous_area_of
 from gridsim.simulation.scenario import (
     BaselineSpec,
     FleetSpec,
@@ -44,8 +40,6 @@ from gridsim.simulation.scenario import (
 _LIMIT = 1e9
 _LIMITED = ("kW", "kWh")
 
-T = TypeVar("T")
-Rows = NDArray[np.intp]
 Part = tuple[Plugged, Rows]
 """A stanza's plugin, and the indices of its members among all DERs or all projects."""
 
@@ -119,23 +113,7 @@ def expand(
             values[rows] = sampled(findings, source, name, draws, keys[rows])
         return values
 
-    zones = [stanza.project.settings.timezone or site.settings.timezone for stanza in stanzas]
-    mains = [_mains(stanza.project.settings, site.settings) for stanza in stanzas]
-    latitude, longitude, altitude = (per_site(name) for name in PLACE)
-    sites = Sites(
-        ids=names.projects,
-        keys=keys,
-        latitude=latitude,
-        longitude=longitude,
-        altitude=np.where(np.isnan(altitude), climate.land_height(latitude, longitude), altitude),
-        timezone=_repeated(zones, at_site),
-        nominal_voltage=np.array(_repeated([own.nominal_voltage for own in mains], at_site)),
-        phases=np.array(_repeated([float(own.phases) for own in mains], at_site)),
-        synchronous_area=_repeated(
-            [_area(zone, stanza, site) for zone, stanza in zip(zones, stanzas, strict=True)],
-            at_site,
-        ),
-    )
+    sites = make_sites(names.projects, keys, stanzas, at_site, site.settings, per_site)
     own_site = np.arange(len(keys), dtype=np.intp)
     homes = _Whole(names.projects, keys, own_site, sites, draws, start_ms, tick_ms, findings)
     loads = [
@@ -175,7 +153,7 @@ def expand(
     roster = Roster(
         der_id=names.ders,
         project=project_of,
-        type=_repeated(types, at_der),
+        type=repeated(types, at_der),
         nameplate_capacity=np.round(nameplate, 2),
         project_id=names.projects,
         is_standalone=standalone,
@@ -198,27 +176,6 @@ def expand(
         fleets=fleets,
         measurands=measurands,
     )
-
-
-def _mains(project: ProjectSettings, site: SiteSettings) -> Mains:
-    """Return the supply of a project: its own, that of `[site]`, or that of its time zone."""
-    zone = project.timezone or site.timezone
-    usual = mains_of(zone)
-    volts, phases = project.nominal_voltage, project.phases
-    if volts is None:
-        volts = site.nominal_voltage
-    if phases is None:
-        phases = site.phases
-    return Mains(
-        usual.nominal_voltage if volts is None else volts,
-        usual.phases if phases is None else phases,
-    )
-
-
-def _area(zone: str, stanza: ProjectStanza, site: Validated[SiteSettings]) -> str:
-    """Return the synchronous area of a project: its own, that of `[site]`, or of its time zone."""
-    own, usual = stanza.project.settings.synchronous_area, site.settings.synchronous_area
-    return own or usual or synchronous_area_of(zone)
 
 
 def _baselines(
@@ -296,12 +253,3 @@ def _grouped(parts: Iterable[tuple[Plugged, Rows, Any]]) -> dict[tuple[str, Any]
 
 def _is_absent(table: Validated[Any], name: str) -> bool:
     return name not in table.spread and getattr(table.settings, name) is None
-
-
-def _repeated(values: Sequence[T], at: Sequence[Rows]) -> list[T]:
-    """Return a column with each value in its rows."""
-    column = np.empty(sum(len(rows) for rows in at), object)
-    for value, rows in zip(values, at, strict=True):
-        column[rows] = value
-    repeated: list[T] = column.tolist()
-    return repeated

@@ -79,6 +79,11 @@ class Telemetry:
     """
     extra: Mapping[str, Floats] = field(default_factory=dict)
     """The further columns that the type declares, float64[n]."""
+    reactive_kvar: Floats | None = None
+    """The reactive power, float64[n], kvar; positive: injected (over-excited), as IEEE 1547 counts.
+
+    None, or NaN for a device: the device draws it by the `power_factor` of the type.
+    """
 
 
 class Fleet(Stateful, ABC, Generic[D]):
@@ -115,6 +120,18 @@ class Fleet(Stateful, ABC, Generic[D]):
     `tick_ms` is the length of these steps. A battery or a solar array does not consume: what it
     stores or produces is not part of the expectation.
     """
+
+    power_factor: ClassVar[float] = 1.0
+    """The power factor of the devices, above 0: below 1 they draw reactive power (lagging)."""
+
+    @classmethod
+    def phases(cls, members: Members[D]) -> Floats | None:
+        """Return the number of phases that each device is connected to, 1 to 3, float64[n].
+
+        NaN or None: the usual number, one up to 4.6 kW, above that those of the site. A type with
+        a numeric setting `phases` has them from there.
+        """
+        return members.columns.get("phases")
 
     @classmethod
     def stage(cls, settings: D) -> Stage:

@@ -80,6 +80,8 @@ class DeviceReading:
     current_output: float
     current_soc: float | None = None
     extra: Mapping[str, float] = field(default_factory=dict)
+    reactive_kvar: float | None = None
+    """The reactive power that the device injects; None: by the `power_factor` of the type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ class Device(Stateful, ABC, Generic[D]):
     columns: ClassVar[Mapping[str, str]] = {}
     consumes: ClassVar[bool] = False
     """True if the device consumes; see `Fleet.consumes`."""
+    power_factor: ClassVar[float] = 1.0
+    """The power factor of the devices; see `Fleet.power_factor`."""
     takes_commands: ClassVar[bool | None] = None
     """True if the devices follow their orders; None: if the type defines `capability`."""
 
@@ -158,6 +162,7 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
         local = members.sites.local_ms(tick.time_ms)
         power = np.empty(len(members))
         soc = np.full(len(members), np.nan)
+        reactive = np.full(len(members), np.nan)
         extra = {name: np.full(len(members), np.nan) for name in self.columns}
         for row, device in enumerate(self.devices):
             site = members.site[row]
@@ -166,6 +171,8 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
                 power[row] = self._number("current_output", result.current_output)
                 if result.current_soc is not None:
                     soc[row] = self._number("current_soc", result.current_soc)
+                if result.reactive_kvar is not None:
+                    reactive[row] = self._number("reactive_kvar", result.reactive_kvar)
                 for name, value in result.extra.items():
                     if name not in extra:
                         raise PluginError(
@@ -174,7 +181,7 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
                     extra[name][row] = self._number(name, value)
             else:
                 power[row] = self._number("step", result)
-        return Telemetry(power, soc, extra)
+        return Telemetry(power, soc, extra, reactive)
 
     @classmethod
     def stage(cls, settings: Any) -> Stage:
@@ -223,6 +230,7 @@ def fleet_of(device: type[Device], name: str) -> type[DeviceFleet]:
         "reported_type": device.reported_type or name,
         "columns": device.columns,
         "consumes": device.consumes,
+        "power_factor": device.power_factor,
         "takes_commands": device.takes_commands,
         "__module__": device.__module__,
         "__doc__": device.__doc__,

@@ -21,6 +21,8 @@ class Load(Stateful, ABC, Generic[S]):
     """
 
     Settings: ClassVar[type[Settings]] = Settings
+    power_factor: ClassVar[float] = 1.0
+    """The power factor of the load, above 0: below 1 it draws reactive power (lagging)."""
 
     def __init__(self, members: Members[S]) -> None:
         self.members = members

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -24,6 +24,29 @@ class Measurand:
 
 def _register(*measurands: Measurand) -> Mapping[str, Measurand]:
     return {one.name: one for one in measurands}
+
+
+METER = "meter_"
+"""The beginning of the names of a site's measurands."""
+LINES = ("_l1", "_l2", "_l3")
+"""The ends of the names of measurands of a single line."""
+
+
+def _electrical(prefix: str, of: str, *, of_site: bool) -> Iterator[Measurand]:
+    """Yield the electrical measurands of a DER, or those of a site."""
+    sign = "positive when the site draws it" if of_site else "positive when the DER feeds it"
+    for name, unit, decimals, what, rule in (
+        ("voltage", "V", 1, "voltage", "the mean of its lines"),
+        ("current", "A", 2, "current", "the sum of its lines, never negative"),
+    ):
+        yield Measurand(prefix + name, unit, decimals, f"{what} of {of}: {rule}", of_site)
+        for number, line in enumerate(LINES, 1):
+            text = f"{what} of {of} on line {number}; missing where it has none"
+            yield Measurand(prefix + name + line, unit, decimals, text, of_site)
+    text = f"active over apparent power of {of}, with the sign of the active power; 1 without power"
+    yield Measurand(prefix + "power_factor", "1", 3, text, of_site)
+    text = f"reactive power of {of}, {sign}"
+    yield Measurand(prefix + "reactive_kvar", "kvar", 2, text, of_site)
 
 
 MEASURANDS: Mapping[str, Measurand] = _register(
@@ -60,6 +83,8 @@ MEASURANDS: Mapping[str, Measurand] = _register(
         "frequency of the grid at the tick's start, the same for all sites of a synchronous area",
         of_site=True,
     ),
+    *_electrical("", "the DER", of_site=False),
+    *_electrical(METER, "the site's meter", of_site=True),
 )
 """The measurands by name."""
 
@@ -68,6 +93,10 @@ DER_REGISTERS = ("energy_import_kwh", "energy_export_kwh")
 SITE_REGISTERS = ("meter_import_kwh", "meter_export_kwh")
 """The energy registers of a site's meter."""
 FREQUENCY = "frequency"
+ELECTRICAL = frozenset(
+    one.name for prefix in ("", METER) for one in _electrical(prefix, "", of_site=False)
+)
+"""The names of the measurands of voltage, current and power of DERs and sites."""
 
 
 def measurands_among(names: Iterable[str]) -> tuple[str, ...]:

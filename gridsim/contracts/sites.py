@@ -43,6 +43,8 @@ class Sites:
     """The numbers of phases of the connections, float64[n]; empty: by the time zones."""
     synchronous_area: Sequence[str] = ()
     """The names of the synchronous areas, one per site; empty: by the time zones."""
+    feeder_impedance: Floats = field(default_factory=_empty)
+    """The impedances of the feeders, float64[n], ohm; NaN: drawn; empty: all are drawn."""
     _zone: NDArray[np.intp] = field(init=False, repr=False)
     _zones: tuple[ZoneInfo, ...] = field(init=False, repr=False)
     _offsets: dict[int, NDArray[np.int64]] = field(init=False, repr=False, default_factory=dict)
@@ -60,6 +62,8 @@ class Sites:
         if not len(self.phases):
             phases = np.array([own.phases for own in mains], np.float64)
             object.__setattr__(self, "phases", phases[zone])
+        if not len(self.feeder_impedance):
+            object.__setattr__(self, "feeder_impedance", np.full(len(zone), np.nan))
         if not len(self.synchronous_area):
             areas = [synchronous_area_of(name) for name in names]
             own = [areas[index] for index in zone.tolist()]
@@ -82,6 +86,7 @@ class Sites:
             timezone=[self.timezone[row] for row in rows.tolist()],
             nominal_voltage=self.nominal_voltage[rows],
             phases=self.phases[rows],
+            feeder_impedance=self.feeder_impedance[rows],
             synchronous_area=[self.synchronous_area[row] for row in rows.tolist()],
         )
 

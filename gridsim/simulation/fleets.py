@@ -80,13 +80,16 @@ class RunningFleet:
         try:
             telemetry = self.fleet.step(tick, self._without_ghosts(orders))
             self._check_type("step()", telemetry, Telemetry)
-            soc = telemetry.current_soc
+            soc, reactive = telemetry.current_soc, telemetry.reactive_kvar
             if soc is not None:
                 soc = self._soc(soc)
+            if reactive is not None:
+                reactive = self._column("reactive_kvar", reactive, gaps=True)
             return Telemetry(
                 self._power("current_output", telemetry.current_output),
                 soc,
                 {name: self._extra(name, column) for name, column in telemetry.extra.items()},
+                reactive,
             )
         except BaseException as error:
             raise self._failed(f"at tick {tick.index}", error) from error

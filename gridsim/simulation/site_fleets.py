@@ -37,6 +37,8 @@ class FleetResults:
     """%, NaN without storage."""
     extra: Mapping[str, Floats]
     """The further columns."""
+    reactive: Floats | None
+    """kvar, NaN where a DER type does not report it; None: no type does."""
 
 
 class SiteFleets:
@@ -118,6 +120,7 @@ class SiteFleets:
         n = len(self._scenario.roster)
         power, soc = np.zeros(n), np.full(n, np.nan)
         extra = {name: np.full(n, np.nan) for name in self._declared}
+        reactive: list[Floats] = []
         net = meter.copy()
         outputs = {name: np.zeros(len(net)) for name in self._excluded}
         # A back end judges by the reported values; only a target needs them.
@@ -130,6 +133,10 @@ class SiteFleets:
             power[fleet.device] = telemetry.current_output
             if telemetry.current_soc is not None:
                 soc[fleet.device] = telemetry.current_soc
+            if telemetry.reactive_kvar is not None:
+                if not reactive:
+                    reactive.append(np.full(n, np.nan))
+                reactive[0][fleet.device] = telemetry.reactive_kvar
             for name, column in telemetry.extra.items():
                 extra[name][fleet.device] = column
             output = fleet.real(telemetry.current_output)
@@ -157,7 +164,7 @@ class SiteFleets:
         for round_orders in dispatch(net, able, devices, sites, reported, outputs):
             for fleet, orders in round_orders:
                 self._guard(fleet, partial(step, fleet, orders))
-        return FleetResults(power, soc, extra), possible
+        return FleetResults(power, soc, extra, reactive[0] if reactive else None), possible
 
     def _guard(self, fleet: RunningFleet, do: Callable[[], T]) -> T | None:
         """Return the result of `do`; if the fleet's plugin fails, end the run or leave out the

@@ -147,7 +147,7 @@ class Simulation:
         if truth is not None and demand_response is not None:
             truth.add(time_ms, flow.real, demand_response)
         if self._measuring is not None:
-            extra = {**extra, **self._measuring.take(time_ms, power, flow.real, meter)}
+            extra = {**extra, **self._measuring.take(time_ms, flow.fleets, flow.real, meter)}
         faults = instructed.faults
         if faults is None:
             passed = Passed(shared.maker.make(tick.index, power, soc, meter, baseline, extra))

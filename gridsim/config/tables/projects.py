@@ -43,6 +43,9 @@ class ProjectSettings(Settings):
         None, description="voltage between a line and the neutral"
     )
     phases: Phases | None = Field(None, description="number of phases of the house connection")
+    feeder_impedance: Annotated[float | None, Unit("ohm")] = Field(
+        None, ge=0.0, le=10.0, description="impedance of a line of the feeder"
+    )
     synchronous_area: SynchronousArea | None = Field(
         None, description="grid that the frequency belongs to"
     )

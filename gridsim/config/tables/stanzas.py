@@ -19,7 +19,8 @@ from gridsim.errors import described, is_interrupt
 from gridsim.plugins.registry import Registry
 from gridsim.simulation.on_change import CHANGING
 
-PLACE = ("latitude", "longitude", "altitude")
+PLACE = ("latitude", "longitude", "altitude", "feeder_impedance")
+"""The keys of `[site]` that a project inherits, and that may be distributions."""
 SPREAD = ("contract_threshold", *PLACE)
 _OF_PLUGINS = ("load", "baseline", "ders")
 """The keys of a project whose tables name plugins."""

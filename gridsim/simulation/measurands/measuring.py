@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from gridsim.api import Floats, State
-from gridsim.contracts.measurands import DER_REGISTERS, FREQUENCY, SITE_REGISTERS
+from gridsim.contracts.measurands import DER_REGISTERS, ELECTRICAL, FREQUENCY, SITE_REGISTERS
+from gridsim.simulation.measurands.electrical import Electrical
 from gridsim.simulation.measurands.frequency import SiteFrequency
 from gridsim.simulation.measurands.registers import Registers, hundredths
 from gridsim.simulation.scenario import Scenario
+from gridsim.simulation.site_fleets import FleetResults
 
 
 class Measuring:
@@ -22,6 +24,8 @@ class Measuring:
         devices, sites = len(scenario.roster), len(scenario.sites)
         self._ders = self._registers(DER_REGISTERS, devices, scenario.tick_ms)
         self._sites = self._registers(SITE_REGISTERS, sites, scenario.tick_ms)
+        electrical = self._wanted & ELECTRICAL
+        self._electrical = Electrical(scenario, electrical) if electrical else None
         self._frequency: SiteFrequency | None = None
         if FREQUENCY in self._wanted:
             self._frequency = SiteFrequency(scenario.draws, scenario.sites)
@@ -36,17 +40,20 @@ class Measuring:
             one.restore(state[name])
 
     def take(
-        self, time_ms: int, power: Floats, real: Floats, meter: Floats
+        self, time_ms: int, fleets: FleetResults, real: Floats, meter: Floats
     ) -> Mapping[str, Floats]:
         """Return the measurands of a tick, float64[devices], then count the tick.
 
-        `power` has the reported output of each device and `real` the output that counts in its
+        `fleets` has the reported output of each device and `real` the output that counts in its
         site, `meter` the gross load of each site: kW, not rounded. A register has its value at the
         tick's start, as the state of charge.
         """
         values: dict[str, Floats] = {}
+        power = fleets.power
         if self._frequency is not None:
             values[FREQUENCY] = self._frequency.at(time_ms)[self._project]
+        if self._electrical is not None:
+            values |= self._electrical.take(time_ms, power, real, fleets.reactive, meter)
         if self._ders is None and self._sites is None:
             return values
         exported = hundredths(power)

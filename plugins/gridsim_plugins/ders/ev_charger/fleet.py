@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Capability, Floats, Managed, Members, Orders, Telemetry, Tick
-from gridsim.helpers.mains import large_load_voltage
 from gridsim_plugins.ders.ev_charger.cars import (
     drawn_cars,
     energy_factor,
     usual_sessions_per_day,
 )
+from gridsim_plugins.ders.ev_charger.connection import connection, largest_power
 from gridsim_plugins.ders.ev_charger.physics import (
     charged,
     charged_fast,
@@ -35,8 +35,6 @@ from gridsim_plugins.ders.ev_charger.smart import CheapHours
 
 _MIN_ARRIVAL_SOC = 0.05
 _HOUR_MS = 3_600_000
-# Up to this current a charger has one phase, also where the site has three.
-_ONE_PHASE_A = 32.5
 _FAST_TARGET = 0.8
 
 
@@ -75,6 +73,7 @@ class EvCharger(Managed[EvChargerSettings]):
     reported_type = "ev_charger"
     stores = True
     consumes = True
+    power_factor = 0.99
     kept = ("_soc", "_target", "_charging", "_next", "_capacity", "_speed", "_since", "_waves")
 
     def __init__(self, members: Members[EvChargerSettings]) -> None:
@@ -89,9 +88,8 @@ class EvCharger(Managed[EvChargerSettings]):
         self._set_full = np.where(np.isnan(target) & fast, _FAST_TARGET, target)
         capacity, _ = drawn_cars(members.draws, members.keys, 0)
         self._capacity = np.where(np.isnan(self._set_capacity), capacity, self._set_capacity)
-        nameplate = column["nameplate_capacity"]
-        self._limit = np.where(self._dc, nameplate, np.minimum(nameplate, column["onboard_limit"]))
-        self._volts, self._phases = self._connection(members)
+        self._limit = largest_power(members)
+        self._volts, self._phases = connection(members)
         # Converts AC power to capacities per hour.
         self._speed = self._efficiency / self._capacity
         self._mean_below = column["fluctuation"] / 100.0
@@ -114,14 +112,9 @@ class EvCharger(Managed[EvChargerSettings]):
         self._steady = self._smart | (self._mean_below == 0.0)
         self._possible: _Possible | None = None
 
-    def _connection(self, members: Members[EvChargerSettings]) -> tuple[Floats, Floats]:
-        """Return the voltages and the numbers of phases of the chargers, set or of their sites."""
-        sites, column = members.sites, members.columns
-        volts = large_load_voltage(sites.nominal_voltage)[members.site]
-        volts = np.where(np.isnan(column["volts"]), volts, column["volts"])
-        small = self._limit * 1000.0 <= _ONE_PHASE_A * volts
-        phases = np.where(small, 1.0, sites.phases[members.site])
-        return volts, np.where(np.isnan(column["phases"]), phases, column["phases"])
+    @classmethod
+    def phases(cls, members: Members[EvChargerSettings]) -> Floats:
+        return connection(members)[1]
 
     def _plan_sessions(self) -> None:
         """Make the schedules: one for each kind of sessions and one for each file."""

@@ -73,6 +73,7 @@ class HeatPump(Managed[HeatPumpSettings]):
     Settings = HeatPumpSettings
     reported_type = "heat_pump"
     consumes = True
+    power_factor = 0.95
     kept = ("_room", "_heating", "_cooling", "_frost", "_water")
     columns = {"room_temperature": "degC", "heat_output": "kW"}  # noqa: RUF012 - the contract's
 

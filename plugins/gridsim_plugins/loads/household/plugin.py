@@ -64,6 +64,7 @@ class Household(Load[HouseholdSettings]):
     """
 
     Settings = HouseholdSettings
+    power_factor = 0.97
     kept = ()
 
     def __init__(self, members: Members[HouseholdSettings]) -> None:
