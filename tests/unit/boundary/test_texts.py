@@ -49,10 +49,10 @@ def test_ctrl_c_in_a_plugin_is_not_its_error() -> None:
     try:
         with pytest.raises(KeyboardInterrupt) as caught:
             interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            failure("the weather 'slow'", caught.value)
     finally:
         signal.signal(signal.SIGINT, before)
-    with pytest.raises(KeyboardInterrupt):
-        failure("the weather 'slow'", caught.value)
 
 
 def test_a_keyboard_interrupt_of_a_plugin_is_its_error() -> None:
