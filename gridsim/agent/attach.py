@@ -1,4 +1,4 @@
-"""The run that an agent's tools act on: one that is up, or one that is started for it."""
+"""The run that an agent's tools act on: a running one, or one that is started for the agent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOW = 'start it with --web, or with [[views]] type = "web" in its configuration
 
 
 def address_of(name: str | None) -> str:
-    """Return the address of a run that is up; None: the only one. Raises UsageError."""
+    """Return the address of the running run `name`; None: the only one. Raises UsageError."""
     every = running()
     if name is not None:
         every = [run for run in every if run.name == name]
@@ -42,8 +42,8 @@ def address_of(name: str | None) -> str:
 def started(words: Sequence[str]) -> Iterator[str]:
     """Start a run with these words of the command line, and yield its address.
 
-    It ends with Ctrl-C's account when the context ends. Raises UsageError if it does not start;
-    its log is on standard error.
+    When the context ends, the run ends as after Ctrl-C, and logs its totals. Raises UsageError if
+    it does not start; its log is on standard error.
     """
     # Standard output belongs to the protocol: what a stdout transport writes is dropped.
     command = [sys.executable, "-m", "gridsim", *words]

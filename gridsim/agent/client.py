@@ -29,7 +29,7 @@ class ApiClient:
         self._headers = {"Accept": "application/json"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
-        # The run is on this machine or named by the user: a proxy is never meant.
+        # The run is on this machine or the user gave its address: never use a proxy.
         self._opener = build_opener(ProxyHandler({}))
 
     def get(self, *path: str, **query: Any) -> Any:

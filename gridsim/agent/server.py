@@ -39,7 +39,7 @@ def serve(client: ApiClient) -> None:
     server = MCPServer("gridsim", instructions=_INSTRUCTIONS, version=__version__)
     for tool in Tools(client).every():
         server.add_tool(_told(tool), description=inspect.getdoc(tool))
-    # The protocol has standard output, which the command line keeps prints of plugins from.
+    # The protocol uses standard output; the command line redirects the prints of plugins.
     with redirect_stdout(sys.__stdout__):
         server.run("stdio")
 

@@ -1,4 +1,4 @@
-"""The tools that an agent gets. Their docstrings are what the agent reads about them."""
+"""The tools of an agent, which reads their docstrings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WAIT_S: Final = 5
 
 
 class Tools:
-    """The verbs of a run's HTTP API. Power is in kW, positive where a device feeds its site;
+    """The operations of a run's HTTP API. Power is in kW, positive where a device feeds its site;
     energy in kWh, state of charge in %, times in ms since 1970, UTC, of the simulation.
     """
 
@@ -87,7 +87,9 @@ class Tools:
         return self._get("history", span=span)
 
     def entries(self, after: int = -1, limit: int = 50) -> Found:
-        """Return what happened: events, faults, commands and failures, with a sentence each."""
+        """Return the list of what happened: events, faults, commands and failures, with a sentence
+        each.
+        """
         return self._get("entries", after=after, limit=limit)
 
     def events(self) -> Found:
@@ -202,9 +204,9 @@ class Tools:
         events. With files that your system exported (JSON Lines, CSV or Parquet; paths on this
         machine): compare every reading with the run's ledger. With `expect`, a CSV of your
         settlements (event, project_id, reduction_kwh): compare these. The outcome is "passed",
-        "failed" or "not proven", which is the most that a run that still goes on can reach.
-        The others are the options of `gridsim verify`: `fields` has your name of each field,
-        `html` is a file for a page with pictures.
+        "failed" or "not proven"; while the run goes on, it cannot be "passed". The other arguments
+        are the options of `gridsim verify`: `fields` has your name of each field, `html` is a file
+        for a page with pictures.
         """
         found = self._get("verify")
         if not files and expect is None:

@@ -1,8 +1,8 @@
 """The memory that each further device needs.
 
-The fleet and a tenth of it run in processes of their own, because within one process the second
-fleet would reuse the memory of the first, and this process holds further libraries. A child process
-runs this module and reads from its standard input which fleet to run.
+The fleet and a tenth of it run in separate processes, because within one process the second fleet
+would reuse the memory of the first, and this process holds further libraries. A child process runs
+this module and reads from its standard input which fleet to run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from gridsim.running.plan import Options
 from gridsim.text.progress import Progress
 
 _SMALLEST = 10_000
-"""The least fleet whose memory stands out from that of the libraries, which varies by 1 MB."""
+"""The smallest fleet whose memory can be distinguished from that of the libraries, which varies by
+1 MB.
+"""
 _TICKS = 2
 
 

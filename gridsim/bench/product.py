@@ -1,4 +1,6 @@
-"""The measurement of gridsim itself: the models, delivery and transport of a normal run, timed."""
+"""The measurement of gridsim itself: the time of the models, delivery and transport of a normal
+run.
+"""
 
 from __future__ import annotations
 

@@ -55,9 +55,8 @@ def ramp(
 
 
 def search(holds: Callable[[int], bool], start: int, largest: int = LARGEST) -> int:
-    """Return the largest size for which `holds` is true, to within 10 %; 0 if there is none.
-
-    The search assumes that `holds` is true for every size below one for which it is true.
+    """Return the largest size for which `holds` is true, to within 10 %; 0 if there is none. The
+    search assumes that if `holds` is true for a size, it is true for all smaller sizes.
     """
     good, bad = 0, 0
     size = min(start, largest)

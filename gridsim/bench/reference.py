@@ -17,7 +17,7 @@ ResultT = TypeVar("ResultT")
 def send(name: str, client: ReferenceClient, count: int) -> Sample:
     """Send `count` messages and return the time taken, without the time to connect.
 
-    Raises NeverConnectedError if the client cannot connect, GridsimError if it loses it.
+    Raises NeverConnectedError if the client cannot connect, GridsimError if the connection is lost.
     """
     with ExitStack() as stack:
         run = reach(name, lambda: stack.enter_context(client.sending(count)))

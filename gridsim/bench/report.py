@@ -1,6 +1,6 @@
 """The result of a bench: one object of stable shape (`--json`), and lines of text.
 
-Keys are never renamed or removed; a key that does not apply is null.
+Keys are never renamed or removed; a key that does not apply has the value null.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The comparison of several clients that send the same messages in turns: A B C A B C."""
+"""The comparison of several clients that send the same messages alternately: A B C A B C."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _LOAD = 0.2
 
 @dataclass(frozen=True, slots=True)
 class BenchTarget:
-    """A plan and its transport that is measured."""
+    """A plan and the transport to measure."""
 
     plan: Plan
     choice: TransportChoice

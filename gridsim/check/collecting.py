@@ -15,7 +15,7 @@ _LOOK_S = 0.02
 
 
 class TopicListener(Listener):
-    """A listener to some topics alone, of all that a capture receives."""
+    """A listener to a capture that keeps the messages of some topics only."""
 
     def __init__(self, capture: Capture, topics: str) -> None:
         self._capture, self._topics = capture, topics
@@ -35,10 +35,10 @@ class TopicListener(Listener):
 
 
 class TopicExport:
-    """The messages to the topic of a system, as a file that is compared."""
+    """The messages to the topic of a system, written to a file for comparison."""
 
     def __init__(self, name: str, capture: Capture, topics: str) -> None:
-        """Prepare; `name` is that of the transport."""
+        """Prepare; `name` is the name of the transport."""
         self._topics = topics
         self._subscriber = Subscriber(name, TopicListener(capture, topics))
         self._bodies: list[bytes] = []

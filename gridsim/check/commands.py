@@ -59,7 +59,7 @@ class SystemCommands:
             raise CommandFailed(f"{name} {_ending(status)}: {self._failure(text, begin)}")
 
     def run_until_ready(self, name: str, text: str) -> None:
-        """Run a command line again and again until its status is 0. Raises CommandFailed."""
+        """Run a command line repeatedly until its status is 0. Raises CommandFailed."""
         deadline = time.monotonic() + self._timeout_s
         while True:
             try:
@@ -99,7 +99,7 @@ class SystemCommands:
             process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             _kill(process)
-        # What the shell has started may ignore the signal.
+        # Processes that the shell started may ignore the signal.
         _kill(process)
 
     def _launch(self, text: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -112,7 +112,7 @@ class SystemCommands:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # A group of its own, so that all processes of the command can be ended.
+                # A separate process group, so that all processes of the command can be ended.
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:

@@ -21,7 +21,7 @@ from gridsim.verify.times import Clock
 
 _RESENT: Final = "sent again after a reconnection"
 _SHOWN: Final = 5
-# The options of the command line in the texts of verify, and the settings with their meaning.
+# The command line options in the texts of verify, and the settings that correspond to them.
 _SETTINGS: Final = (
     (r"--field (\w+)=(\w+)", r'fields = { \1 = "\2" }'),
     (r"--time-tolerance ([\d.]+)s", r"time_tolerance_s = \1"),
@@ -58,7 +58,7 @@ class _Energy(NamedTuple):
     settled: float
     mis_settled: float
     wrong: int
-    """The number of settlements with an energy beyond the tolerance."""
+    """The number of settlements whose energy is beyond the tolerance."""
 
 
 def assess(
@@ -115,7 +115,7 @@ def _figures(report: VerifyReport) -> Figures:
         return Figures()
     causes = report.differences.causes
     repeats = causes["duplicate"]
-    # A copy that a fault made is a reading of its own for verify, which was compared, too.
+    # For verify, a copy made by a fault is a separate reading that was compared, too.
     copies = sum(n for cause, n in repeats.items() if cause not in (UNEXPLAINED, _RESENT))
     lost = causes["missing"][UNEXPLAINED]
     stored = report.compared - copies
@@ -132,7 +132,7 @@ def _figures(report: VerifyReport) -> Figures:
 def _broken_counts(
     report: VerifyReport, figures: Figures, promises: Promises, ordered: bool
 ) -> Iterator[str]:
-    """Yield a sentence for each promise about readings that is broken, and its explanations."""
+    """Yield a sentence for each broken promise about readings, and its explanations."""
     if report.compared is None:
         return
     found = []
@@ -154,9 +154,9 @@ def _broken_counts(
 
 
 def _broken_settlements(verdict: Verdict, energy: _Energy, promises: Promises) -> Iterator[str]:
-    """Yield a sentence for energy beyond the promise, and each difference of another kind."""
+    """Yield a sentence if the energy is beyond the promise, and one for each other difference."""
     excess = energy.mis_settled > promises.kwh + 1e-9
-    # A difference of energy alone is a line "... kWh instead of ..."; the promise is about those.
+    # A difference in energy alone is a line "... kWh instead of ..."; the promise covers these.
     others = [line for line in verdict.differences if not re.search(r" kWh instead of ", line)]
     if excess:
         yield (

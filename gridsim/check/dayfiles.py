@@ -12,7 +12,7 @@ from gridsim.ledger import Reader
 
 @dataclass(frozen=True, slots=True)
 class DayFiles:
-    """The files of a day, in a folder of its own."""
+    """The files of a day, in a separate folder."""
 
     folder: Path
 
@@ -46,12 +46,12 @@ class DayFiles:
 
     @property
     def of_a_system(self) -> list[Path]:
-        """All of them but the ledger, which a run replaces itself."""
+        """All files except the ledger, which the run itself replaces."""
         outputs = [self.output, self.system_output, self.page]
         return [self.records, self.settlement, self.events, *outputs]
 
     def write_events(self) -> None:
-        """Write the events of the day with the time in which each project took part."""
+        """Write the events of the day, with the time during which each project took part."""
         query = (
             "SELECT event, project_id, start_ms, end_ms, ending, target_kw "
             "FROM settlements JOIN projects USING (project) ORDER BY settlement"

@@ -8,7 +8,7 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).parents[1] / "days"
 RESTARTS_BROKER: Final = "broker-restart"
-"""The name of a day in whose middle the broker restarts, shipped or not."""
+"""The name of the day with a restart of the broker in its middle, shipped or the user's own."""
 
 
 @dataclass(frozen=True, slots=True)

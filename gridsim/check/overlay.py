@@ -1,4 +1,6 @@
-"""A day as it is run against a user's system: with its broker, a ledger and no views."""
+"""The configuration of a day for a user's system: with the system's broker, a ledger and no
+views.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ _OWN: Final = ("topic", "client_id")
 def overlaid(
     document: Document, system: SystemUnderTest, registry: Registry, ledger: Path
 ) -> Document:
-    """Return the configuration of a day with what a check sets.
+    """Return the configuration of a day with the settings of a check.
 
     The readings go to the first transport alone, with the settings of `[system.broker]`.
     """

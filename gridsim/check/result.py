@@ -1,4 +1,4 @@
-"""The results of a check: one for each day, and the card of all."""
+"""The results of a check: one for each day, and the report card."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class Figures:
     sent: int | None = None
     """The readings that reached the broker, without copies made by faults."""
     stored: int | None = None
-    """The part of them that the system holds."""
+    """The number of these that the system holds."""
     lost: int | None = None
     duplicates: int | None = None
     changed: int | None = None
     unknown: int | None = None
     true_kwh: float | None = None
-    """The reduction of all settlements, by the truth."""
+    """The true reduction, summed over all settlements."""
     settled_kwh: float | None = None
-    """The same by the system."""
+    """The reduction that the system settled, summed over all settlements."""
     mis_settled_kwh: float | None = None
-    """The sum of the differences of single settlements, as far as they are not rounding."""
+    """The sum of the differences of single settlements, without rounding differences."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The settings of `my-system.toml`: the system under test, and the promises that it keeps."""
+"""The settings of `my-system.toml`: the system under test, and the promises that it must keep."""
 
 from __future__ import annotations
 
@@ -116,7 +116,9 @@ class SystemSettings(Settings):
 
 
 class Promises(Settings):
-    """The settings of `[promises]` and of `[promises.DAY]`: the most that a day may have."""
+    """The settings of `[promises]` and of `[promises.DAY]`: the upper limits of a day's
+    differences.
+    """
 
     lost: Count = Field(0, description="the most readings that may be missing")
     duplicates: Count | Literal["any"] = Field(

@@ -43,7 +43,7 @@ class BrokerOverlay:
 
 @dataclass(frozen=True, slots=True)
 class SystemUnderTest:
-    """A user's system, as its file describes it."""
+    """The description of a user's system, read from its file."""
 
     path: Path
     folder: Path
@@ -61,7 +61,7 @@ class SystemUnderTest:
 
 def read_system(path: Path, registry: Registry) -> SystemUnderTest:
     """Read the file. Raises UsageError with all problems."""
-    # "${GRIDSIM_RECORDS}" is meant for the shell that runs the command.
+    # "${GRIDSIM_RECORDS}" is for the shell that runs the command.
     shell = {name: f"${name}" for name in _VARIABLES}
     document = read(path, environment={**gather(Path.cwd()), **shell})
     findings = Findings(document)
@@ -124,7 +124,7 @@ def _broker(
     given = findings.table(table["broker"], _BROKER, "write [system.broker]")
     if given is None:
         return None
-    # It is checked as the first transport of a configuration, and found in the text at its place.
+    # It is checked like the first transport of a configuration, and located in its own text.
     empty = replace(document, data={**document.data, "transports": [{}]})
     moved = empty.with_copy(_BROKER, _TRANSPORT)
     own = Findings(moved)
@@ -166,7 +166,7 @@ def _days(findings: Findings, settings: SystemSettings, folder: Path) -> tuple[N
 
 
 def _promises(findings: Findings, table: Any, days: tuple[NamedDay, ...]) -> Mapping[str, Promises]:
-    """Return the promises of each day: its own settings, and those of all days beside them."""
+    """Return the promises of each day: its own settings, completed by those for all days."""
     given = findings.table(table, ("promises",), "write [promises]")
     if given is None:
         return {}

@@ -22,7 +22,7 @@ _REASONS: Final = 8
 
 
 def card_lines(card: ReportCard) -> Iterator[str]:
-    """Yield a table with a row for each day, the reasons of those that failed, and the sum."""
+    """Yield a table with a row for each day, the reasons of failed days, and the sum."""
     rows = [_HEAD, *map(_row, card.results)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     yield f"{card.system}, {counted(len(card.results), 'day')}"

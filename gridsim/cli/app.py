@@ -1,4 +1,6 @@
-"""The command `gridsim`: a run. Heavy modules are imported when a command needs them."""
+"""The command `gridsim`, which starts a run. Large modules are imported when a command needs
+them.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +125,7 @@ def run(
             print_out(f"gridsim {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
-        # `gridsim --config X validate` hands X on to `validate`.
+        # `gridsim --config X validate` passes X to `validate`.
         _refuse_options_of_a_run(context, context.invoked_subcommand)
         context.obj = Given(config, tuple(plugin or ()), tuple(set_ or ()))
         return
@@ -165,7 +167,7 @@ def run(
 def _refuse_options_of_a_run(context: typer.Context, name: str) -> None:
     """Exit with 2 if an option before a subcommand is not one of its options."""
     subcommand = getattr(context.command, "commands")[name]  # noqa: B009 - a group's; untyped
-    # `send` has a --duration of its own, and `verify` a --transport: only these are handed on.
+    # `send` has its own --duration and `verify` its own --transport: only these are passed on.
     accepted = {parameter.name for parameter in subcommand.params} & {"config", "plugin", "set_"}
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
@@ -175,7 +177,7 @@ def _refuse_options_of_a_run(context: typer.Context, name: str) -> None:
 
 
 def leave(status: int, hung: bool) -> NoReturn:
-    """Exit with a status, also if a plugin's thread is still busy."""
+    """Exit with a status, even if a plugin's thread is still busy."""
     flush_all()
     if hung:
         # A plugin's thread never returns, and an ordinary exit would wait for it.

@@ -82,7 +82,7 @@ def check(
 
 @contextmanager
 def _terminating() -> Iterator[None]:
-    """End as at Ctrl-C when the process is terminated, so that no command is left running."""
+    """End as after Ctrl-C when the process is terminated, so that no command keeps running."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

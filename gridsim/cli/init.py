@@ -1,4 +1,4 @@
-"""The command that writes a configuration of one's own."""
+"""The command that writes a new configuration."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def init(
         }  # fmt: skip
         given = {name: value for name, value in given.items() if value is not None}
         if path.is_dir() or (path.exists() and not force):
-            # Before the questions; `write` finds it if it comes later.
+            # Checked before the questions; `write` checks again, in case the file appears later.
             write("", path, force=False)
         choices = replace(Choices(), **_named(given)) if given else _asked(Choices())
         text = text_of(choices, shlex.quote(str(path)))
@@ -139,7 +139,7 @@ def _named(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _asked(choices: Choices) -> Choices:
-    """Return the choices by a few questions, or the usual ones without a terminal."""
+    """Ask a few questions and return the choices; return the usual choices without a terminal."""
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
         return choices
     from gridsim.templates.configuration import FLEETS, FORMATS, WIRES

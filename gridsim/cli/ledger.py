@@ -1,4 +1,4 @@
-"""Commands that read a ledger: SQL over all that it holds, and its readings as a file."""
+"""Commands that read a ledger: SQL over its whole content, and its readings as a file."""
 
 from __future__ import annotations
 

@@ -57,8 +57,8 @@ def mcp(
 ) -> None:
     """Offer a run to an agent over standard input and output (needs the extra mcp).
 
-    Attaches to the run that is up on this machine, to the one of --url, or with --config starts
-    one that ends with the agent's session.
+    Attaches to the run on this machine or to the run at --url. With --config it starts a run that
+    ends with the agent's session.
     """
     configure_logs("warning", False)
     with report_errors():

@@ -1,4 +1,4 @@
-"""The command that starts a plugin of one's own."""
+"""The command that creates a new plugin."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def new(
 ) -> None:
     """Write a plugin of your own: a package with its contract test, or one file.
 
-    It works as it is: install it, run its tests, list it, and run the configuration beside it.
+    It works unchanged: install it, run its tests, list it, and run the configuration beside it.
     """
     with report_errors():
         from gridsim.running.plan import find_plugins

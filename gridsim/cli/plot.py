@@ -95,8 +95,8 @@ def plot(
     """Draw a day of a configuration, without any transport.
 
     It shows power by type, load, net consumption, events and state of charge, as text or as a
-    picture. Where the ticks are shorter than it can show, it simulates longer ones;
-    --set simulation.tick_s=1 prevents that.
+    picture. If the ticks are too short to be visible, it simulates longer ticks; --set
+    simulation.tick_s=1 prevents that.
     """
     configure_logs("warning", False)
     with report_errors():

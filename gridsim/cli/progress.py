@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class Reporter(Progress):
-    """The lines and the progress of a command, on standard error. Without a bar: the lines."""
+    """The lines and the progress of a command, on standard error. Without a bar it prints only the
+    lines.
+    """
 
     def say(self, line: str) -> None:
         """Print a line."""
@@ -24,7 +26,7 @@ class Reporter(Progress):
 
 
 class _BarReporter(Reporter):
-    """The same with a bar, below the lines."""
+    """A reporter with a bar below the lines."""
 
     def __init__(self, bar: Bar) -> None:
         self._bar = bar
@@ -34,7 +36,7 @@ class _BarReporter(Reporter):
         self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def begin(self, phase: str, total: float | None = None) -> None:
-        # A task that is reset keeps its total, if the new one is not known.
+        # A task that is reset keeps its total if the new total is unknown.
         self._bar.remove_task(self._task)
         self._task = self._bar.add_task(phase, total=total)
         self._bar.refresh()
@@ -44,7 +46,7 @@ class _BarReporter(Reporter):
 
 
 def left(total: float | None, done: float, percentage: float, seconds: float | None) -> str:
-    """Return the part that is done and the time left in words, as far as they are known."""
+    """Return the completed part and the time left in words, as far as they are known."""
     if total is None:
         return f"{done:,.0f} so far" if done else ""
     if seconds is None:
@@ -90,7 +92,9 @@ def bar_on(console: Console) -> Iterator[Reporter]:
     from gridsim.terminals import typed_rows
 
     class Typed(RenderHook):
-        """The cursor goes up over the lines that a user has typed below the bar."""
+        """The console hook that moves the cursor up over the lines that a user typed below the
+        bar.
+        """
 
         def process_renderables(
             self, renderables: list[ConsoleRenderable]
@@ -101,7 +105,7 @@ def bar_on(console: Console) -> Iterator[Reporter]:
             return [*[up] * rows, *renderables]
 
     class Left(ProgressColumn):
-        """The part that is done and the time left, where the number of parts is known."""
+        """The completed part and the time left, if the number of parts is known."""
 
         def render(self, task: Task) -> Text:
             """Return the text."""

@@ -45,8 +45,8 @@ def report(
 ) -> None:
     """Print the settled and the true reduction of each event, and draw the run.
 
-    The page of -o needs no network: the fleet's power, each event, faults, transports and the
-    differences that verify found, with the tables behind them.
+    The page of -o needs no network. It shows the fleet's power, each event, faults, transports and
+    the differences that verify found, and contains their tables.
     """
     configure_logs("error", False)
     with report_errors():
@@ -71,7 +71,7 @@ def report(
 
 
 def _verified(ledger: Path, path: Path | None) -> list[str]:
-    """Return the sections of what verify found."""
+    """Return the sections with the differences that verify found."""
     if path is None:
         return []
     from gridsim.ledger import Reader

@@ -21,7 +21,7 @@ from gridsim.cli.shared import (
 from gridsim.cli.terminal import print_out
 
 
-# Without the setting, -3 would be read as an option.
+# Without this setting, -3 would be parsed as an option.
 @app.command(
     cls=GroupedCommand,
     rich_help_panel=RUNNING,

@@ -33,7 +33,7 @@ from gridsim.running.plan import Plan
 from gridsim.running.runs import other_runs
 
 _ANSWER_S = 10.0
-# The key that names the event or fault of an instruction.
+# The key with the name of an instruction's event or fault.
 _KINDS = {
     "call_event": "event",
     "cancel_event": "event",
@@ -56,7 +56,7 @@ class CommandLine:
     ramp: str | None = None
     id: str | None = None
     keys: tuple[str, ...] = ()
-    """KEY=VALUE each, of an event or fault."""
+    """The keys of an event or fault, each as KEY=VALUE."""
 
 
 def send(
@@ -64,7 +64,8 @@ def send(
 ) -> None:
     """Send the command and show its acknowledgements until it is accepted.
 
-    With `wait`, a time such as 10s, go on until it is completed or superseded, or time is up.
+    With `wait`, a duration such as 10s, continue until it is completed or superseded, or until the
+    time is over.
 
     Raises UsageError if the command is invalid, NeverConnectedError if the run cannot be
     reached, NotHeldError if the command was rejected or not completed in time, and GridsimError

@@ -72,8 +72,9 @@ class Given:
     def of_run(self, name: str | None) -> Given:
         """Return the options with the configuration and the plugins of a run.
 
-        It is the run of that name. Without a name and a configuration it is the only run on this
-        machine, unless the default fleet is up. Raises UsageError if the named run is not up.
+        The run is the one of that name. Without a name and a configuration it is the only run on
+        this machine, unless the default fleet is running. Raises UsageError if the named run is not
+        up.
         """
         if self.config is not None:
             return self
@@ -93,7 +94,7 @@ def given_to(
     plugin: list[Path] | None,
     overrides: list[str] | None = None,
 ) -> Given:
-    """Return a subcommand's options merged with those before it; its own come last."""
+    """Return a subcommand's options merged with those before it; its own take precedence."""
     before: Given = context.obj
     return Given(
         config or before.config,

@@ -45,8 +45,7 @@ class Ending:
 
 
 class _Signals:
-    """A handler that stops a run at the first SIGINT or SIGTERM; the second ends the process.
-
+    """The signal handlers. The first SIGINT or SIGTERM stops the run, the second ends the process.
     Ctrl-Z stops the process between two frames of the live view.
     """
 
@@ -76,9 +75,9 @@ class _Signals:
 def supervise(plan: Plan, *, strict: bool = False, lines: bool = True) -> Ending:
     """Run a plan until its end or the first signal. Call it from the main thread.
 
-    The status follows from the run's account; see `judge`, also for `strict`. A signal's status
-    (130, 143) comes before it, but the losses are logged. `lines` is false for a run without
-    lines of progress; the live view replaces them, too.
+    The status follows from the run's totals; see `judge`, also for `strict`. A signal's status
+    (130, 143) takes precedence, but losses are still logged. `lines` is false for a run without
+    progress lines; the live view also replaces them.
     """
     # Made before the handler is installed, so that Ctrl-C interrupts a plugin that hangs here.
     run = Run(plan)

@@ -1,4 +1,6 @@
-"""Standard output and standard error: closed, full, or with a narrow encoding."""
+"""The handling of standard output and standard error that are closed, full, or with a limited
+encoding.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ import typer
 
 
 def divert_prints() -> None:
-    """Send what plugins print to standard error: standard output has the output of gridsim."""
+    """Send the prints of plugins to standard error, because standard output is for gridsim's
+    output.
+    """
     sys.stdout = sys.stderr
 
 

@@ -34,7 +34,7 @@ Ui = Annotated[
 
 
 class UiChoice:
-    """The answer to `--ui`: decided before the plan is made, and carried out on the plan."""
+    """The effect of `--ui`, decided before the plan is made, and applied to the plan."""
 
     def __init__(self, ui: str, *, log_json: bool) -> None:
         """Look at standard error and the environment. Raises typer.BadParameter."""
@@ -52,7 +52,7 @@ class UiChoice:
 
     @property
     def views(self) -> Mapping[str, Mapping[str, Any]]:
-        """The views that the plan gets beside those of the configuration, with settings."""
+        """The views that the plan gets in addition to those of the configuration, with settings."""
         return {LIVE_VIEW: {}} if self._ui in ("auto", "live") and not self._reason else {}
 
     @property
@@ -61,7 +61,7 @@ class UiChoice:
         return self._ui != "none"
 
     def applied(self, plan: Plan) -> Plan:
-        """Return the plan without the live view where it cannot be drawn or is not wanted.
+        """Return the plan, without the live view if that cannot be drawn or was not requested.
 
         A warning has the reason if the user asked for the view.
         """
@@ -80,9 +80,9 @@ class UiChoice:
 
 
 def _torn_by_readings(ui: str) -> str:
-    """Return the reason why readings on standard output would tear the picture; "" if none."""
+    """Return the reason why readings on standard output would disrupt the picture; "" if none."""
     try:
-        # The reader of a pipe, such as jq, mostly writes to the terminal.
+        # The reader of a pipe, such as jq, usually writes to the terminal.
         if ui == "auto" and stat.S_ISFIFO(os.fstat(1).st_mode):
             return "the reader of standard output may write to the same terminal"
         if os.ttyname(1) == os.ttyname(2):

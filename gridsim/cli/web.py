@@ -31,14 +31,14 @@ NoWeb = Annotated[bool, typer.Option("--no-web", help="Serve no page.", rich_hel
 
 
 class WebGroup(GroupedGroup):
-    """A group of commands whose `--web` may stand without a value."""
+    """A group of commands with a `--web` whose value is optional."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, with_values(args))
 
 
 class WebCommand(GroupedCommand):
-    """A command whose `--web` may stand without a value."""
+    """A command with a `--web` whose value is optional."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, with_values(args))
@@ -46,7 +46,7 @@ class WebCommand(GroupedCommand):
 
 @dataclass(frozen=True, slots=True)
 class WebChoice:
-    """The answer to `--web` and `--no-web`."""
+    """The effect of `--web` and `--no-web`."""
 
     address: str | None
     """None: no flag; empty: the page at the address of the configuration."""

@@ -19,8 +19,8 @@ def pressure_ratio(altitude: Floats) -> Floats:
 def lift(cos_zenith: Floats, pressure: Floats) -> Floats:
     """Return the increase of the cosine of the sun's zenith angle by refraction.
 
-    Equation 42 of Reda and Andreas: Solar position algorithm, NREL/TP-560-34302 (2008), at
-    12 C; `pressure` is relative to sea level. Zero once the sun has set.
+    Equation 42 of Reda and Andreas: Solar position algorithm, NREL/TP-560-34302 (2008), at 12 C;
+    `pressure` is relative to sea level. Zero after sunset.
     """
     elevation = np.arcsin(np.clip(cos_zenith, -1.0, 1.0))
     degrees = np.degrees(elevation)

@@ -1,4 +1,4 @@
-"""The usual air temperature at a place, by time of year and day, and the height of its land.
+"""The usual air temperature at a place, by time of year and day, and the height of the land there.
 
 The file `climate.npz` holds world-wide maps on a grid of 1 by 1.25 degrees. The temperature reduced
 to sea level is interpolated by Gaussian process regression, by distance and by the share of land,

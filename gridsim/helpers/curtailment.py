@@ -45,7 +45,8 @@ class Curtailment:
         target = np.clip(target, 0.0, self._rated)
         step = self._rate * dt_s
         gap = target - self._limit
-        # Set a limit that arrives to the exact target: a sum could differ by a rounding error.
+        # Set a limit that reaches its target to the exact value: a sum could differ by a rounding
+        # error.
         moved = self._limit + np.clip(gap, -step, step)
         self._limit = np.where(np.abs(gap) <= step, target, moved)
         self._limited = bool((self._limit < self._rated).any())

@@ -20,7 +20,7 @@ REFERENCE_KWH: dict[Profile, float] = {
     "XXL": 24.53,
 }
 """The energy of a day that the regulation states, Qref, kWh."""
-# Times of draws that several profiles share; each is of the energy that precedes it.
+# Times of draws that several profiles share; each energy is followed by its times.
 _TABLE: dict[Profile, str] = {
     "3XS": """
         .015 07:00 07:05 07:15 07:26 07:30 09:00 09:30 11:30 11:45 12:00 12:30 12:45 14:30 15:00

@@ -1,7 +1,7 @@
 """The usual mains supply of homes, by time zone: voltage and number of phases.
 
-Voltages after the International Electrotechnical Commission's list "World plugs". The number of
-phases is that of a usual house connection after the connection rules of grid operators: three in
+Voltages from the International Electrotechnical Commission's list "World plugs". The number of
+phases is that of a usual house connection by the connection rules of grid operators: three in
 Austria, Germany and Switzerland, in the countries around the Baltic Sea, in the Low Countries
 except Belgium, and in Central Europe; one elsewhere. Norway is an exception in the north, because
 most of its homes have the IT network of 230 V.

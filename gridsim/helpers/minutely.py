@@ -1,4 +1,4 @@
-"""Quantities that change slowly: evaluated at intervals, interpolated linearly."""
+"""Quantities that change slowly, evaluated at intervals and interpolated linearly."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The times and sizes of hot water draws.
 
-The draws of a day are those of a load profile of EN 16147. Each home has its own hours; minute and
-size vary from day to day. The scatter is an assumption; a setting removes it. Weekends are like
-weekdays.
+The draws of a day are those of a load profile of EN 16147. Each home shifts the hours by its own
+habit; minute and size vary from day to day. The scatter is an assumption, and a setting removes it.
+Weekends are like weekdays.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DAY_MS = 86_400_000
 _HABIT_MS, _MAX_HABIT = 45 * 60_000.0, 2.0
 _DAILY_MS, _MAX_DAILY = 20 * 60_000.0, 3.0
 _SIZE_SIGMA = 0.35
-# More than a profile has draws.
+# Larger than the number of draws of any profile.
 _SLOTS_PER_DAY = 32
 
 
@@ -43,7 +43,7 @@ class Tapping:
         """Plan the draws from UTC `from_ms` on; `profiles` has the load profile of each home.
 
         `local_ms` returns the local time of each home at a UTC time. `daily_kwh` scales the
-        profile; NaN: as it is. `variation` is the scatter of times and sizes, 0 to 1.
+        profile; NaN: not scaled. `variation` is the scatter of times and sizes, 0 to 1.
         """
         self._random, self._keys, self._local_ms = draws, keys, local_ms
         self._purpose = f"{purpose}/draw"

@@ -1,7 +1,7 @@
 """The physics of one thermal mass: a building, a mixed tank.
 
-C dT/dt = Q + G - UA (T - To): the mass gains a controlled heat Q and other heat G, and loses
-heat to its surroundings at To. The solution is exact if all but T is constant over a step.
+C dT/dt = Q + G - UA (T - To): the mass gains a controlled heat Q and other heat G, and loses heat
+to its surroundings at To. The solution is exact if everything except T is constant over a step.
 Powers in kW, UA in kW/K, C in kWh/K, temperatures in degrees Celsius; scalars or float64[n].
 """
 

@@ -6,8 +6,8 @@ high-resolution data set of surface climate over global land areas, Climate Rese
 in the R package GSODRdata), over the sea the wind of COADS (NOAA, in the public domain).
 `benchmarks/realism/wind_table.py` builds the file.
 
-One in ten squares of a degree was held back; `benchmarks/realism/wind.py` compares with them. The
-means are those of stations, so of open land: a hill or a street differs.
+One in ten one-degree squares was held back; `benchmarks/realism/wind.py` compares with them. The
+means are those of weather stations, and so of open land: a hill or a street differs.
 """
 
 from __future__ import annotations

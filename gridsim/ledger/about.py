@@ -120,14 +120,16 @@ def write_about(connection: sqlite3.Connection, about: About) -> str:
 
 
 def kind_of(fault: type[Fault]) -> str:
-    """Return what a fault affects: a device or a message; "instrument" if it is not a fault."""
+    """Return "device" or "message", whichever a fault affects; "instrument" for a property of an
+    instrument.
+    """
     if not issubclass(fault, DeviceFault):
         return "message"
     return "instrument" if is_instrument(fault) else "device"
 
 
 def _methods(specs: Sequence[BaselineSpec]) -> Iterator[tuple[int, str]]:
-    """Yield each project with the name of its baseline's method."""
+    """Yield each project with the name of its baseline method."""
     for spec in specs:
         method = spec.name if spec.load is None else f"load {spec.load.name}"
         for project in spec.members.site.tolist():

@@ -2,7 +2,7 @@
 
 A column is NULL if no row has a value, an integer if all rows have the same value, and otherwise a
 blob of little-endian signed integers of 1, 2, 4 or 8 bytes, the narrowest that fit. The lowest
-integer of that width means no value.
+integer of that width stands for a missing value.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sent readings of a ledger, each beside the true values, as a file."""
+"""The export of a ledger's sent readings to a file, each with the true values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger's file: created only if it replaces no other file of the user."""
+"""The ledger's file, which is created only if it replaces no other file of the user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _APPLICATION_ID = slice(68, HEADER_BYTES)
 _written_here: set[tuple[int, int]] = set()
 """The ledgers that this process writes: device and inode.
 
-To open and close such a file a second time would release the locks that SQLite has on it.
+Opening and closing such a file a second time would release SQLite's locks on it.
 """
 _COMPANIONS = ("-wal", "-shm", "-journal")
 
@@ -33,8 +33,8 @@ class LedgerError(GridsimError):
 def create(path: Path, *, overwrite: bool) -> tuple[sqlite3.Connection, int]:
     """Return a new, empty ledger that only its owner can read, and a descriptor of its file.
 
-    `release` the descriptor after the connection is closed, because this releases SQLite's locks.
-    Raises UsageError if another file is there, LedgerError if it cannot be written.
+    Pass the descriptor to `release` after the connection is closed, because this releases SQLite's
+    locks. Raises UsageError if another file is there, LedgerError if it cannot be written.
     """
     _make_room(path, overwrite=overwrite)
     try:
@@ -64,7 +64,7 @@ def release(descriptor: int) -> None:
 
 
 def identity(found: os.stat_result) -> tuple[int, int]:
-    """Return the numbers by which the system knows a file: device and inode."""
+    """Return the numbers by which the system identifies a file: device and inode."""
     return found.st_dev, found.st_ino
 
 
@@ -95,7 +95,7 @@ def is_ledger(path: Path) -> bool:
         if identity(path.stat()) in _written_here:
             return True
         if not path.is_file():
-            return False  # a pipe would be waited for
+            return False  # opening a pipe would block
         with path.open("rb") as file:
             return is_header(file.read(HEADER_BYTES))
     except OSError:

@@ -1,4 +1,4 @@
-"""The rare facts of ticks: instructions, events and faults that end, readings never sent."""
+"""The rarer facts of ticks: instructions, ended events and faults, and readings never sent."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ class Happenings:
                 for one in result.episodes
             ],
         )
-        # After the episodes: a fault that was cleared in this tick may have had the same id.
+        # After the episodes, because a fault that was cleared in this tick may have had the same
+        # id.
         for injected in result.injected:
             self._inject(injected, tick)
         self._settle(result.settlements)

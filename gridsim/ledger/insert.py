@@ -1,7 +1,8 @@
 """The insertion of many rows with few statements.
 
-Python releases its global lock around every statement. If another thread computes, it takes up
-to 5 ms to get the lock back. So the cost depends on the number of statements, not of rows.
+Python releases its global lock around every statement. If another thread computes, regaining the
+lock takes up to 5 ms. The cost therefore depends on the number of statements, not on the number of
+rows.
 """
 
 from __future__ import annotations

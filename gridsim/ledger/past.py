@@ -44,8 +44,7 @@ class PastReading:
 def read_past(
     connection: sqlite3.Connection, device: int, first: int, last: int, budget_s: float
 ) -> list[PastReading]:
-    """Return the readings of a device that left in the ticks `first` to `last`, by tick.
-
+    """Return the readings of a device that were sent in the ticks `first` to `last`, by tick.
     Beyond `budget_s` the older ones are left out.
     """
     found: dict[int, PastReading] = {}
@@ -115,5 +114,5 @@ def _places(packed: Packed, rows: int, wanted: int) -> list[int]:
 
 
 def _among(rows: int | None, places: Packed, at: int) -> int | None:
-    """Return the row that a sparse table has for a place, or None."""
+    """Return the row of a sparse table for a place, or None."""
     return next(iter(_places(places, rows, at)), None) if rows else None

@@ -1,4 +1,4 @@
-"""SQL over a whole ledger, its readings included."""
+"""SQL over a whole ledger, including its readings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LedgerQuery:
 
 @contextmanager
 def query(path: Path, sql: str) -> Iterator[LedgerQuery]:
-    """Run a SELECT over the tables and views of a ledger, those with its readings included.
+    """Run a SELECT over the tables and views of a ledger, including those with its readings.
 
     Readings are unpacked into temporary tables first, if the query needs them. Raises NotALedger,
     and UsageError if the SQL is invalid or does more than read.

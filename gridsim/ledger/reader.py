@@ -51,7 +51,9 @@ class SettlementNote:
 
 
 class Reader:
-    """A ledger at the time of opening; a run may still write it. Call `close` after use."""
+    """A ledger in its state at the time of opening; a run may still write it. Call `close` after
+    use.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open a ledger. Raises NotALedger."""
@@ -133,9 +135,8 @@ class Reader:
             return read_unsent(self._connection, *self._times())
 
     def past(self, device: int, first: int, last: int, budget_s: float) -> list[PastReading]:
-        """Return the readings of a device that left in the ticks `first` to `last`, by tick.
-
-        Reading takes about `budget_s` at most: then the older ones are left out.
+        """Return the readings of a device that were sent in the ticks `first` to `last`, by tick.
+        After about `budget_s` of reading the older ones are left out.
         """
         with self._reading():
             return read_past(self._connection, device, first, last, budget_s)

@@ -25,7 +25,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSettlement:
-    """A settlement beside the truth; energies in kWh, None where the truth is not known."""
+    """A settlement with the true reduction; energies in kWh, None where the truth is not known."""
 
     event: str
     project_id: str
@@ -46,7 +46,7 @@ class MeasuredSettlement:
 
 @dataclass(frozen=True, slots=True)
 class ReductionTotals:
-    """The sums over projects that took part, kWh; those of the truth over the measured ones."""
+    """The sums over projects that took part, kWh; the true ones over the measured projects."""
 
     event: str
     method: str
@@ -59,7 +59,7 @@ class ReductionTotals:
     error_kwh: float
     """The settled reduction of the measured projects minus their true one."""
     mean_abs_error_kwh: float | None
-    """The mean over the measured projects of the size of the error."""
+    """The mean absolute error over the measured projects."""
     rebound_kwh: float
     rebound_s: float | None
     """The longest time that the rebound covers."""
@@ -75,13 +75,13 @@ class ReductionReport:
     """The settlements of projects that took part, in the order in which they ended."""
     opted_out: int
     events: Sequence[ReductionTotals]
-    """For each event: each method; then all methods, if there are several."""
+    """The totals of each event by method, then over all methods if there are several."""
     methods: Sequence[ReductionTotals]
-    """Over all events: each method; then all methods, if there are several."""
+    """The totals over all events by method, then over all methods if there are several."""
     unmeasured: Sequence[tuple[str, str]]
     """The events without a true reduction, and the reasons."""
     caveats: Mapping[str, str]
-    """The caveats of the methods by which settlements were made, by method."""
+    """The caveats of the methods that settlements used, by method."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the report without its settlements, as data for JSON."""
@@ -109,7 +109,7 @@ def read_reductions(path: Path) -> ReductionReport:
         complete = reader.complete
         caveats = json.loads(reader.meta.get("caveats", "{}"))
     every = [_measured(row) for row in rows]
-    # A settlement that was superseded at its start has no reading.
+    # An event that was superseded at its start has no reading.
     part = [one for one in every if one.ending != "opted out" and one.start < one.end]
     return ReductionReport(
         str(path),

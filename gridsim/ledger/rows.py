@@ -26,7 +26,7 @@ class LedgerRows:
 
 
 class Packing:
-    """The batches of consecutive ticks, joined so that small ones cost little each."""
+    """The batches of consecutive ticks, joined so that small batches cost little."""
 
     def __init__(self, ticks: Sequence[int], batches: Sequence[Batch]) -> None:
         """Join batches that are not empty; `ticks` are those in which they were emitted."""

@@ -1,4 +1,4 @@
-"""The detection that a ledger's file is gone or was changed by another program."""
+"""The check that a ledger's file was not deleted or changed by another program."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMPANIONS = ("-wal", "-shm")
 class FileWatch:
     """The ledger's files as SQLite has opened them.
 
-    SQLite itself would go on writing to a deleted file, which no other program can open.
+    SQLite itself would continue to write to a deleted file, which no other program can open.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -71,7 +71,7 @@ class FileWatch:
 
 
 def confirm(path: Path, run: str, readings: int) -> None:
-    """Raise LedgerError unless a closed ledger is of this run and has all its readings."""
+    """Raise LedgerError unless a closed ledger belongs to this run and has all its readings."""
     query = "SELECT value, (SELECT ifnull(sum(rows), 0) FROM batches) FROM meta WHERE key = 'run'"
     try:
         with closing(sqlite3.connect(read_only(path), uri=True)) as connection:

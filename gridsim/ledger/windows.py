@@ -40,7 +40,7 @@ class Window:
     batch: Ints
     """The tick in which the reading was sent."""
     tick: Ints
-    """The tick that the reading is about."""
+    """The tick in which the reading was taken."""
     device: Ints
     output: Ints
     """The true output. The next three columns are true too."""
@@ -74,7 +74,7 @@ class Unsent:
     """The readings that were never sent, as columns of length n."""
 
     known: Ints
-    """The tick in which this was known."""
+    """The tick in which it was known that the reading would not be sent."""
     tick: Ints
     device: Ints
     output: Ints
@@ -197,7 +197,7 @@ def _window(
 
 
 def _sparse(columns: Sequence[Sequence[Any]], starts: Ints) -> tuple[Ints, list[Ints]]:
-    """Return the rows that a sparse table has in the window, and its columns."""
+    """Return the rows of a sparse table in the window, and its columns."""
     counts, places, *packed = columns
     there = [i for i, count in enumerate(counts) if count]
     rows = [counts[i] for i in there]

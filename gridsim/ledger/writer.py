@@ -23,8 +23,8 @@ from gridsim.ledger.insert import insert
 from gridsim.ledger.rows import Packing
 from gridsim.ledger.watch import FileWatch, confirm
 
-# The run waits while the oldest result that is not committed is older than this, so that a killed
-# run loses no more than that.
+# The run waits while the oldest uncommitted result is older than this, so that a killed run loses
+# at most this time.
 _OLDEST_S = 0.25
 # The number of readings that may wait to be written before the run waits too.
 _QUEUE = 200_000
@@ -86,7 +86,7 @@ class Ledger:
         self._closing = False
         self._complete = False
         self._asked = self._answered = 0
-        """The number of the last `sync` that began, and of the last one that is done."""
+        """The number of the last `sync` that began, and of the last that is done."""
         self._error: LedgerError | None = None
         self._raised = False
         self._next_warning = 0.0
@@ -98,7 +98,7 @@ class Ledger:
     def record(self, result: TickResult) -> None:
         """Queue the result of a tick, before its batch is offered to transports.
 
-        Call it once more at the end, with the result of what was still open. Raises
+        Call it once more at the end, with the result of everything that was still open. Raises
         LedgerError, once, if the ledger can no longer be written.
         """
         rows = len(result.batch)
@@ -117,7 +117,7 @@ class Ledger:
     def sync(self, timeout_s: float) -> None:
         """Write all that was recorded, including the outcomes of readings so far.
 
-        Raises LedgerError if that fails, or takes longer.
+        Raises LedgerError if that fails or takes longer.
         """
         with self._changed:
             self._asked += 1
@@ -265,7 +265,7 @@ class Ledger:
             connection.execute(update, (int(self._complete), "complete"))
             connection.execute(update, (ticks, "ticks"))
         # Merge the WAL into one file, which can be copied and read on a read-only disk. This fails
-        # while another process reads the ledger; the ledger is valid all the same.
+        # while another process reads the ledger; the ledger is still valid.
         try:
             connection.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.OperationalError as error:

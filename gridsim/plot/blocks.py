@@ -65,7 +65,7 @@ def _bars(
     up = 0 if high == 0.0 else max(1, round(rows * high / span))
     down = 0 if low == 0.0 else max(1, rows - up)
     up = max(up, 1 if not down else 0)
-    # One scale for both sides, so that their heights compare.
+    # One scale for both sides, so that their heights are comparable.
     per_row = max(high / up if up else 0.0, -low / down if down else 0.0) or 1.0
     peak = float(np.nanmax(values)) if len(values) else 0.0
     least = float(np.nanmin(values)) if len(values) else 0.0

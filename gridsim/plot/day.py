@@ -20,7 +20,7 @@ from gridsim.simulation.step import Simulation
 from gridsim.simulator.opening import OpenedConfiguration, open_configuration
 
 STEPS: Final = 480
-"""The number of steps that a picture has at most, and usually about."""
+"""The largest number of steps of a picture; most pictures have nearly as many."""
 _TICKS = 1440
 _TICKS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900)
 _MOST_TICKS = 2_000_000
@@ -90,8 +90,8 @@ class Day:
 def simulate_day(choice: PlotChoice) -> Day:
     """Simulate the time that is drawn. Raises UsageError and PluginError.
 
-    Where the configuration's ticks are shorter than a picture can show, it is simulated in longer
-    ones, unless they are overridden.
+    If the configuration's ticks are too short to be visible, longer ticks are simulated, unless the
+    user overrides them.
     """
     duration_ms = round(1000 * seconds(choice.duration, "--duration"))
     opened = _open(choice, duration_ms)
@@ -114,7 +114,7 @@ def simulate_day(choice: PlotChoice) -> Day:
 
 
 def _open(choice: PlotChoice, duration_ms: int) -> OpenedConfiguration:
-    """Open the configuration, with longer ticks where they fit it."""
+    """Open the configuration, with longer ticks if it permits them."""
 
     def opened(*overrides: str) -> OpenedConfiguration:
         return open_configuration(

@@ -1,4 +1,4 @@
-"""The words of a picture, which every kind of picture shows."""
+"""The texts that every kind of picture shows."""
 
 from __future__ import annotations
 

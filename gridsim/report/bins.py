@@ -48,10 +48,8 @@ class Bins:
 
 
 class Mean:
-    """The mean of what some members report in each interval, times the number of members.
-
-    Where all members report equally often, that is the mean of their sum. An interval without
-    reports is NaN.
+    """The mean of the members' reports in each interval, times the number of members. If all
+    members report equally often, this is the mean of their sum. An interval without reports is NaN.
     """
 
     def __init__(self, bins: Bins, members: float) -> None:

@@ -1,4 +1,4 @@
-"""Events, faults and transports of a run, as the pictures need them."""
+"""Events, faults and transports of a run, in the form that the pictures need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gridsim.report.bins import Bins
 from gridsim.report.series import Called
 
 EVENTS = 12
-"""The number of events that get a picture of their own."""
+"""The number of events that get their own picture."""
 _EVENT_BINS = 240
 _SHORT = 10
 _MS_PER_HOUR = 3_600_000
@@ -197,7 +197,7 @@ def _picture(event: str, every: Sequence[_Settled], tick_ms: int) -> EventPictur
 
 
 def _present(bins: Bins, spans: Sequence[tuple[int, int]]) -> Ints:
-    """Return how many of the spans, UTC ms, touch each interval."""
+    """Return the number of spans, UTC ms, that overlap each interval."""
     if not spans:
         return np.zeros(bins.count, np.int64)
     start, end = np.array(spans, np.int64).T

@@ -16,7 +16,7 @@ from gridsim.helpers.timestamps import rfc3339
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A table behind a picture, to be saved as CSV."""
+    """The table of a picture's values, to be saved as CSV."""
 
     name: str
     """The file's name."""
@@ -24,7 +24,7 @@ class Download:
     rows: Iterable[Sequence[Any]]
 
     def html(self) -> str:
-        """Return a link that has the whole table in it."""
+        """Return a link that contains the whole table."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.columns)
@@ -35,7 +35,7 @@ class Download:
 
 
 def document(title: str, body: Iterable[str]) -> str:
-    """Return the whole page. It has no script and needs nothing from elsewhere."""
+    """Return the whole page. It has no script and loads nothing."""
     style = files("gridsim.report").joinpath("style.css").read_text(encoding="utf-8")
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     return (
@@ -58,7 +58,7 @@ def figure(picture: str, caption: str, download: Download, key: str = "") -> str
 
 
 def strips_of(rows: Iterable[tuple[str, str, str]], *, below: bool = False) -> str:
-    """Return strips one below another: each has a name, a note and a picture.
+    """Return strips, one below the other, each with a name, a note and a picture.
 
     With `below`, they have the length of the chart above them.
     """
@@ -87,7 +87,7 @@ def table(
     numbers: Sequence[int] = (),
     times: Sequence[int] = (),
 ) -> str:
-    """Return a table of texts; the columns `numbers` are set to the right, `times` in one line."""
+    """Return a table of texts; the columns `numbers` are right-aligned, `times` are not wrapped."""
     styles = {**dict.fromkeys(numbers, " class=n"), **dict.fromkeys(times, " class=t")}
 
     def cells(tag: str, row: Sequence[str]) -> str:
@@ -139,7 +139,7 @@ def _sample(style: str) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value for CSV: no text that a spreadsheet would take for a formula."""
+    """Return a value for CSV; a text that a spreadsheet would take for a formula is quoted."""
     if isinstance(value, float):
         return "" if value != value else f"{value:.4f}".rstrip("0").rstrip(".")
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):

@@ -59,7 +59,7 @@ class SeriesReader:
         self._start_ms, self._tick_ms = reader.meta["start_ms"], reader.meta["tick_ms"]
         [(projects,)] = reader.rows("SELECT count(*) FROM projects")
         devices = np.bincount(self._project, minlength=projects)
-        # Each device of a project reports the project's load.
+        # Each device of a project reports the load of the whole project.
         self._share = 1.0 / devices[self._project]
         self._bins = bins
         self._names: list[str] = names.tolist()

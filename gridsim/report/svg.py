@@ -22,7 +22,7 @@ _TICKS = 8
 _DOT = 4.0
 """The width of a value without neighbours, which is a run of one tick at least."""
 _NAME = 40
-"""The most characters of a name that are shown."""
+"""The largest number of characters of a name that are shown."""
 
 
 class Chart:
@@ -63,7 +63,7 @@ class Chart:
             f'height="{self._height - _TOP - _BOTTOM}"><title>{escape(name)}</title></rect>'
         )
         shown = name if len(name) <= _NAME else name[: _NAME - 1] + "…"
-        # A name that would lie on another one goes below it.
+        # A name that would overlap another one is placed below it.
         row = next((row for row, end in enumerate(self._names) if end <= left), len(self._names))
         self._names[row : row + 1] = [left + 8 + 6.5 * len(shown)]
         y = _TOP - 6 + 13 * row

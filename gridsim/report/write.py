@@ -69,7 +69,7 @@ def check_page(path: Path, inputs: Sequence[str] = ()) -> None:
 
 def write_page(path: Path, text: str) -> None:
     """Write a page. Raises UsageError if that cannot be done."""
-    # A page that is open in a browser is never seen half written.
+    # A browser that shows the page never loads a half-written file.
     temporary = _temporary(path, ".report-")
     try:
         temporary.write_text(text, encoding="utf-8")

@@ -24,19 +24,19 @@ class TableColumn:
     """float64, int64, bool, codes of categories as int32, texts as objects, or UTC ms as int64."""
     unit: str = ""
     rows: NDArray[np.integer[Any]] | None = None
-    """The place in `values` of each row of the table; None: they are the rows."""
+    """The index into `values` for each row of the table; None if `values` has one entry per row."""
     categories: Sequence[str] = ()
-    """The texts that the codes of categories mean."""
+    """The texts of the category codes."""
 
     def __len__(self) -> int:
         return len(self.values if self.rows is None else self.rows)
 
     def plain(self, part: slice = slice(None)) -> NDArray[Any]:
-        """Return the values of some rows, as `values` has them."""
+        """Return the values of some rows, in the type of `values`."""
         return self.values[part] if self.rows is None else self.values[self.rows[part]]
 
     def array(self) -> NDArray[Any]:
-        """Return the values as NumPy has them: texts as objects, times as datetime64[ms] in UTC."""
+        """Return the values as a NumPy array: texts as objects, times as datetime64[ms] in UTC."""
         plain = self.plain()
         if self.kind == "time":
             plain = plain.view("datetime64[ms]")
@@ -47,7 +47,7 @@ class TableColumn:
         return plain
 
     def objects(self, zone: ZoneInfo, part: slice = slice(None)) -> list[Any]:
-        """Return the values of some rows as Python's objects, with None where there is none."""
+        """Return the values of some rows as Python objects, with None for missing values."""
         plain = self.plain(part)
         if self.kind == "category":
             return [self.categories[code] for code in plain.tolist()]
@@ -63,7 +63,7 @@ class TableColumn:
 
     @property
     def nbytes(self) -> int:
-        """The memory of the rows, without values that belong to devices."""
+        """The memory of the rows, without the values that are stored once per device."""
         return int(self.values.nbytes) if self.rows is None else 0
 
 

@@ -14,7 +14,7 @@ from gridsim.simulator.column import TableColumn
 from gridsim.simulator.table import unknown_column
 
 SEQUENCE: Final = "seq"
-"""The index of the tick, which a table has only if it is asked for."""
+"""The index of the tick; a table has it only on request."""
 ORDER: Final = (
     "timestamp",
     "project_id",
@@ -30,7 +30,9 @@ ORDER: Final = (
     "connection_start_at",
     "nameplate_capacity",
 )
-"""The fields of the record, the times and ids first. `units` is not one: `ColumnTable.units`."""
+"""The fields of the record, the times and ids first. `units` is missing; see
+`ColumnTable.units`.
+"""
 UNITS: Final = {
     "current_output": "kW",
     "power_meter_measurement": "kW",
@@ -90,11 +92,11 @@ class FleetColumns:
         return chosen
 
     def changing(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return those of the columns that differ from tick to tick."""
+        """Return the columns that differ from tick to tick."""
         return tuple(name for name in names if name not in _CONSTANT)
 
     def constant(self, name: str, device: Codes) -> TableColumn:
-        """Return a column that follows from the device of each row."""
+        """Return a column whose value depends only on the device of each row."""
         kind, values, categories = self._constant[name]
         unit = self.units.get(name, "")
         return TableColumn(name, kind, values, unit, device, categories)  # type: ignore[arg-type]
@@ -102,7 +104,7 @@ class FleetColumns:
     def table(
         self, names: Sequence[str], device: Codes, data: dict[str, NDArray[Any]]
     ) -> list[TableColumn]:
-        """Return the columns of a table; `data` has those that differ from tick to tick."""
+        """Return the columns of a table; `data` has the columns that differ from tick to tick."""
         columns = []
         for name in names:
             if name in _CONSTANT:

@@ -1,4 +1,4 @@
-"""The fleet of a simulator in five lines, and as HTML."""
+"""The description of a simulator's fleet in five lines, and as HTML."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from gridsim.simulator.showing import pairs_html
 from gridsim.text.words import counted, site_time
 
 _NAMED = 3
-"""The most events or faults that are named."""
+"""The largest number of events or faults that are named."""
 
 
 def fleet_lines(
     opened: OpenedConfiguration, tick: int, last: TickTruth | None, pending: int
 ) -> list[str]:
-    """Return five lines: the configuration, the fleet, the time, the power, what goes on."""
+    """Return five lines: the configuration, the fleet, the time, the power, the running events and
+    faults.
+    """
     configuration = opened.configuration
     scenario, zone = configuration.scenario, configuration.timezone
     roster = scenario.roster
     kinds = ", ".join(f"{n:,} {kind}" for kind, n in sorted(Counter(roster.type).items()))
     now_ms = scenario.start_ms + tick * scenario.tick_ms
-    goes_on = [
+    running = [
         _named("event", [event.name for event in last.events] if last else []),
         _named("fault", [name for name, _ in last.running_faults] if last else []),
         counted(pending, "pending instruction"),
@@ -36,7 +38,7 @@ def fleet_lines(
         f"{site_time(now_ms, zone)} ({zone}), {counted(tick, 'tick')} of "
         f"{scenario.tick_ms / 1000:g} s since {site_time(scenario.start_ms, zone)}",
         _power(roster, last),
-        ", ".join(goes_on),
+        ", ".join(running),
     ]
 
 

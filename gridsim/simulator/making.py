@@ -1,4 +1,6 @@
-"""Instructions made of the arguments of a program, and checked as far as that is possible now."""
+"""The creation of instructions from a program's arguments, checked as far as possible before the
+tick.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +35,14 @@ _SOURCE: Final = "python"
 
 
 class InstructionMaker:
-    """A maker of well-formed instructions; all methods raise ValueError if they cannot be."""
+    """A maker of well-formed instructions; all methods raise ValueError for invalid arguments."""
 
     def __init__(self, scenario: Scenario, registry: Registry, timezone: str) -> None:
         self._scenario, self._registry, self._timezone = scenario, registry, timezone
         self._made = 0
 
     def copied(self) -> InstructionMaker:
-        """Return a maker that counts by itself from here."""
+        """Return a separate maker that continues the count."""
         return copy(self)
 
     def command(

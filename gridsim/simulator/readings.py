@@ -1,4 +1,4 @@
-"""The readings of a stretch of simulated time, as a table."""
+"""The readings of a period of simulated time, as a table."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _OF_BATCH: Final = {
     "connection_start_at": "connection_start_ms",
     SEQUENCE: "tick",
 }
-"""The columns of batches that have another name there."""
+"""The columns that have another name in batches."""
 _DTYPES: Final = {"number": np.float64, "integer": np.int64, "boolean": np.bool_, "time": np.int64}
 
 
 class Readings(ColumnTable):
-    """The readings of a stretch of simulated time, one row each, in the order of reporting.
+    """The readings of a period of simulated time, one row each, in the order of reporting.
 
     The columns are the fields of the record, `timestamp` first, and those that DER types
     declare. `is_online` and the values are those that the devices reported, with all faults;
@@ -33,7 +33,7 @@ class Readings(ColumnTable):
 
 
 class ReadingsCollector:
-    """The readings of batches, copied to columns that grow."""
+    """The collector of readings, which copies batches to growing columns."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class ReadingsCollector:
     ) -> None:
         """Make room for the readings of `ticks` ticks.
 
-        `names` are the columns to keep. Of each device the first reading in each `every_ticks`
+        `names` are the columns to keep. The first reading of each device in each `every_ticks`
         ticks is kept.
         """
         self._columns, self._names = columns, names
@@ -54,7 +54,7 @@ class ReadingsCollector:
         """The last interval with a reading that was kept, for each device."""
         every_report = scenario.report_every_ticks
         periodic = every_report[every_report > 0]
-        # There is room for reports on change as they come.
+        # Room for reports on change is made when they arrive.
         due = (1.0 / np.maximum(periodic, every_ticks)).sum() * ticks
         self._room = int(due) + len(scenario.roster)
         self._rows = 0

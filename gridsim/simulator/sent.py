@@ -37,7 +37,7 @@ class SentInstruction:
 
     @property
     def reason(self) -> str:
-        """The reason of a rejection or an early end; else empty."""
+        """The reason for a rejection or an early end; else empty."""
         return self.acknowledgements[-1].reason if self.acknowledgements else ""
 
     def copied(self) -> SentInstruction:

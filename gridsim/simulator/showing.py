@@ -1,4 +1,4 @@
-"""The text and the HTML of tables, as a prompt and a notebook show them."""
+"""The text and the HTML of tables, for a prompt and a notebook."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gridsim.simulator.column import TableColumn, moment
 from gridsim.text.words import counted
 
 _SHOWN = 5
-"""The rows shown of the beginning, and of the end, of a long table."""
+"""The number of rows shown from the start, and from the end, of a long table."""
 _LONGEST_CELL = 80
 
 

@@ -33,7 +33,7 @@ class Simulator:
 
         sim = gridsim.simulate("home.toml", seed=7, start="2026-07-01")
         morning = sim.run("12h")          # the readings, as a table
-        what_if = sim.copy()              # the same moment, to go on in another way
+        what_if = sim.copy()              # the same moment, to continue differently
         what_if.send("DER_1", "set_power", -3, duration="10m")
 
     It has no thread, prints nothing, and sends nothing: only `run` advances it, as fast as it
@@ -112,8 +112,8 @@ class Simulator:
 
         - `columns`: the names of the columns to keep, in this order. `seq`, the index of the
           tick, is a column that you get only in this way.
-        - `every`: a duration. Of each device the first reading in each interval is kept: a
-          sample, not a mean. Readings that arrive after one of a later interval are left out.
+        - `every`: a duration. The first reading of each device in each interval is kept: a sample,
+        not a mean. Readings that arrive after a reading of a later interval are left out.
 
         A year of 100 homes with three DERs each, every 15 minutes, has 10.5 million readings: 560
         MB, or 210 MB with columns=["timestamp", "der_id", "current_output"].
@@ -164,9 +164,9 @@ class Simulator:
         - disconnect, connect: without a value
 
         `start` is a time, at once without it. `duration` is a duration such as "10m", after which
-        the device reverts; without it, the command holds until the next of its kind. `ramp` is
-        the time that a straight line from the present value to the new one takes. `id` is made
-        if it is not given.
+        the device reverts; without it, the command holds until the next of its kind. `ramp` is the
+        duration of the linear ramp from the present value to the new one. `id` is made if it is not
+        given.
 
         Returns the instruction, whose `state` is "pending" until the next `run`: only the
         simulation can decide whether the device can follow. Raises ValueError if there is no such
@@ -237,7 +237,8 @@ class Simulator:
         return Truth(self._records, self._timezone, self._still_open, lambda: self._collector)
 
     def copy(self) -> Simulator:
-        """Return a simulator that goes on from here by itself, with all that is pending.
+        """Return a separate simulator that continues from the present tick, with everything that is
+        pending.
 
         Both give the same readings until they get different instructions. A copy takes a few
         milliseconds, and for 10,000 homes about a tenth of a second. Raises StateError, with the
@@ -260,7 +261,7 @@ class Simulator:
         return self.copy()
 
     def _simulation_now(self) -> Simulation:
-        """Return a simulation that goes on from here."""
+        """Return a simulation that continues from the present tick."""
         simulation = Simulation(self._scenario)
         if self.tick:
             simulation.restore(self._simulation.state())
@@ -292,7 +293,7 @@ class Simulator:
             ) from self._broken
 
     def _count(self, duration: Duration | None, until: Time | None, ticks: int | None) -> int:
-        """Return the number of ticks that the arguments of `run` mean."""
+        """Return the number of ticks for the arguments of `run`."""
         self._check()
         if sum(one is not None for one in (duration, until, ticks)) != 1:
             raise ValueError('run needs one of a duration, until= and ticks=, such as run("1d")')
@@ -360,5 +361,5 @@ class Simulator:
 
 
 def _warn(message: str) -> None:
-    """Warn where the program called `run`."""
+    """Warn at the place where the program called `run`."""
     warnings.warn(message, stacklevel=4)

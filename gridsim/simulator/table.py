@@ -1,4 +1,4 @@
-"""Tables: named columns with units, and their way to pandas, polars and Arrow."""
+"""Tables: named columns with units, and their conversion to pandas, polars and Arrow."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ColumnTable:
     zones, and times there are UTC. Power is in kW, energy in kWh, state of charge in %.
 
     A table is an Arrow stream (`__arrow_c_stream__`), so that `polars.DataFrame(table)`,
-    `pyarrow.table(table)` and a query of DuckDB take it as it is. That needs pyarrow.
+    `pyarrow.table(table)` and a query of DuckDB accept it directly. That needs pyarrow.
     """
 
     timezone: str
@@ -109,7 +109,7 @@ class ColumnTable:
 
 
 class _Arrays(Mapping[str, NDArray[Any]]):
-    """The arrays of columns, made when they are asked for."""
+    """The arrays of columns, made on request."""
 
     def __init__(self, columns: Mapping[str, TableColumn]) -> None:
         self._columns = columns
@@ -131,7 +131,7 @@ class _Arrays(Mapping[str, NDArray[Any]]):
 
 
 def unknown_column(name: object, known: Sequence[str]) -> str:
-    """Return the message about a name that is not one of a column."""
+    """Return the message about an unknown column name."""
     near = get_close_matches(str(name)[:80], known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
     return f"there is no column {name!r}; {hint}"

@@ -1,4 +1,4 @@
-"""Durations and times as programs give them: texts, numbers, timedelta, datetime, date."""
+"""The durations and times that programs may give: texts, numbers, timedelta, datetime, date."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def time_text(given: Time, name: str) -> str:
 
 
 def plain_value(value: Any) -> Any:
-    """Return a setting of an event or a fault as the configuration has it."""
+    """Return a setting of an event or a fault in the type that the configuration uses."""
     if isinstance(value, datetime | date):
         return time_text(value, "a time")
     if isinstance(value, timedelta):

@@ -1,4 +1,4 @@
-"""The true state of all devices over a stretch of simulated time, as a table of readings."""
+"""The true state of all devices over a period of simulated time, as a table of readings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TruthCollector:
     ) -> None:
         """Keep the columns `names` of every `every_ticks`-th tick."""
         self._columns = columns
-        # A connection belongs to the report.
+        # A connection is part of the report, not of the true state.
         self._names = tuple(name for name in names if name != "connection_start_at")
         self._every = every_ticks
         self._start_ms, self._tick_ms = scenario.start_ms, scenario.tick_ms
@@ -87,7 +87,7 @@ class TruthCollector:
         return decimals_of(name, self._columns.units.get(name, ""))
 
     def _marked(self, name: str) -> NDArray[np.bool_]:
-        """Return a mark of each device and tick, as a column."""
+        """Return a flag for each device and tick, as a column."""
         marks = self._marks[name]
         column = np.zeros((len(marks), len(self._device)), np.bool_)
         for place, of_tick in enumerate(marks):

@@ -54,7 +54,7 @@ _FAULTS: Sequence[Field] = (
 
 
 class TruthRecords:
-    """The records of a simulation so far that the truth is made of."""
+    """The records of a simulation so far from which the truth is made."""
 
     def __init__(self) -> None:
         self.settlements: list[Settlement] = []
@@ -71,7 +71,7 @@ class TruthRecords:
             self.reductions[one.event, one.project_id] = one
 
     def copied(self) -> TruthRecords:
-        """Return a copy that grows by itself."""
+        """Return a copy that grows independently."""
         other = copy(self)
         other.settlements, other.episodes = [*self.settlements], [*self.episodes]
         other.reductions = dict(self.reductions)
@@ -81,7 +81,7 @@ class TruthRecords:
 class Truth:
     """The truth about a simulation up to now, which reports with faults may hide.
 
-    It has no file: it is what a ledger would record, in memory.
+    It holds in memory what a ledger would record.
     """
 
     def __init__(
@@ -93,8 +93,8 @@ class Truth:
     ) -> None:
         """Make the truth of a simulation.
 
-        `still_open` returns the result that would end it now, None if nothing is open, and
-        `collector` the true readings of the latest stretch.
+        `still_open` returns the result that would end it now, None if nothing is open; `collector`
+        has the true readings of the latest `run`.
         """
         self._records, self._timezone = records, timezone
         self._still_open, self._collector = still_open, collector
@@ -107,10 +107,10 @@ class Truth:
         """The demand-response events: a row for each event and project that was called.
 
         `event` is the event's id, with `#2` from its second occurrence on. `delivered_kwh` is the
-        reduction by the baseline, and `true_kwh` that against a copy of the simulation without
-        the event; it is NaN while it is not known, and without `[ledger]` in the configuration.
+        reduction by the baseline, and `true_kwh` that against a copy of the simulation without the
+        event; it is NaN while it is not known, and without `[ledger]` in the configuration.
         `ending` is completed, superseded, opted out, interrupted, cancelled, or running for an
-        event that is not over: its sums are those so far. `reason` is why a project fell short.
+        event that is not over, whose sums are preliminary. `reason` is why a project fell short.
         """
         rows = []
         for one in self._settlements():
@@ -142,8 +142,8 @@ class Truth:
     def violations(self) -> ColumnTable:
         """The violations of contracts: a row for each interval.
 
-        An interval begins with the first reading in violation. It ends with the first that is
-        not, with the event, or now.
+        An interval begins with the first reading in violation. It ends with the first reading that
+        is not, with the end of the event, or now.
         """
         rows = (
             (one.event, one.project_id, start, end, (end - start) / 1000)
@@ -154,7 +154,7 @@ class Truth:
 
     @property
     def faults(self) -> ColumnTable:
-        """The faults: a row for each fault, device and time; those that last end now."""
+        """The faults: a row for each fault, device and time; faults that are not over end now."""
         rest = self._still_open()
         episodes = (*self._records.episodes, *(rest.episodes if rest else ()))
         rows = (
@@ -168,9 +168,9 @@ class Truth:
         """The true readings of the latest `run`: a row for each device and tick.
 
         A device has a row also while it is offline and at ticks at which it does not report.
-        `is_faulty` is true where a fault may affect what the device reports. A reading that
-        reports the truth has the same values: both are rounded alike. The columns and the
-        interval are those of the `run`.
+        `is_faulty` is true where a fault may affect what the device reports. A reading without an
+        error has the same values, because both are rounded alike. The columns and the interval are
+        those of the `run`.
         """
         return self._collector().table(self._timezone)
 
@@ -180,7 +180,7 @@ class Truth:
 
 
 def _running(own: Settlement) -> Settlement:
-    """Return the settlement of an event that was interrupted because it was looked at."""
+    """Return the preliminary settlement of an event that still runs."""
     return replace(own, ending=RUNNING) if own.ending == "interrupted" else own  # type: ignore[arg-type]
 
 

@@ -1,4 +1,6 @@
-"""A configuration of one's own: a fleet and the destination of its readings, all commented."""
+"""A new configuration: a fleet and the destination of its readings, with a comment for every
+key.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ WIRES: Final[Mapping[str, str]] = {
     "stdout": "standard output, a line per reading",
     "file": "a file, a line per reading",
 }
-"""The ways that readings can take."""
+"""The destinations that readings can have."""
 FORMATS: Final = ("json", "csv")
 FRAMINGS: Final = ("der", "project")
 TLS: Final = ("auto", "on", "off")
@@ -63,7 +65,7 @@ class Choices:
     longitude: float | None = None
 
     def check(self) -> None:
-        """Raise UsageError for the first choice that cannot be."""
+        """Raise UsageError for the first invalid choice."""
         for flag, value, known in (
             ("--fleet", self.fleet, FLEETS),
             ("--to", self.wire, WIRES),
@@ -272,7 +274,7 @@ def _key(name: str, value: str, comment: str) -> str:
 
 
 def _aligned(stanzas: str) -> str:
-    """Return the stanzas with each comment in its column, also after a number was put in."""
+    """Return the stanzas with the comments aligned, even after a number was inserted."""
     lines = []
     for line in stanzas.splitlines():
         found = re.fullmatch(r"(\w+ = .*?)\s+# (.*)", line)

@@ -1,6 +1,6 @@
-"""A plugin of one's own, as a package or as one file, from the template of its kind.
+"""A new plugin, as a package or as one file, from the template of its kind.
 
-The templates are modules of this package, which its tests run. A new plugin has its own name in
+The templates are modules of this package, and the tests run them. A new plugin has its own name in
 place of theirs.
 """
 
@@ -132,7 +132,9 @@ def _check(kind: str, name: str, registry: Registry, code: str) -> None:
 
 
 def _is_module(name: str) -> bool:
-    """Return whether a package or module of this name is installed; a bare folder is neither."""
+    """Return whether a package or module of this name is installed; a folder without `__init__.py`
+    does not count.
+    """
     spec = find_spec(name)
     return spec is not None and spec.origin is not None
 

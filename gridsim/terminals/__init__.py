@@ -1,4 +1,6 @@
-"""Terminals: where a picture can be drawn, stops by Ctrl-Z, and what a user types below it."""
+"""Terminals: those that can show a picture, stops by Ctrl-Z, and lines that a user types below
+it.
+"""
 
 from gridsim.terminals.stops import STOPS
 from gridsim.terminals.suitable import MIN_COLUMNS, MIN_LINES, unsuitable

@@ -21,7 +21,7 @@ class Stops:
         with self.drawing:
             self.count += 1
             before = signal.signal(number, signal.SIG_DFL)
-            # To this thread, so that the process is stopped before the next line. Where no process
+            # Sent to this thread, so that the process stops before the next line. If no process
             # could continue it, the system ignores the signal.
             signal.pthread_kill(threading.get_ident(), number)
             signal.signal(number, before)

@@ -10,12 +10,12 @@ from typing import IO
 
 _MOST = 4096
 _CONTROL = 32
-"""Characters below it are shown as two, such as ^A."""
+"""Characters below it are shown as two characters, such as ^A."""
 
 if sys.platform == "win32":
 
     def typed_rows(stream: IO[str], columns: int) -> int:
-        """Return 0: the console of Windows shows nothing of it."""
+        """Return 0, because the Windows console does not show typed lines."""
         return 0
 
 else:

@@ -118,7 +118,9 @@ def make_roster(ders: Sequence[int] = (2, 1), columns: Mapping[str, str] | None 
 
 
 def make_batch(roster: Roster | None = None, *, ticks: int = 1, start_ms: int = START_MS) -> Batch:
-    """Return readings of every device for `ticks` ticks, all different; solar has no SoC."""
+    """Return readings of every device for `ticks` ticks, all different; solar devices have no
+    SoC.
+    """
     roster = roster if roster is not None else make_roster()
     n = len(roster) * ticks
     device = np.tile(np.arange(len(roster)), ticks)
@@ -142,7 +144,7 @@ def make_batch(roster: Roster | None = None, *, ticks: int = 1, start_ms: int = 
 
 
 def make_run(roster: Roster | None = None, *, start_ms: int = START_MS) -> RunContext:
-    """Return a run whose services, if any are made, are left to the caller to close."""
+    """Return a run; the caller must close its services, if any are made."""
     return RunContext(roster if roster is not None else make_roster(), start_ms, Services().get)
 
 

@@ -140,7 +140,7 @@ class _FaultContract:
 
 
 class DeviceFaultContract(_FaultContract):
-    """The requirements on every fault of devices. Inherit the class and set `fault`:
+    """The requirements on every device fault. Inherit the class and set `fault`:
 
     class TestFrost(DeviceFaultContract):
         fault = Frost
@@ -197,7 +197,7 @@ class DeviceFaultContract(_FaultContract):
 
 
 class MessageFaultContract(_FaultContract):
-    """The requirements on every fault of messages. Inherit the class and set `fault`:
+    """The requirements on every message fault. Inherit the class and set `fault`:
 
     class TestCrows(MessageFaultContract):
         fault = Crows

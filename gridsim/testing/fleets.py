@@ -84,7 +84,7 @@ class FleetContract:
     def test_limits_bind_in_time(self) -> None:
         if self.obeys_within_s is None:
             return
-        # Every limit has devices of its own.
+        # Every limit is tested on separate devices.
         pairs = ((-0.3, 0.25), (0.0, 1.0), (-1.0, 0.0), (0.0, 0.0))
         members = self._members(len(pairs))
         rated, first = members.columns["nameplate_capacity"], self.ticks // 8
@@ -187,6 +187,6 @@ def _assert_same_telemetry(whole: Telemetry, part: Telemetry) -> None:
 
 
 def _assert_same(one: Floats, other: Floats) -> None:
-    # A comparison of bytes is ten times as quick.
+    # Comparing bytes is ten times as fast.
     if one.shape != other.shape or one.tobytes() != other.tobytes():
         np.testing.assert_array_equal(one, other)

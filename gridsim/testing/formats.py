@@ -40,7 +40,7 @@ class FormatContract:
             )
             assert len(payloads.bodies) == len(bounds) - 1
             assert all(type(body) is bytes for body in payloads.bodies)
-            # Of several values of a reading, one may not be there.
+            # One of several values of a reading may be missing.
             assert made.framing == "measurand" or all(payloads.bodies)
 
     def test_the_same_rows_give_the_same_bytes(self) -> None:

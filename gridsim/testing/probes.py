@@ -216,7 +216,7 @@ class ProbeContract:
 
     def _need(self, what: Offer) -> None:
         if not self.probe.offers(what):
-            # pytest skips for it, too, and gridsim.testing does not need pytest.
+            # pytest treats this as a skip, too, and gridsim.testing does not need pytest.
             raise SkipTest(f"this probe does not {what}")
 
 
@@ -227,7 +227,7 @@ def _write(transport: Transport, batch: Batch) -> None:
 
 
 def _receive(listener: Listener, count: int) -> list[ReceivedMessage]:
-    """Return the next `count` messages, and any that come within a moment after them."""
+    """Return the next `count` messages, and any that arrive shortly after them."""
     received: list[ReceivedMessage] = []
     _until(lambda: len(received) >= count, lambda: received.extend(listener.receive(_RECEIVE_S)))
     received.extend(listener.receive(_RECEIVE_S))
@@ -242,7 +242,7 @@ def _until(done: Callable[[], bool], work: Callable[[], None]) -> None:
 
 
 def _serve(source: Source, inbox: RecordingInbox) -> None:
-    """Serve until an instruction has come, and acknowledge it."""
+    """Serve until an instruction has arrived, and acknowledge it."""
     _until(lambda: bool(inbox.instructions), lambda: source.serve(inbox, _RECEIVE_S))
     [instruction] = inbox.instructions
     source.acknowledge(

@@ -73,7 +73,9 @@ class SourceContract:
         raise NotImplementedError
 
     def expected(self, target: Target, payload: bytes) -> Instruction:
-        """Return the instruction that the source must post; of a source that speaks JSON."""
+        """Return the instruction that the source must post; the default is for sources that speak
+        JSON.
+        """
         return read_instruction(payload, target)
 
     def answers(self, tmp_path: Path, count: int) -> list[bytes]:
@@ -145,7 +147,7 @@ class SourceContract:
                 made.connect()
             if state == "closed":
                 made.close()
-            # As a run that ends does, from a thread other than the one that serves.
+            # From another thread than the one that serves, like a run that ends.
             hurry = threading.Thread(target=made.hurry)
             hurry.start()
             hurry.join(DEADLINE_S)

@@ -24,9 +24,11 @@ from gridsim.testing.builders import make_batch, make_roster, make_run
 from gridsim.testing.settings import assert_described
 
 REFUSED_DER = "DER_2"
-"""The device of the test roster, in a project of its own, whose messages a far end refuses."""
+"""The device of the test roster, alone in its project, whose messages the far end refuses."""
 _ATTEMPTS = 50
-"""The most connections that a transport may lose to find the message that the far end refuses."""
+"""The largest number of connections that a transport may lose to find the message that the far end
+refuses.
+"""
 
 
 class RecordingReceipt:
@@ -133,7 +135,7 @@ class TransportContract:
     def test_a_message_that_is_refused_for_good_is_dropped_alone(self, tmp_path: Path) -> None:
         target = self.refusing(tmp_path)
         if target is None:
-            # pytest skips for it, too, and gridsim.testing does not need pytest.
+            # pytest treats this as a skip, too, and gridsim.testing does not need pytest.
             raise SkipTest("the target of this transport cannot refuse a single message")
         made = self._make(tmp_path, self._framings()[0], target)
         batch = make_batch(ticks=3)
@@ -147,7 +149,7 @@ class TransportContract:
         assert sum(receipt.delivered_rows for receipt in receipts) == len(batch) - refused
         bodies = made.format.encode(batch).bodies
         expected = [body for body, der in zip(bodies, devices, strict=True) if der != REFUSED_DER]
-        # What was under way when a far end closed the connection may arrive twice.
+        # Messages in transit when the far end closed the connection may arrive twice.
         received = self.received(tmp_path)
         assert list(dict.fromkeys(received)) == expected
 
@@ -168,7 +170,7 @@ class TransportContract:
         assert made.describe()
 
     def _framings(self) -> list[Framing]:
-        """Return the framings of the transport that the plain format has, too."""
+        """Return the framings of the transport that the plain format also supports."""
         return [one for one in self.transport.framings if one in PlainFormat.framings]
 
     def _make(

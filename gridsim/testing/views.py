@@ -85,7 +85,7 @@ def make_snapshot(roster: Roster | None = None, *, tick: int = 0, ended: bool = 
 
 
 class RecordingControl:
-    """A control without a run: it records what a view asks for."""
+    """A control without a run that records the requests of a view."""
 
     def __init__(self, roster: Roster | None = None) -> None:
         self.roster: Roster = roster if roster is not None else make_roster()

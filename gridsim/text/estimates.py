@@ -14,7 +14,7 @@ from gridsim.simulation.scenario import EventSpec, Scenario
 from gridsim.simulation.step import Simulation
 from gridsim.text.words import counted
 
-# The most events that are estimated, and the most projects that are named for one.
+# The largest number of events that are estimated, and of projects that are named for each.
 _EVENTS, _NAMED = 8, 3
 
 

@@ -18,7 +18,7 @@ from gridsim.text.estimates import shortfall_lines
 from gridsim.text.words import counted, site_time
 from gridsim.version import __version__
 
-# The most events or faults that the plan names.
+# The largest number of events or faults that the plan names.
 _NAMED = 8
 
 
@@ -57,7 +57,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 def caveat_lines(plan: Plan) -> Iterator[str]:
     """Yield the caveats of the baselines."""
     baselines = plan.configuration.scenario.baselines
-    # A stanza each may have the same type.
+    # Several stanzas may have the same type.
     yield from dict.fromkeys(
         f"baseline {baseline.name}: {baseline.type.caveat}"
         for baseline in baselines
@@ -66,7 +66,7 @@ def caveat_lines(plan: Plan) -> Iterator[str]:
 
 
 def example_lines(plan: Plan) -> Iterator[str]:
-    """Yield an example message of each transport whose format has the user's own shape."""
+    """Yield an example message of each transport whose format the user has defined."""
     for transport in plan.transports:
         try:
             example = transport.format.example()

@@ -1,4 +1,4 @@
-"""The progress of a command that takes a while. Where it is shown is up to the command line."""
+"""The progress of a long command. The command line decides where to show it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ class Progress:
     """The progress of one command, in phases. This class shows nothing; subclasses do."""
 
     def begin(self, phase: str, total: float | None = None) -> None:
-        """Begin a phase of this many parts, in place of the one before; None: it is not known."""
+        """Begin a phase of `total` parts, which replaces the phase before; None: the number is
+        unknown.
+        """
 
     def advance(self, parts: float = 1.0) -> None:
         """Count further parts of the phase as done."""

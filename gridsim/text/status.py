@@ -18,7 +18,7 @@ _WAITING = {
 
 
 def live_line(status: RunStatus) -> str:
-    """Return one line about the running run."""
+    """Return one line about a run in progress."""
     parts = [f"tick {status.tick:,}", site_time(status.time_ms, status.timezone)]
     for transport in status.transports:
         text = f"{transport.name} {transport.delivered:,} delivered"
@@ -46,7 +46,7 @@ def live_line(status: RunStatus) -> str:
 def hanging_lines(
     before: Mapping[str, str], now: Mapping[str, str], limit_s: float
 ) -> Iterator[str]:
-    """Yield a line for each transport, source and view that hangs now, and did not before.
+    """Yield a line for each transport, source and view that hangs now and did not hang before.
 
     See `Run.hanging` for the mappings; `limit_s` is the time after which a plugin hangs.
     """

@@ -1,7 +1,7 @@
 """`gridsim verify`: the comparison of a back-end's readings with those recorded in the ledger.
 
 It is independent: it reads the ledger and the user's data, and shares no code with the parts that
-made the messages.
+create the messages.
 """
 
 from gridsim.verify.main import verify

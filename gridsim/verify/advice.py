@@ -16,7 +16,7 @@ _CONSTANTS: Final = ("NaN", "Infinity", "-Infinity")
 
 
 def advice_for(field: str, value: Any, text: bool, decimal: Decimal) -> str:
-    """Return why a value cannot be read, or what to do; empty if its reason is plain.
+    """Return why a value cannot be read, or what to do; empty if the reason is obvious.
 
     With `text`, values may be written as text.
     """

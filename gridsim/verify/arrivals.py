@@ -51,7 +51,7 @@ class Arrivals:
     strange: NDArray[np.uint16]
     """A mask of the constant fields that differ from the ledger."""
     garbled: NDArray[np.bool_]
-    """True if the arrival is not a record."""
+    """True if the arrival cannot be read as a record."""
     received_ms: Ints
     """The time of arrival; NO_TIME if it is not known."""
     line: Ints
@@ -87,7 +87,7 @@ class Columns:
 
         `factors` convert the numbers of some fields to kW.
 
-        `evidence` receives counts of the fields, and has their names in the records.
+        `evidence` counts the fields, and holds the names that they have in the records.
         """
         self._decimal = decimal
         of = factors or {}
@@ -146,7 +146,7 @@ class Columns:
         for name, gone in lost.items():
             absent[gone] |= np.uint16(BIT[name])
         strange = self._strange(constants, device)
-        self._testify(values, lost, strange, whole, lines, device)
+        self._keep_evidence(values, lost, strange, whole, lines, device)
         if garbled:
             self._evidence.keep_reasons(garbled, lines, device.tolist())
         return Arrivals(
@@ -185,7 +185,9 @@ class Columns:
         return [match[1].decode(errors="replace") for match in matches]
 
     def _with_points(self, values: Sequence[Any]) -> Sequence[Any]:
-        """Return numbers as text with a decimal point; those that have one are not valid."""
+        """Return numbers with a decimal comma as text with a decimal point; a text that has a point
+        already is invalid.
+        """
         comma = self._decimal
         return [
             v.replace(comma, ".")
@@ -263,7 +265,7 @@ class Columns:
             strange[differs & known & ~lost] |= np.uint16(BIT[name])
         return strange
 
-    def _testify(
+    def _keep_evidence(
         self,
         values: Mapping[str, Sequence[Any]],
         lost: Mapping[str, NDArray[np.bool_]],
@@ -272,7 +274,7 @@ class Columns:
         lines: Sequence[int],
         device: Small,
     ) -> None:
-        """Count the fields of whole records, and keep some values that are not as they were."""
+        """Count the fields of whole records, and keep examples of values that changed."""
         evidence, devices = self._evidence, device.tolist()
         rows = int(whole.sum())
         evidence.rows += rows

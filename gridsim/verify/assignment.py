@@ -25,7 +25,7 @@ _MOST = 0.9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beside:
-    """The arrivals that were matched before, as far as they matter to n other arrivals."""
+    """The arrivals that were matched before, as far as n other arrivals depend on them."""
 
     count: int
     """The number of all arrivals."""
@@ -68,7 +68,9 @@ class Assignment:
         self._may = (sent.fate != DROPPED) | sent.retried
 
     def in_second_hour(self, second: Mapping[int, int]) -> NDArray[np.bool_]:
-        """Return true for arrivals whose time may also mean the second pass of a repeated hour."""
+        """Return true for arrivals whose time may also lie in the second pass of a repeated
+        hour.
+        """
         time = self._arrivals.time_ms
         late = (
             np.isin(time, np.array(list(second), np.int64))
@@ -83,7 +85,7 @@ class Assignment:
 
     @contextmanager
     def later(self, late: NDArray[np.bool_]) -> Iterator[None]:
-        """Take the second meaning of times within the context."""
+        """Interpret times as those of the second pass within the context."""
         own = self._arrivals
         if self._late is not None and late.any():
             self._arrivals = self._late
@@ -95,20 +97,20 @@ class Assignment:
     def pair_exact(self) -> None:
         sent, arrivals = self._sent, self._arrivals
         rows = self.as_sent
-        # Among equal readings, match those first that are most likely to have arrived.
+        # Among equal readings, first match those that are most likely to have arrived.
         doubt = np.zeros(len(sent), np.int8)
         doubt[sent.fate == PENDING] = 1
         doubt[sent.altered >= 0] = 2
         key = self.keys.exact()
         self._pair(np.flatnonzero(rows), np.argsort(doubt, kind="stable"), key, EXACT)
-        # Match the readings that did arrive again, in the order of sending.
+        # Match the readings that arrived again, in the order of sending.
         left = np.flatnonzero(self.how == EXACT)
         doubtful = np.flatnonzero((doubt > 0) & self.arrived)
         left = left[np.isin(key(arrivals, left), key(sent, doubtful))]
         self._pair(left, np.sort(self.reading[left]), key, EXACT)
 
     def pair_shifted(self) -> None:
-        """Match arrivals with equal values and a difference of time that many share."""
+        """Match arrivals with equal values and a time difference that many of them share."""
         sent, arrivals = self._sent, self._arrivals
         rows = (arrivals.device >= 0) & (arrivals.time_ms != NO_TIME) & ~arrivals.garbled
         while len(self.shifts) < _MOST_SHIFTS:
@@ -118,7 +120,7 @@ class Assignment:
                 return
             shift = None
             if not self.shifts and self._beside is None:
-                # Values that do not change are equal at both times, so that few may be unmatched.
+                # Constant values are equal at both times, so few of them may stay unmatched.
                 every = np.flatnonzero(rows), np.flatnonzero(self._may & ~sent.copy)
                 shift = shift_of_ends(sent, arrivals, *every)
                 if shift is not None and not self._is_better(shift, *every):
@@ -166,7 +168,9 @@ class Assignment:
                 self._judge(rows[a], Shift())
 
     def _judge(self, rows: NDArray[np.intp], shift: Shift) -> None:
-        """Mark shifted arrivals: exact within the tolerance, changed if their connection is."""
+        """Mark shifted arrivals: exact within the tolerance, changed if `connection_start_at`
+        changed.
+        """
         sent, arrivals, allowed = self._sent, self._arrivals, self._tolerance_ms
         reading = self.reading[rows]
         near = np.abs(arrivals.time_ms[rows] - sent.time_ms[reading]) <= allowed

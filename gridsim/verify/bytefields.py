@@ -1,4 +1,4 @@
-"""Fields of text in a block of bytes, converted as columns without an object for each."""
+"""Fields of text in a block of bytes, converted as columns without creating an object for each."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ Bools = NDArray[np.bool_]
 
 _WORD: Final = 8
 _LONGEST: Final = 128
-"""The most bytes of a field that is read, with the text before it."""
+"""The largest size of a field that is read, in bytes, including the text before it."""
 LONGEST_RUN: Final = 320
-"""The most bytes of several fields that are read as one."""
+"""The largest size of several fields that are read as one, in bytes."""
 PAD: Final = LONGEST_RUN + 32
-"""The bytes that are needed after a text, so that its last field can be read as the others."""
+"""The number of bytes that must follow a text, so that its last field can be read like the
+others.
+"""
 _ZERO, _MINUS = 0x30, 0x2D
 _ZEROS: Final = np.uint64(0x3030303030303030)
 _HIGH: Final = np.uint64(0x8080808080808080)
@@ -53,7 +55,7 @@ def _word(text: bytes) -> np.uint64:
 _TRUE, _FALSE, _NULL = _word(b"true"), _word(b"false"), _word(b"null")
 _STAMP: Final = b"0000-00-00T00:00:00.000Z"
 _MARKS: Final = tuple(_word(_STAMP[at : at + 8]) for at in (0, 8, 16))
-# What is added to a byte to set its highest bit if it is above 9, or above 0 for a mark.
+# The summand that sets the highest bit of a byte above 9, or above 0 for a mark.
 _LIMITS: Final = tuple(
     _word(bytes(0x76 if byte == _ZERO else 0x7F for byte in _STAMP[at : at + 8]))
     for at in (0, 8, 16)
@@ -75,8 +77,8 @@ class ByteFields:
     ) -> None:
         """Read fields; `before` is the size of the text before each, and `start` its place.
 
-        `data` has `PAD` bytes after the last end. `most` is the most bytes of a field, with the
-        text before it.
+        `data` has `PAD` bytes after the last end. `most` is the largest size of a field in bytes,
+        including the text before it.
         """
         self.size: Ints = end - start - before
         self.before = before
@@ -94,7 +96,9 @@ class ByteFields:
         return len(self.size)
 
     def at(self, offset: int) -> Keys:
-        """Return eight bytes of each field from an offset on; negative ones are before it."""
+        """Return eight bytes of each field from an offset on; a negative offset is before the
+        field.
+        """
         place = self.before + offset
         return np.ndarray((len(self),), "<u8", self._rows, place, (self._width,))
 
@@ -110,7 +114,9 @@ class ByteFields:
         return True
 
     def digests(self) -> Keys:
-        """Return a 64-bit key of each text; two texts have the same with a chance of 5e-20."""
+        """Return a 64-bit key of each text; two texts have the same key with a probability of
+        5e-20.
+        """
         key = self.size.astype(np.uint64)
         for at in range(0, self._longest, _WORD):
             word = self.at(at)
@@ -176,7 +182,7 @@ class ByteFields:
         return (self.size == 4) & (word & _FIRST[4] == _NULL), quoted
 
     def stamps(self) -> list[Keys]:
-        """Return the words of a time; 0 in the first if it has another size than gridsim's."""
+        """Return the words of a time; the first is 0 if the text is not as long as gridsim's."""
         if self._longest < len(_STAMP):
             return [np.zeros(len(self), np.uint64) for _ in _MARKS]
         words = [self.at(at) for at in (0, 8, 16)]
@@ -257,7 +263,9 @@ def parse_stamps(words: list[Keys]) -> Ints:
 
 @cache
 def _days() -> Ints:
-    """Return the days since 1970 by year, month and day of 31; -1 for a day that is not there."""
+    """Return the days since 1970 by year, month and day up to 31; -1 for a day that does not
+    exist.
+    """
     epoch = date(1970, 1, 1).toordinal()
     days = np.full(_YEARS * 12 * 31, -1, np.int64)
     for month in range(_YEARS * 12):

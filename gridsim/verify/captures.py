@@ -27,7 +27,7 @@ def form_of(first: bytes, *, whole: bool) -> Form:
     if not lines:
         return "lines"
     if len(lines) > 1 and not whole and len(lines) < _LINES:
-        lines.pop()  # the sample may end within it
+        lines.pop()  # the sample may end within the value
     opens = [line.lstrip()[:1] in (b"{", b"[") for line in lines]
     prefixed = [bool(_PREFIXED.match(line)) for line in lines]
     if sum(prefixed) * 2 >= len(lines) or _is_mixed(lines, prefixed, opens):
@@ -39,7 +39,7 @@ def form_of(first: bytes, *, whole: bool) -> Form:
     values = [_value(line) for line, opened in zip(lines, opens, strict=True) if opened]
     found = [value for value in values if value is not None]
     if not found or (sum(opens) * 2 <= len(lines) and len(found) * 2 < len(lines)):
-        # No line is a whole value: the values extend over lines, or all lines are damaged.
+        # No line is a whole value: values extend over several lines, or all lines are damaged.
         one_line = len(lines) == 1 or sum(opens) * 2 <= len(lines)
         return "stream" if one_line and _begins(first) else "lines"
     if any(isinstance(value, list) and value and is_wrapped(value[0]) for value in found):

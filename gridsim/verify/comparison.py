@@ -25,8 +25,8 @@ _PART = 1_000_000
 class Comparison:
     """All readings and arrivals, matched.
 
-    `sent`, `arrivals`, `place` and `matching` are without the readings that arrived unchanged, as
-    far as nothing can be confused with those.
+    `sent`, `arrivals`, `place` and `matching` exclude readings that arrived unchanged, unless other
+    readings can be confused with them.
     """
 
     sent: Sent
@@ -87,7 +87,7 @@ def compare_readings(
     left = division.others(kept, clock, tolerance_ms)
     matching = match(left.sent, left.arrivals, kept, tolerance_ms, clock.second, left.beside)
     if matching.shifts and left.beside is not None:
-        # Any unchanged reading may be meant by an arrival of a shifted time.
+        # An arrival with a shifted time may correspond to any unchanged reading.
         left = division.whole()
         matching = match(left.sent, left.arrivals, kept, tolerance_ms, clock.second)
     compared = int((left.arrived >= 0).sum()) + int(matching.arrived.sum())

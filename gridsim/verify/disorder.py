@@ -20,7 +20,7 @@ from gridsim.verify.values import Ints, Small
 class Disorder:
     """Columns of n readings that arrived unchanged, by device and order of arrival.
 
-    They are all readings of each device that may have one out of order.
+    They contain all readings of each device that may have one out of order.
     """
 
     device: Small
@@ -69,7 +69,7 @@ def _devices(comparison: Comparison) -> NDArray[np.bool_]:
     """Return true for the devices that may have a reading out of order, bool[devices]."""
     sent, matching = comparison.sent, comparison.matching
     found = np.zeros(comparison.unchanged.times.devices, np.bool_)
-    # A reading that was held back was sent after those of later times.
+    # A reading that was held back was sent after readings of later times.
     late = matching.reading[matching.how == EXACT]
     late = late[sent.left[late] > sent.tick[late]]
     found[sent.device[late]] = True

@@ -1,4 +1,4 @@
-"""The evidence of a comparison: the fields that a user's data has, and those it can be read in."""
+"""The evidence of a comparison: the fields of the user's data, and those that can be read."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from gridsim.verify.fields import BIT, FIELDS, SEQ
 MISSING: Final = object()
 """The value in a chunk for a field that a record does not have."""
 GARBLED: Final = ""
-"""The name under which the reasons are kept why a text is not a record."""
+"""The name under which the reasons why a text is not a record are stored."""
 IDENTITY: Final = ("der_id", "timestamp")
 """The fields that identify a reading; each other field has a value that is compared."""
 
 _SAMPLES = 20
-# Faults may garble many records; the reason of one without a fault must be among those kept.
+# Faults may garble many records; the stored reasons must include one of a record without a fault.
 _REASONS = 2000
 _SHOWN = 40
 
@@ -130,7 +130,7 @@ class Evidence:
 
     @property
     def kept(self) -> np.uint16:
-        """The mask of the fields that the data has."""
+        """The mask of the fields in the data."""
         names = [name for name in (*FIELDS, SEQ) if self.there[name] or name in IDENTITY]
         return np.uint16(sum(BIT[name] for name in names))
 

@@ -56,7 +56,7 @@ class Explainer:
     def explain(self, *, ordered: bool, copies: bool = True) -> Differences:
         """Return all differences; `ordered` means that the rows are in the order of arrival.
 
-        Without `copies`, the copies of readings that a fault made need not be there.
+        Without `copies`, copies of readings that a fault made may be missing.
         """
         self._missing(copies)
         self._lost_before()
@@ -128,7 +128,7 @@ class Explainer:
         changed = (matching.how == CHANGED) & matching.damaged
         self._arrival_rows("unreadable", UNEXPLAINED, np.flatnonzero(changed))
         lost = np.flatnonzero((matching.how == UNKNOWN) & matching.damaged)
-        # A text without any readable field may have arrived twice, as any other text.
+        # A text without any readable field may have arrived twice, like any other text.
         twice = int((self._sent.retried & (self._sent.altered >= 0)).sum())
         self._arrival_rows("unreadable", "sent again after a reconnection", lost[:twice])
         self._arrival_rows("unreadable", *self._beyond(lost[twice:]))
@@ -210,7 +210,7 @@ class Explainer:
                 self._show(kind, of, int(arrivals.time_ms[row]), int(arrivals.line[row]), detail)
 
     def _contrast(self, row: int) -> str:
-        """Return a text of the fields in which an arrival differs from the sent reading."""
+        """Return a text that lists the fields in which an arrival differs from the sent reading."""
         reading, found = int(self._matching.reading[row]), []
         arrivals, names = self._arrivals, self._evidence.names
         at = int(arrivals.line[row]), int(arrivals.device[row])

@@ -37,9 +37,8 @@ def parse_names(pairs: Sequence[str], received_at: str | None) -> dict[str, str]
 
 
 def wire_names(settings: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
-    """Return each field's name in the user's data: as given, or as the format writes it.
-
-    `seq` is among them only if the format writes it, or if it is given.
+    """Return each field's name in the user's data: the given one, or the name that the format
+    writes. `seq` is among them only if the format writes it, or if it is given.
     """
     renamed: Mapping[str, str] = settings.get("rename") or {}
     counted = SEQ in (settings.get("extra_fields") or ())

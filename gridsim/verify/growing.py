@@ -15,7 +15,7 @@ _GROWTH = 1.25
 class Growing:
     """A column that is built from parts.
 
-    It grows in place. As long as all rows are equal, it stores one element only.
+    It grows in place. As long as all rows are equal, it stores a single element.
     """
 
     def __init__(self) -> None:

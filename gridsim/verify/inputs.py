@@ -26,7 +26,7 @@ _NAMES: Final[dict[Form, str]] = {
 
 
 def read_file(name: str, reading: Reading) -> Iterator[Arrivals]:
-    """Yield the arrivals of a file; its content decides on the format.
+    """Yield the arrivals of a file; its format is detected from its content.
 
     Afterwards `reading.evidence.sources` has a line about the file. Raises UsageError if the file
     cannot be read, or if it lacks a column that verify needs.

@@ -23,7 +23,8 @@ from gridsim.verify.times import NO_TIME
 _LINES = 20_000
 _BLOCK_BYTES = 2_000_000
 _PART_BYTES = 40_000
-# After so many parts in a row that are not as gridsim sends them, the fast way is given up.
+# After this many consecutive parts that differ from gridsim's form, the fast parser is no longer
+# tried.
 _FAILURES = 16
 _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -79,15 +80,16 @@ class JsonParser:
     def lines(self, file: IO[bytes]) -> Iterator[Arrivals]:
         """Yield the arrivals of a file's lines; empty lines are skipped.
 
-        Blocks of lines as gridsim sends them are parsed in a fast way, and if their lines have the
-        same layout, in the fastest.
+        Blocks of lines in gridsim's form take a fast parser or, if their lines have the same
+        layout, the fastest one.
         """
         strict, skeleton = StrictParser(self._reading), SkeletonParser(self._reading)
         scaled = bool(self._evidence.units)
         failures, first = 0 if strict.usable and not scaled else _FAILURES, 1
         uneven = 0 if skeleton.usable and not scaled else _FAILURES
         for block in _blocks(file):
-            # A part that is not as gridsim sends it is halved, so that few lines go the slow way.
+            # A part that differs from gridsim's form is halved, so that few lines take the slow
+            # parser.
             parts = [block]
             while parts:
                 part = parts.pop()

@@ -27,7 +27,7 @@ class JsonStream:
         hook = without_repeats(names)
         self._decode = json.JSONDecoder(object_pairs_hook=hook).raw_decode
         self._any = json.JSONDecoder().raw_decode
-        # Only its errors are of interest: a damaged byte must not stop the others.
+        # Used for its errors only: a damaged byte must not affect the rest.
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._text = ""
         self._at = self._start = 0

@@ -1,4 +1,4 @@
-"""The faults that a ledger's labels mean: a bit may mean different faults at different ticks."""
+"""The faults behind a ledger's labels: a bit may stand for different faults at different ticks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gridsim.ledger.reader import FaultNote
 
 
 class FaultLabels:
-    """The faults of a run, by their bit and the tick in which a reading left."""
+    """The faults of a run, by their bit and the tick in which a reading was sent."""
 
     def __init__(self, faults: Sequence[FaultNote]) -> None:
         self.ids = [fault.id for fault in faults]
@@ -25,8 +25,8 @@ class FaultLabels:
     ) -> Iterator[tuple[str, NDArray[np.intp]]]:
         """Yield the rows of each combination of faults, with the faults' ids joined.
 
-        `left` is the tick in which each row left; `of` limits the faults to those of devices
-        or of messages.
+        `left` is the tick in which each row was sent; `of` limits the faults to device faults or
+        message faults.
         """
         period = np.searchsorted(self._breaks, left, "right")
         for one in np.unique(period).tolist():

@@ -1,4 +1,4 @@
-"""The line of each arrival in its source, in little memory: most lines follow each other."""
+"""The line of each arrival in its source, stored compactly because most lines are consecutive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ArrivalLines:
         self._firsts: list[int] = []
         """The place of the first arrival of each part."""
         self._parts: list[int | NDArray[np.int32] | Ints] = []
-        """The lines of each part; a number if they follow each other from it."""
+        """The lines of each part; the first line number if they are consecutive."""
         self._rows = 0
 
     def append(self, line: Ints) -> None:

@@ -207,7 +207,7 @@ def _unit_notes(evidence: Evidence) -> list[str]:
 
 
 def _garbled_note(evidence: Evidence, comparison: Comparison) -> list[str]:
-    """Return the first reason why texts are not records, if that is so for most of them."""
+    """Return the first reason why texts are not records, if most of them are not."""
     garbled, (line, reason) = comparison.unchanged.garbled, evidence.first_reason()
     if not reason or garbled * 2 <= comparison.received:
         return []
@@ -216,7 +216,7 @@ def _garbled_note(evidence: Evidence, comparison: Comparison) -> list[str]:
 
 
 def _zone_note(options: VerifyOptions, reading: Reading) -> list[str]:
-    """Return how times without an offset were read, if there were some."""
+    """Return how times without an offset were read, if there were any."""
     if not reading.time.local:
         return []
     if options.assume_zone is None:

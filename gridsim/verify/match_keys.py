@@ -29,7 +29,7 @@ _VALUES: Final = {
 
 
 class MatchKeys:
-    """The keys that are possible with the fields that the user's data has."""
+    """The keys that can be made from the fields of the user's data."""
 
     def __init__(self, kept: np.uint16) -> None:
         self.values = [column for name, column in _VALUES.items() if int(kept) & BIT[name]]

@@ -16,7 +16,7 @@ UNKNOWN: Final = 0
 EXACT: Final = 1
 """The reading arrived as it was sent."""
 ALTERED: Final = 2
-"""The reading's message was altered by a fault, and arrived altered."""
+"""A fault altered the reading's message, which arrived altered."""
 CHANGED: Final = 3
 """The reading arrived with other values than were sent."""
 AGAIN: Final = 4
@@ -40,4 +40,4 @@ class Matching:
     shifts: Sequence[Shift] = ()
     """The differences of time that many arrivals share."""
     by: NDArray[np.int8] | None = None
-    """The index in `shifts` of the one by which an arrival was matched, or -1, int8[arrivals]."""
+    """The index in `shifts` of the shift by which an arrival was matched, or -1, int8[arrivals]."""

@@ -59,7 +59,7 @@ def match(
         (~known & ~timed, ()),
     ):
         work.pair_nearest(rows & partly & ~arrivals.garbled, altered, keys.of(*names))
-        # A garbled text without more readable fields counts for its whole message.
+        # A garbled text without further readable fields stands for its whole message.
         firsts = work.firsts_of_absent(altered)
         work.pair_nearest(rows & partly & arrivals.garbled, firsts, keys.of(*names))
     work.pair_by_shifts(known & timed, ~altered, CHANGED)

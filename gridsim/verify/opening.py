@@ -1,4 +1,6 @@
-"""The opening of a user's file: compression, and the first bytes that decide on its form."""
+"""The opening of a user's file: its compression, and the first bytes, from which its form is
+detected.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ _WIDE = (
 
 
 class _Joined(io.RawIOBase):
-    """A stream of bytes that were read before, and then the rest of a file."""
+    """A stream of bytes that were already read, followed by the rest of a file."""
 
     def __init__(self, first: bytes, rest: IO[bytes]) -> None:
         self._first = first
@@ -96,7 +98,7 @@ class _Utf8:
 
 
 def _read(file: Any) -> bytes:
-    """Return the first bytes of a file, and all that a pipe gives in several parts."""
+    """Return the first bytes of a file; of a pipe, read several parts if necessary."""
     parts = b""
     while len(parts) < SAMPLE_BYTES and (part := file.read(SAMPLE_BYTES - len(parts))):
         parts += part

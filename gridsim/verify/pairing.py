@@ -60,7 +60,7 @@ def pair(left: Keys, right: Keys) -> tuple[Rows, Rows]:
 def pair_nearest(
     left: Keys, right: Keys, near: NDArray[np.int64], number: NDArray[np.int64]
 ) -> tuple[Rows, Rows]:
-    """Return the rows of the pairs, left and right, if the order of the right is not kept.
+    """Return the rows of the pairs, left and right, if the right side may be in another order.
 
     Each row on the left, in turn, is paired with the row on the right that has the same key, is
     not paired yet, and whose number is closest to that of the left, `near`. Numbers ascend.

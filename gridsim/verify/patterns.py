@@ -1,4 +1,4 @@
-"""Differences that many readings have in common, so that they are reported as one."""
+"""Differences that many readings have in common, which are reported as one."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Patterns:
         return f"{text} ({' and '.join(options)} {'allow' if options[1:] else 'allows'} it)"
 
     def _far(self) -> Iterator[Pattern]:
-        """Yield the times that are so far from the run that they were read in a wrong way."""
+        """Yield the times that are so far from the run that they must have been misread."""
         start_ms = self._start_ms
         time = self._arrivals.time_ms
         far = np.abs(time.astype(np.float64) - start_ms) > _FAR_MS
@@ -192,7 +192,7 @@ class Patterns:
 
 
 def _relation(ours: Ints, theirs: Ints, scale: int) -> str | None:
-    """Return how all values that arrived follow from those that were sent, or None."""
+    """Return the rule by which all arrived values follow from the sent ones, or None."""
     varied = len(np.unique(theirs)) > 1
     for factor in _FACTORS:
         slack = 0.5 if factor < 1 else 0.0

@@ -1,4 +1,4 @@
-"""The means to read a user's data: the ledger's names, the user's names, the settings."""
+"""The data needed to read a user's data: the ledger's names, the user's names, the settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _ignore(rows: float) -> None: ...
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """The means to convert a user's data to arrivals."""
+    """The converter of a user's data to arrivals."""
 
     roster: LedgerRoster
     evidence: Evidence

@@ -62,7 +62,7 @@ class Division:
         return int(self._unchanged.lines.at(self.given(np.array([place])))[0])
 
     def others(self, kept: np.uint16, clock: Clock, tolerance_ms: int) -> Remainder:
-        """Return the readings and arrivals that cannot be matched alone.
+        """Return the readings and arrivals that could not be matched one by one.
 
         They include an unchanged reading, if another arrival or reading may be confused with it.
         `kept` is the mask of the fields that the whole data has.
@@ -169,7 +169,7 @@ class Division:
         """Return the unchanged arrivals beside others; those have ascending places."""
         first = np.ones(len(place), np.bool_)
         first[1:] = np.diff(place) > 1
-        # The first of other arrivals in a row follows an unchanged one, or is the first of all.
+        # The first of consecutive other arrivals follows an unchanged one, or is the first arrival.
         before = place[first][np.cumsum(first) - 1] - 1 if len(place) else place
         number = np.zeros(len(place), np.int64)
         if len(place):

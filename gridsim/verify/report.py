@@ -63,7 +63,9 @@ class VerifyReport:
     None if only settlements are compared.
     """
     has_values: bool = True
-    """True if the data has values to compare, or if the user does not want them compared."""
+    """True if the data has values to compare, or if the user excluded values from the
+    comparison.
+    """
     not_compared: Sequence[str] = ()
     """The sent fields that the user's data does not have."""
     unreadable_fields: Sequence[UnreadableField] = ()
@@ -89,7 +91,7 @@ class VerifyReport:
 
     @property
     def doubts(self) -> list[str]:
-        """The reasons why the comparison does not prove anything, even without a difference."""
+        """The reasons why the comparison proves nothing, even without a difference."""
         found = []
         if not self.complete:
             found.append(UNFINISHED)

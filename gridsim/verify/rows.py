@@ -14,7 +14,7 @@ from gridsim.verify.reading import Reading
 
 _ROWS = 20_000
 _CHARACTERS = 4_000_000
-# The most characters of a header that an error shows.
+# The largest number of characters of a header that an error shows.
 _SHOWN = 300
 
 
@@ -86,7 +86,7 @@ def _values(column: Any) -> list[Any]:
 
 
 def _check(name: str, header: Sequence[str], found: Mapping[str, int], reading: Reading) -> None:
-    """Raise UsageError if a field that verify needs, or that the user names, is not there."""
+    """Raise UsageError if a field that verify needs, or that the user names, is missing."""
     names = reading.evidence.names
     for field in (*IDENTITY, RECEIVED, SEQ, *FIELDS):
         column = names.get(field)
@@ -105,7 +105,7 @@ def _check(name: str, header: Sequence[str], found: Mapping[str, int], reading: 
 
 
 def _as_error(name: str, error: ValueError) -> str:
-    """Return the text of a table's error in the words of the command line."""
+    """Return the text of a table's error, with the options of the command line."""
     text = str(error).removeprefix(name).removeprefix(": ").removeprefix(", ")
     return f"{name}: error: {text.replace('set decimal', 'give --decimal')}"
 

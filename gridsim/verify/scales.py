@@ -1,4 +1,4 @@
-"""The units that the names of a user's columns have."""
+"""The units in the names of a user's columns."""
 
 from __future__ import annotations
 

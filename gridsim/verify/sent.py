@@ -46,7 +46,7 @@ class Sent:
     left: Small
     """The tick in which the reading was sent."""
     fate: NDArray[np.int8]
-    """The outcome with the transport that is compared."""
+    """The fate of the reading in the compared transport."""
     reason: Small
     """The reason of a drop: an index into `reasons`."""
     retried: NDArray[np.bool_]
@@ -80,7 +80,7 @@ _COLUMNS: Final = [field.name for field in fields(Sent) if field.name != "reason
 
 
 class SentWindows:
-    """The sent readings of a ledger with one of its transports, in windows of ticks.
+    """The sent readings of a ledger and their fate in one transport, in windows of ticks.
 
     They can be read several times.
     """
@@ -164,7 +164,7 @@ class SentWindows:
 
 
 class _Outcomes:
-    """The outcomes with one transport, as runs of consecutive readings."""
+    """The fates in one transport, as runs of consecutive readings."""
 
     def __init__(self, reader: Reader, transport: int) -> None:
         of = f"WHERE transport = {transport:d}"
@@ -190,7 +190,7 @@ class _Outcomes:
 
 
 def _index(column: str, texts: Sequence[str]) -> str:
-    """Return the SQL of a text's index; -1 if it is not among them."""
+    """Return the SQL expression for the index of a text in `texts`; -1 if it is missing there."""
     quoted = (text.replace("'", "''") for text in texts)
     cases = (f"WHEN '{text}' THEN {index}" for index, text in enumerate(quoted))
     return f"CASE {column} {' '.join(cases)} ELSE -1 END" if texts else "-1"

@@ -1,4 +1,4 @@
-"""Differences of time that many arrivals share: whole seconds, a local time, a constant shift."""
+"""Time differences that many arrivals share: whole seconds, a local time, a constant shift."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Rounding = Literal["exact", "truncated", "rounded", "raised"]
 LEAST: Final = 3
 """The fewest readings that have a difference in common."""
 _SAMPLE = 20_000
-# The most likely resolution comes first: of equally good rules, the first is taken.
+# The most likely resolution comes first: among equally good rules, the first is used.
 _UNITS_MS = (1_000, 60_000, 100, 10, 3_600_000, 86_400_000)
 QUARTER_MS: Final = 900_000
 """Zones differ by a multiple of a quarter of an hour."""
@@ -36,7 +36,7 @@ _ENDS = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A rule by which an arrival's time follows from the time of its reading."""
+    """A rule that derives an arrival's time from the time of its reading."""
 
     rounding: Rounding = "exact"
     unit_ms: int = 1
@@ -45,7 +45,7 @@ class Shift:
 
     @property
     def strangeness(self) -> int:
-        """The rank of the rule among those that fit as well; the most likely has the lowest."""
+        """The rank among rules that fit equally well; the most likely rule has the lowest."""
         if not self.by_ms:
             return 0
         if not self.by_ms % QUARTER_MS:
@@ -53,7 +53,7 @@ class Shift:
         return 2 if self.rounding == "exact" else 3
 
     def of(self, time_ms: Ints) -> Ints:
-        """Return the times that readings of these times arrive with."""
+        """Return the times with which readings of these times arrive."""
         unit = self.unit_ms
         more = {"rounded": unit // 2, "raised": unit - 1}.get(self.rounding, 0)
         shifted: Ints = (time_ms + more) // unit * unit + self.by_ms
@@ -89,7 +89,7 @@ def find_shift(
         if valued < max(LEAST, _VALUED * few):
             if timed < max(LEAST, _TIMED * few):
                 continue
-            valued = 0  # values that are equal by chance
+            valued = 0  # values are equal by chance
         score = (valued, timed, -shift.strangeness, -abs(shift.by_ms))
         if best is None or score > best[0]:
             best = score, shift
@@ -184,8 +184,8 @@ def nearest(
 ) -> tuple[NDArray[np.intp], Ints]:
     """Return the group of each arrival, -1 if it has none, and the group of each sent reading.
 
-    A group has the readings of one device and time. An arrival belongs to one within a distance,
-    if no other time of the device is within twice the distance of the group.
+    A group has the readings of one device and time. An arrival belongs to a group within a
+    distance, if no other time of the device is within twice that distance of the group.
     """
     none = np.full(len(rows), -1, np.intp)
     if not len(rows) or not len(sent):
@@ -200,7 +200,7 @@ def nearest(
     own = arrivals.device[rows].astype(np.int64) * span + (arrivals.time_ms[rows] - low)
     first = np.searchsorted(times, own - within_ms, "left")
     last = np.searchsorted(times, own + within_ms, "right")
-    # Closer times could be confused: an arrival might be that of a neighbour, shifted.
+    # Closer times could be confused: an arrival might be a shifted one of the next time.
     apart = np.concatenate([[span], np.diff(times), [span]]) > 2 * within_ms
     alone = np.append(apart[1:] & apart[:-1], False)
     return np.where((last - first == 1) & alone[first], first, -1), group

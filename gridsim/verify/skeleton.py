@@ -1,4 +1,4 @@
-"""The fastest way for JSON Lines: lines that differ in their values only are read as columns."""
+"""The fastest parser for JSON Lines: lines that differ only in their values are read as columns."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STEADY: Final = frozenset({
     "units", "project_id", "connection_start_at", "type", "is_standalone", "contract_threshold",
     "nameplate_capacity",
 })  # fmt: skip
-"""The fields that are most often the same in all readings of a device."""
+"""The fields that are usually the same in all readings of a device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class _Lines:
     members: tuple[_Member, ...]
 
     def fields(self, place: int, rows: NDArray[np.intp] | None = None) -> ByteFields | None:
-        """Return the values of a member; None if the text around one differs."""
+        """Return the values of a member; None if the text around a value differs."""
         member = self.members[place]
         start, end = self.start[:, place], self.end[:, place]
         if rows is not None:
@@ -107,7 +107,7 @@ class SkeletonParser:
             name: np.array(constants[name], np.int64)
             for name in ("is_standalone", "contract_threshold", "nameplate_capacity")
         }
-        # Of each run of steady fields: the key of the text of each device that was right last.
+        # For each run of steady fields: the key of each device's last correct text.
         self._runs: dict[str, Keys] = {}
         self._since = np.full(len(ids), NO_TIME, np.int64)
         self._there = self._also = np.empty(0, np.bool_)
@@ -125,7 +125,7 @@ class SkeletonParser:
         n = len(ends) // width
         if n * width != len(ends):
             return None
-        # If each last mark of a line is one of the n line ends, all others are commas.
+        # If the last mark of each line is one of the n line ends, all others are commas.
         lasts = data[ends[width - 1 :: width]]
         if (lasts != _NEWLINE).any() or np.count_nonzero(self._also[: len(block)]) != n:
             return None
@@ -191,7 +191,7 @@ class SkeletonParser:
         )
 
     def _steady(self, lines: _Lines, first: int, last: int, device: Small, since_ms: Ints) -> bool:
-        """Return whether the fields from `first` to `last` are right in all lines.
+        """Return whether the fields from `first` to `last` are correct in all lines.
 
         Only texts that differ from the last one of the device are read; their
         `connection_start_at` is written to `since_ms`.
@@ -220,7 +220,7 @@ class SkeletonParser:
                 return False
             self._since[own] = found
         if run.valid:
-            # Of several texts of a device the last one is kept, as of its times.
+            # Of several texts of a device the last one is stored, like the last of its times.
             known[own] = keys[rows]
         return True
 

@@ -1,4 +1,4 @@
-"""The fast way for whole records in JSON Lines, with the types that gridsim sends."""
+"""The fast parser for whole records in JSON Lines, with the types that gridsim sends."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CONSTANTS: Final = (
 
 
 class StrictParser:
-    """A converter for lines that each have a whole record without any difference in its type.
+    """A converter for lines that each have a whole record with exactly gridsim's types.
 
     It counts nothing but whole records, so a text with anything else is left to `JsonParser`.
     """
@@ -45,7 +45,7 @@ class StrictParser:
         self._reading = reading
         fields = [(name, _TYPES.get(name, str), msgspec.field(name=names[name])) for name in FIELDS]
         record = msgspec.defstruct("StrictRecord", fields, gc=False)
-        # Further fields of the user's need the other parser.
+        # Additional fields of the user need the other parser.
         self.usable = not names.keys() & {SEQ, RECEIVED}
         self._decoder: Any = msgspec.json.Decoder(record)
         self._columns = {name: attrgetter(name) for name in FIELDS}

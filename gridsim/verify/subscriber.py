@@ -109,7 +109,7 @@ class Subscriber:
         try:
             self._listener.connect()
             connected = True
-            # The address may be known only now.
+            # The address may be unknown before.
             self.where = self._listener.describe()
             if not self.since_ms:
                 self.since_ms = time.time_ns() // 1_000_000

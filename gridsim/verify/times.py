@@ -69,7 +69,7 @@ class Clock:
     def learn(self, texts: Sequence[str]) -> None:
         """Find the order of day and month in times such as 7/8/2026.
 
-        If no number above 12 shows it, it is the order with which times are closer to `near_ms`.
+        If no number above 12 shows it, the order is the one whose times are closer to `near_ms`.
         """
         if self._order is not None:
             return

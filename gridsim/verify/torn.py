@@ -32,13 +32,13 @@ def torn_off(gone: Rows, sent: Sent, arrivals: Arrivals, matching: Matching) -> 
 
 
 def _altered_texts(arrivals: Arrivals, matching: Matching) -> int:
-    """Return the number of texts that arrived altered by faults."""
+    """Return the number of texts that faults altered and that arrived."""
     altered = (matching.how == ALTERED) | (matching.damaged & (matching.how == UNKNOWN))
     return len(np.unique(arrivals.line[altered]))
 
 
 def _altered_messages(sent: Sent) -> int:
-    """Return the number of messages that were sent altered by faults."""
+    """Return the number of sent messages that faults altered."""
     left = (sent.altered >= 0) & ((sent.fate != DROPPED) | sent.retried)
     return len(np.unique(sent.message[left]))
 
@@ -46,7 +46,7 @@ def _altered_messages(sent: Sent) -> int:
 def _exchanged(rows: Rows, there: Rows, sent: Sent) -> Rows:
     """Return the places in `rows` of readings that may be confused with one in `there`.
 
-    That one has the same device and time, and another reading of its message has arrived, so that
+    The other one has the same device and time, and another reading of its message has arrived, so
     it may be the missing one.
     """
     messages, counts = np.unique(sent.message[there], return_counts=True)

@@ -63,7 +63,7 @@ class Times:
 
 @dataclass(slots=True, eq=False)
 class _Window:
-    """The readings of a window that nothing is known of but that they were sent."""
+    """The readings of a window, known only to have been sent."""
 
     first: int
     """The number of the first reading."""
@@ -71,7 +71,7 @@ class _Window:
     """The identities, ascending."""
     digest: Keys
     place: NDArray[np.int32] | None
-    """The number of each reading less `first`; None: 0, 1, 2, ..."""
+    """The number of each reading minus `first`; None: 0, 1, 2, ..."""
     unmatched: int
 
     def numbers(self, at: NDArray[np.intp]) -> Ints:
@@ -99,7 +99,7 @@ class Unchanged:
         self.epochs: list[tuple[int, np.uint16]] = [(0, np.uint16(0))]
         """The masks of the fields that were compared, each with its first arrival.
 
-        Data may have a further field from some arrival on.
+        The data may have an additional field from some arrival on.
         """
         self.count = 0
         """The number of arrivals."""

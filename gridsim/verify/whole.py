@@ -1,4 +1,4 @@
-"""Arrivals that each have the whole record as gridsim sends it, and nothing else."""
+"""Arrivals that each have exactly the record that gridsim sends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def whole_arrivals(
     online: Small,
     since_ms: Ints,
 ) -> Arrivals:
-    """Return the arrivals of lines that follow each other, and count their fields."""
+    """Return the arrivals of consecutive lines, and count their fields."""
     n = len(device)
     evidence.rows += n
     for name in FIELDS:

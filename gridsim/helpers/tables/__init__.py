@@ -1,4 +1,4 @@
-"""One reader for all tables of text: CSV as programs and people write it.
+"""The reader for all tables of text: CSV in the forms that programs and people write.
 
 `read_table` reads a whole file; `TableStream` reads one of any size in chunks of rows. Both find
 the encoding, the delimiter, the decimal mark and the header. `parse_numbers` and `parse_times`

@@ -53,9 +53,8 @@ def time_of_day(text: str) -> int | None:
 
 
 def times_of_day(texts: Sequence[str]) -> Ints | None:
-    """Return a column of times of day, ms since midnight; None if the first is not one.
-
-    It raises RowError for another that is not.
+    """Return a column of times of day, ms since midnight; None if the first text is not a time of
+    day. It raises RowError if a later one is not.
     """
     known = {text: time_of_day(text) for text in dict.fromkeys(texts)}
     if not texts or known[texts[0]] is None:
@@ -69,8 +68,9 @@ def times_of_day(texts: Sequence[str]) -> Ints | None:
 def utc_of_local(local_ms: Ints, zone: ZoneInfo) -> Ints:
     """Convert the times of a zone's clock, in the order of a file, to UTC.
 
-    In the hour that the clock repeats, times are of the first pass until one is not later than
-    the one before; from there, of the second. It raises RowError for a time that the clock skips.
+    In the hour that the clock repeats, times belong to the first pass until a time is not later
+    than the one before; from there on, to the second. It raises RowError for a time that the clock
+    skips.
     """
     first, second = _offsets(local_ms, zone)
     if (skipped := np.flatnonzero(first < second)).size:

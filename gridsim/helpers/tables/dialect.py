@@ -49,9 +49,9 @@ def detect(
 ) -> Dialect:
     """Return the layout of a table from its first lines.
 
-    The header is the line with the most names of `wanted`; lines before it are a preamble.
-    Without such a line, it is the first line with as many fields as the next. A given delimiter
-    or decimal mark is not questioned. It raises ValueError if the layout is not certain.
+    The header is the line with the most names of `wanted`; lines before it are a preamble. Without
+    such a line, it is the first line with as many fields as the next. A given delimiter or decimal
+    mark is used without a check. It raises ValueError if the layout is not certain.
     """
     start = 0
     if lines and (sep := _SEP.fullmatch(lines[0])):
@@ -102,7 +102,7 @@ def column_of(header: Sequence[str], names: Iterable[str]) -> int | None:
 
 def fields_of(line: str, delimiter: str) -> list[str]:
     """Return the fields of one line, without the spaces around them."""
-    # A field that is too long is refused when the row is read.
+    # A field that is too long is rejected when the row is read.
     rows = csv.reader([line[:_LONGEST]], delimiter=delimiter, skipinitialspace=True)
     return [field.strip() for field in next(rows, [])]
 
@@ -139,7 +139,9 @@ def _with_names(
 def _alike(
     head: Sequence[tuple[int, str]], candidates: Sequence[str]
 ) -> tuple[int, int, str] | None:
-    """Return the first line with as many fields as the next, by the delimiter that gives most."""
+    """Return the first line with as many fields as the next, using the delimiter that gives the
+    most fields.
+    """
     rows = [(number, line) for number, line in head if not is_comment(line)]
     best: tuple[int, int, str] | None = None
     for delimiter in candidates:

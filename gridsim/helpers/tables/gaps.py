@@ -1,4 +1,4 @@
-"""Gaps in columns of numbers: missing values, which are filled as a setting permits or refused."""
+"""Gaps in columns of numbers: missing values are filled if a setting permits it, or rejected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gridsim.helpers.randomness import Floats
 from gridsim.helpers.tables.clock import RowError
 
 NUMERIC_MARKS: Final = (-9999.0, -9900.0, -999.9, -999.0, -99.9, -99.0, 9999.0, 99999.0, 999999.0)
-"""The numbers by which weather files mark a missing value, in any column."""
+"""The numbers that weather files use for a missing value, in any column."""
 
 
 def with_gaps(values: Floats, marks: Collection[float]) -> Floats:

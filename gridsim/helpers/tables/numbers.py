@@ -15,7 +15,7 @@ Decimal = Literal[".", ","]
 MISSING_TEXTS: Final = frozenset(
     ["", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "\\n", "missing"]
 )
-"""The texts, in lower case, by which a table marks a missing value."""
+"""The texts, in lower case, that mark a missing value in a table."""
 
 _PLAIN = re.compile(r"[0-9eE+\-. \t\n]*")
 _POINT = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
@@ -42,7 +42,7 @@ def parse_numbers(texts: Sequence[str], decimal: Decimal = ".") -> Floats:
 
 
 def parse_number(text: str, decimal: Decimal = ".") -> float:
-    """Return the number that a text is, or NaN if it is not a finite number."""
+    """Return the number in a text, or NaN if it is not a finite number."""
     text = text.translate(_MINUS)
     if not (_POINT if decimal == "." else _COMMA).fullmatch(text):
         return float("nan")
@@ -74,8 +74,9 @@ def why_not(text: str, decimal: Decimal = ".") -> str:
 def decimal_of(texts: Sequence[str], delimiter: str) -> Decimal:
     """Return the decimal mark of a table's numbers, from some of its fields.
 
-    It raises ValueError if they do not decide: `1,234` is a decimal only where another field, or
-    the semicolon between the fields, shows it, and `1.234` not where semicolons are between all.
+    It raises ValueError if they do not determine it. `1,234` counts as a decimal only if another
+    field or a semicolon as delimiter confirms it. `1.234` does not count as one if the delimiter is
+    a semicolon.
     """
     texts = [text.translate(_MINUS) for text in texts]
     commas = [text.strip() for text in texts if "," in text and _COMMA.fullmatch(text)]

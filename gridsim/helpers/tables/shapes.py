@@ -1,4 +1,4 @@
-"""The formats of times: a pattern each, and the conversion of texts of one shape."""
+"""The formats of times: a pattern for each, and the conversion of texts of one format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DAY_MS = 86_400_000
 # Epoch numbers are recognised from 1990 to 2200.
 _EARLIEST_S, _LATEST_S = 631_152_000, 7_258_118_400
 _PER_S: Final = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
-# Of the abbreviations of zones only those with one meaning.
+# Only the zone abbreviations with a single meaning.
 _ABBREVIATED: Final = {
     "z": 0, "utc": 0, "gmt": 0, "wet": 0, "west": 60, "cet": 60, "mez": 60, "cest": 120,
     "mesz": 120, "eet": 120, "eest": 180,
@@ -96,7 +96,7 @@ class Shape:
 
     name: str
     match: re.Match[str]
-    """The match of one of the texts: the others have their parts at the same places."""
+    """The match of one of the texts; the others have their parts at the same positions."""
     aware: bool
     offset_ms: int | None = None
     """The fixed offset of an abbreviation; None: it is in the text."""
@@ -105,7 +105,7 @@ class Shape:
     half: int | None = None
     """0 for AM and 1 for PM; None on a clock of 24 hours."""
     per_s: int = 0
-    """The units per second of an epoch number; 0: it is not one."""
+    """The units per second of an epoch number; 0 for other formats."""
 
     @property
     def ambiguous(self) -> bool:
@@ -186,7 +186,7 @@ def letters_of(texts: Sequence[str]) -> Letters:
 
 
 def shape_of(text: str) -> Shape | None:
-    """Return the format of a time, or None if it has none that is known."""
+    """Return the format of a time, or None if it is unknown."""
     if (match := _DIGITS_ONLY.fullmatch(text)) is not None:
         return _of_digits(match)
     for name, pattern in _FORMATS:
@@ -211,7 +211,7 @@ def _shape(name: str, match: re.Match[str]) -> Shape | None:
 
 
 def _of_digits(match: re.Match[str]) -> Shape | None:
-    """Return the format of a number: a date without marks, or an epoch number by its size."""
+    """Return the format of a number: a date without separators, or an epoch number, by its size."""
     whole = match["whole"]
     pattern = _COMPACT.get(len(whole))
     if pattern is not None and match["part"] is None and whole[:2] in ("19", "20"):
@@ -227,7 +227,7 @@ def _of_digits(match: re.Match[str]) -> Shape | None:
 
 
 def _days(year: Ints, month: Ints, day: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """Return the days since 1970 and true for the dates that exist."""
+    """Return the days since 1970, and a mask that is true for the dates that exist."""
     valid = (month >= 1) & (month <= 12) & (day >= 1) & (year >= 1)
     months = np.where(valid, (year - 1970) * 12 + month - 1, 0)
     first, following = (

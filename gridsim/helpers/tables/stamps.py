@@ -18,7 +18,7 @@ _DATES = ("date", "datum", "day", "tag", "fecha", "data", "jour")
 _PARTS = ("year", "month", "day", "hour", "minute")
 TIME_NAMES = ("time", "timestamp", "datetime", "date time", "date_time", "zeit", "zeitstempel",
               "date", "datum", "mess_datum", "valid_time", "period_end")  # fmt: skip
-"""The names of a column of times that are tried if the default name is not there."""
+"""The names for a column of times that are tried if the default name is missing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,8 +41,8 @@ def read_stamps(table: Table, columns: Sequence[str], *, format: str = "") -> St
     """Return the times of a table's rows; a ValueError names the line.
 
     `columns` are the names of one column, or of several that are joined by a space. Times of day
-    are joined with a column `date` where there is one; without a column of times, columns from
-    year to hour or minute are used.
+    are joined with a column `date` if there is one. Without a column of times, columns from year to
+    hour or minute are used.
     """
     order = order_in_header(columns)
     if len(columns) > 1:

@@ -59,8 +59,8 @@ class TableStream:
     ) -> None:
         """Read the header. Raises ValueError, which names the file, if there is no table.
 
-        `name` is the file's name for errors; `wanted` are names of columns that show the header;
-        `errors` is how bytes that are not valid in the encoding are decoded.
+        `name` is the file's name for errors; `wanted` are names of columns by which the header is
+        recognised; `errors` is how bytes that are not valid in the encoding are decoded.
         """
         self.name = name
         sample = _filled(file, SAMPLE_BYTES)
@@ -165,7 +165,7 @@ class TableStream:
         return block
 
     def _plain(self, block: str, lines: int, before: int) -> Chunk | None:
-        """Return the rows of a block without quotes, empty lines and comments; None for others."""
+        """Return the rows of a block; None if it has quotes, empty lines or comments."""
         delimiter, width = self.dialect.delimiter, len(self.header)
         block = block.removesuffix("\n")
         if (
@@ -219,7 +219,7 @@ def _filled(file: Readable, size: int) -> bytes:
 
 def _is_regular(block: str, delimiter: str, width: int) -> bool:
     """Return true if each line of a block has as many fields as the header."""
-    # In UTF-8 no other character has the byte of an ASCII character.
+    # In UTF-8 the byte of an ASCII character occurs in no other character.
     letters = np.frombuffer(block.encode("utf-8", "surrogatepass"), np.uint8)
     ends = np.append(np.flatnonzero(letters == ord("\n")), len(letters))
     marks = np.flatnonzero(letters == ord(delimiter))

@@ -33,7 +33,7 @@ class Table:
     preamble: Sequence[str]
     """The lines before the header."""
     footer: Sequence[str]
-    """The lines after a blank line at the end that have other fields than the table."""
+    """The lines at the end, after a blank line, whose fields differ from those of the table."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -107,9 +107,9 @@ def read_table(
     """Return the table of a text file: a header, then rows; lines that begin with # are comments.
 
     Encoding, delimiter, decimal mark, and the lines before the header are found as `encoding_of`
-    and `detect` describe. `wanted` are names of columns that show the header. A row of units under
-    the header becomes part of it. It raises ValueError, which names the file, if the file cannot be
-    read, or if a row and the header differ in their number of fields.
+    and `detect` describe. `wanted` are names of columns by which the header is recognised. A row of
+    units under the header becomes part of it. It raises ValueError, which names the file, if the
+    file cannot be read, or if a row and the header differ in their number of fields.
     """
     text, encoding = read_text(path, encoding)
     lines = lines_of(text)
@@ -180,7 +180,7 @@ def shortened(text: str) -> str:
 
 
 def _fitted(row: list[str], width: int) -> list[str]:
-    """Return a row without the empty fields beyond the header's width."""
+    """Return a row without empty fields beyond the width of the header."""
     while len(row) > width and not row[-1].strip():
         row = row[:-1]
     return row

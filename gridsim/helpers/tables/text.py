@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 SAMPLE_BYTES = 262_144
-"""The bytes at the start of a file that decide on its encoding and layout."""
+"""The number of bytes at the start of a file from which its encoding and layout are detected."""
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -24,7 +24,7 @@ _NOT_TEXT = (
     (b"PAR1", "a Parquet file, not a table of text"),
     (b"%PDF", "a PDF file, not a table of text"),
 )
-# The control characters that no text has; the UTF-16 without a mark is recognised before.
+# The control characters that no text has; UTF-16 without a byte order mark is recognised earlier.
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _LINE = re.compile(r"\r\n|\n|\r")
 

@@ -37,12 +37,12 @@ class Times:
 def parse_times(texts: Sequence[str], *, order: Order | None = None, format: str = "") -> Times:
     """Return a column of times; one that cannot be read is NO_TIME.
 
-    These are recognised: ISO 8601 with or without an offset, 24:00 and a date alone;
-    DD.MM.YYYY; YYYY/MM/DD; DD/MM/YYYY or MM/DD/YYYY with or without AM and PM, if a number
-    above 12 or `order` decides; names of months; 20260714T1530Z and the like; whole or decimal
-    numbers of seconds, ms, us or ns since 1970, by their size; the start in `A - B`.
-    `format` is a format of `datetime.strptime` for all others. It raises ValueError if the order
-    of day and month is not certain.
+    These are recognised: ISO 8601 with or without an offset, 24:00 and a date alone; DD.MM.YYYY;
+    YYYY/MM/DD; DD/MM/YYYY or MM/DD/YYYY with or without AM and PM, if a number above 12 or `order`
+    shows which; names of months; 20260714T1530Z and the like; whole or decimal numbers of seconds,
+    ms, us or ns since 1970, by their size; the start in `A - B`. `format` is a format of
+    `datetime.strptime` for all others. It raises ValueError if the order of day and month is not
+    certain.
     """
     if format:
         return _by_format(texts, format)
@@ -57,13 +57,13 @@ def parse_times(texts: Sequence[str], *, order: Order | None = None, format: str
 
 
 def parse_time(text: str, *, order: Order | None = None) -> tuple[int, bool]:
-    """Return one time as `Times` has it, and true if it has an offset."""
+    """Return one time in the form of `Times.ms`, and true if it has an offset."""
     times = parse_times([text], order=order)
     return int(times.ms[0]), bool(times.aware[0])
 
 
 def order_of(texts: Sequence[str]) -> Order | None:
-    """Return the order of day and month in a column, None if nothing depends on it.
+    """Return the order of day and month in a column; None if no time depends on it.
 
     It raises ValueError if it is not certain.
     """
@@ -85,11 +85,11 @@ def _parsed(texts: Sequence[str], order: Order | None) -> Times:
 
 
 Group = tuple[Shape, slice | Ints, Sequence[str]]
-"""A shape, the rows that have it, and their texts."""
+"""A format, the rows that have it, and their texts."""
 
 
 def _groups(texts: Sequence[str]) -> list[Group]:
-    """Return the texts that have a known format, grouped: those of a group differ in digits."""
+    """Return the texts that have a known format, in groups whose texts differ only in digits."""
     if not texts:
         return []
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
@@ -116,7 +116,7 @@ def _by_pattern(texts: Sequence[str], rows: Ints) -> list[Group]:
     for row in rows.tolist():
         rows_of.setdefault(texts[row].translate(_DIGITS), []).append(row)
     groups: list[Group] = []
-    # A column of garbage has too many patterns to try them all.
+    # An invalid column has too many patterns to try them all.
     for own in islice(rows_of.values(), _MAX_SHAPES):
         shape = shape_of(texts[own[0]])
         if shape is not None:
@@ -125,7 +125,7 @@ def _by_pattern(texts: Sequence[str], rows: Ints) -> list[Group]:
 
 
 def _all_like(texts: Sequence[str]) -> bool:
-    """Return true if texts of equal length differ in ASCII digits only."""
+    """Return true if texts of equal length differ only in ASCII digits."""
     letters = letters_of(texts)
     first = letters[:, :1]
     digit = (letters >= ord("0")) & (letters <= ord("9"))

@@ -83,7 +83,7 @@ _BY_NAME: Final = {
     quantity: {name: conversion for names, conversion in rows for name in names.split()}
     for quantity, rows in _UNITS.items()
 }
-# Units that a header may have and that none of the quantities has.
+# Units that a header may have, but that belong to none of the quantities.
 _OTHER: Final = frozenset(
     [
         "kva", "va", "mva", "var", "kvar", "a", "ma", "v", "kv", "%", "pa", "hpa", "kpa", "mbar",
@@ -125,7 +125,7 @@ def unit_of(header: str, quantity: Quantity) -> Conversion | None:
 
 
 def is_row_of_units(fields: Sequence[str]) -> bool:
-    """Return true for a row that has a unit, and no field that begins like a number."""
+    """Return true for a row that has a unit, and in which no field begins like a number."""
     known = {name for names in _BY_NAME.values() for name in names} | _OTHER
     plain = [_plain(field.strip(" ()[]")) for field in fields]
     numeric = any(_NUMERIC.match(field) for field in fields)

@@ -1,4 +1,4 @@
-"""Three lines over time: what was true, what was reported, and what the user's system holds."""
+"""Three lines over time: the true values, the reported values, and those in the user's system."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from gridsim.verify.values import NULL, Small
 
 _ROWS: Final = 200_000
 MISSING, AS_SENT, FAULTY, CHANGED_IN_DATA = range(4)
-"""The ranks of a point: of several in an interval, the one of the highest rank is shown."""
+"""The ranks of a point: of several points in an interval, the one with the highest rank is
+shown.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ COLUMNS: Final[Mapping[str, Column]] = {
 
 
 class Points:
-    """One line: the most important point of each interval, and the first of equal ones."""
+    """One line: the most important point of each interval, and the first of points of equal
+    rank.
+    """
 
     def __init__(self, bins: Bins) -> None:
         self._bins = bins
@@ -149,7 +153,7 @@ class FleetLines:
 
 
 class _Held:
-    """The arrivals that have other values or another time than were sent."""
+    """The arrivals whose values or time differ from those sent."""
 
     def __init__(self, comparison: Comparison, start_ms: int, tick_ms: int) -> None:
         self.start_ms, self.tick_ms = start_ms, tick_ms
@@ -163,7 +167,7 @@ class _Held:
         self.unknown = np.flatnonzero(stray & (self.arrivals.time_ms != NO_TIME))
 
     def of(self, number: Ints) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return which of these readings, by number, arrived so, and their arrivals."""
+        """Return which of these readings, by number, have such an arrival, and the arrivals."""
         if not len(self._number) or not len(number):
             none = np.empty(0, np.intp)
             return none, none
@@ -211,7 +215,7 @@ def read_lines(
 
 
 def _values(arrivals: Arrivals, column: str, rows: NDArray[np.intp]) -> Ints:
-    """Return values that arrived, NONE where there is none or it cannot be read."""
+    """Return the values that arrived, NONE where a value is missing or cannot be read."""
     own: Small = getattr(arrivals, column)[rows]
     found: NDArray[Any] = np.where(own <= NULL, NONE, own.astype(np.int64))
     return found

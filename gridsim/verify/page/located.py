@@ -46,7 +46,7 @@ def count_of(differences: Differences, device: int) -> tuple[int, int]:
 def spans_of(differences: Differences, devices: Sequence[int]) -> dict[int, tuple[int, int]]:
     """Return the first and last time of the differences of each device, UTC ms.
 
-    They are those of the unexplained ones, if it has any.
+    If a device has unexplained differences, only these count.
     """
     explained: dict[int, tuple[int, int]] = {}
     unexplained: dict[int, tuple[int, int]] = {}
@@ -64,7 +64,7 @@ def spans_of(differences: Differences, devices: Sequence[int]) -> dict[int, tupl
 def strips(differences: Differences, bins: Bins, device: int | None = None) -> list[Strip]:
     """Return the times of all differences, or of those of a device; unexplained ones first.
 
-    Those of a device are only the ones within the intervals.
+    The differences of a device are limited to those within the intervals.
     """
     found: dict[tuple[DifferenceKind, bool], Strip] = {}
     for one in differences.located:

@@ -44,7 +44,7 @@ def timeline(found: Sequence[Strip], bins: Bins, timezone: str) -> Iterator[str]
 
 
 def fleet(lines: FleetLines, timezone: str, *, has_output: bool) -> Iterator[str]:
-    """Yield the output of the fleet as it was true, reported and held."""
+    """Yield the output of the fleet: true, reported, and in the user's system."""
     bins, time_ms = lines.bins, lines.bins.times_ms()
     values = np.concatenate([lines.true, lines.reported, lines.held])
     low, high = float(np.nanmin(values, initial=0.0)), float(np.nanmax(values, initial=0.0))
@@ -158,7 +158,7 @@ def _common(one: tuple[Ints, Floats], other: tuple[Ints, Floats]) -> tuple[Ints,
     """Return the times that two lines share, with the values of both; gaps stay gaps."""
     time_ms, a, b = np.intersect1d(one[0], other[0], assume_unique=True, return_indices=True)
     if 10 * len(time_ms) < 9 * min(len(one[0]), len(other[0])):
-        # The times differ as a whole: there is nothing between the lines to fill.
+        # All times differ, so there is no area between the lines to fill.
         time_ms, a, b = time_ms[:0], a[:0], b[:0]
     return time_ms, one[1][a], other[1][b]
 

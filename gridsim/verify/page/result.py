@@ -1,4 +1,4 @@
-"""The result of verify, from its JSON, as sections of a page."""
+"""The sections of a page that show the result of verify, read from its JSON."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from gridsim.verify.report import VERDICTS, Late, Outcome
 from gridsim.verify.settlement import Verdict
 
 PROJECTS, EXAMPLES, LINES = 10, 20, 20
-"""The most rows that a table of the page shows; the tables to download have more."""
+"""The largest number of rows in a table of the page; the tables to download have more."""
 SAVED = 10_000
-"""The most rows of a table to download."""
+"""The largest number of rows in a table to download."""
 _MEANINGS = {
     "missing": "not in your data",
     "duplicate": "in your data more than once",
@@ -227,7 +227,7 @@ def _examples(result: VerifyResult) -> Iterator[str]:
     ]
     head = ("difference", "device", "time", "line", "detail")
     yield "<h3>Unexplained: the first of each kind</h3>"
-    # Some of each kind, also if one kind has most of them.
+    # Some of each kind, even if one kind has most of the differences.
     kinds = list(dict.fromkeys(one.kind for one in result.examples))
     each = -(-EXAMPLES // len(kinds))
     shown = [row for kind in kinds for row in islice((r for r in rows if r[0] == kind), each)]

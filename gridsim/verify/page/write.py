@@ -25,13 +25,15 @@ from gridsim.verify.times import NO_TIME
 from gridsim.verify.values import Ints
 
 DEVICES = 16
-"""The most devices with pictures of their own."""
+"""The largest number of devices that get their own pictures."""
 DEVICES_OF_MANY = 4
-"""The same if more than half of the fleet has differences, as with the data of another run."""
+"""The same limit if more than half of the fleet has differences, as with the data of another
+run.
+"""
 _BINS = 480
 _FEWEST_TICKS = 60
 _FARTHEST_MS = 86_400_000
-"""The farthest that a time in the user's data may lie outside the run to be shown."""
+"""The largest distance from the run at which times in the user's data are still shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +114,9 @@ def _lines(report: VerifyReport, compared: Compared, whole: Bins) -> Iterator[st
 
 
 def _zoomed(compared: Compared, device: int, span: tuple[int, int] | None, whole: Bins) -> Bins:
-    """Return the time that the picture of a device shows: that of its differences and around."""
+    """Return the period that the picture of a device shows: its differences and some time around
+    them.
+    """
     meta = compared.reader.meta
     start_ms, tick_ms = int(meta["start_ms"]), int(meta["tick_ms"])
     first, last = (whole.start_ms, whole.end_ms) if span is None else span
@@ -141,7 +145,7 @@ def _shown(count: int, shown: int) -> str:
 
 
 def _saved(report: VerifyReport, roster: LedgerRoster) -> str:
-    """Return a link to a table of the differences themselves."""
+    """Return a link to a table of all differences."""
     ids = [*roster.der_id, ""]
     projects = [*(roster.project_id[project] for project in roster.project.tolist()), ""]
     rows = [

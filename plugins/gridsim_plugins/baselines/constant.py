@@ -1,4 +1,4 @@
-"""A baseline that never changes: the meaning of a bare number or distribution."""
+"""The baseline that never changes, which a bare number or distribution selects."""
 
 from __future__ import annotations
 

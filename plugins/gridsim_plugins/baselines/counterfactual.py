@@ -10,8 +10,8 @@ from gridsim.api import Baseline, Floats, Register, Tick, hookimpl
 class CounterfactualBaseline(Baseline):
     """The true baseline: the net consumption without the event, from a copy of the simulation.
 
-    Outside events it is the net consumption itself, so the reduction is zero. An event whose copy
-    could not be made has the expectation instead; the log names the event.
+    Outside events it is the net consumption itself, so the reduction is zero. If the copy for an
+    event could not be made, the expectation is used instead; the log names the event.
     """
 
     counterfactual: ClassVar[bool] = True

@@ -6,11 +6,11 @@ from gridsim.api import Baseline, Floats, Register, Tick, hookimpl
 
 
 class ExpectedLoad(Baseline):
-    """The consumption that is expected at each time without the programme.
+    """The consumption that is expected at each time without demand response.
 
     It is the expectation of the site's own load, plus what its chargers, heat pumps and water
-    heaters would draw without setpoints; batteries and generation do not count. A load that
-    `baseline = { type = ... }` names stands for the whole site.
+    heaters would draw without setpoints; batteries and generation do not count. A load named by
+    `baseline = { type = ... }` stands for the whole site.
     """
 
     def at(self, tick: Tick) -> Floats:

@@ -22,8 +22,8 @@ from gridsim.api import (
 class ClockSkewSettings(Settings):
     """Settings of the fault `clock_skew`.
 
-    The default is the frequency error of an ordinary quartz crystal, temperature and ageing
-    included: 100 ppm are 8.6 s a day.
+    The default is the frequency error of an ordinary quartz crystal, including temperature and
+    ageing: 100 ppm are 8.6 s a day.
     """
 
     skew: Annotated[float, Unit("ppm")] = Field(

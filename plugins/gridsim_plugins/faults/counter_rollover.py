@@ -1,4 +1,4 @@
-"""The fault `counter_rollover`: an energy register begins again at zero when it is full."""
+"""The fault `counter_rollover`: an energy register starts again from zero when it is full."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class CounterRollover(DeviceFault[CounterRolloverSettings]):
     def inject(self, tick: Tick, affected: AffectedReadings) -> None:
         member = affected.member
         for name, column in affected.extra.items():
-            # In whole Wh, which the remainder of a division of kWh would miss.
+            # In whole Wh, because the remainder of a division in kWh would have rounding errors.
             rest = np.rint(column * 1000.0) % self._wh[member] / 1000.0
             column[:] = np.where(self._rolls[name][member], rest, column)
 

@@ -8,9 +8,8 @@ from gridsim.api import AffectedReadings, DeviceFault, Register, Tick, hookimpl
 class Ghost(DeviceFault):
     """Devices that do not exist: removed but still registered, or invented by an attacker.
 
-    While it is affected, a ghost reports the values of its model; at other times it sends
-    nothing. It has no effect on its site, so a net consumption computed from the readings is
-    wrong.
+    While it is affected, a ghost reports the values of its model; at other times it sends nothing.
+    It has no effect on its site, so the net consumption computed from the readings is wrong.
     """
 
     is_ghost = True

@@ -35,14 +35,14 @@ class Malformed(MessageFault[MalformedSettings]):
     @classmethod
     def alter(cls, settings: MalformedSettings, body: bytes, chance: float) -> bytes:
         ways = _WAYS if settings.how == "any" else (settings.how,)
-        # The integer part of the stretched chance selects the way, the fraction the position.
-        stretched = chance * len(ways)
-        way = ways[int(stretched)]
+        # The integer part of the scaled random number selects the way, the fraction the position.
+        scaled = chance * len(ways)
+        way = ways[int(scaled)]
         if way == "unclosed":
             return body[:-1] or _GARBAGE
         if way == "doubled":
             return body + body
-        at = int((stretched - int(stretched)) * len(body))
+        at = int((scaled - int(scaled)) * len(body))
         return body[:at] + _GARBAGE[: len(body) - at] + body[at + len(_GARBAGE) :]
 
 

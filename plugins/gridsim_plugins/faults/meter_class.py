@@ -78,13 +78,12 @@ class MeterClassSettings(Settings):
 
 
 class MeterClass(DeviceFault[MeterClassSettings]):
-    """Meters within the limits of error of their class, of each DER and of each site.
-
-    Each meter has a constant error, and another one at low load, both drawn evenly within 80 % of
-    the limit. Each reading has a small noise on top, so that no reading exceeds the limit. Below
-    the lowest power with a limit the error in kW stays the same, and below the starting power the
-    meter reads zero. An energy register has the constant error of its meter. The truth, the site
-    and settlements keep the true values.
+    """The meters of each DER and of each site, within the limits of error of their class. Each
+    meter has a constant error, and another one at low load, both drawn uniformly within 80 % of the
+    limit. Each reading has a small additional noise, and no reading exceeds the limit. Below the
+    lowest power with a limit the error in kW stays the same, and below the starting power the meter
+    reads zero. An energy register has the constant error of its meter. The truth, the site and
+    settlements keep the true values.
     """
 
     Settings = MeterClassSettings
@@ -125,7 +124,9 @@ class MeterClass(DeviceFault[MeterClassSettings]):
 
 
 def limit_kw(kw: Floats, limits: Limits, basic_kw: Floats) -> tuple[Floats, Floats]:
-    """Return the normal limit of error, and what low load adds to it, float64[n], kW."""
+    """Return the normal limit of error, and the increase of the limit at low load, float64[n],
+    kW.
+    """
     power = np.abs(kw)
     normal = limits.normal / 100.0 * power
     extra = (limits.low - limits.normal) / 100.0 * power
@@ -147,8 +148,8 @@ def metered(
 ) -> Floats:
     """Return the values of meters, float64[n], kW.
 
-    `constant`, `at_low` and `noise` are shares of the limit: of the normal one, of what low load
-    adds to it, and of both.
+    `constant`, `at_low` and `noise` are shares: of the normal limit, of its increase at low load,
+    and of the sum of both.
     """
     normal, extra = limit_kw(kw, limits, basic_kw)
     shown = kw + constant * normal + at_low * extra + noise * (normal + extra)

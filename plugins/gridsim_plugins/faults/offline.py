@@ -39,7 +39,7 @@ class OfflineSettings(Settings):
 
 
 class Offline(DeviceFault[OfflineSettings]):
-    """Devices without a connection; `connection_start_at` changes when they are back."""
+    """Devices without a connection; `connection_start_at` changes when they reconnect."""
 
     Settings = OfflineSettings
     kept = ("_since", "_last")

@@ -28,7 +28,7 @@ class SocJumpSettings(Settings):
 
 
 class SocJump(DeviceFault[SocJumpSettings]):
-    """A battery management system that loses count of the charge until the fault ends.
+    """A battery management system that misjudges the charge until the fault ends.
 
     The state of charge stays within 0 and 100.
     """

@@ -40,7 +40,7 @@ class TruncateSettings(Settings):
 class Truncate(MessageFault[TruncateSettings]):
     """Messages whose payload ends early, at a byte drawn for each message.
 
-    `least` and `most` are the same for all devices: a distribution counts with its middle.
+    `least` and `most` are the same for all devices: of a distribution, the middle is used.
     """
 
     Settings = TruncateSettings

@@ -1,4 +1,4 @@
-"""The fault `unit_mixup`: a power in another unit than that of the record."""
+"""The fault `unit_mixup`: a power in another unit than the record's."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 It imports nothing from gridsim, so that it starts fast. It prints the port on which it listens, or
 the error, to standard output. It ends when its standard input closes, so that it never runs longer
-than its parent process. First it passes on the messages that it has confirmed.
+than its parent process. Before that, it forwards the messages that it has confirmed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"
 PASS_ON_S: Final = 1.0
-"""The time in which subscribers can take the last messages; a subscriber that hangs loses them."""
+"""The time that subscribers have to receive the last messages; a subscriber that hangs loses
+them.
+"""
 _IDLE_S: Final = 0.02
 
 _CONFIG: dict[str, Any] = {
@@ -73,16 +75,16 @@ async def _serve(port: int) -> None:
     _report({"port": sock.getsockname()[1]})
     await parent_ended.wait()
     await _pass_on(broker)
-    # Without closing the server or amqtt, which would wait for every client: the server does so
-    # from Python 3.12 on.
+    # Do not close the server or amqtt, which would wait for every client (the server from Python
+    # 3.12 on).
     os._exit(0)
 
 
 async def _pass_on(broker: Broker) -> None:
     """Wait, for PASS_ON_S at most, until subscribers have what the broker has confirmed.
 
-    amqtt confirms a message before it sends it to subscribers, and has no public way to ask for
-    what is left.
+    amqtt confirms a message before it sends it to subscribers, and has no public method that
+    returns the remaining messages.
     """
     deadline = asyncio.get_running_loop().time() + PASS_ON_S
     idle = 0

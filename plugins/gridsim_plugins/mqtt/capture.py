@@ -13,7 +13,7 @@ _EVERYTHING = "#"
 
 
 class MqttCapture(MqttListener, Capture):
-    """One session at the broker, with QoS 0: a broker sends that at once and in order."""
+    """One session at the broker, with QoS 0, which a broker sends at once and in order."""
 
     def __init__(
         self,

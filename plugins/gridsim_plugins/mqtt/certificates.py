@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 
 def certificate_problems(ca_file: str, cert_file: str, key_file: str) -> Iterator[tuple[str, str]]:
-    """Yield a setting and the problem for each file that TLS could not use; empty: not set."""
+    """Yield a setting and the problem for each file that TLS could not use; an empty text is not a
+    file.
+    """
     names = {"ca_file": ca_file, "cert_file": cert_file, "key_file": key_file}
     unread = {name: problem for name, path in names.items() if (problem := _unread(path))}
     yield from unread.items()

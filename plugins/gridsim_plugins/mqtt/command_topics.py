@@ -47,8 +47,9 @@ class CommandTopics:
 
     @property
     def filters(self) -> list[str]:
-        """The filters to subscribe to, without the fleet's topic. An id stands for a whole
-        level, or for a part of one."""
+        """The filters to subscribe to, without the fleet's topic. An id is a whole level, or a part
+        of a level.
+        """
         return [
             "/".join("+" if "{" in level else level for level in template.split("/"))
             for template in self._templates
@@ -56,7 +57,8 @@ class CommandTopics:
 
     def target(self, topic: str) -> Target | None:
         """Return the target of instructions at this topic, which need not exist; None if the topic
-        is not one of instructions, or they could not be answered."""
+        is not for instructions, or if they could not be answered.
+        """
         if self.fleet and topic == self.fleet:
             return Target("")
         found = self._of_der.fullmatch(topic) or self._of_project.fullmatch(topic)

@@ -58,7 +58,7 @@ class EmbeddedBroker:
         return self._address if self._address[1] else None
 
     def take_moved(self) -> bool:
-        """Return whether the broker is on another port than the one asked for, once."""
+        """Return whether the broker is on another port than the requested one; true only once."""
         with self._lock:
             moved, self._moved = self._moved, False
             return moved
@@ -119,7 +119,7 @@ class EmbeddedBroker:
 
 
 def describe_embedded(port: int) -> str:
-    """Return the place of an embedded broker that has not started."""
+    """Return the description of an embedded broker that has not started."""
     return f"the embedded broker on {f'port {port}' if port else 'a free port'},"
 
 

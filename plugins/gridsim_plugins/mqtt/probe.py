@@ -1,4 +1,4 @@
-"""The probe `mqtt`: a client of the broker, as a user's own system is."""
+"""The probe `mqtt`: a client of the broker, like a user's own system."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ _PORT_SCHEMA = {
 class ConnectionSettings(Settings):
     """The settings of a connection to a broker."""
 
-    # An error of pydantic would show the other settings too, among them the password.
+    # An error of pydantic would also show the other settings, including the password.
     model_config = ConfigDict(hide_input_in_errors=True)
 
     host: str = Field(
@@ -198,7 +198,7 @@ class MqttSettings(ConnectionSettings):
 
     @property
     def window(self) -> int:
-        """The most messages of QoS 1 and 2 in flight, without the broker's limit."""
+        """The largest number of messages of QoS 1 and 2 in flight, before the broker's limit."""
         return self.max_inflight or {1: 4096, 2: 20}.get(self.qos, 0)
 
 

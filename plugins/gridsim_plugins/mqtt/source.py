@@ -30,12 +30,13 @@ from gridsim_plugins.mqtt.topics import subscription
 if TYPE_CHECKING:
     from gridsim_plugins.mqtt.session.dialogue import Dialogue
 
-# The most commands to one target that wait to be read: a flood to it must not delay the others.
+# The largest number of unread commands to one target, so that a flood to it does not delay the
+# others.
 _MOST_EACH = 1_000
-# How long the end of the source may take to count the commands that the broker has sent already.
+# How long the source may take at its end to count the commands that the broker has already sent.
 _UNREAD_S = 0.15
 # The session is clean, so a higher QoS would repeat nothing after a loss of the connection. It
-# would limit the commands under way instead (Mosquitto: to 20), and the broker drops the rest.
+# would instead limit the commands in flight (Mosquitto: to 20), and the broker would drop the rest.
 _QOS = 0
 
 
@@ -114,7 +115,7 @@ class MqttCommands(Source[MqttCommandSettings]):
 
     Settings = MqttCommandSettings
     answer_timeout_s: ClassVar[float] = 5.0
-    """The time that the broker has to answer before the connection counts as lost."""
+    """The time limit for the broker's answer, after which the connection counts as lost."""
 
     settings: MqttCommandSettings
 
@@ -171,7 +172,7 @@ class MqttCommands(Source[MqttCommandSettings]):
         except TransportError as error:
             if not error.permanent:
                 raise
-            # An access list that knows devices and projects only.
+            # The access list permits only devices and projects.
             logger.warning("mqtt: {}; the other topics of commands work", error)
 
     def serve(self, inbox: Inbox, timeout_s: float) -> None:
@@ -205,7 +206,7 @@ class MqttCommands(Source[MqttCommandSettings]):
                 len(acknowledgements),
                 next(iter(refused.values())),
             )
-        # In a flood most messages arrive while the broker's answers are waited for.
+        # In a flood most messages arrive while the source waits for the broker's answers.
         self._count_dropped()
         return refused
 

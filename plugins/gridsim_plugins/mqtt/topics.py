@@ -158,7 +158,7 @@ def mosquitto_sub(
 def check_template(template: str, name: str, known: Sequence[str], context: str) -> None:
     """Raise ValueError, starting with `name`, if a placeholder is not in `known`.
 
-    `context` is the setting that decides on `known`.
+    `context` is the setting that determines `known`.
     """
     try:
         parsed = list(Formatter().parse(template))

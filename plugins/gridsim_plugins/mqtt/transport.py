@@ -52,7 +52,7 @@ class Mqtt(Transport[MqttSettings]):
     Settings = MqttSettings
     framings: ClassVar[tuple[Framing, ...]] = ("der", "project", "measurand", "batch")
     answer_timeout_s: ClassVar[float] = 5.0
-    """The time that the broker has to answer before the connection counts as lost."""
+    """The time limit for the broker's answer, after which the connection counts as lost."""
 
     settings: MqttSettings
 
@@ -158,7 +158,7 @@ class Mqtt(Transport[MqttSettings]):
         try:
             self._connection = self._open()
         except TransportError:
-            # The broker was away: it may have other limits when it is back.
+            # The broker was unreachable: it may have other limits now.
             self._isolation.forget()
             raise
         self._connected_at = time.monotonic()

@@ -109,7 +109,7 @@ class Stdout(Transport[Settings]):
 
 
 def _standard_output() -> TextIO | None:
-    """Return standard output, also if `print` goes to standard error, as on the command line."""
+    """Return standard output, even if `print` writes to standard error, as on the command line."""
     return sys.__stdout__ if sys.stdout is sys.stderr else sys.stdout
 
 

@@ -1,7 +1,7 @@
 """The baseline `newname`: the expected consumption, with a margin.
 
-Replace the value of `at` by your own. `note` receives what was consumed, and `event_announced` is
-the moment to fix a value that depends on the day.
+Replace the value of `at` by your own. `note` receives the consumption. A value that depends on the
+day must be fixed in `event_announced`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class NewName(Baseline[NewNameSettings]):
     Settings = NewNameSettings
 
     def at(self, tick: Tick) -> Floats:
-        # The array of `expected` must not change: a product is a new one.
+        # The array of `expected` must not be changed; the product is a new array.
         return self.expected(tick.time_ms) * (1.0 + self.members.columns["margin"] / 100.0)
 
 

@@ -1,6 +1,6 @@
 """The load `newname`: a shop that draws more while it is open.
 
-Replace the model in `expected` by your own; `at` is the load that is drawn, with its chance.
+Replace the model in `expected` by your own; `at` is the actual load, which varies randomly.
 """
 
 from __future__ import annotations

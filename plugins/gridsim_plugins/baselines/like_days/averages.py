@@ -19,9 +19,9 @@ _MONDAY = 4
 class DayAverages(Stateful):
     """The baselines of m sites: mean net consumption of each slot of the day over like days.
 
-    Days before the start are not stored: where one is among the like days, its slot is what the
-    site was expected to draw then, which is a function of the time. Memory does not grow: it
-    holds one number per site, slot and day of the run, for as many days as are averaged.
+    Days before the start are not stored: for a like day before the start, a slot is the expected
+    consumption of the site then, which is a function of the time. Memory does not grow: it holds
+    one number per site, slot and day of the run, for as many days as are averaged.
     """
 
     derived = ("_local_ms", "_expected", "_adjusted", "_midnights")
@@ -72,12 +72,12 @@ class DayAverages(Stateful):
         return self._mean * self._factor
 
     def note(self, time_ms: int, net_kw: Floats, dt_s: float) -> None:
-        """Take in what the sites drew for `dt_s` seconds from UTC `time_ms` on."""
+        """Add the consumption of the sites for `dt_s` seconds from UTC `time_ms` on."""
         self._move_to(time_ms)
         self._roll_to(time_ms)
         running = self._begin_ms <= time_ms
         self._had_event |= running
-        # Not where the clock went back over midnight: that day is closed.
+        # Skip sites whose clock went back over midnight, because that day is closed.
         span = np.where(self._now == self._day, dt_s, 0.0)
         self._sum[self._slot, self._row] += net_kw * span
         self._time[self._slot, self._row] += span
@@ -121,7 +121,7 @@ class DayAverages(Stateful):
         """Fill the slots of the first day, and those of the adjustment, before the start."""
         step, today = self._slot_ms, self._first_day
         ring = (self._recent.shape[1] - 1) * step
-        # An hour more, because the clock may have changed since midnight.
+        # One more hour, because the clock may have changed since midnight.
         past_ms = int((self._local_ms(start_ms) % _DAY_MS).max()) + 3_600_000
         first = (start_ms - max(past_ms, ring)) // step * step
         self._newest = first // step
@@ -175,7 +175,7 @@ class DayAverages(Stateful):
     def _midnight(self, kind: int, back: int) -> NDArray[np.int64]:
         """Return the midnight, UTC ms, of the day that is `back` days of a kind before the first.
 
-        Its offset from UTC is that of noon: a clock that changes counts from midnight on.
+        Its offset from UTC is the offset at noon: a change of the clock counts from midnight on.
         """
         found = self._midnights.get((kind, back))
         if found is None:
@@ -190,7 +190,7 @@ class DayAverages(Stateful):
         return found
 
     def _expected_in(self, kind: int, back: int, slot: NDArray[np.int64]) -> Floats:
-        """Return what each site was expected to draw in the middle of a slot of that day, kW."""
+        """Return the expected consumption of each site in the middle of a slot of that day, kW."""
         utc = self._midnight(kind, back) + slot * self._slot_ms + self._slot_ms // 2
         if utc.min() == utc.max():
             return self._expected(int(utc[0]))

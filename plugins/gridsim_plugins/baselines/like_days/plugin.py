@@ -22,11 +22,10 @@ from gridsim_plugins.baselines.like_days.settings import LikeDaysSettings
 
 
 class DayMatching(Baseline[LikeDaysSettings]):
-    """The mean of the last like days, as programmes compute it.
-
-    A working day is like other working days, a Saturday or Sunday like others; days with an
-    event are left out. Before the start of the run, history is what the load is expected to
-    draw, without DERs: a load from a file must hold those weeks.
+    """The mean of the last like days, computed like in demand-response programmes. A working day is
+    like other working days, a Saturday or Sunday like others; days with an event are left out.
+    Before the start of the run, history is the expected load, without DERs: a load from a file must
+    cover those weeks.
 
     The method is the ten-in-ten method of the California ISO (CAISO tariff, section 4.13.4;
     see its Baseline Accuracy Work Group Proposal, 2017): the mean of the last ten days of the
@@ -34,12 +33,12 @@ class DayMatching(Baseline[LikeDaysSettings]):
     of the load to that mean in the second to fourth hour before it, which is held between 0.8
     and 1.2.
 
-    Some rules are our own. Days are those of the site's own calendar; holidays are not known.
-    However long ago the days are, there are always as many. A day with an event is left out
-    once the event has begun. The hours count back from the notice, so that consumption after
-    the notice cannot raise the baseline. Times within another event do not count, and where the
-    mean is not above zero nothing is adjusted. An hour that a clock skips counts as the slot
-    before it, an hour that it repeats as the mean of both.
+    Some rules are our own. Days are those of the site's own calendar; holidays are not known. The
+    number of days is always the same, however far back they are. A day with an event is left out
+    once the event has begun. The hours count back from the notice, so that consumption after the
+    notice cannot raise the baseline. Times within another event do not count, and where the mean is
+    not above zero nothing is adjusted. An hour that a clock skips counts as the slot before it; an
+    hour that it repeats counts as the mean of both.
     """
 
     Settings = LikeDaysSettings

@@ -40,7 +40,7 @@ class LikeDaysSettings(Settings):
 
     @property
     def cap(self) -> float:
-        """The part by which the day-of adjustment changes the mean at most; 0: not at all."""
+        """The largest relative change of the mean by the day-of adjustment; 0: no adjustment."""
         return self.adjustment / 100.0
 
     @property

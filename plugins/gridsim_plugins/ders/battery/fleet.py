@@ -22,20 +22,20 @@ from gridsim_plugins.ders.battery.strategies import (
 )
 
 _MINUTE_MS = 60_000
-# The initial charge that is drawn, of the capacity above the reserve.
+# The range of the random initial charge, as a share of the capacity above the reserve.
 _LEAST_DRAWN, _DRAWN_RANGE = 0.3, 0.3
 
 
 class Battery(Fleet[BatterySettings]):
     """Batteries with losses, whose power is reduced near full and near the reserve.
 
-    A setpoint replaces the strategy. The limits of the battery, limits from outside and the
-    backup reserve hold for both. The strategy follows the site's meter after a dead time and a
-    few time constants, so that the grid sees each change of the load for a moment. Setpoints
-    within `capability` and charge windows have the same lag if it is set, or if that of a
-    measured system is used. The output is the mean over the tick; the losses are those at this
-    mean, so that the energy balance holds. At rest, the system draws its standby power from the
-    site, not from the cells.
+    A setpoint replaces the strategy. The limits of the battery, external limits and the backup
+    reserve hold for both. The strategy follows the site's meter after a dead time and a few time
+    constants, so that the grid sees each change of the load for a moment. Setpoints within
+    `capability` and charge windows have the same lag if it is set, or if that of a measured system
+    is used. The output is the mean over the tick; the losses are those at this mean, so that the
+    energy balance holds. At rest, the system draws its standby power from the site, not from the
+    cells.
 
     A battery that starts below its reserve does not discharge; it charges when its strategy
     charges. The state of charge refers to the remaining capacity.
@@ -135,7 +135,7 @@ class Battery(Fleet[BatterySettings]):
         if self._has_standby:
             standby = self._standby()
             rests = (power <= 0.0) & (power >= -standby)
-            # With import limited to 0, standby power comes from the cells; we neglect it.
+            # With import limited to 0, standby power comes from the cells; it is neglected.
             output = np.where(rests, self._drawn_at_rest(standby, orders), power)
             power = np.where(rests, 0.0, power)
         charge = physics.dc_charging(np.maximum(-power, 0.0), self._rated, self._charging)
@@ -152,9 +152,8 @@ class Battery(Fleet[BatterySettings]):
         return telemetry
 
     def _at_once(self, tick: Tick, orders: Orders) -> NDArray[np.bool_] | None:
-        """Return which batteries reach their target without a lag, bool[n]; None: none does.
-
-        Those are the ones whose target does not come from the site's meter.
+        """Return which batteries reach their target without a lag, bool[n]; None: none does. These
+        are the batteries whose target does not come from the site's meter.
         """
         if not self._any_lags_by_meter_alone:
             return None

@@ -25,9 +25,9 @@ class System:
 
 
 PRESETS = {
-    # Weniger, Tjaden, Quaschning et al.: PerMod of HTW Berlin; data CC BY 4.0.
-    # The generic system has no lag there: it has the medians of the four systems that were
-    # measured (dead time 0.61, 0.63, 1.6, 1.6 s; time constant 0.58, 0.6, 0.6, 4.07 s).
+    # Weniger, Tjaden, Quaschning et al.: PerMod of HTW Berlin; data CC BY 4.0. The data give no lag
+    # for the generic system, so it has the medians of the four measured systems (dead time 0.61,
+    # 0.63, 1.6, 1.6 s; time constant 0.58, 0.6, 0.6, 4.07 s).
     "generic": System(
         (0.0355, -0.0031, 0.0182),
         (0.0376, -0.0036, 0.0193),

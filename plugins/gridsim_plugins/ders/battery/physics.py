@@ -18,9 +18,9 @@ CHARGE_TAPER = 0.10
 LAST_CHARGE = 0.02
 """The DC power at the end of charging, over rated power.
 
-Charging at constant voltage ends at a cut-off current. In proportion alone, the power would
-fall to the constant loss and the battery would never get full. Our assumption; it takes effect
-in the last 0.4 % for the generic system.
+Charging at constant voltage ends at a cut-off current. If charging only slowed down in proportion,
+the power would fall to the constant loss and the battery would never get full. Our assumption; it
+takes effect in the last 0.4 % for the generic system.
 """
 FULL = 1e-9
 """The free capacity, as a fraction, below which a battery is full: a rounding error."""

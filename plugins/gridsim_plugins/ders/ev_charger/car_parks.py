@@ -7,8 +7,8 @@ in the median of weekdays. `public` is the garage of the California Institute of
 the public but next to offices and laboratories: 53 chargers, 6,704 sessions, stay 6.2 h in the
 median of weekdays and 2.2 h of weekends.
 
-The first car of a day arrives at its hour, stays by the hour of its arrival, and another car may
-follow it, which is the more probable the earlier it leaves.
+The hour of a day's first arrival is drawn, and the stay depends on it. Another car may follow; the
+earlier the first one leaves, the more probable that is.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Day:
     gap_h: Floats
     """The quantiles of the time until it comes, h."""
     classes_h: Floats
-    """The first hours of the classes of arrivals, of all but the first class."""
+    """The first hour of each class of arrivals except the first class."""
     stay_h: Floats
     """The quantiles of the stays of each class, h."""
     energy_kwh: Floats
@@ -127,8 +127,8 @@ PUBLIC = (
             [.51, .99, 1.53, 2.57, 4.63, 12.48, 35.7],
             [.33, .93, 1.59, 2.25, 4.03, 7.64, 22.54],
             [.16, .45, 1.31, 2.01, 3.28, 8.9, 26.61],
-            # Counted in some 160 sessions: 9.14 and 28.22 h instead of 7.0 and 23.5, with which
-            # all classes together have the quantiles that were counted in all sessions.
+            # About 160 sessions give 9.14 and 28.22 h. With 7.0 and 23.5 instead, all classes
+            # together have the quantiles that were counted in all sessions.
             [.09, .44, 1.03, 2.4, 7.0, 23.5, 40.0],
         ]),
         np.array([.56, .84, 2.46, 6.21, 13.44, 40.04, 52.45]),
@@ -180,7 +180,7 @@ def _visits(
 ]:
     """Draw the visits of each day, one after the other.
 
-    Each is (arrival, departure, energy, whether there is one, car).
+    Each is (arrival, departure, energy, whether it takes place, car).
     """
     weekend = is_weekend(days)
     visits = []

@@ -1,8 +1,8 @@
 """The cars: sizes of their batteries, targets of their owners, and how often they are plugged in.
 
-The sizes are rounded usable capacities of the best-selling battery cars in Europe from 2019 to
-2023 (small cars with 25 to 46 kWh, compact cars with 51 to 64, large ones with 70 and more); the
-shares are an estimate after their registrations. Their mean is 60 kWh.
+The sizes are rounded usable capacities of the best-selling battery cars in Europe from 2019 to 2023
+(small cars with 25 to 46 kWh, compact cars with 51 to 64, large ones with 70 and more); the shares
+are an estimate from their registrations. Their mean is 60 kWh.
 
 The shares of the targets are an estimate, because no published count of limits at home was found:
 makers advise 80 % (90 % in older cars) for cells of nickel, manganese and cobalt, and 100 % at
@@ -31,7 +31,8 @@ _MOST_PER_DAY = 0.8
 def drawn_cars(draws: Draws, keys: Keys, session: Keys | int) -> tuple[Floats, Floats]:
     """Return the capacities, kWh, and the targets (shares) of some cars, float64[k] each.
 
-    `session` is 0 for the one car of a home, or what names the session of a changing car.
+    `session` is 0 for the only car of a home; otherwise it identifies the session, because cars
+    change.
     """
     u = draws.uniform4("ev_charger/car", keys, session)
     return _chosen(_CAPACITY_KWH, _CAPACITY_SHARES, u[0]), _chosen(_TARGETS, _TARGET_SHARES, u[1])

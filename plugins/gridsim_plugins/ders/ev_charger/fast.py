@@ -31,14 +31,14 @@ _WEEKDAY, _WEEKEND = 0.95, 1.125
 _STAY_MU, _STAY_SIGMA, _LONGEST_STAY_H = float(np.log(0.5)), 0.5, 3.0
 _ENERGY_MU, _ENERGY_SIGMA = float(np.log(24.5)), 0.6
 _CORRELATION = 0.6
-# The share of candidates that find the charger in use: candidates are more by it.
+# The share of candidates that find the charger in use; more candidates are drawn to compensate.
 _IN_USE = 0.6
 
 
 def fast_sessions(draws: Draws, keys: Keys, days: NDArray[np.int64], per_day: Floats) -> Sessions:
     """Return the sessions of k fast chargers on the local days `days`, int64[k, m].
 
-    At most one car comes in each hour; one that finds the charger in use goes on.
+    At most one car comes in each hour; a car that finds the charger in use drives on.
     """
     before = np.arange(_LOOK_BACK_DAYS, 0, -1)
     every = np.concatenate((days[:, :1] - before, days), axis=1)

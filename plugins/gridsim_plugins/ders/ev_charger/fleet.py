@@ -62,10 +62,10 @@ class EvCharger(Managed[EvChargerSettings]):
     power in whole amperes; a setpoint of zero or above pauses charging.
 
     A managed charger without a setpoint follows its strategy. With `v2g`, a positive setpoint
-    discharges the car. A setpoint at the full capability is met exactly, one below it in whole
-    amperes; discharging needs no whole amperes (ISO 15118-20). A `v2g` car that has to charge
-    to leave with its minimum state of charge ignores setpoints; `capability` then offers that
-    charging alone. A limit takes precedence over all of this: it is kept in whole amperes, even
+    discharges the car. A setpoint at the full capability is met exactly, a lower one in whole
+    amperes; discharging is not limited to whole amperes (ISO 15118-20). A `v2g` car that has to
+    charge to leave with its minimum state of charge ignores setpoints; `capability` then offers
+    that charging alone. A limit takes precedence over all of this: it is met in whole amperes, even
     if the car then leaves with less.
     """
 

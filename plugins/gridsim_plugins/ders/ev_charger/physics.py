@@ -35,7 +35,7 @@ def charged(soc: Floats, target: Floats, rate: Floats, hours: Floats | float) ->
     constant_h = np.clip((taper_from - soc) / safe, 0.0, hours)
     first = soc + rate * constant_h
     left = hours - constant_h
-    # Exponential approach to the last percent, unless the power is lower than that of its end.
+    # Exponential approach to the last percent, unless the power is already lower than at its end.
     room = np.maximum(1.0 - first, _LAST)
     taper_h = np.where(rate > _LAST_PER_H, np.minimum(left, _TAPER_H * np.log(room / _LAST)), 0.0)
     second = first + room * -np.expm1(-taper_h / _TAPER_H)
@@ -44,8 +44,8 @@ def charged(soc: Floats, target: Floats, rate: Floats, hours: Floats | float) ->
     return reached
 
 
-# What a battery accepts from a DC fast charger, by state of charge from 0 to 100 %, in capacities
-# per hour: the median of 111 battery cars (Open EV Data, MIT, 2022: measured curves).
+# The power that a battery accepts from a DC fast charger, by state of charge from 0 to 100 %, in
+# capacities per hour: the median of 111 battery cars (Open EV Data, MIT, 2022: measured curves).
 # fmt: off
 _DC_AT = np.linspace(0.0, 1.0, 21)
 _DC_PER_H = np.array([

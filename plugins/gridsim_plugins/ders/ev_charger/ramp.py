@@ -25,7 +25,7 @@ def waves_of(draws: Draws, keys: Keys, session: Keys) -> Floats:
 
 
 def hours_at_full(since_s: Floats, dt_s: Floats | float, mean: Floats, waves: Floats) -> Floats:
-    """Return the hours at full power that a tick is worth, from `since_s` after the start.
+    """Return the equivalent hours at full power of a tick, from `since_s` after the start.
 
     `mean` is the mean share by which the power is below its limit. The power is between
     1 - 2 `mean` and 1 of its limit after the ramp.
@@ -45,6 +45,6 @@ def hours_at_full(since_s: Floats, dt_s: Floats | float, mean: Floats, waves: Fl
 
 
 def _in_ramp(at_s: Floats) -> Floats:
-    """Return the seconds at full power that the ramp is worth up to a time after the start."""
+    """Return the equivalent seconds at full power of the ramp up to a time after the start."""
     at = np.clip(at_s, 0.0, RAMP_S)
     return at * at / (2.0 * RAMP_S)

@@ -34,7 +34,7 @@ class Recorded:
 def read_sessions(path: str, zone: str) -> dict[str, Recorded]:
     """Return the sessions of a file by DER id; by the empty text if there is no column `der_id`.
 
-    Times without an offset are of the clock of `zone`. It raises ValueError, which names the file
+    Times without an offset are local times of `zone`. It raises ValueError, which names the file
     and the line.
     """
     table = read_table(path, ["arrival", "departure", _ENERGY[0]])

@@ -34,7 +34,7 @@ USUAL_PER_DAY: dict[Kind, float] = {
     "public": PUBLIC_PER_DAY,
     "fast": FAST_PER_DAY,
 }
-"""The sessions per day where the setting is unset; at homes they depend on the battery."""
+"""The sessions per day if the setting is not given; at homes they depend on the battery."""
 MOST_PER_DAY: dict[Kind, float] = {"home": 0.8, "workplace": 1.04, "public": 0.98, "fast": 12.0}
 
 
@@ -51,7 +51,7 @@ class Plugged:
     car: NDArray[np.int64]
     """The number of the car among those of the charger; 0: the only one."""
     next_ms: NDArray[np.int64]
-    """The time of the next arrival or departure, or of the next look, UTC."""
+    """The time of the next arrival or departure, or of the next check, UTC."""
 
 
 class Schedule(Protocol):
@@ -83,7 +83,7 @@ class DrawnSchedule:
         here: NDArray[np.bool_] = np.logical_or.reduce(present, axis=1)
         row, place = np.arange(len(which)), present.argmax(axis=1)
         coming = np.where(found.takes_place & (arrival > time_ms), arrival, NEVER).min(axis=1)
-        # Without a session in these days, look again when they are over.
+        # Without a session in these days, check again when they are over.
         horizon = days[-1] * DAY_MS - offset[:, -1]
         following = np.where(here, departure[row, place], np.minimum(coming, horizon))
         return Plugged(

@@ -20,7 +20,7 @@ Kind = Literal["home", "workplace", "public", "fast"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sessions:
-    """The possible sessions, one per device and place in the days that were asked for, [k, m]."""
+    """The possible sessions, one per device and entry of the requested days, [k, m]."""
 
     arrival_ms: NDArray[np.int64]
     """The local time of arrival, a whole minute."""

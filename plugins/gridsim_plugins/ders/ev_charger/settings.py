@@ -143,7 +143,7 @@ class EvChargerSettings(DerSettings):
 
     @property
     def kind(self) -> Kind:
-        """The kind of sessions, set or by the connector."""
+        """The kind of sessions: the setting, or else by the connector."""
         return self.sessions or ("fast" if self.connector == "dc" else "home")
 
     def file_problems(self, period: RunPeriod | None) -> Iterator[tuple[str, str]]:

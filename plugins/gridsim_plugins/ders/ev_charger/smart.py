@@ -1,7 +1,7 @@
 """Smart charging: in the cheap hours, otherwise as late as possible.
 
-The rule is exact for any tick: the state of charge is the higher of that of charging in the
-cheap hours and the lowest from which full power still makes the car ready in time.
+The rule is exact for any tick: the state of charge is the higher of two: the one from charging in
+the cheap hours, and the lowest one from which full power still makes the car ready in time.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ class Generator(Fleet[GeneratorSettings]):
     """Generating sets that run on a setpoint or follow the load of their sites.
 
     A positive setpoint starts a set; the power is the setpoint, raised to the minimum load. A
-    setpoint of zero or below unloads the set at the ramp rate and stops it. After a start call
-    the breaker closes when the start delay is over; the load then rises from zero at the ramp
-    rate. A set stops where it has neither a setpoint nor a strategy, and under a limit below
-    its minimum load. `capability` is that of a loaded set: a set that is off offers its
-    nameplate, and delivers it after the start delay and the ramp.
+    setpoint of zero or below unloads the set at the ramp rate and stops it. After a start call the
+    breaker closes when the start delay is over; the load then rises from zero at the ramp rate. A
+    set stops where it has neither a setpoint nor a strategy, and under a limit below its minimum
+    load. `capability` assumes a loaded set: a set that is off offers its nameplate, and delivers it
+    after the start delay and the ramp.
 
     `fuel_l` is the fuel used since the start of the simulation.
     """

@@ -4,8 +4,8 @@ While a compressor runs in cold and humid air, frost grows; a defrost of five mi
 Controllers defrost each 30 to 90 minutes of operation at most, for less than 10 minutes, and most
 often around 0 degC. In a field test defrosting took 10.2 % of the energy of a heating season
 (Baxter, Moyers, ASHRAE Transactions 91 (1985)). The air is taken to be humid, because the weather
-has no humidity. The efficiency of Ruhnau et al. comes from tests with defrosting (EN 14511), so it
-is higher between defrosts by what they cost.
+has no humidity. The efficiency of Ruhnau et al. comes from tests with defrosting (EN 14511).
+Between defrosts it is therefore higher by the cost of the defrosts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gridsim.api import Floats
 
 DEFROST_H = 5.0 / 60.0
 _SHORTEST_H = 55.0 / 60.0
-# Frost grows fastest between these temperatures, and not at all beyond the outer ones.
+# Frost grows fastest between the inner temperatures, and not at all beyond the outer ones.
 _AT_C, _GROWTH = np.array([-10.0, -2.0, 2.0, 6.0]), np.array([0.0, 1.0, 1.0, 0.0])
 POWER = 0.5
 """The power during a defrost over the power before it."""
@@ -35,7 +35,7 @@ def share_of(rate: Floats) -> Floats:
 
 
 def gain(share: Floats) -> Floats:
-    """Return the factor on the efficiency between defrosts that keeps its mean."""
+    """Return the factor on the efficiency between defrosts that preserves the mean efficiency."""
     factor: Floats = 1.0 + POWER * share / (1.0 - share)
     return factor
 

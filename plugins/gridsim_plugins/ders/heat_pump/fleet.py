@@ -17,7 +17,8 @@ from gridsim_plugins.ders.heat_pump.settings import HeatPumpSettings
 _AIM_HOURS = 1.0
 _MIN_DISTANCE_K = 3.0
 _MINUTE_MS, _DAY_MS = 60_000, 86_400_000
-# The ranges of what is drawn for a home where it is not set. The means are 400 W and 20 degrees.
+# The ranges of values that are drawn for a home if they are not set. The means are 400 W and 20
+# degrees.
 _DRAWN_GAINS_W, _DRAWN_SETPOINTS_C = (250.0, 550.0), (19.0, 21.0)
 
 
@@ -58,12 +59,12 @@ class _Action:
 class HeatPump(Managed[HeatPumpSettings]):
     """Modulating air-source heat pumps, each in a building with one thermal mass.
 
-    A running heat pump delivers the heat that brings the room to its setpoint. Where that is
-    below the minimum power of the compressor, it cycles within the deadband. The power is the
-    mean over the tick. A negative setpoint is the electric power while the room is within its
-    comfort band; a setpoint that is zero, positive or below the minimum power sheds. Outside
-    the comfort band the thermostat takes over, within the limits. With a cooling setpoint, the
-    pump cools, by a power setpoint too, while the room is nearer to the cooling setpoint.
+    A running heat pump delivers the heat that brings the room to its setpoint. Where that is below
+    the minimum power of the compressor, it cycles within the deadband. The power is the mean over
+    the tick. A negative setpoint is the electric power while the room is within its comfort band; a
+    setpoint that is zero, positive or below the minimum power sheds. Outside the comfort band the
+    thermostat takes over, within the limits. With a cooling setpoint, the pump cools while the room
+    is nearer to that setpoint, also under a power setpoint.
 
     `room_temperature` is at the start of the tick; `heat_output` is the heat delivered to the
     room, negative for cooling. Without a setpoint, a pump stops heating while its outdoor unit is
@@ -176,7 +177,7 @@ class HeatPump(Managed[HeatPumpSettings]):
         return np.minimum(owed / (self._tank_cop(now) * self._hours), most)
 
     def _left_of(self, max_draw: Floats, water_draw: Floats) -> Floats:
-        """Return the mean power that is left for the room, kW: that of the compressor, if any."""
+        """Return the mean power that is left for the room, kW: the compressor's share, if any."""
         left = np.maximum(np.minimum(max_draw, self._compressor) - water_draw, 0.0)
         return np.where(water_draw > 0.0, left, max_draw)
 
@@ -191,7 +192,7 @@ class HeatPump(Managed[HeatPumpSettings]):
         *,
         advance: bool = True,
     ) -> tuple[Floats, Floats]:
-        """Return heat and power of a tick with its defrosts; advance the frost by choice."""
+        """Return heat and power of a tick with its defrosts; with `advance`, let the frost grow."""
         runs = (action.heat > 0.0) & (now.cycles > 0.0)
         if not runs.any():
             return action.heat, action.drawn
@@ -234,9 +235,8 @@ class HeatPump(Managed[HeatPumpSettings]):
     def _heat(
         self, now: _Conditions, target: Floats | None, slack: Floats | float, max_draw: Floats
     ) -> tuple[Floats, NDArray[np.bool_]]:
-        """Return the heat into the room, kW, and where the thermostat stays on.
-
-        It is the heat of the thermostat, or of `target` where that is more.
+        """Return the heat into the room, kW, and a mask of the thermostats that stay on. The heat
+        is the thermostat's, or `target` where that is more.
         """
         room, cop = now.room, now.heating_cop
         setpoint = now.warm - slack
@@ -348,6 +348,8 @@ class HeatPump(Managed[HeatPumpSettings]):
 
 
 def _given_or(given: Floats, drawn: tuple[float, float], u: Floats) -> Floats:
-    """Return the given values; where there is none (NaN), the range `drawn` at `u`."""
+    """Return the given values; where a value is missing (NaN), the value of the range `drawn` at
+    `u`.
+    """
     low, high = drawn
     return np.where(np.isnan(given), low + (high - low) * u, given)

@@ -1,8 +1,8 @@
 """Hot water from the heat pump: a tank that is tapped and charged.
 
 The taps are those of a load profile of EN 16147, at hours of each home. A charge begins when the
-heat that was tapped has cooled the tank, as mixed, by the switching difference, and ends when all
-of it is back. The losses of the tank are part of the daily heat.
+tapped heat has cooled the mixed tank by the switching difference, and ends when all of that heat is
+replaced. The losses of the tank are part of the daily heat.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class HotWater(Stateful):
         self._starts_at = np.full(len(members), np.inf)
         volume = column["tank_volume"][self._rows]
         self._starts_at[self._rows] = volume * _WATER_KWH_PER_L_K * _SWITCHING_K
-        # The heat that has left each tank since it was charged, kWh.
+        # The heat drawn from each tank since it was charged, kWh.
         self._missing = np.zeros(len(members))
         phase = draws.uniform("heat_pump/tank", keys)
         self._missing[self._rows] = phase * self._starts_at[self._rows]

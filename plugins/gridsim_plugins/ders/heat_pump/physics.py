@@ -55,7 +55,7 @@ def resting_temperature(day_c: Floats, gains_kw: Floats, ua: Floats, open_at: Fl
 def day_mean_temperature(now_c: Floats, sites: Sites, time_ms: int) -> Floats:
     """Return the mean of the day around UTC `time_ms`, from the present temperature.
 
-    It takes the usual daily course off the present temperature.
+    It subtracts the usual daily course from the present temperature.
     """
     usual = climate.normals(sites.latitude, sites.longitude, sites.altitude)
     return now_c - usual.course_k(time_ms)

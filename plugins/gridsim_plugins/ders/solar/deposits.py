@@ -1,7 +1,6 @@
-"""Snow and dirt on solar modules, by choice: from the rain and snow of the weather, or drawn.
-
-Without a weather that rains, or with numbers in the settings, the days of snow and rain are drawn
-for each square of one degree, so that neighbours have the same ones.
+"""Snow and dirt on solar modules, which settings turn on. They follow the rain and snow of the
+weather. If the weather has no rain, or if the settings give numbers, the days of snow and rain are
+drawn for each square of one degree, so that neighbours have the same days.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ _FALL_CM = 5.0
 _SNOW_BELOW_C = 1.5
 _MONTH_DAYS = 30.4
 _DAY_MS, _DAY_S = 86_400_000, 86_400.0
-# Kimber et al. do not let the loss exceed this.
+# The upper limit of the loss in the model of Kimber et al.
 _MOST_SOILED = 0.3
 # The rain of a day that washes the modules, mm (the default of pvlib's model of Kimber et al.).
 _WASHES_MM = 6.0
-# The snow of a day from which on it covers the modules, and that of a mm of water, cm.
+# The snow of a day that covers the modules, and the depth of snow per mm of water, cm.
 _COVERS_CM, _CM_PER_MM = 1.0, 1.0
 # The longest dry spell.
 _MOST_DRY_DAYS = 365
@@ -83,7 +82,7 @@ class SnowCover(Stateful):
     ) -> None:
         """Start without snow; `monthly_cm`, float64[12, n], is the snow that falls in a month.
 
-        Where `by_weather`, the snow is that of the weather instead.
+        Where `by_weather` is true, the snow of the weather is used instead.
         """
         self._draws, self._squares = draws, squares
         self._by_weather = np.zeros(len(squares), np.bool_) if by_weather is None else by_weather
@@ -119,7 +118,7 @@ class SnowCover(Stateful):
         return free
 
     def _drawn(self, local_ms: NDArray[np.int64], dt_s: float) -> NDArray[np.bool_]:
-        """Return where a snowfall that is drawn comes in the tick."""
+        """Return a mask of the planes with a drawn snowfall in the tick."""
         day = local_ms // _DAY_MS
         if self._day is None or (day != self._day).any():
             self._day, self._falls_at = day, self._fall_times(day)
@@ -142,7 +141,7 @@ class Dirt(Stateful):
     kept = ("_days", "_rain")
 
     def __init__(self, days: Floats) -> None:
-        """Start after so many dry days."""
+        """Start after `days` dry days."""
         self._days = days
         self._rain = DaySum(len(days))
 
@@ -157,7 +156,7 @@ class Dirt(Stateful):
 
 
 def soiled(dry_days: Floats, per_day: Floats) -> Floats:
-    """Return the share of the light that dirt takes after dry days, of a rate per day.
+    """Return the share of the light that dirt absorbs after dry days, at a rate per day.
 
     Kimber, Mitchell, Nogradi, Wenger: The effect of soiling on large grid-connected photovoltaic
     systems in California, IEEE WCPEC (2006).

@@ -11,7 +11,8 @@ from gridsim_plugins.ders.solar.light import PlaneLight, lights_of
 from gridsim_plugins.ders.solar.planes import module_factor, planes_of
 from gridsim_plugins.ders.solar.settings import SolarSettings
 
-# The losses of an array that does not set them, %: from the one less the other to their sum.
+# The losses of an array without the setting, %: the middle of their range, and the distance to its
+# ends.
 _LOSSES, _SPREAD = 14.08, 3.0
 _DAY_MS = 86_400_000
 # The days a month with rain that cleans, under a weather without rain.
@@ -21,7 +22,7 @@ _RAIN_DAYS = 10.0
 class Solar(Curtailable[SolarSettings]):
     """Solar arrays under the sun and the sky of their sites.
 
-    An inverter has one plane of modules, or several with `arrays`, each with a tracker of its own.
+    An inverter has one plane of modules, or several with `arrays`, each with its own MPP tracker.
 
     The light is direct, from around the sun, from the rest of the sky and from the ground; the
     glass reflects some of the direct light. The reference models PVWatts and pvlib's ModelChain let
@@ -55,7 +56,7 @@ class Solar(Curtailable[SolarSettings]):
         self._efficiency = column["inverter_efficiency"] / 100.0
         self._soiling = column["soiling_rate"][planes.device] / 100.0
         self._rain_days = column["rain_days"][planes.device]
-        # Rain that is not set is the weather's, if it rains.
+        # If the rain is not set, the weather's is used, if the weather has rain.
         self._by_rain = np.isnan(self._rain_days)
         self._rain_days = np.where(self._by_rain, _RAIN_DAYS, self._rain_days)
         self._clean: Floats = np.ones(len(planes))
@@ -98,7 +99,7 @@ class Solar(Curtailable[SolarSettings]):
         return physics.ac_power(dc, self._rated_ac, self._efficiency)
 
     def _through_deposits(self, tick: Tick, usable: Floats, plane: Floats, air: Floats) -> Floats:
-        """Return the light that dirt and snow leave, W/m2."""
+        """Return the light that passes dirt and snow, W/m2."""
         if self._squares is None:
             return usable
         local = self.members.sites.local_ms(tick.time_ms)[self._site]

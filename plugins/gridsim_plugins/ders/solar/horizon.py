@@ -1,4 +1,6 @@
-"""The horizon around solar arrays: when it hides the sun, and how much of the sky."""
+"""The horizon around solar arrays: the times at which it hides the sun, and the part of the sky
+that it hides.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ def sines(profile: Profile) -> Floats:
 def hides(sines_of: Floats, north: Floats, east: Floats, height: Floats) -> Floats:
     """Return 1.0 where the sun is above the horizon, and 0.0 where it is hidden.
 
-    `sines_of` is that of `sines`; the others are the components of the vector to the sun.
+    `sines_of` is the result of `sines`; the others are the components of the vector to the sun.
     """
     degrees = np.degrees(np.arctan2(east, north))
     place = np.rint(degrees * _PER_DEGREE).astype(np.intp) % len(sines_of)
@@ -39,7 +41,7 @@ def hides(sines_of: Floats, north: Floats, east: Floats, height: Floats) -> Floa
 
 
 def sky_share(profile: Profile, tilt: Floats, azimuth: Floats) -> Floats:
-    """Return the share of a plane's sky that the horizon leaves, of an equally bright sky.
+    """Return the share of the light of a uniform sky that reaches a plane above the horizon.
 
     `tilt` and `azimuth` in degrees, float64[n]. The integral over the sky of the cosine of the
     angle of incidence is a sum in steps of 3 and 1 degrees.

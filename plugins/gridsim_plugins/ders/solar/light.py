@@ -51,11 +51,11 @@ class PlaneLight:
     dome_share: Floats | float
     """The share of the light of the sky that enters the glass."""
     ground_share: Floats | float
-    """The same of the light of the ground."""
+    """The share of the light of the ground that enters the glass."""
     horizon: _Horizon | None
 
     def at(self, tick: Tick) -> tuple[Floats, Floats]:
-        """Return the irradiance on the planes, and what of it reaches the cells, W/m2."""
+        """Return the irradiance on the planes, and the part that reaches the cells, W/m2."""
         weather, site, position = tick.weather, self.site, sun.sun_vector(tick.time_ms)
         dni, dhi, ghi = weather.dni[site], weather.dhi[site], weather.ghi[site]
         height = np.maximum(sun.cos_angle(position, self.up), 0.0)

@@ -69,7 +69,7 @@ def diffuse_modifiers(modifier: Callable[[Floats], Floats], tilt: Floats) -> tup
         weight = seen * np.cos(height)
         entered = weight * modifier(seen.ravel()).reshape(seen.shape)
         parts = (slice(90, None), slice(None, 90))
-        # Where the plane sees nothing of a part the share is 0, as is the light from it.
+        # If the plane sees nothing of a part, the share is 0, like the light from it.
         shares.append([entered[p].sum() / max(weight[p].sum(), 1e-9) for p in parts])
     sky, ground = (np.interp(tilt, slopes, column) for column in np.transpose(shares))
     return sky, ground

@@ -1,4 +1,4 @@
-"""The planes of solar arrays: one or several behind each inverter, as columns."""
+"""The planes of solar arrays, one or several for each inverter, as columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FILL = 13.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Planes:
-    """Planes of modules, columns of length n; those of a device follow each other."""
+    """Planes of modules, columns of length n; the planes of a device are consecutive."""
 
     device: NDArray[np.intp]
     """The index of the device."""

@@ -13,7 +13,7 @@ from gridsim_plugins.ders.water_heater import physics
 from gridsim_plugins.ders.water_heater.settings import WaterHeaterSettings
 
 _MINUTE_MS = 60_000
-# The initial state is that after six hours of operation, simulated in coarse steps.
+# The initial state is the state after six hours of operation, simulated in coarse steps.
 _WARM_UP_MS, _WARM_UP_STEP_MS = 21_600_000, 600_000
 
 
@@ -141,7 +141,7 @@ class WaterHeater(Managed[WaterHeaterSettings]):
 
 
 def _minutes(time_ms: int, length_ms: int) -> Iterator[tuple[int, int]]:
-    """Yield the parts of a tick that lie in one UTC minute each: (start, length), ms."""
+    """Yield the parts of a tick, each within one UTC minute: (start, length), ms."""
     end = time_ms + length_ms
     while time_ms < end:
         span = min((time_ms // _MINUTE_MS + 1) * _MINUTE_MS, end) - time_ms

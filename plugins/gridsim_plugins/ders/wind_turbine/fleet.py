@@ -15,12 +15,12 @@ from gridsim_plugins.ders.wind_turbine.site_wind import SiteWind
 class WindTurbine(Curtailable[WindTurbineSettings]):
     """Wind turbines in the mean wind of their sites, each with its own gusts.
 
-    The mean wind is that of the weather, or with `mean_wind` that of a wind climate at the hub.
+    The mean wind comes from the weather or, with `mean_wind`, from a wind climate at the hub.
 
     Storm cut-out depends on the mean wind: turbines decide over minutes and ignore gusts.
 
-    `hub_wind` is the wind at the hub, gusts included. Gusts that are shorter than a tick are not
-    part of it, but of the power: it is the mean over their distribution.
+    `hub_wind` is the wind at the hub, gusts included. It excludes gusts that are shorter than a
+    tick; the power includes them as the mean over their distribution.
     """
 
     Settings = WindTurbineSettings

@@ -43,7 +43,7 @@ def relative_density(pressure_ratio: Floats, temperature_c: Floats) -> Floats:
 def standard_wind(wind: Floats, density: Floats) -> Floats:
     """Return the wind that carries as much power at standard density, m/s.
 
-    IEC 61400-12-1 (9.1.5) normalises the power curves of pitch-regulated turbines so;
+    IEC 61400-12-1 (9.1.5) normalises the power curves of pitch-regulated turbines in this way;
     `density` is relative.
     """
     standard: Floats = wind * np.cbrt(density)

@@ -1,11 +1,10 @@
-"""A wind climate of a site: a mean wind whose distribution is Weibull's.
-
-The wind of ten minutes at a place is a normal process, as a function of (seed, place, time), that
-is brought to the Weibull distribution. Turbines within half a degree (about 50 km) share it. Its
-memory is that of bands of one hour to four days; the correlation after 1, 6 and 24 h is .95, .72
-and .37, close to that of hourly wind at stations (Brett, Tuller: The autocorrelation of hourly wind
-speed observations, Journal of Applied Meteorology 30 (1991): .7 to .95 after an hour). Seasons and
-the hours of the day are not part of it.
+"""The wind climate of a site: a mean wind with a Weibull distribution. The ten-minute wind at a
+place is a normal process, a function of (seed, place, time), that is mapped to the Weibull
+distribution. Turbines within half a degree (about 50 km) share it. It is a sum of bands of one hour
+to four days. Its autocorrelation after 1, 6 and 24 h is .95, .72 and .37, close to that of hourly
+wind at stations (Brett, Tuller: The autocorrelation of hourly wind speed observations, Journal of
+Applied Meteorology 30 (1991): .7 to .95 after an hour). Seasons and the hours of the day are not
+part of it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ __all__ = ["Template", "TemplateSettings"]
 
 
 class Template(Format[TemplateSettings]):
-    """A message of the user's own shape: JSON with placeholders, or bare values."""
+    """A message in the user's own form: JSON with placeholders, or bare values."""
 
     Settings = TemplateSettings
     framings: ClassVar[tuple[Framing, ...]] = ("der", "project", "measurand", "batch")

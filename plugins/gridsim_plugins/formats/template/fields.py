@@ -17,10 +17,9 @@ SEQUENCE = "seq"
 
 Kind = Literal["number", "text", "truth", "time"]
 Level = Literal["run", "project", "device", "message", "reading"]
-"""The thing that a field belongs to.
-
-`run`, `project` and `device`: a constant of it. `message`: it changes, and is the same for all
-devices of a project at one time. `reading`: it changes, and differs between devices.
+"""The level of a field. `run`, `project` and `device`: a constant of the run, project or device.
+`message`: it changes, and is the same for all devices of a project at one time. `reading`: it
+changes, and differs between devices.
 """
 
 CONSTANT: frozenset[Level] = frozenset({"run", "project", "device"})
@@ -80,8 +79,8 @@ class Fields:
         self.roster = roster
         extra = {name: _column(name, unit) for name, unit in roster.columns.items()}
         site = {} if roster.sites is None else _SITE
-        # A column of the run with the name of another field is the column. A measurand that is
-        # named is a column of the run; the others are here for the hint about a wrong name.
+        # If a column of the run has the name of another field, the name means the column. A named
+        # measurand is a column of the run; the others are listed for the hint about a wrong name.
         offered = {name: _column(name, one.unit) for name, one in MEASURANDS.items()}
         self.known: Mapping[str, FieldInfo] = {**offered, **_RECORD, **site, **extra}
         self.used: set[str] = set()

@@ -25,10 +25,10 @@ class Style:
     digits: int | None = None
     """The decimals of a number, or of the seconds of a time."""
     as_text: bool = False
-    """True if a number, true or false stands in quotes."""
+    """True if a number, true or false is written in quotes."""
     missing: Missing = "write"
     missing_text: str | None = None
-    """The text to write for a number that is not there; None: null."""
+    """The text to write for a missing number; None: null."""
     time: TimeStyle = "rfc3339"
     case: Literal["upper", "lower"] | None = None
     choice: tuple[str, str] | None = None
@@ -36,7 +36,7 @@ class Style:
 
 
 def read_style(placeholder: Placeholder, kind: Kind, style: Style) -> Style:
-    """Return the style that the filters of a placeholder make of `style`. Raises TemplateError."""
+    """Return `style` as modified by the filters of a placeholder. Raises TemplateError."""
     seen: set[str] = set()
     for one in placeholder.filters:
         if one.name not in _FILTERS:

@@ -23,7 +23,7 @@ Item = Part | Piece
 
 @dataclass(slots=True)
 class Laid:
-    """The items of a part of the template, and when it is left out."""
+    """The items of a part of the template, and the condition under which it is left out."""
 
     items: list[Item]
     absent: list[Mask] = field(default_factory=list)

@@ -172,7 +172,7 @@ class Layout:
             return False
         values = [read_value(one, self._fields, bare=False) for one in key.placeholders]
         if self._framing == "batch":
-            # Readings of one device may be in one message: a key would be there twice.
+            # Several readings of one device may be in one message, so a key would occur twice.
             return False
         if not any(value.levels & PER_DEVICE for value in values):
             return False

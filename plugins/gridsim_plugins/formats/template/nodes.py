@@ -18,7 +18,9 @@ class Text:
 
     @property
     def whole(self) -> Placeholder | None:
-        """The placeholder that is the whole string; None: there is more, or none."""
+        """The placeholder that is the whole string; None if the string has other text, or no
+        placeholder.
+        """
         only = self.parts[0] if len(self.parts) == 1 else ""
         return only if isinstance(only, Placeholder) else None
 

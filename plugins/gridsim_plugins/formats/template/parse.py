@@ -1,6 +1,5 @@
-"""The parser of a template's JSON, which knows the place of everything.
-
-It accepts what the standard (RFC 8259) does.
+"""The parser of a template's JSON, which records the place of every part. It accepts what the
+standard (RFC 8259) accepts.
 """
 
 from __future__ import annotations
@@ -133,7 +132,7 @@ class _Parser:
         return Array((items[0],), True, start)
 
     def _closes(self, bracket: str, has_items: bool, start: int) -> bool:
-        """Move to the next item, or past the closing bracket, and return whether it was that."""
+        """Move to the next item, or past the closing bracket; return true if it was the bracket."""
         self.skip()
         char = self.text[self.at : self.at + 1]
         if char == bracket:

@@ -95,7 +95,7 @@ class DeviceText:
         made = np.empty(len(devices), np.object_)
         made[:] = list(map(b"".join, zip(*columns, strict=False)))
         if not self._slow and self._known.sum() + len(devices) >= len(self._known):
-            # They are not needed again.
+            # The texts are not needed again.
             self._constants.clear()
         return made
 

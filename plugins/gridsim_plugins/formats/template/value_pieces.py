@@ -13,7 +13,7 @@ from gridsim.api import Batch, Floats
 from gridsim_plugins.formats.template.pieces import Texts
 
 _CACHED = 100_000
-"""The most steps of the last decimal, up and down, whose texts are cached."""
+"""The number of steps of the last decimal, in each direction from 0, whose texts are cached."""
 
 
 class Affixed(ABC):

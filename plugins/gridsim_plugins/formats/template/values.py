@@ -29,7 +29,7 @@ _LEVELS: tuple[Level, ...] = ("run", "project", "device", "message", "reading")
 
 
 def quoted(text: str, place: Place) -> bytes:
-    """Return a text as it stands in its place."""
+    """Return a text in the form that its place requires."""
     if place == "bare":
         return text.encode()
     encoded = msgspec.json.encode(text)
@@ -63,7 +63,7 @@ class Value:
         return np.broadcast_to(np.asarray(values, np.float64), len(batch))
 
     def absent(self, batch: Batch) -> NDArray[np.bool_]:
-        """Return where there is no number."""
+        """Return a mask of the rows without a number."""
         return ~np.isfinite(self.numbers(batch))
 
 
@@ -83,7 +83,7 @@ def read_value(placeholder: Placeholder, fields: Fields, *, bare: bool) -> Value
         for name, offset in expression.names.items():
             if known[name].kind != "number":
                 raise TemplateError(f"{name!r} is not a number, so it cannot be computed", offset)
-    # A message of one bare value is left out where there is none.
+    # A message of one bare value is left out if the value is missing.
     start = Style(digits=info.digits, missing="omit" if bare else "write")
     if info.kind == "time":
         start = Style(digits=3)

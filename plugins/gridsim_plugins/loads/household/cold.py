@@ -19,7 +19,7 @@ _EARLY = (1.0 - (1.0 - _SETTLING) * _SETTLED) / _SETTLING
 
 
 LONGEST_MS = 3_600_000
-"""A cycle's running part is shorter than this."""
+"""An upper limit of the running part of a cycle."""
 
 
 class Compressors:
@@ -51,7 +51,7 @@ def _cycles(
     cold: Cold, row: NDArray[np.intp], begins: NDArray[np.int64], lasts: NDArray[np.int64]
 ) -> Edges:
     power = cold.power_mw[row]
-    # The inrush comes out of the first part, so that the energy of a cycle stays.
+    # The inrush is taken from the first part, so that the energy of a cycle does not change.
     early = (power * _EARLY * lasts * _SETTLING - power * _INRUSH * _INRUSH_MS) / (
         lasts * _SETTLING - _INRUSH_MS
     )

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 class Edges:
     """Steps of the power of homes, as columns. Powers are whole milliwatts.
 
-    Sums of integers do not depend on their order, so the power of a home is the same however
-    its steps were added up.
+    Sums of integers do not depend on their order, so the power of a home does not depend on the
+    order in which its steps were added.
     """
 
     time_ms: NDArray[np.int64]

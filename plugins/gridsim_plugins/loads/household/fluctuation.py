@@ -27,7 +27,7 @@ deviation of its logarithm between them."""
 _MOST_OF_BASE = 0.12
 _UNIT = 2.0**-20
 _PERIOD_S = 1 << 15
-"""The fluctuation repeats after nine hours, from another place in each home."""
+"""The fluctuation repeats after nine hours, and starts at another point in each home."""
 _TIMES_S = np.array([15.0, 90.0, 900.0])
 """The correlation decays with these times, in equal parts."""
 _LAG_S = 2.0
@@ -70,7 +70,9 @@ class Fluctuation:
         return integral
 
     def mean_mw(self, energy: NDArray[np.int64], ms: int) -> Floats:
-        """Return the mean of the fluctuation, mW: `energy` is the integral of power and it."""
+        """Return the mean of the fluctuation, mW; `energy` is the integral of power times
+        fluctuation.
+        """
         mean: Floats = np.multiply(energy, _UNIT / ms)
         return mean if self._calm is None else mean * self._calm
 

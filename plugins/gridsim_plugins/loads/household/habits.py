@@ -17,7 +17,9 @@ PART = np.array([0] * 11 + [1] * 6 + [2] * 7)
 """The part of the day of each hour: night and morning, day, evening."""
 _PARTS = 3
 _LARGEST_FACTOR = 2.0
-"""Homes in which someone is hardly ever awake use less than their annual energy."""
+"""The largest factor on the use: homes in which someone is hardly ever awake use less than their
+annual energy.
+"""
 _SAMPLE = 2000
 _DAYS = np.array([5.0, 1.0, 1.0]) / 7.0
 

@@ -14,9 +14,11 @@ from gridsim_plugins.loads.household.programmes import PROGRAMMES
 
 _HOURS_PER_YEAR = 8760.0
 _LARGEST_KWH = 250_000.0
-"""The largest annual energy whose uses are drawn; those of a larger site have more power."""
+"""The largest annual energy for which the number of uses grows; at a larger site the uses have more
+power.
+"""
 _ONE_HOME_KWH = 6_000.0
-"""The occupants of a site of more energy than this count as several households."""
+"""The occupants of a site with a larger annual energy than this count as several households."""
 _USUAL_W = 456.6
 """The mean power of a home of 4,000 kWh a year, for which the rated powers are given."""
 _BASE_GROWTH = 0.3
@@ -42,7 +44,7 @@ COLD_KINDS = len(_COLD_OWNED)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cold:
-    """Cold appliances, as columns; those of one home are at different places."""
+    """Cold appliances, as columns; the appliances of one home are at different indices."""
 
     home: NDArray[np.intp]
     keys: Keys

@@ -149,8 +149,8 @@ class Rates:
     def at(self, local_ms: NDArray[np.int64], southern: NDArray[np.bool_]) -> Floats:
         """Return the power of each appliance over its mean of the year, [..., appliance].
 
-        The local times and hemispheres are [...]. A use that starts then has the middle of its
-        energy later by its lag, so its rate is that of the later time.
+        The local times and hemispheres are [...]. The middle of the energy of a use is later than
+        its start by a lag, so the rate of the later time is used.
         """
         shape = (*local_ms.shape, len(SHARE))
         later = (local_ms[..., None] + PROGRAMMES.lag_ms).reshape(-1)
@@ -200,7 +200,8 @@ def _profile_levels(profile: Profile) -> Floats:
     """Return a standard profile by month, kind of day and hour, mean 1 over the year."""
     year = np.arange(np.datetime64("2026-01-01"), np.datetime64("2027-01-01"))
     hours = year.astype(np.int64)[:, None] * 24 + np.arange(24)
-    # The mean of an hour is that of its quarters' middles: the profile is not straight in it.
+    # The mean of an hour is taken over the middles of its quarters, because the profile is not
+    # linear within it.
     quarters = hours[..., None] * HOUR_MS + HOUR_MS // 8 * np.array([1, 3, 5, 7])
     local = quarters.reshape(-1)
     north = np.zeros(len(local), np.bool_)

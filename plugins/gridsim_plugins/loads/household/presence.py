@@ -13,7 +13,7 @@ _DAY_MS = 24 * HOUR_MS
 _KNOT_MS = 2 * HOUR_MS
 """The time between independent draws of the presence: it is correlated over about two hours."""
 _BLOCK_MS = 28 * _DAY_MS
-"""A home has at most one absence in a block of time."""
+"""The length of a block of time; a home has at most one absence in a block."""
 _SHORTEST_MS, _LONGEST_MS = int(1.5 * _DAY_MS), 14 * _DAY_MS
 _AWAY, _AWAY_SEASON = 0.055, 0.035
 """The share of the homes whose occupants are away: the mean, and the amplitude of the year with

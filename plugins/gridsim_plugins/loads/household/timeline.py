@@ -18,7 +18,7 @@ _CYCLES_MS = 4 * SLOT_MS
 _HOMES_AT_ONCE = 2048
 """Fewer homes are computed for several slots at a time."""
 _FARTHEST_MS = 8 * _CYCLES_MS
-"""A longer gap between ticks is not stepped through."""
+"""A longer gap between ticks is skipped instead of stepped through."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +51,7 @@ class Timeline:
         """Take the homes' uses, compressors and fluctuation.
 
         `early`, 0 to 1, is the part of a slot by which the edges of the next one are computed
-        ahead. Timelines with different ones do not all compute in the same tick.
+        ahead. Timelines with different values do not all compute in the same tick.
         """
         self._uses, self._compressors, self._fluctuation = uses, compressors, fluctuation
         self._ahead_ms = max(1, min(_HOMES_AT_ONCE // max(homes, 1), 16)) * SLOT_MS
@@ -71,7 +71,8 @@ class Timeline:
             self._reached = start_ms, fluctuation.until(start_ms)
         before, after = self._reached[1], fluctuation.until(end_ms)
         self._reached = end_ms, after
-        # The steps, each times the rest of the tick: mW ms; and times the rest's fluctuation.
+        # The sum of steps, each times the rest of the tick: mW ms; and times the fluctuation of
+        # that rest.
         grown = after - before
         grown *= level + fluctuation.standby
         moment = _Moment(np.zeros_like(level), grown, after)
@@ -104,7 +105,7 @@ class Timeline:
         self._step_to(time_ms, None)
 
     def _step_to(self, time_ms: int, moment: _Moment | None) -> None:
-        """Add the edges before UTC `time_ms` to the power, and to the moment about that time."""
+        """Add the edges before UTC `time_ms` to the power, and to `moment`."""
         while True:
             reached = int(np.searchsorted(self._edges.time_ms, time_ms))
             if reached > self._done:

@@ -21,7 +21,9 @@ from gridsim_plugins.loads.household.profile import Profile
 from gridsim_plugins.loads.household.programmes import LIMIT, PROGRAMMES
 
 SLOT_MS = 900_000
-"""The rates hold for a quarter of an hour: the offset of a time zone does, too."""
+"""A quarter of an hour: rates are constant within it, and offsets of time zones are multiples of
+it.
+"""
 _MOST_USES = 1000
 """The largest number of uses that a home starts in a slot."""
 _ROWS_AT_ONCE = 8192
@@ -34,7 +36,7 @@ LOOK_BACK_MS = -(-PROGRAMMES.longest_ms // SLOT_MS) * SLOT_MS
 class Uses:
     """The uses that start in slots of a quarter of an hour: a Poisson process per home.
 
-    Its rate is that of the home's appliances at the local time, while its occupants are there.
+    Its rate is the sum over the home's appliances at the local time, while its occupants are there.
     """
 
     def __init__(

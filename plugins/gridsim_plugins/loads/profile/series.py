@@ -45,8 +45,8 @@ class PowerSeries:
     def on_clock(self, zone: str) -> PowerSeries:
         """Return the load for sites in a zone. Raises ValueError if the times are not in order.
 
-        The times of a local clock become UTC where the file follows the clock of a zone: if it
-        names one, or if its times go back. Otherwise they stay times of the site's clock.
+        The times of a local clock become UTC if the file names a zone, or if its times go back,
+        because it then follows the clock of a zone. Otherwise they stay times of the site's clock.
         """
         back = np.flatnonzero(np.diff(self.at_ms) <= 0)
         if not self.local or self._of_day or not (len(back) or self.zone):
@@ -148,7 +148,9 @@ def _interval(at: Ints, time_ms: Ints, stamp: str) -> Ints:
 
 
 def year_place(time_ms: Ints) -> Ints:
-    """Return the times as ms since 1 January of a year of 365 days; 29 February is the 28th."""
+    """Return the times as ms since 1 January of a year of 365 days; 29 February counts as the
+    28th.
+    """
     day = (time_ms // DAY_MS).astype("datetime64[D]")
     month = day.astype("datetime64[M]")
     number = month.astype(np.int64) % 12

@@ -1,4 +1,4 @@
-"""Plain connections to the broker that is measured, as the reference clients use them."""
+"""The plain connections of the reference clients to the measured broker."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class MeasuredBroker(NamedTuple):
 def connect(broker: MeasuredBroker, *, window: int | None = None) -> tuple[Client, int]:
     """Return a connected paho client, without a thread yet, and the broker's Receive Maximum.
 
-    `window` is the most messages of QoS 1 and 2 that paho keeps in flight, 0 for no limit, None
-    for paho's default. Raises TransportError.
+    `window` is the largest number of messages of QoS 1 and 2 that paho keeps in flight; 0: no
+    limit, None: paho's default. Raises TransportError.
     """
     client = make_client(broker.settings, f"gridsim-bench-{secrets.token_hex(6)}")
     if window is not None:

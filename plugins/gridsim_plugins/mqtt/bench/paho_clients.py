@@ -1,4 +1,4 @@
-"""Reference clients with plain paho: one as in most scripts, and one as fast as possible."""
+"""Reference clients with plain paho: one like most scripts, and one as fast as possible."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ class PahoBest(ReferenceClient):
     @contextmanager
     def sending(self, count: int) -> Iterator[Callable[[], None]]:
         broker = self._broker()
-        # Without a limit, because with one paho scans its messages at each acknowledgement. With
-        # MQTT 5 and at QoS 2 a limit is needed: the broker would close the connection.
+        # No limit, because with a limit paho scans its messages at each acknowledgement. With MQTT
+        # 5 and at QoS 2 a limit is needed, because otherwise the broker would close the connection.
         client, _ = connect(broker, window=0 if broker.qos == 1 and not broker.v5 else None)
         qos, retain = broker.qos, broker.settings.retain
 

@@ -12,7 +12,7 @@ from gridsim_plugins.mqtt.bench.client import MeasuredBroker, connect
 from gridsim_plugins.mqtt.bench.paho_clients import Address
 
 _BLOCK = 1 << 18
-# The most messages in flight; the limit at QoS 2 is one that brokers commonly allow.
+# The largest number of messages in flight; brokers commonly allow the limit at QoS 2.
 _WINDOW = {1: 2_000, 2: 20}
 _PINGREQ, _PINGRESP = b"\xc0\x00", 0xD0
 _PUBACK, _PUBREC, _PUBREL, _PUBCOMP = 0x40, 0x50, b"\x62\x02", 0x70
@@ -41,7 +41,7 @@ class RawSocket(ReferenceClient):
         assert isinstance(sock, socket.socket)
         sock.setblocking(True)
         sock.settimeout(30.0)
-        # Without this the kernel may delay the last bytes of a block until the others are
+        # Otherwise the kernel may delay the last bytes of a block until the others are
         # acknowledged.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         line = _Line(sock)

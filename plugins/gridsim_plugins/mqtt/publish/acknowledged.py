@@ -54,7 +54,7 @@ class PublishAcknowledged:
 
     def write(self, parts: Iterator[Messages], account: MessageAccount) -> None:
         self._connection.touch()
-        # A batch of oversize messages only writes nothing.
+        # Nothing is written for a batch that has only oversize messages.
         self._connection.keep_alive()
         flight = Flight(self._window, account, self._isolation, self._unanswered)
         try:
@@ -76,7 +76,7 @@ class PublishAcknowledged:
         for piece in isolation.pieces(messages.topic, sizes):
             first, stop = piece.start, piece.stop
             if first <= ahead < stop:
-                # This message has passed already, for comparison.
+                # This message was already accepted, as a comparison.
                 self._send_piece(messages.part(first, ahead), sizes[first:ahead], piece, flight)
                 flight.expect(messages.part(ahead, ahead + 1), sizes[ahead : ahead + 1])
                 self._leave_out(DELIVERED, flight)

@@ -1,4 +1,4 @@
-"""The messages of a batch that are under way in the window of QoS 1 and 2."""
+"""The messages of a batch that are in flight in the window of QoS 1 and 2."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Flight:
         self._sent.append((self._window.sent, time.monotonic()))
 
     def resume(self) -> None:
-        """Continue after another flight has used the window; nothing is under way."""
+        """Continue after another flight has used the window; nothing is in flight."""
         self._end = self._accounted = self._window.sent
 
     def sent(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:

@@ -1,15 +1,15 @@
 """The search for messages on which the broker closes the connection.
 
-A broker of MQTT 3.1.1 cannot refuse a message: it closes the connection, and so stops all others.
-The messages that were under way then are suspects. From then on suspects are sent in groups, and
-nothing else is under way meanwhile. Each time the connection is closed on a group, the group
-becomes smaller, until one message is alone. That message is sent alone again, on a connection that
+A broker of MQTT 3.1.1 cannot refuse a message: it closes the connection, which stops all other
+messages as well. The messages that were in flight then are suspects. From then on suspects are sent
+in groups, with nothing else in flight. Each time the connection is closed on a group, the next
+group is smaller, until one message is alone. That message is sent alone again, on a connection that
 has been quiet and has answered a ping. If the broker closes the connection on it repeatedly, and
 accepts other messages in between, the message is dropped, and later ones to its topic of at least
 its size, too.
 
-A broker that restarts, or closes connections for another reason, does so at any time. It is not
-likely to do so repeatedly in the milliseconds in which a certain message is under way alone.
+A broker that restarts, or closes connections for another reason, does so at any time. It is
+unlikely to do so repeatedly in the milliseconds in which a certain message alone is in flight.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ _PROOF_ALONE = 5
 _SHRINK = 8
 """The factor by which a group becomes smaller each time."""
 _TOPICS = 2
-"""On how many topics messages must be refused before their size is taken as the reason."""
+"""The number of topics on which messages must be refused before their size is taken as the
+reason.
+"""
 _NO_LIMIT = 1 << 62
 _ISOLATE = 2
 
@@ -52,7 +54,7 @@ class Piece:
     stop: int
     treatment: Treatment
     proof: bool = False
-    """True if the message may be found guilty now: the connection must be quiet before."""
+    """True if this message may be found to be the cause: the connection must be quiet before it."""
 
 
 class Isolation:
@@ -165,10 +167,10 @@ class Isolation:
         proof: bool,
         narrow: bool,
     ) -> None:
-        """Note the messages that were under way when the broker closed the connection.
+        """Note the messages that were in flight when the broker closed the connection.
 
         `proof`: a message was alone on a connection that had been quiet. `narrow`: there is one
-        connection, so that messages that were not under way are not suspects any more.
+        connection, so messages that were not in flight are no longer suspects.
         """
         if not len(topic):
             return
@@ -188,7 +190,7 @@ class Isolation:
             self._unfit.clear()
         self._group = max(1, int(np.count_nonzero(self._suspects)) // _SHRINK)
         if len(topic) == 1 and proof:
-            self._blame(int(topic[0]), int(sizes[0]))
+            self._count_close(int(topic[0]), int(sizes[0]))
         self._changes += 1
         self._note_state()
 
@@ -196,7 +198,7 @@ class Isolation:
         self.is_searching = bool(self._suspects.any())
         self.is_idle = not self.is_searching and not (self._refused < _NO_LIMIT).any()
 
-    def _blame(self, topic: int, size: int) -> None:
+    def _count_close(self, topic: int, size: int) -> None:
         self._closed[topic] += 1
         times = self._closed[topic]
         known = self._refused[topic] < _NO_LIMIT

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gridsim.api import Batch, Format, Payloads, Receipt
 
 PART_ROWS = (512, 4096)
-"""The rows of a batch's first part, and the most rows of a later part.
+"""The number of rows of a batch's first part, and the largest number of a later part.
 
 The first part is small, so that the broker receives bytes early.
 """
@@ -137,7 +137,7 @@ def _messages(format: Format, batch: Batch, payloads: Payloads) -> Messages:
 
 
 def _cuts(format: Format, batch: Batch) -> Iterator[tuple[int, int]]:
-    # A project's readings of one time are one message: cut only between such groups.
+    # A project's readings of one time are one message: cut only between these groups.
     groups = format.cuts(batch)
     start = 0
     rows, most = PART_ROWS

@@ -1,8 +1,7 @@
-"""A connection for every project or DER, all in the transport's one thread.
-
-Readings are lost as those of a real device are. A reading is dropped ("not connected") if its
-connection is down. A reading that was sent on a connection that then fails is unconfirmed. Only
-when no connection is left, the remaining readings are kept, and sent again at QoS 1 and 2.
+"""A connection for every project or DER, all in the transport's single thread. Readings are lost
+like those of a real device. A reading is dropped ("not connected") if its connection is down. A
+reading that was sent on a connection that then fails is unconfirmed. The remaining readings are
+kept, and sent again at QoS 1 and 2, only if no connection is left.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The parser of a broker's answers to a client that only publishes; it reads blocks."""
+"""The parser of a broker's answers to a client that only publishes, in blocks of bytes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ class AnswerParser:
                 break
             stride = start + size - at
             if start - at > 2:
-                # Answers this long have properties. They are rare, so they are read one by one.
+                # Answers of this length have properties. They are rare, so they are read one by
+                # one.
                 rows = np.frombuffer(data, np.uint8, stride, at)[None]
             else:
                 count = min((len(data) - at) // stride, look)

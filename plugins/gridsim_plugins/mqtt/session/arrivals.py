@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-# The bytes that a message takes besides its payload.
+# The memory of a message besides its payload, in bytes.
 _OVERHEAD_BYTES = 300
 
 
@@ -22,12 +22,14 @@ class Message(NamedTuple):
 class Arrivals:
     """A bounded queue of messages.
 
-    With `most_each` topics take turns when more messages wait than are taken at once, so a flood to
-    one topic does not delay the others. Otherwise messages are taken in the order of arrival.
+    With `most_each`, topics are served in turn when more messages wait than are taken at once, so a
+    flood to one topic does not delay the others. Otherwise messages are taken in the order of
+    arrival.
     """
 
     def __init__(self, most_bytes: int, most_each: int | None = None) -> None:
-        """Make an empty queue; `most_each` is the most messages of one topic, None: no limit.
+        """Make an empty queue; `most_each` is the largest number of messages of one topic; None: no
+        limit.
 
         With `most_each` the first message of a topic has room up to twice `most_bytes`.
         """
@@ -68,7 +70,7 @@ class Arrivals:
                 continue
             for key in list(self._waiting)[: most - len(taken)]:
                 self._take_from(key, 1, taken)
-        # So that the next call begins with the topics that did not get their turn.
+        # The next call begins with the topics that were not served in this one.
         for key in {message.topic for _, message in taken} & self._waiting.keys():
             self._waiting[key] = self._waiting.pop(key)
         self._count -= len(taken)

@@ -10,7 +10,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from gridsim.api import TransportError
 from gridsim_plugins.mqtt.settings import ConnectionSettings, Will
 
-# The most messages of QoS 1 that wait for an answer, in MQTT 3.1.1.
+# The largest number of messages of QoS 1 that wait for an answer, in MQTT 3.1.1.
 _IN_FLIGHT = 1_000
 _VERSIONS = {"3.1.1": MQTTProtocolVersion.MQTTv311, "5": MQTTProtocolVersion.MQTTv5}
 
@@ -31,8 +31,8 @@ def make_client(settings: ConnectionSettings, client_id: str, will: Will | None 
         reconnect_on_failure=False,
     )
     if not v5:
-        # Otherwise paho sends 20 messages and waits for their answers. A broker of MQTT 5 may
-        # permit no more than that, which paho does not read.
+        # Otherwise paho sends only 20 messages before it waits for answers. A broker of MQTT 5 may
+        # permit no more than that, in a property that paho ignores.
         client.max_inflight_messages_set(_IN_FLIGHT)
     client.connect_timeout = settings.connect_timeout_s
     if settings.username:

@@ -1,4 +1,4 @@
-"""Many connections in one selector loop, without a thread or a paho client for each."""
+"""Many connections in one selector loop, without a separate thread or paho client for each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from gridsim_plugins.mqtt.session.reasons import ABOUT_CONNECTION, reason_name
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 _AT_ONCE = 64
-"""The most connections that are opened at once: brokers queue about a hundred."""
+"""The largest number of connections that are opened at once: brokers queue about a hundred."""
 _FEW = 3
 """The consecutive failures, with no connection up, after which the transport gives up."""
 _SCAN_EVERY_S = 1.0
@@ -94,7 +94,7 @@ class Clients:
             raise TransportError(self._cause)
 
     def turn(self, timeout_s: float, at_once: int = _AT_ONCE) -> None:
-        """Open the connections that are due, wait for ready sockets, and read and write once."""
+        """Open the connections that are due, wait for ready sockets, then read and write once."""
         now = time.monotonic()
         while len(self._opening) < at_once and self._schedule.is_due(now):
             link = self._schedule.pop()
@@ -159,7 +159,7 @@ class Clients:
         self._drop(link)
         self._cause = cause
         now = time.monotonic()
-        # The broker may refuse this one only, such as its status message: others have their turn.
+        # The broker may refuse only this connection, such as its status message: try others first.
         others_follow = bool(self._opening) or self._schedule.is_due(now)
         self._schedule.retry(link, now, permanent=permanent)
         if not was_up or others_follow:

@@ -1,4 +1,4 @@
-"""CONNECT and CONNACK, for connections that are too many for a paho client each."""
+"""CONNECT and CONNACK, for connections that are too many for separate paho clients."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def connack(data: bytes, *, v5: bool) -> Connack | None:
     try:
         if not v5 or size == 2:
             known = ConnackCode(min(body[1], max(ConnackCode)))
-            # paho has a name for 0 to 5 only; any other number is a refusal, too.
+            # paho has names for 0 to 5 only; any other number is a refusal, too.
             named = convert_connack_rc_to_reason_code(known)
             if body[1] != known:
                 named = ReasonCode(PacketTypes.CONNACK, identifier=_UNSPECIFIED)

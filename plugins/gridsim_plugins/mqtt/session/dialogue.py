@@ -24,17 +24,17 @@ from gridsim_plugins.mqtt.session.sockets import set_quickack
 from gridsim_plugins.mqtt.settings import ConnectionSettings
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-# The most messages that wait for the broker's answer. It must stay below 65,535, because packet
-# ids are reused after that.
+# The largest number of messages that wait for the broker's answer. It must be below 65,535, because
+# packet ids are reused after that.
 _AT_ONCE = 1000
-# How long one call may read before it returns messages, and the most messages it returns.
+# How long one call may read before it returns messages, and how many messages it returns at most.
 _READ_S = 0.1
 _TAKEN = 200
-# The most bytes of unread messages; without a limit, a sender could fill the memory.
+# The limit of unread messages in bytes; without it, a sender could fill the memory.
 _MOST_BYTES = 32_000_000
-# How many times the time limit of an answer it may take while messages arrive.
+# The factor on the time limit of an answer while messages arrive.
 _FLOOD_TIMEOUTS = 6
-# The time limit of all answers together after `hurry`, and how soon it is noticed.
+# The time limit of all answers together after `hurry`, and the interval of the checks for it.
 _HURRY_S = 0.9
 _LOOK_S = 0.05
 
@@ -54,7 +54,7 @@ class Dialogue:
     ) -> None:
         """Connect; `answer_timeout_s` is the time limit for each answer of the broker.
 
-        `most_each` is the most messages of one topic that wait to be read; None: no limit.
+        `most_each` is the largest number of unread messages of one topic; None: no limit.
         """
         self._qos = qos
         self._where = "{}:{}".format(*address)
@@ -65,7 +65,7 @@ class Dialogue:
         self._filters: list[str] = []
         self._unanswered: set[int] = set()
         self._hurry_by: float | None = None
-        """The time limit of all answers; None while there is time."""
+        """The time limit of all answers; None before `hurry`."""
         self._refusals: list[str] = []
         """The reasons for the subscriptions that the broker has refused."""
         self._places: dict[int, int] = {}
@@ -85,7 +85,7 @@ class Dialogue:
         self._key = self._selector.register(self._session.sock, _READ)
         self._ahead: ReadAhead | None = None
         if isinstance(self._session.sock, socket.socket):
-            # A WebSocket has a buffer of its own.
+            # A WebSocket has its own buffer.
             v5 = settings.protocol == "5"
             self._ahead = ReadAhead(self._session.sock, _MOST_BYTES, v5=v5)
             client._sock = self._ahead
@@ -123,8 +123,9 @@ class Dialogue:
     def listen(self, timeout_s: float) -> list[Message]:
         """Return some of the messages received; wait for one for up to `timeout_s`.
 
-        If topics take turns, what the broker has sent is read first, because a message waits behind
-        all before it. In a flood, reading and dropping is much cheaper than taking.
+        If topics are served in turn, everything that the broker has sent is read first, because a
+        message arrives behind all earlier ones. In a flood, reading and dropping is much cheaper
+        than taking.
         """
         arrivals = self._arrivals
         self._turn(0.0 if len(arrivals) else timeout_s)
@@ -146,10 +147,9 @@ class Dialogue:
             self._hurry_by = time.monotonic() + _HURRY_S
 
     def unsubscribe(self, timeout_s: float) -> bool:
-        """End the subscriptions, and return whether all that the broker sent before was read.
-
-        The broker's answer comes behind these messages. Raises TransportError if the connection is
-        lost.
+        """End the subscriptions, and return whether everything that the broker sent before was
+        read. The broker's answer arrives after these messages. Raises TransportError if the
+        connection is lost.
         """
         deadline = time.monotonic() + timeout_s
         if self._hurry_by is not None:
@@ -171,7 +171,7 @@ class Dialogue:
         return dropped
 
     def take_unread(self) -> int:
-        """Drop the messages that wait, and return their number with that of those dropped."""
+        """Drop the waiting messages, and return the number of all dropped messages."""
         unread = len(self._arrivals) + self.take_dropped()
         self._arrivals = Arrivals(_MOST_BYTES)
         return unread
@@ -193,14 +193,15 @@ class Dialogue:
         while self._unanswered:
             before = len(self._unanswered), self._received
             if self._hurry_by is not None:
-                # The answers wait behind messages; without subscriptions no more follow.
+                # The answers arrive after messages; without subscriptions no further messages
+                # follow.
                 self._end_subscriptions()
                 deadline = min(deadline, self._hurry_by)
             left = deadline - time.monotonic()
             if left <= 0:
                 raise self._no_answer(time.monotonic() - began, self._received - first)
             self._turn(min(left, _LOOK_S))
-            # A broker that sends messages has not stalled; its answers wait behind them.
+            # A broker that sends messages has not stalled; its answers follow them.
             if (len(self._unanswered), self._received) != before:
                 end = began + _FLOOD_TIMEOUTS * self._answer_timeout_s
                 deadline = min(time.monotonic() + self._answer_timeout_s, end)

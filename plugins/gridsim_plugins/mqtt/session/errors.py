@@ -84,7 +84,7 @@ def no_mqtt(where: str, protocol: str, cause: str) -> TransportError:
 def no_connack(where: str, *, uses_tls: bool, retained_will: bool) -> TransportError:
     """Return the error of a connection that was closed before the CONNACK.
 
-    MQTT 3.1.1 has no other way to refuse a will or one connection too many.
+    In MQTT 3.1.1 a broker cannot refuse a will, or too many connections, in another way.
     """
     causes = [_NEEDS_CERTIFICATE] if uses_tls else ["the port expects TLS"]
     causes.append("the broker has reached its limit of connections")
@@ -137,7 +137,7 @@ def cause_of_end(error: Exception) -> str:
     """Return why an open connection has ended.
 
     A broker that closes a connection with bytes unread causes a reset instead of an end, so the
-    same close is one or the other by chance.
+    same close may appear as either.
     """
     text = error_text(error)
     if isinstance(error, ConnectionResetError | BrokenPipeError | ssl.SSLEOFError):

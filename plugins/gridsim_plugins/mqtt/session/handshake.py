@@ -26,7 +26,7 @@ from gridsim_plugins.mqtt.session.sockets import SocketLike
 from gridsim_plugins.mqtt.settings import ConnectionSettings, Will
 
 _CONNACK_3_1_1 = re.compile(r"Received CONNACK \(\d+, (\d+)\)$")
-"""The line that paho logs of a CONNACK of MQTT 3.1.1; nothing else has the number."""
+"""The line that paho logs for a CONNACK of MQTT 3.1.1, the only source of its number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +37,9 @@ class Session:
     max_packet: int
     """The size of the largest packet that the broker accepts, bytes."""
     receive_maximum: int
-    """The most messages of QoS 1 and 2 in flight that the broker permits; 0 if not known."""
+    """The largest number of messages of QoS 1 and 2 in flight that the broker permits; 0 if not
+    known.
+    """
     keepalive_s: int
     client: Client
 
@@ -56,9 +58,8 @@ def open_session(
     retain: bool = False,
     will: Will | None = None,
 ) -> Session:
-    """Connect, and wait for the CONNACK.
-
-    Raises TransportError, also if the broker does not permit `qos` or `retain`.
+    """Connect, and wait for the CONNACK. Raises TransportError if that fails, or if the broker does
+    not permit `qos` or `retain`.
     """
     return _Handshake(settings, host, port, client_id, qos, retain, will).run()
 
@@ -83,7 +84,7 @@ class _Handshake:
         self._where = f"{host}:{port}"
         self._connack: tuple[ReasonCode, Any] | None = None
         self._return_code = 0
-        """The number in a CONNACK of MQTT 3.1.1; paho has a name for 0 to 5 only."""
+        """The number in a CONNACK of MQTT 3.1.1; paho has names for 0 to 5 only."""
         self._end = ""
         self._paho_error = ""
         self._client = make_client(settings, client_id, will)

@@ -33,7 +33,7 @@ class LinkState(enum.Enum):
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """A connection of `Clients`; it is small because there are many."""
+    """A connection of `Clients`. Keep it small, because there are many."""
 
     index: int
     state: LinkState = LinkState.OFF

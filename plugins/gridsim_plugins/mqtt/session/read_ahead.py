@@ -23,9 +23,8 @@ class Publication(NamedTuple):
 
 
 class ReadAhead:
-    """A socket that reads the messages with QoS 0 itself and leaves all other packets to paho.
-
-    paho reads a message in three or four calls, and each lets another thread run. In a busy
+    """A socket that reads the messages with QoS 0 itself and passes all other packets to paho. paho
+    reads a message in three or four calls, and during each another thread may run. In a busy
     process a flood of messages would be read much more slowly than it arrives.
     """
 
@@ -96,7 +95,7 @@ class ReadAhead:
         while (header := _header(data, at)) is not None:
             body, end = header
             if end < 0:
-                # No MQTT: paho ends the connection.
+                # Not MQTT: paho ends the connection.
                 end = len(data)
                 self._others += data[at:]
             elif data[at] & ~_RETAIN != _PUBLISH:
@@ -133,9 +132,8 @@ class ReadAhead:
 
 
 def _header(data: bytes, at: int) -> tuple[int, int] | None:
-    """Return where the body of the packet at `at` begins and ends; an end of -1 means no MQTT.
-
-    None means that the header has not arrived wholly.
+    """Return where the body of the packet at `at` begins and ends; an end of -1: it is not MQTT.
+    None if the header is incomplete.
     """
     length = _varint(data, at + 1)
     if length is None:
@@ -145,7 +143,7 @@ def _header(data: bytes, at: int) -> tuple[int, int] | None:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int] | None:
-    """Return an integer of variable length and the place after it; None if it has no end."""
+    """Return an integer of variable length and the place after it; None if it is incomplete."""
     value = 0
     for place, byte in enumerate(data[at : at + 4]):
         value |= (byte & 0x7F) << (7 * place)

@@ -1,8 +1,8 @@
 """The names of MQTT 5's reason codes, for every code in every packet.
 
 paho raises an error for a code that its table does not list for a packet. Brokers do send such
-codes: Mosquitto answers with 0x95 (packet too large) in a PUBACK. So the table is completed here:
-such a code has the name that it has in other packets, or else its number.
+codes: Mosquitto answers with 0x95 (packet too large) in a PUBACK. The table is therefore completed
+here: such a code gets its name in other packets, or else its number.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ REFUSAL = 0x80
 """The lowest reason code of a failure (MQTT 5, section 2.4)."""
 
 ABOUT_CONNECTION = {0x00, 0x88, 0x89, 0x8B, 0x8D, 0x8E, 0x96, 0x98, 0x9C, 0x9D, 0x9F, 0xA0}
-"""The reason codes of a DISCONNECT that do not mean a certain message: shutting down, busy, taken
-over, too high a rate, and so on."""
+"""The reason codes of a DISCONNECT that do not refer to a certain message: shutting down, busy,
+taken over, too high a rate, and so on.
+"""
 
 _PACKETS = (
     PacketTypes.CONNACK,

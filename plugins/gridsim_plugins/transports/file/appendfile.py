@@ -12,7 +12,7 @@ from loguru import logger
 
 from gridsim.api import TransportError
 
-# Windows has only the last of these three flags, and needs it.
+# Of these three flags Windows has only the last, and needs it.
 _OPTIONAL = ("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY")
 _FLAGS = os.O_RDWR | os.O_APPEND | sum(getattr(os, name, 0) for name in _OPTIONAL)
 _BLOCK = 1 << 18
@@ -56,7 +56,7 @@ class AppendFile:
         return self._fd >= 0
 
     def open(self, real_path: str) -> None:
-        """Open or create the file, and cut off an incomplete end that a killed run left."""
+        """Open or create the file, and cut off an incomplete end from a killed run."""
         os.makedirs(os.path.dirname(real_path), exist_ok=True)
         created = True
         try:
@@ -119,7 +119,7 @@ class AppendFile:
         self.size = about.st_size
         if not created:
             self._treat_existing()
-        # From now on the file is this run's own.
+        # From now on the file belongs to this run.
         self._on_existing = "append"
         if self.size < self._committed:
             # The file was replaced by another one.

@@ -44,14 +44,14 @@ class FileSet:
     def __init__(self, options: FileOptions, resolve: Callable[[str], str]) -> None:
         self._options = options
         self._resolve = resolve
-        # The most recently used files are last. A closed file is remembered for its period, and
-        # because checking a gzip file when it is opened again takes long.
+        # The most recently used files are last. A closed file is remembered because of its period,
+        # and because checking a gzip file when it is opened again takes long.
         self._known: OrderedDict[str, AppendFile] = OrderedDict()
         self._open: OrderedDict[str, AppendFile] = OrderedDict()
-        self._touched: dict[AppendFile, None] = {}
+        self._changed: dict[AppendFile, None] = {}
         self._own: set[str] = set()
         """The paths that this run has opened; never forgotten, or `replace` would lose its data."""
-        self._said_that_it_appends = False
+        self._has_announced = False
 
     def append(self, path: str, bodies: Sequence[bytes], period: int | None) -> None:
         """Append a line per body; begin a new file if `period` is later than that of the file.
@@ -81,23 +81,23 @@ class FileSet:
 
     def commit(self) -> None:
         """Make all appended lines final."""
-        for file in self._touched:
+        for file in self._changed:
             file.commit()
-        self._touched.clear()
+        self._changed.clear()
 
     def roll_back(self) -> None:
         """Cut off all lines since the last commit, and close the files.
 
         A file for which this fails is cut off when it is opened again.
         """
-        for file in self._touched:
+        for file in self._changed:
             with suppress(OSError, TransportError):
                 # A file that was closed in the meantime must be opened; opening rolls back.
                 if not file.is_open:
                     file.open(self._resolve(file.path))
                 file.roll_back()
             file.close()
-        self._touched.clear()
+        self._changed.clear()
         self.close()
 
     def close(self) -> None:
@@ -114,7 +114,7 @@ class FileSet:
         return limit - file.size - (0 if file.size else len(self._options.header) + 1)
 
     def _write(self, file: AppendFile, bodies: Sequence[bytes]) -> None:
-        self._touched[file] = None
+        self._changed[file] = None
         file.append(b"\n".join((*bodies, b"")))
 
     def _file(self, path: str) -> AppendFile:
@@ -123,7 +123,7 @@ class FileSet:
         if file is not None and file.is_deleted():
             _warn_of_deletion(file)
             self._forget(file)
-            self._touched.pop(file, None)
+            self._changed.pop(file, None)
             file = None
         if file is None:
             file = self._known.get(path)
@@ -136,7 +136,9 @@ class FileSet:
         return file
 
     def check_absent(self, path: str) -> None:
-        """Raise TransportError if a file of an earlier run is at `path`, or at it with a number."""
+        """Raise TransportError if a file of an earlier run exists at `path`, or at `path` with a
+        number.
+        """
         if path in self._own:
             return
         real = self._resolve(path)
@@ -152,7 +154,7 @@ class FileSet:
         if on_existing == "replace":
             for old in _numbered(self._resolve(path)).values():
                 os.unlink(old)
-        if on_existing == "append" and path not in self._own and not self._said_that_it_appends:
+        if on_existing == "append" and path not in self._own and not self._has_announced:
             self._announce(path)
         return AppendFile(
             path,
@@ -169,7 +171,7 @@ class FileSet:
         except OSError:
             return
         if size:
-            self._said_that_it_appends = True
+            self._has_announced = True
             logger.info(
                 "{}: the file exists with {:,} bytes, and this run appends to it; "
                 "on_existing = 'replace' starts a new one",

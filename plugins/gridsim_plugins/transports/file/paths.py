@@ -23,7 +23,7 @@ class PathTemplate:
     """A path with placeholders. Devices that share all values share a target."""
 
     def __init__(self, template: str, roster: Roster, start_ms: int) -> None:
-        """Raise ValueError for a template, or an id in it, that cannot be a path."""
+        """Raise ValueError if the template, or the path with an id, is not a valid path."""
         if "\0" in template:
             raise ValueError("path: must not contain a NUL character")
         pieces = _parse(template)
@@ -89,7 +89,7 @@ def unusable(
     except ValueError:
         pieces = []
     if not pieces or "\0" in template:
-        return None  # the transport refuses the template
+        return None  # the transport itself reports the invalid template
     base = os.path.dirname(_before_placeholders(pieces)) or os.curdir
     if start_ms is not None:
         known = {"date": utc_date(start_ms), "start": compact_stamp(start_ms)}
@@ -142,7 +142,7 @@ def _taken(path: str, base: str, on_existing: str) -> str | None:
 
 
 def _without_known(pieces: list[tuple[str, str]], known: dict[str, str]) -> list[tuple[str, str]]:
-    """Return the pieces with the values of known placeholders in the place of their names."""
+    """Return the pieces with the values of known placeholders in place of their names."""
     result, text = [], ""
     for literal, name in pieces:
         text += literal
