@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from gridsim.api import Floats
@@ -19,15 +17,13 @@ from gridsim.helpers.tables import (
     unit_of,
     with_gaps,
 )
+from gridsim_plugins.loads.profile.file_settings import ProfileFileSettings
 from gridsim_plugins.loads.profile.series import DAY_MS, PERIODS, Ints, PowerSeries, year_place
-
-if TYPE_CHECKING:
-    from gridsim_plugins.loads.profile.settings import ProfileSettings
 
 _SETTING = "fill_gaps_s"
 
 
-def read_profile(settings: ProfileSettings) -> tuple[PowerSeries, str]:
+def read_profile(settings: ProfileFileSettings) -> tuple[PowerSeries, str]:
     """Return the load of a file, and a line that describes what was read.
 
     It raises ValueError that names the file and the line.
@@ -62,11 +58,11 @@ def read_profile(settings: ProfileSettings) -> tuple[PowerSeries, str]:
     return series, describe(table, *words, *notes)
 
 
-def _clock(settings: ProfileSettings) -> str:
+def _clock(settings: ProfileFileSettings) -> str:
     return f"local time of {settings.timezone or 'each site'}"
 
 
-def _conversion(settings: ProfileSettings, table: Table) -> Conversion:
+def _conversion(settings: ProfileFileSettings, table: Table) -> Conversion:
     name = table.name(settings.power_column)
     try:
         if settings.power_unit is not None:
@@ -77,7 +73,7 @@ def _conversion(settings: ProfileSettings, table: Table) -> Conversion:
 
 
 def _rows(
-    settings: ProfileSettings, table: Table, stamps: Stamps, conversion: Conversion
+    settings: ProfileFileSettings, table: Table, stamps: Stamps, conversion: Conversion
 ) -> tuple[Ints, Floats, list[str]]:
     """Return the times and the load of all rows, kW, without gaps; and notes for the log."""
     name = table.name(settings.power_column)
@@ -99,7 +95,7 @@ def _rows(
     return at, kw, notes
 
 
-def _repeat(settings: ProfileSettings, stamps: Stamps, at: Ints) -> str:
+def _repeat(settings: ProfileFileSettings, stamps: Stamps, at: Ints) -> str:
     """Return the period after which the load repeats."""
     wanted = settings.repeat
     if stamps.of_day:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +11,8 @@ from numpy.typing import NDArray
 from gridsim.api import Floats
 from gridsim.helpers.tables import RowError, filled
 from gridsim_plugins.weather.file.columns import Column, too_small, wrong_value
+from gridsim_plugins.weather.file.file_settings import StationFileSettings
 from gridsim_plugins.weather.file.series import DAY_MS, YEAR_DAYS, Series, common_year, of_year
-
-if TYPE_CHECKING:
-    from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
 Ints = NDArray[np.int64]
 
@@ -39,7 +36,7 @@ class Rows:
 
 def series_of(
     rows: Rows,
-    settings: WeatherFileSettings,
+    settings: StationFileSettings,
     place: tuple[float, float],
     offset_ms: int,
     *,
@@ -127,7 +124,7 @@ def _places(local: Ints, step: int, longest_gap_s: float) -> Ints:
 
 
 def _values(
-    rows: Rows, settings: WeatherFileSettings, place: Ints, count: int, step: int
+    rows: Rows, settings: StationFileSettings, place: Ints, count: int, step: int
 ) -> tuple[dict[str, Floats], list[str]]:
     """Return the columns in gridsim's units without gaps, and notes for the log."""
     values: dict[str, Floats] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
@@ -18,10 +18,8 @@ from gridsim.helpers.tables import (
     unit_of,
     with_gaps,
 )
+from gridsim_plugins.weather.file.file_settings import StationFileSettings
 from gridsim_plugins.weather.file.planes import has_plane, horizontal
-
-if TYPE_CHECKING:
-    from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +78,13 @@ class Column:
         return self.conversion.apply(self.raw, step_s)
 
 
-def names_of(settings: WeatherFileSettings, key: str) -> tuple[str, ...]:
+def names_of(settings: StationFileSettings, key: str) -> tuple[str, ...]:
     """Return the names of a quantity's column: that of the setting, or the well-known ones."""
     name = str(getattr(settings, f"{key}_column"))
     return KINDS[key].names if name == KINDS[key].names[0] else (name,)
 
 
-def read_columns(table: Table, settings: WeatherFileSettings) -> dict[str, Column]:
+def read_columns(table: Table, settings: StationFileSettings) -> dict[str, Column]:
     """Return the columns that a table has. Raises ValueError that names the line."""
     names = {key: names_of(settings, key) for key in KINDS}
     has = {key: table.has(*own) for key, own in names.items()}
@@ -111,7 +109,7 @@ def read_columns(table: Table, settings: WeatherFileSettings) -> dict[str, Colum
 
 
 def _column(
-    table: Table, settings: WeatherFileSettings, key: str, names: tuple[str, ...]
+    table: Table, settings: StationFileSettings, key: str, names: tuple[str, ...]
 ) -> Column:
     kind = KINDS[key]
     header = table.name(*names)

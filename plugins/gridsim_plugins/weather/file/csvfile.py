@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,18 +21,16 @@ from gridsim.helpers.tables import (
 from gridsim.helpers.tables.dialect import fields_of
 from gridsim_plugins.weather.file.building import Rows, series_of
 from gridsim_plugins.weather.file.columns import KINDS, OPEN_METEO, names_of, read_columns
+from gridsim_plugins.weather.file.file_settings import StationFileSettings
 from gridsim_plugins.weather.file.layout import Place, place_of
 from gridsim_plugins.weather.file.planes import has_plane
 from gridsim_plugins.weather.file.series import Series
-
-if TYPE_CHECKING:
-    from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
 _TMY3_TIME = ["Date (MM/DD/YYYY)", "Time (HH:MM)"]
 _TMY3_PLACE = 7  # fields of the first line
 
 
-def read_csv(settings: WeatherFileSettings, *, tmy3: bool = False) -> tuple[Series, str]:
+def read_csv(settings: StationFileSettings, *, tmy3: bool = False) -> tuple[Series, str]:
     """Return the series of a file and a line that describes what was read.
 
     It raises ValueError that names the file and the line.
@@ -83,7 +80,7 @@ def _tmy3_place(table: Table) -> Place:
 
 
 def _utc(
-    settings: WeatherFileSettings, table: Table, stamps: Stamps, place: Place
+    settings: StationFileSettings, table: Table, stamps: Stamps, place: Place
 ) -> tuple[NDArray[np.int64], str, int]:
     """Return the times in UTC, the clock in words, and the offset of the standard time.
 
@@ -101,7 +98,7 @@ def _utc(
 
 
 def _standard_ms(
-    zone: str | None, stamps: Stamps, table: Table, settings: WeatherFileSettings
+    zone: str | None, stamps: Stamps, table: Table, settings: StationFileSettings
 ) -> int:
     if zone is not None:
         return _winter_ms(ZoneInfo(zone), stamps.ms)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,9 @@ from gridsim.helpers.tables import (
 from gridsim.helpers.tables.shapes import NO_TIME
 from gridsim_plugins.weather.file.building import Rows, series_of
 from gridsim_plugins.weather.file.columns import KINDS, Column
+from gridsim_plugins.weather.file.file_settings import StationFileSettings
 from gridsim_plugins.weather.file.layout import Place
 from gridsim_plugins.weather.file.series import Series
-
-if TYPE_CHECKING:
-    from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
 _HEADER_WITHIN = 30  # lines
 _HOUR_MS = 3_600_000
@@ -57,7 +55,7 @@ _NAMES: Final = {
 _LEAST_FIELDS = 22
 
 
-def read_epw(settings: WeatherFileSettings) -> tuple[Series, str]:
+def read_epw(settings: StationFileSettings) -> tuple[Series, str]:
     """Return the series of an EPW file and a line that describes what was read.
 
     It raises ValueError that names the file and the line.

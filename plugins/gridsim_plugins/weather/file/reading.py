@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gridsim.helpers.tables import read_text
 from gridsim_plugins.weather.file.csvfile import is_tmy3, read_csv
 from gridsim_plugins.weather.file.epw import is_epw, read_epw
+from gridsim_plugins.weather.file.file_settings import StationFileSettings
 from gridsim_plugins.weather.file.series import Series
 
-if TYPE_CHECKING:
-    from gridsim_plugins.weather.file.settings import WeatherFileSettings
 
-
-def read_weather(settings: WeatherFileSettings) -> tuple[Series, str]:
+def read_weather(settings: StationFileSettings) -> tuple[Series, str]:
     """Return the series of a file and a line that describes what was read.
 
     It raises ValueError that names the file and, where there is one, the line.
