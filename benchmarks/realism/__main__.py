@@ -35,6 +35,7 @@ from benchmarks.realism import (
     places,
     randomness,
     solar,
+    transformer,
     wind,
 )
 from benchmarks.realism.report import Check, Group, exit_status, markdown, spliced, summary, table
@@ -58,6 +59,7 @@ GROUPS: dict[str, Callable[[Path], Group]] = {
     "ev_kinds": ev_kinds.run,
     "household": household.run,
     "homes": homes.run,
+    "transformer": transformer.run,
     "blind": blind.run,
     "wind": wind.run,
     "others": others.run,

@@ -153,9 +153,9 @@ def _plot_evening(plots: Path, evening: Floats) -> None:
     hour = 17.0 + np.arange(_EVENING_S) / 3600.0
     for axis, values, name in zip(axes[:2], (load, net), ("load", "what the grid sees"),
                                   strict=True):  # fmt: skip
-        axis.plot(hour, values, linewidth=0.7, label=name)
+        axis.plot(hour, values, linewidth=0.7 if name != "load" else 2.0, label=name)
         axis.set(ylabel="kW", xlim=(17, 20))
-    axes[0].plot(hour, output, linewidth=0.7, label="battery")
+    axes[0].plot(hour, output, linewidth=0.6, label="battery")
     axes[0].legend(loc="upper right")
     axes[1].legend(loc="upper right")
     axes[1].set_xlabel("hour (Europe/Berlin)")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.realism.drive import utc_ms
 from benchmarks.realism.household import homes_of
+from benchmarks.realism.measured import house_near_paris
 from benchmarks.realism.plotting import canvas, save
 from benchmarks.realism.report import Check, Figure, Group, note
 from gridsim.api import Floats
@@ -27,8 +28,6 @@ _CHR01 = (
     "SumProfiles.HH1.Electricity.csv"
 )
 _SELF = "a test that cannot tell anything from itself"
-_HOUSE = "one house near Paris, UCI (CC BY 4.0); electric heating"
-_MEASURED = Path(__file__).parent / "data" / "house-near-paris-2006-12-19.csv"
 _HOMES, _DAYS = 80, 5
 _OCCUPANTS = (0.41, 0.34, 0.12, 0.09, 0.04)
 """The shares of households with 1 to 5 persons (Destatis, Mikrozensus 2022)."""
@@ -69,7 +68,7 @@ user writes the appliances."""
     other = _gridsim(annual_kwh, 5, _HOMES)
     names = list(_features(theirs.power[0]))
     there, here = _table(theirs), _table(ours)
-    measured = list(_features(_measured()).values())
+    measured = list(_features(np.round(house_near_paris()[1], 2)).values())
     apart = sorted(
         ((_auc_of_one(there[:, i], here[:, i]), i) for i in range(len(names))), reverse=True
     )
@@ -196,11 +195,6 @@ def _gridsim(
     chosen = [power[rng.choice(len(every), days, replace=False), home] for home in range(count)]
     home = np.repeat(np.arange(count) + 1000 * seed, days)
     return Days(np.round(np.concatenate(chosen), 2), home)
-
-
-def _measured() -> Floats:
-    with _MEASURED.open() as file:
-        return np.round([float(row["active_kw"]) for row in csv.DictReader(file)], 2)
 
 
 def _features(day: Floats) -> dict[str, float]:

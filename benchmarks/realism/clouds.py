@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.realism.drive import scenario_of, utc_ms
-from benchmarks.realism.plotting import canvas, save
+from benchmarks.realism.cloudy_day import SEED, plot_day
+from benchmarks.realism.drive import utc_ms
 from benchmarks.realism.report import Check, Figure, Group, at_least, at_most, near, note
 from gridsim.api import Draws, Floats, Sites, identities
 from gridsim.helpers import sun
-from gridsim.simulation.step import Simulation
 from gridsim.testing import make_sites
 from gridsim_plugins.weather.clear import Clear, ClearSettings
 from gridsim_plugins.weather.synthetic import Synthetic
@@ -29,31 +28,6 @@ _BRIGHTER = {1.1: 13.2, 1.2: 5.7, 1.3: 2.4, 1.4: 1.1}
 _AUTOCORRELATION = {1: (0.77, 0.1), 10: (0.31, 0.1)}
 _DAY_MS, _PLACES, _DAYS = 86_400_000, 24, 40
 _VARIABLE = 0.2
-
-_FIFTY_SEED = 3
-FIFTY = """
-[simulation]
-seed = %d
-tick_s = 1.0
-start = %sT02:00:00Z
-[site]
-latitude = { uniform = [55.765, 55.815] }
-longitude = { uniform = [12.49, 12.57] }
-altitude = 50.0
-timezone = "Europe/Copenhagen"
-[weather]
-type = "synthetic"
-[[projects]]
-id = "ROOF_{n}"
-count = 50
-load = { type = "constant" }
-[[projects.ders]]
-id = "{project_id}_PV"
-type = "solar"
-nameplate_capacity = 5.0
-tilt = { uniform = [20.0, 45.0] }
-azimuth = { uniform = [140.0, 220.0] }
-"""
 
 
 def run(plots: Path) -> Group:
@@ -83,10 +57,11 @@ throughout. So many broken skies are taken to be a year's: its maximum is held t
         *_neighbours(),
     ]
     day = _broken_day()
-    _plot(plots, day)
+    plot_day(plots, day)
     caption = (
         f"{day}, the June day with the most broken sky, at 1 s in the emitted telemetry: one array "
-        "of 5 kW, fifty arrays within 5 km, their sum over nameplate, and half an hour of five."
+        "of 5 kW, the sum of fifty within 5 km, two hours about noon of the first, and half an "
+        "hour of five."
     )
     return Group("Clouds", about, checks, [Figure("cloudy-day.png", caption)])
 
@@ -121,7 +96,7 @@ def _minutes(sites: Sites, start_ms: int, seed: int) -> tuple[Floats, Floats]:
     high = np.array([sun.cos_zenith(sun.sun_vector(int(at)), up) for at in times])
     whole, part = np.divmod(times - start_ms, 300_000)
     share = (part / 300_000)[:, None]
-    _, _, threshold, thick, clear, lit = (
+    *_, threshold, thick, clear, lit = (
         one[whole] * (1.0 - share) + one[whole + 1] * share for one in slow
     )
     samples = []
@@ -284,29 +259,6 @@ def _broken_day() -> str:
     first = utc_ms("2026-06-01")
     changes = []
     for day in range(30):
-        index = _day_index(sites, first + day * _DAY_MS, 120_000, seed=_FIFTY_SEED)
+        index = _day_index(sites, first + day * _DAY_MS, 120_000, seed=SEED)
         changes.append(float(np.nanmean(np.abs(np.diff(index[:, 0])))))
     return f"2026-06-{1 + int(np.argmax(changes)):02d}"
-
-
-def _plot(plots: Path, day: str) -> None:
-    simulation = Simulation(scenario_of(FIFTY % (_FIFTY_SEED, day)))
-    power = np.array([simulation.step().current_output for _ in range(64_800)], np.float32)
-    hour = np.arange(64_800) / 3600.0 + 4.0
-    figure, axes = canvas(4, 1, size=(10, 10))
-    axes[0].plot(hour, power[:, 0], linewidth=0.5)
-    axes[0].set(ylabel="one array, kW", ylim=(0, 5.2))
-    axes[1].plot(hour, power, linewidth=0.15, alpha=0.5)
-    axes[1].set(ylabel="fifty arrays, kW", ylim=(0, 5.2))
-    axes[2].plot(hour, power.sum(axis=1) / 250.0 * 100.0, linewidth=0.6, color="black")
-    axes[2].set(ylabel="their sum, % of nameplate", ylim=(0, 100))
-    for axis in axes[:3]:
-        axis.set_xlim(4, 22)
-    # Half an hour in which much happens.
-    moves = np.abs(np.diff(power[:, :5], axis=0)).sum(axis=1)
-    busy = int(np.argmax(np.convolve(moves, np.ones(1800), "valid")))
-    part = slice(busy, busy + 1800)
-    axes[3].plot(hour[part], power[part, :5])
-    axes[3].set(ylabel="half an hour of five, kW", xlabel="hour (Europe/Copenhagen)", ylim=(0, 5.2))
-    axes[3].set_xlim(hour[part][0], hour[part][-1])
-    save(figure, plots, "cloudy-day.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,8 +92,8 @@ chargers, 6,704 sessions)."""
         [
             Figure(
                 "ev-workplace.png",
-                "A week of a workplace with 40 chargers of 11 kW: their sum, and five of them on a "
-                "Tuesday at 10 s.",
+                "A week of a workplace with 40 chargers of 11 kW: their sum, and eight of them on "
+                "a Tuesday at 10 s.",
             ),
             Figure(
                 "ev-fast.png",
@@ -232,12 +233,22 @@ def _plot_park(plots: Path) -> None:
     day, _ = _run(_config(10.0, 40, charger, "2026-04-07T05:00:00+02:00"), 14 * 360, 40)
     figure, axes = canvas(2, size=(8, 6))
     axes[0].plot(np.arange(len(week)) / 288.0, week.sum(axis=1), lw=0.8)
-    axes[0].set(xlabel="day, from Monday", ylabel="kW, 40 chargers", xlim=(0, 7))
+    axes[0].set(xlabel="day, from Monday", ylabel="kW", xlim=(0, 7))
+    axes[0].set_title("40 chargers, a week", loc="left")
     hours = 5.0 + np.arange(len(day)) / 360.0
-    for car in range(5):
-        axes[1].plot(hours, day[:, car] + 12.0 * car, lw=0.8)
-    axes[1].set(xlabel="hour of a Tuesday", ylabel="kW, shifted by 12", xlim=(5, 19))
+    busy = np.argsort(-(day > 0.0).sum(axis=0), kind="stable")[:8]
+    _rows(axes[1], hours, day[:, np.sort(busy)])
+    axes[1].set(xlabel="hour of a Tuesday", xlim=(5, 19))
+    axes[1].set_title("the eight busiest of them", loc="left")
     save(figure, plots, "ev-workplace.png")
+
+
+def _rows(axis: Any, hours: Floats, power: Floats) -> None:
+    """Draw each charger's power, kW, [time, charger], above the one before."""
+    for row, kw in enumerate(power.T):
+        axis.fill_between(hours, 12.0 * row, 12.0 * row + kw, lw=0.4, alpha=0.7, color=f"C{row}")
+    axis.set(yticks=12.0 * np.arange(power.shape[1]), ylabel="charger; a step is 12 kW")
+    axis.set_yticklabels([f"{row + 1}" for row in range(power.shape[1])])
 
 
 def _plot_fast(plots: Path) -> None:
@@ -261,14 +272,16 @@ def _plot_night(plots: Path) -> None:
     home = "nameplate_capacity = 11.0"
     power, _ = _run(_config(10.0, 10, home, "2026-04-07T15:00:00+02:00"), 17 * 360, 10)
     figure, axes = canvas(2, size=(8, 6))
-    hours = 15.0 + np.arange(len(power)) / 360.0
-    for car in range(10):
-        axes[0].plot(hours, power[:, car] + 12.0 * car, lw=0.8)
-    axes[0].set(xlabel="hour", ylabel="kW, shifted by 12", xlim=(15, 32))
+    _rows(axes[0], 15.0 + np.arange(len(power)) / 360.0, power)
+    hours = np.arange(15, 33, 2)
+    axes[0].set(xlabel="hour, local time", xlim=(15, 32), xticks=hours)
+    axes[0].set_xticklabels([f"{hour % 24}" for hour in hours])
+    axes[0].set_title("ten homes, from Tuesday to Wednesday", loc="left")
     second, _ = _run(_config(1.0, 60, home, "2026-04-07T17:00:00+02:00"), 900, 60)
     rises = (second[1:301] > 0.0) & (second[:300] == 0.0)
     row, car = (int(part[0]) for part in np.nonzero(rises))
     start = max(row - 30, 0)
     axes[1].plot(np.arange(600), second[start : start + 600, car], lw=0.8)
     axes[1].set(xlabel="s", ylabel="kW", xlim=(0, 600), ylim=(0, 11.5))
+    axes[1].set_title("a car that is plugged in", loc="left")
     save(figure, plots, "ev-night.png")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.realism.drive import utc_ms
+from benchmarks.realism.homes_plots import plot_curves, plot_days, plot_street, plot_weeks
 from benchmarks.realism.household import homes_of
-from benchmarks.realism.plotting import canvas, save
+from benchmarks.realism.measured import SOURCE
 from benchmarks.realism.report import Check, Figure, Group, at_least, at_most, near, note
 from gridsim.api import Floats
 from gridsim.testing import make_tick
@@ -18,10 +17,12 @@ from gridsim.testing import make_tick
 _FLOOR = "standby and cold appliances of homes: 70 to 250 W"
 _CLNR = "Customer-Led Network Revolution, report CLNR-L217 (2015)"
 _HIGH = "few cook or wash at night"
-_MEASURED = Path(__file__).parent / "data" / "house-near-paris-2006-12-19.csv"
 _KWH = 4500.0
 _TUESDAY = "2026-01-12T23:00:00"
 _GROUPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+_CLASSES = ((0.05, 0.1), (0.1, 0.2), (0.2, 0.5), (0.5, 1.0), (1.0, 1.4), (1.4, 2.0), (2.0, 3.0),
+            (3.0, 9.0))  # fmt: skip
+"""The limits of the switch-on events that are counted together, kW."""
 
 
 def run(plots: Path) -> Group:
@@ -31,26 +32,32 @@ January at ticks of 10 s, in local time; a home's floor is the value that it sta
 the time between 02 and 04 h. The week is one of 200 homes in January at a minute, the year one of
 60 homes at 15 minutes. The maximum demand of many homes is that of a Thursday evening in January,
 17 to 20 h, of 10,000 homes at a second: the mean, over all groups of a size, of the group's largest
-power, divided by the number of homes. The measured day is that of one house near Paris with
-electric water heating, one-minute means (Hebrail, Berard: Individual Household Electric Power
-Consumption, UCI Machine Learning Repository, 2012, CC BY 4.0); it is shown for the eye."""
+power, divided by the number of homes. The measured days are those of {SOURCE}; they are shown for
+the eye."""
     week, year = _week(), _year()
     peaks, half_hours = _demand()
-    checks = [*_night(plots), *_weekly(plots, week), *_yearly(year), *_diversity(peaks, half_hours)]
-    _plot_days(plots)
-    _plot_street(plots)
-    _plot_week(plots, week)
-    _plot_curves(plots, peaks, half_hours, year)
+    night, floor = _night()
+    weekly, counts = _weekly(week)
+    checks = [*night, *weekly, *_yearly(year), *_diversity(peaks, half_hours)]
+    plot_days(plots, _run(1, _TUESDAY, 1.0, 86_400, 5500.0)[:, 0],
+              _run(1, "2026-07-13T22:00:00", 1.0, 86_400, 5500.0)[:, 0])  # fmt: skip
+    # The second twenty homes: one of the first draws 22 MWh a year, as one home in 3,000 does.
+    plot_street(plots, _run(40, "2026-01-16T23:00:00", 60.0, 1440)[:, 20:])
+    plot_weeks(plots, week[:, [3, 7, 11]])
+    events = {f"{low:g} to {high:g}": count for (low, high), count in zip(_CLASSES, counts,
+                                                                          strict=True)}  # fmt: skip
+    plot_curves(plots, (peaks, half_hours), year, events, floor)
     figures = [
-        Figure("home-days.png", "A measured day in December (one house near Paris, one-minute "
-               "means, Hebrail and Berard 2012, CC BY 4.0), and homes of gridsim: two winter days "
-               "at a minute, a winter and a summer day at a second."),
+        Figure("home-days.png", f"A measured day in December ({SOURCE}), and a home of gridsim of "
+               "5,500 kWh a year: a winter day as means of a minute and at a second, a summer day "
+               "at a second, and an hour of the winter's evening."),
         Figure("home-street.png", "A Saturday in January of twenty homes in a street, at a "
                "minute, and their sum."),
-        Figure("home-weeks.png", "A week in January of three homes, at five minutes."),
-        Figure("home-curves.png", "The largest power per home of groups of homes; the load "
-               "duration curve of ten homes over a year; switch-on events by power; the night's "
-               "floor of 1,000 homes."),
+        Figure("home-weeks.png", f"Five measured days ({SOURCE}), and a week in January of three "
+               "homes of gridsim; means of five minutes."),
+        Figure("home-curves.png", "The largest power per home of groups of homes, beside published "
+               "values; the load duration curve of ten homes over a year, and the mean of sixty; "
+               "switch-on events by power; the night's floor of 1,000 homes."),
     ]  # fmt: skip
     return Group("Single homes", about, checks, figures)
 
@@ -64,14 +71,14 @@ def _run(n: int, start: str, tick_s: float, ticks: int, kwh: float = _KWH) -> Fl
     )
 
 
-def _night(plots: Path) -> list[Check]:
+def _night() -> tuple[list[Check], Floats]:
+    """Return the checks of the night, and the floor of each home, kW."""
     load = _run(1000, "2026-01-13T00:00:00", 10.0, 4 * 360)
     deep = load[360:1080]
     floor = np.quantile(deep, 0.1, axis=0)
-    np.save(plots / ".floor.npy", floor)
     started = float((np.diff(load, axis=0) > 1.4).sum() / 1000.0)
     low, middle, high = np.quantile(floor, [0.05, 0.5, 0.95]) * 1000.0
-    return [
+    checks = [
         near("floor of the median home, 02 to 04 h", 130.0, float(middle), _FLOOR, by=20.0,
              unit="W"),
         near("floor of homes, 5 %", 70.0, float(low), _FLOOR, by=10.0, unit="W"),
@@ -81,19 +88,20 @@ def _night(plots: Path) -> list[Check]:
         near("appliances above 1.4 kW switched on between 01 and 05 h, per home", 0.12, started,
              _HIGH, by=0.08),
     ]  # fmt: skip
+    return checks, floor
 
 
 def _week() -> Floats:
     return _run(200, "2026-01-11T23:00:00", 60.0, 7 * 1440)
 
 
-def _weekly(plots: Path, week: Floats) -> list[Check]:
+def _weekly(week: Floats) -> tuple[list[Check], list[float]]:
+    """Return the checks of the week, and the switch-on events per home and day by class."""
     daily = week.reshape(7, 1440, -1).mean(axis=1)
     half = week.reshape(336, 30, -1).mean(axis=1)
     steps = np.diff(week, axis=0)
-    counts = [((steps >= low) & (steps < high)).sum() / (7.0 * week.shape[1])
+    counts = [float(((steps >= low) & (steps < high)).sum()) / (7.0 * week.shape[1])
               for low, high in _CLASSES]  # fmt: skip
-    np.save(plots / ".counts.npy", np.array(counts))
     said = ", ".join(
         f"{low:g}-{high:g} kW: {count:.1f}"
         for (low, high), count in zip(_CLASSES, counts, strict=True)
@@ -103,7 +111,7 @@ def _weekly(plots: Path, week: Floats) -> list[Check]:
     lag = {k: float(np.median((centred[k:] * centred[:-k]).mean(axis=0) / variance))
            for k in (1, 2, 48)}  # fmt: skip
     hours = week.mean(axis=1).reshape(7, 24, 60).mean(axis=2)[:5].mean(axis=0)
-    return [
+    checks = [
         note("switch-on events per home and day in one-minute means", said, "-"),
         near("energy of a home from day to day, coefficient of variation", 0.30,
              float(np.median(daily.std(axis=0) / daily.mean(axis=0))),
@@ -113,6 +121,7 @@ def _weekly(plots: Path, week: Floats) -> list[Check]:
         near("mean power 18 to 20 h over that of 02 to 05 h, weekdays", 4.52,
              float(hours[18:20].mean() / hours[2:5].mean()), "VDEW, BDEW: H0 in winter", rel=0.1),
     ]  # fmt: skip
+    return checks, counts
 
 
 def _year() -> Floats:
@@ -172,82 +181,3 @@ def _diversity(peaks: dict[int, float], half_hours: dict[int, float]) -> list[Ch
         at_least("one home in an evening, a second", 3.0, peaks[1], "two large appliances",
                  unit="kW"),
     ]  # fmt: skip
-
-
-_CLASSES = ((0.05, 0.1), (0.1, 0.2), (0.2, 0.5), (0.5, 1.0), (1.0, 1.4), (1.4, 2.0), (2.0, 3.0),
-            (3.0, 9.0))  # fmt: skip
-
-
-def _plot_days(plots: Path) -> None:
-    with _MEASURED.open() as file:
-        measured = np.array([float(row["active_kw"]) for row in csv.DictReader(file)])
-    winter = _run(3, _TUESDAY, 1.0, 86_400, 5500.0)
-    summer = _run(3, "2026-07-13T22:00:00", 1.0, 86_400, 5500.0)
-    minutes = winter.reshape(1440, 60, 3).mean(axis=1)
-    rows: Sequence[tuple[str, Floats]] = (
-        ("measured, 1 min", measured),
-        ("winter, 1 min", minutes[:, 0]),
-        ("winter, 1 min", minutes[:, 1]),
-        ("winter, 1 s", winter[:, 2]),
-        ("summer, 1 s", summer[:, 2]),
-    )
-    figure, axes = canvas(len(rows), 1, size=(7, 6), sharex=True)
-    top = 1.05 * max(float(load.max()) for _, load in rows)
-    for axis, (label, load) in zip(axes, rows, strict=True):
-        axis.plot(np.arange(len(load)) * 24.0 / len(load), load, linewidth=0.5)
-        axis.set(ylabel="kW", xlim=(0, 24), ylim=(0, top))
-        axis.set_title(label, loc="left", fontsize=8, pad=2)
-    axes[-1].set(xlabel="hour, local time", xticks=range(0, 25, 2))
-    save(figure, plots, "home-days.png", dpi=90)
-
-
-def _plot_street(plots: Path) -> None:
-    # The second twenty homes: one of the first draws 22 MWh a year, as one home in 3,000 does.
-    load = _run(40, "2026-01-16T23:00:00", 60.0, 1440)[:, 20:]
-    figure, axes = canvas(2, 1, size=(8, 5), sharex=True)
-    hours = np.arange(1440) / 60.0
-    image = axes[0].imshow(
-        np.sqrt(load.reshape(288, 5, 20).mean(axis=1).T), aspect="auto", extent=(0, 24, 20.5, 0.5),
-        cmap="magma", interpolation="nearest", vmax=2.0,
-    )  # fmt: skip
-    axes[0].set(ylabel="home", yticks=(1, 5, 10, 15, 20))
-    axes[0].grid(visible=False)
-    bar = figure.colorbar(image, ax=axes[0], label="kW", ticks=np.sqrt([0.1, 0.5, 1, 2, 4]))
-    bar.ax.set_yticklabels(["0.1", "0.5", "1", "2", "4"])
-    axes[1].plot(hours, load.sum(axis=1), linewidth=0.6)
-    axes[1].set(ylabel="sum, kW", xlabel="hour, local time", ylim=(0, None), xticks=range(0, 25, 2))
-    save(figure, plots, "home-street.png", dpi=70)
-
-
-def _plot_week(plots: Path, week: Floats) -> None:
-    figure, axes = canvas(3, 1, size=(8, 5), sharex=True)
-    day = np.arange(7 * 288) / 288.0
-    for axis, home in zip(axes, (3, 7, 11), strict=True):
-        axis.plot(day, week[:, home].reshape(-1, 5).mean(axis=1), linewidth=0.5)
-        axis.set(ylabel="kW", xlim=(0, 7), ylim=(0, None))
-    axes[-1].set(xlabel="days from Monday, 12 January 2026 (local)")
-    save(figure, plots, "home-weeks.png", dpi=60)
-
-
-def _plot_curves(
-    plots: Path, peaks: dict[int, float], half_hours: dict[int, float], year: Floats
-) -> None:
-    figure, axes = canvas(2, 2, size=(8, 6))
-    (demand, lasting), (events, floors) = axes
-    demand.semilogx(_GROUPS, [peaks[size] for size in _GROUPS], marker=".", label="1 s")
-    demand.semilogx(_GROUPS, [half_hours[size] for size in _GROUPS], marker=".", label="30 min")
-    demand.set(xlabel="homes", ylabel="largest power per home, kW", ylim=(0, None))
-    demand.legend()
-    share = np.linspace(0.0, 100.0, len(year))
-    for home in range(10):
-        lasting.semilogy(share, np.sort(year[:, home])[::-1], linewidth=0.6)
-    lasting.set(xlabel="% of the year", ylabel="kW, 15 min")
-    counts = np.load(plots / ".counts.npy")
-    events.bar(range(len(counts)), counts)
-    events.set(xticks=range(len(counts)), ylabel="switch-ons per day", xlabel="kW")
-    events.set_xticklabels([f"{low:g}-{high:g}" for low, high in _CLASSES], rotation=40)
-    floors.hist(1000.0 * np.load(plots / ".floor.npy"), bins=np.arange(0.0, 500.0, 20.0))
-    floors.set(xlabel="floor 02 to 04 h, W", ylabel="homes of 1,000")
-    save(figure, plots, "home-curves.png", dpi=70)
-    for name in (".counts.npy", ".floor.npy"):
-        (plots / name).unlink()
