@@ -165,7 +165,8 @@ def _exit_status(run: Run, status: RunStatus, received: signal.Signals | None, s
         number = number or LedgerError.exit_status
     verdict = judge(status, strict=strict, interrupted=received is not None)
     for finding in verdict.findings:
-        logger.log("ERROR" if finding.exit_status else "WARNING", "{}", finding_line(finding))
+        line = finding_line(finding, run.plan.not_set.get(finding.transport, ""))
+        logger.log("ERROR" if finding.exit_status else "WARNING", "{}", line)
     number = number or verdict.exit_status
     return number if received is None else 128 + received
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from gridsim.plugins.registry import Registry
 from gridsim.plugins.services import Services
 from gridsim.running.durations import seconds
 from gridsim.running.inbox import RecordedInbox
+from gridsim.running.overridden import only_of_transports
 from gridsim.running.parts import PlannedSource, PlannedTransport, PlannedView, make_parts
 from gridsim.running.probes import Probes
 from gridsim.running.runfile import RunFile
@@ -92,6 +93,8 @@ class Plan:
     views: tuple[PlannedView, ...] = ()
     registry: Registry = field(default_factory=Registry)
     """All plugins that the configuration can use."""
+    not_set: Mapping[str, str] = field(default_factory=dict)
+    """The settings of sources that `--set` gave to a transport only, by the transport's name."""
 
     def check_real_time(self) -> None:
         """Raise ValueError if a transport would make a run in real time wait."""
@@ -183,6 +186,7 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
         run_file,
         options.plugins,
         views=views,
+        not_set=only_of_transports(document, configuration),
         registry=host.registry,
     )
 

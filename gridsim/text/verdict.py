@@ -6,14 +6,18 @@ from gridsim.running.verdict import Finding
 from gridsim.text.words import counted
 
 
-def finding_line(finding: Finding) -> str:
-    """Return a finding as one line."""
+def finding_line(finding: Finding, not_set: str = "") -> str:
+    """Return a finding as one line.
+
+    `not_set` are the settings of sources that the command line gave to the transport only.
+    """
     name = f"transport {finding.transport}"
     of = f"{finding.readings:,} of {counted(finding.accepted, 'reading')}"
     last_error = f"; its last error: {finding.error}" if finding.error else ""
     match finding.kind:
         case "never connected":
-            return f"{name} never connected: {finding.error}"
+            advice = f"; --set changed the transport only, not {not_set}" if not_set else ""
+            return f"{name} never connected: {finding.error}{advice}"
         case "failed":
             return f"{name} failed: {finding.error}"
         case "dropped":

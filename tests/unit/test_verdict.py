@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from gridsim.contracts.latency import LatencySketch
 from gridsim.contracts.part_status import TransportStatus
 from gridsim.contracts.status import RunStatus
 from gridsim.delivery.account import NOT_SENT, QUEUE_FULL
+from gridsim.running.plan import Options, make_plan
 from gridsim.running.verdict import judge
 from gridsim.text.verdict import finding_line
 
@@ -162,3 +164,38 @@ def test_a_signal_excuses_a_transport_that_had_no_time_to_connect() -> None:
 )
 def test_findings_as_sentences(transport: TransportStatus, lines: list[str]) -> None:
     assert [finding_line(one) for one in judge(run_with(transport)).findings] == lines
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        ((), ""),
+        (("transports.0.host=dead", "transports.0.port=1"), "sources.0.host and sources.0.port"),
+        (("transports.0.host=dead", "sources.0.host=dead"), ""),
+        (("transports.0.qos=1",), ""),
+        (("sources.0.host=dead",), ""),
+    ],
+)
+def test_settings_that_are_overridden_for_the_transport_only(
+    tmp_path: Path, overrides: tuple[str, ...], named: str
+) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(
+        '[weather]\ntype = "clear"\n[[projects]]\nid = "P"\n'
+        '[[projects.ders]]\nid = "D"\ntype = "solar"\nnameplate_capacity = 1.0\n'
+        '[[transports]]\ntype = "mqtt"\nhost = "localhost"\n'
+        '[[sources]]\ntype = "mqtt"\nhost = "localhost"\n'
+    )
+    plan = make_plan(Options(config=config, overrides=overrides))
+    plan.close()
+    assert plan.not_set.get("mqtt", "") == named
+
+
+def test_a_transport_that_never_connected_names_settings_of_its_source() -> None:
+    dead = TransportStatus("mqtt", "failed", error="nothing listens at dead:1883")
+    [finding] = judge(run_with(dead)).findings
+    line = "transport mqtt never connected: nothing listens at dead:1883"
+    assert finding_line(finding) == line
+    assert finding_line(finding, "sources.0.host") == (
+        f"{line}; --set changed the transport only, not sources.0.host"
+    )
