@@ -3,7 +3,7 @@
 `docs/ledger.md` describes its tables.
 """
 
-from gridsim.ledger.about import About, TransportNote, about_run
+from gridsim.ledger.about import About, TransportNote
 from gridsim.ledger.fates import Fates
 from gridsim.ledger.file import LedgerError
 from gridsim.ledger.query import LedgerQuery, query
@@ -22,6 +22,5 @@ __all__ = [
     "TransportNote",
     "Unsent",
     "Window",
-    "about_run",
     "query",
 ]

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridsim.api import DeviceFault, Fault
-from gridsim.config.configuration import Configuration
 from gridsim.contracts.fault import is_instrument
 from gridsim.ledger.schema import VERSION
 from gridsim.simulation.scenario import BaselineSpec, FaultSpec, Scenario
@@ -43,30 +42,6 @@ class About:
     """The identity of each plugin that readings depend on, by kind and name."""
     timezone: str = "UTC"
     """The IANA name of the clock of `[site]`."""
-
-
-def about_run(
-    configuration: Configuration, configuration_hash: str, plugins: Mapping[str, str]
-) -> About:
-    """Return the description of a run for its ledger."""
-    return About(
-        configuration.simulation.seed,
-        configuration_hash,
-        configuration.scenario,
-        [
-            TransportNote(
-                name=choice.name,
-                type=choice.name.partition("#")[0],
-                format=choice.format_name,
-                # A format has no secrets, so none are written here; pydantic would mask them.
-                format_settings=choice.format_settings.model_dump_json(),
-                framing=choice.framing,
-            )
-            for choice in configuration.transports
-        ],
-        plugins,
-        configuration.timezone,
-    )
 
 
 def write_about(connection: sqlite3.Connection, about: About) -> str:

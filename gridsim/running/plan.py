@@ -18,11 +18,11 @@ from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Content, Document, read
 from gridsim.delivery import Alteration, Alterations
 from gridsim.errors import UsageError
-from gridsim.ledger import About, Ledger, about_run
+from gridsim.ledger import About, Ledger
 from gridsim.plugins.host import PluginHost
-from gridsim.plugins.identity import identities_of
 from gridsim.plugins.registry import Registry
 from gridsim.plugins.services import Services
+from gridsim.running.about import about_run
 from gridsim.running.durations import seconds
 from gridsim.running.inbox import RecordedInbox
 from gridsim.running.overridden import only_of_transports
@@ -168,7 +168,7 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
     alterations = message_faults(configuration.scenario)
     transports, sources, views = make_parts(document, configuration, run, alterations)
     probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
-    about = about_run(configuration, fingerprint(document), _plugins(configuration, host.registry))
+    about = about_run(configuration, fingerprint(document), host.registry)
     ledger = None
     if (settings := configuration.ledger) is not None:
         ledger = LedgerPlan(Path(settings.path), settings.overwrite, about)
@@ -204,19 +204,6 @@ def load_plugins_of(document: Document, local: tuple[Path, ...]) -> tuple[Docume
         except UsageError as error:
             findings.append(Finding(at, str(error)))
     return replace(document, findings=tuple(findings)), host
-
-
-def _plugins(configuration: Configuration, registry: Registry) -> dict[str, str]:
-    """Return the identities of the plugins that readings and their bytes depend on."""
-    scenario = configuration.scenario
-    used = [("weather", scenario.weather.name)]
-    used += [("der", spec.name) for spec in scenario.fleets]
-    used += [("load", spec.name) for spec in scenario.loads]
-    used += [("baseline", spec.name) for spec in scenario.baselines]
-    used += [("format", choice.format_name) for choice in configuration.transports]
-    # Any fault may be injected later.
-    used += [("fault", name) for name in registry.names("fault")]
-    return identities_of(registry, used)
 
 
 def message_faults(scenario: Scenario) -> Alterations:
