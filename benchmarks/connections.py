@@ -1,7 +1,7 @@
 """10,000 connections at 1 Hz from one process, one per DER, and the cost of each.
 
-Publishes to a Mosquitto of the benchmark's own. The memory is what the process grew by from
-before connecting to the end of the run; the broker's own is not in it.
+Publishes to the benchmark's own Mosquitto. The memory is the growth of the process from before
+connecting to the end of the run, without the broker's.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 python benchmarks/encode.py
 
-All take the same batches of a fleet's models in turn, so the ratios hold on a busy machine.
-The first encoding, which makes what is kept of each device, is timed apart.
+All take the same batches of a fleet's models in turn, so the ratios hold on a busy machine. The
+first encoding, which fills the caches of each device, is timed separately.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from gridsim_plugins.formats.json import Json
 from gridsim_plugins.formats.template import Template
 
 ROOT = Path(__file__).parent.parent
-# A script would keep the texts of times that come again.
+# A script would cache the texts of repeated times.
 _stamp = cache(rfc3339)
-# The models are wanted, not what the configuration connects to.
+# Only the models are needed, not the connections of the configuration.
 NO_BROKER = 'transports=[{type="stdout"}]'
 # The record, and the same fields nested, scaled and left out.
 RECORD = json.dumps({name: f"{{{name}}}" for name in FIELDS})
@@ -126,7 +126,7 @@ def _objects(encode: Callable[[Any], bytes]) -> Encode:
 
 
 def _records(batch: Batch) -> list[dict[str, Any]]:
-    """Return the readings as most scripts have them: a dict each."""
+    """Return the readings in the form of most scripts: a dict for each."""
     roster = batch.roster
     project = roster.project[batch.device]
     columns = (

@@ -2,11 +2,11 @@
 
     python benchmarks/first_picture.py [--turns 8] [--devices 8]
 
-Needs Chromium. Both pages are opened in turns by one browser, each in a window of its own, and
-their own marks are read: the answer of the server, the first paint, and for the page the moment at
-which the power chart is drawn. Times are in ms since the navigation began; the work of the page's
-main thread is in ms of its tasks, scripts, and layout. Medians, and the least of all turns, which
-a busy machine disturbs least.
+Needs Chromium. Both pages are opened alternately by one browser, each in its own window, and their
+performance marks are read: the answer of the server, the first paint, and for the page the moment
+at which the power chart is drawn. Times are in ms since the navigation began; the work of the
+page's main thread is in ms of its tasks, scripts, and layout. Prints the medians and the minimum of
+all turns, which a busy machine affects least.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
-"""MQTT frames from a byte stream, and whether they are what a simulation made.
-
-Parsed by hand and compared with a simulation of its own, so that no code of the transport
-vouches for itself.
+"""MQTT frames from a byte stream, compared with the readings of a separate simulation. They are
+parsed by hand, so that no code of the transport is used to check itself.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ Message = tuple[bytes, bytes]
 
 
 class TornStreamError(Exception):
-    """No frame begins where one should: from here on nothing can be read."""
+    """A frame does not begin where one should: from there on nothing can be read."""
 
 
 class Reading(msgspec.Struct):
@@ -40,7 +38,7 @@ class Findings:
     right: int = 0
     missing: int = 0
     mixed: int = 0
-    """Whole frames that are not the next, nor a later, record of the simulation."""
+    """Whole frames that are neither the next nor a later record of the simulation."""
     torn: int = 0
     """Frames whose payload is not a whole record."""
     bytes: int = 0
@@ -90,7 +88,7 @@ def parse(data: bytes) -> tuple[list[Message], int, int, bool]:
 
 
 class Checker:
-    """The comparison of messages, in order, with those that the simulation makes."""
+    """The comparison of messages, in order, with those of the simulation."""
 
     def __init__(self, ticks: Iterator[tuple[Batch, Sequence[bytes]]]) -> None:
         """Take the ticks: each one's batch and its encoded records."""
@@ -114,7 +112,7 @@ class Checker:
                 self._odd(message)
 
     def end(self) -> Findings:
-        """Count the messages that were still to come as missing; return the findings."""
+        """Count the messages that did not arrive as missing; return the findings."""
         while self._expected or self._more():
             self.findings.missing += len(self._expected)
             self._expected.clear()

@@ -57,7 +57,7 @@ def _count(port: int) -> Iterator[list[int]]:
             [find("mosquitto_sub"), "-p", str(port), "-t", "#", "-F", "%t"], stdout=topics
         )
         yield received
-        # What the broker still holds for the reader comes before this.
+        # The messages that the broker still holds for the reader arrive before this one.
         subprocess.run(
             [find("mosquitto_pub"), "-p", str(port), "-q", "1", "-t", "end", "-m", "end"],
             check=True,

@@ -1,4 +1,4 @@
-"""The cost of a ledger: steps a fleet with and without one, and verifies what was written.
+"""The cost of a ledger: steps a fleet with and without one, and verifies its content.
 
 Prints the ratio of a tick with the ledger to one without, the processor time of the ledger, the
 most memory that the process had, readings per second of the writer, bytes per reading, and how fast
@@ -102,7 +102,7 @@ def run(plan: Plan, ticks: int, ledger: Ledger | None) -> tuple[float, int]:
 
 
 def alone(plan: Plan, ticks: int) -> float:
-    """Return the readings per second of a writer that has the machine for itself."""
+    """Return the readings per second of a writer without other load on the machine."""
     simulation = Simulation(plan.configuration.scenario)
     outcome = simulation.advance()
     n = len(outcome.batch)

@@ -1,4 +1,4 @@
-"""A Mosquitto of the benchmarks' own, on a free port of this machine."""
+"""The benchmarks' own Mosquitto, on a free port of this machine."""
 
 from __future__ import annotations
 

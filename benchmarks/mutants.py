@@ -70,9 +70,8 @@ class Room:
     sample: int | None = None
 
     def choose(self) -> int:
-        """Choose the mutants of a sample, and return of how many.
-
-        Other changes than before have the names of those, so the mutants are made again.
+        """Choose the mutants of a sample, and return the number of all. The mutants are made again,
+        because the new sample uses the same names for other changes.
         """
         path = self.name.replace(".", "/")
         module = self.copy / f"{path}.py"
@@ -163,7 +162,7 @@ def _copy(module: str, sample: int | None, tests: Sequence[str]) -> Path:
     changed = f"{head}{table}\n{after}"
     kept = copy / "pyproject.toml"
     if not kept.exists() or kept.read_text(encoding="utf-8") != changed:
-        # By other tests.
+        # The tests have changed.
         shutil.rmtree(copy / "mutants", ignore_errors=True)
         kept.write_text(changed, encoding="utf-8")
     return copy

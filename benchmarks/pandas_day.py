@@ -83,7 +83,7 @@ def measure(way: str, count: int, duration: str) -> dict[str, Any]:
 
     import gridsim
 
-    # The first configuration imports the models: that is not what is measured.
+    # The first configuration imports the models, which is not part of the measurement.
     gridsim.simulate(homes(1), overrides=["simulation.start=2026-07-01"]).run("1m").to_pandas()
     rows = 0
     wall, cpu = time.perf_counter(), time.process_time()

@@ -1,7 +1,7 @@
 """The writer of docs/performance.md: it runs every benchmark and records the output of each.
 
-python benchmarks/performance.py            (about half an hour, on a machine that does no more)
-python benchmarks/performance.py --quick    (small sizes, to see that all of it works)
+python benchmarks/performance.py          (about half an hour, on an otherwise idle machine) python
+benchmarks/performance.py --quick    (small sizes, to see that all of it works)
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Section:
     title: str
     text: str
     command: Sequence[str]
-    """`gridsim ...` gets a Mosquitto of its own; anything else is a script of this folder."""
+    """`gridsim ...` gets its own Mosquitto; anything else is a script of this folder."""
 
 
 def main() -> None:
@@ -222,7 +222,7 @@ def _runs(quick: bool) -> tuple[str, ...]:
 
 
 def _fleet(ders: int) -> tuple[str, ...]:
-    """Return the overrides for so many DERs.
+    """Return the overrides for this number of DERs.
 
     The default fleet has four homes with a battery to each with a car, two DERs each.
     """

@@ -1,4 +1,4 @@
-"""A log-log plot as SVG, of the few lines that it takes."""
+"""A small writer of log-log plots as SVG."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def loglog(title: str, x_name: str, series: Sequence[PlotSeries]) -> str:
         )
         for x, y in zip(one.x, one.y, strict=True):
             parts.append(f'<circle cx="{x_at(x):.1f}" cy="{y_at(y):.1f}" r="3.5" fill="{colour}"/>')
-        # Linear growth back from the largest: where a line lies above it, a fixed cost shows.
+        # Linear growth, drawn back from the largest value: a line above it shows a fixed cost.
         start = max(10.0**low, one.y[-1] * one.x[0] / one.x[-1])
         from_x = one.x[-1] * start / one.y[-1]
         parts.append(

@@ -3,8 +3,8 @@
 python benchmarks/programmes.py
 python benchmarks/programmes.py --projects 10000 --events 50
 
-Each figure stands beside that of a reference in the same run: a history of three weeks that is
-filled slot by slot, and settlements that are made one by one. Prints the ratios.
+Each figure is compared with a reference in the same run: a history of three weeks that is filled
+slot by slot, and settlements that are made one by one. Prints the ratios.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The speed of QoS 1 beside paho at its best, on the same records in the same run.
 
-Both publish to a Mosquitto of the benchmark's own, in turns; what counts is the median of the
-rounds. paho is driven as it is fastest: no thread, no socket pair, no callback, ready payloads,
-its socket written once per 1000 messages, no window of its own (or the fastest it is given).
+Both publish to the benchmark's own Mosquitto, alternately; the result is the median of the rounds.
+paho is used in its fastest way: no thread, no socket pair, no callback, ready payloads, its socket
+written once per 1000 messages, no window of its own (or the fastest it is given).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> None:
 
 def _gridsim(port: int, batch: Batch, qos: int) -> Callable[[], None]:
     run = make_run(batch.roster)
-    # It is silent while the others have their turn, for longer than any ordinary keepalive.
+    # It is silent during the turns of the others, for longer than any ordinary keepalive.
     given = {"host": "127.0.0.1", "port": port, "qos": qos, "keepalive_s": 600}
     settings = Mqtt.Settings.model_validate(given)
     transport = Mqtt(settings, Json(Json.Settings(), "der", batch.roster), run)
@@ -81,7 +81,7 @@ def _paho(port: int, batch: Batch, qos: int, window: int) -> Callable[[], None]:
     topics = [f"projects/{roster.project_id[project]}/ders/{der}" for project, der in names]
     client = Client(CallbackAPIVersion.VERSION2, client_id=f"paho-{window}")
     client.max_inflight_messages = window
-    # Thus it makes no socket pair, and does not write at once.
+    # With this it makes no socket pair, and does not write at once.
     client.on_socket_register_write = lambda *_: None
     client.connect("127.0.0.1", port, keepalive=600)
     selector = selectors.DefaultSelector()

@@ -1,7 +1,7 @@
 """The QoS 0 path beside a raw socket. Exits 1 under 70 %.
 
-Both send the same number of messages of the same size to a Mosquitto of this script's own, in
-turns, so that a slow machine slows both.
+Both send the same number of messages of the same size to this script's own Mosquitto, alternately,
+so that a slow machine slows both.
 """
 
 from __future__ import annotations

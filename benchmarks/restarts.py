@@ -1,8 +1,8 @@
 """The readings that arrive while the broker restarts again and again. Exits 1 if one is lost.
 
-Runs 100 DERs at 4 Hz with QoS 1 through a Mosquitto that is stopped and started at random times,
-88 times by default. The far end is another client with a session that the broker keeps
-over its restarts. Every reading must be delivered by the account, and be at the far end.
+Runs 100 DERs at 4 Hz with QoS 1 through a Mosquitto that is stopped and started at random times, 88
+times by default. The far end is another client with a session that the broker keeps over its
+restarts. Every reading must be counted as delivered, and must have arrived at the far end.
 """
 
 from __future__ import annotations

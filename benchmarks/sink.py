@@ -1,8 +1,8 @@
-"""Check that every frame arrives whole, in order, and as the record of the simulation.
+"""Check that every frame arrives whole, in order, and equal to the record of the simulation.
 
-Runs gridsim flat out against an MQTT server of this script's own, which reads every byte,
-parses every frame and compares topic and payload with a simulation of the same seed. Exits 1
-if one frame is missing, torn or mixed.
+Runs gridsim at full speed against this script's own MQTT server, which reads every byte, parses
+every frame and compares topic and payload with a simulation of the same seed. Exits 1 if one frame
+is missing, torn or mixed.
 
 python benchmarks/sink.py --messages 10000000
 python benchmarks/sink.py --messages 1000000 --tls
@@ -89,7 +89,9 @@ def _start(*words: str, stderr: int) -> subprocess.Popen[str]:
 
 
 def _serve(listener: socket.socket, context: ssl.SSLContext | None, checker: Checker) -> None:
-    """Serve one connection to its end. A second connection would be a fault: none is accepted."""
+    """Serve one connection to its end. A second connection would be a fault, so it is not
+    accepted.
+    """
     listener.settimeout(_DEADLINE_S)
     link, _ = listener.accept()
     link.settimeout(_DEADLINE_S)

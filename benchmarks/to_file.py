@@ -2,9 +2,9 @@
 
 python benchmarks/to_file.py --folder /dev/shm
 
-Runs gridsim with all its models, and in turn writes as many bytes from one buffer to the
-same folder: what the file system would take from a program that computes nothing. A folder
-in memory leaves the disk out of it; the folder needs room for one run's lines.
+Runs gridsim with all its models, and in turn writes as many bytes from one buffer to the same
+folder: the time that the file system needs for a program that computes nothing. A folder in memory
+excludes the disk; the folder needs room for one run's lines.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python benchmarks/views.py [DEVICES] [ROUNDS]
 
-Both runs are in this process and take turns: in each turn one of them runs a tick with the manual
+Both runs are in this process and alternate: in each turn one of them runs a tick with the manual
 clock, so that changes of the machine's speed affect both. Prints the medians and their ratio: in
 processor time of the thread that runs the ticks, and in real time, which includes waiting for the
 thread of the views.

@@ -4,9 +4,9 @@
 
 Readings go to standard output, and the results to standard error: the processor time per tick of
 the run's process without and with pages, in turns in one run, their ratio, and the bytes per second
-of each page. A page is a client in another process that does as a browser does: it keeps the
-stream open, and fetches the contracts every 2 s and the heat map every 5 s, or each a second per
-open page if that is longer, if they have changed.
+of each page. A page is a client in another process that behaves like a browser: it keeps the stream
+open, and fetches the contracts every 2 s and the heat map every 5 s, or each a second per open page
+if that is longer, if they have changed.
 """
 
 from __future__ import annotations

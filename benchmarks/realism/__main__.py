@@ -1,4 +1,4 @@
-"""Checks the models against published figures and pvlib, and writes docs/realism.md.
+"""The checks of the models against published figures and pvlib, and the writer of docs/realism.md.
 
 Prints every comparison; exit status 1 if one is outside its tolerance. Seeds are fixed: only
 the figures of the last group, which are times, differ from run to run. With the names of groups,
@@ -44,10 +44,10 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "realism.md"
 PLOTS = ROOT / "docs" / "realism"
 INTRO = """`make realism` writes this page: it runs gridsim's models against published figures,
-and against [pvlib](https://pvlib-python.readthedocs.io) in the same run. Exit status 1 says
+and against [pvlib](https://pvlib-python.readthedocs.io) in the same run. Exit status 1 means
 that a check is outside its tolerance. A dash as verdict marks a figure that is shown without
 being judged. `python -m benchmarks.realism GROUP` runs a part of it and replaces its section; each
-section says when it was made and of which version."""
+section states its date and version."""
 
 GROUPS: dict[str, Callable[[Path], Group]] = {
     "randomness": randomness.run,
@@ -109,8 +109,10 @@ def _shown(group: Group, seconds: float) -> Group:
 
 
 def _ran(name: str) -> tuple[Group, float]:
-    """The group's result; an error in it is a failed check, so that the others still show."""
-    # pvlib warns of pandas' coming changes.
+    """Return the group's result; an error in it becomes a failed check, so that the other groups
+    still run.
+    """
+    # pvlib warns of future changes in pandas.
     warnings.filterwarnings("ignore", message="DatetimeIndex.dayofyear")
     begun = process_time()
     try:

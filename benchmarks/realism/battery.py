@@ -29,7 +29,7 @@ COEFFICIENTS = {
     "generic": (0.0355, -0.0031, 0.0182, 0.0376, -0.0036, 0.0193, 0.95),
 }
 _PUBLISHED = {0.1: 0.769, 0.5: 0.882, 1.0: 0.868}
-# All that the data sheet says of losses is one round trip.
+# The data sheet states the losses of one round trip only.
 POWERWALL = {
     "nameplate_capacity": 11.04, "charge_power": 5.0, "energy_capacity_kwh": 13.5,
     "losses": "ideal", "cell_efficiency": 89.0, "min_soc": 0.0,
@@ -68,15 +68,17 @@ def stored_kw(power: Floats, rated: Floats, coefficients: tuple[float, ...]) -> 
 
 
 def round_trip(settings: Mapping[str, Any], loads: Floats) -> Floats:
-    """AC round-trip efficiency at shares of the rated power, from ten minutes of telemetry."""
+    """Return the AC round-trip efficiency at shares of the rated power, from ten minutes of
+    telemetry.
+    """
     power = loads * float(settings["nameplate_capacity"])
 
     def run(sign: float, soc: float) -> tuple[Floats, Floats]:
         entries = [{**settings, "initial_soc": soc}] * len(loads)
-        told = drive(Battery, entries, lambda i: sign * power, 601, 1.0)
+        telemetry = drive(Battery, entries, lambda i: sign * power, 601, 1.0)
         # After the dead time and the time constant.
-        change = socs(told)[-1] - socs(told)[20]
-        return change, outputs(told)[20:-1].sum(axis=0)
+        change = socs(telemetry)[-1] - socs(telemetry)[20]
+        return change, outputs(telemetry)[20:-1].sum(axis=0)
 
     gained, drawn = run(-1.0, 40.0)
     lost, given = run(1.0, 60.0)
@@ -117,7 +119,7 @@ def run(plots: Path) -> Group:
 
 
 def _evening() -> Floats:
-    """Load, output of the battery and net consumption at each second, kW, [3, second]."""
+    """Return load, output of the battery and net consumption at each second, kW, [3, second]."""
     simulation = Simulation(scenario_of(EVENING))
     batches = [simulation.step() for _ in range(_EVENING_S)]
     load = np.array([float(batch.power_meter_measurement[0]) for batch in batches])
@@ -171,8 +173,8 @@ def _plot_evening(plots: Path, evening: Floats) -> None:
 
 def _response() -> list[Check]:
     entry = {**SIEMENS, "min_soc": 0.0}
-    told = drive(Battery, [entry], lambda i: np.array([2.0]), 60, 0.1)
-    power = outputs(told)[:, 0]
+    telemetry = drive(Battery, [entry], lambda i: np.array([2.0]), 60, 0.1)
+    power = outputs(telemetry)[:, 0]
     begins = int(np.argmax(power > 0.0)) * 0.1
     # Means over ticks of 0.1 s: the middle of a tick.
     reached = float(np.interp(2.0 * (1.0 - np.exp(-1.0)), power, np.arange(60) * 0.1 + 0.05))
@@ -192,8 +194,8 @@ def _response() -> list[Check]:
 def _limits() -> list[Check]:
     def power(soc: float, setpoint: float) -> float:
         entry = {**GENERIC, "min_soc": 0.0, "initial_soc": soc}
-        told = drive(Battery, [entry], lambda i: np.array([setpoint]), 1, 1.0)
-        return float(outputs(told)[0, 0])
+        telemetry = drive(Battery, [entry], lambda i: np.array([setpoint]), 1, 1.0)
+        return float(outputs(telemetry)[0, 0])
 
     return [
         near("charging at 95 %: limit", -2.5, power(95.0, -5.0), _PERMOD, by=0.01, unit="kW"),
@@ -206,8 +208,8 @@ def _limits() -> list[Check]:
 def _powerwall() -> list[Check]:
     entry = {**POWERWALL, "initial_soc": 50.0}
     asked = np.array([20.0, -20.0])
-    told = drive(Battery, [entry, entry], lambda i: asked, 1, 1.0)
-    out, into = outputs(told)[0].tolist()
+    telemetry = drive(Battery, [entry, entry], lambda i: asked, 1, 1.0)
+    out, into = outputs(telemetry)[0].tolist()
     trip = float(round_trip(POWERWALL, np.array([3.3 / 11.04]))[0])
     return [
         near("Powerwall 3 as settings: power out", 11.04, out, _TESLA, by=0.01, unit="kW"),
@@ -217,7 +219,9 @@ def _powerwall() -> list[Check]:
 
 
 def _integral() -> list[Check]:
-    """Random setpoints, between and beyond the limits, at three tick lengths."""
+    """Compare energy with random setpoints, between and beyond the limits, at three tick
+    lengths.
+    """
     checks = []
     draws = np.random.default_rng(7)
     entries = [SIEMENS, GENERIC, {**GENERIC, "energy_capacity_kwh": 2.0, "min_soc": 0.0}]
@@ -226,8 +230,8 @@ def _integral() -> list[Check]:
     names = ["siemens_junelight", "generic", "generic"]
     for tick_s in (1.0, 60.0, 900.0):
         asked = draws.uniform(-1.5, 1.5, (2000, 3)) * rated
-        told = drive(Battery, entries, lambda i, asked=asked: asked[i], 2000, tick_s)  # type: ignore[misc]
-        soc, power = socs(told), outputs(told)
+        telemetry = drive(Battery, entries, lambda i, asked=asked: asked[i], 2000, tick_s)  # type: ignore[misc]
+        soc, power = socs(telemetry), outputs(telemetry)
         worst = 0.0
         for i, name in enumerate(names):
             resting = power[:, i] >= -0.015 if name == "siemens_junelight" else np.False_

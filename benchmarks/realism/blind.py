@@ -1,4 +1,6 @@
-"""A blind test: can a classifier tell gridsim's days from those of an established model?"""
+"""A blind test: a classifier tries to distinguish gridsim's days from those of an established
+model.
+"""
 
 from __future__ import annotations
 
@@ -50,12 +52,12 @@ def run(plots: Path) -> Group:
 energies. A gradient boosting classifier (scikit-learn) learns {len(_features(np.zeros(1440)))}
 features of a day: quantiles, changes from minute to minute, autocorrelation, spectrum, switch-on
 counts, means by time of day. The area under the curve (AUC) is that of five-fold cross-validation
-in which all days of a home are on one side: 0.5 is a guess, 1 tells every day. **The aim is less
+in which all days of a home are on one side: 0.5 is a guess, 1 identifies every day. **The aim is less
 than 0.75, and it is not met.** richardsonpy switches constant powers for a whole number of minutes
 and keeps a base load of 50 W, so that its power stands still for most of the day.
 
 A second reference is the home CHR01 of LoadProfileGenerator, which replays measured courses of
-devices (a year at one minute, in the package `hisim`). A single home is told from other homes by
+devices (a year at one minute, in the package `hisim`). A single home is telemetry from other homes by
 its own devices and habits, so its AUC is read beside that of single homes of gridsim.
 
 The features by which gridsim and richardsonpy differ most are listed with the medians of all, and
@@ -153,12 +155,12 @@ def _profile() -> Days | None:
         next(rows)
         power = np.array([60.0 * float(row[2]) for row in rows])
     days = power[: 365 * 1440].reshape(365, 1440)[:: 365 // _HOMES][:_HOMES]
-    # Each day is a group of its own: there are no other homes to learn from.
+    # Each day is a separate group, because there are no other homes to learn from.
     return Days(np.round(days, 2), -1 - np.arange(len(days)))
 
 
 def _single(profile: Days) -> list[Check]:
-    """Tell the days of a single home from those of gridsim's homes of the same energy."""
+    """Distinguish the days of a single home from those of gridsim's homes of the same energy."""
     kwh = 8760.0 * float(profile.power.mean())
     others = _gridsim([kwh] * _HOMES, 7, 0)
     alone = []
@@ -246,7 +248,7 @@ def _auc(one: Days, other: Days) -> float:
 
 
 def _auc_of_one(there: Floats, here: Floats) -> float:
-    """Return how well a threshold on one feature alone tells the two apart, 0.5 to 1."""
+    """Return how well a threshold on a single feature separates the two, 0.5 to 1."""
     from sklearn.metrics import roc_auc_score
 
     labels = np.repeat([0, 1], [len(there), len(here)])

@@ -1,4 +1,4 @@
-"""Builds `gridsim/helpers/climate.npz` from its sources.
+"""The builder of `gridsim/helpers/climate.npz` from its sources.
 
     apt-get download ferret-datasets && dpkg -x ferret-datasets_*.deb /tmp/ferret
     python -m benchmarks.realism.climate_table --data /tmp/ferret/usr/share/ferret-vis/data
@@ -6,16 +6,16 @@
 - ETOPO5 (`etopo5.cdf`, NOAA, in the public domain): heights, and the shares of land.
 - COADS (`coads_climatology.cdf`, NOAA, in the public domain): the air temperature over the sea.
 - `data/fitted-cities.csv`: the mean of each month, 1995 to 2014, of 271 cities: means of the daily
-  means of the Global Surface Summary of the Day (NOAA, in the public domain), as the Average Daily
-  Temperature Archive of the University of Dayton has them, for the cities with eight years of each
-  month. `data/held-back-cities.csv` are 46 more, drawn by continent, which this script does not
+  means of the Global Surface Summary of the Day (NOAA, in the public domain), from the Average
+  Daily Temperature Archive of the University of Dayton, for the cities with eight years of each
+  month. `data/held-back-cities.csv` has 46 more, drawn by continent, which this script does not
   read.
 - `data/daily-range.csv`: the coefficients of a regression of the daily range, fitted to the monthly
   normals 1991 to 2020 of MERRA-2 (NASA, doi:10.5067/KVIMOMCUO83U).
 
 The Debian package `ferret-datasets` has both grids. Leaving out one city at a time, the months miss
 by 1.51 K (root mean square). Other length scales, variances and lapse rates, and a covariance that
-falls with the difference in height, gave 1.50 to 1.60 K, so none of them was taken.
+falls with the difference in height, gave 1.50 to 1.60 K, so none of them is used.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _LAPSE_K_PER_M, _LAPSE_OF_PLAINS = 0.0065, 0.005
 # The covariance, K2 and km: near and middle scales fall with the difference in the share of land.
 _NEAR, _FAR, _MIDDLE, _SHARE = (2.0, 250.0), (6.0, 1500.0), (4.0, 1000.0), 0.35
 _NOISE_OF_CITY, _NOISE_OF_SEA, _WEIGHT_OF_SEA = 0.4, 0.5, 0.3
-# A city has this share of land at least: it measures the land, also at a coast.
+# A city has at least this share of land, because it measures the land even at a coast.
 _LAND_OF_CITY = 0.75
 _STEPS = {"temperature": 0.25, "range": 0.5, "height": 20.0}
 _EARTH_KM = 6371.0
@@ -134,7 +134,7 @@ def cities(relief: Relief) -> Points:
 
 
 def sea(folder: Path, relief: Relief) -> Points:
-    """Return a part of the points of COADS, of which more near land."""
+    """Return a selection of the points of COADS, denser near land."""
     with netcdf_file(folder / "coads_climatology.cdf", mmap=False) as file:
         air = file.variables["AIRT"][:].astype(float)
         x, y = (

@@ -20,7 +20,7 @@ from gridsim_plugins.weather.synthetic import Synthetic
 
 _HOUR_MS = 3_600_000
 _NAMEPLATE, _RATIO = 5.0, 1.2
-# Each third day: the same for both, and a year in a third of the time.
+# Every third day, for both models: a year in a third of the time.
 _EVERY_DAYS = 3
 _PVWATTS = "pvlib's ModelChain.with_pvwatts in the same run"
 _MARION = "the same chain with pvlib's marion_diffuse"
@@ -56,7 +56,7 @@ class _Year:
     """kW, [time, place]"""
 
     def months(self, power: Floats) -> Floats:
-        """The sums by month, [month]."""
+        """Return the sums by month, [month]."""
         sums: Floats = pd.Series(power, self.times).groupby(self.times.month).sum().to_numpy()
         return sums
 
@@ -108,7 +108,7 @@ def plot(plots: Path) -> None:
 
 @cache
 def _year(diffuse: bool = False) -> _Year:
-    """One array at each place, in the middle of each hour."""
+    """Return the output of one array at each place, in the middle of each hour."""
     names = [place.name for place in _PLACES]
     sites = Sites(
         ids=names,
@@ -148,7 +148,7 @@ def _year(diffuse: bool = False) -> _Year:
 
 @cache
 def _marion(index: int) -> Floats:
-    """AC power by pvlib, kW, where the glass reflects diffuse light, too."""
+    """Return the AC power by pvlib, kW, if the glass also reflects diffuse light."""
     place = _PLACES[index]
     chain, weather = _chain(index, "faiman", "perez", "physical")
     chain.prepare_inputs(weather)
@@ -174,7 +174,7 @@ def _marion(index: int) -> Floats:
 
 @cache
 def _model_chain(index: int, cells: str, sky: str = "perez", glass: str = "physical") -> Floats:
-    """AC power by pvlib, kW, at each of the times."""
+    """Return the AC power by pvlib, kW, at each of the times."""
     chain, weather = _chain(index, cells, sky, glass)
     chain.run_model(weather)
     power: Floats = np.maximum(chain.results.ac.fillna(0.0).to_numpy(), 0.0)
@@ -184,7 +184,7 @@ def _model_chain(index: int, cells: str, sky: str = "perez", glass: str = "physi
 def _chain(
     index: int, cells: str, sky: str, glass: str
 ) -> tuple[pvlib.modelchain.ModelChain, pd.DataFrame]:
-    """A chain of pvlib with the weather of a place."""
+    """Return a model chain of pvlib with the weather of a place."""
     year, place = _year(), _PLACES[index]
     names = ("ghi", "dni", "dhi", "temp_air", "wind_speed")
     weather = pd.DataFrame(

@@ -67,7 +67,7 @@ throughout. So many broken skies are taken to be a year's: its maximum is held t
 
 
 def _index() -> tuple[Floats, Floats]:
-    """k sampled at whole minutes, and its means of a minute, [day, minute, place].
+    """Return k sampled at whole minutes, and its means over a minute, [day, minute, place].
 
     NaN while the sun is low. All minutes of a day are computed at once: the slow quantities at
     marks five minutes apart, as the weather does, and the field of clouds at each minute.
@@ -80,13 +80,14 @@ def _index() -> tuple[Floats, Floats]:
     )  # fmt: skip
     start = utc_ms("2016-01-01")
     spacing = 1096 // _DAYS
-    # Each day under another seed: within one, all places share the wind that carries the field.
+    # Each day has another seed, because with one seed all places share the wind that moves the
+    # field.
     days = [_minutes(sites, start + day * spacing * _DAY_MS, seed=day) for day in range(_DAYS)]
     return np.array([day[0] for day in days]), np.array([day[1] for day in days])
 
 
 def _minutes(sites: Sites, start_ms: int, seed: int) -> tuple[Floats, Floats]:
-    """k of the minutes of a day, sampled at their starts and as means of six samples."""
+    """Return k of the minutes of a day, sampled at their starts and as means of six samples."""
     weather = Synthetic(SyntheticSettings(), sites, Draws(seed))
     marks = start_ms + np.arange(1441 // 5 + 1) * 300_000
     rows = np.tile(np.arange(len(sites)), len(marks))
@@ -156,13 +157,13 @@ def _within(hours: Floats) -> Floats:
 
 
 def _hours(index: Floats) -> Floats:
-    """The whole hours with a high sun, [hour, minute]."""
+    """Return the whole hours with a high sun, [hour, minute]."""
     hours = index.transpose(0, 2, 1).reshape(-1, 60)
     return hours[~np.isnan(hours).any(axis=1)]
 
 
 def _brightness(index: Floats, means: Floats) -> list[Check]:
-    """The distribution of k, and how often it is beyond a clear sky."""
+    """Compare the distribution of k, and how often it exceeds a clear sky."""
     checks = []
     for (q, wanted), value, mean in zip(
         _LEVELS.items(),
@@ -208,7 +209,7 @@ def _pooled(hours: Floats, lag: int) -> float:
 
 
 def _seconds() -> list[Check]:
-    """Ramps within a second, of irradiance over 1000 W/m2."""
+    """Measure ramps within a second, of irradiance over 1000 W/m2."""
     metre = 1.0 / 111_195.0
     base = make_sites(49, latitude=32.7, longitude=-117.2, altitude=100.0)
     grid = np.stack(np.meshgrid(np.linspace(-225, 225, 7), np.linspace(-225, 225, 7)))
@@ -233,7 +234,7 @@ def _seconds() -> list[Check]:
 
 
 def _neighbours() -> list[Check]:
-    """Changes within a minute agree near by and average out far away."""
+    """Compare changes within a minute at nearby places and at distant ones."""
     base = make_sites(40, latitude=45.0)
     away = np.array([0.0, 50.0, *np.linspace(300.0, 15_000.0, 38)])
     sites = replace(base, longitude=base.longitude + away / 78_626.0)
@@ -254,7 +255,7 @@ def _neighbours() -> list[Check]:
 
 
 def _broken_day() -> str:
-    """The day of June 2026 on which the sky over the fifty roofs changes most."""
+    """Draw the day of June 2026 on which the sky over the fifty roofs changes most."""
     sites = make_sites(1, latitude=55.79, longitude=12.53, altitude=50.0)
     first = utc_ms("2026-06-01")
     changes = []

@@ -24,11 +24,11 @@ def checks(day: Day) -> list[Check]:
 
 
 def _battery(day: Day) -> list[Check]:
-    told, members = day.told["battery/flexible"], day.members["battery/flexible"]
+    telemetry, members = day.telemetry["battery/flexible"], day.members["battery/flexible"]
     checks = []
     for preset in ("generic", "siemens_junelight"):
         which = np.flatnonzero([members.settings[i].losses == preset for i in members.stanza])
-        power, soc = told["power"][:, which], told["soc"][:, which] / 100.0
+        power, soc = telemetry["power"][:, which], telemetry["soc"][:, which] / 100.0
         rated, capacity = (members.columns[key][which] for key in
                            ("nameplate_capacity", "energy_capacity_kwh"))  # fmt: skip
         if preset == "siemens_junelight":
@@ -42,14 +42,14 @@ def _battery(day: Day) -> list[Check]:
 
 
 def _car(day: Day) -> list[Check]:
-    told, members = day.told["ev_charger/flexible"], day.members["ev_charger/flexible"]
-    soc = told["soc"] / 100.0
+    telemetry, members = day.telemetry["ev_charger/flexible"], day.members["ev_charger/flexible"]
+    soc = telemetry["soc"] / 100.0
     stays = ~np.isnan(soc[:-1]) & ~np.isnan(soc[1:]) & (soc[1:] >= soc[:-1])
     column = members.columns
-    stored = -told["power"][:-1] * column["efficiency"] / 100.0 * _HOURS
+    stored = -telemetry["power"][:-1] * column["efficiency"] / 100.0 * _HOURS
     left = np.where(stays, np.diff(soc, axis=0) * column["battery_capacity_kwh"] - stored, 0.0)
-    missing = float(np.abs(told["power"][np.isnan(soc)]).max(initial=0.0))
-    charged = -float(told["power"].sum()) * _HOURS
+    missing = float(np.abs(telemetry["power"][np.isnan(soc)]).max(initial=0.0))
+    charged = -float(telemetry["power"].sum()) * _HOURS
     return [
         *_sums("EV", left),
         at_most("EV: power without a car", 0.0, missing, _SOURCE, unit="kW"),
@@ -59,20 +59,20 @@ def _car(day: Day) -> list[Check]:
 
 
 def _heat_pump(day: Day) -> list[Check]:
-    told, members = day.told["heat_pump/flexible"], day.members["heat_pump/flexible"]
+    telemetry, members = day.telemetry["heat_pump/flexible"], day.members["heat_pump/flexible"]
     column, site = members.columns, members.site
-    room, heat = told["room_temperature"], told["heat_output"]
+    room, heat = telemetry["room_temperature"], telemetry["heat_output"]
     ua, capacity = column["heat_loss"] / 1000.0, column["heat_capacity"]
     gains = column["internal_gains"] / 1000.0 + column["solar_aperture"] / 1000.0 * day.ghi[:, site]
     air = day.temperature_c[:, site]
     final = air + (heat + gains) / ua
     after = final + (room - final) * np.exp(-ua * _HOURS / capacity)
-    # Nobody opens windows below 3 K over the setpoint.
+    # Windows stay closed below 3 K over the setpoint.
     closed = room[:-1] <= column["room_temperature"] + 3.0
     left = np.where(closed, (room[1:] - after[:-1]) * capacity, 0.0)
     lift = np.clip(40.0 - air - air, 15.0, 90.0)
     cop = column["cop_factor"] * (6.08 - 0.09 * lift + 0.0005 * lift * lift)
-    wrong = float(np.abs(heat + told["power"] * cop).max())
+    wrong = float(np.abs(heat + telemetry["power"] * cop).max())
     return [
         *_sums("heat pump", left),
         at_most("heat pump: heat less power times COP", 1e-9, wrong,
@@ -81,9 +81,12 @@ def _heat_pump(day: Day) -> list[Check]:
 
 
 def _water_heater(day: Day) -> list[Check]:
-    told, members = day.told["water_heater/flexible"], day.members["water_heater/flexible"]
+    telemetry, members = (
+        day.telemetry["water_heater/flexible"],
+        day.members["water_heater/flexible"],
+    )
     column = members.columns
-    tank, net = told["tank_temperature"], -told["power"] - told["hot_water"]
+    tank, net = telemetry["tank_temperature"], -telemetry["power"] - telemetry["hot_water"]
     ua, capacity = column["heat_loss"] / 1000.0, column["volume"] * 4.186 / 3600.0
     final = column["room_temperature"] + net / ua
     after = final + (tank - final) * np.exp(-ua * _HOURS / capacity)
@@ -91,12 +94,12 @@ def _water_heater(day: Day) -> list[Check]:
 
 
 def _wind_turbine(day: Day) -> list[Check]:
-    """The power follows the curve at the hub's wind with the rotor's lag, and nothing else."""
-    told, members = day.told["wind_turbine/free"], day.members["wind_turbine/free"]
+    """Check that the power follows only the curve at the hub's wind, with the rotor's lag."""
+    telemetry, members = day.telemetry["wind_turbine/free"], day.members["wind_turbine/free"]
     column, site = members.columns, members.site
     height = day.scenario.sites.altitude[site] + column["hub_height"]
     density = clearsky.pressure_ratio(height) * 288.15 / (day.temperature_c[:, site] + 273.15)
-    wind = told["hub_wind"] * np.cbrt(density)
+    wind = telemetry["hub_wind"] * np.cbrt(density)
     low, high = column["cut_in_wind"] ** 3, column["rated_wind"] ** 3
     target = column["nameplate_capacity"] * np.clip((wind**3 - low) / (high - low), 0.0, 1.0)
     tau = column["response_s"]
@@ -105,8 +108,8 @@ def _wind_turbine(day: Day) -> list[Check]:
     for index in range(len(target)):
         power = target[index] + (now - target[index]) * mean
         now = target[index] + (now - target[index]) * kept
-        worst = max(worst, float(np.abs(power - told["power"][index]).max()))
-    yielded = float(told["power"].sum()) * _HOURS
+        worst = max(worst, float(np.abs(power - telemetry["power"][index]).max()))
+    yielded = float(telemetry["power"].sum()) * _HOURS
     source = "Carrillo et al. (2013), first-order lag"
     return [
         at_most("turbine: power less the lagged curve of its wind", 1e-9, worst, source, unit="kW"),
@@ -116,17 +119,17 @@ def _wind_turbine(day: Day) -> list[Check]:
 
 
 def _generator(day: Day) -> list[Check]:
-    told, members = day.told["generator/flexible"], day.members["generator/flexible"]
+    telemetry, members = day.telemetry["generator/flexible"], day.members["generator/flexible"]
     rated = members.columns["nameplate_capacity"]
-    burnt = np.diff(told["fuel_l"], axis=0)
-    power = told["power"][1:]
-    running = (power > 0.0) & (told["power"][:-1] > 0.0)
+    burnt = np.diff(telemetry["fuel_l"], axis=0)
+    power = telemetry["power"][1:]
+    running = (power > 0.0) & (telemetry["power"][:-1] > 0.0)
     wanted = (0.08 * rated + 0.25 * power) * _HOURS
-    # Ticks of starting and stopping run for a part only.
+    # In ticks with a start or a stop, the set runs for a part of the tick only.
     steady = running & np.vstack((running[1:], running[-1:]))
     wrong = float(np.abs(np.where(steady, burnt - wanted, 0.0)).max())
-    idle = float(burnt[(power == 0.0) & (told["power"][:-1] == 0.0)].max(initial=0.0))
-    delivered = float(told["power"].sum()) * _HOURS
+    idle = float(burnt[(power == 0.0) & (telemetry["power"][:-1] == 0.0)].max(initial=0.0))
+    delivered = float(telemetry["power"].sum()) * _HOURS
     return [
         at_most("generator: fuel less the linear curve, in a second", 1e-12, wrong, "HOMER (NREL)",
                 unit="l"),
@@ -137,7 +140,7 @@ def _generator(day: Day) -> list[Check]:
 
 
 def _sums(name: str, left: Floats | Any) -> list[Check]:
-    """Of what is left over, kWh, [tick, device]: within a tick, and added up over the day."""
+    """Yield checks of the residual, kWh, [tick, device]: within a tick, and summed over the day."""
     return [
         at_most(f"{name}: energy left over in a tick", 1e-11, float(np.abs(left).max()), _SOURCE,
                 unit="kWh"),

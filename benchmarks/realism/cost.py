@@ -112,7 +112,7 @@ only figures here that differ from run to run."""
 
 
 def _timed(scenario: Scenario) -> tuple[Simulation, dict[str, list[float]]]:
-    """A simulation, and seconds by plugin as it steps."""
+    """Return a simulation, and the seconds by plugin, which grow as it steps."""
     spent: dict[str, list[float]] = defaultdict(list)
 
     def timing(kind: type[Any], name: str, methods: tuple[str, ...]) -> type[Any]:
@@ -145,7 +145,7 @@ def _timed(scenario: Scenario) -> tuple[Simulation, dict[str, list[float]]]:
 
 
 def _start() -> float:
-    """Seconds from starting the command to the first line of readings."""
+    """Return the seconds from starting the command to the first line of readings."""
     ders = "".join(
         f'[[projects.ders]]\nid = "DER_{i}"\ntype = "{kind}"\nnameplate_capacity = 5.0\n'
         for i, kind in enumerate(_KINDS)

@@ -1,4 +1,4 @@
-"""A day of a mixed fleet at 1 s: energy, invariants, and what may jump."""
+"""A day of a mixed fleet at 1 s: energy, invariants, and permitted jumps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.realism import conservation, jumps
-from benchmarks.realism.drive import overheard, scenario_of, utc_ms
+from benchmarks.realism.drive import recorded, scenario_of, utc_ms
 from benchmarks.realism.recording import Day
 from benchmarks.realism.report import Check, Group, at_least, at_most, holds
 from gridsim.api import Floats
@@ -98,8 +98,8 @@ farms (Siemens battery, wind turbine) and {_HOMES // 3} sites with a generator n
 24 hours in April at ticks of 1 s under the weather `synthetic`: {_TICKS:,} ticks.
 
 **Energy** is added up from the models' own, unrounded telemetry and checked with formulas written
-anew here: what is stored is what came in less what went out and was lost, tick by tick and over
-the day. **Invariants** are checked on the emitted batches.
+separately here: the stored energy is the energy in minus the energy out and the losses, tick by
+tick and over the day. **Invariants** are checked on the emitted batches.
 
 **Jumps**: what may change within a second, by type. Solar: the largest ramp that Lave et al. saw.
 Battery: not more than its site's net load changed in the last 12 s (dead time and lag), plus 1 % of
@@ -121,30 +121,30 @@ def _scenario(homes: int) -> Scenario:
 
 def _day() -> Day:
     scenario = _scenario(_HOMES)
-    simulation, heard = overheard(scenario)
+    simulation, recording = recorded(scenario)
     n, sites = len(scenario.roster), len(scenario.sites)
     output, soc, meter = (np.empty((_TICKS, n), np.float32) for _ in range(3))
     load, ghi, air = (np.empty((_TICKS, sites)) for _ in range(3))
-    told: dict[str, Any] = {}
+    telemetry: dict[str, Any] = {}
     for index in range(_TICKS):
         batch = simulation.step()
         output[index], soc[index] = batch.current_output, batch.current_soc
         meter[index] = batch.power_meter_measurement
-        sky = heard.sky.pop()
-        load[index], ghi[index], air[index] = heard.load.pop(), sky.ghi, sky.temperature_c
-        for name, said in heard.told.items():
+        sky = recording.sky.pop()
+        load[index], ghi[index], air[index] = recording.load.pop(), sky.ghi, sky.temperature_c
+        for name, said in recording.telemetry.items():
             one = said.pop()
             columns = {"power": one.current_output, **one.extra}
             if one.current_soc is not None:
                 columns["soc"] = one.current_soc
-            kept = told.setdefault(name, {key: np.empty((_TICKS, len(columns["power"])))
+            kept = telemetry.setdefault(name, {key: np.empty((_TICKS, len(columns["power"])))
                                           for key in columns})  # fmt: skip
             for key, column in columns.items():
                 kept[key][index] = column
-            heard.orders[name].clear()
-            heard.able[name].clear()
+            recording.orders[name].clear()
+            recording.able[name].clear()
     members = {f"{spec.name}/{spec.stage}": spec.members for spec in scenario.fleets}
-    return Day(scenario, output, soc, meter, load, ghi, air, told, members)
+    return Day(scenario, output, soc, meter, load, ghi, air, telemetry, members)
 
 
 def _invariants(day: Day) -> list[Check]:
@@ -183,7 +183,7 @@ def _invariants(day: Day) -> list[Check]:
 
 
 def _balance(day: Day) -> Check:
-    """Homes whose battery is free to follow: meter less all outputs is zero."""
+    """Check homes whose battery is within its limits: the meter minus all outputs is zero."""
     roster = day.scenario.roster
     net = day.load.copy()
     np.subtract(net, _by_site(day.output, roster.project, net.shape[1]), out=net)
@@ -192,7 +192,7 @@ def _balance(day: Day) -> Check:
         (day.soc[:, battery] > 15.2) & (day.soc[:, battery] < 89.8)
         & (np.abs(day.output[:, battery]) < 4.9)
     )  # fmt: skip
-    # Dead time and lag let each step of the load through: it must have been steady for 12 s.
+    # Dead time and lag let each step of the load pass, so it must have been constant for 12 s.
     rest = net + _by_site(day.output * np.char.endswith(np.array(roster.der_id), "_BAT"),
                           roster.project, net.shape[1])  # fmt: skip
     moved = np.abs(np.diff(rest, axis=0, prepend=rest[:1])) > 0.01
@@ -214,13 +214,13 @@ def _by_site(output: NDArray[np.float32], project: Any, sites: int) -> Floats:
 
 
 def _alone(day: Day) -> Check:
-    """The first home of the fleet without the others, for an hour."""
+    """Compare the first home of the fleet with the same home alone, for an hour."""
     simulation = Simulation(_scenario(1))
     same = True
     ids = [day.scenario.roster.der_id.index(name) for name in simulation.roster.der_id]
     for index in range(3600):
         batch = simulation.step()
-        told = np.stack((day.output[index, ids], day.soc[index, ids]))
+        telemetry = np.stack((day.output[index, ids], day.soc[index, ids]))
         ours = np.stack((batch.current_output, batch.current_soc)).astype(np.float32)
-        same = same and np.array_equal(told, ours, equal_nan=True)
+        same = same and np.array_equal(telemetry, ours, equal_nan=True)
     return holds("devices alone say what they say in the fleet, 1 h", str(same), "invariant", same)

@@ -1,4 +1,4 @@
-"""Ways to run the models: a simulation of a configuration, or one fleet on its own."""
+"""The functions that run the models: a simulation of a configuration, or a single fleet."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from gridsim.testing import make_members, make_tick
 
 
 def utc_ms(text: str) -> int:
-    """ms since 1970 of an ISO 8601 time, UTC."""
+    """Return the ms since 1970 of an ISO 8601 time, UTC."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
 
 
@@ -42,24 +42,24 @@ def scenario_of(text: str) -> Scenario:
 
 
 @dataclass(slots=True)
-class Telltale:
-    """The values of the models in each tick, before anything was rounded."""
+class ModelRecording:
+    """The values of the models in each tick, before they are rounded."""
 
     sky: list[WeatherSample] = field(default_factory=list)
     load: list[Floats] = field(default_factory=list)
-    told: dict[str, list[Telemetry]] = field(default_factory=dict)
+    telemetry: dict[str, list[Telemetry]] = field(default_factory=dict)
     able: dict[str, list[Capability]] = field(default_factory=dict)
     orders: dict[str, list[Orders]] = field(default_factory=dict)
 
 
-def overheard(scenario: Scenario) -> tuple[Simulation, Telltale]:
-    """A simulation, and what its weather, loads and fleets say to it as it steps.
+def recorded(scenario: Scenario) -> tuple[Simulation, ModelRecording]:
+    """Return a simulation, and the values that its weather, loads and fleets return as it steps.
 
     One load and one fleet per type and stage; those are named `type/stage`.
     """
-    heard = Telltale()
+    recording = ModelRecording()
 
-    def hearing(kind: type[Any], methods: Mapping[str, Callable[..., None]]) -> type[Any]:
+    def recording_type(kind: type[Any], methods: Mapping[str, Callable[..., None]]) -> type[Any]:
         def wrap(name: str, note: Callable[..., None]) -> Callable[..., Any]:
             def method(self: Any, *args: Any) -> Any:
                 result = getattr(kind, name)(self, *args)
@@ -71,20 +71,25 @@ def overheard(scenario: Scenario) -> tuple[Simulation, Telltale]:
         return type(kind.__name__, (kind,), {n: wrap(n, note) for n, note in methods.items()})
 
     def fleet(kind: type[Fleet], name: str) -> type[Fleet]:
-        told, able = heard.told.setdefault(name, []), heard.able.setdefault(name, [])
-        orders = heard.orders.setdefault(name, [])
+        telemetry, able = (
+            recording.telemetry.setdefault(name, []),
+            recording.able.setdefault(name, []),
+        )
+        orders = recording.orders.setdefault(name, [])
 
         def step(result: Telemetry, tick: Tick, asked: Orders) -> None:
-            told.append(result)
+            telemetry.append(result)
             orders.append(asked)
 
-        return hearing(kind, {"step": step, "capability": lambda result, tick: able.append(result)})
+        return recording_type(
+            kind, {"step": step, "capability": lambda result, tick: able.append(result)}
+        )
 
-    weather: type[Weather] = hearing(
-        scenario.weather.type, {"at": lambda result, time_ms: heard.sky.append(result)}
+    weather: type[Weather] = recording_type(
+        scenario.weather.type, {"at": lambda result, time_ms: recording.sky.append(result)}
     )
-    load: type[Load] = hearing(
-        scenario.loads[0].type, {"at": lambda result, tick: heard.load.append(result)}
+    load: type[Load] = recording_type(
+        scenario.loads[0].type, {"at": lambda result, tick: recording.load.append(result)}
     )
     changed = replace(
         scenario,
@@ -95,7 +100,7 @@ def overheard(scenario: Scenario) -> tuple[Simulation, Telltale]:
             for spec in scenario.fleets
         ],
     )
-    return Simulation(changed), heard
+    return Simulation(changed), recording
 
 
 def drive(
@@ -107,31 +112,31 @@ def drive(
     skies: Callable[[Tick], WeatherSample] | None = None,
     **members: Any,
 ) -> list[Telemetry]:
-    """Steps one fleet; `setpoints` gives float64[n], kW or NaN, for a tick's index."""
+    """Step one fleet; `setpoints` returns float64[n], kW or NaN, for a tick's index."""
     made = make_members(kind.Settings, settings, tick_s=tick_s, **members)
     fleet = kind(made)
     flexible = kind.stage(made.settings[0]) == "flexible"
-    told = []
+    telemetry = []
     for index in range(ticks):
         tick = make_tick(index, tick_s=tick_s, start_ms=made.start_ms)
         if skies is not None:
             tick = replace(tick, weather=skies(tick))
         if flexible:
             fleet.capability(tick)
-        told.append(fleet.step(tick, Orders(setpoints(index), np.zeros(len(made)))))
-    return told
+        telemetry.append(fleet.step(tick, Orders(setpoints(index), np.zeros(len(made)))))
+    return telemetry
 
 
-def outputs(told: Sequence[Telemetry]) -> Floats:
-    """kW, [tick, device]."""
-    return np.array([one.current_output for one in told])
+def outputs(telemetry: Sequence[Telemetry]) -> Floats:
+    """Return the outputs, kW, [tick, device]."""
+    return np.array([one.current_output for one in telemetry])
 
 
-def socs(told: Sequence[Telemetry]) -> Floats:
-    """%, [tick, device]."""
-    return np.array([one.current_soc for one in told], np.float64)
+def socs(telemetry: Sequence[Telemetry]) -> Floats:
+    """Return the states of charge, %, [tick, device]."""
+    return np.array([one.current_soc for one in telemetry], np.float64)
 
 
-def extras(told: Sequence[Telemetry], name: str) -> Floats:
-    """A further column, [tick, device]."""
-    return np.array([one.extra[name] for one in told])
+def extras(telemetry: Sequence[Telemetry], name: str) -> Floats:
+    """Return a further column, [tick, device]."""
+    return np.array([one.extra[name] for one in telemetry])

@@ -1,4 +1,4 @@
-"""EV charging sessions as they show in the emitted telemetry, against Trondheim's."""
+"""EV charging sessions in the emitted telemetry, against those of Trondheim."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Sessions:
 
     @property
     def weekday(self) -> Floats:
-        """0 is Monday."""
+        """The day of the week; 0 is Monday."""
         return np.floor(self.start_h / 24.0) % 7
 
 
@@ -99,7 +99,7 @@ weekend's starts are held to the same histogram."""
 def sessions(
     config: str, chargers: int, days: int, tick_s: float, until_day: int | None = None
 ) -> Sessions:
-    """The whole sessions of a run that start after its fifth day, and before `until_day`."""
+    """Return the whole sessions of a run that start after its fifth day, and before `until_day`."""
     simulation = Simulation(scenario_of(config))
     ticks = round(days * 86_400 / tick_s)
     power = np.empty((ticks, chargers), np.float32)
@@ -153,7 +153,7 @@ def _energy_and_stay(found: Sessions) -> list[Check]:
 
 
 def distance(start_h: Floats) -> float:
-    """Kolmogorov and Smirnov's distance of starts from the published hours, at whole hours."""
+    """Return the Kolmogorov-Smirnov distance of starts from the published hours, at whole hours."""
     counted = np.histogram(start_h % 24.0, np.arange(25))[0]
     ours, theirs = np.cumsum(counted) / counted.sum(), np.cumsum(SHARES) / SHARES.sum()
     return float(np.abs(ours - theirs).max())
@@ -209,7 +209,7 @@ def _agreement(found: Sessions) -> list[Check]:
         near(f"SoC on arrival, q{q}, car of 60 kWh", wanted, value, _EVI, rel=0.1, unit="%")
         for q, wanted, value in zip((5, 50, 95), (54.0, 90.0, 98.0), quantiles, strict=True)
     ]
-    # The telemetry says the state of charge to 0.1 %, and the power to 0.01 kW.
+    # The telemetry has the state of charge to 0.1 %, and the power to 0.01 kW.
     room = (100.0 - found.arrival_soc + 0.05) / 100.0 * _CAPACITY_KWH / _EFFICIENCY
     over = float((found.kwh - room).max())
     return [*checks, at_most("energy beyond the room that the car came with", 0.15, over,

@@ -170,7 +170,7 @@ def _homes() -> list[Check]:
     days = _LAST_DAY - _FIRST_DAY
 
     def found_of(tick_s: float, count: int, charger: str) -> tuple[float, float]:
-        """Sessions, and energy in kWh, per car and day."""
+        """Return sessions, and energy in kWh, per car and day."""
         own = sessions(_config(tick_s, count, charger), count, _DAYS, tick_s, _LAST_DAY)
         return len(own.kwh) / count / days, float(own.kwh.sum()) / count / days
 
@@ -218,7 +218,7 @@ def _second() -> list[Check]:
 
 
 def _run(config: str, ticks: int, count: int) -> tuple[Floats, Floats]:
-    """Drawn power, kW, and state of charge, %, [tick, charger]."""
+    """Return the power drawn, kW, and the state of charge, %, [tick, charger]."""
     simulation = Simulation(scenario_of(config))
     power, soc = np.empty((ticks, count)), np.empty((ticks, count))
     for index in range(ticks):

@@ -56,16 +56,16 @@ climate of IEC's class III for a year at ticks of ten minutes."""
 def _pump(
     settings: dict[str, Any], outdoor: Floats, tick_s: float
 ) -> tuple[Floats, Floats, Floats]:
-    """Power, heat to the room, and room temperature, each [tick]."""
-    told = drive(
+    """Return power, heat to the room, and room temperature, each [tick]."""
+    telemetry = drive(
         HeatPump, [{**_HOUSE, **settings}], lambda i: np.full(1, np.nan), len(outdoor), tick_s,
         lambda tick: make_weather(temperature_c=float(outdoor[tick.index])),
         start_ms=utc_ms(_START), sites=make_sites(timezone="UTC"),
     )  # fmt: skip
     return (
-        -outputs(told)[:, 0],
-        extras(told, "heat_output")[:, 0],
-        extras(told, "room_temperature")[:, 0],
+        -outputs(telemetry)[:, 0],
+        extras(telemetry, "heat_output")[:, 0],
+        extras(telemetry, "room_temperature")[:, 0],
     )
 
 
@@ -124,14 +124,14 @@ def _modes() -> list[Check]:
 
 
 def _hot_water(profile: str, variation: float, days: int, n: int) -> Floats:
-    told = drive(
+    telemetry = drive(
         WaterHeater,
         [{"nameplate_capacity": 30.0, "volume": 1000.0, "profile": profile,
           "draw_variation": variation}] * n,
         lambda i: np.full(n, np.nan), days * 1440, 60.0, start_ms=utc_ms(_START),
         sites=make_sites(timezone="UTC"),
     )  # fmt: skip
-    return extras(told, "hot_water")
+    return extras(telemetry, "hot_water")
 
 
 def _profiles() -> list[Check]:
@@ -151,17 +151,17 @@ def _profiles() -> list[Check]:
 
 
 def _wind(n: int, days: int) -> tuple[Floats, Floats]:
-    """Wind at the hub without gusts, and power over nameplate, [tick, place]."""
+    """Return the wind at the hub without gusts, and the power over nameplate, [tick, place]."""
     sites = make_sites(n, altitude=0.0)
     object.__setattr__(sites, "longitude", np.linspace(-170.0, 170.0, n))
-    told = drive(
+    telemetry = drive(
         WindTurbine,
         [{"nameplate_capacity": 1.0, "mean_wind": 7.5, "turbulence_intensity": 0.0}] * n,
         lambda i: np.full(n, np.nan), days * 144, 600.0,
         lambda tick: make_weather(n, temperature_c=15.0), sites=sites, site=list(range(n)),
         start_ms=utc_ms("2026-01-01T00:00:00"),
     )  # fmt: skip
-    return extras(told, "hub_wind"), outputs(told)
+    return extras(telemetry, "hub_wind"), outputs(telemetry)
 
 
 def _climate() -> list[Check]:

@@ -1,4 +1,4 @@
-"""A week of one home, for the eye, and its energy balance."""
+"""A week of one home as a picture, and its energy balance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single homes: base load, switching, days, weeks, and what many homes draw at once."""
+"""Single homes: base load, switching, days, weeks, and the simultaneous power of many homes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ the eye."""
 
 
 def _run(n: int, start: str, tick_s: float, ticks: int, kwh: float = _KWH) -> Floats:
-    """kW, [tick, home]."""
+    """Return the power, kW, [tick, home]."""
     load, start_ms = homes_of(n, kwh), utc_ms(start)
     return np.array(
         [load.at(make_tick(i, start_ms=start_ms, tick_s=tick_s)) for i in range(ticks)],
@@ -148,7 +148,7 @@ def _yearly(year: Floats) -> list[Check]:
 
 
 def _demand() -> tuple[dict[int, float], dict[int, float]]:
-    """The largest power per home by size of group: of a second, and of half an hour."""
+    """Return the largest power per home by size of group: in a second, and in half an hour."""
     n, ticks = _GROUPS[-1], 3 * 3600
     load, start_ms = homes_of(n, _KWH), utc_ms("2026-01-15T16:00:00")
     peak = {size: np.zeros(n // size) for size in _GROUPS}

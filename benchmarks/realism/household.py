@@ -78,7 +78,7 @@ appliances are those of 20,000 homes, before anything is drawn in time."""
 
 
 def _year() -> tuple[Floats, Floats, Floats]:
-    """kW by quarter-hour: H0 and H25 of 1000 kWh a year, and [quarter-hour, home]."""
+    """Return kW by quarter-hour: H0 and H25 of 1000 kWh a year, and [quarter-hour, home]."""
     simulation = Simulation(scenario_of(_YEAR))
     load = [simulation.step().power_meter_measurement for _ in range(365 * 96)]
     every = np.array(load)
@@ -161,7 +161,7 @@ def _shares() -> list[Check]:
 
 
 def homes_of(n: int, annual_kwh: float | Sequence[float], **settings: object) -> Household:
-    """Homes near Berlin, with one annual energy or with one for each."""
+    """Return homes near Berlin, with one annual energy for all or one for each."""
     sites = make_sites(n, latitude=52.5, longitude=13.4, timezone="Europe/Berlin")
     each = [annual_kwh] * n if isinstance(annual_kwh, float) else annual_kwh
     entries = [{"annual_kwh": kwh, **settings} for kwh in each]

@@ -21,38 +21,38 @@ def checks(day: Day) -> list[Check]:
     ]  # fmt: skip
 
 
-def _steps(told: Any, key: str = "power") -> Floats:
-    steps: Floats = np.abs(np.diff(told[key], axis=0))
+def _steps(telemetry: Any, key: str = "power") -> Floats:
+    steps: Floats = np.abs(np.diff(telemetry[key], axis=0))
     return steps
 
 
 def _solar(day: Day) -> list[Check]:
     rated = day.members["solar/free"].columns["nameplate_capacity"]
-    worst = float((_steps(day.told["solar/free"]) / rated).max())
+    worst = float((_steps(day.telemetry["solar/free"]) / rated).max())
     # 1.2 kW of modules behind each kW of inverter, less 14 %.
     return [at_most("solar: largest step", 0.62, worst, _LAVE, unit="of nameplate per s")]
 
 
 def _battery(day: Day) -> list[Check]:
-    """Every step within what the site's net load did lately."""
-    told, members = day.told["battery/flexible"], day.members["battery/flexible"]
+    """Check that every step is within the recent change of the site's net load."""
+    telemetry, members = day.telemetry["battery/flexible"], day.members["battery/flexible"]
     rated, site = members.columns["nameplate_capacity"], members.site
     net = day.load.copy()
     for name, other in day.members.items():
         if name != "battery/flexible":
             for row, place in enumerate(other.site):
-                net[:, place] -= day.told[name]["power"][:, row]
+                net[:, place] -= day.telemetry[name]["power"][:, row]
     moved = np.abs(np.diff(net, axis=0))
     total = np.vstack((np.zeros((1, moved.shape[1])), np.cumsum(moved, axis=0)))
     lately = total[_BACK:] - total[:-_BACK]
-    steps = _steps(told)
+    steps = _steps(telemetry)
     # Skips the start, when a battery at rest begins to follow.
     beyond = (steps[_BACK - 1 :] - lately[:, site]) / rated
-    # Where it has become full, charging ends at its cut-off power and not at nothing.
-    full = np.maximum(told["soc"][1:], told["soc"][:-1])[_BACK - 1 :] >= 99.5
+    # When a battery becomes full, charging ends at its cut-off power and not at zero.
+    full = np.maximum(telemetry["soc"][1:], telemetry["soc"][:-1])[_BACK - 1 :] >= 99.5
     ends, beyond = np.where(full, beyond, 0.0), np.where(full, 0.0, beyond)
     capacity = members.columns["energy_capacity_kwh"]
-    fastest = np.diff(told["soc"], axis=0) / 100.0 * capacity * 3600.0 / rated
+    fastest = np.diff(telemetry["soc"], axis=0) / 100.0 * capacity * 3600.0 / rated
     return [
         at_most("battery: step beyond what the site's net load did within 12 s", 0.01,
                 float(beyond[_BACK:].max()), "it follows its site", unit="of rated power"),
@@ -64,9 +64,9 @@ def _battery(day: Day) -> list[Check]:
 
 
 def _car(day: Day) -> list[Check]:
-    told, members = day.told["ev_charger/flexible"], day.members["ev_charger/flexible"]
+    telemetry, members = day.telemetry["ev_charger/flexible"], day.members["ev_charger/flexible"]
     limit = np.minimum(*(members.columns[key] for key in ("nameplate_capacity", "onboard_limit")))
-    soc, power = told["soc"], told["power"]
+    soc, power = telemetry["soc"], telemetry["power"]
     comes_or_goes = np.isnan(soc[:-1]) != np.isnan(soc[1:])
     # A car that is full by the end of a tick has a mean power in between.
     near_full = np.nan_to_num(soc[1:]) >= 99.9
@@ -91,15 +91,17 @@ def _car(day: Day) -> list[Check]:
 
 
 def _heat_pump(day: Day) -> list[Check]:
-    told, members = day.told["heat_pump/flexible"], day.members["heat_pump/flexible"]
+    telemetry, members = day.telemetry["heat_pump/flexible"], day.members["heat_pump/flexible"]
     column = members.columns
-    power = -told["power"]
+    power = -telemetry["power"]
     switches = (power[:-1] == 0.0) | (power[1:] == 0.0)
     # The tick in which the thermostat is reached has a mean power in between.
     ends = np.vstack((power[2:] == 0.0, switches[-1:]))
     begins = np.vstack((switches[:1], power[:-2] == 0.0))
-    smooth = np.where(switches | ends | begins, 0.0, _steps(told)) / column["nameplate_capacity"]
-    rate = _steps(told, "room_temperature").max() * 3600.0
+    smooth = (
+        np.where(switches | ends | begins, 0.0, _steps(telemetry)) / column["nameplate_capacity"]
+    )
+    rate = _steps(telemetry, "room_temperature").max() * 3600.0
     on = power[power > 0.0]
     return [
         at_most("heat pump: step while it runs", 0.05, float(smooth.max()),
@@ -115,22 +117,25 @@ def _heat_pump(day: Day) -> list[Check]:
 
 
 def switches_of(power: Floats) -> Floats:
-    """1 where a device goes on or off, [tick - 1, device]."""
+    """Return 1 where a device switches on or off, [tick - 1, device]."""
     changes: Floats = ((power[:-1] > 0.0) != (power[1:] > 0.0)).astype(np.float64)
     return changes
 
 
 def _water_heater(day: Day) -> list[Check]:
-    told, members = day.told["water_heater/flexible"], day.members["water_heater/flexible"]
+    telemetry, members = (
+        day.telemetry["water_heater/flexible"],
+        day.members["water_heater/flexible"],
+    )
     column = members.columns
-    power = -told["power"]
+    power = -telemetry["power"]
     rated = column["nameplate_capacity"]
     # On, off, or the tick in which the thermostat is reached.
     between = (power > 0.0) & (power < rated * (1.0 - 1e-9))
     lone = between[1:-1] & (between[:-2] | between[2:])
     capacity = column["volume"] * 4.186 / 3600.0
     most = (rated + 2 * 12.56 + 6.28 + 0.1) / capacity
-    rate = _steps(told, "tank_temperature") * 3600.0
+    rate = _steps(telemetry, "tank_temperature") * 3600.0
     return [
         at_most("water heater: ticks neither on nor off, beyond one per switch", 0.0,
                 float(lone.sum()), "an element switches fully"),
@@ -140,23 +145,23 @@ def _water_heater(day: Day) -> list[Check]:
 
 
 def _wind_turbine(day: Day) -> list[Check]:
-    told, members = day.told["wind_turbine/free"], day.members["wind_turbine/free"]
+    telemetry, members = day.telemetry["wind_turbine/free"], day.members["wind_turbine/free"]
     column = members.columns
-    worst = float((_steps(told) / column["nameplate_capacity"]).max())
+    worst = float((_steps(telemetry) / column["nameplate_capacity"]).max())
     through = float(-np.expm1(-1.0 / column["response_s"]).min())
     return [at_most("turbine: largest step", through, worst, "lag of 3 s of the rotor",
                     unit="of nameplate per s")]  # fmt: skip
 
 
 def _generator(day: Day) -> list[Check]:
-    told, members = day.told["generator/flexible"], day.members["generator/flexible"]
-    worst = float((_steps(told) / members.columns["nameplate_capacity"]).max())
+    telemetry, members = day.telemetry["generator/flexible"], day.members["generator/flexible"]
+    worst = float((_steps(telemetry) / members.columns["nameplate_capacity"]).max())
     return [at_most("generator: largest step", 0.05 + 1e-9, worst, "ramp of 5 %/s",
                     unit="of nameplate per s")]  # fmt: skip
 
 
 def _load(day: Day) -> list[Check]:
-    """A step is an appliance that switches, or a few in the same second."""
+    """Check that a step is an appliance that switches, or a few in the same second."""
     steps = np.abs(np.diff(day.load, axis=0))
     names = day.scenario.sites.ids
     homes = steps[:, [i for i, name in enumerate(names) if "SITE" not in name]]

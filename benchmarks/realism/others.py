@@ -39,17 +39,18 @@ def _heat_pump() -> list[Check]:
     checks = []
     for outdoor in (-10.0, 0.0, 7.0):
         sky = make_weather(temperature_c=outdoor)
-        told = drive(
+        telemetry = drive(
             HeatPump,
             [{"nameplate_capacity": 5.0, "room_temperature": 20.0, "internal_gains": 400.0}],
             lambda i: _nothing(1), 2880, 300.0,
             lambda tick, sky=sky: sky,  # type: ignore[misc]
         )  # fmt: skip
         late = slice(1440, None)
-        drawn = -float(outputs(told)[late].mean())
-        heat = float(extras(told, "heat_output")[late].mean())
-        room = extras(told, "room_temperature")[late]
-        # Radiators: a flow of 40 degrees at 0 outdoors, one more per degree colder.
+        drawn = -float(outputs(telemetry)[late].mean())
+        heat = float(extras(telemetry, "heat_output")[late].mean())
+        room = extras(telemetry, "room_temperature")[late]
+        # Radiators: a flow temperature of 40 degrees at 0 degrees outdoors, and one degree more per
+        # degree colder.
         lift = 40.0 - outdoor - outdoor
         cop = 0.85 * (6.08 - 0.09 * lift + 0.0005 * lift * lift)
         stored = 6.4 * float(room[-1, 0] - room[0, 0]) / 120.0
@@ -66,12 +67,12 @@ def _heat_pump() -> list[Check]:
 
 def _water_heater() -> list[Check]:
     n, days = 200, 14
-    told = drive(
+    telemetry = drive(
         WaterHeater, [{"nameplate_capacity": 2.0}] * n, lambda i: _nothing(n), days * 288, 300.0,
         start_ms=utc_ms("2026-03-02T05:00:00"),
     )  # fmt: skip
-    power, water = -outputs(told), extras(told, "hot_water")
-    tank = extras(told, "tank_temperature")
+    power, water = -outputs(telemetry), extras(telemetry, "hot_water")
+    tank = extras(telemetry, "tank_temperature")
     drawn = float(water.mean()) * 24.0
     heated = float(power.mean()) * 24.0
     loss = 1.6e-3 * (float(tank.mean()) - 20.0) * 24.0
@@ -90,26 +91,27 @@ def _water_heater() -> list[Check]:
 
 def _wind_turbine() -> list[Check]:
     checks, rated = [], 10.0
-    # A hub at 10 m, so that the wind is the weather's, and no gusts.
+    # A hub at 10 m without gusts, so that the wind equals the weather's.
     still = {"nameplate_capacity": rated, "hub_height": 10.0, "turbulence_intensity": 0.0}
     sites = make_sites(altitude=0.0)
     for wind, wanted in ((2.5, 0.0), (6.0, None), (11.4, rated), (20.0, rated), (26.0, 0.0)):
         sky = make_weather(temperature_c=15.0, wind_m_s=wind)
-        told = drive(WindTurbine, [still], lambda i: _nothing(1), 60, 1.0,
+        telemetry = drive(WindTurbine, [still], lambda i: _nothing(1), 60, 1.0,
                      lambda tick, sky=sky: sky, sites=sites)  # type: ignore[misc]  # fmt: skip
         if wanted is None:
             wanted = rated * (wind**3 - 27.0) / (11.4**3 - 27.0)
         source = "Carrillo et al., Renew. Sust. Energy Rev. 21 (2013), cubic curve"
-        found = float(outputs(told)[-1, 0])
+        found = float(outputs(telemetry)[-1, 0])
         checks.append(near(f"turbine of 10 kW at {wind:g} m/s", wanted, found, source, by=0.05,
                            unit="kW"))  # fmt: skip
     gusty = {"nameplate_capacity": rated, "hub_height": 60.0, "shear": 0.0}
     n, sky = 30, make_weather(temperature_c=15.0, wind_m_s=15.0)
-    told = drive(WindTurbine, [gusty] * n, lambda i: _nothing(n), 7200, 1.0, lambda tick: sky)
-    hub = extras(told, "hub_wind")
+    telemetry = drive(WindTurbine, [gusty] * n, lambda i: _nothing(n), 7200, 1.0, lambda tick: sky)
+    hub = extras(telemetry, "hub_wind")
     blocks = hub.reshape(12, 600, n)
     intensity = float(np.sqrt(blocks.var(axis=1).mean())) / float(hub.mean())
-    # IEC's class B: expected intensity .14 at 15 m/s; gusts slower than ten minutes are not in it.
+    # IEC's class B: expected intensity .14 at 15 m/s; gusts slower than ten minutes are not
+    # included.
     checks.append(near("turbulence intensity within 10 min at 15 m/s", 0.14, intensity, _IEC,
                        rel=0.15))  # fmt: skip
     checks.append(_wind_distribution())
@@ -128,12 +130,12 @@ def _wind_distribution() -> Check:
 def _generator() -> list[Check]:
     asked = np.array([100.0, 50.0, 5.0])
     entries = [{"nameplate_capacity": 100.0}] * 3
-    told = drive(Generator, entries, lambda i: asked, 3660, 1.0)
-    power, fuel = outputs(told), extras(told, "fuel_l")
+    telemetry = drive(Generator, entries, lambda i: asked, 3660, 1.0)
+    power, fuel = outputs(telemetry), extras(telemetry, "fuel_l")
     begins = float(np.argmax(power[:, 0] > 0.0))
     full = float(np.argmax(power[:, 0] > 99.9))
     hourly = fuel[-1] - fuel[59]
-    # Of diesel: 43.2 MJ/kg, 0.82 kg/l, as HOMER takes it.
+    # Diesel with HOMER's values: 43.2 MJ/kg, 0.82 kg/l.
     efficiency = power[-1] / (hourly * 43.2 * 0.82 / 3.6)
     return [
         near("generator: start delay", 10.0, begins, "NFPA 110, type 10", by=1.0, unit="s"),

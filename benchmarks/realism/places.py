@@ -100,7 +100,7 @@ def _day(place: str, day: str) -> list[Check]:
 
 
 def _clocks() -> list[Check]:
-    """The evening's expectation by UTC, before and after clocks change."""
+    """Check the expectation of the evening in UTC, before and after clocks change."""
     checks = []
     for name, sunday in (("spring", "2026-03-29"), ("autumn", "2026-10-25")):
         zone = ZoneInfo("Europe/Oslo")
@@ -120,5 +120,5 @@ def _clocks() -> list[Check]:
 
 
 def _evening_peak(load: Floats) -> int:
-    """The quarter-hour of the peak after 14:00 UTC."""
+    """Return the quarter-hour of the peak after 14:00 UTC."""
     return 56 + int(np.argmax(load[56:]))

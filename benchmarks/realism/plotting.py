@@ -1,4 +1,4 @@
-"""One style for all plots, and files that are the same in every run."""
+"""The common style of all plots, and files that are identical in every run."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ mpl.rcParams.update(
 
 
 def canvas(rows: int = 1, columns: int = 1, *, size: tuple[float, float], **options: Any) -> Any:
-    """A figure and its axes."""
+    """Return a figure and its axes."""
     figure = Canvas(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, **options)
 
 
 def save(figure: Canvas, folder: Path, name: str, dpi: int = 110) -> None:
-    """As PNG, without the name and version of the software in it."""
+    """Save as PNG, without the name and version of the software in the file."""
     figure.savefig(folder / name, dpi=dpi, metadata={"Software": None})

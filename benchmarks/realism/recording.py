@@ -1,4 +1,4 @@
-"""A day's telemetry of a mixed fleet, as the checks of the day read it."""
+"""A day's telemetry of a mixed fleet, for the checks of the day."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gridsim.simulation.scenario import Scenario
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Day:
-    """The readings of a day, as emitted, [tick, device], and the unrounded values behind them."""
+    """The readings of a day, as emitted, [tick, device], and the unrounded values."""
 
     scenario: Scenario
     output: NDArray[np.float32]
@@ -25,6 +25,6 @@ class Day:
     ghi: Floats
     """[tick, site]"""
     temperature_c: Floats
-    told: dict[str, Any]
-    """By `type/stage`: a dictionary of columns, [tick, member]."""
+    telemetry: dict[str, Any]
+    """A dictionary of columns, [tick, member], by `type/stage`."""
     members: dict[str, Any]

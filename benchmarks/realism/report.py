@@ -17,7 +17,7 @@ class Check:
     found: str
     tolerance: str
     passed: bool | None
-    """None: shown for information, without a verdict."""
+    """None: for information only, without a verdict."""
 
     @property
     def verdict(self) -> str:
@@ -53,7 +53,9 @@ def near(
     by: float | None = None,
     unit: str = "",
 ) -> Check:
-    """`found` within the share `rel` or the amount `by` of `reference`; both: within either."""
+    """Check that `found` is within the share `rel` or the amount `by` of `reference`; with both,
+    within either.
+    """
     allowed, said = [], []
     if rel is not None:
         allowed.append(rel * abs(reference))
@@ -62,44 +64,44 @@ def near(
         allowed.append(by)
         said.append(_with(by, unit))
     tolerance = "within " + " or ".join(said)
-    # A number that is none passes nothing.
+    # NaN passes no check.
     passed = abs(found - reference) <= max(allowed)
     return Check(name, _with(reference, unit), source, _with(found, unit), tolerance, passed)
 
 
 def at_most(name: str, limit: float, found: float, source: str, *, unit: str = "") -> Check:
-    """`found` is at most `limit`."""
+    """Check that `found` is at most `limit`."""
     return Check(name, "-", source, _with(found, unit), f"<= {_with(limit, unit)}", found <= limit)
 
 
 def at_least(name: str, limit: float, found: float, source: str, *, unit: str = "") -> Check:
-    """`found` is at least `limit`."""
+    """Check that `found` is at least `limit`."""
     return Check(name, "-", source, _with(found, unit), f">= {_with(limit, unit)}", found >= limit)
 
 
 def holds(name: str, found: str, source: str, passed: bool) -> Check:
-    """Something that is so or not."""
+    """Return a check of a statement that is true or false."""
     return Check(name, "-", source, found, "holds", passed)
 
 
 def note(name: str, found: str, source: str, reference: str = "-") -> Check:
-    """A figure without a verdict."""
+    """Return a figure without a verdict."""
     return Check(name, reference, source, found, "-", None)
 
 
 def failures(groups: Sequence[Group]) -> list[tuple[Group, Check]]:
-    """The checks that are outside their tolerance."""
+    """Return the checks that are outside their tolerance."""
     return [(group, check) for group in groups for check in group.checks if check.passed is False]
 
 
 def exit_status(groups: Sequence[Group]) -> int:
-    """1 if a check failed or there was none with a verdict, else 0."""
+    """Return 1 if a check failed or none had a verdict, else 0."""
     judged = any(check.passed is not None for group in groups for check in group.checks)
     return 1 if failures(groups) or not judged else 0
 
 
 def table(group: Group) -> str:
-    """The group's checks as aligned text."""
+    """Return the group's checks as aligned text."""
     head = ("check", "reference", "gridsim", "tolerance", "verdict")
     rows = [(c.name, c.reference, c.found, c.tolerance, c.verdict) for c in group.checks]
     width = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
@@ -122,7 +124,7 @@ def summary(groups: Sequence[Group]) -> str:
 
 
 def markdown(groups: Sequence[Group], intro: str, run: str) -> str:
-    """Return the whole page; `run` says when it was made, and of which version."""
+    """Return the whole page; `run` has its date and version."""
     return _page({group.title: _section(group, run) for group in groups}, intro)
 
 

@@ -120,7 +120,9 @@ class _Oracle:
     longitude: float
 
     def power(self, air: Floats) -> Floats:
-        """AC power by pvlib, kW, at each of the times, under a clear sky with air at `air`."""
+        """Return the AC power by pvlib, kW, at each of the times, under a clear sky at the air
+        temperature `air`.
+        """
         place = self.latitude, self.longitude, _ALTITUDE
         position = pvlib.solarposition.get_solarposition(self.times, *place)
         zenith = position["apparent_zenith"]
@@ -147,12 +149,12 @@ def _clear_day(latitude: float, longitude: float, day: str) -> Check:
     sites = make_sites(1, latitude=latitude, longitude=longitude, altitude=_ALTITUDE)
     weather = Clear(ClearSettings(turbidity=_TURBIDITY), sites, Draws(1))
     start = utc_ms(day)
-    told = drive(
+    telemetry = drive(
         Solar, [{"nameplate_capacity": _NAMEPLATE, "system_losses": 14.08}],
         lambda i: arr(np.nan), 1440, 60.0,
         lambda tick: weather.at(tick.time_ms), sites=sites, start_ms=start,
     )  # fmt: skip
-    ours = outputs(told)[:, 0]
+    ours = outputs(telemetry)[:, 0]
     air = np.array([weather.at(start + m * 60_000).temperature_c[0] for m in range(1440)])
     times = pd.date_range(day, periods=1440, freq="min", tz="UTC")
     theirs = _Oracle(times, latitude, longitude).power(air)

@@ -1,9 +1,9 @@
-"""Builds `gridsim/helpers/wind_and_rain.npz` from its sources.
+"""The builder of `gridsim/helpers/wind_and_rain.npz` from its sources.
 
     apt-get download ferret-datasets && dpkg -x ferret-datasets_*.deb /tmp/ferret
     python -m benchmarks.realism.wind_table --data /tmp/ferret/usr/share/ferret-vis/data
 
-- `data/wind-and-rain.csv.gz`: the normals of CRU CL 2.0 at weather stations; its head says more.
+- `data/wind-and-rain.csv.gz`: the normals of CRU CL 2.0 at weather stations; see its head.
   One in ten squares is held back: `benchmarks/realism/wind.py` compares with them.
 - COADS (`coads_climatology.cdf`, NOAA, in the public domain): the wind over the sea, brought from
   20 m, the usual height of anemometers of ships, to 10 m.

@@ -10,7 +10,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 
 class Aggregator:
-    """Keeps one reading for each device and time, and computes the reduction of projects."""
+    """A store of one reading for each device and time, which computes the reduction of projects."""
 
     def __init__(self, host: str, port: int) -> None:
         self.received = 0

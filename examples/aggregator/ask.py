@@ -1,4 +1,4 @@
-"""A question to the service: `python ask.py reset`, `records`, or `settle < events.csv`."""
+"""A request to the service: `python ask.py reset`, `records`, or `settle < events.csv`."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The aggregator with three bugs that its own tests would hardly find."""
+"""The aggregator with three bugs that its own tests would probably miss."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,9 @@ from aggregator import Aggregator
 
 
 class ExportCountsAsLoad(Aggregator):
-    """Takes the output of a device for its consumption: the sign is wrong for all that feeds."""
+    """A bug: the output of a device counts as its consumption, so the sign is wrong for devices
+    that feed.
+    """
 
     def net_kw(self, readings: list[dict[str, Any]]) -> float:
         output = sum(reading["current_output"] for reading in readings)
@@ -15,14 +17,14 @@ class ExportCountsAsLoad(Aggregator):
 
 
 class CountsRepeats(Aggregator):
-    """Keeps every message: a reading that arrives twice counts twice."""
+    """A bug: every message counts, so a reading that arrives twice counts twice."""
 
     def keep(self, reading: dict[str, Any]) -> None:
         self._kept[reading["der_id"], str(self.received)] = reading
 
 
 class BaselineOfTheStart(Aggregator):
-    """Takes the baseline of the event's first minute for the whole event."""
+    """A bug: the baseline of the event's first minute is used for the whole event."""
 
     def baseline_kw(self, project: str, at: datetime, readings: list[dict[str, Any]]) -> float:
         first: dict[str, float] = self.__dict__.setdefault("_first", {})

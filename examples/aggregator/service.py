@@ -1,4 +1,4 @@
-"""The aggregator as a process: it reads MQTT, and answers questions over HTTP.
+"""The aggregator as a process, which reads MQTT and answers requests over HTTP.
 
 python service.py                          # aggregator:Aggregator
 python service.py bugs:CountsRepeats       # one of those with a bug

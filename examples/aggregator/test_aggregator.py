@@ -1,4 +1,4 @@
-"""The aggregator settles a demand-response event as the truth has it."""
+"""The aggregator's settlement of a demand-response event equals the truth."""
 
 from datetime import datetime
 from typing import Any

@@ -101,7 +101,7 @@ class Spool(Transport[SpoolSettings]):
         append(self._path, self.format.encode(batch).bodies)
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Do nothing, because no file stays open."""
 
 
 class SpoolCommands(Source[SpoolSettings]):
@@ -136,11 +136,11 @@ class SpoolCommands(Source[SpoolSettings]):
         append(Path(self.settings.folder, "answers"), lines)
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Do nothing, because no file stays open."""
 
 
 class SpoolListener(Listener):
-    """Reads what is appended to `readings`."""
+    """A reader of the lines that are appended to `readings`."""
 
     def __init__(self, folder: str) -> None:
         self._path = Path(folder, "readings")
@@ -157,11 +157,11 @@ class SpoolListener(Listener):
         return [ReceivedMessage(line, now_ms) for line in lines]
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Do nothing, because no file stays open."""
 
 
 class PlainAppend(ReferenceClient):
-    """Opens the file once and appends every message."""
+    """A client that opens the file once and appends every message."""
 
     name = "plain"
     title = "plain append to a file"
@@ -183,7 +183,7 @@ class PlainAppend(ReferenceClient):
 
 
 class SpoolBenchmark(Benchmark):
-    """The folder, as `gridsim bench` measures it."""
+    """The benchmark of the folder, for `gridsim bench`."""
 
     wire: Mapping[str, str] = {"protocol": "lines"}
 

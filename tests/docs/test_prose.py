@@ -34,21 +34,21 @@ VERBS = words(
     Apply Arrange Ask Assemble Assert Assign Attach Average Await Begin Bind Block Bring Build Call
     Cancel Cap Change Check Choose Clear Clip Close Collect Combine Commit Compare Complete Compute
     Configure Confirm Connect Continue Convert Copy Count Create Cut Decide Decode Define Deliver
-    Derive Describe Detect Disable Discard Disconnect Do Draw Drop Emit Encode End Enter Escape
-    Estimate Evaluate Exit Expand Explain Export Express Extend Extract Fail Fill Find Finish Flush
-    Forget Format Forward Free Generate Get Give Group Guard Hand Handle Hold Ignore Import Indent
-    Inject Insert Inspect Install Interpolate Interpret Interrupt Invert Iterate Join Judge Keep
-    Label Launch Leave Limit Link List Listen Load Locate Log Look Make Map Mark Mask Match Measure
-    Merge Mix Move Name Note Notify Number Observe Obtain Offer Open Override Overwrite Pack Parse
-    Pass Patch Pause Pick Place Plan Plot Poll Post Predict Prepare Print Process Produce Provide
-    Publish Put Queue Quote Raise Ramp Rank Read Rebuild Receive Reconnect Record Reduce Refuse
-    Register Reject Release Reload Remember Remove Rename Render Repeat Replace Reply Report Request
-    Require Reset Resolve Restart Restore Resume Retry Return Reverse Rewrite Roll Rotate Round Run
-    Sample Save Scale Scan Schedule Search Select Send Separate Serve Set Settle Show Shut Sign
-    Signal Simulate Skip Sleep Solve Sort Split Spread Start State Step Stop Store Stream Subscribe
-    Sum Summarise Suppress Swap Switch Take Test Throw Tick Track Translate Treat Trim Truncate Try
-    Turn Undo Unpack Unsubscribe Update Use Validate Verify Visit Wait Wake Walk Warn Watch Work
-    Wrap Write Yield
+    Derive Describe Detect Disable Discard Disconnect Distinguish Do Draw Drop Emit Encode End Enter
+    Escape Estimate Evaluate Exit Expand Explain Export Express Extend Extract Fail Fill Find Finish
+    Flush Forget Format Forward Free Generate Get Give Group Guard Hand Handle Hold Ignore Import
+    Indent Inject Insert Inspect Install Interpolate Interpret Interrupt Invert Iterate Join Judge
+    Keep Label Launch Leave Limit Link List Listen Load Locate Log Look Make Map Mark Mask Match
+    Measure Merge Mix Move Name Note Notify Number Observe Obtain Offer Open Override Overwrite Pack
+    Parse Pass Patch Pause Pick Place Plan Plot Poll Post Predict Prepare Print Process Produce
+    Provide Publish Put Queue Quote Raise Ramp Rank Read Rebuild Receive Reconnect Record Reduce
+    Refuse Register Reject Release Reload Remember Remove Rename Render Repeat Replace Reply Report
+    Request Require Reset Resolve Restart Restore Resume Retry Return Reverse Rewrite Roll Rotate
+    Round Run Sample Save Scale Scan Schedule Search Select Send Separate Serve Set Settle Show Shut
+    Sign Signal Simulate Skip Sleep Solve Sort Split Spread Start State Step Stop Store Stream
+    Subscribe Sum Summarise Suppress Swap Switch Take Test Throw Tick Track Translate Treat Trim
+    Truncate Try Turn Undo Unpack Unsubscribe Update Use Validate Verify Visit Wait Wake Walk Warn
+    Watch Work Wrap Write Yield
     """
 )
 
@@ -97,7 +97,7 @@ BANNED = re.compile(
 
 FILES = sorted(
     path
-    for pattern in ("gridsim/**/*.py", "plugins/gridsim_plugins/**/*.py", "benchmarks/*.py")
+    for pattern in ("gridsim/**/*.py", "plugins/gridsim_plugins/**/*.py", "benchmarks/**/*.py")
     for path in ROOT.glob(pattern)
 )
 

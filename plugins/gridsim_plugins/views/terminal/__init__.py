@@ -20,9 +20,9 @@ _SLOW = 10.0
 class TerminalView(View[Settings]):
     """The run as a picture that is drawn in place on standard error.
 
-    It has the state, clock and progress of the run, the power by type, the contracts, the
-    transports, and the last events, faults and commands. Lines of the log appear above it. Where
-    standard error is not a terminal, or the window is too small, nothing is shown.
+    It shows the state, clock and progress of the run, the power by type, the contracts, the
+    transports, and the last events, faults and commands. Lines of the log appear above it. If
+    standard error is not a terminal, or if the window is too small, nothing is shown.
     """
 
     def __init__(self, settings: Settings, run: RunContext) -> None:
@@ -40,7 +40,7 @@ class TerminalView(View[Settings]):
         self._reason = unsuitable(sys.stderr, os.environ)
         if self._reason:
             return
-        # Imported only where it is used: rich takes 30 ms.
+        # Imported only when it is used, because importing rich takes 30 ms.
         from gridsim_plugins.views.terminal.picture import Picture
 
         self._control = control

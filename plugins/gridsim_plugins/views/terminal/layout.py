@@ -18,9 +18,9 @@ _TWO_COLUMNS = 150
 # From this height on there is an empty line below the header, and hints.
 _ROOMY = 28
 _GAP = 4
-# The least lines of the contracts and of the entries, where there are any.
+# The smallest number of lines for contracts and for entries, if there are any.
 _CONTRACTS, _ENTRIES = 4, 4
-# The most lines of the entries if contracts are hidden.
+# The largest number of lines for entries if contracts are hidden.
 _HISTORY = 12
 
 

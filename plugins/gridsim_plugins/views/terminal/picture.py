@@ -18,7 +18,7 @@ from gridsim_plugins.views.terminal.theme import ASCII, UNICODE, Glyphs, colours
 
 
 class Scenes:
-    """The scenes of a run, one after the other: they share rates and the widths of columns."""
+    """The sequence of a run's scenes, which share the rates and the widths of columns."""
 
     def __init__(self, roster: Roster, glyphs: Glyphs = UNICODE) -> None:
         self._roster = roster

@@ -77,8 +77,8 @@ class Rates:
         spanned_s = last.at_s - first.at_s
         if not spanned_s:
             return 0.0
-        # The counts go up in steps, so they are compared from step to step; but the rate goes down
-        # when no step comes.
+        # The counts rise in steps, so they are compared from step to step; the rate falls if no
+        # step comes.
         usual_s = spanned_s / (len(changes) - 1)
         if self._now_s - last.at_s > 2.0 * usual_s + 1.0:
             spanned_s = self._now_s - first.at_s

@@ -31,7 +31,7 @@ class Widths:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A snapshot with the history, the rates and the looks of its picture."""
+    """A snapshot with the history, the rates and the style of its picture."""
 
     snapshot: Snapshot
     roster: Roster
@@ -48,7 +48,7 @@ class Scene:
         return self.snapshot.status
 
     def cut(self, text: str, width: int) -> str:
-        """Return foreign text without control characters, with exactly this width."""
+        """Return text from elsewhere without control characters, with exactly this width."""
         text = clean(text)
         if cell_len(text) <= width:
             return set_cell_size(text, width)

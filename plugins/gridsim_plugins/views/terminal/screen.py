@@ -1,9 +1,8 @@
 """The picture at the bottom of a terminal: drawn in place, with other output above it.
 
-The terminal is left as it is at any moment, also by a crash or kill -9: its modes are never
-changed, the cursor stays visible, and it waits below the picture between two writes. Its echo stays
-on, too: lines that a user types are read and counted, so that the next frame begins where the
-picture is.
+A crash or kill -9 at any moment leaves the terminal usable: its modes are never changed, the cursor
+stays visible, and it is below the picture between two writes. The echo stays on, too. Lines that a
+user types are read and counted, so that the next frame begins where the picture is.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from rich.text import Text
 
 from gridsim.terminals import STOPS, typed_rows
 
-# Terminals that know synchronised output show a frame at once; the others ignore these.
+# Terminals with synchronised output show a whole frame at once; the others ignore these sequences.
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"
 _CLEAR_LINE, _CLEAR_BELOW = "\x1b[K", "\x1b[J"
 _DEFAULT_SIZE = os.terminal_size((80, 24))
@@ -97,7 +96,7 @@ class Screen:
             self._write(out)
 
     def close(self) -> None:
-        """Leave the picture where it is, and what is written next below it."""
+        """Leave the picture where it is; later output appears below it."""
         with self._lock:
             for name, stream in self._before.items():
                 if getattr(sys, name) is self._above:
@@ -185,7 +184,7 @@ class Above(io.TextIOBase):
 
 
 def harmless(text: str) -> str:
-    """Return the text without control sequences that would tear the picture; styles stay."""
+    """Return the text without control sequences that would disrupt the picture; styles stay."""
     lines = []
     for line in text.split("\n"):
         parts = _STYLE.split(line)

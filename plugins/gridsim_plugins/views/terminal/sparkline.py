@@ -8,7 +8,7 @@ from rich.text import Text
 from gridsim.api import Floats
 from gridsim_plugins.views.terminal.theme import Glyphs
 
-# The numbers of samples that one column may stand for.
+# The numbers of samples that one column may cover.
 _STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60, 120)
 
 

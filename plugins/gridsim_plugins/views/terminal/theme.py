@@ -21,7 +21,7 @@ class Glyphs:
     mark: str
     """The mark of a type, in its colour."""
     dots: str
-    """The end of a text that was cut."""
+    """The mark at the end of a text that was cut."""
 
 
 UNICODE = Glyphs("▁▂▃▄▅▆▇", "─", "━", "─", "■", "…")
@@ -44,7 +44,7 @@ STRONG = "bold"
 BAD = "bold #D1242F"
 """Violations and losses, and nothing else."""
 FAULT = "#C18500"
-"""Faults on purpose."""
+"""Injected faults."""
 
 
 def colours(types: Iterable[str]) -> dict[str, str]:

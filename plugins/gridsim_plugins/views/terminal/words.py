@@ -1,4 +1,4 @@
-"""Numbers, times and foreign text, as the panels show them."""
+"""Numbers, times and text from elsewhere, in the form that the panels show."""
 
 from __future__ import annotations
 

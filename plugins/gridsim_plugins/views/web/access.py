@@ -38,7 +38,9 @@ _CLIENTS = 1024
 
 
 class RateLimit:
-    """A token bucket for each client: so many requests at once, and so many a second after."""
+    """A token bucket for each client, with a limit of requests at once and of requests per
+    second.
+    """
 
     def __init__(
         self, per_s: float, burst: float, *, monotonic: Callable[[], float] = time.monotonic
@@ -61,13 +63,13 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The names by which the server may be asked, and the token that it asks for."""
+    """The host names under which the server accepts requests, and the token that it requires."""
 
     host: str
     port: int
     hosts: frozenset[str] = frozenset()
     token: str = ""
-    """Empty: none is needed."""
+    """Empty: no token is needed."""
 
     @property
     def cookie(self) -> str:
@@ -77,8 +79,8 @@ class Address:
     def admits(self, authority: str) -> bool:
         """Return whether a Host header is one of this server.
 
-        A page of an attacker can reach the server by a name of its own that resolves to this
-        address, but never with an address, or `localhost`, in the header.
+        An attacker's page can reach the server by its own host name that resolves to this address,
+        but never with an address, or `localhost`, in the header.
         """
         try:
             name = urlsplit(f"//{authority}").hostname or ""
@@ -94,7 +96,7 @@ class Address:
 
 
 class Guard:
-    """ASGI middleware: refuses requests that may not be answered, and sets the headers."""
+    """ASGI middleware that refuses forbidden requests, and sets the headers."""
 
     def __init__(
         self,
@@ -168,7 +170,7 @@ class Guard:
         return compare_digest(given.encode(), self._address.token.encode())
 
     def _with_cookie(self) -> Response:
-        # The address that the browser shows and remembers must not have the token.
+        # The address that the browser shows and stores must not contain the token.
         response = Response(status_code=303, headers={"location": "/"})
         response.set_cookie(
             self._address.cookie, self._address.token, httponly=True, samesite="strict"

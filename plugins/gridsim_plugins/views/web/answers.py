@@ -12,7 +12,7 @@ JSON = "application/json"
 
 
 class Failed(Exception):  # noqa: N818 - an answer to the client, not a failure of gridsim
-    """A request that gets an error as its answer."""
+    """A request that is answered with an error."""
 
     def __init__(self, status: int, text: str, **more: Any) -> None:
         super().__init__(text)

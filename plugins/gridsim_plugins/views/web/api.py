@@ -50,7 +50,7 @@ class Api:
         self._tables = Tables(control)
         self._fleet = FleetMap(control.roster)
         self.shared = SharedAnswers(stream.hold_s)
-        """The answers that many pages ask for."""
+        """The answers that many pages request."""
         self._instructions = Instructions(control, url)
         self._pace = Pace(control)
         self._roster_bytes: bytes | None = None
@@ -63,7 +63,7 @@ class Api:
         return Response(content, headers={"content-type": type})
 
     def first(self) -> bytes:
-        """Return what the page shows first, as JSON."""
+        """Return the data of the page's first picture, as JSON."""
         return msgspec.json.encode({"status": self._status(), "history": self._history("15m")})
 
     def status(self, request: Request, query: models.Query) -> Response:
@@ -135,7 +135,7 @@ class Api:
             self._roster_bytes = msgspec.json.encode(
                 {"devices": len(roster), "types": self._fleet.types, **groups(roster)}
             )
-        # Compressed by the middleware; the length of the text and the run make its name.
+        # Compressed by the middleware; its name consists of the length of the text and the run.
         start = self._control.status().start_ms
         etag = f'"roster-{len(self._roster_bytes):x}-{start:x}"'
         return cached(request, Shared(JSON, self._roster_bytes, None, etag))
@@ -201,7 +201,7 @@ class Api:
         body = decoded(await read_body(request), models.ControlBody)
         done = False
         with anyio.move_on_after(_PACE_S):
-            # A plugin that holds up the run delays this, too.
+            # A plugin that blocks the run delays this, too.
             await run_sync(self._pace.change, body, abandon_on_cancel=True)
             done = True
         status = self._control.status()

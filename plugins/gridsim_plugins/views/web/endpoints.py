@@ -1,6 +1,6 @@
 """The endpoints of the API: each with its method, query, body and answers.
 
-The server routes by this table, and the OpenAPI description is made of it.
+The server's routes and the OpenAPI description are made from this table.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Endpoint:
     statuses: tuple[int, ...] = ()
     """The further statuses."""
     also: tuple[tuple[int, tuple[Any, ...]], ...] = ()
-    """The further statuses with answers of their own."""
+    """The further statuses that have their own answers."""
 
 
 V1 = "/api/v1"

@@ -1,4 +1,4 @@
-"""The command line, the TOML and the message that would do the same as a request."""
+"""The command line, the TOML and the message with the same effect as a request."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def of_instruction(
 
 
 def of_control(body: ControlBody, url: str) -> Equivalents:
-    """Return the equivalents of a change of the pace."""
+    """Return the equivalents of a pause, a resume or a change of speed."""
     if body.action != "speed" or body.speed is None:
         request = {"action": body.action}
         note = "a pause is not part of a configuration"

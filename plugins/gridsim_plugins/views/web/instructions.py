@@ -1,4 +1,4 @@
-"""Instructions of the API: read, posted, and their acknowledgements."""
+"""Instructions of the API: reading and posting them, and their acknowledgements."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Posted:
 
 
 class Instructions:
-    """The instructions that came by the API, and what became of them. Used from several threads."""
+    """The instructions from the API, and their outcomes. Used from several threads."""
 
     def __init__(self, control: Control, url: str) -> None:
         self._control = control
@@ -64,7 +64,7 @@ class Instructions:
         except (ValueError, RecursionError):
             table = None
         if not isinstance(table, dict):
-            # The reader has the words for it.
+            # The reader reports this error.
             raise Failed(400, _reason(read_instruction(body, _FLEET)))
         request = dict(table)
         name = table.pop("target", None)

@@ -1,4 +1,4 @@
-"""The OpenAPI description, made of the table of endpoints and the shapes."""
+"""The OpenAPI description, made from the table of endpoints and the shapes."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from gridsim_plugins.views.web.models import Query
 
 MAX_BODY: Final = 65_536
 _DRAINED = 1_000_000
-"""The part of a body that is too long which is read, so that the client reads the answer."""
+"""The amount of a too long body that is still read, so that the client reads the answer."""
 _BODY_S = 10.0
 Q = TypeVar("Q", bound=Query)
 

@@ -48,7 +48,7 @@ class Pace:
 
 
 def watched(view: DeviceView, query: WatchQuery) -> WatchAnswer:
-    """Return a watched device, without what the client has."""
+    """Return a watched device, without the data that the client already has."""
     new = view.time_ms > query.after_ms
     return WatchAnswer(
         id=view.der_id,

@@ -1,4 +1,6 @@
-"""The server of the view: its socket, its thread, and what it shares with the views' thread."""
+"""The server of the view: its socket, its thread, and the data that it shares with the views'
+thread.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ from gridsim_plugins.views.web.stream import Stream
 
 _TRIES = 21
 _STARTUP_S = 4.0
-# After this time connections are closed, also those that still send.
+# After this time connections are closed, even those that still send.
 _SHUTDOWN_S = 0.2
 _JOIN_S = 0.7
 # The time in which open pages fetch the last state.
@@ -34,7 +36,7 @@ _TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
 
 class WebServer:
-    """A server in a thread with a loop of its own.
+    """A server in a thread with its own event loop.
 
     `start`, `show` and `close` are called from the views' thread.
     """
@@ -55,7 +57,7 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        """The address of the server, as this machine reaches it."""
+        """The address by which this machine reaches the server."""
         host = self._settings.host.strip("[]")
         if host in ("0.0.0.0", ""):
             host = "127.0.0.1"
@@ -153,7 +155,7 @@ def _listening(host: str, port: int) -> socket.socket:
             # Restarting at the same port must not wait for connections that time out. On Windows
             # the option would allow two listeners.
             listener.setsockopt(socket.SOL_SOCKET, _reuse(), 1)
-            # A client that does not read is noticed after so many bytes.
+            # A client that does not read is detected after this many bytes.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 131_072)
             listener.bind((where[0], one, *where[2:]))
             listener.listen(128)

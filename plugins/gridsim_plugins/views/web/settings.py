@@ -52,7 +52,7 @@ class WebSettings(Settings):
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine alone."""
+    """Return whether a host means only this machine."""
     if host.lower() == "localhost":
         return True
     try:

@@ -1,6 +1,5 @@
-"""The answers that all clients share: made and compressed once, until the next tick.
-
-With many pages open an answer is kept a little longer, because each of them asks for it.
+"""The answers that all clients share, made and compressed once until the next tick. With many open
+pages an answer is kept a little longer, because each page requests it.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ _MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """One answer, for all clients that ask for it."""
+    """One answer, for all clients that request it."""
 
     type: str
     plain: bytes
     compressed: bytes | None
-    """The same compressed; None: not by this server, or by the middleware."""
+    """The compressed answer; None if it is not compressed, or if the middleware compresses it."""
     etag: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -37,7 +36,7 @@ class SharedAnswers:
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin without an answer. `hold_s` returns how old an answer may become."""
+        """Begin without an answer. `hold_s` returns the largest age of an answer."""
         self._hold_s = hold_s
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -46,7 +45,7 @@ class SharedAnswers:
         self._made: dict[object, Shared] = {}
 
     def held(self, key: object) -> Shared | None:
-        """Return the answer for a key if it is held, also for another state; None if it is not."""
+        """Return the stored answer for a key, even for another state; None if there is none."""
         with self._lock:
             return self._made.get(key) if self._is_held() else None
 
@@ -58,7 +57,7 @@ class SharedAnswers:
         make: Callable[[], bytes],
         headers: Mapping[str, str] | None = None,
     ) -> Shared:
-        """Return the answer for a key, which is made again for another `state`."""
+        """Return the answer for a key; it is made again when `state` has changed."""
         with self._lock:
             if self._state is not state and not self._is_held():
                 self._state, self._made, self._since = state, {}, self._monotonic()

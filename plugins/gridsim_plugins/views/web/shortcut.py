@@ -1,7 +1,6 @@
-"""The requests of open pages that come again and again, answered without the routes.
-
-A fleet of 100,000 devices ticks in about 30 ms. Fifty pages ask four times a second, and each
-request costs a worker thread and the routes more than its answer does.
+"""The frequent requests of open pages, answered without the routes. A fleet of 100,000 devices
+ticks in about 30 ms. Fifty pages send four requests a second each, and a worker thread and the
+routes cost more than an answer itself.
 """
 
 from __future__ import annotations
@@ -16,7 +15,9 @@ from gridsim_plugins.views.web.stream import Stream
 
 
 class Shortcut:
-    """ASGI middleware: gives answers that are held, and the stream; all others are the app's."""
+    """ASGI middleware that returns stored answers and the stream; the app answers all other
+    requests.
+    """
 
     def __init__(self, app: ASGIApp, *, shared: SharedAnswers, stream: Stream) -> None:
         self._app = app

@@ -1,7 +1,7 @@
 """The files of the page, read, joined and compressed once.
 
 The page is sent with the values of its first picture, and loads one style sheet and one script, so
-that the picture waits for two answers and no further one.
+that the picture waits for only two answers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MAIN = "js/main.js"
 _IMPORT = re.compile(rb'^import (\{.*\}) from "\./(\w+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(rb"^export (?=(?:async )?(?:function|class|const) ([\w$]+))", re.MULTILINE)
 # Indentation, and lines that are comments; their ends stay, so that lines keep their numbers. No
-# text of the page's scripts goes over several lines.
+# string in the page's scripts extends over several lines.
 _COMMENTS = re.compile(rb"^\t+(?://.*)?|^//.*", re.MULTILINE)
 _COMPRESSED = ("text/", "application/javascript", "application/json", "image/svg+xml")
 mimetypes.add_type("text/javascript", ".js")
@@ -55,7 +55,7 @@ class Page:
 
     def index(self, request: Request) -> Response:
         """Answer with the page itself."""
-        # An id of the run may hold any text, also the end of the element.
+        # An id of the run may contain any text, even the end tag of the element.
         first = self._first().replace(b"<", b"\\u003c")
         content = self._files[_PAGE].plain.replace(_SLOT, _SLOT + first, 1)
         return Response(content, headers={"cache-control": "no-store"}, media_type="text/html")
@@ -65,7 +65,7 @@ class Page:
         return self._answer(request, request.path_params["path"])
 
     def _modules(self) -> bytes:
-        """Return one script of all modules, each in a scope of its own, the imported ones first."""
+        """Return one script of all modules, each in its own scope, the imported ones first."""
         done: dict[str, bytes] = {}
 
         def add(path: str) -> None:
@@ -94,7 +94,7 @@ class Page:
 
 
 def cached(request: Request, made: Shared) -> Response:
-    """Answer with bytes that the browser keeps, and asks for again only if they changed."""
+    """Answer with bytes that the browser caches, and requests again only if they changed."""
     all_headers = {
         "etag": made.etag,
         "cache-control": "private, no-cache",

@@ -1,4 +1,4 @@
-"""The status of a run as the API gives it."""
+"""The status of a run in the API."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Rates:
 
 
 def frame_of(snapshot: Snapshot, rates: Rates) -> Frame:
-    """Return what changes with each tick."""
+    """Return the part of the status that changes with each tick."""
     return Frame(**_frame(snapshot, snapshot.status, rates))
 
 

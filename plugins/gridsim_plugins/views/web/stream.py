@@ -18,14 +18,16 @@ _STATUS_S = 1.0
 _ENTRIES = 20
 _LONGEST_TEXT = 200
 _WAITING = 20
-"""The number of events that may wait for a client: 4 s of them."""
+"""The number of events that may wait for a client: those of 4 s."""
 _SEND_TIMEOUT_S = 5.0
 _SEND_S = 0.03
-"""The least time between two events, for each client: 50 clients get one every 1.5 s."""
+"""The shortest time between two events, per connected client: 50 clients get one every 1.5 s."""
 _SNAPSHOT_S = 0.25
-"""The time between two snapshots, which a few clients all get."""
+"""The time between two snapshots; a few clients get all of them."""
 _HOLD_S = 0.1
-"""The age of a shared answer, for each client: with 50 clients it is made every 5 s."""
+"""The largest age of a shared answer, per connected client: with 50 clients it is made every 5
+s.
+"""
 
 _Queue = asyncio.Queue[bytes | None]
 
@@ -33,8 +35,8 @@ _Queue = asyncio.Queue[bytes | None]
 class Stream:
     """The clients of the stream.
 
-    `show` and `end` are called from the views' thread, the rest in the server's loop. A client
-    that does not keep up is disconnected: what it has missed is not kept.
+    `show` and `end` are called from the views' thread, the rest in the server's loop. A client that
+    does not keep up is disconnected, because missed events are not kept.
     """
 
     def __init__(
@@ -67,10 +69,8 @@ class Stream:
         return pause_s if pause_s > _SNAPSHOT_S else 0.0
 
     def hold_s(self) -> float:
-        """Return how old an answer may become that the pages share.
-
-        It grows with the pages, as the time between the requests of each does. A run that stands
-        still has no other state for them.
+        """Return the largest age of an answer that the pages share. It grows with the number of
+        pages, like the time between the requests of each. A run that is paused has no newer state.
         """
         return _HOLD_S * len(self._clients) if self._state == "running" else 0.0
 
@@ -85,7 +85,7 @@ class Stream:
             return
         self._state, self._sent_at = state, now
         events = {"frame": encoded("frame", frame_of(snapshot, self._rates))}
-        # No snapshot may follow one that is paused or ended.
+        # No snapshot may follow that of a paused or ended run.
         if now - self._status_at >= _STATUS_S or state != "running":
             self._status_at = now
             events["status"] = encoded(
@@ -146,7 +146,7 @@ class Stream:
             self._finish(queue, event)
 
     def _finish(self, queue: _Queue, *last: bytes) -> None:
-        """End the stream of a client; what waits for it is left out."""
+        """End the stream of a client; waiting events are dropped."""
         self._clients.discard(queue)
         while not queue.empty():
             queue.get_nowait()

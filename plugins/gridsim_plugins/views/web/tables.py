@@ -1,4 +1,4 @@
-"""The projects and devices of a run as tables: filtered, sorted, and a page of them."""
+"""The projects and devices of a run as tables: filtered, sorted, and divided into pages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Tables:
         self._roster: Roster = control.roster
 
     def projects(self, query: ProjectsQuery) -> ProjectsAnswer:
-        """Return the projects that a query asks for."""
+        """Return the projects that match a query."""
         snapshot = self._control.snapshot()
         sites = snapshot.sites
         rows = np.arange(len(self._roster.project_id))
@@ -77,7 +77,7 @@ class Tables:
         return ProjectAnswer(**fields, device_items=devices)
 
     def devices(self, query: DevicesQuery) -> DevicesAnswer:
-        """Return the devices that a query asks for. Raises Failed."""
+        """Return the devices that match a query. Raises Failed."""
         snapshot = self._control.snapshot()
         columns = snapshot.devices
         rows = np.arange(len(self._roster))

@@ -29,7 +29,7 @@ class Rows:
     """The times of the rows."""
     columns: Mapping[str, Column]
     stamp: str
-    """The part of its interval that a row's time means: start, middle or end."""
+    """The part of its interval that a row's time denotes: start, middle or end."""
     at_instants: bool
     """True if temperature and wind are those at the time, not means over the interval."""
 
@@ -44,9 +44,9 @@ def series_of(
 ) -> tuple[Series, list[str]]:
     """Return the series, and notes for the log.
 
-    `offset_ms` is the offset of the station's standard time. With `typical` the years of the
-    times are ignored: each month may come from another year. It raises RowError for a row that
-    cannot be used, and ValueError if the file cannot.
+    `offset_ms` is the offset of the station's standard time. With `typical` the years of the times
+    are ignored: each month may come from another year. It raises RowError for an unusable row, and
+    ValueError for an unusable file.
     """
     local = rows.utc_ms + offset_ms
     _check_place(rows.path, *place, offset_ms)

@@ -30,7 +30,7 @@ class Kind:
     names: tuple[str, ...]
     """The names of its column in well-known files, tried if the setting has its default."""
     marks: tuple[float, ...]
-    """The numbers that mark a missing value, beside the negative ones."""
+    """The numbers that mark a missing value, in addition to negative numbers."""
     least: float
     most: float
     """The limits of values, in gridsim's unit."""
@@ -131,7 +131,8 @@ def _column(
 
 
 def wrong_value(column: Column, values: Floats) -> tuple[int, str] | None:
-    """Return the first row whose value is outside the limits, and the problem; None if all are in.
+    """Return the first row whose value is outside the limits, and the problem; None if all are
+    inside.
 
     `values` are in gridsim's unit. Pyranometers read some W/m2 below zero at night.
     """

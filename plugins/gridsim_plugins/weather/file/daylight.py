@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from gridsim.api import Floats
 
-# The mean cosine below which the sun is too low for the energy of a row: the energy is then
-# spread over the neighbour in daylight too.
+# The mean cosine below which the sun is too low for the energy of a row: the energy is then also
+# spread over the neighbouring row in daylight.
 _SLIVER = 0.02
 
 

@@ -102,7 +102,7 @@ def read_epw(settings: StationFileSettings) -> tuple[Series, str]:
 
 
 def is_epw(path: str) -> bool:
-    """Return true if a file looks like EPW: its name ends so, or it begins with LOCATION."""
+    """Return true if a file looks like EPW: its name ends in .epw, or it begins with LOCATION."""
     return path.lower().endswith(".epw") or read_text(path)[0].startswith("LOCATION,")
 
 
@@ -145,7 +145,7 @@ def _starts(fields: Sequence[Sequence[str]], per_hour: int) -> NDArray[np.int64]
 
 
 def _there(columns: Mapping[str, Column]) -> tuple[dict[str, Column], list[str]]:
-    """Return the columns without those that have no value and are not needed; and notes."""
+    """Return the columns without unneeded columns that have no value; and notes."""
     has = {key for key, column in columns.items() if not np.isnan(column.raw).all()}
     spare = {"wind"}
     if "ghi" in has:

@@ -1,4 +1,6 @@
-"""The irradiance on a plane that PVGIS's hourly series have in place of the horizontal one."""
+"""The irradiance on a plane, which the hourly series of PVGIS have instead of the horizontal
+one.
+"""
 
 from __future__ import annotations
 

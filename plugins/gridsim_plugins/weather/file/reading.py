@@ -1,4 +1,4 @@
-"""The reader of all weather files: by the setting, or by what the file looks like."""
+"""The reader of all weather files, selected by the setting or by the form of the file."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Series:
     step_ms: int
     typical_year: bool
     ghi: Floats | None
-    """The mean over the row, W/m2; None if it follows from the other two."""
+    """The mean over the row, W/m2; None if it is computed from the other two."""
     dni: Floats | None
     dhi: Floats | None
     temperature_c: Floats
@@ -79,7 +79,7 @@ def of_year(local_ms: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def common_year(local_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return times with one year in place of their own; a leap year if one is on 29 February."""
+    """Return times moved to a common year; a leap year if any is on 29 February."""
     day = (local_ms // DAY_MS).astype("datetime64[D]")
     month = day.astype("datetime64[M]")
     of_month = (day - month).astype(np.int64)

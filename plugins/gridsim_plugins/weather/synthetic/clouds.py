@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import Floats
 
-# Chosen so that the light changes as at Lyngby; see `clear_sky_index`.
+# Chosen so that the light changes like at Lyngby; see `clear_sky_index`.
 _OUTER_SCALE_M = 4_500.0
 _HURST = 0.9
 # 9.3 m for each km of the height of the clouds: cumulus at 1.3 km.
@@ -83,7 +83,7 @@ def make_field(generator: np.random.Generator, size: int, spacing_m: float) -> C
     variance = blurred(field * field, _SURROUNDINGS_M) - wide * wide
     points[:, 3] = np.sqrt(np.maximum(variance, 1e-6)).ravel()
     quantiles = np.quantile(field, np.linspace(0.0, 1.0, 257))
-    # No penumbra of a gap is left in a sky that is covered, and none of a cloud in a clear one.
+    # A covered sky has no penumbra of a gap, and a clear sky none of a cloud.
     quantiles[0] -= 1.0
     quantiles[-1] += 1.0
     return CloudField(size, spacing_m, points, quantiles)

@@ -59,8 +59,8 @@ _MEAN_COVER, _COVER_SPREAD = float(_COVERS.mean()), float(_COVERS.std())
 # the day's mean with the cover is .35 in winter, -.35 in summer. Within a day clouds change more
 # than from day to day, so their share of the momentary deviation is larger.
 _RANGE_OF_CLOUDS, _WARMTH_OF_CLOUDS = 0.64, 0.45
-# The spread of the momentary temperature over that of the mean of a day; and the share of the
-# daily range that is the usual course: the rest comes of the change of the weather within the day.
+# The spread of the momentary temperature over that of the mean of a day; and the share of the daily
+# range that is the usual course: the rest comes from the change of the weather within the day.
 _INSTANT_SPREAD, _USUAL_SHARE = 1.06, 0.87
 
 
@@ -147,7 +147,7 @@ class Synthetic(Weather[SyntheticSettings]):
         self._east, self._north = _on_map(
             self._latitude, self._longitude, settings.field_points * settings.field_spacing
         )
-        # Now, because it takes a part of a second, by which the first tick would be late.
+        # Made now, because it takes a part of a second and would delay the first tick.
         self._clouds = _field(draws.seed, settings.field_points, settings.field_spacing)
         self._light = Minutely(self._clear_light)
         self._slow = Staggered(self._slowly, self._marks(), _SLOW_MS)
@@ -178,7 +178,7 @@ class Synthetic(Weather[SyntheticSettings]):
         return self._sky(ghi, dni, ghi - dni * height, temperature, wind, rain)
 
     def _sky(self, *columns: Floats) -> WeatherSample:
-        """Return the weather at the sites, from that at the places."""
+        """Return the weather at the sites, taken from the weather at the places."""
         if self._place is None:
             return WeatherSample(*columns)
         return WeatherSample(*(column[self._place] for column in columns))
@@ -218,7 +218,7 @@ class Synthetic(Weather[SyntheticSettings]):
         temperature = self._temperature_at(self._normals.at(rows), up, cover, time_ms)
         usual, (shape, scale) = self._usual.at(rows), self._wind[:, rows]
         wind = weibull.speed(self._gusts.at(up, time_ms), usual.wind_m_s(time_ms) * scale, shape)
-        # Only settings near their bounds give more.
+        # Only settings near their bounds exceed this.
         wind = np.minimum(wind, WEATHER_LIMITS["wind_m_s"].most)
         limits = WEATHER_LIMITS["temperature_c"]
         temperature = np.clip(temperature, limits.least, limits.most)

@@ -36,9 +36,9 @@ _EXCESSES = np.array([_excess(level) for level in _LEVELS.tolist()])
 def rain_mm_h(score: Floats, wet: Floats, mean_mm_h: Floats) -> Floats:
     """Return the rate of rain, mm/h, from the score of the clouds, which is normal.
 
-    It rains while the score is above a level, from the thickest clouds, the more the higher it is:
-    as many days as `wet`, their share, and as much as `mean_mm_h` on the mean. The coefficient of
-    variation of the rain of wet days is then 1.2 to 1.7, as of measured ones.
+    It rains while the score is above a level, that is from the thickest clouds, and the rate grows
+    with the score. The share of days with rain is `wet`, and the mean rate is `mean_mm_h`. The
+    coefficient of variation of the rain of wet days is then 1.2 to 1.7, like that of measured days.
     """
     above = np.maximum(score - np.interp(wet, _WET, _LEVELS), 0.0)
     rate: Floats = above * mean_mm_h / np.interp(wet, _WET, _EXCESSES)

@@ -1,4 +1,4 @@
-"""The contract of each project: the target of the running event, and what is delivered."""
+"""The contract of each project: the target of the running event, and the delivered reduction."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _STATE = 16
 # In a narrow window the column of the contract is left out.
 _NARROW = 75
 _LEAST_CHART = 12
-# What one point of a project's history stands for is 15 s; 60 of them are kept.
+# One point of a project's history covers 15 s; 60 points are kept.
 _POINTS = 60
-# The urgency of a project that no event calls, and the lines that such projects get at most.
+# The urgency of a project that no event calls, and the largest number of lines for such projects.
 _IDLE = 3
 _IDLE_ROWS = 12
 
@@ -106,7 +106,8 @@ def _row(scene: Scene, row: int, name: int, columns: Columns) -> Text:
     if in_violation:
         state, style = "VIOLATION", BAD
     elif called:
-        # To 10 W, as the readings and the contract: the sum of three readings is not exact.
+        # Rounded to 10 W, like the readings and the contract, because a sum of three readings is
+        # not exact.
         state = "met" if round(delivered, 2) >= round(target, 2) else "below"
     else:
         state = "not called"

@@ -34,7 +34,7 @@ def _line(scene: Scene, entry: Entry) -> Text:
     at = words.site_clock(entry.time_ms, scene.status.timezone)
     line = Text.assemble((f"{at:%H:%M:%S}  ", QUIET), no_wrap=True)
     line.append(f"{entry.kind:<{_KIND}} ", _STYLES.get(entry.kind, ""))
-    # The kind has a column of its own.
+    # The kind has its own column.
     line.append(words.clean(entry.text.removeprefix(f"{entry.kind} ")))
     return line
 

@@ -1,4 +1,4 @@
-"""The state of the run, its clock and its progress; below them what is wrong."""
+"""The state of the run, its clock and its progress, followed by its problems."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gridsim_plugins.views.terminal import words
 from gridsim_plugins.views.terminal.scene import Scene, end_of, spaced
 from gridsim_plugins.views.terminal.theme import BAD, QUIET, STRONG
 
-# From this width on the header has one line less.
+# From this width on the header has one line fewer.
 _WIDE = 120
 _GAP = "   "
 

@@ -61,7 +61,7 @@ def _span(scene: Scene, width: int) -> str:
     if len(times) < 2 or width < 16:
         return ""
     spanned_s = (times[-1] - times[0]) / 1000
-    # Seconds would only flicker.
+    # Without seconds, which would only flicker.
     return f"last {words.duration(spanned_s)}".removesuffix(" 00 s")
 
 

@@ -1,4 +1,4 @@
-"""The shapes of the API: bodies, queries and answers. The OpenAPI description is made of them."""
+"""The shapes of the API: bodies, queries and answers. The OpenAPI description is made from them."""
 
 from gridsim_plugins.views.web.models.common import (
     Count,

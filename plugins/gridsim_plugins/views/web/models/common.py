@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 Count = Annotated[int, Meta(ge=0)]
 Kw = float | None
-"""Power; null where there is none."""
+"""Power; null where it is missing."""
 RunState = Literal["new", "starting", "running", "paused", "stopping", "ended"]
 Outcome = Literal["queued", "accepted", "rejected", "completed", "superseded", "cancelled"]
 Text = Annotated[str, Meta(max_length=256)]

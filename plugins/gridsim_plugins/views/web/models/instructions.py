@@ -1,4 +1,4 @@
-"""The answers about instructions, and the catalogue of what can be done."""
+"""The answers about instructions, and the catalogue of possible instructions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CatalogueAnswer(Struct, frozen=True):
 
 
 class Equivalents(Struct, frozen=True):
-    """Other ways to do the same."""
+    """Other ways with the same effect."""
 
     send: str | None
     """The command line."""
@@ -61,7 +61,7 @@ class Equivalents(Struct, frozen=True):
     """The message to a source, such as the payload of a command on MQTT."""
     curl: str
     note: str
-    """A reason why one of them would not work in this run; else empty."""
+    """The reason why one of them would not work in this run; else empty."""
 
 
 class AcknowledgementItem(Struct, frozen=True):

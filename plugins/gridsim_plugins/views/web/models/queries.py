@@ -1,4 +1,4 @@
-"""The queries and bodies of the API. A field that is not there is an error."""
+"""The queries and bodies of the API. An unknown field is an error."""
 
 from __future__ import annotations
 
