@@ -68,8 +68,8 @@ def stored_kw(power: Floats, rated: Floats, coefficients: tuple[float, ...]) -> 
 
 
 def round_trip(settings: Mapping[str, Any], loads: Floats) -> Floats:
-    """Return the AC round-trip efficiency at shares of the rated power, from ten minutes of
-    telemetry.
+    """Return the Return the AC round-trip efficiency at shares of the rated power, from ten minutes
+    of telemetry.
     """
     power = loads * float(settings["nameplate_capacity"])
 

@@ -29,7 +29,7 @@ _CHR01 = (
     "inputs/loadprofiles/predefined_lpg_household_chr01/data_processed/"
     "SumProfiles.HH1.Electricity.csv"
 )
-_SELF = "a test that cannot tell anything from itself"
+_SELF = "a comparison of gridsim with itself"
 _HOMES, _DAYS = 80, 5
 _OCCUPANTS = (0.41, 0.34, 0.12, 0.09, 0.04)
 """The shares of households with 1 to 5 persons (Destatis, Mikrozensus 2022)."""
@@ -52,13 +52,13 @@ def run(plots: Path) -> Group:
 energies. A gradient boosting classifier (scikit-learn) learns {len(_features(np.zeros(1440)))}
 features of a day: quantiles, changes from minute to minute, autocorrelation, spectrum, switch-on
 counts, means by time of day. The area under the curve (AUC) is that of five-fold cross-validation
-in which all days of a home are on one side: 0.5 is a guess, 1 identifies every day. **The aim is less
+in which all days of a home are on one side: 0.5 is a guess, 1 finds every day. **The aim is less
 than 0.75, and it is not met.** richardsonpy switches constant powers for a whole number of minutes
 and keeps a base load of 50 W, so that its power stands still for most of the day.
 
 A second reference is the home CHR01 of LoadProfileGenerator, which replays measured courses of
-devices (a year at one minute, in the package `hisim`). A single home is telemetry from other homes by
-its own devices and habits, so its AUC is read beside that of single homes of gridsim.
+devices (a year at one minute, in the package `hisim`). A single home differs from other homes by
+its own devices and habits, so compare its AUC with that of single homes of gridsim.
 
 The features by which gridsim and richardsonpy differ most are listed with the medians of all, and
 the value of a measured day, which is one house in December and no population. In the five whole

@@ -174,7 +174,7 @@ def _marion(index: int) -> Floats:
 
 @cache
 def _model_chain(index: int, cells: str, sky: str = "perez", glass: str = "physical") -> Floats:
-    """Return the AC power by pvlib, kW, at each of the times."""
+    """Return the Return the AC power by pvlib, kW, at each of the times."""
     chain, weather = _chain(index, cells, sky, glass)
     chain.run_model(weather)
     power: Floats = np.maximum(chain.results.ac.fillna(0.0).to_numpy(), 0.0)

@@ -87,7 +87,9 @@ def _index() -> tuple[Floats, Floats]:
 
 
 def _minutes(sites: Sites, start_ms: int, seed: int) -> tuple[Floats, Floats]:
-    """Return k of the minutes of a day, sampled at their starts and as means of six samples."""
+    """Return Return k of the minutes of a day, sampled at their starts and as means of six
+    samples.
+    """
     weather = Synthetic(SyntheticSettings(), sites, Draws(seed))
     marks = start_ms + np.arange(1441 // 5 + 1) * 300_000
     rows = np.tile(np.arange(len(sites)), len(marks))

@@ -46,7 +46,7 @@ def plot_day(plots: Path, day: str) -> None:
     axes[1].plot(hour, power.sum(axis=1) / 250.0 * 100.0, linewidth=0.6, color="black")
     noon = (hour >= 12.0) & (hour < 14.0)
     axes[2].plot(60.0 * (hour[noon] - 12.0), power[noon, 0], linewidth=0.6)
-    # Half an hour in which much happens.
+    # Half an hour with many changes.
     moves = np.abs(np.diff(power[:, :5], axis=0)).sum(axis=1)
     busy = int(np.argmax(np.convolve(moves, np.ones(1800), "valid")))
     for row in range(5):

@@ -29,7 +29,7 @@ from gridsim.testing import make_members, make_tick
 
 
 def utc_ms(text: str) -> int:
-    """Return the ms since 1970 of an ISO 8601 time, UTC."""
+    """Return the Return the ms since 1970 of an ISO 8601 time, UTC."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
 
 
@@ -128,12 +128,12 @@ def drive(
 
 
 def outputs(telemetry: Sequence[Telemetry]) -> Floats:
-    """Return the outputs, kW, [tick, device]."""
+    """Return the outputs, Return the outputs, kW, [tick, device]."""
     return np.array([one.current_output for one in telemetry])
 
 
 def socs(telemetry: Sequence[Telemetry]) -> Floats:
-    """Return the states of charge, %, [tick, device]."""
+    """Return the states of charge, Return the states of charge, %, [tick, device]."""
     return np.array([one.current_soc for one in telemetry], np.float64)
 
 

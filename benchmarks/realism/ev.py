@@ -75,7 +75,7 @@ class Sessions:
 
     @property
     def weekday(self) -> Floats:
-        """The day of the week; 0 is Monday."""
+        """The day of the week; The day of the week; 0 is Monday."""
         return np.floor(self.start_h / 24.0) % 7
 
 

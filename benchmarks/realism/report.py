@@ -70,12 +70,12 @@ def near(
 
 
 def at_most(name: str, limit: float, found: float, source: str, *, unit: str = "") -> Check:
-    """Check that `found` is at most `limit`."""
+    """Check that Check that `found` is at most `limit`."""
     return Check(name, "-", source, _with(found, unit), f"<= {_with(limit, unit)}", found <= limit)
 
 
 def at_least(name: str, limit: float, found: float, source: str, *, unit: str = "") -> Check:
-    """Check that `found` is at least `limit`."""
+    """Check that Check that `found` is at least `limit`."""
     return Check(name, "-", source, _with(found, unit), f">= {_with(limit, unit)}", found >= limit)
 
 

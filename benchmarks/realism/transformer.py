@@ -53,11 +53,11 @@ _KINDS = {"solar": "solar", "battery_storage": "batteries", "ev_charger": "EV ch
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """kW by minute; what is drawn is positive."""
+    """The power by minute, kW; consumption is positive."""
 
     load: Floats
     parts: Mapping[str, Floats]
-    """By name of `_KINDS`."""
+    """The power by name of `_KINDS`."""
 
     @property
     def net(self) -> Floats:
