@@ -16,6 +16,7 @@ from gridsim.testing import FleetContract, make_members, make_sites, make_tick
 from gridsim_plugins.ders.ev_charger import EvCharger
 from gridsim_plugins.ders.ev_charger.car_parks import public_sessions, workplace_sessions
 from gridsim_plugins.ders.ev_charger.cars import drawn_cars, energy_factor, usual_sessions_per_day
+from gridsim_plugins.ders.ev_charger.connection import connection
 from gridsim_plugins.ders.ev_charger.fast import fast_sessions
 from gridsim_plugins.ders.ev_charger.physics import charged_fast
 from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, Planner, is_weekend
@@ -139,10 +140,9 @@ def test_the_connection_follows_the_site() -> None:
         ("America/Mexico_City", 220.0, [1, 1, 1, 1]),
     ):
         fleet = fleet_of(settings, sites=make_sites(timezone=zone))
-        np.testing.assert_array_equal(fleet._volts, [volts] * 4)
-        np.testing.assert_array_equal(fleet._phases, phases)
+        np.testing.assert_array_equal(connection(fleet.members), [[volts] * 4, phases])
     own = fleet_of([{"nameplate_capacity": 22.0, "volts": 400.0, "phases": 2}])
-    assert (own._volts[0], own._phases[0]) == (400.0, 2.0)
+    assert np.array(connection(own.members)).tolist() == [[400.0], [2.0]]
     assert mains_of("Pacific/Honolulu").nominal_voltage == 120.0
     assert mains_of("Asia/Shanghai").nominal_voltage == 220.0
     assert mains_of("US/Eastern") == mains_of("America/New_York")

@@ -8,28 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Capability, Floats, Managed, Members, Orders, Telemetry, Tick
-from gridsim_plugins.ders.ev_charger.cars import (
-    drawn_cars,
-    energy_factor,
-    usual_sessions_per_day,
-)
-from gridsim_plugins.ders.ev_charger.connection import connection, largest_power
-from gridsim_plugins.ders.ev_charger.physics import (
-    charged,
-    charged_fast,
-    hours_from_empty,
-    least_soc,
-    pilot_power,
-)
+from gridsim_plugins.ders.ev_charger.cars import drawn_cars
+from gridsim_plugins.ders.ev_charger.connection import Connectors, connection
+from gridsim_plugins.ders.ev_charger.physics import charged, hours_from_empty, least_soc
 from gridsim_plugins.ders.ev_charger.ramp import hours_at_full, waves_of
-from gridsim_plugins.ders.ev_charger.schedule import (
-    MOST_PER_DAY,
-    USUAL_PER_DAY,
-    DrawnSchedule,
-    FileSchedule,
-    Plugged,
-    Schedule,
-)
+from gridsim_plugins.ders.ev_charger.schedule import Plugged
+from gridsim_plugins.ders.ev_charger.schedules import Schedules
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
 from gridsim_plugins.ders.ev_charger.smart import CheapHours
 
@@ -79,8 +63,6 @@ class EvCharger(Managed[EvChargerSettings]):
     def __init__(self, members: Members[EvChargerSettings]) -> None:
         super().__init__(members)
         column, n = members.columns, len(members)
-        self._dc = members.choose(lambda settings: settings.connector == "dc", np.bool_)
-        self._any_dc = bool(self._dc.any())
         self._efficiency = column["efficiency"] / 100.0
         self._set_capacity = column["battery_capacity_kwh"]
         fast = members.choose(lambda settings: settings.kind == "fast", np.bool_)
@@ -88,15 +70,12 @@ class EvCharger(Managed[EvChargerSettings]):
         self._set_full = np.where(np.isnan(target) & fast, _FAST_TARGET, target)
         capacity, _ = drawn_cars(members.draws, members.keys, 0)
         self._capacity = np.where(np.isnan(self._set_capacity), capacity, self._set_capacity)
-        self._limit = largest_power(members)
-        self._volts, self._phases = connection(members)
+        self._connectors = Connectors(members)
+        self._limit = self._connectors.limit
         # Converts AC power to capacities per hour.
         self._speed = self._efficiency / self._capacity
         self._mean_below = column["fluctuation"] / 100.0
-        self._schedules: list[Schedule] = []
-        self._schedule = np.zeros(n, np.intp)
-        self._energy_factor = np.ones(n)
-        self._plan_sessions()
+        self._schedules = Schedules(members, self._capacity)
         self._soc = np.full(n, np.nan)
         self._target = np.full(n, np.nan)
         self._since = np.zeros(n, np.int64)
@@ -116,30 +95,6 @@ class EvCharger(Managed[EvChargerSettings]):
     def phases(cls, members: Members[EvChargerSettings]) -> Floats:
         return connection(members)[1]
 
-    def _plan_sessions(self) -> None:
-        """Make the schedules: one for each kind of sessions and one for each file."""
-        members = self.members
-        given = members.columns["sessions_per_day"]
-        files = members.choose(lambda settings: settings.sessions_file, object)
-        kinds = members.choose(lambda settings: settings.kind, object)
-        for kind, most in MOST_PER_DAY.items():
-            own = (kinds == kind) & (files == "")
-            if not own.any():
-                continue
-            usual = np.full(len(members), USUAL_PER_DAY.get(kind, 0.0))
-            if kind == "home":
-                usual = usual_sessions_per_day(self._capacity)
-                usually = own & np.isnan(given)
-                self._energy_factor[usually] = energy_factor(usual)[usually]
-            per_day = np.minimum(np.where(np.isnan(given), usual, given), most)
-            self._schedule[own] = len(self._schedules)
-            self._schedules.append(DrawnSchedule(kind, members, per_day))
-        for path in sorted(set(files.tolist()) - {""}):
-            own = files == path
-            self._schedule[own] = len(self._schedules)
-            rows = np.flatnonzero(own).tolist()
-            self._schedules.append(FileSchedule(path, members, rows))
-
     def capability(self, tick: Tick) -> Capability:
         """Return the power of charging and discharging at full power; zero without a car."""
         possible = self._possible_in(tick)
@@ -158,15 +113,15 @@ class EvCharger(Managed[EvChargerSettings]):
         power, before = np.zeros(len(self.members)), self._soc.copy()
         which = self._charging
         if len(which):
-            limit = self._throttled(which, orders.setpoint_kw[which])
+            limit = self._connectors.throttled(which, orders.setpoint_kw[which])
             if orders.min_kw is not None:
-                bound = self._max_pilot(which, orders.min_kw)
+                bound = self._connectors.max_pilot(which, orders.min_kw)
                 limit = np.where(limit > 0.0 - orders.min_kw[which], bound, limit)
             soc, speed, hours = before[which], self._speed[which], tick.dt_s / 3600.0
             free = limit >= self._limit[which]
             free &= np.isnan(orders.setpoint_kw[which])
             worth = np.where(free, self._free_hours(which, tick), hours)
-            after = self._charged(which, soc, self._target[which], limit * speed, worth)
+            after = self._connectors.charged(which, soc, self._target[which], limit * speed, worth)
             # Cap at the limit: rounding of the quotient could exceed it in the last bit.
             power[which] = -np.minimum((after - soc) / (speed * hours), limit)
             self._soc[which] = after
@@ -185,9 +140,9 @@ class EvCharger(Managed[EvChargerSettings]):
         after = possible.preferred
         out = np.zeros(len(car))
         if controlled.any():
-            pilot = np.minimum(self._throttled(car, setpoint), limit)
+            pilot = np.minimum(self._connectors.throttled(car, setpoint), limit)
             partly = np.minimum(
-                self._charged(car, soc, self._target[car], pilot * speed, hours),
+                self._connectors.charged(car, soc, self._target[car], pilot * speed, hours),
                 possible.full_power,
             )
             is_full = (setpoint < 0.0) & (-setpoint >= possible.charge_kw * (1.0 - 1e-12))
@@ -199,8 +154,8 @@ class EvCharger(Managed[EvChargerSettings]):
             out = np.minimum(out, np.maximum(orders.max_kw[car], 0.0))
         if orders.min_kw is not None:
             over = after - soc > (0.0 - orders.min_kw[car]) * (1.0 + 1e-12) * speed * hours
-            pilot = np.minimum(self._max_pilot(car, orders.min_kw), limit)
-            bound = self._charged(car, soc, self._target[car], pilot * speed, hours)
+            pilot = np.minimum(self._connectors.max_pilot(car, orders.min_kw), limit)
+            bound = self._connectors.charged(car, soc, self._target[car], pilot * speed, hours)
             after = np.where(over, bound, after)
         # Cap at the limit: rounding of the quotient could exceed it in the last bit.
         drawn = np.minimum((after - soc) / (speed * hours), limit)
@@ -218,7 +173,9 @@ class EvCharger(Managed[EvChargerSettings]):
         rate = limit * speed
         full_power, open_ = soc.copy(), np.flatnonzero(soc < self._target[car])
         some = car[open_]
-        full_power[open_] = self._charged(some, soc[open_], self._target[some], rate[open_], hours)
+        full_power[open_] = self._connectors.charged(
+            some, soc[open_], self._target[some], rate[open_], hours
+        )
         charge_kw = np.minimum((full_power - soc) / (speed * hours), limit)
         must = np.zeros(len(car), np.bool_)
         discharge_kw = np.zeros(len(car))
@@ -246,7 +203,7 @@ class EvCharger(Managed[EvChargerSettings]):
         if len(free):
             car = cars[free]
             rate, worth = self._limit[car] * self._speed[car], self._free_hours(car, tick)
-            after = self._charged(car, self._soc[car], self._target[car], rate, worth)
+            after = self._connectors.charged(car, self._soc[car], self._target[car], rate, worth)
             preferred[free] = np.minimum(after, full_power[free])
         rows = np.flatnonzero(self._smart[cars] & ~must)
         if not len(rows):
@@ -265,30 +222,10 @@ class EvCharger(Managed[EvChargerSettings]):
         if len(due):
             self._begin_or_end(due, time_ms)
 
-    def _throttled(self, which: NDArray[np.intp], setpoint: Floats) -> Floats:
-        limit = self._limit[which]
-        has_setpoint = ~np.isnan(setpoint)
-        if not has_setpoint.any():
-            return limit
-        highest = np.minimum(limit, np.maximum(-setpoint, 0.0))
-        return np.where(has_setpoint, self._pilot(which, highest), limit)
-
-    def _max_pilot(self, which: NDArray[np.intp], min_kw: Floats) -> Floats:
-        """Return the power of the highest pilot current within the limits, float64[which]."""
-        allowed = np.clip(0.0 - min_kw[which], 0.0, self._limit[which])
-        return self._pilot(which, allowed)
-
-    def _pilot(self, which: NDArray[np.intp], highest: Floats) -> Floats:
-        """Return the power within `highest` that a charger can set: AC in whole amperes."""
-        pilot = pilot_power(highest, self._volts[which], self._phases[which])
-        return np.where(self._dc[which], highest, pilot) if self._any_dc else pilot
-
     def _begin_or_end(self, due: NDArray[np.intp], time_ms: int) -> None:
         """Start or end the sessions of the devices `due`; set the time of the next change."""
-        for index, schedule in enumerate(self._schedules):
-            rows = due[self._schedule[due] == index]
-            if len(rows):
-                self._plug(rows, schedule.at(rows, time_ms), time_ms)
+        for rows, plugged in self._schedules.at(due, time_ms):
+            self._plug(rows, plugged, time_ms)
         soc = self._soc[due]
         starting = due[soc < self._target[due]]
         gone = np.isin(self._charging, due)
@@ -301,7 +238,7 @@ class EvCharger(Managed[EvChargerSettings]):
         capacity, full = drawn_cars(draws, keys, plugged.car.astype(np.uint64))
         full = np.where(np.isnan(self._set_full[rows]), full, self._set_full[rows])
         efficiency = self._efficiency[rows]
-        energy = plugged.energy_kwh * self._energy_factor[rows]
+        energy = plugged.energy_kwh * self._schedules.energy_factor[rows]
         # At a shared charger, a session that needs more than the drawn car holds has a larger car.
         needed = np.where(plugged.car > 0, energy * efficiency / (full - _MIN_ARRIVAL_SOC), 0.0)
         own = self._set_capacity[rows]
@@ -315,7 +252,9 @@ class EvCharger(Managed[EvChargerSettings]):
         rate = self._limit[rows] * speed
         hours = np.maximum((time_ms - since) / _HOUR_MS, 0.0)
         worth = hours_at_full(np.zeros(len(rows)), hours * 3600.0, self._mean_below[rows], waves)
-        now = self._charged(rows, arrived, full, rate, np.where(self._steady[rows], hours, worth))
+        now = self._connectors.charged(
+            rows, arrived, full, rate, np.where(self._steady[rows], hours, worth)
+        )
         if self._smart[rows].any():
             local = self.members.sites.local_ms(time_ms)[self.members.site[rows]]
             cheap_h = self._cheap.between(self.members.stanza[rows], local - time_ms + since, local)
@@ -325,21 +264,6 @@ class EvCharger(Managed[EvChargerSettings]):
             now = np.where(self._smart[rows], np.maximum(cheaply, late), now)
         self._soc[rows] = np.where(here, now, np.nan)
         self._target[rows] = np.where(here, full, np.nan)
-
-    def _charged(
-        self,
-        which: NDArray[np.intp],
-        soc: Floats,
-        target: Floats,
-        rate: Floats,
-        hours: Floats | float,
-    ) -> Floats:
-        """Return the states of charge after `hours` of AC or DC charging, float64[which]."""
-        if not self._any_dc:
-            return charged(soc, target, rate, hours)
-        dc = self._dc[which]
-        slow = charged(soc, target, rate, hours)
-        return np.where(dc, charged_fast(soc, target, rate, hours), slow)
 
     def _free_hours(self, which: NDArray[np.intp], tick: Tick) -> Floats:
         """Return the hours at full power of the devices that charge freely, float64[which]."""
