@@ -84,18 +84,25 @@ def printable(text: object) -> str:
     return f"{shown[:_LONGEST_TEXT]}... ({len(whole):,} characters in all)"
 
 
-def described(error: BaseException) -> str:
+def described(error: BaseException, by: object = None) -> str:
     """Return kind, text and place of an error that a plugin raised, in one line.
 
-    For example "ValueError: no such tilt (my_ders.py:42 in step)". The place is left out for a
-    ValueError that a built-in plugin raises on purpose, because it is about the plugin's input.
+    For example "ValueError: no such tilt, for HOME_1_PV (my_ders.py:42 in step)", where "for
+    HOME_1_PV" is a note of the error. The place is left out for a ValueError that a built-in plugin
+    raises on purpose, because it is about the plugin's input. `by` is the plugin's method, whose
+    place is named if the error was not raised in the plugin.
     """
     kind, text = type(error).__name__, printable(error)
-    place = _place(error)
+    notes = getattr(error, "__notes__", None)
+    if isinstance(notes, list) and notes:
+        text = ", ".join([*([text] if text else []), *map(printable, notes[:3])])
+    place = _place(error) or place_of(by).strip(" ()")
     return f"{kind}: {text}{f' ({place})' if place else ''}" if text else f"{kind} ({place})"
 
 
-def failure(plugin: str, error: BaseException, doing: str = "failed") -> PluginError:
+def failure(
+    plugin: str, error: BaseException, doing: str = "failed", by: object = None
+) -> PluginError:
     """Return the PluginError for an exception that a plugin raised, with the plugin's name.
 
     Ctrl-C is not the plugin's error: it is raised again.
@@ -104,7 +111,21 @@ def failure(plugin: str, error: BaseException, doing: str = "failed") -> PluginE
         return error
     if is_interrupt(error):
         raise error
-    return PluginError(f"{plugin} {doing}: {described(error)}")
+    return PluginError(f"{plugin} {doing}: {described(error, by)}")
+
+
+def place_of(method: object) -> str:
+    """Return file, line and name of a plugin's method, for an error about its result.
+
+    For example " (my_ders.py:40 in step)"; empty if there is no Python source, or it is gridsim's.
+    """
+    function = getattr(method, "__func__", method)
+    code = getattr(function, "__code__", None)
+    module = str(getattr(function, "__module__", ""))
+    if code is None or module.partition(".")[0] == _CORE:
+        return ""
+    place = f"{Path(code.co_filename).name}:{code.co_firstlineno} in {code.co_name}"
+    return f" ({printable(place)})"
 
 
 def is_interrupt(error: BaseException) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.contracts.sites import Sites
+from gridsim.contracts.sites import Sites, protect
 from gridsim.helpers.randomness import Floats
 from gridsim.helpers.timestamps import rfc3339
 
@@ -34,6 +34,9 @@ class Roster:
     """Further columns in the readings of some types, each with its unit."""
     sites: Sites | None = None
     """The locations of the projects, in the order of `project_id`; None if they are unknown."""
+
+    def __post_init__(self) -> None:
+        protect(self, ("project", "nameplate_capacity", "is_standalone"))
 
     def __len__(self) -> int:
         return len(self.der_id)

@@ -21,7 +21,7 @@ from gridsim.contracts.members import Members
 from gridsim.contracts.settings import D, DerSettings
 from gridsim.contracts.state import Stateful
 from gridsim.contracts.tick import Tick
-from gridsim.errors import PluginError
+from gridsim.errors import PluginError, place_of
 
 
 class DeviceTick:
@@ -166,21 +166,27 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
         extra = {name: np.full(len(members), np.nan) for name in self.columns}
         for row, device in enumerate(self.devices):
             site = members.site[row]
-            result = device.step(DeviceTick(tick, members, row, int(local[site]), orders))
+            now = DeviceTick(tick, members, row, int(local[site]), orders)
+            try:
+                result = device.step(now)
+            except BaseException as error:
+                error.add_note(f"for {members.ids[row]}")
+                raise
             if isinstance(result, DeviceReading):
-                power[row] = self._number("current_output", result.current_output)
+                power[row] = self._number("current_output", result.current_output, row)
                 if result.current_soc is not None:
-                    soc[row] = self._number("current_soc", result.current_soc)
+                    soc[row] = self._number("current_soc", result.current_soc, row)
                 if result.reactive_kvar is not None:
-                    reactive[row] = self._number("reactive_kvar", result.reactive_kvar)
+                    reactive[row] = self._number("reactive_kvar", result.reactive_kvar, row)
                 for name, value in result.extra.items():
                     if name not in extra:
                         raise PluginError(
                             f"{self._label()} reports {name!r}: declare it in `columns`"
+                            f"{place_of(device.step)}"
                         )
-                    extra[name][row] = self._number(name, value)
+                    extra[name][row] = self._number(name, value, row)
             else:
-                power[row] = self._number("step", result)
+                power[row] = self._number("step", result, row)
         return Telemetry(power, soc, extra, reactive)
 
     @classmethod
@@ -200,22 +206,30 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
         columns = np.empty((3, n))
         for row, device in enumerate(self.devices):
             now = DeviceTick(tick, members, row, int(local[members.site[row]]), orders)
-            able = device.capability(now)
+            try:
+                able = device.capability(now)
+            except BaseException as error:
+                error.add_note(f"for {members.ids[row]}")
+                raise
             if not isinstance(able, DeviceCapability):
                 raise PluginError(
                     f"{self._label()}: capability returned {able!r:.100} instead of a "
-                    "DeviceCapability"
+                    f"DeviceCapability for {members.ids[row]}{place_of(device.capability)}"
                 )
             for column, name in zip(columns, _CAPABILITY, strict=True):
-                column[row] = self._number(name, getattr(able, name))
+                column[row] = self._number(name, getattr(able, name), row)
         return Capability(*columns)
 
-    def _number(self, name: str, value: Any) -> float:
+    def _number(self, name: str, value: Any, row: int) -> float:
         """Return a value as a number; NumPy would convert None to NaN, and text to a number."""
         if isinstance(value, bool | str) or not isinstance(value, SupportsFloat):
             kind = "None" if value is None else type(value).__name__
             unit = "kW" if name == "step" else "a number"
-            raise PluginError(f"{self._label()}: {name} returned {kind} instead of {unit}")
+            method = self.device.capability if name in _CAPABILITY else self.device.step
+            raise PluginError(
+                f"{self._label()}: {name} returned {kind} instead of {unit} for "
+                f"{self.members.ids[row]}{place_of(method)}"
+            )
         return float(value)
 
     def _label(self) -> str:

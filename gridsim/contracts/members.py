@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gridsim.contracts.settings import S
-from gridsim.contracts.sites import Sites
+from gridsim.contracts.sites import Sites, protect
 from gridsim.helpers.randomness import Draws, Floats, Keys
 
 
@@ -19,7 +19,7 @@ class Members(Generic[S]):
     """The devices of one fleet, or the sites of one load plugin: n of them.
 
     A plugin must not depend on other data, nor on the order or number of members: a member has
-    the same values in any fleet.
+    the same values in any fleet. Arrays are read-only.
     """
 
     ids: Sequence[str]
@@ -38,6 +38,13 @@ class Members(Generic[S]):
     start_ms: int
     """The start of the simulation, UTC."""
     tick_ms: int
+
+    def __post_init__(self) -> None:
+        columns = {name: column.view() for name, column in self.columns.items()}
+        for column in columns.values():
+            column.flags.writeable = False
+        object.__setattr__(self, "columns", columns)
+        protect(self, ("keys", "stanza", "site"))
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -16,10 +16,20 @@ from gridsim.helpers.synchronous_areas import synchronous_area_of
 
 # The offset of a zone only changes at a multiple of a quarter of an hour.
 _OFFSET_HOLDS_MS = 900_000
+_PLACE = ("latitude", "longitude", "altitude")
+_MAINS = ("nominal_voltage", "phases", "feeder_impedance")
 
 
 def _empty() -> Floats:
     return np.empty(0)
+
+
+def protect(columns: object, names: Iterable[str]) -> None:
+    """Replace array attributes by read-only views, because several plugins get the same arrays."""
+    for name in names:
+        view = getattr(columns, name).view()
+        view.flags.writeable = False
+        object.__setattr__(columns, name, view)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -68,6 +78,7 @@ class Sites:
             areas = [synchronous_area_of(name) for name in names]
             own = [areas[index] for index in zone.tolist()]
             object.__setattr__(self, "synchronous_area", own)
+        protect(self, ("keys", *_PLACE, *_MAINS))
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -11,7 +11,7 @@ import numpy as np
 from gridsim.api import Batch, Format, MessageFault, Payloads
 from gridsim.contracts.results import InjectedFault
 from gridsim.delivery.decorator import FormatDecorator, encoded_parts
-from gridsim.errors import PluginError, failure
+from gridsim.errors import PluginError, failure, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,9 @@ def _alter(alteration: Alteration, body: bytes, chance: float) -> bytes:
     except BaseException as error:
         raise failure(name, error) from error
     if type(altered) is not bytes or not altered:
+        kind = "none" if altered == b"" else type(altered).__name__
         raise PluginError(
-            f"{name} failed: alter() must return non-empty bytes, not "
-            f"{'none' if altered == b'' else type(altered).__name__}"
+            f"{name} failed: alter() must return non-empty bytes, not {kind}"
+            f"{place_of(alteration.type.alter)}"
         )
     return altered

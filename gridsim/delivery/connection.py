@@ -15,7 +15,7 @@ from loguru import logger
 from gridsim.api import TransportError
 from gridsim.delivery.backoff import Backoff
 from gridsim.delivery.throttle import LogThrottle
-from gridsim.errors import GridsimError, described, printable
+from gridsim.errors import GridsimError, PluginError, described, printable
 
 ConnectionState = Literal["connecting", "up", "closed", "failed", "reader gone"]
 
@@ -194,8 +194,11 @@ class ConnectionWorker(ABC):
                 pass
         except BaseException as error:
             # The plugin may raise anything; its error must not disable anything else.
-            known = isinstance(error, GridsimError)
-            reason = printable(error) if known else described(error)
+            if isinstance(error, PluginError):
+                reason = str(error)  # Its texts are printable, and its place stands at its end.
+            else:
+                known = isinstance(error, GridsimError)
+                reason = printable(error) if known else described(error)
             logger.error("{} {} disabled: {}", self.kind, self.name, reason)
             with self._changed:
                 self._end("failed", reason)

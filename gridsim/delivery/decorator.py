@@ -23,6 +23,13 @@ class FormatDecorator(Format):
         return getattr(self._format, name)
 
 
+def innermost(format: Format) -> Format:
+    """Return the format inside all decorators."""
+    while isinstance(format, FormatDecorator):
+        format = format._format
+    return format
+
+
 def _forwarded(name: str) -> property:
     return property(lambda self: getattr(self._format, name))
 

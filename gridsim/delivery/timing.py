@@ -11,10 +11,10 @@ from typing import TypeVar
 import numpy as np
 
 from gridsim.api import Batch, Format, Payloads
-from gridsim.delivery.decorator import FormatDecorator, encoded_parts
+from gridsim.delivery.decorator import FormatDecorator, encoded_parts, innermost
 from gridsim.delivery.payload_check import checked_payloads
 from gridsim.delivery.sent import SentMessages
-from gridsim.errors import PluginError, failure
+from gridsim.errors import PluginError, failure, place_of
 
 T = TypeVar("T")
 
@@ -83,17 +83,20 @@ class TimedFormat(FormatDecorator):
             yield own, payloads
         if done != len(batch):
             raise PluginError(
-                f"{self._title} yielded parts of {done:,} readings for {len(batch):,}"
+                f"{self._title} yielded parts of {done:,} readings for {len(batch):,}{self._place}"
             )
 
     def _checked_part(self, batch: Batch, done: int, part: object) -> tuple[Batch, Payloads]:
         if not (isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], Batch)):
             raise PluginError(
-                f"{self._title} yielded {type(part).__name__} instead of a batch and its Payloads"
+                f"{self._title} yielded {type(part).__name__} instead of a batch and its "
+                f"Payloads{self._place}"
             )
         own, payloads = part
         if not len(own) or own.number != batch.number + done:
-            raise PluginError(f"{self._title} yielded a part that does not follow the last one")
+            raise PluginError(
+                f"{self._title} yielded a part that does not follow the last one{self._place}"
+            )
         return own, self._checked(own, payloads)
 
     def _checked(self, batch: Batch, payloads: Payloads) -> Payloads:
@@ -101,11 +104,15 @@ class TimedFormat(FormatDecorator):
         self.payloads += len(checked.bodies)
         return checked
 
+    @property
+    def _place(self) -> str:
+        return place_of(innermost(self._format).encode_parts)
+
     def _measured(self, encode: Callable[[], T]) -> T:
         began = time.perf_counter()
         try:
             return encode()
         except BaseException as error:
-            raise failure(self._title, error) from error
+            raise failure(self._title, error, by=innermost(self._format).encode_parts) from error
         finally:
             self.seconds += time.perf_counter() - began

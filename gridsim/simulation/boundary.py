@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Floats
-from gridsim.errors import PluginError, printable
+from gridsim.errors import PluginError, place_of, printable
 
 LARGEST: Final = 1e12
 """The largest magnitude of a value: far above that of any device, and too small for rounding to
@@ -49,22 +49,23 @@ def checked(
     least: float = -LARGEST,
     most: float = LARGEST,
     unit: str = "",
+    by: object = None,
 ) -> Floats:
     """Return a plugin's result as float64, with one value for each of `ids`.
 
     `plugin` and `name` are the names of the plugin and of the value for errors; `each` is the
-    noun for one of the ids. `gaps` allows NaN; `least` and `most` are limits in `unit`. Raises
-    PluginError if it does not hold numbers, if the shape is wrong, or if a value is not finite or
-    beyond the limits.
+    noun for one of the ids. `gaps` allows NaN; `least` and `most` are limits in `unit`. `by` is the
+    plugin's method, whose place errors name. Raises PluginError if it does not hold numbers, if the
+    shape is wrong, or if a value is not finite or beyond the limits.
     """
     if type(values) is np.ndarray and values.dtype == np.float64:
         array = values
     else:
-        array = _numbers(plugin, name, values)
+        array = _numbers(plugin, name, values, ids, by)
     if array.shape != (len(ids),):
         raise PluginError(
             f"{plugin} returned {name} of shape {array.shape} for {len(ids)} {each}s: it must be "
-            f"an array with one value for each"
+            f"an array with one value for each{place_of(by)}"
         )
     if _all_within(array, least, most):
         return array
@@ -73,7 +74,7 @@ def checked(
         row = int(np.argmax(bad))
         raise PluginError(
             f"{plugin} returned {name} = {array[row]} for {ids[row]}: a value must be finite and "
-            f"at most {LARGEST:g}"
+            f"at most {LARGEST:g}{place_of(by)}"
         )
     beyond = (array < least - _ROUNDING) | (array > most)
     if beyond.any():
@@ -84,8 +85,22 @@ def checked(
             limits = f"be from {least:g} to {most:g} {unit}".rstrip()
         raise PluginError(
             f"{plugin} returned {name} = {array[row]:g} for {ids[row]}: it must {limits}"
+            f"{place_of(by)}"
         )
     return array
+
+
+def first_wrong(values: Any, ids: Sequence[str]) -> str:
+    """Return the first value that is not a number, with its device or site; else all of them."""
+    try:
+        each = values.tolist() if isinstance(values, np.ndarray) else values
+        if isinstance(each, list | tuple) and len(each) == len(ids):
+            for value, id in zip(each, ids, strict=True):
+                if isinstance(value, bool) or not isinstance(value, float | int):
+                    return f"{shown(value)} for {id}"
+    except Exception:  # An array-like object of the plugin may fail in any way.
+        return shown(values)
+    return shown(values)
 
 
 def _all_within(array: Floats, least: float, most: float) -> bool:
@@ -101,7 +116,7 @@ def _all_within(array: Floats, least: float, most: float) -> bool:
     return bool(np.minimum.reduce(array) >= least and np.maximum.reduce(array) <= most)
 
 
-def _numbers(plugin: str, name: str, values: Any) -> Floats:
+def _numbers(plugin: str, name: str, values: Any, ids: Sequence[str], by: object) -> Floats:
     """Return real numbers as float64. Text, objects, booleans and masked values are rejected."""
     try:
         array = np.asarray(values)
@@ -110,9 +125,11 @@ def _numbers(plugin: str, name: str, values: Any) -> Floats:
     if array is None or array.dtype.kind not in "fiu":
         of = "" if array is None or not array.ndim else f" of type {array.dtype}"
         raise PluginError(
-            f"{plugin} returned {name} that is not numeric{of}: {shown(values)}; it must be an "
-            "array of float64"
+            f"{plugin} returned {name} that is not numeric{of}: {first_wrong(values, ids)}; "
+            f"it must be an array of float64{place_of(by)}"
         )
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        raise PluginError(f"{plugin} returned {name} with masked values: it must be complete")
+        raise PluginError(
+            f"{plugin} returned {name} with masked values: it must be complete{place_of(by)}"
+        )
     return array.astype(np.float64)

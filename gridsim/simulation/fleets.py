@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Capability, Fleet, Floats, Orders, State, Telemetry, Tick
+from gridsim.contracts.device import DeviceFleet
 from gridsim.contracts.results import Clipped
-from gridsim.errors import PluginError, failure
+from gridsim.errors import PluginError, failure, place_of
 from gridsim.simulation.boundary import checked, shown
 from gridsim.simulation.calling import named
 from gridsim.simulation.clipping import Clipping
 from gridsim.simulation.scenario import FleetSpec
+
+_CAPABILITY: Final = ("min_kw", "max_kw", "preferred_kw")
 
 
 class RunningFleet:
@@ -63,7 +69,7 @@ class RunningFleet:
     def capability(self, tick: Tick) -> Capability:
         try:
             able = self.fleet.capability(tick)
-            self._check_type("capability()", able, Capability)
+            self._check_type(self.fleet.capability, able, Capability)
             low, high = able.min_kw, able.max_kw
             if not self.clipping.holds_draw(low):
                 low = self._power("min_kw", low)
@@ -79,7 +85,12 @@ class RunningFleet:
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         try:
             telemetry = self.fleet.step(tick, self._without_ghosts(orders))
-            self._check_type("step()", telemetry, Telemetry)
+            self._check_type(self.fleet.step, telemetry, Telemetry)
+            if not isinstance(telemetry.extra, Mapping):
+                raise PluginError(
+                    f"{self.title} returned {shown(telemetry.extra)} as the further columns "
+                    f"instead of a mapping{place_of(self.fleet.step)}"
+                )
             soc, reactive = telemetry.current_soc, telemetry.reactive_kvar
             if soc is not None:
                 soc = self._soc(soc)
@@ -116,7 +127,9 @@ class RunningFleet:
 
     def _extra(self, name: str, column: Floats) -> Floats:
         if name not in self._columns:
-            raise PluginError(f"{self.title} reports {name!r} but does not declare it")
+            raise PluginError(
+                f"{self.title} reports {name!r} but does not declare it{place_of(self.fleet.step)}"
+            )
         return self._column(name, column, gaps=True)
 
     def _power(self, name: str, column: Floats) -> Floats:
@@ -139,28 +152,39 @@ class RunningFleet:
             row = int(np.argmax(wrong))
             raise PluginError(
                 f"{self.title} returned {name} = {values[row]:g} for {self.ids[row]}: it must be "
-                f"{right}"
+                f"{right}{place_of(self._method('capability'))}"
             )
 
-    def _check_type(self, call: str, value: object, expected: type[object]) -> None:
+    def _check_type(
+        self, method: Callable[..., object], value: object, expected: type[object]
+    ) -> None:
         if not isinstance(value, expected):
             raise PluginError(
-                f"{self.title} returned {shown(value)} from {call} instead of a {expected.__name__}"
+                f"{self.title} returned {shown(value)} from {method.__name__}() instead of a "
+                f"{expected.__name__}{place_of(method)}"
             )
 
     def _column(self, name: str, column: Floats, *, gaps: bool = False) -> Floats:
-        return checked(self.title, name, column, self.ids, gaps=gaps)
+        by = self._method("capability" if name in _CAPABILITY else "step")
+        return checked(self.title, name, column, self.ids, gaps=gaps, by=by)
+
+    def _method(self, name: str) -> object:
+        """Return the method of the plugin's own class, for its place in errors."""
+        own = self.fleet.device if isinstance(self.fleet, DeviceFleet) else self.fleet
+        return getattr(own, name)
 
     def _mask(self, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
         if mask is None:
             return np.zeros(self.device.shape, np.bool_)
-        values = np.asarray(mask)
+        values, place = np.asarray(mask), place_of(self.fleet.balances)
         if values.dtype != np.bool_:
-            raise PluginError(f"{self.title} returned balances that is not boolean: {shown(mask)}")
+            raise PluginError(
+                f"{self.title} returned balances that is not boolean: {shown(mask)}{place}"
+            )
         if values.shape != self.device.shape:
             raise PluginError(
                 f"{self.title} returned balances of shape {values.shape} "
-                f"for {len(self.device)} devices"
+                f"for {len(self.device)} devices{place}"
             )
         return values
 
@@ -172,7 +196,7 @@ class RunningFleet:
             if isinstance(names, str) or not all(isinstance(name, str) for name in names):
                 raise PluginError(
                     f"{self.title} returned {shown(names)} from excludes() instead of the names of "
-                    "DER types"
+                    f"DER types{place_of(spec.type.excludes)}"
                 )
             sets.append(frozenset(names))
         own = {sets[index] for index in np.unique(members.stanza).tolist()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from gridsim.api import Floats, Load, State, Tick
 from gridsim.simulation.boundary import checked
 from gridsim.simulation.calling import Call, named
 from gridsim.simulation.scenario import LoadSpec
+
+_Get: TypeAlias = Callable[[Load], tuple[Floats, object]]
+"""A function that calls a method of a load, and returns its result and the method."""
 
 
 class SiteLoads:
@@ -36,13 +40,15 @@ class SiteLoads:
 
     def at(self, tick: Tick, call: Call) -> Floats:
         """Return the gross load over the tick: float64[sites], kW, 0 for sites without a load."""
-        return self._per_site("load", lambda load: load.at(tick), call)
+        return self._per_site("load", lambda load: (load.at(tick), load.at), call)
 
     def expected(self, time_ms: int, call: Call) -> Floats:
         """Return the expected gross load at UTC `time_ms`, in the same form."""
-        return self._per_site("expectation", lambda load: load.expected(time_ms), call)
+        return self._per_site(
+            "expectation", lambda load: (load.expected(time_ms), load.expected), call
+        )
 
-    def _per_site(self, value: str, get: Callable[[Load], Floats], call: Call) -> Floats:
+    def _per_site(self, value: str, get: _Get, call: Call) -> Floats:
         result = np.zeros(self._sites)
         for load, spec in zip(self._loads, self._specs, strict=True):
             name = f"the load {spec.name!r}"
@@ -51,7 +57,6 @@ class SiteLoads:
         return result
 
 
-def _checked(
-    name: str, value: str, get: Callable[[Load], Floats], load: Load, ids: Sequence[str]
-) -> Floats:
-    return checked(name, value, get(load), ids, each="site", least=0.0)
+def _checked(name: str, value: str, get: _Get, load: Load, ids: Sequence[str]) -> Floats:
+    values, method = get(load)
+    return checked(name, value, values, ids, each="site", least=0.0, by=method)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from gridsim.api import WEATHER_LIMITS, Weather, WeatherSample
-from gridsim.errors import PluginError
+from gridsim.errors import PluginError, place_of
 from gridsim.simulation.batch import read_only
 from gridsim.simulation.boundary import checked, shown
 from gridsim.simulation.calling import Call
@@ -31,7 +31,10 @@ class SiteWeather:
         name = self._name
         sample = self._weather.at(time_ms)
         if not isinstance(sample, WeatherSample):
-            raise PluginError(f"{name} returned {shown(sample)} instead of a WeatherSample")
+            raise PluginError(
+                f"{name} returned {shown(sample)} instead of a WeatherSample"
+                f"{place_of(self._weather.at)}"
+            )
         rain = sample.rain_mm_h
         columns = (
             checked(
@@ -43,6 +46,7 @@ class SiteWeather:
                 least=one.least,
                 most=one.most,
                 unit=one.unit,
+                by=self._weather.at,
             )
             for field, one in WEATHER_LIMITS.items()
             if field != "rain_mm_h" or rain is not None

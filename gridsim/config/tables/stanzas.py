@@ -15,7 +15,7 @@ from gridsim.config.tables.plugged import Plugged, choose
 from gridsim.config.tables.projects import DerTableSettings, ProjectSettings
 from gridsim.config.text.locate import KeyPath
 from gridsim.contracts.measurands import MEASURANDS
-from gridsim.errors import described, is_interrupt
+from gridsim.errors import described, is_interrupt, place_of
 from gridsim.plugins.registry import Registry
 from gridsim.simulation.on_change import CHANGING
 
@@ -196,6 +196,7 @@ class _Reader:
             if stage in get_args(Stage):
                 return stage
             fault = f"gave {stage!r}, which is neither 'free' nor 'flexible'"
+            fault += place_of(plugged.type.stage)
         self.findings.add((*path, "type"), f"the DER type {plugged.name!r}: stage() {fault}")
         return None
 

@@ -66,7 +66,9 @@ class _Running:
 
     def _at(self, tick: Tick) -> Floats:
         values = self._baseline.at(tick)
-        return checked(self._name, "a baseline", values, self._ids, each="site")
+        return checked(
+            self._name, "a baseline", values, self._ids, each="site", by=self._baseline.at
+        )
 
     def note(self, tick: Tick, net_kw: Floats) -> None:
         self._call(self._name, partial(self._baseline.note, tick, net_kw[self.site]))

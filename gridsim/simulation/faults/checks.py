@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.errors import PluginError, failure
-from gridsim.simulation.boundary import outside
+from gridsim.errors import PluginError, failure, place_of
+from gridsim.simulation.boundary import first_wrong, outside
 
 # The years 1 to 9999: RFC 3339 has no others.
 _TIMES = (-62_135_596_800_000, 253_402_300_799_999)
@@ -32,12 +32,15 @@ class Checked:
         ids: Sequence[str],
         member: NDArray[np.intp],
         columns: Any,
+        inject: object,
     ) -> None:
         """Take the columns, which are attributes of an object.
 
-        `ids` are those of all members, `member` has the member of each row.
+        `ids` are those of all members, `member` has the member of each row. `inject` is the fault's
+        method, whose place errors name.
         """
         self._name, self._ids, self._member, self._columns = title(name), ids, member, columns
+        self._inject = inject
 
     def numbers(self, field: str, *, gaps: bool = False) -> NDArray[np.float64]:
         values = self._array(field, np.float64)
@@ -68,14 +71,22 @@ class Checked:
         try:
             given = np.asarray(getattr(self._columns, field) if get is None else get())
         except BaseException as error:
-            raise failure(self._name, error, f"set {field} to no array") from error
+            raise failure(
+                self._name, error, f"set {field} to no array{place_of(self._inject)}"
+            ) from error
         if given.shape != (len(self._member),):
             raise PluginError(
                 f"{self._name} set {field} to shape {given.shape} for {len(self._member)} devices"
+                f"{place_of(self._inject)}"
             )
         if not np.can_cast(given.dtype, dtype, "same_kind"):
+            wrong = ""
+            if given.dtype.kind in "OUS":
+                ids = [self._ids[row] for row in self._member.tolist()]
+                wrong = f": {first_wrong(given, ids)}"
             raise PluginError(
                 f"{self._name} set {field} to type {given.dtype} instead of {np.dtype(dtype)}"
+                f"{wrong}{place_of(self._inject)}"
             )
         return given.astype(dtype)
 
@@ -85,5 +96,6 @@ class Checked:
             device = self._ids[self._member[row]]
             raise PluginError(
                 f"{self._name} set {field} = {values[row]} for {device}: this is not allowed"
+                f"{place_of(self._inject)}"
             )
         return values

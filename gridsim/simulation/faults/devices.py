@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import LOST, SENT, AffectedReadings, DeviceFault, Floats, Tick
+from gridsim.simulation.batch import read_only
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import Checked, title
 from gridsim.simulation.faults.fault_schedule import FaultSchedule, Rows
@@ -123,7 +124,7 @@ class DeviceFaults:
             if name in report.extra
         }
         affected = AffectedReadings(
-            member=members,
+            member=read_only(members.view()),
             since_ms=fault.schedule.since_ms[members],
             stored=stored[device],
             extra={name: column.copy() for name, column in extra.items()},
@@ -131,7 +132,7 @@ class DeviceFaults:
         )
         type_name = fault.spec.name
         call(title(type_name), partial(fault.plugin.inject, tick, affected))
-        checked = Checked(type_name, fault.spec.members.ids, members, affected)
+        checked = Checked(type_name, fault.spec.members.ids, members, affected, fault.plugin.inject)
         after = {
             "timestamp_ms": checked.times("timestamp_ms"),
             "is_online": checked.flags("is_online"),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import MessageEffects, MessageFault, Tick
 from gridsim.helpers.randomness import Draws
+from gridsim.simulation.batch import read_only
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import Checked, title
 from gridsim.simulation.faults.fault_schedule import FaultSchedule
@@ -100,7 +101,7 @@ class MessageFaults:
         keys = fault.spec.members.keys[member]
         chance = self._draws.uniform("fault.chance", keys, labels.timestamp_ms[at])
         effects = MessageEffects(
-            member=member,
+            member=read_only(member.view()),
             chance=chance.copy(),
             copies=state.rows.copies[at],
             delay_ms=state.delay_ms[at],
@@ -110,7 +111,7 @@ class MessageFaults:
         name = fault.spec.name
         call(title(name), partial(fault.plugin.inject, tick, effects))
         ids = fault.spec.members.ids
-        checked = Checked(name, ids, member, effects)
+        checked = Checked(name, ids, member, effects, fault.plugin.inject)
         copies = checked.among("copies", _SENT_TWICE)
         delay_ms = checked.span("delay_ms")
         overtaken = checked.flags("overtaken") & (waiting[batch.device[at]] == 0)

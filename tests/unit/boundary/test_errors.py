@@ -31,6 +31,8 @@ RAISES = {
     "GeneratorExit": "raise GeneratorExit",
     "TransportError": 'raise TransportError("boom")',
     "huge text": 'raise ValueError("\\n\\x1b" * 100_000)',
+    "no memory": "np.ones((10**7, 10**7))",
+    "recursion": "def again(): again()\nagain()",
     "no str": "class Bad(Exception):\n    def __str__(self): raise RuntimeError\nraise Bad",
 }
 ARRAYS = {
@@ -85,6 +87,8 @@ def cases() -> list[tuple[str, str, str, str, str]]:
                 "an unknown column": "return Telemetry(power, soc, {'other': own})",
                 "extra is a list": "return Telemetry(power, soc, [own])",
                 "writes the weather": "tick.weather.ghi[:] = 1e9",
+                "moves a device": "self.members.site[:] = 0",
+                "changes a rating": "self.members.columns['nameplate_capacity'][:] = 500",
             },
         ),
         (
@@ -144,7 +148,12 @@ def cases() -> list[tuple[str, str, str, str, str]]:
             RAISES
             | arrays("ghi")
             | arrays("temperature")
-            | {"None": "return None", "text": "return 'sunny'", "a dict": "return {'ghi': ghi}"},
+            | {
+                "None": "return None",
+                "text": "return 'sunny'",
+                "a dict": "return {'ghi': ghi}",
+                "moves a site": "self.sites.latitude[:] = 0.0",
+            },
         ),
         (
             "load",
@@ -177,6 +186,7 @@ def cases() -> list[tuple[str, str, str, str, str]]:
             }
             | {
                 "a deleted column": "del affected.current_output",
+                "another member": "affected.member[:] = 0",
                 "a fate that is none": "affected.leaves[:] = 3",
                 "a negative fate": "affected.leaves[:] = -1",
                 "a time in the year 10000": "affected.timestamp_ms[:] = 253_402_300_800_000",
@@ -196,6 +206,7 @@ def cases() -> list[tuple[str, str, str, str, str]]:
                 "too few delays": "effects.delay_ms = np.zeros(n + 1, int)",
                 "fractions of copies": "effects.copies = np.full(n, 1.5)",
                 "a deleted column": "del effects.copies",
+                "another member": "effects.member[:] = 0",
                 "ragged": "effects.copies = [[1], [1, 2]]",
             },
         ),
@@ -321,5 +332,10 @@ def test_a_plugin_that_misbehaves_is_named(
     monkeypatch.chdir(tmp_path)
     told = said(write(tmp_path, kind, code, slot, text))
     assert "culprit" in told
+    # These are messages for the user, about settings or the far end.
+    if slot != "CHECK" and name != "TransportError":
+        assert "culprit.py:" in told
+    if name.endswith(("nones", "one infinite")):
+        assert "HOME_" in told
     assert max(map(len, told.splitlines())) < 1_000
     assert "\x1b" not in told

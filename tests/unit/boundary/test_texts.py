@@ -19,7 +19,8 @@ def test_the_plugins_line_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
     told = said(config)
     assert told == (
-        f"the DER type 'culprit' failed at tick 0: ValueError: boom (culprit.py:{line} in step)"
+        "the DER type 'culprit' failed at tick 0: ValueError: boom, for HOME_1_culprit "
+        f"(culprit.py:{line} in step)"
     )
 
 

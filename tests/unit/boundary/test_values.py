@@ -147,7 +147,8 @@ def test_weather_is_within_its_limits(
             site_weather.at(0, PluginCalls())
         shown = f"{value:g}" if abs(value) < 1e12 else f"{value}"
         assert str(caught.value) == (
-            f"the weather 'given' returned {field} = {shown} for {site}: {must}"
+            f"the weather 'given' returned {field} = {shown} for {site}: {must} "
+            f"(test_values.py:{Given.at.__code__.co_firstlineno} in at)"
         )
 
 

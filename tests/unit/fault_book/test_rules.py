@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,7 +78,7 @@ BREAKERS = [
     (
         "frost",
         "raise ValueError('cold')",
-        "the fault 'frost' failed: ValueError: cold (odd.py:6 in inject)",
+        "the fault 'frost' failed: ValueError: cold",
     ),
     (
         "frost",
@@ -122,7 +123,7 @@ def test_a_fault_that_breaks_its_contract_is_named(
     text = HEAD.replace("[simulation]", '[simulation]\nplugins = ["odd.py"]')
     with pytest.raises(PluginError) as failure:
         Bench(tmp_path).run(text + HOMES + f'[[faults]]\ntype = "{name}"\n', 1)
-    assert str(failure.value) == message
+    assert re.fullmatch(rf"{re.escape(message)} \(odd\.py:\d+ in inject\)", str(failure.value))
 
 
 def test_a_fault_that_strikes_nobody_is_refused(tmp_path: Path) -> None:
