@@ -33,6 +33,7 @@ class BatchMaker(Stateful):
         self._online = read_only(np.ones(n, np.bool_))
         self._threshold = read_only(rounded(scenario.contract_threshold, 2)[roster.project])
         self._digits = {name: decimals_of(name, unit) for name, unit in roster.columns.items()}
+        self._measurands = frozenset(scenario.measurands)
         keys = identities(roster.der_id)
         age = scenario.draws.uniform("connection", keys) * _CONNECTED_DAYS * _DAY_MS
         self._connected = read_only(scenario.start_ms - age.astype(np.int64))
@@ -82,13 +83,16 @@ class BatchMaker(Stateful):
         """Return the batch of tick `index`.
 
         `power`, `soc` and `extra` have one value per device, `meter` and `baseline` one per
-        site; they are not rounded. Devices that report on change report it, too, if their
-        connection has changed.
+        site; they are not rounded, except measurands. Devices that report on change report it, too,
+        if their connection has changed.
         """
         power, soc = read_only(rounded(power, 2)), read_only(rounded(soc, 1))
         meter, baseline = rounded(meter, 2), rounded(baseline, 2)
         extra = {
-            name: read_only(rounded(column, self._digits[name])) for name, column in extra.items()
+            name: read_only(
+                column if name in self._measurands else rounded(column, self._digits[name])
+            )
+            for name, column in extra.items()
         }
         if self._changes is None:
             rows = self._due(index)

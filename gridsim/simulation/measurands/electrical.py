@@ -5,13 +5,14 @@ In every row the active power is the sum of voltage, current and power factor ov
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
 from gridsim.api import Floats
 from gridsim.contracts.measurands import LINES, METER
 from gridsim.simulation.measurands.feeder import Feeder
+from gridsim.simulation.measurands.rounding import round_measurand
 from gridsim.simulation.measurands.wiring import Wiring
 from gridsim.simulation.scenario import Scenario
 
@@ -23,94 +24,106 @@ class Electrical:
         """Raise PluginError if a plugin describes its devices wrongly."""
         self._wanted = wanted
         self._project = scenario.roster.project
-        self._wiring = Wiring(scenario)
-        self._feeder = Feeder(scenario, self._wiring)
-        self._mean = self._wiring.of_sites / self._wiring.of_sites.sum(axis=0)
+        self._wiring = wiring = Wiring(scenario)
+        self._feeder = Feeder(scenario, wiring)
+        self._has_reactive = bool(wiring.tangent.any())
         self._of_meter = any(name.startswith(METER) for name in wanted)
+        self._missing = np.full(len(scenario.roster), np.nan)
+        self._missing.setflags(write=False)
 
     def take(
         self, time_ms: int, power: Floats, real: Floats, reactive: Floats | None, meter: Floats
     ) -> dict[str, Floats]:
-        """Return the wanted measurands of a tick, float64[devices].
+        """Return the wanted measurands of a tick, float64[devices], rounded.
 
         `power` has the reported output of each device and `real` the output that counts in its
         site, `meter` the gross load of each site: kW. `reactive` has the reactive power by DER
         types that report it, kvar, NaN elsewhere.
         """
-        wiring, project, n = self._wiring, self._project, len(meter)
-        fed = -np.abs(power) * wiring.tangent
+        wiring = self._wiring
+        fed = -np.abs(power) * wiring.tangent if self._has_reactive else np.zeros(len(power))
         if reactive is not None:
             fed = np.where(np.isnan(reactive), fed, reactive)
         real_fed = fed if real is power else np.where(real == power, fed, 0.0)
-        load_kvar = meter * wiring.load_tangent
-        drawn_kw, drawn_kvar = [], []
-        for share, of_load in zip(wiring.share, wiring.load_share, strict=True):
-            drawn_kw.append(of_load * meter - np.bincount(project, share * real, n))
-            drawn_kvar.append(of_load * load_kvar - np.bincount(project, share * real_fed, n))
-        volts = self._feeder.voltages(time_ms, drawn_kw, drawn_kvar)
-        values = self._of_devices(power, fed, volts)
+        kw = wiring.drawn(meter, real)
+        kvar = wiring.drawn(meter * wiring.load_tangent, real_fed)
+        volts = self._feeder.voltages(time_ms, kw, kvar)
+        # Rounded once for the devices and the meter of each site.
+        shown = wiring.only(round_measurand("voltage", volts.copy()))
+        values = dict(self._of_devices(power, fed, volts, shown))
         if self._of_meter:
-            for name, column in self._of_sites(drawn_kw, drawn_kvar, volts).items():
-                if name in self._wanted:
-                    values[name] = column[project]
+            values |= self._of_sites(kw, kvar, volts, shown)
         return values
 
-    def _of_devices(self, power: Floats, fed: Floats, volts: list[Floats]) -> dict[str, Floats]:
-        wanted, wiring, project = self._wanted, self._wiring, self._project
-        values: dict[str, Floats] = {}
-        size = np.sqrt(power * power + fed * fed)
-        voltage, current = np.zeros(len(power)), np.zeros(len(power))
-        for line, share, of_site in zip(LINES, wiring.share, volts, strict=False):
-            own = of_site[project]
-            amperes = size * share * 1000.0 / own
-            voltage += share * own
-            current += amperes
-            for name, column in (("voltage", own), ("current", amperes)):
-                if name + line in wanted:
-                    values[name + line] = np.where(share > 0.0, column, np.nan)
-        totals = {
-            "voltage": voltage,
-            "current": current,
-            "power_factor": _power_factor(power, size),
-            "reactive_kvar": fed,
-        }
-        values |= {name: column for name, column in totals.items() if name in wanted}
-        return self._padded(values, ("voltage", "current"), len(power))
+    def _of_devices(
+        self, power: Floats, fed: Floats, volts: Floats, shown: Floats
+    ) -> Iterator[tuple[str, Floats]]:
+        """Yield the wanted measurands of the devices, float64[devices]."""
+        wanted, wiring = self._wanted, self._wiring
+        size = power * power
+        size += fed * fed
+        np.sqrt(size, out=size)
+        per_volt = 1000.0 / volts
+        if "voltage" in wanted:
+            yield "voltage", round_measurand("voltage", wiring.blocks(volts))[wiring.block]
+        if "current" in wanted:
+            amperes = wiring.blocks(per_volt)[wiring.block]
+            amperes *= size
+            yield "current", round_measurand("current", amperes)
+        each = size / wiring.phases
+        for number, line in enumerate(LINES):
+            exists = number < wiring.lines
+            if "voltage" + line in wanted:
+                column = self._missing
+                if exists:
+                    column = np.append(shown[number], np.nan)[wiring.at[number]]
+                yield "voltage" + line, column
+            if "current" + line in wanted:
+                column = self._missing
+                if exists:
+                    column = np.append(per_volt[number], np.nan)[wiring.at[number]]
+                    column *= each
+                    round_measurand("current", column)
+                yield "current" + line, column
+        if "power_factor" in wanted:
+            yield "power_factor", _power_factor(power, size)
+        if "reactive_kvar" in wanted:
+            yield "reactive_kvar", round_measurand("reactive_kvar", fed.copy())
 
     def _of_sites(
-        self, drawn_kw: list[Floats], drawn_kvar: list[Floats], volts: list[Floats]
-    ) -> dict[str, Floats]:
-        """Return the measurands of the meters, float64[sites]."""
-        values: dict[str, Floats] = {}
-        n = len(volts[0])
-        voltage, current, size = np.zeros(n), np.zeros(n), np.zeros(n)
-        lines = zip(
-            LINES, self._wiring.of_sites, self._mean, drawn_kw, drawn_kvar, volts, strict=False
-        )
-        for line, has, mean, kw, kvar, own in lines:
-            apparent = np.sqrt(kw * kw + kvar * kvar)
-            amperes = apparent * 1000.0 / own
-            voltage += mean * own
-            current += amperes
-            size += apparent
-            values["meter_voltage" + line] = np.where(has, own, np.nan)
-            values["meter_current" + line] = np.where(has, amperes, np.nan)
-        values["meter_voltage"], values["meter_current"] = voltage, current
-        values["meter_power_factor"] = _power_factor(np.sum(drawn_kw, axis=0), size)
-        values["meter_reactive_kvar"] = np.sum(drawn_kvar, axis=0)
-        return self._padded(values, ("meter_voltage", "meter_current"), n)
-
-    def _padded(
-        self, values: dict[str, Floats], names: Collection[str], n: int
-    ) -> dict[str, Floats]:
-        """Return the values with those of lines that no site has."""
-        for name in names:
-            for line in LINES[self._wiring.lines :]:
-                if name + line in self._wanted:
-                    values[name + line] = np.full(n, np.nan)
-        return values
+        self, kw: Floats, kvar: Floats, volts: Floats, shown: Floats
+    ) -> Iterator[tuple[str, Floats]]:
+        """Yield the wanted measurands of the meters, float64[devices]."""
+        wiring = self._wiring
+        size = kw * kw
+        size += kvar * kvar
+        np.sqrt(size, out=size)
+        amperes = size * 1000.0
+        amperes /= volts
+        totals = {
+            "voltage": round_measurand("voltage", wiring.mean(volts)),
+            "current": round_measurand("current", amperes.sum(axis=0)),
+            "power_factor": _power_factor(kw.sum(axis=0), size.sum(axis=0)),
+            "reactive_kvar": round_measurand("reactive_kvar", kvar.sum(axis=0)),
+        }
+        for name, column in totals.items():
+            if METER + name in self._wanted:
+                yield METER + name, column[self._project]
+        each = wiring.only(round_measurand("current", amperes))
+        for name, columns in (("voltage", shown), ("current", each)):
+            for number, line in enumerate(LINES):
+                if METER + name + line not in self._wanted:
+                    continue
+                exists = number < wiring.lines
+                yield (
+                    METER + name + line,
+                    columns[number][self._project] if exists else self._missing,
+                )
 
 
 def _power_factor(power: Floats, size: Floats) -> Floats:
     """Return active over apparent power, with the sign of the active power; 1 without power."""
-    return np.divide(power, size, out=np.ones(len(power)), where=size > 0.0)
+    none = size == 0.0
+    factor: Floats = power + none
+    factor /= size + none
+    return round_measurand("power_factor", factor)

@@ -68,14 +68,10 @@ class Feeder:
             self._slot = slot
         return self._source
 
-    def voltages(
-        self, time_ms: int, drawn_kw: list[Floats], drawn_kvar: list[Floats]
-    ) -> list[Floats]:
-        """Return the voltages of the lines; all are lists of float64[sites], one for each line."""
-        source = self.source(time_ms)
-        return [
-            np.clip(
-                source - self.volts_per_kw * kw - self.volts_per_kvar * kvar, self._low, self._high
-            )
-            for kw, kvar in zip(drawn_kw, drawn_kvar, strict=True)
-        ]
+    def voltages(self, time_ms: int, drawn_kw: Floats, drawn_kvar: Floats) -> Floats:
+        """Return the voltages of the lines; all are float64[lines, sites]."""
+        volts: Floats = self.volts_per_kw * drawn_kw
+        volts += self.volts_per_kvar * drawn_kvar
+        np.subtract(self.source(time_ms), volts, out=volts)
+        np.maximum(volts, self._low, out=volts)
+        return np.minimum(volts, self._high, out=volts)

@@ -11,6 +11,7 @@ from gridsim.contracts.measurands import DER_REGISTERS, ELECTRICAL, FREQUENCY, S
 from gridsim.simulation.measurands.electrical import Electrical
 from gridsim.simulation.measurands.frequency import SiteFrequency
 from gridsim.simulation.measurands.registers import Registers, hundredths
+from gridsim.simulation.measurands.rounding import round_measurand
 from gridsim.simulation.scenario import Scenario
 from gridsim.simulation.site_fleets import FleetResults
 
@@ -42,7 +43,7 @@ class Measuring:
     def take(
         self, time_ms: int, fleets: FleetResults, real: Floats, meter: Floats
     ) -> Mapping[str, Floats]:
-        """Return the measurands of a tick, float64[devices], then count the tick.
+        """Return the measurands of a tick, float64[devices], rounded, then count the tick.
 
         `fleets` has the reported output of each device and `real` the output that counts in its
         site, `meter` the gross load of each site: kW, not rounded. A register has its value at the
@@ -51,7 +52,8 @@ class Measuring:
         values: dict[str, Floats] = {}
         power = fleets.power
         if self._frequency is not None:
-            values[FREQUENCY] = self._frequency.at(time_ms)[self._project]
+            of_sites = round_measurand(FREQUENCY, self._frequency.at(time_ms))
+            values[FREQUENCY] = of_sites[self._project]
         if self._electrical is not None:
             values |= self._electrical.take(time_ms, power, real, fleets.reactive, meter)
         if self._ders is None and self._sites is None:

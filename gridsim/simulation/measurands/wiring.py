@@ -55,9 +55,72 @@ class Wiring:
             first[fleet.device] = scenario.draws.uniform("grid/line", fleet.members.keys)
             title = f"the DER type {fleet.name!r}"
             self.tangent[fleet.device] = _tangent(title, fleet.type.power_factor)
-        place = (number - np.floor(first * of_site)) % of_site
-        self.share: Floats = ((place < phases) & self.of_sites[:, project]) / phases
-        """The share of a device's power on each line, float64[lines, devices]."""
+        self._connect(project, phases, of_site, np.floor(first * of_site).astype(np.intp))
+
+    def _connect(
+        self, project: NDArray[np.intp], phases: Floats, of_site: Floats, first: NDArray[np.intp]
+    ) -> None:
+        """Connect the devices: on all lines of their sites, or on some from line `first` on."""
+        lines, n = self.of_sites.shape
+        number = np.arange(lines)[:, None]
+        has = (number - first) % of_site.astype(np.intp) < phases
+        has &= self.of_sites[:, project]
+        self.phases = phases
+        """The number of lines of each device, float64[devices]."""
+        self.at: NDArray[np.intp] = np.where(has, project, n)
+        """The site of each device on each line, intp[lines, devices]; its number where the device
+        is not on the line is that of the sites."""
+        every = phases == of_site
+        row = np.where(every, lines, np.where(phases == 1.0, first, lines + 1 + first))
+        self.block: NDArray[np.intp] = row * n + project
+        """The place of each device in the flat result of `blocks`, intp[devices]."""
+        # As numbers, because each tick multiplies by them.
+        self._has = self.of_sites.astype(np.float64)
+        self._number: Floats = self._has.sum(axis=0)
+        self._all = bool(self.of_sites.all())
+        self._every = np.flatnonzero(every)
+        self._every_site = project[self._every]
+        line, self._some = np.nonzero(has & ~every)
+        self._some_place = line * n + project[self._some]
+
+    def drawn(self, load: Floats, fed: Floats) -> Floats:
+        """Return the net power that each site draws on each line, float64[lines, sites].
+
+        `load` is the load of each site and `fed` the output of each device, both active or both
+        reactive.
+        """
+        lines, n = self.of_sites.shape
+        whole: Floats = np.bincount(self._every_site, fed[self._every], n).astype(np.float64)
+        if lines == 1:
+            return np.subtract(load, whole)[None, :]
+        whole /= self._number
+        net: Floats = self.load_share * load
+        net -= whole if self._all else self._has * whole
+        if len(self._some):
+            each = fed[self._some] / self.phases[self._some]
+            net -= np.bincount(self._some_place, each, lines * n).reshape(lines, n)
+        return net
+
+    def mean(self, values: Floats) -> Floats:
+        """Return the mean over the lines of each site, float64[sites], of float64[lines, sites]."""
+        mean: Floats = (values if self._all else values * self._has).sum(axis=0)
+        mean /= self._number
+        return mean
+
+    def only(self, values: Floats) -> Floats:
+        """Return values, float64[lines, sites], with NaN for lines that a site does not have."""
+        return values if self._all else np.where(self.of_sites, values, np.nan)
+
+    def blocks(self, values: Floats) -> Floats:
+        """Return the values of single lines, their means over all lines of the sites, and over two.
+
+        `values` is float64[lines, sites]. The result is flat: `block` has the places in it.
+        """
+        lines = len(values)
+        parts = [*values, self.mean(values)]
+        if lines == 3:
+            parts += [(values[one] + values[(one + 1) % 3]) / 2.0 for one in range(3)]
+        return np.concatenate(parts)
 
 
 def _phases(scenario: Scenario, of_site: Floats) -> Floats:
