@@ -12,6 +12,7 @@ from gridsim.api import Floats, Keys, Sites
 from gridsim.config.tables.site import SiteSettings
 from gridsim.config.tables.stanzas import PLACE, ProjectStanza
 from gridsim.helpers import climate
+from gridsim.helpers.holidays import Holidays
 from gridsim.helpers.mains import Mains, mains_of
 from gridsim.helpers.synchronous_areas import synchronous_area_of
 
@@ -48,6 +49,7 @@ def make_sites(
         phases=np.array(repeated([float(own.phases) for own in mains], at)),
         synchronous_area=repeated(areas, at),
         feeder_impedance=place["feeder_impedance"],
+        holidays=repeated([_holidays(stanza, site) for stanza in stanzas], at),
     )
 
 
@@ -72,6 +74,11 @@ def _mains(stanza: ProjectStanza, zone: str, site: SiteSettings) -> Mains:
         usual.nominal_voltage if volts is None else volts,
         usual.phases if phases is None else phases,
     )
+
+
+def _holidays(stanza: ProjectStanza, site: SiteSettings) -> Holidays:
+    own = stanza.project.settings.holidays
+    return Holidays(tuple(site.holidays if own is None else own))
 
 
 def _area(stanza: ProjectStanza, zone: str, site: SiteSettings) -> str:

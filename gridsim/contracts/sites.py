@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.helpers.holidays import NONE, Holidays
 from gridsim.helpers.mains import mains_of
 from gridsim.helpers.randomness import Floats, Keys
 from gridsim.helpers.synchronous_areas import synchronous_area_of
@@ -55,6 +56,11 @@ class Sites:
     """The names of the synchronous areas, one per site; empty: by the time zones."""
     feeder_impedance: Floats = field(default_factory=_empty)
     """The impedances of the feeders, float64[n], ohm; NaN: drawn; empty: all are drawn."""
+    holidays: Sequence[Holidays] = ()
+    """The public holidays, one per site; empty: none."""
+    calendars: tuple[Holidays, ...] = field(init=False)
+    """The public holidays that differ, and those of each site as an index, intp[n]."""
+    calendar: NDArray[np.intp] = field(init=False)
     _zone: NDArray[np.intp] = field(init=False, repr=False)
     _zones: tuple[ZoneInfo, ...] = field(init=False, repr=False)
     _offsets: dict[int, NDArray[np.int64]] = field(init=False, repr=False, default_factory=dict)
@@ -78,7 +84,13 @@ class Sites:
             areas = [synchronous_area_of(name) for name in names]
             own = [areas[index] for index in zone.tolist()]
             object.__setattr__(self, "synchronous_area", own)
-        protect(self, ("keys", *_PLACE, *_MAINS))
+        if not len(self.holidays):
+            object.__setattr__(self, "holidays", [NONE] * len(self.timezone))
+        known = {one: index for index, one in enumerate(dict.fromkeys(self.holidays))}
+        object.__setattr__(self, "calendars", tuple(known))
+        calendar = np.array([known[one] for one in self.holidays], np.intp)
+        object.__setattr__(self, "calendar", calendar)
+        protect(self, ("keys", "calendar", *_PLACE, *_MAINS))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -99,6 +111,7 @@ class Sites:
             phases=self.phases[rows],
             feeder_impedance=self.feeder_impedance[rows],
             synchronous_area=[self.synchronous_area[row] for row in rows.tolist()],
+            holidays=[self.holidays[row] for row in rows.tolist()],
         )
 
     def local_ms(self, time_ms: int) -> NDArray[np.int64]:
@@ -115,6 +128,21 @@ class Sites:
             self._offsets.clear()
             self._offsets[quarter] = offset
         return offset + time_ms
+
+    def weekday(self, day: NDArray[np.int64], site: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return the weekdays of local days at sites: 0 for Monday, 6 for Sunday and holidays.
+
+        `day` counts from 1970-01-01 local and is broadcast with the indices `site`.
+        """
+        weekday = NONE.weekday(day)
+        if not any(one.rules for one in self.calendars):
+            return np.broadcast_to(weekday, np.broadcast_shapes(day.shape, site.shape))
+        days, calendar = np.broadcast_arrays(day, self.calendar[site])
+        weekday = np.empty(days.shape, np.int64)
+        for index, holidays in enumerate(self.calendars):
+            own = calendar == index
+            weekday[own] = holidays.weekday(days[own])
+        return weekday
 
 
 def _offset_ms(zone: ZoneInfo, at: datetime) -> int:

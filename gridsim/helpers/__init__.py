@@ -1,5 +1,5 @@
 """Numeric helpers for models: sun, sky, climate, heat, curtailment, time windows, tables of text,
-mains supply, synchronous areas, and the colours of DER types in pictures.
+mains supply, synchronous areas, public holidays, and the colours of DER types in pictures.
 
 They are public: plugins import them from here. They are less stable than `gridsim.api`: a
 minor version may change them; CHANGELOG.md lists each change.
@@ -11,6 +11,7 @@ from gridsim.helpers import (
     clearsky,
     climate,
     colours,
+    holidays,
     mains,
     sun,
     synchronous_areas,
@@ -31,6 +32,7 @@ __all__ = [
     "clearsky",
     "climate",
     "colours",
+    "holidays",
     "mains",
     "read_table",
     "sun",

@@ -23,6 +23,7 @@ from gridsim.api import (
     identities,
     numeric_fields,
 )
+from gridsim.helpers.holidays import Holidays
 from gridsim.plugins.services import Services
 
 START_MS = int(datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp() * 1000)
@@ -35,6 +36,7 @@ def make_sites(
     longitude: float = -66.64,
     altitude: float = 20.0,
     timezone: str = "America/Moncton",
+    holidays: Sequence[str] = (),
 ) -> Sites:
     """Return `n` sites at one place, with ids SITE_0, SITE_1, ..."""
     ids = [f"SITE_{i}" for i in range(n)]
@@ -45,6 +47,7 @@ def make_sites(
         longitude=np.full(n, longitude),
         altitude=np.full(n, altitude),
         timezone=[timezone] * n,
+        holidays=[Holidays(tuple(holidays))] * n,
     )
 
 

@@ -83,7 +83,7 @@ def test_sessions_of_shared_chargers_are_as_counted(
     n, m = 700, 70
     days = np.broadcast_to(np.arange(20_000, 20_000 + m), (n, m))
     keys = np.arange(n, dtype=np.uint64) * np.uint64(7919)
-    found = plan(Draws(1), keys, days, np.full(n, per_day))
+    found = plan(Draws(1), keys, days, np.full(n, per_day), is_weekend)
     real = found.takes_place & (is_weekend(found.arrival_ms // DAY_MS) == weekend)
     assert real.sum() / (n * m * (2 if weekend else 5) / 7) == pytest.approx(rate, rel=0.1)
     hours = (found.departure_ms - found.arrival_ms)[real] / 3.6e6

@@ -41,6 +41,7 @@ class House:
         weekend_days: int = 1,
         cap: float = 0.2,
         step_ms: int = QUARTER_MS,
+        holidays: tuple[str, ...] = (),
     ) -> None:
         self.zone, self.step_ms = ZoneInfo(zone), step_ms
         self.now = self.ms(start)
@@ -52,7 +53,7 @@ class House:
         members = make_members(
             DayMatching.Settings,
             [settings],
-            sites=make_sites(1, timezone=zone),
+            sites=make_sites(1, timezone=zone, holidays=holidays),
             start_ms=self.now,
         )
         self.like = DayMatching(members, expectation)
@@ -114,6 +115,25 @@ def test_the_mean_of_the_last_days_of_the_kind_slot_by_slot() -> None:
     assert house.baseline == 8.0
     house.draw("07-06 13:00", 8.0)
     assert house.baseline == 5.5, "Monday: Thursday's 5 and Friday's 6"
+
+
+def test_a_public_holiday_is_like_a_sunday() -> None:
+    """Of Wednesday to Friday, the Thursday: before the start, and in the run."""
+
+    def expected(at: datetime) -> float:
+        return 8.0 if (at.month, at.day) == (6, 25) else 2.0
+
+    holidays = ("06-25", "07-02")
+    house = House("06-26 00:00", days=2, expected=expected, holidays=holidays)
+    assert house.baseline == 2.0, "the holiday on Thursday is left out"
+    house.draw("06-27 00:00", 4.0)
+    assert house.baseline == 8.0, "Saturday is like the holiday"
+    house.draw("07-01 00:00", 4.0).draw("07-02 00:00", 6.0)
+    assert house.baseline == 4.0, "a holiday is like the Sunday before"
+    house.draw("07-03 00:00", 9.0)
+    assert house.baseline == 5.0, "Tuesday's 4 and Wednesday's 6"
+    house.draw("07-04 00:00", 6.0)
+    assert house.baseline == 9.0, "Saturday is like the holiday"
 
 
 def test_several_readings_of_a_slot_are_averaged() -> None:

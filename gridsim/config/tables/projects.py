@@ -8,7 +8,13 @@ from pydantic import Field, field_validator
 
 from gridsim.api import Settings, Unit
 from gridsim.config.tables.identifiers import check_visible
-from gridsim.config.tables.site import NominalVoltage, Phases, SynchronousArea, Zone
+from gridsim.config.tables.site import (
+    HolidayRules,
+    NominalVoltage,
+    Phases,
+    SynchronousArea,
+    Zone,
+)
 
 _YEAR_S = 366 * 86_400
 
@@ -43,6 +49,9 @@ class ProjectSettings(Settings):
         None, description="voltage between a line and the neutral"
     )
     phases: Phases | None = Field(None, description="number of phases of the house connection")
+    holidays: HolidayRules | None = Field(
+        None, description="public holidays: a country, dates, days of each year"
+    )
     feeder_impedance: Annotated[float | None, Unit("ohm")] = Field(
         None, ge=0.0, le=10.0, description="impedance of a line of the feeder"
     )

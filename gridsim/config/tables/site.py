@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import date
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from gridsim.api import Settings, Unit
+from gridsim.helpers import holidays
 
 
 def _known_zone(name: str) -> str:
@@ -31,8 +33,21 @@ SynchronousArea = Literal[
     "other-50",
     "other-60",
 ]
+
+
+def _as_text(given: Any) -> Any:
+    """Return a date of TOML, which needs no quotes, as text."""
+    return given.isoformat() if type(given) is date else given
+
+
+def _known_rule(rule: str) -> str:
+    holidays.check_rule(rule)
+    return rule
+
+
 NominalVoltage = Annotated[float, Unit("V"), Field(ge=90.0, le=300.0)]
 Phases = Annotated[int, Unit("1"), Field(ge=1, le=3)]
+HolidayRules = list[Annotated[str, BeforeValidator(_as_text), AfterValidator(_known_rule)]]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 
 
@@ -75,6 +90,12 @@ class SiteSettings(Settings):
         description="impedance of a line from the stiff part of the grid to the site, which the "
         "voltage drops over; unset: drawn for each site, median 0.15, 90 % below the reference of "
         "IEC 60725 (0.28), and at most 5 % of the voltage at the rated power of the DERs",
+    )
+    holidays: HolidayRules = Field(
+        default_factory=list,
+        description="public holidays, on which homes, shared chargers and the baseline like_days "
+        "do as on a Sunday: a country (" + ", ".join(holidays.COUNTRIES) + "), for regions more "
+        'days: 2026-12-24, each year 12-24, "05-25 monday" (the first from a day on), easter+60',
     )
     meter_class: Literal["0.2", "0.5", "1", "2", "A", "B", "C"] | None = Field(
         None,

@@ -12,8 +12,7 @@ from gridsim_plugins.baselines.like_days.settings import LikeDaysSettings
 
 _MINUTE_MS, _DAY_MS = 60_000, 86_400_000
 _NEVER = np.iinfo(np.int64).max
-_MONDAY = 4
-"""The first Monday of 1970, in days since the first of January."""
+_SATURDAY = 5
 
 
 class DayAverages(Stateful):
@@ -24,20 +23,25 @@ class DayAverages(Stateful):
     one number per site, slot and day of the run, for as many days as are averaged.
     """
 
-    derived = ("_local_ms", "_expected", "_adjusted", "_midnights")
+    derived = ("_local_ms", "_weekday", "_expected", "_adjusted", "_midnights")
 
     def __init__(
         self,
         settings: LikeDaysSettings,
         sites: int,
         local_ms: Callable[[int], NDArray[np.int64]],
+        weekday: Callable[[NDArray[np.int64]], NDArray[np.int64]],
         start_ms: int,
         expected: Expected,
     ) -> None:
-        """Begin at the run's start. `local_ms` returns the sites' clocks at a UTC time, [m]."""
+        """Begin at the run's start.
+
+        `local_ms` returns the sites' clocks at a UTC time, [m]; `weekday` the weekdays of their
+        local days, [..., m], 6 for Sundays and public holidays.
+        """
         self._slot_ms, self._cap = settings.slot_ms, settings.cap
         self._window_slots, self._gap_slots = settings.window_slots, settings.gap_slots
-        self._local_ms, self._expected = local_ms, expected
+        self._local_ms, self._weekday, self._expected = local_ms, weekday, expected
         m, slots = sites, _DAY_MS // settings.slot_ms
         self._row = np.arange(m)
         kept = (settings.days, settings.weekend_days)
@@ -159,7 +163,7 @@ class DayAverages(Stateful):
 
     def _mean_of(self, day: NDArray[np.int64], slot: NDArray[np.int64]) -> Floats:
         """Return the mean of a slot over the like days, float64[m], kW."""
-        kinds, total = _kind(day), np.zeros(len(self._row))
+        kinds, total = self._kind(day), np.zeros(len(self._row))
         for kind, history in enumerate(self._history):
             own = kinds == kind
             if not own.any():
@@ -179,9 +183,9 @@ class DayAverages(Stateful):
         """
         found = self._midnights.get((kind, back))
         if found is None:
-            days = self._first_day[:, None] - np.arange(1, 7 * back + 8)
-            count = np.cumsum(_kind(days) == kind, axis=1)
-            local = (self._first_day - 1 - (count < back).sum(axis=1)) * _DAY_MS
+            days = self._first_day - np.arange(1, 7 * back + 8)[:, None]
+            count = np.cumsum(self._kind(days) == kind, axis=0)
+            local = (self._first_day - 1 - (count < back).sum(axis=0)) * _DAY_MS
             found = local.copy()
             for each in np.unique(local).tolist():
                 noon = each + _DAY_MS // 2
@@ -202,8 +206,9 @@ class DayAverages(Stateful):
     def _close(self, rows: NDArray[np.intp]) -> None:
         """Add the past day of these sites to the history, unless it had an event."""
         useful = ~self._had_event[rows] & self._time[:, rows].any(axis=0)
+        kinds = self._kind(self._day)[rows]
         for kind, history in enumerate(self._history):
-            own = rows[useful & (_kind(self._day[rows]) == kind)]
+            own = rows[useful & (kinds == kind)]
             place = self._oldest[kind, own]
             history[place, :, own] = _filled(self._sum[:, own].T, self._time[:, own].T)
             self._oldest[kind, own] = (place + 1) % len(history)
@@ -220,10 +225,9 @@ class DayAverages(Stateful):
             self._recent[:, gone] = 0.0
             self._newest = newest
 
-
-def _kind(day: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Return 0 for a working day, 1 for Saturday and Sunday; days since 1970-01-01."""
-    return ((day - _MONDAY) % 7 >= 5).astype(np.intp)
+    def _kind(self, day: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Return 0 for a working day, 1 for Saturdays, Sundays and public holidays, [..., m]."""
+        return (self._weekday(day) >= _SATURDAY).astype(np.intp)
 
 
 def _filled(total: Floats, time: Floats) -> Floats:

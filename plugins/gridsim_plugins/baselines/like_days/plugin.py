@@ -23,9 +23,9 @@ from gridsim_plugins.baselines.like_days.settings import LikeDaysSettings
 
 class DayMatching(Baseline[LikeDaysSettings]):
     """The mean of the last like days, computed like in demand-response programmes. A working day is
-    like other working days, a Saturday or Sunday like others; days with an event are left out.
-    Before the start of the run, history is the expected load, without DERs: a load from a file must
-    cover those weeks.
+    like other working days; Saturdays, Sundays and public holidays are like each other; days with
+    an event are left out. Before the start of the run, history is the expected load, without DERs:
+    a load from a file must cover those weeks.
 
     The method is the ten-in-ten method of the California ISO (CAISO tariff, section 4.13.4;
     see its Baseline Accuracy Work Group Proposal, 2017): the mean of the last ten days of the
@@ -33,7 +33,7 @@ class DayMatching(Baseline[LikeDaysSettings]):
     of the load to that mean in the second to fourth hour before it, which is held between 0.8
     and 1.2.
 
-    Some rules are our own. Days are those of the site's own calendar; holidays are not known. The
+    Some rules are our own. Days are those of the site's own calendar, with its `holidays`. The
     number of days is always the same, however far back they are. A day with an event is left out
     once the event has begun. The hours count back from the notice, so that consumption after the
     notice cannot raise the baseline. Times within another event do not count, and where the mean is
@@ -67,6 +67,7 @@ class DayMatching(Baseline[LikeDaysSettings]):
                 settings,
                 len(rows),
                 partial(_local_ms, members.sites, members.site[rows]),
+                partial(members.sites.weekday, site=members.site[rows]),
                 members.start_ms,
                 partial(_some_expected, expected, rows),
             )

@@ -20,7 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Draws, Floats, Keys
-from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, Sessions, is_weekend, whole_minutes
+from gridsim_plugins.ders.ev_charger.sessions import (
+    DAY_MS,
+    IsWeekend,
+    Sessions,
+    is_weekend,
+    whole_minutes,
+)
 
 _MAX_VISITS = 4
 _LOOK_BACK_DAYS = 2
@@ -140,23 +146,38 @@ WORKPLACE_PER_DAY, PUBLIC_PER_DAY = 0.934, 0.519
 
 
 def workplace_sessions(
-    draws: Draws, keys: Keys, days: NDArray[np.int64], per_day: Floats
+    draws: Draws,
+    keys: Keys,
+    days: NDArray[np.int64],
+    per_day: Floats,
+    weekend: IsWeekend = is_weekend,
 ) -> Sessions:
     """Return the sessions of k chargers at a workplace on the local days `days`, int64[k, m]."""
-    return _sessions(WORKPLACE, draws, keys, days, per_day / WORKPLACE_PER_DAY)
+    return _sessions(WORKPLACE, draws, keys, days, per_day / WORKPLACE_PER_DAY, weekend)
 
 
-def public_sessions(draws: Draws, keys: Keys, days: NDArray[np.int64], per_day: Floats) -> Sessions:
+def public_sessions(
+    draws: Draws,
+    keys: Keys,
+    days: NDArray[np.int64],
+    per_day: Floats,
+    weekend: IsWeekend = is_weekend,
+) -> Sessions:
     """Return the sessions of k public chargers on the local days `days`, int64[k, m]."""
-    return _sessions(PUBLIC, draws, keys, days, per_day / PUBLIC_PER_DAY)
+    return _sessions(PUBLIC, draws, keys, days, per_day / PUBLIC_PER_DAY, weekend)
 
 
 def _sessions(
-    kind: tuple[_Day, _Day], draws: Draws, keys: Keys, days: NDArray[np.int64], scale: Floats
+    kind: tuple[_Day, _Day],
+    draws: Draws,
+    keys: Keys,
+    days: NDArray[np.int64],
+    scale: Floats,
+    is_weekend: IsWeekend,
 ) -> Sessions:
     before = np.arange(_LOOK_BACK_DAYS, 0, -1)
     every = np.concatenate((days[:, :1] - before, days), axis=1)
-    visits = _visits(kind, draws, keys, every, scale)
+    visits = _visits(kind, draws, keys, every, scale, is_weekend(every))
     shape = (len(keys), every.shape[1], _MAX_VISITS)
     arrival, departure, energy, takes_place, car = (
         np.stack(part, axis=-1).reshape(shape) for part in zip(*visits, strict=True)
@@ -174,7 +195,12 @@ def _sessions(
 
 
 def _visits(
-    kind: tuple[_Day, _Day], draws: Draws, keys: Keys, days: NDArray[np.int64], scale: Floats
+    kind: tuple[_Day, _Day],
+    draws: Draws,
+    keys: Keys,
+    days: NDArray[np.int64],
+    scale: Floats,
+    weekend: NDArray[np.bool_],
 ) -> list[
     tuple[NDArray[np.int64], NDArray[np.int64], Floats, NDArray[np.bool_], NDArray[np.int64]]
 ]:
@@ -182,7 +208,6 @@ def _visits(
 
     Each is (arrival, departure, energy, whether it takes place, car).
     """
-    weekend = is_weekend(days)
     visits = []
     drawn = np.ones(days.shape, np.bool_)
     left_h = np.zeros(days.shape)

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Draws, Floats, Keys
-from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, Sessions, is_weekend, whole_minutes
+from gridsim_plugins.ders.ev_charger.sessions import (
+    DAY_MS,
+    IsWeekend,
+    Sessions,
+    is_weekend,
+    whole_minutes,
+)
 
 FAST_PER_DAY = 1.6
 """The mean number of sessions per charger and day of the week."""
@@ -35,7 +41,13 @@ _CORRELATION = 0.6
 _IN_USE = 0.6
 
 
-def fast_sessions(draws: Draws, keys: Keys, days: NDArray[np.int64], per_day: Floats) -> Sessions:
+def fast_sessions(
+    draws: Draws,
+    keys: Keys,
+    days: NDArray[np.int64],
+    per_day: Floats,
+    weekend: IsWeekend = is_weekend,
+) -> Sessions:
     """Return the sessions of k fast chargers on the local days `days`, int64[k, m].
 
     At most one car comes in each hour; a car that finds the charger in use drives on.
@@ -45,7 +57,7 @@ def fast_sessions(draws: Draws, keys: Keys, days: NDArray[np.int64], per_day: Fl
     hour = (every[:, :, None] * _HOURS + np.arange(_HOURS)).reshape(len(keys), -1)
     u = draws.uniform4("ev_charger/fast", keys[:, None], hour)
     v = draws.uniform4("ev_charger/fast_size", keys[:, None], hour)
-    of_week = np.where(is_weekend(hour // _HOURS), _WEEKEND, _WEEKDAY)
+    of_week = np.where(weekend(hour // _HOURS), _WEEKEND, _WEEKDAY)
     rate = per_day[:, None] * of_week * _ARRIVALS[hour % _HOURS]
     drawn = u[0] < 1.0 - np.exp(-rate * (1.0 + _IN_USE * rate))
     radius, turn = np.sqrt(-2.0 * np.log(v[0])), 2.0 * np.pi * v[1]

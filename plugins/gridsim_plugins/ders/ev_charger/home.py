@@ -2,8 +2,8 @@
 
 From 5,466 private sessions at homes in Trondheim (Sorensen, Lindberg, Sartori, Andresen:
 Residential electric vehicle charging datasets from apartment buildings, Data in Brief 36
-(2021), CC BY). A session is a function of (seed, device, local day) alone. Weekends are like
-weekdays, an assumption.
+(2021), CC BY). A session is a function of (seed, device, local day) alone. Weekends and public
+holidays are like weekdays, an assumption.
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Draws, Floats, Keys
-from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, Sessions, whole_minutes
+from gridsim_plugins.ders.ev_charger.sessions import (
+    DAY_MS,
+    IsWeekend,
+    Sessions,
+    whole_minutes,
+)
 
 LOOK_BACK_DAYS = 4
 """The longest stay of a car, in days."""
@@ -54,7 +59,9 @@ _MINUTE_H = 1.0 / 60.0
 _CORRELATION = 0.85
 
 
-def home_sessions(draws: Draws, keys: Keys, days: NDArray[np.int64], per_day: Floats) -> Sessions:
+def home_sessions(
+    draws: Draws, keys: Keys, days: NDArray[np.int64], per_day: Floats, _: IsWeekend | None = None
+) -> Sessions:
     """Return the sessions of k devices on the local days `days`, int64[k, m].
 
     A session that begins while one of the preceding days is still running does not take place.

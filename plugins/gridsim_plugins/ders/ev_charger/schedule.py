@@ -21,6 +21,7 @@ from gridsim_plugins.ders.ev_charger.home import LOOK_BACK_DAYS, home_sessions
 from gridsim_plugins.ders.ev_charger.recorded import Recorded, read_sessions
 from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, Kind, Planner
 
+_SATURDAY = 5
 NEVER = np.iinfo(np.int64).max
 # The days to look back for a car that is still there, and the planner of each kind.
 _KINDS: dict[Kind, tuple[int, Planner]] = {
@@ -74,7 +75,13 @@ class DrawnSchedule:
         local = members.sites.local_ms(time_ms)[members.site[which]] // DAY_MS
         days = np.arange(int(local.min()) - self._look_back, int(local.max()) + 2)
         grid = np.broadcast_to(days, (len(which), len(days)))
-        found = self._plan(members.draws, members.keys[which], grid, self._per_day[which])
+        site = members.site[which][:, None]
+
+        def is_weekend(days: NDArray[np.int64]) -> NDArray[np.bool_]:
+            return members.sites.weekday(days, site) >= _SATURDAY
+
+        per_day = self._per_day[which]
+        found = self._plan(members.draws, members.keys[which], grid, per_day, is_weekend)
         places = found.arrival_ms.shape[1] // len(days)
         offset = np.stack([self._offset(int(day))[which] for day in days], axis=1)
         ahead = np.repeat(offset, places, axis=1)

@@ -33,8 +33,12 @@ class Sessions:
     """The number of the car among those of the charger; 0 at a home, which has one car."""
 
 
-Planner = Callable[[Draws, Keys, NDArray[np.int64], Floats], Sessions]
-"""A function (draws, keys, consecutive local days int64[k, m], sessions per day) of one kind."""
+IsWeekend = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+"""A function that returns true for the local days of k devices, int64[k, m], that are weekends or
+public holidays."""
+Planner = Callable[[Draws, Keys, NDArray[np.int64], Floats, IsWeekend], Sessions]
+"""A function (draws, keys, consecutive local days int64[k, m], sessions per day, weekends) of one
+kind."""
 
 
 def whole_minutes(hours: Floats) -> NDArray[np.int64]:
@@ -44,6 +48,9 @@ def whole_minutes(hours: Floats) -> NDArray[np.int64]:
 
 
 def is_weekend(days: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return true for the local days (since 1970-01-01, a Thursday) that are weekends."""
+    """Return true for the local days (since 1970-01-01, a Thursday) that are weekends.
+
+    This is the `IsWeekend` of places without public holidays.
+    """
     weekend: NDArray[np.bool_] = (days + 3) % 7 >= 5
     return weekend

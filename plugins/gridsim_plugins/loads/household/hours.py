@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Floats
+from gridsim.helpers.holidays import NONE, Holidays
 from gridsim_plugins.loads.household.catalogue import APPLIANCES, SHARE
 from gridsim_plugins.loads.household.profile import (
     DAY_KIND,
@@ -146,7 +147,9 @@ class Rates:
         self._table: Floats = part / (target[..., None] * share)
         self._active = probability_table()
 
-    def at(self, local_ms: NDArray[np.int64], southern: NDArray[np.bool_]) -> Floats:
+    def at(
+        self, local_ms: NDArray[np.int64], southern: NDArray[np.bool_], holidays: Holidays
+    ) -> Floats:
         """Return the power of each appliance over its mean of the year, [..., appliance].
 
         The local times and hemispheres are [...]. The middle of the energy of a use is later than
@@ -155,25 +158,25 @@ class Rates:
         shape = (*local_ms.shape, len(SHARE))
         later = (local_ms[..., None] + PROGRAMMES.lag_ms).reshape(-1)
         south = np.broadcast_to(southern[..., None], shape).reshape(-1)
-        month, kind, hour = _row(later, south)
+        month, kind, hour = _row(later, south, holidays)
         appliance = np.tile(np.arange(len(SHARE)), local_ms.size)
         table = self._table[month, kind, hour, appliance]
         base = self._profile.base
-        level = relative_power(later, south, self._profile)
+        level = relative_power(later, south, self._profile, holidays)
         power = table * np.maximum(level - base, 0.0) / (1.0 - base)
         return power.reshape(shape)
 
-    def active(self, local_ms: NDArray[np.int64]) -> Floats:
+    def active(self, local_ms: NDArray[np.int64], holidays: Holidays) -> Floats:
         """Return the probability that someone is at home and awake, interpolated, [...]."""
         since = local_ms - HOUR_MS // 2
         past = (since % HOUR_MS) / HOUR_MS
-        first, second = (self._active_in(since // HOUR_MS + more) for more in (0, 1))
+        first, second = (self._active_in(since // HOUR_MS + more, holidays) for more in (0, 1))
         probability: Floats = (1.0 - past) * first + past * second
         return probability
 
-    def _active_in(self, hour: NDArray[np.int64]) -> Floats:
+    def _active_in(self, hour: NDArray[np.int64], holidays: Holidays) -> Floats:
         table: Floats = self._active
-        probability: Floats = table[DAY_KIND[(hour // 24 + 3) % 7], hour % 24]
+        probability: Floats = table[DAY_KIND[holidays.weekday(hour // 24)], hour % 24]
         return probability
 
 
@@ -186,14 +189,14 @@ def _drawn(part: Floats) -> Floats:
 
 
 def _row(
-    local_ms: NDArray[np.int64], southern: NDArray[np.bool_]
+    local_ms: NDArray[np.int64], southern: NDArray[np.bool_], holidays: Holidays
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return month, kind of day and hour; the months are turned round in the south."""
     hour = local_ms // HOUR_MS
     day = hour // 24
     turned = (day + np.where(southern, HALF_YEAR_DAYS, 0)).astype("datetime64[D]")
     month = turned.astype("datetime64[M]").astype(np.int64) % 12
-    return month, DAY_KIND[(day + 3) % 7], hour % 24
+    return month, DAY_KIND[holidays.weekday(day)], hour % 24
 
 
 def _profile_levels(profile: Profile) -> Floats:
@@ -205,7 +208,7 @@ def _profile_levels(profile: Profile) -> Floats:
     quarters = hours[..., None] * HOUR_MS + HOUR_MS // 8 * np.array([1, 3, 5, 7])
     local = quarters.reshape(-1)
     north = np.zeros(len(local), np.bool_)
-    month, kind, hour = _row(local, north)
+    month, kind, hour = _row(local, north, NONE)
     row = (month * 3 + kind) * 24 + hour
     size = _MONTHS * 3 * 24
     total = np.bincount(row, relative_power(local, north, profile), size)

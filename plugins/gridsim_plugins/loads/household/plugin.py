@@ -10,6 +10,7 @@ from pydantic import Field
 
 from gridsim.api import Floats, Load, Members, Register, Settings, Tick, Unit, hookimpl
 from gridsim.helpers import Minutely
+from gridsim.helpers.holidays import Holidays
 from gridsim_plugins.loads.household.cold import Compressors
 from gridsim_plugins.loads.household.fluctuation import Fluctuation
 from gridsim_plugins.loads.household.homes import base_factor, draw_homes
@@ -75,22 +76,19 @@ class Household(Load[HouseholdSettings]):
         self._mean_kw = annual_kwh / _HOURS_PER_YEAR
         self._southern = members.sites.latitude[members.site] < 0.0
         self._slow = Minutely(self._expected_at)
-        named = [settings.profile for settings in members.settings]
-        used = sorted(set(named))
-        own = members.choose(lambda settings: used.index(settings.profile), np.intp)
-        self._profiles = [(PROFILES[name], np.flatnonzero(own == i)) for i, name in enumerate(used)]
+        self._alike = _alike(members)
         switching = members.choose(lambda settings: settings.appliances, np.bool_)
         self._smooth = not bool(switching.all())
         factor = base_factor(spread, deviate)
         parts = [
-            (profile, rows)
-            for profile, homes in self._profiles
+            (alike, rows)
+            for alike, homes in self._alike
             for rows in _in_blocks(homes[switching[homes]])
         ]
         self._blocks: list[tuple[NDArray[np.intp], _Block]] = []
-        for number, (profile, rows) in enumerate(parts):
+        for number, (alike, rows) in enumerate(parts):
             early = number / len(parts)
-            block = _Block(members.some(rows), annual_kwh[rows], factor[rows], early, profile)
+            block = _Block(members.some(rows), annual_kwh[rows], factor[rows], early, *alike)
             self._blocks.append((rows, block))
 
     def at(self, tick: Tick) -> Floats:
@@ -106,12 +104,28 @@ class Household(Load[HouseholdSettings]):
 
     def _expected_at(self, time_ms: int) -> Floats:
         local, power = self._local(time_ms), np.empty(len(self.members))
-        for profile, rows in self._profiles:
-            power[rows] = relative_power(local[rows], self._southern[rows], profile)
+        for alike, rows in self._alike:
+            power[rows] = relative_power(local[rows], self._southern[rows], *alike)
         return self._mean_kw * power
 
     def _local(self, time_ms: int) -> NDArray[np.int64]:
         return self.members.sites.local_ms(time_ms)[self.members.site]
+
+
+def _alike(
+    members: Members[HouseholdSettings],
+) -> list[tuple[tuple[Profile, Holidays], NDArray[np.intp]]]:
+    """Return the profiles and public holidays among the members, each with its rows."""
+    calendars, names = members.sites.calendars, list(PROFILES)
+    profile = members.choose(lambda settings: names.index(settings.profile), np.intp)
+    both = profile * len(calendars) + members.sites.calendar[members.site]
+    return [
+        (
+            (PROFILES[names[one // len(calendars)]], calendars[one % len(calendars)]),
+            np.flatnonzero(both == one),
+        )
+        for one in np.unique(both).tolist()
+    ]
 
 
 def _in_blocks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
@@ -128,13 +142,14 @@ class _Block:
         factor: Floats,
         early: float,
         profile: Profile,
+        holidays: Holidays,
     ) -> None:
         keys, draws = members.keys, members.draws
         homes = draw_homes(keys, draws, annual_kwh, factor, profile)
         self._standby_w = homes.standby_mw * 1e-3
         self._scale = homes.parts * 1e-3
         southern = members.sites.latitude[members.site] < 0.0
-        uses = Uses(keys, draws, homes, members.sites, members.site, southern, profile)
+        uses = Uses(keys, draws, homes, members.sites, members.site, southern, profile, holidays)
         cold = Compressors(homes.cold, draws)
         fluctuation = Fluctuation(keys, draws, homes.standby_mw, homes.calm)
         self._timeline = Timeline(len(keys), uses, cold, fluctuation, early)

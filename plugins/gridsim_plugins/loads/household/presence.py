@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Draws, Floats, Keys
+from gridsim.helpers.holidays import Holidays
 from gridsim_plugins.loads.household.habits import LASTING, PART, bias, draw_habits, quantile
 from gridsim_plugins.loads.household.profile import DAY_KIND, HALF_YEAR_DAYS, HOUR_MS, Profile
 
@@ -28,8 +29,8 @@ randomness: measured homes vary from day to day by a quarter to a third."""
 class Presence:
     """The presence of the occupants of n homes, as a function of (seed, home, time)."""
 
-    def __init__(self, keys: Keys, draws: Draws, profile: Profile) -> None:
-        self._keys, self._draws = keys, draws
+    def __init__(self, keys: Keys, draws: Draws, profile: Profile, holidays: Holidays) -> None:
+        self._keys, self._draws, self._holidays = keys, draws, holidays
         self._habits, self._factor = draw_habits(keys, draws, profile)
         self._bias = bias(profile)
         phase = draws.uniform("household/absence phase", keys) * _BLOCK_MS
@@ -62,7 +63,7 @@ class Presence:
         level = self._habits[part[group], np.arange(len(group))] + self._changing(time_ms)
         active = present & (level < limit[group])
         scale = self._scale_of_day(((local_ms - _DAY_BEGINS_MS) // _DAY_MS)[group])
-        bias_now = self._bias[DAY_KIND[(local_ms // _DAY_MS + 3) % 7], hour]
+        bias_now = self._bias[DAY_KIND[self._holidays.weekday(local_ms // _DAY_MS)], hour]
         chance = probability * (1.0 - away) * bias_now
         return (
             np.where(active, scale * self._factor * (1.0 / chance)[group], 0.0),

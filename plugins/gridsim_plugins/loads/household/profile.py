@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Floats
+from gridsim.helpers.holidays import NONE, Holidays
 from gridsim_plugins.loads.household.tables import H0_WATTS, H25_WATTS
 
 HOUR_MS = 3_600_000
@@ -70,23 +71,26 @@ H0 = PROFILES["H0"]
 
 
 def relative_power(
-    local_ms: NDArray[np.int64], southern: NDArray[np.bool_], profile: Profile = H0
+    local_ms: NDArray[np.int64],
+    southern: NDArray[np.bool_],
+    profile: Profile = H0,
+    holidays: Holidays = NONE,
 ) -> Floats:
     """Return the power over the mean power of the year, float64[n].
 
     `local_ms` is the local time (ms since 1970-01-01 00:00 local). In the southern hemisphere
     the seasons are shifted by half a year. The hourly means are interpolated linearly, which
-    keeps the energy of a day. Public holidays count as ordinary days.
+    keeps the energy of a day. Public holidays are Sundays.
     """
     since_middle = local_ms - HOUR_MS // 2
     hour = since_middle // HOUR_MS
     past = (since_middle % HOUR_MS) / HOUR_MS
-    before, after = _at_hours(hour, southern, profile)
+    before, after = _at_hours(hour, southern, profile, holidays)
     return (1.0 - past) * before + past * after
 
 
 def _at_hours(
-    hour: NDArray[np.int64], southern: NDArray[np.bool_], profile: Profile
+    hour: NDArray[np.int64], southern: NDArray[np.bool_], profile: Profile, holidays: Holidays
 ) -> tuple[Floats, Floats]:
     """Return the values of `hour` and the hour after it."""
     if not hour.size:
@@ -94,19 +98,22 @@ def _at_hours(
     first = int(hour.min())
     span = int(hour.max()) - first + 2
     if span >= hour.size:
-        return _hourly(hour, southern, profile), _hourly(hour + 1, southern, profile)
+        before = _hourly(hour, southern, profile, holidays)
+        return before, _hourly(hour + 1, southern, profile, holidays)
     # Many sites share few hours: compute each hour once per hemisphere.
     hours = first + np.arange(span)
     hemispheres = (np.zeros(span, np.bool_), np.ones(span, np.bool_))
-    table = np.concatenate([_hourly(hours, half, profile) for half in hemispheres])
+    table = np.concatenate([_hourly(hours, half, profile, holidays) for half in hemispheres])
     place = hour - first + southern * span
     return table.take(place), table.take(place + 1)
 
 
-def _hourly(hour: NDArray[np.int64], southern: NDArray[np.bool_], profile: Profile) -> Floats:
+def _hourly(
+    hour: NDArray[np.int64], southern: NDArray[np.bool_], profile: Profile, holidays: Holidays
+) -> Floats:
     """Return the value for whole hours since 1970-01-01 00:00 local."""
     day = hour // _DAY_H
-    weekday = (day + 3) % 7  # 1970-01-01 was a Thursday
+    weekday = holidays.weekday(day)
     shifted = (day + np.where(southern, HALF_YEAR_DAYS, 0)).astype("datetime64[D]")
     new_year = shifted.astype("datetime64[Y]").astype("datetime64[D]")
     day_of_year = (shifted - new_year).astype(np.int64) + 1

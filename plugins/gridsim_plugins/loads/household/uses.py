@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Draws, Floats, Keys, Sites
+from gridsim.helpers.holidays import Holidays
 from gridsim_plugins.loads.household.catalogue import (
     APPLIANCES,
     KINDS,
@@ -48,10 +49,12 @@ class Uses:
         site: NDArray[np.intp],
         southern: NDArray[np.bool_],
         profile: Profile,
+        holidays: Holidays,
     ) -> None:
         self._keys, self._draws, self._homes = keys, draws, homes
+        self._holidays = holidays
         self._sites = sites
-        self._presence = Presence(keys, draws, profile)
+        self._presence = Presence(keys, draws, profile, holidays)
         # Homes in one zone and hemisphere share their clock and seasons.
         places = [(sites.timezone[one], south) for one, south in zip(site, southern, strict=True)]
         known: dict[tuple[str, bool], int] = {}
@@ -80,7 +83,7 @@ class Uses:
         local = np.stack([self._sites.local_ms(int(at))[self._first_site] for at in middle])
         south = np.broadcast_to(self._southern, local.shape)
         # [kind, slot, group]
-        relative = np.moveaxis(self._rates.at(local, south), -1, 0)
+        relative = np.moveaxis(self._rates.at(local, south, self._holidays), -1, 0)
         weights = self._weights(middle, local)
         rate = self._rate(relative, weights)
         count = _poisson(self._uniform(slots), rate.reshape(-1) * (SLOT_MS / 3_600_000.0))
@@ -122,7 +125,7 @@ class Uses:
         self, middle: NDArray[np.int64], local: NDArray[np.int64]
     ) -> tuple[Floats | None, ...]:
         """Return the weights of the uses of each of `Needs`, [slot, n], or None for 1."""
-        probability = self._rates.active(local)
+        probability = self._rates.active(local, self._holidays)
         rows = [
             self._presence.weights(int(at), here, self._southern, likely, self._group)
             for at, here, likely in zip(middle, local, probability, strict=True)
