@@ -84,21 +84,17 @@ BASELINES = {
     "another load's": f"baseline = {HOUSEHOLD}",
     "like days": 'baseline = { type = "like_days", slot_min = 60, days = 2 }',
 }
-EVENT = """
-[[events]]
-id = "peak"
-after_s = 900
-duration_s = 2400
-"""
+PEAK = "after_s = 900\nduration_s = 2400\n"
 EVENTS = {
-    "a reduction": EVENT,
-    "announced, ramped, at random": EVENT + "notice_s = 600\nramp_s = 300\nrandomize_start_s = 600",
-    "with chance": EVENT
+    "a reduction": PEAK,
+    "announced, ramped, at random": PEAK + "notice_s = 600\nramp_s = 300\nrandomize_start_s = 600",
+    "with chance": PEAK
     + "opt_out = 0.4\ncompliance = { uniform = [0.5, 1.5] }\ntarget_kw = { uniform = [1, 3] }",
-    "an export limit": EVENT + "export_limit_kw = 0.5",
-    "an import limit": EVENT + "import_limit_kw = 1.0",
-    "again and again": '[[events]]\nid = "peak"\ncron = "*/15 * * * *"\nduration_s = 600',
-    "superseded": EVENT + EVENT.replace("peak", "second").replace("900", "2000"),
+    "an export limit": PEAK + "export_limit_kw = 0.5",
+    "an import limit": PEAK + "import_limit_kw = 1.0",
+    "again and again": 'cron = "*/15 * * * *"\nduration_s = 600',
+    "superseded": PEAK,
+    "that supersedes": PEAK.replace("900", "2000"),
 }
 WINDOW = "after_s = 600\nduration_s = 2000\n"
 FAULTS = {
@@ -116,7 +112,7 @@ FAULTS = {
     "soc_jump": WINDOW,
     "clock_skew": WINDOW,
     "clock_step": WINDOW,
-    "ghost": WINDOW + 'ders = ["HOME_1_*"]',
+    "ghost": WINDOW,
     "dst_clock": WINDOW,
     "drop": "probability = 0.3",
     "delay": "probability = 0.5\ndelay_s = 400\njitter_s = 200",
@@ -132,6 +128,23 @@ BEGINNINGS = {
     "of projects": 'per_day = 60.0\nduration_s = 600\nof = "project"',
 }
 
+
+def event(number: int, text: str) -> str:
+    """Return an event of three sites of its own; the last two events have theirs in common."""
+    own = min(number, len(EVENTS) - 2)
+    sites = site(f"SITE{own}") + BATTERY if own == number else ""
+    return f'{sites}[[events]]\nid = "{number}"\nprojects = ["SITE{own}_*"]\n{text}\n'
+
+
+def fault(number: int, type: str, text: str) -> str:
+    """Return a fault of three sites of its own."""
+    return (
+        site(f"SITE{number}")
+        + BATTERY
+        + f'[[faults]]\nid = "{number}"\ntype = "{type}"\nprojects = ["SITE{number}_*"]\n{text}\n'
+    )
+
+
 CASES = {
     # A stanza of three sites for each; no site depends on another.
     "every DER type": "".join(site(f"SITE{i}") + text for i, text in enumerate(DERS.values())),
@@ -141,15 +154,11 @@ CASES = {
     "every baseline": "".join(
         site(f"SITE{i}", more=text) + BATTERY for i, text in enumerate(BASELINES.values())
     ),
-    **{f"event: {name}": site() + BATTERY + text for name, text in EVENTS.items()},
-    **{
-        f"fault: {name}": site() + BATTERY + f'[[faults]]\ntype = "{name}"\n{text}'
-        for name, text in FAULTS.items()
-    },
-    **{
-        f"fault: {name}": site() + BATTERY + f'[[faults]]\ntype = "offline"\n{text}'
-        for name, text in BEGINNINGS.items()
-    },
+    "every event": "".join(event(i, text) for i, text in enumerate(EVENTS.values())),
+    "every fault": "".join(fault(i, *item) for i, item in enumerate(FAULTS.items())),
+    "every beginning of a fault": "".join(
+        fault(i, "offline", text) for i, text in enumerate(BEGINNINGS.values())
+    ),
 }
 PUMP = '''
 from gridsim.api import Device, DeviceReading, hookimpl
