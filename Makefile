@@ -18,7 +18,7 @@ run: $(VENV)/run.stamp
 
 setup: $(VENV)/dev.stamp
 
-# The whole suite, once, on the checkout.
+# The whole suite, once, on the checkout; `make wheel` has the tests of packaging.
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $(PYTEST)
 

@@ -1,4 +1,4 @@
-"""Tests of packaging: run on the checkout, and on the wheel in its own environment."""
+"""Tests of packaging: `make wheel` runs them on the wheel in its own environment."""
 
 from __future__ import annotations
 
