@@ -23,7 +23,7 @@ from gridsim_plugins.weather.synthetic.clouds import CloudField, make_field
 # fast the examples are made. The examples are the same in every run, so that a change lands or
 # fails by what it changes. `make properties` tries others, and more of them.
 _NO_LIMIT_OF_TIME = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("gridsim", _NO_LIMIT_OF_TIME, derandomize=True, max_examples=50)
+settings.register_profile("gridsim", _NO_LIMIT_OF_TIME, derandomize=True, max_examples=30)
 settings.register_profile("thorough", _NO_LIMIT_OF_TIME, max_examples=1000)
 settings.load_profile("gridsim")
 

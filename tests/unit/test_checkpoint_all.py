@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 
 from gridsim.api import Batch, Instruction, Target, read_instruction
@@ -12,6 +11,7 @@ from gridsim.contracts.results import TickResult
 from gridsim.simulation.step import Simulation
 from tests.fixtures.resumed import resumed
 from tests.fixtures.runs import ARRAY, BATTERY, HEAD, HOME, Bench
+from tests.fixtures.same import assert_same_result
 
 CONFIG = (
     HEAD
@@ -60,6 +60,7 @@ probability = 0.2
 """
 )
 TICKS = 200
+CHECKPOINTS = (31, 60, 110)
 ASKED = {
     40: ("HOME_1_BAT", {"id": "a", "command": "set_power", "value": -3, "ramp_s": 400}),
     55: ("HOME_2_BAT", {"id": "b", "command": "target_soc", "value": 60}),
@@ -69,59 +70,37 @@ ASKED = {
 }
 
 
-def step(simulation: Simulation, ticks: range) -> list[TickResult]:
-    outcomes = []
-    for tick in ticks:
-        instructions: list[Instruction] = []
-        if tick in ASKED:
-            der, body = ASKED[tick]
-            payload = json.dumps(body).encode()
-            instructions = [read_instruction(payload, Target(der[:6], der), "test")]
-        outcomes.append(simulation.advance(instructions))
-    return outcomes
+def step(simulation: Simulation, tick: int) -> TickResult:
+    if tick == TICKS:
+        return simulation.finish()
+    instructions: list[Instruction] = []
+    if tick in ASKED:
+        der, body = ASKED[tick]
+        payload = json.dumps(body).encode()
+        instructions = [read_instruction(payload, Target(der[:6], der), "test")]
+    return simulation.advance(instructions)
 
 
-def assert_same_rows(one: Batch | None, other: Batch | None) -> None:
-    assert (one is None) == (other is None)
-    if one is None or other is None:
-        return
-    assert one.number == other.number
-    for name in ("device", "tick", "timestamp_ms", "connection_start_ms", "baseline"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
-    for name in ("current_output", "power_meter_measurement", "current_soc"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
-        mine, theirs = getattr(one.labels, name), getattr(other.labels, name)
-        np.testing.assert_array_equal(mine, theirs, err_msg=f"true {name}")
-    for name in ("faults", "copy", "altered"):
-        mine, theirs = getattr(one.labels, name), getattr(other.labels, name)
-        np.testing.assert_array_equal(mine, theirs, err_msg=name)
-
-
-@pytest.mark.parametrize("at", [31, 60, 110])
-def test_a_checkpoint_in_the_midst_of_everything_goes_on_alike(bench: Bench, at: int) -> None:
+def test_a_checkpoint_in_the_midst_of_everything_goes_on_alike(bench: Bench) -> None:
     """While an event is announced; while commands hold in it and readings are stored; and
     when much of it is over and the next event is near."""
     scenario, _ = bench.plan(CONFIG)
-    whole = Simulation(scenario)
-    step(whole, range(at))
-    copy = resumed(whole, scenario)
-    ones, others = step(whole, range(at, TICKS)), step(copy, range(at, TICKS))
-    ones.append(whole.finish())
-    others.append(copy.finish())
-    for one, other in zip(ones, others, strict=True):
-        assert_same_rows(one.batch, other.batch)
-        assert_same_rows(one.unsent, other.unsent)
-        assert one.acknowledgements == other.acknowledgements
-        assert one.settlements == other.settlements
-        assert one.episodes == other.episodes
-        assert one.changes == other.changes
-    late = [tick for tick, one in enumerate(ones, at) if (one.batch.tick < tick - 10).any()]
+    whole, copies, ones = Simulation(scenario), list[Simulation](), list[TickResult]()
+    for tick in range(TICKS + 1):
+        if tick in CHECKPOINTS:
+            copies.append(resumed(whole, scenario))
+        one = step(whole, tick)
+        for copy in copies:
+            assert_same_result(step(copy, tick), one)
+        ones.append(one)
+    after = ones[CHECKPOINTS[-1] :]
+    late = [one for one in after if (one.batch.tick < one.tick - 10).any()]
     assert late, "nothing was stored: the test is of no use"
-    assert {one.event for outcome in ones for one in outcome.settlements} == {"evening", "daily"}
-    told = [(one.id, one.status) for outcome in ones for one in outcome.acknowledgements]
+    assert {one.event for result in after for one in result.settlements} == {"evening", "daily"}
+    told = [(one.id, one.status) for result in after for one in result.acknowledgements]
     assert ("a", "rejected") in told, "its id was used before, here or before the checkpoint"
     assert ("d", "completed") in told
-    assert any(outcome.episodes for outcome in ones)
+    assert any(result.episodes for result in after)
 
 
 def test_batches_stay_read_only_after_a_checkpoint(bench: Bench) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 
@@ -81,37 +78,46 @@ ders = ["*_WH"]
 """
 
 
-HOMES = MIXED.format(count=6)
+HOMES = MIXED.format(count=16)
 LATER = event("later", "18:40:00", 10)
+KINDS = {
+    "notice": ("[129]", "notice_s = 300"),
+    "random": (
+        "[34]",
+        "randomize_start_s = 120\nramp_s = 60\ncompliance = { uniform = [0.5, 1.0] }",
+    ),
+    "chance": ("[5-8]", "opt_out = 0.5"),
+    "export": ("1[2-6]", "export_limit_kw = 0.5"),
+    "command": ("1[01]", ""),
+}
+"""Each kind of event with sites of its own, because no site depends on another."""
 
 
-@cache
-def net_without_event(instructions: tuple[Instruction, ...], tick_s: float) -> Any:
-    with TemporaryDirectory() as folder:
-        return Case(Path(folder), HOMES, LATER, tick_s=tick_s).run(60, *instructions).net()
+def test_the_truth_is_the_difference_from_a_run_without_the_event(tmp_path: Path) -> None:
+    """Two whole runs, with and without the events, over every type of DER."""
+    events = [
+        event(name, more=f'projects = ["MIX_{sites}"]\n{more}')
+        for name, (sites, more) in KINDS.items()
+    ]
+    command = replace(CHARGE, target=Target("MIX_10", "MIX_10_BAT"))
+    true_reductions(tmp_path, [HOMES, *events, LATER], [HOMES, LATER], TICK_S, command)
 
 
-@pytest.mark.parametrize(
-    ("more", "instructions", "tick_s"),
-    [
-        ("", (), 10.0),
-        ("notice_s = 300", (), TICK_S),
-        ("randomize_start_s = 120\nramp_s = 60\ncompliance = { uniform = [0.5, 1.0] }", (), TICK_S),
-        ("opt_out = 0.5", (), TICK_S),
-        ("export_limit_kw = 0.5", (), TICK_S),
-        ("", (CHARGE,), TICK_S),
-    ],
-)
-def test_the_truth_is_the_difference_from_a_run_without_the_event(
-    tmp_path: Path, more: str, instructions: tuple[Instruction, ...], tick_s: float
+def test_the_truth_is_the_difference_in_shorter_ticks_too(tmp_path: Path) -> None:
+    homes = MIXED.format(count=2)
+    true_reductions(tmp_path, [homes, event(), LATER], [homes, LATER], 20.0)
+
+
+def true_reductions(
+    folder: Path, whole: list[str], without: list[str], tick_s: float, *instructions: Instruction
 ) -> None:
-    """Two whole runs, with and without the event, over every type of DER."""
-    case = Case(tmp_path, HOMES, event(more=more), LATER, tick_s=tick_s)
-    case.run(60, *instructions).finish()
-    saved = net_without_event(instructions, tick_s) - case.net()
+    """Assert that all but the later event have the reductions that two runs differ by."""
+    case = Case(folder, *whole, tick_s=tick_s).run(60, *instructions).finish()
+    saved = Case(folder, *without, tick_s=tick_s).run(60, *instructions).net() - case.net()
     tick_kwh, tick_ms = tick_s / 3600, round(1000 * tick_s)
+    effective, rebounds = set[str](), list[float]()
     for (name, project), settled in case.settlements.items():
-        if name != "peak":
+        if name == "later":
             continue
         row = case.scenario.roster.project_id.index(project)
         window = (settled.start_ms, settled.end_ms)
@@ -122,8 +128,11 @@ def test_the_truth_is_the_difference_from_a_run_without_the_event(
         assert truth.rebound_kwh == pytest.approx(rebound, abs=1e-9)
         if settled.ending == "opted out":
             assert (truth.true_kwh, truth.rebound_kwh) == (0.0, 0.0)
-    assert any(one.true_kwh for one in case.truths.values())
-    assert any(one.rebound_kwh for one in case.truths.values())
+        if truth.true_kwh:
+            effective.add(name)
+        rebounds.append(truth.rebound_kwh)
+    assert effective == {name for name, _ in case.settlements} - {"later"}
+    assert any(rebounds)
 
 
 def test_events_that_overlap_are_each_measured_with_the_other(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.fixtures.runs import Bench
 
 NAMES = ("energy_import_kwh", "energy_export_kwh", "meter_import_kwh", "meter_export_kwh")
 TICK_S = 6600
-MONTH = 30 * 86_400 // TICK_S
+TEN_DAYS = 10 * 86_400 // TICK_S
 CONFIG = f"""
 [simulation]
 seed = 3
@@ -98,7 +98,7 @@ def rounded_wh(hundredths: int, tick_ms: int) -> int:
     return int(exact + Fraction(1, 2))
 
 
-def test_registers_of_a_month_are_the_integral_of_the_truth(bench: Bench) -> None:
+def test_registers_of_ten_days_are_the_integral_of_the_truth(bench: Bench) -> None:
     """At each tick and for all types: with outages, faults, late rows and a resumed checkpoint."""
     scenario, _ = bench.plan(CONFIG + DERS + OUTPUT + FAULTS)
     simulation = Simulation(scenario)
@@ -108,8 +108,8 @@ def test_registers_of_a_month_are_the_integral_of_the_truth(bench: Bench) -> Non
     nets = np.zeros((2, sites), np.int64)
     expected: list[list[list[int]]] = []
     late = 0
-    for index in range(MONTH):
-        if index == MONTH // 2:
+    for index in range(TEN_DAYS):
+        if index == TEN_DAYS // 2:
             simulation = resumed(simulation, scenario)
         result = simulation.advance()
         now = [
