@@ -8,18 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Capability, Floats, Managed, Members, Orders, Telemetry, Tick
-from gridsim.helpers import thermal, windows
 from gridsim_plugins.ders.heat_pump import defrost, physics
+from gridsim_plugins.ders.heat_pump.buildings import Buildings
 from gridsim_plugins.ders.heat_pump.hot_water import FLOW_C, HotWater
 from gridsim_plugins.ders.heat_pump.settings import HeatPumpSettings
-
-# The time in which the controller aims to reach its setpoint.
-_AIM_HOURS = 1.0
-_MIN_DISTANCE_K = 3.0
-_MINUTE_MS, _DAY_MS = 60_000, 86_400_000
-# The ranges of values that are drawn for a home if they are not set. The means are 400 W and 20
-# degrees.
-_DRAWN_GAINS_W, _DRAWN_SETPOINTS_C = (250.0, 550.0), (19.0, 21.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,45 +81,24 @@ class HeatPump(Managed[HeatPumpSettings]):
         self._defrosts = members.choose(lambda settings: settings.defrost, np.bool_)
         self._frost = members.draws.uniform("heat_pump/frost", members.keys)
         self._water = HotWater(members) if (column["hot_water_kwh"] > 0.0).any() else None
-        self._setback = column["night_setback"]
-        self._any_setback = bool((self._setback > 0.0).any())
-        nights = [windows.in_windows((settings.night,)) for settings in members.settings]
-        self._is_night = np.array(nights)
-        self._ua = column["heat_loss"] / 1000.0
-        self._capacity = column["heat_capacity"]
-        u = members.draws.uniform4("heat_pump/home", members.keys)
-        self._internal_kw = _given_or(column["internal_gains"], _DRAWN_GAINS_W, u[0]) / 1000.0
-        # In kW per W/m2.
-        self._aperture = column["solar_aperture"] / 1000.0
-        cool = column["cooling_temperature"]
-        warm = _given_or(column["room_temperature"], _DRAWN_SETPOINTS_C, u[1])
-        own = np.isnan(column["room_temperature"])
-        self._warm = np.where(own, np.fmin(warm, cool - _MIN_DISTANCE_K), warm)
-        self._cools = ~np.isnan(cool)
-        # Samples of two distributions may be closer together than the settings allow.
-        self._cool = np.where(self._cools, np.maximum(cool, self._warm + _MIN_DISTANCE_K), np.inf)
-        self._any_cools = bool(self._cools.any())
-        self._open_at = self._warm + physics.WINDOWS_OPEN_K
-        self._half = column["deadband"] / 2.0
-        self._comfort = column["comfort_band"]
+        self._buildings = Buildings(members)
+        self._any_cools = bool(self._buildings.cools.any())
         curves = members.choose(lambda s: physics.HEATING_CURVES[s.emitter], np.float64).T
         self._flow_at_zero, self._flow_slope = curves
         self._factor = column["cop_factor"]
-        hours = self._hours = members.tick_ms / 3_600_000.0
-        self._per_k = thermal.stiffness(self._ua, self._capacity, hours)
-        aim_hours = max(hours, _AIM_HOURS)
-        self._aim_per_k = thermal.stiffness(self._ua, self._capacity, aim_hours)
+        self._hours = members.tick_ms / 3_600_000.0
         self._room: Floats | None = None
         self._heating = self._cooling = np.zeros(len(members), np.bool_)
         self._latest: _Conditions | None = None
 
     def capability(self, tick: Tick) -> Capability:
         """Return the power it can draw within the comfort band; it never exports."""
-        now = self._conditions(tick)
-        highest = self._drawn(now, self._heat_up_to(now, now.warm + self._comfort))
+        now, own = self._conditions(tick), self._buildings
+        highest = self._drawn(now, self._heat_up_to(now, now.warm + own.comfort))
         if now.cooling_cop is not None:
-            down = -self._heat_up_to(now, self._cool_or(now.room) - self._comfort)
-            highest = np.where(self._prefers_cooling(now), down / now.cooling_cop, highest)
+            down = -self._heat_up_to(now, own.cool_or(now.room) - own.comfort)
+            cools = own.prefers_cooling(now.room, now.warm)
+            highest = np.where(cools, down / now.cooling_cop, highest)
         most = self._compressor + now.backup
         possible = np.where(highest >= self._min_kw, np.clip(highest, 0.0, most), 0.0)
         asked, room_draw = np.zeros(len(possible), np.bool_), self._rated
@@ -151,7 +122,7 @@ class HeatPump(Managed[HeatPumpSettings]):
             max_draw = np.where(max_draw >= self._min_kw, max_draw, 0.0)
         has_setpoint = ~np.isnan(orders.setpoint_kw)
         if has_setpoint.any():
-            slack = np.where(has_setpoint, self._comfort, 0.0)
+            slack = np.where(has_setpoint, self._buildings.comfort, 0.0)
             target = np.clip(-np.where(has_setpoint, orders.setpoint_kw, 0.0), 0.0, max_draw)
             target = np.where(target >= self._min_kw, target, 0.0)
         room_draw, water_draw = max_draw, None
@@ -163,7 +134,7 @@ class HeatPump(Managed[HeatPumpSettings]):
         action = self._thermostats(now, target, slack, room_draw)
         heat, drawn = self._defrosted(now, action, has_setpoint)
         self._heating, self._cooling = action.heating, action.cooling
-        self._room = thermal.temperature_after(now.room, heat, now.holding, self._per_k)
+        self._room = self._buildings.after(now.room, heat, now.holding)
         extra = {"room_temperature": now.room, "heat_output": heat}
         if water_draw is not None:
             drawn = np.minimum(drawn + water_draw, max_draw)
@@ -240,16 +211,16 @@ class HeatPump(Managed[HeatPumpSettings]):
         """
         room, cop = now.room, now.heating_cop
         setpoint = now.warm - slack
-        on = self._heating | (room <= setpoint - self._half)
-        stop = np.maximum(self._heat_up_to(now, setpoint + self._half), 0.0)
-        aim = thermal.heat_to_reach(room, setpoint, now.holding, self._aim_per_k)
+        on = self._heating | (room <= setpoint - self._buildings.half)
+        stop = np.maximum(self._heat_up_to(now, setpoint + self._buildings.half), 0.0)
+        aim = self._buildings.aim(room, setpoint, now.holding)
         given = np.minimum(np.maximum(aim, self._min_kw * cop), self._heat_of(now, max_draw))
         given = np.where(on, np.minimum(given, stop), 0.0)
         stays = on & (given < stop)
         if target is None:
             return given, stays
-        target = np.where(self._prefers_cooling(now), 0.0, target)
-        to_limit = np.maximum(self._heat_up_to(now, now.warm + self._comfort), 0.0)
+        target = np.where(self._buildings.prefers_cooling(now.room, now.warm), 0.0, target)
+        to_limit = np.maximum(self._heat_up_to(now, now.warm + self._buildings.comfort), 0.0)
         return np.maximum(given, np.minimum(self._heat_of(now, target), to_limit)), stays
 
     def _cold(
@@ -261,38 +232,29 @@ class HeatPump(Managed[HeatPumpSettings]):
         max_draw: Floats,
     ) -> tuple[Floats, NDArray[np.bool_]]:
         """Return the heat out of the room, kW, not negative; the mirror image of `_heat`."""
-        room, cool = now.room, self._cool_or(now.room)
+        room, cool = now.room, self._buildings.cool_or(now.room)
         max_draw = np.minimum(max_draw, self._compressor)
         setpoint = cool + slack
-        on = self._cools & (self._cooling | (room >= setpoint + self._half))
-        stop = np.maximum(-self._heat_up_to(now, setpoint - self._half), 0.0)
-        aim = -thermal.heat_to_reach(room, setpoint, now.holding, self._aim_per_k)
+        on = self._buildings.cools & (self._cooling | (room >= setpoint + self._buildings.half))
+        stop = np.maximum(-self._heat_up_to(now, setpoint - self._buildings.half), 0.0)
+        aim = -self._buildings.aim(room, setpoint, now.holding)
         given = np.minimum(np.maximum(aim, self._min_kw * cop), max_draw * cop)
         given = np.where(on, np.minimum(given, stop), 0.0)
         stays = on & (given < stop)
         if target is None:
             return given, stays
-        target = np.where(self._prefers_cooling(now), target, 0.0)
-        to_limit = np.maximum(-self._heat_up_to(now, cool - self._comfort), 0.0)
+        target = np.where(self._buildings.prefers_cooling(now.room, now.warm), target, 0.0)
+        to_limit = np.maximum(-self._heat_up_to(now, cool - self._buildings.comfort), 0.0)
         return np.maximum(given, np.minimum(target * cop, to_limit)), stays
 
     def _heat_up_to(self, now: _Conditions, target: Floats) -> Floats:
         """Return the heat of the pump that ends the tick at `target`, kW."""
-        return thermal.heat_to_reach(now.room, target, now.holding, self._per_k)
-
-    def _prefers_cooling(self, now: _Conditions) -> NDArray[np.bool_]:
-        nearer: NDArray[np.bool_] = now.room > 0.5 * (now.warm + self._cool)
-        return nearer
-
-    def _cool_or(self, other: Floats) -> Floats:
-        """Return the cooling setpoint, or `other` where there is no cooling."""
-        return np.where(self._cools, self._cool, other)
+        return self._buildings.heat_to_reach(now.room, target, now.holding)
 
     def _conditions(self, tick: Tick) -> _Conditions:
         if self._latest is not None and self._latest.index == tick.index:
             return self._latest
-        sky, site = tick.weather, self.members.site
-        outdoor = sky.temperature_c[site]
+        outdoor = tick.weather.temperature_c[self.members.site]
         flow = self._flow_at_zero + self._flow_slope * outdoor
         heating = physics.heating_cop(outdoor, flow, self._factor)
         rate = np.where(self._defrosts, defrost.cycles_per_hour(outdoor), 0.0)
@@ -301,17 +263,8 @@ class HeatPump(Managed[HeatPumpSettings]):
         cooling = physics.cooling_cop(outdoor, self._factor) if self._any_cools else None
         if self._room is None:
             self._room = self._settled(tick, heating)
-        gains = self._internal_kw + self._aperture * sky.ghi[site]
-        if (self._room > self._open_at).any():
-            gains -= physics.window_loss(
-                self._room, self._open_at, self._ua, outdoor, self._capacity, self._hours
-            )
-        holding = thermal.holding_heat(self._room, outdoor, self._ua, gains)
-        warm = self._warm
-        if self._any_setback:
-            minute = self.members.sites.local_ms(tick.time_ms)[site] % _DAY_MS // _MINUTE_MS
-            night = self._is_night[self.members.stanza, minute]
-            warm = np.where(night, warm - self._setback, warm)
+        holding = self._buildings.holding_heat(tick, self._room)
+        warm = self._buildings.warm_at(tick.time_ms)
         backup = np.where(outdoor < self._bivalence, self._backup, 0.0)
         self._latest = _Conditions(
             tick.index,
@@ -329,27 +282,12 @@ class HeatPump(Managed[HeatPumpSettings]):
 
     def _settled(self, tick: Tick, heating_cop: Floats) -> Floats:
         """Return the room temperature after days of operation; set the state of the thermostats."""
-        members = self.members
-        site, draws, keys = members.site, members.draws, members.keys
-        day_c = physics.day_mean_temperature(
-            tick.weather.temperature_c, members.sites, tick.time_ms
-        )
-        ghi = physics.day_mean_ghi(members.sites, tick.time_ms)
-        gains = self._internal_kw + self._aperture * ghi[site]
-        rest = physics.resting_temperature(day_c[site], gains, self._ua, self._open_at)
-        demand = self._ua * (self._warm - rest)
+        warm = self._buildings.warm
+        rest, demand = self._buildings.unheated(tick)
         lowest = self._min_kw * heating_cop
-        u = draws.uniform4("heat_pump/phase", keys)
+        u = self.members.draws.uniform4("heat_pump/phase", self.members.keys)
         # A pump that cycles starts at a random point of its cycle.
         cycling = (demand > 0.0) & (demand < lowest)
         self._heating = (demand > 0.0) & (u[1] * lowest < demand)
-        phase = np.where(cycling, (2.0 * u[0] - 1.0) * self._half, 0.0)
-        return np.clip(rest, self._warm + phase, np.maximum(self._cool, self._warm + phase))
-
-
-def _given_or(given: Floats, drawn: tuple[float, float], u: Floats) -> Floats:
-    """Return the given values; where a value is missing (NaN), the value of the range `drawn` at
-    `u`.
-    """
-    low, high = drawn
-    return np.where(np.isnan(given), low + (high - low) * u, given)
+        phase = np.where(cycling, (2.0 * u[0] - 1.0) * self._buildings.half, 0.0)
+        return np.clip(rest, warm + phase, np.maximum(self._buildings.cool, warm + phase))
