@@ -139,7 +139,7 @@ def test_a_number(text: str, decimal: str, value: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "nan", "inf", "1_000", "1,234.5", "1 234", "0x10", "1e999", "\u0663", "1.5.1", "kW"],
+    ["", "nan", "inf", "1_000", "1,234,5", "1 23", "0x10", "1e999", "\u0663", "1.5.1", "kW"],
 )
 def test_not_a_number(text: str) -> None:
     assert np.isnan(parse_number(text))

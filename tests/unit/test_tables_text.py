@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_the_layout_is_found(tmp_path: Path, text: str, dialect: str) -> None:
         (b"time,kw\n", "t.csv: a header and at least one row are needed"),
         (b"nothing", "t.csv: a header and at least one row are needed"),
         (b"PK\x03\x04rest", "is an Excel workbook"),
-        (b"\x1f\x8brest", "is compressed with gzip"),
+        (b"\x1f\x8brest", "its gzip compression is damaged"),
         (b"time,kw\n1,\x002\n", "is not text: byte 11, in line 2, is 0x00"),
         (b"time,kw\n1,2\n1,2,3\n", "t.csv, line 3: 3 fields, but the header has 2"),
         (b"time,kw\n1,2\n1\n", "t.csv, line 3: 1 fields, but the header has 2"),
@@ -90,8 +91,9 @@ def test_the_layout_is_found(tmp_path: Path, text: str, dialect: str) -> None:
         (b"time,power\n1,2\n", "there is no column 'kw'; there are: time, power"),
         (b'time\tkw\n1\t"1,234"\n', "'1,234' may have a decimal comma or a thousands separator"),
         (b"time;kw\n1;1.234\n1;56.700\n", "'1.234' may have a decimal point or a thousands"),
-        (b"time,kw\n1,1 234\n", "line 2: kw is '1 234', with a thousands separator"),
-        (b"time;kw\n1;1.234,5\n", "line 2: kw is '1.234,5', with a thousands separator"),
+        (b"time\tkw\n1\t1,234\n1\t5.5\n", "line 2: kw is '1,234', with a decimal comma or a sep"),
+        (b"time;kw\n1;1,5\n1;2,5\n1;1.234\n", "line 4: kw is '1.234', with a decimal point or a"),
+        (b"time\tkw\n1\t1,234,5\n", "line 2: kw is '1,234,5', which is not a number"),
         (b"time;kw\n1;1,5\n1;2.5\n", "line 2: kw is '1,5', with a decimal comma|set decimal"),
         (b"time,kw\n1,999 kW\n", "line 2: kw is '999 kW', which is not a number"),
         (b"time,kw\n1,inf\n", "line 2: kw is 'inf', which is not a number"),
@@ -108,6 +110,44 @@ def test_an_error_is_short_and_names_its_place(tmp_path: Path, data: bytes, prob
     for part in problem.split("|"):
         assert part in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal"),
+    [
+        ("1.234,5", ","),
+        ("1.234.567", ","),
+        ("1 234,5", ","),
+        ("1\u202f234.5", "."),
+        ("1'234", "."),
+        ("1,234.5", "."),
+        ("-1,234,567.25", "."),
+    ],
+)
+def test_thousands_may_be_separated(tmp_path: Path, text: str, decimal: str) -> None:
+    rows = f"time;kw\n1;{text}\n"
+    table = read_table(written(tmp_path, rows), ["time", "kw"])
+    assert table.dialect.decimal == decimal
+    plain = "".join(c for c in text if c in f"-0123456789{decimal}").replace(",", ".")
+    assert table.numbers("kw").tolist() == [float(plain)]
+
+
+def test_a_single_mark_separates_thousands_if_the_column_or_a_setting_says_so(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path, "time\tkw\n1\t1,234\n1\t5.5\n")
+    assert read_table(path, ["kw"], decimal=".").numbers("kw").tolist() == [1234.0, 5.5]
+    path = written(tmp_path, "time\tkw\n1\t1,234\n1\t1,005.5\n")
+    assert read_table(path, ["kw"]).numbers("kw").tolist() == [1234.0, 1005.5]
+
+
+def test_a_file_may_be_compressed(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"\xef\xbb\xbftime,kw\r\n1,2.5\r\n"))
+    assert read_table(path, ["time", "kw"]).numbers("kw").tolist() == [2.5]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ValueError, match=r"t\.csv\.gz: its gzip compression is damaged"):
+        read_table(path)
 
 
 def test_a_folder_and_a_missing_file_are_errors(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ class Dialect:
     """The line of the header, from 1."""
     found: bool
     """True if the header has a wanted column."""
+    given: bool = False
+    """True if the decimal mark is not a guess, but given."""
 
     def describe(self) -> str:
         """Return the layout in words: `semicolons, decimal comma`."""
@@ -72,13 +74,14 @@ def detect(
     score, number, delimiter = found
     line = lines[number]
     header = fields_of(line.lstrip("# \t") if is_comment(line) else line, delimiter)
+    given = decimal is not None
     if decimal is None:
         rows = lines[number + 1 : number + 1 + _DECIMAL_ROWS]
         fields = (f for row in rows if row.strip() for f in fields_of(row, delimiter))
         decimal = decimal_of(
             [field for field in fields if field[:1] in "+-\u2212\u20130123456789.,"], delimiter
         )
-    return Dialect(delimiter, decimal, tuple(header), number + 1, score > 0)
+    return Dialect(delimiter, decimal, tuple(header), number + 1, score > 0, given)
 
 
 def column_of(header: Sequence[str], names: Iterable[str]) -> int | None:

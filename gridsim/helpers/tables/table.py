@@ -57,7 +57,7 @@ class Table:
     def numbers(self, *names: str) -> Floats:
         """Return a column of finite numbers, float64[rows]; a ValueError names the line."""
         texts = self.texts(*names)
-        values = parse_numbers(texts, self.dialect.decimal)
+        values = parse_numbers(texts, self.dialect.decimal, certain=self.dialect.given)
         if (wrong := np.flatnonzero(np.isnan(values))).size:
             row = int(wrong[0])
             reason = why_not(texts[row], self.dialect.decimal)
@@ -70,7 +70,7 @@ class Table:
         It raises ValueError, which names the line, for any other text that is not a number.
         """
         texts = self.texts(*names)
-        values = parse_numbers(texts, self.dialect.decimal)
+        values = parse_numbers(texts, self.dialect.decimal, certain=self.dialect.given)
         for row in np.flatnonzero(np.isnan(values)).tolist():
             if not is_missing(texts[row]):
                 reason = why_not(texts[row], self.dialect.decimal)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import gzip
+import io
 import re
+import zlib
 from pathlib import Path
 
 SAMPLE_BYTES = 262_144
 """The number of bytes at the start of a file from which its encoding and layout are detected."""
 
+_LARGEST = 1_000_000_000
+_GZIP = b"\x1f\x8b"
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -19,7 +24,6 @@ _MARKS = (
 _NOT_TEXT = (
     (b"PK\x03\x04", "an Excel workbook or a ZIP archive: export the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook: export the sheet as CSV"),
-    (b"\x1f\x8b", "compressed with gzip: decompress it first"),
     (b"SQLite format 3", "an SQLite database, not a table of text"),
     (b"PAR1", "a Parquet file, not a table of text"),
     (b"%PDF", "a PDF file, not a table of text"),
@@ -65,7 +69,7 @@ def encoding_of(data: bytes, *, whole: bool = True) -> str:
 
 
 def read_text(path: str | Path, encoding: str = "") -> tuple[str, str]:
-    """Return the text of a file and the name of its encoding.
+    """Return the text of a file, decompressed if it is compressed by gzip, and its encoding.
 
     It raises ValueError, which names the file, if the file cannot be read or is not text.
     """
@@ -73,6 +77,8 @@ def read_text(path: str | Path, encoding: str = "") -> tuple[str, str]:
         data = Path(path).read_bytes()
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror or error}") from None
+    if data.startswith(_GZIP):
+        data = _decompressed(data, path)
     if not data.strip():
         raise ValueError(f"{path}: the file is empty")
     try:
@@ -92,6 +98,17 @@ def read_text(path: str | Path, encoding: str = "") -> tuple[str, str]:
         ) from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _decompressed(data: bytes, path: str | Path) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            plain = file.read(_LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: its gzip compression is damaged: {error}") from None
+    if len(plain) > _LARGEST:
+        raise ValueError(f"{path}: is larger than {_LARGEST:,} bytes after decompression")
+    return plain
 
 
 def lines_of(text: str) -> list[str]:
