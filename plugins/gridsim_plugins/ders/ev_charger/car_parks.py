@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,38 +202,51 @@ def _visits(
     days: NDArray[np.int64],
     scale: Floats,
     weekend: NDArray[np.bool_],
-) -> list[
-    tuple[NDArray[np.int64], NDArray[np.int64], Floats, NDArray[np.bool_], NDArray[np.int64]]
-]:
-    """Draw the visits of each day, one after the other.
+) -> list[tuple[NDArray[Any], ...]]:
+    """Draw the visits of each day, one after the other, where the one before took place.
 
-    Each is (arrival, departure, energy, whether it takes place, car).
+    Each is (arrival, departure, energy, whether it takes place, car); without a visit they are 0.
     """
     visits = []
-    drawn = np.ones(days.shape, np.bool_)
-    left_h = np.zeros(days.shape)
+    row, column = np.nonzero(np.ones(days.shape, np.bool_))
+    left_h = np.zeros(len(row))
     for visit in range(_MAX_VISITS):
-        slot = days * _SLOTS_PER_DAY + visit
-        u = draws.uniform4("ev_charger/visit", keys[:, None], slot)
-        v = draws.uniform4("ev_charger/visit_stay", keys[:, None], slot)
-        arrive_h, stay_h, energy = np.empty(u[0].shape), np.empty(u[0].shape), np.empty(u[0].shape)
-        for day, here in zip(kind, (~weekend, weekend), strict=True):
+        own, on_weekend = keys[row], weekend[row, column]
+        slot = days[row, column] * _SLOTS_PER_DAY + visit
+        u = draws.uniform4("ev_charger/visit", own, slot)
+        chance, arrive_h = np.empty(len(row)), np.empty(len(row))
+        for day, here in zip(kind, (~on_weekend, on_weekend), strict=True):
             if visit == 0:
-                chance = np.broadcast_to((day.first * scale)[:, None], u[0].shape)[here]
+                chance[here] = (day.first * scale)[row[here]]
                 ends = np.concatenate(([0.0], np.cumsum(day.arrivals)))
                 arrive_h[here] = np.interp(u[1][here], ends / ends[-1], np.arange(25.0))
             else:
-                chance = np.interp(left_h[here], _LEFT_AT_H, day.next)
+                chance[here] = np.interp(left_h[here], _LEFT_AT_H, day.next)
                 arrive_h[here] = left_h[here] + np.interp(u[1][here], _QUANTILES, day.gap_h)
-            drawn[here] &= u[0][here] < chance
+        drawn = np.flatnonzero((u[0] < chance) & (arrive_h < 24.0))
+        row, column, slot, arrive_h = row[drawn], column[drawn], slot[drawn], arrive_h[drawn]
+        own, on_weekend = own[drawn], on_weekend[drawn]
+        v = draws.uniform4("ev_charger/visit_stay", own, slot)
+        stay_h, energy = np.empty(len(row)), np.empty(len(row))
+        for day, here in zip(kind, (~on_weekend, on_weekend), strict=True):
             stay_h[here], energy[here] = _stay_and_energy(day, arrive_h[here], v[:, here])
-        drawn &= arrive_h < 24.0
-        arrival = days * DAY_MS + whole_minutes(arrive_h)
+        arrival = days[row, column] * DAY_MS + whole_minutes(arrive_h)
         departure = arrival + np.maximum(whole_minutes(stay_h), 60_000)
-        visits.append((arrival, departure, energy, drawn.copy(), slot))
+        takes_place = np.ones(len(row), np.bool_)
+        columns = (arrival, departure, energy, takes_place, slot)
+        visits.append(tuple(_placed(one, row, column, days.shape) for one in columns))
         # The next car comes a minute later at the earliest, so that each car is seen to leave.
         left_h = arrive_h + stay_h + 1.0 / 60.0
     return visits
+
+
+def _placed(
+    values: NDArray[Any], row: NDArray[np.intp], column: NDArray[np.intp], shape: tuple[int, ...]
+) -> NDArray[Any]:
+    """Return values at their row and column in zeros."""
+    table = np.zeros(shape, values.dtype)
+    table[row, column] = values
+    return table
 
 
 def _stay_and_energy(day: _Day, arrive_h: Floats, v: Floats) -> tuple[Floats, Floats]:

@@ -226,10 +226,10 @@ class EvCharger(Managed[EvChargerSettings]):
         """Start or end the sessions of the devices `due`; set the time of the next change."""
         for rows, plugged in self._schedules.at(due, time_ms):
             self._plug(rows, plugged, time_ms)
-        soc = self._soc[due]
-        starting = due[soc < self._target[due]]
-        gone = np.isin(self._charging, due)
-        self._charging = np.union1d(self._charging[~gone], starting)
+        charging = np.zeros(len(self.members), np.bool_)
+        charging[self._charging] = True
+        charging[due] = self._soc[due] < self._target[due]
+        self._charging = np.flatnonzero(charging)
 
     def _plug(self, rows: NDArray[np.intp], plugged: Plugged, time_ms: int) -> None:
         """Set the cars of the devices `rows`, and their states of charge."""
