@@ -22,6 +22,7 @@ _RUHNAU = "Ruhnau, Hirth, Praktiknjo, Scientific Data 6 (2019)"
 _TIMERS = "controllers defrost each 30, 60 or 90 min of operation at most, for less than 10 min"
 _BAXTER = "Baxter, Moyers, ASHRAE Trans. 91 (1985): defrosting 10.2 % of the energy, frosting 3.7 %"
 _DHW = "EN 16147; Regulation (EU) 812/2013, annex VII, table 3"
+_COOLING = "10,000 houses in North America, winter: most 15 to 55 h (John et al., IBPC 2018)"
 _IEC = "IEC 61400-1: Rayleigh, annual mean of class III"
 _START = "2026-01-12T00:00:00"
 _HOUSE = {"nameplate_capacity": 6.0, "room_temperature": 20.0, "heat_loss": 250.0,
@@ -35,13 +36,13 @@ climate of IEC's class III for a year at ticks of ten minutes."""
     return Group(
         "Cold spells, hot water and the wind of a site",
         about,
-        [*_defrosts(), *_modes(), *_profiles(), *_climate()],
+        [*_defrosts(), *_modes(), *_cooling(), *_profiles(), *_climate()],
         [
             Figure(
                 "heat-pump-cold-spell.png",
                 "A cold spell: outdoor temperature; power of a heat pump with a backup heater "
-                "below -5 degrees, hot water and a night setback of 3 K; room; three hours at 1 "
-                "degree.",
+                "below -5 degrees, hot water and a night setback of 3 K; room of an old house of "
+                "250 W/K, whose time constant is 26 h; three hours at 1 degree.",
             ),
             Figure("hot-water-profiles.png", "A day of each load profile: heat drawn, added up."),
             Figure(
@@ -121,6 +122,18 @@ def _modes() -> list[Check]:
         near("night setback of 4 K: room at six", 16.0, float(room[4 * 96 + 24]),
              "its setpoint; without heat it would be 15 C", by=0.7, unit="C"),
     ]  # fmt: skip
+
+
+def _cooling() -> list[Check]:
+    """The time constant of houses, from a night of eight hours without heat at 0 C outdoors."""
+    checks = []
+    for name, loss in (("default house", 150.0), ("old house of 250 W/K", 250.0)):
+        free = {"heat_loss": loss, "night_setback": 10.0, "night": "00:00-08:00"}
+        _, _, room = _pump(free, np.zeros(48), 600.0)
+        rest = _HOUSE["internal_gains"] / loss
+        hours = 47.0 / 6.0 / float(np.log((room[0] - rest) / (room[-1] - rest)))
+        checks.append(near(f"{name}: time constant", 35.0, hours, _COOLING, by=20.0, unit="h"))
+    return checks
 
 
 def _hot_water(profile: str, variation: float, days: int, n: int) -> Floats:
