@@ -88,11 +88,12 @@ chaos: $(VENV)/dev.stamp
 hold: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/hold.py
 
-# The models against published figures and pvlib; writes docs/realism.md.
+# The models against published figures and pvlib; writes docs/realism.md. GROUPS="homes day" runs
+# some of it, and replaces their sections.
 realism: $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install -q --group realism
 	@$(BIN)/python -m pip install -q --no-deps hisim  # for a load profile in its data
-	$(BIN)/python -m benchmarks.realism
+	$(BIN)/python -m benchmarks.realism $(GROUPS)
 
 # The documentation as a site in build/docs; a warning is an error.
 docs: $(VENV)/dev.stamp

@@ -23,14 +23,14 @@ from benchmarks.realism.report import Check, Figure, Group, note
 from gridsim.api import Floats
 from gridsim.testing import make_tick
 
-_CREST = "richardsonpy (RWTH Aachen, MIT licence): CREST's model of occupancy, light, appliances"
+CREST = "richardsonpy (RWTH Aachen, MIT licence): CREST's model of occupancy, light, appliances"
 _LPG = "LoadProfileGenerator, household CHR01, in hisim (FZ Juelich, MIT licence)"
 _CHR01 = (
     "inputs/loadprofiles/predefined_lpg_household_chr01/data_processed/"
     "SumProfiles.HH1.Electricity.csv"
 )
 _SELF = "a comparison of gridsim with itself"
-_HOMES, _DAYS = 80, 5
+HOMES, _DAYS = 80, 5
 _OCCUPANTS = (0.41, 0.34, 0.12, 0.09, 0.04)
 """The shares of households with 1 to 5 persons (Destatis, Mikrozensus 2022)."""
 _SHOWN, _SINGLE = 10, 3
@@ -47,9 +47,9 @@ class Days:
 
 
 def run(plots: Path) -> Group:
-    about = f"""{_HOMES} homes with {_DAYS} days each at one minute, as drawn by richardsonpy
+    about = f"""{HOMES} homes with {_DAYS} days each at one minute, as drawn by richardsonpy
 (without its electric heating and hot water) and by gridsim, whose homes have the same mean annual
-energies. A gradient boosting classifier (scikit-learn) learns {len(_features(np.zeros(1440)))}
+energies. A gradient boosting classifier (scikit-learn) learns {len(features_of(np.zeros(1440)))}
 features of a day: quantiles, changes from minute to minute, autocorrelation, spectrum, switch-on
 counts, means by time of day. The area under the curve (AUC) is that of five-fold cross-validation
 in which all days of a home are on one side: 0.5 is a guess, 1 finds every day. **The aim is less
@@ -58,30 +58,31 @@ and keeps a base load of 50 W, so that its power stands still for most of the da
 
 A second reference is the home CHR01 of LoadProfileGenerator, which replays measured courses of
 devices (a year at one minute, in the package `hisim`). A single home differs from other homes by
-its own devices and habits, so compare its AUC with that of single homes of gridsim.
+its own devices and habits, so compare its AUC with that of single homes of gridsim. The days of
+measured homes follow in the next section.
 
 The features by which gridsim and richardsonpy differ most are listed with the medians of all, and
 the value of a measured day, which is one house in December and no population. In the five whole
 days of this house at hand, the share of minutes without a change is .06 to .36, and the
 autocorrelation at 2 min .64 to .96. RAMP (`rampdemand`) has no European homes to compare with: a
 user writes the appliances."""
-    theirs, annual_kwh = _richardson()
-    ours = _gridsim(annual_kwh, 3, 0)
-    other = _gridsim(annual_kwh, 5, _HOMES)
-    names = list(_features(theirs.power[0]))
-    there, here = _table(theirs), _table(ours)
-    measured = list(_features(np.round(house_near_paris()[1], 2)).values())
+    theirs, annual_kwh = richardson_days()
+    ours = gridsim_days(annual_kwh, 3, 0)
+    other = gridsim_days(annual_kwh, 5, HOMES)
+    names = list(features_of(theirs.power[0]))
+    there, here = table_of(theirs), table_of(ours)
+    measured = list(features_of(np.round(house_near_paris()[1], 2)).values())
     apart = sorted(
-        ((_auc_of_one(there[:, i], here[:, i]), i) for i in range(len(names))), reverse=True
+        ((auc_of_one(there[:, i], here[:, i]), i) for i in range(len(names))), reverse=True
     )
     checks = [
-        note("AUC, gridsim beside richardsonpy", f"{_auc(theirs, ours):.3f}", _CREST, "< 0.75"),
+        note("AUC, gridsim beside richardsonpy", f"{_auc(theirs, ours):.3f}", CREST, "< 0.75"),
         note("AUC, gridsim beside gridsim's other days", f"{_auc(other, ours):.3f}", _SELF, "0.5"),
     ]
     profile = _profile()
     if profile is not None:
         checks += _single(profile)
-    third = _table(profile) if profile is not None else np.full_like(there, np.nan)
+    third = table_of(profile) if profile is not None else np.full_like(there, np.nan)
     checks += [_feature(names[i], auc, there[:, i], here[:, i], third[:, i], measured[i])
                for auc, i in apart[:_SHOWN]]  # fmt: skip
     _plot(plots, [names[i] for _, i in apart[:6]], [i for _, i in apart[:6]], there, here, measured)
@@ -97,10 +98,10 @@ def _feature(
 ) -> Check:
     found = f"{np.median(here):.3g}, AUC alone {auc:.2f}"
     reference = f"{np.median(there):.3g}; CHR01 {np.median(third):.3g}; measured {measured:.3g}"
-    return note(f"{name}, median", found, _CREST, reference)
+    return note(f"{name}, median", found, CREST, reference)
 
 
-def _richardson() -> tuple[Days, list[float]]:
+def richardson_days() -> tuple[Days, list[float]]:
     """Return days of richardsonpy, and the mean annual energy of each of its homes, kWh."""
     from richardsonpy.classes.appliance import Appliances
     from richardsonpy.classes.electric_load import ElectricLoad
@@ -117,7 +118,7 @@ def _richardson() -> tuple[Days, list[float]]:
     inputs = _folder_of_inputs()
     irradiance = sum(change_resolution(part, 3600, 60) for part in get_rad_from_try_path())
     power, norms = [], []
-    for _ in range(_HOMES):
+    for _ in range(HOMES):
         occupants = int(rng.choice(5, p=_OCCUPANTS)) + 1
         norm = ElectricLoad.standard_consumption["SFH"][occupants]
         norms.append(norm)
@@ -138,7 +139,7 @@ def _richardson() -> tuple[Days, list[float]]:
                 occupancy=present[144 * day : 144 * (day + 1)],
             )
             power.append(np.asarray(watts) / 1000.0)
-    days = Days(np.round(power, 2), np.repeat(np.arange(_HOMES), _DAYS))
+    days = Days(np.round(power, 2), np.repeat(np.arange(HOMES), _DAYS))
     # Its homes use more than the norm that it scales its appliances by.
     scale = 8760.0 * float(days.power.mean()) / float(np.mean(norms))
     return days, [scale * norm for norm in norms]
@@ -154,7 +155,7 @@ def _profile() -> Days | None:
         rows = csv.reader(lines, delimiter=";")
         next(rows)
         power = np.array([60.0 * float(row[2]) for row in rows])
-    days = power[: 365 * 1440].reshape(365, 1440)[:: 365 // _HOMES][:_HOMES]
+    days = power[: 365 * 1440].reshape(365, 1440)[:: 365 // HOMES][:HOMES]
     # Each day is a separate group, because there are no other homes to learn from.
     return Days(np.round(days, 2), -1 - np.arange(len(days)))
 
@@ -162,10 +163,10 @@ def _profile() -> Days | None:
 def _single(profile: Days) -> list[Check]:
     """Distinguish the days of a single home from those of gridsim's homes of the same energy."""
     kwh = 8760.0 * float(profile.power.mean())
-    others = _gridsim([kwh] * _HOMES, 7, 0)
+    others = gridsim_days([kwh] * HOMES, 7, 0)
     alone = []
     for home in range(_SINGLE):
-        one = _gridsim([kwh], 11, _HOMES + home, count=1, days=_HOMES)
+        one = gridsim_days([kwh], 11, HOMES + home, count=1, days=HOMES)
         alone.append(_auc(Days(one.power, -1 - np.arange(len(one.power))), others))
     return [
         note("AUC, one home of LoadProfileGenerator beside 80 homes of gridsim",
@@ -181,8 +182,8 @@ def _folder_of_inputs() -> Path:
     return Path(richardsonpy.__file__).parent / "inputs"
 
 
-def _gridsim(
-    annual_kwh: list[float], seed: int, first: int, *, count: int = _HOMES, days: int = _DAYS
+def gridsim_days(
+    annual_kwh: list[float], seed: int, first: int, *, count: int = HOMES, days: int = _DAYS
 ) -> Days:
     """Return days of homes with given annual energies; another seed gives other days."""
     rng = np.random.default_rng(seed)
@@ -199,7 +200,7 @@ def _gridsim(
     return Days(np.round(np.concatenate(chosen), 2), home)
 
 
-def _features(day: Floats) -> dict[str, float]:
+def features_of(day: Floats) -> dict[str, float]:
     """Return the features of a day, by name."""
     change = np.diff(day)
     size = np.abs(change)
@@ -227,8 +228,9 @@ def _features(day: Floats) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def _table(days: Days) -> Floats:
-    return np.array([list(_features(day).values()) for day in days.power])
+def table_of(days: Days) -> Floats:
+    """Return the features of all days, [day, feature]."""
+    return np.array([list(features_of(day).values()) for day in days.power])
 
 
 def _auc(one: Days, other: Days) -> float:
@@ -237,7 +239,7 @@ def _auc(one: Days, other: Days) -> float:
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import GroupKFold, cross_val_predict
 
-    features = np.concatenate([_table(one), _table(other)])
+    features = np.concatenate([table_of(one), table_of(other)])
     labels = np.repeat([0, 1], [len(one.home), len(other.home)])
     model = HistGradientBoostingClassifier(max_iter=150, learning_rate=0.08, random_state=0)
     homes = np.concatenate([one.home, other.home])
@@ -247,7 +249,7 @@ def _auc(one: Days, other: Days) -> float:
     return float(roc_auc_score(labels, guessed[:, 1]))
 
 
-def _auc_of_one(there: Floats, here: Floats) -> float:
+def auc_of_one(there: Floats, here: Floats) -> float:
     """Return how well a threshold on a single feature separates the two, 0.5 to 1."""
     from sklearn.metrics import roc_auc_score
 

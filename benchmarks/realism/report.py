@@ -123,13 +123,11 @@ def summary(groups: Sequence[Group]) -> str:
     return "\n".join(lines)
 
 
-def markdown(groups: Sequence[Group], intro: str, run: str) -> str:
-    """Return the whole page; `run` has its date and version."""
-    return _page({group.title: _section(group, run) for group in groups}, intro)
-
-
 def spliced(page: str, groups: Sequence[Group], intro: str, run: str) -> str:
-    """Return the page with the sections of `groups` in place of older ones, or at its end."""
+    """Return the page with the sections of `groups` in place of older ones, or at its end.
+
+    `run` has their date and version.
+    """
     sections = {text.partition("\n")[0]: text for text in page.split("\n## ")[1:]}
     return _page(sections | {group.title: _section(group, run) for group in groups}, intro)
 

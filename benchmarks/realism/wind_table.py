@@ -3,8 +3,9 @@
     apt-get download ferret-datasets && dpkg -x ferret-datasets_*.deb /tmp/ferret
     python -m benchmarks.realism.wind_table --data /tmp/ferret/usr/share/ferret-vis/data
 
-- `data/wind-and-rain.csv.gz`: the normals of CRU CL 2.0 at weather stations; see its head.
-  One in ten squares is held back: `benchmarks/realism/wind.py` compares with them.
+- `data/wind-and-rain.csv.gz`: the normals of CRU CL 2.0 at weather stations; see its head,
+  and `wind_stations.py` how it was reduced, and what is known of its licence. One in ten squares is
+  held back: `benchmarks/realism/wind.py` compares with them.
 - COADS (`coads_climatology.cdf`, NOAA, in the public domain): the wind over the sea, brought from
   20 m, the usual height of anemometers of ships, to 10 m.
 

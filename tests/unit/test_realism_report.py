@@ -20,7 +20,6 @@ from benchmarks.realism.report import (  # noqa: E402
     at_most,
     exit_status,
     holds,
-    markdown,
     near,
     note,
     spliced,
@@ -74,7 +73,7 @@ def test_a_report_that_judges_nothing_is_no_success() -> None:
 
 def test_every_check_is_shown_with_its_verdict_and_source() -> None:
     odd = holds("|dk| of a minute", "yes", "a book", True)
-    page = markdown([group(GOOD, BAD, TOLD, odd)], "Intro.", "Run on Monday")
+    page = spliced("", [group(GOOD, BAD, TOLD, odd)], "Intro.", "Run on Monday")
     assert "3 checks, 1 outside their tolerance" in page
     rows = [line for line in page.splitlines() if line.startswith("| ")]
     assert [row.count(" | ") for row in rows] == [5] * 6, "a row of a table has six cells"
@@ -86,12 +85,12 @@ def test_every_check_is_shown_with_its_verdict_and_source() -> None:
 
 def test_a_group_that_runs_again_replaces_its_section_and_is_counted_anew() -> None:
     other = Group("Clouds", "About |dk|.", [holds("|dk|", "yes", "a | b", True)])
-    page = markdown([group(GOOD, BAD), other], "Intro.", "Run on Monday")
+    page = spliced("", [group(GOOD, BAD), other], "Intro.", "Run on Monday")
     assert "3 checks, 1 outside their tolerance" in page
     again = spliced(page, [group(GOOD)], "Intro.", "Run on Tuesday")
     assert (
         again
-        == markdown([group(GOOD)], "Intro.", "Run on Tuesday").replace("1 checks", "2 checks")
+        == spliced("", [group(GOOD)], "Intro.", "Run on Tuesday").replace("1 checks", "2 checks")
         + page[page.index("\n## Clouds") :]
     )
     assert spliced(page, [], "Intro.", "Run on Tuesday") == page
