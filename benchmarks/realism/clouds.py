@@ -32,7 +32,7 @@ _VARIABLE = 0.2
 
 def run(plots: Path) -> Group:
     about = f"""The clear-sky index k is the global irradiance of the weather `synthetic` over that
-of `clear`, sampled once a minute, and beside it as the mean of six samples, while the sun is more
+of `clear`, sampled once a minute, and beside it as the mean of three samples, while the sun is more
 than 10 degrees high, with the default settings. To have as many skies as three years bring,
 {_PLACES} places at Lyngby's latitude, spread over all longitudes, are sampled on {_DAYS} days
 spread over 2016 to 2018.
@@ -87,9 +87,7 @@ def _index() -> tuple[Floats, Floats]:
 
 
 def _minutes(sites: Sites, start_ms: int, seed: int) -> tuple[Floats, Floats]:
-    """Return Return k of the minutes of a day, sampled at their starts and as means of six
-    samples.
-    """
+    """Return k of the minutes of a day, sampled at their starts and as means of three samples."""
     weather = Synthetic(SyntheticSettings(), sites, Draws(seed))
     marks = start_ms + np.arange(1441 // 5 + 1) * 300_000
     rows = np.tile(np.arange(len(sites)), len(marks))
@@ -103,7 +101,7 @@ def _minutes(sites: Sites, start_ms: int, seed: int) -> tuple[Floats, Floats]:
         one[whole] * (1.0 - share) + one[whole + 1] * share for one in slow
     )
     samples = []
-    for second in range(0, 60, 10):
+    for second in range(0, 60, 20):
         moved = np.array([weather._drift.at(int(at) + second * 1000) for at in times])
         near, near_spread, wide, wide_spread = weather._clouds.at(
             (weather._east - moved[:, :1]).ravel(), (weather._north - moved[:, 1:]).ravel()
