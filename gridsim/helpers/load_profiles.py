@@ -1,6 +1,7 @@
 """The load profiles of EN 16147 and of Commission Delegated Regulation (EU) 812/2013.
 
-Annex VII, table 3 of the regulation: the time and the useful energy of each draw of a day.
+Annex VII, table 3 of the regulation (EUR-Lex 32013R0812): the time and the useful energy of each
+draw of a day.
 """
 
 from __future__ import annotations

@@ -152,6 +152,19 @@ def test_a_profile_without_variation_is_the_published_day(profile: Profile) -> N
     assert not kw[: 7 * 12].any(), "none before seven"
 
 
+@pytest.mark.parametrize(
+    ("profile", "kwh", "times"),
+    [("M", 1.4, (425, 1290)), ("L", 3.605, (485, 1260)), ("XL", 4.42, (465, 1246, 1290)),
+     ("XXL", 6.24, (465, 1246, 1290))],
+)  # fmt: skip
+def test_the_largest_draws_are_those_of_the_regulation(
+    profile: Profile, kwh: float, times: tuple[int, ...]
+) -> None:
+    """Showers at 07:05 and 21:30; baths at 08:05 and 21:00, or at 07:45, 20:46 and 21:30."""
+    largest = [(minute, energy) for minute, energy, _ in draws_of(profile) if energy >= kwh]
+    assert largest == [(minute, kwh) for minute in times]
+
+
 def test_an_energy_of_ones_own_scales_the_profile() -> None:
     settings = {"nameplate_capacity": 3.0, "profile": "L", "daily_draw_kwh": 5.8275}
     tapping = WaterHeater(make_members(WaterHeaterSettings, [settings]))._tapping
