@@ -54,8 +54,8 @@ _TABLE: dict[Profile, str] = {
         1.82 07:15 6.24 07:45 20:46 21:30 .735 12:45 20:30
     """,
 }
-# The power of draws by their energy, kW: the flows of the table at its temperatures. 2, 3 and 5
-# l/min of a basin, 6 of a shower, 10 and 16 of a bath heated by 30 K; 4 l/min of dishes by 45 K.
+# The power of draws by their energy, kW: the flows of the table at its temperatures. 2 and 3 l/min
+# of a basin, 6 of a shower, 10 and 16 of a bath heated by 30 K; 4 l/min of dishes by 45 K.
 _FLOW_KW = {
     0.015: 4.19,
     0.105: 6.28,
@@ -70,6 +70,8 @@ _FLOW_KW = {
     4.42: 20.93,
     6.24: 33.49,
 }
+# 2 l/min by 30 K, and 5 l/min by 35 K.
+_OTHER_FLOW_KW: dict[tuple[Profile, float], float] = {("XXS", 0.105): 4.19, ("S", 0.525): 12.21}
 
 
 def draws_of(profile: Profile) -> list[tuple[int, float, float]]:
@@ -80,5 +82,6 @@ def draws_of(profile: Profile) -> list[tuple[int, float, float]]:
             energy = float(word)
             continue
         hour, minute = word.split(":")
-        draws.append((int(hour) * 60 + int(minute), energy, _FLOW_KW[energy]))
+        power = _OTHER_FLOW_KW.get((profile, energy), _FLOW_KW[energy])
+        draws.append((int(hour) * 60 + int(minute), energy, power))
     return sorted(draws)
