@@ -28,6 +28,10 @@ def test_a_literal_is_refused_and_masked_wherever_its_line_is_shown(tmp_path: Pa
         "pim = 'x'\npassword = 'hunter2'",
         "will = { topic = 'a', key = 'hunter2' }",
         "will = { topic = 'a', api_key = 'hunter2' }",
+        "pim = 'mqtt://ann:hunter2@host'",
+        "pim = 'mqtt://ann:1 hunter2@host'",
+        "pim = 'mqtt://ann:1/hunter2@host'",
+        "pim = 'ann:hunter2@host'",
     ],
 )
 def test_no_literal_is_ever_shown(tmp_path: Path, lines: str) -> None:

@@ -160,6 +160,9 @@ def test_a_port_that_is_not_given_follows_from_the_rest(
         ({"host": "b:8883"}, "host: 'b:8883' holds a port: write port = 8883"),
         ({"host": "mqtt://ann:hush@b"}, "host: the URL must not hold a user name or password"),
         ({"host": "mqtt://hush@b"}, "host: the URL must not hold a user name or password"),
+        ({"host": "mqtt://ann:hush/1@b"}, "host: the URL must not hold a user name or password"),
+        ({"host": "ann:hush@b"}, "host: it must not hold a user name or password"),
+        ({"host": "b/mqtt"}, "host: a path belongs into a URL"),
     ],
 )
 def test_addresses_that_cannot_be_used(settings: dict[str, Any], message: str) -> None:

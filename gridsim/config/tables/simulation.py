@@ -143,7 +143,10 @@ def start_ms(start: str, now_ms: int, timezone: str = "UTC") -> int:
     try:
         time = datetime.fromisoformat(start.upper())
     except ValueError as error:
-        raise ValueError(f"is not a valid time: {error}") from None
+        reason = str(error)
+        if "timedelta" in reason:
+            reason = "an offset from UTC is less than 24 hours"
+        raise ValueError(f"is not a valid time: {reason}") from None
     if match is None:
         # Where clocks are set forward at midnight, the day begins at 01:00, which is the same
         # moment.

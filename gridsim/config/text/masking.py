@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 SECRET_NAME = re.compile(r"passw(or)?d|passphrase|secret|token|credential|api_?key", re.IGNORECASE)
-# A URL with a password, or with a user name, which may be a token.
-LOGIN_IN_URL = re.compile(r"://(?=[^/\s\"'@]*@)")
+# A URL with a password, or with a user name, which may be a token; or USER:PASSWORD@HOST alone.
+LOGIN_IN_URL = re.compile(r"://(?=[^\"'@]*@)|(?<=[\"'=])[\w.%+-]+:(?=[^\s\"'@/]*@)")
 ONLY_PLACEHOLDERS = re.compile(r"[\"']*(\$\{\w+(:-)?\})*[\"']*")
 MASK = "****"
 

@@ -29,6 +29,11 @@ _SCHEMES: Final = {
 }
 
 
+_NO_LOGIN: Final = (
+    'must not hold a user name or password: set username, and password = "${MQTT_PASSWORD}"'
+)
+
+
 def with_address(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings with a URL in `host` split, and a port for "auto".
 
@@ -59,12 +64,11 @@ def _split(own: dict[str, Any], url: str) -> None:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
+        if "@" in url:  # The error would show a part of the password.
+            raise ValueError(f"host: the URL {_NO_LOGIN}") from None
         raise ValueError(f"host: the URL is not valid: {error}") from None
-    if "@" in parts.netloc:
-        raise ValueError(
-            "host: the URL must not hold a user name or password: set username, and password = "
-            '"${MQTT_PASSWORD}"'
-        )
+    if "@" in parts.netloc or (scheme.transport == "tcp" and "@" in url):
+        raise ValueError(f"host: the URL {_NO_LOGIN}")
     if not host:
         raise ValueError("host: the URL has no host name")
     _put_path(own, parts, scheme, name)
@@ -97,6 +101,10 @@ def _put(
 
 def _bare(host: str) -> str:
     """Return a host that is not a URL, without the brackets of IPv6. Raises ValueError."""
+    if "@" in host:
+        raise ValueError(f"host: it {_NO_LOGIN}")
+    if "/" in host:
+        raise ValueError("host: a path belongs into a URL, such as wss://broker.example/mqtt")
     if host.startswith("[") and host.endswith("]"):
         return host[1:-1]
     name, colon, port = host.rpartition(":")
