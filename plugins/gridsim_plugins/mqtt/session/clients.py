@@ -11,8 +11,8 @@ from gridsim.api import TransportError
 from gridsim_plugins.mqtt.session import errors
 from gridsim_plugins.mqtt.session.answers import DISCONNECT as SERVER_DISCONNECT
 from gridsim_plugins.mqtt.session.answers import PINGRESP, AnswerGroup, ProtocolError
-from gridsim_plugins.mqtt.session.connect import connack, connect_packet
-from gridsim_plugins.mqtt.session.frames import DISCONNECT, PINGREQ, status_packet
+from gridsim_plugins.mqtt.session.connect import connack
+from gridsim_plugins.mqtt.session.frames import PINGREQ
 from gridsim_plugins.mqtt.session.identities import Identities
 from gridsim_plugins.mqtt.session.limits import allow_descriptors, exhausted
 from gridsim_plugins.mqtt.session.link import READ, WRITE, Link, LinkState
@@ -23,6 +23,7 @@ from gridsim_plugins.mqtt.session.opening import (
     Schedule,
     pending_error,
 )
+from gridsim_plugins.mqtt.session.owner_packets import OwnerPackets
 from gridsim_plugins.mqtt.session.reasons import ABOUT_CONNECTION, reason_name
 from gridsim_plugins.mqtt.settings import MqttSettings
 
@@ -60,8 +61,7 @@ class Clients:
         """Called for each PUBACK, PUBREC, PUBCOMP and PINGRESP."""
         self._settings = settings
         self._v5 = settings.protocol == "5"
-        self._online = settings.status_online.encode()
-        self._offline = settings.status_offline.encode()
+        self._packets = OwnerPackets(settings, identities)
         self._dialler = Dialler(settings, host, port)
         self._where = self._dialler.where
         self._identities = identities
@@ -176,8 +176,7 @@ class Clients:
         """Send DISCONNECT on connections without pending output, and close every socket."""
         for link in self.links:
             if link.state is LinkState.UP and not link.out:
-                topic = self._identities.status_topic[link.index]
-                link.out = status_packet(topic, self._offline, v5=self._v5) + DISCONNECT
+                link.out = self._packets.leave(link.index)
                 with suppress(OSError):
                     link.flush()
             link.drop()
@@ -192,9 +191,6 @@ class Clients:
                 raise end from error
             self._give_up(link, error)
             return
-        self._opened(link, now)
-
-    def _opened(self, link: Link, now: float) -> None:
         link.due = now + self._dialler.timeout_s
         self._opening.add(link.index)
         link.events = WRITE
@@ -227,16 +223,7 @@ class Clients:
             self._give_up(link, failure)
 
     def _send_connect(self, link: Link) -> None:
-        settings, identities = self._settings, self._identities
-        link.out = connect_packet(
-            client_id=identities.client_id[link.index],
-            username=identities.username[link.index],
-            password=settings.password.get_secret_value(),
-            keepalive_s=settings.keepalive_s,
-            will_topic=identities.status_topic[link.index],
-            will_payload=self._offline,
-            v5=self._v5,
-        )
+        link.out = self._packets.connect(link.index)
         self._flush(link)
 
     def _read(self, link: Link) -> None:
@@ -278,8 +265,7 @@ class Clients:
         self._opening.discard(link.index)
         self.up += 1
         self._failed_in_a_row = self._silent_in_a_row = 0
-        topic = self._identities.status_topic[link.index]
-        self.send(link, status_packet(topic, self._online, v5=self._v5))
+        self.send(link, self._packets.online(link.index))
         if link.state is LinkState.UP:
             self.connected(link)
         return rest
