@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from gridsim.check.days import NamedDay, shipped_days
 from gridsim.check.settings import Promises, SystemSettings
-from gridsim.config.resolve import read_transport
 from gridsim.config.settings.validation import Findings, validate
+from gridsim.config.tables.transports import read_transport
 from gridsim.config.text.document import Document
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import read

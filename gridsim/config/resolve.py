@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gridsim.api import Draws, Framing, RunPeriod
+from gridsim.api import Draws, RunPeriod
 from gridsim.config.binder import InstructionBinder
 from gridsim.config.configuration import Configuration
 from gridsim.config.expand import expand
@@ -25,19 +24,17 @@ from gridsim.config.tables.site import SiteSettings
 from gridsim.config.tables.sources import read_sources
 from gridsim.config.tables.stanzas import PLACE, read_projects
 from gridsim.config.tables.swap import swap_transports
-from gridsim.config.tables.transports import TransportChoice, TransportTableSettings
+from gridsim.config.tables.transports import TransportChoice, read_transports
 from gridsim.config.tables.views import read_views, with_view, without_views
 from gridsim.config.text.document import Document
 from gridsim.config.text.overrides import is_utf8
 from gridsim.config.text.report import ConfigError
 from gridsim.errors import UsageError
-from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import Registry
 from gridsim.simulation.scenario import WeatherSpec
 
 _AROUND = ("transports", "sources", "views", "defaults")
 """The tables that the simulation does not depend on."""
-_TRANSPORTS = 'write [[transports]], then type = "stdout" under it'
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ def resolve(
     projects = read_projects(findings, registry, data, tick_ms)
     transports: tuple[TransportChoice, ...] = ()
     if not simulation_only:
-        transports = _transports(findings, registry, data, simulation)
+        transports = read_transports(findings, registry, data, simulation)
     sources = read_sources(findings, registry, data)
     views = read_views(findings, registry, data)
     events = read_events(sheets)
@@ -217,85 +214,3 @@ def _weather(findings: Findings, registry: Registry, data: Mapping[str, Any]) ->
     if plugged is None:
         return None
     return WeatherSpec(plugged.name, plugged.type, plugged.settings)
-
-
-def _transports(
-    findings: Findings,
-    registry: Registry,
-    data: Mapping[str, Any],
-    simulation: SimulationSettings | None,
-) -> tuple[TransportChoice, ...]:
-    tables = data.get("transports", [{"type": KINDS["transport"].default}])
-    if tables == []:
-        findings.add(("transports",), f"there is no transport: {_TRANSPORTS}")
-        return ()
-    seen: Counter[str] = Counter()
-    choices = []
-    for index, table in findings.tables(tables, ("transports",), _TRANSPORTS):
-        choice = read_transport(findings, registry, table, index, simulation, seen)
-        if choice is not None:
-            choices.append(choice)
-    return tuple(choices)
-
-
-def read_transport(
-    findings: Findings,
-    registry: Registry,
-    table: dict[str, Any],
-    index: int,
-    simulation: SimulationSettings | None = None,
-    seen: Counter[str] | None = None,
-) -> TransportChoice | None:
-    """Return the transport that is described by the table at an index of `transports`.
-
-    `seen` counts the transports of each type so far. Returns None if there is a finding.
-    """
-    path = ("transports", index)
-    seen = Counter() if seen is None else seen
-    own = {key: table[key] for key in table.keys() & TransportTableSettings.model_fields.keys()}
-    rest = {key: value for key, value in table.items() if key not in own and key != "format"}
-    outlet = validate(findings, TransportTableSettings, own, path, owner="a transport")
-    plugged = choose(
-        findings,
-        registry,
-        "transport",
-        rest,
-        path,
-        also=(*TransportTableSettings.model_fields, "format"),
-    )
-    given = table.get("format", KINDS["format"].default)
-    named = isinstance(given, str)
-    given = {"type": given} if named else given
-    at = (*path, "format")
-    inner = findings.table(given, at, 'such as { type = "json" }, or a name')
-    format = (
-        choose(findings, registry, "format", inner, at, named=named) if inner is not None else None
-    )
-    if outlet and outlet.settings.on_full == "block" and simulation and 0 < simulation.speed <= 1:
-        findings.add(
-            (*path, "on_full"),
-            "'on_full' must not be block in real time (speed 1 or less): the simulation would wait "
-            "for the transport and fall behind",
-        )
-    if plugged is None or outlet is None or format is None:
-        return None
-    framings: tuple[Framing, ...] = plugged.type.framings
-    framing = outlet.settings.framing or ("der" if "der" in framings else framings[0])
-    if framing not in framings:
-        known = " or ".join(framings)
-        findings.add(
-            (*path, "framing"), f"the {plugged.name} transport supports only the framing {known}"
-        )
-    seen[plugged.name] += 1
-    number = seen[plugged.name]
-    return TransportChoice(
-        name=plugged.name if number == 1 else f"{plugged.name}#{number}",
-        type=plugged.type,
-        settings=plugged.settings,
-        format_name=format.name,
-        format_type=format.type,
-        format_settings=format.settings,
-        framing=framing,
-        delivery=outlet.settings,
-        key_path=path,
-    )

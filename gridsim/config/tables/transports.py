@@ -1,20 +1,28 @@
-"""`[[transports]]`: the settings of the core in it, and a resolved transport."""
+"""`[[transports]]`: its settings of the core, and the transports that it describes."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from gridsim.api import Format, Framing, Settings, Transport, Unit
+from gridsim.config.settings.validation import Findings, validate
+from gridsim.config.tables.plugged import choose
+from gridsim.config.tables.simulation import SimulationSettings
 from gridsim.config.text.locate import KeyPath
+from gridsim.plugins.kinds import KINDS
+from gridsim.plugins.registry import Registry
 
 TransportType = type[Transport]
 FormatType = type[Format]
 OnFull = Literal["drop_oldest", "drop_newest", "block"]
 
 _YEAR_S = 366 * 86_400
+_SHAPE = 'write [[transports]], then type = "stdout" under it'
 
 
 class DeliverySettings(Settings):
@@ -65,3 +73,86 @@ class TransportChoice:
     framing: Framing
     delivery: DeliverySettings
     key_path: KeyPath
+
+
+def read_transports(
+    findings: Findings,
+    registry: Registry,
+    data: Mapping[str, Any],
+    simulation: SimulationSettings | None,
+) -> tuple[TransportChoice, ...]:
+    """Return all valid transports."""
+    tables = data.get("transports", [{"type": KINDS["transport"].default}])
+    if tables == []:
+        findings.add(("transports",), f"there is no transport: {_SHAPE}")
+        return ()
+    seen: Counter[str] = Counter()
+    choices = []
+    for index, table in findings.tables(tables, ("transports",), _SHAPE):
+        choice = read_transport(findings, registry, table, index, simulation, seen)
+        if choice is not None:
+            choices.append(choice)
+    return tuple(choices)
+
+
+def read_transport(
+    findings: Findings,
+    registry: Registry,
+    table: dict[str, Any],
+    index: int,
+    simulation: SimulationSettings | None = None,
+    seen: Counter[str] | None = None,
+) -> TransportChoice | None:
+    """Return the transport that is described by the table at an index of `transports`.
+
+    `seen` counts the transports of each type so far. Returns None if there is a finding.
+    """
+    path = ("transports", index)
+    seen = Counter() if seen is None else seen
+    own = {key: table[key] for key in table.keys() & TransportTableSettings.model_fields.keys()}
+    rest = {key: value for key, value in table.items() if key not in own and key != "format"}
+    outlet = validate(findings, TransportTableSettings, own, path, owner="a transport")
+    plugged = choose(
+        findings,
+        registry,
+        "transport",
+        rest,
+        path,
+        also=(*TransportTableSettings.model_fields, "format"),
+    )
+    given = table.get("format", KINDS["format"].default)
+    named = isinstance(given, str)
+    given = {"type": given} if named else given
+    at = (*path, "format")
+    inner = findings.table(given, at, 'such as { type = "json" }, or a name')
+    format = (
+        choose(findings, registry, "format", inner, at, named=named) if inner is not None else None
+    )
+    if outlet and outlet.settings.on_full == "block" and simulation and 0 < simulation.speed <= 1:
+        findings.add(
+            (*path, "on_full"),
+            "'on_full' must not be block in real time (speed 1 or less): the simulation would wait "
+            "for the transport and fall behind",
+        )
+    if plugged is None or outlet is None or format is None:
+        return None
+    framings: tuple[Framing, ...] = plugged.type.framings
+    framing = outlet.settings.framing or ("der" if "der" in framings else framings[0])
+    if framing not in framings:
+        known = " or ".join(framings)
+        findings.add(
+            (*path, "framing"), f"the {plugged.name} transport supports only the framing {known}"
+        )
+    seen[plugged.name] += 1
+    number = seen[plugged.name]
+    return TransportChoice(
+        name=plugged.name if number == 1 else f"{plugged.name}#{number}",
+        type=plugged.type,
+        settings=plugged.settings,
+        format_name=format.name,
+        format_type=format.type,
+        format_settings=format.settings,
+        framing=framing,
+        delivery=outlet.settings,
+        key_path=path,
+    )
