@@ -49,6 +49,8 @@ from gridsim.contracts.fault import (
     MessageFault,
 )
 from gridsim.contracts.format import Format, Framing, Payloads
+from gridsim.contracts.grid import GridSample
+from gridsim.contracts.grid_support import GridSupport, GridSupportSettings
 from gridsim.contracts.instruction_json import (
     acknowledgement_json,
     read_instruction,
@@ -201,6 +203,9 @@ __all__ = [  # noqa: RUF022 - in groups
     "DeviceReading",
     "DeviceTick",
     "Fleet",
+    "GridSample",
+    "GridSupport",
+    "GridSupportSettings",
     "Managed",
     "Orders",
     "Stage",

@@ -134,6 +134,14 @@ class Fleet(Stateful, ABC, Generic[D]):
         return members.columns.get("phases")
 
     @classmethod
+    def reads_grid(cls, settings: D) -> bool:
+        """Return true if devices with `settings` read `Tick.grid`, which is computed then.
+
+        By default they do if they have `GridSupportSettings` with a function that is on.
+        """
+        return bool(getattr(settings, "supports_grid", False))
+
+    @classmethod
     def stage(cls, settings: D) -> Stage:
         """Return `free` to step before the site's net load is known, `flexible` to step after."""
         return "free"

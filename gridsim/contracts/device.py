@@ -41,6 +41,11 @@ class DeviceTick:
         """Global horizontal irradiance, W/m2."""
         self.temperature_c = float(tick.weather.temperature_c[site])
         self.wind_m_s = float(tick.weather.wind_m_s[site])
+        grid = tick.grid
+        self.frequency_hz = None if grid is None else float(grid.frequency_hz[site])
+        """The frequency of the grid; None: no type of the run reads it, see `Device.reads_grid`."""
+        self.voltage_pu = None if grid is None else float(grid.voltage_pu[site])
+        """The voltage with the power of the tick before, as a share of the nominal one."""
         setpoint = float(orders.setpoint_kw[row])
         min_kw, max_kw = orders.min_kw, orders.max_kw
         self.setpoint_kw: float | None = None if isnan(setpoint) else setpoint
@@ -113,6 +118,11 @@ class Device(Stateful, ABC, Generic[D]):
     """The power factor of the devices; see `Fleet.power_factor`."""
     takes_commands: ClassVar[bool | None] = None
     """True if the devices follow their orders; None: if the type defines `capability`."""
+
+    @classmethod
+    def reads_grid(cls, settings: D) -> bool:
+        """Return true if devices with `settings` read the frequency or the voltage."""
+        return False
 
     @classmethod
     def stage(cls, settings: D) -> Stage:
@@ -188,6 +198,10 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
             else:
                 power[row] = self._number("step", result, row)
         return Telemetry(power, soc, extra, reactive)
+
+    @classmethod
+    def reads_grid(cls, settings: Any) -> bool:
+        return cls.device.reads_grid(settings)
 
     @classmethod
     def stage(cls, settings: Any) -> Stage:

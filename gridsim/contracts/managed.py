@@ -78,7 +78,7 @@ class Curtailable(Managed[C]):
 
     def capability(self, tick: Tick) -> Capability:
         """Return the range from zero to the available power, which is also preferred."""
-        available = self._available(tick)
+        available = self.available_in(tick)
         return Capability(np.zeros(len(available)), available, available)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
@@ -87,10 +87,11 @@ class Curtailable(Managed[C]):
 
     def curtailed_power(self, tick: Tick, orders: Orders) -> Floats:
         """Return the available power, reduced by the orders, float64[n], kW; once per tick."""
-        available = self._available(tick)
+        available = self.available_in(tick)
         return self._curtailment.apply(available, tick.dt_s, orders.setpoint_kw, orders.max_kw)
 
-    def _available(self, tick: Tick) -> Floats:
+    def available_in(self, tick: Tick) -> Floats:
+        """Return the available power of the tick, computed once, float64[n], kW."""
         if self._available_kw is None or self._available_tick != tick.index:
             self._available_kw = self.available_power(tick)
             self._available_tick = tick.index

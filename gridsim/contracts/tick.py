@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gridsim.contracts.grid import GridSample
 from gridsim.contracts.weather import WeatherSample
 
 
@@ -16,3 +17,5 @@ class Tick:
     """The start of the tick, UTC, ms since 1970."""
     dt_s: float
     weather: WeatherSample
+    grid: GridSample | None = None
+    """None: no device of the run reads it; see `Fleet.reads_grid`."""

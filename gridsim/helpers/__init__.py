@@ -1,5 +1,6 @@
 """Numeric helpers for models: sun, sky, climate, heat, curtailment, time windows, tables of text,
-mains supply, synchronous areas, public holidays, and the colours of DER types in pictures.
+mains supply, synchronous areas, grid support, public holidays, and the colours of DER types in
+pictures.
 
 They are public: plugins import them from here. They are less stable than `gridsim.api`: a
 minor version may change them; CHANGELOG.md lists each change.
@@ -14,6 +15,7 @@ from gridsim.helpers import (
     holidays,
     mains,
     sun,
+    support_curves,
     synchronous_areas,
     tables,
     thermal,
@@ -36,6 +38,7 @@ __all__ = [
     "mains",
     "read_table",
     "sun",
+    "support_curves",
     "synchronous_areas",
     "tables",
     "thermal",

@@ -5,13 +5,14 @@ copies.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
 import numpy as np
 
 from gridsim.api import Acknowledgement, Floats, Instruction, State, Tick
+from gridsim.contracts.measurands import ELECTRICAL
 from gridsim.errors import PluginError
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.batch import BatchMaker
@@ -23,6 +24,7 @@ from gridsim.simulation.dispatch.orders import SiteOrders
 from gridsim.simulation.fleets import RunningFleet
 from gridsim.simulation.instructed import INSTRUCTED, EventsAndFaults
 from gridsim.simulation.loads import SiteLoads
+from gridsim.simulation.measurands.grid import Grid, reads_grid
 from gridsim.simulation.scenario import FleetSpec, Scenario
 from gridsim.simulation.site_fleets import FleetResults, SiteFleets
 from gridsim.simulation.weather import SiteWeather
@@ -54,6 +56,10 @@ class SharedParts:
         self.weather = SiteWeather(scenario, self.call)
         self.loads = SiteLoads(scenario.loads, len(scenario.sites), self.call)
         self.maker = BatchMaker(scenario)
+        self.feeds_back = reads_grid(scenario)
+        """True if devices read the grid, so that its state changes their power."""
+        wanted = not ELECTRICAL.isdisjoint(scenario.measurands)
+        self.grid = Grid(scenario) if self.feeds_back or wanted else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +88,8 @@ class Course:
         self.instructed = EventsAndFaults(
             scenario, self.commands, self.baselines, shared.maker, shared.call
         )
+        self._rise: Floats | None = None
+        """The rise of the voltage in the last tick per site, if devices read the grid."""
         self._flowed: tuple[Floats, Floats, Floats] | None = None
         """The last tick's baseline and gross load per site and output per device, kW."""
         faults = self.instructed.faults
@@ -94,6 +102,7 @@ class Course:
         """Return what a checkpoint keeps, between two ticks: a copy, as data."""
         return {
             "next_tick": self.next_tick,
+            **({} if self._rise is None else {"rise": self._rise.copy()}),
             "fleets": self.fleets.state(),
             "baselines": self.baselines.state(),
             "commands": self.commands.state(),
@@ -108,6 +117,8 @@ class Course:
         self.baselines.restore(state["baselines"])
         self.commands.restore(state["commands"])
         self.instructed.restore_events(state["events"])
+        if "rise" in state:
+            self._rise = np.array(state["rise"])
         if state["flowed"] is not None:
             baseline, meter, real = map(np.array, state["flowed"])
             self._flowed = baseline, meter, real
@@ -137,6 +148,9 @@ class Course:
         `truth` writes counterfactual baselines to `baseline`. With `judge` the shortfall of events
         is explained.
         """
+        grid = self.shared.grid if self.shared.feeds_back else None
+        if grid is not None:
+            tick = replace(tick, grid=grid.sample(tick.time_ms, self._rise))
         sites: SiteOrders | None = self.commands.sites
         demand_response, faults = self.instructed.demand_response, self.instructed.faults
         if demand_response is not None:
@@ -148,6 +162,8 @@ class Course:
             tick, meter, self.commands.devices, sites, self.commands.sites, judge=judge
         )
         real = fleets.power if faults is None else faults.real(fleets.power)
+        if grid is not None:
+            self._rise = grid.rise(meter, real, fleets.reactive)
         if truth is not None:
             truth.adjust_outside(baseline, meter, real)
         self._flowed = baseline, meter, real

@@ -41,7 +41,7 @@ class Simulation:
         self._counterfactuals: Counterfactuals | None = None
         self._shared = SharedParts(scenario)
         self._course = Course(self._shared, self._disabled)
-        self._measuring = Measuring(scenario) if scenario.measurands else None
+        self._measuring = Measuring(scenario, self._shared.grid) if scenario.measurands else None
         if scenario.rebound_ms is not None or counterfactual_sites(scenario).any():
             self._counterfactuals = Counterfactuals(scenario, partial(CourseCopy.of, self._course))
 

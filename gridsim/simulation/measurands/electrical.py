@@ -11,22 +11,18 @@ import numpy as np
 
 from gridsim.api import Floats
 from gridsim.contracts.measurands import LINES, METER
-from gridsim.simulation.measurands.feeder import Feeder
+from gridsim.simulation.measurands.grid import Grid
 from gridsim.simulation.measurands.rounding import round_measurand
-from gridsim.simulation.measurands.wiring import Wiring
 from gridsim.simulation.scenario import Scenario
 
 
 class Electrical:
     """The electrical measurands of all devices and of the meters of their sites."""
 
-    def __init__(self, scenario: Scenario, wanted: Collection[str]) -> None:
-        """Raise PluginError if a plugin describes its devices wrongly."""
+    def __init__(self, scenario: Scenario, wanted: Collection[str], grid: Grid) -> None:
         self._wanted = wanted
         self._project = scenario.roster.project
-        self._wiring = wiring = Wiring(scenario)
-        self._feeder = Feeder(scenario, wiring)
-        self._has_reactive = bool(wiring.tangent.any())
+        self._wiring, self._feeder = grid.wiring, grid.feeder
         self._of_meter = any(name.startswith(METER) for name in wanted)
         self._missing = np.full(len(scenario.roster), np.nan)
         self._missing.setflags(write=False)
@@ -41,9 +37,7 @@ class Electrical:
         types that report it, kvar, NaN elsewhere.
         """
         wiring = self._wiring
-        fed = -np.abs(power) * wiring.tangent if self._has_reactive else np.zeros(len(power))
-        if reactive is not None:
-            fed = np.where(np.isnan(reactive), fed, reactive)
+        fed = wiring.reactive(power, reactive)
         real_fed = fed if real is power else np.where(real == power, fed, 0.0)
         kw = wiring.drawn(meter, real)
         kvar = wiring.drawn(meter * wiring.load_tangent, real_fed)

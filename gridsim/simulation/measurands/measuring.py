@@ -10,6 +10,7 @@ from gridsim.api import Floats, State
 from gridsim.contracts.measurands import DER_REGISTERS, ELECTRICAL, FREQUENCY, SITE_REGISTERS
 from gridsim.simulation.measurands.electrical import Electrical
 from gridsim.simulation.measurands.frequency import SiteFrequency
+from gridsim.simulation.measurands.grid import Grid
 from gridsim.simulation.measurands.registers import Registers, hundredths
 from gridsim.simulation.measurands.rounding import round_measurand
 from gridsim.simulation.scenario import Scenario
@@ -19,14 +20,15 @@ from gridsim.simulation.site_fleets import FleetResults
 class Measuring:
     """The measurands of a scenario; nothing is computed unless a measurand is wanted."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, grid: Grid | None) -> None:
+        """Measure in a grid, which may be None if no electrical measurand is wanted."""
         self._wanted = frozenset(scenario.measurands)
         self._project = scenario.roster.project
         devices, sites = len(scenario.roster), len(scenario.sites)
         self._ders = self._registers(DER_REGISTERS, devices, scenario.tick_ms)
         self._sites = self._registers(SITE_REGISTERS, sites, scenario.tick_ms)
         electrical = self._wanted & ELECTRICAL
-        self._electrical = Electrical(scenario, electrical) if electrical else None
+        self._electrical = Electrical(scenario, electrical, grid) if grid and electrical else None
         self._frequency: SiteFrequency | None = None
         if FREQUENCY in self._wanted:
             self._frequency = SiteFrequency(scenario.draws, scenario.sites)

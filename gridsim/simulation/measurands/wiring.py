@@ -55,6 +55,7 @@ class Wiring:
             first[fleet.device] = scenario.draws.uniform("grid/line", fleet.members.keys)
             title = f"the DER type {fleet.name!r}"
             self.tangent[fleet.device] = _tangent(title, fleet.type.power_factor)
+        self._has_tangent = bool(self.tangent.any())
         self._connect(project, phases, of_site, np.floor(first * of_site).astype(np.intp))
 
     def _connect(
@@ -82,6 +83,15 @@ class Wiring:
         self._every_site = project[self._every]
         line, self._some = np.nonzero(has & ~every)
         self._some_place = line * n + project[self._some]
+
+    def reactive(self, power: Floats, reported: Floats | None) -> Floats:
+        """Return the reactive power that the devices inject, float64[devices], kvar.
+
+        `power` is their output in kW and `reported` the reactive power by their types, NaN where a
+        type does not report it. A device without power has none.
+        """
+        fed = -np.abs(power) * self.tangent if self._has_tangent else np.zeros(len(power))
+        return fed if reported is None else np.where(np.isnan(reported), fed, reported)
 
     def drawn(self, load: Floats, fed: Floats) -> Floats:
         """Return the net power that each site draws on each line, float64[lines, sites].

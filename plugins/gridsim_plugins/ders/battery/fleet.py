@@ -7,7 +7,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Capability, Fleet, Floats, Members, Orders, Stage, Telemetry, Tick
+from gridsim.api import (
+    Capability,
+    Fleet,
+    Floats,
+    GridSupport,
+    Members,
+    Orders,
+    Stage,
+    Telemetry,
+    Tick,
+)
 from gridsim_plugins.ders.battery import physics
 from gridsim_plugins.ders.battery.losses import System
 from gridsim_plugins.ders.battery.response import Response
@@ -44,7 +54,7 @@ class Battery(Fleet[BatterySettings]):
     Settings = BatterySettings
     reported_type = "battery_storage"
     stores = True
-    kept = ("_soc", "_cycles", "_energy", "_health_percent", "_response")
+    kept = ("_soc", "_cycles", "_energy", "_health_percent", "_response", "_support")
     columns = {"state_of_health": "%"}  # noqa: RUF012 - the contract's ClassVar
 
     @classmethod
@@ -57,6 +67,7 @@ class Battery(Fleet[BatterySettings]):
         self._rated = column["nameplate_capacity"]
         charge = column["charge_power"]
         self._max_charge = np.fmin(self._rated, np.where(np.isnan(charge), self._rated, charge))
+        self._support = GridSupport.of(members, absorbs=True)
         self._reserve = column["min_soc"] / 100.0
         u = members.draws.uniform("battery/initial_soc", members.keys)
         drawn = self._reserve + (1.0 - self._reserve) * (_LEAST_DRAWN + _DRAWN_RANGE * u)
@@ -131,6 +142,11 @@ class Battery(Fleet[BatterySettings]):
             power = self._response.follow(power, self._at_once(tick, orders))
             power = np.minimum(np.maximum(power, limits.min_kw), limits.max_kw)
             self._response.limit(limits.min_kw, limits.max_kw)
+        reactive = None
+        if self._support is not None:
+            power, reactive = self._support.apply(
+                tick, power, orders.within(limits.min_kw), orders.within(limits.max_kw)
+            )
         output = power
         if self._has_standby:
             standby = self._standby()
@@ -145,7 +161,8 @@ class Battery(Fleet[BatterySettings]):
         before = self._soc
         # The limits keep the energy within bounds; clip rounding errors only.
         self._soc = np.minimum(np.maximum(before + stored / self._energy, 0.0), 1.0)
-        telemetry = Telemetry(output, before * 100.0, {"state_of_health": self._health_percent})
+        health = {"state_of_health": self._health_percent}
+        telemetry = Telemetry(output, before * 100.0, health, reactive)
         if self._fades:
             self._cycles += np.abs(stored) / (2.0 * self._new_energy)
             self._age()

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from gridsim.api import DerSettings, DerTypeName, Unit
+from gridsim.api import DerTypeName, GridSupportSettings, Unit
 from gridsim.helpers import windows
 from gridsim_plugins.ders.battery.losses import PRESETS, Coefficients, System, check_coefficients
 
 
-class BatterySettings(DerSettings):
+class BatterySettings(GridSupportSettings):
     """Settings of the DER type `battery`; `nameplate_capacity` is the rated AC power."""
 
     energy_capacity_kwh: Annotated[float, Unit("kWh")] = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Curtailable, Floats, Members, Tick
+from gridsim.api import Curtailable, Floats, GridSupport, Members, Orders, Telemetry, Tick
 from gridsim_plugins.ders.solar import deposits, physics
 from gridsim_plugins.ders.solar.light import PlaneLight, lights_of
 from gridsim_plugins.ders.solar.planes import module_factor, planes_of
@@ -31,11 +31,12 @@ class Solar(Curtailable[SolarSettings]):
 
     Settings = SolarSettings
     reported_type = "solar"
-    kept = ("_curtailment", "_snow", "_dirt")
+    kept = ("_curtailment", "_snow", "_dirt", "_support")
 
     def __init__(self, members: Members[SolarSettings]) -> None:
         super().__init__(members)
         column, planes = members.columns, planes_of(members)
+        self._support = GridSupport.of(members, absorbs=False)
         self._device, self._site = planes.device, members.site[planes.device]
         self._single = len(planes) == len(members)
         self._lights: list[PlaneLight] = lights_of(members, planes)
@@ -82,6 +83,16 @@ class Solar(Curtailable[SolarSettings]):
             first = members.sites.local_ms(members.start_ms)[self._site] // _DAY_MS
             dry = deposits.dry_days(members.draws, self._squares, first, self._rain_days)
             self._dirt = deposits.Dirt(dry)
+
+    def step(self, tick: Tick, orders: Orders) -> Telemetry:
+        power = self.curtailed_power(tick, orders)
+        if self._support is None:
+            return Telemetry(power)
+        most = self.available_in(tick)
+        if orders.max_kw is not None:
+            most = np.minimum(most, np.maximum(orders.max_kw, 0.0))
+        power, reactive = self._support.apply(tick, power, np.zeros(len(power)), most)
+        return Telemetry(power, reactive_kvar=reactive)
 
     def available_power(self, tick: Tick) -> Floats:
         sky = tick.weather

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from gridsim.api import CurtailableSettings, Settings, Unit
+from gridsim.api import CurtailableSettings, GridSupportSettings, Settings, Unit
 
 Azimuth = Annotated[
     float | None,
@@ -33,7 +33,7 @@ class ArraySettings(Settings):
     )
 
 
-class SolarSettings(CurtailableSettings):
+class SolarSettings(CurtailableSettings, GridSupportSettings):
     """Settings of the DER type `solar`; `nameplate_capacity` is the AC rating of the inverter."""
 
     tilt: Annotated[float, Unit("deg")] = Field(

@@ -1,0 +1,153 @@
+"""Grid support of inverters by IEEE 1547-2018, for DER types whose settings offer it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from gridsim.contracts.members import Members
+from gridsim.contracts.settings import DerSettings, Unit
+from gridsim.contracts.state import Stateful
+from gridsim.contracts.tick import Tick
+from gridsim.helpers import support_curves
+from gridsim.helpers.randomness import Floats
+
+Category = Literal["off", "category_a", "category_b"]
+# Of a change 90 % are reached after the open-loop response time.
+_TIME_CONSTANTS: Final = float(np.log(10.0))
+# The voltage is found to within 1e-7 of the nominal one.
+_LOWEST, _HIGHEST, _HALVINGS = 0.5, 1.5, 24
+
+
+class GridSupportSettings(DerSettings):
+    """Settings of a DER type with grid support by the default curves of IEEE 1547-2018."""
+
+    volt_var: Category = Field(
+        "off",
+        description="reactive power by the voltage, IEEE 1547-2018: category_a up to 25 % of the "
+        "apparent power from 90 to 110 % of the voltage, category_b up to 44 % from 92 to 108 %",
+    )
+    volt_watt: Category = Field(
+        "off",
+        description="limit of the active power by the voltage, IEEE 1547-2018: from 100 % at 106 % "
+        "of the voltage to 0 at 110 %, in both categories",
+    )
+    freq_watt: bool = Field(
+        False,
+        description="true: active power by the frequency, IEEE 1547-2018: 5 % droop beyond a "
+        "deadband of 0.036 Hz",
+    )
+    apparent_power: Annotated[float | None, Unit("kVA")] = Field(
+        None,
+        gt=0.0,
+        le=1e9,
+        description="rated apparent power for grid support: reactive power comes first within it. "
+        "Unset: the nameplate capacity",
+    )
+
+    @property
+    def supports_grid(self) -> bool:
+        """True if any of the functions is on."""
+        return self.volt_var != "off" or self.volt_watt != "off" or self.freq_watt
+
+
+class GridSupport(Stateful):
+    """The grid support of n devices: changes their active power, and adds reactive power.
+
+    The voltage of a tick depends on the power of the tick and the power on the voltage. The result
+    is the voltage at which both agree: each tick starts from the voltage of the tick before, takes
+    out the devices' own power then, and finds the fixed point by halving an interval, for all
+    devices of a fleet at a site together. It is therefore stable for any length of the tick.
+    """
+
+    kept = ("_kw", "_kvar", "_limit", "_change")
+
+    def __init__(self, members: Members[Any], *, absorbs: bool) -> None:
+        """Take the members, whose settings are `GridSupportSettings`, and whether they charge."""
+        n = len(members)
+        self._site, self._sites = members.site, len(members.sites)
+        self._rated = members.columns["nameplate_capacity"]
+        apparent = members.columns["apparent_power"]
+        self._apparent = np.where(np.isnan(apparent), self._rated, apparent)
+        self._absorbs = absorbs
+        curves = [support_curves.VOLT_VAR[one.volt_var] for one in members.settings]
+        values = [(one.v1, one.v2, one.v3, one.v4, one.share) for one in curves]
+        self._volt_var = np.array(values)[members.stanza].T
+        self._response_s = np.array([one.response_s for one in curves])[members.stanza]
+        self._limits = members.choose(lambda one: float(one.volt_watt != "off"), float)
+        self._droops = members.choose(lambda one: float(one.freq_watt), float)
+        self._has_droop = bool(self._droops.any())
+        self._by_voltage = any(
+            one.volt_var != "off" or one.volt_watt != "off" for one in members.settings
+        )
+        self._kw, self._kvar = np.zeros(n), np.zeros(n)
+        """The power of the tick before."""
+        self._limit = np.ones(n)
+        """The limits of volt-watt, as shares of the rated power."""
+        self._change = np.zeros(n)
+        """The changes by frequency-droop, as shares of the rated power."""
+
+    @classmethod
+    def of(cls, members: Members[Any], *, absorbs: bool) -> GridSupport | None:
+        """Return the grid support of a fleet; None if no device has any."""
+        used = any(one.supports_grid for one in members.settings)
+        return cls(members, absorbs=absorbs) if used else None
+
+    def apply(
+        self, tick: Tick, power: Floats, min_kw: Floats, max_kw: Floats
+    ) -> tuple[Floats, Floats]:
+        """Return the active power within the limits, kW, and the reactive power, kvar.
+
+        `power` is the power without grid support; all are float64[n]. Call it once per tick.
+        """
+        if tick.grid is None:
+            return power, np.zeros(len(power))
+        grid, site = tick.grid, self._site
+        if self._has_droop:
+            target = support_curves.droop(grid.frequency_hz, grid.nominal_hz)[site] * self._droops
+            self._change += _share(tick.dt_s, support_curves.DROOP_RESPONSE_S) * (
+                target - self._change
+            )
+            power = power + self._change * self._rated
+        power = np.minimum(np.maximum(power, min_kw), max_kw)
+        if not self._by_voltage:
+            self._kw = power
+            return power, np.zeros(len(power))
+        base = grid.voltage_pu - self._rise(grid.pu_per_kw, grid.pu_per_kvar, self._kw, self._kvar)
+        runs = (max_kw > 0.0) | self._absorbs
+        low, high = np.full(self._sites, _LOWEST), np.full(self._sites, _HIGHEST)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2.0
+            kw, kvar, _limit = self._at(tick.dt_s, middle, power, min_kw, runs)
+            above = base + self._rise(grid.pu_per_kw, grid.pu_per_kvar, kw, kvar) > middle
+            low, high = np.where(above, middle, low), np.where(above, high, middle)
+        self._kw, self._kvar, self._limit = self._at(tick.dt_s, high, power, min_kw, runs)
+        return self._kw, self._kvar
+
+    def _at(
+        self, dt_s: float, voltage: Floats, power: Floats, min_kw: Floats, runs: NDArray[np.bool_]
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return active and reactive power, and the limits, at voltages, float64[sites]."""
+        own = voltage[self._site]
+        target = support_curves.volt_var(own, *self._volt_var) * self._apparent * runs
+        kvar = self._kvar + _share(dt_s, self._response_s) * (target - self._kvar)
+        limit = self._limit + _share(dt_s, support_curves.VOLT_WATT_RESPONSE_S) * (
+            1.0 - self._limits * (1.0 - support_curves.volt_watt(own)) - self._limit
+        )
+        room = np.sqrt(np.maximum(self._apparent**2 - kvar**2, 0.0))
+        kw = np.minimum(power, np.minimum(limit * self._rated, room))
+        return np.maximum(kw, np.maximum(min_kw, -room)), kvar, limit
+
+    def _rise(self, pu_per_kw: Floats, pu_per_kvar: Floats, kw: Floats, kvar: Floats) -> Floats:
+        """Return the rise of the voltage by the devices' power, float64[sites]."""
+        active = np.bincount(self._site, kw, self._sites)
+        rise: Floats = pu_per_kw * active + pu_per_kvar * np.bincount(self._site, kvar, self._sites)
+        return rise
+
+
+def _share(dt_s: float, response_s: float | Floats) -> Any:
+    """Return the share of a change that is reached within a tick."""
+    return -np.expm1(-_TIME_CONSTANTS * dt_s / response_s)
