@@ -151,10 +151,10 @@ def test_the_taps_of_a_load_profile_drive_the_charges() -> None:
     def charges(profile: str, kwh: float, volume: float = 200.0) -> tuple[Floats, Floats]:
         """Return the charges of each home in a day, and their mean energy, kWh."""
         given = {**ROOM, "hot_water_kwh": kwh, "hot_water_profile": profile, "tank_volume": volume}
-        drawn, _, _ = run(given, 25.0, 10 * 1440, 60.0, n=20)
+        drawn, _, _ = run(given, 25.0, 5 * 720, 120.0, n=20)
         on = drawn > 0.0
         starts = (on[1:] & ~on[:-1]).sum(axis=0)
-        return starts / 10.0, drawn.sum(axis=0) / 60.0 / starts
+        return starts / 5.0, drawn.sum(axis=0) / 30.0 / starts
 
     family, energy = charges("M", 5.845)
     # A charge is 7 K of 200 l, 1.63 kWh of heat, and the rest of the tap that began it.
@@ -167,7 +167,7 @@ def test_the_taps_of_a_load_profile_drive_the_charges() -> None:
     assert baths.mean() > family.mean()
     assert small.mean() > 1.5 * family.mean()
     # Where no profile taps, there is no charge.
-    assert not run({**ROOM, "hot_water_profile": "L"}, 25.0, 1440, 60.0)[0].any()
+    assert not run({**ROOM, "hot_water_profile": "L"}, 25.0, 720, 120.0)[0].any()
 
 
 def test_a_charge_waits_for_the_end_of_a_setpoint() -> None:

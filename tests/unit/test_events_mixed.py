@@ -87,12 +87,12 @@ class Mixture:
         return output, settled
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_project_in_an_event_depends_on_no_other(tmp_path: Path, seed: int) -> None:
     mixture = Mixture(seed)
     output, settled = mixture.run(tmp_path, range(5))
     assert settled
-    for some in ([0], [1], [4, 0], [3, 2]):
+    for some in ([1], [4, 0], [3, 2]):
         part, settled_part = mixture.run(tmp_path, some)
         assert part == {der: output[der] for der in part}
         assert settled_part == {key: settled[key] for key in settled_part}

@@ -16,14 +16,14 @@ from gridsim.errors import UsageError
 from gridsim.ledger import NotALedger, Reader, query
 from gridsim.ledger.export import EXPORTED, export
 from gridsim.ledger.query import describe
-from tests.fixtures.ledgers import FAULTS, Kept, keep
+from tests.fixtures.ledgers import FAULTS, Kept, copy_of_kept, keep
 
 LOST = '\n[[faults]]\nid = "gone"\ntype = "drop"\nprobability = 0.2\n'
 
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Kept:
-    return keep(tmp_path, more=FAULTS + LOST)
+    return copy_of_kept(tmp_path, FAULTS + LOST)
 
 
 def rows(ledger: Path, sql: str) -> list[Any]:

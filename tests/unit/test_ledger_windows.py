@@ -14,7 +14,7 @@ from gridsim.ledger import Reader, Window
 from gridsim.ledger.columns import NONE
 from gridsim.ledger.windows import join_windows
 from gridsim.verify.sent import SentWindows
-from tests.fixtures.ledgers import FAULTS, Kept, keep
+from tests.fixtures.ledgers import FAULTS, Kept, copy_of_kept, keep
 
 LOST = '\n[[faults]]\nid = "gone"\ntype = "drop"\nprobability = 0.2\n'
 COLUMNS = [field.name for field in fields(Window)]
@@ -22,7 +22,7 @@ COLUMNS = [field.name for field in fields(Window)]
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Kept:
-    return keep(tmp_path, more=FAULTS + LOST)
+    return copy_of_kept(tmp_path, FAULTS + LOST)
 
 
 def windows(kept: Kept, rows: int) -> list[Window]:

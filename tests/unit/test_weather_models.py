@@ -167,7 +167,7 @@ def test_changes_of_the_light_are_about_those_at_lyngby() -> None:
         weather = Synthetic(SyntheticSettings(), sites, Draws(seed))
         for day in (0, 80, 290):
             first = start + day * 24 * HOUR_MS
-            seen = index_of(weather, sites, [first + minute * 60_000 for minute in range(600)])
+            seen = index_of(weather, sites, [first + minute * 60_000 for minute in range(120, 480)])
             hours.append(seen.T.reshape(-1, 60))
     index = np.concatenate(hours)
     changes = np.abs(np.diff(index, axis=1))

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.ledgers import FAULTS, Kept, keep
+from tests.fixtures.ledgers import FAULTS, Kept, copy_of_kept
 
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Kept:
-    return keep(tmp_path)
+    return copy_of_kept(tmp_path)
 
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Kept:
-    return keep(tmp_path, more=FAULTS)
+    return copy_of_kept(tmp_path, FAULTS)

@@ -34,11 +34,10 @@ _Answering = Callable[[Request], Coroutine[Any, Any, Response]]
 def make_app(api: Api, address: Address) -> Starlette:
     """Return the application."""
     page = Page(api.first)
-    document = description()
     routes = [
         Route("/", page.index),
         Route("/static/{path:path}", page.file),
-        Route("/openapi.json", lambda request: answer(document)),
+        Route("/openapi.json", lambda request: answer(description())),
         *_routes(api),
     ]
     return Starlette(

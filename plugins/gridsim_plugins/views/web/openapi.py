@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final, get_args
 
 import msgspec
@@ -69,6 +70,7 @@ _INSTRUCTION: Final[dict[str, Any]] = {
 }
 
 
+@cache
 def description() -> dict[str, Any]:
     """Return the description as an object."""
     types = [models.Problem, models.ControlBody, *_answers()]
