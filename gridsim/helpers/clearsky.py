@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gridsim.helpers import climate, sun
 from gridsim.helpers.randomness import Floats
 
 # The upper limb of the sun is on the horizon.
@@ -80,3 +81,21 @@ def diffuse_share(clearness: Floats) -> Floats:
     middle = 0.9511 - 0.1604 * k + 4.388 * k**2 - 16.638 * k**3 + 12.336 * k**4
     share: Floats = np.where(k <= 0.22, 1.0 - 0.09 * k, middle)
     return np.where(clearness > 0.8, 0.165, share)
+
+
+def place_light(
+    time_ms: int, up: Floats, latitude: Floats, altitude: Floats, linke: float | None
+) -> tuple[Floats, Floats, Floats]:
+    """Return refraction and the two clear-sky transmittances of n places at UTC `time_ms`.
+
+    Refraction is the increase of the cosine of the zenith angle; see `lift` and `transmittances`.
+    `up` are the vertical vectors, float64[3, n]; `linke` None stands for the expected turbidity.
+    """
+    pressure = pressure_ratio(altitude)
+    height = sun.cos_zenith(sun.sun_vector(time_ms), up)
+    raised = lift(height, pressure)
+    apparent = height + raised
+    mass = air_mass(apparent) * pressure
+    expected = turbidity(latitude, climate.year_fraction(time_ms)) if linke is None else linke
+    whole, direct = transmittances(apparent, mass, expected, altitude)
+    return raised, whole, direct

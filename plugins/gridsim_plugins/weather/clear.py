@@ -50,7 +50,6 @@ class Clear(Weather[ClearSettings]):
     def __init__(self, settings: ClearSettings, sites: Sites, draws: Draws) -> None:
         super().__init__(settings, sites, draws)
         self._up = sun.up_vector(sites.latitude, sites.longitude)
-        self._pressure = clearsky.pressure_ratio(sites.altitude)
         self._normals = climate.normals(
             sites.latitude, sites.longitude, sites.altitude, settings.mean_temperature
         )
@@ -69,16 +68,11 @@ class Clear(Weather[ClearSettings]):
     def _slowly(self, time_ms: int) -> Floats:
         """Return refraction, the two transmittances, and the temperature, float64[4, n]."""
         sites = self.sites
-        height = sun.cos_zenith(sun.sun_vector(time_ms), self._up)
-        lift = clearsky.lift(height, self._pressure)
-        apparent = height + lift
-        mass = clearsky.air_mass(apparent) * self._pressure
-        linke: float | Floats | None = self.settings.turbidity
-        if linke is None:
-            linke = clearsky.turbidity(sites.latitude, climate.year_fraction(time_ms))
-        whole, direct = clearsky.transmittances(apparent, mass, linke, sites.altitude)
+        light = clearsky.place_light(
+            time_ms, self._up, sites.latitude, sites.altitude, self.settings.turbidity
+        )
         temperature = self._normals.day_mean_c(time_ms) + self._normals.course_k(time_ms)
-        return np.stack((lift, whole, direct, temperature))
+        return np.stack((*light, temperature))
 
 
 @hookimpl

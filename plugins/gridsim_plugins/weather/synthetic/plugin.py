@@ -128,7 +128,6 @@ class Synthetic(Weather[SyntheticSettings]):
         if self._place is None:
             self._latitude, self._longitude, self._altitude = where
         self._up = sun.up_vector(self._latitude, self._longitude)
-        self._pressure = clearsky.pressure_ratio(self._altitude)
         self._normals = climate.normals(
             self._latitude, self._longitude, self._altitude, settings.mean_temperature
         )
@@ -196,15 +195,11 @@ class Synthetic(Weather[SyntheticSettings]):
 
     def _clear_light(self, time_ms: int) -> Floats:
         """Return refraction and the two clear-sky transmittances, float64[3, n]."""
-        height = sun.cos_zenith(sun.sun_vector(time_ms), self._up)
-        lift = clearsky.lift(height, self._pressure)
-        apparent = height + lift
-        mass = clearsky.air_mass(apparent) * self._pressure
-        linke: float | Floats | None = self.settings.turbidity
-        if linke is None:
-            linke = clearsky.turbidity(self._latitude, climate.year_fraction(time_ms))
-        whole, direct = clearsky.transmittances(apparent, mass, linke, self._altitude)
-        return np.stack((lift, whole, direct))
+        return np.stack(
+            clearsky.place_light(
+                time_ms, self._up, self._latitude, self._altitude, self.settings.turbidity
+            )
+        )
 
     def _slowly(self, rows: NDArray[np.intp], time_ms: NDArray[np.int64]) -> Floats:
         """Return the slow quantities of k places at a time each, float64[7, k].
