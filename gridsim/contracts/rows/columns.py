@@ -10,12 +10,13 @@ import numpy as np
 from gridsim.contracts.batch import Batch
 from gridsim.contracts.rows.layout import Affixes
 from gridsim.helpers.randomness import Floats
+from gridsim.helpers.row_texts import Texts
 
 
 class Column(Protocol):
     """A part of every row."""
 
-    def texts(self, batch: Batch) -> bytes | list[bytes]:
+    def texts(self, batch: Batch) -> Texts:
         """Return the text of each row, or the one text that all rows share."""
 
 
@@ -27,7 +28,7 @@ class Few:
         self._affixes = affixes
         self._write = write
 
-    def texts(self, batch: Batch) -> bytes | list[bytes]:
+    def texts(self, batch: Batch) -> Texts:
         column = getattr(batch, self._name)
         if len(column) and (column == column[0]).all():
             return self._text(column[0].item())
@@ -97,7 +98,7 @@ class Formatted:
         self._template = affixes.template(specification)
         self._missing = affixes.missing(missing)
 
-    def texts(self, batch: Batch) -> bytes | list[bytes]:
+    def texts(self, batch: Batch) -> Texts:
         values = batch.extra[self._name]
         gap = np.isnan(values)
         if len(values) and gap.all():

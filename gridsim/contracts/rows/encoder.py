@@ -6,8 +6,7 @@ Constant fields of a device and frequent numbers are cached as text. A row is th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Sequence
 
 from gridsim.contracts.batch import UNITS, Batch, Roster
 from gridsim.contracts.measurands import MEASURANDS, decimals_of
@@ -15,6 +14,7 @@ from gridsim.contracts.record import FIELDS, SEQUENCE, RecordField
 from gridsim.contracts.rows.columns import Column, Decimals, Few, Formatted
 from gridsim.contracts.rows.constants import CONSTANTS, Constants, boolean
 from gridsim.contracts.rows.layout import Affixes, RowLayout
+from gridsim.helpers.row_texts import joined_rows
 from gridsim.helpers.timestamps import rfc3339
 
 # The highest power whose text is cached, kW: the texts of one field take at most 16 MB.
@@ -34,20 +34,7 @@ class RowEncoder:
 
     def encode(self, batch: Batch) -> list[bytes]:
         """Return one text per row, in the order of the rows."""
-        pieces: list[Iterable[bytes]] = []
-        common = b""
-        for column in self._columns:
-            texts = column.texts(batch)
-            if isinstance(texts, bytes):
-                common += texts
-                continue
-            if common:
-                pieces.append(repeat(common))
-                common = b""
-            pieces.append(texts)
-        if common or not pieces:
-            pieces.append(repeat(common, len(batch)))
-        rows = list(map(b"".join, zip(*pieces, strict=False)))
+        rows = joined_rows((column.texts(batch) for column in self._columns), len(batch))
         return self._open_rows(rows) if self._first_may_miss else rows
 
     def _open_rows(self, rows: list[bytes]) -> list[bytes]:

@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Batch
-
-Texts = bytes | list[bytes]
-"""A text for each row, or the one text that all rows share."""
+from gridsim.helpers.row_texts import Texts, joined_rows
 
 
 class Piece(Protocol):
@@ -148,7 +146,7 @@ class Repeated:
 
 def rows_of(pieces: Iterable[Piece], batch: Batch) -> list[bytes]:
     """Return the joined pieces of each row."""
-    return _zipped((piece.texts(batch) for piece in pieces), len(batch))
+    return joined_rows((piece.texts(batch) for piece in pieces), len(batch))
 
 
 def groups_of(pieces: Iterable[Piece], batch: Batch, starts: NDArray[np.intp]) -> list[bytes]:
@@ -163,20 +161,4 @@ def groups_of(pieces: Iterable[Piece], batch: Batch, starts: NDArray[np.intp]) -
             texts = piece.texts(batch)
             yield texts if isinstance(texts, bytes) else [texts[row] for row in firsts]
 
-    return _zipped(columns(), len(firsts))
-
-
-def _zipped(columns: Iterable[Texts], count: int) -> list[bytes]:
-    pieces: list[Iterable[bytes]] = []
-    common = b""
-    for texts in columns:
-        if isinstance(texts, bytes):
-            common += texts
-            continue
-        if common:
-            pieces.append(repeat(common))
-            common = b""
-        pieces.append(texts)
-    if common or not pieces:
-        pieces.append(repeat(common, count))
-    return list(map(b"".join, zip(*pieces, strict=False)))
+    return joined_rows(columns(), len(firsts))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Batch, Floats
-from gridsim_plugins.formats.template.pieces import Texts
+from gridsim.helpers.row_texts import Texts
 
 _CACHED = 100_000
 """The number of steps of the last decimal, in each direction from 0, whose texts are cached."""
