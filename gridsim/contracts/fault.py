@@ -62,6 +62,17 @@ class AffectedReadings:
     """The measurands that the fault declares and the run computes."""
 
 
+REPORT_COLUMNS: Final = (
+    "timestamp_ms",
+    "is_online",
+    "current_output",
+    "power_meter_measurement",
+    "current_soc",
+    "leaves",
+)
+"""The columns of AffectedReadings that a device fault may overwrite, besides `extra`."""
+
+
 class DeviceFault(Fault[S], ABC):
     """The contract of a device fault: the device reports false values."""
 

@@ -20,6 +20,7 @@ from gridsim.api import (
     MessageFault,
     Tick,
 )
+from gridsim.contracts.fault import REPORT_COLUMNS
 from gridsim.helpers.randomness import mixed
 from gridsim.testing.builders import make_members, make_tick, some_of
 from gridsim.testing.settings import assert_described
@@ -30,14 +31,6 @@ _WITHOUT = "DER_0"
 """The id of the device without storage."""
 # The columns by name, and the members that they belong to.
 Result = Mapping[str, NDArray[Any]]
-_READING_COLUMNS = (
-    "timestamp_ms",
-    "is_online",
-    "current_output",
-    "power_meter_measurement",
-    "current_soc",
-    "leaves",
-)
 _EFFECT_COLUMNS = ("copies", "delay_ms", "overtaken", "altered")
 
 
@@ -155,7 +148,7 @@ class DeviceFaultContract(_FaultContract):
         for members in self._members():
             for result in self._run(self.fault(members), range(self.ticks)):
                 n = len(result["member"])
-                assert all(result[name].shape == (n,) for name in _READING_COLUMNS)
+                assert all(result[name].shape == (n,) for name in REPORT_COLUMNS)
                 assert np.isfinite(result["current_output"]).all()
                 assert np.isfinite(result["power_meter_measurement"]).all()
                 assert not np.isinf(result["current_soc"]).any()
@@ -192,7 +185,7 @@ class DeviceFaultContract(_FaultContract):
         if len(member):
             fault.inject(tick, affected)
         assert (affected.member == member).all(), "`member` must not change"
-        columns = {name: getattr(affected, name) for name in _READING_COLUMNS}
+        columns = {name: getattr(affected, name) for name in REPORT_COLUMNS}
         return {"member": member, **columns, **affected.extra}
 
 

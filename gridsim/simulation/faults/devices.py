@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import LOST, SENT, AffectedReadings, DeviceFault, Floats, Tick
+from gridsim.contracts.fault import REPORT_COLUMNS
 from gridsim.simulation.batch import read_only
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import Checked, title
@@ -44,16 +45,6 @@ class DeviceReports:
     """False for a device that does not exist and does not report."""
     extra: dict[str, Floats] = field(default_factory=dict)
     """The further columns that a fault may have changed."""
-
-
-_CHANGED = (
-    "timestamp_ms",
-    "is_online",
-    "current_output",
-    "power_meter_measurement",
-    "current_soc",
-    "leaves",
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +108,7 @@ class DeviceFaults:
         call: Call,
     ) -> None:
         device = fault.spec.device[members]
-        before = {name: getattr(report, name)[device] for name in _CHANGED}
+        before = {name: getattr(report, name)[device] for name in REPORT_COLUMNS}
         extra = {
             name: report.extra[name][device]
             for name in fault.plugin.measurands
