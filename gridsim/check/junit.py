@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from gridsim.check.result import DayResult, ReportCard
 from gridsim.check.table import verdict_line
 from gridsim.errors import UsageError
+from gridsim.wholefile import whole_file
 
 _TAGS: Final = {"broken": "failure", "error": "error", "skipped": "skipped"}
 _TYPES: Final = {"broken": "PromiseBroken", "error": "NotCompared"}
@@ -44,7 +45,8 @@ def junit_xml(card: ReportCard) -> bytes:
 def write_junit(card: ReportCard, path: Path) -> None:
     """Write the card to a file. Raises UsageError if that is not possible."""
     try:
-        path.write_bytes(junit_xml(card))
+        with whole_file(path) as new:
+            new.write_bytes(junit_xml(card))
     except OSError as error:
         raise UsageError(f"--junit: error: {path} cannot be written: {error.strerror}") from None
 

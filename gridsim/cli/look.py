@@ -13,6 +13,7 @@ from gridsim.cli.app import app
 from gridsim.cli.help import CONFIGURATION, GroupedCommand
 from gridsim.cli.shared import Config, Overrides, Plugins, given_to, options_of, report_errors
 from gridsim.cli.terminal import print_out
+from gridsim.wholefile import whole_file
 
 
 @app.command(cls=GroupedCommand, rich_help_panel=CONFIGURATION)
@@ -106,7 +107,8 @@ def schema(
         ):
             path = folder / name
             try:
-                path.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+                with whole_file(path) as new:
+                    new.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
             except OSError as error:
-                raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+                raise UsageError(f"{path}: error: cannot be written: {error.strerror}") from None
             print_out(f"{path} written; first line of {what} in this folder: #:schema ./{name}")

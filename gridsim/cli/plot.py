@@ -19,6 +19,7 @@ from gridsim.cli.shared import (
     report_errors,
 )
 from gridsim.cli.terminal import print_out
+from gridsim.wholefile import whole_file
 
 if TYPE_CHECKING:
     from gridsim.plot.day import Day
@@ -134,14 +135,15 @@ def plot(
             _print(day)
             return
         try:
-            if suffix == ".svg":
-                from gridsim.plot.vector import svg
+            with whole_file(output) as path:
+                if suffix == ".svg":
+                    from gridsim.plot.vector import svg
 
-                output.write_text(svg(day, theme), encoding="utf-8")
-            else:
-                from gridsim.plot.raster import draw
+                    path.write_text(svg(day, theme), encoding="utf-8")
+                else:
+                    from gridsim.plot.raster import draw
 
-                draw(day, output, theme)
+                    draw(day, path, theme)
         except OSError as error:
             raise UsageError(f"{output}: error: cannot be written: {error.strerror}") from error
         print_out(f"{output} written")

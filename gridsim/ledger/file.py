@@ -37,6 +37,7 @@ def create(path: Path, *, overwrite: bool) -> tuple[sqlite3.Connection, int]:
     locks. Raises UsageError if another file is there, LedgerError if it cannot be written.
     """
     _make_room(path, overwrite=overwrite)
+    is_new = not os.path.lexists(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -53,6 +54,9 @@ def create(path: Path, *, overwrite: bool) -> tuple[sqlite3.Connection, int]:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
     except (OSError, sqlite3.Error) as error:
+        with suppress(OSError):
+            if is_new:
+                path.unlink()
         raise LedgerError(f"the ledger {path} cannot be created: {_why(error)}") from error
     return connection, descriptor
 

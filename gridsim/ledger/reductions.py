@@ -13,6 +13,7 @@ from gridsim.errors import UsageError
 from gridsim.helpers.timestamps import rfc3339
 from gridsim.ledger.file import is_ledger
 from gridsim.ledger.reader import Reader
+from gridsim.wholefile import whole_file
 
 ALL = "all"
 """The name that stands for all events, or for all methods."""
@@ -132,7 +133,7 @@ def write_csv(report: ReductionReport, path: Path, *, quote_formulas: bool = Fal
         raise UsageError(f"--csv: error: {path} is a ledger; name another file")
     names = [field.name for field in fields(MeasuredSettlement)]
     try:
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with whole_file(path) as new, new.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(names)
             for one in report.settlements:

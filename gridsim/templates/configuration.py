@@ -4,6 +4,7 @@ key.
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from gridsim.errors import UsageError, printable
+from gridsim.wholefile import whole_file
 
 FLEETS: Final[Mapping[str, tuple[str, int]]] = {
     "homes": ("homes with a solar array, a battery and a car", 20),
@@ -141,15 +143,17 @@ def write(text: str, path: Path, *, force: bool) -> None:
     """Write the text to a new file, or with `force` replace it. Raises UsageError."""
     if path.is_dir():
         raise UsageError(f"{path}: error: is a folder; name a file, such as {path / 'home.toml'}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
+    if not force and os.path.lexists(path):
         raise UsageError(
             f"{path}: error: the file exists already and stays as it is; name another, or "
             "replace it with --force"
-        ) from None
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as new:
+            new.write_text(text, encoding="utf-8")
+    except FileExistsError:
+        raise UsageError(f"{path}: error: {path.parent} is not a folder") from None
     except OSError as error:
         raise UsageError(f"{path}: error: cannot be written: {error.strerror}") from error
 

@@ -7,9 +7,12 @@ place of theirs.
 from __future__ import annotations
 
 import keyword
+import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
@@ -55,9 +58,8 @@ class NewPlugin:
     def write(self, folder: Path) -> None:
         """Write the files. Raises UsageError if one is already there or cannot be written."""
         root = folder / self.root
-        if root.is_dir() and not any(root.iterdir()):
-            pass
-        elif root.exists() or root.is_symlink():
+        was_there = root.is_dir() and not any(root.iterdir())
+        if not was_there and os.path.lexists(root):
             raise UsageError(
                 f"{root}: error: the path exists already and stays as it is; choose another name, "
                 "or another folder with --into"
@@ -67,7 +69,9 @@ class NewPlugin:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_text(text, encoding="utf-8")
             except OSError as error:
-                reason = error.strerror
+                with suppress(OSError):
+                    shutil.rmtree(root) if root.is_dir() else root.unlink()
+                reason = "Not a directory" if isinstance(error, FileExistsError) else error.strerror
                 raise UsageError(f"{folder / path}: error: cannot be written: {reason}") from error
 
 

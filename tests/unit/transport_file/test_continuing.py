@@ -62,6 +62,39 @@ def test_what_is_no_gzip_file_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "a letter"
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        b"a note without an end",
+        b'{"whole": 1}',
+        b'[{"whole": 1}]',
+        b'{\n "pretty": 1\n}',
+        b'{"whole": 1}\n{"last": 2}',
+        b"SQLite format 3\0" + b"\0\n" * 40 + b"page",
+        b"der_id,time\n" + b"\0" * 9,
+    ],
+)
+def test_a_file_that_is_not_of_a_killed_run_is_left_alone(tmp_path: Path, found: bytes) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(found)
+    with pytest.raises(TransportError, match="it would be cut off; choose another path") as caught:
+        write(made(path), make_batch())
+    assert caught.value.permanent
+    assert path.read_bytes() == found
+
+
+@pytest.mark.parametrize(
+    "found", [b"{", b'{"der_id":"D', b'{"a":1}\n{"a', b"line\nlin", b"PRJ_1 {"]
+)
+def test_the_line_of_a_killed_run_is_cut_off(tmp_path: Path, found: bytes) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b"PRJ_0 {}\n" * found.startswith(b"PRJ") + found)
+    whole = path.read_bytes().rpartition(b"\n")[0]
+    batch = make_batch()
+    write(made(path), batch)
+    assert read(path) == [*whole.splitlines(), *lines_of(batch)]
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_header_is_only_at_the_start(tmp_path: Path, packed: bool) -> None:
     batch = make_batch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import stat
 import zlib
@@ -128,6 +129,8 @@ class AppendFile:
         self.roll_back()
         complete = self._complete_members() if self._packed else self._complete_lines()
         if complete < self.size:
+            if not self._packed:
+                self._check_torn(complete)
             cut = self.size - complete
             logger.warning("{}: cut off {} bytes of an incomplete line", self.path, cut)
             os.ftruncate(self._fd, complete)
@@ -155,6 +158,22 @@ class AppendFile:
                 return start + newline
             end = start
         return 0
+
+    def _check_torn(self, complete: int) -> None:
+        """Raise TransportError if the text after `complete` may not be of a killed run."""
+        head, tail = self._read(0, _BLOCK), self._read(complete, _BLOCK)
+        size = min(len(tail), len(self._header))
+        known = not complete and self._header and self._header.startswith(tail[:size])
+        if head[:1] in (b"{", b"["):
+            known = known or (head[:1] == tail[:1] and not _is_json(tail))
+        else:
+            known = known or complete > 0
+        if b"\0" in head or b"\0" in tail or not known:
+            raise TransportError(
+                f"{self.path}: it has other content than readings, or its last line has no end: it "
+                "would be cut off; choose another path",
+                permanent=True,
+            )
 
     def _complete_members(self) -> int:
         """Return the length up to the end of the last whole gzip member."""
@@ -190,6 +209,14 @@ class AppendFile:
     def _read(self, at: int, length: int) -> bytes:
         os.lseek(self._fd, at, os.SEEK_SET)
         return os.read(self._fd, length)
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def already_there(path: str) -> TransportError:
