@@ -42,9 +42,10 @@ import tomli
 from benchmarks.mutant_sample import SAMPLE, candidates
 
 TESTS = {
-    "gridsim.simulation": """baselines boundary checkpoint_kinds command_effects commands
+    "gridsim.simulation": """baselines boundary checkpoint checkpoint_kinds command_effects commands
         counterfactual device_events dispatch event_* events* exclude expectation fault_*
-        instructed quiet_ticks report_every settlement_account simulator subset tick_truth""",
+        instructed measurands quiet_ticks report_every settlement_account simulator subset
+        tick_truth""",
     "gridsim.delivery": """alteration backoff delivery delivery_* fault_reports format_decorators
         hanging ledger_fates sources timed_format trace verdict""",
     "gridsim.config": """baselines config_* durations instructed kinds plugins simulator_tables

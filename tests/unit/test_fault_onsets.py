@@ -58,3 +58,12 @@ def test_an_onset_at_the_start_itself_is_there_and_one_a_millisecond_before_is_n
     assert hour <= first < 2 * hour
     assert onsets(first) == whole
     assert onsets(first + 1) == whole[1:]
+
+
+def test_the_gaps_of_a_device_are_drawn_anew_all_hour() -> None:
+    """An hour with many onsets is drawn in several rounds, each from other numbers."""
+    hour = 3_600_000
+    _, times = _Onsets(Draws(42), np.arange(1, dtype=np.uint64), 960.0, hour).until(3 * hour - 1)
+    gaps = np.diff(times)
+    assert 60 < len(gaps) < 100
+    assert len(set(gaps.tolist())) == len(gaps)

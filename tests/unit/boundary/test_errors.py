@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gridsim.api import State, StateError, Stateful
+from gridsim.simulation.calling import named
 from tests.unit.boundary.culprits import (
     BASELINE,
     DEVICE,
@@ -345,3 +347,12 @@ def test_a_plugin_that_misbehaves_is_named(
         assert "HOME_" in told
     assert max(map(len, told.splitlines())) < 1_000
     assert "\x1b" not in told
+
+
+def test_a_state_that_a_plugin_cannot_return_is_its_error() -> None:
+    class Forgetful(Stateful):
+        def state(self) -> State:
+            raise ValueError("lost")
+
+    with pytest.raises(StateError, match=r"^the load 'odd' failed to return its state: .*lost"):
+        named("the load 'odd'", Forgetful())

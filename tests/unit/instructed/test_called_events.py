@@ -19,6 +19,7 @@ from gridsim.api import (
 )
 from gridsim.contracts.instructions import FLEET
 from gridsim.running.plan import Options, make_plan
+from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.step import Simulation
 from tests.unit.instructed.stepped import BAT_1, HOME_1, START_MS, Sim, call, inject
 
@@ -171,6 +172,21 @@ def test_a_project_cancels_for_itself(sim: Sim) -> None:
     assert sim.tick(CancelEvent(HOME_1, "stop2", "peak"))[0][1] == "rejected"
     assert sim.ticks(9)[-1] == ("call-peak", "completed", "1 cancelled of 3 projects")
     assert [s.project_id for s in sim.results[10].settlements] == ["HOME_2", "HOME_3"]
+
+
+def test_the_baseline_of_a_project_that_cancels_in_time_is_no_longer_held(
+    sim: Sim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[int]] = []
+    monkeypatch.setattr(Baselines, "event_over", lambda _, sites: told.append(sites.tolist()))
+    sim.tick(call(notice_s=5))
+    sim.tick(CancelEvent(Target("HOME_2"), "stop", "peak"))
+    assert told == [[1]]
+
+
+def test_a_call_answers_cancelled_at_its_own_cancel_after_s(sim: Sim) -> None:
+    sim.tick(call(cancel_after_s=3))
+    assert sim.ticks(4) == [("call-peak", "cancelled", "by its cancel_after_s")]
 
 
 def test_a_configured_event_is_cancelled_once_and_comes_again(tmp_path: Path) -> None:

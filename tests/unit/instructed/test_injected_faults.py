@@ -249,3 +249,11 @@ def test_a_ledger_knows_which_fault_a_bit_means_at_which_tick(tmp_path: Path) ->
     found = report.differences.causes
     causes = {kind: dict(counter) for kind, counter in found.items() if counter}
     assert causes == {"altered": {"first": 2}, "duplicate": {"second": 2}}
+
+
+def test_the_chance_of_an_altered_message_is_drawn_for_each_reading(sim: Sim) -> None:
+    sim.tick(inject("torn", "truncate", BAT_1))
+    sim.ticks(3)
+    labels = [result.batch.labels for result in sim.results]
+    chances = [float(one.chance[0]) for one in labels if one is not None]
+    assert len(set(chances)) == 4
