@@ -43,12 +43,12 @@ def missing() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """How well days of measured homes are told from modelled ones."""
+    """The separation of days of measured homes from modelled ones."""
 
     each: Floats
     """The area under the curve for each measured home, which the classifier has not seen."""
     importance: Floats
-    """By feature: what of it is lost when the feature's values are shuffled."""
+    """The loss of that area when the values of a feature are shuffled, per feature."""
 
 
 def run(plots: Path) -> Group:
@@ -105,8 +105,8 @@ What gives gridsim away, and would be mended next:
     ]  # fmt: skip
     _plot(plots, [titles[i] for i in order[:6]], there[:, order[:6]], here[:, order[:6]])
     caption = (
-        "The features that tell most of all whether a day is measured or one of gridsim's; days "
-        "of both."
+        "The features that best separate measured days from gridsim's, and their distribution "
+        "in both."
     )
     return Group("Blind test beside measured homes", about, checks,
                  [Figure("blind-measured.png", caption)])  # fmt: skip
@@ -133,7 +133,7 @@ def _read(folder: Path, seed: int) -> tuple[Days, list[str]]:
 
 
 def _told(measured: Days, modelled: Days) -> _Result:
-    """Tell days of each measured home from modelled ones, by what the others teach."""
+    """Classify days of each measured home and modelled ones, trained on the other homes."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
 

@@ -125,7 +125,7 @@ def _modes() -> list[Check]:
 
 
 def _cooling() -> list[Check]:
-    """The time constant of houses, from a night of eight hours without heat at 0 C outdoors."""
+    """Check the time constant of houses in a night of eight hours without heat at 0 C."""
     checks = []
     for name, loss in (("default house", 150.0), ("old house of 250 W/K", 250.0)):
         free = {"heat_loss": loss, "night_setback": 10.0, "night": "00:00-08:00"}

@@ -56,7 +56,7 @@ rated at about 15 m/s, with which the same wind gives what is shown below it; th
 on ridges, where the wind is faster than at the stations in the valleys, by nearly a third to give
 their yield. No ridge is in the map; `mean_wind` sets that of a site.
 
-CRU CL 2.0 names no licence that could be found; `benchmarks/realism/wind_stations.py` says what is
+CRU CL 2.0 names no licence that could be found; `benchmarks/realism/wind_stations.py` lists what is
 known, how the file was made of it, and what could take its place."""
     checks = [*_map(), *_weather(plots), *_capacity()]
     caption = (

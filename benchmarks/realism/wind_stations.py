@@ -1,4 +1,4 @@
-"""Reduces the normals of CRU CL 2.0 at weather stations to `data/wind-and-rain.csv.gz`.
+"""Reduction of the normals of CRU CL 2.0 at weather stations to `data/wind-and-rain.csv.gz`.
 
     pip install rdata
     git clone https://github.com/adamhsparks/GSODRdata && git clone https://github.com/ropensci/GSODR
@@ -36,7 +36,7 @@ from gridsim.helpers.randomness import Floats
 
 _DAYS: Floats = np.array([31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _KINDS = {"wind": ("wnd", 2), "wet": ("rd0", 1), "mm": ("pre", 0)}
-"""By column of the file: the variable of CRU CL 2.0, and the digits that are kept."""
+"""The variable of CRU CL 2.0, and the digits that are kept, by column of the file."""
 _HELD_BACK, _SEED = 0.1, 1
 _HEAD = """\
 # Means of each month of CRU CL 2.0, 1961 to 1990 (New, Lister, Hulme, Makin, Climate Research 21 \

@@ -5,7 +5,7 @@ normals 1961 to 1990 of CRU CL 2.0 at the weather stations (New, Lister, Hulme, 
 high-resolution data set of surface climate over global land areas, Climate Research 21 (2002); as
 in the R package GSODRdata), over the sea the wind of COADS (NOAA, in the public domain).
 `benchmarks/realism/wind_table.py` builds the file; CRU CL 2.0 names no licence that could be found,
-and `benchmarks/realism/wind_stations.py` says what could take its place.
+and `benchmarks/realism/wind_stations.py` lists possible replacements.
 
 One in ten one-degree squares was held back; `benchmarks/realism/wind.py` compares with them. The
 means are those of weather stations, and so of open land: a hill or a street differs.
