@@ -115,3 +115,12 @@ def _one_sky_for_each_seed() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gridsim_plugins.weather.synthetic.plugin.make_field", one)
         yield
+
+
+@pytest.fixture
+def log_lines() -> Iterator[list[str]]:
+    """Return the lines that are logged during the test, each with its level."""
+    lines: list[str] = []
+    handler = logger.add(lines.append, format="{level} {message}")
+    yield lines
+    logger.remove(handler)

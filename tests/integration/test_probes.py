@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -28,6 +25,7 @@ from gridsim_plugins.mqtt.settings import MqttSettings
 from gridsim_plugins.mqtt.source import MqttCommands, MqttCommandSettings
 from gridsim_plugins.mqtt.transport import Mqtt
 from tests.fixtures import prepared
+from tests.fixtures.modules import load_module
 from tests.fixtures.ports import free_port
 from tests.integration.conftest import Brokers, MakeTransport
 
@@ -36,17 +34,7 @@ EXAMPLE = ROOT / "examples/spool"
 DEADLINE_S = 60.0
 
 
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("spool_example", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-spool: Any = _load(EXAMPLE / "spool.py")
+spool: Any = load_module(EXAMPLE / "spool.py", "spool_example")
 
 
 class TestOnTheEmbeddedBroker(ProbeContract):

@@ -20,9 +20,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gridsim.api import TransportStatus
 from gridsim_plugins.views.web.server import WebServer
-from gridsim_plugins.views.web.settings import WebSettings
 from tests.fixtures.controls import SteppedControl
 from tests.fixtures.runs import HEAD, HOMES, Bench
+from tests.fixtures.web import get, served
 
 DASHBOARD = Path(__file__).parents[2] / "examples/grafana/gridsim.json"
 DEADLINE_S = 60.0
@@ -56,19 +56,12 @@ def control(tmp_path_factory: pytest.TempPathFactory) -> SteppedControl:
 
 @pytest.fixture(scope="module")
 def server(control: SteppedControl) -> Iterator[WebServer]:
-    server = WebServer(WebSettings(port=0), control)
-    server.start()
-    yield server
-    server.close()
-
-
-def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
-        return bytes(answer.read())
+    with served(control) as server:
+        yield server
 
 
 def test_the_account_law_is_visible(server: WebServer, control: SteppedControl) -> None:
-    families = list(text_string_to_metric_families(_get(f"{server.url}/metrics").decode()))
+    families = list(text_string_to_metric_families(get(f"{server.url}/metrics").decode()))
     samples = [sample for family in families for sample in family.samples]
 
     def total(name: str, **labels: str) -> float:
@@ -93,7 +86,7 @@ def test_the_account_law_is_visible(server: WebServer, control: SteppedControl) 
 
 
 def test_names_and_labels_follow_the_conventions(server: WebServer) -> None:
-    text = _get(f"{server.url}/metrics").decode()
+    text = get(f"{server.url}/metrics").decode()
     families = list(text_string_to_metric_families(text))
     assert len(families) > 30
     for family in families:
@@ -136,7 +129,7 @@ def prometheus(server: WebServer, tmp_path_factory: pytest.TempPathFactory) -> I
 
 def _query(prometheus: str, expression: str) -> list[Any]:
     text = urllib.parse.urlencode({"query": expression})
-    answer = json.loads(_get(f"{prometheus}/api/v1/query?{text}"))
+    answer = json.loads(get(f"{prometheus}/api/v1/query?{text}"))
     assert answer["status"] == "success", expression
     result: list[Any] = answer["data"]["result"]
     return result

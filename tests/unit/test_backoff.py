@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-from loguru import logger
-
 from gridsim.delivery.backoff import Backoff
 from gridsim.delivery.throttle import LogThrottle
 
@@ -74,15 +69,7 @@ def test_pauses_after_a_permanent_error_double_from_one_second_to_half_a_minute(
     assert backoff.pause_s() == 1.5
 
 
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    logged: list[str] = []
-    handler = logger.add(logged.append, format="{level} {message}")
-    yield logged
-    logger.remove(handler)
-
-
-def test_the_same_cause_is_logged_once_in_ten_seconds(lines: list[str]) -> None:
+def test_the_same_cause_is_logged_once_in_ten_seconds(log_lines: list[str]) -> None:
     now = 100.0
     throttle = LogThrottle(lambda: now)
 
@@ -92,34 +79,34 @@ def test_the_same_cause_is_logged_once_in_ten_seconds(lines: list[str]) -> None:
     lose("refused")
     now = 109.999
     lose("refused")
-    assert lines == ["WARNING mqtt lost: refused\n"]
+    assert log_lines == ["WARNING mqtt lost: refused\n"]
     lose("wrong password")
-    assert lines[1:] == ["WARNING mqtt lost: wrong password\n"]
+    assert log_lines[1:] == ["WARNING mqtt lost: wrong password\n"]
     now = 110.0
     lose("refused")
     lose("wrong password")
     lose("refused")
-    assert lines[2:] == ["WARNING mqtt lost: refused\n"]
+    assert log_lines[2:] == ["WARNING mqtt lost: refused\n"]
 
 
-def test_another_message_for_the_same_cause_is_logged(lines: list[str]) -> None:
+def test_another_message_for_the_same_cause_is_logged(log_lines: list[str]) -> None:
     throttle = LogThrottle(lambda: 0.0)
     throttle.log("WARNING", "cannot connect", cause="refused")
     throttle.log("INFO", "lost the connection", cause="refused")
-    assert lines == ["WARNING cannot connect\n", "INFO lost the connection\n"]
+    assert log_lines == ["WARNING cannot connect\n", "INFO lost the connection\n"]
 
 
-def test_braces_in_a_value_mean_nothing(lines: list[str]) -> None:
+def test_braces_in_a_value_mean_nothing(log_lines: list[str]) -> None:
     LogThrottle(lambda: 0.0).log("WARNING", "lost: {}", "{0} {name}", cause="{0} {name}")
-    assert lines == ["WARNING lost: {0} {name}\n"]
+    assert log_lines == ["WARNING lost: {0} {name}\n"]
 
 
-def test_causes_without_end_do_not_fill_the_log(lines: list[str]) -> None:
+def test_causes_without_end_do_not_fill_the_log(log_lines: list[str]) -> None:
     now = 0.0
     throttle = LogThrottle(lambda: now)
     for number in range(1000):
         throttle.log("WARNING", "{}", number, cause=str(number))
-    assert len(lines) == 100
+    assert len(log_lines) == 100
     now = 10.0
     throttle.log("WARNING", "new", cause="new")
-    assert lines[100:] == ["WARNING new\n"]
+    assert log_lines[100:] == ["WARNING new\n"]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,25 +13,14 @@ from gridsim.bench.target import BENCH_CONFIG, find_target
 from gridsim.running.plan import Options
 from gridsim.simulation.step import Simulation
 from gridsim_plugins.mqtt.bench.raw import publish
+from tests.fixtures.modules import load_module
 from tests.unit.test_bench_parts import make_broker
 
 TICKS = 3
 Sent = list[tuple[bytes, bytes]]
 
 
-def _load() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "frames.py"
-    spec = importlib.util.spec_from_file_location("benchmark_frames", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up there.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-frames: Any = _load()
+frames: Any = load_module(Path(__file__).parents[2] / "benchmarks/frames.py", "benchmark_frames")
 
 
 def ticks() -> Iterator[tuple[Batch, Sequence[bytes]]]:

@@ -17,12 +17,8 @@ from gridsim.api import (
     DeviceTick,
     Draws,
     Fleet,
-    Load,
     Orders,
-    Tick,
     Unit,
-    Weather,
-    WeatherSample,
     fleet_of,
 )
 from gridsim.errors import PluginError
@@ -35,10 +31,10 @@ from gridsim.testing import (
     make_roster,
     make_sites,
     make_tick,
-    make_weather,
 )
 from gridsim_plugins.baselines.expectation import ExpectedLoad
 from tests.fixtures.resumed import resumed
+from tests.unit.engine.fleets import Calm, Flat
 
 
 class PumpSettings(DerSettings):
@@ -82,19 +78,6 @@ class Silent(Device):
 class TestDeviceContract(FleetContract):
     fleet = fleet_of(Pump, "pump")
     settings = ({"nameplate_capacity": 3.0}, {"nameplate_capacity": 2.0, "flow": 1.0})
-
-
-class Calm(Weather):
-    def at(self, time_ms: int) -> WeatherSample:
-        return make_weather(len(self.sites))
-
-
-class Flat(Load):
-    def at(self, tick: Tick) -> Any:
-        return np.full(len(self.members), 3.0)
-
-    def expected(self, time_ms: int) -> Any:
-        return np.full(len(self.members), 2.5)
 
 
 def simulation(fleet: type[Fleet]) -> Simulation:

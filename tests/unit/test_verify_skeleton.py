@@ -9,17 +9,14 @@ from typing import Any
 
 import pytest
 
-from gridsim.ledger import Reader
 from gridsim.verify.arrivals import Arrivals
-from gridsim.verify.evidence import Evidence
 from gridsim.verify.fields import FIELDS
 from gridsim.verify.jsonlines import JsonParser
 from gridsim.verify.reading import Reading
-from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.skeleton import SkeletonParser
 from gridsim.verify.strict import StrictParser
-from gridsim.verify.times import Clock
 from tests.fixtures.ledgers import Kept, keep
+from tests.fixtures.parsing import columns, new_reading
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +26,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
 
 @pytest.fixture
 def reading(kept: Kept) -> Reading:
-    with Reader(kept.ledger) as reader:
-        roster = LedgerRoster.of(reader)
-    names = {name: name for name in FIELDS}
-    return Reading(roster, Evidence(names), Clock(), several=False, loose=False)
-
-
-def columns(arrivals: Arrivals) -> dict[str, list[Any]]:
-    return {name: getattr(arrivals, name).tolist() for name in Arrivals.__slots__}
+    return new_reading(kept)
 
 
 def written(lines: list[bytes], write: Callable[[Any], str]) -> bytes:

@@ -19,6 +19,7 @@ from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.strict import StrictParser
 from gridsim.verify.times import Clock
 from tests.fixtures.ledgers import Kept, keep
+from tests.fixtures.parsing import columns, new_reading
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +29,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
 
 @pytest.fixture
 def reading(kept: Kept) -> Reading:
-    with Reader(kept.ledger) as reader:
-        roster = LedgerRoster.of(reader)
-    names = {name: name for name in FIELDS}
-    return Reading(roster, Evidence(names), Clock(), several=False, loose=False)
-
-
-def columns(arrivals: Arrivals) -> dict[str, list[Any]]:
-    return {name: getattr(arrivals, name).tolist() for name in Arrivals.__slots__}
+    return new_reading(kept)
 
 
 def test_both_parsers_give_the_same(kept: Kept, reading: Reading) -> None:

@@ -20,6 +20,7 @@ from gridsim_plugins.weather.clear import Clear, ClearSettings
 from gridsim_plugins.weather.file import FileWeather
 from gridsim_plugins.weather.file.daylight import monotone_slope
 from gridsim_plugins.weather.file.settings import WeatherFileSettings
+from tests.unit.weather_layouts.files import EPW_HEAD
 
 HOUR_MS = 3_600_000
 SITES = make_sites(1)
@@ -140,17 +141,6 @@ def test_the_slope_is_never_negative_and_integrates_to_the_energy(
         assert integral == pytest.approx(means[row], abs=1e-6)
 
 
-EPW_HEAD = """LOCATION,Fredericton,NB,CAN,WYEC2,717000,45.87,-66.53,-4.0,20.0
-DESIGN CONDITIONS,0
-TYPICAL/EXTREME PERIODS,0
-GROUND TEMPERATURES,0
-HOLIDAYS/DAYLIGHT SAVINGS,No,0,0,0
-COMMENTS 1,made up
-COMMENTS 2,for a test
-DATA PERIODS,1,1,Data,Sunday, 1/ 1,12/31
-"""
-
-
 def epw_text() -> str:
     lines = []
     for hour in range(8760):
@@ -160,7 +150,7 @@ def epw_text() -> str:
         fields += [0.0, 50, 101300, 0, 0, 300, f"{light:.0f}", f"{light:.0f}", f"{0.4 * light:.0f}"]
         fields += [0, 0, 0, 0, 180, 4.5, 0, 0, 20, 999, 9, 0, 10, 0, 0, 0, 0, 0, 0]
         lines.append(",".join(str(field) for field in fields))
-    return EPW_HEAD + "\n".join(lines) + "\n"
+    return EPW_HEAD.format(per_hour=1) + "\n".join(lines) + "\n"
 
 
 def test_an_epw_is_a_typical_year_by_standard_time(write: Write) -> None:

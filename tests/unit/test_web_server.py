@@ -25,6 +25,7 @@ from gridsim_plugins.views.web.site import Page
 from tests.fixtures.controls import SteppedControl
 from tests.fixtures.runs import HEAD, HOMES, Bench
 from tests.fixtures.sse import StreamClient
+from tests.fixtures.web import get, served
 
 DEADLINE_S = 30.0
 
@@ -37,15 +38,8 @@ def control(tmp_path_factory: pytest.TempPathFactory) -> SteppedControl:
 
 @pytest.fixture
 def server(control: SteppedControl) -> Iterator[WebServer]:
-    server = WebServer(WebSettings(port=0), control)
-    server.start()
-    yield server
-    server.close()
-
-
-def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
-        return bytes(answer.read())
+    with served(control) as server:
+        yield server
 
 
 def test_the_stream_has_the_numbers_of_each_snapshot(
@@ -122,7 +116,7 @@ def test_a_taken_port_leads_to_the_next(control: SteppedControl) -> None:
         taken = urlsplit(second.url).port
         assert taken is not None
         assert port < taken <= port + 20
-        assert json.loads(_get(f"{second.url}/healthz")) == {"state": "running"}
+        assert json.loads(get(f"{second.url}/healthz")) == {"state": "running"}
     finally:
         first.close()
         second.close()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from loguru import logger
 
 from gridsim.api import (
     Batch,
@@ -50,14 +49,6 @@ def test_a_stalled_transport_keeps_only_what_fits(
     assert [t for t, d in transport.written if d == 0] == kept
 
 
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    logged: list[str] = []
-    handler = logger.add(logged.append, format="{level} {message}")
-    yield logged
-    logger.remove(handler)
-
-
 @pytest.mark.parametrize(
     ("on_full", "then"),
     [
@@ -67,7 +58,7 @@ def lines() -> Iterator[list[str]]:
     ],
 )
 def test_a_queue_that_is_more_than_half_full_is_warned_of(
-    started: Any, lines: list[str], on_full: str, then: str
+    started: Any, log_lines: list[str], on_full: str, then: str
 ) -> None:
     size = batch_of(0).nbytes
     runner, transport = started(Scripted(stall), on_full=on_full, queue_bytes=4 * size)
@@ -76,18 +67,18 @@ def test_a_queue_that_is_more_than_half_full_is_warned_of(
     assert transport.entered.wait(DEADLINE_S)
     for tick in (1, 2):
         runner.offer(batch_of(tick))
-    assert lines == [], "half full"
+    assert log_lines == [], "half full"
     runner.offer(batch_of(3))
     runner.offer(batch_of(4))
     megabytes = f"{3 * size / 1e6:.3g} of {4 * size / 1e6:.3g} MB"
-    assert lines == [
+    assert log_lines == [
         f"WARNING transport scripted is behind: {4 * ROWS} readings wait, {megabytes} of its "
         f"queue; when it is full, {then}\n"
     ]
 
 
 def test_a_file_that_cannot_be_written_has_lost_no_connection(
-    started: Any, lines: list[str]
+    started: Any, log_lines: list[str]
 ) -> None:
     scripted = Scripted(lose, lose, lose, accept)
     scripted.has_connection = False  # type: ignore[misc]
@@ -96,21 +87,21 @@ def test_a_file_that_cannot_be_written_has_lost_no_connection(
     assert finish(runner).delivered == ROWS
     assert transport.written
     # It is opened before each attempt, which proves nothing.
-    assert lines == [
+    assert log_lines == [
         "WARNING transport scripted cannot write: the line went dead; retrying\n",
         "INFO transport scripted writes again\n",
     ]
     assert runner.error is None
 
 
-def test_at_speed_0_a_full_queue_is_not_warned_of(started: Any, lines: list[str]) -> None:
+def test_at_speed_0_a_full_queue_is_not_warned_of(started: Any, log_lines: list[str]) -> None:
     size = batch_of(0).nbytes
     runner, transport = started(Scripted(stall), on_full="block", queue_bytes=4 * size)
     runner.offer(batch_of(0))
     assert transport.entered.wait(DEADLINE_S)
     for tick in (1, 2, 3, 4):
         runner.offer(batch_of(tick))
-    assert lines == []
+    assert log_lines == []
 
 
 def test_block_waits_for_room_and_loses_nothing(started: Any) -> None:
