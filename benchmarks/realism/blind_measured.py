@@ -133,7 +133,7 @@ def _read(folder: Path, seed: int) -> tuple[Days, list[str]]:
 
 
 def _told(measured: Days, modelled: Days) -> _Result:
-    """Classify days of each measured home and modelled ones, trained on the other homes."""
+    """Return how well days of each measured home are separated, trained on the other homes."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
 

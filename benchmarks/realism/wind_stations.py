@@ -16,9 +16,9 @@ all but 13 within one in the last digit. It stays as it is, so that no weather c
 The licence of CRU CL 2.0 itself was looked for and not found: neither its readme nor the pages of
 the Climatic Research Unit that could be read name one, and what they say of later data (CRU TS) is
 not said of it. What `gridsim` ships is a map of 181 x 288 points that is made from a reduction to
-three numbers by square and kind. Whoever needs a cleared source can replace the file by means of
+three numbers by square and kind. To use another source, replace the file with
 the daily wind and rain of the same stations in the Global Surface Summary of the Day (NOAA, in the
-public domain), or by those of MERRA-2 (NASA, free of restrictions); `wind_table.py` reads no more
+public domain), or with those of MERRA-2 (NASA, free of restrictions); `wind_table.py` reads no more
 than its columns.
 """
 
