@@ -16,6 +16,14 @@ from gridsim.cli.terminal import print_out
 
 LedgerFile = Annotated[Path, typer.Argument(help="The ledger of a run.", metavar="LEDGER")]
 
+QuoteFormulas = Annotated[
+    bool,
+    typer.Option(
+        "--quote-formulas",
+        help="Put an apostrophe before texts in the CSV that spreadsheets take for formulas.",
+    ),
+]
+
 _ROWS = 10_000
 
 
@@ -31,6 +39,7 @@ def query(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON Lines instead of CSV with a header.")
     ] = False,
+    quote_formulas: QuoteFormulas = False,
 ) -> None:
     """Run a SQL query on a ledger.
 
@@ -53,7 +62,7 @@ def query(
                 if as_json:
                     write_json(text, found.columns, rows)
                 else:
-                    write_csv(text, rows)
+                    write_csv(text, rows, quote_formulas=quote_formulas)
                 print_out(text.getvalue().removesuffix("\n"))
                 text = io.StringIO()
             if text.getvalue():
@@ -66,6 +75,7 @@ def export(
     to: Annotated[
         Path, typer.Option("--to", metavar="FILE", help="A new .csv, .jsonl or .parquet file.")
     ],
+    quote_formulas: QuoteFormulas = False,
 ) -> None:
     """Write the readings of a ledger to a file, as sent and with the true values."""
     with report_errors():
@@ -73,5 +83,5 @@ def export(
         from gridsim.ledger.export import export as run_export
 
         with Reader(ledger) as reader:
-            written = run_export(reader, to)
+            written = run_export(reader, to, quote_formulas=quote_formulas)
         print_out(f"{to}: {written:,} readings")

@@ -27,14 +27,17 @@ EXPORTED: Final = (
 )  # fmt: skip
 """The columns of an export."""
 _ROWS = 50_000
+# The first characters of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Columns = Sequence[Sequence[Any]]
 
 
-def export(reader: Reader, path: Path) -> int:
+def export(reader: Reader, path: Path, *, quote_formulas: bool = False) -> int:
     """Write all sent readings to a new file, and return their number.
 
-    The file's suffix selects CSV, JSON Lines or Parquet. Raises UsageError for another suffix or
+    The file's suffix selects CSV, JSON Lines or Parquet. `quote_formulas` is that of `write_csv`,
+    and serves CSV only. Raises UsageError for another suffix or
     an existing file, GridsimError if the file cannot be written.
     """
     form = _FORMS.get(path.suffix.lower())
@@ -49,8 +52,13 @@ def export(reader: Reader, path: Path) -> int:
             written += len(window)
             yield exporter.columns(window)
 
+    if quote_formulas and form is not _csv:
+        raise UsageError(f"--quote-formulas: error: {path} is not a CSV")
     with _new_file(path):
-        form(path, parts())
+        if form is _csv:
+            _csv(path, parts(), quote_formulas=quote_formulas)
+        else:
+            form(path, parts())
     return written
 
 
@@ -147,9 +155,20 @@ def _new_file(path: Path) -> Iterator[None]:
         raise
 
 
-def write_csv(file: TextIO, rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows as CSV."""
+def write_csv(
+    file: TextIO, rows: Iterable[Sequence[Any]], *, quote_formulas: bool = False
+) -> None:
+    """Write rows as CSV.
+
+    `quote_formulas` puts an apostrophe before texts that spreadsheets take for formulas.
+    """
+    if quote_formulas:
+        rows = ([_quoted(value) for value in row] for row in rows)
     csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _quoted(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def write_json(file: TextIO, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -159,11 +178,11 @@ def write_json(file: TextIO, names: Sequence[str], rows: Iterable[Sequence[Any]]
         file.write(encode(dict(zip(names, row, strict=True))).decode() + "\n")
 
 
-def _csv(path: Path, parts: Iterator[Columns]) -> None:
+def _csv(path: Path, parts: Iterator[Columns], *, quote_formulas: bool = False) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         write_csv(file, [EXPORTED])
         for columns in parts:
-            write_csv(file, zip(*columns, strict=True))
+            write_csv(file, zip(*columns, strict=True), quote_formulas=quote_formulas)
 
 
 def _json(path: Path, parts: Iterator[Columns]) -> None:

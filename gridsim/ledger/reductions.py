@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -11,6 +10,7 @@ from typing import Any
 
 from gridsim.errors import UsageError
 from gridsim.helpers.timestamps import rfc3339
+from gridsim.ledger.export import write_csv as write_rows
 from gridsim.ledger.file import is_ledger
 from gridsim.ledger.reader import Reader
 from gridsim.wholefile import whole_file
@@ -20,8 +20,6 @@ ALL = "all"
 _MS_PER_HOUR = 3_600_000
 
 
-# The first characters of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +132,11 @@ def write_csv(report: ReductionReport, path: Path, *, quote_formulas: bool = Fal
     names = [field.name for field in fields(MeasuredSettlement)]
     try:
         with whole_file(path) as new, new.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(names)
-            for one in report.settlements:
-                row = [getattr(one, name) for name in names]
-                writer.writerow([_quoted(value) for value in row] if quote_formulas else row)
+            write_rows(file, [names])
+            rows = ([getattr(one, name) for name in names] for one in report.settlements)
+            write_rows(file, rows, quote_formulas=quote_formulas)
     except OSError as error:
         raise UsageError(f"--csv: error: {path} cannot be written: {error.strerror}") from error
-
-
-def _quoted(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _measured(row: tuple[Any, ...]) -> MeasuredSettlement:

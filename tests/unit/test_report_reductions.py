@@ -94,10 +94,10 @@ Command = Callable[..., Printed]
 def printed(capfd: pytest.CaptureFixture[str]) -> Command:
     """Return the command `gridsim report`, in this process."""
 
-    def run(*arguments: object) -> Printed:
+    def run(*arguments: object, command: str = "report") -> Printed:
         capfd.readouterr()
         with pytest.raises(SystemExit) as ending:
-            app(["report", *map(str, arguments)])
+            app([command, *map(str, arguments)])
         return Printed(int(ending.value.code or 0), capfd.readouterr().out)
 
     return run
@@ -153,6 +153,9 @@ def test_an_id_like_a_formula_is_quoted_by_choice(
         first = next(csv.DictReader(file))
     assert (first["event"], first["project_id"]) == (f"{mark}-peak", "A")
     assert first["reason"] == "asked 9.00, able 5.00 kW"
+    sql = "SELECT event, project_id FROM settled LIMIT 1"
+    done = printed(formula, sql, *options, command="query")
+    assert done.stdout.splitlines()[1] == f"{mark}-peak,A"
 
 
 def test_the_json_has_the_same_numbers(peak: Path, printed: Command) -> None:
