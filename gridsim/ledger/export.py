@@ -155,9 +155,7 @@ def _new_file(path: Path) -> Iterator[None]:
         raise
 
 
-def write_csv(
-    file: TextIO, rows: Iterable[Sequence[Any]], *, quote_formulas: bool = False
-) -> None:
+def write_csv(file: TextIO, rows: Iterable[Sequence[Any]], *, quote_formulas: bool = False) -> None:
     """Write rows as CSV.
 
     `quote_formulas` puts an apostrophe before texts that spreadsheets take for formulas.

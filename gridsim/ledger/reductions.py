@@ -20,8 +20,6 @@ ALL = "all"
 _MS_PER_HOUR = 3_600_000
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class MeasuredSettlement:
     """A settlement with the true reduction; energies in kWh, None where the truth is not known."""

@@ -177,8 +177,26 @@ def test_a_target_missed_for_some_ticks_is_counted() -> None:
     account, row, asked = ShortfallAccount(1), np.array([0]), np.array([0.33])
     able = Ability(*(np.array([value]) for value in (9.0, 0.0, False, True, *3 * (False,))))
     for hundredths in (33, 32, 34, 33):
-        account.ask(row, row, asked, np.zeros(1), able)
-        account.add(row, np.array([hundredths]), asked)
+        account.add(row, row, asked, np.array([hundredths]), np.zeros(1), able)
     assert account.reason(0, 0.33, 1.0, 0.33) == (
         "below it in 1 of 4 ticks: asked 0.33 kW, on average delivered 0.33 kW"
     )
+
+
+@pytest.mark.parametrize(
+    ("kept", "reason"),
+    [
+        (3, "nothing left to shed: asked 0.20, able 0.05 kW"),
+        (4, "its DERs did less in 4 of 7 ticks: asked 0.20, delivered -1.69 kW"),
+    ],
+)
+def test_the_most_frequent_cause_is_the_reason(kept: int, reason: str) -> None:
+    """A water heater draws 3 kW in an event where its tank would become too cold."""
+    account, row, asked = ShortfallAccount(1), np.array([0]), np.array([0.2])
+    able = Ability(
+        np.zeros(1), np.array([0.95]), *map(np.array, ([False], [True], [False], [False], [True]))
+    )
+    for tick in range(7):
+        reduced = np.array([-300 if tick < kept else 5])
+        account.add(row, row, asked, reduced, np.ones(1), able)
+    assert account.reason(0, 0.2, 1.0, 0.2) == reason

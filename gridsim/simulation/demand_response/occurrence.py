@@ -146,8 +146,7 @@ class Occurrence:
         self._account.add(time_ms, own, self.running)
         late, self._late = self._late, np.empty(0, np.intp)
         if len(late) and able is not None:
-            self._shortfall.ask(late, self.site[late], self._asked, baseline, able)
-            self._shortfall.add(late, own[late], self._asked)
+            self._shortfall.add(late, self.site[late], self._asked, own[late], baseline, able)
 
     def end(
         self, rows: NDArray[np.bool_], ending: Ending, end_ms: NDArray[np.int64]

@@ -14,6 +14,9 @@ from gridsim.simulation.fleets import RunningFleet
 
 # Half the resolution of a reading, kW.
 _HALF_STEP = 0.005
+# The rounding of several readings is not a device that does less.
+_KEPT_BACK = 0.03
+_KEPT = "its DERs did less"
 # Batteries that can give less than this share of their rated power are nearly empty.
 _LOW = 0.5
 
@@ -94,6 +97,8 @@ class ShortfallAccount(Stateful):
         self._ticks, self._commanded = (np.zeros(n, np.int64) for _ in range(2))
         self._limited, self._empty, self._sheds = (np.zeros(n, np.int64) for _ in range(3))
         """The ticks with too little ability, by cause."""
+        self._kept = np.zeros(n, np.int64)
+        """The ticks in which devices did less than they were able to."""
         self._rigid = np.zeros(n, np.int64)
         """The ticks without a device that events dispatch."""
         self._below = np.zeros(n, np.int64)
@@ -101,34 +106,36 @@ class ShortfallAccount(Stateful):
         self._asked, self._able = np.zeros(n), np.zeros(n)
         self._reduced: Hundredths = np.zeros(n, np.int64)
 
-    def ask(
+    def add(
         self,
         rows: NDArray[np.intp],
         site: NDArray[np.intp],
         asked_kw: Floats,
+        reduced: Hundredths,
         baseline: Floats,
         able: Ability,
     ) -> None:
-        """Add a tick: the reduction requested of the projects `rows`, and their ability to deliver
-        it.
+        """Add a tick of the projects `rows`, at the sites `site`.
+
+        `asked_kw` is the reduction asked of them, `reduced` theirs, int64[rows], hundredths of a
+        kW. `baseline` and `able` are per site.
         """
         possible = (baseline - able.net_kw + able.output_kw)[site]
         self._ticks[rows] += 1
         self._asked[rows] += asked_kw
         self._able[rows] += np.clip(possible, 0.0, np.maximum(asked_kw, 0.0))
-        less = possible < asked_kw - _HALF_STEP
+        self._reduced[rows] += reduced
+        self._rigid[rows] += ~able.flexible[site]
+        self._commanded[rows] += able.commanded[site]
+        below = reduced < 100.0 * asked_kw - 100.0 * _HALF_STEP
+        self._below[rows] += below
+        # Devices protect themselves, their room or their car, or have not started yet.
+        kept = below & (reduced / 100.0 < np.minimum(possible, asked_kw) - _KEPT_BACK)
+        self._kept[rows] += kept
+        less = ~kept & (possible < asked_kw - _HALF_STEP)
         self._limited[rows] += less & able.limited[site]
         self._empty[rows] += less & able.empty[site]
         self._sheds[rows] += less & able.sheds[site]
-        self._rigid[rows] += ~able.flexible[site]
-        self._commanded[rows] += able.commanded[site]
-
-    def add(self, rows: NDArray[np.intp], reduced: Hundredths, asked_kw: Floats) -> None:
-        """Add the delivered reduction of a tick, int64[rows], hundredths of a kW, and the requested
-        one.
-        """
-        self._reduced[rows] += reduced
-        self._below[rows] += reduced < 100.0 * asked_kw - 100.0 * _HALF_STEP
 
     @property
     def asked_kw(self) -> Floats:
@@ -158,13 +165,16 @@ class ShortfallAccount(Stateful):
             return "in violation before its ramp was over"
         if self._rigid[row] == ticks:
             return f"no flexible DER: {numbers}"
-        if able < asked - _HALF_STEP:
-            cause = self._cause(row)
-            return f"{cause}: {numbers}" if cause else numbers
         below = f"{self._below[row]:,} of {ticks:,} ticks"
         delivered = float(self._reduced[row]) / 100.0 / ticks
-        if delivered < asked - _HALF_STEP:
-            cause = "under a command" if self._commanded[row] else f"its DERs did less in {below}"
+        short = able < asked - _HALF_STEP
+        if short and (cause := self._cause(row)) != _KEPT:
+            return f"{cause}: {numbers}" if cause else numbers
+        if short or delivered < asked - _HALF_STEP:
+            kept = (
+                f"{_KEPT} in {self._kept[row] if short else self._below[row]:,} of {ticks:,} ticks"
+            )
+            cause = "under a command" if self._commanded[row] else kept
             return f"{cause}: asked {asked:.2f}, delivered {delivered:.2f} kW"
         if target_kw < contract_kw - _HALF_STEP:
             return f"target below the contract_threshold: asked {asked:.2f} of {contract_kw:.2f} kW"
@@ -173,13 +183,14 @@ class ShortfallAccount(Stateful):
         return f"below it in {below}: asked {asked:.2f} kW, on average delivered {delivered:.2f} kW"
 
     def _cause(self, row: int) -> str:
-        """Return the most frequent cause of too little ability; empty if it is none of these."""
+        """Return the most frequent cause of a shortfall; empty if it is none of these."""
         if 2 * self._commanded[row] >= self._ticks[row]:
             return "under a command"
         causes = {
             "export limit": self._limited[row],
             "battery empty": self._empty[row],
             "nothing left to shed": self._sheds[row],
+            _KEPT: self._kept[row],
         }
         cause = max(causes, key=lambda name: causes[name])
         return cause if causes[cause] else ""

@@ -12,9 +12,13 @@ from gridsim.config.resolve import Flags
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
 from tests.unit.events.homes import (
+    FLAT,
     WINDOW_MS,
+    Run,
     Told,
     delivered_kwh,
+    event,
+    home,
     reductions,
     replace_framing,
     violations,
@@ -87,3 +91,25 @@ def test_what_physics_cannot_deliver_is_short(afternoon: tuple[Told, Any]) -> No
         if own.event == "peak_out_of_reach":
             assert own.delivered_kwh < 0.5 * own.dispatched_kwh
             assert own.violations
+
+
+@pytest.mark.parametrize(
+    ("settings", "ticks", "ending", "lasts_s"),
+    [
+        # Ends: by itself between two ticks, with the run's last tick, by a cancellation between
+        # two ticks, and by the end of the run.
+        ({"duration_s": 437}, 60, "completed", 437),
+        ({"duration_s": 540}, 10, "completed", 540),
+        ({"duration_s": 1200, "cancel_after_s": 411}, 60, "cancelled", 411),
+        ({"duration_s": 1200}, 10, "interrupted", 540),
+    ],
+)
+def test_a_violation_that_lasts_ends_with_the_event(
+    run: Run, settings: dict[str, float], ticks: int, ending: str, lasts_s: int
+) -> None:
+    idle = home("A", battery='strategy = "idle"', load=FLAT)
+    told = run(idle + event(compliance=0.0, **settings), ticks=ticks, tick_s=60.0, finish=True)
+    [own] = told.settlements
+    assert own.ending == ending
+    assert own.violations == ((own.start_ms + 300_000, own.end_ms),)
+    assert own.end_ms - own.start_ms == lasts_s * 1000
