@@ -105,7 +105,7 @@ def test_what_physics_cannot_deliver_is_short(afternoon: tuple[Told, Any]) -> No
     ],
 )
 def test_a_violation_that_lasts_ends_with_the_event(
-    run: Run, settings: dict[str, float], ticks: int, ending: str, lasts_s: int
+    run: Run, settings: dict[str, Any], ticks: int, ending: str, lasts_s: int
 ) -> None:
     idle = home("A", battery='strategy = "idle"', load=FLAT)
     told = run(idle + event(compliance=0.0, **settings), ticks=ticks, tick_s=60.0, finish=True)
