@@ -12,10 +12,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from loguru import logger
 
 from gridsim.api import Entry
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
+from gridsim_plugins.views.web import overload
 from gridsim_plugins.views.web import server as server_module
 from gridsim_plugins.views.web import stream as stream_module
 from gridsim_plugins.views.web.endpoints import ENDPOINTS
@@ -40,6 +42,14 @@ def control(tmp_path_factory: pytest.TempPathFactory) -> SteppedControl:
 def server(control: SteppedControl) -> Iterator[WebServer]:
     with served(control) as server:
         yield server
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    lines: list[str] = []
+    sink = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
+    yield lines
+    logger.remove(sink)
 
 
 def test_the_stream_has_the_numbers_of_each_snapshot(
@@ -204,3 +214,26 @@ def test_no_answer_has_a_secret_of_the_configuration(
     assert not [status for status in refused if status >= 500]
     assert b'"mqtt"' in seen[2]
     assert not [answer for answer in seen if CANARY.encode() in answer]
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT"])
+def test_a_connection_without_a_whole_request_is_closed(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(overload, "_REQUEST_S", 0.05)
+    port = urlsplit(server.url).port
+    with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
+        client.sendall(sent)
+        assert client.recv(4096) == b""
+
+
+def test_what_is_refused_is_logged_once_in_ten_seconds(log: list[str]) -> None:
+    now = [100.0]
+    refusals = overload.RefusalLog(monotonic=lambda: now[0])
+    for seconds in (0, 1, 8, 1, 1):
+        now[0] += seconds
+        refusals.note("too many")
+    assert log == ["web: requests refused: 1 too many", "web: requests refused: 3 too many"]
+    refusals.log()
+    refusals.log()
+    assert log[2:] == ["web: requests refused: 1 too many"]

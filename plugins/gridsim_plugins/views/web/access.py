@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gridsim_plugins.views.web.answers import failed
+from gridsim_plugins.views.web.overload import RefusalLog
 from gridsim_plugins.views.web.settings import is_loopback
 
 HEADERS: Mapping[str, str] = {
@@ -105,10 +106,12 @@ class Guard:
         address: Address,
         reads: RateLimit,
         writes: RateLimit,
+        refusals: RefusalLog,
     ) -> None:
         self._app = app
         self._address = address
         self._reads, self._writes = reads, writes
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -131,6 +134,7 @@ class Guard:
         reading = scope["method"] in ("GET", "HEAD")
         limit = self._reads if reading else self._writes
         if not limit.admits(_client(scope)):
+            self._refusals.note("too many a second from one client")
             return failed(429, "too many requests: try again in a second", {"retry-after": "1"})
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._address.admits(hosts[0]):

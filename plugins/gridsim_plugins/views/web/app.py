@@ -21,6 +21,7 @@ from gridsim_plugins.views.web.answers import Failed, answer, failed
 from gridsim_plugins.views.web.api import Api
 from gridsim_plugins.views.web.endpoints import ENDPOINTS, Endpoint
 from gridsim_plugins.views.web.openapi import description
+from gridsim_plugins.views.web.overload import RefusalLog
 from gridsim_plugins.views.web.requests import read_query
 from gridsim_plugins.views.web.shortcut import Shortcut
 from gridsim_plugins.views.web.site import Page
@@ -31,8 +32,8 @@ _WRITES_PER_S, _WRITES_AT_ONCE = 20.0, 40.0
 _Answering = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def make_app(api: Api, address: Address) -> Starlette:
-    """Return the application."""
+def make_app(api: Api, address: Address, refusals: RefusalLog | None = None) -> Starlette:
+    """Return the application; `refusals` has the requests that were refused."""
     page = Page(api.first)
     routes = [
         Route("/", page.index),
@@ -48,6 +49,7 @@ def make_app(api: Api, address: Address) -> Starlette:
                 address=address,
                 reads=RateLimit(_READS_PER_S, _READS_AT_ONCE),
                 writes=RateLimit(_WRITES_PER_S, _WRITES_AT_ONCE),
+                refusals=refusals or RefusalLog(),
             ),
             Middleware(Shortcut, shared=api.shared, stream=api.feed),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),

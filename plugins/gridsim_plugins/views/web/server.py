@@ -20,6 +20,7 @@ from gridsim.api import Control, Snapshot
 from gridsim_plugins.views.web.access import Address
 from gridsim_plugins.views.web.api import Api
 from gridsim_plugins.views.web.app import make_app
+from gridsim_plugins.views.web.overload import PromptProtocol, RefusalLog
 from gridsim_plugins.views.web.settings import WebSettings
 from gridsim_plugins.views.web.status import Rates
 from gridsim_plugins.views.web.stream import Stream
@@ -53,6 +54,7 @@ class WebServer:
         self._stream = Stream(control.roster, self._rates)
         self._server: uvicorn.Server | None = None
         self._api: Api | None = None
+        self._refusals = RefusalLog()
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
 
     @property
@@ -81,11 +83,11 @@ class WebServer:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                make_app(self._api, address),
+                make_app(self._api, address, self._refusals),
                 log_config=None,
                 access_log=False,
                 loop="asyncio",
-                http="h11",
+                http=PromptProtocol,
                 ws="none",
                 lifespan="off",
                 server_header=False,
@@ -124,6 +126,7 @@ class WebServer:
             self._thread.join(_LAST_S)
         self._server.should_exit = True
         self._thread.join(_JOIN_S)
+        self._refusals.log()
 
     def _serve(self) -> None:
         if self._server is None or self._socket is None:
