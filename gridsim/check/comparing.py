@@ -16,8 +16,8 @@ from gridsim.text.words import counted
 from gridsim.verify import VerifyOptions, VerifyReport, verify
 from gridsim.verify.differences import UNEXPLAINED
 from gridsim.verify.options import zone_of
-from gridsim.verify.settlement import Verdict, read_claims
-from gridsim.verify.times import Clock
+from gridsim.verify.settlement import SettlementVerdict, read_claims
+from gridsim.verify.times import TimeReader
 
 _RESENT: Final = "sent again after a reconnection"
 _SHOWN: Final = 5
@@ -153,7 +153,9 @@ def _broken_counts(
         yield from (str(pattern) for pattern in report.patterns if not pattern.allowed)
 
 
-def _broken_settlements(verdict: Verdict, energy: _Energy, promises: Promises) -> Iterator[str]:
+def _broken_settlements(
+    verdict: SettlementVerdict, energy: _Energy, promises: Promises
+) -> Iterator[str]:
     """Yield a sentence if the energy is beyond the promise, and one for each other difference."""
     excess = energy.mis_settled > promises.kwh + 1e-9
     # A difference in energy alone is a line "... kWh instead of ..."; the promise covers these.
@@ -171,7 +173,7 @@ def _broken_settlements(verdict: Verdict, energy: _Energy, promises: Promises) -
 
 def _energy(ledger: Path, settlement: Path, settings: SystemSettings) -> _Energy:
     with Reader(ledger) as reader:
-        clock = Clock(zone_of(settings.assume_zone), reader.meta["start_ms"])
+        clock = TimeReader(zone_of(settings.assume_zone), reader.meta["start_ms"])
         truth = {(one.event, one.project_id): one.delivered_kwh for one in reader.settlements()}
     claims, _ = read_claims(settlement, clock)
     errors = [

@@ -22,7 +22,7 @@ _YIELD_S = 0.0005
 
 
 @dataclass(slots=True)
-class Pace:
+class Punctuality:
     """The punctuality of the ticks. Lateness is real seconds behind the schedule."""
 
     late_ticks: int = 0
@@ -71,7 +71,7 @@ class Engine:
         Instructions queued in `inbox` before a tick starts take effect in that tick.
         """
         self.simulation = simulation
-        self.pace = Pace()
+        self.pace = Punctuality()
         self.readings = 0
         """The number of readings that left the simulation."""
         self.finished = threading.Event()

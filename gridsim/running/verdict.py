@@ -22,7 +22,7 @@ from gridsim.delivery.account import QUEUE_FULL
 from gridsim.errors import GridsimError, NeverConnectedError, NotHeldError
 from gridsim.running.pace import is_held
 
-FindingKind = Literal[
+RunFindingKind = Literal[
     "never connected",
     "failed",
     "dropped",
@@ -40,10 +40,10 @@ _ORDER = (_NEVER_CONNECTED, _FAILED, _NOT_HELD)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RunFinding:
     """A reason for an exit status other than 0, or a warning."""
 
-    kind: FindingKind
+    kind: RunFindingKind
     exit_status: int
     """0 for a warning."""
     transport: str = ""
@@ -61,7 +61,7 @@ class Finding:
 class Verdict:
     """The findings of a run, and its exit status."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[RunFinding, ...]
 
     @property
     def exit_status(self) -> int:
@@ -83,32 +83,34 @@ def judge(status: RunStatus, *, strict: bool = False, interrupted: bool = False)
         for finding in _of_transport(transport, strict, interrupted)
     ]
     if strict and not is_held(status):
-        findings.append(Finding("rate not held", _NOT_HELD))
+        findings.append(RunFinding("rate not held", _NOT_HELD))
     return Verdict(tuple(findings))
 
 
-def _of_transport(transport: TransportStatus, strict: bool, interrupted: bool) -> Iterator[Finding]:
+def _of_transport(
+    transport: TransportStatus, strict: bool, interrupted: bool
+) -> Iterator[RunFinding]:
     name, accepted, error = transport.name, transport.accepted, transport.error
     if not transport.ever_connected:
         if not interrupted:
-            yield Finding("never connected", _NEVER_CONNECTED, name, error=error)
+            yield RunFinding("never connected", _NEVER_CONNECTED, name, error=error)
         return
     if transport.state == "failed":
-        yield Finding("failed", _FAILED, name, error=error)
+        yield RunFinding("failed", _FAILED, name, error=error)
     dropped = _unintended(transport)
     unconfirmed, tolerated = transport.unconfirmed, 0
     if transport.at_most_once:
         unconfirmed, tolerated = 0, unconfirmed + dropped.pop(NOT_CONNECTED, 0)
     total = sum(dropped.values())
     if total:
-        yield Finding("dropped", _FAILED, name, total, accepted, dropped, error)
+        yield RunFinding("dropped", _FAILED, name, total, accepted, dropped, error)
     if unconfirmed:
-        yield Finding("unconfirmed", _FAILED, name, unconfirmed, accepted, error=error)
+        yield RunFinding("unconfirmed", _FAILED, name, unconfirmed, accepted, error=error)
     if tolerated:
         status = _NOT_HELD if strict else 0
-        yield Finding("lost with the connection", status, name, tolerated, accepted)
+        yield RunFinding("lost with the connection", status, name, tolerated, accepted)
     if transport.state != "failed" and not transport.delivered and total + unconfirmed + tolerated:
-        yield Finding("nothing confirmed", _FAILED, name, accepted, accepted)
+        yield RunFinding("nothing confirmed", _FAILED, name, accepted, accepted)
 
 
 def _unintended(transport: TransportStatus) -> dict[str, int]:

@@ -26,7 +26,7 @@ from gridsim.simulation.instructed import INSTRUCTED, EventsAndFaults
 from gridsim.simulation.loads import SiteLoads
 from gridsim.simulation.measurands.grid import Grid, reads_grid
 from gridsim.simulation.scenario import FleetSpec, Scenario
-from gridsim.simulation.site_fleets import FleetResults, SiteFleets
+from gridsim.simulation.site_fleets import FleetOutputs, SiteFleets
 from gridsim.simulation.weather import SiteWeather
 
 OnDisabled = Callable[[FleetSpec | RunningFleet, PluginError, int], None]
@@ -66,7 +66,7 @@ class SharedParts:
 class Flow:
     """The power of a tick."""
 
-    fleets: FleetResults
+    fleets: FleetOutputs
     real: Floats
     """The output of every device, kW, zero for devices that do not exist."""
 

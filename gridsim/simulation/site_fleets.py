@@ -28,7 +28,7 @@ OnFailure: TypeAlias = Callable[[FleetSpec | RunningFleet, PluginError], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FleetResults:
+class FleetOutputs:
     """The result of all fleets in a tick, with an entry per device."""
 
     power: Floats
@@ -111,7 +111,7 @@ class SiteFleets:
         commanded: SiteOrders | None,
         *,
         judge: bool,
-    ) -> tuple[FleetResults, Ability | None]:
+    ) -> tuple[FleetOutputs, Ability | None]:
         """Step all fleets; `meter` is per site, kW.
 
         `commanded` are the orders of sites that come from commands. With `judge` also return what
@@ -164,7 +164,7 @@ class SiteFleets:
         for round_orders in dispatch(net, able, devices, sites, reported, outputs):
             for fleet, orders in round_orders:
                 self._guard(fleet, partial(step, fleet, orders))
-        return FleetResults(power, soc, extra, reactive[0] if reactive else None), possible
+        return FleetOutputs(power, soc, extra, reactive[0] if reactive else None), possible
 
     def _guard(self, fleet: RunningFleet, do: Callable[[], T]) -> T | None:
         """Return the result of `do`; if the fleet's plugin fails, end the run or leave out the

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["number", "integer", "boolean", "category", "text", "time"]
+ColumnKind = Literal["number", "integer", "boolean", "category", "text", "time"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +19,7 @@ class TableColumn:
     """A named column of a table."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     values: NDArray[Any]
     """float64, int64, bool, codes of categories as int32, texts as objects, or UTC ms as int64."""
     unit: str = ""

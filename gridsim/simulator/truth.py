@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gridsim.contracts.results import Episode, Settlement, TickResult, TrueReduction
-from gridsim.simulator.column import Kind, TableColumn
+from gridsim.simulator.column import ColumnKind, TableColumn
 from gridsim.simulator.readings import Readings
 from gridsim.simulator.table import ColumnTable
 from gridsim.simulator.true_readings import TruthCollector
@@ -18,7 +18,7 @@ from gridsim.simulator.true_readings import TruthCollector
 RUNNING = "running"
 """The ending of an event that is not over."""
 
-Field = tuple[str, Kind, str]
+Field = tuple[str, ColumnKind, str]
 _EVENTS: Sequence[Field] = (
     ("event", "category", ""),
     ("project_id", "category", ""),
@@ -191,7 +191,7 @@ def _table(fields: Sequence[Field], rows: Iterable[tuple[Any, ...]], timezone: s
     return ColumnTable(columns, timezone)
 
 
-def _column(name: str, kind: Kind, unit: str, values: Sequence[Any]) -> TableColumn:
+def _column(name: str, kind: ColumnKind, unit: str, values: Sequence[Any]) -> TableColumn:
     if kind == "category":
         categories = list(dict.fromkeys(values))
         place = {text: code for code, text in enumerate(categories)}

@@ -17,7 +17,7 @@ from gridsim.testing.states import resume
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Limits:
+class DeviceLimits:
     """The limits of the devices from a tick on, float64[n], kW."""
 
     min_kw: Floats
@@ -91,7 +91,7 @@ class FleetContract:
         bound = first + int(np.ceil(self.obeys_within_s / self.tick_s)) + 1
         assert bound < self.ticks * 3 // 4, "too few ticks to see the limits bind"
         low, high = np.repeat(np.array(pairs), len(members) // len(pairs), axis=0).T
-        limits = Limits(low * rated, high * rated, first)
+        limits = DeviceLimits(low * rated, high * rated, first)
         reports = self._run(self._fleet()(members), range(self.ticks), limits)
         for output in (report.current_output for report in reports[bound:]):
             assert (output >= limits.min_kw * (1 + 1e-9)).all(), "below the lower limit"
@@ -100,7 +100,7 @@ class FleetContract:
     def test_limits_that_do_not_bind_change_nothing(self) -> None:
         members = self._members()
         infinite = np.full(len(members), np.inf)
-        limits = Limits(-infinite, infinite, 0)
+        limits = DeviceLimits(-infinite, infinite, 0)
         limited = self._run(self._fleet()(members), range(self.ticks), limits)
         for whole, part in zip(_undisturbed(type(self)), limited, strict=True):
             _assert_same_telemetry(whole, part)
@@ -121,7 +121,7 @@ class FleetContract:
         return make_members(self._fleet().Settings, entries, ids=ids, tick_s=self.tick_s)
 
     def _run(
-        self, fleet: Fleet, ticks: Iterable[int], limits: Limits | None = None
+        self, fleet: Fleet, ticks: Iterable[int], limits: DeviceLimits | None = None
     ) -> list[Telemetry]:
         """Step a day with sun and wind, a net load of changing sign, and some setpoints."""
         members = fleet.members

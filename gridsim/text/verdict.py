@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gridsim.running.verdict import Finding
+from gridsim.running.verdict import RunFinding
 from gridsim.text.words import counted
 
 
-def finding_line(finding: Finding, not_set: str = "") -> str:
+def finding_line(finding: RunFinding, not_set: str = "") -> str:
     """Return a finding as one line.
 
     `not_set` are the settings of sources that the command line gave to the transport only.

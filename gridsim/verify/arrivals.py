@@ -18,7 +18,7 @@ from gridsim.verify.evidence import IDENTITY, MISSING, Evidence
 from gridsim.verify.fields import BIT, FIELDS, RECEIVED, SEQ
 from gridsim.verify.growing import joined
 from gridsim.verify.roster import LedgerRoster
-from gridsim.verify.times import NO_TIME, Clock
+from gridsim.verify.times import NO_TIME, TimeReader
 from gridsim.verify.values import ABSENT, NULL, Ints, Small, booleans, converted, integers, numbers
 
 NUMBERS: Final = {
@@ -77,7 +77,7 @@ class Columns:
         self,
         roster: LedgerRoster,
         evidence: Evidence,
-        time: Clock,
+        time: TimeReader,
         *,
         text: bool,
         decimal: Decimal = ".",

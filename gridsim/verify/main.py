@@ -26,10 +26,10 @@ from gridsim.verify.receiving import Received, listen
 from gridsim.verify.report import Late, VerifyReport
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.sent import SentWindows
-from gridsim.verify.settlement import Verdict, compare
+from gridsim.verify.settlement import SettlementVerdict, compare
 from gridsim.verify.subscriber import Subscriber, find_listener
 from gridsim.verify.target import VerifyTarget, find_target
-from gridsim.verify.times import Clock
+from gridsim.verify.times import TimeReader
 from gridsim.verify.unchanged import Unchanged
 from gridsim.verify.values import NULL
 
@@ -65,7 +65,7 @@ def verify(
         reading = Reading(
             roster,
             evidence,
-            Clock(zone_of(options.assume_zone), reader.meta["start_ms"]),
+            TimeReader(zone_of(options.assume_zone), reader.meta["start_ms"]),
             several=several,
             loose=options.loose,
             decimal=decimal_of(options.decimal),
@@ -164,7 +164,7 @@ def _settlements_only(options: VerifyOptions, reader: Reader, roster: LedgerRost
     )
 
 
-def _verdict(options: VerifyOptions, reader: Reader) -> Verdict | None:
+def _verdict(options: VerifyOptions, reader: Reader) -> SettlementVerdict | None:
     if options.expect is None:
         return None
     return compare(
@@ -172,7 +172,7 @@ def _verdict(options: VerifyOptions, reader: Reader) -> Verdict | None:
         options.expect,
         tolerance_kwh=options.tolerance_kwh,
         tolerance_s=options.tolerance_s,
-        clock=Clock(zone_of(options.assume_zone), reader.meta["start_ms"]),
+        clock=TimeReader(zone_of(options.assume_zone), reader.meta["start_ms"]),
     )
 
 

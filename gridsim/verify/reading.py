@@ -10,7 +10,7 @@ from gridsim.verify.arrivals import Arrivals, Columns
 from gridsim.verify.evidence import Evidence
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.scales import factors_of
-from gridsim.verify.times import Clock
+from gridsim.verify.times import TimeReader
 
 
 def _ignore(rows: float) -> None: ...
@@ -22,7 +22,7 @@ class Reading:
 
     roster: LedgerRoster
     evidence: Evidence
-    time: Clock
+    time: TimeReader
     several: bool
     """True if a message has all records of a project and time."""
     loose: bool

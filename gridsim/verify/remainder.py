@@ -15,7 +15,7 @@ from gridsim.verify.assignment import Beside
 from gridsim.verify.fields import BIT, SEQ
 from gridsim.verify.sent import DROPPED, Sent
 from gridsim.verify.shifts import Ends
-from gridsim.verify.times import NO_TIME, Clock
+from gridsim.verify.times import NO_TIME, TimeReader
 from gridsim.verify.unchanged import ROWS, Unchanged
 from gridsim.verify.values import ABSENT, NULL, Ints
 
@@ -61,7 +61,7 @@ class Division:
         """Return the line of the arrival at a place by time."""
         return int(self._unchanged.lines.at(self.given(np.array([place])))[0])
 
-    def others(self, kept: np.uint16, clock: Clock, tolerance_ms: int) -> Remainder:
+    def others(self, kept: np.uint16, clock: TimeReader, tolerance_ms: int) -> Remainder:
         """Return the readings and arrivals that could not be matched one by one.
 
         They include an unchanged reading, if another arrival or reading may be confused with it.

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from gridsim.verify.differences import KINDS, UNEXPLAINED, Differences
 from gridsim.verify.evidence import UnreadableField
 from gridsim.verify.patterns import Pattern
-from gridsim.verify.settlement import Verdict
+from gridsim.verify.settlement import SettlementVerdict
 
 Outcome = Literal["passed", "failed", "not proven"]
 
@@ -52,7 +52,7 @@ class VerifyReport:
     projects: Sequence[str]
     expected_by_project: Sequence[int]
     late: Late | None
-    verdict: Verdict | None
+    verdict: SettlementVerdict | None
     notes: Sequence[str]
     tolerate: int
     sources: Sequence[str] = ()

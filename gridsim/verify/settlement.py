@@ -16,7 +16,7 @@ from gridsim.errors import UsageError
 from gridsim.helpers.tables import parse_numbers, read_table
 from gridsim.helpers.timestamps import rfc3339
 from gridsim.ledger import Reader
-from gridsim.verify.times import NO_TIME, Clock
+from gridsim.verify.times import NO_TIME, TimeReader
 
 _NEEDED = ("event", "project_id", "reduction_kwh")
 _SPAN = ("violation_start", "violation_end")
@@ -34,7 +34,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SettlementVerdict:
     """The result of the comparison."""
 
     compared: int
@@ -45,7 +45,7 @@ class Verdict:
     """True if the user's file has violations, so that they were compared."""
 
 
-def read_claims(path: Path, clock: Clock | None = None) -> tuple[dict[Key, Claim], bool]:
+def read_claims(path: Path, clock: TimeReader | None = None) -> tuple[dict[Key, Claim], bool]:
     """Return the user's settlements, and whether the file has violations. Raises UsageError."""
     try:
         table = read_table(path, (*_NEEDED, *_SPAN))
@@ -57,7 +57,7 @@ def read_claims(path: Path, clock: Clock | None = None) -> tuple[dict[Key, Claim
                 "missing; give both or neither"
             )
         columns |= {name: table.texts(name) for name in _SPAN if spans}
-        read = clock or Clock()
+        read = clock or TimeReader()
         for name in _SPAN:
             read.learn(columns.get(name, ()))
         kwh = parse_numbers(columns["reduction_kwh"], table.dialect.decimal).tolist()
@@ -77,8 +77,8 @@ def compare(
     *,
     tolerance_kwh: float,
     tolerance_s: float,
-    clock: Clock | None = None,
-) -> Verdict:
+    clock: TimeReader | None = None,
+) -> SettlementVerdict:
     """Compare all settlements of the ledger and the user's file. Raises UsageError.
 
     `clock` reads the times of violations.
@@ -106,14 +106,14 @@ def compare(
                 f"{name}: violations {_shown(claim.violations)} instead of "
                 f"{_shown(note.violations)}"
             )
-    return Verdict(len(truth.keys() & claims.keys()), tuple(found), spans)
+    return SettlementVerdict(len(truth.keys() & claims.keys()), tuple(found), spans)
 
 
 def _add(
     claims: dict[Key, Claim],
     row: Mapping[str, str],
     reduction: float,
-    clock: Clock | None,
+    clock: TimeReader | None,
     at: str,
 ) -> None:
     """Add a row; `clock` reads the violations, if the file has them."""

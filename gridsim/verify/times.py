@@ -14,7 +14,7 @@ import numpy as np
 from gridsim.helpers.tables import NO_TIME, Order, order_of, parse_time, parse_times
 from gridsim.helpers.timestamps import rfc3339
 
-__all__ = ["NO_TIME", "Clock", "stamp_of"]
+__all__ = ["NO_TIME", "TimeReader", "stamp_of"]
 
 _BEYOND = 2**63 - 1
 # The unit of an epoch number is found by its size: below each bound it is s, ms, us, ns. Each has
@@ -30,7 +30,7 @@ _CACHED = 100_000
 _LEARNED = 1000
 
 
-class Clock:
+class TimeReader:
     """A converter of times to ms since 1970, UTC.
 
     Digits alone are an epoch in s, ms, us or ns, by their size. Other texts are ISO 8601. A text

@@ -37,7 +37,7 @@ _SMALL: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class RunTimes:
     """The ticks of a run, and the identity of a reading: its device and time as one number."""
 
     start_ms: int
@@ -90,7 +90,7 @@ class Unchanged:
         meta, projects = reader.meta, len(roster.project_id)
         [(numbers, ticks)] = reader.rows("SELECT max(first + rows), max(tick) + 1 FROM batches")
         self.windows = windows
-        self.times = Times(
+        self.times = RunTimes(
             meta["start_ms"], meta["tick_ms"], ticks or 0, max(len(roster.der_id), 1)
         )
         self._projects = roster.project

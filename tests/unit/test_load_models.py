@@ -10,7 +10,7 @@ import pytest
 
 from gridsim.api import Draws, Floats
 from gridsim.testing import LoadContract, make_members, make_sites, make_tick, some_of
-from gridsim_plugins.loads.constant import Constant
+from gridsim_plugins.loads.constant import ConstantLoad
 from gridsim_plugins.loads.household import Household, fluctuation, plugin, uses
 from gridsim_plugins.loads.household.fluctuation import Fluctuation
 from gridsim_plugins.loads.household.plugin import HouseholdSettings
@@ -22,7 +22,7 @@ NORTH, SOUTH = np.array([False]), np.array([True])
 
 
 class TestConstant(LoadContract):
-    load = Constant
+    load = ConstantLoad
     settings = ({"kw": 2.5}, {})
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from gridsim_plugins.mqtt.session.arrivals import Arrivals, Message
+from gridsim_plugins.mqtt.session.arrivals import ArrivedMessage, MessageQueue
 
 
-def message(topic: str, payload: str) -> Message:
-    return Message(topic, payload.encode(), retained=False)
+def message(topic: str, payload: str) -> ArrivedMessage:
+    return ArrivedMessage(topic, payload.encode(), retained=False)
 
 
-def payloads(arrivals: Arrivals, most: int) -> list[str]:
+def payloads(arrivals: MessageQueue, most: int) -> list[str]:
     return [one.payload.decode() for one in arrivals.take(most)]
 
 
 def test_what_fits_at_once_comes_in_the_order_of_arrival() -> None:
-    arrivals = Arrivals(1_000_000, most_each=10)
+    arrivals = MessageQueue(1_000_000, most_each=10)
     for number, topic in enumerate("abcba"):
         assert arrivals.add(message(topic, str(number)))
     assert payloads(arrivals, 5) == ["0", "1", "2", "3", "4"]
@@ -23,7 +23,7 @@ def test_what_fits_at_once_comes_in_the_order_of_arrival() -> None:
 
 
 def test_a_flood_to_one_topic_does_not_delay_another() -> None:
-    arrivals = Arrivals(1_000_000, most_each=100)
+    arrivals = MessageQueue(1_000_000, most_each=100)
     added = [arrivals.add(message("flood", f"f{number}")) for number in range(101)]
     assert added == [True] * 100 + [False]
     assert arrivals.add(message("quiet", "q"))
@@ -33,7 +33,7 @@ def test_a_flood_to_one_topic_does_not_delay_another() -> None:
 
 
 def test_topics_that_had_no_turn_come_first_in_the_next_call() -> None:
-    arrivals = Arrivals(1_000_000, most_each=100)
+    arrivals = MessageQueue(1_000_000, most_each=100)
     for topic in "abcd":
         for number in range(2):
             arrivals.add(message(topic, f"{topic}{number}"))
@@ -43,14 +43,14 @@ def test_topics_that_had_no_turn_come_first_in_the_next_call() -> None:
 
 
 def test_without_turns_the_order_is_that_of_arrival() -> None:
-    arrivals = Arrivals(1_000_000)
+    arrivals = MessageQueue(1_000_000)
     for number, topic in enumerate("aaab"):
         arrivals.add(message(topic, str(number)))
     assert [payloads(arrivals, 3), payloads(arrivals, 3)] == [["0", "1", "2"], ["3"]]
 
 
 def test_the_bytes_are_bounded_and_the_room_comes_back() -> None:
-    arrivals = Arrivals(700)
+    arrivals = MessageQueue(700)
     # Each counts 300 bytes more than its payload. A message of any size fits an empty queue.
     assert [arrivals.add(message("a", "x" * 50)) for _ in range(3)] == [True, True, False]
     assert len(arrivals.take(1)) == 1
@@ -61,7 +61,7 @@ def test_the_bytes_are_bounded_and_the_room_comes_back() -> None:
 
 
 def test_floods_to_many_topics_leave_room_for_a_quiet_one() -> None:
-    arrivals = Arrivals(3_000, most_each=100)
+    arrivals = MessageQueue(3_000, most_each=100)
     # Each counts 300 bytes more than its payload: the first of each topic, and further ones up to
     # the limit.
     added = [arrivals.add(message(f"flood{number % 4}", "")) for number in range(40)]
@@ -75,5 +75,5 @@ def test_floods_to_many_topics_leave_room_for_a_quiet_one() -> None:
 
 
 def test_many_topics_have_twice_the_bytes_at_most() -> None:
-    arrivals = Arrivals(3_000, most_each=100)
+    arrivals = MessageQueue(3_000, most_each=100)
     assert sum(arrivals.add(message(f"{number}", "")) for number in range(100)) == 20

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridsim_plugins.mqtt.publish.window import PACKET_IDS, Window
+from gridsim_plugins.mqtt.publish.window import PACKET_IDS, PacketWindow
 from gridsim_plugins.mqtt.session.answers import (
     DISCONNECT,
     PINGRESP,
@@ -99,7 +99,7 @@ def array(*ids: int) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
 
 
 def test_packet_ids_go_round_without_zero() -> None:
-    window = Window(1000)
+    window = PacketWindow(1000)
     given_out: list[int] = []
     while len(given_out) < 2 * PACKET_IDS + 7:
         ids = window.take(min(window.room, 999))
@@ -110,7 +110,7 @@ def test_packet_ids_go_round_without_zero() -> None:
 
 
 def test_only_what_is_complete_from_the_start_is_settled() -> None:
-    window = Window(10)
+    window = PacketWindow(10)
     window.take(4)
     window.finish(array(3, 4))
     assert (window.settled, window.room) == (0, 6)
@@ -130,7 +130,7 @@ def test_only_what_is_complete_from_the_start_is_settled() -> None:
 def test_in_whatever_order_the_answers_come_all_is_settled(
     size: int, steps: list[tuple[int, bool, object]], before: int
 ) -> None:
-    window = Window(size)
+    window = PacketWindow(size)
     window.sent = window.settled = before
     open_ids: list[int] = []
     for count, all_of_them, rng in steps:

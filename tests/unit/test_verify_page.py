@@ -19,7 +19,7 @@ from gridsim.errors import UsageError
 from gridsim.ledger import Reader
 from gridsim.verify.page.result import VerifyResult, verdict_words
 from gridsim.verify.page.write import DEVICES, DEVICES_OF_MANY
-from gridsim.verify.settlement import Verdict
+from gridsim.verify.settlement import SettlementVerdict
 from tests.fixtures.ledgers import FAULTS, Kept, keep
 
 HOSTILE = """
@@ -273,7 +273,7 @@ def test_the_verdict_is_said_in_words(kept: Kept) -> None:
     result = msgspec.convert(report.as_json(), VerifyResult)
     total = result.differences
     none = {kind: msgspec.structs.replace(count, total=0) for kind, count in result.kinds.items()}
-    wrong = Verdict(2, ("a", "b"))
+    wrong = SettlementVerdict(2, ("a", "b"))
     assert words() == f"FAIL: 2 of {total} differences are unexplained"
     assert words(unexplained=1) == f"FAIL: 1 of {total} differences is unexplained"
     assert words(settlements=wrong) == f"{words()}, and 2 settlements differ"

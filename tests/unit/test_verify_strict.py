@@ -17,7 +17,7 @@ from gridsim.verify.jsonlines import JsonParser
 from gridsim.verify.reading import Reading
 from gridsim.verify.roster import LedgerRoster
 from gridsim.verify.strict import StrictParser
-from gridsim.verify.times import Clock
+from gridsim.verify.times import TimeReader
 from tests.fixtures.ledgers import Kept, keep
 from tests.fixtures.parsing import columns, new_reading
 
@@ -71,7 +71,7 @@ def test_the_lines_keep_their_numbers_around_a_damaged_one(kept: Kept, tmp_path:
     with Reader(kept.ledger) as reader:
         roster = LedgerRoster.of(reader)
     evidence = Evidence({name: name for name in FIELDS})
-    parser = JsonParser(Reading(roster, evidence, Clock(), several=False, loose=False))
+    parser = JsonParser(Reading(roster, evidence, TimeReader(), several=False, loose=False))
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"\n".join(many))
     with path.open("rb") as file:

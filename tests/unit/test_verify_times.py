@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from gridsim.verify.times import NO_TIME, Clock
+from gridsim.verify.times import NO_TIME, TimeReader
 
 AT = 1_784_041_200_250
 """2026-07-14T15:00:00.250Z."""
@@ -25,7 +25,7 @@ AT = 1_784_041_200_250
     ],
 )  # fmt: skip
 def test_a_time_in_every_form(value: object) -> None:
-    assert Clock()(value) == AT
+    assert TimeReader()(value) == AT
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_a_time_in_every_form(value: object) -> None:
     ],
 )
 def test_digits_are_an_epoch_by_their_size(digits: str, ms: int) -> None:
-    assert Clock()(digits) == Clock()(int(digits)) == ms
+    assert TimeReader()(digits) == TimeReader()(int(digits)) == ms
 
 
 def test_no_instant_is_taken_for_a_date() -> None:
     """1784041200250 was read as the year 1784: one instant in ninety."""
-    read = Clock()
+    read = TimeReader()
     for ms in range(1_767_225_600_000, 1_798_761_600_000, 86_399_997 // 3):
         assert read(str(ms)) == ms
         assert read(str(ms // 1000)) == ms // 1000 * 1000
@@ -64,12 +64,12 @@ def test_no_instant_is_taken_for_a_date() -> None:
     ],
 )  # fmt: skip
 def test_no_time(value: object) -> None:
-    assert Clock()(value) == NO_TIME
+    assert TimeReader()(value) == NO_TIME
 
 
 def test_the_order_of_day_and_month_follows_from_the_run() -> None:
     july, august = 1_783_468_800_000, 1_786_147_200_000  # 8 July and 8 August 2026
     for near, other, text in ((july, august, "7/8/2026 00:00"), (august, july, "8/8/2026 00:00")):
-        clock = Clock(near_ms=near)
+        clock = TimeReader(near_ms=near)
         clock.learn([text, text])
         assert abs(clock(text) - near) < abs(clock(text) - other)

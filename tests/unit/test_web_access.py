@@ -13,7 +13,7 @@ from gridsim_plugins.views.web.api import Api
 from gridsim_plugins.views.web.app import make_app
 from gridsim_plugins.views.web.endpoints import ENDPOINTS
 from gridsim_plugins.views.web.settings import WebSettings
-from gridsim_plugins.views.web.status import Rates
+from gridsim_plugins.views.web.status import DeliveryRates
 from gridsim_plugins.views.web.stream import Stream
 from tests.fixtures.asgi import ask
 from tests.fixtures.controls import SteppedControl
@@ -28,7 +28,7 @@ MakeApp = Callable[[Address], Starlette]
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> MakeApp:
     scenario, _ = Bench(tmp_path_factory.mktemp("web")).plan(HEAD + HOMES)
-    control, rates = SteppedControl(scenario), Rates()
+    control, rates = SteppedControl(scenario), DeliveryRates()
     api = Api(control, "http://127.0.0.1:8080", Stream(control.roster, rates), rates)
     return lambda address: make_app(api, address)
 

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 
 from gridsim_plugins.views.web.shared import SharedAnswers
 from gridsim_plugins.views.web.shortcut import Shortcut
-from gridsim_plugins.views.web.status import Rates
+from gridsim_plugins.views.web.status import DeliveryRates
 from gridsim_plugins.views.web.stream import Stream
 from tests.fixtures.asgi import ask
 from tests.fixtures.controls import SteppedControl
@@ -71,7 +71,7 @@ def test_an_answer_is_held_for_so_long(shared: SharedAnswers, clock: Clock) -> N
 def test_a_held_answer_needs_no_route(shared: SharedAnswers, clock: Clock, tmp_path: Path) -> None:
     control = SteppedControl(Bench(tmp_path).plan(HEAD + HOMES)[0])
     routed = PlainTextResponse("by the route")
-    app = Shortcut(routed, shared=shared, stream=Stream(control.roster, Rates()))
+    app = Shortcut(routed, shared=shared, stream=Stream(control.roster, DeliveryRates()))
     clock.now, clock.hold = 100.0, 5.0
     made = shared.get(object(), ("/a", b"b=1"), "text/plain", lambda: b"held", {"x-time-ms": "7"})
     answer = ask(app, "/a?b=1")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gridsim.contracts.status import RunState
-from gridsim_plugins.views.web.status import Rates
+from gridsim_plugins.views.web.status import DeliveryRates
 from gridsim_plugins.views.web.stream import Stream
 from tests.fixtures.controls import SteppedControl
 from tests.fixtures.runs import HEAD, HOMES, Bench
@@ -22,7 +22,7 @@ def control(tmp_path: Path) -> SteppedControl:
 
 def test_a_pause_sends_the_status_at_once(control: SteppedControl) -> None:
     now = 0.0
-    stream = Stream(control.roster, Rates(), monotonic=lambda: now)
+    stream = Stream(control.roster, DeliveryRates(), monotonic=lambda: now)
 
     async def names_of_the_next(events: object) -> list[str]:
         text = await anext(events)  # type: ignore[call-overload]
@@ -61,7 +61,7 @@ def test_many_clients_get_fewer_frames_but_the_last_of_each_state(
     control: SteppedControl,
 ) -> None:
     now = 0.0
-    stream = Stream(control.roster, Rates(), monotonic=lambda: now)
+    stream = Stream(control.roster, DeliveryRates(), monotonic=lambda: now)
 
     def show(at: float, state: RunState) -> None:
         nonlocal now

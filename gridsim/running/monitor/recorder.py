@@ -19,7 +19,7 @@ _NOT_SENT = (NONE, NONE, NONE)
 _DIGITS = {"current_output": 2, "power_meter_measurement": 2, "current_soc": 1}
 
 
-class Recorder:
+class ReadingRecorder:
     """The last 900 readings of a device; a place per reading, in a ring.
 
     Readings from the ledger may precede the recorded ones.

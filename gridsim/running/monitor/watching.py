@@ -13,7 +13,7 @@ from gridsim.contracts.results import TickResult
 from gridsim.contracts.truth import TickTruth
 from gridsim.delivery import MessageTrace
 from gridsim.ledger.past import PastReading
-from gridsim.running.monitor.recorder import Recorder
+from gridsim.running.monitor.recorder import ReadingRecorder
 from gridsim.simulation.scenario import FleetSpec, Scenario
 
 MOST = 20
@@ -43,7 +43,7 @@ class Watching:
         self._monotonic = monotonic
         self._trace = trace
         self._index: dict[str, int] | None = None
-        self._recorders: dict[int, Recorder] = {}
+        self._recorders: dict[int, ReadingRecorder] = {}
         self._called_s: dict[int, float] = {}
         self._without_past: set[int] = set()
         self._mask = np.zeros(len(self._roster), np.bool_)
@@ -130,14 +130,14 @@ class Watching:
                 return fleet, int(places[0])
         raise KeyError(self._roster.der_id[device])
 
-    def _recorder(self, device: int) -> Recorder:
+    def _recorder(self, device: int) -> ReadingRecorder:
         fleet, _ = self._fleet(device)
         units = self._roster.columns
         names = (*fleet.type.columns, *self._scenario.measurands)
         digits = {name: decimals_of(name, units[name]) for name in names}
-        return Recorder(device, int(self._roster.project[device]), digits)
+        return ReadingRecorder(device, int(self._roster.project[device]), digits)
 
-    def _view(self, recorder: Recorder, der_id: str) -> DeviceView:
+    def _view(self, recorder: ReadingRecorder, der_id: str) -> DeviceView:
         device, roster = recorder.device, self._roster
         project_id = roster.project_id[roster.project[device]]
         time_ms, true, reported, faults = recorder.columns()

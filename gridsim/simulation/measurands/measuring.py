@@ -14,7 +14,7 @@ from gridsim.simulation.measurands.grid import Grid
 from gridsim.simulation.measurands.registers import Registers, hundredths
 from gridsim.simulation.measurands.rounding import round_measurand
 from gridsim.simulation.scenario import Scenario
-from gridsim.simulation.site_fleets import FleetResults
+from gridsim.simulation.site_fleets import FleetOutputs
 
 
 class Measuring:
@@ -43,7 +43,7 @@ class Measuring:
             one.restore(state[name])
 
     def take(
-        self, time_ms: int, fleets: FleetResults, real: Floats, meter: Floats
+        self, time_ms: int, fleets: FleetOutputs, real: Floats, meter: Floats
     ) -> Mapping[str, Floats]:
         """Return the measurands of a tick, float64[devices], rounded, then count the tick.
 

@@ -27,7 +27,7 @@ shown.
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class DrawnField:
     """A field that is drawn, with its columns in a ledger, as true and as sent."""
 
     true: str
@@ -36,11 +36,11 @@ class Column:
     unit: str
 
 
-COLUMNS: Final[Mapping[str, Column]] = {
-    "current_output": Column("output", "sent_output", 100, "kW"),
-    "power_meter_measurement": Column("meter", "sent_meter", 100, "kW"),
-    "baseline": Column("baseline", "baseline", 100, "kW"),
-    "current_soc": Column("soc", "sent_soc", 10, "%"),
+COLUMNS: Final[Mapping[str, DrawnField]] = {
+    "current_output": DrawnField("output", "sent_output", 100, "kW"),
+    "power_meter_measurement": DrawnField("meter", "sent_meter", 100, "kW"),
+    "baseline": DrawnField("baseline", "baseline", 100, "kW"),
+    "current_soc": DrawnField("soc", "sent_soc", 10, "%"),
 }
 
 

@@ -17,7 +17,7 @@ from gridsim.verify.differences import KINDS, UNEXPLAINED, Example
 from gridsim.verify.evidence import UnreadableField
 from gridsim.verify.patterns import Pattern
 from gridsim.verify.report import VERDICTS, Late, Outcome
-from gridsim.verify.settlement import Verdict
+from gridsim.verify.settlement import SettlementVerdict
 
 PROJECTS, EXAMPLES, LINES = 10, 20, 20
 """The largest number of rows in a table of the page; the tables to download have more."""
@@ -68,7 +68,7 @@ class VerifyResult(msgspec.Struct, frozen=True):
     late: Late | None
     projects: dict[str, dict[str, int]]
     examples: list[Example]
-    settlements: Verdict | None
+    settlements: SettlementVerdict | None
     notes: list[str]
 
     @property

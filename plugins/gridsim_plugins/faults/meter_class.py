@@ -25,7 +25,7 @@ from gridsim.api import (
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ErrorLimits:
     """The limits of error of a class, % of the power, at power factor 1."""
 
     normal: float
@@ -44,13 +44,13 @@ class Limits:
 # EN 50470-3 (A, B and C: the minimum current is half of the transitional one, which is a tenth of
 # the reference current).
 CLASSES = {
-    "0.2": Limits(0.2, 0.4, 0.01, 0.05, 0.001),
-    "0.5": Limits(0.5, 1.0, 0.01, 0.05, 0.001),
-    "1": Limits(1.0, 1.5, 0.05, 0.1, 0.004),
-    "2": Limits(2.0, 2.5, 0.05, 0.1, 0.005),
-    "A": Limits(2.0, 2.5, 0.05, 0.1, 0.005),
-    "B": Limits(1.0, 1.5, 0.05, 0.1, 0.004),
-    "C": Limits(0.5, 1.0, 0.05, 0.1, 0.004),
+    "0.2": ErrorLimits(0.2, 0.4, 0.01, 0.05, 0.001),
+    "0.5": ErrorLimits(0.5, 1.0, 0.01, 0.05, 0.001),
+    "1": ErrorLimits(1.0, 1.5, 0.05, 0.1, 0.004),
+    "2": ErrorLimits(2.0, 2.5, 0.05, 0.1, 0.005),
+    "A": ErrorLimits(2.0, 2.5, 0.05, 0.1, 0.005),
+    "B": ErrorLimits(1.0, 1.5, 0.05, 0.1, 0.004),
+    "C": ErrorLimits(0.5, 1.0, 0.05, 0.1, 0.004),
 }
 # The constant error uses up to this share of a limit, and the noise of a reading the rest.
 _CONSTANT, _NOISE = 0.8, 0.2
@@ -123,7 +123,7 @@ class MeterClass(DeviceFault[MeterClassSettings]):
         return np.minimum(np.maximum(deviates, -_NOISE), _NOISE)
 
 
-def limit_kw(kw: Floats, limits: Limits, basic_kw: Floats) -> tuple[Floats, Floats]:
+def limit_kw(kw: Floats, limits: ErrorLimits, basic_kw: Floats) -> tuple[Floats, Floats]:
     """Return the normal limit of error, and the increase of the limit at low load, float64[n],
     kW.
     """
@@ -139,7 +139,7 @@ def limit_kw(kw: Floats, limits: Limits, basic_kw: Floats) -> tuple[Floats, Floa
 
 def metered(
     kw: Floats,
-    limits: Limits,
+    limits: ErrorLimits,
     basic_kw: Floats,
     step_kw: Floats,
     constant: Floats,

@@ -15,7 +15,7 @@ class ConstantSettings(Settings):
     kw: Annotated[float, Unit("kW")] = Field(1.0, ge=0.0, description="the load at every time")
 
 
-class Constant(Load[ConstantSettings]):
+class ConstantLoad(Load[ConstantSettings]):
     """A load that has the same power at every time."""
 
     Settings = ConstantSettings
@@ -34,4 +34,4 @@ class Constant(Load[ConstantSettings]):
 
 @hookimpl
 def gridsim_register(register: Register) -> None:
-    register.load("constant", Constant)
+    register.load("constant", ConstantLoad)

@@ -9,7 +9,7 @@ from gridsim.simulation.scenario import Scenario
 from gridsim_plugins.views.web.access import Address
 from gridsim_plugins.views.web.api import Api
 from gridsim_plugins.views.web.app import make_app
-from gridsim_plugins.views.web.status import Rates
+from gridsim_plugins.views.web.status import DeliveryRates
 from gridsim_plugins.views.web.stream import Stream
 from tests.fixtures.controls import SteppedControl
 from tests.fixtures.runs import HEAD, HOMES, Bench
@@ -27,7 +27,7 @@ def control(scenario: Scenario) -> SteppedControl:
 
 @pytest.fixture
 def api(control: SteppedControl) -> Api:
-    rates = Rates()
+    rates = DeliveryRates()
     return Api(control, "http://127.0.0.1:8080", Stream(control.roster, rates), rates)
 
 

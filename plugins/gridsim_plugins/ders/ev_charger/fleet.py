@@ -12,7 +12,7 @@ from gridsim_plugins.ders.ev_charger.cars import drawn_cars
 from gridsim_plugins.ders.ev_charger.connection import Connectors, connection
 from gridsim_plugins.ders.ev_charger.physics import charged, hours_from_empty, least_soc
 from gridsim_plugins.ders.ev_charger.ramp import hours_at_full, waves_of
-from gridsim_plugins.ders.ev_charger.schedule import Plugged
+from gridsim_plugins.ders.ev_charger.schedule import PresentCars
 from gridsim_plugins.ders.ev_charger.schedules import Schedules
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
 from gridsim_plugins.ders.ev_charger.smart import CheapHours
@@ -231,7 +231,7 @@ class EvCharger(Managed[EvChargerSettings]):
         charging[due] = self._soc[due] < self._target[due]
         self._charging = np.flatnonzero(charging)
 
-    def _plug(self, rows: NDArray[np.intp], plugged: Plugged, time_ms: int) -> None:
+    def _plug(self, rows: NDArray[np.intp], plugged: PresentCars, time_ms: int) -> None:
         """Set the cars of the devices `rows`, and their states of charge."""
         here, draws, keys = plugged.here, self.members.draws, self.members.keys[rows]
         self._next[rows] = plugged.next_ms

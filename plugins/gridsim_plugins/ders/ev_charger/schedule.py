@@ -19,28 +19,33 @@ from gridsim_plugins.ders.ev_charger.car_parks import (
 from gridsim_plugins.ders.ev_charger.fast import FAST_PER_DAY, fast_sessions
 from gridsim_plugins.ders.ev_charger.home import LOOK_BACK_DAYS, home_sessions
 from gridsim_plugins.ders.ev_charger.recorded import Recorded, read_sessions
-from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, Kind, Planner
+from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, Planner, SessionKind
 
 _SATURDAY = 5
 NEVER = np.iinfo(np.int64).max
 # The days to look back for a car that is still there, and the planner of each kind.
-_KINDS: dict[Kind, tuple[int, Planner]] = {
+_KINDS: dict[SessionKind, tuple[int, Planner]] = {
     "home": (LOOK_BACK_DAYS, home_sessions),
     "workplace": (2, workplace_sessions),
     "public": (2, public_sessions),
     "fast": (1, fast_sessions),
 }
-USUAL_PER_DAY: dict[Kind, float] = {
+USUAL_PER_DAY: dict[SessionKind, float] = {
     "workplace": WORKPLACE_PER_DAY,
     "public": PUBLIC_PER_DAY,
     "fast": FAST_PER_DAY,
 }
 """The sessions per day if the setting is not given; at homes they depend on the battery."""
-MOST_PER_DAY: dict[Kind, float] = {"home": 0.8, "workplace": 1.04, "public": 0.98, "fast": 12.0}
+MOST_PER_DAY: dict[SessionKind, float] = {
+    "home": 0.8,
+    "workplace": 1.04,
+    "public": 0.98,
+    "fast": 12.0,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plugged:
+class PresentCars:
     """The cars of k chargers at a time, [k]; values without a car have no meaning."""
 
     here: NDArray[np.bool_]
@@ -55,22 +60,22 @@ class Plugged:
     """The time of the next arrival or departure, or of the next check, UTC."""
 
 
-class Schedule(Protocol):
+class CarSchedule(Protocol):
     """The cars of some chargers."""
 
-    def at(self, which: NDArray[np.intp], time_ms: int) -> Plugged:
+    def at(self, which: NDArray[np.intp], time_ms: int) -> PresentCars:
         """Return the cars of the chargers `which` (indices of all members) at a time."""
 
 
 class DrawnSchedule:
     """The sessions of one kind, drawn for each charger."""
 
-    def __init__(self, kind: Kind, members: Members[Any], per_day: Floats) -> None:
+    def __init__(self, kind: SessionKind, members: Members[Any], per_day: Floats) -> None:
         self._members, self._per_day = members, per_day
         self._look_back, self._plan = _KINDS[kind]
         self._offsets: dict[int, NDArray[np.int64]] = {}
 
-    def at(self, which: NDArray[np.intp], time_ms: int) -> Plugged:
+    def at(self, which: NDArray[np.intp], time_ms: int) -> PresentCars:
         members = self._members
         local = members.sites.local_ms(time_ms)[members.site[which]] // DAY_MS
         days = np.arange(int(local.min()) - self._look_back, int(local.max()) + 2)
@@ -93,7 +98,7 @@ class DrawnSchedule:
         # Without a session in these days, check again when they are over.
         horizon = days[-1] * DAY_MS - offset[:, -1]
         following = np.where(here, departure[row, place], np.minimum(coming, horizon))
-        return Plugged(
+        return PresentCars(
             here,
             arrival[row, place],
             departure[row, place],
@@ -131,7 +136,7 @@ class FileSchedule:
             found = by_zone[zone]
             self._of[row] = found.get(members.ids[row], found.get("", Recorded.none()))
 
-    def at(self, which: NDArray[np.intp], time_ms: int) -> Plugged:
+    def at(self, which: NDArray[np.intp], time_ms: int) -> PresentCars:
         k = len(which)
         times = np.zeros((3, k), np.int64)
         here, energy, car = np.zeros(k, np.bool_), np.zeros(k), np.zeros(k, np.int64)
@@ -143,4 +148,4 @@ class FileSchedule:
                 here[place], energy[place], car[place] = True, own.energy_kwh[last], last + 1
                 times[:, place] = own.arrival_ms[last], own.departure_ms[last], times[2, place]
                 times[2, place] = own.departure_ms[last]
-        return Plugged(here, times[0], times[1], energy, car, times[2])
+        return PresentCars(here, times[0], times[1], energy, car, times[2])

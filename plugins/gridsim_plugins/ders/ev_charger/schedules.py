@@ -12,10 +12,10 @@ from gridsim_plugins.ders.ev_charger.cars import energy_factor, usual_sessions_p
 from gridsim_plugins.ders.ev_charger.schedule import (
     MOST_PER_DAY,
     USUAL_PER_DAY,
+    CarSchedule,
     DrawnSchedule,
     FileSchedule,
-    Plugged,
-    Schedule,
+    PresentCars,
 )
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
 
@@ -30,7 +30,7 @@ class Schedules:
         """
         self.energy_factor = np.ones(len(members))
         """The factor on the energy of each charger's sessions."""
-        self._schedules: list[Schedule] = []
+        self._schedules: list[CarSchedule] = []
         self._of = np.zeros(len(members), np.intp)
         given = members.columns["sessions_per_day"]
         files = members.choose(lambda settings: settings.sessions_file, object)
@@ -55,7 +55,7 @@ class Schedules:
 
     def at(
         self, which: NDArray[np.intp], time_ms: int
-    ) -> Iterator[tuple[NDArray[np.intp], Plugged]]:
+    ) -> Iterator[tuple[NDArray[np.intp], PresentCars]]:
         """Yield the chargers of `which` that have the same schedule, and their cars at a time."""
         for index, schedule in enumerate(self._schedules):
             rows = which[self._of[which] == index]

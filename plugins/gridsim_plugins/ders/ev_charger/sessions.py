@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gridsim.api import Draws, Floats, Keys
 
 DAY_MS = 86_400_000
-Kind = Literal["home", "workplace", "public", "fast"]
+SessionKind = Literal["home", "workplace", "public", "fast"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,13 +11,13 @@ from gridsim.api import DerSettings, LocalPath, RunPeriod, Unit
 from gridsim.helpers import windows
 from gridsim_plugins.ders.ev_charger.recorded import read_sessions
 from gridsim_plugins.ders.ev_charger.schedule import MOST_PER_DAY
-from gridsim_plugins.ders.ev_charger.sessions import Kind
+from gridsim_plugins.ders.ev_charger.sessions import SessionKind
 
 
 class EvChargerSettings(DerSettings):
     """Settings of the DER type `ev_charger`; `nameplate_capacity` limits the AC power."""
 
-    sessions: Kind | None = Field(
+    sessions: SessionKind | None = Field(
         None,
         description="the sessions of cars: home (one car, Trondheim); workplace (staff, ACN-Data "
         "JPL) and public (a campus garage, ACN-Data Caltech) have less on weekends; fast (public "
@@ -142,7 +142,7 @@ class EvChargerSettings(DerSettings):
         return self
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> SessionKind:
         """The kind of sessions: the setting, or else by the connector."""
         return self.sessions or ("fast" if self.connector == "dc" else "home")
 

@@ -15,7 +15,7 @@ from gridsim.api import MEASURANDS, UNITS, Batch, Floats, Roster, decimals_of
 SEQUENCE = "seq"
 """The index of the tick."""
 
-Kind = Literal["number", "text", "truth", "time"]
+FieldKind = Literal["number", "text", "truth", "time"]
 Level = Literal["run", "project", "device", "message", "reading"]
 """The level of a field. `run`, `project` and `device`: a constant of the run, project or device.
 `message`: it changes, and is the same for all devices of a project at one time. `reading`: it
@@ -32,7 +32,7 @@ NET = "net"
 class FieldInfo:
     """A field that a placeholder can name."""
 
-    kind: Kind
+    kind: FieldKind
     level: Level
     digits: int | None = None
     """The decimals of a number; None: the shortest text that converts back to it."""

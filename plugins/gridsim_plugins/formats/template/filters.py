@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gridsim_plugins.formats.template.errors import TemplateError, unknown
-from gridsim_plugins.formats.template.fields import Kind
+from gridsim_plugins.formats.template.fields import FieldKind
 from gridsim_plugins.formats.template.placeholder import Filter, Placeholder
 
 MOST_DIGITS = 9
@@ -35,7 +35,7 @@ class Style:
     """The texts for true and for false."""
 
 
-def read_style(placeholder: Placeholder, kind: Kind, style: Style) -> Style:
+def read_style(placeholder: Placeholder, kind: FieldKind, style: Style) -> Style:
     """Return `style` as modified by the filters of a placeholder. Raises TemplateError."""
     seen: set[str] = set()
     for one in placeholder.filters:
@@ -117,7 +117,7 @@ def _as(one: Filter, style: Style) -> Style:
     return replace(style, choice=(one.arguments[0], one.arguments[1]))
 
 
-_FILTERS: Mapping[str, tuple[tuple[Kind, ...], Callable[[Filter, Style], Style]]] = {
+_FILTERS: Mapping[str, tuple[tuple[FieldKind, ...], Callable[[Filter, Style], Style]]] = {
     "round": (("number",), _round),
     "else": (("number",), _else),
     "text": (("number", "truth", "time"), _text),

@@ -13,7 +13,7 @@ from gridsim_plugins.formats.template.pieces import (
     Piece,
     SlowValue,
 )
-from gridsim_plugins.formats.template.value_pieces import Affixed, Decimals, Shortest
+from gridsim_plugins.formats.template.value_pieces import Affixed, FixedDecimals, Shortest
 from gridsim_plugins.formats.template.values import Mask
 
 Part = bytes | Callable[[], list[bytes]] | SlowValue
@@ -59,7 +59,7 @@ def left_out(items: Sequence[Item], absent: Sequence[Mask], devices: int) -> Pie
     """Return the items as a piece that is left out where a column has no value."""
     pieces = fused(items, devices)
     only = pieces[0] if len(pieces) == 1 else None
-    if isinstance(only, Decimals | Shortest) and only.leaves_out and len(absent) == 1:
+    if isinstance(only, FixedDecimals | Shortest) and only.leaves_out and len(absent) == 1:
         only.is_sealed = True
         return only
     return Optional(pieces, absent)

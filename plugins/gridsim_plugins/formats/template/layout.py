@@ -14,7 +14,7 @@ from gridsim_plugins.formats.template.pieces import Piece, Repeated
 from gridsim_plugins.formats.template.placeholder import Placeholder, split_text
 from gridsim_plugins.formats.template.values import (
     Mask,
-    Place,
+    PlaceholderPlace,
     Value,
     constant_texts,
     piece_of,
@@ -77,7 +77,7 @@ class Layout:
         laid.items.append(b'"')
         return laid
 
-    def _value(self, placeholder: Placeholder, place: Place) -> Laid:
+    def _value(self, placeholder: Placeholder, place: PlaceholderPlace) -> Laid:
         value = read_value(placeholder, self._fields, bare=False)
         self._check_level(value)
         laid = Laid([constant_texts(value, place) if value.is_constant else piece_of(value, place)])

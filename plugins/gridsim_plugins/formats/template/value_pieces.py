@@ -38,7 +38,7 @@ class Affixed(ABC):
         """Return the text of each row, or the one text that all rows share."""
 
 
-class Decimals(Affixed):
+class FixedDecimals(Affixed):
     """Numbers with fixed decimals. The texts of numbers near 0 are cached, because they repeat."""
 
     def __init__(

@@ -15,20 +15,25 @@ from numpy.typing import NDArray
 from gridsim.api import Batch, Floats
 from gridsim_plugins.formats.template.errors import TemplateError, unknown
 from gridsim_plugins.formats.template.expression import Expression, parse_expression
-from gridsim_plugins.formats.template.fields import CONSTANT, FieldInfo, Fields, Kind, Level
+from gridsim_plugins.formats.template.fields import CONSTANT, FieldInfo, FieldKind, Fields, Level
 from gridsim_plugins.formats.template.filters import NUMBER, Style, read_style
 from gridsim_plugins.formats.template.pieces import SlowValue
 from gridsim_plugins.formats.template.placeholder import Placeholder
-from gridsim_plugins.formats.template.value_pieces import Affixed, Decimals, FewValues, Shortest
+from gridsim_plugins.formats.template.value_pieces import (
+    Affixed,
+    FewValues,
+    FixedDecimals,
+    Shortest,
+)
 
-Place = Literal["value", "inside", "bare"]
+PlaceholderPlace = Literal["value", "inside", "bare"]
 """The place of a placeholder: a whole value of JSON, a part of a JSON string, a bare text."""
 Mask = Callable[[Batch], NDArray[np.bool_]]
 
 _LEVELS: tuple[Level, ...] = ("run", "project", "device", "message", "reading")
 
 
-def quoted(text: str, place: Place) -> bytes:
+def quoted(text: str, place: PlaceholderPlace) -> bytes:
     """Return a text in the form that its place requires."""
     if place == "bare":
         return text.encode()
@@ -41,7 +46,7 @@ class Value:
     """A placeholder whose names and filters have been checked."""
 
     placeholder: Placeholder
-    kind: Kind
+    kind: FieldKind
     levels: frozenset[Level]
     style: Style
     expression: Expression
@@ -97,7 +102,7 @@ def read_value(placeholder: Placeholder, fields: Fields, *, bare: bool) -> Value
     return Value(placeholder, info.kind, levels or frozenset({"run"}), style, expression, fields)
 
 
-def piece_of(value: Value, place: Place) -> Affixed | SlowValue:
+def piece_of(value: Value, place: PlaceholderPlace) -> Affixed | SlowValue:
     """Return the piece that writes the values of each row."""
     style, name = value.style, value.name
     if name == "contract_threshold":
@@ -112,7 +117,7 @@ def piece_of(value: Value, place: Place) -> Affixed | SlowValue:
         if style.digits is None:
             write = repr if value.expression.name is not None else _shortest
             return Shortest(value.numbers, write, form, missing)
-        return Decimals(value.numbers, style.digits, form, missing)
+        return FixedDecimals(value.numbers, style.digits, form, missing)
     write_one = _writer(value, place)
 
     def read(batch: Batch) -> NDArray[Any]:
@@ -132,7 +137,7 @@ def piece_of(value: Value, place: Place) -> Affixed | SlowValue:
     return FewValues(read, write_one)
 
 
-def constant_texts(value: Value, place: Place) -> Callable[[], list[bytes]]:
+def constant_texts(value: Value, place: PlaceholderPlace) -> Callable[[], list[bytes]]:
     """Return the function that makes the text of each device, for a value that never changes."""
     fields = value.fields
 
@@ -150,7 +155,7 @@ def constant_texts(value: Value, place: Place) -> Callable[[], list[bytes]]:
     return make
 
 
-def _number_texts(value: Value, place: Place, numbers: Floats) -> list[bytes]:
+def _number_texts(value: Value, place: PlaceholderPlace, numbers: Floats) -> list[bytes]:
     style = value.style
     form = b'"%s"' if style.as_text and place == "value" else b"%s"
     missing = _missing(style, place) if style.missing == "write" else b""
@@ -168,7 +173,7 @@ def _number_texts(value: Value, place: Place, numbers: Floats) -> list[bytes]:
     ]
 
 
-def _missing(style: Style, place: Place) -> bytes:
+def _missing(style: Style, place: PlaceholderPlace) -> bytes:
     given = style.missing_text
     if given is None:
         return b"null"
@@ -182,7 +187,7 @@ def _shortest(value: float) -> str:
     return f"{value:.10g}"
 
 
-def _writer(value: Value, place: Place) -> Callable[[Any], bytes]:
+def _writer(value: Value, place: PlaceholderPlace) -> Callable[[Any], bytes]:
     """Return the function that writes one text, time, true or false."""
     style = value.style
     if value.kind == "text":
@@ -211,7 +216,7 @@ def _writer(value: Value, place: Place) -> Callable[[Any], bytes]:
             return lambda time_ms: quoted(_stamp(time_ms, style.digits or 0, None), place)
 
 
-def _word(word: str, style: Style, place: Place) -> bytes:
+def _word(word: str, style: Style, place: PlaceholderPlace) -> bytes:
     plain = word in ("true", "false", "null") or NUMBER.fullmatch(word)
     if place == "value" and plain and not style.as_text:
         return word.encode()

@@ -1,6 +1,6 @@
 """The time of day of each appliance, fitted to a standard profile.
 
-`Rates` divides the part of a standard profile that is not base load among the appliances:
+`UseRates` divides the part of a standard profile that is not base load among the appliances:
 iterative proportional fitting (Deming, Stephan 1940) of the activities' times of day, so that
 all appliances together draw the profile in every month, day of the week and hour, and each
 draws its share of the year.
@@ -128,7 +128,7 @@ def _shapes() -> dict[str, Floats]:
     }
 
 
-class Rates:
+class UseRates:
     """The relative rate of use of each appliance by local time."""
 
     def __init__(self, profile: Profile) -> None:
@@ -230,6 +230,6 @@ def profile_table(profile: Profile) -> Floats:
 
 
 @cache
-def rates(profile: Profile) -> Rates:
+def rates(profile: Profile) -> UseRates:
     """Return the rates of all homes of a profile; fitting takes some milliseconds."""
-    return Rates(profile)
+    return UseRates(profile)

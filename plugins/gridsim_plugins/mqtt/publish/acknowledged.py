@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim_plugins.mqtt.publish.flight import Flight, NotedOutcome
-from gridsim_plugins.mqtt.publish.isolation import QUIET_S, REFUSED, Isolation, Piece
+from gridsim_plugins.mqtt.publish.isolation import QUIET_S, REFUSED, Isolation, MessageSpan
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     OVERSIZE,
@@ -17,7 +17,7 @@ from gridsim_plugins.mqtt.publish.messages import (
     Messages,
 )
 from gridsim_plugins.mqtt.publish.unanswered import Unanswered
-from gridsim_plugins.mqtt.publish.window import Window
+from gridsim_plugins.mqtt.publish.window import PacketWindow
 from gridsim_plugins.mqtt.session.answers import PUBACK, PUBCOMP, PUBREC
 from gridsim_plugins.mqtt.session.connection import Connection
 from gridsim_plugins.mqtt.session.frames import Frames, pubrels
@@ -50,7 +50,7 @@ class PublishAcknowledged:
         """True while a message is alone on a connection that has been quiet."""
         self._frames = Frames(topics, qos=qos, retain=retain, v5=v5)
         self._final = PUBACK if qos == 1 else PUBCOMP
-        self._window = Window(min(window, connection.receive_maximum or window))
+        self._window = PacketWindow(min(window, connection.receive_maximum or window))
 
     def write(self, parts: Iterator[Messages], account: MessageAccount) -> None:
         self._connection.touch()
@@ -87,7 +87,7 @@ class PublishAcknowledged:
             self._send_piece(messages.part(first, stop), sizes[first:stop], piece, flight)
 
     def _send_piece(
-        self, messages: Messages, sizes: NDArray[np.intp], piece: Piece, flight: Flight
+        self, messages: Messages, sizes: NDArray[np.intp], piece: MessageSpan, flight: Flight
     ) -> None:
         if not len(messages):
             return

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gridsim_plugins.mqtt.publish.isolation import Isolation
 from gridsim_plugins.mqtt.publish.messages import DELIVERED, MessageAccount, Messages
 from gridsim_plugins.mqtt.publish.unanswered import Unanswered
-from gridsim_plugins.mqtt.publish.window import Window
+from gridsim_plugins.mqtt.publish.window import PacketWindow
 
 _NONE = np.empty(0, np.intp)
 
@@ -21,7 +21,7 @@ class Flight:
 
     def __init__(
         self,
-        window: Window,
+        window: PacketWindow,
         account: MessageAccount,
         isolation: Isolation,
         unanswered: Unanswered,

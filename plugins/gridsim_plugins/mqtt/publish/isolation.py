@@ -47,7 +47,7 @@ _ISOLATE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class MessageSpan:
     """Consecutive messages that are treated alike: `start` to before `stop`."""
 
     start: int
@@ -104,12 +104,12 @@ class Isolation:
         found: NDArray[np.bool_] = (self._suspects[topic] | again) & ~self.drops(topic, sizes)
         return found
 
-    def pieces(self, topic: NDArray[np.intp], sizes: NDArray[np.intp]) -> Iterator[Piece]:
+    def pieces(self, topic: NDArray[np.intp], sizes: NDArray[np.intp]) -> Iterator[MessageSpan]:
         """Yield the pieces of consecutive messages; the notes made meanwhile are considered."""
         at, end, seen = 0, len(topic), -1
         while at < end:
             if self.is_idle:
-                yield Piece(at, end, "send")
+                yield MessageSpan(at, end, "send")
                 return
             if seen != self._changes:
                 seen = self._changes
@@ -121,9 +121,9 @@ class Isolation:
                 only = np.count_nonzero(self._suspects) == 1
                 known = self._refused[topic[at]] < _NO_LIMIT
                 proof = bool(stop == at + 1 and (only or known))
-                yield Piece(at, stop, "isolate", proof)
+                yield MessageSpan(at, stop, "isolate", proof)
             else:
-                yield Piece(at, stop, "drop" if kind[at] else "send")
+                yield MessageSpan(at, stop, "drop" if kind[at] else "send")
             at = stop
 
     def needs_comparison(self, topic: int) -> bool:

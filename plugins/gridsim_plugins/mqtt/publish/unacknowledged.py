@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim_plugins.mqtt.publish.isolation import QUIET_S, REFUSED, Isolation, Piece
+from gridsim_plugins.mqtt.publish.isolation import QUIET_S, REFUSED, Isolation, MessageSpan
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
     OVERSIZE,
@@ -66,7 +66,11 @@ class PublishUnacknowledged:
             raise
 
     def _write(
-        self, messages: Messages, sizes: NDArray[np.intp], piece: Piece, account: MessageAccount
+        self,
+        messages: Messages,
+        sizes: NDArray[np.intp],
+        piece: MessageSpan,
+        account: MessageAccount,
     ) -> None:
         if piece.treatment == "drop":
             every = np.arange(len(messages))

@@ -9,7 +9,7 @@ PACKET_IDS = 65_535
 """The largest packet id; ids go from 1 to this and then start again (section 2.3.1)."""
 
 
-class Window:
+class PacketWindow:
     """The window of messages in flight; message n (from 0) has the packet id 1 + n % 65,535.
 
     Acknowledgements may arrive in any order; `settled` is the first message without one.

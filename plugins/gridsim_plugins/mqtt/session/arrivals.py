@@ -9,7 +9,7 @@ from typing import NamedTuple
 _OVERHEAD_BYTES = 300
 
 
-class Message(NamedTuple):
+class ArrivedMessage(NamedTuple):
     """A message that was received."""
 
     topic: str
@@ -19,7 +19,7 @@ class Message(NamedTuple):
     qos: int = 0
 
 
-class Arrivals:
+class MessageQueue:
     """A bounded queue of messages.
 
     With `most_each`, topics are served in turn when more messages wait than are taken at once, so a
@@ -35,14 +35,14 @@ class Arrivals:
         """
         self._most_bytes = most_bytes
         self._most_each = most_each
-        self._waiting: dict[str, deque[tuple[int, Message]]] = {}
+        self._waiting: dict[str, deque[tuple[int, ArrivedMessage]]] = {}
         """The messages with their numbers, by topic if topics take turns."""
         self._count = self._number = self._bytes = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def add(self, message: Message) -> bool:
+    def add(self, message: ArrivedMessage) -> bool:
         """Queue a message; return False if there is no room."""
         size = len(message.payload) + _OVERHEAD_BYTES
         key = "" if self._most_each is None else message.topic
@@ -61,9 +61,9 @@ class Arrivals:
         self._bytes += size
         return True
 
-    def take(self, most: int) -> list[Message]:
+    def take(self, most: int) -> list[ArrivedMessage]:
         """Remove and return up to `most` messages, in the order of their arrival."""
-        taken: list[tuple[int, Message]] = []
+        taken: list[tuple[int, ArrivedMessage]] = []
         while self._waiting and len(taken) < most:
             if len(self._waiting) == 1:
                 self._take_from(next(iter(self._waiting)), most - len(taken), taken)
@@ -77,7 +77,7 @@ class Arrivals:
         self._bytes -= sum(len(message.payload) + _OVERHEAD_BYTES for _, message in taken)
         return [message for _, message in sorted(taken)]
 
-    def _take_from(self, key: str, most: int, taken: list[tuple[int, Message]]) -> None:
+    def _take_from(self, key: str, most: int, taken: list[tuple[int, ArrivedMessage]]) -> None:
         queue = self._waiting[key]
         taken.extend(queue.popleft() for _ in range(min(most, len(queue))))
         if not queue:

@@ -20,7 +20,7 @@ from gridsim_plugins.mqtt.session.opening import (
     BrokerLimits,
     Dialler,
     FailureLog,
-    Schedule,
+    OpeningSchedule,
     pending_error,
 )
 from gridsim_plugins.mqtt.session.owner_packets import OwnerPackets
@@ -67,7 +67,7 @@ class Clients:
         self._identities = identities
         self._selector = selectors.DefaultSelector()
         self.links = [Link(index) for index in range(len(identities))]
-        self._schedule = Schedule(self.links)
+        self._schedule = OpeningSchedule(self.links)
         self._opening: set[int] = set()
         self._failed_in_a_row = self._silent_in_a_row = 0
         self._cause = ""

@@ -17,7 +17,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
 
 from gridsim.api import TransportError
-from gridsim_plugins.mqtt.session.arrivals import Arrivals, Message
+from gridsim_plugins.mqtt.session.arrivals import ArrivedMessage, MessageQueue
 from gridsim_plugins.mqtt.session.handshake import open_session
 from gridsim_plugins.mqtt.session.read_ahead import ReadAhead
 from gridsim_plugins.mqtt.session.sockets import set_quickack
@@ -61,7 +61,7 @@ class Dialogue:
         self._answer_timeout_s = answer_timeout_s
         self._dropped = self._received = 0
         self._most_each = most_each
-        self._arrivals = Arrivals(_MOST_BYTES, most_each)
+        self._arrivals = MessageQueue(_MOST_BYTES, most_each)
         self._filters: list[str] = []
         self._unanswered: set[int] = set()
         self._hurry_by: float | None = None
@@ -120,7 +120,7 @@ class Dialogue:
             self._settle()
         return self._refused
 
-    def listen(self, timeout_s: float) -> list[Message]:
+    def listen(self, timeout_s: float) -> list[ArrivedMessage]:
         """Return some of the messages received; wait for one for up to `timeout_s`.
 
         If topics are served in turn, everything that the broker has sent is read first, because a
@@ -173,7 +173,7 @@ class Dialogue:
     def take_unread(self) -> int:
         """Drop the waiting messages, and return the number of all dropped messages."""
         unread = len(self._arrivals) + self.take_dropped()
-        self._arrivals = Arrivals(_MOST_BYTES)
+        self._arrivals = MessageQueue(_MOST_BYTES)
         return unread
 
     def close(self) -> None:
@@ -244,7 +244,7 @@ class Dialogue:
         """Read once; the time that this takes is bounded."""
         for topic, payload, retained in ahead.receive():
             self._received += 1
-            self._dropped += not self._arrivals.add(Message(topic, payload, retained))
+            self._dropped += not self._arrivals.add(ArrivedMessage(topic, payload, retained))
         skipped = ahead.take_skipped()
         self._received += skipped
         self._dropped += skipped
@@ -264,7 +264,7 @@ class Dialogue:
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
         self._received += 1
         try:
-            one = Message(message.topic, bytes(message.payload), message.retain, message.qos)
+            one = ArrivedMessage(message.topic, bytes(message.payload), message.retain, message.qos)
         except UnicodeDecodeError:
             self._dropped += 1
             return

@@ -25,7 +25,7 @@ _LOG_EVERY_S = 10.0
 _MAX_CAUSES = 100
 
 
-class Schedule:
+class OpeningSchedule:
     """The times at which connections will be opened."""
 
     def __init__(self, links: list[Link]) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gridsim.api import Floats, History, Roster, Snapshot
 from gridsim_plugins.views.terminal.layout import compose
-from gridsim_plugins.views.terminal.rates import Rates
+from gridsim_plugins.views.terminal.rates import ScreenRates
 from gridsim_plugins.views.terminal.scene import Scene, Widths
 from gridsim_plugins.views.terminal.screen import Screen
 from gridsim_plugins.views.terminal.theme import ASCII, UNICODE, Glyphs, colours
@@ -24,7 +24,7 @@ class Scenes:
         self._roster = roster
         self._glyphs = glyphs
         self._colours = colours(roster.type)
-        self._rates = Rates()
+        self._rates = ScreenRates()
         self._widths = Widths()
 
     def next(

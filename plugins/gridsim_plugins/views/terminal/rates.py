@@ -22,7 +22,7 @@ class _Counts:
     delivered: dict[str, int]
 
 
-class Rates:
+class ScreenRates:
     """The rates of ticks and confirmed readings over the last 5 s."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from gridsim.api import Floats, History, Roster, RunStatus, Snapshot
-from gridsim_plugins.views.terminal.rates import Rates
+from gridsim_plugins.views.terminal.rates import ScreenRates
 from gridsim_plugins.views.terminal.theme import QUIET, STRONG, Glyphs
 from gridsim_plugins.views.terminal.words import clean
 
@@ -37,7 +37,7 @@ class Scene:
     roster: Roster
     history: History
     project_history: Callable[[NDArray[np.intp]], Floats]
-    rates: Rates
+    rates: ScreenRates
     glyphs: Glyphs
     colours: dict[str, str]
     widths: Widths

@@ -20,11 +20,11 @@ from gridsim_plugins.views.web.fleet import FleetMap, groups
 from gridsim_plugins.views.web.instructions import Instructions
 from gridsim_plugins.views.web.metrics import exposition
 from gridsim_plugins.views.web.requests import read_body
-from gridsim_plugins.views.web.run_actions import Pace, watched
+from gridsim_plugins.views.web.run_actions import PaceControl, watched
 from gridsim_plugins.views.web.shared import Shared, SharedAnswers
 from gridsim_plugins.views.web.site import cached
 from gridsim_plugins.views.web.status import (
-    Rates,
+    DeliveryRates,
     account_items,
     entries_after,
     event_items,
@@ -41,7 +41,7 @@ T = TypeVar("T")
 class Api:
     """The handlers of `ENDPOINTS`. Those that are not coroutines are called in a worker thread."""
 
-    def __init__(self, control: Control, url: str, stream: Stream, rates: Rates) -> None:
+    def __init__(self, control: Control, url: str, stream: Stream, rates: DeliveryRates) -> None:
         self._control = control
         self._url = url
         self.feed = stream
@@ -52,7 +52,7 @@ class Api:
         self.shared = SharedAnswers(stream.hold_s)
         """The answers that many pages request."""
         self._instructions = Instructions(control, url)
-        self._pace = Pace(control)
+        self._pace = PaceControl(control)
         self._roster_bytes: bytes | None = None
 
     def health(self, request: Request, query: models.Query) -> Response:

@@ -13,7 +13,7 @@ from gridsim_plugins.views.web.models import ControlBody, MessageItem, WatchAnsw
 from gridsim_plugins.views.web.tables import numbers
 
 
-class Pace:
+class PaceControl:
     """The pausing, resuming and speed of a run. One change is made at a time."""
 
     def __init__(self, control: Control) -> None:

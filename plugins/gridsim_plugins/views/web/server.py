@@ -22,7 +22,7 @@ from gridsim_plugins.views.web.api import Api
 from gridsim_plugins.views.web.app import make_app
 from gridsim_plugins.views.web.overload import PromptProtocol, RefusalLog
 from gridsim_plugins.views.web.settings import WebSettings
-from gridsim_plugins.views.web.status import Rates
+from gridsim_plugins.views.web.status import DeliveryRates
 from gridsim_plugins.views.web.stream import Stream
 
 _TRIES = 21
@@ -50,7 +50,7 @@ class WebServer:
         if not self._token and not settings.is_loopback:
             self._token = secrets.token_urlsafe(24)
         self._port = 0
-        self._rates = Rates()
+        self._rates = DeliveryRates()
         self._stream = Stream(control.roster, self._rates)
         self._server: uvicorn.Server | None = None
         self._api: Api | None = None

@@ -37,7 +37,7 @@ from gridsim_plugins.views.web.tables import rounded
 _RATE_S = 5.0
 
 
-class Rates:
+class DeliveryRates:
     """The readings that each transport delivered per second, over the last 5 s."""
 
     def __init__(self) -> None:
@@ -68,13 +68,13 @@ class Rates:
         return round(sum(self._rates.values()), 1)
 
 
-def frame_of(snapshot: Snapshot, rates: Rates) -> Frame:
+def frame_of(snapshot: Snapshot, rates: DeliveryRates) -> Frame:
     """Return the part of the status that changes with each tick."""
     return Frame(**_frame(snapshot, snapshot.status, rates))
 
 
 def status_of(
-    snapshot: Snapshot, status: RunStatus, roster: Roster, rates: Rates, pages: int
+    snapshot: Snapshot, status: RunStatus, roster: Roster, rates: DeliveryRates, pages: int
 ) -> StatusAnswer:
     """Return the whole status. `status` may be newer than the snapshot's; `pages` are open."""
     lag_p50_s, lag_p99_s = quantiles(status.lag)
@@ -186,7 +186,7 @@ def quantiles(sketch: LatencySketch) -> tuple[float | None, float | None]:
     return round(sketch.quantile(0.5), 6), round(sketch.quantile(0.99), 6)
 
 
-def _frame(snapshot: Snapshot, status: RunStatus, rates: Rates) -> dict[str, Any]:
+def _frame(snapshot: Snapshot, status: RunStatus, rates: DeliveryRates) -> dict[str, Any]:
     entries = snapshot.entries
     return {
         "state": status.state,
@@ -209,7 +209,7 @@ def _frame(snapshot: Snapshot, status: RunStatus, rates: Rates) -> dict[str, Any
     }
 
 
-def _transport(transport: TransportStatus, rates: Rates) -> TransportItem:
+def _transport(transport: TransportStatus, rates: DeliveryRates) -> TransportItem:
     settled_p50_s, settled_p99_s = quantiles(transport.settled)
     far_end_p50_s, far_end_p99_s = quantiles(transport.far_end)
     return TransportItem(

@@ -11,7 +11,7 @@ from sse_starlette import EventSourceResponse
 
 from gridsim.api import Roster, Snapshot
 from gridsim_plugins.views.web.answers import Failed
-from gridsim_plugins.views.web.status import Rates, entries_after, frame_of, status_of
+from gridsim_plugins.views.web.status import DeliveryRates, entries_after, frame_of, status_of
 
 MAX_CLIENTS = 200
 _STATUS_S = 1.0
@@ -40,7 +40,11 @@ class Stream:
     """
 
     def __init__(
-        self, roster: Roster, rates: Rates, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        roster: Roster,
+        rates: DeliveryRates,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.dropped = 0
         """The clients that were disconnected because they did not keep up."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import Floats
 from gridsim.helpers.tables import RowError, filled
-from gridsim_plugins.weather.file.columns import Column, too_small, wrong_value
+from gridsim_plugins.weather.file.columns import FileColumn, too_small, wrong_value
 from gridsim_plugins.weather.file.file_settings import StationFileSettings
 from gridsim_plugins.weather.file.series import DAY_MS, YEAR_DAYS, Series, common_year, of_year
 
@@ -27,7 +27,7 @@ class Rows:
     lines: Sequence[int]
     utc_ms: Ints
     """The times of the rows."""
-    columns: Mapping[str, Column]
+    columns: Mapping[str, FileColumn]
     stamp: str
     """The part of its interval that a row's time denotes: start, middle or end."""
     at_instants: bool

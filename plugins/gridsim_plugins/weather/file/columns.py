@@ -23,7 +23,7 @@ from gridsim_plugins.weather.file.planes import has_plane, horizontal
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FileQuantity:
     """A quantity of a weather file."""
 
     quantity: Quantity
@@ -36,18 +36,20 @@ class Kind:
     """The limits of values, in gridsim's unit."""
 
 
-KINDS: Final[dict[str, Kind]] = {
-    "ghi": Kind("irradiance", ("ghi", "shortwave_radiation", "G(h)"), (), -20.0, 2000.0),
-    "dni": Kind("irradiance", ("dni", "direct_normal_irradiance", "Gb(n)"), (), -20.0, 2000.0),
-    "dhi": Kind("irradiance", ("dhi", "diffuse_radiation", "Gd(h)"), (), -20.0, 2000.0),
-    "temperature": Kind(
+KINDS: Final[dict[str, FileQuantity]] = {
+    "ghi": FileQuantity("irradiance", ("ghi", "shortwave_radiation", "G(h)"), (), -20.0, 2000.0),
+    "dni": FileQuantity(
+        "irradiance", ("dni", "direct_normal_irradiance", "Gb(n)"), (), -20.0, 2000.0
+    ),
+    "dhi": FileQuantity("irradiance", ("dhi", "diffuse_radiation", "Gd(h)"), (), -20.0, 2000.0),
+    "temperature": FileQuantity(
         "temperature",
         ("temperature", "temperature_2m", "air_temperature", "temp_air", "T2m", "Dry-bulb"),
         (99.9, 999.0, 999.9),
         -90.0,
         65.0,
     ),
-    "wind": Kind(
+    "wind": FileQuantity(
         "speed",
         ("wind", "wind_speed", "wind_speed_10m", "WS10m", "Wspd"),
         (99.0, 99.9, 999.0, 999.9),
@@ -63,14 +65,14 @@ OPEN_METEO: Final = ("shortwave_radiation", "direct_normal_irradiance", "diffuse
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Column:
+class FileColumn:
     """A column of a weather file."""
 
     header: str
     raw: Floats
     """The values in the unit of the file, NaN where one is missing."""
     conversion: Conversion
-    kind: Kind
+    kind: FileQuantity
     assumed: bool = False
     """True if neither the header nor a setting states the unit."""
 
@@ -84,7 +86,7 @@ def names_of(settings: StationFileSettings, key: str) -> tuple[str, ...]:
     return KINDS[key].names if name == KINDS[key].names[0] else (name,)
 
 
-def read_columns(table: Table, settings: StationFileSettings) -> dict[str, Column]:
+def read_columns(table: Table, settings: StationFileSettings) -> dict[str, FileColumn]:
     """Return the columns that a table has. Raises ValueError that names the line."""
     names = {key: names_of(settings, key) for key in KINDS}
     has = {key: table.has(*own) for key, own in names.items()}
@@ -102,15 +104,15 @@ def read_columns(table: Table, settings: StationFileSettings) -> dict[str, Colum
     if plane:
         header, ghi, dhi = horizontal(table)
         marks, own = (*NUMERIC_MARKS, *settings.missing), Conversion(OWN["irradiance"])
-        columns["ghi"] = Column(header, with_gaps(ghi, marks), own, KINDS["ghi"])
+        columns["ghi"] = FileColumn(header, with_gaps(ghi, marks), own, KINDS["ghi"])
         if dhi is not None:
-            columns["dhi"] = Column("Gd(i)", with_gaps(dhi, marks), own, KINDS["dhi"])
+            columns["dhi"] = FileColumn("Gd(i)", with_gaps(dhi, marks), own, KINDS["dhi"])
     return columns
 
 
 def _column(
     table: Table, settings: StationFileSettings, key: str, names: tuple[str, ...]
-) -> Column:
+) -> FileColumn:
     kind = KINDS[key]
     header = table.name(*names)
     assumed = False
@@ -127,10 +129,10 @@ def _column(
     own = _LARGE_MARKS if conversion.changes else kind.marks
     marks = (*NUMERIC_MARKS, *own, *settings.missing)
     raw = with_gaps(table.numbers_or_gaps(*names), marks)
-    return Column(header, raw, conversion, kind, assumed)
+    return FileColumn(header, raw, conversion, kind, assumed)
 
 
-def wrong_value(column: Column, values: Floats) -> tuple[int, str] | None:
+def wrong_value(column: FileColumn, values: Floats) -> tuple[int, str] | None:
     """Return the first row whose value is outside the limits, and the problem; None if all are
     inside.
 
@@ -148,7 +150,7 @@ def wrong_value(column: Column, values: Floats) -> tuple[int, str] | None:
     return row, f"{given}, which is not between {kind.least:g} and {kind.most:g} {own}"
 
 
-def too_small(column: Column, values: Floats) -> tuple[int, str] | None:
+def too_small(column: FileColumn, values: Floats) -> tuple[int, str] | None:
     """Return the row of the highest irradiance if the column seems to be in kW/m2."""
     if not column.assumed or column.kind.quantity != "irradiance" or np.isnan(values).all():
         return None

@@ -22,7 +22,7 @@ from gridsim.helpers.tables.dialect import fields_of
 from gridsim_plugins.weather.file.building import Rows, series_of
 from gridsim_plugins.weather.file.columns import KINDS, OPEN_METEO, names_of, read_columns
 from gridsim_plugins.weather.file.file_settings import StationFileSettings
-from gridsim_plugins.weather.file.layout import Place, place_of
+from gridsim_plugins.weather.file.layout import StationPlace, place_of
 from gridsim_plugins.weather.file.planes import has_plane
 from gridsim_plugins.weather.file.series import Series
 
@@ -71,16 +71,16 @@ def is_tmy3(path: str) -> bool:
     return len(lines) > 1 and lines[1].lstrip('"').startswith(_TMY3_TIME[0])
 
 
-def _tmy3_place(table: Table) -> Place:
+def _tmy3_place(table: Table) -> StationPlace:
     fields = fields_of(table.preamble[0] if table.preamble else "", ",")
     numbers = [parse_number(text) for text in fields[3:6]]
     if len(fields) < _TMY3_PLACE or any(number != number for number in numbers):
         raise ValueError(f"{table.path}, line 1: is not the place of a TMY3 file")
-    return Place(numbers[1], numbers[2], numbers[0] * 3600.0)
+    return StationPlace(numbers[1], numbers[2], numbers[0] * 3600.0)
 
 
 def _utc(
-    settings: StationFileSettings, table: Table, stamps: Stamps, place: Place
+    settings: StationFileSettings, table: Table, stamps: Stamps, place: StationPlace
 ) -> tuple[NDArray[np.int64], str, int]:
     """Return the times in UTC, the clock in words, and the offset of the standard time.
 

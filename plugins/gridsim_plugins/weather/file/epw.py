@@ -30,9 +30,9 @@ from gridsim.helpers.tables import (
 )
 from gridsim.helpers.tables.shapes import NO_TIME
 from gridsim_plugins.weather.file.building import Rows, series_of
-from gridsim_plugins.weather.file.columns import KINDS, Column
+from gridsim_plugins.weather.file.columns import KINDS, FileColumn
 from gridsim_plugins.weather.file.file_settings import StationFileSettings
-from gridsim_plugins.weather.file.layout import Place
+from gridsim_plugins.weather.file.layout import StationPlace
 from gridsim_plugins.weather.file.series import Series
 
 _HEADER_WITHIN = 30  # lines
@@ -118,12 +118,12 @@ def _data(path: str, lines: Sequence[str]) -> tuple[int, int]:
     raise ValueError(f"{path}: is not an EPW file: there is no line DATA PERIODS")
 
 
-def _place(path: str, lines: Sequence[str]) -> Place:
+def _place(path: str, lines: Sequence[str]) -> StationPlace:
     fields = next(csv.reader(lines[:1]), [""])
     values = [parse_number(text) for text in fields[6:9]]
     if fields[0].upper() != "LOCATION" or len(values) < 3 or any(v != v for v in values):
         raise ValueError(f"{path}, line 1: is not LOCATION with latitude, longitude, time zone")
-    return Place(values[0], values[1], values[2] * 3600.0)
+    return StationPlace(values[0], values[1], values[2] * 3600.0)
 
 
 def _starts(fields: Sequence[Sequence[str]], per_hour: int) -> NDArray[np.int64]:
@@ -144,7 +144,7 @@ def _starts(fields: Sequence[Sequence[str]], per_hour: int) -> NDArray[np.int64]
     return dates.ms + ((hours - 1.0) * _HOUR_MS + before * 60_000.0).astype(np.int64)
 
 
-def _there(columns: Mapping[str, Column]) -> tuple[dict[str, Column], list[str]]:
+def _there(columns: Mapping[str, FileColumn]) -> tuple[dict[str, FileColumn], list[str]]:
     """Return the columns without unneeded columns that have no value; and notes."""
     has = {key for key, column in columns.items() if not np.isnan(column.raw).all()}
     spare = {"wind"}
@@ -157,7 +157,7 @@ def _there(columns: Mapping[str, Column]) -> tuple[dict[str, Column], list[str]]
     return kept, [f"{_NAMES[key]} missing in all rows" for key in left_out]
 
 
-def _column(key: str, texts: Sequence[str], marks: Sequence[float]) -> Column:
+def _column(key: str, texts: Sequence[str], marks: Sequence[float]) -> FileColumn:
     values = parse_numbers(texts)
     for row in np.flatnonzero(np.isnan(values)).tolist():
         if not is_missing(texts[row]):
@@ -168,4 +168,4 @@ def _column(key: str, texts: Sequence[str], marks: Sequence[float]) -> Column:
     # Radiation of 9999 and more is missing, by the documentation.
     if kind.quantity == "irradiance":
         raw = np.where(raw >= 9999.0, np.nan, raw)
-    return Column(_NAMES[key], raw, Conversion(OWN[kind.quantity]), kind)
+    return FileColumn(_NAMES[key], raw, Conversion(OWN[kind.quantity]), kind)

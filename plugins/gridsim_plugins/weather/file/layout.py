@@ -14,7 +14,7 @@ _PAIR = re.compile(r"\s*#?\s*([^:=]{3,60}?)\s*[:=]\s*(-?[0-9]+(?:[.,][0-9]+)?)\s
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StationPlace:
     """The place of a station; None where the file does not state it."""
 
     latitude: float | None = None
@@ -23,7 +23,7 @@ class Place:
     """The offset of the file's times from UTC."""
 
 
-def place_of(preamble: Sequence[str], delimiter: str) -> Place:
+def place_of(preamble: Sequence[str], delimiter: str) -> StationPlace:
     """Return the place that is stated before a table: `Latitude: 45.9`, or names above values."""
     stated: dict[str, float] = {}
     for name, text in (*_pairs(preamble), *_columns(preamble, delimiter)):
@@ -33,7 +33,7 @@ def place_of(preamble: Sequence[str], delimiter: str) -> Place:
     offset = stated.get("utc offset seconds")
     if offset is None and "time zone" in stated:
         offset = stated["time zone"] * 3600.0
-    return Place(stated.get("latitude"), stated.get("longitude"), offset)
+    return StationPlace(stated.get("latitude"), stated.get("longitude"), offset)
 
 
 def _pairs(preamble: Sequence[str]) -> Iterator[tuple[str, str]]:
