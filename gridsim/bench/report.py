@@ -100,7 +100,7 @@ def _memory(memory: Memory) -> str:
 
 def _flat_out(flat: FlatOut) -> Iterator[str]:
     rounds = "one round" if flat.rounds == 1 else f"median of {flat.rounds} rounds in turns"
-    yield f"flat out, {rounds}, {flat.messages:,} messages each way"
+    yield f"full speed, {rounds}, {flat.messages:,} messages per client"
     yield f"  {'':<32} {'messages/s':>11} {'records/s':>11} {'CPU/message':>12}"
     for name, speed in flat.ways.items():
         title = flat.titles[name]

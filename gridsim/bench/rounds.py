@@ -72,10 +72,10 @@ def compare(
     # The stored messages would slow down every garbage collection; a normal run stores none.
     gc.collect()
     gc.freeze()
-    progress.begin("flat out", rounds * len(ways))
+    progress.begin("full speed", rounds * len(ways))
     try:
         for number in range(1, rounds + 1):
-            say(f"flat out: round {number} of {rounds}, {fleet.messages:,} messages each way")
+            say(f"full speed: round {number} of {rounds}, {fleet.messages:,} messages per client")
             for name, way in ways.items():
                 samples[name].append(way.run())
                 progress.advance()

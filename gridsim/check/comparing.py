@@ -138,9 +138,9 @@ def _broken_counts(
     found = []
     for count, limit, what in (
         (figures.lost, promises.lost, "lost"),
-        (figures.duplicates, promises.duplicates, "held more than once"),
+        (figures.duplicates, promises.duplicates, "stored more than once"),
         (figures.changed, promises.changed, "changed"),
-        (figures.unknown, promises.unknown, "held, but never sent"),
+        (figures.unknown, promises.unknown, "stored, but never sent"),
     ):
         if count is not None and limit != "any" and count > limit:
             found.append(f"{counted(count, 'reading')} {what} ({limit:,} allowed)")

@@ -81,7 +81,7 @@ def _output(result: DayResult) -> list[str]:
         "sent": own.sent,
         "stored": own.stored,
         "lost": own.lost,
-        "held more than once": own.duplicates,
+        "stored more than once": own.duplicates,
         "changed": own.changed,
         "never sent": own.unknown,
     }

@@ -23,14 +23,14 @@ class SystemSettings(Settings):
     days: list[str] | None = Field(
         None,
         min_length=1,
-        description="the days: names of shipped ones, and paths of configurations of your own, "
-        "relative to this file; unset: all that are shipped",
+        description="the days: names of shipped days, and paths of your own configurations, "
+        "relative to this file; unset: all shipped days",
     )
     speed: float | None = Field(
         None,
         ge=0,
         le=1e6,
-        description="speed of all days, 0 is as fast as possible; unset: that of each day",
+        description="speed of all days, 0 is as fast as possible; unset: the speed of each day",
     )
     start_command: str = Field(
         "",
@@ -77,12 +77,12 @@ class SystemSettings(Settings):
         5.0,
         gt=0,
         le=_HOUR_S,
-        description="time after a restart of the broker in which your system must be connected "
-        "again; nothing is published in it",
+        description="time that your system has to reconnect after a restart of the broker; "
+        "nothing is published meanwhile",
     )
     fields: dict[str, str] = Field(
         default_factory=dict,
-        description='your names of fields, such as { der_id = "device" }',
+        description='your field names, such as { der_id = "device" }',
     )
     ordered: bool = Field(
         False, description="true: your readings are in the order of arrival, which is checked"
@@ -120,16 +120,16 @@ class Promises(Settings):
     differences.
     """
 
-    lost: Count = Field(0, description="the most readings that may be missing")
+    lost: Count = Field(0, description="largest number of readings that may be missing")
     duplicates: Count | Literal["any"] = Field(
-        0, description='the most readings that may be there a second time; "any": no limit'
+        0, description='largest number of readings that may be stored twice; "any": no limit'
     )
-    changed: Count = Field(0, description="the most readings whose values may differ")
-    unknown: Count = Field(0, description="the most readings that were never sent")
+    changed: Count = Field(0, description="largest number of readings whose values may differ")
+    unknown: Count = Field(0, description="largest number of readings that were never sent")
     kwh: Annotated[float, Unit("kWh")] = Field(
         0.0,
         ge=0,
         le=1e9,
-        description="the most energy of all settlements that may be settled wrongly, beyond "
-        "tolerance_kwh of each",
+        description="largest total energy that may be settled wrongly, beyond tolerance_kwh per "
+        "settlement",
     )

@@ -26,7 +26,7 @@ def check(
     ] = None,
     only: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option(metavar="DAY", help="Run this day alone; repeatable."),
+        typer.Option(metavar="DAY", help="Run only this day; repeatable."),
     ] = None,
     junit: Annotated[
         Optional[Path],  # noqa: UP045

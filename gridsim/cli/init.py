@@ -97,9 +97,7 @@ def init(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="NAME", help="Time zone of the site, such as Europe/Berlin."),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace the file if it is there.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Write a configuration of your own, with a comment at every key.
 
@@ -144,7 +142,7 @@ def _asked(choices: Choices) -> Choices:
         return choices
     from gridsim.templates.configuration import FLEETS, FORMATS, WIRES
 
-    print("Enter takes the answer in brackets.", file=sys.stderr)
+    print("Press Enter for the answer in brackets.", file=sys.stderr)
     fleet = _choice("Fleet", {name: text for name, (text, _) in FLEETS.items()}, choices.fleet)
     number = {"homes": "homes", "depot": "chargers", "solar-park": "arrays"}
     count = int(_answer(f"Number of {number.get(fleet, 'homes of each kind')}", FLEETS[fleet][1]))

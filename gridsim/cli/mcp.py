@@ -28,7 +28,7 @@ def mcp(
             "--config",
             "-c",
             metavar="FILE",
-            help="The TOML file of a run to start; without it, one that is up.",
+            help="The TOML file of a run to start; without it, attach to a run on this machine.",
         ),
     ] = None,
     plugin: Plugins = None,

@@ -156,7 +156,7 @@ def verify(
         int,
         typer.Option(
             metavar="N",
-            help="Number of unexplained differences that still pass.",
+            help="Number of unexplained differences to tolerate.",
             rich_help_panel=TOLERANCES,
         ),
     ] = 0,
@@ -165,7 +165,7 @@ def verify(
         typer.Option(
             metavar="TIME",
             help="Accept times that differ by up to this, for example 1s if your system keeps "
-            "whole seconds. Each reading still has to be there once.",
+            "whole seconds. Each reading must still be present once.",
             rich_help_panel=TOLERANCES,
         ),
     ] = "0s",
@@ -197,7 +197,7 @@ def verify(
         bool,
         typer.Option(
             "--arrival-only",
-            help="Your data has no values: compare which readings arrived.",
+            help="Your data has no values: compare only which readings arrived.",
             rich_help_panel=DATA,
         ),
     ] = False,
@@ -206,7 +206,7 @@ def verify(
         typer.Option(
             "--html",
             metavar="PATH",
-            help="Write one page to this file: the differences, and true, reported and held "
+            help="Write one page to this file: the differences, and true, reported and stored "
             "values as pictures.",
         ),
     ] = None,

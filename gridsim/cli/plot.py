@@ -33,7 +33,7 @@ def plot(
     context: typer.Context,
     file: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Argument(metavar="CONFIG", help="The TOML file, as --config."),
+        typer.Argument(metavar="CONFIG", help="The TOML file, like --config."),
     ] = None,
     output: Annotated[
         Optional[Path],  # noqa: UP045

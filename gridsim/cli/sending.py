@@ -185,7 +185,7 @@ def _instruction(plan: Plan, args: CommandLine) -> Instruction:
     if kind is None:
         given["value"] = None if args.value is None else _number(args.value)
         if args.keys:
-            raise UsageError(f"--key: error: goes with events and faults, not with {args.command}")
+            raise UsageError(f"--key: error: is for events and faults, not for {args.command}")
     else:
         given |= {kind: args.value, **patterns, **dict(map(_key, args.keys))}
     payload = json.dumps({key: value for key, value in given.items() if value is not None})

@@ -123,7 +123,7 @@ def _watch(run: Run, lines: bool) -> None:
     while not run.wait(_LOOK_S):
         holding_up = run.holding_up()
         if holding_up and holding_up != logged:
-            logger.warning("{} holds up the run", holding_up)
+            logger.warning("{} blocks the run", holding_up)
         logged = holding_up
         hung_before, hanging = hanging, run.hanging()
         for line in hanging_lines(hung_before, hanging, settings.hang_timeout_s):

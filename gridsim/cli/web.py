@@ -55,7 +55,7 @@ class WebChoice:
     def __post_init__(self) -> None:
         """Raise typer.BadParameter if the options do not fit."""
         if self.off and self.address is not None:
-            raise typer.BadParameter("goes without --web", param_hint="--no-web")
+            raise typer.BadParameter("cannot be combined with --web", param_hint="--no-web")
         if self.address and not self.settings:
             raise typer.BadParameter(
                 f"{self.address!r} is not an address: write HOST:PORT, such as 127.0.0.1:8080, "

@@ -43,7 +43,7 @@ class Format(ABC, Generic[S]):
     measurands: Sequence[str] = ()
     """The names of the values of a reading, with framing `measurand`."""
     batch_size: int = 1
-    """The most readings of a message, with framing `batch`."""
+    """The largest number of readings in a message, with framing `batch`."""
     is_json: ClassVar[bool] = False
     """True if payloads are JSON objects with the fields of the record, or arrays of them."""
     header: bytes = b""

@@ -47,11 +47,11 @@ def tree_from_bytes(data: bytes) -> Tree:
     """Read a tree; its arrays are the caller's own. Raises SerialError."""
     if len(data) < _HEAD.size:
         if _MAGIC.startswith(data[: len(_MAGIC)]) or data.startswith(_MAGIC):
-            raise SerialError(f"the data is cut off: {len(data)} bytes, less than a head")
-        raise SerialError("the data is not gridsim's: it does not begin as it should")
+            raise SerialError(f"the data is cut off: {len(data)} bytes, less than a header")
+        raise SerialError("the data does not begin with gridsim's header")
     magic, version, crc, length = _HEAD.unpack_from(data)
     if magic != _MAGIC:
-        raise SerialError("the data is not gridsim's: it does not begin as it should")
+        raise SerialError("the data does not begin with gridsim's header")
     if version != VERSION:
         raise SerialError(f"the data has the form {version}, but this gridsim reads {VERSION}")
     body = memoryview(data)[_HEAD.size :]

@@ -152,12 +152,12 @@ def _chosen(roster: Roster, choice: PlotChoice) -> NDArray[np.intp]:
             fits = np.array([fnmatchcase(name, pattern) for name in names], np.bool_)
             if not fits.any():
                 few = ", ".join(sorted(set(names))[:5])
-                raise UsageError(f"{flag}: error: {pattern!r} fits none of {few}, ...")
+                raise UsageError(f"{flag}: error: {pattern!r} matches none of {few}, ...")
             found |= fits
         if patterns:
             chosen &= found
     if not chosen.any():
-        raise UsageError("gridsim plot: error: no device fits --ders, --projects and --types")
+        raise UsageError("gridsim plot: error: no device matches --ders, --projects and --types")
     return np.flatnonzero(chosen)
 
 

@@ -106,7 +106,7 @@ _KINDS = (
     ),
     Kind(
         "transport",
-        "carries readings out",
+        "sends readings",
         (Transport,),
         "transports",
         is_array=True,
@@ -121,7 +121,7 @@ _KINDS = (
     ),
     Kind(
         "load",
-        "supplies what a site draws apart from its DERs",
+        "supplies the load of a site without its DERs",
         (Load,),
         "projects.load",
         default="household",
@@ -129,9 +129,9 @@ _KINDS = (
     ),
     Kind(
         "baseline",
-        "what the site would draw without the programme; without it, the expected load and the "
+        "the consumption of the site without demand response; unset: the expected load and the "
         'devices that consume; "like_days" averages past days, "counterfactual" is the true '
-        "answer, and { type = ... } with a load plugin's name is what that one expects",
+        "consumption, and { type = ... } with a load plugin's name is the expectation of that load",
         (Baseline,),
         "projects.baseline",
         default="expectation",
@@ -147,11 +147,11 @@ _KINDS = (
         default="json",
         takes_name=True,
     ),
-    Kind("source", "brings commands in", (Source,), "sources", is_array=True),
+    Kind("source", "receives commands", (Source,), "sources", is_array=True),
     Kind("view", "shows the run to people and other programs", (View,), "views", is_array=True),
     Kind(
         "fault",
-        "alters what devices report, or how messages arrive",
+        "alters readings, or the delivery of messages",
         (DeviceFault, MessageFault),
         "faults",
         is_array=True,

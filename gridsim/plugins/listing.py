@@ -119,7 +119,7 @@ def _details(entry: RegisteredPlugin, tables: Tables, width: int | None) -> Iter
     yield from _table(entry.type.Settings, "It has no settings.", width)
     shared = tables.get(KINDS[entry.kind].table or "")
     if shared is not None:
-        yield from ("", f"Every {entry.kind} takes these, too:", "")
+        yield from ("", f"Every {entry.kind} also has these settings:", "")
         yield from _table(shared.settings, "", width)
 
 

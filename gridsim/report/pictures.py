@@ -55,8 +55,8 @@ def fleet(series: FleetSeries, events: Sequence[EventPicture], timezone: str) ->
     )
     download = Download("fleet.csv", ["time", *(f"{name} kW" for name in names)], rows)
     caption = (
-        f"Power in kW, means of {length(bins.step_ms)}, {clock(timezone)}. Above zero is what "
-        "feeds the sites, below zero what draws: the load, and devices. The line is below zero "
+        f"Power in kW, means of {length(bins.step_ms)}, {clock(timezone)}. Power above zero feeds "
+        f"the sites; power below zero is drawn by the load and by devices. The line is below zero "
         "while the sites consume more than they feed. Events are shaded."
     )
     picture = chart.svg("Output of the fleet by type, load and net consumption over time")
@@ -171,8 +171,8 @@ def faults(
     rows = zip(times(time_ms.tolist()), true.tolist(), reported.tolist(), strict=True)
     yield figure(
         chart.svg("True and reported output of the fleet"),
-        f"Output of all devices in kW, means of {length(bins.step_ms)}: the truth, and what was "
-        "sent, each times all devices.",
+        f"Output of all devices in kW, means of {length(bins.step_ms)}: true and as sent, each "
+        f"scaled to all devices.",
         Download("reported.csv", ["time", "true kW", "reported kW"], rows),
         key([("line true", "true"), ("line reported", "reported"), ("part", "difference")]),
     )
@@ -186,7 +186,7 @@ def faults(
             )
             for one in strips
         ),
-        "The times at which each fault affected devices; the darker, the more of them at once.",
+        "The times at which each fault affected devices; darker: more devices at once.",
         Download("faults.csv", ["time", *(f"{one.fault} devices" for one in strips)], rows_of),
     )
 
@@ -220,7 +220,7 @@ def transports(accounts: Sequence[TransportAccount], series: FleetSeries) -> Ite
     columns = [one.by_time[fate].tolist() for one in accounts for fate in FATES[:3]]
     yield figure(
         strips_of(strips),
-        "The simulated times of the readings that were lost, or of all if none was; the darker, "
-        "the more.",
+        "The simulated times of the lost readings, or of all readings if none was lost; darker: "
+        "more readings.",
         Download("transports.csv", ["time", *names], zip(stamps, *columns, strict=True)),
     )

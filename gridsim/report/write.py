@@ -49,7 +49,7 @@ def _verified(ledger: Path, verified: Sequence[str]) -> Iterator[str]:
     first, second = map(shlex.join, commands)
     yield f"<pre>{escape(first)} &gt; verify.json\n{escape(second)}</pre>"
     yield paragraph(
-        "Then the differences are here, and verify.html shows true, reported and held values.",
+        "Then the differences are here, and verify.html shows true, reported and stored values.",
         "soft",
     )
 

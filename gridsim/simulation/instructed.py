@@ -128,7 +128,7 @@ class EventsAndFaults:
                 read += isinstance(instruction, CallEvent | InjectFault)
                 if read > MAX_EACH_TICK:
                     raise Refused(
-                        f"more than {MAX_EACH_TICK:,} events and faults came in one tick: send "
+                        f"more than {MAX_EACH_TICK:,} events and faults arrived in one tick: send "
                         "fewer, or later"
                     )
                 match instruction:

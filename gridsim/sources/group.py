@@ -39,8 +39,8 @@ class Sources:
         hung = [one for one in self.workers if not one.wait(max(deadline - time.monotonic(), 0.0))]
         for worker in hung:
             logger.warning(
-                "source {} did not stop in time; abandoning its thread. The account leaves out "
-                "what the source has not read, and answers that it may still send",
+                "source {} did not stop in time; abandoning its thread. The totals leave out "
+                "instructions that the source has not read, and answers that it may still send",
                 worker.name,
             )
         return not hung

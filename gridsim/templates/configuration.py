@@ -25,7 +25,7 @@ FLEETS: Final[Mapping[str, tuple[str, int]]] = {
 """The fleets, each with a description and its usual size."""
 WIRES: Final[Mapping[str, str]] = {
     "embedded": "the embedded MQTT broker, on this machine",
-    "mqtt": "an MQTT broker of yours",
+    "mqtt": "your own MQTT broker",
     "stdout": "standard output, a line per reading",
     "file": "a file, a line per reading",
 }
@@ -145,7 +145,7 @@ def write(text: str, path: Path, *, force: bool) -> None:
         raise UsageError(f"{path}: error: is a folder; name a file, such as {path / 'home.toml'}")
     if not force and os.path.lexists(path):
         raise UsageError(
-            f"{path}: error: the file exists already and stays as it is; name another, or "
+            f"{path}: error: the file already exists and was not changed; name another, or "
             "replace it with --force"
         )
     try:
@@ -165,7 +165,7 @@ def warning(choices: Choices) -> str:
         return ""
     return (
         f"the embedded broker takes about {_EMBEDDED_PER_S:,} messages a second and this fleet "
-        f"sends {rate:,}: use --framing project, a smaller --count, or a broker of yours"
+        f"sends {rate:,}: use --framing project, a smaller --count, or your own broker"
     )
 
 
@@ -186,7 +186,7 @@ def _head(choices: Choices, name: str) -> str:
         _key("speed", "1", "1: real time; 60: a minute per second; 0: as fast as possible"),
         _key("start", '"now"', "or 2026-07-01T12:00:00-03:00, or a date: midnight at the site"),
         "",
-        "# The place of every project that has no place of its own.",
+        "# The location of all projects that do not set their own.",
         "[site]",
         _key("latitude", f"{_given(choices.latitude, 45.96)}", "degrees, north positive"),
         _key("longitude", f"{_given(choices.longitude, -66.64)}", "degrees, east positive"),
@@ -261,8 +261,8 @@ def _rest() -> str:
             "# The page that shows the run, and its HTTP API; --no-web leaves it out.",
             "[[views]]",
             _key("type", '"web"', '"web" or "terminal"'),
-            _key("host", '"127.0.0.1"', "address to listen at"),
-            _key("port", "8080", "the next free one, if it is taken"),
+            _key("host", '"127.0.0.1"', "address to listen on"),
+            _key("port", "8080", "if it is in use, the next free port"),
             "",
             "# The truth about the run, for `gridsim verify` and `gridsim report`.",
             "# [ledger]",

@@ -61,7 +61,7 @@ class NewPlugin:
         was_there = root.is_dir() and not any(root.iterdir())
         if not was_there and os.path.lexists(root):
             raise UsageError(
-                f"{root}: error: the path exists already and stays as it is; choose another name, "
+                f"{root}: error: the path already exists and was not changed; choose another name, "
                 "or another folder with --into"
             )
         for path, text in self.files.items():
@@ -120,7 +120,7 @@ def _check(kind: str, name: str, registry: Registry, code: str) -> None:
     elif len(name) > _LONGEST:
         problem = f"has {len(name)} characters; the most are {_LONGEST}"
     elif keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        problem = "is a word of Python; choose another"
+        problem = "is a Python keyword; choose another"
     elif name == "newname" or name in sys.stdlib_module_names or _is_module(name):
         problem = "is the name of a module; choose another"
     elif re.search(rf"\b{class_name(name)}\b", code):

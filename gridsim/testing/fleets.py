@@ -146,7 +146,9 @@ class FleetContract:
                 if possible.preferred_kw is not None:
                     assert possible.preferred_kw.shape == rated.shape
                     within = np.clip(possible.preferred_kw, possible.min_kw, possible.max_kw)
-                    assert (possible.preferred_kw == within).all(), "prefers what it cannot do"
+                    assert (possible.preferred_kw == within).all(), (
+                        "preferred power is outside the range"
+                    )
                 balance = np.clip(balance, possible.min_kw, possible.max_kw)
             has_setpoint = (members.keys + np.uint64(index // 24)) % np.uint64(3) == 0
             setpoint = np.where(has_setpoint, 1.5 * rated * np.cos(2 * np.pi * 7 * day), np.nan)

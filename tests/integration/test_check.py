@@ -87,7 +87,7 @@ def test_the_report_card_finds_a_bug_and_passes_without_it(
     card = check(options, Progress(), lambda line: None)
     [bad] = card.results
     assert (bad.outcome, card.exit_status) == ("broken", 4)
-    assert re.fullmatch(r"\d+ readings held more than once \(0 allowed\)", bad.reasons[0])
+    assert re.fullmatch(r"\d+ readings stored more than once \(0 allowed\)", bad.reasons[0])
     assert bad.reasons[1].endswith(" kWh settled wrongly in 6 settlements (0 allowed)")
     names = {file.name for file in (kept / "duplicates-and-disorder").iterdir()}
     assert {"ledger.sqlite", "records", "settlement.csv", "events.csv", "verify.html"} <= names

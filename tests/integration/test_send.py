@@ -162,7 +162,7 @@ def test_a_fault_is_injected_and_cleared(terminal: Terminal) -> None:
         (("PRJ_*", "cancel_event", "peak"), "takes an id or *"),
         (("PRJ_*", "set_power", "1"), "set_power takes the id of one DER or project"),
         (("DER_123456", "set_power", "much"), "'much' is not a number"),
-        (("DER_123456", "set_power", "1", "--key", "a=1"), "goes with events and faults"),
+        (("DER_123456", "set_power", "1", "--key", "a=1"), "is for events and faults"),
         (("*", "call_event", "p", "--key", "id=1"), "is not a key"),
     ],
 )

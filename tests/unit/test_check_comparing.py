@@ -128,7 +128,7 @@ def test_a_fault_that_repeats_messages_counts_as_duplicates(
     assert every.figures.duplicates == repeats
     assert every.broken == ()
     more = compare(wire, promises={"duplicates": repeats - 1})
-    assert more.broken == (f"{repeats} readings held more than once ({repeats - 1:,} allowed)",)
+    assert more.broken == (f"{repeats} readings stored more than once ({repeats - 1:,} allowed)",)
     assert compare(wire, promises={"duplicates": "any"}).broken == ()
 
 
@@ -160,8 +160,8 @@ def test_a_reading_that_is_there_again_and_one_that_was_never_sent(
     strange = {**sent[0], "der_id": "HOME_9_BAT"}
     found = compare([*sent, sent[5], strange])
     assert found.broken == (
-        "1 reading held more than once (0 allowed)",
-        "1 reading held, but never sent (0 allowed)",
+        "1 reading stored more than once (0 allowed)",
+        "1 reading stored, but never sent (0 allowed)",
     )
     assert compare([*sent, sent[5], strange], promises={"duplicates": 1, "unknown": 1}).broken == ()
 

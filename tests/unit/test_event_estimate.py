@@ -74,9 +74,9 @@ def test_the_plan_says_what_like_days_has_before_the_start(tmp_path: Path) -> No
         ),
     )
     expected = (
-        "baseline like_days: days before the start are what the loads are expected to draw, "
-        "without any DER: too high where a site generates or discharges, too low where it charges "
-        "a car or heats. Days of the run replace them one by one, so the mean is whole after "
+        "baseline like_days: for days before the start the expected loads are used, without any "
+        "DER: too high where a site generates or discharges, too low where it charges "
+        "a car or heats. Days of the run replace them one by one, so the mean is complete after "
         "`days` working days and `weekend_days` Saturdays and Sundays without an event"
     )
     assert list(caveat_lines(plan)) == [expected]

@@ -136,7 +136,7 @@ def test_the_command_writes_once_and_replaces_by_force(tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     assert first.stdout.splitlines() == [
         "my home.toml written: a depot of chargers with a battery.",
-        "Readings go to an MQTT broker of yours. Next:",
+        "Readings go to your own MQTT broker. Next:",
         "  gridsim --config 'my home.toml'",
         "  gridsim plot 'my home.toml'",
     ]
@@ -144,7 +144,8 @@ def test_the_command_writes_once_and_replaces_by_force(tmp_path: Path) -> None:
     again = gridsim("init", "my home.toml", cwd=tmp_path)
     assert (again.returncode, again.stdout) == (2, "")
     assert again.stderr == (
-        "my home.toml: error: the file exists already and stays as it is; name another, or replace "
+        "my home.toml: error: the file already exists and was not changed; name another, or "
+        "replace "
         "it with --force\n"
     )
     assert (tmp_path / "my home.toml").read_text() == written

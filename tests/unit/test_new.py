@@ -110,8 +110,8 @@ def test_one_file_registers_its_type(kind: str, folder: Path) -> None:
         ("a_", "such as a"),
         ("../x", "such as x"),
         ("a" * 25, "has 25 characters; the most are 24"),
-        ("class", "is a word of Python"),
-        ("match", "is a word of Python"),
+        ("class", "is a Python keyword"),
+        ("match", "is a Python keyword"),
         ("random", "is the name of a module"),
         ("gridsim", "is the name of a module"),
         ("numpy", "is the name of a module"),
@@ -157,7 +157,7 @@ def test_the_command_never_overwrites(tmp_path: Path) -> None:
     ]
     again = command("new", "load", "bakery", cwd=tmp_path)
     assert again.returncode == 2
-    assert again.stderr.startswith("bakery: error: the path exists already and stays as it is; ")
+    assert again.stderr.startswith("bakery: error: the path already exists and was not changed; ")
 
 
 def test_the_documentation_shows_the_der_type_as_it_is_written() -> None:

@@ -92,10 +92,13 @@ def test_a_part_of_the_fleet_is_drawn_with_the_load_of_whole_projects_alone(conf
 @pytest.mark.parametrize(
     ("choice", "says"),
     [
-        ({"ders": ("X*",)}, r"--ders: error: 'X\*' fits none of HOME_1_BAT, HOME_1_PV"),
-        ({"projects": ("X",)}, "--projects: error: 'X' fits none of HOME_1, HOME_2"),
-        ({"types": ("battery",)}, "--types: error: 'battery' fits none of battery_storage, solar"),
-        ({"ders": ("*_PV",), "types": ("battery_storage",)}, "no device fits --ders"),
+        ({"ders": ("X*",)}, r"--ders: error: 'X\*' matches none of HOME_1_BAT, HOME_1_PV"),
+        ({"projects": ("X",)}, "--projects: error: 'X' matches none of HOME_1, HOME_2"),
+        (
+            {"types": ("battery",)},
+            "--types: error: 'battery' matches none of battery_storage, solar",
+        ),
+        ({"ders": ("*_PV",), "types": ("battery_storage",)}, "no device matches --ders"),
         ({"duration": "60s"}, "--duration: error: 60s is too short to draw: the run has ticks"),
         ({"duration": "soon"}, "--duration: error: 'soon'"),
         ({"start": "noon"}, "noon"),

@@ -76,7 +76,7 @@ def test_a_changed_byte_is_noticed(place: int) -> None:
 
 @pytest.mark.parametrize("data", [b"PK\x03\x04", b"x" * 100, b'{"a": 1}'])
 def test_foreign_bytes_are_refused(data: bytes) -> None:
-    with pytest.raises(SerialError, match="the data is not gridsim's"):
+    with pytest.raises(SerialError, match="does not begin with gridsim's header"):
         tree_from_bytes(data)
 
 

@@ -56,7 +56,7 @@ def test_a_wrong_address_is_refused(address: str) -> None:
 
 
 def test_both_flags_are_refused() -> None:
-    with pytest.raises(typer.BadParameter, match="goes without --web"):
+    with pytest.raises(typer.BadParameter, match="cannot be combined with --web"):
         WebChoice("", True)
     assert WebChoice(None, True).without == ("web",)
 

@@ -34,7 +34,7 @@ class CoreTable:
 TABLES: Final[Mapping[str, CoreTable]] = {
     "simulation": CoreTable(SimulationSettings, "time, seed, speed and plugins of the run"),
     "site": CoreTable(
-        SiteSettings, "the place of projects without a place of their own", stanzas.PLACE
+        SiteSettings, "the location of projects that do not have their own", stanzas.PLACE
     ),
     "projects": CoreTable(
         ProjectSettings,
@@ -51,7 +51,7 @@ TABLES: Final[Mapping[str, CoreTable]] = {
     "faults": CoreTable(
         faults.FaultSettings, "injected faults: their type, devices and times", faults.SPREAD
     ),
-    "ledger": CoreTable(LedgerSettings, "the file that records what was true"),
+    "ledger": CoreTable(LedgerSettings, "the file with the true values of the run"),
 }
 """The settings by the dotted path of their table.
 

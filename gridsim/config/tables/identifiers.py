@@ -32,7 +32,7 @@ def template(text: str, *, of_project: bool) -> Maker:
         raise ValueError(f"must not hold {refused[0]!r}")
     check_visible(text)
     if not text or text != text.strip() or text in (".", ".."):
-        raise ValueError('must not be empty, "." or "..", and must not begin or end with a blank')
+        raise ValueError('must not be empty, "." or "..", and must not begin or end with a space')
     pattern = _PART.sub(_printf, text.replace("%", "%%"))
     return lambda n, project_id: pattern % {"n": n, "project_id": project_id}
 

@@ -31,8 +31,9 @@ class LedgerSettings(Settings):
     )
     counterfactual: bool = Field(
         True,
-        description="true: find the true reduction and the rebound of each event, by a copy of the "
-        "simulation that goes on without it; at most doubles the simulation's cost during events",
+        description="true: measure the true reduction and the rebound of each event, with a "
+        "copy of the simulation that continues without it; at most doubles the simulation's "
+        "cost during events",
     )
     rebound_s: Annotated[float, Unit("s")] = Field(
         600.0,

@@ -54,7 +54,7 @@ class TransportTableSettings(DeliverySettings):
     framing: Framing | None = Field(
         None,
         description="der: a message per DER; project: a message per project, an array of its DERs; "
-        "measurand: a message per value; batch: a message per some readings. The latter two are "
+        "measurand: a message per value; batch: a message for several readings. The latter two are "
         "for the format template and the transport mqtt",
     )
 

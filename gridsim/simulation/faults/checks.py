@@ -72,7 +72,9 @@ class Checked:
             given = np.asarray(getattr(self._columns, field) if get is None else get())
         except BaseException as error:
             raise failure(
-                self._name, error, f"set {field} to no array{place_of(self._inject)}"
+                self._name,
+                error,
+                f"set {field} to a value that is not an array{place_of(self._inject)}",
             ) from error
         if given.shape != (len(self._member),):
             raise PluginError(

@@ -20,7 +20,7 @@ _CAUSES = 3
 _KEY = [
     ("line true", "true"),
     ("line reported", "reported"),
-    ("line held", "held by your system"),
+    ("line held", "stored in your system"),
 ]
 _NAMES = {
     "current_output": "Output",
@@ -37,8 +37,8 @@ def timeline(found: Sequence[Strip], bins: Bins, timezone: str) -> Iterator[str]
     yield figure(
         _strips(found),
         f"The times of the readings that differ, {site_time(bins.start_ms, timezone)} to "
-        f"{site_time(bins.end_ms, timezone)}; the darker, the more at once. Red ones are "
-        "unexplained.",
+        f"{site_time(bins.end_ms, timezone)}; darker: more at once. Red differences are "
+        f"unexplained.",
         Download("differences-by-time.csv", ("time", *names), rows),
     )
 
@@ -64,9 +64,9 @@ def fleet(lines: FleetLines, timezone: str, *, has_output: bool) -> Iterator[str
     )
     missing = "" if has_output else " Your data has no current_output, so it has no line."
     yield figure(
-        chart.svg("Output of the fleet: true, reported and held"),
+        chart.svg("Output of the fleet: true, reported and stored"),
         f"Output of all devices in kW, means of {length(bins.step_ms)}, {clock(timezone)}, each "
-        f"times all devices, so that a missing reading does not lower its line.{missing}",
+        f"scaled to all devices, so that a missing reading does not lower its line.{missing}",
         Download("fleet.csv", columns, rows),
         key([*_KEY, ("part", "made by faults"), ("violation", "not as it was sent")]),
     )
@@ -151,7 +151,7 @@ def _column(
     )
     missing = "" if one.held is not None else f" Your data has no {name}, so it has no line."
     caption = f"{_NAMES[name]} in {COLUMNS[name].unit}, {every}, {clock(timezone)}.{missing}"
-    return chart.svg(f"{_NAMES[name]}: true, reported and held"), rows, caption
+    return chart.svg(f"{_NAMES[name]}: true, reported and stored"), rows, caption
 
 
 def _common(one: tuple[Ints, Floats], other: tuple[Ints, Floats]) -> tuple[Ints, Floats, Floats]:

@@ -168,7 +168,7 @@ def differences(result: VerifyResult, times: Iterable[str] = ()) -> Iterator[str
 
 def _kinds(result: VerifyResult) -> Iterator[str]:
     if not result.kinds:
-        yield paragraph("Every reading that was compared is as it was sent.")
+        yield paragraph("Every compared reading equals the one that was sent.")
         return
     rows, causes = [], []
     for kind, count in result.kinds.items():

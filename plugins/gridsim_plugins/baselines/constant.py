@@ -23,7 +23,7 @@ class ConstantBaselineSettings(Settings):
     """Settings of the baseline `constant`."""
 
     baseline: Annotated[float, Unit("kW")] = Field(
-        description="power that the site would draw without the programme"
+        description="power that the site would draw without demand response"
     )
 
 

@@ -28,7 +28,7 @@ class CounterRolloverSettings(Settings):
         65.536,
         ge=0.001,
         le=1e12,
-        description="number of kWh after which a register begins again at zero: 65.536 is a "
+        description="number of kWh after which a register starts again from zero: 65.536 is a "
         "16-bit number of Wh, 100000 a display of five digits",
     )
     der_registers: bool = Field(

@@ -153,7 +153,8 @@ class MqttSettings(ConnectionSettings):
         0,
         ge=0,
         le=65_535,
-        description="the most messages of QoS 1 or 2 in flight; a broker with MQTT 5 can set a "
+        description="maximum number of messages of QoS 1 or 2 in flight; a broker with MQTT 5 "
+        "can set a "
         "lower limit. 0: 4096 with QoS 1, 20 with QoS 2. With QoS 2, Mosquitto silently drops "
         "messages beyond its own max_inflight_messages",
     )

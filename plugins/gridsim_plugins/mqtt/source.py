@@ -228,8 +228,8 @@ class MqttCommands(Source[MqttCommandSettings]):
             with suppress(TransportError):
                 if not dialogue.unsubscribe(_UNREAD_S):
                     logger.warning(
-                        "mqtt: commands were still arriving at the end; those that are left in the "
-                        "broker are not counted"
+                        "mqtt: commands were still arriving at the end; those still in the broker "
+                        "are not counted"
                     )
             unread = dialogue.take_unread()
             if unread and self._inbox is not None:

@@ -68,7 +68,7 @@ def _values(template: str, framing: Framing, roster: Roster) -> dict[str, Sequen
     wanted = [name for name in _FIELDS[framing] if _names(template, name)]
     if any(name in _OF_SITE for name in wanted):
         if roster.sites is None:
-            raise ValueError("topic: the places of the sites are not known here")
+            raise ValueError("topic: the locations of the sites are not known here")
         of_project["timezone"] = roster.sites.timezone
         of_project["latitude"] = roster.sites.latitude.tolist()
         of_project["longitude"] = roster.sites.longitude.tolist()

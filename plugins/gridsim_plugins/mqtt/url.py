@@ -30,7 +30,7 @@ _SCHEMES: Final = {
 
 
 _NO_LOGIN: Final = (
-    'must not hold a user name or password: set username, and password = "${MQTT_PASSWORD}"'
+    'must not contain a user name or password: set username, and password = "${MQTT_PASSWORD}"'
 )
 
 
@@ -110,6 +110,6 @@ def _bare(host: str) -> str:
     name, colon, port = host.rpartition(":")
     if colon and port.isdecimal() and ":" not in name.rpartition("]")[2]:
         raise ValueError(
-            f'host: {host!r} holds a port: write port = {port}, or host = "mqtt://{host}"'
+            f'host: {host!r} contains a port: write port = {port}, or host = "mqtt://{host}"'
         )
     return host

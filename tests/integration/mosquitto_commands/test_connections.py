@@ -81,8 +81,7 @@ def test_an_end_before_all_was_read_is_in_the_log(
     finally:
         logger.remove(sink)
     assert lines == [
-        "mqtt: commands were still arriving at the end; those that are left in the broker are not "
-        "counted\n"
+        "mqtt: commands were still arriving at the end; those still in the broker are not counted\n"
     ]
 
 

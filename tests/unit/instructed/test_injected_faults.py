@@ -136,7 +136,7 @@ def test_a_flood_of_injections_is_read_up_to_a_limit_in_each_tick(sim: Sim) -> N
     assert all("'nonsense' is not a setting" in reason for *_, reason in told[:-1])
     assert told[-1][1:] == (
         "rejected",
-        "more than 1,000 events and faults came in one tick: send fewer, or later",
+        "more than 1,000 events and faults arrived in one tick: send fewer, or later",
     )
     # The limit is for a tick: the next one reads again.
     assert sim.tick(inject("good", "sign_flip", BAT_1))[0][1] == "accepted"

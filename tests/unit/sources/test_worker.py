@@ -152,8 +152,8 @@ def test_one_that_does_not_return_is_named() -> None:
         assert sources.wait(DEADLINE_S)
         logger.remove(handler)
     assert lines == [
-        "source wire did not stop in time; abandoning its thread. The account leaves out what the "
-        "source has not read, and answers that it may still send\n"
+        "source wire did not stop in time; abandoning its thread. The totals leave out "
+        "instructions that the source has not read, and answers that it may still send\n"
     ]
 
 

@@ -155,7 +155,7 @@ def test_an_instruction_whose_answers_are_not_kept_says_so(
     control.answered = Answers()
     answer = ask(app, f"{V1}/instructions/c").json
     assert (answer["status"], answer["acknowledgements"]) == ("queued", [])
-    assert "its acknowledgements are not kept any more" in answer["reason"]
+    assert "its acknowledgements are no longer kept" in answer["reason"]
 
 
 def test_the_catalogue_has_the_faults_and_commands_with_their_units(app: Starlette) -> None:

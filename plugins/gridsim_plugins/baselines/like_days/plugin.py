@@ -44,9 +44,9 @@ class DayMatching(Baseline[LikeDaysSettings]):
     Settings = LikeDaysSettings
     derived = ("_part_of", "_row_of")
     caveat = (
-        "days before the start are what the loads are expected to draw, without any DER: too high "
+        "for days before the start the expected loads are used, without any DER: too high "
         "where a site generates or discharges, too low where it charges a car or heats. Days of "
-        "the run replace them one by one, so the mean is whole after `days` working days and "
+        "the run replace them one by one, so the mean is complete after `days` working days and "
         "`weekend_days` Saturdays and Sundays without an event"
     )
 

@@ -20,7 +20,7 @@ class EvChargerSettings(DerSettings):
     sessions: SessionKind | None = Field(
         None,
         description="the sessions of cars: home (one car, Trondheim); workplace (staff, ACN-Data "
-        "JPL) and public (a campus garage, ACN-Data Caltech) have less on weekends; fast (public "
+        "JPL) and public (a campus garage, ACN-Data Caltech) have fewer on weekends; fast (public "
         "fast chargers). Unset: home, or fast with connector dc",
     )
     sessions_file: LocalPath = Field(

@@ -20,7 +20,7 @@ class GeneratorSettings(DerSettings):
         30.0,
         ge=0.0,
         le=100.0,
-        description="minimum load in long operation, of the nameplate; makers of diesel sets "
+        description="minimum load in continuous operation, of the nameplate; makers of diesel sets "
         "require about 30 % to prevent wet stacking",
     )
     start_delay_s: Annotated[float, Unit("s")] = Field(

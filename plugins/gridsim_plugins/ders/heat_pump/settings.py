@@ -91,7 +91,7 @@ class HeatPumpSettings(DerSettings):
         True,
         description="between -10 and 6 degC outdoors the outdoor unit frosts and is defrosted for "
         "5 minutes, at most each 50 minutes of operation, without heat to the room. The published "
-        "efficiency includes it, so the energy of a day stays",
+        "efficiency includes it, so the energy of a day does not change",
     )
     backup_heater: Annotated[float, Unit("kW")] = Field(
         0.0,
@@ -110,7 +110,8 @@ class HeatPumpSettings(DerSettings):
         ge=0.0,
         le=60.0,
         description="mean heat for hot water per day, from a tank that the pump charges when the "
-        "taps have cooled it by 7 K; a charge goes before the room. EN 16147 has 5.845 for a "
+        "taps have cooled it by 7 K; charging takes priority over the room. EN 16147 has 5.845 "
+        "for a "
         "family without baths, 11.655 with them; 0: no hot water",
     )
     hot_water_profile: Profile = Field(

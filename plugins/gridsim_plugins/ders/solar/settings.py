@@ -49,7 +49,7 @@ class SolarSettings(CurtailableSettings, GridSupportSettings):
     arrays: tuple[ArraySettings, ...] = Field(
         (),
         description="arrays behind the inverter, instead of tilt, azimuth and dc_ac_ratio: "
-        "[{ tilt = 30, azimuth = 90, capacity_kw = 3 }, ...]; each has a tracker of its own",
+        "[{ tilt = 30, azimuth = 90, capacity_kw = 3 }, ...]; each has its own tracker",
     )
     dc_ac_ratio: Annotated[float, Unit("1")] = Field(
         1.2,
@@ -77,7 +77,7 @@ class SolarSettings(CurtailableSettings, GridSupportSettings):
         "perez",
         description="origin of the diffuse light: around the sun, the dome and the horizon "
         "(Perez, in the continuous form of Driesse 2024); around the sun and the dome (Hay and "
-        "Davies); or everywhere alike",
+        "Davies); or uniform over the sky",
     )
     iam: Literal["physical", "ashrae", "none"] = Field(
         "physical",

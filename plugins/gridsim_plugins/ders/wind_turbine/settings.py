@@ -19,14 +19,16 @@ class WindTurbineSettings(CurtailableSettings):
         0.2,
         ge=0.0,
         le=0.6,
-        description="exponent of the wind's growth with height: 0.1 over water, 0.14 over open "
+        description="exponent of the increase of the wind with height: 0.1 over water, 0.14 "
+        "over open "
         "land, 0.2 the design value of IEC 61400-1, 0.3 over suburbs",
     )
     mean_wind: Annotated[float | None, Unit("m/s")] = Field(
         None,
         gt=0.0,
         le=20.0,
-        description="annual mean of the wind at the hub, as of a wind atlas; IEC 61400-1 has 10, "
+        description="annual mean of the wind at the hub, for example from a wind atlas; IEC "
+        "61400-1 has 10, "
         "8.5, 7.5 and 6 for the classes I to IV. The wind is then of this climate, shared within "
         "about 50 km. Unset: the weather's wind, raised by shear",
     )

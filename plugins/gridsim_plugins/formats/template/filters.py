@@ -51,7 +51,7 @@ def read_style(placeholder: Placeholder, kind: FieldKind, style: Style) -> Style
             )
         group = _GROUPS.get(one.name, one.name)
         if group in seen:
-            raise TemplateError(f"a filter like {one.name} is there already", one.offset)
+            raise TemplateError(f"a filter like {one.name} was already used", one.offset)
         seen.add(group)
         style = apply(one, style)
     return style

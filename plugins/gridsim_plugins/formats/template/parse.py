@@ -31,7 +31,7 @@ def parse(text: str) -> Node:
     node = parser.value(0)
     parser.skip()
     if parser.at < len(text):
-        raise TemplateError("the template has ended here, but there is more", parser.at)
+        raise TemplateError("the template ends here, but more text follows", parser.at)
     return node
 
 
@@ -76,11 +76,11 @@ class _Parser:
 
     def _no_value(self, word: re.Match[str] | None) -> NoReturn:
         if self.at >= len(self.text):
-            raise TemplateError("the template ends here, where a value must be", self.at)
+            raise TemplateError("the template ends here, where a value is expected", self.at)
         if word is None:
-            raise TemplateError("a value must be here", self.at)
+            raise TemplateError("a value is expected here", self.at)
         raise TemplateError(
-            f"{word[0][:40]!r} is not a value of JSON; a text stands in quotes", self.at
+            f"{word[0][:40]!r} is not a value of JSON; write a text in quotes", self.at
         )
 
     def _object(self, depth: int) -> Object:
@@ -95,19 +95,19 @@ class _Parser:
             key = self._string()
             raw = self.text[opening : self.at]
             if raw in seen or (key.constant is not None and key.constant in seen):
-                raise TemplateError("this key is there twice", opening)
+                raise TemplateError("this key occurs twice", opening)
             seen.add(raw if key.constant is None else key.constant)
             self.skip()
             if self.text[self.at : self.at + 1] != ":":
-                raise TemplateError("a colon must be here, after the key", self.at)
+                raise TemplateError("a colon is expected here, after the key", self.at)
             self.at += 1
             members.append((key, self.value(depth + 1)))
         return Object(tuple(members), start)
 
     def _no_key(self) -> NoReturn:
-        hint = "a key in quotes must be here"
+        hint = "a key in quotes is expected here"
         if re.match(r"\w+\s*[|}*+)/-]", self.text[self.at :]):
-            hint += '; a placeholder stands in quotes too: "{current_output}"'
+            hint += '; write a placeholder in quotes, too: "{current_output}"'
         raise TemplateError(hint, self.at)
 
     def _array(self, depth: int) -> Array:
@@ -143,7 +143,7 @@ class _Parser:
         if not has_items:
             return False
         if char != ",":
-            raise TemplateError(f"a comma or {bracket} must be here", self.at)
+            raise TemplateError(f"a comma or {bracket} is expected here", self.at)
         comma = self.at
         self.at += 1
         self.skip()

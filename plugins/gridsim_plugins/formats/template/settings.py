@@ -36,7 +36,10 @@ class TemplateSettings(Settings):
         'power = "{current_output}"; the names are {measurand} in the topic',
     )
     batch_size: int = Field(
-        100, ge=1, le=100_000, description="with framing batch: the most readings of a message"
+        100,
+        ge=1,
+        le=100_000,
+        description="with framing batch: maximum number of readings in a message",
     )
 
     def check(self, framing: Framing) -> None:

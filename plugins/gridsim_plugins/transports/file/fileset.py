@@ -232,8 +232,8 @@ def _split(name: str) -> tuple[str, str]:
 
 def _warn_of_deletion(file: AppendFile) -> None:
     logger.warning(
-        "{}: the file was deleted while the run wrote it; {:,} bytes that the account counts as "
-        "delivered went with it",
+        "{}: the file was deleted while the run wrote it; {:,} bytes that count as delivered were "
+        "lost with it",
         file.path,
         file.size,
     )

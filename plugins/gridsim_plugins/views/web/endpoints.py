@@ -92,7 +92,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         f"{V1}/devices/{{id:path}}/watch",
         "GET",
-        "One device as it is recorded since it was opened, and the readings before from the ledger",
+        "One device: its readings since it was opened, and earlier ones from the ledger",
         "watch",
         models.WatchAnswer,
         models.WatchQuery,

@@ -37,7 +37,7 @@ _NO_TARGET = (
     "pattern, or * for the whole fleet"
 )
 _FLEET = Target("")
-_FORGOTTEN = "too many instructions were posted since: its acknowledgements are not kept any more"
+_FORGOTTEN = "too many instructions were posted since: its acknowledgements are no longer kept"
 _LOOK_S = 0.05
 
 

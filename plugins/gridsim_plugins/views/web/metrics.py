@@ -19,10 +19,10 @@ _J_PER_KWH = 3.6e6
 _SOURCE_COUNTS = {
     "posted": "Instructions that went into the run's inbox.",
     "refused": "Instructions for which there was no room.",
-    "unanswerable": "The part of the refused ones that got no answer.",
+    "unanswerable": "Refused instructions that got no answer.",
     "lost": "Instructions that arrived and were dropped unread.",
     "acknowledged": "Acknowledgements that were handed over.",
-    "undelivered": "Acknowledgements that were given up, or that the far end refused.",
+    "undelivered": "Acknowledgements that were abandoned, or that the far end refused.",
 }
 _SOURCE_WAITING = {
     "unanswered": "Instructions in the run's inbox that have no answer yet.",

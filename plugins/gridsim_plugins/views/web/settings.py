@@ -17,7 +17,7 @@ class WebSettings(Settings):
     host: str = Field(
         "127.0.0.1",
         min_length=1,
-        description="address to listen at; 0.0.0.0 or :: for all, which needs the token",
+        description="address to listen on; 0.0.0.0 or :: for all, which needs the token",
     )
     port: int = Field(
         8080,

@@ -93,7 +93,7 @@ def _alerts(scene: Scene) -> Iterator[str]:
     if status.error:
         yield status.error
     if status.holding_up:
-        yield f"{status.holding_up} holds up the run"
+        yield f"{status.holding_up} blocks the run"
     for failure in status.failures[:2]:
         plural = "" if failure.devices == 1 else "s"
         yield f"{failure.fleet}: {failure.devices:,} device{plural} disabled: {failure.reason}"

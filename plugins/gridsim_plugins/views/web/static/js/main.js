@@ -82,7 +82,7 @@ function status(now) {
 		say($("left"), `${number((100 * done) / now.ticks, 1)} %${left === null || now.state === "ended" ? "" : `, ${seconds(left)} left`}`);
 	}
 	if (!page.lost && !page.ended) {
-		const bad = now.error || now.ledger?.error || (now.holding_up ? `${now.holding_up} holds up the run` : "");
+		const bad = now.error || now.ledger?.error || (now.holding_up ? `${now.holding_up} blocks the run` : "");
 		trouble(bad || (now.state === "paused" ? "The run is paused. Resume it here or in Controls." : ""), !bad);
 	}
 	if (first) {
