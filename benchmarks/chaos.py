@@ -1,7 +1,7 @@
 """The account of every reading when everything breaks. Exits with 4 if one is not explained.
 
-Runs configs/chaos.toml, in which every fault is on, through a Mosquitto of its own with QoS 1 as
-fast as it can, with `gridsim verify --subscribe` connected before tick 0: 108,000 readings.
+Runs configs/chaos.toml, in which every fault is on, through its own Mosquitto with QoS 1 as fast as
+it can, with `gridsim verify --subscribe` connected before tick 0: 108,000 readings.
 """
 
 from __future__ import annotations

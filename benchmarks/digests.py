@@ -152,7 +152,7 @@ def _outputs(case: Case, root: Path) -> dict[str, dict[str, Any]]:
 
 
 def _start(case: Case, root: Path) -> list[str]:
-    """Return the option for the start, if the configuration has none of its own."""
+    """Return the option for the start, if the configuration does not have one."""
     own = _read(case, root).get("simulation", {}).get("start", "now")
     return ["--start", START] if own == "now" else []
 

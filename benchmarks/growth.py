@@ -1,7 +1,7 @@
 """The growth of the models' time and memory with the fleet.
 
-Steps fleets of 1,000 to 1,000,000 DERs, each in a process of its own, without any I/O, prints
-a table and writes a plot of it.
+Steps fleets of 1,000 to 1,000,000 DERs, each in a separate process, without any I/O, prints a table
+and writes a plot of it.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 python benchmarks/pandas_day.py
 
-Two ways, each in a process of its own: `gridsim.simulate` and `to_pandas`, and a run at speed 0
-that writes JSON lines to a file, which pandas reads. Then `Simulator.copy` of 10,000 homes.
+Two ways, each in a separate process: `gridsim.simulate` and `to_pandas`, and a run at speed 0 that
+writes JSON lines to a file, which pandas reads. Then `Simulator.copy` of 10,000 homes.
 """
 
 from __future__ import annotations

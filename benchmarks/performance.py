@@ -167,7 +167,7 @@ def sections(*, quick: bool, plot: Path) -> list[Section]:
         ),
         Section(
             "Every byte",
-            "A server that reads every byte compares each frame with a simulation of its own.",
+            "A server that reads every byte compares each frame with its own simulation.",
             ("sink.py", "--messages", "20000" if quick else "10000000"),
         ),
         Section(

@@ -98,7 +98,7 @@ def run() -> None:
         n = DERS * given.seconds
         print(f"{n:,} readings, {size / 1e6:,.0f} MB; ledger {own / 1e6:,.0f} MB", flush=True)
         began = time.monotonic()
-        # A process of its own, so that its memory is that of verify alone.
+        # A separate process, so that its memory is that of verify alone.
         subprocess.run([sys.executable, __file__, "--of", str(ledger), str(readings)], check=True)
         print(f"{time.monotonic() - began:.1f} s in all")
 

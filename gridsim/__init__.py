@@ -151,7 +151,7 @@ def simulate(
       zone, or a date, which means midnight by the clock of `[site]`.
     - overrides: other values for keys of the configuration, such as "simulation.tick_s=60", as
       the command line's `--set`.
-    - plugins: files or folders with plugins of your own, as `--plugin`.
+    - plugins: files or folders with your own plugins, like `--plugin`.
 
     Returns a `Simulator`. Power is in kW, energy in kWh, state of charge in %, and times are in
     the zone of `[site]`.

@@ -43,7 +43,7 @@ class MakeFleet(Protocol):
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option and the setting for the user's own broker."""
     text = "the broker that gridsim_fleet publishes to, such as mqtt://127.0.0.1:1883; without it, "
-    text += "each fleet has a broker of its own"
+    text += "each fleet has its own broker"
     parser.getgroup("gridsim").addoption(_OPTION, metavar="URL", help=text)
     parser.addini(_INI, text)
 
@@ -54,8 +54,8 @@ def gridsim_fleet(
 ) -> Iterator[MakeFleet]:
     """Return a function that starts a simulated fleet: gridsim_fleet("fleet.toml", seed=7).
 
-    The configuration is a path, TOML text or a dict. Without transports it publishes MQTT to a
-    broker of its own. All fleets of a test stop at its end.
+    The configuration is a path, TOML text or a dict. Without transports it publishes MQTT to its
+    own broker. All fleets of a test stop at its end.
     """
     from gridsim.fixture.factory import FleetFactory
 

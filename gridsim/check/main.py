@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +15,7 @@ from gridsim.check.overlay import overlaid
 from gridsim.check.result import DayResult, ReportCard
 from gridsim.check.system import SystemUnderTest, read_system
 from gridsim.check.table import day_line
+from gridsim.contracts.hints import choose_from
 from gridsim.errors import GridsimError, NeverConnectedError, UsageError
 from gridsim.plugins.registry import Registry
 from gridsim.running.plan import Options, Plan, load_plugins, make_plan
@@ -117,8 +117,7 @@ def _chosen(system: SystemUnderTest, only: Sequence[str]) -> list[NamedDay]:
     by_name = {day.name: day for day in system.days}
     for name in only:
         if name not in by_name:
-            near = get_close_matches(name, by_name, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; it has: {', '.join(by_name)}"
+            hint = choose_from(name, by_name)
             raise UsageError(f"--only: error: {system.path} has no day {name!r}{hint}")
     return [day for day in system.days if not only or day.name in only]
 

@@ -72,7 +72,7 @@ def _merged(
     table: Mapping[str, Any],
     given: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return a table of a day with given settings instead of its own.
+    """Return a table of a day in which given settings replace the day's.
 
     Settings of the day that come from the environment belong to another broker: they are left out.
     """

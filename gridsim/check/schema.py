@@ -38,7 +38,7 @@ def _system(defs: Schema) -> Schema:
             "type": "string",
             "anyOf": [
                 {"enum": list(shipped_days())},
-                {"pattern": r"\.toml$", "description": "a configuration of your own"},
+                {"pattern": r"\.toml$", "description": "your own configuration"},
                 ref("placeholder"),
             ],
         },

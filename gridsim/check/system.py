@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from gridsim.config.text.document import Document
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import read
 from gridsim.config.text.report import ConfigError
+from gridsim.contracts.hints import nearest
 from gridsim.contracts.settings import local_paths
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import Registry
@@ -153,7 +153,7 @@ def _days(findings: Findings, settings: SystemSettings, folder: Path) -> tuple[N
         if day is None:
             own = folder / name
             if own.suffix != ".toml" or not own.is_file():
-                near = next(iter(get_close_matches(name, shipped, 1)), None)
+                near = nearest(name, shipped)
                 what = "there is no such file" if own.suffix == ".toml" else "there is no such day"
                 message = f"{what}: {name!r}; gridsim check --list shows the days that are shipped"
                 findings.add(at, message, suggestion=near)

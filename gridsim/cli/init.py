@@ -99,7 +99,7 @@ def init(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
-    """Write a configuration of your own, with a comment at every key.
+    """Write a new configuration, with a comment at every key.
 
     On a terminal, and without options, it asks for the fleet and the destination of the readings.
     Otherwise it writes the usual values: 20 homes on the embedded broker.

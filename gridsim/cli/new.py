@@ -44,7 +44,7 @@ def new(
         typer.Option(metavar="FOLDER", help="The folder to put it in.", show_default=False),
     ] = Path(),
 ) -> None:
-    """Write a plugin of your own: a package with its contract test, or one file.
+    """Write a new plugin: a package with its contract test, or one file.
 
     It works unchanged: install it, run its tests, list it, and run the configuration beside it.
     """

@@ -49,7 +49,7 @@ class DeviceTick:
         setpoint = float(orders.setpoint_kw[row])
         min_kw, max_kw = orders.min_kw, orders.max_kw
         self.setpoint_kw: float | None = None if isnan(setpoint) else setpoint
-        """The power that a command or an event sets; None: there is none."""
+        """The power that a command or an event sets; None if neither sets it."""
         self.min_kw = -inf if min_kw is None else float(min_kw[row])
         """The lower limit of the output, at most zero; -inf without a limit.
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from gridsim.contracts.instruction_rules import Refused, check_id, near
+from gridsim.contracts.hints import did_you_mean
+from gridsim.contracts.instruction_rules import Refused, check_id
 from gridsim.contracts.instructions import (
     ACTIONS,
     Acknowledgement,
@@ -199,13 +200,13 @@ def _not_an_action(table: Mapping[str, Any]) -> str:
     given = table["command"]
     if not isinstance(given, str):
         return f"'command' must be one of {known}"
-    return f"there is no command {_shown(given)}{near(given, ACTIONS)}; there are {known}"
+    return f"there is no command {_shown(given)}{did_you_mean(given, ACTIONS)}; there are: {known}"
 
 
 def _check_keys(table: Mapping[str, Any], known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
-            raise Refused(f"{_shown(key)} is not a key of a command{near(key, known)}")
+            raise Refused(f"{_shown(key)} is not a key of a command{did_you_mean(key, known)}")
 
 
 def _name(table: Mapping[str, Any], key: str) -> str:

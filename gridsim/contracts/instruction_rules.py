@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, get_args
 
 Action = Literal[
@@ -56,12 +55,6 @@ def check_action(action: object) -> str:
     if isinstance(action, str) and action in known:
         return action
     raise Refused(f"'command' must be one of {', '.join(known)}")
-
-
-def near(given: str, known: Collection[str]) -> str:
-    """Return a hint at the nearest known name, empty if none is near."""
-    found = get_close_matches(given[:40], list(known), 1)
-    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def check_name(key: str, name: object) -> None:

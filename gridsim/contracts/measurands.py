@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 _KW = "kW"
 
@@ -111,9 +110,3 @@ def decimals_of(name: str, unit: str) -> int:
     if measurand is not None and measurand.unit == unit:
         return measurand.decimals
     return 2 if unit == _KW else 3
-
-
-def unknown_name(name: str, known: Collection[str]) -> str:
-    """Return a hint for an unknown name: the nearest known one, or all of them."""
-    near = get_close_matches(name, known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"

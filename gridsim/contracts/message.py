@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 KEPT_BYTES: Final = 4096
-"""The most bytes of a message's payload that a trace keeps."""
+"""The largest number of bytes of a message's payload that a trace keeps."""
 
 
 @dataclass(frozen=True, slots=True)

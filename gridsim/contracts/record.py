@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pydantic import Field as Setting
 
 from gridsim.contracts.batch import Roster
-from gridsim.contracts.measurands import MEASURANDS, unknown_name
+from gridsim.contracts.hints import choose_from
+from gridsim.contracts.measurands import MEASURANDS
 from gridsim.contracts.settings import Settings
 
 FIELDS = (
@@ -87,4 +88,4 @@ def choose_fields(settings: RecordSettings, roster: Roster) -> tuple[RecordField
 
 def _check(name: str, known: tuple[str, ...] | list[str], complaint: str) -> None:
     if name not in known:
-        raise ValueError(f"{complaint} {name!r}; {unknown_name(name, known)}")
+        raise ValueError(f"{complaint} {name!r}{choose_from(name, known)}")

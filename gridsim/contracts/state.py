@@ -222,7 +222,9 @@ def _class(owner: type, name: str, present: Any, where: str) -> type:
 
 
 def _keeps_state(value: Any) -> bool:
-    """Return whether the object has a state of its own: it is Stateful, or has its methods."""
+    """Return whether the object has its own state: it is Stateful, or has the methods of
+    Stateful.
+    """
     methods = (getattr(value, name, None) for name in ("state", "restore"))
     return not isinstance(value, type) and all(map(callable, methods))
 

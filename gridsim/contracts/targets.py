@@ -4,10 +4,11 @@ fleet.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from itertools import chain
 
 from gridsim.contracts.batch import Roster
+from gridsim.contracts.hints import did_you_mean
 from gridsim.contracts.instruction_rules import Refused
 from gridsim.contracts.instructions import FLEET, Target
 
@@ -55,11 +56,5 @@ def _one(roster: Roster, name: str) -> Target:
         owner = roster.project_id[roster.project[place]]
         if not slash or owner == project:
             return Target(owner, roster.der_id[place])
-    near = _nearest(name, [*roster.project_id, *roster.der_id])
+    near = did_you_mean(name, chain(roster.project_id, roster.der_id))
     raise Refused(f"there is no DER and no project {name!r} in this configuration{near}")
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    # Comparing with every id of a large fleet would take too long.
-    found = get_close_matches(name[:200], known[:5000], 1)
-    return f"; did you mean {found[0]!r}?" if found else ""

@@ -118,7 +118,7 @@ def _title(distribution: Distribution) -> str:
 
 
 def _execute(source: Path, path: Path) -> ModuleType:
-    """Load a file as a module with a name of its own."""
+    """Load a file as a module with a unique name."""
     digest = blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
     name = f"gridsim_local_{path.stem}_{digest}"
     if name in sys.modules:

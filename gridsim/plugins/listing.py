@@ -6,7 +6,6 @@ import inspect
 import textwrap
 import types
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
@@ -14,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from gridsim.api import MEASURANDS, Unit
+from gridsim.contracts.hints import did_you_mean
 from gridsim.errors import UsageError
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import RegisteredPlugin, Registry
@@ -74,9 +74,7 @@ def details(
             raise UsageError(f"the plugin {name!r} of {broken.owner} is broken: {broken.reason}")
     if not found and name not in descriptions:
         names = {entry.name for entry in registry} | set(descriptions) | {*MEASURANDS, _MEASURANDS}
-        near = next(iter(get_close_matches(name, names, 1)), None)
-        hint = f"; did you mean {near!r}?" if near else ""
-        raise UsageError(f"there is no plugin {name!r}{hint}")
+        raise UsageError(f"there is no plugin {name!r}{did_you_mean(name, names)}")
     parts = [_details(entry, tables, width) for entry in found]
     if name in descriptions:
         parts.append(_table_details(registry, name, descriptions[name], tables, width))
@@ -219,9 +217,13 @@ def _columns(rows: Sequence[tuple[str, ...]], width: int | None) -> Iterator[str
         elif width - indent < _NARROWEST:
             yield start.rstrip()
             yield from textwrap.wrap(
-                row[-1], width, initial_indent=_INDENT, subsequent_indent=_INDENT
+                row[-1],
+                width,
+                initial_indent=_INDENT,
+                subsequent_indent=_INDENT,
+                break_on_hyphens=False,
             )
         else:
-            first, *rest = textwrap.wrap(row[-1], width - indent) or [""]
+            first, *rest = textwrap.wrap(row[-1], width - indent, break_on_hyphens=False) or [""]
             yield f"{start}  {first}".rstrip()
             yield from (" " * indent + line for line in rest)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
+from gridsim.contracts.hints import did_you_mean, nearest
 from gridsim.errors import UsageError
 from gridsim.plugins.kinds import KINDS
 
@@ -60,7 +60,7 @@ class Registry:
 
     def suggest(self, kind: str, name: str) -> str | None:
         """Return the registered name that is nearest to a misspelt one."""
-        return next(iter(get_close_matches(name, self.names(kind), 1)), None)
+        return nearest(name, self.names(kind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,7 @@ class Registrar:
 
     def __getattr__(self, kind: str) -> Callable[[str, type[Any]], None]:
         if kind not in KINDS:
-            near = next(iter(get_close_matches(kind, KINDS, 1)), None)
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise AttributeError(f"there is no kind of plugin {kind!r}{hint}")
+            raise AttributeError(f"there is no kind of plugin {kind!r}{did_you_mean(kind, KINDS)}")
 
         def register(name: str, type: Any) -> None:
             self._add(kind, name, type)

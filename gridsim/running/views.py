@@ -1,4 +1,4 @@
-"""The views of a run, called on a thread of their own."""
+"""The views of a run, called on a separate thread."""
 
 from __future__ import annotations
 

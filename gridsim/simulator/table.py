@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from numpy.typing import NDArray
 
+from gridsim.contracts.hints import choose_from
 from gridsim.simulator import conversion
 from gridsim.simulator.column import TableColumn
 from gridsim.simulator.showing import table_html, table_text
@@ -132,6 +132,4 @@ class _Arrays(Mapping[str, NDArray[Any]]):
 
 def unknown_column(name: object, known: Sequence[str]) -> str:
     """Return the message about an unknown column name."""
-    near = get_close_matches(str(name)[:80], known, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-    return f"there is no column {name!r}; {hint}"
+    return f"there is no column {name!r}{choose_from(str(name), known)}"

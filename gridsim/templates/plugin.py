@@ -1,7 +1,7 @@
 """A new plugin, as a package or as one file, from the template of its kind.
 
-The templates are modules of this package, and the tests run them. A new plugin has its own name in
-place of theirs.
+The templates are modules of this package, and the tests run them. In a new plugin, its own name
+replaces theirs.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _snake(name: str) -> str:
 
 
 def _named(text: str, name: str) -> str:
-    """Return a template's text with the plugin's name, for a package of its own."""
+    """Return a template's text with the plugin's name, for a separate package."""
     own = {"new-name": name.replace("_", "-"), "newname": name, "NewName": class_name(name)}
     text = text.replace("from .newname import", "from gridsim_newname import")
     return _IN_TEMPLATES.sub(lambda found: own[found[0]], text)

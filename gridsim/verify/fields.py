@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Final
 
+from gridsim.contracts.hints import choose_from
 from gridsim.contracts.record import FIELDS as FIELDS
 from gridsim.contracts.record import SEQUENCE
 from gridsim.errors import UsageError
@@ -27,9 +27,8 @@ def parse_names(pairs: Sequence[str], received_at: str | None) -> dict[str, str]
         if not equals or not theirs:
             raise UsageError(f"--field: error: {pair!r} is not of the form der_id=device")
         if ours not in (*FIELDS, SEQ):
-            near = get_close_matches(ours, (*FIELDS, SEQ), 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(FIELDS)}"
-            raise UsageError(f"--field: error: the record has no field {ours!r}; {hint}")
+            hint = choose_from(ours, (*FIELDS, SEQ))
+            raise UsageError(f"--field: error: the record has no field {ours!r}{hint}")
         names[ours] = theirs
     if received_at is not None:
         names[RECEIVED] = received_at

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from difflib import get_close_matches
 from pathlib import Path
 from typing import cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from gridsim.contracts.hints import did_you_mean
 from gridsim.errors import UsageError
 from gridsim.helpers.tables import Decimal
 from gridsim.running.plan import Options
@@ -78,8 +78,7 @@ def zone_of(name: str | None) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        near = get_close_matches(name, available_timezones(), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, available_timezones())
         raise UsageError(
             f"--assume-zone: error: {name!r} is not the name of a time zone, "
             f"such as Europe/Berlin{hint}"

@@ -88,9 +88,15 @@ BANNED = re.compile(
       | whom | whoever | whatever | nobody | somebody | anew | of\ which | thereof | therein
       | whence | thence | is\ to\ be | are\ to\ be | stands?\ there | of\ its\ own\ accord
       | left\ behind | in\ silence | has\ left\ us | in\ want\ of | at\ ease
+      | of\ (?:yours|ours|theirs) | goes\ on\ from | keep(?:s|ing)?\ going | come\ and\ go
+      | what\ (?:it|they)\ (?:is|are)\ of | had\ they | as\ it\ has\ them
     )\b
     | (?<!there\ )\b(?:is|are|was|were)\ no\b(?!\ (?:longer|more))
     | (?:^|[.;:]\ )Who\b
+    | \bof\ (?:its|their|your|one's)\ own(?=[.,;:)]|\ (?:and|as|for|from|in|on|that|with|without)\b)
+    | \bNone:\ there\ (?:is|are)\ none\b
+    | \bthe\ (?:darker|higher|more|earlier),\ the\b
+    | (?:^|[.;:]\ )The\ most\ (?:[a-z]+s)\b
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -267,6 +273,11 @@ def test_first_words_are_judged(kind: str, text: str, word: str | None) -> None:
         ("connections, of which one failed", True),
         ("Who may draw nothing", True),
         ("a fleet whose setting is on", False),
+        ("in a process of its own, with a log", True),
+        ("the rest of its own net load", False),
+        ("the value; None: there is none", True),
+        ("The most readings of a message", True),
+        ("The most likely resolution", False),
     ],
 )
 def test_banned_phrases_are_found(text: str, is_banned: bool) -> None:

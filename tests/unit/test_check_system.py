@@ -185,7 +185,9 @@ def test_a_day_of_ones_own_that_is_not_valid_ends_the_check_before_it_begins(
 ) -> None:
     read(tmp_path, EXPORT + "days = ['heat-wave']\n")
     path = tmp_path / "my-system.toml"
-    assert run(path, "cold-spel").startswith(f"--only: error: {path} has no day 'cold-spel'; it")
+    assert run(path, "cold-spel").startswith(
+        f"--only: error: {path} has no day 'cold-spel'; there are"
+    )
     assert run(path, "heat-wvae").endswith("did you mean 'heat-wave'?")
     assert run(tmp_path / "none.toml").endswith("none.toml: there is no such file")
     (tmp_path / "own.toml").write_text("[simulation]\nduration_s = 90\ntick_s = 60\n")

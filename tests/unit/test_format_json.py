@@ -258,7 +258,7 @@ def test_only_constants_may_be_chosen() -> None:
     [
         ({"fields": ["der_id", "curent_output"]}, "did you mean 'current_output'"),
         ({"extra_fields": ["temprature"]}, "did you mean 'temperature'"),
-        ({"extra_fields": ["zzz"]}, "choose from der_id, .*, seq, temperature"),
+        ({"extra_fields": ["zzz"]}, "there are: der_id, .*, seq, temperature"),
         ({"rename": {"soc": "x"}}, "rename: there is no written field 'soc'"),
         ({"rename": {"baseline": "units"}}, "two fields would be written as 'units'"),
         ({"fields": ["units", "units"]}, "two fields would be written as 'units'"),

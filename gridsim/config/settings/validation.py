@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, time
-from difflib import get_close_matches
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -22,6 +21,7 @@ from gridsim.config.settings.fields import field_names, secret_values
 from gridsim.config.settings.wording import worded
 from gridsim.config.text.document import At, Document, Finding
 from gridsim.config.text.locate import KeyPath
+from gridsim.contracts.hints import nearest
 from gridsim.contracts.settings import FOLDER
 
 M = TypeVar("M", bound=Settings)
@@ -91,8 +91,7 @@ class Findings:
     def unknown(self, path: KeyPath, what: str, known: Iterable[str]) -> None:
         """Add a finding for an unknown key."""
         key = str(path[-1])
-        near = next(iter(get_close_matches(key, list(known), 1)), None)
-        self.add(path, f"{key!r} is not {what}", suggestion=near, at="key")
+        self.add(path, f"{key!r} is not {what}", suggestion=nearest(key, known), at="key")
 
 
 def validate(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic_core import ErrorDetails
+
+from gridsim.contracts.hints import nearest
 
 _BY_TYPE: Mapping[str, str | Callable[[Mapping[str, Any]], str]] = {
     "missing": "is missing",
@@ -55,7 +56,7 @@ def worded(details: Sequence[ErrorDetails], value: Any) -> tuple[str, str | None
         messages.append(message if isinstance(message, str) else message(context))
         if detail["type"] in ("literal_error", "enum") and isinstance(value, str):
             choices = [choice.strip("'") for choice in _choices(context["expected"])]
-            suggestion = next(iter(get_close_matches(value, choices, 1)), suggestion)
+            suggestion = nearest(value, choices) or suggestion
     unique = list(dict.fromkeys(messages))
     rest = [message.removeprefix("must be ") for message in unique[1:]]
     return " or ".join([*unique[:1], *rest]), suggestion

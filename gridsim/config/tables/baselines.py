@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from gridsim.config.settings.validation import Findings
 from gridsim.config.tables.plugged import Plugged, choose
 from gridsim.config.text.locate import KeyPath
+from gridsim.contracts.hints import nearest
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import Registry
 
@@ -72,7 +72,7 @@ def _is_known(findings: Findings, registry: Registry, name: Any, at: KeyPath) ->
         return False
     if registry.find("baseline", name) or any(one.name == name for one in registry.broken):
         return True
-    near = next(iter(get_close_matches(name, (*own, *loads), 1)), None)
+    near = nearest(name, (*own, *loads))
     message = f"there is no baseline {name!r}; there are: {', '.join(own) or 'none'}"
     if loads:
         message += f", and what a load expects: {', '.join(loads)}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from gridsim.api import Settings
 from gridsim.config.settings.validation import Findings
 from gridsim.config.tables.transports import TransportTableSettings
 from gridsim.config.text.document import Document
+from gridsim.contracts.hints import nearest
 from gridsim.plugins.registry import Registry
 
 TABLE = "defaults"
@@ -69,7 +69,7 @@ def check_defaults(findings: Findings, registry: Registry) -> None:
     for name, own in (defaults or {}).items():
         models = models_of(registry, name)
         if not models:
-            near = next(iter(get_close_matches(name, names, 1)), None)
+            near = nearest(name, names)
             message = f"{name!r} is not a type of transport, source or view; there are: "
             message += ", ".join(names)
             findings.add((TABLE, name), message, suggestion=near, at="key")

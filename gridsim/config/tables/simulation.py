@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from gridsim.api import MEASURANDS, Settings, Unit
-from gridsim.contracts.measurands import unknown_name
+from gridsim.contracts.hints import choose_from
 from gridsim.contracts.speed import MAX_SPEED, MIN_SPEED
 from gridsim.simulation.scenario import OnError
 
@@ -86,9 +86,7 @@ class SimulationSettings(Settings):
     def _known_measurands(cls, value: list[str]) -> list[str]:
         for name in value:
             if name not in MEASURANDS:
-                raise ValueError(
-                    f"there is no measurand {name!r}; {unknown_name(name, MEASURANDS)}"
-                )
+                raise ValueError(f"there is no measurand {name!r}{choose_from(name, MEASURANDS)}")
         return value
 
     @field_validator("tick_s")

@@ -32,7 +32,7 @@ class ExpectedConsumption:
         self._scenario = scenario
         tick_ms = scenario.tick_ms
         self._slot_ms = math.ceil(SLOT_MS / tick_ms) * tick_ms
-        # Cars come and go at whole minutes.
+        # Cars arrive and leave at whole minutes.
         early_ms = scenario.start_ms % SLOT_MS if self._slot_ms == SLOT_MS else 0
         self._origin_ms = scenario.start_ms - early_ms
         self._specs: dict[int, FleetSpec] = {

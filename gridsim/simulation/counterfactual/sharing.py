@@ -34,7 +34,7 @@ def _share(part: Any, memo: Memo) -> None:
         for value in part.values():
             _share(value, memo)
     elif isinstance(part, Collection) and not isinstance(part, np.ndarray):
-        # The ids of many devices need no entries of their own: texts are never copied.
+        # The ids of many devices need no separate entries, because texts are never copied.
         for value in part:
             if isinstance(value, str):
                 break

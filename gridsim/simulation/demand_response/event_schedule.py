@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Refused, State
-from gridsim.contracts.instruction_rules import near
+from gridsim.contracts.hints import did_you_mean
 from gridsim.contracts.results import EventChange
 from gridsim.contracts.state import restore_attributes, state_of
 from gridsim.simulation.demand_response.occurrence import Occurrence, occurrence_name
@@ -106,7 +106,7 @@ class EventSchedule:
         spec = next((one for one in self._specs if one.id == id), None)
         if spec is None:
             known = [one.id for one in self._specs]
-            raise Refused(f"there is no event {id!r}{near(id, known)}")
+            raise Refused(f"there is no event {id!r}{did_you_mean(id, known)}")
         return spec
 
     def withdraw(self, spec: EventSpec) -> Occurrence | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import DeviceFault, Fault, MessageFault, Refused, State, StateError
 from gridsim.contracts.fault import is_instrument
-from gridsim.contracts.instruction_rules import near
+from gridsim.contracts.hints import did_you_mean
 from gridsim.contracts.results import Episode, InjectedFault
 from gridsim.errors import PluginError
 from gridsim.simulation.calling import Call
@@ -147,7 +147,9 @@ class RunningFaults:
         """
         one = next((one for one in self._running if one.spec.id == id), None)
         if one is None:
-            raise Refused(f"there is no fault {id!r}{near(id, [r.spec.id for r in self._running])}")
+            raise Refused(
+                f"there is no fault {id!r}{did_you_mean(id, [r.spec.id for r in self._running])}"
+            )
         if devices is not None and not devices[one.spec.device].any():
             raise Refused(f"the fault {id!r} has no device in this target")
         self._cleared += one.counted(one.schedule.clear(devices, time_ms))
@@ -179,7 +181,9 @@ class RunningFaults:
         return episodes
 
     def affected(self) -> NDArray[np.bool_] | None:
-        """Return the devices that faults may affect in this tick, bool[n]; None: there are none."""
+        """Return the devices that faults may affect in this tick, bool[n]; None if there are
+        none.
+        """
         affected: NDArray[np.bool_] | None = None
         for one in self._running:
             if not one.is_instrument and len(members := one.schedule.members):

@@ -44,7 +44,7 @@ class SchemaDrift(MessageFault[SchemaDriftSettings]):
             )
         if settings.field not in json_fields:
             near = get_close_matches(settings.field, json_fields, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(json_fields)}"
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(json_fields)}"
             raise ValueError(f"has a field that is not written, {settings.field!r}; {hint}")
         if settings.change == "renamed" and settings.renamed_to in json_fields:
             raise ValueError(f"would rename a field to another field, {settings.renamed_to!r}")

@@ -32,7 +32,7 @@ class Endpoint:
     """The type of the answer, or a media type."""
     query: type[Query] = Query
     body: Any = None
-    """The type of the body; None: there is none."""
+    """The type of the body; None if there is no body."""
     statuses: tuple[int, ...] = ()
     """The further statuses."""
     also: tuple[tuple[int, tuple[Any, ...]], ...] = ()
