@@ -3,8 +3,8 @@
 python benchmarks/measurands.py
 python benchmarks/measurands.py --ders 100000 --against ../gridsim-before
 
-Steps the same fleet in alternating pairs, each in a process of its own, and prints the median of
-the ratios. `--against` is another checkout: the fleet without measurands is then compared with that
+Steps the same fleet in alternating pairs, each in a separate process, and prints the median of the
+ratios. `--against` is another checkout: the fleet without measurands is then compared with that
 there, too. Fails if a ratio is above its limit.
 """
 
