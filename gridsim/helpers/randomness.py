@@ -22,6 +22,9 @@ _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
 _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
+# The words of a block stay in the processor's cache, which makes 100,000 of them half as fast
+# again; for few of them the blocks cost more than they save.
+_BLOCK, _LARGE = 8_192, 32_768
 # The size of the cache of keys by purpose. Some purposes contain a time, so their number has no
 # limit.
 _REMEMBERED = 1024
@@ -35,6 +38,24 @@ def philox4x32(
     The counter words are uint64 arrays that broadcast against each other, with values below
     2**32; `key` is two integers below 2**32.
     """
+    # The first comparison is quick, for the many small draws.
+    if c0.size * c2.size <= _LARGE or (size := np.broadcast(c0, c1, c2, c3).size) <= _LARGE:
+        return _rounds(c0, c1, c2, c3, key)
+    counters = np.broadcast_arrays(c0, c1, c2, c3)
+    flat = [words.reshape(-1) for words in counters]
+    results = [np.empty(size, np.uint64) for _ in flat]
+    for first in range(0, size, _BLOCK):
+        block = slice(first, first + _BLOCK)
+        b0, b1, b2, b3 = (words[block] for words in flat)
+        for result, words in zip(results, _rounds(b0, b1, b2, b3, key), strict=True):
+            result[block] = words
+    r0, r1, r2, r3 = (result.reshape(counters[0].shape) for result in results)
+    return r0, r1, r2, r3
+
+
+def _rounds(
+    c0: Keys, c1: Keys, c2: Keys, c3: Keys, key: tuple[int, int]
+) -> tuple[Keys, Keys, Keys, Keys]:
     k0, k1 = key
     for _ in range(10):
         p0 = c0 * _M0

@@ -44,6 +44,17 @@ def test_a_draw_depends_on_nobody_else() -> None:
     assert (some == all_of_them[::-3]).all()
 
 
+@pytest.mark.parametrize("n", [32_768, 32_769, 40_960])
+def test_a_draw_is_the_same_among_many(n: int) -> None:
+    keys, some = np.arange(n, dtype=np.uint64), [0, 8_191, 8_192, n - 1]
+    every = Draws(1).uniform4("purpose", keys, 7)
+    np.testing.assert_array_equal(every[:, some], Draws(1).uniform4("purpose", keys[some], 7))
+    slots = np.arange(n // 2)
+    grid = Draws(1).uniform("purpose", keys[:3, None], slots)
+    assert grid.shape == (3, n // 2)
+    np.testing.assert_array_equal(grid[2], Draws(1).uniform("purpose", keys[2], slots))
+
+
 def test_slots_may_differ_by_identity() -> None:
     draws = Draws(42)
     keys = identities(["a", "b"])
