@@ -74,7 +74,7 @@ GROUPS: dict[str, Callable[[Path], Group]] = {
 }
 
 
-_DEAREST = ("day", "ev_kinds", "clouds", "blind", "ev")
+_DEAREST = ("day", "ev_kinds", "blind_measured", "clouds", "blind", "household", "ev")
 """Started first, so that no core waits for one of them at the end."""
 
 
@@ -88,29 +88,32 @@ def main() -> int:
     if lacks:
         print(f"blind_measured {lacks}: its section stays as it is\n")
         names.remove("blind_measured")
+    run = _run()
     # Two processes are enough for two cores: a library with threads of its own only waits.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     done: dict[str, Group] = {}
     with ProcessPoolExecutor(2) as pool:
         # Times are taken last, when nothing else runs.
-        first = sorted(set(names) - {"cost"}, key=lambda name: (name not in _DEAREST, name))
+        first = [name for name in (*_DEAREST, *sorted(set(GROUPS) - {*_DEAREST, "cost"}))
+                 if name in names]  # fmt: skip
         waiting = {pool.submit(_ran, name): name for name in first}
         for result in as_completed(waiting):
-            done[waiting[result]] = _shown(*result.result())
+            done[waiting[result]] = _kept(run, *result.result())
     if "cost" in names:
-        done["cost"] = _shown(*_ran("cost"))
+        done["cost"] = _kept(run, *_ran("cost"))
     groups = [done[name] for name in names]
     print(summary(groups))
-    if all(group.about for group in groups):
-        page = PAGE.read_text() if only or lacks else ""
-        PAGE.write_text(spliced(page, groups, INTRO, _run()))
-    else:
-        print(f"{PAGE.name} is left as it is: a group did not run to its end")
+    if not only and not lacks and all(group.about for group in groups):
+        # In the order of the groups, and without sections of groups that are gone.
+        PAGE.write_text(spliced("", groups, INTRO, run))
     return exit_status(groups)
 
 
-def _shown(group: Group, seconds: float) -> Group:
+def _kept(run: str, group: Group, seconds: float) -> Group:
+    """Print the group, and put it on the page if it ran to its end."""
     print(table(group), f"{seconds:.0f} s of processor time", sep="\n", end="\n\n", flush=True)
+    if group.about:
+        PAGE.write_text(spliced(PAGE.read_text(), [group], INTRO, run))
     return group
 
 
@@ -132,10 +135,13 @@ def _ran(name: str) -> tuple[Group, float]:
 
 
 def _run() -> str:
-    """Return the date, and the commit with what is changed since."""
-    git = ("git", "-C", str(ROOT), "describe", "--always", "--dirty=, with changes")
-    version = subprocess.run(git, capture_output=True, text=True).stdout.strip()
-    return f"Run on {datetime.now(UTC):%Y-%m-%d} at {version or 'an unknown commit'}"
+    """Return the date and the commit, and whether more than the documentation changed since."""
+    git = ("git", "-C", str(ROOT))
+    head = subprocess.run((*git, "rev-parse", "--short", "HEAD"), capture_output=True, text=True)
+    same = subprocess.run((*git, "diff", "--quiet", "HEAD", "--", ".", ":!docs"))
+    changes = ", with changes" if same.returncode else ""
+    version = head.stdout.strip() or "an unknown commit"
+    return f"Run on {datetime.now(UTC):%Y-%m-%d} at {version}{changes}"
 
 
 if __name__ == "__main__":
