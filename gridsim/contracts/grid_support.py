@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from gridsim.contracts.members import Members
@@ -63,16 +62,15 @@ class GridSupport(Stateful):
     devices of a fleet at a site together. It is therefore stable for any length of the tick.
     """
 
-    kept = ("_kw", "_kvar", "_limit", "_change")
+    kept = ("_kw", "_kvar", "_wanted", "_limit", "_change")
 
-    def __init__(self, members: Members[Any], *, absorbs: bool) -> None:
-        """Take the members, whose settings are `GridSupportSettings`, and whether they charge."""
+    def __init__(self, members: Members[Any]) -> None:
+        """Take the members, whose settings are `GridSupportSettings`."""
         n = len(members)
         self._site, self._sites = members.site, len(members.sites)
         self._rated = members.columns["nameplate_capacity"]
         apparent = members.columns["apparent_power"]
         self._apparent = np.where(np.isnan(apparent), self._rated, apparent)
-        self._absorbs = absorbs
         curves = [support_curves.VOLT_VAR[one.volt_var] for one in members.settings]
         values = [(one.v1, one.v2, one.v3, one.v4, one.share) for one in curves]
         self._volt_var = np.array(values)[members.stanza].T
@@ -85,16 +83,18 @@ class GridSupport(Stateful):
         )
         self._kw, self._kvar = np.zeros(n), np.zeros(n)
         """The power of the tick before."""
+        self._wanted = np.zeros(n)
+        """The reactive power by the curve, kvar."""
         self._limit = np.ones(n)
         """The limits of volt-watt, as shares of the rated power."""
         self._change = np.zeros(n)
         """The changes by frequency-droop, as shares of the rated power."""
 
     @classmethod
-    def of(cls, members: Members[Any], *, absorbs: bool) -> GridSupport | None:
+    def of(cls, members: Members[Any]) -> GridSupport | None:
         """Return the grid support of a fleet; None if no device has any."""
         used = any(one.supports_grid for one in members.settings)
-        return cls(members, absorbs=absorbs) if used else None
+        return cls(members) if used else None
 
     def apply(
         self, tick: Tick, power: Floats, min_kw: Floats, max_kw: Floats
@@ -117,29 +117,32 @@ class GridSupport(Stateful):
             self._kw = power
             return power, np.zeros(len(power))
         base = grid.voltage_pu - self._rise(grid.pu_per_kw, grid.pu_per_kvar, self._kw, self._kvar)
-        runs = (max_kw > 0.0) | self._absorbs
         low, high = np.full(self._sites, _LOWEST), np.full(self._sites, _HIGHEST)
         for _ in range(_HALVINGS):
             middle = (low + high) / 2.0
-            kw, kvar, _limit = self._at(tick.dt_s, middle, power, min_kw, runs)
+            kw, kvar, *_ = self._at(tick.dt_s, middle, power, min_kw)
             above = base + self._rise(grid.pu_per_kw, grid.pu_per_kvar, kw, kvar) > middle
             low, high = np.where(above, middle, low), np.where(above, high, middle)
-        self._kw, self._kvar, self._limit = self._at(tick.dt_s, high, power, min_kw, runs)
+        self._kw, self._kvar, self._wanted, self._limit = self._at(tick.dt_s, high, power, min_kw)
         return self._kw, self._kvar
 
     def _at(
-        self, dt_s: float, voltage: Floats, power: Floats, min_kw: Floats, runs: NDArray[np.bool_]
-    ) -> tuple[Floats, Floats, Floats]:
-        """Return active and reactive power, and the limits, at voltages, float64[sites]."""
+        self, dt_s: float, voltage: Floats, power: Floats, min_kw: Floats
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return the active and the reactive power, the reactive power by the curve, and the
+        limits by volt-watt at voltages, float64[sites].
+        """
         own = voltage[self._site]
-        target = support_curves.volt_var(own, *self._volt_var) * self._apparent * runs
-        kvar = self._kvar + _share(dt_s, self._response_s) * (target - self._kvar)
+        target = support_curves.volt_var(own, *self._volt_var) * self._apparent
+        wanted = self._wanted + _share(dt_s, self._response_s) * (target - self._wanted)
         limit = self._limit + _share(dt_s, support_curves.VOLT_WATT_RESPONSE_S) * (
             1.0 - self._limits * (1.0 - support_curves.volt_watt(own)) - self._limit
         )
+        kw = np.maximum(np.minimum(power, limit * self._rated), min_kw)
+        able = support_curves.reactive_capability(np.abs(kw) / self._rated) * self._apparent
+        kvar = np.minimum(np.maximum(wanted, -able), able)
         room = np.sqrt(np.maximum(self._apparent**2 - kvar**2, 0.0))
-        kw = np.minimum(power, np.minimum(limit * self._rated, room))
-        return np.maximum(kw, np.maximum(min_kw, -room)), kvar, limit
+        return np.minimum(np.maximum(kw, -room), room), kvar, wanted, limit
 
     def _rise(self, pu_per_kw: Floats, pu_per_kvar: Floats, kw: Floats, kvar: Floats) -> Floats:
         """Return the rise of the voltage by the devices' power, float64[sites]."""

@@ -33,6 +33,8 @@ VOLT_VAR: Final = {
     "category_b": VoltVar(0.92, 0.98, 1.02, 1.08, 0.44, 5.0),
 }
 """The default curves (table 8)."""
+_CAPABILITY: Final = 0.44
+_FULL_FROM, _NONE_BELOW = 0.2, 0.05
 VOLT_WATT: Final = (1.06, 1.10)
 """The voltages between which the limit of the active power falls from 100 % to 0 (table 10).
 
@@ -54,6 +56,16 @@ def volt_var(
     high = np.clip((voltage - v3) / (v4 - v3), 0.0, 1.0)
     reactive: Floats = share * (low - high)
     return reactive
+
+
+def reactive_capability(power: Floats) -> Floats:
+    """Return the largest reactive power as a share of the rated apparent power (clause 5.2).
+
+    `power` is the active power as a share of the rated one: below 20 % of it the capability falls,
+    and below 5 % there is none.
+    """
+    able = _CAPABILITY * np.minimum(power / _FULL_FROM, 1.0)
+    return np.where(power < _NONE_BELOW, 0.0, able)
 
 
 def volt_watt(voltage: Floats) -> Floats:

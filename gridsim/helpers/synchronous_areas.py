@@ -4,9 +4,10 @@ The frequency is the same in a whole area. Standard deviations are rounded from 
 measurements: Rydin Gorjão et al., "Open database analysis of scaling and spatio-temporal
 properties of power grid frequencies" (Nature Communications 11, 2020) for Europe; the annual
 frequency response analyses of NERC for North America. They change from year to year by a few mHz.
-Measured autocorrelations fall to 1/e within two to six minutes (Schäfer et al., Nature Energy 3,
-2018); the times here are round numbers in that range. Of areas without published statistics that
-are known here, the values are those of a medium-sized area.
+Correlation times are round numbers of some minutes (Schäfer et al., Nature Energy 3, 2018, show
+exponential decays). That of Continental Europe gives a noise of 1.3 mHz per root of s; 1.05 is
+fitted by Rydin Gorjão et al. (IEEE Access 8, 2020), who leave out the steps of the market. Of areas
+without published statistics that are known here, the values are those of a medium-sized area.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class SynchronousArea:
 
 
 SYNCHRONOUS_AREAS: Mapping[str, SynchronousArea] = {
-    "continental-europe": SynchronousArea(50.0, 0.020, 300.0),
+    "continental-europe": SynchronousArea(50.0, 0.020, 450.0),
     "great-britain": SynchronousArea(50.0, 0.060, 200.0),
     "ireland": SynchronousArea(50.0, 0.040, 150.0),
     "nordic": SynchronousArea(50.0, 0.042, 200.0),

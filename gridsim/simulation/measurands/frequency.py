@@ -11,7 +11,7 @@ from gridsim.helpers.randomness import identity
 from gridsim.helpers.synchronous_areas import SYNCHRONOUS_AREAS
 
 _BLOCK_S: Final = 3600
-"""The correlation over a block is negligible: below 1e-5 for the longest correlation time."""
+"""The correlation over a block is negligible: below 0.1 % for the longest correlation time."""
 
 
 class Frequency:

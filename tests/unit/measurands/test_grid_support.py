@@ -25,7 +25,7 @@ def support(*settings: dict[str, Any], site: list[int] | None = None) -> GridSup
     sites = make_sites(len(given))
     places = list(range(len(given))) if site is None else site
     members = make_members(GridSupportSettings, given, sites=sites, site=places)
-    made = GridSupport.of(members, absorbs=True)
+    made = GridSupport.of(members)
     assert made is not None
     return made
 
@@ -86,10 +86,16 @@ def test_reactive_power_comes_first_within_the_apparent_power() -> None:
     np.testing.assert_allclose(kw, [np.sqrt(100.0 - 4.4**2), RATED], atol=1e-3)
 
 
+def test_there_is_less_reactive_power_at_little_active_power() -> None:
+    for power, expected in ((0.4, 0.0), (0.5, 1.1), (1.0, 2.2), (2.0, 4.4), (-1.0, 2.2)):
+        _, kvar = applied(support({"volt_var": "category_b"}), tick(np.full(1, 0.9)), power, 1)
+        assert kvar[0] == pytest.approx(expected, abs=1e-3)
+
+
 def test_90_percent_of_a_change_are_reached_in_the_response_time() -> None:
     made = support({"volt_var": "category_b"}, {"volt_var": "category_a"})
     for _ in range(5):
-        _, kvar = applied(made, tick(np.full(2, 0.9), dt_s=1.0), 0.0, 2)
+        _, kvar = applied(made, tick(np.full(2, 0.9), dt_s=1.0), -5.0, 2)
     assert kvar[0] == pytest.approx(0.9 * 4.4, abs=1e-3)
     assert kvar[1] == pytest.approx((1.0 - 0.1**0.5) * 2.5, abs=1e-3)
 

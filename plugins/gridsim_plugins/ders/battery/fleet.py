@@ -67,7 +67,7 @@ class Battery(Fleet[BatterySettings]):
         self._rated = column["nameplate_capacity"]
         charge = column["charge_power"]
         self._max_charge = np.fmin(self._rated, np.where(np.isnan(charge), self._rated, charge))
-        self._support = GridSupport.of(members, absorbs=True)
+        self._support = GridSupport.of(members)
         self._reserve = column["min_soc"] / 100.0
         u = members.draws.uniform("battery/initial_soc", members.keys)
         drawn = self._reserve + (1.0 - self._reserve) * (_LEAST_DRAWN + _DRAWN_RANGE * u)

@@ -36,7 +36,7 @@ class Solar(Curtailable[SolarSettings]):
     def __init__(self, members: Members[SolarSettings]) -> None:
         super().__init__(members)
         column, planes = members.columns, planes_of(members)
-        self._support = GridSupport.of(members, absorbs=False)
+        self._support = GridSupport.of(members)
         self._device, self._site = planes.device, members.site[planes.device]
         self._single = len(planes) == len(members)
         self._lights: list[PlaneLight] = lights_of(members, planes)
