@@ -66,6 +66,9 @@ def test_encodings_and_line_ends(tmp_path: Path, data: bytes, encoding: str) -> 
         ("time,kw\n2026-07-14,1.5,,\n", "commas"),
         ("time,kw\n2026-07-14,1.5\n\nTotal: 1.5 kW\n(c) the utility\n", "commas"),
         ("time,kw\n\n2026-07-14,1.5\n\n", "commas"),
+        ("    time    | kw\n------------+-----\n 2026-07-14 | 1.5\n(1 row)\n", "pipes"),
+        ("+---+---+\n| time | kw |\n+---+---+\n| 2026-07-14 | 1.5 |\n+---+---+\n", "pipes"),
+        ("|time|kw|\n|:---|---:|\n|2026-07-14|1.5|\n", "pipes"),
     ],
 )
 def test_the_layout_is_found(tmp_path: Path, text: str, dialect: str) -> None:

@@ -17,6 +17,8 @@ _HEADER_WITHIN = 200  # lines
 _DECIMAL_ROWS = 2000
 _LONGEST = 100_000  # characters of a line
 _SEP = re.compile(r"\s*\"?sep=(.|\\t)\"?\s*", re.IGNORECASE)
+_RULE = re.compile(r"[-+=:]*[-=]{2,}[-+=:]*")
+_COUNT = re.compile(r"\(?[0-9]+ rows?\b")
 _UNIT_SUFFIX = re.compile(r"\s*(?:\([^()]*\)|\[[^\[\]]*\])\s*$")
 
 
@@ -112,6 +114,14 @@ def fields_of(line: str, delimiter: str) -> list[str]:
 
 def is_comment(line: str) -> bool:
     return line.lstrip().startswith("#")
+
+
+def is_rule(row: Sequence[str], delimiter: str) -> bool:
+    """Return whether a row of a table drawn with pipes is a line, or the number of its rows."""
+    texts = [text.strip() for text in row if text.strip()]
+    if delimiter != "|" or not texts:
+        return False
+    return all(map(_RULE.fullmatch, texts)) or (len(texts) == 1 and bool(_COUNT.match(texts[0])))
 
 
 def normal(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gridsim.helpers.tables.dialect import column_of, detect
+from gridsim.helpers.tables.dialect import column_of, detect, is_rule
 from gridsim.helpers.tables.numbers import Decimal
 from gridsim.helpers.tables.text import SAMPLE_BYTES, encoding_of, lines_of
 
@@ -171,6 +171,7 @@ class TableStream:
         if (
             '"' in block
             or width == 1
+            or delimiter == "|"
             or delimiter + " " in block
             or block.startswith("#")
             or "\n#" in block
@@ -194,7 +195,8 @@ class TableStream:
         line = 1
         try:
             for row in reader:
-                if row and row[0][:1] != "#" and (len(row) > 1 or row[0].strip()):
+                there = row and row[0][:1] != "#" and (len(row) > 1 or row[0].strip())
+                if there and not is_rule(row, self.dialect.delimiter):
                     while len(row) > width and not row[-1].strip():
                         row.pop()
                     if len(row) != width:

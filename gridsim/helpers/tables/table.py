@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gridsim.helpers.randomness import Floats
-from gridsim.helpers.tables.dialect import Dialect, column_of, detect, is_comment
+from gridsim.helpers.tables.dialect import Dialect, column_of, detect, is_comment, is_rule
 from gridsim.helpers.tables.numbers import Decimal, is_missing, parse_numbers, why_not
 from gridsim.helpers.tables.text import lines_of, read_text
 from gridsim.helpers.tables.units import is_row_of_units
@@ -133,6 +133,8 @@ def read_table(
     try:
         for row in reader:
             number = numbered[reader.line_num - 1][0]
+            if is_rule(row, dialect.delimiter):
+                continue
             fields = _fitted(row, width)
             if len(fields) != width:
                 if rows and not lines[number - 2].strip():
