@@ -145,7 +145,7 @@ from gridsim.contracts.snapshot import (
 )
 from gridsim.contracts.source import Source
 from gridsim.contracts.state import State, StateError, Stateful, Tree
-from gridsim.contracts.status import RunStatus
+from gridsim.contracts.status import RunState, RunStatus
 from gridsim.contracts.table_settings import TableSettings, UnitName, check_zone
 from gridsim.contracts.targets import find_target
 from gridsim.contracts.text_error import TextError
@@ -315,6 +315,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "InstructionStatus",
     "LatencySketch",
     "LedgerStatus",
+    "RunState",
     "RunStatus",
     "SourceStatus",
     "TransportStatus",

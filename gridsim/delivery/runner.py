@@ -88,11 +88,6 @@ class Runner(ConnectionWorker):
         """True if the configuration sets the rule for a full queue."""
         return self._policy.on_full_set
 
-    @property
-    def queued_bytes(self) -> int:
-        """Bytes of the batches that wait."""
-        return self._buffer.nbytes
-
     def offer(self, batch: Batch) -> None:
         """Queue a batch. If it does not fit, drop readings or wait, by the policy."""
         if not len(batch):

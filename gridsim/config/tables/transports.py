@@ -14,12 +14,12 @@ from gridsim.config.settings.validation import Findings, validate
 from gridsim.config.tables.plugged import choose
 from gridsim.config.tables.simulation import SimulationSettings
 from gridsim.config.text.locate import KeyPath
+from gridsim.delivery.account import OnFull
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import Registry
 
 TransportType = type[Transport]
 FormatType = type[Format]
-OnFull = Literal["drop_oldest", "drop_newest", "block"]
 
 _YEAR_S = 366 * 86_400
 _SHAPE = 'write [[transports]], then type = "stdout" under it'

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.contracts.batch import Batch
 from gridsim.contracts.rows.layout import Affixes
@@ -74,10 +75,11 @@ class Decimals:
             texts[row] = self._template % values[row]
         return texts
 
-    def _index(self, values: Floats) -> Any:
-        return np.rint(values * self._scale).astype(np.intp) + self._zero
+    def _index(self, values: Floats) -> NDArray[np.intp]:
+        index: NDArray[np.intp] = np.rint(values * self._scale).astype(np.intp) + self._zero
+        return index
 
-    def _look_up(self, index: Any) -> list[bytes]:
+    def _look_up(self, index: NDArray[np.intp]) -> list[bytes]:
         unknown = ~self._known[index]
         if unknown.any():
             new = np.unique(index[unknown])

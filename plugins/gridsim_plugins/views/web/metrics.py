@@ -10,9 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from gridsim.api import Control, RunStatus, SourceStatus, TransportStatus
+from gridsim.api import Control, RunState, RunStatus, SourceStatus, TransportStatus
 from gridsim.version import __version__
-from gridsim_plugins.views.web.models import RunState
 
 _QUANTILES = (0.5, 0.9, 0.99)
 _J_PER_KWH = 3.6e6

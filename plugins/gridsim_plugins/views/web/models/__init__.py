@@ -8,7 +8,6 @@ from gridsim_plugins.views.web.models.common import (
     Order,
     Outcome,
     Problem,
-    RunState,
     Text,
 )
 from gridsim_plugins.views.web.models.fleet import (
@@ -111,7 +110,6 @@ __all__ = [
     "ProjectsQuery",
     "Query",
     "RosterAnswer",
-    "RunState",
     "SettingItem",
     "SourceItem",
     "StatusAnswer",

@@ -9,7 +9,6 @@ from msgspec import Meta, Struct
 Count = Annotated[int, Meta(ge=0)]
 Kw = float | None
 """Power; null where it is missing."""
-RunState = Literal["new", "starting", "running", "paused", "stopping", "ended"]
 Outcome = Literal["queued", "accepted", "rejected", "completed", "superseded", "cancelled"]
 Text = Annotated[str, Meta(max_length=256)]
 Offset = Annotated[int, Meta(ge=0, le=1_000_000_000)]

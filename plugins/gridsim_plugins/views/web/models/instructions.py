@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from gridsim_plugins.views.web.models.common import Count, Outcome, RunState
+from gridsim.api import RunState
+from gridsim_plugins.views.web.models.common import Count, Outcome
 
 
 class SettingItem(Struct, frozen=True):

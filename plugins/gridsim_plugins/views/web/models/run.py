@@ -6,7 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from gridsim_plugins.views.web.models.common import Count, Kw, RunState
+from gridsim.api import RunState
+from gridsim_plugins.views.web.models.common import Count, Kw
 
 
 class Health(Struct, frozen=True):
