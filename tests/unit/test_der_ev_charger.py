@@ -208,17 +208,17 @@ def test_arrival_charge_is_that_of_long_range_cars() -> None:
 
 
 def test_what_is_reported_is_as_published() -> None:
-    """Sessions seen in the telemetry: starts, energy and stay of 1,200 chargers in 8 days."""
+    """Sessions seen in the telemetry: starts, energy and stay of 1,200 chargers in 6 days."""
     start = EVENING_MS + 3 * 3_600_000  # midnight in Moncton
-    output, soc = run(fleet_of(1200, start), range(12 * 144), 600.0)
+    output, soc = run(fleet_of(1200, start), range(10 * 144), 600.0)
     there = ~np.isnan(soc)
     starts, energies, stays = [], [], []
     for device in range(1200):
         change = np.diff(there[:, device].astype(np.int8))
         begins, ends = np.flatnonzero(change == 1) + 1, np.flatnonzero(change == -1) + 1
         ends = ends[ends > begins[0]] if len(begins) else ends
-        # All that begin in the first 8 days end within the 12: no long stay is cut off.
-        begins = begins[begins < 8 * 144]
+        # All that begin in the first 6 days end within the 10: no long stay is cut off.
+        begins = begins[begins < 6 * 144]
         for begin, end in zip(begins, ends, strict=False):
             starts.append(begin % 144 / 6.0)
             stays.append((end - begin) / 6.0)
