@@ -282,3 +282,15 @@ def test_first_words_are_judged(kind: str, text: str, word: str | None) -> None:
 )
 def test_banned_phrases_are_found(text: str, is_banned: bool) -> None:
     assert bool(BANNED.search(text)) == is_banned
+
+
+def test_a_class_name_stands_for_one_class() -> None:
+    """Private classes apart, and the API's Problem, whose name its schema shows."""
+    places: dict[str, list[str]] = {"Problem": []}
+    for path in FILES:
+        place = str(path.relative_to(ROOT))
+        if place.startswith(("gridsim/", "plugins/")) and "templates" not in path.parts:
+            for name in re.findall(r"^class ([A-Z]\w*)", path.read_text("utf-8"), re.MULTILINE):
+                places.setdefault(name, []).append(place)
+    del places["Problem"]
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

@@ -57,7 +57,7 @@ class PromptProtocol(H11Protocol):
 
     def _look(self) -> None:
         waits = self.cycle is None or self.cycle.response_complete
-        # Between requests uvicorn has a time limit of its own, until the first byte arrives.
+        # Between requests uvicorn itself limits the time until the first byte arrives.
         if waits and self._seen is self.cycle and self.timeout_keep_alive_task is None:
             self.transport.close()
             return

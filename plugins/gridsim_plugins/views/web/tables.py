@@ -8,7 +8,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import CALLED, DISABLED, FAULTY, OFFLINE, Control, Floats, Roster, Snapshot
+from gridsim.api import (
+    CALLED,
+    DISABLED,
+    FAULTY,
+    OFFLINE,
+    Control,
+    DeviceStates,
+    Floats,
+    Roster,
+    SiteStates,
+    Snapshot,
+)
 from gridsim_plugins.views.web.answers import Failed
 from gridsim_plugins.views.web.models import (
     DeviceItem,
@@ -46,14 +57,7 @@ class Tables:
         }.get(query.state)
         if chosen is not None:
             rows = rows[chosen]
-        if query.filter:
-            rows = _containing(rows, self._project_names, query.filter)
-        if query.sort == "id":
-            rows = _sorted(rows, self._project_rank, query.order)
-        elif query.sort != "roster":
-            rows = _sorted(rows, getattr(sites, query.sort), query.order)
-        elif query.order == "desc":
-            rows = rows[::-1]
+        rows = _arranged(rows, query, self._project_names, self._project_rank, sites)
         page = rows[query.offset : query.offset + query.limit]
         history = self._control.project_history(page) if query.sparkline else None
         items = [
@@ -92,14 +96,7 @@ class Tables:
             rows = rows[columns.state[rows] & OFFLINE == 0]
         elif query.state:
             rows = rows[columns.state[rows] & _BITS[query.state] != 0]
-        if query.filter:
-            rows = _containing(rows, self._device_names, query.filter)
-        if query.sort == "id":
-            rows = _sorted(rows, self._device_rank, query.order)
-        elif query.sort != "roster":
-            rows = _sorted(rows, getattr(columns, query.sort), query.order)
-        elif query.order == "desc":
-            rows = rows[::-1]
+        rows = _arranged(rows, query, self._device_names, self._device_rank, columns)
         page = rows[query.offset : query.offset + query.limit]
         items = [self._device(snapshot, int(row)) for row in page]
         return DevicesAnswer(len(rows), query.offset, items)
@@ -209,6 +206,23 @@ def _sorted(rows: NDArray[np.intp], column: NDArray[np.generic], order: Order) -
     """Sort rows by a column; rows without a value are last."""
     keys = np.asarray(column[rows], float)
     return rows[np.argsort(-keys if order == "desc" else keys, kind="stable")]
+
+
+def _arranged(
+    rows: NDArray[np.intp],
+    query: ProjectsQuery | DevicesQuery,
+    names: Sequence[str],
+    ranks: NDArray[np.intp],
+    columns: SiteStates | DeviceStates,
+) -> NDArray[np.intp]:
+    """Return the rows whose name contains the query's filter, in its order."""
+    if query.filter:
+        rows = _containing(rows, names, query.filter)
+    if query.sort == "id":
+        return _sorted(rows, ranks, query.order)
+    if query.sort != "roster":
+        return _sorted(rows, getattr(columns, query.sort), query.order)
+    return rows[::-1] if query.order == "desc" else rows
 
 
 def _containing(rows: NDArray[np.intp], names: Sequence[str], part: str) -> NDArray[np.intp]:
