@@ -7,6 +7,7 @@ import sys
 from difflib import get_close_matches
 from functools import cache
 from hashlib import blake2b
+from importlib.abc import InspectLoader
 from importlib.metadata import Distribution, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,7 @@ from pluggy import HookimplOpts
 
 from gridsim.errors import UsageError, described, is_interrupt, printable
 from gridsim.plugins import hookspecs
+from gridsim.plugins.identity import hash_of
 from gridsim.plugins.registry import BrokenPlugin, Registrar, Registry
 from gridsim.plugins.trust import writable_by_others
 
@@ -118,8 +120,15 @@ def _title(distribution: Distribution) -> str:
 
 
 def _execute(source: Path, path: Path) -> ModuleType:
-    """Load a file as a module with a unique name."""
-    digest = blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
+    """Load a file as a module with a unique name.
+
+    Changed code is another module: the ledger has the hash of the code that ran.
+    """
+    try:
+        code = hash_of(path)
+    except OSError as error:
+        raise UsageError(f"the plugin {path} cannot be read: {error.strerror}") from error
+    digest = blake2b(f"{path.resolve()}\0{code}".encode(), digest_size=8).hexdigest()
     name = f"gridsim_local_{path.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]
@@ -131,7 +140,8 @@ def _execute(source: Path, path: Path) -> ModuleType:
     # Before it is executed: dataclasses and pickle look their module up by name.
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # Not from a cached file, which may be that of the code before a quick edit.
+        exec(InspectLoader.source_to_code(source.read_bytes(), str(source)), vars(module))
     except BaseException as error:
         if is_interrupt(error):
             raise

@@ -26,8 +26,13 @@ def _identity(entry: RegisteredPlugin) -> str:
     path = Path(entry.owner)
     if not path.exists():
         return entry.owner
+    return f"{path.name} (SHA-256 {hash_of(path)[:16]})"
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of the code of a local plugin, a file or a folder. Raises OSError."""
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return f"{path.name} (SHA-256 {digest.hexdigest()[:16]})"
+    return digest.hexdigest()

@@ -78,6 +78,14 @@ def test_what_a_local_file_defines_can_be_pickled(plugin: Write) -> None:
     assert pickle.loads(pickle.dumps(module.State(2.0))) == module.State(2.0)
 
 
+def test_a_file_that_was_changed_is_loaded_again(plugin: Write) -> None:
+    """In a notebook, say; at once, in the second in which it was written, and of the same size."""
+    for name in ("one", "two"):
+        host = PluginHost()
+        host.load_local(plugin(name=name))
+        assert host.registry.names("der") == [name]
+
+
 def test_a_folder_is_loaded_whole_and_a_package_as_one(plugin: Write, tmp_path: Path) -> None:
     plugin(file="folder/one.py", name="one")
     plugin(file="folder/two.py", name="two")
