@@ -25,6 +25,7 @@ from gridsim.running.verdict import judge
 from gridsim.terminals import STOPS
 from gridsim.text.commands import CommandLog
 from gridsim.text.events import change_lines
+from gridsim.text.overloads import overload_lines
 from gridsim.text.plan import plan_lines, transport_lines, transport_warnings, view_lines
 from gridsim.text.status import closing_lines, hanging_lines, live_line
 from gridsim.text.verdict import finding_line
@@ -153,6 +154,8 @@ def _log_results(commands: CommandLog, timezone: str, result: TickResult) -> Non
     for clipped in result.clipped:
         message = "{} returned {} beyond the bounds of its devices: clipped, the first is {}"
         logger.warning(message, clipped.plugin, clipped.name, clipped.example)
+    for line in overload_lines(result.overloads):
+        logger.warning("{}", line)
 
 
 def _exit_status(run: Run, status: RunStatus, received: signal.Signals | None, strict: bool) -> int:

@@ -49,6 +49,7 @@ def make_sites(
         phases=np.array(repeated([float(own.phases) for own in mains], at)),
         synchronous_area=repeated(areas, at),
         feeder_impedance=place["feeder_impedance"],
+        main_fuse_a=place["main_fuse_a"],
         holidays=repeated([_holidays(stanza, site) for stanza in stanzas], at),
     )
 

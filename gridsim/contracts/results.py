@@ -124,6 +124,17 @@ class Clipped:
 
 
 @dataclass(frozen=True, slots=True)
+class FuseOverload:
+    """A current at the meter of a site that exceeds its main fuse."""
+
+    project: str
+    line: int
+    """The number of the line with the largest current, from 1."""
+    current_a: float
+    main_fuse_a: float
+
+
+@dataclass(frozen=True, slots=True)
 class InjectedFault:
     """A fault that an instruction injected."""
 
@@ -237,5 +248,7 @@ class TickResult:
     """The events that were announced and will have no true reduction."""
     clipped: tuple[Clipped, ...] = ()
     """The columns that were clipped for the first time in this tick."""
+    overloads: tuple[FuseOverload, ...] = ()
+    """The sites whose current exceeded the main fuse for the first time."""
     truth: TickTruth | None = None
     """The true state in this tick; None at the run's end."""

@@ -61,6 +61,8 @@ class Sites:
     calendars: tuple[Holidays, ...] = field(init=False)
     """The public holidays that differ, and those of each site as an index, intp[n]."""
     calendar: NDArray[np.intp] = field(init=False)
+    main_fuse_a: Floats = field(default_factory=_empty)
+    """The rated currents of the main fuses, float64[n], A; NaN: none; empty: no site has one."""
     _zone: NDArray[np.intp] = field(init=False, repr=False)
     _zones: tuple[ZoneInfo, ...] = field(init=False, repr=False)
     _offsets: dict[int, NDArray[np.int64]] = field(init=False, repr=False, default_factory=dict)
@@ -78,8 +80,9 @@ class Sites:
         if not len(self.phases):
             phases = np.array([own.phases for own in mains], np.float64)
             object.__setattr__(self, "phases", phases[zone])
-        if not len(self.feeder_impedance):
-            object.__setattr__(self, "feeder_impedance", np.full(len(zone), np.nan))
+        for name in ("feeder_impedance", "main_fuse_a"):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.full(len(zone), np.nan))
         if not len(self.synchronous_area):
             areas = [synchronous_area_of(name) for name in names]
             own = [areas[index] for index in zone.tolist()]
@@ -110,6 +113,7 @@ class Sites:
             nominal_voltage=self.nominal_voltage[rows],
             phases=self.phases[rows],
             feeder_impedance=self.feeder_impedance[rows],
+            main_fuse_a=self.main_fuse_a[rows],
             synchronous_area=[self.synchronous_area[row] for row in rows.tolist()],
             holidays=[self.holidays[row] for row in rows.tolist()],
         )

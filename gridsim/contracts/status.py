@@ -82,6 +82,8 @@ class RunStatus:
     """The fleets that were disabled."""
     clipped: Mapping[str, int] = field(default_factory=dict)
     """The number of values beyond the bounds of their devices, by DER type and column."""
+    fuse_overloads: Mapping[str, int] = field(default_factory=dict)
+    """The number of ticks in which the main fuse was exceeded, by project."""
     ledger: LedgerStatus | None = None
     error: str = ""
     """The reason why the run ended early; else empty."""
@@ -144,6 +146,7 @@ class RunStatus:
             views=(*self.views, *other.views),
             failures=(*self.failures, *other.failures),
             clipped=dict(Counter(self.clipped) + Counter(other.clipped)),
+            fuse_overloads=dict(Counter(self.fuse_overloads) + Counter(other.fuse_overloads)),
             error=self.error or other.error,
         )
 

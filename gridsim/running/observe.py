@@ -53,6 +53,7 @@ def observe(
         sources=tuple(_source(source, hang_timeout_s) for source in sources),
         failures=tuple(simulation.failures),
         clipped=simulation.clipped,
+        fuse_overloads=simulation.fuse_overloads,
     )
 
 

@@ -28,6 +28,7 @@ _FACTS = (
     "changes",
     "failures",
     "clipped",
+    "overloads",
 )
 # At the end, a subscriber that takes nothing for this long is abandoned.
 _STALL_S = 30.0
@@ -45,7 +46,7 @@ class Subscription:
     `on_full` decides which result is dropped, and `dropped` counts it. With `latest` only the
     newest result waits. It has the newest batch, and the facts of the ticks that it replaces
     (instructions, acknowledgements, settlements, episodes, event changes, failures, clipped
-    columns) in order.
+    columns, overloads of main fuses) in order.
     The newest 10,000 facts are kept; `missed` counts the older ones.
 
     A consumer that raises is disabled; `error` has the reason.

@@ -59,7 +59,10 @@ class SharedParts:
         self.feeds_back = reads_grid(scenario)
         """True if devices read the grid, so that its state changes their power."""
         wanted = not ELECTRICAL.isdisjoint(scenario.measurands)
-        self.grid = Grid(scenario) if self.feeds_back or wanted else None
+        fused = not np.isnan(scenario.sites.main_fuse_a).all()
+        self.grid = Grid(scenario) if self.feeds_back or wanted or fused else None
+        self.has_fuses = fused
+        """True if a site has a main fuse."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

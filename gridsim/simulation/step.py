@@ -19,6 +19,7 @@ from gridsim.simulation.faults import FaultTotals, Passed
 from gridsim.simulation.fleets import RunningFleet
 from gridsim.simulation.identity import check_identity, identity_of
 from gridsim.simulation.measurands import Measuring
+from gridsim.simulation.measurands.fuses import MainFuses
 from gridsim.simulation.scenario import FleetSpec, Scenario
 from gridsim.simulation.truth import tick_truth
 
@@ -42,6 +43,8 @@ class Simulation:
         self._shared = SharedParts(scenario)
         self._course = Course(self._shared, self._disabled)
         self._measuring = Measuring(scenario, self._shared.grid) if scenario.measurands else None
+        grid = self._shared.grid
+        self._fuses = MainFuses(scenario, grid) if grid and self._shared.has_fuses else None
         if scenario.rebound_ms is not None or counterfactual_sites(scenario).any():
             self._counterfactuals = Counterfactuals(scenario, partial(CourseCopy.of, self._course))
 
@@ -61,6 +64,11 @@ class Simulation:
         return self._course.fleets.clipped
 
     @property
+    def fuse_overloads(self) -> dict[str, int]:
+        """The number of ticks in which the main fuse of a site was exceeded, by project."""
+        return {} if self._fuses is None else self._fuses.totals
+
+    @property
     def tally(self) -> FaultTotals | None:
         """The effects of faults so far; None in a run without faults."""
         faults = self._course.instructed.faults
@@ -76,6 +84,7 @@ class Simulation:
         return {
             "scenario": identity_of(self._scenario),
             **measured,
+            **({} if self._fuses is None else {"fuses": self._fuses.state()}),
             **self._course.state(),
             "failures": [[one.fleet, one.devices, one.tick, one.reason] for one in self.failures],
             "loads": self._shared.loads.state(),
@@ -110,6 +119,8 @@ class Simulation:
         course.instructed.restore_faults(state["faults"], shared.call)
         if self._measuring is not None:
             self._measuring.restore(state["measurands"])
+        if self._fuses is not None:
+            self._fuses.restore(state["fuses"])
         if self._counterfactuals is not None and state["counterfactuals"] is not None:
             self._counterfactuals.restore(
                 state["counterfactuals"],
@@ -148,6 +159,8 @@ class Simulation:
             truth.add(time_ms, flow.real, demand_response)
         if self._measuring is not None:
             extra = {**extra, **self._measuring.take(time_ms, flow.fleets, flow.real, meter)}
+        if self._fuses is not None:
+            self._fuses.check(time_ms, meter, flow.real, flow.fleets.reactive)
         faults = instructed.faults
         if faults is None:
             passed = Passed(shared.maker.make(tick.index, power, soc, meter, baseline, extra))
@@ -163,6 +176,7 @@ class Simulation:
             passed,
             failures=self._take_failures(),
             clipped=course.fleets.take_clipped(),
+            overloads=() if self._fuses is None else self._fuses.take(),
             truth=tick_truth(
                 baseline, meter, flow.real, soc, extra, shared.maker, faults, demand_response
             ),

@@ -25,6 +25,7 @@ from gridsim.simulator.sent import SentInstruction
 from gridsim.simulator.times import Duration, Time, duration_ticks, time_ms
 from gridsim.simulator.true_readings import TruthCollector
 from gridsim.simulator.truth import Truth, TruthRecords
+from gridsim.text.overloads import overload_lines
 from gridsim.text.words import counted, site_time
 
 
@@ -345,6 +346,8 @@ class Simulator:
                 f"{clipped.plugin} returned {clipped.name} beyond the bounds of its devices: "
                 f"clipped, the first is {clipped.example}"
             )
+        for line in overload_lines(result.overloads):
+            _warn(line)
         return result
 
     # Text.

@@ -87,6 +87,12 @@ def closing_lines(status: RunStatus) -> Iterator[str]:
         )
     for column, values in status.clipped.items():
         yield f"clipped to the bounds of the devices: {counted(values, 'value')} of {column}"
+    if status.fuse_overloads:
+        ticks = sum(status.fuse_overloads.values())
+        yield (
+            f"main fuses exceeded: {counted(len(status.fuse_overloads), 'project')}, "
+            f"{counted(ticks, 'tick')} of projects"
+        )
     faults = status.faults
     if faults is not None:
         yield (

@@ -55,6 +55,9 @@ class ProjectSettings(Settings):
     feeder_impedance: Annotated[float | None, Unit("ohm")] = Field(
         None, ge=0.0, le=10.0, description="impedance of a line of the feeder"
     )
+    main_fuse_a: Annotated[float | None, Unit("A")] = Field(
+        None, ge=1.0, le=10_000.0, description="rated current of the main fuse of each line"
+    )
     synchronous_area: SynchronousArea | None = Field(
         None, description="grid that the frequency belongs to"
     )

@@ -97,6 +97,13 @@ class SiteSettings(Settings):
         "do as on a Sunday: a country (" + ", ".join(holidays.COUNTRIES) + "), for regions more "
         'days: 2026-12-24, each year 12-24, "05-25 monday" (the first from a day on), easter+60',
     )
+    main_fuse_a: Annotated[float | None, Unit("A")] = Field(
+        None,
+        ge=1.0,
+        le=10_000.0,
+        description="rated current of the main fuse of each line; a larger current is logged and "
+        "counted, and nothing is switched off; unset: there is no fuse",
+    )
     meter_class: Literal["0.2", "0.5", "1", "2", "A", "B", "C"] | None = Field(
         None,
         description="accuracy class of the meters of all DERs and sites: their readings have the "

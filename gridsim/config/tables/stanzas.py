@@ -19,7 +19,7 @@ from gridsim.errors import described, is_interrupt, place_of
 from gridsim.plugins.registry import Registry
 from gridsim.simulation.on_change import CHANGING
 
-PLACE = ("latitude", "longitude", "altitude", "feeder_impedance")
+PLACE = ("latitude", "longitude", "altitude", "feeder_impedance", "main_fuse_a")
 """The keys of `[site]` that a project inherits, and that may be distributions."""
 SPREAD = ("contract_threshold", *PLACE)
 _OF_PLUGINS = ("load", "baseline", "ders")

@@ -37,6 +37,15 @@ class Grid:
         frequency = self._frequency.at(time_ms)
         return GridSample(frequency, self._nominal_hz, voltage, self._pu_per_kw, self._pu_per_kvar)
 
+    def amperes(self, time_ms: int, meter: Floats, real: Floats, reactive: Floats | None) -> Floats:
+        """Return the currents of the lines at the meters, float64[lines, sites], A."""
+        wiring = self.wiring
+        kw = wiring.drawn(meter, real)
+        kvar = wiring.drawn(meter * wiring.load_tangent, wiring.reactive(real, reactive))
+        volts = self.feeder.voltages(time_ms, kw, kvar)
+        amperes: Floats = np.hypot(kw, kvar) * 1000.0 / volts
+        return amperes
+
     def rise(self, meter: Floats, real: Floats, reactive: Floats | None) -> Floats:
         """Return the rise of the mean voltage by the power of the sites, float64[sites], pu."""
         wiring = self.wiring
