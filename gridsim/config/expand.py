@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -97,8 +97,8 @@ def expand(
     """Return the scenario: projects in order of their stanzas, the DERs of each project together.
 
     The core computes the measurands among the names `wanted`, except those that a DER type of the
-    scenario reports itself. Unusable values are added to `findings`; the scenario is valid only if
-    there are none.
+    scenario reports itself, and those `of_type`, which DER types report. Unusable values are added
+    to `findings`; the scenario is valid only if there are none.
     """
     stanzas, names = projects.stanzas, projects.names
     keys = identities(names.projects)
@@ -147,9 +147,12 @@ def expand(
     for stanza, rows in zip(stanzas, at_site, strict=True):
         standalone[rows] = stanza.project.settings.standalone
     columns = {key: unit for fleet in fleets for key, unit in fleet.type.columns.items()}
-    named = measurands_among((*wanted, *on_change))
-    measurands = tuple(name for name in named if name not in columns)
-    columns |= {name: MEASURANDS[name].unit for name in measurands}
+    named = [MEASURANDS[name] for name in measurands_among((*wanted, *on_change))]
+    added = [one for one in named if one.name not in columns]
+    measurands = tuple(one.name for one in added if not one.of_type)
+    columns |= {one.name: one.unit for one in added}
+    of_types = [one.name for one in named if one.of_type and one.unit == columns[one.name]]
+    fleets = [_wanting(fleet, of_types) for fleet in fleets]
     roster = Roster(
         der_id=names.ders,
         project=project_of,
@@ -176,6 +179,12 @@ def expand(
         fleets=fleets,
         measurands=measurands,
     )
+
+
+def _wanting(fleet: FleetSpec, names: Collection[str]) -> FleetSpec:
+    """Return the fleet with those of the measurands `names` that its type reports."""
+    wanted = frozenset(fleet.type.measurands).intersection(names)
+    return replace(fleet, members=replace(fleet.members, wanted=wanted)) if wanted else fleet
 
 
 def _baselines(

@@ -100,6 +100,11 @@ class Fleet(Stateful, ABC, Generic[D]):
     """The value of the field `type` of the record."""
     columns: ClassVar[Mapping[str, str]] = {}
     """The further columns that `step` reports, each with its unit."""
+    measurands: ClassVar[Collection[str]] = ()
+    """The measurands that `step` reports, as further columns, if they are in `members.wanted`.
+
+    They are those of `MEASURANDS` with `of_type`.
+    """
     stores: ClassVar[bool] = False
     """True if the devices store energy.
 

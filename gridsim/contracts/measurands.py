@@ -1,4 +1,4 @@
-"""Measurands: the columns that the core computes for every DER type, if something wants them."""
+"""Measurands: further columns of the readings, computed only if something in the run wants them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class Measurand:
     description: str
     of_site: bool = False
     """True if it is the same for all DERs of a site at one time."""
+    of_type: bool = False
+    """True if DER types report it; missing for types that do not. The core computes the others."""
 
 
 def _register(*measurands: Measurand) -> Mapping[str, Measurand]:
@@ -46,6 +48,16 @@ def _electrical(prefix: str, of: str, *, of_site: bool) -> Iterator[Measurand]:
     yield Measurand(prefix + "power_factor", "1", 3, text, of_site)
     text = f"reactive power of {of}, {sign}"
     yield Measurand(prefix + "reactive_kvar", "kvar", 2, text, of_site)
+
+
+def _of_types() -> Iterator[Measurand]:
+    """Yield the measurands that DER types report."""
+    for name, unit, decimals, text in (
+        ("session_id", "1", 0, "number of the session of a charger's car; missing without a car"),
+        ("session_kwh", "kWh", 3, "energy that the car has drawn in its session"),
+        ("connected_since", "s", 0, "arrival of the car, seconds since 1970-01-01 UTC"),
+    ):
+        yield Measurand(name, unit, decimals, text, of_type=True)
 
 
 MEASURANDS: Mapping[str, Measurand] = _register(
@@ -84,6 +96,7 @@ MEASURANDS: Mapping[str, Measurand] = _register(
     ),
     *_electrical("", "the DER", of_site=False),
     *_electrical(METER, "the site's meter", of_site=True),
+    *_of_types(),
 )
 """The measurands by name."""
 

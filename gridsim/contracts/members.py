@@ -38,6 +38,8 @@ class Members(Generic[S]):
     start_ms: int
     """The start of the simulation, UTC."""
     tick_ms: int
+    wanted: frozenset[str] = frozenset()
+    """The measurands that the run wants from DER types; see `Fleet.measurands`."""
 
     def __post_init__(self) -> None:
         columns = {name: column.view() for name, column in self.columns.items()}

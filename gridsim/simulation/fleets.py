@@ -54,7 +54,7 @@ class RunningFleet:
             """The balancing devices by the DER types that they exclude, bool[n] for each set."""
             self.steps_alone = self.consumes and not self.steps_last
             """True if a tick without orders does not need the fleet's capability."""
-            self._columns = frozenset(spec.type.columns)
+            self._columns = spec.members.wanted.union(spec.type.columns)
         except BaseException as error:
             raise self._failed("during creation", error) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -55,7 +55,8 @@ class FleetContract:
             if report.current_soc is not None:
                 soc = report.current_soc[~np.isnan(report.current_soc)]
                 assert ((soc >= 0.0) & (soc <= 100.0)).all(), "state of charge out of bounds"
-            assert set(report.extra) <= set(self._fleet().columns), "a column is not declared"
+            declared = {*self._fleet().columns, *self._fleet().measurands}
+            assert set(report.extra) <= declared, "a column is not declared"
 
     def test_a_device_does_not_depend_on_the_others(self) -> None:
         members = self._members()
@@ -118,7 +119,8 @@ class FleetContract:
         assert len(stages) == 1, "settings of two stages: use a contract test for each"
         entries = list(self.settings) * 3 * repeats
         ids = [f"DER_{i}" for i in range(len(entries))]
-        return make_members(self._fleet().Settings, entries, ids=ids, tick_s=self.tick_s)
+        members = make_members(self._fleet().Settings, entries, ids=ids, tick_s=self.tick_s)
+        return replace(members, wanted=frozenset(self._fleet().measurands))
 
     def _run(
         self, fleet: Fleet, ticks: Iterable[int], limits: DeviceLimits | None = None

@@ -133,7 +133,8 @@ class Watching:
     def _recorder(self, device: int) -> ReadingRecorder:
         fleet, _ = self._fleet(device)
         units = self._roster.columns
-        names = (*fleet.type.columns, *self._scenario.measurands)
+        wanted = sorted(fleet.members.wanted.difference(fleet.type.columns))
+        names = (*fleet.type.columns, *wanted, *self._scenario.measurands)
         digits = {name: decimals_of(name, units[name]) for name in names}
         return ReadingRecorder(device, int(self._roster.project[device]), digits)
 

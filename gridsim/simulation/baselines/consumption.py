@@ -94,7 +94,12 @@ class ExpectedConsumption:
     def _made(self) -> list[RunningFleet]:
         made = []
         for number, spec in self._specs.items():
-            members = replace(spec.members, start_ms=self._origin_ms, tick_ms=self._slot_ms)
+            members = replace(
+                spec.members,
+                start_ms=self._origin_ms,
+                tick_ms=self._slot_ms,
+                wanted=frozenset(),
+            )
             made.append(RunningFleet(number, replace(spec, members=members), self._ghosts))
         return made
 

@@ -12,6 +12,7 @@ from gridsim_plugins.ders.ev_charger.cars import drawn_cars
 from gridsim_plugins.ders.ev_charger.connection import Connectors, connection
 from gridsim_plugins.ders.ev_charger.physics import charged, hours_from_empty, least_soc
 from gridsim_plugins.ders.ev_charger.ramp import hours_at_full, waves_of
+from gridsim_plugins.ders.ev_charger.reporting import MEASURANDS, SessionReport
 from gridsim_plugins.ders.ev_charger.schedule import PresentCars
 from gridsim_plugins.ders.ev_charger.schedules import Schedules
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
@@ -58,7 +59,11 @@ class EvCharger(Managed[EvChargerSettings]):
     stores = True
     consumes = True
     power_factor = 0.99
-    kept = ("_soc", "_target", "_charging", "_next", "_capacity", "_speed", "_since", "_waves")
+    measurands = MEASURANDS
+    kept = (
+        *("_soc", "_target", "_charging", "_next", "_capacity", "_speed", "_since", "_waves"),
+        "_report",
+    )
 
     def __init__(self, members: Members[EvChargerSettings]) -> None:
         super().__init__(members)
@@ -90,6 +95,7 @@ class EvCharger(Managed[EvChargerSettings]):
         self._min_leaving = column["min_soc_at_departure"] / 100.0
         self._steady = self._smart | (self._mean_below == 0.0)
         self._possible: _Possible | None = None
+        self._report = SessionReport(members) if members.wanted else None
 
     @classmethod
     def phases(cls, members: Members[EvChargerSettings]) -> Floats:
@@ -107,8 +113,14 @@ class EvCharger(Managed[EvChargerSettings]):
         return Capability(min_kw, max_kw, preferred_kw)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
-        if self._managed:
-            return self._step_managed(tick, orders)
+        step = self._step_managed if self._managed else self._step_unmanaged
+        power, soc = step(tick, orders)
+        report = self._report
+        extra = {} if report is None else report.take(soc, self._since, power)
+        return Telemetry(power, soc * 100.0, extra)
+
+    def _step_unmanaged(self, tick: Tick, orders: Orders) -> tuple[Floats, Floats]:
+        """Return the power and the state of charge before the tick, 0 to 1, float64[n]."""
         self._advance_sessions(tick.time_ms)
         power, before = np.zeros(len(self.members)), self._soc.copy()
         which = self._charging
@@ -128,9 +140,10 @@ class EvCharger(Managed[EvChargerSettings]):
             full = after >= self._target[which]
             if full.any():
                 self._charging = which[~full]
-        return Telemetry(power, before * 100.0)
+        return power, before
 
-    def _step_managed(self, tick: Tick, orders: Orders) -> Telemetry:
+    def _step_managed(self, tick: Tick, orders: Orders) -> tuple[Floats, Floats]:
+        """Return the power and the state of charge before the tick, 0 to 1, float64[n]."""
         possible = self._possible_in(tick)
         car, hours = possible.car, tick.dt_s / 3600.0
         power, before = np.zeros(len(self.members)), self._soc.copy()
@@ -162,7 +175,7 @@ class EvCharger(Managed[EvChargerSettings]):
         power[car] = np.where(out > 0.0, out, 0.0 - drawn)
         taken = out * hours / (self._efficiency[car] * self._capacity[car])
         self._soc[car] = np.where(out > 0.0, soc - taken, after)
-        return Telemetry(power, before * 100.0)
+        return power, before
 
     def _possible_in(self, tick: Tick) -> _Possible:
         if self._possible is not None and self._possible.tick == tick.index:
@@ -264,6 +277,8 @@ class EvCharger(Managed[EvChargerSettings]):
             now = np.where(self._smart[rows], np.maximum(cheaply, late), now)
         self._soc[rows] = np.where(here, now, np.nan)
         self._target[rows] = np.where(here, full, np.nan)
+        if self._report is not None:
+            self._report.begin(rows, since, (now - arrived) / speed)
 
     def _free_hours(self, which: NDArray[np.intp], tick: Tick) -> Floats:
         """Return the hours at full power of the devices that charge freely, float64[which]."""

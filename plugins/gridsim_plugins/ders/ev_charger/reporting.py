@@ -1,0 +1,57 @@
+"""The measurands of chargers: the session of the car that is connected."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.api import Floats, Members, Stateful
+from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
+
+MEASURANDS = ("session_id", "session_kwh", "connected_since")
+# Hundredths of a kW times milliseconds in a kWh.
+_PER_KWH = 360_000_000
+# The largest number of a transaction in OCPP 1.6, a positive 32-bit integer.
+_LARGEST_ID = 2**31 - 1
+
+
+class SessionReport(Stateful):
+    """The measurands that the run wants, and the energy of each session.
+
+    The energy is that of the register `energy_import_kwh` since the first tick of the session: the
+    power of each tick, rounded to 0.01 kW as it is reported, counted in whole numbers.
+    """
+
+    kept = ("_counted",)
+
+    def __init__(self, members: Members[EvChargerSettings]) -> None:
+        self._members = members
+        self._wanted = members.wanted
+        self._counted = np.zeros(len(members), np.int64)
+
+    def begin(self, rows: NDArray[np.intp], arrival_ms: NDArray[np.int64], kwh: Floats) -> None:
+        """Begin the sessions of the chargers `rows`, which may have drawn `kwh` so far.
+
+        That counts for arrivals before the simulation. A car that arrives within a tick charges
+        from the next tick on, for the meter.
+        """
+        early = arrival_ms < self._members.start_ms
+        self._counted[rows] = np.rint(np.where(early, kwh, 0.0) * _PER_KWH).astype(np.int64)
+
+    def take(self, soc: Floats, since_ms: NDArray[np.int64], power_kw: Floats) -> dict[str, Floats]:
+        """Return the columns at the start of a tick, float64[n], then count its power.
+
+        `soc` is NaN for chargers without a car, which have no session.
+        """
+        here, columns = ~np.isnan(soc), {}
+        if "session_id" in self._wanted:
+            second = (since_ms // 1000).astype(np.uint64)
+            drawn = self._members.draws.uniform("ev_charger/id", self._members.keys, second)
+            columns["session_id"] = np.where(here, 1.0 + np.floor(drawn * _LARGEST_ID), np.nan)
+        if "connected_since" in self._wanted:
+            columns["connected_since"] = np.where(here, since_ms / 1000.0, np.nan)
+        if "session_kwh" in self._wanted:
+            columns["session_kwh"] = np.where(here, self._counted / _PER_KWH, np.nan)
+            drawn_kw = np.rint(np.maximum(0.0 - power_kw, 0.0) * 100.0).astype(np.int64)
+            self._counted += drawn_kw * self._members.tick_ms
+        return columns
