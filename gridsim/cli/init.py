@@ -18,7 +18,7 @@ from gridsim.cli.terminal import print_out
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gridsim.templates.configuration import Choices
+    from gridsim.templates.choices import Choices
 
 _FLEETS = ("homes", "depot", "solar-park", "feeder")
 _WIRES = ("embedded", "mqtt", "stdout", "file")
@@ -106,7 +106,8 @@ def init(
     """
     with report_errors():
         from gridsim.errors import UsageError
-        from gridsim.templates.configuration import Choices, check_text, text_of, warning, write
+        from gridsim.templates.choices import Choices
+        from gridsim.templates.configuration import check_text, text_of, warning, write
 
         given = {
             "fleet": fleet, "count": count, "wire": to, "host": host, "port": port, "tls": tls,
@@ -140,7 +141,7 @@ def _asked(choices: Choices) -> Choices:
     """Ask a few questions and return the choices; return the usual choices without a terminal."""
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
         return choices
-    from gridsim.templates.configuration import FLEETS, FORMATS, WIRES
+    from gridsim.templates.choices import FLEETS, FORMATS, WIRES
 
     print("Press Enter for the answer in brackets.", file=sys.stderr)
     fleet = _choice("Fleet", {name: text for name, (text, _) in FLEETS.items()}, choices.fleet)
@@ -180,7 +181,7 @@ def _answer(question: str, usual: str | int) -> str | int:
 
 
 def _next_steps(path: Path, choices: Choices) -> list[str]:
-    from gridsim.templates.configuration import FLEETS, WIRES
+    from gridsim.templates.choices import FLEETS, WIRES
 
     name = shlex.quote(str(path))
     return [

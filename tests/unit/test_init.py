@@ -16,15 +16,8 @@ from gridsim.errors import UsageError
 from gridsim.plugins.kinds import KINDS
 from gridsim.running.plan import Options, find_plugins, make_plan
 from gridsim.simulation.step import Simulation
-from gridsim.templates.configuration import (
-    FLEETS,
-    WIRES,
-    Choices,
-    check_text,
-    text_of,
-    warning,
-    write,
-)
+from gridsim.templates.choices import FLEETS, WIRES, Choices
+from gridsim.templates.configuration import check_text, text_of, warning, write
 from tests.fixtures.prepared import gridsim
 
 WIRED: list[dict[str, Any]] = [
