@@ -8,16 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from gridsim.api import Command, Control, Settings, Snapshot, Target, View
+from gridsim.api import Command, Control, Target
 from gridsim.config.text.report import ConfigError
 from gridsim.running.monitor import Monitor
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.run import Run
 from gridsim.running.views import Views
-from gridsim.testing import RecordingControl, ViewContract
+from gridsim.testing import RecordingControl
 from gridsim.text.status import hanging_lines
 
 DEADLINE_S = 60.0
@@ -279,25 +278,3 @@ def test_errors_of_a_view_are_at_their_place(make: Make, view: str, message: str
         make(view)
     assert message in str(caught.value)
     assert "config.toml:" in str(caught.value)
-
-
-class Silent(View[Settings]):
-    """The least that a view can be."""
-
-    def start(self, control: Control) -> None: ...
-    def show(self, snapshot: Snapshot) -> None: ...
-    def close(self) -> None: ...
-
-
-class TestSilent(ViewContract):
-    view = Silent
-
-
-def test_the_recording_control_refuses_as_a_run_does() -> None:
-    control = RecordingControl()
-    with pytest.raises(ValueError, match="speed must be"):
-        control.set_speed(2e6)
-    with pytest.raises(KeyError):
-        control.watch("DER_99")
-    assert control.watch("DER_1").project_id == "PRJ_0"
-    assert control.project_history(np.arange(2)).shape == (2, 60)
