@@ -72,7 +72,7 @@ def test_published_values() -> None:
      (0.0, 36.8, "2026-03-20"), (-33.87, 151.2, "2026-01-10")],
 )  # fmt: skip
 def test_a_clear_day_against_pvlib(latitude: float, longitude: float, day: str) -> None:
-    """Every minute within 0.5 % of the nameplate, from sun position to AC power."""
+    """Every fourth minute within 0.5 % of the nameplate, from sun position to AC power."""
     import pandas as pd
     import pvlib
 
@@ -83,14 +83,14 @@ def test_a_clear_day_against_pvlib(latitude: float, longitude: float, day: str) 
     fleet = Solar(make_members(SolarSettings, [settings], sites=sites))
     start = int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
     ours, air = [], []
-    for minute in range(1440):
+    for minute in range(0, 1440, 4):
         at = start + minute * 60_000
         sky = weather.at(at)
         told = fleet.step(Tick(minute, at, 60.0, sky), NOTHING_ASKED)
         ours.append(told.current_output[0])
         air.append(sky.temperature_c[0])
 
-    times = pd.date_range(day, periods=1440, freq="min", tz="UTC")
+    times = pd.date_range(day, periods=360, freq="4min", tz="UTC")
     position = pvlib.solarposition.get_solarposition(times, latitude, longitude, altitude)
     mass = pvlib.atmosphere.get_absolute_airmass(
         pvlib.atmosphere.get_relative_airmass(position["apparent_zenith"]),
