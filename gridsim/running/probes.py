@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from gridsim.api import Offer, Probe, RunContext
+from gridsim.api import Listener, Offer, Probe, ReceivedMessage, RunContext
 from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.tables.transports import TransportChoice
-from gridsim.errors import GridsimError, UsageError, failure, is_interrupt
+from gridsim.errors import GridsimError, UsageError, failure, is_interrupt, place_of
 
 ProbeType = type[Probe[Any, Any]]
 ChoiceT = TypeVar("ChoiceT", TransportChoice, SourceChoice)
@@ -38,6 +38,24 @@ class Probes:
     def names(self, what: Offer) -> str:
         """Return the names of all probes that offer `what`, joined; "none" if there are none."""
         return ", ".join(sorted(n for n, t in self.types.items() if t.offers(what))) or "none"
+
+
+def received(listener: Listener, timeout_s: float) -> Sequence[ReceivedMessage]:
+    """Return what a listener receives. Raises TypeError if these are not messages."""
+    messages = listener.receive(timeout_s)
+    wrong = ""
+    if not isinstance(messages, Sequence) or isinstance(messages, str | bytes):
+        wrong = type(messages).__name__
+    else:
+        for one in messages:
+            kinds = type(getattr(one, "payload", None)), type(getattr(one, "time_ms", None))
+            if kinds != (bytes, int):
+                wrong = f"a {type(one).__name__} of {kinds[0].__name__} and {kinds[1].__name__}"
+                break
+    if wrong:
+        place = place_of(listener.receive)
+        raise TypeError(f"receive() returned {wrong} instead of ReceivedMessage{place}")
+    return messages
 
 
 def ask(name: str, call: Callable[[], ResultT], prefix: str = "") -> ResultT:

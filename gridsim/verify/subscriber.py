@@ -9,7 +9,7 @@ from contextlib import suppress
 from gridsim.api import Listener, TransportError
 from gridsim.errors import PluginError, UsageError, described
 from gridsim.running.plan import Options, make_plan
-from gridsim.running.probes import ask
+from gridsim.running.probes import ask, received
 
 _PAUSE_S = 0.2
 _RECEIVE_S = 0.2
@@ -125,7 +125,7 @@ class Subscriber:
                 self._listener.close()
 
     def _keep(self) -> None:
-        messages = self._listener.receive(_RECEIVE_S)
+        messages = received(self._listener, _RECEIVE_S)
         if not messages:
             return
         with self._lock:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -120,4 +121,23 @@ def test_a_listener_that_breaks_its_contract_is_named() -> None:
     with running(listener) as subscriber:
         eventually(lambda: listener.closes == 1)
     with pytest.raises(PluginError, match="the probe of wire failed: KeyError: 'oops'"):
+        subscriber.check()
+
+
+@pytest.mark.parametrize(
+    ("messages", "what"),
+    [
+        ("text", "str"),
+        (iter([]), "list_iterator"),
+        ([b"body"], "a bytes of NoneType and NoneType"),
+        ([ReceivedMessage(b"body", 1), ReceivedMessage("body", 1)], "a ReceivedMessage of str and"),
+        ([ReceivedMessage(b"body", 1.5)], "a ReceivedMessage of bytes and float"),
+    ],
+)
+def test_what_is_not_a_message_is_named(messages: Any, what: str) -> None:
+    listener = Scripted([messages])
+    with running(listener) as subscriber:
+        eventually(lambda: listener.closes == 1)
+    named = rf"the probe of wire failed: TypeError: receive\(\) returned {what}.*in receive\)"
+    with pytest.raises(PluginError, match=named):
         subscriber.check()
