@@ -6,7 +6,7 @@ function in the first test only. So all tests of a file count, if one of them ca
 
 The files are sorted by their time: most mutants are noticed by a quick file.
 
-mutmut calls every function through one of its own, which the tests of `_TRACED` would take for a
+mutmut calls every function through a wrapper, which the tests of `_TRACED` would take for a
 plugin's. They are left out.
 """
 
