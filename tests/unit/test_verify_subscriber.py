@@ -130,8 +130,11 @@ def test_a_listener_that_breaks_its_contract_is_named() -> None:
         ("text", "str"),
         (iter([]), "list_iterator"),
         ([b"body"], "a bytes of NoneType and NoneType"),
-        ([ReceivedMessage(b"body", 1), ReceivedMessage("body", 1)], "a ReceivedMessage of str and"),
-        ([ReceivedMessage(b"body", 1.5)], "a ReceivedMessage of bytes and float"),
+        (
+            [ReceivedMessage(b"body", 1), ReceivedMessage._make(("body", 1, ""))],
+            "a ReceivedMessage of str and",
+        ),
+        ([ReceivedMessage._make((b"body", 1.5, ""))], "a ReceivedMessage of bytes and float"),
     ],
 )
 def test_what_is_not_a_message_is_named(messages: Any, what: str) -> None:
