@@ -207,7 +207,9 @@ class Columns:
             found = index.get(value, -1)
             return index.get(value.strip(), -1) if text and found < 0 else found
 
-        return converted(values, one, np.int32)
+        found = converted(values, one, np.int32)
+        self._evidence.keep_unknown(values[row] for row in np.flatnonzero(found < 0).tolist())
+        return found
 
     def _times(self, values: Sequence[Any]) -> Ints:
         return converted(values, self._time, np.int64)

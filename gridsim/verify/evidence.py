@@ -21,6 +21,7 @@ IDENTITY: Final = ("der_id", "timestamp")
 _SAMPLES = 20
 # Faults may garble many records; the stored reasons must include one of a record without a fault.
 _REASONS = 2000
+_IDS = 1000
 _SHOWN = 40
 
 
@@ -70,6 +71,8 @@ class Evidence:
     """The reason why the first value of each field cannot be read, or what to do."""
     units: dict[str, str] = field(default_factory=dict)
     """The units of columns that are not in kW, by the user's name."""
+    unknown_ids: Counter[str] = field(default_factory=Counter)
+    """The number of records of each id that is not known, of the first such ids."""
     nested: str = ""
     """The path of jq to the records, if they are within other objects."""
     _samples: dict[str, dict[tuple[int, int], str]] = field(default_factory=dict)
@@ -88,6 +91,13 @@ class Evidence:
             if len(kept) >= _SAMPLES:
                 return
             kept.setdefault((lines[row], devices[row]), shown(values[row]))
+
+    def keep_unknown(self, ids: Iterable[Any]) -> None:
+        """Count records by their ids, which are not known."""
+        kept = self.unknown_ids
+        for id in ids:
+            if isinstance(id, str) and (id in kept or len(kept) < _IDS):
+                kept[id] += 1
 
     def keep_reasons(
         self, reasons: Mapping[int, str], lines: Sequence[int], devices: Sequence[int]

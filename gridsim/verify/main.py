@@ -17,6 +17,7 @@ from gridsim.verify.differences import Differences
 from gridsim.verify.evidence import IDENTITY, Evidence
 from gridsim.verify.explainer import Explainer
 from gridsim.verify.fields import RECEIVED, parse_names, sent_fields, wire_names
+from gridsim.verify.ids import changed_ids
 from gridsim.verify.inputs import read_file
 from gridsim.verify.options import VerifyOptions, check, decimal_of, zone_of
 from gridsim.verify.page.write import Compared, write_verify_page
@@ -135,7 +136,10 @@ def _report(
         has_values=evidence.has_values or options.arrival_only,
         not_compared=evidence.not_compared(sent_fields(target.format_settings)),
         unreadable_fields=evidence.unreadable_fields(),
-        patterns=patterns.find(local=reading.time.local, tolerance_ms=tolerance_ms),
+        patterns=[
+            *changed_ids(evidence.unknown_ids, roster.der_id, comparison.received),
+            *patterns.find(local=reading.time.local, tolerance_ms=tolerance_ms),
+        ],
     )
 
 

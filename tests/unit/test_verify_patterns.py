@@ -47,6 +47,12 @@ def judge(kept: Kept, path: Path, rows: list[Record], **options: object) -> Veri
     return verify(VerifyOptions(kept.ledger, (str(path),), **options), print)  # type: ignore[arg-type]
 
 
+def test_ids_with_a_text_before_them(kept: Kept, tmp_path: Path) -> None:
+    rows = [row | {"der_id": f"site/{row['der_id']}"} for row in records(kept)]
+    [pattern] = judge(kept, tmp_path / "ids.csv", rows).patterns
+    assert str(pattern).startswith(f"der_id: all {READINGS} have 'site/' before them: 'site/")
+
+
 def moved(move: Callable[[datetime], datetime | str], *names: str) -> Change:
     def change(record: Record) -> Record:
         times = {n: move(datetime.fromisoformat(record[n])) for n in names or ("timestamp",)}
