@@ -68,7 +68,7 @@ EXAMPLES = {
     "fault": Example(
         "half_blind",
         "`inject` changes the readings of the affected devices in place. The configuration "
-        "chooses devices, times and probability; the fault says only what is wrong. The "
+        "chooses devices, times and probability; the fault only defines the error. The "
         "physics never changes.",
     ),
     "format": Example(
@@ -84,7 +84,7 @@ EXAMPLES = {
     ),
     "source": Example(
         "drop_folder",
-        "`serve` runs in a thread of its own and posts what arrives to the inbox. "
+        "`serve` runs in its own thread and posts what arrives to the inbox. "
         "`acknowledge` sends the answers, which follow from the tick that decides.",
     ),
     "view": Example(

@@ -101,6 +101,13 @@ BANNED = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+# Without the changelog, whose older entries quote words, and the page that `make realism` writes.
+PAGES = sorted(
+    path
+    for pattern in ("docs/*.md", "*.md")
+    for path in ROOT.glob(pattern)
+    if path.name not in ("CHANGELOG.md", "realism.md")
+)
 FILES = sorted(
     path
     for pattern in ("gridsim/**/*.py", "plugins/gridsim_plugins/**/*.py", "benchmarks/**/*.py")
@@ -230,6 +237,17 @@ def test_prose_of_a_room_is_plain(name: str) -> None:
     found = [problem for path in FILES if room(path) == name for problem in problems(path)]
     if name in PENDING:
         pytest.skip(f"{len(found)} places to reword")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_prose_of_a_page_is_plain(path: Path) -> None:
+    is_code, found = False, []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        is_code ^= line.startswith("```")
+        found += [
+            f"{path.name}:{number}: {match[0]!r}" for match in BANNED.finditer(line) if not is_code
+        ]
     assert not found, "\n".join(found)
 
 
