@@ -1,9 +1,7 @@
-"""Checkpoints: a simulation's state as bytes, and as a file."""
+"""Checkpoints: a simulation's state as bytes."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Final
 
 from gridsim.contracts.state import State
@@ -66,19 +64,3 @@ def read_checkpoint(data: bytes, configuration: str) -> State:
             "written with, or start a new run"
         )
     return state
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file, readable only by its owner; a reader sees the whole old or the whole new file.
-    Raises OSError.
-    """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

@@ -1,9 +1,7 @@
-"""A checkpoint as bytes and as a file: what is not one, or not of this run, is refused."""
+"""A checkpoint as bytes: what is not one, or not of this run, is refused."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from gridsim.execution.checkpoint import (
     CheckpointError,
     checkpoint_bytes,
     read_checkpoint,
-    write_atomically,
 )
 from gridsim.simulation.scenario import Scenario
 from gridsim.simulation.step import Simulation
@@ -148,24 +145,3 @@ def test_a_disabled_fleet_stays_disabled(tmp_path: Path) -> None:
     assert len(one.batch) == 3
     assert one.batch.current_output.tolist() == other.batch.current_output.tolist()
     assert other.failures == ()
-
-
-def test_a_file_is_written_whole_and_for_its_owner(tmp_path: Path) -> None:
-    path = tmp_path / "run.checkpoint"
-    write_atomically(path, b"one")
-    write_atomically(path, b"two")
-    assert path.read_bytes() == b"two"
-    assert os.listdir(tmp_path) == ["run.checkpoint"]
-    if sys.platform != "win32":
-        assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "run.checkpoint"
-    write_atomically(path, b"old")
-    with pytest.raises(TypeError):
-        write_atomically(path, "text")  # type: ignore[arg-type]
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["run.checkpoint"]
-    with pytest.raises(FileNotFoundError):
-        write_atomically(tmp_path / "nowhere" / "run.checkpoint", b"new")
