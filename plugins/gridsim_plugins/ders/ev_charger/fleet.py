@@ -17,6 +17,7 @@ from gridsim_plugins.ders.ev_charger.schedule import PresentCars
 from gridsim_plugins.ders.ev_charger.schedules import Schedules
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
 from gridsim_plugins.ders.ev_charger.smart import CheapHours
+from gridsim_plugins.ders.ev_charger.support import CarSupport
 
 _MIN_ARRIVAL_SOC = 0.05
 _HOUR_MS = 3_600_000
@@ -62,7 +63,7 @@ class EvCharger(Managed[EvChargerSettings]):
     measurands = MEASURANDS
     kept = (
         *("_soc", "_target", "_charging", "_next", "_capacity", "_speed", "_since", "_waves"),
-        "_report",
+        *("_report", "_support"),
     )
 
     def __init__(self, members: Members[EvChargerSettings]) -> None:
@@ -81,8 +82,7 @@ class EvCharger(Managed[EvChargerSettings]):
         self._speed = self._efficiency / self._capacity
         self._mean_below = column["fluctuation"] / 100.0
         self._schedules = Schedules(members, self._capacity)
-        self._soc = np.full(n, np.nan)
-        self._target = np.full(n, np.nan)
+        self._soc, self._target = np.full(n, np.nan), np.full(n, np.nan)
         self._since = np.zeros(n, np.int64)
         self._waves = np.zeros((3, n))
         self._charging = np.empty(0, np.intp)
@@ -94,6 +94,7 @@ class EvCharger(Managed[EvChargerSettings]):
         self._min_soc = column["min_soc"] / 100.0
         self._min_leaving = column["min_soc_at_departure"] / 100.0
         self._steady = self._smart | (self._mean_below == 0.0)
+        self._support = CarSupport.of(members)
         self._possible: _Possible | None = None
         self._report = SessionReport(members) if members.wanted else None
 
@@ -117,7 +118,8 @@ class EvCharger(Managed[EvChargerSettings]):
         power, soc = step(tick, orders)
         report = self._report
         extra = {} if report is None else report.take(soc, self._since, power)
-        return Telemetry(power, soc * 100.0, extra)
+        reactive = None if self._support is None else self._support.kvar
+        return Telemetry(power, soc * 100.0, extra, reactive)
 
     def _step_unmanaged(self, tick: Tick, orders: Orders) -> tuple[Floats, Floats]:
         """Return the power and the state of charge before the tick, 0 to 1, float64[n]."""
@@ -172,7 +174,15 @@ class EvCharger(Managed[EvChargerSettings]):
             after = np.where(over, bound, after)
         # Cap at the limit: rounding of the quotient could exceed it in the last bit.
         drawn = np.minimum((after - soc) / (speed * hours), limit)
-        power[car] = np.where(out > 0.0, out, 0.0 - drawn)
+        net = np.where(out > 0.0, out, 0.0 - drawn)
+        if self._support is not None:
+            # A car that has to charge now does so.
+            most = np.where(possible.must, np.minimum(net, 0.0), possible.discharge_kw)
+            alone, net = net, self._support.apply(tick, orders, car, net, possible.charge_kw, most)
+            moved = net != alone
+            out = np.where(moved, np.maximum(net, 0.0), out)
+            after = np.where(moved, soc - np.minimum(net, 0.0) * speed * hours, after)
+        power[car] = net
         taken = out * hours / (self._efficiency[car] * self._capacity[car])
         self._soc[car] = np.where(out > 0.0, soc - taken, after)
         return power, before

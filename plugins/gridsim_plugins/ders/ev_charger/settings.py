@@ -7,14 +7,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from gridsim.api import DerSettings, LocalPath, RunPeriod, Unit
+from gridsim.api import GridSupportSettings, LocalPath, RunPeriod, Unit
 from gridsim.helpers import windows
 from gridsim_plugins.ders.ev_charger.recorded import read_sessions
 from gridsim_plugins.ders.ev_charger.schedule import MOST_PER_DAY
 from gridsim_plugins.ders.ev_charger.sessions import SessionKind
 
 
-class EvChargerSettings(DerSettings):
+class EvChargerSettings(GridSupportSettings):
     """Settings of the DER type `ev_charger`; `nameplate_capacity` limits the AC power."""
 
     sessions: SessionKind | None = Field(
@@ -159,4 +159,6 @@ class EvChargerSettings(DerSettings):
         for name, used in (("strategy smart", self.strategy == "smart"), ("v2g", self.v2g)):
             if used and not self.managed:
                 raise ValueError(f"{name} needs managed = true")
+        if self.supports_grid and not self.v2g:
+            raise ValueError("volt_var, volt_watt and freq_watt need v2g = true")
         return self
