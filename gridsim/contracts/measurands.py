@@ -20,13 +20,15 @@ class Measurand:
     of_site: bool = False
     """True if it is the same for all DERs of a site at one time."""
     of_type: bool = False
-    """True if DER types report it; missing for types that do not. The core computes the others."""
+    """True if it is a column of the fleets, which is missing for types that do not report it."""
 
 
 def _register(*measurands: Measurand) -> Mapping[str, Measurand]:
     return {one.name: one for one in measurands}
 
 
+SETPOINT, LOWER, UPPER = "setpoint_kw", "lower_limit_kw", "upper_limit_kw"
+"""The measurands of the orders that a device of any type has in a tick."""
 METER = "meter_"
 """The beginning of the names of a site's measurands."""
 LINES = ("_l1", "_l2", "_l3")
@@ -56,6 +58,12 @@ def _of_types() -> Iterator[Measurand]:
         ("session_id", "1", 0, "number of the session of a charger's car; missing without a car"),
         ("session_kwh", "kWh", 3, "energy that the car has drawn in its session"),
         ("connected_since", "s", 0, "arrival of the car, seconds since 1970-01-01 UTC"),
+        ("state", "1", 0, "operating state of an inverter, 1 to 8, or a charger, from 101"),
+        ("energy_available_kwh", "kWh", 3, "energy that a battery, or a charger's car, stores"),
+        ("cell_temperature_c", "degC", 1, "temperature of solar cells: the mean of an array"),
+        (SETPOINT, "kW", 2, "setpoint in force, by a command or an event; missing without one"),
+        (LOWER, "kW", 2, "lower limit of the output in force; missing without one"),
+        (UPPER, "kW", 2, "upper limit of the output in force; missing without one"),
     ):
         yield Measurand(name, unit, decimals, text, of_type=True)
 

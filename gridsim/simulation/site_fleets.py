@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Floats, Orders, State, Tick
+from gridsim.contracts.measurands import LOWER, MEASURANDS, SETPOINT, UPPER
 from gridsim.contracts.results import Clipped
 from gridsim.errors import PluginError
 from gridsim.simulation.calling import Call
@@ -54,10 +55,12 @@ class SiteFleets:
         """Create the fleets. `ghosts` marks the devices that do not exist."""
         self._scenario = scenario
         self._call, self._on_failure = call, on_failure
-        self._declared = [
-            name for name in scenario.roster.columns if name not in scenario.measurands
-        ]
+        columns = scenario.roster.columns
+        self._declared = [name for name in columns if name not in scenario.measurands]
         """The further columns that DER types declare."""
+        wanted = {SETPOINT, LOWER, UPPER}.intersection(self._declared)
+        self._ordered = [name for name in wanted if MEASURANDS[name].unit == columns[name]]
+        """The measurands of orders that the run wants."""
         self.running: list[RunningFleet] = []
         for number, spec in enumerate(scenario.fleets):
             try:
@@ -137,6 +140,8 @@ class SiteFleets:
                 if not reactive:
                     reactive.append(np.full(n, np.nan))
                 reactive[0][fleet.device] = telemetry.reactive_kvar
+            for name in self._ordered:
+                extra[name][fleet.device] = _ordered(name, orders)
             for name, column in telemetry.extra.items():
                 extra[name][fleet.device] = column
             output = fleet.real(telemetry.current_output)
@@ -176,3 +181,12 @@ class SiteFleets:
             self._on_failure(fleet, error)
             self.running.remove(fleet)
             return None
+
+
+def _ordered(name: str, orders: Orders) -> Floats:
+    """Return a measurand of the orders, float64[n], kW; NaN where there is none."""
+    setpoint = orders.setpoint_kw
+    column = {SETPOINT: setpoint, LOWER: orders.min_kw, UPPER: orders.max_kw}[name]
+    if column is None:
+        return np.full(len(setpoint), np.nan)
+    return np.where(np.isinf(column), np.nan, column)

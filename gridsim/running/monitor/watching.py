@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import SecretStr
 
 from gridsim.api import Batch, DeviceView, identities
-from gridsim.contracts.measurands import decimals_of
+from gridsim.contracts.measurands import LOWER, SETPOINT, UPPER, decimals_of
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.truth import TickTruth
 from gridsim.delivery import MessageTrace
@@ -133,8 +133,8 @@ class Watching:
     def _recorder(self, device: int) -> ReadingRecorder:
         fleet, _ = self._fleet(device)
         units = self._roster.columns
-        wanted = sorted(fleet.members.wanted.difference(fleet.type.columns))
-        names = (*fleet.type.columns, *wanted, *self._scenario.measurands)
+        of_type = {*fleet.type.columns, *fleet.members.wanted, SETPOINT, LOWER, UPPER}
+        names = [*filter(of_type.__contains__, units), *self._scenario.measurands]
         digits = {name: decimals_of(name, units[name]) for name in names}
         return ReadingRecorder(device, int(self._roster.project[device]), digits)
 

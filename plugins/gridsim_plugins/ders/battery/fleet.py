@@ -34,6 +34,8 @@ from gridsim_plugins.ders.battery.strategies import (
 _MINUTE_MS = 60_000
 # The range of the random initial charge, as a share of the capacity above the reserve.
 _LEAST_DRAWN, _DRAWN_RANGE = 0.3, 0.3
+# Operating states of SunSpec model 103, `St`.
+_RUNNING, _STANDBY = 4.0, 8.0
 
 
 class Battery(Fleet[BatterySettings]):
@@ -56,6 +58,7 @@ class Battery(Fleet[BatterySettings]):
     stores = True
     kept = ("_soc", "_cycles", "_energy", "_health_percent", "_response", "_support")
     columns = {"state_of_health": "%"}  # noqa: RUF012 - the contract's ClassVar
+    measurands = ("state", "energy_available_kwh")
 
     @classmethod
     def stage(cls, settings: BatterySettings) -> Stage:
@@ -161,8 +164,12 @@ class Battery(Fleet[BatterySettings]):
         before = self._soc
         # The limits keep the energy within bounds; clip rounding errors only.
         self._soc = np.minimum(np.maximum(before + stored / self._energy, 0.0), 1.0)
-        health = {"state_of_health": self._health_percent}
-        telemetry = Telemetry(output, before * 100.0, health, reactive)
+        extra = {"state_of_health": self._health_percent}
+        if "energy_available_kwh" in self.members.wanted:
+            extra["energy_available_kwh"] = before * self._energy
+        if "state" in self.members.wanted:
+            extra["state"] = np.where(power != 0.0, _RUNNING, _STANDBY)
+        telemetry = Telemetry(output, before * 100.0, extra, reactive)
         if self._fades:
             self._cycles += np.abs(stored) / (2.0 * self._new_energy)
             self._age()

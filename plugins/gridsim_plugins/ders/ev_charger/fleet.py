@@ -96,7 +96,7 @@ class EvCharger(Managed[EvChargerSettings]):
         self._steady = self._smart | (self._mean_below == 0.0)
         self._support = CarSupport.of(members)
         self._possible: _Possible | None = None
-        self._report = SessionReport(members) if members.wanted else None
+        self._report = SessionReport(members)
 
     @classmethod
     def phases(cls, members: Members[EvChargerSettings]) -> Floats:
@@ -116,8 +116,7 @@ class EvCharger(Managed[EvChargerSettings]):
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         step = self._step_managed if self._managed else self._step_unmanaged
         power, soc = step(tick, orders)
-        report = self._report
-        extra = {} if report is None else report.take(soc, self._since, power)
+        extra = self._report.take(soc, self._target, self._capacity, self._since, power)
         reactive = None if self._support is None else self._support.kvar
         return Telemetry(power, soc * 100.0, extra, reactive)
 
@@ -287,8 +286,7 @@ class EvCharger(Managed[EvChargerSettings]):
             now = np.where(self._smart[rows], np.maximum(cheaply, late), now)
         self._soc[rows] = np.where(here, now, np.nan)
         self._target[rows] = np.where(here, full, np.nan)
-        if self._report is not None:
-            self._report.begin(rows, since, (now - arrived) / speed)
+        self._report.begin(rows, since, (now - arrived) / speed)
 
     def _free_hours(self, which: NDArray[np.intp], tick: Tick) -> Floats:
         """Return the hours at full power of the devices that charge freely, float64[which]."""

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from gridsim.api import Floats, Members, Stateful
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
 
-MEASURANDS = ("session_id", "session_kwh", "connected_since")
+MEASURANDS = ("session_id", "session_kwh", "connected_since", "state", "energy_available_kwh")
+# Statuses of OCPP 1.6, section 7.7: 100 and the place in its list.
+AVAILABLE, CHARGING, SUSPENDED_BY_CHARGER, SUSPENDED_BY_CAR = 101.0, 103.0, 104.0, 105.0
 # Hundredths of a kW times milliseconds in a kWh.
 _PER_KWH = 360_000_000
 # The largest number of a transaction in OCPP 1.6, a positive 32-bit integer.
@@ -27,7 +29,8 @@ class SessionReport(Stateful):
     def __init__(self, members: Members[EvChargerSettings]) -> None:
         self._members = members
         self._wanted = members.wanted
-        self._counted = np.zeros(len(members), np.int64)
+        counts = "session_kwh" in members.wanted
+        self._counted = np.zeros(len(members) if counts else 0, np.int64)
 
     def begin(self, rows: NDArray[np.intp], arrival_ms: NDArray[np.int64], kwh: Floats) -> None:
         """Begin the sessions of the chargers `rows`, which may have drawn `kwh` so far.
@@ -35,21 +38,39 @@ class SessionReport(Stateful):
         That counts for arrivals before the simulation. A car that arrives within a tick charges
         from the next tick on, for the meter.
         """
+        if not len(self._counted):
+            return
         early = arrival_ms < self._members.start_ms
         self._counted[rows] = np.rint(np.where(early, kwh, 0.0) * _PER_KWH).astype(np.int64)
 
-    def take(self, soc: Floats, since_ms: NDArray[np.int64], power_kw: Floats) -> dict[str, Floats]:
+    def take(
+        self,
+        soc: Floats,
+        target: Floats,
+        capacity_kwh: Floats,
+        since_ms: NDArray[np.int64],
+        power_kw: Floats,
+    ) -> dict[str, Floats]:
         """Return the columns at the start of a tick, float64[n], then count its power.
 
-        `soc` is NaN for chargers without a car, which have no session.
+        `soc`, 0 to 1, is NaN for chargers without a car, which have no session. A car is full at
+        `target`.
         """
-        here, columns = ~np.isnan(soc), {}
+        columns: dict[str, Floats] = {}
+        if not self._wanted:
+            return columns
+        here = ~np.isnan(soc)
         if "session_id" in self._wanted:
             second = (since_ms // 1000).astype(np.uint64)
             drawn = self._members.draws.uniform("ev_charger/id", self._members.keys, second)
             columns["session_id"] = np.where(here, 1.0 + np.floor(drawn * _LARGEST_ID), np.nan)
         if "connected_since" in self._wanted:
             columns["connected_since"] = np.where(here, since_ms / 1000.0, np.nan)
+        if "energy_available_kwh" in self._wanted:
+            columns["energy_available_kwh"] = soc * capacity_kwh
+        if "state" in self._wanted:
+            idle = np.where(soc >= target, SUSPENDED_BY_CAR, SUSPENDED_BY_CHARGER)
+            columns["state"] = np.where(power_kw != 0.0, CHARGING, np.where(here, idle, AVAILABLE))
         if "session_kwh" in self._wanted:
             columns["session_kwh"] = np.where(here, self._counted / _PER_KWH, np.nan)
             drawn_kw = np.rint(np.maximum(0.0 - power_kw, 0.0) * 100.0).astype(np.int64)

@@ -11,6 +11,8 @@ from gridsim_plugins.ders.solar.light import PlaneLight, lights_of
 from gridsim_plugins.ders.solar.planes import module_factor, planes_of
 from gridsim_plugins.ders.solar.settings import SolarSettings
 
+# Operating states of SunSpec model 103, `St`.
+_SLEEPING, _MPPT, _THROTTLED = 2.0, 4.0, 5.0
 # The losses of an array without the setting, %: the middle of their range, and the distance to its
 # ends.
 _LOSSES, _SPREAD = 14.08, 3.0
@@ -31,12 +33,15 @@ class Solar(Curtailable[SolarSettings]):
 
     Settings = SolarSettings
     reported_type = "solar"
+    measurands = ("state", "cell_temperature_c")
     kept = ("_curtailment", "_snow", "_dirt", "_support")
 
     def __init__(self, members: Members[SolarSettings]) -> None:
         super().__init__(members)
         column, planes = members.columns, planes_of(members)
         self._support = GridSupport.of(members)
+        self._cell: Floats | None = None
+        """The temperature of the cells of each plane in the latest tick; None in the dark."""
         self._device, self._site = planes.device, members.site[planes.device]
         self._single = len(planes) == len(members)
         self._lights: list[PlaneLight] = lights_of(members, planes)
@@ -86,16 +91,34 @@ class Solar(Curtailable[SolarSettings]):
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         power = self.curtailed_power(tick, orders)
-        if self._support is None:
-            return Telemetry(power)
-        most = self.available_in(tick)
-        if orders.max_kw is not None:
-            most = np.minimum(most, np.maximum(orders.max_kw, 0.0))
-        power, reactive = self._support.apply(tick, power, np.zeros(len(power)), most)
-        return Telemetry(power, reactive_kvar=reactive)
+        reactive = None
+        if self._support is not None:
+            most = self.available_in(tick)
+            if orders.max_kw is not None:
+                most = np.minimum(most, np.maximum(orders.max_kw, 0.0))
+            power, reactive = self._support.apply(tick, power, np.zeros(len(power)), most)
+        extra = self._measured(tick, power) if self.members.wanted else {}
+        return Telemetry(power, extra=extra, reactive_kvar=reactive)
+
+    def _measured(self, tick: Tick, power: Floats) -> dict[str, Floats]:
+        """Return the measurands that the run wants, float64[n]."""
+        available, wanted = self.available_in(tick), self.members.wanted
+        columns = {}
+        if "state" in wanted:
+            reduced = power < available * (1.0 - 1e-9)
+            awake = np.where(reduced, _THROTTLED, _MPPT)
+            columns["state"] = np.where(available > 0.0, awake, _SLEEPING)
+        if "cell_temperature_c" in wanted:
+            cell, n = self._cell, len(self.members)
+            if cell is None:  # in the dark
+                cell = tick.weather.temperature_c[self._site]
+            planes = np.bincount(self._device, minlength=n)
+            columns["cell_temperature_c"] = np.bincount(self._device, cell, n) / planes
+        return columns
 
     def available_power(self, tick: Tick) -> Floats:
         sky = tick.weather
+        self._cell = None
         if self._snow is None and self._dirt is None and not sky.ghi.any():
             return np.zeros(len(self.members))
         plane, usable = np.empty(len(self._site)), np.empty(len(self._site))
@@ -103,7 +126,7 @@ class Solar(Curtailable[SolarSettings]):
             plane[light.rows], usable[light.rows] = light.at(tick)
         air, wind = sky.temperature_c[self._site], sky.wind_m_s[self._site]
         usable = self._through_deposits(tick, usable, plane, air)
-        cell = physics.cell_temperature(plane, air, wind)
+        cell = self._cell = physics.cell_temperature(plane, air, wind)
         dc = physics.dc_power(usable, cell, self._rated_dc, self._coefficient)
         if not self._single:
             dc = np.bincount(self._device, dc, len(self.members)).astype(np.float64, copy=False)
