@@ -83,6 +83,7 @@ def test_braces_mean_nothing_on_a_shared_connection() -> None:
         mqtt = make(client_id="{der_id}", username="{x}", host="127.0.0.1", port=port)
         with pytest.raises(TransportError):
             mqtt.connect()
+        mqtt.close()
         packet = first.result()
     variable, payload = packet[2:12], packet[12:]
     assert variable[:6] == b"\x00\x04MQTT"
