@@ -118,6 +118,7 @@ def test_a_connection_that_is_refused_with_an_unknown_code(connections: str) -> 
         transport = transport_to(broker.port, connections=connections)
         with pytest.raises(TransportError) as caught:
             transport.connect()
+        transport.close()
     assert str(caught.value) == (
         f"the broker at 127.0.0.1:{broker.port} refuses the connection: reason code 0xc3"
     )
@@ -152,6 +153,7 @@ def test_a_connection_that_is_refused_in_mqtt_3(
         transport = transport_to(broker.port, connections=connections, protocol="3.1.1")
         with pytest.raises(TransportError) as caught:
             transport.connect()
+        transport.close()
     assert str(caught.value) == expected.format(broker=f"the broker at 127.0.0.1:{broker.port}")
     if connections == "shared":
         assert caught.value.permanent is permanent
@@ -162,6 +164,7 @@ def test_a_broker_that_refuses_mqtt_3_says_so() -> None:
         transport = transport_to(broker.port, protocol="3.1.1")
         with pytest.raises(TransportError) as caught:
             transport.connect()
+        transport.close()
     assert str(caught.value) == (
         f"127.0.0.1:{broker.port} does not answer in MQTT 3.1.1: protocol error; perhaps it "
         "supports another version only (protocol)"
