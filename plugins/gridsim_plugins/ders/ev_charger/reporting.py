@@ -24,13 +24,15 @@ class SessionReport(Stateful):
     power of each tick, rounded to 0.01 kW as it is reported, counted in whole numbers.
     """
 
-    kept = ("_counted",)
+    kept = ("_counted", "_ids")
 
     def __init__(self, members: Members[EvChargerSettings]) -> None:
         self._members = members
         self._wanted = members.wanted
-        counts = "session_kwh" in members.wanted
-        self._counted = np.zeros(len(members) if counts else 0, np.int64)
+        self._counts = "session_kwh" in members.wanted
+        self._counted = np.zeros(len(members) if self._counts else 0, np.int64)
+        self._numbers = "session_id" in members.wanted
+        self._ids = np.zeros(len(members) if self._numbers else 0)
 
     def begin(self, rows: NDArray[np.intp], arrival_ms: NDArray[np.int64], kwh: Floats) -> None:
         """Begin the sessions of the chargers `rows`, which may have drawn `kwh` so far.
@@ -38,10 +40,14 @@ class SessionReport(Stateful):
         That counts for arrivals before the simulation. A car that arrives within a tick charges
         from the next tick on, for the meter.
         """
-        if not len(self._counted):
-            return
-        early = arrival_ms < self._members.start_ms
-        self._counted[rows] = np.rint(np.where(early, kwh, 0.0) * _PER_KWH).astype(np.int64)
+        members = self._members
+        if self._counts:
+            early = arrival_ms < members.start_ms
+            self._counted[rows] = np.rint(np.where(early, kwh, 0.0) * _PER_KWH).astype(np.int64)
+        if self._numbers:
+            second = (arrival_ms // 1000).astype(np.uint64)
+            drawn = members.draws.uniform("ev_charger/id", members.keys[rows], second)
+            self._ids[rows] = 1.0 + np.floor(drawn * _LARGEST_ID)
 
     def take(
         self,
@@ -60,10 +66,8 @@ class SessionReport(Stateful):
         if not self._wanted:
             return columns
         here = ~np.isnan(soc)
-        if "session_id" in self._wanted:
-            second = (since_ms // 1000).astype(np.uint64)
-            drawn = self._members.draws.uniform("ev_charger/id", self._members.keys, second)
-            columns["session_id"] = np.where(here, 1.0 + np.floor(drawn * _LARGEST_ID), np.nan)
+        if self._numbers:
+            columns["session_id"] = np.where(here, self._ids, np.nan)
         if "connected_since" in self._wanted:
             columns["connected_since"] = np.where(here, since_ms / 1000.0, np.nan)
         if "energy_available_kwh" in self._wanted:
@@ -71,7 +75,7 @@ class SessionReport(Stateful):
         if "state" in self._wanted:
             idle = np.where(soc >= target, SUSPENDED_BY_CAR, SUSPENDED_BY_CHARGER)
             columns["state"] = np.where(power_kw != 0.0, CHARGING, np.where(here, idle, AVAILABLE))
-        if "session_kwh" in self._wanted:
+        if self._counts:
             columns["session_kwh"] = np.where(here, self._counted / _PER_KWH, np.nan)
             drawn_kw = np.rint(np.maximum(0.0 - power_kw, 0.0) * 100.0).astype(np.int64)
             self._counted += drawn_kw * self._members.tick_ms
