@@ -141,7 +141,9 @@ class SiteFleets:
                     reactive.append(np.full(n, np.nan))
                 reactive[0][fleet.device] = telemetry.reactive_kvar
             for name in self._ordered:
-                extra[name][fleet.device] = _ordered(name, orders)
+                column = _ordered(name, orders)
+                if column is not None:
+                    extra[name][fleet.device] = column
             for name, column in telemetry.extra.items():
                 extra[name][fleet.device] = column
             output = fleet.real(telemetry.current_output)
@@ -183,10 +185,9 @@ class SiteFleets:
             return None
 
 
-def _ordered(name: str, orders: Orders) -> Floats:
-    """Return a measurand of the orders, float64[n], kW; NaN where there is none."""
-    setpoint = orders.setpoint_kw
-    column = {SETPOINT: setpoint, LOWER: orders.min_kw, UPPER: orders.max_kw}[name]
-    if column is None:
-        return np.full(len(setpoint), np.nan)
-    return np.where(np.isinf(column), np.nan, column)
+def _ordered(name: str, orders: Orders) -> Floats | None:
+    """Return a measurand of the orders, float64[n], kW, NaN where there is none; None: nowhere."""
+    if name == SETPOINT:
+        return orders.setpoint_kw
+    column = orders.min_kw if name == LOWER else orders.max_kw
+    return None if column is None else np.where(np.isinf(column), np.nan, column)

@@ -112,8 +112,10 @@ class Solar(Curtailable[SolarSettings]):
             cell, n = self._cell, len(self.members)
             if cell is None:  # in the dark
                 cell = tick.weather.temperature_c[self._site]
-            planes = np.bincount(self._device, minlength=n)
-            columns["cell_temperature_c"] = np.bincount(self._device, cell, n) / planes
+            if not self._single:
+                planes = np.bincount(self._device, minlength=n)
+                cell = np.bincount(self._device, cell, n) / planes
+            columns["cell_temperature_c"] = cell
         return columns
 
     def available_power(self, tick: Tick) -> Floats:
