@@ -53,7 +53,7 @@ def test_a_topic_per_measurand_and_one_for_batches() -> None:
     assert make_topics("{project_id}/{longitude}", "project", roster)[1] == "PRJ_1/-66.64"
     with pytest.raises(ValueError, match="is the same for all measurands"):
         make_topics("a/{der_id}", "measurand", roster, ("p", "soc"))
-    with pytest.raises(ValueError, match="the places of the sites are not known"):
+    with pytest.raises(ValueError, match="the locations of the sites are not known"):
         make_topics("a/{latitude}", "der", ROSTER)
 
 
