@@ -1,9 +1,10 @@
 """The synchronous areas of power grids: their frequency and how it varies, by time zone.
 
-The frequency is the same in a whole area. Standard deviations are rounded from published
-measurements: Rydin Gorjão et al., "Open database analysis of scaling and spatio-temporal
-properties of power grid frequencies" (Nature Communications 11, 2020) for Europe; the annual
-frequency response analyses of NERC for North America. They change from year to year by a few mHz.
+The frequency is the same in a whole area. Standard deviations are round values of the size that is
+measured, not figures read from a table: see Rydin Gorjão et al., "Open database analysis of scaling
+and spatio-temporal properties of power grid frequencies" (Nature Communications 11, 2020) for
+Europe, and the annual frequency response analyses of NERC for North America. They change from year
+to year by a few mHz.
 Correlation times are round numbers of some minutes (Schäfer et al., Nature Energy 3, 2018, show
 exponential decays). That of Continental Europe gives a noise of 1.3 mHz per root of s; 1.05 is
 fitted by Rydin Gorjão et al. (IEEE Access 8, 2020), who leave out the steps of the market. Of areas
