@@ -82,13 +82,17 @@ def check(
 
 @contextmanager
 def _terminating() -> Iterator[None]:
-    """End as after Ctrl-C when the process is terminated, so that no command keeps running."""
+    """End as after Ctrl-C when the process is terminated or its terminal is closed, so that no
+    command keeps running.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = [(number, signal.signal(number, stop)) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)

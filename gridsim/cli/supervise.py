@@ -32,8 +32,12 @@ from gridsim.text.verdict import finding_line
 from gridsim.text.words import counted
 
 _LOOK_S = 0.2
+# The signal of a closed terminal; Windows has none.
+_HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 # The time that transports get after a signal to send what is queued, seconds.
 _FLUSH_S = {signal.SIGINT: 1.7, signal.SIGTERM: 4.7}
+if _HANGUP is not None:
+    _FLUSH_S[_HANGUP] = 4.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +50,22 @@ class Ending:
 
 
 class _Signals:
-    """The signal handlers. The first SIGINT or SIGTERM stops the run, the second ends the process.
-    Ctrl-Z stops the process between two frames of the live view.
+    """The signal handlers. The first signal stops the run, and a second SIGINT or SIGTERM ends the
+    process. Ctrl-Z stops the process between two frames of the live view.
     """
 
     def __init__(self, run: Run) -> None:
         self.received: signal.Signals | None = None
+        self._asked = False
+        """True after a SIGINT or SIGTERM."""
         self._run = run
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> _Signals:
         for number in _FLUSH_S:
+            # `nohup` starts a run that outlives its terminal.
+            if number == _HANGUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue
             self._before[number] = signal.signal(number, self._note)
         if hasattr(signal, "SIGTSTP") and signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
             self._before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, STOPS.stop)
@@ -67,18 +76,23 @@ class _Signals:
             signal.signal(number, handler)
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        if self.received is not None:
-            os._exit(128 + number)
-        self.received = signal.Signals(number)
-        self._run.request_stop(_FLUSH_S[self.received])
+        # A closed terminal hangs up more than once: its shell and the kernel do, and a manager of
+        # sessions sends a SIGTERM beside it. None of them may cut off the account.
+        if number != _HANGUP:
+            if self._asked:
+                os._exit(128 + number)
+            self._asked = True
+        if self.received is None:
+            self.received = signal.Signals(number)
+            self._run.request_stop(_FLUSH_S[self.received])
 
 
 def supervise(plan: Plan, *, strict: bool = False, lines: bool = True) -> Ending:
     """Run a plan until its end or the first signal. Call it from the main thread.
 
     The status follows from the run's totals; see `judge`, also for `strict`. A signal's status
-    (130, 143) takes precedence, but losses are still logged. `lines` is false for a run without
-    progress lines; the live view also replaces them.
+    (129, 130, 143) takes precedence, but losses are still logged. `lines` is false for a run
+    without progress lines; the live view also replaces them.
     """
     # Made before the handler is installed, so that Ctrl-C interrupts a plugin that hangs here.
     run = Run(plan)

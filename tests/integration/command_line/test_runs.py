@@ -147,13 +147,24 @@ def test_a_reader_that_leaves_ends_the_run_quietly(config: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_cleanly(config: Path, number: signal.Signals, status: int) -> None:
+@pytest.mark.parametrize(
+    ("numbers", "status"),
+    [
+        ((signal.SIGINT,), 130),
+        ((signal.SIGTERM,), 143),
+        # A closed terminal hangs up twice, and the session's manager terminates what it started.
+        ((signal.SIGHUP, signal.SIGHUP, signal.SIGTERM), 129),
+    ],
+)
+def test_a_signal_ends_it_cleanly(
+    config: Path, numbers: tuple[signal.Signals, ...], status: int
+) -> None:
     pipe = subprocess.PIPE
     with prepared.start("--config", config, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
-        process.send_signal(number)
+        for number in numbers:
+            process.send_signal(number)
         rest, log = process.communicate(DEADLINE_S)
         assert process.returncode == status
     lines = records(first + rest)
