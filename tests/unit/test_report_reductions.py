@@ -207,7 +207,7 @@ def test_the_caveat_of_a_method_stands_below_its_settlements(tmp_path: Path) -> 
     assert list(found.caveats) == ["like_days"]
     assert found.as_json()["caveats"] == found.caveats
     [said] = [line for line in report_lines(found) if line.startswith("like_days: ")]
-    assert said.startswith("like_days: days before the start are what the loads are expected")
+    assert said.startswith("like_days: for days before the start the expected loads are used")
     assert said.endswith("Saturdays and Sundays without an event.")
 
 
