@@ -158,6 +158,19 @@ def test_client_ids_and_user_names_by_template(
         assert receipt.dropped_rows == 3
 
 
+def test_shadow_topics_reach_those_who_name_them(
+    brokers: Brokers, subscribe: Subscribe, make_transport: MakeTransport
+) -> None:
+    port = brokers.ports["plain"]
+    given = {"topic": "$aws/things/{der_id}/shadow/update", "allow_dollar_topics": True}
+    transport = make_transport(port, qos=1, **given)
+    with subscribe(port, topic="$aws/things/+/shadow/update") as subscriber:
+        transport.connect()
+        assert write(transport, make_batch()).delivered_rows == 3
+        topics = [topic for topic, _ in subscriber.messages(3)]
+    assert topics == [f"$aws/things/DER_{place}/shadow/update" for place in range(3)]
+
+
 def test_one_lost_connection_comes_back_while_the_others_go_on(
     brokers: Brokers, subscribe: Subscribe, make_transport: MakeTransport
 ) -> None:

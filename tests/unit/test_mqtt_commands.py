@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gridsim.api import Target
 from gridsim.testing import make_roster, make_run
 from gridsim_plugins.mqtt.command_topics import CommandTopics
-from gridsim_plugins.mqtt.source import MqttCommands, MqttCommandSettings
+from gridsim_plugins.mqtt.source import MqttCommands, MqttCommandSettings, command_topics
 
 
 def topics(
@@ -142,3 +142,19 @@ def test_the_fleets_topic_is_one(topic: str) -> None:
         fleet_topics(topic)
     with pytest.raises(ValueError, match="fleet_ack_topic"):
         fleet_topics("fleet/command", topic)
+
+
+def test_commands_by_topics_that_begin_with_a_dollar() -> None:
+    settings = MqttCommandSettings(
+        host="b",
+        topic="$aws/things/{der_id}/shadow/update/delta",
+        ack_topic="$aws/things/{der_id}/shadow/update",
+    )
+    with pytest.raises(ValueError, match=r"^topic: .* set allow_dollar_topics = true"):
+        command_topics(settings, make_roster())
+    allowed = settings.model_copy(update={"allow_dollar_topics": True})
+    made = command_topics(allowed, make_roster())
+    assert made.filters[0] == "$aws/things/+/shadow/update/delta"
+    target = made.target("$aws/things/DER_1/shadow/update/delta")
+    assert target == Target("PRJ_0", "DER_1")
+    assert made.acknowledgement(target) == "$aws/things/DER_1/shadow/update"

@@ -46,6 +46,8 @@ def test_a_project_with_several_topics_has_one_for_its_state() -> None:
     assert made.of_device.tolist() == [0, 0, 1]
     whole = make_identities(settings, "project", ROSTER, ["t0", "t1"], "unique")
     assert whole.status_topic == ["t0/status", "t1/status"]
+    shadows = make_identities(settings, "project", ROSTER, ["$t0", "$t1"], "unique")
+    assert shadows.status_topic == made.status_topic
 
 
 @pytest.mark.parametrize(

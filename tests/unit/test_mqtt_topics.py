@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_topic_per_measurand_and_one_for_batches() -> None:
         ("der", "#", "contains the wildcard '#'"),
         ("der", "a/\x00/{der_id}", r"contains the character '\x00'"),
         ("der", "a\n/{der_id}", r"contains the character '\n'"),
-        ("der", "$SYS/{der_id}", "starts with $"),
+        ("der", "$aws/{der_id}", "begins with $, reserved for brokers; if yours takes"),
         ("der", "a" * 65_533 + "{der_id}", "longer than 65535 bytes"),
     ],
 )
@@ -86,7 +87,9 @@ def test_an_id_that_spoils_its_topic_is_named() -> None:
     with pytest.raises(ValueError, match=r"topic of DER/#: .* contains the wildcard '#'"):
         make_topics(DEFAULT_TOPIC["der"], "der", spoilt)
     first = replace(ROSTER, project_id=["$share", "PRJ_1"])
-    with pytest.raises(ValueError, match=r"topic of \$share: .* starts with \$"):
+    with pytest.raises(
+        ValueError, match=r"topic of \$share: .* begins with \$, reserved for brokers$"
+    ):
         make_topics("{project_id}", "project", first)
 
 
@@ -210,3 +213,27 @@ def test_a_filter_that_no_broker_accepts_is_refused(pattern: str) -> None:
 @pytest.mark.parametrize("pattern", ["#", "+", "a", "a/+/b/#", "/", "a//b"])
 def test_a_filter_that_brokers_accept_is_accepted(pattern: str) -> None:
     check_filter(pattern)
+
+
+def test_topics_that_begin_with_a_dollar() -> None:
+    shadow = "$aws/things/{der_id}/shadow/update"
+    given: dict[str, Any] = {"host": "b", "allow_dollar_topics": True}
+    mqtt = make(topic=shadow, connections="der", **given)
+    assert mqtt.address(0).topic == "$aws/things/DER_0/shadow/update"
+    assert mqtt.hint().endswith("-t '$aws/things/#' -v")
+    # The plain template still makes no topic that begins with $.
+    with pytest.raises(ValueError, match=r"^topic of \$1: '\$1/p' begins with \$"):
+        make_topics("{der_id}/p", "der", replace(ROSTER, der_id=["$1", "a", "b"]), dollar=True)
+    for topic, says in (
+        ("$SYS/{der_id}", "no broker takes messages there"),
+        ("$share/g/{der_id}", "no broker takes messages there"),
+        ("${der_id}/a", "has a placeholder in its first level"),
+    ):
+        with pytest.raises(ValueError, match=r"^topic: ") as caught:
+            make(topic=topic, **given)
+        assert says in str(caught.value)
+    make(topic="$SYSTEM/{der_id}", will={"topic": "$will"}, **given)
+    with pytest.raises(ValueError, match=r"^will.topic: '\$will' begins with \$"):
+        make(will={"topic": "$will"})
+    with pytest.raises(ValueError, match=r"^allow_dollar_topics: the embedded broker refuses"):
+        make(topic=shadow, allow_dollar_topics=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from gridsim.api import Roster, Target
-from gridsim_plugins.mqtt.topics import check_template, check_topic
+from gridsim_plugins.mqtt.topics import check_template, check_topic, check_topics
 
 _FIELDS = ("project_id", "der_id")
 
@@ -24,8 +24,11 @@ class CommandTopics:
         *,
         fleet_topic: str = "",
         fleet_ack_topic: str = "",
+        dollar: bool = False,
     ) -> None:
         """Check the templates; with an empty `fleet_topic` the whole fleet has no topic.
+
+        `dollar`: they may begin with $.
 
         Raises ValueError, starting with the name of the template that cannot be used.
         """
@@ -35,13 +38,13 @@ class CommandTopics:
         if fleet_topic:
             for name, fixed in (("fleet_topic", fleet_topic), ("fleet_ack_topic", fleet_ack_topic)):
                 check_template(fixed, name, (), "the fleet's topic")
-                check_topic(fixed, name)
-        self._of_der = _pattern(_checked(topic, "topic", _FIELDS))
-        self._of_project = _pattern(_checked(project_topic, "project_topic", _FIELDS[:1]))
+                check_topic(fixed, name, dollar=dollar)
+        self._of_der = _pattern(_checked(topic, "topic", _FIELDS, dollar))
+        self._of_project = _pattern(_checked(project_topic, "project_topic", _FIELDS[:1], dollar))
         self._templates = (topic, project_topic)
         self._answers = (
-            _checked(ack_topic, "ack_topic", _FIELDS),
-            _checked(project_ack_topic, "project_ack_topic", _FIELDS[:1]),
+            _checked(ack_topic, "ack_topic", _FIELDS, dollar),
+            _checked(project_ack_topic, "project_ack_topic", _FIELDS[:1], dollar),
         )
         self._projects: Mapping[str, str] | None = None
 
@@ -69,7 +72,8 @@ class CommandTopics:
         project = ids.get("project_id")
         target = Target(self._project_of(der or "") if project is None else project, der)
         try:
-            check_topic(self.acknowledgement(target), "ack_topic")
+            answer = self.acknowledgement(target)
+            check_topic(answer, "ack_topic", dollar=self._answers[der is None].startswith("$"))
         except ValueError:
             return None
         return target
@@ -97,9 +101,9 @@ class CommandTopics:
         return self._projects.get(der_id, "")
 
 
-def _checked(template: str, name: str, fields: tuple[str, ...]) -> str:
+def _checked(template: str, name: str, fields: tuple[str, ...], dollar: bool) -> str:
     check_template(template, name, fields, "a command's topic")
-    check_topic(re.sub(r"\{\w*\}", "x", template), name)
+    check_topics(template, name, dollar=dollar)
     if f"{{{fields[-1]}}}" not in template:
         raise ValueError(f"{name}: it must contain {{{fields[-1]}}}")
     return template

@@ -95,6 +95,11 @@ class ConnectionSettings(Settings):
         "/mqtt", pattern=r"^/[\x21-\x7e]*$", description="path of the broker's WebSocket endpoint"
     )
     client_id: str = Field("", max_length=65_535, description="empty: gridsim- and a random suffix")
+    allow_dollar_topics: bool = Field(
+        False,
+        description="allow topics that begin with $, such as $aws/things/{der_id}/shadow/update; "
+        "the embedded broker refuses them",
+    )
     keepalive_s: Annotated[int, Unit("s")] = Field(
         4,
         ge=1,
@@ -169,7 +174,8 @@ class MqttSettings(ConnectionSettings):
     status_topic: str = Field(
         "",
         description="with connections project or der: template of the topic of is_online. Empty: "
-        "{topic}/status, or projects/{project_id}/status if a project has several topics",
+        "{topic}/status; if a project has several topics, or topic begins with $, "
+        "projects/{project_id}/status or projects/{project_id}/ders/{der_id}/status",
     )
     status_online: str = Field(
         '{"is_online": true}',
@@ -214,6 +220,10 @@ def check_connection(settings: ConnectionSettings) -> None:
     if settings.embedded and settings.uses_tls:
         raise ValueError(
             "tls: the embedded broker does not support TLS; name a host, or leave tls out"
+        )
+    if settings.embedded and settings.allow_dollar_topics:
+        raise ValueError(
+            "allow_dollar_topics: the embedded broker refuses topics that begin with $; name a host"
         )
     if settings.embedded and settings.protocol == "5":
         raise ValueError('protocol: the embedded broker supports MQTT 3.1.1 only, not "5"')

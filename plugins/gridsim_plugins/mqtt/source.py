@@ -247,4 +247,5 @@ def command_topics(settings: MqttCommandSettings, roster: Roster) -> CommandTopi
         roster,
         fleet_topic=settings.fleet_topic,
         fleet_ack_topic=settings.fleet_ack_topic,
+        dollar=settings.allow_dollar_topics,
     )

@@ -25,19 +25,27 @@ _FIELDS: Mapping[Framing, Sequence[str]] = {
     "batch": ("units",),
 }
 _MAX_BYTES = 65_535
+_DOLLAR_HINT = "; if yours takes messages there, as AWS IoT does, set allow_dollar_topics = true"
+# Only the broker publishes below $SYS, and $share begins the filter of a shared subscription.
+_NEVER_PUBLISHED = ("$SYS/", "$share/")
 _BAD = re.compile(r"[\x00-\x1f\x7f-\x9f+#\ud800-\udfff]")
 
 
 def make_topics(
-    template: str, framing: Framing, roster: Roster, measurands: Sequence[str] = ()
+    template: str,
+    framing: Framing,
+    roster: Roster,
+    measurands: Sequence[str] = (),
+    *,
+    dollar: bool = False,
 ) -> list[str]:
     """Return the topics in roster order: one for each device, project, or measurand of a device.
 
-    With framing `batch` there is one topic. Raises ValueError if the template is invalid, or if
-    an id makes a topic invalid.
+    With framing `batch` there is one topic. `dollar`: the template may begin with $. Raises
+    ValueError if the template is invalid, or if an id makes a topic invalid.
     """
     check_template(template, "topic", _FIELDS[framing], f"framing {framing}")
-    check_topic(re.sub(r"\{\w*\}", "x", template), "topic")
+    dollar = check_topics(template, "topic", dollar=dollar)
     if framing == "measurand" and not _names(template, "measurand") and len(measurands) > 1:
         raise ValueError(
             f"topic: {_shown(template)} is the same for all measurands; add {{measurand}}"
@@ -52,7 +60,7 @@ def make_topics(
     for owner, row in zip(owners, rows, strict=True):
         for measurand in measurands if framing == "measurand" else ("",):
             topic = template.format(**dict(row), measurand=measurand)
-            check_topic(topic, f"topic of {owner}")
+            check_topic(topic, f"topic of {owner}", dollar=dollar or None)
             topics.append(topic)
     return topics
 
@@ -85,12 +93,32 @@ def _values(template: str, framing: Framing, roster: Roster) -> dict[str, Sequen
     return {name: values[name] for name in wanted if name != "measurand"}
 
 
-def check_topic(topic: str, name: str) -> None:
-    """Raise ValueError, starting with `name`, if `topic` is not valid for publishing."""
+def check_topics(template: str, name: str, *, dollar: bool) -> bool:
+    """Return whether the topics of a template begin with $, which `dollar` permits.
+
+    Raises ValueError, starting with `name`, if no topic of the template is valid for publishing.
+    """
+    check_topic(re.sub(r"\{\w*\}", "x", template), name, dollar=dollar)
+    if template.startswith("$") and "{" in template.partition("/")[0]:
+        # The wildcards of a subscription do not match a first level that begins with $.
+        raise ValueError(
+            f"{name}: {_shown(template)} has a placeholder in its first level, which begins with $"
+        )
+    return template.startswith("$")
+
+
+def check_topic(topic: str, name: str, *, dollar: bool | None = None) -> None:
+    """Raise ValueError, starting with `name`, if `topic` is not valid for publishing.
+
+    `dollar`: it may begin with $. If False, the error names the setting that permits it.
+    """
     if not topic:
         raise ValueError(f"{name}: it is empty")
-    if topic.startswith("$"):
-        raise ValueError(f"{name}: {topic!r} starts with $, which is reserved for brokers")
+    if topic.startswith("$") and not dollar:
+        hint = "" if dollar is None else _DOLLAR_HINT
+        raise ValueError(f"{name}: {_shown(topic)} begins with $, reserved for brokers{hint}")
+    if topic.startswith(_NEVER_PUBLISHED):
+        raise ValueError(f"{name}: {_shown(topic)}: no broker takes messages there")
     bad = _BAD.search(topic)
     if bad:
         what = "the wildcard" if bad[0] in "+#" else "the character"

@@ -60,9 +60,15 @@ class Mqtt(Transport[MqttSettings]):
         super().__init__(settings, format, run)
         check(settings)
         if settings.will is not None:
-            check_topic(settings.will.topic, "will.topic")
+            check_topic(settings.will.topic, "will.topic", dollar=settings.allow_dollar_topics)
         self._template = settings.topic or DEFAULT_TOPIC[format.framing]
-        self._topics = make_topics(self._template, format.framing, run.roster, format.measurands)
+        self._topics = make_topics(
+            self._template,
+            format.framing,
+            run.roster,
+            format.measurands,
+            dollar=settings.allow_dollar_topics,
+        )
         unique = f"gridsim-{secrets.token_hex(6)}"
         self._client_id = settings.client_id or unique
         self._identities = None

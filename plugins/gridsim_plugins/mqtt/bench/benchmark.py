@@ -35,7 +35,9 @@ class MqttBenchmark(Benchmark):
         self._framing = framing
         self._run = run
         template = settings.topic or DEFAULT_TOPIC[framing]
-        self._topics = make_topics(template, framing, run.roster)
+        self._topics = make_topics(
+            template, framing, run.roster, dollar=settings.allow_dollar_topics
+        )
         self.wire: Mapping[str, str | int | float | bool] = {
             "qos": settings.qos,
             "protocol": settings.protocol,

@@ -57,12 +57,15 @@ def make_identities(
     client_id = _fill(settings.client_id or default, "client_id", kind, roster)
     username = _fill(settings.username, "username", kind, roster)
     _check_unique(client_id, owner)
-    if settings.status_topic or len(topics) != len(owner):
+    # Of the topics that begin with $, brokers take those of their own list only.
+    own = any(topic.startswith("$") for topic in topics[:1])
+    if settings.status_topic or own or len(topics) != len(owner):
         status = _fill(settings.status_topic or _STATUS[kind], "status_topic", kind, roster)
     else:
         status = [f"{topic}/status" for topic in topics]
+    dollar = settings.allow_dollar_topics if settings.status_topic.startswith("$") else None
     for one, topic in zip(owner, status, strict=True):
-        check_topic(topic, f"status_topic of {one}")
+        check_topic(topic, f"status_topic of {one}", dollar=dollar)
     of_device = np.arange(len(roster)) if kind == "der" else roster.project
     return Identities(owner, client_id, username, status, of_device)
 
