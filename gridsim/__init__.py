@@ -34,6 +34,7 @@ __all__ = [
     "Command",
     "GridsimError",
     "InjectFault",
+    "Period",
     "PluginError",
     "Readings",
     "Refused",
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Any
 
-    from gridsim.contracts.instruction_rules import Refused
+    from gridsim.contracts.instruction_rules import Period, Refused
     from gridsim.contracts.instructions import (
         Acknowledgement,
         CallEvent,
@@ -89,6 +90,7 @@ _HOMES = {
     "Command": _INSTRUCTIONS,
     "GridsimError": _ERRORS,
     "InjectFault": _INSTRUCTIONS,
+    "Period": "gridsim.contracts.instruction_rules",
     "PluginError": _ERRORS,
     "Readings": "gridsim.simulator.readings",
     "Refused": "gridsim.contracts.instruction_rules",

@@ -56,7 +56,7 @@ from gridsim.contracts.instruction_json import (
     read_instruction,
     write_instruction,
 )
-from gridsim.contracts.instruction_rules import Action, Refused
+from gridsim.contracts.instruction_rules import Action, Period, Refused
 from gridsim.contracts.instructions import (
     Acknowledgement,
     CallEvent,
@@ -246,6 +246,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "Format",
     "Framing",
     "Payloads",
+    "Period",
     "TextError",
     "RowEncoder",
     "RowLayout",

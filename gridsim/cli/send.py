@@ -77,6 +77,14 @@ def send(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="TIME", help="Time over which the power moves to the value: 10s, 5m."),
     ] = None,
+    periods: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="START:VALUE,...",
+            help="Values over time instead of VALUE, such as 0:3.0,10m:1.5; each START is the time "
+            "since the command's start.",
+        ),
+    ] = None,
     id_: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--id", metavar="ID", help="The command's id; without it, a new one."),
@@ -111,6 +119,6 @@ def send(
         options = options_of(given.config, given.plugins, given.overrides, run=run)
         plan = make_plan(options, files="none")
         args = CommandLine(
-            target, command, value, unit, start, duration, ramp, id_, tuple(keys or ())
+            target, command, value, unit, start, duration, ramp, id_, tuple(keys or ()), periods
         )
         send_command(plan, args, wait, lambda answer: print_out(line_of(answer, as_json)))

@@ -57,6 +57,8 @@ class CommandLine:
     id: str | None = None
     keys: tuple[str, ...] = ()
     """The keys of an event or fault, each as KEY=VALUE."""
+    periods: str | None = None
+    """START:VALUE, ..., instead of a value."""
 
 
 def send(
@@ -108,6 +110,21 @@ def line_of(answer: Mapping[str, Any], as_json: bool) -> str:
     reason = answer.get("reason")
     text = f"{answer['id']}: {answer['status']}{f' ({reason})' if reason else ''}"
     return f"{text} at {answer.get('timestamp')}, tick {answer.get('tick')}"
+
+
+def parse_periods(text: str) -> list[dict[str, float]]:
+    """Return the periods of a text such as 0:3.0,10m:1.5, as JSON has them. Raises UsageError."""
+    periods = []
+    for part in text.split(","):
+        start, colon, value = part.partition(":")
+        if not colon:
+            raise UsageError(
+                f"--periods: error: {part.strip()!r} is not START:VALUE; write for example "
+                "0:3.0,10m:1.5"
+            )
+        start_s = seconds(start, "--periods")
+        periods.append({"start_s": start_s, "value": _number(value, "--periods")})
+    return periods
 
 
 def _source_and_probe(plan: Plan) -> tuple[SourceChoice, Probe[Any, Any]]:
@@ -183,9 +200,12 @@ def _instruction(plan: Plan, args: CommandLine) -> Instruction:
     except Refused as refusal:
         raise UsageError(str(refusal)) from None
     if kind is None:
-        given["value"] = None if args.value is None else _number(args.value)
+        given["value"] = None if args.value is None else _number(args.value, "VALUE")
+        given["periods"] = None if args.periods is None else parse_periods(args.periods)
         if args.keys:
             raise UsageError(f"--key: error: is for events and faults, not for {args.command}")
+    elif args.periods is not None:
+        raise UsageError(f"--periods: error: is for commands, not for {args.command}")
     else:
         given |= {kind: args.value, **patterns, **dict(map(_key, args.keys))}
     payload = json.dumps({key: value for key, value in given.items() if value is not None})
@@ -195,11 +215,11 @@ def _instruction(plan: Plan, args: CommandLine) -> Instruction:
     return instruction
 
 
-def _number(value: str) -> float:
+def _number(value: str, what: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise UsageError(f"VALUE: error: {value!r} is not a number") from None
+        raise UsageError(f"{what}: error: {value!r} is not a number") from None
 
 
 def _key(text: str) -> tuple[str, Any]:

@@ -43,7 +43,7 @@ class CommandEntry:
     units: Sequence[str]
     """The units of its value, the default first; empty: it takes no value."""
     ramps: bool
-    """True if it takes `ramp_s`."""
+    """True if it takes `ramp_s` and `periods`."""
 
 
 @dataclass(frozen=True, slots=True)

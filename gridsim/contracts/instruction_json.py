@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from gridsim.contracts.hints import did_you_mean
-from gridsim.contracts.instruction_rules import Refused, check_id
+from gridsim.contracts.instruction_rules import Refused, check_id, read_periods
 from gridsim.contracts.instructions import (
     ACTIONS,
     Acknowledgement,
@@ -34,7 +34,7 @@ _EXAMPLE = '{"id": "c-1", "command": "set_power", "value": -3.0}'
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
-_KEYS = ("id", "command", "value", "unit", "start", "duration_s", "ramp_s")
+_KEYS = ("id", "command", "value", "unit", "start", "duration_s", "ramp_s", "periods")
 
 
 def read_instruction(
@@ -50,10 +50,10 @@ def read_instruction(
     return instruction
 
 
-def _read(payload: bytes, target: Target, source: str) -> Instruction:
+def _read(payload: bytes, target: Target, source: str, longest: int = MAX_BYTES) -> Instruction:
     id, action = "", None
     try:
-        table = _table(payload)
+        table = _table(payload, longest)
         id, action = _known_id(table), _known_action(table)
         if not id:
             if "id" in table:
@@ -80,7 +80,8 @@ def restore_instruction(payload: bytes, target: Target, source: str) -> Instruct
         return Unreadable(
             target, table["id"], table["unreadable"], table["reason"], table["command"], source
         )
-    return _read(payload, target, source)
+    # The text of a program's command may be longer than a text on the wire.
+    return _read(payload, target, source, longest=len(payload))
 
 
 def acknowledgement_json(acknowledgement: Acknowledgement) -> bytes:
@@ -99,7 +100,7 @@ def acknowledgement_json(acknowledgement: Acknowledgement) -> bytes:
 
 def _command(table: Mapping[str, Any], target: Target, source: str) -> Command:
     _check_keys(table, _KEYS)
-    ramp_s = table.get("ramp_s")
+    ramp_s, periods = table.get("ramp_s"), table.get("periods")
     return Command(
         target,
         table["id"],
@@ -110,6 +111,7 @@ def _command(table: Mapping[str, Any], target: Target, source: str) -> Command:
         table.get("duration_s"),
         0.0 if ramp_s is None else ramp_s,
         source,
+        periods=() if periods is None else read_periods(periods),
     )
 
 
@@ -152,6 +154,7 @@ def _written(instruction: Instruction) -> dict[str, Any]:
                 "start": None if start_ms is None else rfc3339(start_ms),
                 "duration_s": instruction.duration_s,
                 "ramp_s": instruction.ramp_s or None,
+                "periods": instruction.periods or None,
             }
             table = {key: value for key, value in table.items() if value is not None}
         case CallEvent() | CancelEvent():
@@ -165,9 +168,9 @@ def _written(instruction: Instruction) -> dict[str, Any]:
     return table
 
 
-def _table(payload: bytes) -> dict[str, Any]:
-    if len(payload) > MAX_BYTES:
-        raise Refused(f"oversize: a command has at most {MAX_BYTES} bytes")
+def _table(payload: bytes, longest: int) -> dict[str, Any]:
+    if len(payload) > longest:
+        raise Refused(f"oversize: a command has at most {longest} bytes")
     try:
         text = payload.decode()
     except UnicodeDecodeError:

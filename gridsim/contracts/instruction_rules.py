@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 Action = Literal[
@@ -29,9 +30,15 @@ UNITS_OF: Final[Mapping[str, tuple[CommandUnit, ...]]] = {
 }
 """The units that each action's value may have, the default first; other actions have no value."""
 RAMPED: Final = ("set_power", "limit_power", "limit_export", "limit_import")
-"""The actions that a ramp may lead to."""
+"""The actions that a ramp may lead to, and that may have periods."""
+MAX_PERIODS: Final = 200
+"""The largest number of periods of a command.
+
+Two days of quarter hours are 192, and a text of 8,192 bytes has room for them.
+"""
 _LONGEST_S = 100 * 366 * 86_400
 _LARGEST = 1e9
+_PERIODS = '[{"start_s": 0, "value": 3.0}, {"start_s": 600, "value": 1.5}]'
 LAST_MS = 7_258_118_400_000
 _DEEPEST = 20
 # Keys of the JSON object that describe the instruction itself.
@@ -40,6 +47,16 @@ _RESERVED = ("id", "command", "unreadable")
 
 class Refused(ValueError):  # noqa: N818 - an answer to the sender, not a failure of gridsim
     """An instruction that is rejected. The message gives the reason and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A part of a command's schedule. It ends where the next one starts."""
+
+    start_s: float
+    """Seconds from the start of the command; 0 for the first period, and rising."""
+    value: float
+    """In the unit of the command."""
 
 
 def check_id(id: object) -> str:
@@ -90,9 +107,12 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 
 def command_value(
-    action: str, value: object, unit: object
+    action: str, value: object, unit: object, in_periods: bool = False
 ) -> tuple[float | None, CommandUnit | None]:
-    """Return a command's value and its unit; both None where it takes none. Raises Refused."""
+    """Return a command's value and its unit; both None where it takes none. Raises Refused.
+
+    The value is also None if the command has periods, each with its value.
+    """
     units = UNITS_OF.get(action)
     if units is None:
         for key, given in (("value", value), ("unit", unit)):
@@ -103,9 +123,53 @@ def command_value(
     if found is None:
         known = " or ".join(f'"{one}"' for one in units)
         raise Refused(f"'unit' of {action} must be {known}")
+    if in_periods:
+        if value is not None:
+            raise Refused("'value' and 'periods' exclude each other: leave one out")
+        return None, found
     if value is None:
         raise Refused(f"'value' is missing: {action} needs a number in {found}")
     return _number("value", value, -_LARGEST, f"a number in {found}, such as 3.5"), found
+
+
+def check_periods(
+    given: Sequence[Period], action: str, unit: CommandUnit | None, duration_s: float | None
+) -> tuple[Period, ...]:
+    """Return the periods of a command. Raises Refused, which names the place."""
+    if action not in RAMPED:
+        raise Refused(f"{action} takes no 'periods': leave it out")
+    checked: list[Period] = []
+    for place, period in enumerate(given):
+        key = f"periods[{place}].start_s"
+        start_s = _number(key, period.start_s, -_LARGEST, "a number of seconds, such as 600")
+        if not checked and start_s != 0.0:
+            raise Refused(f"{key!r} must be 0: the first period starts with the command")
+        if checked and start_s <= checked[-1].start_s:
+            raise Refused(f"{key!r} must be above {checked[-1].start_s:.15g}, the start before it")
+        if start_s >= _LONGEST_S:
+            raise Refused(f"{key!r} must be below 100 years")
+        if duration_s is not None and start_s >= duration_s:
+            raise Refused(f"{key!r} must be below 'duration_s', which is {duration_s:.15g}")
+        value = _number(
+            f"periods[{place}].value", period.value, -_LARGEST, f"a number in {unit}, such as 3.5"
+        )
+        checked.append(Period(start_s, value))
+    return tuple(checked)
+
+
+def read_periods(given: object) -> tuple[Period, ...]:
+    """Return the periods of a list of JSON objects or of periods, unchecked. Raises Refused."""
+    if not isinstance(given, list | tuple) or not 1 <= len(given) <= MAX_PERIODS:
+        raise Refused(f"'periods' must be a list of 1 to {MAX_PERIODS} periods, such as {_PERIODS}")
+    return tuple(_period(f"periods[{place}]", one) for place, one in enumerate(given))
+
+
+def _period(where: str, given: Any) -> Period:
+    if isinstance(given, Period):
+        return given
+    if not isinstance(given, Mapping) or given.keys() != {"start_s", "value"}:
+        raise Refused(f"{where!r} must have the keys start_s and value, and no others")
+    return Period(given["start_s"], given["value"])
 
 
 def _number(key: str, value: object, least: float, shape: str) -> float:

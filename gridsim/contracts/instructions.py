@@ -10,14 +10,17 @@ from gridsim.contracts.instruction_rules import (
     LAST_MS,
     Action,
     CommandUnit,
+    Period,
     Refused,
     check_action,
     check_id,
     check_name,
+    check_periods,
     command_value,
     duration,
     plain,
     ramp,
+    read_periods,
 )
 from gridsim.contracts.message import ReceivedText
 
@@ -64,7 +67,7 @@ class Command:
     """Unique for each target."""
     action: Action
     value: float | None = None
-    """kW or %, depending on `unit`; None for connect and disconnect."""
+    """kW or %, depending on `unit`; None for connect and disconnect, and with periods."""
     unit: CommandUnit | None = None
     """None: the action's usual unit."""
     start_ms: int | None = None
@@ -77,17 +80,23 @@ class Command:
     """The name of the source that the command came from, which gets the acknowledgements."""
     received: ReceivedText | None = field(default=None, compare=False, repr=False)
     """The text that it was read from, until the source has posted it; only for the trace."""
+    periods: tuple[Period, ...] = ()
+    """The values over time, instead of `value`; the last one holds until the command's end."""
 
     def __post_init__(self) -> None:
         check_id(self.id)
         check_action(self.action)
-        value, unit = command_value(self.action, self.value, self.unit)
+        value, unit = command_value(self.action, self.value, self.unit, bool(self.periods))
         object.__setattr__(self, "value", value)
         object.__setattr__(self, "unit", unit)
         if self.start_ms is not None and not 0 <= self.start_ms < LAST_MS:
             raise Refused("'start' must be from 1970 to 2199")
         object.__setattr__(self, "duration_s", duration(self.duration_s))
         object.__setattr__(self, "ramp_s", ramp(self.ramp_s, self.action))
+        periods = read_periods(self.periods) if self.periods else ()
+        if periods:
+            periods = check_periods(periods, self.action, unit, self.duration_s)
+        object.__setattr__(self, "periods", periods)
 
 
 @dataclass(frozen=True, slots=True)

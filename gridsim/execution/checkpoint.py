@@ -10,7 +10,7 @@ from gridsim.errors import GridsimError
 from gridsim.simulation.step import Simulation
 from gridsim.version import __version__
 
-FORM: Final = 1
+FORM: Final = 2
 """The version of a checkpoint's content."""
 
 

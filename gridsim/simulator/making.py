@@ -4,7 +4,7 @@ tick.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from datetime import timedelta
 from typing import Any, Final
@@ -23,11 +23,13 @@ from gridsim.api import (
 )
 from gridsim.config.tables.events import Event
 from gridsim.config.tables.faults import FaultSettings
-from gridsim.contracts.instruction_rules import CommandUnit
+from gridsim.contracts.instruction_rules import CommandUnit, Period, read_periods
 from gridsim.plugins.registry import Registry
 from gridsim.simulation.scenario import Scenario
 from gridsim.simulator.times import Duration, Time, duration_s, plain_value, time_ms
 
+Periods = Sequence[tuple[Duration, float]]
+"""The values of a command over time: the time since its start, and the value from then on."""
 Sendable = Command | CallEvent | CancelEvent | InjectFault | ClearFault
 
 _SOURCE: Final = "python"
@@ -55,6 +57,7 @@ class InstructionMaker:
         duration: Duration | None,
         ramp: Duration | None,
         id: str | None,
+        periods: Periods | None,
     ) -> Command:
         """Return a command."""
         found, _ = self._find(target, action)
@@ -62,12 +65,13 @@ class InstructionMaker:
             found,
             self._next_id() if id is None else id,
             action,
-            value.item() if isinstance(value, np.generic) else value,
+            _plain(value),
             unit,
             None if start is None else time_ms(start, self._timezone, "start"),
             None if duration is None else duration_s(duration, "duration"),
             0.0 if ramp is None else duration_s(ramp, "ramp"),
             _SOURCE,
+            periods=() if periods is None else _periods(periods),
         )
 
     def call_event(
@@ -112,6 +116,21 @@ class InstructionMaker:
     def _next_id(self) -> str:
         self._made += 1
         return f"{_SOURCE}-{self._made}"
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _periods(given: Periods) -> tuple[Period, ...]:
+    """Return the periods of (start, value) pairs. Raises ValueError."""
+    made = []
+    for place, pair in enumerate(given):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ValueError(f'periods[{place}] must be a start and a value, such as ("10m", 1.5)')
+        start, value = pair
+        made.append(Period(duration_s(start, f"the start of periods[{place}]"), _plain(value)))
+    return read_periods(made)
 
 
 def _settings(given: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from gridsim.simulation.step import Simulation
 from gridsim.simulator.column import moment
 from gridsim.simulator.fleet_columns import FleetColumns
 from gridsim.simulator.fleet_text import fleet_html, fleet_lines
-from gridsim.simulator.making import InstructionMaker, Sendable
+from gridsim.simulator.making import InstructionMaker, Periods, Sendable
 from gridsim.simulator.opening import OpenedConfiguration
 from gridsim.simulator.readings import Readings, ReadingsCollector
 from gridsim.simulator.sent import SentInstruction
@@ -152,6 +152,7 @@ class Simulator:
         duration: Duration | None = None,
         ramp: Duration | None = None,
         id: str | None = None,
+        periods: Periods | None = None,
     ) -> SentInstruction:
         """Send a command to a DER or a project; it takes effect in the next tick.
 
@@ -167,14 +168,15 @@ class Simulator:
         `start` is a time, at once without it. `duration` is a duration such as "10m", after which
         the device reverts; without it, the command holds until the next of its kind. `ramp` is the
         duration of the linear ramp from the present value to the new one. `id` is made if it is not
-        given.
+        given. `periods` are values over time instead of `value`, as pairs of the time since the
+        start and the value: `[(0, 3.0), ("10m", 1.5)]`. The last one holds to the end.
 
         Returns the instruction, whose `state` is "pending" until the next `run`: only the
         simulation can decide whether the device can follow. Raises ValueError if there is no such
         target, or if the command is not well-formed.
         """
         return self._post(
-            self._maker.command(target, command, value, unit, start, duration, ramp, id)
+            self._maker.command(target, command, value, unit, start, duration, ramp, id, periods)
         )
 
     def call_event(

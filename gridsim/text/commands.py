@@ -57,7 +57,17 @@ def instruction_line(answer: Acknowledgement, given: Instruction | None) -> str:
 def described_instruction(instruction: Instruction) -> str:
     """Return the action of an instruction, with value and unit of a command."""
     action = action_of(instruction) or "an unreadable instruction"
-    if not isinstance(instruction, Command) or instruction.value is None:
+    if not isinstance(instruction, Command) or instruction.unit is None:
         return action
-    text = f"{action} {instruction.value:g} {instruction.unit}"
+    text = f"{action} {_values(instruction)} {instruction.unit}"
     return text if instruction.duration_s is None else f"{text} for {instruction.duration_s:g} s"
+
+
+def _values(command: Command) -> str:
+    """Return the value of a command, or its first and last ones and the number of its periods."""
+    if command.value is not None:
+        return f"{command.value:g}"
+    first, last, number = command.periods[0], command.periods[-1], len(command.periods)
+    if number == 1:
+        return f"{first.value:g}"
+    return f"in {number} periods from {first.value:g} to {last.value:g}"

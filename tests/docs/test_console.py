@@ -226,7 +226,7 @@ def test_commands_to_the_default_fleet_are_accepted_as_the_pages_show(
 ) -> None:
     every = [line for own in EXAMPLES.values() for line in own]
     sent = {line.text: line for line in every if line.text.startswith("gridsim send ")}
-    assert len(sent) == 4
+    assert len(sent) == 5
 
     def send() -> None:
         for line in sent.values():

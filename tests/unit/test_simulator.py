@@ -219,6 +219,11 @@ def test_an_instruction_that_is_not_well_formed_raises_at_once(sim: gridsim.Simu
         "did you mean 'HOME_1_BAT'": lambda: sim.send("HOME_1_BATT", "connect"),
         "'command' must be one of": lambda: sim.send("HOME_1", "explode"),  # type: ignore[arg-type]
         "'value' is missing": lambda: sim.send("HOME_1_BAT", "set_power"),
+        "'periods' must be a list": lambda: sim.send("HOME_1_BAT", "set_power", periods=[]),
+        r"periods\[0\] must be a start": lambda: sim.send("HOME_1_BAT", "set_power", periods=[1]),  # type: ignore[list-item]
+        r"the start of periods\[0\] 'x'": lambda: sim.send(
+            "HOME_1", "set_power", periods=[("x", 1)]
+        ),
         "did you mean 'target_kw'": lambda: sim.call_event("peak", duration="1h", target_kW=2),
         "duration is given twice": lambda: sim.call_event("p", duration="1h", duration_s=3),
         "did you mean 'offline'": lambda: sim.inject("ofline"),

@@ -6,7 +6,6 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +24,7 @@ from gridsim.api import (
 )
 from gridsim.contracts.state import decoded, encoded, restore_attributes, state_of
 from gridsim.simulation.answers import answer
+from gridsim.simulation.commands.accepted import AcceptedCommand
 from gridsim.simulation.commands.effects import Effects
 from gridsim.simulation.commands.targets import Level, ResolvedTarget, Slot, Targets
 from gridsim.simulation.commands.used_ids import UsedIds
@@ -39,26 +39,12 @@ MAX_WAITING_EACH: Final = 100
 _KEPT: Final = ("_later", "_number", "_power", "_soc", "_meter")
 
 
-@dataclass(slots=True, eq=False)
-class _AcceptedCommand:
-    """A command from its acceptance to its end."""
-
-    command: Command
-    aim: ResolvedTarget
-    start_ms: int
-    end_ms: float
-    """The end, UTC ms; inf for a command without a duration."""
-    planned: bool
-    """True if it was accepted before the tick of its start."""
-    reached: bool = False
-    """True once the target state of charge was reached and acknowledged."""
-
-
 class CommandBook:
     """Commands, their acknowledgements, and the orders that follow from them.
 
     A command takes effect at the first tick at or after its start, and ends at the first tick
     at or after its end. A later command of the same kind on the same target supersedes it.
+    Each period of a command takes effect as a single command would.
     Nothing is computed while no command is waiting or in force.
     """
 
@@ -67,12 +53,14 @@ class CommandBook:
         self._effects = Effects(scenario)
         self.ids = UsedIds()
         """The ids of all accepted instructions, including those for events and faults."""
-        self._waiting: list[tuple[int, int, _AcceptedCommand]] = []
+        self._waiting: list[tuple[int, int, AcceptedCommand]] = []
         self._planned: Counter[Target] = Counter()
         """The waiting commands that were accepted before the tick in which they start."""
-        self._ends: list[tuple[float, int, _AcceptedCommand]] = []
-        self._held: dict[tuple[Level, int, Slot], _AcceptedCommand] = {}
-        self._seeking: dict[tuple[Level, int, Slot], _AcceptedCommand] = {}
+        self._ends: list[tuple[float, int, AcceptedCommand]] = []
+        self._edges: list[tuple[float, int, AcceptedCommand]] = []
+        """The starts of the next periods of the commands in force that have periods."""
+        self._held: dict[tuple[Level, int, Slot], AcceptedCommand] = {}
+        self._seeking: dict[tuple[Level, int, Slot], AcceptedCommand] = {}
         """The commands in force whose state of charge is not reached yet."""
         self._later: list[Command] = []
         self._number = 0
@@ -84,7 +72,7 @@ class CommandBook:
 
     def state(self) -> State:
         """Return what a checkpoint keeps, between two ticks."""
-        queues = (self._waiting, self._ends)
+        queues = (self._waiting, self._ends, self._edges)
         maps = (self._held, self._seeking)
         every = [item[2] for queue in queues for item in queue]
         every += [entry for entries in maps for entry in entries.values()]
@@ -108,7 +96,7 @@ class CommandBook:
         self._effects.restore(state["effects"])
         self.ids.restore(state["ids"])
         entries = decoded(state["entries"], None, CommandBook, "CommandBook")
-        self._waiting, self._ends = (
+        self._waiting, self._ends, self._edges = (
             [(at, n, entries[place]) for at, n, place in queue] for queue in state["queues"]
         )
         self._planned = Counter(one.command.target for *_, one in self._waiting if one.planned)
@@ -160,8 +148,9 @@ class CommandBook:
         answers = [
             *self._decide(instructions, tick),
             *self._end_due(tick),
-            *self._begin_due(tick),
         ]
+        self._begin_periods(tick)
+        answers += self._begin_due(tick)
         self._devices = self._sites = None
         if self._held:
             # A line's mean over the tick is its value in the middle.
@@ -200,9 +189,9 @@ class CommandBook:
         if planned:
             self._plan(command.target)
         self.ids.use(command)
-        entry = _AcceptedCommand(command, aim, start, end, planned)
         self._number += 1
-        heapq.heappush(self._waiting, (start, self._number, entry))
+        entry = AcceptedCommand(self._number, command, aim, start, end, planned)
+        heapq.heappush(self._waiting, (start, entry.number, entry))
 
     def _plan(self, target: Target) -> None:
         """Count a command that waits for its start. Raises Refused beyond the limits."""
@@ -231,7 +220,7 @@ class CommandBook:
 
     def _begin_due(self, tick: Tick) -> Iterator[Acknowledgement]:
         while self._waiting and self._waiting[0][0] <= tick.time_ms:
-            _, number, entry = heapq.heappop(self._waiting)
+            entry = heapq.heappop(self._waiting)[2]
             if entry.planned:
                 self._planned[entry.command.target] -= 1
             if entry.end_ms <= tick.time_ms:
@@ -244,12 +233,19 @@ class CommandBook:
                 yield answer(older.command, "superseded", tick, reason)
             self._begin(entry, tick, older)
             if entry.end_ms < np.inf:
-                heapq.heappush(self._ends, (entry.end_ms, number, entry))
-        if len(self._ends) > 2 * len(self._held) + 64:
-            self._ends = [item for item in self._ends if self._held.get(item[2].aim.key) is item[2]]
-            heapq.heapify(self._ends)
+                heapq.heappush(self._ends, (entry.end_ms, entry.number, entry))
+        for queue in (self._ends, self._edges):
+            if len(queue) > 2 * len(self._held) + 64:
+                queue[:] = [item for item in queue if self._held.get(item[2].aim.key) is item[2]]
+                heapq.heapify(queue)
 
-    def _begin(self, entry: _AcceptedCommand, tick: Tick, older: _AcceptedCommand | None) -> None:
+    def _begin_periods(self, tick: Tick) -> None:
+        while self._edges and self._edges[0][0] <= tick.time_ms:
+            entry = heapq.heappop(self._edges)[2]
+            if self._held.get(entry.aim.key) is entry:
+                self._put(entry, tick)
+
+    def _begin(self, entry: AcceptedCommand, tick: Tick, older: AcceptedCommand | None) -> None:
         aim = entry.aim
         self._seeking.pop(aim.key, None)
         if older is not None and aim.slot == "power":
@@ -260,9 +256,17 @@ class CommandBook:
             self._seeking[aim.key] = entry
             self._effects.begin_storage(aim)
         else:
-            self._effects.begin(aim, self._present(aim), tick.time_ms, entry.command.ramp_s)
+            self._put(entry, tick)
 
-    def _release(self, entry: _AcceptedCommand) -> None:
+    def _put(self, entry: AcceptedCommand, tick: Tick) -> None:
+        """Put a command's value, or the one of its present period, into force."""
+        entry.move_to(tick.time_ms)
+        present, ramp_s = self._present(entry.aim), entry.command.ramp_s
+        self._effects.begin(entry.aim, entry.period, present, tick.time_ms, ramp_s)
+        if (next_ms := entry.next_ms) is not None:
+            heapq.heappush(self._edges, (next_ms, entry.number, entry))
+
+    def _release(self, entry: AcceptedCommand) -> None:
         del self._held[entry.aim.key]
         self._seeking.pop(entry.aim.key, None)
         self._effects.end(entry.aim)

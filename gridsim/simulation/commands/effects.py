@@ -45,8 +45,10 @@ class Effects:
         for level, targets in state["storage"]:
             self._targets_at(level).restore(targets)
 
-    def begin(self, aim: ResolvedTarget, present: Floats, begin_ms: int, ramp_s: float) -> None:
-        """Put a command into force from `begin_ms`.
+    def begin(
+        self, aim: ResolvedTarget, period: int, present: Floats, begin_ms: int, ramp_s: float
+    ) -> None:
+        """Put a period of a command into force from `begin_ms`.
 
         `present` is the present power at each of the places, kW, where a ramp of power begins.
         A ramp of a limit begins at the present limit.
@@ -58,15 +60,15 @@ class Effects:
                 bound = self._column("site", aim.slot, begin_ms, aim.places)
             else:
                 bound = self._bound(aim.slot, begin_ms, aim.places)
-            start = self._unbound(aim, present)
+            start = self._unbound(aim, period, present)
             if bound is not None:
                 start = np.where(np.isnan(bound), start, bound)
-        lines.put(aim.places, start, aim.value, begin_ms, 1000.0 * ramp_s)
+        lines.put(aim.places, start, aim.values[period], begin_ms, 1000.0 * ramp_s)
         self._cached = None
 
     def begin_storage(self, aim: ResolvedTarget) -> None:
         """Put a command into force whose values are target states of charge."""
-        self._targets_at(aim.level).put(aim.places, aim.value)
+        self._targets_at(aim.level).put(aim.places, aim.values[0])
         self._cached = None
 
     def end(self, aim: ResolvedTarget) -> None:
@@ -172,7 +174,7 @@ class Effects:
             targets = self._storage[level] = SocTargets(self._rated)
         return targets
 
-    def _unbound(self, aim: ResolvedTarget, present: Floats) -> Floats:
+    def _unbound(self, aim: ResolvedTarget, period: int, present: Floats) -> Floats:
         """Return the start of a limit's ramp if there was no limit before.
 
         It is the rated power of a device. A site has no rating: its ramp starts at the present
@@ -181,4 +183,5 @@ class Effects:
         if aim.level != "site":
             return self._rated[aim.places]
         sign = -1.0 if aim.slot == "limit_export" else 1.0
-        return np.maximum(sign * present, aim.value)
+        start: Floats = np.maximum(sign * present, aim.values[period])
+        return start

@@ -42,8 +42,10 @@ class ResolvedTarget:
     """The target: a project or a device, by its index into the roster."""
     places: NDArray[np.intp]
     """The devices that the command acts on, or the one site."""
-    value: Floats
-    """One value for each place: kW, the target in %, or 1 to open and 0 to close a connection."""
+    values: Floats
+    """float64[periods, places]: kW, the target in %, or 1 to open and 0 to close a connection.
+    A command without periods has one.
+    """
 
     @property
     def key(self) -> tuple[Level, int, Slot]:
@@ -135,13 +137,13 @@ class Targets(Stateful):
             if soc is None or np.isnan(soc[device]):
                 raise Refused(f"{name} has no storage: it reports no state of charge now")
             value = _within(command, 0.0, 100.0, "%")
-        elif command.value is None:
-            value = float(action == "disconnect")
+        elif slot == "connection":
+            value = np.array([float(action == "disconnect")])
         elif action == "set_power":
             value = _power(command, -1.0, rated)
         else:
             value = _power(command, 0.0, rated)
-        return ResolvedTarget(slot, "device", ("device", device), place, np.array([value]))
+        return ResolvedTarget(slot, "device", ("device", device), place, value[:, None])
 
     def _at_project(
         self, project: int, name: str, command: Command, soc: Floats | None
@@ -165,39 +167,42 @@ class Targets(Stateful):
                 )
             total = float(self._roster.nameplate_capacity[flexible].sum())
             value = _power(command, -1.0, total)
-            return ResolvedTarget(slot, "site", owner, np.array([project]), np.array([value]))
+            return ResolvedTarget(slot, "site", owner, np.array([project]), value[:, None])
         if action in ("limit_export", "limit_import"):
             value = _within(command, 0.0, 1e9, "kW")
-            return ResolvedTarget(slot, "site", owner, np.array([project]), np.array([value]))
+            return ResolvedTarget(slot, "site", owner, np.array([project]), value[:, None])
         if action == "target_soc":
             members = members[~np.isnan(soc[members])] if soc is not None else members[:0]
             if not len(members):
                 raise Refused(f"{name} has no storage: no DER reports a state of charge now")
-            values = np.full(len(members), _within(command, 0.0, 100.0, "%"))
-        elif command.value is None:
-            values = np.full(len(members), float(action == "disconnect"))
+            values = np.full((1, len(members)), _within(command, 0.0, 100.0, "%"))
+        elif slot == "connection":
+            values = np.full((1, len(members)), float(action == "disconnect"))
         else:
             # Shared in proportion to the rated powers, so that the sum keeps the limit.
             total = float(rated.sum())
-            limit = _power(command, 0.0, total)
+            limit = _power(command, 0.0, total)[:, None]
             # The roster's ratings are rounded: very small ones are zero.
-            values = rated * (limit / total) if total else rated
+            values = rated * (limit / total) if total else rated + 0.0 * limit
         return ResolvedTarget(slot, "project", owner, members, values)
 
 
-def _power(command: Command, low: float, rated: float) -> float:
-    """Return the value in kW. It must be from `low`, a share of the rated power, to `rated`."""
+def _power(command: Command, low: float, rated: float) -> Floats:
+    """Return the values in kW. They must be from `low`, a share of the rated power, to `rated`."""
     if command.unit == "%":
         return rated * _within(command, 100.0 * low, 100.0, "%") / 100.0
     return _within(command, low * rated, rated, "kW, its nameplate capacity")
 
 
-def _within(command: Command, low: float, high: float, unit: str) -> float:
-    value = command.value
-    assert value is not None
-    if not low - _SLACK <= value <= high + _SLACK:
-        raise Refused(
-            f"'value' is out of range: {value:g} {command.unit}, but {command.action} takes "
-            f"{low:g} to {high:g} {unit}"
-        )
-    return min(max(value, low), high)
+def _within(command: Command, low: float, high: float, unit: str) -> Floats:
+    """Return the values of a command's periods, or its only value. Raises Refused."""
+    named = {f"periods[{n}].value": one.value for n, one in enumerate(command.periods)}
+    if command.value is not None:
+        named = {"value": command.value}
+    for name, value in named.items():
+        if not low - _SLACK <= value <= high + _SLACK:
+            raise Refused(
+                f"{name!r} is out of range: {value:g} {command.unit}, but {command.action} takes "
+                f"{low:g} to {high:g} {unit}"
+            )
+    return np.array([min(max(value, low), high) for value in named.values()])

@@ -74,7 +74,8 @@ class MqttCommands(Source[MqttCommandSettings]):
     A command is a JSON object: {"id": "c-17", "command": "set_power", "value": -3.0, "unit":
     "kW", "start": "2026-07-01T12:00:00Z", "duration_s": 600, "ramp_s": 10}. `id` is unique for
     each target. `start` is simulated time; without it the command starts at once. Without
-    `duration_s` the command holds until another of its kind arrives.
+    `duration_s` the command holds until another of its kind arrives. Instead of `value`, a power
+    or a limit can have "periods": [{"start_s": 0, "value": 3.0}, {"start_s": 600, "value": 1.5}].
 
     set_power      kW (or %, of the nameplate capacity); positive feeds the site. For a
                    project: the sum over its flexible DERs.

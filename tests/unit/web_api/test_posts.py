@@ -127,6 +127,15 @@ EQUIVALENTS = [
         None,
     ),
     (
+        {
+            "target": "HOME_1",
+            "command": "limit_import",
+            "periods": [{"start_s": 0, "value": 11}, {"start_s": 900.5, "value": 7.4}],
+        },
+        "gridsim send HOME_1 limit_import --periods 0:11,900.5:7.4",
+        None,
+    ),
+    (
         {"target": "HOME_*", "command": "call_event", "event": "e 1", "target_kw": 2},
         "gridsim send 'HOME_*' call_event 'e 1' --key target_kw=2",
         '[[events]]\nid = "e 1"\nstart = "2026-06-21T15:00:10.000Z"\nprojects = ["HOME_*"]\n'

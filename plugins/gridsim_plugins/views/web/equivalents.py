@@ -94,6 +94,11 @@ def _send(message: bytes, body: Mapping[str, Any]) -> str:
         for key, flag in (("duration_s", "--duration"), ("ramp_s", "--ramp")):
             if key in table:
                 options += [flag, f"{_decimal(table[key])}s"]
+        if "periods" in table:
+            parts = (
+                f"{_decimal(one['start_s'])}:{_number(one['value'])}" for one in table["periods"]
+            )
+            options += ["--periods", ",".join(parts)]
     if not id.startswith("web-"):
         options += ["--id", id]
     return shlex.join([*words, *options])

@@ -62,6 +62,18 @@ _INSTRUCTION: Final[dict[str, Any]] = {
         "start": {"type": ["string", "null"]},
         "duration_s": {"type": ["number", "null"]},
         "ramp_s": {"type": ["number", "null"]},
+        "periods": {
+            "type": ["array", "null"],
+            "minItems": 1,
+            "maxItems": 200,
+            "description": "the values over time, instead of `value`",
+            "items": {
+                "type": "object",
+                "required": ["start_s", "value"],
+                "properties": {"start_s": {"type": "number"}, "value": {"type": "number"}},
+                "additionalProperties": False,
+            },
+        },
         "event": {"type": "string", "minLength": 1, "maxLength": 128},
         "fault": {"type": "string", "minLength": 1, "maxLength": 128},
         "type": {"type": "string"},

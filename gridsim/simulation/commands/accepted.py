@@ -1,0 +1,39 @@
+"""A command from its acceptance to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gridsim.api import Command
+from gridsim.simulation.commands.targets import ResolvedTarget
+
+
+@dataclass(slots=True, eq=False)
+class AcceptedCommand:
+    """A command, what it acts on, and how far it is."""
+
+    number: int
+    """A count of the accepted commands, by which commands of the same time are in order."""
+    command: Command
+    aim: ResolvedTarget
+    start_ms: int
+    end_ms: float
+    """The end, UTC ms; inf for a command without a duration."""
+    planned: bool
+    """True if it was accepted before the tick of its start."""
+    reached: bool = False
+    """True once the target state of charge was reached and acknowledged."""
+    period: int = 0
+    """The place of the period in force; 0 for a command without periods."""
+
+    @property
+    def next_ms(self) -> float | None:
+        """The start of the next period, UTC ms; None after the last one."""
+        if self.period + 1 >= len(self.command.periods):
+            return None
+        return self.start_ms + 1000.0 * self.command.periods[self.period + 1].start_s
+
+    def move_to(self, time_ms: int) -> None:
+        """Move on to the period in force at a time; never back."""
+        while (next_ms := self.next_ms) is not None and next_ms <= time_ms:
+            self.period += 1
