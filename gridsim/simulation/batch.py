@@ -16,6 +16,8 @@ from gridsim.simulation.scenario import Scenario
 _DAY_MS = 86_400_000
 # The longest time for which a device has been connected when the simulation starts.
 _CONNECTED_DAYS = 90
+# The GNU C library ignores a larger block: DEFAULT_MMAP_THRESHOLD_MAX, less a page.
+_LARGEST_BLOCK = 32 * 1024 * 1024 - 4096
 _DIGITS = {"current_output": 2, "power_meter_measurement": 2, "baseline": 2, "current_soc": 1}
 
 
@@ -34,6 +36,7 @@ class BatchMaker(Stateful):
         self._threshold = read_only(rounded(scenario.contract_threshold, 2)[roster.project])
         self._digits = {name: decimals_of(name, unit) for name, unit in roster.columns.items()}
         self._measurands = frozenset(scenario.measurands)
+        _keep_freed_memory(n * len(roster.columns) * np.dtype(np.float64).itemsize)
         keys = identities(roster.der_id)
         age = scenario.draws.uniform("connection", keys) * _CONNECTED_DAYS * _DAY_MS
         self._connected = read_only(scenario.start_ms - age.astype(np.int64))
@@ -174,3 +177,13 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """Return the same array, made read-only."""
     array.flags.writeable = False
     return array
+
+
+def _keep_freed_memory(size: int) -> None:
+    """Let the C library keep about `size` bytes that are freed, for the columns of the next tick.
+
+    Otherwise a large fleet with many columns gets its memory from the system anew in each tick. The
+    GNU C library keeps up to twice the largest block that was freed (mallopt(3),
+    M_MMAP_THRESHOLD); a block that nothing writes to costs no memory.
+    """
+    np.empty(min(size, _LARGEST_BLOCK), np.uint8)
