@@ -5,7 +5,7 @@ In every row the active power is the sum of voltage, current and power factor ov
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Electrical:
         values = dict(self._of_devices(power, fed, volts, shown))
         if self._of_meter:
             values |= self._of_sites(kw, kvar, volts, shown)
-        return values
+        return {name: column for name, column in values.items() if name in self._wanted}
 
     def _of_devices(
         self, power: Floats, fed: Floats, volts: Floats, shown: Floats
@@ -58,27 +58,22 @@ class Electrical:
         size += fed * fed
         np.sqrt(size, out=size)
         per_volt = 1000.0 / volts
-        if "voltage" in wanted:
-            yield "voltage", round_measurand("voltage", wiring.blocks(volts))[wiring.block]
-        if "current" in wanted:
-            amperes = wiring.blocks(per_volt)[wiring.block]
-            amperes *= size
-            yield "current", round_measurand("current", amperes)
-        each = size / wiring.phases
-        for number, line in enumerate(LINES):
-            exists = number < wiring.lines
-            if "voltage" + line in wanted:
-                column = self._missing
-                if exists:
-                    column = np.append(shown[number], np.nan)[wiring.at[number]]
-                yield "voltage" + line, column
-            if "current" + line in wanted:
-                column = self._missing
-                if exists:
-                    column = np.append(per_volt[number], np.nan)[wiring.at[number]]
-                    column *= each
-                    round_measurand("current", column)
-                yield "current" + line, column
+        each = size if wiring.lines == 1 else size / wiring.phases
+
+        def current(of_volt: Floats, kva: Floats) -> Floats:
+            of_volt *= kva
+            return round_measurand("current", of_volt)
+
+        yield from self._with_lines(
+            "voltage",
+            lambda: round_measurand("voltage", wiring.of_devices(volts)),
+            lambda line: wiring.of_line(shown, line),
+        )
+        yield from self._with_lines(
+            "current",
+            lambda: current(wiring.of_devices(per_volt), size),
+            lambda line: current(wiring.of_line(per_volt, line), each),
+        )
         if "power_factor" in wanted:
             yield "power_factor", _power_factor(power, size)
         if "reactive_kvar" in wanted:
@@ -88,36 +83,58 @@ class Electrical:
         self, kw: Floats, kvar: Floats, volts: Floats, shown: Floats
     ) -> Iterator[tuple[str, Floats]]:
         """Yield the wanted measurands of the meters, float64[devices]."""
-        wiring = self._wiring
+        wanted, wiring, project = self._wanted, self._wiring, self._project
         size = kw * kw
         size += kvar * kvar
         np.sqrt(size, out=size)
         amperes = size * 1000.0
         amperes /= volts
-        totals = {
-            "voltage": round_measurand("voltage", wiring.mean(volts)),
-            "current": round_measurand("current", amperes.sum(axis=0)),
-            "power_factor": _power_factor(kw.sum(axis=0), size.sum(axis=0)),
-            "reactive_kvar": round_measurand("reactive_kvar", kvar.sum(axis=0)),
-        }
-        for name, column in totals.items():
-            if METER + name in self._wanted:
-                yield METER + name, column[self._project]
-        each = wiring.only(round_measurand("current", amperes))
-        for name, columns in (("voltage", shown), ("current", each)):
-            for number, line in enumerate(LINES):
-                if METER + name + line not in self._wanted:
-                    continue
-                exists = number < wiring.lines
-                yield (
-                    METER + name + line,
-                    columns[number][self._project] if exists else self._missing,
-                )
+
+        def of_all(name: str, values: Floats) -> Floats:
+            return round_measurand(name, values).take(project)
+
+        yield from self._with_lines(
+            METER + "voltage",
+            lambda: of_all("voltage", wiring.mean(volts)),
+            lambda line: shown[line].take(project),
+        )
+        total = amperes.sum(axis=0)
+        each = amperes if wiring.lines == 1 else wiring.only(round_measurand("current", amperes))
+        yield from self._with_lines(
+            METER + "current",
+            lambda: of_all("current", total),
+            lambda line: each[line].take(project),
+        )
+        if METER + "power_factor" in wanted:
+            factor = _power_factor(kw.sum(axis=0), size.sum(axis=0))
+            yield METER + "power_factor", factor.take(project)
+        if METER + "reactive_kvar" in wanted:
+            yield METER + "reactive_kvar", of_all("reactive_kvar", kvar.sum(axis=0))
+
+    def _with_lines(
+        self, name: str, total: Callable[[], Floats], line: Callable[[int], Floats]
+    ) -> Iterator[tuple[str, Floats]]:
+        """Yield a measurand and those of single lines, float64[devices], if they are wanted.
+
+        `total` computes the measurand of all lines and `line` that of one. If no site has further
+        lines, both are the same.
+        """
+        lines = self._wiring.lines
+        wanted = [number for number, end in enumerate(LINES) if name + end in self._wanted]
+        whole = None
+        if name in self._wanted or (lines == 1 and 0 in wanted):
+            whole = total()
+            yield name, whole
+        for number in wanted:
+            column = self._missing
+            if number < lines:
+                column = whole if lines == 1 and whole is not None else line(number)
+            yield name + LINES[number], column
 
 
 def _power_factor(power: Floats, size: Floats) -> Floats:
     """Return active over apparent power, with the sign of the active power; 1 without power."""
-    none = size == 0.0
-    factor: Floats = power + none
-    factor /= size + none
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = power / size
+    factor[size == 0.0] = 1.0
     return round_measurand("power_factor", factor)

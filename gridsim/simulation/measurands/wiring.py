@@ -68,13 +68,15 @@ class Wiring:
         has &= self.of_sites[:, project]
         self.phases = phases
         """The number of lines of each device, float64[devices]."""
-        self.at: NDArray[np.intp] = np.where(has, project, n)
+        self._at: NDArray[np.intp] = np.where(has, project, n)
         """The site of each device on each line, intp[lines, devices]; its number where the device
         is not on the line is that of the sites."""
         every = phases == of_site
         row = np.where(every, lines, np.where(phases == 1.0, first, lines + 1 + first))
-        self.block: NDArray[np.intp] = row * n + project
-        """The place of each device in the flat result of `blocks`, intp[devices]."""
+        self._any_two = bool((row > lines).any())
+        self._block: NDArray[np.intp] = project if lines == 1 else row * n + project
+        """The place of each device among the values of single lines, their means over all lines of
+        the sites, and over two, intp[devices]."""
         # As numbers, because each tick multiplies by them.
         self._has = self.of_sites.astype(np.float64)
         self._number: Floats = self._has.sum(axis=0)
@@ -83,6 +85,7 @@ class Wiring:
         self._every_site = project[self._every]
         line, self._some = np.nonzero(has & ~every)
         self._some_place = line * n + project[self._some]
+        self._some_phases = phases[self._some]
 
     def reactive(self, power: Floats, reported: Floats | None) -> Floats:
         """Return the reactive power that the devices inject, float64[devices], kvar.
@@ -100,14 +103,15 @@ class Wiring:
         reactive.
         """
         lines, n = self.of_sites.shape
-        whole: Floats = np.bincount(self._every_site, fed[self._every], n).astype(np.float64)
+        whole: Floats = np.bincount(self._every_site, fed.take(self._every), n).astype(np.float64)
         if lines == 1:
             return np.subtract(load, whole)[None, :]
         whole /= self._number
         net: Floats = self.load_share * load
         net -= whole if self._all else self._has * whole
         if len(self._some):
-            each = fed[self._some] / self.phases[self._some]
+            each = fed.take(self._some)
+            each /= self._some_phases
             net -= np.bincount(self._some_place, each, lines * n).reshape(lines, n)
         return net
 
@@ -121,16 +125,25 @@ class Wiring:
         """Return values, float64[lines, sites], with NaN for lines that a site does not have."""
         return values if self._all else np.where(self.of_sites, values, np.nan)
 
-    def blocks(self, values: Floats) -> Floats:
-        """Return the values of single lines, their means over all lines of the sites, and over two.
+    def of_line(self, values: Floats, line: int) -> Floats:
+        """Return the values of a line for the devices on it, float64[devices], NaN for the others.
 
-        `values` is float64[lines, sites]. The result is flat: `block` has the places in it.
+        `values` is float64[lines, sites].
+        """
+        column: Floats = np.append(values[line], np.nan).take(self._at[line])
+        return column
+
+    def of_devices(self, values: Floats) -> Floats:
+        """Return the mean over the lines of each device, float64[devices].
+
+        `values` is float64[lines, sites].
         """
         lines = len(values)
-        parts = [*values, self.mean(values)]
-        if lines == 3:
+        parts = [*values, self.mean(values)] if lines > 1 else [*values]
+        if self._any_two:
             parts += [(values[one] + values[(one + 1) % 3]) / 2.0 for one in range(3)]
-        return np.concatenate(parts)
+        column: Floats = np.concatenate(parts).take(self._block)
+        return column
 
 
 def _phases(scenario: Scenario, of_site: Floats) -> Floats:
