@@ -61,6 +61,9 @@ class SiteFleets:
         wanted = {SETPOINT, LOWER, UPPER}.intersection(self._declared)
         self._ordered = [name for name in wanted if MEASURANDS[name].unit == columns[name]]
         """The measurands of orders that the run wants."""
+        self._missing = np.full(len(scenario.roster), np.nan)
+        """The column that no device reports."""
+        self._missing.setflags(write=False)
         self.running: list[RunningFleet] = []
         for number, spec in enumerate(scenario.fleets):
             try:
@@ -122,7 +125,7 @@ class SiteFleets:
         """
         n = len(self._scenario.roster)
         power, soc = np.zeros(n), np.full(n, np.nan)
-        extra = {name: np.full(n, np.nan) for name in self._declared}
+        extra: dict[str, Floats] = {}
         reactive: list[Floats] = []
         net = meter.copy()
         outputs = {name: np.zeros(len(net)) for name in self._excluded}
@@ -140,12 +143,12 @@ class SiteFleets:
                 if not reactive:
                     reactive.append(np.full(n, np.nan))
                 reactive[0][fleet.device] = telemetry.reactive_kvar
-            for name in self._ordered:
-                column = _ordered(name, orders)
+            ordered = {name: _ordered(name, orders) for name in self._ordered}
+            for name, column in {**ordered, **telemetry.extra}.items():
                 if column is not None:
+                    if name not in extra:
+                        extra[name] = np.full(n, np.nan)
                     extra[name][fleet.device] = column
-            for name, column in telemetry.extra.items():
-                extra[name][fleet.device] = column
             output = fleet.real(telemetry.current_output)
             of_sites = np.bincount(fleet.site, output, len(net))
             np.subtract(net, of_sites, out=net)
@@ -171,7 +174,8 @@ class SiteFleets:
         for round_orders in dispatch(net, able, devices, sites, reported, outputs):
             for fleet, orders in round_orders:
                 self._guard(fleet, partial(step, fleet, orders))
-        return FleetOutputs(power, soc, extra, reactive[0] if reactive else None), possible
+        further = {name: extra.get(name, self._missing) for name in self._declared}
+        return FleetOutputs(power, soc, further, reactive[0] if reactive else None), possible
 
     def _guard(self, fleet: RunningFleet, do: Callable[[], T]) -> T | None:
         """Return the result of `do`; if the fleet's plugin fails, end the run or leave out the
@@ -188,6 +192,6 @@ class SiteFleets:
 def _ordered(name: str, orders: Orders) -> Floats | None:
     """Return a measurand of the orders, float64[n], kW, NaN where there is none; None: nowhere."""
     if name == SETPOINT:
-        return orders.setpoint_kw
+        return None if np.isnan(orders.setpoint_kw).all() else orders.setpoint_kw
     column = orders.min_kw if name == LOWER else orders.max_kw
     return None if column is None else np.where(np.isinf(column), np.nan, column)
