@@ -13,6 +13,7 @@ from typing import Any
 
 from loguru import logger
 
+from gridsim.cli.service import ServiceManager
 from gridsim.cli.ui import LIVE_VIEW
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.status import RunStatus
@@ -110,6 +111,7 @@ def _supervise(run: Run, signals: _Signals, strict: bool, lines: bool) -> Ending
     commands = CommandLog()
     timezone = run.plan.configuration.timezone
     run.subscribe(partial(_log_results, commands, timezone), "latest")
+    manager = ServiceManager()
     try:
         run.start()
         started = run.status().state == "running"
@@ -118,8 +120,10 @@ def _supervise(run: Run, signals: _Signals, strict: bool, lines: bool) -> Ending
             _log(view_lines(run.status()))
             for line in transport_warnings(run.plan):
                 logger.warning("{}", line)
-            _watch(run, lines)
+            manager.ready(run.status())
+            _watch(run, manager, lines)
     finally:
+        manager.stopping()
         run.stop()
     status = run.status()
     if started:
@@ -128,14 +132,17 @@ def _supervise(run: Run, signals: _Signals, strict: bool, lines: bool) -> Ending
     return Ending(_exit_status(run, status, signals.received, strict), run.hung)
 
 
-def _watch(run: Run, lines: bool) -> None:
-    """Wait until the run is over, and log its status where the live view does not show it."""
+def _watch(run: Run, manager: ServiceManager, lines: bool) -> None:
+    """Wait until the run is over. Report its status to the service manager, and log it where the
+    live view does not show it.
+    """
     settings = run.plan.configuration.simulation
     every_s = settings.summary_every_s
     next_line = time.monotonic() + every_s
     logged = ""
     hanging: dict[str, str] = {}
     while not run.wait(_LOOK_S):
+        manager.report(run.status)
         holding_up = run.holding_up()
         if holding_up and holding_up != logged:
             logger.warning("{} blocks the run", holding_up)

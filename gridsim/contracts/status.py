@@ -67,6 +67,9 @@ class RunStatus:
     """The delays of the last 10,000 ticks."""
     holding_up: str = ""
     """The plugin that has blocked the current tick for at least two tick intervals; else empty."""
+    ticking: bool = True
+    """False before the first tick and after the last, and if none has ended for two intervals and
+    at least 2 s. A run that is paused, or that has the manual clock, is not waiting for a tick."""
     output_kw: Mapping[str, float] = field(default_factory=dict)
     """The sum of the last reported `current_output` by reported type."""
     load_kw: float = 0.0
@@ -136,6 +139,7 @@ class RunStatus:
             behind_s=max(self.behind_s, other.behind_s),
             lag=self.lag + other.lag,
             holding_up=self.holding_up or other.holding_up,
+            ticking=self.ticking and other.ticking,
             output_kw=_summed(self.output_kw, other.output_kw),
             load_kw=self.load_kw + other.load_kw,
             instructions=_added(self.instructions, other.instructions),

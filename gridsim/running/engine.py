@@ -91,6 +91,8 @@ class Engine:
         """The number of threads that wait to make a change between two ticks."""
         self._anchor: _Anchor | None = None
         self._step_began: float | None = None
+        self._moved: float | None = None
+        """The time of the last tick, or of the pause or speed that was set after it."""
 
     @property
     def tick(self) -> int:
@@ -135,12 +137,14 @@ class Engine:
         with self._between_ticks():
             self._paused = False
             self._anchor = None
+            self._moved = self._monotonic()
 
     def set_speed(self, speed: float) -> None:
         """Change the speed from the next tick on, which is due now."""
         with self._between_ticks():
             self._speed = speed
             self._anchor = None
+            self._moved = self._monotonic()
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Return whether the tick that is running, if any, ended in time."""
@@ -162,6 +166,12 @@ class Engine:
         if anchor is None or not self.interval_s or self._ended():
             return 0.0
         return max(self._monotonic() - self._due_s(anchor), 0.0)
+
+    def is_ticking(self, within_s: float) -> bool:
+        """Return whether a tick ended in the last `within_s` seconds, or none was meant to."""
+        if self._paused:
+            return True
+        return self._moved is not None and self._monotonic() - self._moved < within_s
 
     def stuck_in(self, longer_than_s: float) -> str:
         """Return the plugin that has blocked the current tick for this long, or an empty string."""
@@ -252,6 +262,7 @@ class Engine:
             self._step_began = None
             self.readings += len(result.batch)
             self._emit(result)
+            self._moved = self._monotonic()
         except BaseException as error:
             # The scheduler's thread would swallow the error: store it, and the run ends.
             self._step_began = None

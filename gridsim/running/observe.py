@@ -26,6 +26,7 @@ def observe(
     A transport or source counts as hanging after `hang_timeout_s`.
     """
     simulation, pace = engine.simulation, engine.pace
+    two_ticks_s = 2 * max(engine.interval_s, 1.0)
     return RunStatus(
         state="ended" if engine.finished.is_set() else "running",
         start_ms=simulation.start_ms,
@@ -43,7 +44,8 @@ def observe(
         behind_s=engine.behind_s(),
         wake_s=engine.wake_s if engine.interval_s else 0.0,
         lag=LatencySketch.of(tuple(pace.recent)),
-        holding_up=engine.stuck_in(2 * max(engine.interval_s, 1.0)),
+        holding_up=engine.stuck_in(two_ticks_s),
+        ticking=engine.is_ticking(two_ticks_s),
         output_kw=board.output_kw(),
         load_kw=board.load_kw(),
         instructions=board.instructions(engine.waiting),

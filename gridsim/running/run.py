@@ -268,6 +268,9 @@ class Run:
             error="" if error is None else str(error) or type(error).__name__,
             timezone=self.plan.configuration.timezone,
             views=self._viewing.status(limit_s),
+            ticking=state in ("running", "paused")
+            and not self._over.is_set()
+            and (status.ticking or self._manual),
         )
 
     # Control.

@@ -26,9 +26,14 @@ MakeApp = Callable[[Address], Starlette]
 
 
 @pytest.fixture(scope="module")
-def make(tmp_path_factory: pytest.TempPathFactory) -> MakeApp:
+def control(tmp_path_factory: pytest.TempPathFactory) -> SteppedControl:
     scenario, _ = Bench(tmp_path_factory.mktemp("web")).plan(HEAD + HOMES)
-    control, rates = SteppedControl(scenario), DeliveryRates()
+    return SteppedControl(scenario)
+
+
+@pytest.fixture(scope="module")
+def make(control: SteppedControl) -> MakeApp:
+    rates = DeliveryRates()
     api = Api(control, "http://127.0.0.1:8080", Stream(control.roster, rates), rates)
     return lambda address: make_app(api, address)
 
@@ -67,6 +72,14 @@ def test_only_own_hosts_are_answered(
     assert ask(local, STATUS, headers={"host": host}).status == local_status
     headers = {"host": host, "authorization": f"Bearer {TOKEN}"}
     assert ask(public, STATUS, headers=headers).status == public_status
+
+
+def test_health_is_503_while_no_ticks_go_on(public: Starlette, control: SteppedControl) -> None:
+    control.ticking = False
+    health = ask(public, "/healthz")
+    control.ticking = True
+    assert (health.status, health.json) == (503, {"state": "running", "ticking": False})
+    assert ask(public, "/healthz").status == 200
 
 
 @pytest.mark.parametrize(
@@ -123,7 +136,7 @@ def test_nothing_but_health_is_answered_without_the_token(public: Starlette) -> 
             answer = ask(public, path, None if method == "GET" else {}, method=method)
             assert answer.status == 401, path
             assert TOKEN.encode() not in answer.body
-    assert ask(public, "/healthz").json == {"state": "running"}
+    assert ask(public, "/healthz").json == {"state": "running", "ticking": True}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -209,3 +210,22 @@ def test_strict_tells_by_its_status_that_the_rate_was_not_held(tmp_path: Path) -
     assert "the rate was not held" in slow.stderr
     assert "the slowest part was models" in slow.stderr
     assert len(records(slow.stdout)) == 20  # late, but all there
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the sockets of systemd")
+def test_a_service_manager_hears_when_a_run_is_ready_ticks_and_ends(
+    config: Path, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(DEADLINE_S)
+        environment = {**os.environ, "NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"}
+        with prepared.start("--config", config, env=environment) as run:
+            assert manager.recv(4096).startswith(b"READY=1\nSTATUS=tick ")
+            while not manager.recv(4096).startswith(b"WATCHDOG=1\nSTATUS=tick "):
+                pass
+            run.terminate()
+            while not manager.recv(4096).startswith(b"STOPPING=1\n"):
+                pass
+            assert run.wait(DEADLINE_S) == 143

@@ -181,3 +181,24 @@ def test_speed_0_gives_the_same_batches_as_real_time() -> None:
     for a, b in zip(slow, fast, strict=True):
         assert (a.timestamp_ms == b.timestamp_ms).all()
         assert (a.current_output == b.current_output).all()
+
+
+def test_ticks_go_on_until_none_has_ended_in_time_but_for_a_pause() -> None:
+    hand, out = Hand(), list[Batch]()
+    run = engine(hand, out)
+    assert not run.is_ticking(2.0)
+    run.run_due()
+    hand.now += 1.99
+    assert run.is_ticking(2.0)
+    hand.now += 0.01
+    assert not run.is_ticking(2.0)
+    run.pause()
+    hand.now += 100.0
+    assert run.is_ticking(2.0)
+    # The tick after a pause is due now, but needs its time.
+    run.resume()
+    assert run.is_ticking(2.0)
+    hand.now += 2.0
+    assert not run.is_ticking(2.0)
+    run.set_speed(10.0)
+    assert run.is_ticking(2.0)

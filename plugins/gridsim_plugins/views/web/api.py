@@ -56,7 +56,9 @@ class Api:
         self._roster_bytes: bytes | None = None
 
     def health(self, request: Request, query: models.Query) -> Response:
-        return answer(models.Health(self._control.status().state))
+        status = self._control.status()
+        health = models.Health(status.state, status.ticking)
+        return answer(health, 200 if status.ticking else 503)
 
     def metrics(self, request: Request, query: models.Query) -> Response:
         content, type = exposition(self._control, len(self.feed))

@@ -46,7 +46,14 @@ _INSTRUCTION = (
 )
 
 ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint("/healthz", "GET", "Whether the server is up", "health", models.Health),
+    Endpoint(
+        "/healthz",
+        "GET",
+        "Whether the ticks go on",
+        "health",
+        models.Health,
+        also=((503, (models.Health,)),),
+    ),
     Endpoint("/metrics", "GET", "The run's metrics for Prometheus", "metrics", "text/plain"),
     Endpoint(f"{V1}/status", "GET", "The status of the run", "status", models.StatusAnswer),
     Endpoint(

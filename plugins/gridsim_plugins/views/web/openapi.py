@@ -32,7 +32,7 @@ _MEANINGS: Final = {
     415: "the body is not JSON",
     422: "refused, with the reason",
     429: "too many requests",
-    503: "no room",
+    503: "no room, or no ticks",
 }
 _ALWAYS = (400, 401, 403, 429)
 _WITH_BODY = (408, 413, 415)

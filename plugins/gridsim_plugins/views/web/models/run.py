@@ -12,6 +12,8 @@ from gridsim_plugins.views.web.models.common import Count, Kw
 
 class Health(Struct, frozen=True):
     state: RunState
+    ticking: bool
+    """True also in a run that is paused."""
 
 
 class TransportItem(Struct, frozen=True):
