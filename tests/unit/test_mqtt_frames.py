@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,10 +15,15 @@ MESSAGES = st.lists(st.tuples(TOPICS, st.binary(max_size=300)), max_size=5)
 
 
 def pack(
-    messages: list[tuple[str, bytes]], *, qos: int = 0, retain: bool = False, v5: bool = False
+    messages: list[tuple[str, bytes]],
+    *,
+    qos: int = 0,
+    retain: bool = False,
+    properties: Sequence[bytes] = (b"",),
 ) -> tuple[bytes, list[int]]:
     """The packets, and how large each was said to be; packet ids from 65,534 on."""
-    frames = Frames([topic for topic, _ in messages], qos=qos, retain=retain, v5=v5)
+    topics = [topic for topic, _ in messages]
+    frames = Frames(topics, qos=qos, retain=retain, properties=properties)
     topic = np.arange(len(messages))
     bodies = [body for _, body in messages]
     sizes = np.array([len(body) for body in bodies], np.intp)
@@ -24,8 +31,11 @@ def pack(
     return frames.pack(topic, bodies, sizes, ids), frames.sizes(topic, sizes).tolist()
 
 
-def decode(stream: bytes, *, v5: bool) -> list[tuple[int, int, str, int, bytes]]:
-    """(first byte, size, topic, packet id, payload) of PUBLISH packets, by the standard."""
+def decode(stream: bytes, *, v5: bool) -> list[tuple[int, int, str, int, bytes, bytes]]:
+    """(first byte, size, topic, packet id, properties, payload) of PUBLISH packets.
+
+    By the standard, for properties of less than 128 bytes.
+    """
     packets = []
     while stream:
         first, at, remaining, factor = stream[0], 1, 0, 1
@@ -38,24 +48,33 @@ def decode(stream: bytes, *, v5: bool) -> list[tuple[int, int, str, int, bytes]]
         body, stream = stream[at : at + remaining], stream[at + remaining :]
         assert len(body) == remaining
         end = 2 + int.from_bytes(body[:2], "big")
-        payload, mid = body[end:], 0
+        payload, mid, properties = body[end:], 0, b""
         if first & 0x06:
             mid, payload = int.from_bytes(payload[:2], "big"), payload[2:]
         if v5:
-            assert payload[0] == 0, "no properties"
-            payload = payload[1:]
-        packets.append((first, at + remaining, body[2:end].decode(), mid, payload))
+            size = 1 + payload[0]
+            properties, payload = payload[:size], payload[size:]
+        packets.append((first, at + remaining, body[2:end].decode(), mid, properties, payload))
     return packets
 
 
-@given(MESSAGES, st.sampled_from([0, 1, 2]), st.booleans(), st.booleans())
+@given(
+    MESSAGES,
+    st.sampled_from([0, 1, 2]),
+    st.booleans(),
+    st.sampled_from(["3", "none", "one", "each"]),
+)
 def test_what_is_encoded_can_be_decoded(
-    messages: list[tuple[str, bytes]], qos: int, retain: bool, v5: bool
+    messages: list[tuple[str, bytes]], qos: int, retain: bool, kind: str
 ) -> None:
-    stream, sizes = pack(messages, qos=qos, retain=retain, v5=v5)
+    properties = {"3": [b""], "none": [b"\x00"], "one": [b"\x03abc"]}.get(
+        kind, [bytes([i]) + b"x" * i for i in range(len(messages))]
+    )
+    stream, sizes = pack(messages, qos=qos, retain=retain, properties=properties)
     first = 0x30 | qos << 1 | retain
-    assert decode(stream, v5=v5) == [
-        (first, size, topic, (65_534 + i) & 0xFFFF if qos else 0, body)
+    each = properties if kind == "each" else properties * len(messages)
+    assert decode(stream, v5=kind != "3") == [
+        (first, size, topic, (65_534 + i) & 0xFFFF if qos else 0, each[i], body)
         for i, ((topic, body), size) in enumerate(zip(messages, sizes, strict=True))
     ]
 

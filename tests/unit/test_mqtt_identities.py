@@ -20,6 +20,7 @@ from gridsim_plugins.mqtt.session.limits import exhausted
 from gridsim_plugins.mqtt.session.link import Link
 from gridsim_plugins.mqtt.settings import MqttSettings
 from gridsim_plugins.mqtt.transport import Mqtt
+from tests.fixtures.packets import first_packet
 
 ROSTER = make_roster([2, 1])
 
@@ -92,19 +93,6 @@ def test_braces_mean_nothing_on_a_shared_connection() -> None:
     assert payload == b"\x00\x08{der_id}\x00\x03{x}"
 
 
-def first_packet(listener: socket.socket) -> bytes:
-    """Return the first packet of a client, of less than 128 bytes, and hang up on it."""
-    listener.settimeout(20)
-    with listener.accept()[0] as client:
-        client.settimeout(20)
-        packet = b""
-        while len(packet) < 2 or len(packet) < 2 + packet[1]:
-            part = client.recv(1024)
-            assert part, packet
-            packet += part
-        return packet
-
-
 def test_it_says_how_many_connections_there_are() -> None:
     assert make(connections="project").describe().endswith(", 2 connections, one per project")
 
@@ -122,6 +110,8 @@ def test_the_connect_packet_by_the_letter_of_the_standard(
         will_topic="a/status",
         will_payload=b"gone",
         v5=v5,
+        properties=b"\x00" if v5 else b"",
+        will_properties=b"\x00" if v5 else b"",
     )
     assert packet[0] == 0x10
     assert packet[1] == len(packet) - 2
@@ -187,7 +177,7 @@ def scattered(links: list[int], qos: int = 0) -> Scatter:
     n = len(links)
     bodies = [f"{i}".encode() for i in range(n)]
     messages = Messages(np.zeros(n, np.intp), bodies, np.ones(n, np.intp), np.full(n, 10))
-    frames = Frames(["t"], qos=qos, retain=False, v5=False)
+    frames = Frames(["t"], qos=qos, retain=False, properties=[b""])
     return Scatter(
         messages,
         np.array(links),

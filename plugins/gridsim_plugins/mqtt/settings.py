@@ -13,6 +13,7 @@ from gridsim_plugins.mqtt.certificates import certificate_problems
 from gridsim_plugins.mqtt.url import AUTO, PORT, TLS_PORT, with_address
 
 EMBEDDED = "embedded"
+_MAX_UINT32 = 4_294_967_295
 
 
 def _number(value: object) -> object:
@@ -200,6 +201,30 @@ class MqttSettings(ConnectionSettings):
         "project without those of a DER. Empty: projects/{project_id}/ders/{der_id}, "
         "projects/{project_id} with framing project, "
         "projects/{project_id}/ders/{der_id}/{measurand} with framing measurand, or readings",
+    )
+    message_expiry_s: Annotated[int, Unit("s")] = Field(
+        0,
+        ge=0,
+        le=_MAX_UINT32,
+        description='with protocol "5": the broker drops readings that it could not deliver in '
+        "this time. 0: never",
+    )
+    content_type: str = Field(
+        "",
+        description='with protocol "5": the content type of the readings, for example '
+        "application/json. Empty: none",
+    )
+    user_properties: dict[str, str] = Field(
+        {},
+        description='with protocol "5": user properties, a table of templates like topic. '
+        "Status messages and last wills carry those that are known there",
+    )
+    session_expiry_s: Annotated[int, Unit("s")] = Field(
+        0,
+        ge=0,
+        le=_MAX_UINT32,
+        description='with protocol "5" and a client_id: how long the broker keeps the session '
+        "after the connection; each connection begins a new one. 4294967295: for ever",
     )
     will: Will | None = Field(None, description="last will, a table: topic, payload, qos, retain")
 

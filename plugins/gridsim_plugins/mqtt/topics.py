@@ -18,13 +18,14 @@ DEFAULT_TOPIC: Mapping[Framing, str] = {
 
 _OF_SITE = ("timezone", "latitude", "longitude")
 _OF_DER = ("project_id", "der_id", "type", "units", "nameplate_capacity", *_OF_SITE)
-_FIELDS: Mapping[Framing, Sequence[str]] = {
+FIELDS: Mapping[Framing, Sequence[str]] = {
     "der": _OF_DER,
     "project": ("project_id", "units", *_OF_SITE),
     "measurand": ("measurand", *_OF_DER),
     "batch": ("units",),
 }
-_MAX_BYTES = 65_535
+"""The placeholders of each framing."""
+MAX_BYTES = 65_535
 _DOLLAR_HINT = "; if yours takes messages there, as AWS IoT does, set allow_dollar_topics = true"
 # Only the broker publishes below $SYS, and $share begins the filter of a shared subscription.
 _NEVER_PUBLISHED = ("$SYS/", "$share/")
@@ -44,39 +45,58 @@ def make_topics(
     With framing `batch` there is one topic. `dollar`: the template may begin with $. Raises
     ValueError if the template is invalid, or if an id makes a topic invalid.
     """
-    check_template(template, "topic", _FIELDS[framing], f"framing {framing}")
+    topics = fill(template, "topic", framing, roster, measurands)
     dollar = check_topics(template, "topic", dollar=dollar)
-    if framing == "measurand" and not _names(template, "measurand") and len(measurands) > 1:
+    if framing == "measurand" and "measurand" not in placeholders(template) and len(measurands) > 1:
         raise ValueError(
-            f"topic: {_shown(template)} is the same for all measurands; add {{measurand}}"
+            f"topic: {shown(template)} is the same for all measurands; add {{measurand}}"
         )
     if framing == "batch":
-        return [template.format(units=UNITS)]
+        return topics
     owners: Sequence[str] = roster.project_id if framing == "project" else roster.der_id
-    values = _values(template, framing, roster)
-    columns = [[(name, text) for text in column] for name, column in values.items()]
-    rows = list(zip(*columns, strict=True)) if columns else [()] * len(owners)
-    topics = []
-    for owner, row in zip(owners, rows, strict=True):
-        for measurand in measurands if framing == "measurand" else ("",):
-            topic = template.format(**dict(row), measurand=measurand)
-            check_topic(topic, f"topic of {owner}", dollar=dollar or None)
-            topics.append(topic)
+    each = len(measurands) if framing == "measurand" else 1
+    for place, topic in enumerate(topics):
+        check_topic(topic, f"topic of {owners[place // each]}", dollar=dollar or None)
     return topics
 
 
-def _names(template: str, name: str) -> bool:
-    return any(field == name for _, field, _, _ in Formatter().parse(template))
+def fill(
+    template: str, name: str, framing: Framing, roster: Roster, measurands: Sequence[str] = ()
+) -> list[str]:
+    """Return the text of a template for each topic, in the order of `make_topics`.
+
+    Raises ValueError, starting with `name`, if the template is invalid.
+    """
+    check_template(template, name, FIELDS[framing], f"framing {framing}")
+    if framing == "batch":
+        return [template.format(units=UNITS)]
+    values = _values(template, name, framing, roster)
+    columns = [[(field, text) for text in column] for field, column in values.items()]
+    count = len(roster.project_id if framing == "project" else roster)
+    rows = list(zip(*columns, strict=True)) if columns else [()] * count
+    return [
+        template.format(**dict(row), measurand=measurand)
+        for row in rows
+        for measurand in (measurands if framing == "measurand" else ("",))
+    ]
 
 
-def _values(template: str, framing: Framing, roster: Roster) -> dict[str, Sequence[object]]:
+def placeholders(template: str) -> set[str]:
+    """Return the names of the placeholders in a valid template."""
+    return {field for _, field, _, _ in Formatter().parse(template) if field is not None}
+
+
+def _values(
+    template: str, name: str, framing: Framing, roster: Roster
+) -> dict[str, Sequence[object]]:
     """Return the columns that a template names: one value for each project or device."""
+    named = placeholders(template)
     of_project: dict[str, Sequence[object]] = {"project_id": roster.project_id}
     count = len(roster.project_id if framing == "project" else roster)
-    wanted = [name for name in _FIELDS[framing] if _names(template, name)]
-    if any(name in _OF_SITE for name in wanted):
+    wanted = [field for field in FIELDS[framing] if field in named]
+    if any(field in _OF_SITE for field in wanted):
         if roster.sites is None:
-            raise ValueError("topic: the locations of the sites are not known here")
+            raise ValueError(f"{name}: the locations of the sites are not known here")
         of_project["timezone"] = roster.sites.timezone
         of_project["latitude"] = roster.sites.latitude.tolist()
         of_project["longitude"] = roster.sites.longitude.tolist()
@@ -86,11 +106,11 @@ def _values(template: str, framing: Framing, roster: Roster) -> dict[str, Sequen
         "units": [UNITS] * count,
         "nameplate_capacity": [f"{kw:.2f}" for kw in roster.nameplate_capacity.tolist()],
     }
-    for name, column in of_project.items():
+    for field, column in of_project.items():
         if framing != "project":
             column = [column[place] for place in roster.project.tolist()]
-        values[name] = column
-    return {name: values[name] for name in wanted if name != "measurand"}
+        values[field] = column
+    return {field: values[field] for field in wanted if field != "measurand"}
 
 
 def check_topics(template: str, name: str, *, dollar: bool) -> bool:
@@ -102,7 +122,7 @@ def check_topics(template: str, name: str, *, dollar: bool) -> bool:
     if template.startswith("$") and "{" in template.partition("/")[0]:
         # The wildcards of a subscription do not match a first level that begins with $.
         raise ValueError(
-            f"{name}: {_shown(template)} has a placeholder in its first level, which begins with $"
+            f"{name}: {shown(template)} has a placeholder in its first level, which begins with $"
         )
     return template.startswith("$")
 
@@ -116,15 +136,15 @@ def check_topic(topic: str, name: str, *, dollar: bool | None = None) -> None:
         raise ValueError(f"{name}: it is empty")
     if topic.startswith("$") and not dollar:
         hint = "" if dollar is None else _DOLLAR_HINT
-        raise ValueError(f"{name}: {_shown(topic)} begins with $, reserved for brokers{hint}")
+        raise ValueError(f"{name}: {shown(topic)} begins with $, reserved for brokers{hint}")
     if topic.startswith(_NEVER_PUBLISHED):
-        raise ValueError(f"{name}: {_shown(topic)}: no broker takes messages there")
+        raise ValueError(f"{name}: {shown(topic)}: no broker takes messages there")
     bad = _BAD.search(topic)
     if bad:
         what = "the wildcard" if bad[0] in "+#" else "the character"
-        raise ValueError(f"{name}: {_shown(topic)} contains {what} {bad[0]!r}")
-    if len(topic.encode()) > _MAX_BYTES:
-        raise ValueError(f"{name}: {_shown(topic)} is longer than {_MAX_BYTES} bytes")
+        raise ValueError(f"{name}: {shown(topic)} contains {what} {bad[0]!r}")
+    if len(topic.encode()) > MAX_BYTES:
+        raise ValueError(f"{name}: {shown(topic)} is longer than {MAX_BYTES} bytes")
 
 
 def subscription(template: str) -> str:
@@ -150,11 +170,11 @@ def check_filter(pattern: str) -> None:
     """Raise ValueError if a topic filter is not valid."""
     levels = pattern.split("/")
     if not pattern or "\0" in pattern:
-        raise ValueError(f"{_shown(pattern)} is not a topic filter: it is empty or contains NUL")
+        raise ValueError(f"{shown(pattern)} is not a topic filter: it is empty or contains NUL")
     if "#" in pattern and (levels[-1] != "#" or pattern.count("#") > 1):
-        raise ValueError(f"{_shown(pattern)} is not a topic filter: # must be the whole last level")
+        raise ValueError(f"{shown(pattern)} is not a topic filter: # must be the whole last level")
     if any("+" in level and level != "+" for level in levels):
-        raise ValueError(f"{_shown(pattern)} is not a topic filter: + must be a whole level")
+        raise ValueError(f"{shown(pattern)} is not a topic filter: + must be a whole level")
 
 
 def matches(pattern: str, topic: str) -> bool:
@@ -191,7 +211,7 @@ def check_template(template: str, name: str, known: Sequence[str], context: str)
     try:
         parsed = list(Formatter().parse(template))
     except ValueError as error:
-        raise ValueError(f"{name}: {_shown(template)}: {error}") from error
+        raise ValueError(f"{name}: {shown(template)}: {error}") from error
     for _, field, spec, conversion in parsed:
         if field is None:
             continue
@@ -203,5 +223,6 @@ def check_template(template: str, name: str, known: Sequence[str], context: str)
             )
 
 
-def _shown(topic: str) -> str:
-    return repr(topic if len(topic) <= 80 else topic[:77] + "...")
+def shown(text: str) -> str:
+    """Return a text in quotes, shortened to 80 characters."""
+    return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -27,7 +27,9 @@ from gridsim_plugins.mqtt.probe import MqttProbe
 from gridsim_plugins.mqtt.publish.isolation import Isolation
 from gridsim_plugins.mqtt.publish.messages import MessageAccount
 from gridsim_plugins.mqtt.publish.unanswered import Unanswered
+from gridsim_plugins.mqtt.session.frames import Frames
 from gridsim_plugins.mqtt.session.identities import make_identities
+from gridsim_plugins.mqtt.session.properties import check_properties, publish_properties
 from gridsim_plugins.mqtt.settings import EMBEDDED, MqttSettings, check
 from gridsim_plugins.mqtt.source import MqttCommands
 from gridsim_plugins.mqtt.topics import (
@@ -59,6 +61,7 @@ class Mqtt(Transport[MqttSettings]):
     def __init__(self, settings: MqttSettings, format: Format, run: RunContext) -> None:
         super().__init__(settings, format, run)
         check(settings)
+        check_properties(settings)
         if settings.will is not None:
             check_topic(settings.will.topic, "will.topic", dollar=settings.allow_dollar_topics)
         self._template = settings.topic or DEFAULT_TOPIC[format.framing]
@@ -68,6 +71,12 @@ class Mqtt(Transport[MqttSettings]):
             run.roster,
             format.measurands,
             dollar=settings.allow_dollar_topics,
+        )
+        self._frames = Frames(
+            self._topics,
+            qos=settings.qos,
+            retain=settings.retain,
+            properties=publish_properties(settings, format.framing, run.roster, format.measurands),
         )
         unique = f"gridsim-{secrets.token_hex(6)}"
         self._client_id = settings.client_id or unique
@@ -198,6 +207,7 @@ class Mqtt(Transport[MqttSettings]):
                 self._address,
                 self._client_id,
                 self._topics,
+                self._frames,
                 self._isolation,
                 self._unanswered,
                 self.answer_timeout_s,
@@ -208,7 +218,7 @@ class Mqtt(Transport[MqttSettings]):
             self.settings,
             self._address,
             self._identities,
-            self._topics,
+            self._frames,
             self._online,
             self._isolation,
             self._unanswered,

@@ -31,6 +31,9 @@ class MqttBenchmark(Benchmark):
             raise ValueError('WebSockets cannot be measured; set transport = "tcp"')
         if framing not in ("der", "project"):
             raise ValueError(f"framing {framing} cannot be measured; use der or project")
+        for name in ("message_expiry_s", "content_type", "user_properties"):
+            if getattr(settings, name):
+                raise ValueError(f"{name}: the reference clients do not send it; leave it out")
         self._settings = settings
         self._framing = framing
         self._run = run

@@ -38,8 +38,7 @@ class PublishAcknowledged:
         unanswered: Unanswered,
         *,
         qos: int,
-        retain: bool,
-        v5: bool,
+        frames: Frames,
         window: int,
     ) -> None:
         self._connection = connection
@@ -48,7 +47,7 @@ class PublishAcknowledged:
         self._unanswered = unanswered
         self._proof = False
         """True while a message is alone on a connection that has been quiet."""
-        self._frames = Frames(topics, qos=qos, retain=retain, v5=v5)
+        self._frames = frames
         self._final = PUBACK if qos == 1 else PUBCOMP
         self._window = PacketWindow(min(window, connection.receive_maximum or window))
 

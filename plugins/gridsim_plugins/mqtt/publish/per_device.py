@@ -7,7 +7,6 @@ kept, and sent again at QoS 1 and 2, only if no connection is left.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +46,7 @@ class PerDeviceConnections:
         settings: MqttSettings,
         address: tuple[str, int],
         identities: Identities,
-        topics: Sequence[str],
+        frames: Frames,
         online: NDArray[np.bool_],
         isolation: Isolation,
         unanswered: Unanswered,
@@ -64,8 +63,7 @@ class PerDeviceConnections:
         self._unanswered = unanswered
         unanswered.note_answers(1)
         self._owner_online = self._owners_online()
-        v5 = settings.protocol == "5"
-        self._frames = Frames(topics, qos=settings.qos, retain=settings.retain, v5=v5)
+        self._frames = frames
         self._scatter: Scatter | None = None
         self._progress_at = self._sent_at = time.monotonic()
         self._clients = Clients(settings, *address, identities, self._owner_online.tolist())

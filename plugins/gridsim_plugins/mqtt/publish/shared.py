@@ -11,6 +11,7 @@ from gridsim_plugins.mqtt.publish.messages import MessageAccount, encoded
 from gridsim_plugins.mqtt.publish.unacknowledged import PublishUnacknowledged
 from gridsim_plugins.mqtt.publish.unanswered import Unanswered
 from gridsim_plugins.mqtt.session.connection import Connection
+from gridsim_plugins.mqtt.session.frames import Frames
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 
@@ -26,6 +27,7 @@ class SharedConnection:
         address: tuple[str, int],
         client_id: str,
         topics: Sequence[str],
+        frames: Frames,
         isolation: Isolation,
         unanswered: Unanswered,
         answer_timeout_s: float,
@@ -33,23 +35,19 @@ class SharedConnection:
         self._connection = Connection(
             settings, *address, client_id=client_id, answer_timeout_s=answer_timeout_s
         )
-        qos, retain, v5 = settings.qos, settings.retain, settings.protocol == "5"
         self._publisher: PublishAcknowledged | PublishUnacknowledged
-        if qos:
+        if settings.qos:
             self._publisher = PublishAcknowledged(
                 self._connection,
                 topics,
                 isolation,
                 unanswered,
-                qos=qos,
-                retain=retain,
-                v5=v5,
+                qos=settings.qos,
+                frames=frames,
                 window=settings.window,
             )
         else:
-            self._publisher = PublishUnacknowledged(
-                self._connection, topics, isolation, retain=retain, v5=v5
-            )
+            self._publisher = PublishUnacknowledged(self._connection, frames, isolation)
 
     @property
     def closed_by_broker(self) -> bool:

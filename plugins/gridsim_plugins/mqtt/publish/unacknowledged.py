@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,15 +28,12 @@ class PublishUnacknowledged:
     def __init__(
         self,
         connection: Connection,
-        topics: Sequence[str],
+        frames: Frames,
         isolation: Isolation,
-        *,
-        retain: bool,
-        v5: bool,
     ) -> None:
         self._connection = connection
         self._isolation = isolation
-        self._frames = Frames(topics, qos=0, retain=retain, v5=v5)
+        self._frames = frames
         self._waiting: deque[_Block] = deque()
         self._whole = True
         """False while a block is being written."""

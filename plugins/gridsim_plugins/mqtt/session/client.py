@@ -6,9 +6,12 @@ import ssl
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from gridsim.api import TransportError
-from gridsim_plugins.mqtt.settings import ConnectionSettings, Will
+from gridsim_plugins.mqtt.session.properties import constant_user_properties
+from gridsim_plugins.mqtt.settings import ConnectionSettings, MqttSettings, Will
 
 # The largest number of messages of QoS 1 that wait for an answer, in MQTT 3.1.1.
 _IN_FLIGHT = 1_000
@@ -44,8 +47,21 @@ def make_client(settings: ConnectionSettings, client_id: str, will: Will | None 
     if settings.transport == "websockets":
         client.ws_set_options(settings.websocket_path)
     if will is not None:
-        client.will_set(will.topic, will.payload.encode(), will.qos, will.retain)
+        properties = None
+        if user := constant_user_properties(settings):
+            properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
+            properties.UserProperty = user
+        client.will_set(will.topic, will.payload.encode(), will.qos, will.retain, properties)
     return client
+
+
+def paho_connect_properties(settings: ConnectionSettings) -> Properties | None:
+    """Return the properties of CONNECT; None if there are none."""
+    if not (isinstance(settings, MqttSettings) and settings.session_expiry_s):
+        return None
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = settings.session_expiry_s
+    return properties
 
 
 def tls_context(settings: ConnectionSettings) -> ssl.SSLContext:

@@ -27,11 +27,15 @@ def connect_packet(
     will_topic: str,
     will_payload: bytes,
     v5: bool,
+    properties: bytes,
+    will_properties: bytes,
 ) -> bytes:
-    """Return the CONNECT of a clean session with a retained last will of QoS 0 (section 3.1)."""
+    """Return the CONNECT of a clean session with a retained last will of QoS 0 (section 3.1).
+
+    The properties begin with their length; in MQTT 3.1.1 they are empty.
+    """
     flags = _CLEAN | _WILL | _WILL_RETAIN
-    no_properties = b"\x00" if v5 else b""
-    payload = string(client_id) + no_properties + string(will_topic)
+    payload = string(client_id) + will_properties + string(will_topic)
     payload += len(will_payload).to_bytes(2, "big") + will_payload
     if username:
         flags |= _USERNAME
@@ -40,7 +44,7 @@ def connect_packet(
             flags |= _PASSWORD
             payload += string(password)
     head = string("MQTT") + bytes([5 if v5 else 4, flags]) + keepalive_s.to_bytes(2, "big")
-    body = head + no_properties + payload
+    body = head + properties + payload
     return bytes([_CONNECT]) + length(len(body)) + body
 
 

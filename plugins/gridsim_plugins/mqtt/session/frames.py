@@ -20,14 +20,27 @@ _PUBREL = 0x6202
 class Frames:
     """An encoder of PUBLISH packets to known topics; it caches the parts that repeat."""
 
-    def __init__(self, topics: Sequence[str], *, qos: int, retain: bool, v5: bool) -> None:
+    def __init__(
+        self, topics: Sequence[str], *, qos: int, retain: bool, properties: Sequence[bytes]
+    ) -> None:
+        """Take the properties of each topic, or one for all, with their length.
+
+        In MQTT 3.1.1 they are empty.
+        """
         names = [string(topic) for topic in topics]
-        if v5 and not qos:
-            names = [name + b"\x00" for name in names]
+        each = list(properties) * (len(names) if len(properties) == 1 else 1)
+        before = [len(name) + len(own) for name, own in zip(names, each, strict=True)]
+        self._before_body = np.array(before, np.intp) + (2 if qos else 0)
+        # After the topic: the packet id at QoS 1 and 2, and the properties of MQTT 5.
+        self._after_id = b""
+        self._properties: list[bytes] = []
+        if not qos:
+            names = [name + own for name, own in zip(names, each, strict=True)]
+        elif len(properties) == 1:
+            self._after_id = properties[0]
+        else:
+            self._properties = each
         self._names = names
-        # After the topic: the packet id at QoS 1 and 2, and the empty properties of MQTT 5.
-        self._between = (2 + v5) if qos else 0
-        self._before_body = np.array([len(name) for name in names], np.intp) + self._between
         self._headers = _Headers(_PUBLISH | qos << 1 | (_RETAIN if retain else 0))
 
     def sizes(self, topic: NDArray[np.intp], body_sizes: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -57,6 +70,8 @@ class Frames:
         ]
         if ids is not None:
             columns.insert(2, self._id_pieces(ids))
+            if self._properties:
+                columns.insert(3, map(self._properties.__getitem__, topic.tolist()))
         # Filling by strides is faster than zip and chain.
         pieces = [trailer] * (len(columns) * count + 1)
         for place, column in enumerate(columns):
@@ -64,8 +79,9 @@ class Frames:
         return b"".join(pieces)
 
     def _id_pieces(self, ids: NDArray[np.uint16]) -> list[bytes]:
-        step = self._between
-        raw = np.zeros((len(ids), step), np.uint8)
+        step = 2 + len(self._after_id)
+        raw = np.empty((len(ids), step), np.uint8)
+        raw[:, 2:] = np.frombuffer(self._after_id, np.uint8)
         raw[:, 0], raw[:, 1] = ids >> 8, ids & 255
         flat = raw.tobytes()
         return [flat[at : at + step] for at in range(0, len(flat), step)]
@@ -126,7 +142,7 @@ def whole_packets(stream: bytes, size: int) -> int:
         count += 1
 
 
-def status_packet(topic: str, payload: bytes, *, v5: bool) -> bytes:
-    """Return a retained PUBLISH of QoS 0."""
-    body = string(topic) + (b"\x00" if v5 else b"") + payload
+def status_packet(topic: str, payload: bytes, properties: bytes) -> bytes:
+    """Return a retained PUBLISH of QoS 0; `properties` as `Frames` takes them."""
+    body = string(topic) + properties + payload
     return bytes([_PUBLISH | _RETAIN]) + length(len(body)) + body

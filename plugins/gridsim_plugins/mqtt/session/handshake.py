@@ -20,7 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gridsim.api import TransportError
 from gridsim_plugins.mqtt.session import errors
-from gridsim_plugins.mqtt.session.client import make_client
+from gridsim_plugins.mqtt.session.client import make_client, paho_connect_properties
 from gridsim_plugins.mqtt.session.frames import MAX_PACKET
 from gridsim_plugins.mqtt.session.sockets import SocketLike
 from gridsim_plugins.mqtt.settings import ConnectionSettings, Will
@@ -98,7 +98,11 @@ class _Handshake:
         # With this set, paho queues its packets instead of writing them at once.
         client.on_socket_register_write = lambda client, data, sock: None
         try:
-            client.connect(*self._address, keepalive=settings.keepalive_s)
+            client.connect(
+                *self._address,
+                keepalive=settings.keepalive_s,
+                properties=paho_connect_properties(settings),
+            )
         except (OSError, UnicodeError, ValueError) as error:
             raise errors.unreachable(error, self._where, settings.connect_timeout_s) from error
         try:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Framing, Roster
+from gridsim_plugins.mqtt.session.properties import owner_properties
 from gridsim_plugins.mqtt.settings import MqttSettings
 from gridsim_plugins.mqtt.topics import check_template, check_topic
 
@@ -29,6 +30,8 @@ class Identities:
     client_id: Sequence[str]
     username: Sequence[str]
     status_topic: Sequence[str]
+    properties: Sequence[bytes]
+    """The properties of the status messages and the last will, with their length."""
     of_device: NDArray[np.intp]
     """The connection of each device, intp[devices]."""
 
@@ -67,7 +70,8 @@ def make_identities(
     for one, topic in zip(owner, status, strict=True):
         check_topic(topic, f"status_topic of {one}", dollar=dollar)
     of_device = np.arange(len(roster)) if kind == "der" else roster.project
-    return Identities(owner, client_id, username, status, of_device)
+    properties = owner_properties(settings, kind, roster)
+    return Identities(owner, client_id, username, status, properties, of_device)
 
 
 def _fill(template: str, name: str, kind: Literal["project", "der"], roster: Roster) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gridsim_plugins.mqtt.session.connect import connect_packet
 from gridsim_plugins.mqtt.session.frames import DISCONNECT, status_packet
 from gridsim_plugins.mqtt.session.identities import Identities
+from gridsim_plugins.mqtt.session.properties import connect_properties
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 
@@ -14,7 +15,7 @@ class OwnerPackets:
     def __init__(self, settings: MqttSettings, identities: Identities) -> None:
         self._settings = settings
         self._identities = identities
-        self._v5 = settings.protocol == "5"
+        self._connect_properties = connect_properties(settings)
         self._online = settings.status_online.encode()
         self._offline = settings.status_offline.encode()
 
@@ -28,14 +29,19 @@ class OwnerPackets:
             keepalive_s=settings.keepalive_s,
             will_topic=identities.status_topic[index],
             will_payload=self._offline,
-            v5=self._v5,
+            v5=settings.protocol == "5",
+            properties=self._connect_properties,
+            will_properties=identities.properties[index],
         )
 
     def online(self, index: int) -> bytes:
         """Return the status online."""
-        return status_packet(self._identities.status_topic[index], self._online, v5=self._v5)
+        return self._status(index, self._online)
 
     def leave(self, index: int) -> bytes:
         """Return the status offline and a DISCONNECT, which suppresses the last will."""
-        topic = self._identities.status_topic[index]
-        return status_packet(topic, self._offline, v5=self._v5) + DISCONNECT
+        return self._status(index, self._offline) + DISCONNECT
+
+    def _status(self, index: int, payload: bytes) -> bytes:
+        identities = self._identities
+        return status_packet(identities.status_topic[index], payload, identities.properties[index])
