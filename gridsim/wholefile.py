@@ -33,6 +33,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise
 
 
+def check_writable(path: Path) -> None:
+    """Raise OSError if `whole_file` could not write a file, before the work for it begins."""
+    if path.exists() and not path.is_file():
+        return
+    descriptor, name = tempfile.mkstemp(prefix=".gridsim-", dir=path.resolve().parent)
+    os.close(descriptor)
+    os.unlink(name)
+
+
 def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)

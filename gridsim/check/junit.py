@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 from gridsim.check.result import DayResult, ReportCard
 from gridsim.check.table import verdict_line
-from gridsim.errors import UsageError
-from gridsim.wholefile import whole_file
+from gridsim.errors import GridsimError, UsageError
+from gridsim.wholefile import check_writable, whole_file
 
 _TAGS: Final = {"broken": "failure", "error": "error", "skipped": "skipped"}
 _TYPES: Final = {"broken": "PromiseBroken", "error": "NotCompared"}
@@ -43,12 +43,12 @@ def junit_xml(card: ReportCard) -> bytes:
 
 
 def write_junit(card: ReportCard, path: Path) -> None:
-    """Write the card to a file. Raises UsageError if that is not possible."""
+    """Write the card to a file. Raises GridsimError if that is not possible."""
     try:
         with whole_file(path) as new:
             new.write_bytes(junit_xml(card))
     except OSError as error:
-        raise UsageError(f"--junit: error: {path} cannot be written: {error.strerror}") from None
+        raise GridsimError(f"--junit: error: {path} cannot be written: {error.strerror}") from None
 
 
 def check_junit(path: Path) -> None:
@@ -57,6 +57,10 @@ def check_junit(path: Path) -> None:
         raise UsageError(f"--junit: error: {path} is a folder")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"--junit: error: the folder {path.parent} does not exist")
+    try:
+        check_writable(path)
+    except OSError as error:
+        raise UsageError(f"--junit: error: {path} cannot be written: {error.strerror}") from None
 
 
 def _add_case(suite: ElementTree.Element, classname: str, result: DayResult) -> None:

@@ -104,6 +104,9 @@ def _conduct_all(
             break
         except GridsimError as error:
             results.add(DayResult(name, "error", reasons=(str(error),)))
+        except OSError as error:
+            reason = f"a file of the day cannot be written: {error}"
+            results.add(DayResult(name, "error", reasons=(reason,)))
         except KeyboardInterrupt:
             results.skip_rest(
                 names[place:], "not run to its end, because the check was interrupted"
@@ -131,9 +134,13 @@ def _planned(
 ) -> PlannedDay:
     """Read and check a day. Raises UsageError."""
     files = DayFiles(folder / day.name)
-    files.folder.mkdir(parents=True, exist_ok=True)
-    for path in files.of_a_system:
-        path.unlink(missing_ok=True)
+    try:
+        files.folder.mkdir(parents=True, exist_ok=True)
+        for path in files.of_a_system:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        why = f"{error.filename} cannot be replaced: {error.strerror}"
+        raise UsageError(f"--keep: error: {why}") from None
     plan = make_plan(
         Options(
             day.path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,7 @@ def check(
     """
     configure_logs("error", False)
     with report_errors():
-        from gridsim.errors import UsageError
+        from gridsim.errors import GridsimError, UsageError
 
         if list_days:
             from gridsim.check.listing import list_lines
@@ -74,10 +75,16 @@ def check(
         with _terminating(), reporter() as progress:
             card = run_check(options, progress, progress.say)
         print_out("\n".join(card_lines(card)))
+        status = card.exit_status
         if junit is not None:
-            write_junit(card, junit)
-        if card.exit_status:
-            raise typer.Exit(card.exit_status)
+            try:
+                write_junit(card, junit)
+            except GridsimError as error:
+                # A broken promise stays the status.
+                print(error, file=sys.stderr)
+                status = status or error.exit_status
+        if status:
+            raise typer.Exit(status)
 
 
 @contextmanager

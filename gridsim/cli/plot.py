@@ -19,7 +19,7 @@ from gridsim.cli.shared import (
     report_errors,
 )
 from gridsim.cli.terminal import print_out
-from gridsim.wholefile import whole_file
+from gridsim.wholefile import check_writable, whole_file
 
 if TYPE_CHECKING:
     from gridsim.plot.day import Day
@@ -118,6 +118,11 @@ def plot(
             check_installed()
         if output is not None and not output.parent.is_dir():
             raise UsageError(f"-o: error: there is no folder {output.parent}")
+        if output is not None:
+            try:
+                check_writable(output)
+            except OSError as error:
+                raise UsageError(f"{output}: error: cannot be written: {error.strerror}") from None
         day = simulate_day(
             PlotChoice(
                 file or given.config or DEFAULT_CONFIG,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 
@@ -20,6 +17,7 @@ from gridsim.report.happenings import EVENTS, read_accounts, read_events, read_f
 from gridsim.report.page import document, paragraph
 from gridsim.report.series import SeriesReader
 from gridsim.text.words import counted, site_time
+from gridsim.wholefile import check_writable, whole_file
 
 _BINS = 480
 
@@ -64,31 +62,21 @@ def check_page(path: Path, inputs: Sequence[str] = ()) -> None:
         raise UsageError(f"{path}: error: is not a regular file; name another one for the page")
     if any(_is_same(path, name) for name in inputs):
         raise UsageError(f"{path}: error: this file is read; name another one for the page")
-    _temporary(path, ".report-").unlink()
+    try:
+        check_writable(path)
+    except (OSError, RuntimeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path}: error: cannot be written: {why}") from error
 
 
 def write_page(path: Path, text: str) -> None:
     """Write a page. Raises UsageError if that cannot be done."""
-    # A browser that shows the page never loads a half-written file.
-    temporary = _temporary(path, ".report-")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path.resolve())
+        # A browser that shows the page never loads a half-written file.
+        with whole_file(path) as new:
+            new.write_text(text, encoding="utf-8")
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise UsageError(f"{path}: error: cannot be written: {error.strerror}") from error
-
-
-def _temporary(path: Path, prefix: str) -> Path:
-    """Return a new, empty file beside the page. Raises UsageError."""
-    try:
-        fd, name = tempfile.mkstemp(dir=path.resolve().parent, prefix=prefix)
-    except (OSError, RuntimeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path}: error: cannot be written: {why}") from error
-    os.close(fd)
-    return Path(name)
 
 
 def _is_same(path: Path, name: str) -> bool:

@@ -67,6 +67,22 @@ def test_an_export_that_is_late_is_repeated_until_it_has_all(
     assert (tmp_path / "again").exists()
 
 
+def test_a_file_of_a_day_that_cannot_be_written_is_said(
+    check_days: CheckDays, tmp_path: Path
+) -> None:
+    # The next day of the check runs, and a folder that blocks a file is found before all.
+    blocks = 'test -e once || { rm "$GRIDSIM_EVENTS"; mkdir "$GRIDSIM_EVENTS"; touch once; }'
+    system = f"start_command = '{blocks}; sleep 60'\nreset_command = 'test -e once'\n"
+    system += "export_command = 'cp wire.jsonl $GRIDSIM_RECORDS'\nsettle_s = 0\n"
+    first, second = check_days(system, "calm", "still").results
+    assert first.outcome == "error"
+    assert first.reasons[0].startswith("a file of the day cannot be written: ")
+    assert second.outcome != "error"
+    (tmp_path / "kept" / "calm" / "events.csv").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"--keep: error: .*events.csv cannot be replaced: "):
+        check(CheckOptions(tmp_path / "my-system.toml", keep=tmp_path / "kept"), Progress(), print)
+
+
 def test_after_its_time_the_last_export_counts(check_days: CheckDays) -> None:
     part = "export_command = 'head -n 3 wire.jsonl > $GRIDSIM_RECORDS'\nsettle_s = 0\n"
     [result] = check_days(part).results

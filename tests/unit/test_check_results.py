@@ -10,7 +10,7 @@ import pytest
 from gridsim.check.junit import check_junit, junit_xml, write_junit
 from gridsim.check.result import DayOutcome, DayResult, Figures, ReportCard
 from gridsim.check.table import card_lines, day_line
-from gridsim.errors import UsageError
+from gridsim.errors import GridsimError, UsageError
 
 KEPT = DayResult("calm", "kept", 1.25, Figures(1440, 1440, 0, 0, 0, 0, 12.5, 12.5, 0.0))
 BROKEN = DayResult(
@@ -113,5 +113,10 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_check(tmp_path: Pat
         check_junit(tmp_path)
     with pytest.raises(UsageError, match="does not exist"):
         check_junit(tmp_path / "none" / "junit.xml")
+    with pytest.raises(UsageError, match=r"proc/junit.xml cannot be written: "):
+        check_junit(Path("/proc/junit.xml"))
     write_junit(ReportCard("mine", (KEPT,)), tmp_path / "junit.xml")
     assert ElementTree.parse(tmp_path / "junit.xml").getroot().attrib["tests"] == "1"
+    with pytest.raises(GridsimError, match="No space left on device") as caught:
+        write_junit(ReportCard("mine", (KEPT,)), Path("/dev/full"))
+    assert caught.value.exit_status == 1
