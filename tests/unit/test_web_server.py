@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import time
 import urllib.error
@@ -225,6 +226,34 @@ def test_a_connection_without_a_whole_request_is_closed(
     with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
         client.sendall(sent)
         assert client.recv(4096) == b""
+
+
+def test_the_oldest_silent_connection_makes_room_for_a_new_one(
+    control: SteppedControl, monkeypatch: pytest.MonkeyPatch, log: list[str]
+) -> None:
+    monkeypatch.setattr(server_module, "most_connections", lambda: 2)
+    with served(control) as server, StreamClient(server.url):
+        where = ("127.0.0.1", urlsplit(server.url).port)
+        with socket.create_connection(where, DEADLINE_S) as silent:
+            # With the open stream there is room for one, and this request needs it.
+            assert json.loads(get(f"{server.url}/api/v1/status"))
+            assert silent.recv(4096) == b""
+    assert log[0] == "web: requests refused: 1 connections closed, because more than 2 were open"
+
+
+def test_a_full_server_is_logged(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch, log: list[str]
+) -> None:
+    monkeypatch.setattr(stream_module, "MAX_CLIENTS", 0)
+    with pytest.raises(urllib.error.HTTPError, match="503"):
+        get(f"{server.url}/api/v1/stream")
+    assert log == ["web: requests refused: 1 without room (503)"]
+
+
+def test_half_of_the_file_descriptors_are_left_to_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    for soft, most in ((256, 128), (1024, 512), (1999, 999), (65_536, 1000), (-1, 1000)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
+        assert overload.most_connections() == most
 
 
 def test_what_is_refused_is_logged_once_in_ten_seconds(log: list[str]) -> None:

@@ -20,7 +20,7 @@ from gridsim.api import Control, Snapshot
 from gridsim_plugins.views.web.access import Address
 from gridsim_plugins.views.web.api import Api
 from gridsim_plugins.views.web.app import make_app
-from gridsim_plugins.views.web.overload import PromptProtocol, RefusalLog
+from gridsim_plugins.views.web.overload import RefusalLog, most_connections, protocol_with
 from gridsim_plugins.views.web.settings import WebSettings
 from gridsim_plugins.views.web.status import DeliveryRates
 from gridsim_plugins.views.web.stream import Stream
@@ -32,7 +32,8 @@ _SHUTDOWN_S = 0.2
 _JOIN_S = 0.7
 # The time in which open pages fetch the last state.
 _LAST_S = 0.3
-_MAX_CONNECTIONS = 1000
+# The connections that are accepted at once, before the limit of all is looked at.
+_BACKLOG = 64
 _TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
 
@@ -87,11 +88,11 @@ class WebServer:
                 log_config=None,
                 access_log=False,
                 loop="asyncio",
-                http=PromptProtocol,
+                http=protocol_with(self._refusals, most_connections()),
                 ws="none",
                 lifespan="off",
                 server_header=False,
-                limit_concurrency=_MAX_CONNECTIONS,
+                backlog=_BACKLOG,
                 timeout_keep_alive=15,
                 timeout_graceful_shutdown=cast("int", _SHUTDOWN_S),  # any number works
             )
@@ -161,7 +162,7 @@ def _listening(host: str, port: int) -> socket.socket:
             # A client that does not read is detected after this many bytes.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 131_072)
             listener.bind((where[0], one, *where[2:]))
-            listener.listen(128)
+            listener.listen(_BACKLOG)
             listener.setblocking(False)
             return listener
         except OSError as error:
