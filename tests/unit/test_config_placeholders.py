@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gridsim.config.text.environment import gather
+from gridsim.errors import UsageError
 from tests.fixtures.config.fakes import configure, report, with_radio
 
 
@@ -52,3 +53,27 @@ def test_variables_come_before_the_env_file(
     assert (found["GRIDSIM_A"], found["GRIDSIM_B"]) == ("environment", "$x ${y}")
     assert found["GRIDSIM_C"] == ""
     assert "GRIDSIM_D" not in found
+
+
+def test_credentials_of_systemd_come_after_variables_and_before_the_env_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("GRIDSIM_B=file\nGRIDSIM_C=file\n")
+    (tmp_path / ".env").chmod(0o600)
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    for name, text in {"GRIDSIM_A": "a", "GRIDSIM_B": " $x \n\n", "no.name": "n"}.items():
+        (folder / name).write_text(text)
+    monkeypatch.setenv("GRIDSIM_A", "environment")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    found = gather(tmp_path)
+    assert (found["GRIDSIM_A"], found["GRIDSIM_B"]) == ("environment", " $x \n")
+    assert found["GRIDSIM_C"] == "file"
+    assert "no.name" not in found
+    (folder / "GRIDSIM_C").write_bytes(b"\xff secret")
+    with pytest.raises(UsageError, match=r"credentials in .* cannot be read") as refused:
+        gather(tmp_path)
+    assert "secret" not in str(refused.value)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "none"))
+    with pytest.raises(UsageError, match="none"):
+        gather(tmp_path)

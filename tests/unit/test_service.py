@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ import pytest
 
 from gridsim.cli.service import ServiceManager
 from gridsim.contracts.status import RunStatus
+from tests.fixtures import prepared
 from tests.unit.engine.fleets import Hand
+
+EXAMPLE = Path(__file__).parents[2] / "examples/systemd"
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sockets of systemd")
 
@@ -98,3 +102,14 @@ def test_a_manager_that_is_not_there_or_does_not_read_holds_nothing_up(tmp_path:
     manager.stopping()
     assert listener.heard() == ["STOPPING=1"]
     listener.socket.close()
+
+
+def test_the_example_of_a_unit_has_a_command_that_runs() -> None:
+    lines = (EXAMPLE / "gridsim.service").read_text().splitlines()
+    settings = dict(line.split("=", 1) for line in lines if line and line[0] not in "#[")
+    assert settings["Type"] == "notify"
+    assert (settings["SuccessExitStatus"], settings["RestartPreventExitStatus"]) == ("143", "2 4")
+    words = shlex.split(settings["ExecStart"])[1:]
+    words[words.index("/etc/gridsim/fleet.toml")] = str(EXAMPLE / "fleet.toml")
+    done = prepared.gridsim(*words, "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")

@@ -15,6 +15,7 @@ from loguru import logger
 from gridsim.errors import UsageError
 from gridsim.plugins.trust import writable_by_others
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLACEHOLDER = re.compile(r"\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
 
 
@@ -29,10 +30,11 @@ class Filled:
 
 
 def gather(folder: Path) -> dict[str, str]:
-    """Return the variables of the environment, and those of the folder's `.env` that it lacks.
+    """Return the variables of the environment, and others that it lacks: the credentials that
+    systemd gives to a service, and those of the folder's `.env`.
 
-    Values in `.env` are not expanded, because `$` may be part of a password. Raises
-    UsageError if the file cannot be read.
+    Values are not expanded, because `$` may be part of a password. Raises UsageError if a file
+    cannot be read.
     """
     path = folder / ".env"
     own: dict[str, str | None] = {}
@@ -47,7 +49,25 @@ def gather(folder: Path) -> dict[str, str]:
         if (who := writable_by_others(path)) is not None:
             logger.warning("{} may be changed by other users; chmod o-w {}", who, who)
     given = {name: value for name, value in own.items() if value is not None}
-    return {**given, **os.environ}
+    return {**given, **_credentials(), **os.environ}
+
+
+def _credentials() -> dict[str, str]:
+    """Return the credentials of a service of systemd by name, without a newline at their end.
+
+    Those whose name is not that of a variable are for others. See systemd.exec(5), LoadCredential.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    if not os.path.isabs(folder):
+        return {}
+    found = {}
+    try:
+        for path in sorted(Path(folder).iterdir()):
+            if _NAME.fullmatch(path.name) and path.is_file():
+                found[path.name] = path.read_text("utf-8").removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the credentials in {folder} cannot be read: {error}") from None
+    return found
 
 
 def fill(text: str, environment: Mapping[str, str]) -> Filled | None:
