@@ -85,6 +85,14 @@ def send(
             "since the command's start.",
         ),
     ] = None,
+    stack_level: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            metavar="N",
+            help="Level among several commands of a kind, 0 to 9; the highest applies; "
+            "without it, 0.",
+        ),
+    ] = None,
     id_: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--id", metavar="ID", help="The command's id; without it, a new one."),
@@ -119,6 +127,7 @@ def send(
         options = options_of(given.config, given.plugins, given.overrides, run=run)
         plan = make_plan(options, files="none")
         args = CommandLine(
-            target, command, value, unit, start, duration, ramp, id_, tuple(keys or ()), periods
-        )
+            target, command, value, unit, start, duration, ramp, id_, tuple(keys or ()), periods,
+            stack_level,
+        )  # fmt: skip
         send_command(plan, args, wait, lambda answer: print_out(line_of(answer, as_json)))

@@ -59,6 +59,7 @@ class CommandLine:
     """The keys of an event or fault, each as KEY=VALUE."""
     periods: str | None = None
     """START:VALUE, ..., instead of a value."""
+    stack_level: int | None = None
 
 
 def send(
@@ -201,11 +202,13 @@ def _instruction(plan: Plan, args: CommandLine) -> Instruction:
         raise UsageError(str(refusal)) from None
     if kind is None:
         given["value"] = None if args.value is None else _number(args.value, "VALUE")
+        given["stack_level"] = args.stack_level
         given["periods"] = None if args.periods is None else parse_periods(args.periods)
         if args.keys:
             raise UsageError(f"--key: error: is for events and faults, not for {args.command}")
-    elif args.periods is not None:
-        raise UsageError(f"--periods: error: is for commands, not for {args.command}")
+    elif args.periods is not None or args.stack_level is not None:
+        flag = "--periods" if args.periods is not None else "--stack-level"
+        raise UsageError(f"{flag}: error: is for commands, not for {args.command}")
     else:
         given |= {kind: args.value, **patterns, **dict(map(_key, args.keys))}
     payload = json.dumps({key: value for key, value in given.items() if value is not None})

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from gridsim.contracts.hints import did_you_mean
-from gridsim.contracts.instruction_rules import Refused, check_id, read_periods
+from gridsim.contracts.instruction_rules import Refused, check_id, read_periods, stack_level
 from gridsim.contracts.instructions import (
     ACTIONS,
     Acknowledgement,
@@ -34,7 +34,17 @@ _EXAMPLE = '{"id": "c-1", "command": "set_power", "value": -3.0}'
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
-_KEYS = ("id", "command", "value", "unit", "start", "duration_s", "ramp_s", "periods")
+_KEYS = (
+    "id",
+    "command",
+    "value",
+    "unit",
+    "start",
+    "duration_s",
+    "ramp_s",
+    "periods",
+    "stack_level",
+)
 
 
 def read_instruction(
@@ -112,6 +122,7 @@ def _command(table: Mapping[str, Any], target: Target, source: str) -> Command:
         0.0 if ramp_s is None else ramp_s,
         source,
         periods=() if periods is None else read_periods(periods),
+        stack_level=stack_level(table.get("stack_level")),
     )
 
 
@@ -155,6 +166,7 @@ def _written(instruction: Instruction) -> dict[str, Any]:
                 "duration_s": instruction.duration_s,
                 "ramp_s": instruction.ramp_s or None,
                 "periods": instruction.periods or None,
+                "stack_level": instruction.stack_level or None,
             }
             table = {key: value for key, value in table.items() if value is not None}
         case CallEvent() | CancelEvent():

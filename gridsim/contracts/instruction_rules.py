@@ -36,6 +36,8 @@ MAX_PERIODS: Final = 200
 
 Two days of quarter hours are 192, and a text of 8,192 bytes has room for them.
 """
+MAX_STACK_LEVEL: Final = 9
+"""The highest stack level; a target has at most one command of each kind and level in force."""
 _LONGEST_S = 100 * 366 * 86_400
 _LARGEST = 1e9
 _PERIODS = '[{"start_s": 0, "value": 3.0}, {"start_s": 600, "value": 1.5}]'
@@ -204,3 +206,12 @@ def ramp(given: object, action: str) -> float:
     if value and action not in RAMPED:
         raise Refused(f"{action} takes no 'ramp_s': leave it out")
     return value
+
+
+def stack_level(given: object) -> int:
+    """Return the stack level of a command; 0 if it has none. Raises Refused."""
+    if given is None:
+        return 0
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= MAX_STACK_LEVEL:
+        raise Refused(f"'stack_level' must be a whole number from 0 to {MAX_STACK_LEVEL}")
+    return given

@@ -21,6 +21,7 @@ from gridsim.contracts.instruction_rules import (
     plain,
     ramp,
     read_periods,
+    stack_level,
 )
 from gridsim.contracts.message import ReceivedText
 
@@ -82,6 +83,8 @@ class Command:
     """The text that it was read from, until the source has posted it; only for the trace."""
     periods: tuple[Period, ...] = ()
     """The values over time, instead of `value`; the last one holds until the command's end."""
+    stack_level: int = 0
+    """0 to 9: of several commands of a kind to a target, the one of the highest level applies."""
 
     def __post_init__(self) -> None:
         check_id(self.id)
@@ -97,6 +100,7 @@ class Command:
         if periods:
             periods = check_periods(periods, self.action, unit, self.duration_s)
         object.__setattr__(self, "periods", periods)
+        object.__setattr__(self, "stack_level", stack_level(self.stack_level))
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class InstructionMaker:
         ramp: Duration | None,
         id: str | None,
         periods: Periods | None,
+        stack_level: int,
     ) -> Command:
         """Return a command."""
         found, _ = self._find(target, action)
@@ -72,6 +73,7 @@ class InstructionMaker:
             0.0 if ramp is None else duration_s(ramp, "ramp"),
             _SOURCE,
             periods=() if periods is None else _periods(periods),
+            stack_level=stack_level,
         )
 
     def call_event(

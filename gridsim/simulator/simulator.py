@@ -153,6 +153,7 @@ class Simulator:
         ramp: Duration | None = None,
         id: str | None = None,
         periods: Periods | None = None,
+        stack_level: int = 0,
     ) -> SentInstruction:
         """Send a command to a DER or a project; it takes effect in the next tick.
 
@@ -169,14 +170,17 @@ class Simulator:
         the device reverts; without it, the command holds until the next of its kind. `ramp` is the
         duration of the linear ramp from the present value to the new one. `id` is made if it is not
         given. `periods` are values over time instead of `value`, as pairs of the time since the
-        start and the value: `[(0, 3.0), ("10m", 1.5)]`. The last one holds to the end.
+        start and the value: `[(0, 3.0), ("10m", 1.5)]`. The last one holds to the end. Of
+        several commands of a kind, the one of the highest `stack_level`, 0 to 9, applies.
 
         Returns the instruction, whose `state` is "pending" until the next `run`: only the
         simulation can decide whether the device can follow. Raises ValueError if there is no such
         target, or if the command is not well-formed.
         """
         return self._post(
-            self._maker.command(target, command, value, unit, start, duration, ramp, id, periods)
+            self._maker.command(
+                target, command, value, unit, start, duration, ramp, id, periods, stack_level
+            )
         )
 
     def call_event(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gridsim.api import Command, InjectFault, Target, read_instruction
+from gridsim.api import Command, InjectFault, Period, Target, read_instruction
 from gridsim.config.resolve import Flags
 from gridsim.contracts.instructions import FLEET, CallEvent, ClearFault
 from gridsim.ledger.schema import TRUTH
@@ -98,6 +98,8 @@ def recording(tmp_path: Path) -> Recording:
         run.advance(3)
         run.post(Command(BAT, "c-1", "set_power", -3.0, ramp_s=4.0, source="page"))
         run.post(Command(BAT, "c-1", "set_power", 1.0))
+        periods = (Period(0.0, 1.0), Period(2.5, -1 / 3))
+        run.post(Command(BAT, "c-2", "set_power", periods=periods, duration_s=5, stack_level=1))
         run.post(read_instruction(b"\xff odd", BAT))
         run.advance(4)
         run.post(CallEvent(FLEET, "e-1", "peak", {"duration_s": 10, "target_kw": 1.5}))

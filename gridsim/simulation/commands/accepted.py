@@ -24,7 +24,10 @@ class AcceptedCommand:
     reached: bool = False
     """True once the target state of charge was reached and acknowledged."""
     period: int = 0
-    """The place of the period in force; 0 for a command without periods."""
+    """The place of the last period that was in force; 0 for a command without periods."""
+
+    awaited: bool = False
+    """True while the book has the start of the next period in its queue."""
 
     @property
     def next_ms(self) -> float | None:

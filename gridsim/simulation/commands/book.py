@@ -26,7 +26,8 @@ from gridsim.contracts.state import decoded, encoded, restore_attributes, state_
 from gridsim.simulation.answers import answer
 from gridsim.simulation.commands.accepted import AcceptedCommand
 from gridsim.simulation.commands.effects import Effects
-from gridsim.simulation.commands.targets import Level, ResolvedTarget, Slot, Targets
+from gridsim.simulation.commands.in_force import InForce, Key
+from gridsim.simulation.commands.targets import ResolvedTarget, Targets
 from gridsim.simulation.commands.used_ids import UsedIds
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.scenario import Scenario
@@ -43,7 +44,8 @@ class CommandBook:
     """Commands, their acknowledgements, and the orders that follow from them.
 
     A command takes effect at the first tick at or after its start, and ends at the first tick
-    at or after its end. A later command of the same kind on the same target supersedes it.
+    at or after its end. A later command of the same kind and stack level on the same target
+    supersedes it; of several levels, the highest applies.
     Each period of a command takes effect as a single command would.
     Nothing is computed while no command is waiting or in force.
     """
@@ -59,9 +61,7 @@ class CommandBook:
         self._ends: list[tuple[float, int, AcceptedCommand]] = []
         self._edges: list[tuple[float, int, AcceptedCommand]] = []
         """The starts of the next periods of the commands in force that have periods."""
-        self._held: dict[tuple[Level, int, Slot], AcceptedCommand] = {}
-        self._seeking: dict[tuple[Level, int, Slot], AcceptedCommand] = {}
-        """The commands in force whose state of charge is not reached yet."""
+        self._force = InForce()
         self._later: list[Command] = []
         self._number = 0
         self._power: Floats | None = None
@@ -73,9 +73,7 @@ class CommandBook:
     def state(self) -> State:
         """Return what a checkpoint keeps, between two ticks."""
         queues = (self._waiting, self._ends, self._edges)
-        maps = (self._held, self._seeking)
-        every = [item[2] for queue in queues for item in queue]
-        every += [entry for entries in maps for entry in entries.values()]
+        every = [*(item[2] for queue in queues for item in queue), *self._force]
         # A command may be in several of them; it is kept once.
         entries = list({id(entry): entry for entry in every}.values())
         place = {id(entry): index for index, entry in enumerate(entries)}
@@ -86,7 +84,7 @@ class CommandBook:
             "ids": self.ids.state(),
             "entries": encoded(entries, "CommandBook"),
             "queues": [[[at, n, place[id(one)]] for at, n, one in queue] for queue in queues],
-            "maps": [[[*key, place[id(one)]] for key, one in own.items()] for own in maps],
+            "force": [place[id(one)] for one in self._force],
         }
 
     def restore(self, state: State) -> None:
@@ -100,10 +98,9 @@ class CommandBook:
             [(at, n, entries[place]) for at, n, place in queue] for queue in state["queues"]
         )
         self._planned = Counter(one.command.target for *_, one in self._waiting if one.planned)
-        self._held, self._seeking = (
-            {(level, owner, slot): entries[place] for level, owner, slot, place in own}
-            for own in state["maps"]
-        )
+        self._force = InForce()
+        for place in state["force"]:
+            self._force.enter(entries[place])
 
     def copied(self, memo: dict[int, Any]) -> CommandBook:
         """Return a copy that has no used ids, made with the memo of `copy.deepcopy`.
@@ -142,7 +139,7 @@ class CommandBook:
 
     def take(self, instructions: Sequence[Instruction], tick: Tick) -> tuple[Acknowledgement, ...]:
         """Decide on instructions at a tick's start, and begin and end commands that are due."""
-        if not (instructions or self._later or self._waiting or self._held):
+        if not (instructions or self._later or self._waiting or self._force.applied):
             self._devices = self._sites = None
             return ()
         answers = [
@@ -152,7 +149,7 @@ class CommandBook:
         self._begin_periods(tick)
         answers += self._begin_due(tick)
         self._devices = self._sites = None
-        if self._held:
+        if self._force.applied:
             # A line's mean over the tick is its value in the middle.
             middle = tick.time_ms + 500.0 * tick.dt_s
             self._devices, self._sites = self._effects.orders(middle, self._soc, self._power)
@@ -210,15 +207,19 @@ class CommandBook:
     def _end_due(self, tick: Tick) -> Iterator[Acknowledgement]:
         while self._ends and self._ends[0][0] <= tick.time_ms:
             entry = heapq.heappop(self._ends)[2]
-            if self._held.get(entry.aim.key) is not entry:
+            if entry not in self._force:
                 continue  # superseded before its end
-            is_seeking = self._seeking.get(entry.aim.key) is entry
-            self._release(entry)
+            before = self._force.applied[entry.aim.key]
+            self._force.leave(entry)
+            self._change(entry.aim.key, before, tick)
             if not entry.reached:
+                is_seeking = entry.command.action == "target_soc"
                 reason = "it ended before the target was reached" if is_seeking else ""
                 yield answer(entry.command, "completed", tick, reason)
 
     def _begin_due(self, tick: Tick) -> Iterator[Acknowledgement]:
+        if not (self._waiting and self._waiting[0][0] <= tick.time_ms):
+            return
         while self._waiting and self._waiting[0][0] <= tick.time_ms:
             entry = heapq.heappop(self._waiting)[2]
             if entry.planned:
@@ -227,57 +228,57 @@ class CommandBook:
                 reason = "it began and ended between two ticks"
                 yield answer(entry.command, "completed", tick, reason)
                 continue
-            older = self._held.get(entry.aim.key)
+            before = self._force.applied.get(entry.aim.key)
+            older = self._force.enter(entry)
             if older is not None and not older.reached:
-                reason = f"by {entry.command.id}"
-                yield answer(older.command, "superseded", tick, reason)
-            self._begin(entry, tick, older)
+                yield answer(older.command, "superseded", tick, f"by {entry.command.id}")
+            self._change(entry.aim.key, before, tick)
             if entry.end_ms < np.inf:
                 heapq.heappush(self._ends, (entry.end_ms, entry.number, entry))
         for queue in (self._ends, self._edges):
-            if len(queue) > 2 * len(self._held) + 64:
-                queue[:] = [item for item in queue if self._held.get(item[2].aim.key) is item[2]]
+            if len(queue) > 2 * len(self._force) + 64:
+                queue[:] = [item for item in queue if item[2] in self._force]
                 heapq.heapify(queue)
 
     def _begin_periods(self, tick: Tick) -> None:
         while self._edges and self._edges[0][0] <= tick.time_ms:
             entry = heapq.heappop(self._edges)[2]
-            if self._held.get(entry.aim.key) is entry:
+            entry.awaited = False
+            if self._force.applies(entry):
                 self._put(entry, tick)
 
-    def _begin(self, entry: AcceptedCommand, tick: Tick, older: AcceptedCommand | None) -> None:
-        aim = entry.aim
-        self._seeking.pop(aim.key, None)
-        if older is not None and aim.slot == "power":
-            # The two commands may differ in action, level and devices.
-            self._effects.end(older.aim)
-        self._held[aim.key] = entry
-        if entry.command.action == "target_soc":
-            self._seeking[aim.key] = entry
-            self._effects.begin_storage(aim)
+    def _change(self, key: Key, before: AcceptedCommand | None, tick: Tick) -> None:
+        """Put the command that applies now into force, unless it did `before`."""
+        now = self._force.applied.get(key)
+        if now is before:
+            return
+        # Both may differ in action, level and devices. A ramp of a limit begins at the one before.
+        if before is not None and (now is None or before.aim.slot == "power"):
+            self._effects.end(before.aim)
+        if now is None:
+            return
+        if now.command.action == "target_soc":
+            self._effects.begin_storage(now.aim)
         else:
-            self._put(entry, tick)
+            self._put(now, tick)
 
     def _put(self, entry: AcceptedCommand, tick: Tick) -> None:
         """Put a command's value, or the one of its present period, into force."""
         entry.move_to(tick.time_ms)
         present, ramp_s = self._present(entry.aim), entry.command.ramp_s
         self._effects.begin(entry.aim, entry.period, present, tick.time_ms, ramp_s)
-        if (next_ms := entry.next_ms) is not None:
+        if not entry.awaited and (next_ms := entry.next_ms) is not None:
+            entry.awaited = True
             heapq.heappush(self._edges, (next_ms, entry.number, entry))
-
-    def _release(self, entry: AcceptedCommand) -> None:
-        del self._held[entry.aim.key]
-        self._seeking.pop(entry.aim.key, None)
-        self._effects.end(entry.aim)
 
     def _arrivals(self, tick: Tick) -> Iterator[Acknowledgement]:
         """Acknowledge target states of charge that were reached; they are held from then on."""
         for owner in self._effects.arrived():
-            entry = self._seeking.get((*owner, "power"))
-            if entry is not None and self._effects.reached(entry.aim):
+            entry = self._force.applied.get((*owner, "power"))
+            if entry is None or entry.reached or entry.command.action != "target_soc":
+                continue
+            if self._effects.reached(entry.aim):
                 entry.reached = True
-                del self._seeking[entry.aim.key]
                 yield answer(entry.command, "completed", tick)
 
     def _present(self, aim: ResolvedTarget) -> Floats:

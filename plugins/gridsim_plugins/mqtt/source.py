@@ -76,6 +76,7 @@ class MqttCommands(Source[MqttCommandSettings]):
     each target. `start` is simulated time; without it the command starts at once. Without
     `duration_s` the command holds until another of its kind arrives. Instead of `value`, a power
     or a limit can have "periods": [{"start_s": 0, "value": 3.0}, {"start_s": 600, "value": 1.5}].
+    "stack_level", 0 to 9, decides which of several commands of a kind applies.
 
     set_power      kW (or %, of the nameplate capacity); positive feeds the site. For a
                    project: the sum over its flexible DERs.
@@ -93,8 +94,8 @@ class MqttCommands(Source[MqttCommandSettings]):
     that project or DER; at `fleet_topic`, `projects` and `ders` name others by patterns.
 
     A DER's own command takes precedence over its project's, a project's command over an event,
-    and an event over the DER's strategy. Commands of one kind supersede each other. The kinds
-    are: set_power and target_soc; each limit; connect and disconnect.
+    and an event over the DER's strategy. Commands of one kind and stack level supersede each
+    other. The kinds are: set_power and target_soc; each limit; connect and disconnect.
 
     An acknowledgement is {"id": "c-17", "status": "accepted", "reason": "", "command":
     "set_power", "timestamp": "2026-07-01T12:00:00.000Z", "tick": 0}, with the simulated time

@@ -131,8 +131,9 @@ EQUIVALENTS = [
             "target": "HOME_1",
             "command": "limit_import",
             "periods": [{"start_s": 0, "value": 11}, {"start_s": 900.5, "value": 7.4}],
+            "stack_level": 2,
         },
-        "gridsim send HOME_1 limit_import --periods 0:11,900.5:7.4",
+        "gridsim send HOME_1 limit_import --periods 0:11,900.5:7.4 --stack-level 2",
         None,
     ),
     (

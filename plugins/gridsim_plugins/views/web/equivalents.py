@@ -99,6 +99,8 @@ def _send(message: bytes, body: Mapping[str, Any]) -> str:
                 f"{_decimal(one['start_s'])}:{_number(one['value'])}" for one in table["periods"]
             )
             options += ["--periods", ",".join(parts)]
+        if "stack_level" in table:
+            options += ["--stack-level", str(table["stack_level"])]
     if not id.startswith("web-"):
         options += ["--id", id]
     return shlex.join([*words, *options])

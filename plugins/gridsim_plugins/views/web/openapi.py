@@ -74,6 +74,7 @@ _INSTRUCTION: Final[dict[str, Any]] = {
                 "additionalProperties": False,
             },
         },
+        "stack_level": {"type": ["integer", "null"], "minimum": 0, "maximum": 9},
         "event": {"type": "string", "minLength": 1, "maxLength": 128},
         "fault": {"type": "string", "minLength": 1, "maxLength": 128},
         "type": {"type": "string"},
