@@ -71,6 +71,7 @@ def test_a_topic_per_measurand_and_one_for_batches() -> None:
         ("der", "#", "contains the wildcard '#'"),
         ("der", "a/\x00/{der_id}", r"contains the character '\x00'"),
         ("der", "a\n/{der_id}", r"contains the character '\n'"),
+        ("der", "a\uffff/{der_id}", r"contains the character '\uffff'"),
         ("der", "$aws/{der_id}", "begins with $, reserved for brokers; if yours takes"),
         ("der", "a" * 65_533 + "{der_id}", "longer than 65535 bytes"),
     ],

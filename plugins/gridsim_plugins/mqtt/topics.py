@@ -29,7 +29,12 @@ MAX_BYTES = 65_535
 _DOLLAR_HINT = "; if yours takes messages there, as AWS IoT does, set allow_dollar_topics = true"
 # Only the broker publishes below $SYS, and $share begins the filter of a shared subscription.
 _NEVER_PUBLISHED = ("$SYS/", "$share/")
-_BAD = re.compile(r"[\x00-\x1f\x7f-\x9f+#\ud800-\udfff]")
+_REFUSED = r"\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef" + "".join(
+    chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
+)
+_BAD = re.compile(f"[+#{_REFUSED}]")
+BAD_IN_TEXT = re.compile(f"[{_REFUSED}]")
+"""The characters on which brokers may close the connection (MQTT 5, section 1.5.4)."""
 
 
 def make_topics(

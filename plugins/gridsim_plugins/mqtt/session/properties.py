@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import repeat
 from typing import Literal
@@ -10,16 +9,10 @@ from typing import Literal
 from gridsim.api import Framing, Roster
 from gridsim_plugins.mqtt.session.frames import length, string
 from gridsim_plugins.mqtt.settings import ConnectionSettings, MqttSettings
-from gridsim_plugins.mqtt.topics import FIELDS, MAX_BYTES, fill, placeholders, shown
+from gridsim_plugins.mqtt.topics import BAD_IN_TEXT, FIELDS, MAX_BYTES, fill, placeholders, shown
 
 _MESSAGE_EXPIRY, _CONTENT_TYPE, _SESSION_EXPIRY, _USER = b"\x02", b"\x03", b"\x11", b"\x26"
 _NAMES = ("message_expiry_s", "content_type", "session_expiry_s", "user_properties")
-_BAD = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
-    + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
-    + "]"
-)
-"""The characters that brokers refuse in a text (section 1.5.4)."""
 
 
 def check_properties(settings: MqttSettings) -> None:
@@ -119,7 +112,7 @@ def _joined(columns: Sequence[Sequence[bytes]]) -> list[bytes]:
 
 def _check_text(text: str, name: str) -> None:
     """Raise ValueError, starting with `name`, if a broker would refuse `text`."""
-    bad = _BAD.search(text)
+    bad = BAD_IN_TEXT.search(text)
     if bad:
         raise ValueError(f"{name}: {shown(text)} contains the character {bad[0]!r}")
     if len(text.encode()) > MAX_BYTES:
