@@ -31,7 +31,9 @@ MESSAGES = 5_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=31)
-    parser.add_argument("--blocks", type=int, default=10, help="of 5,000 messages, per round")
+    parser.add_argument(
+        "--blocks", type=int, default=10, help="per round; a block has 5,000 messages"
+    )
     options = parser.parse_args()
     with mosquitto() as port:
         sock, count = _connect(port)
