@@ -180,9 +180,9 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _keep_freed_memory(size: int) -> None:
-    """Let the C library keep about `size` bytes that are freed, for the columns of the next tick.
+    """Make the C library keep about `size` bytes that are freed, for the columns of the next tick.
 
-    Otherwise a large fleet with many columns gets its memory from the system anew in each tick. The
+    Otherwise a large fleet with many columns asks the system for memory in each tick. The
     GNU C library keeps up to twice the largest block that was freed (mallopt(3),
     M_MMAP_THRESHOLD); a block that nothing writes to costs no memory.
     """
