@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -91,8 +92,11 @@ class BatchMaker(Stateful):
         """
         power, soc = read_only(rounded(power, 2)), read_only(rounded(soc, 1))
         meter, baseline = rounded(meter, 2), rounded(baseline, 2)
+        missing = missing_column(len(power))
         extra = {
-            name: read_only(
+            name: column
+            if column is missing
+            else read_only(
                 column if name in self._measurands else rounded(column, self._digits[name])
             )
             for name, column in extra.items()
@@ -171,6 +175,12 @@ def rounded(values: Floats, digits: int) -> Floats:
     result: Floats = np.round(values, digits)
     result += 0.0
     return result
+
+
+@lru_cache(maxsize=2)
+def missing_column(n: int) -> Floats:
+    """Return a column without any value, NaN: the same array each time, which nobody writes to."""
+    return read_only(np.full(n, np.nan))
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:

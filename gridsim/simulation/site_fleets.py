@@ -15,6 +15,7 @@ from gridsim.api import Floats, Orders, State, Tick
 from gridsim.contracts.measurands import LOWER, MEASURANDS, SETPOINT, UPPER
 from gridsim.contracts.results import Clipped
 from gridsim.errors import PluginError
+from gridsim.simulation.batch import missing_column
 from gridsim.simulation.calling import Call
 from gridsim.simulation.demand_response.shortfall import Ability, ability
 from gridsim.simulation.dispatch.dispatch import dispatch, no_orders, orders_for
@@ -61,9 +62,6 @@ class SiteFleets:
         wanted = {SETPOINT, LOWER, UPPER}.intersection(self._declared)
         self._ordered = [name for name in wanted if MEASURANDS[name].unit == columns[name]]
         """The measurands of orders that the run wants."""
-        self._missing = np.full(len(scenario.roster), np.nan)
-        """The column that no device reports."""
-        self._missing.setflags(write=False)
         self.running: list[RunningFleet] = []
         for number, spec in enumerate(scenario.fleets):
             try:
@@ -174,7 +172,7 @@ class SiteFleets:
         for round_orders in dispatch(net, able, devices, sites, reported, outputs):
             for fleet, orders in round_orders:
                 self._guard(fleet, partial(step, fleet, orders))
-        further = {name: extra.get(name, self._missing) for name in self._declared}
+        further = {name: extra.get(name, missing_column(n)) for name in self._declared}
         return FleetOutputs(power, soc, further, reactive[0] if reactive else None), possible
 
     def _guard(self, fleet: RunningFleet, do: Callable[[], T]) -> T | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from gridsim.api import Floats
 from gridsim.contracts.measurands import LINES, METER
+from gridsim.simulation.batch import missing_column
 from gridsim.simulation.measurands.grid import Grid
 from gridsim.simulation.measurands.rounding import round_measurand
 from gridsim.simulation.scenario import Scenario
@@ -24,8 +25,7 @@ class Electrical:
         self._project = scenario.roster.project
         self._wiring, self._feeder = grid.wiring, grid.feeder
         self._of_meter = any(name.startswith(METER) for name in wanted)
-        self._missing = np.full(len(scenario.roster), np.nan)
-        self._missing.setflags(write=False)
+        self._missing = missing_column(len(scenario.roster))
 
     def take(
         self, time_ms: int, power: Floats, real: Floats, reactive: Floats | None, meter: Floats

@@ -57,12 +57,15 @@ class Registers(Stateful):
         if not self._wh[which].any() and 2 * self._block_wh * int(sums.max(initial=0)) < _EXACT:
             # The same in one division, which is much faster.
             twice = 2 * self._block
-            whole: Floats = (2 * self._block_wh * sums + self._block) // twice / 1000.0
-            return whole
+            wh = 2 * self._block_wh * sums
+            wh += self._block
+            wh //= twice
+            kwh: Floats = wh / 1000.0
+            return kwh
         blocks, rest = np.divmod(sums, self._block)
         part = (2 * rest * self._block_wh + self._block) // (2 * self._block)
-        wh: Floats = (self._wh[which] + blocks * self._block_wh + part) / 1000.0
-        return wh
+        carried: Floats = (self._wh[which] + blocks * self._block_wh + part) / 1000.0
+        return carried
 
     def _carry(self) -> None:
         blocks, rest = np.divmod(self._sums, self._block)
