@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from gridsim.helpers.tables import Decimal, is_missing, why_not
 from gridsim.verify.fields import TIMES
+from gridsim.verify.packing import packed_value
 from gridsim.verify.values import booleans, numbers
 
 _TEXTS: Final = ("der_id", "project_id", "units", "type")
@@ -85,6 +86,9 @@ def why_no_record(text: bytes, names: Collection[str]) -> str:
 
     A record with a field of `names` that has two values is not one.
     """
+
+    if packed := packed_value(text.decode(errors="replace")):
+        return packed
 
     def refuse(constant: str) -> None:
         raise ValueError(f"is not valid JSON: {constant} is not a value of JSON")

@@ -17,6 +17,8 @@ _LINES = 200
 _PREFIXED: Final = re.compile(rb"\s*[^\s{\[\"][^{\[]*?[\s;|,:](?=[{\[]\s*[\"{\[\]}])")
 # A message that is not a reading, such as `online`: words without any part of JSON.
 _WORDS = re.compile(rb"[\w .:+-]{1,80}")
+# The names of columns above tables of topics and messages, as `mysql --batch` writes them.
+_HEADER = re.compile(rb"\w+(?:[\t;|,]\w+)+")
 _EMPTY = (b"", b"(null)")
 _NUMBER = re.compile(rb"[-+0-9]")
 
@@ -57,6 +59,9 @@ def payloads(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes, bool]]:
             continue
         if (match := _PREFIXED.match(text)) is not None:
             yield number, text[match.end() :], True
+            continue
+        if number == 1 and _HEADER.fullmatch(text):
+            yield number, text, False
             continue
         _, _, payload = text.partition(b" ")
         payload = payload.strip()

@@ -13,8 +13,9 @@ from gridsim.verify.arrivals import Arrivals
 from gridsim.verify.captures import Form, form_of
 from gridsim.verify.jsonlines import JsonParser
 from gridsim.verify.opening import SAMPLE_BYTES, STDIN, open_bytes
+from gridsim.verify.packing import packed_cells, packed_lines
 from gridsim.verify.reading import Reading
-from gridsim.verify.rows import csv_rows, open_table, parquet_rows
+from gridsim.verify.rows import NoColumnError, csv_rows, open_table, parquet_rows
 
 _NAMES: Final[dict[Form, str]] = {
     "csv": "CSV",
@@ -47,6 +48,8 @@ def read_file(name: str, reading: Reading) -> Iterator[Arrivals]:
             else:
                 form = form_of(first, whole=len(first) < SAMPLE_BYTES)
                 what = _NAMES[form] if first.strip() else "the file is empty"
+                if form == "csv" and (packed := packed_lines(name, first)):
+                    raise UsageError(f"{name}: error: {packed}")
                 if form == "csv":
                     table = open_table(name, file, reading)
                     what = f"{what}, {table.dialect.describe()}"
@@ -63,6 +66,10 @@ def read_file(name: str, reading: Reading) -> Iterator[Arrivals]:
                 count += len(part)
                 reading.on_rows(len(part))
                 yield part
+    except NoColumnError:
+        if packed := packed_cells(name, first):
+            raise UsageError(f"{name}: error: {packed}") from None
+        raise
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{name}: error: cannot be read: {reason}") from error

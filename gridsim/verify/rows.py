@@ -18,6 +18,10 @@ _CHARACTERS = 4_000_000
 _SHOWN = 300
 
 
+class NoColumnError(UsageError):
+    """A column that verify needs is missing."""
+
+
 def open_table(name: str, file: IO[bytes], reading: Reading) -> TableStream:
     """Open a table of text. Raises UsageError if it is not one, or lacks a column."""
     names = reading.evidence.names
@@ -86,7 +90,7 @@ def _values(column: Any) -> list[Any]:
 
 
 def _check(name: str, header: Sequence[str], found: Mapping[str, int], reading: Reading) -> None:
-    """Raise UsageError if a field that verify needs, or that the user names, is missing."""
+    """Raise NoColumnError if a field that verify needs, or that the user names, is missing."""
     names = reading.evidence.names
     for field in (*IDENTITY, RECEIVED, SEQ, *FIELDS):
         column = names.get(field)
@@ -96,7 +100,7 @@ def _check(name: str, header: Sequence[str], found: Mapping[str, int], reading: 
             advice = f"Name the column with {flag}"
             if len(header) == 1:
                 advice = "Separate the columns with commas, semicolons, tabs or pipes"
-            raise UsageError(
+            raise NoColumnError(
                 f"{name}: error: there is no column {column!r}; there are: {_shown(header)}. "
                 f"{advice}"
             )

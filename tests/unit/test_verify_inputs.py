@@ -206,6 +206,8 @@ def test_a_table_with_sep_and_other_letters_of_names(kept: Kept, tmp_path: Path)
         (b"\x00\x01\x02\x07", "is not text"),
         (b"hello\nworld\n", "there is no column 'der_id'"),
         (b"der_id^timestamp\nA^1\n", "Separate the columns with commas, semicolons, tabs or pipes"),
+        (b'"{\\"der_id\\":1}"\n', "is JSON within a JSON text; unpack it: jq -c fromjson "),
+        (b'n,body\n0,"{""der_id"":1}"\n', "column 'body' has whole records as texts; unpack it: "),
         (b'{"a": 1}\n', "no record has the field 'der_id'; other fields there: a"),
     ],
 )
