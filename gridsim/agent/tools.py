@@ -119,16 +119,23 @@ class Tools:
         unit: Literal["kW", "%"] | None = None,
         duration_s: float | None = None,
         ramp_s: float | None = None,
+        periods: list[dict[str, float]] | None = None,
+        stack_level: int = 0,
     ) -> Found:  # fmt: skip
         """Send a command to a device or a project by its id, and return the acknowledgement. Power
         is positive into the site: set_power -3 charges a battery with 3 kW. Without a duration the
-        command holds until the next one.
+        command holds until the next one. Instead of `value`, `periods` are values over time:
+        [{"start_s": 0, "value": 3}, {"start_s": 600, "value": 1}]. Of several commands of a kind,
+        the one of the highest stack_level, 0 to 9, applies.
         """
         return self._instruct(
             target,
             command,
-            {"value": value, "unit": unit, "duration_s": duration_s, "ramp_s": ramp_s},
-        )
+            {
+                "value": value, "unit": unit, "duration_s": duration_s, "ramp_s": ramp_s,
+                "periods": periods, "stack_level": stack_level,
+            },
+        )  # fmt: skip
 
     def call_event(
         self,

@@ -11,7 +11,10 @@ _OVER = ("completed", "superseded", "cancelled")
 
 
 class OpenCommands:
-    """The newest accepted command of each target that is not over; at most 10,000."""
+    """The newest accepted command of each target that is not over; at most 10,000.
+
+    Of several commands of the same name it is the one of the highest stack level.
+    """
 
     def __init__(self) -> None:
         self._open: dict[Target, Command] = {}
@@ -26,7 +29,10 @@ class OpenCommands:
         for answer in result.acknowledgements:
             given = commands.get((answer.target, answer.id))
             if answer.status == "accepted" and given is not None:
-                self._open.pop(answer.target, None)
+                known = self._open.pop(answer.target, None)
+                if known is not None and known.action == given.action:
+                    # Of equal levels, the newer one applies.
+                    given = max(given, known, key=lambda one: one.stack_level)
                 self._open[answer.target] = given
             elif answer.status in _OVER:
                 known = self._open.get(answer.target)

@@ -40,18 +40,22 @@ class InForce:
 
     def enter(self, entry: AcceptedCommand) -> AcceptedCommand | None:
         """Add a command. Return the one of the same level, which it replaces."""
-        every = self._take(entry)
-        level = entry.command.stack_level
+        key, level = entry.aim.key, entry.command.stack_level
+        older = self.applied.get(key)
+        # Mostly all have one level.
+        if key not in self.below and (older is None or older.command.stack_level == level):
+            self.applied[key] = entry
+            return older
+        every = self._take(key)
         same = next((one for one in every if one.command.stack_level == level), None)
         self._set([*(one for one in every if one is not same), entry])
         return same
 
     def leave(self, entry: AcceptedCommand) -> None:
         """Remove a command; the next lower one applies."""
-        self._set([one for one in self._take(entry) if one is not entry])
+        self._set([one for one in self._take(entry.aim.key) if one is not entry])
 
-    def _take(self, entry: AcceptedCommand) -> list[AcceptedCommand]:
-        key = entry.aim.key
+    def _take(self, key: Key) -> list[AcceptedCommand]:
         applied = self.applied.pop(key, None)
         return [*self.below.pop(key, ()), *([] if applied is None else [applied])]
 

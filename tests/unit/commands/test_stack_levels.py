@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gridsim.api import Command, Instruction, Refused, read_instruction, write_instruction
+from gridsim.running.monitor.orders import OpenCommands
 from tests.unit.commands.stepped import BAT, HOME, PV, Run, body, request
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -136,3 +137,12 @@ def test_many_commands_apply_as_a_plain_search_finds(run: Run) -> None:
     assert resumed.told == run.told
     ended = [one.id for one in run.told if one.status in ("completed", "superseded")]
     assert sorted(ended) == sorted(f"c-{number}" for number in range(40))
+
+
+def test_the_page_shows_the_command_of_the_highest_level(run: Run) -> None:
+    shown = OpenCommands()
+    for value, level in ((1, 1), (2, 0), (3, 1), (4, 2)):
+        shown.take(run.tick(request(BAT, "set_power", value, id=f"c-{value}", stack_level=level)))
+        applied = value if level else 1
+        sentence = f"set_power {applied} kW (c-{applied}) to HOME/BAT"
+        assert (run.output("BAT")[-1], shown.sentence("HOME", "BAT")) == (applied, sentence)
