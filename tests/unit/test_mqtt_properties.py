@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from gridsim.api import Framing, Settings, TransportError
 from gridsim.testing import PlainFormat, make_roster, make_run
+from gridsim_plugins.mqtt.bench.benchmark import MqttBenchmark
 from gridsim_plugins.mqtt.session.identities import make_identities
 from gridsim_plugins.mqtt.session.owner_packets import OwnerPackets
 from gridsim_plugins.mqtt.session.properties import owner_properties, publish_properties
@@ -118,6 +119,12 @@ def test_what_no_broker_accepts_is_refused(settings: dict[str, Any], says: str) 
     with pytest.raises(ValueError, match=r"^\w+") as caught:
         make(**settings)
     assert says in str(caught.value)
+
+
+def test_they_are_not_measured_because_the_reference_clients_do_not_send_them() -> None:
+    made = MqttSettings.model_validate({**FIVE, "content_type": "text/plain"})
+    with pytest.raises(ValueError, match=r"^content_type: .* leave it out"):
+        MqttBenchmark(made, "der", make_run(ROSTER))
 
 
 def fields(packet: bytes, flags: int) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -69,6 +69,10 @@ def test_when_tls_is_used(settings: dict[str, Any], uses_tls: bool) -> None:
         ({"host": "b", "tls_insecure": True}, "tls_insecure"),
         ({"host": "b", "port": 0}, "port"),
         ({"transport": "websockets"}, "transport"),
+        ({"client_id": "a\x01"}, "client_id"),
+        ({"client_id": "ü" * 32_768}, "client_id"),
+        ({"username": "a\uffff"}, "username"),
+        ({"username": "u" * 65_536}, "username"),
     ],
 )
 def test_contradictions_are_refused(settings: dict[str, Any], key: str) -> None:

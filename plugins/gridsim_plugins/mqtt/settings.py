@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSche
 
 from gridsim.api import LocalPath, RunPeriod, Settings, Unit
 from gridsim_plugins.mqtt.certificates import certificate_problems
+from gridsim_plugins.mqtt.topics import check_text
 from gridsim_plugins.mqtt.url import AUTO, PORT, TLS_PORT, with_address
 
 EMBEDDED = "embedded"
@@ -239,6 +240,8 @@ def check_connection(settings: ConnectionSettings) -> None:
 
     This is not a pydantic validator, because its error would contain the password.
     """
+    for name in ("client_id", "username"):
+        check_text(getattr(settings, name), name)
     password = settings.password.get_secret_value()
     if password and not settings.username:
         raise ValueError("password: it needs a username")

@@ -25,7 +25,7 @@ FIELDS: Mapping[Framing, Sequence[str]] = {
     "batch": ("units",),
 }
 """The placeholders of each framing."""
-MAX_BYTES = 65_535
+_MAX_BYTES = 65_535
 _DOLLAR_HINT = "; if yours takes messages there, as AWS IoT does, set allow_dollar_topics = true"
 # Only the broker publishes below $SYS, and $share begins the filter of a shared subscription.
 _NEVER_PUBLISHED = ("$SYS/", "$share/")
@@ -33,7 +33,7 @@ _REFUSED = r"\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef" + "".join(
     chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)
 )
 _BAD = re.compile(f"[+#{_REFUSED}]")
-BAD_IN_TEXT = re.compile(f"[{_REFUSED}]")
+_BAD_IN_TEXT = re.compile(f"[{_REFUSED}]")
 """The characters on which brokers may close the connection (MQTT 5, section 1.5.4)."""
 
 
@@ -148,8 +148,17 @@ def check_topic(topic: str, name: str, *, dollar: bool | None = None) -> None:
     if bad:
         what = "the wildcard" if bad[0] in "+#" else "the character"
         raise ValueError(f"{name}: {shown(topic)} contains {what} {bad[0]!r}")
-    if len(topic.encode()) > MAX_BYTES:
-        raise ValueError(f"{name}: {shown(topic)} is longer than {MAX_BYTES} bytes")
+    if len(topic.encode()) > _MAX_BYTES:
+        raise ValueError(f"{name}: {shown(topic)} is longer than {_MAX_BYTES} bytes")
+
+
+def check_text(text: str, name: str) -> None:
+    """Raise ValueError, starting with `name`, if a broker would refuse `text`."""
+    bad = _BAD_IN_TEXT.search(text)
+    if bad:
+        raise ValueError(f"{name}: {shown(text)} contains the character {bad[0]!r}")
+    if len(text.encode()) > _MAX_BYTES:
+        raise ValueError(f"{name}: {shown(text)} is longer than {_MAX_BYTES} bytes")
 
 
 def subscription(template: str) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 from gridsim.api import Framing, Roster
 from gridsim_plugins.mqtt.session.frames import length, string
 from gridsim_plugins.mqtt.settings import ConnectionSettings, MqttSettings
-from gridsim_plugins.mqtt.topics import BAD_IN_TEXT, FIELDS, MAX_BYTES, fill, placeholders, shown
+from gridsim_plugins.mqtt.topics import FIELDS, check_text, fill, placeholders, shown
 
 _MESSAGE_EXPIRY, _CONTENT_TYPE, _SESSION_EXPIRY, _USER = b"\x02", b"\x03", b"\x11", b"\x26"
 _NAMES = ("message_expiry_s", "content_type", "session_expiry_s", "user_properties")
@@ -25,7 +25,7 @@ def check_properties(settings: MqttSettings) -> None:
             "session_expiry_s: it needs a client_id, or the broker would keep a session of every "
             "connection under a random client id"
         )
-    _check_text(settings.content_type, "content_type")
+    check_text(settings.content_type, "content_type")
 
 
 def publish_properties(
@@ -93,12 +93,12 @@ def _user_column(
 ) -> list[bytes]:
     """Return a user property for each topic, or one if it is the same for all."""
     setting = f"user_properties.{name}"
-    _check_text(name, f"user_properties, name {shown(name)}")
+    check_text(name, f"user_properties, name {shown(name)}")
     texts = fill(template, setting, framing, roster, measurands)
     if not placeholders(template):
         texts = texts[:1]
     for text in texts:
-        _check_text(text, setting)
+        check_text(text, setting)
     start = _USER + string(name)
     return [start + string(text) for text in texts]
 
@@ -108,12 +108,3 @@ def _joined(columns: Sequence[Sequence[bytes]]) -> list[bytes]:
     rows = max(map(len, columns)) if all(columns) else 0
     full = [column if len(column) == rows else repeat(column[0], rows) for column in columns]
     return [length(len(row)) + row for row in map(b"".join, zip(*full, strict=True))]
-
-
-def _check_text(text: str, name: str) -> None:
-    """Raise ValueError, starting with `name`, if a broker would refuse `text`."""
-    bad = BAD_IN_TEXT.search(text)
-    if bad:
-        raise ValueError(f"{name}: {shown(text)} contains the character {bad[0]!r}")
-    if len(text.encode()) > MAX_BYTES:
-        raise ValueError(f"{name}: {shown(text)} is longer than {MAX_BYTES} bytes")
