@@ -179,7 +179,7 @@ def rounded(values: Floats, digits: int) -> Floats:
 
 @lru_cache(maxsize=2)
 def missing_column(n: int) -> Floats:
-    """Return a column without any value, NaN: the same array each time, which nobody writes to."""
+    """Return a column without any value, NaN: the same array each time, read-only."""
     return read_only(np.full(n, np.nan))
 
 
