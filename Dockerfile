@@ -2,11 +2,15 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
+COPY requirements/run.txt requirements/run.txt
 # gridsim/default.toml is a link into configs.
 COPY configs configs
 COPY gridsim gridsim
 COPY plugins plugins
-RUN python -m venv /opt/gridsim && /opt/gridsim/bin/pip install --no-cache-dir .
+# The dependencies are those of the lock file, with their hashes.
+RUN python -m venv /opt/gridsim \
+  && /opt/gridsim/bin/pip install --no-cache-dir --require-hashes -r requirements/run.txt \
+  && /opt/gridsim/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.13-slim
 COPY --from=build /opt/gridsim /opt/gridsim

@@ -5,10 +5,13 @@ CONFIG ?= configs/default.toml
 ARGS ?=
 # The tests share out over all cores; a slow one never keeps the others waiting.
 PYTEST ?= -n auto --dist worksteal
+# LOCKED=1 installs the versions in requirements/, and checks their hashes.
+LOCKED ?=
 BIN := $(VENV)/bin
+SUPPLY := build/supply
 
 .PHONY: run setup test properties check lint types imports wheel-env wheel example release-check \
-	soak restarts bench-check performance chaos hold realism docs mutants clean
+	soak restarts bench-check performance chaos hold realism docs mutants lock audit sbom clean
 
 # Ctrl-C is how a run is meant to end, so its 130 counts as success. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
@@ -108,7 +111,37 @@ mutants: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.mutants $(ROOM) $(if $(TESTS),--tests $(TESTS)) \
 	  $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(WORKERS),--workers $(WORKERS))
 
-$(VENV)/run.stamp: pyproject.toml
+# The versions and hashes of all dependencies, for CI and the container: for every platform, from
+# Python 3.11 on. UPGRADE=1 takes the newest versions.
+LOCK = $(SUPPLY)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
+
+lock: $(SUPPLY)/stamp
+	$(LOCK) -o requirements/run.txt
+	$(LOCK) --group dev -c requirements/run.txt -o requirements/dev.txt
+
+# Known vulnerabilities of the locked versions. It asks the database of PyPI.
+audit: $(SUPPLY)/stamp
+	$(SUPPLY)/bin/pip-audit --strict --disable-pip --require-hashes \
+	  -r requirements/run.txt -r requirements/dev.txt
+
+# The bill of materials (CycloneDX) of gridsim with its locked dependencies, without extras.
+sbom: $(SUPPLY)/stamp
+	$(PYTHON) -m venv --clear build/sbom
+	build/sbom/bin/python -m pip install -q --require-hashes -r requirements/run.txt
+	build/sbom/bin/python -m pip install -q --no-deps .
+	build/sbom/bin/python -m pip uninstall -q -y pip setuptools
+	$(SUPPLY)/bin/cyclonedx-py environment build/sbom --pyproject pyproject.toml \
+	  --output-reproducible -o build/gridsim.cdx.json
+	@echo build/gridsim.cdx.json
+
+$(SUPPLY)/stamp: pyproject.toml
+	@test -x $(SUPPLY)/bin/python || $(PYTHON) -m venv $(SUPPLY)
+	@$(SUPPLY)/bin/python -m pip install -q --upgrade 'pip>=25.1'
+	@$(SUPPLY)/bin/python -m pip install -q --group supply
+	@touch $@
+
+$(VENV)/run.stamp: pyproject.toml requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "gridsim needs Python 3.11 or later; 'make PYTHON=python3.12 ...' names another"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
@@ -116,11 +149,12 @@ $(VENV)/run.stamp: pyproject.toml
 	@echo "Setting up $(VENV) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --upgrade pip
-	@$(BIN)/python -m pip install -q -e .
+	@$(if $(LOCKED),$(BIN)/python -m pip install -q --require-hashes -r requirements/run.txt)
+	@$(BIN)/python -m pip install -q $(if $(LOCKED),--no-deps) -e .
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp pyproject.toml
-	@$(BIN)/python -m pip install -q --group dev
+$(VENV)/dev.stamp: $(VENV)/run.stamp pyproject.toml requirements/dev.txt
+	@$(BIN)/python -m pip install -q $(if $(LOCKED),--require-hashes -r requirements/dev.txt,--group dev)
 	@touch $@
 
 clean:
