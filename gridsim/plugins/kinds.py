@@ -77,11 +77,10 @@ class Kind:
     def default_type(self) -> str | None:
         """The type of a table that has no `type`; None if it must have one.
 
-        Where a bare name or a number would do, a table is for the settings of a certain type. A
-        table of an array must name its type.
+        Where a number would do, a table is for the settings of a certain type. A table of an array
+        must name its type.
         """
-        named = self.takes_name or self.number_type or self.is_array
-        return None if named else self.default
+        return None if self.number_type or self.is_array else self.default
 
     def __str__(self) -> str:
         return self.title or self.name

@@ -23,6 +23,13 @@ def test_overrides_come_over_the_file(tmp_path: Path, override: str, host: str) 
     assert made.transports[0].settings.host == host
 
 
+def test_a_format_without_a_type_is_the_default(tmp_path: Path) -> None:
+    for override in ("transports.0.format.missing_soc=zero", "transports.0.format={}"):
+        [choice] = configure(tmp_path, MINIMAL, overrides=[override]).transports
+        assert choice.format_name == "json"
+        assert choice.format_settings.missing_soc == ("zero" if "zero" in override else "null")
+
+
 def test_overrides_make_the_tables_that_are_missing_and_the_last_one_holds(tmp_path: Path) -> None:
     overrides = ["simulation.seed=1", "simulation.seed=7"]
     assert configure(tmp_path, MINIMAL, overrides=overrides).simulation.seed == 7

@@ -85,14 +85,21 @@ def test_a_thousand_errors_are_a_hundred_and_a_count(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "char",
-    ["\u202e", "\u2066", "\u200b", "\u200d", "\u200f", "\ufeff", "\u00ad", "\u2060", "\u3164"],
+    [
+        *"\u202e\u2066\u200b\u200d\u200f\ufeff\u00ad\u2060\u3164",
+        *"\u00a0\u2000\u200a\u202f\u205f\u3000",
+        *"\ue000\uf8ff\U000f0000\U0010fffd",
+        *"\U000e0000\U000e0001\U000e0041\U000e007f\U000e0100\U000e01ef\ufe00\ufe0f\u180f",
+    ],
 )
 def test_an_id_shows_all_of_its_characters(char: str) -> None:
     with pytest.raises(ValueError, match=f"must not hold U\\+{ord(char):04X}: it is not visible"):
         template(f"HOME{char}1", of_project=True)
 
 
-@pytest.mark.parametrize("text", ["HÖME-1", "家", "дом", "a b", "HOME_{n:03}"])
+@pytest.mark.parametrize(
+    "text", ["HÖME-1", "家", "дом", "a b", "HOME_{n:03}", "e\u0301", "\u0939\u093f", "🏠"]
+)
 def test_an_id_may_be_of_any_script(text: str) -> None:
     assert template(text, of_project=True)(1, "")
 

@@ -10,9 +10,14 @@ MAX_BYTES = 128
 
 _PART = re.compile(r"\{(?P<name>n|project_id)(?::0(?P<width>\d{1,2}))?\}|(?P<other>[{}])")
 _REFUSED = re.compile(r"[/+#$\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
-# Letters and marks that are not visible.
-_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0\ufe0f\ufe0e"
+# Control, format and private-use characters, surrogates, and separators: all spaces but one.
+_INVISIBLE = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs")
+# Letters and marks that are not visible, among them the variation selectors; and the code points
+# that are reserved for more of them.
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\uffa0\ufe00-\ufe0f\ufff0-\ufff8"
+    "\U000e0000-\U000e0fff]"
+)
 
 Maker = Callable[[int, str], str]
 """A function of (n, project_id) that returns an id."""
@@ -43,7 +48,7 @@ def check_visible(text: str) -> None:
     Two ids could look the same, and a page or a terminal could show another id.
     """
     for char in text:
-        if unicodedata.category(char) in _INVISIBLE or char in _BLANK:
+        if char != " " and (unicodedata.category(char) in _INVISIBLE or _BLANK.match(char)):
             raise ValueError(
                 f"must not hold U+{ord(char):04X}: it is not visible, or changes the direction of "
                 "the text"
