@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gridsim.api import Command
+import numpy as np
+
+from gridsim.api import Command, Floats
 from gridsim.simulation.commands.targets import ResolvedTarget
 
 
@@ -15,10 +17,12 @@ class AcceptedCommand:
     number: int
     """A count of the accepted commands, by which commands of the same time are in order."""
     command: Command
+    """Without its periods, which take a checkpoint long: `aim` has their values."""
     aim: ResolvedTarget
-    start_ms: int
     end_ms: float
     """The end, UTC ms; inf for a command without a duration."""
+    starts_ms: Floats
+    """The starts of the periods, UTC ms; empty without periods."""
     planned: bool
     """True if it was accepted before the tick of its start."""
     reached: bool = False
@@ -29,12 +33,27 @@ class AcceptedCommand:
     awaited: bool = False
     """True while the book has the start of the next period in its queue."""
 
+    @classmethod
+    def of(
+        cls,
+        number: int,
+        command: Command,
+        aim: ResolvedTarget,
+        start_ms: int,
+        end_ms: float,
+        planned: bool,
+    ) -> AcceptedCommand:
+        """Return an accepted command that starts at `start_ms`, UTC ms."""
+        starts_ms = start_ms + 1000.0 * np.array([one.start_s for one in command.periods])
+        if command.periods:
+            command = replace(command, value=command.periods[0].value, periods=())
+        return cls(number, command, aim, end_ms, starts_ms, planned)
+
     @property
     def next_ms(self) -> float | None:
         """The start of the next period, UTC ms; None after the last one."""
-        if self.period + 1 >= len(self.command.periods):
-            return None
-        return self.start_ms + 1000.0 * self.command.periods[self.period + 1].start_s
+        after = self.period + 1
+        return float(self.starts_ms[after]) if after < len(self.starts_ms) else None
 
     def move_to(self, time_ms: int) -> None:
         """Move on to the period in force at a time; never back."""

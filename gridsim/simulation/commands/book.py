@@ -187,7 +187,7 @@ class CommandBook:
             self._plan(command.target)
         self.ids.use(command)
         self._number += 1
-        entry = AcceptedCommand(self._number, command, aim, start, end, planned)
+        entry = AcceptedCommand.of(self._number, command, aim, start, end, planned)
         heapq.heappush(self._waiting, (start, entry.number, entry))
 
     def _plan(self, target: Target) -> None:
