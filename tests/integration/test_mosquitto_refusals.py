@@ -175,7 +175,13 @@ def test_no_answer_is_awaited_for_oversize_payloads(
 ) -> None:
     batch = make_batch()
     transport = make_transport(
-        brokers.ports["plain"], protocol="5", qos=qos, connections=connections, hasty=True
+        brokers.ports["plain"],
+        # Retained states of one test are not to be seen by the next.
+        topic="oversize/{der_id}",
+        protocol="5",
+        qos=qos,
+        connections=connections,
+        hasty=True,
     )
     large = Large(transport.format.settings, "der", batch.roster)
     large.large = rows
