@@ -55,7 +55,7 @@ class Measuring:
         power = fleets.power
         if self._frequency is not None:
             of_sites = round_measurand(FREQUENCY, self._frequency.at(time_ms))
-            values[FREQUENCY] = of_sites[self._project]
+            values[FREQUENCY] = of_sites.take(self._project)
         if self._electrical is not None:
             values |= self._electrical.take(time_ms, power, real, fleets.reactive, meter)
         if self._ders is None and self._sites is None:
@@ -75,7 +75,7 @@ class Measuring:
         for which, name in enumerate(names):
             if name in self._wanted:
                 column = registers.read(which)
-                into[name] = column if registers is self._ders else column[self._project]
+                into[name] = column if registers is self._ders else column.take(self._project)
 
     def _registers(self, names: tuple[str, str], n: int, tick_ms: int) -> Registers | None:
         return None if self._wanted.isdisjoint(names) else Registers(n, tick_ms)
