@@ -109,4 +109,8 @@ class Transport(ABC, Generic[S]):
 
     @abstractmethod
     def close(self) -> None:
-        """Release everything; also called after a failure, and before each new `connect`."""
+        """Release everything; also called after a failure, and before each new `connect`.
+
+        A permanent TransportError at the end of the run means that readings were lost that counted
+        as delivered: the transport has failed. Other errors are logged only.
+        """

@@ -202,10 +202,12 @@ class ConnectionWorker(ABC):
             logger.error("{} {} disabled: {}", self.kind, self.name, reason)
             with self._changed:
                 self._end("failed", reason)
-        self._close_plugin()
+        closing = self._close_plugin()
         with self._changed:
             if not self._is_over():
                 self._state = "closed"
+                if isinstance(closing, TransportError) and closing.permanent:
+                    self._state, self.error = "failed", printable(closing)
             self._release()
             self._changed.notify_all()
 
@@ -260,9 +262,12 @@ class ConnectionWorker(ABC):
         self._log.log("WARNING", message, self.kind, self.name, error, cause=str(error))
         return False
 
-    def _close_plugin(self) -> None:
+    def _close_plugin(self) -> BaseException | None:
+        """Close the plugin, and return the error that it raised."""
         try:
             with self._calling("close"):
                 self._plugin.close()
         except BaseException as error:
             logger.debug("{} {} while closing: {}", self.kind, self.name, described(error))
+            return error
+        return None

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from gridsim.api import (
     Batch,
     Receipt,
@@ -178,3 +180,19 @@ def test_an_error_that_never_mends_ends_it_before_anything_was_delivered(started
     assert runner.wait(DEADLINE_S)
     assert (runner.state, runner.error) == ("failed", "not a regular file")
     assert balanced(runner.counters())
+
+
+@pytest.mark.parametrize(("permanent", "state"), [(True, "failed"), (False, "closed")])
+def test_a_loss_that_is_found_at_the_end_is_a_failure(
+    started: Any, monkeypatch: pytest.MonkeyPatch, permanent: bool, state: str
+) -> None:
+    def close(transport: Scripted) -> None:
+        if transport.written:
+            raise TransportError("the file was deleted", permanent=permanent)
+
+    monkeypatch.setattr(Scripted, "close", close)
+    runner, _ = started(Scripted())
+    runner.offer(batch_of(0))
+    counters = finish(runner)
+    assert (runner.state, runner.error) == (state, "the file was deleted" if permanent else None)
+    assert (counters.delivered, balanced(counters)) == (ROWS, True)

@@ -130,6 +130,29 @@ def test_a_deleted_file_is_made_again_and_the_loss_is_logged(
     assert len(warnings) == 1
     assert f"{path}: the file was deleted while the run wrote it; {lost:,} bytes" in warnings[0]
     assert read(path) == lines_of(batch)[3:]
+    more = path.stat().st_size
     path.unlink()
-    file.close()
+    with pytest.raises(TransportError, match=f"{lost + more:,} bytes that count as del") as caught:
+        file.close()
+    assert caught.value.permanent
     assert len(warnings) == 2, "a file that is deleted after the last reading is noticed at the end"
+
+
+def test_after_a_rotation_by_another_program_a_new_file_is_written(
+    tmp_path: Path, warnings: list[str]
+) -> None:
+    path, moved, other = tmp_path / "x", tmp_path / "x.1", tmp_path / "x.2"
+    batch = make_batch(ticks=3)
+    file = made(path)
+    file.connect()
+    file.write(batch.rows(0, 3), RecordingReceipt(3))
+    path.rename(moved)
+    file.write(batch.rows(3, 6), RecordingReceipt(3))
+    # As logrotate does with `create`; what was moved may be deleted after that.
+    path.rename(other)
+    path.touch()
+    moved.unlink()
+    file.write(batch.rows(6), RecordingReceipt(3))
+    file.close()
+    lines = lines_of(batch)
+    assert (read(other), read(path), warnings) == (lines[3:6], lines[6:], [])

@@ -169,6 +169,8 @@ class File(Transport[FileTransportSettings]):
 
     def close(self) -> None:
         self._files.close()
+        if loss := self._files.loss:
+            raise TransportError(loss, permanent=True)
 
     def _failure(self, path: str, error: OSError) -> TransportError:
         """Return the error to raise for a failed operation on `path`.

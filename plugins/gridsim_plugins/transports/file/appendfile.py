@@ -49,6 +49,7 @@ class AppendFile:
         self._mode = mode
         self._on_existing = on_existing
         self._fd = -1
+        self._real_path = ""
         self._committed = 0
         self._needs_rollback = False
 
@@ -59,6 +60,7 @@ class AppendFile:
     def open(self, real_path: str) -> None:
         """Open or create the file, and cut off an incomplete end from a killed run."""
         os.makedirs(os.path.dirname(real_path), exist_ok=True)
+        self._real_path = real_path
         created = True
         try:
             self._fd = os.open(real_path, _FLAGS | os.O_CREAT | os.O_EXCL, self._mode)
@@ -102,6 +104,15 @@ class AppendFile:
     def is_deleted(self) -> bool:
         """Return whether the open file has been deleted."""
         return os.fstat(self._fd).st_nlink == 0
+
+    def is_moved(self) -> bool:
+        """Return whether the open file has another path by now, and can be found there."""
+        own = os.fstat(self._fd)
+        try:
+            at_path = os.stat(self._real_path)
+        except FileNotFoundError:
+            return own.st_nlink > 0
+        return own.st_nlink > 0 and not os.path.samestat(own, at_path)
 
     def close(self) -> None:
         if self.is_open:

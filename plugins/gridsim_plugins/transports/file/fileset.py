@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from bisect import bisect_right
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,6 +52,20 @@ class FileSet:
         self._own: set[str] = set()
         """The paths that this run has opened; never forgotten, or `replace` would lose its data."""
         self._has_announced = False
+        self._lost: Counter[str] = Counter()
+        """The bytes that were deleted with each file after they had been committed."""
+
+    @property
+    def loss(self) -> str:
+        """What was lost with files that another program deleted; empty if nothing was."""
+        if not self._lost:
+            return ""
+        path, *others = self._lost
+        more = f" and {len(others):,} more" if others else ""
+        return (
+            f"{path}{more}: deleted while the run wrote it; {self._lost.total():,} bytes that "
+            "count as delivered were lost"
+        )
 
     def append(self, path: str, bodies: Sequence[bytes], period: int | None) -> None:
         """Append a line per body; begin a new file if `period` is later than that of the file.
@@ -103,7 +117,7 @@ class FileSet:
     def close(self) -> None:
         for file in self._open.values():
             if file.is_open and file.is_deleted():
-                _warn_of_deletion(file)
+                self._note_deletion(file)
             file.close()
         self._open.clear()
 
@@ -120,8 +134,13 @@ class FileSet:
     def _file(self, path: str) -> AppendFile:
         """Return the file at `path`, open."""
         file = self._open.get(path)
+        if file is not None and file not in self._changed and file.is_moved():
+            # As `tail -F` does: a program that rotates logs renames, and later packs and deletes.
+            logger.info("{}: the file was moved; the next readings are in a new one", path)
+            self._forget(file)
+            file = None
         if file is not None and file.is_deleted():
-            _warn_of_deletion(file)
+            self._note_deletion(file)
             self._forget(file)
             self._changed.pop(file, None)
             file = None
@@ -192,6 +211,15 @@ class FileSet:
         self._open.pop(file.path, None)
         self._known.pop(file.path, None)
 
+    def _note_deletion(self, file: AppendFile) -> None:
+        self._lost[file.path] += file.size
+        logger.warning(
+            "{}: the file was deleted while the run wrote it; {:,} bytes that count as delivered "
+            "were lost with it",
+            file.path,
+            file.size,
+        )
+
     def _rename(self, file: AppendFile) -> AppendFile:
         """Rename the file with a number, unless it is empty; return the new file in its place."""
         if not file.size:
@@ -228,12 +256,3 @@ def _split(name: str) -> tuple[str, str]:
     packed = ".gz" if name.endswith(".gz") else ""
     stem, extension = os.path.splitext(name.removesuffix(".gz"))
     return stem, extension + packed
-
-
-def _warn_of_deletion(file: AppendFile) -> None:
-    logger.warning(
-        "{}: the file was deleted while the run wrote it; {:,} bytes that count as delivered were "
-        "lost with it",
-        file.path,
-        file.size,
-    )
