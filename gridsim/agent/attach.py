@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 
 from gridsim.errors import UsageError
 from gridsim.running.runfile import RunRecord, running
@@ -42,12 +44,21 @@ def address_of(name: str | None) -> str:
 def started(words: Sequence[str]) -> Iterator[str]:
     """Start a run with these words of the command line, and yield its address.
 
-    When the context ends, the run ends as after Ctrl-C, and logs its totals. Raises UsageError if
-    it does not start; its log is on standard error.
+    When the context ends, or this process is terminated or its terminal is closed, the run ends as
+    after Ctrl-C, and logs its totals. Raises UsageError if it does not start; its log is on
+    standard error. Call it from the main thread.
     """
     # Standard output belongs to the protocol: what a stdout transport writes is dropped.
     command = [sys.executable, "-m", "gridsim", *words]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def leave(number: int, _: FrameType | None) -> None:
+        process.send_signal(signal.SIGINT)
+        # A thread reads standard input, and no exception would end it.
+        os._exit(128 + number)
+
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = [(number, signal.signal(number, leave)) for number in numbers]
     try:
         yield _wait(process)
     finally:
@@ -58,6 +69,8 @@ def started(words: Sequence[str]) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> str:

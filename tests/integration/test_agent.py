@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,3 +138,26 @@ def test_options_that_do_not_fit_are_refused(
         app(["mcp", *words])
     assert ended.value.code == 2
     assert reason in capfd.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_its_run_ends_when_it_is_terminated(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    run = tmp_path / "run"
+    run.write_text(
+        "#!/bin/sh\ntrap 'echo ended >&2; exit' INT\necho up >&2\nwhile :; do sleep 0.02; done\n"
+    )
+    run.chmod(0o700)
+    program = (
+        "import sys; from gridsim.agent.attach import started\n"
+        "sys.executable = sys.argv[1]\nwith started([]): pass"
+    )
+    words = [sys.executable, "-c", program, str(run)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        assert server.stderr.readline() == "up\n"
+        server.send_signal(number)
+        assert server.stderr.read() == "ended\n"
+        assert server.wait(60) == status
