@@ -62,7 +62,11 @@ def test_a_project_with_several_topics_has_one_for_its_state() -> None:
         ),
         ("der", {"connections": "der", "client_id": "{project_id}"}, "of both DER_0 and DER_1"),
         ("der", {"connections": "project", "username": "{der_id}"}, "username: unknown placeh"),
-        ("der", {"connections": "der", "client_id": "{x}"}, "connections der allows {der_id}"),
+        (
+            "der",
+            {"connections": "der", "client_id": "{x}"},
+            "connections der allows {project_id}, {der_id}, ",
+        ),
         ("der", {"connections": "der", "status_topic": "a/+"}, "status_topic of DER_0: "),
         ("der", {"status_topic": "a"}, 'status_topic: it needs connections = "project"'),
         ("der", {"connections": "der", "will": {"topic": "a"}}, "will: with connections der"),

@@ -103,13 +103,15 @@ def read_table(
     delimiter: str = "",
     decimal: Decimal | None = None,
     encoding: str = "",
+    units: bool = True,
 ) -> Table:
     """Return the table of a text file: a header, then rows; lines that begin with # are comments.
 
     Encoding, delimiter, decimal mark, and the lines before the header are found as `encoding_of`
     and `detect` describe. `wanted` are names of columns by which the header is recognised. A row of
-    units under the header becomes part of it. It raises ValueError, which names the file, if the
-    file cannot be read, or if a row and the header differ in their number of fields.
+    units under the header becomes part of it, unless `units` is false. It raises ValueError, which
+    names the file, if the file cannot be read, or if a row and the header differ in their number of
+    fields.
     """
     text, encoding = read_text(path, encoding)
     lines = lines_of(text)
@@ -148,7 +150,7 @@ def read_table(
         number = numbered[max(reader.line_num - 1, 0)][0]
         raise ValueError(f"{path}, line {number}: {error}") from None
     header = dialect.header
-    if rows and is_row_of_units(rows[0]):
+    if units and rows and is_row_of_units(rows[0]):
         header = tuple(
             f"{name} [{unit}]" if (unit := own.strip(" ()[]")) else name
             for name, own in zip(header, rows.pop(0), strict=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, model_validator
 
 from gridsim.api import LocalPath, RunPeriod, Settings, Unit
 from gridsim_plugins.mqtt.certificates import certificate_problems
+from gridsim_plugins.mqtt.credentials import check_password_way, credentials_problems
 from gridsim_plugins.mqtt.topics import check_text
 from gridsim_plugins.mqtt.url import AUTO, PORT, TLS_PORT, with_address
 
@@ -193,7 +193,13 @@ class MqttSettings(ConnectionSettings):
         "",
         max_length=65_535,
         description="empty: gridsim- and a random suffix. With connections der a template with "
-        "{der_id}, {project_id}, {type}, with connections project with {project_id}",
+        "the placeholders of topic with framing der, with connections project of framing project",
+    )
+    credentials_file: LocalPath = Field(
+        "",
+        description="with connections der or project: CSV file with a row for each, by the column "
+        "der_id or project_id, and any of username, password, client_id, cert_file and key_file "
+        "(relative to the folder of the CSV file). An empty field means the setting of that name",
     )
     topic: str = Field(
         "",
@@ -228,6 +234,13 @@ class MqttSettings(ConnectionSettings):
         "after the connection; each connection begins a new one. 4294967295: for ever",
     )
     will: Will | None = Field(None, description="last will, a table: topic, payload, qos, retain")
+
+    def file_problems(self, period: RunPeriod | None) -> Iterator[tuple[str, str]]:
+        """Yield the problems of the certificates and of the credentials."""
+        yield from super().file_problems(period)
+        if self.credentials_file and self.connections != "shared":
+            for problem in credentials_problems(self.credentials_file, self.connections):
+                yield "credentials_file", problem
 
     @property
     def window(self) -> int:
@@ -264,20 +277,15 @@ def check_connection(settings: ConnectionSettings) -> None:
     for name in ("ca_file", "cert_file", "tls_insecure"):
         if getattr(settings, name) and not settings.uses_tls:
             raise ValueError(f'{name}: has no effect without TLS; set tls = "on"')
-    if password and not (
-        settings.uses_tls or settings.allow_plaintext_password or _is_local(settings)
-    ):
-        raise ValueError(
-            f"password: it would be sent to {settings.host} unencrypted; "
-            'set tls = "on", or allow_plaintext_password = true to permit it'
-        )
+    if password:
+        check_password_way(settings, "password")
 
 
 def check(settings: MqttSettings) -> None:
     """Raise ValueError if settings of the connection or the transport contradict each other."""
     check_connection(settings)
     own = settings.connections != "shared"
-    for name in ("status_topic", "status_online", "status_offline"):
+    for name in ("status_topic", "status_online", "status_offline", "credentials_file"):
         if getattr(settings, name) != MqttSettings.model_fields[name].default and not own:
             raise ValueError(f'{name}: it needs connections = "project" or "der"')
     if own and settings.will is not None:
@@ -287,12 +295,3 @@ def check(settings: MqttSettings) -> None:
         )
     if own and settings.transport == "websockets":
         raise ValueError('transport: WebSockets need connections = "shared"')
-
-
-def _is_local(settings: ConnectionSettings) -> bool:
-    if settings.embedded or settings.host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(settings.host).is_loopback
-    except ValueError:
-        return False

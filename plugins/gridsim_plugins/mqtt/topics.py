@@ -66,13 +66,20 @@ def make_topics(
 
 
 def fill(
-    template: str, name: str, framing: Framing, roster: Roster, measurands: Sequence[str] = ()
+    template: str,
+    name: str,
+    framing: Framing,
+    roster: Roster,
+    measurands: Sequence[str] = (),
+    *,
+    context: str = "",
 ) -> list[str]:
     """Return the text of a template for each topic, in the order of `make_topics`.
 
-    Raises ValueError, starting with `name`, if the template is invalid.
+    `context` is the setting that determines the placeholders; empty: the framing. Raises
+    ValueError, starting with `name`, if the template is invalid.
     """
-    check_template(template, name, FIELDS[framing], f"framing {framing}")
+    check_template(template, name, FIELDS[framing], context or f"framing {framing}")
     if framing == "batch":
         return [template.format(units=UNITS)]
     values = _values(template, name, framing, roster)
@@ -152,13 +159,17 @@ def check_topic(topic: str, name: str, *, dollar: bool | None = None) -> None:
         raise ValueError(f"{name}: {shown(topic)} is longer than {_MAX_BYTES} bytes")
 
 
-def check_text(text: str, name: str) -> None:
-    """Raise ValueError, starting with `name`, if a broker would refuse `text`."""
+def check_text(text: str, name: str, *, secret: bool = False) -> None:
+    """Raise ValueError, starting with `name`, if a broker would refuse `text`.
+
+    The error does not show a `secret` text.
+    """
     bad = _BAD_IN_TEXT.search(text)
+    what = "it" if secret else shown(text)
     if bad:
-        raise ValueError(f"{name}: {shown(text)} contains the character {bad[0]!r}")
+        raise ValueError(f"{name}: {what} contains the character {bad[0]!r}")
     if len(text.encode()) > _MAX_BYTES:
-        raise ValueError(f"{name}: {shown(text)} is longer than {_MAX_BYTES} bytes")
+        raise ValueError(f"{name}: {what} is longer than {_MAX_BYTES} bytes")
 
 
 def subscription(template: str) -> str:

@@ -22,6 +22,7 @@ from gridsim.api import (
     TransportError,
     hookimpl,
 )
+from gridsim_plugins.mqtt.credentials import warn_if_readable
 from gridsim_plugins.mqtt.embedded import MESSAGES_PER_S, describe_embedded, embedded_address
 from gridsim_plugins.mqtt.probe import MqttProbe
 from gridsim_plugins.mqtt.publish.isolation import Isolation
@@ -85,6 +86,8 @@ class Mqtt(Transport[MqttSettings]):
             self._identities = make_identities(
                 settings, format.framing, run.roster, self._topics, unique
             )
+            if settings.credentials_file:
+                warn_if_readable(settings.credentials_file)
         self._online = np.ones(len(run.roster), np.bool_)
         """The devices that were online in their latest readings."""
         self._address = (settings.host, settings.port)

@@ -62,7 +62,7 @@ class Clients:
         self._settings = settings
         self._v5 = settings.protocol == "5"
         self._packets = OwnerPackets(settings, identities)
-        self._dialler = Dialler(settings, host, port)
+        self._dialler = Dialler(settings, host, port, identities.certificate)
         self._where = self._dialler.where
         self._identities = identities
         self._selector = selectors.DefaultSelector()

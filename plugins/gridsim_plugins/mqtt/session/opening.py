@@ -8,6 +8,7 @@ import random
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,11 +59,26 @@ class OpeningSchedule:
         return link if link.state is LinkState.WAITING and link.due == at else None
 
 
+class UnusableCertificateError(OSError):
+    """The certificate of one connection cannot be used; the others go on."""
+
+
 class Dialler:
     """An opener of sockets to a broker; it resolves the host name for the first socket only."""
 
-    def __init__(self, settings: MqttSettings, host: str, port: int) -> None:
-        """Raise TransportError if a certificate file cannot be used."""
+    def __init__(
+        self,
+        settings: MqttSettings,
+        host: str,
+        port: int,
+        certificates: Sequence[tuple[str, str]],
+    ) -> None:
+        """Raise TransportError if a certificate file of the settings cannot be used.
+
+        `certificates`: the certificate and key of each link; empty: those of the settings.
+        """
+        self._settings = settings
+        self._certificates = certificates
         self.where = f"{host}:{port}"
         self.timeout_s = settings.connect_timeout_s
         self.uses_tls = settings.uses_tls
@@ -73,18 +89,35 @@ class Dialler:
 
     def dial(self, link: Link) -> None:
         """Begin to connect a link. Raises OSError, or TransportError if there is no answer."""
+        context = self._context_of(link)
         if self._address is None:
-            link.adopt(self._first_socket(), self._context, self._host)
+            link.adopt(self._first_socket(), context, self._host)
         else:
-            link.start(self._family, self._address, self._context, self._host)
+            link.start(self._family, self._address, context, self._host)
 
     def explain(self, link: Link, error: OSError) -> TransportError:
         """Return the error of a link that failed before it was up."""
+        if isinstance(error, UnusableCertificateError):
+            return TransportError(str(error), permanent=True)
         if isinstance(error, ssl.SSLError) and link.state is LinkState.CONNECT_SENT:
             return errors.tls_failure(str(error), self.where)
         if isinstance(error, ConnectionResetError) and link.state is LinkState.CONNECT_SENT:
             return errors.no_connack(self.where, uses_tls=self.uses_tls, retained_will=True)
         return errors.unreachable(error, self.where, self.timeout_s)
+
+    def _context_of(self, link: Link) -> ssl.SSLContext | None:
+        """Return the TLS context of a link, which is its own if its certificate is.
+
+        A shared context would keep a key of another kind from the certificate before.
+        """
+        cert_file, key_file = self._certificates[link.index]
+        if self._context is None or not cert_file:
+            return self._context
+        own = {"cert_file": cert_file, "key_file": key_file}
+        try:
+            return tls_context(self._settings.model_copy(update=own))
+        except TransportError as error:
+            raise UnusableCertificateError(str(error)) from None
 
     def _first_socket(self) -> socket.socket:
         """Connect to the first address of the broker's name that accepts, and store the address."""

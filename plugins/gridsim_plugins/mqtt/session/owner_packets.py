@@ -25,7 +25,7 @@ class OwnerPackets:
         return connect_packet(
             client_id=identities.client_id[index],
             username=identities.username[index],
-            password=settings.password.get_secret_value(),
+            password=identities.password[index],
             keepalive_s=settings.keepalive_s,
             will_topic=identities.status_topic[index],
             will_payload=self._offline,
