@@ -49,7 +49,10 @@ class Settlement:
     asked_kw: float = 0.0
     """The reduction that was requested after the ramp, mean."""
     able_kw: float = 0.0
-    """The part of it that the capability of the project's devices allowed, mean."""
+    """The part of it that the capability of the project's devices allowed, mean.
+
+    An upper bound: a device may override its order, as a cold tank does.
+    """
     reason: str = ""
     """The reason why the project fell short of the target; empty if it did not."""
 
