@@ -57,7 +57,7 @@ class FileSet:
 
     @property
     def loss(self) -> str:
-        """What was lost with files that another program deleted; empty if nothing was."""
+        """The loss with files that another program deleted, in words; empty without one."""
         if not self._lost:
             return ""
         path, *others = self._lost
