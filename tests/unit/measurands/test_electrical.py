@@ -139,12 +139,15 @@ def test_the_voltage_rises_by_the_power_that_is_fed(bench: Bench) -> None:
 def test_shards_and_checkpoints_change_nothing(bench: Bench) -> None:
     scenario, _ = bench.plan(configuration())
     whole = Simulation(scenario)
-    shard = Simulation(scenario.subset(["DE"]))
-    rows = scenario.roster.project == 0
+    # The sites of the second shard have one line, which is computed as the whole.
+    shards = [Simulation(scenario.subset(names)) for names in (["DE"], ["GB", "US"])]
+    first = scenario.roster.project == 0
     for tick in range(4):
-        columns, own = whole.step().extra, shard.step().extra
-        for name in sorted(ELECTRICAL):
-            np.testing.assert_array_equal(columns[name][rows], own[name], err_msg=name)
+        columns = whole.step().extra
+        for shard, rows in zip(shards, (first, ~first), strict=True):
+            own = shard.step().extra
+            for name in sorted(ELECTRICAL):
+                np.testing.assert_array_equal(columns[name][rows], own[name], err_msg=name)
         if tick == 1:
             whole = resumed(whole, scenario)
 
@@ -155,3 +158,14 @@ def test_a_run_has_only_the_columns_that_it_wants(bench: Bench) -> None:
     columns = Simulation(scenario).step().extra
     assert columns.keys() & ELECTRICAL == {"meter_current_l3", "voltage_l2"}
     assert all(np.isnan(columns[name]).all() for name in ("meter_current_l3", "voltage_l2"))
+
+
+def test_the_only_line_of_all_sites_is_wanted_alone(bench: Bench) -> None:
+    names = ["voltage_l1", "meter_current_l1", "meter_current_l2"]
+    text = configuration(zones={"GB": "Europe/London"}).replace(f"{sorted(ELECTRICAL)}", str(names))
+    scenario, _ = bench.plan(text)
+    columns = Simulation(scenario).step().extra
+    assert columns.keys() & ELECTRICAL == set(names)
+    assert (columns["voltage_l1"] > 0.0).all()
+    assert (columns["meter_current_l1"] > 0.0).all()
+    assert np.isnan(columns["meter_current_l2"]).all()
