@@ -44,6 +44,7 @@ NOT_RUN = {
     r"(AGGREGATOR=.* )?gridsim check my-system.*": "all days, minutes; test_check.py runs some",
     r"gridsim plot home\.toml .*": "8,640 ticks and more: test_plot.py draws such pictures",
     r"docker .*": "needs Docker",
+    r"/opt/gridsim/bin/pip .*|install -.*|systemctl .*|journalctl .*": "installs a service",
     r"gridsim --config configs/dr-event.*": "7,200 ticks: test_settlement.py steps this file",
     r"gridsim --config configs/chaos.*": "1,200 ticks: tests/integration/test_chaos_run.py does",
 }
