@@ -1,4 +1,4 @@
-"""What a plugin may do wrong, for each kind and each value."""
+"""Wrong values and errors of plugins, for each kind of plugin and each value."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_90_percent_of_a_change_are_reached_in_the_response_time() -> None:
 
 @pytest.mark.parametrize("slope", [0.001, 0.02])
 def test_power_and_voltage_agree_at_any_length_of_the_tick(slope: float) -> None:
-    """Where a step from voltage to power and back would swing: three devices at a weak site."""
+    """Three devices at a weak site: a step from voltage to power and back would swing."""
     own = {"volt_var": "category_b", "volt_watt": "category_b"}
     made = support(own, own, own, site=[0, 0, 0])
     rise, seen = np.zeros(3), []
