@@ -151,7 +151,9 @@ def test_its_run_ends_when_it_is_terminated(
     )
     run.chmod(0o700)
     program = (
-        "import sys; from gridsim.agent.attach import started\n"
+        "import signal, sys; from gridsim.agent.attach import started\n"
+        # A shell ignores SIGINT in the background, and then `sh` cannot trap it.
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
         "sys.executable = sys.argv[1]\nwith started([]): pass"
     )
     words = [sys.executable, "-c", program, str(run)]
@@ -159,5 +161,5 @@ def test_its_run_ends_when_it_is_terminated(
         assert server.stderr is not None
         assert server.stderr.readline() == "up\n"
         server.send_signal(number)
-        assert server.stderr.read() == "ended\n"
-        assert server.wait(60) == status
+        assert server.communicate(timeout=60)[1] == "ended\n"
+        assert server.returncode == status
