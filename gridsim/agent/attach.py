@@ -50,15 +50,23 @@ def started(words: Sequence[str]) -> Iterator[str]:
     """
     # Standard output belongs to the protocol: what a stdout transport writes is dropped.
     command = [sys.executable, "-m", "gridsim", *words]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process: subprocess.Popen[bytes] | None = None
+    received: int | None = None
 
     def leave(number: int, _: FrameType | None) -> None:
+        nonlocal received
+        received = number
+        if process is None:
+            return  # It is being started, and could not be told.
         process.send_signal(signal.SIGINT)
         # A thread reads standard input, and no exception would end it.
         os._exit(128 + number)
 
     numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     before = [(number, signal.signal(number, leave)) for number in numbers]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    if received is not None:
+        leave(received, None)
     try:
         yield _wait(process)
     finally:
