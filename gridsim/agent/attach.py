@@ -57,7 +57,7 @@ def started(words: Sequence[str]) -> Iterator[str]:
         nonlocal received
         received = number
         if process is None:
-            return  # It is being started, and could not be told.
+            return  # It is being started; what follows sends the signal.
         process.send_signal(signal.SIGINT)
         # A thread reads standard input, and no exception would end it.
         os._exit(128 + number)
