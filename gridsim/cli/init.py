@@ -16,19 +16,35 @@ from gridsim.cli.shared import report_errors
 from gridsim.cli.terminal import print_out
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gridsim.templates.choices import Choices
 
 _FLEETS = ("homes", "depot", "solar-park", "feeder")
 _WIRES = ("embedded", "mqtt", "stdout", "file")
+_PRESETS = ("grid-stream", "thingsboard")
 
 
 @app.command(cls=GroupedCommand, rich_help_panel=FIRST_STEPS)
 def init(
     path: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The file to write.", show_default=True)
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="The file to write; with --for also a folder for it.",
+            show_default=True,
+        ),
     ] = Path("gridsim.toml"),
+    preset: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--for",
+            metavar="PRESET",
+            help=f"The platform that the readings go to: {', '.join(_PRESETS[:-1])} or "
+            f"{_PRESETS[-1]}. Writes its files, and a .env to fill in.",
+            autocompletion=lambda: list(_PRESETS),
+        ),
+    ] = None,
     fleet: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -108,6 +124,7 @@ def init(
         from gridsim.errors import UsageError
         from gridsim.templates.choices import Choices
         from gridsim.templates.configuration import check_text, text_of, warning, write
+        from gridsim.templates.presets import write_preset
 
         given = {
             "fleet": fleet, "count": count, "wire": to, "host": host, "port": port, "tls": tls,
@@ -115,6 +132,12 @@ def init(
             "longitude": longitude, "timezone": timezone,
         }  # fmt: skip
         given = {name: value for name, value in given.items() if value is not None}
+        if preset is not None:
+            if given:
+                flag = {"wire": "to"}.get(first := next(iter(given)), first)
+                raise UsageError(f"gridsim init: error: --{flag}: has no meaning with --for")
+            print_out("\n".join(_preset_steps(write_preset(preset, path, force=force), preset)))
+            return
         if path.is_dir() or (path.exists() and not force):
             # Checked before the questions; `write` checks again, in case the file appears later.
             write("", path, force=False)
@@ -143,7 +166,11 @@ def _asked(choices: Choices) -> Choices:
         return choices
     from gridsim.templates.choices import FLEETS, FORMATS, WIRES
 
-    print("Press Enter for the answer in brackets.", file=sys.stderr)
+    print(
+        f"Press Enter for the answer in brackets. For a platform ({', '.join(_PRESETS)}), press "
+        "Ctrl-C and use gridsim init --for PRESET.",
+        file=sys.stderr,
+    )
     fleet = _choice("Fleet", {name: text for name, (text, _) in FLEETS.items()}, choices.fleet)
     number = {"homes": "homes", "depot": "chargers", "solar-park": "arrays"}
     count = int(_answer(f"Number of {number.get(fleet, 'homes of each kind')}", FLEETS[fleet][1]))
@@ -189,4 +216,21 @@ def _next_steps(path: Path, choices: Choices) -> list[str]:
         f"Readings go to {WIRES[choices.wire]}. Next:",
         f"  gridsim --config {name}",
         f"  gridsim plot {name}",
+    ]
+
+
+def _preset_steps(written: Sequence[Path], preset: str) -> list[str]:
+    from gridsim.templates.presets import PRESETS
+
+    config, *others = written
+    names = ", ".join(path.name for path in others)
+    folder = config.parent
+    enter = [] if folder == Path() else [f"  cd {shlex.quote(str(folder))}"]
+    name = shlex.quote(config.name)
+    return [
+        f"{config} written, and beside it {names}: {PRESETS[preset]}.",
+        "Fill in the values that the platform gives you. Next:",
+        *enter,
+        f"  gridsim validate --config {name}",
+        f"  gridsim --config {name}",
     ]
