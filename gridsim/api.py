@@ -30,6 +30,7 @@ from gridsim.contracts.catalogue import (
     FaultEntry,
     SettingEntry,
 )
+from gridsim.contracts.codes import Codes
 from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
 from gridsim.contracts.device import (
     Device,
@@ -83,6 +84,7 @@ from gridsim.contracts.measurands import (
     MEASURANDS,
     SITE_REGISTERS,
     Measurand,
+    codes_of,
     decimals_of,
 )
 from gridsim.contracts.members import Members
@@ -239,6 +241,8 @@ __all__ = [  # noqa: RUF022 - in groups
     "MEASURANDS",
     "DER_REGISTERS",
     "SITE_REGISTERS",
+    "Codes",
+    "codes_of",
     "decimals_of",
     "Roster",
     "choose_fields",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from gridsim.contracts.codes import STATES, Codes
+
 _KW = "kW"
 
 
@@ -21,12 +23,15 @@ class Measurand:
     """True if it is the same for all DERs of a site at one time."""
     of_type: bool = False
     """True if it is a column of the fleets, which is missing for types that do not report it."""
+    codes: Codes | None = None
+    """The names of its values; None: they are quantities."""
 
 
 def _register(*measurands: Measurand) -> Mapping[str, Measurand]:
     return {one.name: one for one in measurands}
 
 
+_CODES: Mapping[str, Codes] = {"state": STATES}
 SETPOINT, LOWER, UPPER = "setpoint_kw", "lower_limit_kw", "upper_limit_kw"
 """The measurands of the orders that a device of any type has in a tick."""
 METER = "meter_"
@@ -65,7 +70,8 @@ def _of_types() -> Iterator[Measurand]:
         (LOWER, "kW", 2, "lower limit of the output in force; missing without one"),
         (UPPER, "kW", 2, "upper limit of the output in force; missing without one"),
     ):
-        yield Measurand(name, unit, decimals, text, of_type=True)
+        codes = _CODES.get(name)
+        yield Measurand(name, unit, decimals, text, of_type=True, codes=codes)
 
 
 MEASURANDS: Mapping[str, Measurand] = _register(
@@ -123,6 +129,12 @@ def measurands_among(names: Iterable[str]) -> tuple[str, ...]:
     """Return the names that are measurands, each once, in the order of `MEASURANDS`."""
     wanted = set(names)
     return tuple(name for name in MEASURANDS if name in wanted)
+
+
+def codes_of(name: str, unit: str) -> Codes | None:
+    """Return the names of the values of a further column; None: they are quantities."""
+    measurand = MEASURANDS.get(name)
+    return measurand.codes if measurand is not None and measurand.unit == unit else None
 
 
 def decimals_of(name: str, unit: str) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import Field as Setting
 
 from gridsim.contracts.batch import Roster
+from gridsim.contracts.codes import CodeForm
 from gridsim.contracts.hints import choose_from
 from gridsim.contracts.measurands import MEASURANDS
 from gridsim.contracts.settings import Settings
@@ -49,6 +50,11 @@ class RecordSettings(Settings):
     )
     rename: dict[str, str] = Setting(
         {}, description="other names for fields: name of the field = name to write"
+    )
+
+    codes: CodeForm = Setting(
+        "number",
+        description="values of the measurand state: its number, or text, which is its name",
     )
 
     def chosen(self) -> list[str]:

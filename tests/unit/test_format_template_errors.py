@@ -14,7 +14,7 @@ from gridsim.testing import make_roster, make_sites
 from gridsim_plugins.formats.template import Template, TemplateSettings
 
 ROSTER = replace(
-    make_roster(columns={"energy_import_kwh": "kWh"}),
+    make_roster(columns={"energy_import_kwh": "kWh", "state": "1"}),
     sites=make_sites(2, timezone="America/Moncton"),
 )
 
@@ -63,6 +63,16 @@ ROSTER = replace(
         ("der", '"{^seq.real}"', "an expression has fields"),
         ("der", '"{seq ** 2}"', "an expression has fields"),
         ("der", '"{seq +}"', "is not an expression"),
+        ("der", '"{seq / ^0}"', "this divides by zero"),
+        ("der", '"{1 / ^-0.0}"', "this divides by zero"),
+        ("der", '"{seq * 2 / (^3 - 3) + 1}"', "this divides by zero"),
+        ("der", '"{max(1 / ^min(0, 1), seq)}"', "this divides by zero"),
+        ("der", '"{^1e309}"', "this number is larger"),
+        ("der", '"{seq + ^1e308 * 10}"', "this number is larger"),
+        ("der", '"{' + "-" * 201 + "^-" + "-" * 98 + 'seq}"', "the expression nests deeper"),
+        ("der", '"{current_output | ^name}"', "'current_output' have no names"),
+        ("der", '"{state + 0 | ^name}"', "'state + 0' have no names"),
+        ("der", '"{state | ^name(1)}"', "name takes no argument"),
         ("der", '^"{current_soc | else(omit)}"', "a message cannot be left out"),
         ("der", '{"a": "^{current_soc | else(omit_element)}"}', "there is none around it"),
         ("der", '{^"{seq}": 1}', "a key is a text"),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.contracts.batch import Batch
+from gridsim.contracts.codes import Codes
 from gridsim.contracts.rows.layout import Affixes
 from gridsim.helpers.randomness import Floats
 from gridsim.helpers.row_texts import Texts
@@ -88,6 +89,31 @@ class Decimals:
             self._known[new] = True
         texts: list[bytes] = self._texts[index].tolist()
         return texts
+
+
+class Named:
+    """A further column whose values have names: each value is written once in a batch."""
+
+    def __init__(
+        self,
+        name: str,
+        affixes: Affixes,
+        *,
+        codes: Codes,
+        quote: Callable[[str], str],
+        missing: str | None,
+    ) -> None:
+        self._name = name
+        self._affixes = affixes
+        self._codes = codes
+        self._quote = quote
+        self._missing = affixes.missing(missing)
+
+    def texts(self, batch: Batch) -> Texts:
+        values = batch.extra[self._name]
+        names = self._codes.texts(values).items()
+        known = {value: self._affixes.text(self._quote(text)) for value, text in names}
+        return [known.get(value, self._missing) for value in values.tolist()]
 
 
 class Formatted:

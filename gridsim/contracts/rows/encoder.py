@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gridsim.contracts.batch import UNITS, Batch, Roster
-from gridsim.contracts.measurands import MEASURANDS, decimals_of
+from gridsim.contracts.measurands import MEASURANDS, codes_of, decimals_of
 from gridsim.contracts.record import FIELDS, SEQUENCE, RecordField
-from gridsim.contracts.rows.columns import Column, Decimals, Few, Formatted
+from gridsim.contracts.rows.columns import Column, Decimals, Few, Formatted, Named
 from gridsim.contracts.rows.constants import CONSTANTS, Constants, boolean
 from gridsim.contracts.rows.layout import Affixes, RowLayout
 from gridsim.helpers.row_texts import joined_rows
@@ -78,12 +78,15 @@ class RowEncoder:
             case _ if name in FIELDS:
                 return Decimals(name, affixes, digits=2, limit=_CACHED_KW, missing="nan")
             case _:
-                unit = self._roster.columns[name]
+                unit, missing = self._roster.columns[name], self._missing(name)
+                codes = codes_of(name, unit) if self._layout.codes == "text" else None
+                if codes is not None:
+                    quote = self._layout.quote
+                    return Named(name, affixes, codes=codes, quote=quote, missing=missing)
                 # The repr of a float is the shortest text that converts back to it.
                 specification = "%a"
                 if unit == UNITS or name in MEASURANDS:
                     specification = f"%.{decimals_of(name, unit)}f"
-                missing = self._missing(name)
                 return Formatted(name, affixes, specification=specification, missing=missing)
 
     def _missing(self, name: str) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gridsim.contracts.codes import CodeForm
+
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
@@ -18,6 +20,8 @@ class RowLayout:
     """The text for a missing state of charge; None leaves the field out."""
     missing: str | None
     """The text for any other missing value; None leaves the field out."""
+    codes: CodeForm = "number"
+    """The form of measurands with codes."""
     opening: str = ""
     separator: str = ","
     closing: str = ""

@@ -57,6 +57,7 @@ class Csv(Format[CsvSettings]):
             prefixes=[""] * len(fields),
             quote=_quote_formula if settings.formulas == "quoted" else _quote,
             missing_soc=_MISSING_SOC[settings.missing_soc],
+            codes=settings.codes,
             missing="",
         )
         self._rows = RowEncoder(fields, roster, layout)

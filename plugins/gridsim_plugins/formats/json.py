@@ -49,6 +49,7 @@ class Json(Format[JsonSettings]):
             prefixes=[f"{_quote(field.name)}:" for field in fields],
             quote=_quote,
             missing_soc=_MISSING_SOC[settings.missing_soc],
+            codes=settings.codes,
             missing=None,
             opening="{",
             closing="}",

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from gridsim.api import Batch, Format, Roster
+from gridsim.api import Batch, Format, Roster, codes_of
 
 _NOON_MS = 1_784_030_400_000
 """2026-07-14T12:00:00Z."""
+
+
+def _typical(name: str, unit: str) -> float:
+    codes = codes_of(name, unit)
+    return 12.34 if codes is None else max(code for code in codes.names if code < 5)
 
 
 def example_of(format: Format, roster: Roster) -> str:
@@ -30,7 +35,7 @@ def example_of(format: Format, roster: Roster) -> str:
         contract_threshold=np.full(n, 1.0),
         connection_start_ms=np.full(n, _NOON_MS - 3_600_000, np.int64),
         current_soc=np.where(stores, 85.5, np.nan),
-        extra={name: np.full(n, 12.34) for name in roster.columns},
+        extra={name: np.full(n, _typical(name, unit)) for name, unit in roster.columns.items()},
     )
     bodies = [body.decode() for body in format.encode(batch).bodies]
     if format.framing != "measurand":

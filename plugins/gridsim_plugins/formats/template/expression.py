@@ -18,7 +18,7 @@ from gridsim_plugins.formats.template.errors import TemplateError, unknown
 Get = Callable[[str], Floats]
 """The function that returns a column by its name."""
 
-_LONGEST = 1000
+_LONGEST, _DEEPEST = 1000, 200
 _OPERATORS: Mapping[type[ast.operator], Any] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
@@ -65,13 +65,49 @@ def parse_expression(text: str, offset: int) -> Expression:
     return Expression(evaluate, compiler.names, name)
 
 
+def _is_constant(node: ast.expr) -> bool:
+    """Return whether an expression has no column."""
+    match node:
+        case ast.Constant():
+            return True
+        case ast.UnaryOp(operand=operand):
+            return _is_constant(operand)
+        case ast.BinOp(left=left, right=right):
+            return _is_constant(left) and _is_constant(right)
+        case ast.Call(args=arguments):
+            return all(_is_constant(one) for one in arguments)
+        case _:
+            return False
+
+
+def _no_column(name: str) -> Floats:
+    raise AssertionError(f"a constant has no column {name!r}")
+
+
 class _Compiler:
     def __init__(self, text: str, offset: int) -> None:
         self._text = text
         self._offset = offset
         self.names: dict[str, int] = {}
+        self._depth = 0
 
     def compile(self, node: ast.expr) -> Callable[[Get], Any]:
+        if self._depth > _DEEPEST:
+            raise TemplateError(
+                f"the expression nests deeper than {_DEEPEST} levels", self._place(node)
+            )
+        self._depth += 1
+        evaluate = self._compile(node)
+        self._depth -= 1
+        if not _is_constant(node):
+            return evaluate
+        with np.errstate(all="ignore"):
+            value = evaluate(_no_column)
+        if not np.isfinite(value):
+            raise TemplateError("this number is larger than 1.8e308", self._place(node))
+        return lambda get: value
+
+    def _compile(self, node: ast.expr) -> Callable[[Get], Any]:
         match node:
             case ast.Name(id=name):
                 self.names.setdefault(name, self._place(node))
@@ -89,6 +125,8 @@ class _Compiler:
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
                 apply = _OPERATORS[type(op)]
                 first, second = self.compile(left), self.compile(right)
+                if isinstance(op, ast.Div) and _is_constant(right) and second(_no_column) == 0:
+                    raise TemplateError("this divides by zero", self._place(right))
                 return lambda get: apply(first(get), second(get))
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self._call(node, name, arguments)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import MEASURANDS, UNITS, Batch, Floats, Roster, decimals_of
+from gridsim.api import MEASURANDS, UNITS, Batch, Codes, Floats, Roster, codes_of, decimals_of
 
 SEQUENCE = "seq"
 """The index of the tick."""
@@ -36,6 +36,8 @@ class FieldInfo:
     level: Level
     digits: int | None = None
     """The decimals of a number; None: the shortest text that converts back to it."""
+    codes: Codes | None = None
+    """The names of its values; None: they are quantities."""
 
 
 _RECORD: Mapping[str, FieldInfo] = {
@@ -69,7 +71,8 @@ def _column(name: str, unit: str) -> FieldInfo:
     measurand = MEASURANDS.get(name)
     level: Level = "message" if measurand is not None and measurand.of_site else "reading"
     has_decimals = unit == UNITS or measurand is not None
-    return FieldInfo("number", level, decimals_of(name, unit) if has_decimals else None)
+    digits = decimals_of(name, unit) if has_decimals else None
+    return FieldInfo("number", level, digits, codes_of(name, unit))
 
 
 class Fields:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from gridsim.api import Codes
 from gridsim_plugins.formats.template.errors import TemplateError, unknown
-from gridsim_plugins.formats.template.fields import FieldKind
+from gridsim_plugins.formats.template.fields import FieldInfo, FieldKind
 from gridsim_plugins.formats.template.placeholder import Filter, Placeholder
 
 MOST_DIGITS = 9
@@ -33,10 +34,13 @@ class Style:
     case: Literal["upper", "lower"] | None = None
     choice: tuple[str, str] | None = None
     """The texts for true and for false."""
+    codes: Codes | None = None
+    """The names of the values of a number, which are written instead of it."""
 
 
-def read_style(placeholder: Placeholder, kind: FieldKind, style: Style) -> Style:
+def read_style(placeholder: Placeholder, info: FieldInfo, style: Style) -> Style:
     """Return `style` as modified by the filters of a placeholder. Raises TemplateError."""
+    kind = info.kind
     seen: set[str] = set()
     for one in placeholder.filters:
         if one.name not in _FILTERS:
@@ -54,7 +58,20 @@ def read_style(placeholder: Placeholder, kind: FieldKind, style: Style) -> Style
             raise TemplateError(f"a filter like {one.name} was already used", one.offset)
         seen.add(group)
         style = apply(one, style)
+        if one.name == "name":
+            style = replace(style, codes=_codes(one, placeholder, info))
     return style
+
+
+def _codes(one: Filter, placeholder: Placeholder, info: FieldInfo) -> Codes:
+    """Return the names of the values of a field. Raises TemplateError if they have none."""
+    if info.codes is None:
+        raise TemplateError(
+            f"the filter name is for state, and the values of {placeholder.expression!r} have no "
+            "names",
+            one.offset,
+        )
+    return info.codes
 
 
 def _round(one: Filter, style: Style) -> Style:
@@ -64,6 +81,11 @@ def _round(one: Filter, style: Style) -> Style:
 def _text(one: Filter, style: Style) -> Style:
     _none(one)
     return replace(style, as_text=True)
+
+
+def _name(one: Filter, style: Style) -> Style:
+    _none(one)
+    return style
 
 
 def _else(one: Filter, style: Style) -> Style:
@@ -119,6 +141,7 @@ def _as(one: Filter, style: Style) -> Style:
 
 _FILTERS: Mapping[str, tuple[tuple[FieldKind, ...], Callable[[Filter, Style], Style]]] = {
     "round": (("number",), _round),
+    "name": (("number",), _name),
     "else": (("number",), _else),
     "text": (("number", "truth", "time"), _text),
     "rfc3339": (("time",), _rfc3339),

@@ -135,5 +135,25 @@ class FewValues(Affixed):
         return [known[value] for value in values]
 
 
+class NamedValues(Affixed):
+    """Numbers whose values have names: each value is written once in a batch."""
+
+    def __init__(
+        self,
+        values: Callable[[Batch], Floats],
+        write: Callable[[Floats], dict[float, bytes]],
+        missing: bytes | None,
+    ) -> None:
+        self._values = values
+        self._write = write
+        self._missing = missing
+
+    def texts(self, batch: Batch) -> Texts:
+        values = self._values(batch)
+        known = {one: self.enclosed(text) for one, text in self._write(values).items()}
+        missing = b"" if self._missing is None else self.enclosed(self._missing)
+        return [known.get(value, missing) for value in values.tolist()]
+
+
 def _escaped(text: bytes) -> bytes:
     return text.replace(b"%", b"%%")

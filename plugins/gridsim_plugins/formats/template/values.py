@@ -23,6 +23,7 @@ from gridsim_plugins.formats.template.value_pieces import (
     Affixed,
     FewValues,
     FixedDecimals,
+    NamedValues,
     Shortest,
 )
 
@@ -92,13 +93,13 @@ def read_value(placeholder: Placeholder, fields: Fields, *, bare: bool) -> Value
     start = Style(digits=info.digits, missing="omit" if bare else "write")
     if info.kind == "time":
         start = Style(digits=3)
-    style = read_style(placeholder, info.kind, start)
+    style = read_style(placeholder, info, start)
     if bare and any(one.name == "else" for one in placeholder.filters):
         given = next(one for one in placeholder.filters if one.name == "else")
         if style.missing == "omit_element":
             raise TemplateError("this message has no array", given.offset)
         if given.arguments[0] != "omit":
-            style = read_style(placeholder, info.kind, Style(digits=info.digits))
+            style = read_style(placeholder, info, Style(digits=info.digits))
     return Value(placeholder, info.kind, levels or frozenset({"run"}), style, expression, fields)
 
 
@@ -114,6 +115,13 @@ def piece_of(value: Value, place: PlaceholderPlace) -> Affixed | SlowValue:
         missing = None
         if style.missing == "write":
             missing = _missing(style, place)
+        if style.codes is not None:
+            codes = style.codes
+
+            def texts(numbers: Floats) -> dict[float, bytes]:
+                return {one: quoted(text, place) for one, text in codes.texts(numbers).items()}
+
+            return NamedValues(value.numbers, texts, missing)
         if style.digits is None:
             write = repr if value.expression.name is not None else _shortest
             return Shortest(value.numbers, write, form, missing)
