@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import pluggy
 
 from gridsim.contracts.baseline import Baseline, Expected
-from gridsim.contracts.batch import UNITS, Batch, Labels, Roster
+from gridsim.contracts.batch import ATTRIBUTES, UNITS, Batch, Labels, Roster
 from gridsim.contracts.catalogue import (
     Catalogue,
     CommandEntry,
@@ -233,6 +233,7 @@ __all__ = [  # noqa: RUF022 - in groups
     # Readings and the record
     "FIELDS",
     "UNITS",
+    "ATTRIBUTES",
     "Batch",
     "Labels",
     "RecordField",

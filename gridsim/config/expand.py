@@ -22,6 +22,7 @@ from gridsim.api import (
 from gridsim.config.settings.distributions import Bounds
 from gridsim.config.settings.validation import Findings, Validated
 from gridsim.config.sites import Rows, make_sites, repeated
+from gridsim.config.tables.attributes import attributes_of
 from gridsim.config.tables.baselines import BaselineChoice
 from gridsim.config.tables.plugged import Plugged
 from gridsim.config.tables.site import SiteSettings
@@ -162,6 +163,12 @@ def expand(
         is_standalone=standalone,
         columns=columns,
         sites=sites,
+        attributes=attributes_of(
+            findings,
+            [(der.path, der.settings, rows) for der, rows in zip(ders, at_der, strict=True)],
+            names,
+            project_of,
+        ),
     )
     return Scenario(
         draws=draws,

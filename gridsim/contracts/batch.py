@@ -13,6 +13,8 @@ from gridsim.helpers.randomness import Floats
 from gridsim.helpers.timestamps import rfc3339
 
 UNITS = "kW"
+ATTRIBUTES = ("make", "model", "serial", "firmware")
+"""The static attributes that a device may have."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -34,6 +36,8 @@ class Roster:
     """Further columns in the readings of some types, each with its unit."""
     sites: Sites | None = None
     """The locations of the projects, in the order of `project_id`; None if they are unknown."""
+    attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Those of `ATTRIBUTES` that some device has, a text for each; empty: the device has none."""
 
     def __post_init__(self) -> None:
         protect(self, ("project", "nameplate_capacity", "is_standalone"))
@@ -44,6 +48,15 @@ class Roster:
     def __repr__(self) -> str:
         types = ", ".join(sorted(set(self.type)))
         return f"<Roster: {len(self):,} devices in {len(self.project_id):,} projects; {types}>"
+
+    def attribute(self, name: str) -> Sequence[str]:
+        """Return one of `ATTRIBUTES` for each device; empty where it has none.
+
+        Raises ValueError if no device has it.
+        """
+        if name not in self.attributes:
+            raise ValueError(f"no DER has a {name}: set {name} in [[projects.ders]]")
+        return self.attributes[name]
 
     def some(self, projects: NDArray[np.intp]) -> Roster:
         """Return the roster of these projects alone, ascending, with the same further columns."""
@@ -59,6 +72,10 @@ class Roster:
             is_standalone=self.is_standalone[projects],
             columns=self.columns,
             sites=None if self.sites is None else self.sites.some(projects),
+            attributes={
+                name: [texts[row] for row in device.tolist()]
+                for name, texts in self.attributes.items()
+            },
         )
 
 

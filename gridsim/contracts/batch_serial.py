@@ -34,6 +34,8 @@ def roster_fingerprint(roster: Roster) -> str:
     digest = blake2b(digest_size=16)
     for texts in (roster.der_id, roster.type, roster.project_id, *roster.columns.items()):
         digest.update(repr(list(texts)).encode(errors="surrogatepass"))
+    for name, texts in roster.attributes.items():
+        digest.update(repr([name, *texts]).encode(errors="surrogatepass"))
     for array, kind in (
         (roster.project, "<i8"),
         (roster.nameplate_capacity, "<f8"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import Field as Setting
 
-from gridsim.contracts.batch import Roster
+from gridsim.contracts.batch import ATTRIBUTES, Roster
 from gridsim.contracts.codes import CodeForm
 from gridsim.contracts.hints import choose_from
 from gridsim.contracts.measurands import MEASURANDS
@@ -46,7 +46,8 @@ class RecordSettings(Settings):
     extra_fields: list[str] = Setting(
         [],
         description=f"further fields, written last: {SEQUENCE} (the tick index), "
-        "measurands such as energy_import_kwh, or columns that a DER type declares",
+        "measurands such as energy_import_kwh, columns that a DER type declares, or "
+        + ", ".join(ATTRIBUTES),
     )
     rename: dict[str, str] = Setting(
         {}, description="other names for fields: name of the field = name to write"
@@ -67,7 +68,7 @@ class RecordField:
     """A field to write."""
 
     source: str
-    """The source: one of `FIELDS`, `SEQUENCE`, or a column of the roster."""
+    """The source: one of `FIELDS`, `SEQUENCE`, or a column or an attribute of the roster."""
     name: str
     """The name in the payload."""
 
@@ -77,10 +78,12 @@ def choose_fields(settings: RecordSettings, roster: Roster) -> tuple[RecordField
 
     It raises ValueError if a name is unknown, or if two fields would have the same name.
     """
-    known = (*FIELDS, SEQUENCE, *dict.fromkeys((*roster.columns, *MEASURANDS)))
+    known = (*FIELDS, SEQUENCE, *dict.fromkeys((*roster.columns, *MEASURANDS, *ATTRIBUTES)))
     chosen = settings.chosen()
     for name in chosen:
         _check(name, known, "there is no field")
+        if name in ATTRIBUTES and name not in roster.columns:
+            roster.attribute(name)
     for name in settings.rename:
         _check(name, chosen, "rename: there is no written field")
     written = [settings.rename.get(name, name) for name in chosen]

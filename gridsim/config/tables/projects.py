@@ -93,6 +93,17 @@ class DerTableSettings(Settings):
         description="the record's type; without it, that of the DER type",
     )
 
+    make: str | None = Field(
+        None,
+        description="manufacturer of the device, as a static attribute of its messages; {n}, "
+        "{der_id} and {project_id} are as in id",
+    )
+    model: str | None = Field(None, description="model of the device, like make")
+    serial: str | None = Field(
+        None, description='serial number, like make, for example "SN-{der_id}"'
+    )
+    firmware: str | None = Field(None, description="firmware version, like make")
+
     @field_validator("reported_type")
     @classmethod
     def _visible(cls, value: str | None) -> str | None:

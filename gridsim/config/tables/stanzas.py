@@ -8,12 +8,14 @@ from typing import Any, get_args
 
 from gridsim.api import Stage
 from gridsim.config.settings.validation import Findings, Validated, validate
+from gridsim.config.tables.attributes import check_attribute
 from gridsim.config.tables.baselines import BaselineChoice, read_baseline
 from gridsim.config.tables.identifiers import Maker, template
 from gridsim.config.tables.naming import DerIds, Names, ProjectIds, name_all
 from gridsim.config.tables.plugged import Plugged, choose
 from gridsim.config.tables.projects import DerTableSettings, ProjectSettings
 from gridsim.config.text.locate import KeyPath
+from gridsim.contracts.batch import ATTRIBUTES
 from gridsim.contracts.measurands import MEASURANDS
 from gridsim.errors import described, is_interrupt, place_of
 from gridsim.plugins.registry import Registry
@@ -30,6 +32,7 @@ _DERS = "write [[projects.ders]] under the project"
 
 @dataclass(frozen=True, slots=True)
 class DerStanza:
+    path: KeyPath
     settings: DerTableSettings
     plugged: Plugged
     stage: Stage
@@ -128,6 +131,11 @@ class _Reader:
 
     def _der(self, table: dict[str, Any], path: KeyPath) -> tuple[DerStanza | None, DerIds | None]:
         core = {key: value for key, value in table.items() if key in DerTableSettings.model_fields}
+        entry = self.registry.find("der", str(table.get("type")))
+        if entry is not None:
+            # A type may have settings of its own with these names.
+            for name in core.keys() & set(ATTRIBUTES) & entry.type.Settings.model_fields.keys():
+                del core[name]
         rest = {key: table[key] for key in table if key == "type" or key not in core}
         plugged = choose(
             self.findings,
@@ -144,13 +152,14 @@ class _Reader:
         if found is None:
             return None, None
         settings = found.settings
+        self._check_attributes(settings, path)
         make = self._template(settings.id, path, of_project=False)
         ids = DerIds(path, settings, make) if make is not None else None
         every = self._every_ticks(settings, path)
         stage = self._stage(plugged, path) if plugged is not None else None
         if plugged is None or stage is None or every is None:
             return None, ids
-        return DerStanza(settings, plugged, stage, every), ids
+        return DerStanza(path, settings, plugged, stage, every), ids
 
     def _check_contract(self, project: Validated[ProjectSettings]) -> None:
         promised = project.settings.contract_threshold or "contract_threshold" in project.spread
@@ -159,6 +168,15 @@ class _Reader:
                 (*self.path, "contract_threshold"),
                 "a standalone project has no contract: leave 'contract_threshold' out",
             )
+
+    def _check_attributes(self, settings: DerTableSettings, path: KeyPath) -> None:
+        for name in ATTRIBUTES:
+            text = getattr(settings, name)
+            try:
+                if text is not None:
+                    check_attribute(text)
+            except ValueError as error:
+                self.findings.add((*path, name), f"{name!r} {error}")
 
     def _check_units(self, plugged: Plugged, path: KeyPath) -> None:
         """Check that all types report a column in the same unit."""

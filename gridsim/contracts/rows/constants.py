@@ -8,7 +8,7 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.contracts.batch import UNITS, Batch, Roster
+from gridsim.contracts.batch import ATTRIBUTES, UNITS, Batch, Roster
 from gridsim.contracts.rows.layout import Affixes, RowLayout
 from gridsim.helpers.randomness import Floats
 
@@ -22,6 +22,7 @@ CONSTANTS = frozenset(
         "nameplate_capacity",
         "contract_threshold",
         "connection_start_at",
+        *ATTRIBUTES,
     }
 )
 """The fields that a block can contain."""
@@ -46,7 +47,7 @@ class Constants:
         self._has_threshold = "contract_threshold" in names
         self._has_connection = "connection_start_at" in names
         # Devices with equal values share one text object.
-        self._shared = names.isdisjoint(("der_id", "connection_start_at"))
+        self._shared = names.isdisjoint(("der_id", "connection_start_at", "serial"))
         n = len(roster)
         self._texts = np.full(n, None, np.object_)
         # The values in the cached texts. No row equals the initial values.
@@ -75,7 +76,10 @@ class Constants:
     def _make(self, batch: Batch, rows: NDArray[np.intp]) -> list[bytes]:
         pieces: list[Iterable[str]] = []
         for name, affixes in self._fields:
-            pieces += (repeat(affixes.before), self._values(name, batch, rows))
+            if name in ATTRIBUTES:
+                pieces.append(self._attributes(name, affixes, batch.device[rows]))
+            else:
+                pieces += (repeat(affixes.before), self._values(name, batch, rows))
         pieces.append(repeat(self._fields[-1][1].after))
         texts = map("".join, zip(*pieces, strict=False))
         if not self._shared:
@@ -104,6 +108,14 @@ class Constants:
                 return _two_decimals(batch.contract_threshold[rows])
             case _:
                 return self._stamps(batch.connection_start_ms[rows])
+
+    def _attributes(self, name: str, affixes: Affixes, device: NDArray[np.intp]) -> list[str]:
+        """Return an attribute with the text before it, or the text for a missing value."""
+        texts = self._roster.attributes[name]
+        missing = self._layout.missing
+        absent = "" if missing is None else affixes.before + missing
+        given = [texts[row] for row in device.tolist()]
+        return [affixes.before + self._layout.quote(text) if text else absent for text in given]
 
     def _quoted(self, texts: Sequence[str], index: NDArray[np.intp]) -> list[str]:
         chosen = [texts[i] for i in index.tolist()]

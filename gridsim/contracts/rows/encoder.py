@@ -46,7 +46,7 @@ class RowEncoder:
         block: list[tuple[str, Affixes]] = []
         for place, name in enumerate(names):
             affixes = self._affixes(place, len(names))
-            if name in CONSTANTS:
+            if name in CONSTANTS and name not in self._roster.columns:
                 block.append((name, affixes))
                 continue
             if block:

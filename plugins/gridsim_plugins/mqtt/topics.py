@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from string import Formatter
 
-from gridsim.api import UNITS, Framing, Roster
+from gridsim.api import ATTRIBUTES, UNITS, Framing, Roster
 
 DEFAULT_TOPIC: Mapping[Framing, str] = {
     "der": "projects/{project_id}/ders/{der_id}",
@@ -17,7 +17,7 @@ DEFAULT_TOPIC: Mapping[Framing, str] = {
 }
 
 _OF_SITE = ("timezone", "latitude", "longitude")
-_OF_DER = ("project_id", "der_id", "type", "units", "nameplate_capacity", *_OF_SITE)
+_OF_DER = ("project_id", "der_id", "type", "units", "nameplate_capacity", *_OF_SITE, *ATTRIBUTES)
 FIELDS: Mapping[Framing, Sequence[str]] = {
     "der": _OF_DER,
     "project": ("project_id", "units", *_OF_SITE),
@@ -122,7 +122,22 @@ def _values(
         if framing != "project":
             column = [column[place] for place in roster.project.tolist()]
         values[field] = column
+    for field in wanted:
+        if field in ATTRIBUTES:
+            values[field] = _attribute(name, field, roster)
     return {field: values[field] for field in wanted if field != "measurand"}
+
+
+def _attribute(name: str, field: str, roster: Roster) -> Sequence[str]:
+    """Return an attribute of all devices. Raises ValueError if a device has none."""
+    try:
+        texts = roster.attribute(field)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    if "" in texts:
+        without = roster.der_id[texts.index("")]
+        raise ValueError(f"{name}: {without} has no {field}: set it in [[projects.ders]]")
+    return texts
 
 
 def check_topics(template: str, name: str, *, dollar: bool) -> bool:

@@ -10,7 +10,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import MEASURANDS, UNITS, Batch, Codes, Floats, Roster, codes_of, decimals_of
+from gridsim.api import (
+    ATTRIBUTES,
+    MEASURANDS,
+    UNITS,
+    Batch,
+    Codes,
+    Floats,
+    Roster,
+    codes_of,
+    decimals_of,
+)
 
 SEQUENCE = "seq"
 """The index of the tick."""
@@ -38,6 +48,8 @@ class FieldInfo:
     """The decimals of a number; None: the shortest text that converts back to it."""
     codes: Codes | None = None
     """The names of its values; None: they are quantities."""
+    may_miss: bool = False
+    """True for a text that is empty for a device without it."""
 
 
 _RECORD: Mapping[str, FieldInfo] = {
@@ -84,8 +96,9 @@ class Fields:
         site = {} if roster.sites is None else _SITE
         # If a column of the run has the name of another field, the name means the column. A named
         # measurand is a column of the run; the others are listed for the hint about a wrong name.
+        attributes = dict.fromkeys(ATTRIBUTES, FieldInfo("text", "device", may_miss=True))
         offered = {name: _column(name, one.unit) for name, one in MEASURANDS.items()}
-        self.known: Mapping[str, FieldInfo] = {**offered, **_RECORD, **site, **extra}
+        self.known: Mapping[str, FieldInfo] = {**offered, **attributes, **_RECORD, **site, **extra}
         self.used: set[str] = set()
         """The fields that the template names."""
         self._net = _Net(roster)
@@ -115,6 +128,8 @@ class Fields:
         match name:
             case "der_id" | "type":
                 column = np.array(getattr(roster, name), np.object_)
+            case _ if name in ATTRIBUTES:
+                column = np.array(roster.attribute(name), np.object_)
             case "project_id":
                 column = np.array(roster.project_id, np.object_)[roster.project]
             case "units":

@@ -46,6 +46,8 @@ def read_style(placeholder: Placeholder, info: FieldInfo, style: Style) -> Style
         if one.name not in _FILTERS:
             raise unknown("filter", one.name, _FILTERS, one.offset)
         kinds, apply = _FILTERS[one.name]
+        if one.name == "else" and kind == "text" and not info.may_miss:
+            raise TemplateError(f"{placeholder.expression!r} is never missing", one.offset)
         if kind not in kinds:
             allowed = " or ".join(_WORDS[name] for name in kinds)
             raise TemplateError(
@@ -142,7 +144,7 @@ def _as(one: Filter, style: Style) -> Style:
 _FILTERS: Mapping[str, tuple[tuple[FieldKind, ...], Callable[[Filter, Style], Style]]] = {
     "round": (("number",), _round),
     "name": (("number",), _name),
-    "else": (("number",), _else),
+    "else": (("number", "text"), _else),
     "text": (("number", "truth", "time"), _text),
     "rfc3339": (("time",), _rfc3339),
     "local": (("time",), _local),

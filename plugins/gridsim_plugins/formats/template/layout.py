@@ -160,6 +160,10 @@ class Layout:
                 raise TemplateError("a key cannot be left out", key.offset)
             if key.whole is not None:
                 value = read_value(key.whole, self._fields, bare=False)
+                if value.may_miss and "" in self._fields.of_devices(value.name):
+                    raise TemplateError(
+                        f"a device has no {value.name}, so it cannot be a key", key.offset
+                    )
                 if value.kind == "number" or value.kind == "truth":
                     raise TemplateError("a key is a text; add a letter to it", key.offset)
             laid.items[:0] = [*name.items, b":"]
@@ -207,7 +211,7 @@ def measurand(text: str, fields: Fields) -> list[Piece]:
         value = read_value(part, fields, bare=True)
         constant = value.is_constant
         items.append(constant_texts(value, "bare") if constant else piece_of(value, "bare"))
-        if value.style.missing == "omit" and value.kind == "number":
+        if value.style.missing == "omit" and (value.kind == "number" or value.may_miss):
             absent.append(value.absent)
     n = len(fields.roster)
     return [left_out(items, absent, n)] if absent else fused(items, n)

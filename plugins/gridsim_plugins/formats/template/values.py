@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Batch, Floats
+from gridsim.api import ATTRIBUTES, Batch, Floats
 from gridsim_plugins.formats.template.errors import TemplateError, unknown
 from gridsim_plugins.formats.template.expression import Expression, parse_expression
 from gridsim_plugins.formats.template.fields import CONSTANT, FieldInfo, FieldKind, Fields, Level
@@ -58,6 +58,11 @@ class Value:
         return self.levels <= CONSTANT
 
     @property
+    def may_miss(self) -> bool:
+        """True for an attribute, which a device may lack."""
+        return self.kind == "text" and self.fields.known[self.name].may_miss
+
+    @property
     def name(self) -> str:
         return self.expression.name or ""
 
@@ -69,7 +74,10 @@ class Value:
         return np.broadcast_to(np.asarray(values, np.float64), len(batch))
 
     def absent(self, batch: Batch) -> NDArray[np.bool_]:
-        """Return a mask of the rows without a number."""
+        """Return a mask of the rows without a value."""
+        if self.kind == "text":
+            missing = np.array([not text for text in self.fields.of_devices(self.name)], np.bool_)
+            return missing[batch.device]
         return ~np.isfinite(self.numbers(batch))
 
 
@@ -80,6 +88,11 @@ def read_value(placeholder: Placeholder, fields: Fields, *, bare: bool) -> Value
     for name, offset in expression.names.items():
         if name not in known:
             raise unknown("field", name, known, offset)
+        if name in ATTRIBUTES and name not in fields.roster.columns:
+            try:
+                fields.roster.attribute(name)
+            except ValueError as error:
+                raise TemplateError(str(error), offset) from None
         fields.used.add(name)
     info = FieldInfo("number", "run")
     levels: frozenset[Level] = frozenset(known[name].level for name in expression.names)
@@ -158,6 +171,9 @@ def constant_texts(value: Value, place: PlaceholderPlace) -> Callable[[], list[b
         write = _writer(value, place)
         column = fields.of_devices(value.name).tolist()
         known = {one: write(one) for one in set(column)}
+        if value.may_miss:
+            style = value.style
+            known[""] = _missing(style, place) if style.missing == "write" else b""
         return [known[one] for one in column]
 
     return make
