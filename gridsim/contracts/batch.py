@@ -37,7 +37,7 @@ class Roster:
     sites: Sites | None = None
     """The locations of the projects, in the order of `project_id`; None if they are unknown."""
     attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Those of `ATTRIBUTES` that some device has, a text for each; empty: the device has none."""
+    """Attributes that some device has, of `ATTRIBUTES`: a text for each device, empty for none."""
 
     def __post_init__(self) -> None:
         protect(self, ("project", "nameplate_capacity", "is_standalone"))

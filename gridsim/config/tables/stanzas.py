@@ -133,7 +133,7 @@ class _Reader:
         core = {key: value for key, value in table.items() if key in DerTableSettings.model_fields}
         entry = self.registry.find("der", str(table.get("type")))
         if entry is not None:
-            # A type may have settings of its own with these names.
+            # The type may declare settings with these names.
             for name in core.keys() & set(ATTRIBUTES) & entry.type.Settings.model_fields.keys():
                 del core[name]
         rest = {key: table[key] for key in table if key == "type" or key not in core}

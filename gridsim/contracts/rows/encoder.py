@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gridsim.contracts.batch import UNITS, Batch, Roster
+from gridsim.contracts.batch import ATTRIBUTES, UNITS, Batch, Roster
 from gridsim.contracts.measurands import MEASURANDS, codes_of, decimals_of
 from gridsim.contracts.record import FIELDS, SEQUENCE, RecordField
 from gridsim.contracts.rows.columns import Column, Decimals, Few, Formatted, Named
@@ -46,7 +46,7 @@ class RowEncoder:
         block: list[tuple[str, Affixes]] = []
         for place, name in enumerate(names):
             affixes = self._affixes(place, len(names))
-            if name in CONSTANTS and name not in self._roster.columns:
+            if name in CONSTANTS and not self._is_column(name):
                 block.append((name, affixes))
                 continue
             if block:
@@ -88,6 +88,10 @@ class RowEncoder:
                 if unit == UNITS or name in MEASURANDS:
                     specification = f"%.{decimals_of(name, unit)}f"
                 return Formatted(name, affixes, specification=specification, missing=missing)
+
+    def _is_column(self, name: str) -> bool:
+        """Return whether a type declares a column with the name of an attribute."""
+        return name in ATTRIBUTES and name in self._roster.columns
 
     def _missing(self, name: str) -> str | None:
         return self._layout.missing_soc if name == "current_soc" else self._layout.missing

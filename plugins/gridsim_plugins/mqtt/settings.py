@@ -205,7 +205,8 @@ class MqttSettings(ConnectionSettings):
         "",
         description="template with {project_id}, {der_id}, {type}, {units}, {nameplate_capacity}, "
         "{timezone}, {latitude}, {longitude}, {make}, {model}, {serial}, {firmware}, and "
-        "{measurand} with framing measurand; with framing project without those of a DER. Empty: projects/{project_id}/ders/{der_id}, "
+        "{measurand} with framing measurand; with framing project without those of a DER. Empty: "
+        "projects/{project_id}/ders/{der_id}, "
         "projects/{project_id} with framing project, "
         "projects/{project_id}/ders/{der_id}/{measurand} with framing measurand, or readings",
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gridsim.api import Format
+from gridsim.api import Format, Roster
 from gridsim.config.text.report import ConfigError
 from gridsim.contracts.batch_serial import roster_fingerprint
 from gridsim.testing import make_batch, make_roster
@@ -91,9 +91,11 @@ def test_a_wrong_attribute_is_refused(bench: Bench, old: str, new: str, message:
     assert message in str(caught.value)
 
 
-def written(of: type[Format[Any]], framing: Any = "der", **settings: Any) -> list[str]:
-    one = of(of.Settings(**settings), framing, ROSTER)
-    return [body.decode() for body in one.encode(make_batch(ROSTER)).bodies]
+def written(
+    of: type[Format[Any]], framing: Any = "der", roster: Roster = ROSTER, **settings: Any
+) -> list[str]:
+    one = of(of.Settings(**settings), framing, roster)
+    return [body.decode() for body in one.encode(make_batch(roster)).bodies]
 
 
 def test_formats_write_attributes() -> None:
@@ -109,6 +111,12 @@ def test_formats_write_attributes() -> None:
     assert written(Json, fields=["serial"]) == ['{"serial":"s1"}', "{}", '{"serial":"s\\"3"}']
     assert written(Json, fields=["seq", "serial"])[1] == '{"seq":0}'
     assert written(Csv, fields=fields)[1:] == ["B/+,,battery_storage", 'A,"s""3",solar']
+
+
+def test_a_column_of_a_type_takes_the_name_of_an_attribute() -> None:
+    roster = replace(ROSTER, columns={"serial": "V"})
+    assert written(Json, roster=roster, fields=["serial"])[0] == '{"serial":1.25}'
+    assert written(Template, roster=roster, template='["{serial * 2}"]')[0] == "[2.5]"
 
 
 @pytest.mark.parametrize(
