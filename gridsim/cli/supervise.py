@@ -30,7 +30,6 @@ from gridsim.text.overloads import overload_lines
 from gridsim.text.plan import plan_lines, transport_lines, transport_warnings, view_lines
 from gridsim.text.status import closing_lines, hanging_lines, live_line
 from gridsim.text.verdict import finding_line
-from gridsim.text.words import counted
 
 _LOOK_S = 0.2
 # The signal of a closed terminal; Windows has none.
@@ -171,7 +170,7 @@ def _log_results(commands: CommandLog, timezone: str, result: TickResult) -> Non
     for event in result.unmeasured:
         logger.warning("the true reduction of event {} is not known: {}", event.event, event.reason)
     for failure in result.failures:
-        logger.error("{}; {} disabled", failure.reason, counted(failure.devices, "DER"))
+        logger.error("{}; {}", failure.reason, failure.effect)
     for clipped in result.clipped:
         message = "{} returned {} beyond the bounds of its devices: clipped, the first is {}"
         logger.warning(message, clipped.plugin, clipped.name, clipped.example)

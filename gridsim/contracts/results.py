@@ -105,13 +105,23 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class FleetFailure:
-    """A fleet that was disabled because its plugin failed."""
+    """A fleet, or a fault, that was disabled because its plugin failed."""
 
     fleet: str
-    """The DER type's name."""
+    """The name of the DER type or of the fault's type."""
     devices: int
+    """The number of DERs that were disabled; 0 for a fault, which disables none."""
     tick: int
     reason: str
+    fault: str = ""
+    """The id of the fault; empty for a fleet."""
+
+    @property
+    def effect(self) -> str:
+        """The part that was disabled, for people."""
+        if self.fault:
+            return f"fault {self.fault} disabled"
+        return f"{self.devices:,} DER{'s' * (self.devices != 1)} disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +254,7 @@ class TickResult:
     changes: tuple[EventChange, ...] = ()
     """The events that were announced, began or ended."""
     failures: tuple[FleetFailure, ...] = ()
-    """The fleets that were disabled in this tick."""
+    """The fleets and faults that were disabled in this tick."""
     true_reductions: tuple[TrueReduction, ...] = ()
     """The true reductions of events whose rebound is over."""
     unmeasured: tuple[UnmeasuredEvent, ...] = ()

@@ -82,7 +82,7 @@ class RunStatus:
     transports: tuple[TransportStatus, ...] = ()
     sources: tuple[SourceStatus, ...] = ()
     failures: tuple[FleetFailure, ...] = ()
-    """The fleets that were disabled."""
+    """The fleets and faults that were disabled."""
     clipped: Mapping[str, int] = field(default_factory=dict)
     """The number of values beyond the bounds of their devices, by DER type and column."""
     fuse_overloads: Mapping[str, int] = field(default_factory=dict)

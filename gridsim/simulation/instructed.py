@@ -20,6 +20,7 @@ from gridsim.api import (
     Roster,
     State,
     StateError,
+    Status,
     Tick,
 )
 from gridsim.contracts.instructions import FLEET
@@ -153,8 +154,9 @@ class EventsAndFaults:
             entry = self._calls.pop(change.event.partition("#")[0], None)
             if entry is not None:
                 yield answer_to_call(entry[0], change, tick)
-        for fault in self.faults.running.take_ended() if self.faults else ():
-            yield answer(self._injections.pop(fault)[0], "completed", tick)
+        for fault, error in self.faults.running.take_ended() if self.faults else ():
+            status: Status = "cancelled" if error else "completed"
+            yield answer(self._injections.pop(fault)[0], status, tick, error)
 
     @property
     def has_open(self) -> bool:

@@ -86,7 +86,9 @@ class Simulation:
             **measured,
             **({} if self._fuses is None else {"fuses": self._fuses.state()}),
             **self._course.state(),
-            "failures": [[one.fleet, one.devices, one.tick, one.reason] for one in self.failures],
+            "failures": [
+                [one.fleet, one.devices, one.tick, one.reason, one.fault] for one in self.failures
+            ],
             "loads": self._shared.loads.state(),
             "maker": self._shared.maker.state(),
             "faults": self._course.instructed.faults_state(),
@@ -136,7 +138,7 @@ class Simulation:
         """Advance one tick; the instructions take effect at its start.
 
         Raises PluginError, naming the plugin, if a plugin fails. With `on_error = "skip_fleet"`
-        a failing fleet is disabled instead, and added to `failures`.
+        a failing fleet is disabled instead, and added to `failures`; a failing fault always is.
         """
         course, shared, truth = self._course, self._shared, self._counterfactuals
         instructed = course.instructed
@@ -170,6 +172,8 @@ class Simulation:
                 tick.index, power, soc, meter, baseline, extra, reports.connection_changed
             )
             passed = faults.take(tick, batch, reports, shared.call)
+            for failure in faults.running.take_failures(tick):
+                self._note_failure(failure)
         answers = (*answers, *course.end_tick(tick))
         return self._result(
             tick.index,
@@ -225,7 +229,9 @@ class Simulation:
         if self._counterfactuals is not None and isinstance(fleet, RunningFleet):
             self._counterfactuals.disable(fleet.number)
         self._shared.maker.disable(fleet.device)
-        failure = FleetFailure(fleet.name, len(fleet.device), tick, str(error))
+        self._note_failure(FleetFailure(fleet.name, len(fleet.device), tick, str(error)))
+
+    def _note_failure(self, failure: FleetFailure) -> None:
         self.failures.append(failure)
         self._new_failures.append(failure)
 
@@ -237,5 +243,5 @@ class Simulation:
 
 
 def _failure(fields: Sequence[Any]) -> FleetFailure:
-    fleet, devices, tick, reason = fields
-    return FleetFailure(str(fleet), int(devices), int(tick), str(reason))
+    fleet, devices, tick, reason, fault = fields
+    return FleetFailure(str(fleet), int(devices), int(tick), str(reason), str(fault))

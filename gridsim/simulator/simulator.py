@@ -26,7 +26,7 @@ from gridsim.simulator.times import Duration, Time, duration_ticks, time_ms
 from gridsim.simulator.true_readings import TruthCollector
 from gridsim.simulator.truth import Truth, TruthRecords
 from gridsim.text.overloads import overload_lines
-from gridsim.text.words import counted, site_time
+from gridsim.text.words import site_time
 
 
 class Simulator:
@@ -345,8 +345,7 @@ class Simulator:
             if (sent := self._sent.get((answer.target, answer.id))) is not None:
                 sent.add(answer)
         for failure in result.failures:
-            devices = counted(failure.devices, "DER")
-            _warn(f"{devices} of the type {failure.fleet} disabled: {failure.reason}")
+            _warn(f"{failure.effect} ({failure.fleet}): {failure.reason}")
         for clipped in result.clipped:
             _warn(
                 f"{clipped.plugin} returned {clipped.name} beyond the bounds of its devices: "

@@ -81,10 +81,7 @@ def closing_lines(status: RunStatus) -> Iterator[str]:
             "because every transport had failed"
         )
     for failure in status.failures:
-        yield (
-            f"{failure.fleet}: {counted(failure.devices, 'DER')} disabled at tick "
-            f"{failure.tick}: {failure.reason}"
-        )
+        yield (f"{failure.fleet}: {failure.effect} at tick {failure.tick}: {failure.reason}")
     for column, values in status.clipped.items():
         yield f"clipped to the bounds of the devices: {counted(values, 'value')} of {column}"
     if status.fuse_overloads:

@@ -19,7 +19,14 @@ from gridsim.running.plan import Options, load_plugins, make_plan
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-GENERATED = {"settings.md", "tutorials.md", "reference.md", "python-reference.md", "realism.md"}
+GENERATED = {
+    "settings.md",
+    "tutorials.md",
+    "reference.md",
+    "python-reference.md",
+    "realism.md",
+    "reliability.md",
+}
 """Pages that scripts write, from what other tests check."""
 
 PROJECT = """

@@ -16,14 +16,24 @@ class FaultProxy:
     """Forwards to a port on 127.0.0.1 from a thread of its own, until told to misbehave.
 
     `slice_bytes` is the most that is forwarded at once towards the broker, `latency_s` what
-    each such forwarding waits before.
+    each such forwarding waits before. `tap` gets what is forwarded: the number of the connection,
+    whether it goes towards the broker, and the bytes.
     """
 
-    def __init__(self, port: int, *, slice_bytes: int = 65_536, latency_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        slice_bytes: int = 65_536,
+        latency_s: float = 0.0,
+        tap: Callable[[int, bool, bytes], None] | None = None,
+    ) -> None:
         self.port = 0
         self._target = port
         self._slice_bytes = slice_bytes
         self._latency_s = latency_s
+        self._tap = tap
+        self._connections = 0
         self._swallowing = False
         self._reset_after: int | None = None
         self._clients: set[asyncio.StreamWriter] = set()
@@ -101,9 +111,11 @@ class FaultProxy:
             client.transport.abort()
             return
         self._clients.add(client)
+        self._connections += 1
+        number = self._connections
         pumps = {
-            asyncio.create_task(self._pump(reader, far, towards_broker=True)),
-            asyncio.create_task(self._pump(far_reader, client, towards_broker=False)),
+            asyncio.create_task(self._pump(number, reader, far, towards_broker=True)),
+            asyncio.create_task(self._pump(number, far_reader, client, towards_broker=False)),
         }
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         # Nor does it come through, if so wished, that the other side has hung up.
@@ -116,7 +128,12 @@ class FaultProxy:
         far.transport.abort()
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, towards_broker: bool
+        self,
+        connection: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        towards_broker: bool,
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(self._slice_bytes if towards_broker else 65_536):
@@ -127,6 +144,8 @@ class FaultProxy:
                     if self._latency_s:
                         await asyncio.sleep(self._latency_s)
                     data = self._up_to_reset(data)
+                if self._tap is not None:
+                    self._tap(connection, towards_broker, data)
                 writer.write(data)
                 await writer.drain()
                 if self._reset_after == 0:

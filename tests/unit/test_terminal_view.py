@@ -198,7 +198,7 @@ def test_foreign_text_reaches_the_terminal_without_control_characters() -> None:
     shown = "\n".join(text(lines))
     assert "  last error: \\x1b[2Jgone\\x1b]0;title\\x07 \\u202ereversed\\r\\nxxx" in shown
     assert "12:00:01  failure  \\x1b[2Jgone" in shown
-    assert "! ice\\x1b: 2 devices disabled: \\x1b[2Jgone" in shown
+    assert "! ice\\x1b: 2 DERs disabled: \\x1b[2Jgone" in shown
     assert "m\\x1bq       reconnecting" in shown
     assert "  1 command in, 0 acknowledged, 2 refused" in shown
 

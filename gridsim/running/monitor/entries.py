@@ -41,7 +41,7 @@ class Entries:
             text = change_line(change, self._timezone)
             self._add("event", change.time_ms, change.kind, change.event, text, end_ms)
         for failure in result.failures:
-            text = f"{failure.reason}; {counted(failure.devices, 'DER')} disabled"
+            text = f"{failure.reason}; {failure.effect}"
             self._add("failure", time_ms, "disabled", failure.fleet, text)
         self._take_faults(result, time_ms)
         answers = result.acknowledgements

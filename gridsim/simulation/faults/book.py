@@ -106,7 +106,7 @@ class FaultBook:
         """Begin and end faults, and return the reports of the devices in a tick.
 
         `power`, `soc` and `extra` have one value per device and `meter` has one per site, not
-        rounded. Raises PluginError, naming the fault, if a fault fails.
+        rounded. A fault that fails changes nothing; see `RunningFaults.take_failures`.
         """
         episodes = self.running.advance(tick.time_ms)
         truth = TrueValues(power, meter[self._project], soc, extra)
@@ -115,10 +115,7 @@ class FaultBook:
         return FaultyReports(tuple(episodes), report, changed)
 
     def take(self, tick: Tick, batch: Batch, reports: FaultyReports, call: Call) -> Passed:
-        """Apply the faults to the true readings of a tick.
-
-        Raises PluginError, naming the fault, if a fault fails.
-        """
+        """Apply the faults to the true readings of a tick. A fault that fails changes nothing."""
         delay_line = self._delay_line
         taken, leaves = self._readings.take(batch, reports.devices)
         self.tally.taken += len(taken)

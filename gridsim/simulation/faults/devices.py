@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gridsim.api import LOST, SENT, AffectedReadings, DeviceFault, Floats, Tick
 from gridsim.contracts.fault import REPORT_COLUMNS
+from gridsim.errors import PluginError
 from gridsim.simulation.batch import read_only
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import Checked, title
@@ -63,6 +64,8 @@ class DeviceFaults:
         self._faults = faults
         self._ghosts = ghosts
         self._has_ghosts = bool(ghosts.any())
+        self.failed: list[tuple[FaultSchedule, PluginError]] = []
+        """The faults that have failed, until they are removed."""
 
     def add(self, fault: RunningDeviceFault) -> None:
         """Add a fault after the others."""
@@ -75,7 +78,10 @@ class DeviceFaults:
     def report(
         self, tick: Tick, truth: TrueValues, stored: NDArray[np.int64], call: Call
     ) -> DeviceReports | None:
-        """Return the devices' reports; None if all devices report the truth."""
+        """Return the devices' reports; None if all devices report the truth.
+
+        A fault that fails changes nothing, and is added to `failed`.
+        """
         affected = [(fault, fault.schedule.affected(tick.time_ms)) for fault in self._faults]
         affected = [(fault, members) for fault, members in affected if len(members)]
         if not affected and not self._has_ghosts:
@@ -95,7 +101,11 @@ class DeviceFaults:
             for name in fault.plugin.measurands:
                 if name in truth.extra and name not in report.extra:
                     report.extra[name] = truth.extra[name].copy()
-            self._inject(fault, members, tick, report, stored, call)
+            try:
+                self._inject(fault, members, tick, report, stored, call)
+            except PluginError as error:
+                # Nothing of it is in the report: the devices report as without the fault.
+                self.failed.append((fault.schedule, error))
         return report
 
     def _inject(
@@ -132,6 +142,7 @@ class DeviceFaults:
             "current_soc": checked.numbers("current_soc", gaps=True),
             "leaves": checked.among("leaves", LOST),
         }
+        after_extra = {name: checked.extra(name) for name in extra}
         changed = np.zeros(len(device), np.bool_)
         for name, values in after.items():
             # NaN is not equal to itself; a value that stays NaN has not changed.
@@ -139,7 +150,7 @@ class DeviceFaults:
             changed |= (values != old) & ~(missing & (old != old))
             getattr(report, name)[device] = values
         for name, old in extra.items():
-            values = checked.extra(name)
+            values = after_extra[name]
             changed |= (values != old) & ~(np.isnan(values) & np.isnan(old))
             report.extra[name][device] = values
         if fault.plugin.is_ghost:

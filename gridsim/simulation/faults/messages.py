@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import MessageEffects, MessageFault, Tick
+from gridsim.errors import PluginError
 from gridsim.helpers.randomness import Draws
 from gridsim.simulation.batch import read_only
 from gridsim.simulation.calling import Call
@@ -55,6 +56,8 @@ class MessageFaults:
     def __init__(self, faults: list[RunningMessageFault], draws: Draws) -> None:
         self._faults = faults
         self._draws = draws
+        self.failed: list[tuple[FaultSchedule, PluginError]] = []
+        """The faults that have failed, until they are removed."""
 
     def add(self, fault: RunningMessageFault) -> None:
         """Add a fault after the others."""
@@ -67,11 +70,17 @@ class MessageFaults:
     def pass_on(
         self, tick: Tick, rows: MessageRows, waiting: NDArray[np.int64], call: Call
     ) -> Transit:
-        """Apply the faults to messages; `waiting` counts each device's messages to overtake."""
+        """Apply the faults to messages; `waiting` counts each device's messages to overtake.
+
+        A fault that fails changes nothing, and is added to `failed`.
+        """
         n = len(rows)
         state = _State(rows, np.zeros(n, np.int64), np.zeros(n, np.bool_))
         for fault in self._faults:
-            self._inject(fault, tick, state, waiting, call)
+            try:
+                self._inject(fault, tick, state, waiting, call)
+            except PluginError as error:
+                self.failed.append((fault.schedule, error))
         lost = state.rows.copies == 0
         delayed = ~lost & (state.delay_ms > 0)
         due_ms = np.where(delayed, tick.time_ms + state.delay_ms, 0)

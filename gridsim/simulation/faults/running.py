@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import DeviceFault, Fault, MessageFault, Refused, State, StateError
+from gridsim.api import DeviceFault, Fault, MessageFault, Refused, State, StateError, Tick
 from gridsim.contracts.fault import is_instrument
 from gridsim.contracts.hints import did_you_mean
-from gridsim.contracts.results import Episode, InjectedFault
+from gridsim.contracts.results import Episode, FleetFailure, InjectedFault
 from gridsim.errors import PluginError
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import title
@@ -58,7 +58,9 @@ class RunningFaults:
         self._running: list[_RunningFault] = []
         self._count = 0
         """The number of faults so far, which is also the index of the next fault."""
-        self._ended: list[str] = []
+        self._ended: list[tuple[str, str]] = []
+        self._disabled: dict[int, int] = {}
+        """The numbers of the faults that failed, by their index: no other fault gets them."""
         self._cleared: list[Episode] = []
         devices: list[RunningDeviceFault] = []
         messages: list[RunningMessageFault] = []
@@ -82,11 +84,18 @@ class RunningFaults:
             [one.fault, one.number, one.schedule.state(), one.plugin.state()]
             for one in self._running
         ]
-        return {"_count": self._count, "running": running}
+        return {
+            "_count": self._count,
+            "running": running,
+            "disabled": [[*one] for one in self._disabled.items()],
+        }
 
     def restore(self, state: State) -> None:
         """Continue from a checkpoint's state; `inject` has added injected faults, in order."""
         self._count = state["_count"]
+        self._disabled = dict(state["disabled"])
+        for one in [one for one in self._running if one.fault in self._disabled]:
+            self._forget(one)
         if len(state["running"]) != len(self._running):
             raise StateError("the checkpoint's faults are not those of this run")
         for one, (fault, number, schedule, plugin) in zip(
@@ -158,8 +167,26 @@ class RunningFaults:
             self._forget(one)
         return whole and one.injected
 
-    def take_ended(self) -> list[str]:
-        """Return the ids of the injected faults that ended by themselves since the last call."""
+    def take_failures(self, tick: Tick) -> list[FleetFailure]:
+        """Disable the faults that failed in this tick, and return their failures."""
+        failures = []
+        for faults in (self.devices, self.messages):
+            failed, faults.failed = faults.failed, []
+            for schedule, error in failed:
+                one = next(one for one in self._running if one.schedule is schedule)
+                self._cleared += one.counted(schedule.clear(None, tick.time_ms))
+                self._forget(one)
+                self._disabled[one.fault] = one.number
+                if one.injected:
+                    self._ended.append((one.spec.id, str(error)))
+                failure = FleetFailure(one.spec.name, 0, tick.index, str(error), one.spec.id)
+                failures.append(failure)
+        return failures
+
+    def take_ended(self) -> list[tuple[str, str]]:
+        """Return the id of each injected fault that ended by itself since the last call, and the
+        error if it failed.
+        """
         ended, self._ended = self._ended, []
         return ended
 
@@ -169,7 +196,7 @@ class RunningFaults:
         for one in [*self._running]:
             episodes += one.counted(one.schedule.advance(time_ms))
             if one.injected and one.schedule.is_over:
-                self._ended.append(one.spec.id)
+                self._ended.append((one.spec.id, ""))
                 self._forget(one)
         return episodes
 
@@ -231,7 +258,7 @@ class RunningFaults:
     def _free_number(self, held: int) -> int:
         """Return a number that no fault and no held-back row uses. Raises Refused."""
         self.check_room()
-        taken = {one.number for one in self._running}
+        taken = {*(one.number for one in self._running), *self._disabled.values()}
         for number in range(MOST):
             if number not in taken and not held >> number & 1:
                 return number

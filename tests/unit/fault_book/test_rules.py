@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gridsim.api import InjectFault, Target
 from gridsim.errors import PluginError
+from gridsim.simulation.step import Simulation
 from tests.fixtures.runs import HEAD, HOMES, Bench, Done, keys
 
 # Without faults nothing of it exists.
@@ -121,15 +123,57 @@ def test_a_fault_that_breaks_its_contract_is_named(
     bodies["device" if name == "frost" else "message"] = body
     (tmp_path / "odd.py").write_text(PLUGIN.format(**bodies))
     text = HEAD.replace("[simulation]", '[simulation]\nplugins = ["odd.py"]')
-    with pytest.raises(PluginError) as failure:
-        Bench(tmp_path).run(text + HOMES + f'[[faults]]\ntype = "{name}"\n', 1)
-    assert re.fullmatch(rf"{re.escape(message)} \(odd\.py:\d+ in inject\)", str(failure.value))
+    run = Bench(tmp_path).run(text + HOMES + f'[[faults]]\nid = "F"\ntype = "{name}"\n', 3)
+    [failure] = [one for outcome in run.outcomes for one in outcome.failures]
+    assert (failure.fleet, failure.fault, failure.tick, failure.devices) == (name, "F", 0, 0)
+    assert failure.effect == "fault F disabled"
+    assert re.fullmatch(rf"{re.escape(message)} \(odd\.py:\d+ in inject\)", failure.reason)
+    assert run.payloads == Bench(tmp_path).run(HEAD + HOMES, 3).payloads
+    assert not run.episodes
+
+
+@pytest.mark.parametrize("name", ["frost", "crows"])
+def test_a_fault_that_fails_ends_and_the_others_go_on(tmp_path: Path, name: str) -> None:
+    body = "if tick.index == 2: raise ValueError('worn out')"
+    (tmp_path / "odd.py").write_text(PLUGIN.format(device=body, message=body))
+    text = HEAD.replace("[simulation]", '[simulation]\nplugins = ["odd.py"]') + HOMES
+    text += f'[[faults]]\nid = "F"\ntype = "{name}"\n[[faults]]\nid = "G"\ntype = "sign_flip"\n'
+    scenario, _ = Bench(tmp_path).plan(text)
+    simulation = Simulation(scenario)
+    results = [simulation.advance() for _ in range(4)]
+    start_ms = scenario.start_ms
+    ended = [one for result in results for one in result.episodes]
+    assert {(one.fault_id, one.start_ms, one.end_ms) for one in ended} == {
+        ("F", start_ms, start_ms + 20_000)
+    }
+    assert len(ended) == len(scenario.roster)
+    assert [[one.fault for one in result.failures] for result in results] == [[], [], ["F"], []]
+    assert results[3].truth is not None
+    assert [id for id, _ in results[3].truth.running_faults] == ["G"]
+    again = Simulation(scenario)
+    again.restore(simulation.state())
+    assert again.failures == simulation.failures
+    assert again.advance().failures == ()
+
+
+def test_an_injected_fault_that_fails_is_acknowledged_as_cancelled(tmp_path: Path) -> None:
+    body = "if tick.index == 1: raise ValueError('worn out')"
+    (tmp_path / "odd.py").write_text(PLUGIN.format(device=body, message="pass"))
+    text = HEAD.replace("[simulation]", '[simulation]\nplugins = ["odd.py"]') + HOMES
+    scenario, _ = Bench(tmp_path).plan(text)
+    simulation = Simulation(scenario)
+    inject = InjectFault(target=Target(""), id="i1", fault="F", settings={"type": "frost"})
+    [accepted] = simulation.advance([inject]).acknowledgements
+    [cancelled] = simulation.advance().acknowledgements
+    assert (accepted.status, cancelled.status) == ("accepted", "cancelled")
+    assert cancelled.reason.startswith("the fault 'frost' failed: ValueError: worn out")
 
 
 def test_a_fault_that_strikes_nobody_is_refused(tmp_path: Path) -> None:
     text = PLUGIN.format(device="pass", message="pass").replace("def inject", "def hit")
     (tmp_path / "odd.py").write_text(text)
     head = HEAD.replace("[simulation]", '[simulation]\nplugins = ["odd.py"]')
+    # A class that cannot be made is an error of the configuration.
     with pytest.raises(PluginError, match=r"the fault 'frost' failed: TypeError: .*inject"):
         Bench(tmp_path).run(head + HOMES + '[[faults]]\ntype = "frost"\n', 1)
 

@@ -95,7 +95,6 @@ def _alerts(scene: Scene) -> Iterator[str]:
     if status.holding_up:
         yield f"{status.holding_up} blocks the run"
     for failure in status.failures[:2]:
-        plural = "" if failure.devices == 1 else "s"
-        yield f"{failure.fleet}: {failure.devices:,} device{plural} disabled: {failure.reason}"
+        yield f"{failure.fleet}: {failure.effect}: {failure.reason}"
     if status.ledger is not None and status.ledger.error:
         yield f"the ledger is incomplete: {status.ledger.error}"
