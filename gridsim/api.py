@@ -23,6 +23,7 @@ import pluggy
 
 from gridsim.contracts.baseline import Baseline, Expected
 from gridsim.contracts.batch import ATTRIBUTES, UNITS, Batch, Labels, Roster
+from gridsim.contracts.carrying import Staying, carry, carry_attributes
 from gridsim.contracts.catalogue import (
     Catalogue,
     CommandEntry,
@@ -189,6 +190,10 @@ __all__ = [  # noqa: RUF022 - in groups
     "StateError",
     "Stateful",
     "Tree",
+    # State that stays in a reload
+    "Staying",
+    "carry",
+    "carry_attributes",
     # Random draws
     "Draws",
     "Floats",

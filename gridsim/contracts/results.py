@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from gridsim.contracts.batch import Batch
+from gridsim.contracts.batch import Batch, Roster
 from gridsim.contracts.fault import Fault
 from gridsim.contracts.instructions import Acknowledgement, Instruction
 from gridsim.contracts.settings import Settings
@@ -234,6 +234,27 @@ class EventChange:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Reloaded:
+    """A reload of the configuration, between two ticks."""
+
+    digest: str
+    """The SHA-256 of the settings that the truth depends on, hexadecimal."""
+    tick: int = 0
+    """The index of the first tick with the new configuration."""
+    time_ms: int = 0
+    """The time of that tick, UTC."""
+    added: tuple[str, ...] = ()
+    """The ids of the devices that are new."""
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    """The ids of the devices that restarted, because their settings or places have changed."""
+    projects_added: tuple[str, ...] = ()
+    projects_removed: tuple[str, ...] = ()
+    roster: Roster | None = None
+    """The devices from that tick on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TickResult:
     """The result of one tick, and at a run's end of what was still open."""
 
@@ -263,5 +284,7 @@ class TickResult:
     """The columns that were clipped for the first time in this tick."""
     overloads: tuple[FuseOverload, ...] = ()
     """The sites whose current exceeded the main fuse for the first time."""
+    reload: Reloaded | None = None
+    """The reload before this tick, in a result without readings; None in the result of a tick."""
     truth: TickTruth | None = None
     """The true state in this tick; None at the run's end."""

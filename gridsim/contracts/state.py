@@ -27,7 +27,7 @@ ARRAY_KINDS = "biufcSUmM"
 """The kinds of NumPy types that a state may hold: no objects."""
 
 # The constructor's arguments: a new object has the same ones.
-_ARGUMENTS = (Members, Settings, Sites, Draws)
+ARGUMENTS = (Members, Settings, Sites, Draws)
 # Deeper nesting means that an object refers to itself.
 _DEEPEST = 32
 
@@ -57,10 +57,12 @@ class Stateful:
     constants, are then left out. None, also in a subclass without its own list: all but
     `derived`.
     """
+    indices: ClassVar[Collection[str]] = ()
+    """Attributes that hold indices of members, int arrays without an order; see `Staying`."""
 
     def state(self) -> State:
         """Return a copy of the state. Raises StateError, naming the attribute."""
-        return state_of(self, [name for name, _ in _attributes(self)])
+        return state_of(self, [name for name, _ in attributes_of(self)])
 
     def restore(self, state: State) -> None:
         """Take over a copy of a state. Raises StateError if it is not one of this class."""
@@ -73,7 +75,7 @@ def state_of(owner: object, names: Iterable[str]) -> State:
     return {
         name: encoded(value, f"{type(owner).__name__}.{name}")
         for name in names
-        if not isinstance(value := getattr(owner, name), _ARGUMENTS)
+        if not isinstance(value := getattr(owner, name), ARGUMENTS)
     }
 
 
@@ -119,7 +121,7 @@ def encoded(value: Any, where: str, depth: int = 0) -> Tree:
         columns = {field.name: getattr(value, field.name) for field in fields(value)}
         named: State = {name: encoded(one, where, depth + 1) for name, one in columns.items()}
         return {"$dataclass": [type(value).__name__, named]}
-    if _keeps_state(value):
+    if keeps_state(value):
         return _nested(value, where)
     raise StateError(
         f"{where} cannot be kept in a checkpoint: {_described(value)}. Keep numbers, texts, "
@@ -145,7 +147,7 @@ def decoded(tree: Tree, present: Any, owner: type, where: str) -> Any:
         ((tag, content),) = tree.items()
         if tag.startswith("$"):
             return _decoded_tag(tag, content, present, owner, where)
-    if not _keeps_state(present):
+    if not keeps_state(present):
         raise StateError(
             f"{where} cannot be restored: the checkpoint has an object's state for it, but the "
             "constructor does not create that object. Create it in the constructor, or override "
@@ -221,7 +223,7 @@ def _class(owner: type, name: str, present: Any, where: str) -> type:
     )
 
 
-def _keeps_state(value: Any) -> bool:
+def keeps_state(value: Any) -> bool:
     """Return whether the object has its own state: it is Stateful, or has the methods of
     Stateful.
     """
@@ -237,7 +239,8 @@ def _nested(value: Any, where: str) -> State:
     return state
 
 
-def _attributes(owner: Stateful) -> Iterator[tuple[str, Any]]:
+def attributes_of(owner: Stateful) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that a checkpoint keeps, with their values."""
     kept = vars(type(owner)).get("kept")
     if kept is not None:
         for name in kept:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Batch, Floats, Stateful, identities
+from gridsim.api import Batch, Floats, Stateful, Staying, carry, identities
 from gridsim.contracts.measurands import decimals_of
 from gridsim.simulation.on_change import ChangeReports
 from gridsim.simulation.scenario import Scenario
@@ -58,6 +58,12 @@ class BatchMaker(Stateful):
         # Results of earlier ticks refer to the old array.
         self._absent = np.zeros(len(self._roster), np.bool_) if before is None else before.copy()
         self._absent[devices] = True
+
+    def carry_over(self, older: BatchMaker, devices: Staying) -> None:
+        """Count on, with the last readings of the devices that stay; disabled fleets restart."""
+        self._left = older._left
+        if self._changes is not None and older._changes is not None:
+            carry(self._changes, older._changes, devices)
 
     @property
     def absent(self) -> NDArray[np.bool_] | None:

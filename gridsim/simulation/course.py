@@ -11,7 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from gridsim.api import Acknowledgement, Floats, Instruction, State, Tick
+from gridsim.api import Acknowledgement, Floats, Instruction, State, Staying, Tick
+from gridsim.contracts.carrying import carried_array
 from gridsim.contracts.measurands import ELECTRICAL
 from gridsim.errors import PluginError
 from gridsim.simulation.baselines.sites import Baselines
@@ -124,6 +125,40 @@ class Course:
             self._rise = np.array(state["rise"])
         if state["flowed"] is not None:
             baseline, meter, real = map(np.array, state["flowed"])
+            self._flowed = baseline, meter, real
+
+    def begin_at(self, next_tick: int) -> Tick:
+        """Begin a run in its midst: step the devices once, as before its tick `next_tick`.
+
+        Returns that tick, with the weather before it. Raises PluginError.
+        """
+        shared, scenario = self.shared, self.shared.scenario
+        time_ms = scenario.start_ms + (next_tick - 1) * scenario.tick_ms
+        weather = shared.weather.at(time_ms, shared.call)
+        tick = Tick(next_tick - 1, time_ms, scenario.tick_ms / 1000, weather)
+        grid = shared.grid if shared.feeds_back else None
+        if grid is not None:
+            tick = replace(tick, grid=grid.sample(time_ms, None))
+        meter = shared.loads.at(tick, shared.call)
+        baseline = self.baselines.at(tick)
+        fleets, _ = self.fleets.step(tick, meter, None, None, None, judge=False)
+        faults = self.instructed.faults
+        real = fleets.power if faults is None else faults.real(fleets.power)
+        if grid is not None:
+            self._rise = grid.rise(meter, real, fleets.reactive)
+        self._flowed = baseline, meter, real
+        self.commands.observe(real, fleets.soc, meter)
+        self.baselines.note(tick, meter, real)
+        self.next_tick = next_tick
+        return replace(tick, index=next_tick, time_ms=time_ms + scenario.tick_ms, grid=None)
+
+    def carry_over(self, older: Course, devices: Staying, sites: Staying) -> None:
+        """Copy what the last tick left, apart from what the parts keep themselves."""
+        if self._rise is not None and older._rise is not None:
+            self._rise = carried_array(self._rise, older._rise, sites)
+        if self._flowed is not None and older._flowed is not None:
+            every = zip(self._flowed, older._flowed, (sites, sites, devices), strict=True)
+            baseline, meter, real = (carried_array(*one) for one in every)
             self._flowed = baseline, meter, real
 
     def decide(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats, Roster, State, StateError, Stateful
+from gridsim.api import Floats, Roster, State, StateError, Stateful, Staying
 
 OF_SITES = ("power_meter_measurement", "baseline")
 OF_DEVICES = ("current_output", "current_soc")
@@ -64,6 +64,14 @@ class ChangeReports(Stateful):
         super().restore(state)
         if {name: len(last) for name, last in self._last.items()} != sizes:
             raise StateError("the checkpoint has other devices or columns that report on change")
+
+    def carry_over(self, older: ChangeReports, staying: Staying) -> None:
+        """Copy the last readings of the devices that stay."""
+        before = {one.name: one for one in older._columns}
+        for one in self._columns:
+            if one.name in before:
+                same = staying.within(one.device, before[one.name].device)
+                self._last[one.name][same.new] = older._last[one.name][same.old]
 
     def changed(self, values: Mapping[str, Floats]) -> NDArray[np.bool_]:
         """Return the devices with a change to report, bool[n]; `values` are rounded."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gridsim.api import Batch, Instruction, State, StateError, Tick
+from gridsim.api import Batch, Instruction, State, StateError, Staying, Tick
 from gridsim.contracts.results import FleetFailure, TickResult
 from gridsim.contracts.tree_serial import SerialError
 from gridsim.errors import PluginError
@@ -32,7 +32,7 @@ class Simulation:
 
     def __init__(self, scenario: Scenario) -> None:
         """Raise PluginError if a plugin fails and the run cannot continue without it."""
-        self._scenario = scenario
+        self.scenario = scenario
         self.roster = scenario.roster
         self.start_ms, self.tick_ms = scenario.start_ms, scenario.tick_ms
         self.failures: list[FleetFailure] = []
@@ -47,6 +47,22 @@ class Simulation:
         self._fuses = MainFuses(scenario, grid) if grid and self._shared.has_fuses else None
         if scenario.rebound_ms is not None or counterfactual_sites(scenario).any():
             self._counterfactuals = Counterfactuals(scenario, partial(CourseCopy.of, self._course))
+
+    @property
+    def course(self) -> Course:
+        """The commands, events and fleets of the run."""
+        return self._course
+
+    @property
+    def counterfactuals(self) -> Counterfactuals | None:
+        """The copies without events; None if nothing needs them."""
+        return self._counterfactuals
+
+    @property
+    def left(self) -> int:
+        """The number of readings that have left, which is the number of the next one."""
+        faults = self._course.instructed.faults
+        return self._shared.maker.left if faults is None else faults.left
 
     @property
     def next_tick(self) -> int:
@@ -82,7 +98,7 @@ class Simulation:
         """
         measured = {} if self._measuring is None else {"measurands": self._measuring.state()}
         return {
-            "scenario": identity_of(self._scenario),
+            "scenario": identity_of(self.scenario),
             **measured,
             **({} if self._fuses is None else {"fuses": self._fuses.state()}),
             **self._course.state(),
@@ -103,7 +119,7 @@ class Simulation:
         """
         if self.next_tick:
             raise StateError("a state can be restored only before a simulation's first tick")
-        check_identity(state, self._scenario)
+        check_identity(state, self.scenario)
         try:
             self._restore(state)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, SerialError) as error:
@@ -129,6 +145,14 @@ class Simulation:
                 partial(CourseCopy.restored, shared),
                 course.instructed.demand_response,
             )
+
+    def carry_over(self, older: Simulation, devices: Staying, sites: Staying) -> None:
+        """Copy the counts of the devices and projects that stay in a reload."""
+        self.failures = [*older.failures]
+        if self._measuring is not None and older._measuring is not None:
+            self._measuring.carry_over(older._measuring, devices, sites)
+        if self._fuses is not None and older._fuses is not None:
+            self._fuses.carry_over(older._fuses, sites)
 
     def step(self) -> Batch:
         """Advance one tick and return its readings."""
@@ -192,7 +216,7 @@ class Simulation:
     def finish(self) -> TickResult:
         """End the run and return what is still open; called once, after the last tick."""
         instructed = self._course.instructed
-        n, sites = len(self.roster), np.full(len(self._scenario.sites), np.nan)
+        n, sites = len(self.roster), np.full(len(self.scenario.sites), np.nan)
         rows = np.full(n, np.nan)
         nothing = self._shared.maker.make(
             self.next_tick, rows, rows, sites, sites, dict.fromkeys(self.roster.columns, rows)
@@ -224,7 +248,7 @@ class Simulation:
 
     def _disabled(self, fleet: FleetSpec | RunningFleet, error: PluginError, tick: int) -> None:
         """Record that a fleet failed; raise the error if `on_error` is "stop"."""
-        if self._scenario.on_error == "stop":
+        if self.scenario.on_error == "stop":
             raise error
         if self._counterfactuals is not None and isinstance(fleet, RunningFleet):
             self._counterfactuals.disable(fleet.number)

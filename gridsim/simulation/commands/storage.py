@@ -27,6 +27,7 @@ class SocTargets(Stateful):
         "_followed",
         "arrived",
     )
+    indices = ("arrived",)
 
     def __init__(self, rated: Floats) -> None:
         """Start without targets; `rated`, float64[n], kW, is full power."""

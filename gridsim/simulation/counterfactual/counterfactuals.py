@@ -180,6 +180,11 @@ class Counterfactuals:
                 self._results += account.finish()
         self._branches.clear()
 
+    def give_up(self, reason: str) -> None:
+        """End all copies; their events will have no true reduction, for this reason."""
+        for branch in [*self._branches]:
+            self._drop(branch, reason)
+
     def take_results(self) -> tuple[TrueReduction, ...]:
         """Return the true reductions since the last call."""
         taken, self._results = tuple(self._results), []

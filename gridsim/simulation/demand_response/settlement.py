@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats, Stateful
+from gridsim.api import Floats, Stateful, Staying, carry_attributes
+from gridsim.contracts.state import attributes_of
 
 WINDOW_MS = 300_000
 """The averaging window for violations of a contract."""
@@ -51,6 +52,15 @@ class SettlementAccount(Stateful):
         self._broken = np.zeros(n, np.bool_)
         self._since_ms = np.zeros(n, np.int64)
         self._violations: dict[int, list[tuple[int, int]]] = {}
+
+    def carry_over(self, older: SettlementAccount, staying: Staying) -> None:
+        """Copy the sums of the projects that stay."""
+        names = [name for name, _ in attributes_of(older) if name != "_violations"]
+        carry_attributes(self, older, staying, names)
+        moved = staying.new_of_old.tolist()
+        self._violations = {
+            moved[row]: [*spans] for row, spans in older._violations.items() if moved[row] >= 0
+        }
 
     @property
     def in_violation(self) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from gridsim.simulation.faults.delay_line import DelayLine
 from gridsim.simulation.faults.devices import DeviceReports, TrueValues
 from gridsim.simulation.faults.readings import LabelledReadings
 from gridsim.simulation.faults.rows import MessageRows, fresh, in_order, joined, locked
-from gridsim.simulation.faults.running import RunningFaults
+from gridsim.simulation.faults.running import Continued, RunningFaults
 from gridsim.simulation.faults.tally import FaultTotals, Passed
 from gridsim.simulation.scenario import FaultSpec, Scenario
 
@@ -39,12 +39,21 @@ class FaultyReports:
 class FaultBook:
     """The effects of faults on the readings of a run, and the readings that they hold back."""
 
-    def __init__(self, scenario: Scenario, call: Call, *, left: int = 0) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        call: Call,
+        *,
+        left: int = 0,
+        continued: Continued | None = None,
+    ) -> None:
         """Create the scenario's faults; `left` is the number of readings that left before.
+
+        `continued` has their places after a reload.
 
         Raises PluginError if a fault cannot be created.
         """
-        self.running = RunningFaults(scenario, call)
+        self.running = RunningFaults(scenario, call, continued)
         self.tally = FaultTotals()
         self._project = scenario.roster.project
         self._readings = LabelledReadings(self.ghosts, scenario.roster.columns)
@@ -74,6 +83,11 @@ class FaultBook:
         """Continue from a checkpoint's state; `inject` has added injected faults, in order."""
         restore_attributes(self, {name: state[name] for name in _KEPT}, _KEPT)
         self.running.restore(state)
+
+    @property
+    def left(self) -> int:
+        """The number of readings that have left so far."""
+        return self._left
 
     @property
     def has_faults(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Draws, Keys, Stateful
+from gridsim.api import Draws, Keys, Stateful, Staying
 from gridsim.contracts.results import Episode
 from gridsim.helpers.randomness import mixed
 from gridsim.simulation.scenario import FaultSpec
@@ -29,6 +29,7 @@ class FaultSchedule(Stateful):
     """
 
     derived = ("_spec", "_keys")
+    indices = ("_affected",)
 
     def __init__(self, spec: FaultSpec, draws: Draws, start_ms: int) -> None:
         """Schedule a fault that does not begin before `start_ms`, UTC."""
@@ -161,6 +162,19 @@ class _Onsets(Stateful):
         self._hour = start_ms // _HOUR_MS - 1
         self._members: Rows = np.empty(0, np.intp)
         self._times: Times = np.empty(0, np.int64)
+
+    def carry_over(self, older: _Onsets, staying: Staying) -> None:
+        """Take over the onsets of the members that stay, and draw those of the others."""
+        while self._hour < older._hour:
+            self._hour += 1
+            self._draw()
+        self._hour = older._hour
+        moved = staying.new_of_old[older._members]
+        fresh = ~np.isin(self._members, staying.new)
+        members = np.concatenate((moved[moved >= 0], self._members[fresh]))
+        times = np.concatenate((older._times[moved >= 0], self._times[fresh]))
+        order = np.argsort(times, kind="stable")
+        self._members, self._times = members[order], times[order]
 
     def until(self, time_ms: int) -> tuple[Rows, Times]:
         """Return the members with an onset since the last call until `time_ms`, and the times."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -27,7 +27,7 @@ MOST: Final = 63
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _RunningFault:
+class RunningFault:
     """A fault from its configuration or injection until it is forgotten."""
 
     fault: int
@@ -46,16 +46,31 @@ class _RunningFault:
         return () if self.is_instrument else episodes
 
 
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """The places of a scenario's faults after a reload."""
+
+    places: Mapping[str, tuple[int, int]]
+    """The index and the number of each fault, by id."""
+    count: int
+    """The number of all faults of the run so far, those of the scenario included."""
+    time_ms: int
+    """The time from which new faults begin, UTC."""
+
+
 class RunningFaults:
     """The configured faults, and those that instructions inject; each has a bit in labels."""
 
-    def __init__(self, scenario: Scenario, call: Call) -> None:
-        """Create the scenario's faults. Raises PluginError if one cannot be created."""
+    def __init__(self, scenario: Scenario, call: Call, continued: Continued | None = None) -> None:
+        """Create the scenario's faults; `continued` is the place of each after a reload.
+
+        Raises PluginError if a fault cannot be created.
+        """
         self.ghosts: NDArray[np.bool_] = np.zeros(len(scenario.roster), np.bool_)
         """bool[n]: the devices that do not exist."""
         self._scenario = scenario
         self._project = scenario.roster.project
-        self._running: list[_RunningFault] = []
+        self._running: list[RunningFault] = []
         self._count = 0
         """The number of faults so far, which is also the index of the next fault."""
         self._ended: list[tuple[str, str]] = []
@@ -69,12 +84,18 @@ class RunningFaults:
                 # The scenario has none of the fault's projects; the number stays reserved.
                 self._count += 1
                 continue
-            made = self._make(spec, number, scenario.start_ms, call)
+            start_ms = scenario.start_ms
+            if continued is not None:
+                self._count, number = continued.places[spec.id]
+                start_ms = continued.time_ms
+            made = self._make(spec, number, start_ms, call)
             if isinstance(made, RunningDeviceFault):
                 self.ghosts[spec.device] |= made.plugin.is_ghost
                 devices.append(made)
             else:
                 messages.append(made)
+        if continued is not None:
+            self._count = continued.count
         self.devices = DeviceFaults(devices, self.ghosts)
         self.messages = MessageFaults(messages, scenario.draws)
 
@@ -248,7 +269,7 @@ class RunningFaults:
         fault = self._count
         schedule = FaultSchedule(spec, self._scenario.draws, start_ms)
         self._count += 1
-        self._running.append(_RunningFault(fault, number, spec, schedule, plugin, injected))
+        self._running.append(RunningFault(fault, number, spec, schedule, plugin, injected))
         if isinstance(plugin, DeviceFault):
             return RunningDeviceFault(number, spec, schedule, plugin)
         place = np.full(len(self._project), -1, np.intp)
@@ -266,7 +287,7 @@ class RunningFaults:
             f"held-back readings still use the last of {MOST} fault numbers: send it later"
         )
 
-    def _forget(self, one: _RunningFault) -> None:
+    def _forget(self, one: RunningFault) -> None:
         self._running.remove(one)
         self.devices.remove(one.schedule)
         self.messages.remove(one.schedule)

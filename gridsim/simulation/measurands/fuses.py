@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats, State
+from gridsim.api import Floats, State, Staying
 from gridsim.contracts.results import FuseOverload
 from gridsim.simulation.measurands.grid import Grid
 from gridsim.simulation.scenario import Scenario
@@ -34,6 +34,10 @@ class MainFuses:
     def restore(self, state: State) -> None:
         """Continue from a checkpoint's state."""
         self._ticks = np.array(state["ticks"])
+
+    def carry_over(self, older: MainFuses, sites: Staying) -> None:
+        """Copy the counts of the sites that stay."""
+        self._ticks[sites.new] = older._ticks[sites.old]
 
     def check(self, time_ms: int, meter: Floats, real: Floats, reactive: Floats | None) -> None:
         """Compare the currents of a tick with the fuses.

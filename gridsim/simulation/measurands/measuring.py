@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gridsim.api import Floats, State
+from gridsim.api import Floats, State, Staying, carry
 from gridsim.contracts.measurands import DER_REGISTERS, ELECTRICAL, FREQUENCY, SITE_REGISTERS
 from gridsim.simulation.measurands.electrical import Electrical
 from gridsim.simulation.measurands.frequency import SiteFrequency
@@ -41,6 +41,13 @@ class Measuring:
         """Continue from a checkpoint's state."""
         for name, one in self._parts().items():
             one.restore(state[name])
+
+    def carry_over(self, older: Measuring, devices: Staying, sites: Staying) -> None:
+        """Copy the registers of the devices and sites that stay."""
+        if self._ders is not None and older._ders is not None:
+            carry(self._ders, older._ders, devices)
+        if self._sites is not None and older._sites is not None:
+            carry(self._sites, older._sites, sites)
 
     def take(
         self, time_ms: int, fleets: FleetOutputs, real: Floats, meter: Floats

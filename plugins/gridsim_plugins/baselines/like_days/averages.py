@@ -23,7 +23,7 @@ class DayAverages(Stateful):
     one number per site, slot and day of the run, for as many days as are averaged.
     """
 
-    derived = ("_local_ms", "_weekday", "_expected", "_adjusted", "_midnights")
+    derived = ("_local_ms", "_weekday", "_expected", "_adjusted", "_midnights", "_row")
 
     def __init__(
         self,

@@ -14,7 +14,9 @@ from gridsim.api import (
     Members,
     Register,
     Sites,
+    Staying,
     Tick,
+    carry,
     hookimpl,
 )
 from gridsim_plugins.baselines.like_days.averages import DayAverages
@@ -72,6 +74,14 @@ class DayMatching(Baseline[LikeDaysSettings]):
                 partial(_some_expected, expected, rows),
             )
             self._parts.append((rows, averages))
+
+    def carry_over(self, older: DayMatching, staying: Staying) -> None:
+        """Copy the averages of the sites that stay."""
+        for rows, averages in self._parts:
+            for older_rows, same in older._parts:
+                part = staying.within(rows, older_rows)
+                if len(part.new):
+                    carry(averages, same, part)
 
     def at(self, tick: Tick) -> Floats:
         baseline = np.empty(len(self.members))

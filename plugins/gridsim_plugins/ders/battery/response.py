@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats, Stateful
+from gridsim.api import Floats, Stateful, Staying
 
 # The distance from the target, as a share of the rated power, at which the target is reached. An
 # exponential never reaches it, so without this a battery would never be at rest.
@@ -35,6 +35,14 @@ class Response(Stateful):
         self._newest = 0
         self._row = np.arange(n)
         self._power = np.zeros(n)
+
+    def carry_over(self, older: Response, staying: Staying) -> None:
+        """Copy the state of the systems that stay; the longest dead time may differ."""
+        self._power[staying.new] = older._power[staying.old]
+        depth, before = len(self._line), len(older._line)
+        for back in range(min(depth, before)):
+            row = older._line[(older._newest - back) % before]
+            self._line[(self._newest - back) % depth, staying.new] = row[staying.old]
 
     def follow(self, target: Floats, at_once: NDArray[np.bool_] | None = None) -> Floats:
         """Take the target from this tick on and return the mean power of the tick, float64[n].

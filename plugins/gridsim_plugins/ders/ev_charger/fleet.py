@@ -65,6 +65,7 @@ class EvCharger(Managed[EvChargerSettings]):
         *("_soc", "_target", "_charging", "_next", "_capacity", "_speed", "_since", "_waves"),
         *("_report", "_support"),
     )
+    indices = ("_charging",)
 
     def __init__(self, members: Members[EvChargerSettings]) -> None:
         super().__init__(members)

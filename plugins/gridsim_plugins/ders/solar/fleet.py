@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Curtailable, Floats, GridSupport, Members, Orders, Telemetry, Tick
+from gridsim.api import (
+    Curtailable,
+    Floats,
+    GridSupport,
+    Members,
+    Orders,
+    Staying,
+    Telemetry,
+    Tick,
+    carry,
+    carry_attributes,
+)
 from gridsim_plugins.ders.solar import deposits, physics
 from gridsim_plugins.ders.solar.light import PlaneLight, lights_of
 from gridsim_plugins.ders.solar.planes import module_factor, planes_of
@@ -88,6 +99,15 @@ class Solar(Curtailable[SolarSettings]):
             first = members.sites.local_ms(members.start_ms)[self._site] // _DAY_MS
             dry = deposits.dry_days(members.draws, self._squares, first, self._rain_days)
             self._dirt = deposits.Dirt(dry)
+
+    def carry_over(self, older: Solar, staying: Staying) -> None:
+        """Copy the state of the arrays that stay; snow and dirt lie on their planes."""
+        carry_attributes(self, older, staying, ("_curtailment", "_support"))
+        planes = staying.within(self._device, older._device)
+        if self._snow is not None and older._snow is not None:
+            carry(self._snow, older._snow, planes)
+        if self._dirt is not None and older._dirt is not None:
+            carry(self._dirt, older._dirt, planes)
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         power = self.curtailed_power(tick, orders)

@@ -1,0 +1,1 @@
+"""The swap of a simulation for one of a changed configuration, between two ticks."""
