@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 
 # What Typer meets when it prints a help text: everything else writes through `print_out`.
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EIO)
@@ -15,6 +16,9 @@ def main() -> None:
     """Run the command line, and end with its exit status."""
     # Some modules turn a KeyboardInterrupt during their import into another error.
     before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    sys.excepthook = lambda _, error, __: _print_error(error)
+    sys.unraisablehook = lambda found: _print_error(found.exc_value)
+    threading.excepthook = lambda found: _print_error(found.exc_value)
     try:
         from gridsim.cli import app
 
@@ -31,6 +35,14 @@ def main() -> None:
         if error.errno not in _FULL:
             raise
         _refuse_output(error)
+
+
+def _print_error(error: BaseException | None) -> None:
+    """Print the traceback of an uncaught error, without secrets."""
+    from gridsim.logs import print_error
+
+    if error is not None and not isinstance(error, SystemExit):
+        print_error(error)
 
 
 def _flush_output() -> None:

@@ -159,6 +159,7 @@ from gridsim.contracts.weather import WEATHER_LIMITS, Weather, WeatherLimit, Wea
 from gridsim.errors import ReaderGone, TransportError
 from gridsim.helpers.randomness import Draws, Floats, Keys, identities, identity
 from gridsim.helpers.timestamps import compact_stamp, rfc3339, utc_date
+from gridsim.redaction import keep_secret
 
 __all__ = [  # noqa: RUF022 - in groups
     # Registering
@@ -175,6 +176,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "Unit",
     "UnitName",
     "check_zone",
+    "keep_secret",
     "numeric_fields",
     # Arguments of plugins: members, sites, the run, the tick
     "Members",

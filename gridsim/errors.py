@@ -11,16 +11,26 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+from gridsim.redaction import redacted
+
 _LONGEST_TEXT = 300
+_LONGEST_READ = 10_000
+"""The length of the part of a text that is searched for secrets, before it is cut."""
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _CORE = "gridsim"
 _BUILT_IN = "gridsim_plugins"
 
 
 class GridsimError(Exception):
-    """The base of all errors; the command line prints the message and exits with `exit_status`."""
+    """The base of all errors; the command line prints the message and exits with `exit_status`.
+
+    The message has no secrets.
+    """
 
     exit_status = 1
+
+    def __str__(self) -> str:
+        return redacted(super().__str__())
 
 
 class UsageError(GridsimError):
@@ -67,7 +77,8 @@ class NotHeldError(GridsimError):
 
 
 def printable(text: object) -> str:
-    """Return the text of a plugin, a file or a far end: one line, without control characters.
+    """Return the text of a plugin, a file or a far end: one line, without control characters and
+    secrets.
 
     A longer text is cut to 300 characters, followed by its full length.
     """
@@ -77,7 +88,7 @@ def printable(text: object) -> str:
         whole = f"(a {type(text).__name__} without a text: {type(error).__name__})"
     shown = "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in whole[: _LONGEST_TEXT + 1]
+        for char in redacted(whole[:_LONGEST_READ])[: _LONGEST_TEXT + 1]
     )
     if len(shown) <= _LONGEST_TEXT:
         return shown

@@ -6,10 +6,14 @@ import json
 import logging
 import os
 import sys
+import traceback
 from functools import cache
 from typing import TYPE_CHECKING
 
 from loguru import logger
+
+from gridsim.errors import described
+from gridsim.redaction import redacted
 
 if TYPE_CHECKING:
     from loguru import Message, Record
@@ -47,8 +51,28 @@ def configure(level: str, *, as_json: bool) -> None:
             diagnose=False,
             backtrace=False,
         )
+    # The warnings of libraries that log by `logging`; without it Python prints them as they are.
+    logging.lastResort = _ToLog(logging.WARNING)
     # Of the log of APScheduler only failures are useful.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+
+
+class _ToLog(logging.Handler):
+    """Passes the records of `logging` on to loguru."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = record.getMessage()
+        except Exception as error:
+            text = f"(a message without a text: {type(error).__name__})"
+        if record.exc_info and record.exc_info[1]:
+            text += f": {described(record.exc_info[1])}"
+        logger.log("ERROR" if record.levelno > logging.WARNING else "WARNING", "{}", text)
+
+
+def print_error(error: BaseException) -> None:
+    """Print the traceback of an error, without secrets."""
+    _write_line(redacted("".join(traceback.format_exception(error))))
 
 
 def _has_colours() -> bool:
@@ -66,7 +90,7 @@ def _write_line(line: str) -> None:
 
 def _line(record: Record) -> str:
     # Loguru formats the line: braces and newlines of the message must not reach the format.
-    record["extra"]["line"] = _one_line(record["message"])
+    record["extra"]["line"] = _one_line(redacted(record["message"]))
     return "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {extra[line]}\n"
 
 
@@ -75,7 +99,7 @@ def _write_json(message: Message) -> None:
     entry = {
         "time": record["time"].isoformat(),
         "level": record["level"].name.lower(),
-        "message": record["message"],
+        "message": redacted(record["message"]),
     }
     _write_line(json.dumps(entry) + "\n")
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gridsim.check.system import SystemUnderTest
 from gridsim.config.text.document import Document
+from gridsim.contracts.secret_keys import counterpart, keys_of
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import Registry
 
@@ -54,7 +55,7 @@ def _with_broker(document: Document, system: SystemUnderTest, registry: Registry
     sources = document.data.get("sources", [])
     if broker is not None and isinstance(sources, list):
         entry = registry.find("source", str(broker.table["type"]))
-        known = set() if entry is None else entry.type.Settings.model_fields.keys() - set(_OWN)
+        known = set() if entry is None else {*keys_of(entry.type.Settings)} - {*_OWN}
         shared = {key: broker.table[key] for key in broker.table.keys() & {*known, "type"}}
         merged = []
         for index, source in enumerate(sources):
@@ -75,10 +76,13 @@ def _merged(
     """Return a table of a day in which given settings replace the day's.
 
     Settings of the day that come from the environment belong to another broker: they are left out.
+    So are a secret or its file if the other one is given.
     """
     kept = {
         key: value
         for key, value in table.items()
-        if table.get("type") == given["type"] and (*path, key) not in document.filled
+        if table.get("type") == given["type"]
+        and (*path, key) not in document.filled
+        and counterpart(key) not in given
     }
     return {**kept, **given}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,8 @@ from gridsim.config.text.environment import gather
 from gridsim.config.text.load import read
 from gridsim.config.text.report import ConfigError
 from gridsim.contracts.hints import nearest
-from gridsim.contracts.settings import local_paths
+from gridsim.contracts.secret_keys import file_keys
+from gridsim.contracts.settings import in_folder, local_paths
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import Registry
 from gridsim.verify.fields import FIELDS, SEQ
@@ -35,7 +36,7 @@ _TRANSPORT: Final = ("transports", 0)
 class BrokerOverlay:
     """The transport settings of `[system.broker]`, which replace those of each day."""
 
-    table: Mapping[str, Any]
+    table: Mapping[str, Any] = field(repr=False)
     """The settings as they are in the file, with placeholders filled and paths absolute."""
     filled: frozenset[str]
     """The keys whose values consist only of placeholders, so that they may be secret."""
@@ -135,9 +136,13 @@ def _broker(
         findings.add((*_BROKER, *found.path[2:]), found.message, suggestion=found.suggestion)
     if choice is None or len(own):
         return None
-    for key in local_paths(type(choice.settings)) & given.keys():
+    model = type(choice.settings)
+    for key in local_paths(model) & given.keys():
         if path := getattr(choice.settings, key):
             whole[key] = os.path.abspath(path)
+    for key in file_keys(model).keys() & given.keys():
+        if given[key]:
+            whole[key] = os.path.abspath(in_folder(document.folder, given[key]))
     filled = (key for key in given if document.filled.get((*_BROKER, key)))
     return BrokerOverlay(whole, frozenset(filled))
 

@@ -89,7 +89,7 @@ def _aimed(settings: Mapping[str, Any], target: Target) -> dict[str, Any]:
 
 
 def _findings(table: dict[str, Any]) -> Findings:
-    return Findings(Document(Path("an instruction"), "", table))
+    return Findings(Document(Path("an instruction"), "", table, is_message=True))
 
 
 def _refuse(findings: Findings) -> None:

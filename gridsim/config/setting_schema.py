@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from gridsim.api import Settings
+from gridsim.contracts.secret_keys import counterpart, file_description
 
 Schema = dict[str, Any]
 
@@ -26,23 +27,37 @@ def model_schema(name: str, model: type[Settings], spread: Collection[str], defs
 def _table(schema: Schema, spread: Collection[str]) -> Schema:
     if "properties" not in schema:
         return schema
-    properties = {
-        name: _setting(setting, spread=name in spread)
-        for name, setting in schema["properties"].items()
-    }
+    properties: Schema = {}
+    required = list(schema.get("required", ()))
+    either = []
+    for name, setting in schema["properties"].items():
+        properties[name] = _setting(setting, spread=name in spread)
+        file = counterpart(name)
+        if _is_secret(setting) and file not in schema["properties"]:
+            properties[file] = {"type": "string", "description": file_description(name)}
+            if name in required:
+                required.remove(name)
+                either.append({"anyOf": [{"required": [name]}, {"required": [file]}]})
     return {
         "type": "object",
         "additionalProperties": schema.get("additionalProperties", True),
         "properties": properties,
-        "required": list(schema.get("required", ())),
+        "required": required,
+        **({"allOf": either} if either else {}),
     }
+
+
+def _is_secret(schema: Schema) -> bool:
+    """Return whether a setting is one secret, perhaps None."""
+    members = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
+    return bool(members) and all(one.get("format") == "password" for one in members)
 
 
 def _setting(schema: Schema, *, spread: bool = False) -> Schema:
     """Return the schema of a setting in TOML: a placeholder is valid, null is not."""
     notes = {key: schema[key] for key in _NOTES if schema.get(key) is not None}
     value = {key: inner for key, inner in schema.items() if key not in (*_NOTES, "title")}
-    if value.get("format") == "password":
+    if _is_secret(value):
         notes.pop("default", None)
         return {**notes, "type": "string", "pattern": _ONLY_PLACEHOLDERS}
     members = [inner for inner in value.get("anyOf", [value]) if inner.get("type") != "null"]

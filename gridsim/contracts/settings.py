@@ -104,8 +104,10 @@ class Settings(BaseModel):
     """Base of the `Settings` of every plugin.
 
     Give each field a description: `gridsim plugins NAME`, the JSON Schema and the
-    documentation show it. A `SecretStr` field accepts a placeholder such as `${MQTT_PASSWORD}`
-    only; a literal in the configuration is an error.
+    documentation show it. A `SecretStr` field (of pydantic), such as `password`, accepts a
+    placeholder such as `${MQTT_PASSWORD}` only; a literal in the configuration is an error. The
+    core adds the key `password_file`, which names a file with the secret, and masks the secret in
+    all logs and errors.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from gridsim.api import MEASURANDS, Unit
 from gridsim.contracts.hints import did_you_mean
+from gridsim.contracts.secret_keys import counterpart, file_description, file_keys
 from gridsim.errors import UsageError
 from gridsim.plugins.kinds import KINDS
 from gridsim.plugins.registry import RegisteredPlugin, Registry
@@ -150,6 +151,7 @@ def _table(model: type[BaseModel], nothing: str, width: int | None) -> Iterator[
 
 def setting_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, ...]]:
     """Yield the name, type, default, unit and description of each setting, those of tables too."""
+    files = file_keys(model)
     for name, info in model.model_fields.items():
         unit = next((m.name for m in info.metadata if isinstance(m, Unit)), "")
         yield (
@@ -159,6 +161,8 @@ def setting_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str
             unit,
             info.description or "",
         )
+        if counterpart(name) in files:
+            yield prefix + counterpart(name), "str", '""', "", file_description(name)
         for inner in (info.annotation, *get_args(info.annotation)):
             if isinstance(inner, type) and issubclass(inner, BaseModel):
                 yield from setting_rows(inner, f"{prefix}{name}.")

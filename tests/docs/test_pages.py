@@ -82,6 +82,8 @@ def test_configurations_are_valid(block: str, tmp_path: Path) -> None:
     path.write_text(completed(block))
     (tmp_path / "meter.csv").write_text(METER)
     (tmp_path / "station.csv").write_text(STATION)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "mqtt").write_text("a password\n")
     flags = Flags(start="2026-07-01T12:00:00Z")
     assert len(make_plan(Options(config=path, flags=flags)).configuration.scenario.roster) > 0
 

@@ -67,11 +67,11 @@ def test_credentials_of_systemd_come_after_variables_and_before_the_env_file(
     monkeypatch.setenv("GRIDSIM_A", "environment")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
     found = gather(tmp_path)
-    assert (found["GRIDSIM_A"], found["GRIDSIM_B"]) == ("environment", " $x \n")
+    assert (found["GRIDSIM_A"], found["GRIDSIM_B"]) == ("environment", " $x ")
     assert found["GRIDSIM_C"] == "file"
     assert "no.name" not in found
     (folder / "GRIDSIM_C").write_bytes(b"\xff secret")
-    with pytest.raises(UsageError, match=r"credentials in .* cannot be read") as refused:
+    with pytest.raises(UsageError, match=r"credential .*GRIDSIM_C is not UTF-8") as refused:
         gather(tmp_path)
     assert "secret" not in str(refused.value)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "none"))

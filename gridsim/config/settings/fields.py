@@ -8,6 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from gridsim.config.text.locate import KeyPath
+from gridsim.contracts.secret_keys import keys_of
 from gridsim.contracts.settings import NameOf
 
 
@@ -24,6 +25,35 @@ def secret_values(
             elif isinstance(kind, type) and issubclass(kind, BaseModel):
                 for at, value in _nested(table[name], (*path, name)):
                     yield from secret_values(kind, value, at)
+
+
+def tables_of(
+    model: type[BaseModel], table: dict[str, Any], path: KeyPath
+) -> Iterator[tuple[type[BaseModel], dict[str, Any], KeyPath]]:
+    """Yield a table with its model, then the tables in it that have models, each with its path."""
+    yield model, table, path
+    for name, info in model.model_fields.items():
+        for kind in _parts(info.annotation) if name in table else ():
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                for at, inner in _nested(table[name], (*path, name)):
+                    yield from tables_of(kind, inner, at)
+
+
+def secrets_in(value: Any) -> Iterator[str]:
+    """Yield the secrets that a validated value holds."""
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, SecretBytes):
+        yield value.get_secret_value().decode(errors="replace")
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from secrets_in(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from secrets_in(inner)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for inner in value:
+            yield from secrets_in(inner)
 
 
 def plugin_names(
@@ -71,4 +101,4 @@ def field_names(models: set[type[BaseModel]], path: KeyPath) -> list[str]:
                 for kind in _parts(annotation)
                 if isinstance(kind, type) and issubclass(kind, BaseModel)
             }
-    return sorted({name for model in models for name in model.model_fields})
+    return sorted({name for model in models for name in keys_of(model)})

@@ -17,14 +17,19 @@ from pydantic_core import ErrorDetails
 from gridsim.api import Settings
 from gridsim.config.settings import distributions
 from gridsim.config.settings.distributions import Bounds, Distribution
-from gridsim.config.settings.fields import field_names, secret_values
+from gridsim.config.settings.fields import field_names, secret_values, secrets_in
+from gridsim.config.settings.secret_files import with_secrets
 from gridsim.config.settings.wording import worded
 from gridsim.config.text.document import At, Document, Finding
 from gridsim.config.text.locate import KeyPath
+from gridsim.config.text.masking import SECRET_NAME
 from gridsim.contracts.hints import nearest
 from gridsim.contracts.settings import FOLDER
+from gridsim.redaction import keep_secret
 
 M = TypeVar("M", bound=Settings)
+
+_PLAIN_WORD = re.compile(SECRET_NAME.pattern, re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,10 @@ def validate(
                 f"{secret[-1]!r} is a secret and must not be written here: write a placeholder "
                 'such as "${NAME}", and set the variable in the environment or in .env',
             )
-    own = dict(table)
+    own, in_files = with_secrets(model, table, path, document, findings.add)
+    secrets += [(at, _value_at(own, at[len(path) :])) for at in in_files]
+    for secret, value in secrets:
+        _keep(secret, value)
     found = _distributions(findings, model, own, path, spread)
     settings, errors = _model(model, own, path, document)
     for at, details in errors.items():
@@ -131,18 +139,38 @@ def validate(
             known = field_names({model}, at[len(path) : -1])
             findings.unknown(at, f"a setting of {owner}", [*known, *also])
             continue
-        hidden = any(at[: len(secret)] == secret for secret, _ in secrets)
+        hidden = [value for secret, value in secrets if at[: len(secret)] == secret]
         message, suggestion = worded(details, None if hidden else _value_at(own, at[len(path) :]))
         key, colon, rest = message.partition(": ")
         if at == path and colon and key in own and not hidden:
             # A check of several settings names the wrong one first.
             at, message = (*path, key), rest
+        if any(_shows(message, value) for value in hidden):
+            message = "is not valid"
+        at = in_files.get(at, at)
         name = f"{at[-1]!r} " if len(at) > len(path) and isinstance(at[-1], str) else ""
-        findings.add(at, "is not valid" if hidden else f"{name}{message}", suggestion=suggestion)
+        findings.add(at, f"{name}{message}", suggestion=suggestion)
     if settings is None or len(findings) > before:
         return None
+    for name in model.model_fields:
+        for value in secrets_in(getattr(settings, name)):
+            _keep((name,), value)
     usable = {name: value for name, value in found.items() if value is not None}
     return Validated(settings, usable, path)
+
+
+def _shows(message: str, secret: Any) -> bool:
+    """Return whether a message may show a part of a secret."""
+    text = str(secret)
+    return any(text[at : at + 3] in message for at in range(max(1, len(text) - 2)) if text)
+
+
+def _keep(path: KeyPath, value: Any) -> None:
+    """Mask a secret in all texts, except one such as "password", which would hide an ordinary
+    word.
+    """
+    if isinstance(value, str) and not _PLAIN_WORD.fullmatch(value) and value not in path:
+        keep_secret(value)
 
 
 def _model(

@@ -10,6 +10,7 @@ from gridsim.config.settings.validation import Findings
 from gridsim.config.tables.transports import TransportTableSettings
 from gridsim.config.text.document import Document
 from gridsim.contracts.hints import nearest
+from gridsim.contracts.secret_keys import counterpart, file_keys, keys_of
 from gridsim.plugins.registry import Registry
 
 TABLE = "defaults"
@@ -52,9 +53,11 @@ def with_defaults(document: Document, registry: Registry) -> Document:
             known = {
                 key
                 for model in models_of(registry, str(name)).get(kind, [])
-                for key in model.model_fields
+                for key in keys_of(model)
             }
-            for key in own.keys() & known - table.keys():
+            # A secret of the table replaces the default for its file, and the reverse.
+            given = table.keys() | {counterpart(key) for key in table if key in known}
+            for key in own.keys() & known - given:
                 document = document.with_copy((TABLE, str(name), key), (array, index, key))
     return document
 
@@ -85,7 +88,7 @@ def _check_key(
     path = (TABLE, name, key)
     having = {kind: list(_defaults_of(own, key)) for kind, own in models.items()}
     if not any(having.values()):
-        known = [field for own in models.values() for model in own for field in model.model_fields]
+        known = [field for own in models.values() for model in own for field in keys_of(model)]
         findings.unknown(path, f"a setting of the {name} {' or '.join(models)}", known)
     elif all(having.values()) and len({str(value) for own in having.values() for value in own}) > 1:
         findings.add(
@@ -98,5 +101,7 @@ def _check_key(
 
 def _defaults_of(models: list[type[Settings]], key: str) -> Iterator[Any]:
     for model in models:
-        if (info := model.model_fields.get(key)) is not None:
+        if key in file_keys(model):
+            yield ""
+        elif (info := model.model_fields.get(key)) is not None:
             yield info.get_default(call_default_factory=True)

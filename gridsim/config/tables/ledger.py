@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from gridsim.api import LocalPath, Settings, Unit
 from gridsim.config.settings.validation import Findings, validate
 from gridsim.config.text.document import Document
+from gridsim.config.text.locate import KeyPath
 
 _TRUTH = ("site", "weather", "projects", "events", "faults")
 
@@ -64,10 +65,26 @@ def read_ledger(findings: Findings, data: Mapping[str, Any]) -> LedgerSettings |
 def fingerprint(document: Document) -> str:
     """Return the hexadecimal SHA-256 of the tables that the truth depends on.
 
-    Seed, start and tick are not included."""
+    Seed, start, tick and secrets are not included."""
     tables = [
-        {name: one.data[name] for name in _TRUTH if name in one.data}
+        {
+            name: _without(one.data[name], (name,), one.secrets)
+            for name in _TRUTH
+            if name in one.data
+        }
         for one in (document, *document.scenarios)
     ]
     text = json.dumps(tables, sort_keys=True, default=str)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _without(value: Any, path: KeyPath, secrets: Collection[KeyPath]) -> Any:
+    """Return a value of a document without the secrets in it."""
+    if isinstance(value, dict):
+        inner = {key: ((*path, key), one) for key, one in value.items()}
+        return {
+            k: _without(one, at, secrets) for k, (at, one) in inner.items() if at not in secrets
+        }
+    if isinstance(value, list):
+        return [_without(one, (*path, index), secrets) for index, one in enumerate(value)]
+    return value

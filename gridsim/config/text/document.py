@@ -15,12 +15,12 @@ from gridsim.config.text.inside import offset_in_string, problem_in
 from gridsim.config.text.locate import KeyPath, Place, key_text, locate
 from gridsim.config.text.masking import (
     LOGIN_IN_URL,
-    MASK,
     ONLY_PLACEHOLDERS,
     SECRET_NAME,
     mask_flag,
 )
 from gridsim.config.text.report import Problem
+from gridsim.redaction import MASK
 
 At = Literal["value", "key"]
 
@@ -42,8 +42,8 @@ class Finding:
 @dataclass(frozen=True, eq=False)
 class Document:
     path: Path
-    text: str
-    data: dict[str, Any]
+    text: str = field(repr=False)
+    data: dict[str, Any] = field(repr=False)
     """The parsed tables with overrides applied and placeholders filled."""
     filled: Mapping[KeyPath, bool] = field(default_factory=dict)
     """The strings that hold placeholders; True if they hold nothing else."""
@@ -57,15 +57,14 @@ class Document:
     """The paths of values that must never be shown."""
     scenarios: tuple[Document, ...] = ()
     """The files that `simulation.scenarios` names, in this order."""
-
     moved: Mapping[KeyPath, KeyPath] = field(default_factory=dict)
     """The places in the text of tables and values that are elsewhere in the data."""
-
     base: Path | None = None
     """The configuration that names this file of events and faults; None: this is the one."""
-
     given: Mapping[str, Any] | None = None
     """The tables that a program gave, before overrides; None: the configuration is a text."""
+    is_message: bool = False
+    """True for an instruction, whose sender must not make the run read the files of secrets."""
 
     @cached_property
     def folder(self) -> str:
@@ -137,7 +136,7 @@ class Document:
         if error.file:
             return problem_in(error.file, error.text, error.offset, message, suggestion)
         place = self._places.get(self._in_text(path)) if self.given is None else None
-        changed = any(path[:length] in self.origins for length in range(1, len(path) + 1))
+        changed = any(path[: length + 1] in self.origins for length in range(len(path)))
         if place is None or changed or path in self.filled:
             at = problem_in("", error.text, error.offset, "", None)
             message = f"line {at.line}, column {at.column} of the text: {message}"

@@ -12,8 +12,10 @@ from pathlib import Path
 from dotenv import dotenv_values
 from loguru import logger
 
+from gridsim.config.text.masking import SECRET_NAME
 from gridsim.errors import UsageError
 from gridsim.plugins.trust import writable_by_others
+from gridsim.redaction import keep_secret
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLACEHOLDER = re.compile(r"\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
@@ -53,7 +55,7 @@ def gather(folder: Path) -> dict[str, str]:
 
 
 def _credentials() -> dict[str, str]:
-    """Return the credentials of a service of systemd by name, without a newline at their end.
+    """Return the credentials of a service of systemd by name, without the newlines at their end.
 
     Those whose name is not that of a variable are for others. See systemd.exec(5), LoadCredential.
     """
@@ -64,10 +66,26 @@ def _credentials() -> dict[str, str]:
     try:
         for path in sorted(Path(folder).iterdir()):
             if _NAME.fullmatch(path.name) and path.is_file():
-                found[path.name] = path.read_text("utf-8").removesuffix("\n")
-    except (OSError, UnicodeDecodeError) as error:
+                found[path.name] = secret_text(path.read_bytes())
+    except OSError as error:
         raise UsageError(f"the credentials in {folder} cannot be read: {error}") from None
+    except ValueError as error:
+        raise UsageError(f"the credential {path} {error}") from None
     return found
+
+
+def secret_text(raw: bytes) -> str:
+    """Return the secret in the bytes of a file, without the newlines at its end.
+
+    Raises ValueError, which completes a sentence about the file and shows nothing of it.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8") from None
+    if "\0" in text:
+        raise ValueError("holds a NUL character")
+    return text.rstrip("\r\n")
 
 
 def fill(text: str, environment: Mapping[str, str]) -> Filled | None:
@@ -95,6 +113,9 @@ def fill(text: str, environment: Mapping[str, str]) -> Filled | None:
         if any("\ud800" <= char <= "\udfff" for char in found):
             problems.append(f"the variable {name} is not UTF-8")
             return ""
+        if SECRET_NAME.search(name):
+            # The setting may be an ordinary text, such as a URL.
+            keep_secret(found)
         return found
 
     filled = _PLACEHOLDER.sub(value, text)

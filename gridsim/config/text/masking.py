@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from gridsim.redaction import MASK
+
 SECRET_NAME = re.compile(r"passw(or)?d|passphrase|secret|token|credential|api_?key", re.IGNORECASE)
 # A URL with a password, or with a user name, which may be a token; or USER:PASSWORD@HOST alone.
 LOGIN_IN_URL = re.compile(r"://(?=[^\"'@]*@)|(?<=[\"'=])[\w.%+-]+:(?=[^\s\"'@/]*@)")
 ONLY_PLACEHOLDERS = re.compile(r"[\"']*(\$\{\w+(:-)?\})*[\"']*")
-MASK = "****"
 
 
 def mask_line(source: str) -> str:

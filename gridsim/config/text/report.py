@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gridsim.errors import UsageError
+from gridsim.redaction import redacted
 
 _WIDTH = 120  # characters shown of a long source line
 _SHOWN = 100
@@ -35,7 +36,7 @@ class Problem:
         text = f"{origin}{place}: error: {_printable(self.message)}{hint}"
         if not self.source.strip():
             return text
-        shown, caret = _window(self.source, self.column - 1)
+        shown, caret = _window(redacted(self.source), self.column - 1)
         return f"{text}\n    {shown}\n    {caret}^"
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from loguru import logger
 
+from gridsim.api import keep_secret
 from gridsim.helpers.tables import Table, column_of, read_table
 from gridsim_plugins.mqtt.certificates import certificate_problems
 from gridsim_plugins.mqtt.topics import check_text
@@ -134,6 +135,8 @@ def _credentials(cells: Mapping[str, str], path: str, line: int) -> Credentials:
         for name, text in cells.items()
         if not name.endswith("_id") or name == "client_id"
     }
+    if password := texts.get("password"):
+        keep_secret(password)
     for name in ("username", "password", "client_id"):
         check_text(texts.get(name, ""), f"{path}, line {line}: {name}", secret=True)
     for name in ("cert_file", "key_file"):
