@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 _FLEETS = ("homes", "depot", "solar-park", "feeder")
 _WIRES = ("embedded", "mqtt", "stdout", "file")
-_PRESETS = ("grid-stream", "thingsboard")
+_PRESETS = (
+    "aws-iot", "azure-iot-hub", "emqx", "evcc", "grid-stream", "hivemq", "thingsboard",
+    "thingsboard-devices",
+)  # fmt: skip
 
 
 @app.command(cls=GroupedCommand, rich_help_panel=FIRST_STEPS)
@@ -228,8 +231,8 @@ def _preset_steps(written: Sequence[Path], preset: str) -> list[str]:
     enter = [] if folder == Path() else [f"  cd {shlex.quote(str(folder))}"]
     name = shlex.quote(config.name)
     return [
-        f"{config} written, and beside it {names}: {PRESETS[preset]}.",
-        "Fill in the values that the platform gives you. Next:",
+        f"{config} written, with {names}: {PRESETS[preset]}.",
+        "Put the values that the platform gives you into .env. Next:",
         *enter,
         f"  gridsim validate --config {name}",
         f"  gridsim --config {name}",

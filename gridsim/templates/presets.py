@@ -17,8 +17,14 @@ from gridsim.errors import UsageError, printable
 from gridsim.wholefile import whole_file
 
 PRESETS: Final[Mapping[str, str]] = {
-    "grid-stream": "Grid Stream: a JSON array per project",
-    "thingsboard": "ThingsBoard, as a gateway for all devices",
+    "aws-iot": "AWS IoT Core: a thing and its shadow for each device",
+    "azure-iot-hub": "Azure IoT Hub: a connection for each device",
+    "emqx": "EMQX Cloud: TLS, with user name and password",
+    "evcc": "evcc: meters and a charger that it controls",
+    "grid-stream": "Grid Stream: a JSON array for each project",
+    "hivemq": "HiveMQ Cloud: TLS, with user name and password",
+    "thingsboard": "ThingsBoard: a gateway for all devices",
+    "thingsboard-devices": "ThingsBoard: a connection for each device",
 }
 """The presets, each with a description."""
 
