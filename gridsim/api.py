@@ -31,7 +31,7 @@ from gridsim.contracts.catalogue import (
     FaultEntry,
     SettingEntry,
 )
-from gridsim.contracts.codes import Codes
+from gridsim.contracts.codes import STATES, Codes
 from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
 from gridsim.contracts.device import (
     Device,
@@ -249,6 +249,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "MEASURANDS",
     "DER_REGISTERS",
     "SITE_REGISTERS",
+    "STATES",
     "Codes",
     "codes_of",
     "decimals_of",

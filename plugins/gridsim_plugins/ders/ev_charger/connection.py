@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats, Members
+from gridsim.api import Floats, Members, Orders
 from gridsim.helpers.mains import large_load_voltage
 from gridsim_plugins.ders.ev_charger.physics import charged, charged_fast, pilot_power
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
@@ -38,8 +38,10 @@ class Connectors:
         self.limit = largest_power(members)
         """The largest power of each charger, kW."""
         self._volts, self._phases = connection(members)
-        self._dc = members.choose(lambda settings: settings.connector == "dc", np.bool_)
-        self._any_dc = bool(self._dc.any())
+        self.dc: NDArray[np.bool_] = members.choose(
+            lambda settings: settings.connector == "dc", np.bool_
+        )
+        self._any_dc = bool(self.dc.any())
 
     def throttled(self, which: NDArray[np.intp], setpoint: Floats) -> Floats:
         """Return the power of the chargers `which` with these setpoints, float64[which], kW."""
@@ -49,6 +51,15 @@ class Connectors:
             return limit
         highest = np.minimum(limit, np.maximum(-setpoint, 0.0))
         return np.where(has_setpoint, self._pilot(which, highest), limit)
+
+    def offers(self, orders: Orders) -> NDArray[np.bool_]:
+        """Return whether each charger offers power to a car under these orders, bool[n]."""
+        every = np.arange(len(self.limit))
+        power = self.throttled(every, orders.setpoint_kw)
+        if orders.min_kw is not None:
+            power = np.minimum(power, self.max_pilot(every, orders.min_kw))
+        offered: NDArray[np.bool_] = power > 0.0
+        return offered
 
     def max_pilot(self, which: NDArray[np.intp], min_kw: Floats) -> Floats:
         """Return the power of the highest pilot current within the limits, float64[which]."""
@@ -66,11 +77,11 @@ class Connectors:
         """Return the states of charge after `hours` of AC or DC charging, float64[which]."""
         if not self._any_dc:
             return charged(soc, target, rate, hours)
-        dc = self._dc[which]
+        dc = self.dc[which]
         slow = charged(soc, target, rate, hours)
         return np.where(dc, charged_fast(soc, target, rate, hours), slow)
 
     def _pilot(self, which: NDArray[np.intp], highest: Floats) -> Floats:
         """Return the power within `highest` that a charger can set: AC in whole amperes."""
         pilot = pilot_power(highest, self._volts[which], self._phases[which])
-        return np.where(self._dc[which], highest, pilot) if self._any_dc else pilot
+        return np.where(self.dc[which], highest, pilot) if self._any_dc else pilot

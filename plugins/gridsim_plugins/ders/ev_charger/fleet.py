@@ -12,7 +12,7 @@ from gridsim_plugins.ders.ev_charger.cars import drawn_cars
 from gridsim_plugins.ders.ev_charger.connection import Connectors, connection
 from gridsim_plugins.ders.ev_charger.physics import charged, hours_from_empty, least_soc
 from gridsim_plugins.ders.ev_charger.ramp import hours_at_full, waves_of
-from gridsim_plugins.ders.ev_charger.reporting import MEASURANDS, SessionReport
+from gridsim_plugins.ders.ev_charger.reporting import MEASURANDS, Charge, SessionReport
 from gridsim_plugins.ders.ev_charger.schedule import PresentCars
 from gridsim_plugins.ders.ev_charger.schedules import Schedules
 from gridsim_plugins.ders.ev_charger.settings import EvChargerSettings
@@ -117,7 +117,8 @@ class EvCharger(Managed[EvChargerSettings]):
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         step = self._step_managed if self._managed else self._step_unmanaged
         power, soc = step(tick, orders)
-        extra = self._report.take(soc, self._target, self._capacity, self._since, power)
+        charge = Charge(soc, self._target, self._capacity, self._since, power)
+        extra = self._report.take(tick.time_ms, charge, orders, self._connectors)
         reactive = None if self._support is None else self._support.kvar
         return Telemetry(power, soc * 100.0, extra, reactive)
 
@@ -287,7 +288,7 @@ class EvCharger(Managed[EvChargerSettings]):
             now = np.where(self._smart[rows], np.maximum(cheaply, late), now)
         self._soc[rows] = np.where(here, now, np.nan)
         self._target[rows] = np.where(here, full, np.nan)
-        self._report.begin(rows, since, (now - arrived) / speed)
+        self._report.begin(rows, plugged, (now - arrived) / speed)
 
     def _free_hours(self, which: NDArray[np.intp], tick: Tick) -> Floats:
         """Return the hours at full power of the devices that charge freely, float64[which]."""

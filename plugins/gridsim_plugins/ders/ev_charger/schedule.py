@@ -23,6 +23,7 @@ from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, Planner, SessionKin
 
 _SATURDAY = 5
 NEVER = np.iinfo(np.int64).max
+LONG_AGO = np.iinfo(np.int64).min
 # The days to look back for a car that is still there, and the planner of each kind.
 _KINDS: dict[SessionKind, tuple[int, Planner]] = {
     "home": (LOOK_BACK_DAYS, home_sessions),
@@ -58,6 +59,10 @@ class PresentCars:
     """The number of the car among those of the charger; 0: the only one."""
     next_ms: NDArray[np.int64]
     """The time of the next arrival or departure, or of the next check, UTC."""
+    left_ms: NDArray[np.int64]
+    """The last departure so far, UTC; `LONG_AGO` if none is known."""
+    coming_ms: NDArray[np.int64]
+    """The next arrival, UTC, known at least until the end of the next day; `NEVER` if unknown."""
 
 
 class CarSchedule(Protocol):
@@ -105,6 +110,8 @@ class DrawnSchedule:
             found.energy_kwh[row, place],
             found.car[row, place],
             following,
+            np.where(found.takes_place & (departure <= time_ms), departure, LONG_AGO).max(axis=1),
+            coming,
         )
 
     def _offset(self, day: int) -> NDArray[np.int64]:
@@ -139,13 +146,19 @@ class FileSchedule:
     def at(self, which: NDArray[np.intp], time_ms: int) -> PresentCars:
         k = len(which)
         times = np.zeros((3, k), np.int64)
+        left, coming = np.full(k, LONG_AGO), np.full(k, NEVER)
         here, energy, car = np.zeros(k, np.bool_), np.zeros(k), np.zeros(k, np.int64)
         for place, row in enumerate(which.tolist()):
             own = self._of[row]
             last = int(np.searchsorted(own.arrival_ms, time_ms, side="right")) - 1
-            times[2, place] = own.arrival_ms[last + 1] if last + 1 < len(own.arrival_ms) else NEVER
+            if last + 1 < len(own.arrival_ms):
+                coming[place] = own.arrival_ms[last + 1]
+            times[2, place] = coming[place]
+            gone = int(np.searchsorted(own.departure_ms, time_ms, side="right")) - 1
+            if gone >= 0:
+                left[place] = own.departure_ms[gone]
             if last >= 0 and time_ms < own.departure_ms[last]:
                 here[place], energy[place], car[place] = True, own.energy_kwh[last], last + 1
                 times[:, place] = own.arrival_ms[last], own.departure_ms[last], times[2, place]
                 times[2, place] = own.departure_ms[last]
-        return PresentCars(here, times[0], times[1], energy, car, times[2])
+        return PresentCars(here, times[0], times[1], energy, car, times[2], left, coming)

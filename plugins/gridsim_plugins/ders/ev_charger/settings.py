@@ -88,6 +88,20 @@ class EvChargerSettings(GridSupportSettings):
         "freely; 0 also removes the ramp at the start. Setpoints, limits and the strategy smart "
         "are exact",
     )
+    preparing_s: Annotated[float, Unit("s")] = Field(
+        30.0,
+        ge=0.0,
+        le=3600.0,
+        description="time in which a car is plugged in before its session, for authorization: the "
+        "measurand state is Preparing; it does not change the session",
+    )
+    finishing_s: Annotated[float, Unit("s")] = Field(
+        30.0,
+        ge=0.0,
+        le=3600.0,
+        description="time in which a car is still plugged in after its session: the measurand "
+        "state is Finishing; it does not change the session",
+    )
     managed: bool = Field(
         True,
         description="true: events and its site's setpoint dispatch it, too; needed for the "
