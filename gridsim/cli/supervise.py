@@ -28,7 +28,7 @@ from gridsim.text.commands import CommandLog
 from gridsim.text.events import change_lines
 from gridsim.text.overloads import overload_lines
 from gridsim.text.plan import plan_lines, transport_lines, transport_warnings, view_lines
-from gridsim.text.status import closing_lines, hanging_lines, live_line
+from gridsim.text.status import closing_lines, hanging_lines, live_line, spool_lines
 from gridsim.text.verdict import finding_line
 
 _LOOK_S = 0.2
@@ -116,6 +116,7 @@ def _supervise(run: Run, signals: _Signals, strict: bool, lines: bool) -> Ending
         started = run.status().state == "running"
         if started:
             _log(transport_lines(run.plan))
+            _log(spool_lines(run.status()))
             _log(view_lines(run.status()))
             for line in transport_warnings(run.plan):
                 logger.warning("{}", line)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from gridsim.api import RunPeriod
 from gridsim.config.settings.validation import Findings
 from gridsim.config.tables.ledger import LedgerSettings
+from gridsim.config.tables.transports import TransportChoice
 from gridsim.config.text.locate import KeyPath
+from gridsim.delivery.spool import unusable_spool
 from gridsim.ledger.file import unusable
 
 CheckedFiles = Literal["all", "inputs", "none"]
@@ -19,6 +21,7 @@ def check_files(
     findings: Findings,
     data: Mapping[str, Any],
     ledger: LedgerSettings | None,
+    transports: Iterable[TransportChoice],
     period: RunPeriod | None,
 ) -> Findings:
     """Return the problems of the files that the settings of the chosen plugins name.
@@ -38,6 +41,11 @@ def check_files(
         problem = unusable(Path(ledger.path), overwrite=ledger.overwrite)
         if problem is not None:
             problems.add(("ledger", "path"), f"'path' {problem}")
+    for choice in transports:
+        spool = choice.delivery.spool
+        problem = unusable_spool(Path(spool.path)) if spool is not None else None
+        if problem is not None:
+            problems.add((*choice.key_path, "spool", "path"), f"'path' {problem}")
     return problems
 
 

@@ -128,7 +128,10 @@ def resolve(
         period = RunPeriod(start, last, site.settings.timezone)
     wrong_files = Findings(document)
     if files != "none":
-        wrong_files = check_files(findings, data, ledger if files == "all" else None, period)
+        outputs = files == "all"
+        wrong_files = check_files(
+            findings, data, ledger if outputs else None, transports if outputs else (), period
+        )
     _refuse(sheets, wrong_files)
     if simulation is None or site is None or weather is None or tick_ms is None:
         raise AssertionError("a table was refused without a finding")

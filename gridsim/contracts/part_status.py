@@ -30,6 +30,10 @@ class TransportStatus:
     pending: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     """The counts of dropped readings by reason."""
+    earlier: int = 0
+    """The part of `accepted` that earlier runs left in the spool."""
+    spool: str = ""
+    """The file that keeps pending readings for the next run; empty: nothing keeps them."""
     reconnects: int = 0
     behind_s: float = 0.0
     """The age of the oldest batch that is not settled."""
@@ -71,6 +75,7 @@ class TransportStatus:
             unconfirmed=self.unconfirmed + other.unconfirmed,
             pending=self.pending + other.pending,
             dropped=dict(Counter(self.dropped) + Counter(other.dropped)),
+            earlier=self.earlier + other.earlier,
             reconnects=self.reconnects + other.reconnects,
             behind_s=max(self.behind_s, other.behind_s),
             batches=self.batches + other.batches,

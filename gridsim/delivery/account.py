@@ -16,6 +16,8 @@ QUEUE_FULL = "queue full"
 """Drop reason: the queue was full."""
 NOT_SENT = "not sent before the end"
 """Drop reason: the run ended first."""
+UNREADABLE = "unreadable in the spool"
+"""Drop reason: the file of the spool is damaged there."""
 
 
 def default_on_full(speed: float) -> OnFull:
@@ -53,6 +55,8 @@ class Counters:
     dropped: Counter[str] = field(default_factory=Counter)
     """Readings dropped, by reason."""
     reconnects: int = 0
+    earlier: int = 0
+    """The part of `accepted` that an earlier run left in a spool."""
 
     def copy(self) -> Counters:
         """Return a copy that does not change any more."""
@@ -63,7 +67,19 @@ class Counters:
             self.pending,
             Counter(self.dropped),
             self.reconnects,
+            self.earlier,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedBatch:
+    """A waiting batch, or the rest of one, that left its buffer without being sent."""
+
+    number: int
+    """The number of its first reading."""
+    rows: int
+    batch: Batch | None
+    """None if it is not in memory."""
 
 
 class Observer(Protocol):
@@ -102,6 +118,11 @@ class ReadingAccount:
         self._next = 0
         """The number of the first reading in the begun batch that is not settled."""
 
+    def take_over(self, rows: int) -> None:
+        """Count readings of an earlier run."""
+        self.counters.earlier += rows
+        self.accept(rows)
+
     def accept(self, rows: int) -> None:
         """Count readings that were offered."""
         self.counters.accepted += rows
@@ -117,20 +138,20 @@ class ReadingAccount:
             self._settle(self._begun, self._next, rows, fate, reason)
         self._next += rows
 
-    def drop(self, batches: Iterable[Batch], reason: str) -> int:
-        """Settle whole batches that are not written; return the number of their readings."""
+    def drop(self, batches: Iterable[RemovedBatch], reason: str) -> int:
+        """Settle batches that a buffer has removed; return the number of their readings."""
         dropped = 0
-        for batch in batches:
-            self._settle(batch, batch.number, len(batch), "dropped", reason)
-            dropped += len(batch)
+        for one in batches:
+            self._settle(one.batch, one.number, one.rows, "dropped", reason)
+            dropped += one.rows
         return dropped
 
     def again(self, first: int, rows: int) -> None:
         """Note readings that will be sent again."""
-        if self._observer is not None:
+        if self._observer is not None and first >= 0:
             self._observer.again(first, rows)
 
-    def _settle(self, batch: Batch, first: int, rows: int, fate: Fate, reason: str) -> None:
+    def _settle(self, batch: Batch | None, first: int, rows: int, fate: Fate, reason: str) -> None:
         """Move readings from pending to their fate."""
         self.counters.pending -= rows
         match fate:
@@ -140,7 +161,8 @@ class ReadingAccount:
                 self.counters.unconfirmed += rows
             case "dropped":
                 self.counters.dropped[reason] += rows
-        if self._observer is not None:
+        # A number below 0 is of an earlier run, whose readings this run's ledger does not have.
+        if self._observer is not None and first >= 0:
             self._observer.settled(first, rows, fate, reason)
-        if self._messages is not None:
+        if self._messages is not None and batch is not None:
             self._messages.settled(batch, first, rows, fate, reason)

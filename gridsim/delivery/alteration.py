@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,16 @@ class Alterations:
         """Add an injected fault, if it is a message fault."""
         if issubclass(injected.type, MessageFault):
             self.add(injected.fault, Alteration(injected.name, injected.type, injected.settings))
+
+    @property
+    def known(self) -> int:
+        """The number after the highest index."""
+        return max(self._faults, default=-1) + 1
+
+    def fingerprint(self) -> str:
+        """Return a text that is equal for the same faults with the same settings."""
+        text = repr([(n, one.name, repr(one.settings)) for n, one in sorted(self._faults.items())])
+        return blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
     def __getitem__(self, fault: int) -> Alteration:
         return self._faults[fault]

@@ -1,181 +1,21 @@
-"""The runner of one transport: its buffer, its worker thread, its counters."""
+"""The runner of one transport: its worker thread, which carries batches from the buffer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
 from time import thread_time
 
-from loguru import logger
-
-from gridsim.api import Batch, ReaderGone, Transport, TransportError
-from gridsim.delivery.account import (
-    NOT_SENT,
-    QUEUE_FULL,
-    Counters,
-    DeliveryPolicy,
-    Observer,
-    OnFull,
-    ReadingAccount,
-)
-from gridsim.delivery.buffer import Buffer, MemoryBuffer, QueuedBatch
-from gridsim.delivery.connection import (
-    CONNECTION_WORDS,
-    REAL_TIME,
-    ConnectionState,
-    ConnectionWords,
-    ConnectionWorker,
-    Time,
-)
-from gridsim.delivery.queue_log import QueueLog
+from gridsim.api import ReaderGone, TransportError
+from gridsim.delivery.account import UNREADABLE
+from gridsim.delivery.buffer import QueuedBatch
+from gridsim.delivery.connection import ConnectionState
+from gridsim.delivery.intake import Intake
 from gridsim.delivery.receipt import CountingReceipt, Settled
-from gridsim.delivery.sent import SentMessages
-from gridsim.delivery.timing import TimedFormat, Timing
-from gridsim.delivery.trace import MessageTrace
 
 _IDLE_S = 0.2
-_WITHOUT_CONNECTION = ConnectionWords("cannot open its target", "cannot write", "writes again")
 
 
-class Runner(ConnectionWorker):
+class Runner(Intake):
     """The carrier of batches to one transport, on its own worker thread."""
-
-    def __init__(
-        self,
-        name: str,
-        transport: Transport,
-        policy: DeliveryPolicy,
-        *,
-        wake_s: float = 0.0,
-        format: TimedFormat | None = None,
-        observer: Observer | None = None,
-        buffer: Buffer | None = None,
-        trace: MessageTrace | None = None,
-        time: Time = REAL_TIME,
-    ) -> None:
-        """Start nothing yet.
-
-        `wake_s`: the real time from wake-up to wake-up, 0 if no rate is promised. `format`:
-        the transport's format, if its time is measured. `observer`: notified of the fate of
-        every reading. `buffer`: in memory unless given. `trace`: gets the messages of the devices
-        that are watched.
-        """
-        words = CONNECTION_WORDS if transport.has_connection else _WITHOUT_CONNECTION
-        super().__init__("transport", name, transport, time, words)
-        self.transport = transport
-        self.timing = Timing()
-        self._policy = policy
-        self._wake_s = wake_s
-        self._format = format
-        self._buffer = MemoryBuffer(policy.queue_bytes) if buffer is None else buffer
-        sent = None if trace is None else SentMessages(trace, name, transport)
-        if format is not None:
-            format.sent = sent
-        self._account = ReadingAccount(observer, sent)
-        self._queue_log = QueueLog(name, self._log)
-        self._stopping = False
-        self._abandoned = False
-
-    # Called from the engine's thread and the main thread.
-
-    @property
-    def encoding_s(self) -> float:
-        """Seconds spent in the transport's format."""
-        return self._format.seconds if self._format is not None else 0.0
-
-    @property
-    def on_full_set(self) -> bool:
-        """True if the configuration sets the rule for a full queue."""
-        return self._policy.on_full_set
-
-    def offer(self, batch: Batch) -> None:
-        """Queue a batch. If it does not fit, drop readings or wait, by the policy."""
-        if not len(batch):
-            return
-        with self._changed:
-            self._account.accept(len(batch))
-            nbytes = batch.nbytes
-            if self._policy.on_full == "block":
-                self._wait_for_room(nbytes)
-            if self._abandoned:
-                self._drop([batch], NOT_SENT)
-            elif self._is_over():
-                self._drop([batch], f"transport {self._state}")
-            else:
-                entry = QueuedBatch(batch, self._time.monotonic(), nbytes)
-                on_full = self._policy.on_full
-                dropped = self._buffer.add(entry, drop_oldest=on_full == "drop_oldest")
-                # A blocked offer continues without room only if the run stops.
-                reason = NOT_SENT if on_full == "block" else QUEUE_FULL
-                self._drop([one.batch for one in dropped], reason)
-                pending, nbytes = self._account.counters.pending, self._buffer.nbytes
-                if self._wake_s and 2 * nbytes > self._policy.queue_bytes:
-                    self._queue_log.filling(pending, nbytes, self._policy.queue_bytes, on_full)
-                self._changed.notify_all()
-
-    def counters(self) -> Counters:
-        """Return the counters now, consistent with each other."""
-        with self._changed:
-            counters = self._account.counters.copy()
-            counters.reconnects = self._reconnects
-            return counters
-
-    def behind_s(self) -> float:
-        """Return how long ago the oldest batch that is not settled was offered, seconds."""
-        since = self._buffer.oldest_at
-        return 0.0 if since is None else max(self._time.monotonic() - since, 0.0)
-
-    def set_pace(self, on_full: OnFull, wake_s: float) -> None:
-        """Change the rule for a full queue, and the time by which batches are judged late."""
-        with self._changed:
-            self._policy = replace(self._policy, on_full=on_full)
-            self._wake_s = wake_s
-            self._changed.notify_all()
-
-    def stop_waiting(self) -> None:
-        """Make a waiting `offer` return at once, and let no later one wait.
-
-        Readings that do not fit are dropped. Call it when the run stops, before waiting for
-        the engine.
-        """
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-
-    def wait_settled(self, timeout_s: float) -> bool:
-        """Wait until no reading is pending, and return whether that is so.
-
-        Returns early if the transport has failed.
-        """
-        with self._changed:
-            counters = self._account.counters
-            self._changed.wait_for(lambda: not counters.pending or self._is_over(), timeout_s)
-            return not counters.pending
-
-    def close(self) -> None:
-        """Ask the worker to write what is queued, then to close the transport."""
-        with self._changed:
-            self._progress_at = self._time.monotonic()
-            super().close()
-
-    def is_stalled(self) -> bool:
-        """Return whether there was no progress for the stall timeout, or the transport failed."""
-        idle_s = self._time.monotonic() - self._progress_at
-        return idle_s > self._policy.stall_timeout_s or self._state == "failed"
-
-    def settle(self) -> None:
-        """Close the account: count what is not written as dropped, and what is being written
-        as unconfirmed. A transport that hangs is abandoned on its daemon thread."""
-        with self._changed:
-            stalled = self._thread.is_alive() and self.is_stalled() and not self._is_over()
-            self._abandoned = True
-            self._drop([entry.batch for entry in self._buffer.clear()], NOT_SENT)
-            under_way = self._account.counters.pending
-            if under_way:
-                self._account.settle_next(under_way, "unconfirmed")
-            if stalled:
-                self._fail()
-            self._changed.notify_all()
 
     # Called from the worker's thread.
 
@@ -195,6 +35,11 @@ class Runner(ConnectionWorker):
         """Begin the oldest batch; return None after a while without one."""
         with self._changed:
             self._changed.wait_for(self._may_act, _IDLE_S)
+        unreadable = self._buffer.prepare()
+        with self._changed:
+            self._drop(unreadable, UNREADABLE)
+            if self._abandoned:
+                return None
             entry = self._buffer.begin()
             if entry is not None:
                 self._account.begin(entry.batch)
@@ -221,13 +66,16 @@ class Runner(ConnectionWorker):
 
     def _finish(self, entry: QueuedBatch, left: int, seconds: float) -> None:
         """Commit the begun batch, or put its last `left` rows back. The lock is held."""
+        if self._abandoned:
+            # Counted already. A buffer that keeps batches has its account of this one.
+            if not self._buffer.keeps:
+                self._buffer.commit()
+            return
         if not left:
             self._buffer.commit()
-            self.timing.settled.append(seconds)
-            self.timing.late_batches += 0 < self._wake_s < seconds
-            return
-        if self._abandoned:
-            self._buffer.commit()
+            if entry.batch.number >= 0:
+                self.timing.settled.append(seconds)
+                self.timing.late_batches += 0 < self._wake_s < seconds
             return
         # At the head again, in order: it is written again after the reconnection.
         rest = entry.batch.rows(len(entry.batch) - left)
@@ -240,10 +88,12 @@ class Runner(ConnectionWorker):
 
     def _stops_connecting(self) -> bool:
         # While closing, a lost connection is retried until the deadline. A connection that never
-        # worked, or whose failure is permanent, is not retried.
+        # worked, or whose failure is permanent, is not retried; nor is any if the buffer keeps what
+        # waits.
         is_final = self._backoff.permanent or not self.ever_connected
         failed = is_final and self._backoff.attempts > 0
-        return self._abandoned or (self._closing and (failed or not len(self._buffer)))
+        done = failed or not len(self._buffer) or self._buffer.keeps
+        return self._abandoned or (self._closing and done)
 
     def _final_state(self, error: TransportError) -> ConnectionState | None:
         if isinstance(error, ReaderGone):
@@ -257,10 +107,6 @@ class Runner(ConnectionWorker):
         if self.transport.has_connection:
             super()._note_up()
 
-    def _release(self) -> None:
-        reason = NOT_SENT if self._state == "closed" else f"transport {self._state}"
-        self._drop([entry.batch for entry in self._buffer.clear()], reason)
-
     def _settle(self, settled: Settled) -> None:
         with self._changed:
             if self._abandoned or not settled.rows:
@@ -270,44 +116,8 @@ class Runner(ConnectionWorker):
                 self._backoff.reset()
                 self._note_recovery()
             self._account.settle_next(settled.rows, settled.fate, settled.reason)
+            self._buffer.settle(settled.rows, settled.fate, settled.reason)
             if not self._account.counters.pending:
                 self._changed.notify_all()
             if settled.reason:
                 self._log_drop(settled.reason)
-
-    def _fail(self) -> None:
-        """Fail a transport that makes no progress."""
-        call, limit_s = self._call, self._policy.stall_timeout_s
-        if self.error is not None:
-            reason = f"no progress for {limit_s:g} s ({self.error})"
-        else:
-            where = f" in {call[0]}()" if call is not None else ""
-            reason = f"no progress{where} for {limit_s:g} s"
-        logger.error("transport {} failed: {}", self.name, reason)
-        self._end("failed", reason)
-
-    def _wait_for_room(self, nbytes: int) -> None:
-        since = self._time.monotonic()
-
-        def may_go_on() -> bool:
-            stops = self._is_over() or self._stopping or self._closing or self._abandoned
-            blocks = self._policy.on_full == "block"
-            return stops or not blocks or self._buffer.has_room_for(nbytes)
-
-        while not may_go_on():
-            # Progress while waiting moves the deadline.
-            stalls_at = max(since, self._progress_at) + self._policy.stall_timeout_s
-            left_s = stalls_at - self._time.monotonic()
-            if left_s <= 0:
-                self._fail()
-                return
-            self._time.wait_for(self._changed, may_go_on, left_s)
-
-    def _drop(self, batches: Iterable[Batch], reason: str) -> None:
-        if self._account.drop(batches, reason):
-            self._log_drop(reason)
-
-    def _log_drop(self, reason: str) -> None:
-        if self._state == "reader gone":
-            return  # The reader closed the pipe on purpose and does not need these readings.
-        self._queue_log.dropped(reason, self._account.counters.dropped.total())

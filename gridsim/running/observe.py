@@ -105,6 +105,8 @@ def _transport(runner: Runner, hang_timeout_s: float) -> TransportStatus:
         unconfirmed=counters.unconfirmed,
         pending=counters.pending,
         dropped=dict(counters.dropped),
+        earlier=counters.earlier,
+        spool=runner.buffer.path if runner.buffer.keeps else "",
         reconnects=counters.reconnects,
         behind_s=runner.behind_s(),
         batches=len(timing.settled),

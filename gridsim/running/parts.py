@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from gridsim.api import RunContext, Source, TextError, Transport, View
@@ -24,7 +25,34 @@ from gridsim.delivery import (
     TimedFormat,
 )
 from gridsim.delivery.account import OnFull, default_on_full
+from gridsim.delivery.buffer import Buffer
+from gridsim.delivery.spool import SpoolBuffer, SpoolStore
 from gridsim.errors import GridsimError, failure, printable
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolPlan:
+    """The spool of a transport."""
+
+    path: Path
+    limit_bytes: int
+    alterations: Alterations
+
+    def open(self, planned: PlannedTransport, *, continues: bool = False) -> SpoolBuffer:
+        """Open the file, lock it, and start to write it. Raises UsageError.
+
+        With `continues` the run resumes the last one that used the file.
+        """
+        roster, known = planned.transport.run.roster, self.alterations.known
+        store = SpoolStore(self.path, roster, self.alterations.fingerprint(), continues=continues)
+        return SpoolBuffer(
+            planned.name,
+            store,
+            roster,
+            limit_bytes=self.limit_bytes,
+            memory_bytes=planned.policy.queue_bytes,
+            known_faults=known,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +65,8 @@ class PlannedTransport:
     policy: DeliveryPolicy
     on_full: OnFull | None
     """The configured rule for a full queue; None: it depends on the speed."""
+    spool: SpoolPlan | None = None
+    """None: readings wait in memory only."""
 
     def on_full_at(self, speed: float, manual: bool = False) -> OnFull:
         """Return the rule for a full queue at a speed, or with the manual clock."""
@@ -49,8 +79,9 @@ class PlannedTransport:
         *,
         block: bool = False,
         trace: MessageTrace | None = None,
+        buffer: Buffer | None = None,
     ) -> Runner:
-        """Return a new runner for it; `wake_s`, `observer` and `trace` as in `Runner`.
+        """Return a new runner for it; `wake_s`, `observer`, `trace` and `buffer` as in `Runner`.
 
         With `block` a full queue makes the run wait, unless the configuration sets `on_full`.
         """
@@ -61,6 +92,7 @@ class PlannedTransport:
             wake_s=wake_s,
             format=self.format,
             observer=observer,
+            buffer=buffer,
             trace=trace,
         )
 
@@ -122,11 +154,17 @@ def _shared(document: Document, configuration: Configuration) -> Iterator[Proble
         *((f"source {one.name}", one) for one in configuration.sources),
     ]
     for name, choice in choices:
-        for key, claim in choice.settings.claims():
+        for key, claim in _claims(choice):
             owner = owners.setdefault(claim, name)
             if owner != name:
                 text = f"{key}: {claim} is already used by {owner}; choose another"
                 yield document.problem(choice.key_path, text)
+
+
+def _claims(choice: TransportChoice | SourceChoice) -> Iterator[tuple[str, str]]:
+    yield from choice.settings.claims()
+    if isinstance(choice, TransportChoice) and choice.delivery.spool is not None:
+        yield "spool.path", f"the file {choice.delivery.spool.path}"
 
 
 def _planned_source(choice: SourceChoice, run: RunContext) -> PlannedSource:
@@ -148,8 +186,16 @@ def _planned_transport(
     timed = TimedFormat(choice.format_name, altering)
     with _made(f"the transport {choice.name!r}"):
         transport = choice.type(choice.settings, timed, run)
+    spool = choice.delivery.spool
     return PlannedTransport(
-        choice.name, transport, timed, _policy(choice, speed), choice.delivery.on_full
+        choice.name,
+        transport,
+        timed,
+        _policy(choice, speed),
+        choice.delivery.on_full,
+        None
+        if spool is None
+        else SpoolPlan(Path(spool.path), int(spool.max_mb * 1e6), alterations),
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Final
 
 from gridsim.api import rfc3339
 from gridsim.contracts.part_status import LedgerStatus
 from gridsim.delivery import MessageTrace, Runner
+from gridsim.delivery.spool import SpoolBuffer
 from gridsim.ledger import Ledger, LedgerError
 from gridsim.running.engine import Engine
 from gridsim.running.hub import Hub
@@ -63,9 +64,14 @@ class Workers:
 
         `next_tick` gives the next tick and its simulated time, UTC ms. `wake_s`, `block` and
         `trace` are as in `PlannedTransport.runner`. Raises UsageError or LedgerError if the
-        ledger cannot be created.
+        ledger cannot be created, or a spool cannot be used.
         """
-        self.ledger = plan.ledger.open() if plan.ledger is not None else None
+        buffers = _open_spools(plan)
+        try:
+            self.ledger = plan.ledger.open() if plan.ledger is not None else None
+        except BaseException:
+            _close_spools(buffers)
+            raise
         plan.run_file.open(
             plan.config,
             rfc3339(time.time_ns() // 1_000_000),
@@ -74,8 +80,8 @@ class Workers:
         )
         observers = self.ledger.fates if self.ledger is not None else repeat(None)
         self.runners = [
-            one.runner(wake_s, observer, block=block, trace=trace)
-            for one, observer in zip(plan.transports, observers, strict=False)
+            one.runner(wake_s, observer, block=block, trace=trace, buffer=buffer)
+            for one, observer, buffer in zip(plan.transports, observers, buffers, strict=False)
         ]
         workers = [
             SourceWorker(one.name, one.source, self._inbox, next_tick, trace=trace)
@@ -143,6 +149,26 @@ class Workers:
         if ledger is None:
             return None
         return LedgerStatus(str(ledger.path), ledger.waited_s, str(ledger.error or ""))
+
+
+def _open_spools(plan: Plan) -> list[SpoolBuffer | None]:
+    """Open the spools of a plan's transports; None for a transport without one.
+
+    Raises UsageError.
+    """
+    opened: list[SpoolBuffer | None] = []
+    try:
+        opened.extend(None if one.spool is None else one.spool.open(one) for one in plan.transports)
+    except BaseException:
+        _close_spools(opened)
+        raise
+    return opened
+
+
+def _close_spools(buffers: Iterable[SpoolBuffer | None]) -> None:
+    for buffer in buffers:
+        if buffer is not None:
+            buffer.close(_IDLE_S)
 
 
 def wait_for_first_attempts(

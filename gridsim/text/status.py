@@ -122,12 +122,24 @@ def _all_failed(status: RunStatus) -> bool:
 def account_line(transport: TransportStatus) -> str:
     """Return the account of one transport, in readings."""
     dropped = ", ".join(f"{n:,} {reason}" for reason, n in sorted(transport.dropped.items()))
+    earlier = f" ({transport.earlier:,} of earlier runs)" if transport.earlier else ""
+    kept = f" (kept in {transport.spool})" if transport.spool and transport.pending else ""
     return (
-        f"{transport.name}: {transport.accepted:,} accepted = "
+        f"{transport.name}: {transport.accepted:,} accepted{earlier} = "
         f"{transport.delivered:,} delivered + "
         f"{transport.dropped_total:,} dropped{f' ({dropped})' if dropped else ''} + "
-        f"{transport.unconfirmed:,} unconfirmed + {transport.pending:,} pending"
+        f"{transport.unconfirmed:,} unconfirmed + {transport.pending:,} pending{kept}"
     )
+
+
+def spool_lines(status: RunStatus) -> Iterator[str]:
+    """Yield a line for each transport whose spool has readings of earlier runs."""
+    for transport in status.transports:
+        if transport.earlier:
+            yield (
+                f"{transport.name}: {counted(transport.earlier, 'reading')} of earlier runs in "
+                f"{transport.spool} to send first"
+            )
 
 
 def source_line(source: SourceStatus) -> str:

@@ -7,9 +7,10 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from gridsim.api import LocalPath, Settings, Unit
+from gridsim.api import Settings, Unit
+from gridsim.config.settings.paths import OutputPath
 from gridsim.config.settings.validation import Findings, validate
 from gridsim.config.text.document import Document
 from gridsim.config.text.locate import KeyPath
@@ -20,7 +21,7 @@ _TRUTH = ("site", "weather", "projects", "events", "faults")
 class LedgerSettings(Settings):
     """The settings of `[ledger]`."""
 
-    path: LocalPath = Field(
+    path: OutputPath = Field(
         "out/ledger.sqlite",
         min_length=1,
         description="the file with the truth about the run, relative to the folder of the "
@@ -42,13 +43,6 @@ class LedgerSettings(Settings):
         le=86_400.0,
         description="time after an event over which its rebound is measured",
     )
-
-    @field_validator("path")
-    @classmethod
-    def _no_nul(cls, value: str) -> str:
-        if "\0" in value:
-            raise ValueError("must not contain a NUL character")
-        return value
 
 
 def read_ledger(findings: Findings, data: Mapping[str, Any]) -> LedgerSettings | None:

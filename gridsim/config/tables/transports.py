@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from gridsim.api import Format, Framing, Settings, Transport, Unit
+from gridsim.config.settings.paths import OutputPath
 from gridsim.config.settings.validation import Findings, validate
 from gridsim.config.tables.plugged import choose
 from gridsim.config.tables.simulation import SimulationSettings
@@ -25,6 +26,23 @@ _YEAR_S = 366 * 86_400
 _SHAPE = 'write [[transports]], then type = "stdout" under it'
 
 
+class SpoolSettings(Settings):
+    """The settings of `[transports.spool]`."""
+
+    path: OutputPath = Field(
+        min_length=1,
+        description="the file in which readings wait, relative to the folder of the configuration; "
+        "one run at a time can use it",
+    )
+    max_mb: Annotated[float, Unit("MB")] = Field(
+        256.0,
+        gt=0,
+        le=1e6,
+        description="maximum size of the waiting readings in the file; when it is full, on_full "
+        "applies",
+    )
+
+
 class DeliverySettings(Settings):
     """The settings of `[[transports]]` for every transport."""
 
@@ -38,13 +56,20 @@ class DeliverySettings(Settings):
         "less), otherwise block: the run waits, and so becomes slower",
     )
     queue_mb: Annotated[float, Unit("MB")] = Field(
-        64.0, gt=0, le=1e6, description="maximum size of the queue"
+        64.0,
+        gt=0,
+        le=1e6,
+        description="maximum size of the queue; with a spool, of its part in memory",
     )
     stall_timeout_s: Annotated[float, Unit("s")] = Field(
         30.0,
         gt=0,
         le=_YEAR_S,
         description="a transport that blocks the run for longer fails",
+    )
+    spool: SpoolSettings | None = Field(
+        None,
+        description="a queue on disk, which the next run continues to send: path, max_mb",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
+from gridsim.delivery.account import RemovedBatch
 from gridsim.delivery.buffer.base import Buffer, QueuedBatch
 
 
@@ -18,13 +19,13 @@ class MemoryBuffer(Buffer):
         self._begun: QueuedBatch | None = None
         self._lock = threading.Lock()
 
-    def add(self, entry: QueuedBatch, *, drop_oldest: bool) -> list[QueuedBatch]:
-        dropped: list[QueuedBatch] = []
+    def add(self, entry: QueuedBatch, *, drop_oldest: bool, reason: str) -> list[RemovedBatch]:
+        dropped: list[RemovedBatch] = []
         with self._lock:
             while not self._fits(entry.nbytes):
                 if not drop_oldest:
-                    return [entry]
-                dropped.append(self._take())
+                    return [_removed(entry)]
+                dropped.append(_removed(self._take()))
             self._waiting.append(entry)
             self._bytes += entry.nbytes
         return dropped
@@ -47,9 +48,9 @@ class MemoryBuffer(Buffer):
             self._waiting.appendleft(rest)
             self._bytes += rest.nbytes
 
-    def clear(self) -> list[QueuedBatch]:
+    def clear(self, reason: str) -> list[RemovedBatch]:
         with self._lock:
-            cleared = list(self._waiting)
+            cleared = [_removed(entry) for entry in self._waiting]
             self._waiting.clear()
             self._bytes = 0
         return cleared
@@ -61,6 +62,10 @@ class MemoryBuffer(Buffer):
     @property
     def nbytes(self) -> int:
         return self._bytes
+
+    @property
+    def limit_bytes(self) -> int:
+        return self._limit
 
     @property
     def oldest_at(self) -> float | None:
@@ -85,3 +90,7 @@ class MemoryBuffer(Buffer):
         if self._begun is None:
             raise RuntimeError("no batch is begun")
         self._begun = None
+
+
+def _removed(entry: QueuedBatch) -> RemovedBatch:
+    return RemovedBatch(entry.batch.number, len(entry.batch), entry.batch)

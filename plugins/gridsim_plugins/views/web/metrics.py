@@ -170,6 +170,7 @@ def _transports(transports: tuple[TransportStatus, ...]) -> Iterator[Metric]:
         labels=["transport", "outcome", "reason"],
     )
     pending = _family("pending_readings", "Readings that are not settled yet.")
+    earlier = _family("earlier_readings", "Accepted readings that earlier runs left in the spool.")
     up = _family("up", "1 if the transport is connected.")
     behind = _family("behind_seconds", "Age of the oldest batch that is not settled.")
     reconnects = CounterMetricFamily(
@@ -192,13 +193,14 @@ def _transports(transports: tuple[TransportStatus, ...]) -> Iterator[Metric]:
         for reason, number in one.dropped.items():
             readings.add_metric([one.name, "dropped", reason], number)
         pending.add_metric([one.name], one.pending)
+        earlier.add_metric([one.name], one.earlier)
         up.add_metric([one.name], float(one.state == "up"))
         behind.add_metric([one.name], one.behind_s)
         reconnects.add_metric([one.name], one.reconnects)
         late.add_metric([one.name], one.late_batches)
         for share in _QUANTILES:
             latency.add_metric([one.name, f"{share:g}"], one.settled.quantile(share))
-    yield from (accepted, readings, pending, up, behind, reconnects, late, latency)
+    yield from (accepted, readings, pending, earlier, up, behind, reconnects, late, latency)
 
 
 def _sources(sources: tuple[SourceStatus, ...]) -> Iterator[Metric]:
