@@ -56,6 +56,7 @@ from gridsim.contracts.grid_support import GridSupport, GridSupportSettings
 from gridsim.contracts.instruction_json import (
     acknowledgement_json,
     read_instruction,
+    read_value,
     write_instruction,
 )
 from gridsim.contracts.instruction_rules import Action, Period, Refused
@@ -290,6 +291,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "acknowledgement_json",
     "find_target",
     "read_instruction",
+    "read_value",
     "write_instruction",
     # Probes
     "Benchmark",

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from gridsim.contracts.hints import did_you_mean
-from gridsim.contracts.instruction_rules import Refused, check_id, read_periods, stack_level
+from gridsim.contracts.instruction_rules import Action, Refused, check_id, read_periods, stack_level
 from gridsim.contracts.instructions import (
     ACTIONS,
     Acknowledgement,
@@ -32,6 +32,7 @@ MAX_BYTES: Final = 8192
 
 _EXAMPLE = '{"id": "c-1", "command": "set_power", "value": -3.0}'
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
 _KEYS = (
@@ -58,6 +59,43 @@ def read_instruction(
     text = ReceivedText(payload[:KEPT_BYTES], len(payload), MessageAddress(topic, qos))
     object.__setattr__(instruction, "received", text)
     return instruction
+
+
+def read_value(
+    payload: bytes,
+    action: Action,
+    target: Target,
+    id: str,
+    *,
+    topic: str = "",
+    qos: int | None = None,
+) -> Instruction:
+    """Return the command whose value a text is, or Unreadable with the reason. Never raises.
+
+    The text is a number in the usual unit of the action. That of connect and disconnect is ON or
+    OFF, true or false, or 1 or 0, in any case; OFF means the opposite action. The other arguments
+    are those of `read_instruction`; the caller chooses the id.
+    """
+    text = payload[:KEPT_BYTES].decode(errors="backslashreplace").strip()
+    received = ReceivedText(payload[:KEPT_BYTES], len(payload), MessageAddress(topic, qos))
+    try:
+        if action in ("connect", "disconnect"):
+            return Command(target, id, _switched(action, text), received=received)
+        try:
+            value = float(text)
+        except ValueError:
+            raise Refused("the value must be a number, such as -3.0") from None
+        return Command(target, id, action, value, received=received)
+    except Refused as refusal:
+        return Unreadable(target, id, text, str(refusal), action, received=received)
+
+
+def _switched(action: Action, text: str) -> Action:
+    """Return the action that ON or OFF means. Raises Refused for another text."""
+    on = _SWITCH.get(text.lower())
+    if on is None:
+        raise Refused("the value must be ON or OFF")
+    return "connect" if on == (action == "connect") else "disconnect"
 
 
 def _read(payload: bytes, target: Target, source: str, longest: int = MAX_BYTES) -> Instruction:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gridsim.api import (
     Acknowledgement,
+    Action,
     CallEvent,
     CancelEvent,
     ClearFault,
@@ -23,6 +24,7 @@ from gridsim.api import (
     Unreadable,
     acknowledgement_json,
     read_instruction,
+    read_value,
     write_instruction,
 )
 from gridsim.contracts.instruction_json import MAX_BYTES, restore_instruction
@@ -170,3 +172,49 @@ def test_an_acknowledgement_as_json() -> None:
         b'"timestamp":"2026-07-01T11:00:00.500Z","tick":3}'
     )
     assert b'"command":null' in acknowledgement_json(replace(told, action=None))
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "expected"),
+    [
+        ("set_power", b"-3.5", ("set_power", -3.5, "kW")),
+        ("set_power", b" 0 ", ("set_power", 0.0, "kW")),
+        ("limit_power", b"50", ("limit_power", 50.0, "%")),
+        ("target_soc", b"80.0", ("target_soc", 80.0, "%")),
+        ("connect", b"ON", ("connect", None, None)),
+        ("connect", b"off", ("disconnect", None, None)),
+        ("connect", b"0", ("disconnect", None, None)),
+        ("disconnect", b"true", ("disconnect", None, None)),
+        ("disconnect", b"OFF", ("connect", None, None)),
+    ],
+)
+def test_a_plain_value_is_a_command(
+    action: Action, payload: bytes, expected: tuple[str, float | None, str | None]
+) -> None:
+    read = read_value(payload, action, BAT, "v-1", topic="t", qos=0)
+    assert isinstance(read, Command)
+    assert (read.action, read.value, read.unit) == expected
+    assert (read.target, read.id) == (BAT, "v-1")
+    assert read.received is not None
+    assert read.received.payload == payload
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "reason"),
+    [
+        ("set_power", b"", "the value must be a number, such as -3.0"),
+        ("set_power", b"ON", "the value must be a number, such as -3.0"),
+        ("set_power", b"\xff", "the value must be a number, such as -3.0"),
+        ("set_power", b"nan", "'value' must be"),
+        ("set_power", b"1e999", "'value' must be"),
+        ("connect", b"2", "the value must be ON or OFF"),
+        ("connect", b"", "the value must be ON or OFF"),
+    ],
+)
+def test_a_plain_value_that_is_none_is_answered_with_the_reason(
+    action: Action, payload: bytes, reason: str
+) -> None:
+    read = read_value(payload, action, BAT, "v-1")
+    assert isinstance(read, Unreadable)
+    assert (read.id, read.action) == ("v-1", action)
+    assert reason in read.reason

@@ -158,3 +158,36 @@ def test_commands_by_topics_that_begin_with_a_dollar() -> None:
     target = made.target("$aws/things/DER_1/shadow/update/delta")
     assert target == Target("PRJ_0", "DER_1")
     assert made.acknowledgement(target) == "$aws/things/DER_1/shadow/update"
+
+
+def value_topics(value_topic: str) -> CommandTopics:
+    settings = MqttCommandSettings(value_topic=value_topic)
+    return command_topics(settings, make_roster())
+
+
+def test_plain_values_have_a_topic_for_each_command() -> None:
+    made = value_topics("g/{der_id}/set/{command}")
+    assert made.filters[2:] == ["g/+/set/+"]
+    assert made.value("g/DER_2/set/set_power") == (Target("PRJ_1", "DER_2"), "set_power")
+    assert made.value("g/NOBODY/set/connect") == (Target("", "NOBODY"), "connect")
+    # Not a command: neither read nor answered, as an answer could arrive here again.
+    for topic in ("g/DER_2/set/power", "g/DER_2/set/call_event", "g/DER_2/set/", "g//set/connect"):
+        assert made.value(topic) is None
+    assert made.target("g/DER_2/set/set_power") is None
+    assert topics().value("g/DER_2/set/set_power") is None
+
+
+@pytest.mark.parametrize(
+    ("value_topic", "reason"),
+    [
+        ("{der_id}/set", r"value_topic: it must contain {command}"),
+        ("set/{command}", r"value_topic: it must contain {der_id}"),
+        ("{der_id}/{x}/{command}", r"value_topic: unknown placeholder {x}"),
+        ("projects/{project_id}/ders/{der_id}/{command}", r"messages to projects/.*/command would"),
+        ("{der_id}/{command}", r"messages to fleet/command would arrive there, too"),
+        ("$x/{der_id}/{command}", r"value_topic: .*reserved for brokers"),
+    ],
+)
+def test_a_topic_of_values_that_cannot_be_used_is_refused(value_topic: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        value_topics(value_topic)

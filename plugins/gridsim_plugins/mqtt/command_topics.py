@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import get_args
 
-from gridsim.api import Roster, Target
-from gridsim_plugins.mqtt.topics import check_template, check_topic, check_topics
+from gridsim.api import Action, Roster, Target
+from gridsim_plugins.mqtt.topics import check_template, check_topic, check_topics, topic_filter
 
 _FIELDS = ("project_id", "der_id")
+_ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 class CommandTopics:
@@ -24,9 +26,11 @@ class CommandTopics:
         *,
         fleet_topic: str = "",
         fleet_ack_topic: str = "",
+        value_topic: str = "",
         dollar: bool = False,
     ) -> None:
-        """Check the templates; with an empty `fleet_topic` the whole fleet has no topic.
+        """Check the templates; with an empty `fleet_topic` the whole fleet has no topic, and
+        with an empty `value_topic` plain values have none.
 
         `dollar`: they may begin with $.
 
@@ -46,6 +50,9 @@ class CommandTopics:
             _checked(ack_topic, "ack_topic", _FIELDS, dollar),
             _checked(project_ack_topic, "project_ack_topic", _FIELDS[:1], dollar),
         )
+        self._value_topic = value_topic
+        if value_topic:
+            self._of_value = _pattern(self._checked_value(value_topic, dollar))
         self._projects: Mapping[str, str] | None = None
 
     @property
@@ -53,10 +60,20 @@ class CommandTopics:
         """The filters to subscribe to, without the fleet's topic. An id is a whole level, or a part
         of a level.
         """
-        return [
-            "/".join("+" if "{" in level else level for level in template.split("/"))
-            for template in self._templates
-        ]
+        more = (self._value_topic,) if self._value_topic else ()
+        return [topic_filter(template) for template in (*self._templates, *more)]
+
+    def value(self, topic: str) -> tuple[Target, Action] | None:
+        """Return the target and the action of plain values at this topic.
+
+        None if the topic is not for values, or if they could not be answered.
+        """
+        found = self._of_value.fullmatch(topic) if self._value_topic else None
+        if found is None:
+            return None
+        action = next((one for one in _ACTIONS if one == found["command"]), None)
+        target = self._answered(found.groupdict())
+        return None if action is None or target is None else (target, action)
 
     def target(self, topic: str) -> Target | None:
         """Return the target of instructions at this topic, which need not exist; None if the topic
@@ -67,7 +84,10 @@ class CommandTopics:
         found = self._of_der.fullmatch(topic) or self._of_project.fullmatch(topic)
         if found is None:
             return None
-        ids = found.groupdict()
+        return self._answered(found.groupdict())
+
+    def _answered(self, ids: Mapping[str, str]) -> Target | None:
+        """Return the target with these ids; None if its instructions could not be answered."""
         der = ids.get("der_id")
         project = ids.get("project_id")
         target = Target(self._project_of(der or "") if project is None else project, der)
@@ -91,6 +111,17 @@ class CommandTopics:
         if target == Target(""):
             return self._fleet_answers
         return _fill(self._answers[target.der_id is None], target)
+
+    def _checked_value(self, template: str, dollar: bool) -> str:
+        """Return the template of values. Raises ValueError if it cannot be used."""
+        _checked(template, "value_topic", (*_FIELDS, "command"), dollar)
+        if "{der_id}" not in template:
+            raise ValueError("value_topic: it must contain {der_id}")
+        own = topic_filter(template)
+        for other in (*self._templates, *self._answers, self.fleet, self._fleet_answers):
+            if other and _overlap(own, topic_filter(other)):
+                raise ValueError(f"value_topic: messages to {other} would arrive there, too")
+        return template
 
     def _project_of(self, der_id: str) -> str:
         """Return a DER's project, for topics without one; empty if there is no such DER."""
@@ -126,3 +157,10 @@ def _pattern(template: str) -> re.Pattern[str]:
             seen.add(name)
             pattern += f"(?P<{name}>[^/]+)"
     return re.compile(pattern, re.DOTALL)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Return whether two filters, without #, match the same topic."""
+    pairs = list(zip(one.split("/"), other.split("/"), strict=False))
+    same = one.count("/") == other.count("/")
+    return same and all(a == b or "+" in (a, b) for a, b in pairs)

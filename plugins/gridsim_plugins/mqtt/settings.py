@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSche
 from gridsim.api import LocalPath, RunPeriod, Settings, Unit
 from gridsim_plugins.mqtt.certificates import certificate_problems
 from gridsim_plugins.mqtt.credentials import check_password_way, credentials_problems
+from gridsim_plugins.mqtt.fixed_messages import Announcement, Qos, Will
 from gridsim_plugins.mqtt.topics import check_text
 from gridsim_plugins.mqtt.url import AUTO, PORT, TLS_PORT, with_address
 
@@ -17,26 +18,9 @@ EMBEDDED = "embedded"
 _MAX_UINT32 = 4_294_967_295
 
 
-def _number(value: object) -> object:
-    """Convert a text to an integer: the value of an environment variable is a text."""
-    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
-
-
 def _text(value: object) -> object:
     """Convert an integer to a text, so that `protocol = 5` means `protocol = "5"`."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-Qos = Annotated[Literal[0, 1, 2], BeforeValidator(_number)]
-
-
-class Will(Settings):
-    """A message that the broker publishes when this client disconnects without DISCONNECT."""
-
-    topic: str = Field(description="the topic of the last will")
-    payload: str = Field("", max_length=65_535, description="the payload of the last will")
-    qos: Qos = Field(0, description="the quality of service of the last will")
-    retain: bool = Field(False, description="true: the broker keeps it for later subscribers")
 
 
 _PORT_SCHEMA = {
@@ -235,6 +219,11 @@ class MqttSettings(ConnectionSettings):
         "after the connection; each connection begins a new one. 4294967295: for ever",
     )
     will: Will | None = Field(None, description="last will, a table: topic, payload, qos, retain")
+    announce: list[Announcement] = Field(
+        [],
+        description="messages at the start of each connection, a list of tables: topic, payload, "
+        "types, retain",
+    )
 
     def file_problems(self, period: RunPeriod | None) -> Iterator[tuple[str, str]]:
         """Yield the problems of the certificates and of the credentials."""

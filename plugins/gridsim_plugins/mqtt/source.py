@@ -21,6 +21,7 @@ from gridsim.api import (
     TransportError,
     acknowledgement_json,
     read_instruction,
+    read_value,
 )
 from gridsim_plugins.mqtt.command_topics import CommandTopics
 from gridsim_plugins.mqtt.embedded import describe_embedded, embedded_address
@@ -66,6 +67,12 @@ class MqttCommandSettings(ConnectionSettings):
         "patterns; empty: there is none",
     )
     fleet_ack_topic: str = Field("fleet/ack", description="topic where these are acknowledged")
+    value_topic: str = Field(
+        "",
+        description="template with {der_id} and {command}, such as {der_id}/set/{command}: a topic "
+        "of plain values, such as 3.5 at DER_0/set/set_power, or ON or OFF at DER_0/set/connect; "
+        "empty: there is none",
+    )
 
 
 class MqttCommands(Source[MqttCommandSettings]):
@@ -97,6 +104,11 @@ class MqttCommands(Source[MqttCommandSettings]):
     and an event over the DER's strategy. Commands of one kind and stack level supersede each
     other. The kinds are: set_power and target_soc; each limit; connect and disconnect.
 
+    With `value_topic`, a message can also be a value alone: kW (limit_power and target_soc: %), or,
+    for connect, ON or OFF (or true, false, 1, 0). It takes effect at once and holds until the next
+    command. gridsim gives it an id. Messages below `value_topic` for which there is no command are
+    ignored.
+
     An acknowledgement is {"id": "c-17", "status": "accepted", "reason": "", "command":
     "set_power", "timestamp": "2026-07-01T12:00:00.000Z", "tick": 0}, with the simulated time
     and the tick of the decision. The status is accepted, rejected, completed, superseded or, of a
@@ -126,6 +138,9 @@ class MqttCommands(Source[MqttCommandSettings]):
         check_connection(settings)
         self._topics = command_topics(settings, run.roster)
         self._client_id = settings.client_id or f"gridsim-commands-{secrets.token_hex(6)}"
+        # An earlier run, whose commands a checkpoint keeps, must have used other ids.
+        self._unique = secrets.token_hex(4)
+        self._values = 0
         self._address = (settings.host, settings.port)
         self._dialogue: Dialogue | None = None
         self._hurried = False
@@ -189,6 +204,12 @@ class MqttCommands(Source[MqttCommandSettings]):
                 inbox.post(
                     read_instruction(message.payload, target, topic=message.topic, qos=message.qos)
                 )
+            elif (found := self._topics.value(message.topic)) is not None:
+                target, action = found
+                self._values += 1
+                id = f"value-{self._unique}-{self._values}"
+                topic, qos = message.topic, message.qos
+                inbox.post(read_value(message.payload, action, target, id, topic=topic, qos=qos))
         if ignored:
             logger.warning("mqtt: {} retained commands ignored; send them without retain", ignored)
         self._count_dropped()
@@ -249,5 +270,6 @@ def command_topics(settings: MqttCommandSettings, roster: Roster) -> CommandTopi
         roster,
         fleet_topic=settings.fleet_topic,
         fleet_ack_topic=settings.fleet_ack_topic,
+        value_topic=settings.value_topic,
         dollar=settings.allow_dollar_topics,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from string import Formatter
 
 from gridsim.api import ATTRIBUTES, UNITS, Framing, Roster
@@ -82,10 +82,10 @@ def fill(
     check_template(template, name, FIELDS[framing], context or f"framing {framing}")
     if framing == "batch":
         return [template.format(units=UNITS)]
-    values = _values(template, name, framing, roster)
-    columns = [[(field, text) for text in column] for field, column in values.items()]
+    values = columns(placeholders(template), name, framing, roster)
+    pairs = [[(field, text) for text in column] for field, column in values.items()]
     count = len(roster.project_id if framing == "project" else roster)
-    rows = list(zip(*columns, strict=True)) if columns else [()] * count
+    rows = list(zip(*pairs, strict=True)) if pairs else [()] * count
     return [
         template.format(**dict(row), measurand=measurand)
         for row in rows
@@ -98,11 +98,13 @@ def placeholders(template: str) -> set[str]:
     return {field for _, field, _, _ in Formatter().parse(template) if field is not None}
 
 
-def _values(
-    template: str, name: str, framing: Framing, roster: Roster
+def columns(
+    named: Collection[str], name: str, framing: Framing, roster: Roster
 ) -> dict[str, Sequence[object]]:
-    """Return the columns that a template names: one value for each project or device."""
-    named = placeholders(template)
+    """Return the values of the named placeholders, one for each project or device.
+
+    Raises ValueError, starting with `name`, if the locations of the sites are not known.
+    """
     of_project: dict[str, Sequence[object]] = {"project_id": roster.project_id}
     count = len(roster.project_id if framing == "project" else roster)
     wanted = [field for field in FIELDS[framing] if field in named]

@@ -22,6 +22,7 @@ from gridsim.api import (
     TransportError,
     hookimpl,
 )
+from gridsim_plugins.mqtt.announcements import Announcements
 from gridsim_plugins.mqtt.credentials import warn_if_readable
 from gridsim_plugins.mqtt.embedded import MESSAGES_PER_S, describe_embedded, embedded_address
 from gridsim_plugins.mqtt.probe import MqttProbe
@@ -82,7 +83,9 @@ class Mqtt(Transport[MqttSettings]):
         unique = f"gridsim-{secrets.token_hex(6)}"
         self._client_id = settings.client_id or unique
         self._identities = None
-        if settings.connections != "shared":
+        if settings.connections == "shared":
+            self._announced = Announcements(settings, run.roster)
+        else:
             self._identities = make_identities(
                 settings, format.framing, run.roster, self._topics, unique
             )
@@ -214,6 +217,7 @@ class Mqtt(Transport[MqttSettings]):
                 self._isolation,
                 self._unanswered,
                 self.answer_timeout_s,
+                self._announced.packets(0),
             )
         from gridsim_plugins.mqtt.publish.per_device import PerDeviceConnections
 

@@ -31,7 +31,9 @@ class SharedConnection:
         isolation: Isolation,
         unanswered: Unanswered,
         answer_timeout_s: float,
+        announced: bytes = b"",
     ) -> None:
+        """Connect, and send the packets of the announcements."""
         self._connection = Connection(
             settings, *address, client_id=client_id, answer_timeout_s=answer_timeout_s
         )
@@ -48,6 +50,12 @@ class SharedConnection:
             )
         else:
             self._publisher = PublishUnacknowledged(self._connection, frames, isolation)
+        if announced:
+            try:
+                self._connection.send(announced)
+            except BaseException:
+                self._connection.close()
+                raise
 
     @property
     def closed_by_broker(self) -> bool:

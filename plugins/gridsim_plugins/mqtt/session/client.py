@@ -10,8 +10,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gridsim.api import TransportError
+from gridsim_plugins.mqtt.fixed_messages import Will
 from gridsim_plugins.mqtt.session.properties import constant_user_properties
-from gridsim_plugins.mqtt.settings import ConnectionSettings, MqttSettings, Will
+from gridsim_plugins.mqtt.settings import ConnectionSettings, MqttSettings
 
 # The largest number of messages of QoS 1 that wait for an answer, in MQTT 3.1.1.
 _IN_FLIGHT = 1_000

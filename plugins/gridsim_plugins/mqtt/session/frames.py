@@ -142,7 +142,7 @@ def whole_packets(stream: bytes, size: int) -> int:
         count += 1
 
 
-def status_packet(topic: str, payload: bytes, properties: bytes) -> bytes:
-    """Return a retained PUBLISH of QoS 0; `properties` as `Frames` takes them."""
+def single_publish(topic: str, payload: bytes, properties: bytes, *, retain: bool) -> bytes:
+    """Return a PUBLISH of QoS 0; `properties` as `Frames` takes them."""
     body = string(topic) + properties + payload
-    return bytes([_PUBLISH | _RETAIN]) + length(len(body)) + body
+    return bytes([_PUBLISH | (_RETAIN if retain else 0)]) + length(len(body)) + body

@@ -19,11 +19,12 @@ from paho.mqtt.enums import LogLevel
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gridsim.api import TransportError
+from gridsim_plugins.mqtt.fixed_messages import Will
 from gridsim_plugins.mqtt.session import errors
 from gridsim_plugins.mqtt.session.client import make_client, paho_connect_properties
 from gridsim_plugins.mqtt.session.frames import MAX_PACKET
 from gridsim_plugins.mqtt.session.sockets import SocketLike
-from gridsim_plugins.mqtt.settings import ConnectionSettings, Will
+from gridsim_plugins.mqtt.settings import ConnectionSettings
 
 _CONNACK_3_1_1 = re.compile(r"Received CONNACK \(\d+, (\d+)\)$")
 """The line that paho logs for a CONNACK of MQTT 3.1.1, the only source of its number."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Framing, Roster
+from gridsim_plugins.mqtt.announcements import Announcements
 from gridsim_plugins.mqtt.credentials import Credentials, check_password_way, read_credentials
 from gridsim_plugins.mqtt.session.properties import owner_properties
 from gridsim_plugins.mqtt.settings import MqttSettings
@@ -37,6 +38,8 @@ class Identities:
     """The files of certificate and key; empty: those of the settings."""
     of_device: NDArray[np.intp]
     """The connection of each device, intp[devices]."""
+    announced: Announcements
+    """The messages at the start of each connection."""
 
     def __len__(self) -> int:
         return len(self.owner)
@@ -94,8 +97,9 @@ def make_identities(
         check_topic(topic, f"status_topic of {one}", dollar=below)
     of_device = np.arange(len(roster)) if kind == "der" else roster.project
     properties = owner_properties(settings, kind, roster)
+    announced = Announcements(settings, roster)
     return Identities(
-        owner, client_id, username, status, properties, password, certificate, of_device
+        owner, client_id, username, status, properties, password, certificate, of_device, announced
     )
 
 

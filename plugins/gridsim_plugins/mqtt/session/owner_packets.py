@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gridsim_plugins.mqtt.session.connect import connect_packet
-from gridsim_plugins.mqtt.session.frames import DISCONNECT, status_packet
+from gridsim_plugins.mqtt.session.frames import DISCONNECT, single_publish
 from gridsim_plugins.mqtt.session.identities import Identities
 from gridsim_plugins.mqtt.session.properties import connect_properties
 from gridsim_plugins.mqtt.settings import MqttSettings
@@ -35,8 +35,10 @@ class OwnerPackets:
         )
 
     def online(self, index: int) -> bytes:
-        """Return the status online."""
-        return self._status(index, self._online)
+        """Return the announcements and the status online."""
+        identities = self._identities
+        announced = identities.announced.packets(index, identities.properties[index])
+        return announced + self._status(index, self._online)
 
     def leave(self, index: int) -> bytes:
         """Return the status offline and a DISCONNECT, which suppresses the last will."""
@@ -44,4 +46,5 @@ class OwnerPackets:
 
     def _status(self, index: int, payload: bytes) -> bytes:
         identities = self._identities
-        return status_packet(identities.status_topic[index], payload, identities.properties[index])
+        topic, properties = identities.status_topic[index], identities.properties[index]
+        return single_publish(topic, payload, properties, retain=True)
