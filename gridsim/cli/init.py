@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _FLEETS = ("homes", "depot", "solar-park", "feeder")
 _WIRES = ("embedded", "mqtt", "stdout", "file")
 _PRESETS = (
-    "aws-iot", "azure-iot-hub", "emqx", "evcc", "grid-stream", "hivemq", "thingsboard",
-    "thingsboard-devices",
+    "aws-iot", "azure-iot-hub", "emqx", "evcc", "grid-stream", "hivemq", "home-assistant",
+    "thingsboard", "thingsboard-devices",
 )  # fmt: skip
 
 

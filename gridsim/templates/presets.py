@@ -23,6 +23,7 @@ PRESETS: Final[Mapping[str, str]] = {
     "evcc": "evcc: meters and a charger that it controls",
     "grid-stream": "Grid Stream: a JSON array for each project",
     "hivemq": "HiveMQ Cloud: TLS, with user name and password",
+    "home-assistant": "Home Assistant: sensors, energy and controls for each device",
     "thingsboard": "ThingsBoard: a gateway for all devices",
     "thingsboard-devices": "ThingsBoard: a connection for each device",
 }

@@ -31,6 +31,7 @@ NOT_RUN = {
     r"make run": f"{INSTALLS}; it then runs configs/default.toml",
     r"(\.venv/bin/)?gridsim demo": "takes two minutes: tests of the demo step its configuration",
     r"(\.venv/bin/)?gridsim --config (configs/default|home)\.toml": LIVE,
+    r"cd ha|gridsim --config gridsim\.toml": f"{LIVE}, and a broker",
     r"gridsim send .*": "needs a run: another test of this file sends each of them",
     r"mosquitto(_sub|_pub)? .*|MQTT_HOST=.*": "port 1883 or 18830 may be another broker's",
     r"gridsim init home\.toml": "asks questions on a terminal: tests of init answer them",
