@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 SUPPLY := build/supply
 
 .PHONY: run setup test properties check lint types imports wheel-env wheel example release-check \
-	soak matrix bench-check performance chaos hold realism docs mutants lock audit sbom clean
+	soak matrix bench-check performance chaos hold realism platforms docs mutants lock audit sbom clean
 
 # Ctrl-C is how a run is meant to end, so its 130 counts as success. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
@@ -99,6 +99,14 @@ realism: $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install -q --group realism
 	@$(BIN)/python -m pip install -q --no-deps hisim  # for a load profile in its data
 	$(BIN)/python -m benchmarks.realism $(GROUPS)
+
+# The presets beside the platforms' own clients, on one Mosquitto. The clients need an older paho-mqtt,
+# and so an environment of their own. That of Azure IoT Hub needs port 8883.
+platforms: $(VENV)/dev.stamp
+	@test -d build/clients || $(PYTHON) -m venv build/clients
+	@build/clients/bin/python -m pip install -q azure-iot-device==2.14.0 awsiotsdk==1.31.0 \
+	  tb-mqtt-client==1.13.14 mmh3 'moto[iotdata]==5.2.5'
+	$(BIN)/python -m benchmarks.platform_clients build/clients/bin/python
 
 # The documentation as a site in build/docs; a warning is an error.
 docs: $(VENV)/dev.stamp
