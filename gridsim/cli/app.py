@@ -127,6 +127,8 @@ def run(
     if context.invoked_subcommand is not None:
         # `gridsim --config X validate` passes X to `validate`.
         _refuse_options_of_a_run(context, context.invoked_subcommand)
+        # A command may change it. The log that loguru begins with shows values, such as secrets.
+        configure_logs("info", False)
         context.obj = Given(config, tuple(plugin or ()), tuple(set_ or ()))
         return
     configure_logs(log_level, log_json)

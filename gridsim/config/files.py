@@ -12,6 +12,7 @@ from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.tables.transports import TransportChoice
 from gridsim.config.text.locate import KeyPath
 from gridsim.delivery.spool import unusable_spool
+from gridsim.errors import printable
 from gridsim.ledger.file import unusable
 
 CheckedFiles = Literal["all", "inputs", "none"]
@@ -35,7 +36,7 @@ def check_files(
             for setting, problem in plugged.settings.file_problems(own):
                 problems.add((*plugged.path, setting), f"{setting!r} {problem}")
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"[:300]
+            reason = printable(f"{type(error).__name__}: {error}")
             problems.add(plugged.path, f"the files of {plugged.name!r} cannot be checked: {reason}")
     if ledger is not None:
         problem = unusable(Path(ledger.path), overwrite=ledger.overwrite)

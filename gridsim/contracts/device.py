@@ -21,7 +21,7 @@ from gridsim.contracts.members import Members
 from gridsim.contracts.settings import D, DerSettings
 from gridsim.contracts.state import Stateful
 from gridsim.contracts.tick import Tick
-from gridsim.errors import PluginError, place_of
+from gridsim.errors import PluginError, place_of, printable
 
 
 class DeviceTick:
@@ -227,7 +227,7 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
                 raise
             if not isinstance(able, DeviceCapability):
                 raise PluginError(
-                    f"{self._label()}: capability returned {able!r:.100} instead of a "
+                    f"{self._label()}: capability returned {printable(repr(able))} instead of a "
                     f"DeviceCapability for {members.ids[row]}{place_of(device.capability)}"
                 )
             for column, name in zip(columns, _CAPABILITY, strict=True):

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 from operator import index
 
 from gridsim.delivery.account import Fate
+from gridsim.errors import printable
+
+_printable = lru_cache(maxsize=64)(printable)
+"""The same for a reason, of which there are few: it is given for each reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,10 @@ class CountingReceipt:
     def dropped(self, rows: int, reason: str) -> None:
         """Settle the next rows as dropped."""
         if not isinstance(reason, str) or not reason:
-            raise TypeError(f"a receipt for dropped rows needs a reason, not {reason!r:.100}")
-        self._take(Settled(rows, "dropped", reason))
+            raise TypeError(
+                f"a receipt for dropped rows needs a reason, not {printable(repr(reason))}"
+            )
+        self._take(Settled(rows, "dropped", _printable(reason)))
 
     def lag(self, seconds: float) -> None:
         """Note how long the far end took to answer."""

@@ -20,6 +20,7 @@ from typing import Final
 
 from loguru import logger
 
+from gridsim.redaction import redacted
 from gridsim.version import __version__
 
 Values = Mapping[str, str | int]
@@ -60,7 +61,10 @@ class RunFile:
     def announce(self, key: str, values: Values) -> None:
         """Add values for other processes, now or when the file is opened; from any thread."""
         with self._lock:
-            self._announced[key] = dict(values)
+            self._announced[key] = {
+                name: redacted(value) if isinstance(value, str) else value
+                for name, value in values.items()
+            }
             if self._path is not None:
                 self._write()
 

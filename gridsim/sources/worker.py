@@ -10,10 +10,11 @@ from itertools import islice
 from loguru import logger
 
 from gridsim.api import Acknowledgement, Inbox, Instruction, Source, Target, TransportError
-from gridsim.contracts.instructions import action_of
+from gridsim.contracts.instructions import Unreadable, action_of
 from gridsim.delivery.connection import REAL_TIME, ConnectionWorker, Time
 from gridsim.delivery.trace import MessageTrace
-from gridsim.errors import described, is_interrupt
+from gridsim.errors import described, is_interrupt, printable
+from gridsim.redaction import redacted
 from gridsim.sources.counters import SourceCounters
 from gridsim.sources.exchange import Exchange
 
@@ -115,7 +116,7 @@ class SourceWorker(ConnectionWorker):
 
     def post(self, instruction: Instruction) -> bool:
         """Post under the source's name; answer at once if there is no room."""
-        _checked(instruction)
+        instruction = _checked(instruction)
         if self._exchange is not None:
             self._exchange.received(instruction)
         instruction = replace(instruction, source=self.name, received=None)
@@ -257,9 +258,9 @@ def _known(refused: Mapping[int, str] | None, number: int) -> Mapping[int, str]:
     ):
         raise TypeError(
             f"acknowledge must return the reason for each refusal by its index, or None, "
-            f"not {refused!r:.100}"
+            f"not {printable(repr(refused))}"
         )
-    return refused
+    return {place: printable(reason) for place, reason in refused.items()}
 
 
 def _checked(instruction: Instruction) -> Instruction:
@@ -272,7 +273,11 @@ def _checked(instruction: Instruction) -> Instruction:
         and isinstance(target.project_id, str)
         and isinstance(target.der_id, str | None)
     ):
-        raise TypeError(f"a source must post instructions to a Target of ids, not {target!r:.100}")
+        raise TypeError(
+            f"a source must post instructions to a Target of ids, not {printable(repr(target))}"
+        )
+    if isinstance(instruction, Unreadable):
+        return replace(instruction, reason=redacted(instruction.reason))
     return instruction
 
 

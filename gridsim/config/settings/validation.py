@@ -25,7 +25,7 @@ from gridsim.config.text.locate import KeyPath
 from gridsim.config.text.masking import SECRET_NAME
 from gridsim.contracts.hints import nearest
 from gridsim.contracts.settings import FOLDER
-from gridsim.redaction import keep_secret
+from gridsim.redaction import keep_secret, redacted
 
 M = TypeVar("M", bound=Settings)
 
@@ -69,7 +69,7 @@ class Findings:
         self, path: KeyPath, message: str, *, suggestion: str | None = None, at: At = "value"
     ) -> None:
         if path not in self._known:
-            self._found.setdefault(path, Finding(path, message, suggestion, at))
+            self._found.setdefault(path, Finding(path, redacted(message), suggestion, at))
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._found.values())
