@@ -12,7 +12,7 @@ from gridsim.delivery.account import Fate
 from gridsim.errors import printable
 
 _printable = lru_cache(maxsize=64)(printable)
-"""The same for a reason, of which there are few: it is given for each reading."""
+"""The same, kept for the few reasons that there are, because each reading has one."""
 
 
 @dataclass(frozen=True, slots=True)
