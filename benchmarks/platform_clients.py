@@ -28,7 +28,7 @@ Messages = list[tuple[str, Any]]
 PRESETS = {
     "aws-iot": ("things", "$aws/#"),
     "azure-iot-hub": ("hub", "devices/#"),
-    "thingsboard": ("plain", "v1/gateway/#"),
+    "thingsboard": ("plain", "v1/gateway/telemetry"),
     "thingsboard-devices": ("plain", "v1/devices/me/telemetry"),
 }
 _SUBSCRIBER = ("stdbuf", "-oL", "mosquitto_sub")

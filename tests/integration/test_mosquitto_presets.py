@@ -33,7 +33,7 @@ _ACCESS = {
     "thing": "pattern write $aws/things/%u/shadow/update\npattern write things/%u/status",
     "hub": "pattern write devices/%c/messages/events/#",
     "user": f"user {USER}\ntopic write projects/#\ntopic write gridsim/#\ntopic read #",
-    "gateway": f"user {TOKEN}\ntopic write v1/gateway/telemetry",
+    "gateway": f"user {TOKEN}\ntopic write v1/gateway/#",
     "devices": "",
 }
 
@@ -210,15 +210,19 @@ def test_thingsboard_gets_the_telemetry_of_a_gateway(run: Run, platforms: Platfo
         "thingsboard",
         "gateway",
         "v1/#",
-        1,
+        3 * len(IDS),
         MQTT_HOST="set below",
         THINGSBOARD_TOKEN=TOKEN,
     )
+    connected = [message for topic, message in found if topic == "v1/gateway/connect"]
+    assert [one["device"] for one in connected] == list(IDS)
+    assert sorted(one["type"] for one in connected) == TYPES
     devices: dict[str, list[Any]] = {}
-    for topic, message in found:
-        assert topic == "v1/gateway/telemetry"
-        devices |= message
-    assert set(devices) <= set(IDS)
+    attributes: dict[str, Any] = {}
+    for topic, message in found[len(IDS) :]:
+        (devices if topic == "v1/gateway/telemetry" else attributes).update(message)
+    assert set(devices) == set(attributes) == set(IDS)
+    assert attributes["HOME_001_EV"] == {"site": "HOME_001", "nameplate_kw": 7.2}
     for lists in devices.values():
         assert_telemetry(lists)
     assert any(user == TOKEN for _, user in platforms.connected())
@@ -244,9 +248,10 @@ def test_thingsboard_knows_each_device_by_its_access_token(run: Run, platforms: 
     assert all(re.fullmatch("[0-9a-f]{20}", one) for one in tokens)
     telemetry = [one for topic, one in found if topic == "v1/devices/me/telemetry"]
     assert_telemetry(telemetry)
-    assert sorted(one["values"]["type"] for one in telemetry) == TYPES
-    status = [one for topic, one in found if topic == "v1/devices/me/attributes"]
-    assert status[:3] == [{"is_online": True}] * 3
+    assert len(telemetry) == len(IDS)
+    attributes = [one for topic, one in found if topic == "v1/devices/me/attributes"]
+    assert sorted(one["type"] for one in attributes if "type" in one) == TYPES
+    assert attributes.count({"is_online": True}) == len(IDS)
     assert set(tokens[:3]) <= {user for _, user in platforms.connected()}
 
 
