@@ -120,8 +120,8 @@ def init(
 ) -> None:
     """Write a new configuration, with a comment at every key.
 
-    On a terminal, and without options, it asks for the fleet and the destination of the readings.
-    Otherwise it writes the usual values: 20 homes on the embedded broker.
+    On a terminal, and without options, it asks for the destination of the readings and for the
+    fleet. Otherwise it writes the usual values: 20 homes on the embedded broker.
     """
     with report_errors():
         from gridsim.errors import UsageError
@@ -135,16 +135,19 @@ def init(
             "longitude": longitude, "timezone": timezone,
         }  # fmt: skip
         given = {name: value for name, value in given.items() if value is not None}
-        if preset is not None:
-            if given:
-                flag = {"wire": "to"}.get(first := next(iter(given)), first)
-                raise UsageError(f"gridsim init: error: --{flag}: has no meaning with --for")
-            print_out("\n".join(_preset_steps(write_preset(preset, path, force=force), preset)))
-            return
-        if path.is_dir() or (path.exists() and not force):
+        if preset is not None and given:
+            flag = {"wire": "to"}.get(first := next(iter(given)), first)
+            raise UsageError(f"gridsim init: error: --{flag}: has no meaning with --for")
+        if preset is None and (path.is_dir() or (path.exists() and not force)):
             # Checked before the questions; `write` checks again, in case the file appears later.
             write("", path, force=False)
-        choices = replace(Choices(), **_named(given)) if given else _asked(Choices())
+        if given:
+            choices = replace(Choices(), **_named(given))
+        elif preset is None:
+            choices, preset = _asked(Choices())
+        if preset is not None:
+            print_out("\n".join(_preset_steps(write_preset(preset, path, force=force), preset)))
+            return
         text = text_of(choices, shlex.quote(str(path)))
         try:
             check_text(text, path.name)
@@ -163,21 +166,24 @@ def _named(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**({"wire": wires[0]} if wires else {}), **given}
 
 
-def _asked(choices: Choices) -> Choices:
-    """Ask a few questions and return the choices; return the usual choices without a terminal."""
-    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
-        return choices
-    from gridsim.templates.choices import FLEETS, FORMATS, WIRES
+def _asked(choices: Choices) -> tuple[Choices, str | None]:
+    """Ask a few questions and return the choices, or the name of a preset.
 
-    print(
-        f"Press Enter for the answer in brackets. For a platform ({', '.join(_PRESETS)}), press "
-        "Ctrl-C and use gridsim init --for PRESET.",
-        file=sys.stderr,
-    )
+    Without a terminal, return the choices unchanged.
+    """
+    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
+        return choices, None
+    from gridsim.templates.choices import FLEETS, FORMATS, WIRES
+    from gridsim.templates.presets import PRESETS
+
+    print("Press Enter for the answer in brackets.", file=sys.stderr)
+    platform = {"platform": "a platform, such as Home Assistant, ThingsBoard or AWS IoT"}
+    wire = _choice("Readings go to", {**WIRES, **platform}, choices.wire)
+    if wire == "platform":
+        return choices, _choice("Platform", PRESETS, next(iter(PRESETS)))
     fleet = _choice("Fleet", {name: text for name, (text, _) in FLEETS.items()}, choices.fleet)
     number = {"homes": "homes", "depot": "chargers", "solar-park": "arrays"}
     count = int(_answer(f"Number of {number.get(fleet, 'homes of each kind')}", FLEETS[fleet][1]))
-    wire = _choice("Readings go to", WIRES, choices.wire)
     choices = replace(choices, fleet=fleet, count=count, wire=wire)
     if wire == "mqtt":
         host = str(_answer("Host of the broker", "localhost"))
@@ -188,15 +194,16 @@ def _asked(choices: Choices) -> Choices:
         )
     elif wire in ("stdout", "file"):
         choices = replace(choices, format=_choice("Format", dict.fromkeys(FORMATS, ""), "json"))
-    return choices
+    return choices, None
 
 
 def _choice(question: str, options: Mapping[str, str], usual: str) -> str:
     """Ask for one of the options, by its number or its name."""
     names = list(options)
+    width = max(map(len, names))
     print(f"{question}:", file=sys.stderr)
     for number, (name, text) in enumerate(options.items(), 1):
-        print(f"  {number}  {name.ljust(10)}  {text}".rstrip(), file=sys.stderr)
+        print(f"  {number}  {name.ljust(width)}  {text}".rstrip(), file=sys.stderr)
     while True:
         answer = str(_answer("Number or name", usual)).strip()
         if answer in options:
@@ -231,8 +238,8 @@ def _preset_steps(written: Sequence[Path], preset: str) -> list[str]:
     enter = [] if folder == Path() else [f"  cd {shlex.quote(str(folder))}"]
     name = shlex.quote(config.name)
     return [
-        f"{config} written, with {names}: {PRESETS[preset]}.",
-        "Put the values that the platform gives you into .env. Next:",
+        f"{config} written, with {names}.",
+        f"{PRESETS[preset]}. Put the values that the platform gives you into .env. Next:",
         *enter,
         f"  gridsim validate --config {name}",
         f"  gridsim --config {name}",

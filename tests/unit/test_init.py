@@ -151,7 +151,7 @@ def test_questions_are_asked_on_a_terminal_alone(tmp_path: Path) -> None:
     import subprocess
     import sys
 
-    answers = b"3\n4\nmqtt\n127.0.0.1\n\nten\noff\n"
+    answers = b"mqtt\n3\n4\n127.0.0.1\n\nten\noff\n"
     main, terminal = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "gridsim", "init"],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import typer
 
+from gridsim.cli import app
 from gridsim.cli.init import _PRESETS
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options, make_plan
@@ -62,7 +65,8 @@ def test_the_path_is_a_folder_or_the_configuration(path: str, tmp_path: Path) ->
     config = tmp_path / path / ("" if path.endswith(".toml") else "gridsim.toml")
     assert sorted(one.name for one in config.parent.iterdir()) == [".env", config.name]
     lines = done.stdout.splitlines()
-    assert lines[0].startswith(f"{config.relative_to(tmp_path)} written, with .env: Thing")
+    assert lines[0] == f"{config.relative_to(tmp_path)} written, with .env."
+    assert lines[1].startswith("ThingsBoard: a gateway for all devices. Put")
     enter = [] if path == "." else ["  cd mine"]
     assert lines[2:] == [
         *enter,
@@ -80,6 +84,20 @@ def test_what_the_user_filled_in_is_never_replaced(tmp_path: Path) -> None:
     write_preset("thingsboard", tmp_path, force=True)
     assert (tmp_path / ".env").read_text() == "MINE=1\n"
     assert "v1/gateway/telemetry" in (tmp_path / "gridsim.toml").read_text()
+
+
+def test_the_questions_offer_the_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for name, stream in (("stdin", Terminal("5\nwrong\nevcc\n")), ("stderr", Terminal())):
+        monkeypatch.setattr("sys." + name, stream)
+    with pytest.raises(SystemExit) as ended:
+        typer.main.get_command(app)(["init", str(tmp_path / "my.toml")])
+    assert ended.value.code == 0
+    assert (tmp_path / "evcc.yaml").is_file()
+    assert (tmp_path / "my.toml").read_text().startswith("# evcc:")
 
 
 @pytest.mark.parametrize(
