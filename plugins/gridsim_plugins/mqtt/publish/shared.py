@@ -50,16 +50,20 @@ class SharedConnection:
             )
         else:
             self._publisher = PublishUnacknowledged(self._connection, frames, isolation)
-        if announced:
-            try:
-                self._connection.send(announced)
-            except BaseException:
-                self._connection.close()
-                raise
+        try:
+            self.announce(announced)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def closed_by_broker(self) -> bool:
         return self._connection.closed_by_broker
+
+    def announce(self, packets: bytes) -> None:
+        """Send the packets of announcements, which may be empty."""
+        if packets:
+            self._connection.send(packets)
 
     def write(self, format: Format, batch: Batch, account: MessageAccount) -> None:
         self._publisher.write(encoded(format, batch), account)
