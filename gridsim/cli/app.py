@@ -93,6 +93,15 @@ def run(
             rich_help_panel=RUN,
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Continue the run that was killed, from its last checkpoint; without one, start "
+            "a new run.",
+            rich_help_panel=RUN,
+        ),
+    ] = False,
     strict: Annotated[
         bool,
         typer.Option(
@@ -148,6 +157,7 @@ def run(
             transport=transport,
             views={**choice.views, **page.views},
             without_views=page.without,
+            resume=resume,
         )
         if repeat is None:
             plan = make_plan(options)

@@ -116,6 +116,7 @@ def options_of(
     transport: str | None = None,
     views: Mapping[str, Mapping[str, Any]] | None = None,
     without_views: tuple[str, ...] = (),
+    resume: bool = False,
 ) -> Options:
     from gridsim.config.resolve import Flags
     from gridsim.running.plan import DEFAULT_CONFIG, Options
@@ -134,6 +135,7 @@ def options_of(
         plugins=tuple(plugin or ()),
         overrides=tuple(overrides or ()),
         run=run,
+        resume=resume,
     )
 
 

@@ -28,6 +28,7 @@ from gridsim.text.commands import CommandLog
 from gridsim.text.events import change_lines
 from gridsim.text.overloads import overload_lines
 from gridsim.text.plan import plan_lines, transport_lines, transport_warnings, view_lines
+from gridsim.text.resumption import gap_lines, has_caught_up, resume_lines
 from gridsim.text.status import closing_lines, hanging_lines, live_line, spool_lines
 from gridsim.text.verdict import finding_line
 
@@ -105,6 +106,9 @@ def supervise(plan: Plan, *, strict: bool = False, lines: bool = True) -> Ending
 
 def _supervise(run: Run, signals: _Signals, strict: bool, lines: bool) -> Ending:
     _log(plan_lines(run.plan))
+    if run.plan.checkpoint is not None and run.plan.checkpoint.kept is not None:
+        for warning in run.plan.checkpoint.kept.warnings:
+            logger.warning("{}", warning)
     if up := other_runs():
         logger.info("other runs on this machine: {}", up)
     commands = CommandLog()
@@ -118,6 +122,7 @@ def _supervise(run: Run, signals: _Signals, strict: bool, lines: bool) -> Ending
             _log(transport_lines(run.plan))
             _log(spool_lines(run.status()))
             _log(view_lines(run.status()))
+            _log(resume_lines(run.status()))
             for line in transport_warnings(run.plan):
                 logger.warning("{}", line)
             manager.ready(run.status())
@@ -140,6 +145,7 @@ def _watch(run: Run, manager: ServiceManager, lines: bool) -> None:
     every_s = settings.summary_every_s
     next_line = time.monotonic() + every_s
     logged = ""
+    caught_up = run.status().resumed is None
     hanging: dict[str, str] = {}
     while not run.wait(_LOOK_S):
         manager.report(run.status)
@@ -147,6 +153,10 @@ def _watch(run: Run, manager: ServiceManager, lines: bool) -> None:
         if holding_up and holding_up != logged:
             logger.warning("{} blocks the run", holding_up)
         logged = holding_up
+        if not caught_up:
+            status = run.status()
+            _log(gap_lines(status))
+            caught_up = has_caught_up(status.resumed)
         hung_before, hanging = hanging, run.hanging()
         for line in hanging_lines(hung_before, hanging, settings.hang_timeout_s):
             logger.warning("{}", line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gridsim.config.tables.checkpoint import CheckpointSettings
 from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.tables.simulation import SimulationSettings
 from gridsim.config.tables.sources import SourceChoice
@@ -29,3 +30,4 @@ class Configuration:
     file_problems: tuple[Problem, ...] = ()
     """The problems of files that the configuration names: a run with them is refused."""
     views: tuple[ViewChoice, ...] = ()
+    checkpoint: CheckpointSettings | None = None

@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 from gridsim.api import RunPeriod
 from gridsim.config.settings.validation import Findings
+from gridsim.config.tables.checkpoint import CheckpointSettings
 from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.tables.transports import TransportChoice
 from gridsim.config.text.locate import KeyPath
 from gridsim.delivery.spool import unusable_spool
 from gridsim.errors import printable
+from gridsim.execution.folder import unusable_folder
 from gridsim.ledger.file import unusable
 
 CheckedFiles = Literal["all", "inputs", "none"]
@@ -22,6 +24,7 @@ def check_files(
     findings: Findings,
     data: Mapping[str, Any],
     ledger: LedgerSettings | None,
+    checkpoint: CheckpointSettings | None,
     transports: Iterable[TransportChoice],
     period: RunPeriod | None,
 ) -> Findings:
@@ -47,6 +50,10 @@ def check_files(
         problem = unusable_spool(Path(spool.path)) if spool is not None else None
         if problem is not None:
             problems.add((*choice.key_path, "spool", "path"), f"'path' {problem}")
+    if checkpoint is not None:
+        problem = unusable_folder(Path(checkpoint.path))
+        if problem is not None:
+            problems.add(("checkpoint", "path"), f"'path' {problem}")
     return problems
 
 

@@ -12,6 +12,7 @@ from gridsim.config.configuration import Configuration
 from gridsim.config.expand import expand
 from gridsim.config.files import CheckedFiles, check_files
 from gridsim.config.settings.validation import Findings, Validated, validate
+from gridsim.config.tables.checkpoint import read_checkpoint_table
 from gridsim.config.tables.core import OF_SCENARIOS, TOP_LEVEL
 from gridsim.config.tables.defaults import check_defaults, with_defaults
 from gridsim.config.tables.events import bind_events, read_events
@@ -63,6 +64,7 @@ def resolve(
     length_ms: int | None = None,
     files: CheckedFiles = "all",
     simulation_only: bool = False,
+    is_resumed: bool = False,
 ) -> Configuration:
     """Return the configuration of a document. Raises ConfigError with all problems.
 
@@ -71,7 +73,8 @@ def resolve(
     `now_ms` is the current time, UTC, for `start = "now"`. `length_ms` is the duration of the run;
     None: that of the document. `files` are the files that are checked: all that a run uses, those
     that it reads (without the ledger that it writes), or none. If only files have problems, the
-    result holds them, so that they are reported together with those of transports.
+    result holds them, so that they are reported together with those of transports. `is_resumed`:
+    the run continues an earlier one, whose files are its own.
     """
     for name in ("seed", "speed", "start"):
         if (value := getattr(flags, name)) is not None:
@@ -114,6 +117,7 @@ def resolve(
     if site is not None:
         faults = metered(findings, registry, site.settings.meter_class, faults)
     ledger = read_ledger(findings, data)
+    checkpoint = read_checkpoint_table(findings, data)
     start = 0
     if simulation is not None and site is not None:
         try:
@@ -125,13 +129,12 @@ def resolve(
         if length_ms is None:
             length_ms = _duration_ms(findings, simulation)
         last = None if length_ms is None else start + max(0, length_ms - tick_ms)
-        period = RunPeriod(start, last, site.settings.timezone)
+        period = RunPeriod(start, last, site.settings.timezone, is_resumed)
     wrong_files = Findings(document)
     if files != "none":
         outputs = files == "all"
-        wrong_files = check_files(
-            findings, data, ledger if outputs else None, transports if outputs else (), period
-        )
+        written = (ledger, checkpoint, transports) if outputs else (None, None, ())
+        wrong_files = check_files(findings, data, *written, period)
     _refuse(sheets, wrong_files)
     if simulation is None or site is None or weather is None or tick_ms is None:
         raise AssertionError("a table was refused without a finding")
@@ -165,6 +168,7 @@ def resolve(
         site.settings.timezone,
         tuple(document.report_of(wrong_files)),
         views,
+        checkpoint,
     )
 
 

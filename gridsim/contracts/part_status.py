@@ -199,3 +199,37 @@ class LedgerStatus:
     """The time that the run has waited for the ledger."""
     error: str = ""
     """The reason why the ledger is incomplete; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeStatus:
+    """The recovery of a run that was killed and resumed."""
+
+    tick: int
+    """The tick of the checkpoint, from which ticks are stepped again."""
+    handed_on: int
+    """The first tick that the killed run did not hand to its transports."""
+    present: int
+    """The first tick that was due after the resumption; earlier ones were missed."""
+    on_recovery: str
+    """Either "skip" or "republish"."""
+    again: int = 0
+    """The readings so far of ticks that had been handed to the transports."""
+    missed: int = 0
+    """The readings so far of ticks that were missed while the run was down."""
+    lost: int = 0
+    """The readings of before the checkpoint that still waited to be sent, or whose fate was not
+    known yet; counted for each transport."""
+    caught_up: bool = False
+    """True once the missed ticks have been stepped."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointStatus:
+    """The checkpoints of a run."""
+
+    path: str
+    tick: int
+    """The tick of the newest checkpoint."""
+    error: str = ""
+    """The reason why the last one could not be written; else empty."""

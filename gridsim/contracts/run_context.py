@@ -65,3 +65,5 @@ class RunContext:
     argument. It raises TransportError if there is no such run, or if the choice is not clear. It
     returns None where no runs can be found, as in a test.
     """
+    is_resumed: bool = False
+    """True if the run continues one that was killed: the files of that run are its own."""

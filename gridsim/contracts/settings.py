@@ -94,6 +94,8 @@ class RunPeriod:
     """The time of the last tick; None: the run has no end."""
     timezone: str
     """The time zone of the sites that the settings are for."""
+    is_resumed: bool = False
+    """True if the run continues an earlier one, so that the files of that run are its own."""
 
     def in_zone(self, timezone: str | None) -> RunPeriod:
         """Return the period for sites in another time zone; None: the same."""

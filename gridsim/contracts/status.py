@@ -9,10 +9,12 @@ from typing import Any, Literal, TypeVar
 
 from gridsim.contracts.latency import LatencySketch
 from gridsim.contracts.part_status import (
+    CheckpointStatus,
     EventStatus,
     FaultStatus,
     InstructionStatus,
     LedgerStatus,
+    ResumeStatus,
     SourceStatus,
     TransportStatus,
     ViewStatus,
@@ -93,6 +95,10 @@ class RunStatus:
     timezone: str = "UTC"
     """The IANA name of the clock of `[site]`."""
     views: tuple[ViewStatus, ...] = ()
+    checkpoint: CheckpointStatus | None = None
+    """None: the run keeps none."""
+    resumed: ResumeStatus | None = None
+    """None: the run was not resumed."""
 
     @property
     def time_ms(self) -> int:

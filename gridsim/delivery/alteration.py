@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
-from gridsim.api import Batch, Format, MessageFault, Payloads
+from gridsim.api import Batch, Format, MessageFault, Payloads, StateError
 from gridsim.contracts.results import InjectedFault
 from gridsim.delivery.decorator import FormatDecorator, encoded_parts
 from gridsim.errors import PluginError, failure, place_of
@@ -31,6 +31,7 @@ class Alterations:
 
     def __init__(self, faults: Iterable[tuple[int, Alteration]] = ()) -> None:
         self._faults = dict(faults)
+        self._injected: dict[int, list[Any]] = {}
 
     def add(self, fault: int, alteration: Alteration) -> None:
         """Add a fault; other threads may look up faults meanwhile."""
@@ -40,6 +41,30 @@ class Alterations:
         """Add an injected fault, if it is a message fault."""
         if issubclass(injected.type, MessageFault):
             self.add(injected.fault, Alteration(injected.name, injected.type, injected.settings))
+            settings = injected.settings.model_dump_json()
+            self._injected[injected.fault] = [injected.fault, injected.name, settings]
+
+    def injected(self) -> list[list[Any]]:
+        """Return the injected message faults as data: index, name, and settings as JSON."""
+        return [list(one) for one in self._injected.values()]
+
+    def injected_as(self, fault: int) -> list[Any] | None:
+        """Return an injected message fault as data; None if it is not one."""
+        return self._injected.get(fault)
+
+    def restore(self, injected: Sequence[Sequence[Any]], types: Mapping[str, type[Any]]) -> None:
+        """Add the injected message faults of a checkpoint again. Raises StateError.
+
+        Messages that they have altered may still wait, after the faults are over.
+        """
+        for one in injected:
+            try:
+                fault, name, text = one
+                settings = types[name].Settings.model_validate_json(text)
+                self.add(int(fault), Alteration(name, types[name], settings))
+            except (KeyError, TypeError, ValueError) as error:
+                raise StateError(f"an injected fault cannot be restored: {error}") from error
+            self._injected[fault] = [fault, name, text]
 
     @property
     def known(self) -> int:

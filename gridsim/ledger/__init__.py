@@ -8,11 +8,13 @@ from gridsim.ledger.fates import Fates
 from gridsim.ledger.file import LedgerError
 from gridsim.ledger.query import LedgerQuery, query
 from gridsim.ledger.reader import NotALedger, Reader
+from gridsim.ledger.resuming import Continuation, missing_readings, run_of
 from gridsim.ledger.windows import Unsent, Window
 from gridsim.ledger.writer import Ledger
 
 __all__ = [
     "About",
+    "Continuation",
     "Fates",
     "Ledger",
     "LedgerError",
@@ -22,5 +24,7 @@ __all__ = [
     "TransportNote",
     "Unsent",
     "Window",
+    "missing_readings",
     "query",
+    "run_of",
 ]

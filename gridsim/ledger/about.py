@@ -6,7 +6,7 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -42,20 +42,18 @@ class About:
     """The identity of each plugin that readings depend on, by kind and name."""
     timezone: str = "UTC"
     """The IANA name of the clock of `[site]`."""
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """The run's id."""
 
 
-def write_about(connection: sqlite3.Connection, about: About) -> str:
-    """Fill the tables that do not change during a run, and return the run's id.
-
-    A transaction must be open.
-    """
-    run = uuid.uuid4().hex
+def write_about(connection: sqlite3.Connection, about: About) -> None:
+    """Fill the tables that do not change during a run. A transaction must be open."""
     scenario = about.scenario
     roster = scenario.roster
     meta = {
         "version": VERSION,
         "gridsim": __version__,
-        "run": run,
+        "run": about.run,
         "seed": about.seed,
         "start_ms": scenario.start_ms,
         "tick_ms": scenario.tick_ms,
@@ -91,7 +89,6 @@ def write_about(connection: sqlite3.Connection, about: About) -> str:
             for index, note in enumerate(about.transports)
         ),
     )
-    return run
 
 
 def kind_of(fault: type[Fault]) -> str:

@@ -61,6 +61,37 @@ def create(path: Path, *, overwrite: bool) -> tuple[sqlite3.Connection, int]:
     return connection, descriptor
 
 
+def reopen(path: Path, run: str) -> tuple[sqlite3.Connection, int]:
+    """Return the ledger of a run that was killed, to continue it, and a descriptor of its file.
+
+    Pass the descriptor to `release` after the connection is closed. Raises LedgerError if it is not
+    the ledger of this run, or if it is written by another.
+    """
+    try:
+        flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, os.O_RDWR | flags)
+        try:
+            if not is_header(os.read(descriptor, HEADER_BYTES)):
+                raise LedgerError(f"{path} is not a ledger, so the run cannot be resumed")
+            if not _lock(descriptor):
+                raise LedgerError(f"another run is writing {path}, so it cannot be resumed")
+        except BaseException:
+            os.close(descriptor)
+            raise
+        _written_here.add(identity(os.fstat(descriptor)))
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        found = dict(connection.execute("SELECT key, value FROM meta"))
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"the ledger {path} cannot be continued: {_why(error)}") from error
+    if found.get("run") != run or found.get("version") != VERSION:
+        connection.close()
+        release(descriptor)
+        raise LedgerError(f"the ledger {path} is of another run, so the run cannot be resumed")
+    return connection, descriptor
+
+
 def release(descriptor: int) -> None:
     """Close the descriptor of a ledger that is no longer written."""
     _written_here.discard(identity(os.fstat(descriptor)))

@@ -28,6 +28,19 @@ class Happenings:
         self._open: dict[tuple[str, str], int] = {}
         """The settlements whose true reduction is not known yet, by event and project."""
 
+    def restore(self, settlements: int) -> None:
+        """Continue after the settlements that the ledger has, in a ledger that is resumed."""
+        self._settlements = settlements
+        rows = self._connection.execute("SELECT id, fault FROM faults ORDER BY fault")
+        self._fault.update(rows.fetchall())
+        if self._measured:
+            query = (
+                "SELECT event, project_id, settlement FROM settlements JOIN projects "
+                "USING (project) ORDER BY settlement"
+            )
+            for event, project, number in self._connection.execute(query):
+                self._open[event, project] = number
+
     def write(self, result: TickResult, tick: int) -> None:
         connection = self._connection
         if result.unsent is not None:
@@ -73,7 +86,7 @@ class Happenings:
             self._inject(injected, tick)
         self._settle(result.settlements)
         connection.executemany(
-            "INSERT INTO true_reductions VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO true_reductions VALUES (?, ?, ?, ?)",
             [
                 (
                     self._open.pop((one.event, one.project_id)),

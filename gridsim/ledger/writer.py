@@ -17,9 +17,10 @@ from gridsim.contracts.results import TickResult
 from gridsim.ledger.about import About, write_about
 from gridsim.ledger.columns import NONE
 from gridsim.ledger.fates import Fates
-from gridsim.ledger.file import LedgerError, create, failed
+from gridsim.ledger.file import LedgerError, create, failed, reopen
 from gridsim.ledger.happenings import Happenings
 from gridsim.ledger.insert import insert
+from gridsim.ledger.resuming import POSITIONS, Continuation, rewind
 from gridsim.ledger.rows import Packing
 from gridsim.ledger.watch import FileWatch, confirm
 
@@ -55,8 +56,18 @@ class Ledger:
     `record` is called from one thread at a time.
     """
 
-    def __init__(self, path: Path, about: About, *, overwrite: bool = False) -> None:
-        """Create the file and start the thread. Raises UsageError or LedgerError."""
+    def __init__(
+        self,
+        path: Path,
+        about: About,
+        *,
+        overwrite: bool = False,
+        continuation: Continuation | None = None,
+    ) -> None:
+        """Create the file and start the thread. Raises UsageError or LedgerError.
+
+        With `continuation` the file is that of a run that was killed, and is continued.
+        """
         self.path = path
         self.waited_s = 0.0
         """The total time that the run has waited for the ledger, seconds."""
@@ -66,22 +77,33 @@ class Ledger:
         self._last_tick = -1
         """The index of the last result."""
         self._connected_ms = np.full(len(about.scenario.roster), NONE, np.int64)
-        self._connection, descriptor = create(path, overwrite=overwrite)
+        self._run = about.run
+        self.positions = dict.fromkeys(POSITIONS, 0)
+        """The rows recorded so far in the tables that have no column with the tick."""
+        if continuation is None:
+            self._connection, descriptor = create(path, overwrite=overwrite)
+        else:
+            self._connection, descriptor = reopen(path, about.run)
         self._watch = FileWatch(path, descriptor)
+        self._happenings = Happenings(self._connection, self._scenario)
+        self._tick = self._committed = 0
+        self._written = 0
+        """The number of the first reading whose batch is not written."""
         try:
             with self._connection:
                 self._connection.execute("BEGIN")
-                self._run = write_about(self._connection, about)
-        except sqlite3.Error as error:
+                if continuation is None:
+                    write_about(self._connection, about)
+                else:
+                    self._continue(about, continuation)
+        except BaseException as error:
             self._close()
-            raise failed(path, error) from error
-        self._tick = 0
-        self._happenings = Happenings(self._connection, self._scenario)
+            if isinstance(error, sqlite3.Error):
+                raise failed(path, error) from error
+            raise
         self._queue: list[_Pending] = []
         """The results that are not committed; the writer removes them after the commit."""
         self._waiting = 0
-        self._written = 0
-        """The number of the first reading whose batch is not written."""
         self._changed = threading.Condition()
         self._closing = False
         self._complete = False
@@ -92,6 +114,15 @@ class Ledger:
         self._next_warning = 0.0
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
+
+    def _continue(self, about: About, at: Continuation) -> None:
+        """Continue after a checkpoint. A transaction is open."""
+        self._connected_ms, settlements = rewind(self._connection, self.path, about, at)
+        self._happenings.restore(settlements)
+        self._tick = self._committed = at.tick
+        self._last_tick = at.tick - 1
+        self._written = at.readings
+        self.positions |= at.positions
 
     # Called from the engine's thread and the main thread.
 
@@ -109,6 +140,9 @@ class Ledger:
                 now_s = time.monotonic()
                 self._queue.append(_Pending(self._tick, result, time.time_ns() // 1_000_000, now_s))
                 self._waiting += rows
+                self.positions["episodes"] += len(result.episodes)
+                self.positions["settlements"] += len(result.settlements)
+                self.positions["unmeasured"] += len(result.unmeasured)
                 if len(self._queue) == 1 or self._waiting >= _BATCH_ROWS:
                     self._changed.notify_all()
         self._tick += 1
@@ -129,6 +163,14 @@ class Ledger:
         self._raise()
         if not done:
             raise LedgerError(f"the ledger {self.path} was not written within {timeout_s:g} s")
+
+    def wait_committed(self, tick: int, timeout_s: float) -> bool:
+        """Wait until the results of all ticks before `tick` are written; return whether so."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._committed >= tick or self._error is not None, timeout_s
+            )
+            return self._committed >= tick and self._error is None
 
     def close(self, *, complete: bool, timeout_s: float) -> None:
         """Write all that is left, including the outcomes of readings so far.
@@ -185,6 +227,7 @@ class Ledger:
                 self._write(entries)
                 with self._changed:
                     self._answered = asked
+                    self._committed += len(entries)
                     del self._queue[: len(entries)]
                     self._waiting -= sum(len(entry.result.batch) for entry in entries)
                     self._changed.notify_all()

@@ -12,6 +12,9 @@ from gridsim.api import Batch, Roster
 from gridsim.contracts.part_status import EventStatus, InstructionStatus
 from gridsim.contracts.results import EventTotals, Settlement, TickResult
 from gridsim.contracts.settlements import Settlements
+from gridsim.contracts.state import State, restore_attributes, state_of
+
+_COUNTS = ("episodes", "_received", "_rejected", "_events")
 
 
 class Board:
@@ -51,6 +54,16 @@ class Board:
                     count = self._events.setdefault(id, _EventCount())
                     count.add(totals, projects, int(number or 1))
         self.episodes += len(result.episodes)
+
+    def state(self) -> State:
+        """Return the counts for a checkpoint."""
+        with self._lock:
+            return state_of(self, _COUNTS)
+
+    def restore(self, state: State) -> None:
+        """Continue from the counts of a checkpoint. Raises StateError."""
+        with self._lock:
+            restore_attributes(self, state, _COUNTS)
 
     def output_kw(self) -> dict[str, float]:
         """Return the sum of the last reported `current_output` of each reported type."""

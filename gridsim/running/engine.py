@@ -90,6 +90,8 @@ class Engine:
         self._callers = 0
         """The number of threads that wait to make a change between two ticks."""
         self._anchor: _Anchor | None = None
+        self._punctual_from = 0
+        """The first tick whose lateness counts."""
         self._step_began: float | None = None
         self._moved: float | None = None
         """The time of the last tick, or of the pause or speed that was set after it."""
@@ -121,6 +123,23 @@ class Engine:
     def wake_s(self) -> float:
         """Real seconds from wake-up to wake-up."""
         return max(self.interval_s, SHORTEST_WAKE_S)
+
+    def catch_up(self, behind_s: float | None, present: int) -> None:
+        """Begin with a tick that was due `behind_s` seconds ago; None: it is due now.
+
+        The ticks before `present` are caught up, and not counted as late. Call it before the first
+        tick.
+        """
+        self._punctual_from = present
+        if behind_s is not None:
+            self._anchor = _Anchor(self.tick, self._monotonic() - behind_s)
+
+    def due_in_s(self) -> float | None:
+        """Return in how many seconds the next tick is due; None without a schedule."""
+        anchor = self._anchor
+        if anchor is None or not self.interval_s:
+            return None
+        return self._due_s(anchor) - self._monotonic()
 
     def stop(self) -> None:
         """Start no more ticks; the tick that is running ends."""
@@ -191,7 +210,8 @@ class Engine:
                 lateness = self._monotonic() - self._due_s(self._anchor)
                 if lateness < -_EARLY_S:
                     return
-                self._note(max(lateness, 0.0))
+                if self.tick >= self._punctual_from:
+                    self._note(max(lateness, 0.0))
                 self._tick()
             ended = self._ended()
         if ended:
@@ -257,7 +277,7 @@ class Engine:
     def _tick(self) -> None:
         try:
             self._step_began = self._monotonic()
-            result = self.simulation.advance(self._inbox.drain() if self._inbox else ())
+            result = self.simulation.advance(self._inbox.drain() if self._inbox is not None else ())
             self.pace.stepping_s += self._monotonic() - self._step_began
             self._step_began = None
             self.readings += len(result.batch)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from gridsim.contracts.results import TickResult
 from gridsim.delivery import Runner
 from gridsim.ledger import Ledger
+from gridsim.running.recovery import Recovery
 from gridsim.running.subscription import OnOverflow, Policy, Subscription
 from gridsim.sources import Sources
 
@@ -25,19 +26,33 @@ class Hub:
         self._runners: Sequence[Runner] = ()
         self._sources: Sources | None = None
         self._subscriptions: tuple[Subscription, ...] = ()
+        self._recovery: Recovery | None = None
 
-    def connect(self, ledger: Ledger | None, runners: Sequence[Runner], sources: Sources) -> None:
-        """Set the receivers besides the subscribers. Call it before the first tick."""
+    def connect(
+        self,
+        ledger: Ledger | None,
+        runners: Sequence[Runner],
+        sources: Sources,
+        recovery: Recovery | None = None,
+    ) -> None:
+        """Set the receivers besides the subscribers. Call it before the first tick.
+
+        In a resumed run `recovery` decides what transports and sources get.
+        """
         self._ledger, self._runners, self._sources = ledger, runners, sources
+        self._recovery = recovery
 
     def publish(self, result: TickResult) -> None:
         """Offer one result to all. Raises LedgerError if the ledger can no longer be written."""
         if self._ledger is not None:
             # Its queue is bounded in readings, and the truth has an entry for every device.
             self._ledger.record(replace(result, truth=None))
-        for runner in self._runners:
-            runner.offer(result.batch)
-        if self._sources is not None:
+        recovery = self._recovery
+        for transport, runner in enumerate(self._runners):
+            runner.offer(
+                result.batch if recovery is None else recovery.batch_for(transport, result)
+            )
+        if self._sources is not None and (recovery is None or recovery.answers(result.tick)):
             self._sources.offer(result.acknowledgements)
         for subscription in self._subscriptions:
             subscription.offer(result)

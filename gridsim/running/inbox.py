@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gridsim.api import Instruction
 from gridsim.sources import MAX_UNANSWERED
@@ -86,3 +86,39 @@ class RecordedInbox(CommandInbox):
         drained = tuple(self._recorded.pop(self._tick, ()))
         self._tick += 1
         return drained
+
+
+class JournaledInbox(CommandInbox):
+    """An inbox whose instructions are noted before they take effect.
+
+    In a resumed run the noted instructions of an earlier life come first, each in its tick.
+    """
+
+    def __init__(self, tick: int = 0, recorded: Mapping[int, Sequence[Instruction]] = {}) -> None:
+        """Begin with the tick of the first `drain`, and what is known of it and of later ticks."""
+        super().__init__()
+        self.live_from = tick
+        """The first tick in which new instructions take effect."""
+        self.note: Callable[[int, Sequence[Instruction]], None] = _note_nothing
+        """The function that notes the new instructions of a tick."""
+        self._tick = tick
+        self._recorded = dict(recorded)
+
+    def known(self) -> Mapping[int, Sequence[Instruction]]:
+        """Return the instructions of an earlier life that have not taken effect yet."""
+        return dict(self._recorded)
+
+    def drain(self) -> tuple[Instruction, ...]:
+        """Return the instructions of the next tick."""
+        tick = self._tick
+        self._tick += 1
+        recorded = tuple(self._recorded.pop(tick, ()))
+        if tick < self.live_from:
+            return recorded
+        live = super().drain()
+        if live:
+            self.note(tick, live)
+        return (*recorded, *live)
+
+
+def _note_nothing(tick: int, instructions: Sequence[Instruction]) -> None: ...

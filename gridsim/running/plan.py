@@ -18,16 +18,18 @@ from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Content, Document, read
 from gridsim.delivery import Alteration, Alterations
 from gridsim.errors import UsageError
-from gridsim.ledger import About, Ledger
+from gridsim.ledger import About, Continuation, Ledger
 from gridsim.plugins.host import PluginHost
 from gridsim.plugins.registry import Registry
 from gridsim.plugins.services import Services
 from gridsim.running.about import about_run
+from gridsim.running.checkpoints import CheckpointPlan
 from gridsim.running.durations import seconds
 from gridsim.running.inbox import RecordedInbox
 from gridsim.running.overridden import only_of_transports
 from gridsim.running.parts import PlannedSource, PlannedTransport, PlannedView, make_parts
 from gridsim.running.probes import Probes
+from gridsim.running.resume import checkpoint_plan, continued_ledger, kept_run
 from gridsim.running.runfile import RunFile
 from gridsim.running.runs import RunFinder
 from gridsim.simulation.scenario import Scenario
@@ -52,6 +54,8 @@ class Options:
     """The configuration as TOML text or as tables, instead of a file."""
     adapt: Callable[[Document], Document] | None = None
     """A function that changes the configuration after it was read."""
+    resume: bool = False
+    """True: continue the run of the checkpoint, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,12 @@ class LedgerPlan:
     overwrite: bool
     about: About
 
-    def open(self) -> Ledger:
-        """Create its file. Raises UsageError if a file is already there, or LedgerError."""
-        return Ledger(self.path, self.about, overwrite=self.overwrite)
+    def open(self, continuation: Continuation | None = None) -> Ledger:
+        """Create its file, or continue that of a run that was killed.
+
+        Raises UsageError if a file is already there, or LedgerError.
+        """
+        return Ledger(self.path, self.about, overwrite=self.overwrite, continuation=continuation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,8 @@ class Plan:
     """All plugins that the configuration can use."""
     not_set: Mapping[str, str] = field(default_factory=dict)
     """The settings of sources that `--set` gave to a transport only, by the transport's name."""
+    checkpoint: CheckpointPlan | None = None
+    """The checkpoints that the run writes; None: it writes none."""
 
     def check_real_time(self) -> None:
         """Raise ValueError if a transport would make a run in real time wait."""
@@ -141,7 +150,12 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
     if options.adapt is not None:
         document = options.adapt(document)
     document, host = load_plugins_of(document, options.plugins)
+    kept = kept_run(document) if options.resume else None
     now_ms = time.time_ns() // 1_000_000
+    if kept is not None:
+        # `start = "now"` means the start of the first life.
+        now_ms = kept.checkpoint.facts.start_ms
+        files = "inputs" if files == "all" else files
     length_ms = None
     if options.duration is not None:
         length_ms = round(1000 * seconds(options.duration, "--duration"))
@@ -152,6 +166,7 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
         flags=options.flags,
         length_ms=length_ms,
         files=files,
+        is_resumed=kept is not None,
     )
     ticks = _ticks(options.duration, configuration)
     services = Services()
@@ -164,14 +179,20 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
         RunFinder(
             options.config, options.run, is_default=options.config == DEFAULT_CONFIG
         ).announced,
+        is_resumed=kept is not None,
     )
     alterations = message_faults(configuration.scenario)
     transports, sources, views = make_parts(document, configuration, run, alterations)
     probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
     about = about_run(configuration, fingerprint(document), host.registry)
+    checkpoint = checkpoint_plan(document, configuration, about, kept, resume=options.resume)
     ledger = None
     if (settings := configuration.ledger) is not None:
-        ledger = LedgerPlan(Path(settings.path), settings.overwrite, about)
+        path = Path(settings.path)
+        if kept is not None:
+            about = replace(about, run=kept.checkpoint.facts.run)
+            path = continued_ledger(path, kept.checkpoint.facts)
+        ledger = LedgerPlan(path, settings.overwrite, about)
     return Plan(
         options.config,
         configuration,
@@ -188,6 +209,7 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
         views=views,
         not_set=only_of_transports(document, configuration),
         registry=host.registry,
+        checkpoint=checkpoint,
     )
 
 

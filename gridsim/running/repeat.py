@@ -24,6 +24,8 @@ def make_repeat_plan(options: Options, ledger: Path) -> Plan:
     Raises UsageError if the ledger cannot be read, or if the repeated run would differ. The
     message names the different configuration, version or plugin.
     """
+    if options.resume:
+        raise UsageError("--resume: error: a run that is repeated keeps no checkpoint")
     flags = options.flags
     for name in ("duration", "seed", "start"):
         if getattr(options if name == "duration" else flags, name) is not None:
@@ -51,7 +53,7 @@ def make_repeat_plan(options: Options, ledger: Path) -> Plan:
     if own is not None and own.path.resolve() == ledger.resolve():
         # The configuration names the ledger that is repeated; do not overwrite it.
         own = None
-    return replace(plan, ticks=ticks, sources=(), ledger=own, recorded=recorded)
+    return replace(plan, ticks=ticks, sources=(), ledger=own, recorded=recorded, checkpoint=None)
 
 
 def _instructions(reader: Reader) -> Mapping[int, list[Instruction]]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
+from itertools import repeat, zip_longest
 from typing import Final
 
 from gridsim.api import rfc3339
 from gridsim.contracts.part_status import LedgerStatus
-from gridsim.delivery import MessageTrace, Runner
+from gridsim.delivery import MessageTrace, Observer, Runner
 from gridsim.delivery.spool import SpoolBuffer
 from gridsim.ledger import Ledger, LedgerError
 from gridsim.running.engine import Engine
 from gridsim.running.hub import Hub
 from gridsim.running.inbox import CommandInbox, RecordedInbox
 from gridsim.running.plan import Plan
+from gridsim.running.recovery import Recovery, together
 from gridsim.sources import Sources, SourceWorker
 
 _LOOK_S: Final = 0.2
@@ -59,16 +60,23 @@ class Workers:
         *,
         block: bool,
         trace: MessageTrace | None,
+        recovery: Recovery | None = None,
+        frontiers: Sequence[Observer] = (),
     ) -> None:
         """Create the ledger's file and the workers of a plan; connect to nothing yet.
 
         `next_tick` gives the next tick and its simulated time, UTC ms. `wake_s`, `block` and
-        `trace` are as in `PlannedTransport.runner`. Raises UsageError or LedgerError if the
-        ledger cannot be created, or a spool cannot be used.
+        `trace` are as in `PlannedTransport.runner`. `frontiers` observe the transports besides the
+        ledger. With `recovery` the run is a resumed one. Raises UsageError or LedgerError if the
+        ledger cannot be created or continued, or a spool cannot be used.
         """
-        buffers = _open_spools(plan)
+        buffers = _open_spools(plan, continues=recovery is not None)
         try:
-            self.ledger = plan.ledger.open() if plan.ledger is not None else None
+            if recovery is not None:
+                recovery.use_spools(buffers)
+            if plan.ledger is not None:
+                at = None if recovery is None else recovery.continuation()
+                self.ledger = plan.ledger.open(at)
         except BaseException:
             _close_spools(buffers)
             raise
@@ -78,7 +86,12 @@ class Workers:
             "" if plan.ledger is None else str(plan.ledger.path.absolute()),
             tuple(str(path.absolute()) for path in plan.plugins),
         )
-        observers = self.ledger.fates if self.ledger is not None else repeat(None)
+        fates = self.ledger.fates if self.ledger is not None else ()
+        observers = [
+            *map(together, zip_longest(fates, frontiers)), *repeat(None, len(plan.transports))
+        ]  # fmt: skip
+        if recovery is not None:
+            recovery.observers = observers
         self.runners = [
             one.runner(wake_s, observer, block=block, trace=trace, buffer=buffer)
             for one, observer, buffer in zip(plan.transports, observers, buffers, strict=False)
@@ -89,7 +102,7 @@ class Workers:
         ]
         self.sources = Sources(workers)
         # Subscriptions made before this stay.
-        self.hub.connect(self.ledger, self.runners, self.sources)
+        self.hub.connect(self.ledger, self.runners, self.sources, recovery)
 
     def connect(self, stopping: threading.Event) -> bool:
         """Connect all, wait until each is up or has failed once, and return whether to go on.
@@ -113,16 +126,19 @@ class Workers:
             self.ledger.sync(_LEDGER_S)
         return done
 
-    def close(self, engine: Engine, is_late: Callable[[], bool], *, hurry: bool) -> bool:
+    def close(
+        self, engine: Engine, is_late: Callable[[], bool], *, hurry: bool, again: bool = False
+    ) -> bool:
         """Send what is queued, close all, and return whether every thread has returned.
 
-        Flushing ends when `is_late` returns True. `hurry`: the run is stopped early.
+        Flushing ends when `is_late` returns True. `hurry`: the run is stopped early. `again`: it
+        was stopped where an earlier life had been already, and can be resumed.
         """
         # An offer that waits for room blocks the engine: wake it first.
         if hurry:
             self.hub.wake()
         idle = engine.wait_idle(_IDLE_S)
-        finished = idle and engine.tick > engine.first_tick
+        finished = idle and engine.tick > engine.first_tick and not again
         if finished:
             engine.finish()
         ending = time.monotonic()
@@ -151,14 +167,17 @@ class Workers:
         return LedgerStatus(str(ledger.path), ledger.waited_s, str(ledger.error or ""))
 
 
-def _open_spools(plan: Plan) -> list[SpoolBuffer | None]:
+def _open_spools(plan: Plan, *, continues: bool) -> list[SpoolBuffer | None]:
     """Open the spools of a plan's transports; None for a transport without one.
 
     Raises UsageError.
     """
     opened: list[SpoolBuffer | None] = []
     try:
-        opened.extend(None if one.spool is None else one.spool.open(one) for one in plan.transports)
+        opened.extend(
+            None if one.spool is None else one.spool.open(one, continues=continues)
+            for one in plan.transports
+        )
     except BaseException:
         _close_spools(opened)
         raise

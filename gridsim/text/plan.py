@@ -52,6 +52,10 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"commands by {source.name}: {_description(source.source.describe)}"
     if plan.ledger is not None:
         yield f"ledger: {plan.ledger.path}"
+    if (checkpoint := plan.checkpoint) is not None:
+        yield f"checkpoints: {checkpoint.path}, every {checkpoint.every_s:g} s"
+        if checkpoint.why_new:
+            yield f"--resume: {checkpoint.why_new}, so a new run starts"
 
 
 def caveat_lines(plan: Plan) -> Iterator[str]:

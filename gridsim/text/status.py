@@ -8,6 +8,7 @@ from gridsim.contracts.part_status import EventStatus, SourceStatus, TransportSt
 from gridsim.contracts.status import RunStatus
 from gridsim.running.pace import behind_now, is_held, shortfall_lines
 from gridsim.text.events import totals_text
+from gridsim.text.resumption import gap_lines
 from gridsim.text.words import counted, site_time
 
 _WAITING = {
@@ -108,6 +109,7 @@ def closing_lines(status: RunStatus) -> Iterator[str]:
     )
     if not is_held(status):
         yield from shortfall_lines(status)
+    yield from gap_lines(status)
     ledger = status.ledger
     if ledger is not None:
         waited = f"; the run waited {ledger.waited_s:.1f} s for it"

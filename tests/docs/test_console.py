@@ -44,6 +44,7 @@ NOT_RUN = {
     r"cd examples/aggregator": "the next line is for that folder",
     r"(AGGREGATOR=.* )?gridsim check my-system.*": "all days, minutes; test_check.py runs some",
     r"gridsim plot home\.toml .*": "8,640 ticks and more: test_plot.py draws such pictures",
+    r"gridsim --config X --resume": "needs a run that was killed: test_resume.py has many",
     r"docker .*": "needs Docker",
     r"/opt/gridsim/bin/pip .*|install -.*|systemctl .*|journalctl .*": "installs a service",
     r"gridsim --config configs/dr-event.*": "7,200 ticks: test_settlement.py steps this file",

@@ -12,12 +12,17 @@ from gridsim.api import Device, StateError
 from gridsim.contracts.tree_serial import tree_from_bytes, tree_to_bytes
 from gridsim.execution.checkpoint import (
     CheckpointError,
+    RunFacts,
+    check_keys,
     checkpoint_bytes,
     read_checkpoint,
 )
 from gridsim.simulation.scenario import Scenario
 from gridsim.simulation.step import Simulation
 from tests.fixtures.runs import HEAD, HOMES, Bench
+
+KEYS = {"simulation.seed": "1f", "weather.type": "2e"}
+FACTS = RunFacts("abc", 5, 7, ["file"], "/x", {"episodes": 3})
 
 HEATER = """
 from gridsim.api import Device, hookimpl
@@ -46,7 +51,7 @@ def data(scenario: Scenario) -> bytes:
     simulation = Simulation(scenario)
     for _ in range(3):
         simulation.step()
-    return checkpoint_bytes(simulation, "abc")
+    return checkpoint_bytes(simulation.state(), KEYS, FACTS)
 
 
 def changed(data: bytes, **parts: Any) -> bytes:
@@ -57,7 +62,7 @@ def changed(data: bytes, **parts: Any) -> bytes:
 
 def test_a_checkpoint_holds_the_tick_that_comes_next(scenario: Scenario, data: bytes) -> None:
     again = Simulation(scenario)
-    again.restore(read_checkpoint(data, "abc"))
+    again.restore(read_checkpoint(data).state)
     assert again.next_tick == 3
     assert again.advance().tick == 3
 
@@ -73,18 +78,30 @@ def test_a_checkpoint_holds_the_tick_that_comes_next(scenario: Scenario, data: b
         (lambda data: changed(data, state=[]), "the data is not a checkpoint"),
         (lambda data: changed(data, gridsim="0.0.1"), "written by gridsim 0.0.1"),
         (lambda data: changed(data, checkpoint=99), f"this is {__version__}"),
-        (lambda data: changed(data, configuration="abd"), "of another configuration"),
+        (lambda data: changed(data, keys={"a": 1}), "the data is not a checkpoint"),
+        (lambda data: changed(data, facts={}), "does not have the facts of its run"),
+        (lambda data: changed(data, state={"next_tick": -1}), "have the tick that comes next"),
     ],
 )
 def test_what_is_no_checkpoint_of_this_run_is_refused(
     data: bytes, damage: Any, complaint: str
 ) -> None:
     with pytest.raises(CheckpointError, match=complaint):
-        read_checkpoint(damage(data), "abc")
+        read_checkpoint(damage(data))
+
+
+def test_a_checkpoint_of_another_configuration_is_refused_with_its_keys(data: bytes) -> None:
+    checkpoint = read_checkpoint(data)
+    check_keys(checkpoint, dict(KEYS))
+    many = {f"projects.0.{n}": "x" for n in range(9)}
+    with pytest.raises(CheckpointError) as caught:
+        check_keys(checkpoint, {"weather.type": "y", **many})
+    named = "projects.0.0, projects.0.1, projects.0.2, projects.0.3, projects.0.4, projects.0.5"
+    assert f"{named}, projects.0.6, projects.0.7 and 3 more differ" in str(caught.value)
 
 
 def test_a_state_is_for_its_own_scenario(scenario: Scenario, data: bytes) -> None:
-    state = read_checkpoint(data, "abc")
+    state = read_checkpoint(data).state
     with pytest.raises(StateError, match="the checkpoint belongs to another scenario"):
         Simulation(scenario.subset([0])).restore(state)
 
@@ -93,14 +110,14 @@ def test_a_state_is_for_a_simulation_that_was_just_made(scenario: Scenario, data
     used = Simulation(scenario)
     used.step()
     with pytest.raises(StateError, match="only before a simulation's first tick"):
-        used.restore(read_checkpoint(data, "abc"))
+        used.restore(read_checkpoint(data).state)
 
 
 @pytest.mark.parametrize(
     "part", ["next_tick", "failures", "fleets", "loads", "baselines", "maker", "commands"]
 )
 def test_a_state_with_a_part_amiss_is_refused(scenario: Scenario, data: bytes, part: str) -> None:
-    state = read_checkpoint(data, "abc")
+    state = read_checkpoint(data).state
     missing = {name: tree for name, tree in state.items() if name != part}
     for broken in (missing, {**state, part: "x"}):
         with pytest.raises(StateError, match=r"does not fit|has no such state"):
@@ -113,7 +130,7 @@ def test_a_plugin_that_cannot_be_kept_is_named(tmp_path: Path) -> None:
     text += HOMES.replace('"solar"', '"heater"')
     simulation = Simulation(Bench(tmp_path).plan(text)[0])
     with pytest.raises(StateError) as caught:
-        checkpoint_bytes(simulation, "abc")
+        checkpoint_bytes(simulation.state(), KEYS, FACTS)
     assert str(caught.value).startswith(
         "the DER type 'heater': Heater.log cannot be kept in a checkpoint: "
         "it is of the type TextIOWrapper."
@@ -138,7 +155,7 @@ def test_a_disabled_fleet_stays_disabled(tmp_path: Path) -> None:
     for _ in range(4):
         simulation.step()
     again = Simulation(scenario)
-    again.restore(read_checkpoint(checkpoint_bytes(simulation, "x"), "x"))
+    again.restore(read_checkpoint(checkpoint_bytes(simulation.state(), KEYS, FACTS)).state)
     assert [(one.fleet, one.tick) for one in again.failures] == [("heater", 2)]
     assert again.failures == simulation.failures
     one, other = simulation.advance(), again.advance()

@@ -15,7 +15,7 @@ import pytest
 
 from gridsim.api import DER_REGISTERS, SITE_REGISTERS, Command, Target
 from gridsim.contracts.results import TickResult
-from gridsim.execution.checkpoint import checkpoint_bytes
+from gridsim.execution.checkpoint import RunFacts, checkpoint_bytes
 from gridsim.simulation.scenario import Scenario
 from gridsim.simulation.step import Simulation
 from tests.fixtures.resumed import resumed
@@ -235,7 +235,7 @@ def test_it_goes_on_alike(case: str, tmp_path: Path) -> None:
             # What one checkpoint loses, the next ones do not bring back.
             copy = resumed(copy, scenario)
             # A simulation is not changed by it.
-            checkpoint_bytes(whole, "test")
+            checkpoint_bytes(whole.state(), {}, RunFacts())
         assert_same_result(advance(copy), advance(whole))
     assert_same_result(copy.finish(), whole.finish())
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from gridsim.api import Settings
 from gridsim.config.tables import events, faults, stanzas
+from gridsim.config.tables.checkpoint import CheckpointSettings
 from gridsim.config.tables.defaults import TABLE as DEFAULTS
 from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.tables.projects import DerTableSettings, ProjectSettings
@@ -52,6 +53,9 @@ TABLES: Final[Mapping[str, CoreTable]] = {
         faults.FaultSettings, "injected faults: their type, devices and times", faults.SPREAD
     ),
     "ledger": CoreTable(LedgerSettings, "the file with the true values of the run"),
+    "checkpoint": CoreTable(
+        CheckpointSettings, "the checkpoints from which a run that was killed is continued"
+    ),
 }
 """The settings by the dotted path of their table.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -15,7 +15,8 @@ from gridsim.config.settings.validation import Findings, validate
 from gridsim.config.text.document import Document
 from gridsim.config.text.locate import KeyPath
 
-_TRUTH = ("site", "weather", "projects", "events", "faults")
+TRUTH: Final = ("site", "weather", "projects", "events", "faults")
+"""The tables that the true values of a run depend on."""
 
 
 class LedgerSettings(Settings):
@@ -56,18 +57,20 @@ def read_ledger(findings: Findings, data: Mapping[str, Any]) -> LedgerSettings |
     return found.settings if found else None
 
 
+def truth_tables(document: Document) -> dict[str, Any]:
+    """Return the tables that the truth depends on, without secrets."""
+    return {
+        name: _without(document.data[name], (name,), document.secrets)
+        for name in TRUTH
+        if name in document.data
+    }
+
+
 def fingerprint(document: Document) -> str:
     """Return the hexadecimal SHA-256 of the tables that the truth depends on.
 
     Seed, start, tick and secrets are not included."""
-    tables = [
-        {
-            name: _without(one.data[name], (name,), one.secrets)
-            for name in _TRUTH
-            if name in one.data
-        }
-        for one in (document, *document.scenarios)
-    ]
+    tables = [truth_tables(one) for one in (document, *document.scenarios)]
     text = json.dumps(tables, sort_keys=True, default=str)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 

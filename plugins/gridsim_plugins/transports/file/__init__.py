@@ -83,7 +83,7 @@ class FileTransportSettings(Settings):
         problem = unusable(
             self.path,
             gzip=self.gzip,
-            on_existing=self.on_existing,
+            on_existing="append" if period and period.is_resumed else self.on_existing,
             start_ms=None if period is None else period.start_ms,
         )
         if problem is not None:
@@ -119,8 +119,10 @@ class File(Transport[FileTransportSettings]):
             )
         self._period_ms = None if settings.rotate_s is None else int(settings.rotate_s * 1000)
         limit = None if settings.rotate_mb is None else max(1, int(settings.rotate_mb * 1e6))
+        # A resumed run adds to the files of its first life.
+        on_existing: OnExisting = "append" if run.is_resumed else settings.on_existing
         options = FileOptions(
-            format.header, settings.gzip, limit, int(settings.mode, 8), settings.on_existing
+            format.header, settings.gzip, limit, int(settings.mode, 8), on_existing
         )
         self._files = FileSet(options, self._template.resolve)
         self._path = path
@@ -147,7 +149,7 @@ class File(Transport[FileTransportSettings]):
             )
         if len(self.run.roster):
             _check_kind(self._template.path(0, self.run.start_ms // 86_400_000))
-        if self.settings.on_existing == "fail":
+        if self.settings.on_existing == "fail" and not self.run.is_resumed:
             # The files of the first day: those of later days are checked when they begin.
             for path in self._template.paths(self.run.start_ms // 86_400_000):
                 self._files.check_absent(path)

@@ -1,0 +1,97 @@
+"""`--resume`: the run that a checkpoint continues."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gridsim.config.configuration import Configuration
+from gridsim.config.tables.checkpoint import CheckpointSettings, checkpoint_keys
+from gridsim.config.text.load import Document
+from gridsim.contracts.settings import in_folder
+from gridsim.errors import UsageError
+from gridsim.execution.checkpoint import Checkpoint, CheckpointError, RunFacts, check_keys
+from gridsim.execution.folder import CheckpointFolder, Kept
+from gridsim.ledger import About, missing_readings, run_of
+from gridsim.running.checkpoints import CheckpointPlan
+
+
+def kept_run(document: Document) -> Kept | None:
+    """Return the run to continue; None: a new one begins, because there is none that was killed.
+
+    Raises UsageError if the configuration has no `[checkpoint]`, or if nothing can be read.
+    """
+    path = _folder_of(document)
+    if path is None:
+        return None  # `resolve` reports the invalid table
+    folder = CheckpointFolder(path)
+    try:
+        return folder.read(_lacks_readings) if folder.has_run() else None
+    except OSError as error:
+        raise CheckpointError(f"{path}: error: {error.strerror or error}") from error
+
+
+def checkpoint_plan(
+    document: Document,
+    configuration: Configuration,
+    about: About,
+    kept: Kept | None,
+    *,
+    resume: bool,
+) -> CheckpointPlan | None:
+    """Return the plan of a run's checkpoints. Raises CheckpointError, naming the keys that differ,
+    if the kept checkpoint is of another configuration.
+    """
+    settings = configuration.checkpoint
+    if settings is None:
+        return None
+    keys = checkpoint_keys(document, configuration, about.plugins)
+    if kept is not None:
+        try:
+            check_keys(kept.checkpoint, keys)
+        except CheckpointError as error:
+            raise CheckpointError(f"--resume: error: {settings.path}: {error}") from None
+    path, why_new = Path(settings.path), ""
+    if resume and kept is None:
+        ended = CheckpointFolder(path).has_ended()
+        why_new = "the last run has ended" if ended else "there is no checkpoint yet"
+    return CheckpointPlan(path, settings.every_s, settings.on_recovery, keys, kept, why_new)
+
+
+def continued_ledger(path: Path, facts: RunFacts) -> Path:
+    """Return the ledger of the run: at its path in the configuration, or where it was.
+
+    The path may contain the id of a start, so that it differs now. Raises UsageError.
+    """
+    there = Path(facts.ledger)
+    for one in (path, there):
+        if run_of(one) == facts.run:
+            return one
+    raise UsageError(
+        f"--resume: error: the run's ledger {there} is not there any more; move it back, or delete "
+        "the folder of the checkpoint to start a new run"
+    )
+
+
+def _lacks_readings(checkpoint: Checkpoint) -> str:
+    """Return why the run's ledger does not fit a checkpoint; "" if it does."""
+    facts = checkpoint.facts
+    if not facts.ledger:
+        return ""
+    return missing_readings(Path(facts.ledger), facts.run, checkpoint.tick, facts.readings)
+
+
+def _folder_of(document: Document) -> Path | None:
+    """Return the folder of the checkpoints; None if its setting is invalid."""
+    table: Any = document.data.get("checkpoint")
+    if table is None:
+        raise UsageError(
+            "--resume: error: the configuration has no [checkpoint]: add the table, with the path "
+            "of a folder"
+        )
+    path = CheckpointSettings.model_fields["path"].default
+    if isinstance(table, dict):
+        path = table.get("path", path)
+    if not isinstance(table, dict) or not isinstance(path, str) or not path or "\0" in path:
+        return None
+    return Path(in_folder(document.folder, path))
