@@ -14,12 +14,16 @@ import time
 import traceback
 from pathlib import Path
 
-from benchmarks.matrix import network, page, plugin_rows
+from benchmarks.matrix import network, page, plugin_rows, spool_rows
 from benchmarks.matrix.row import Group, Outcome, Row, Scene
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
-GROUPS: dict[str, Group] = {"network": network.GROUP, "plugins": plugin_rows.GROUP}
+GROUPS: dict[str, Group] = {
+    "network": network.GROUP,
+    "plugins": plugin_rows.GROUP,
+    "spool": spool_rows.GROUP,
+}
 
 
 def main() -> int:

@@ -112,7 +112,7 @@ class SpoolBuffer(Buffer):
                 dropped.append(self._drop(self._queue.in_the_way(size), reason))
             own = SpooledBatch(
                 self._next,
-                self._store.life,
+                None,
                 batch.number,
                 len(batch),
                 0,

@@ -23,11 +23,14 @@ class Lives:
         """
         self._store = store
         self._roster = roster
+        self._known_faults = known_faults
         with usable(store.path):
             self._stored = store.waiting()
+            kinds = sorted({(one.life, one.roster) for one in self._stored})
             self._earlier = {
-                life: self._converter(life, known_faults)
-                for life in sorted({one.life for one in self._stored} - {store.life})
+                (life, number): self._converter(life, number)
+                for life, number in kinds
+                if life != store.life or store.roster(number) is not roster
             }
 
     def waiting(self, now: float) -> Iterator[SpooledBatch]:
@@ -42,37 +45,34 @@ class Lives:
             first = one.number
             if one.life != own:
                 first, number = number - one.done, number + one.rows - one.done
-            yield SpooledBatch(one.seq, one.life, first, one.rows, one.done, one.charge, now)
+            origin = one.life, one.roster
+            yield SpooledBatch(one.seq, origin, first, one.rows, one.done, one.charge, now)
 
     def load(self, entry: SpooledBatch) -> Batch:
         """Return the readings of a batch that are not settled.
 
         Raises SerialError or sqlite3.Error if they cannot be read.
         """
-        earlier = self._earlier.get(entry.life)
-        batch = self._store.load(entry.seq, self._roster if earlier is None else earlier.roster)
+        earlier = None if entry.origin is None else self._earlier.get(entry.origin)
+        batch = self._store.load(entry.seq, None if earlier is None else earlier.roster)
         if len(batch) != entry.rows:
             raise SerialError(f"the batch has {len(batch):,} readings, not {entry.rows:,}")
         if earlier is not None:
             batch = earlier.converted(batch, entry.number)
         return batch.rows(entry.done)
 
-    def _converter(self, life: int, known_faults: int) -> EarlierBatches:
-        path = self._store.path
+    def _converter(self, life: int, number: int) -> EarlierBatches:
+        same = self._store.faults_of(life) == self._store.faults
+        roster = self._store.roster(number)
         try:
-            roster, faults = self._store.roster_of(life)
-        except SerialError as error:
-            raise UsageError(
-                f"[transports.spool] path: error: {path} is damaged: {error}"
-            ) from error
-        known = known_faults if faults == self._store.faults else 0
-        try:
-            return EarlierBatches(roster, self._roster, known)
+            return EarlierBatches(roster, self._roster, self._known_faults if same else 0)
         except ValueError as error:
-            readings = sum(one.rows - one.done for one in self._stored if one.life == life)
+            origin = life, number
+            readings = sum(
+                one.rows - one.done for one in self._stored if (one.life, one.roster) == origin
+            )
             raise UsageError(
-                f"{AT}{readings:,} readings of an earlier run wait in "
-                f"{path}, and a device of it is missing or different in this configuration: "
-                f"{error}. Run the earlier configuration until they are sent, name another file, "
+                f"{AT}{readings:,} readings of an earlier run wait in {self._store.path}, and a "
+                f"device of it is missing or different in this configuration: {error}. Run the earlier configuration until they are sent, name another file, "
                 "or delete this one and its readings"
             ) from error

@@ -14,7 +14,9 @@ class SpooledBatch:
     """A batch that is begun or waits, in memory or in the file or both."""
 
     seq: int
-    life: int
+    origin: tuple[int, int] | None
+    """The numbers of the life and the roster that it had in the file; None: it is of this process.
+    """
     number: int
     """The number of its first reading, settled or not."""
     rows: int

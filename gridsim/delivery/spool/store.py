@@ -28,6 +28,8 @@ class StoredBatch:
 
     seq: int
     life: int
+    roster: int
+    """The number of its roster in the file."""
     number: int
     """The number of its first reading."""
     rows: int
@@ -51,11 +53,18 @@ class SpoolStore:
         self.path = path
         self.faults = faults
         self._lock = threading.Lock()
+        self._rosters: list[tuple[Roster, int]] = []
+        """The rosters of this run, with their numbers in the file."""
         self._connection = open_spool(path)
         try:
             with usable(path):
                 self._identity = self._found()
-                self.life, self.next_number, self.last_tick = self._begin(roster, faults, continues)
+                self.life, self.next_number, self.last_tick = self._begin(continues)
+                self._connection.execute(
+                    "DELETE FROM rosters WHERE roster NOT IN (SELECT roster FROM batches)"
+                )
+                with self._transaction():
+                    self._number_of(roster)
         except BaseException:
             self._connection.close()
             raise
@@ -64,46 +73,66 @@ class SpoolStore:
         """Return the batches in the file, the oldest first."""
         with self._lock:
             found = self._connection.execute(
-                "SELECT seq, life, number, rows, ifnull(done, 0), charge "
+                "SELECT seq, life, roster, number, rows, ifnull(done, 0), charge "
                 "FROM batches LEFT JOIN progress USING (seq) ORDER BY seq"
             ).fetchall()
         return [StoredBatch(*row) for row in found]
 
-    def roster_of(self, life: int) -> tuple[Roster, str]:
-        """Return the roster of a life, and what identifies its message faults."""
+    def roster(self, number: int) -> Roster:
+        """Return a roster; it is the object that this run gave, if there is one."""
         with self._lock:
-            data, faults = self._connection.execute(
-                "SELECT data, faults FROM lives JOIN rosters USING (roster) WHERE life = ?", (life,)
+            for roster, known in self._rosters:
+                if known == number:
+                    return roster
+            (data,) = self._connection.execute(
+                "SELECT data FROM rosters WHERE roster = ?", (number,)
             ).fetchone()
-        return roster_from_bytes(data), faults
+        return roster_from_bytes(data)
 
-    def load(self, seq: int, roster: Roster) -> Batch:
-        """Return the whole batch, with the roster of its life.
+    def faults_of(self, life: int) -> str:
+        """Return what identifies the message faults of a life."""
+        with self._lock:
+            (faults,) = self._connection.execute(
+                "SELECT faults FROM lives WHERE life = ?", (life,)
+            ).fetchone()
+        return str(faults)
+
+    def load(self, seq: int, roster: Roster | None = None) -> Batch:
+        """Return the whole batch; `roster`: the one that its number means, if it is at hand.
 
         Raises SerialError or sqlite3.Error if it cannot be read.
         """
         with self._lock:
             found = self._connection.execute(
-                "SELECT data FROM batches WHERE seq = ?", (seq,)
+                "SELECT roster, data FROM batches WHERE seq = ?", (seq,)
             ).fetchone()
         if found is None:
             raise sqlite3.DatabaseError(f"the batch {seq} is not in the file")
-        return batch_from_state(tree_from_bytes(found[0]), roster)
+        number, data = found
+        return batch_from_state(tree_from_bytes(data), roster or self.roster(number))
 
     def write(self, changes: Changes) -> None:
         """Write changes in one transaction. Raises sqlite3.Error or SpoolError; nothing is
         written then."""
-        added = [
-            (seq, self.life, one.batch.number, len(one.batch), one.charge, serial)
-            for seq, one in changes.added.items()
-            for serial in (tree_to_bytes(batch_state(one.batch)),)
-        ]
+        serials = {seq: tree_to_bytes(batch_state(one.batch)) for seq, one in changes.added.items()}
         counts = [(fate, reason, n) for (fate, reason), n in changes.counts.items()]
         gone = [(seq,) for seq in changes.gone]
         with self._lock:
             self._check_present()
             with self._transaction() as connection:
-                connection.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)", added)
+                added = [
+                    (
+                        seq,
+                        self.life,
+                        self._number_of(one.batch.roster),
+                        one.batch.number,
+                        len(one.batch),
+                        one.charge,
+                        serials[seq],
+                    )
+                    for seq, one in changes.added.items()
+                ]
+                connection.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?)", added)
                 connection.executemany("DELETE FROM batches WHERE seq = ?", gone)
                 connection.executemany("DELETE FROM progress WHERE seq = ?", gone)
                 connection.executemany(
@@ -143,43 +172,51 @@ class SpoolStore:
 
     # Called with the lock held, or before other threads know the store.
 
-    def _begin(self, roster: Roster, faults: str, continues: bool) -> tuple[int, int, int]:
+    def _begin(self, continues: bool) -> tuple[int, int, int]:
         """Return the run's life, its next reading number and its last tick; -1: none yet."""
-        digest = roster_fingerprint(roster)
         with self._transaction() as connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO rosters (digest, data) VALUES (?, ?)",
-                (digest, roster_to_bytes(roster)),
-            )
-            (number,) = connection.execute(
-                "SELECT roster FROM rosters WHERE digest = ?", (digest,)
-            ).fetchone()
             last = connection.execute(
-                "SELECT life, next_number, last_tick FROM lives WHERE roster = ? AND faults = ? "
-                "AND life = (SELECT max(life) FROM lives)",
-                (number, faults),
+                "SELECT life, next_number, last_tick FROM lives ORDER BY life DESC LIMIT 1"
             ).fetchone()
             life, next_number, last_tick = last if last and continues else (None, -1, -1)
             if life is None:
                 life = connection.execute(
-                    "INSERT INTO lives (roster, faults, next_number, last_tick) "
-                    "VALUES (?, ?, -1, -1) RETURNING life",
-                    (number, faults),
+                    "INSERT INTO lives (faults, next_number, last_tick) VALUES (?, -1, -1) "
+                    "RETURNING life",
+                    (self.faults,),
                 ).fetchone()[0]
             connection.execute(
                 "DELETE FROM lives WHERE life < ? AND life NOT IN (SELECT life FROM batches)",
                 (life,),
             )
-            connection.execute("DELETE FROM rosters WHERE roster NOT IN (SELECT roster FROM lives)")
         return int(life), int(next_number), int(last_tick)
+
+    def _number_of(self, roster: Roster) -> int:
+        """Return the number of a roster, which is added to the file if it is new."""
+        for known, number in self._rosters:
+            if known is roster:
+                return number
+        digest = roster_fingerprint(roster)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO rosters (digest, data) VALUES (?, ?)",
+            (digest, roster_to_bytes(roster)),
+        )
+        (number,) = self._connection.execute(
+            "SELECT roster FROM rosters WHERE digest = ?", (digest,)
+        ).fetchone()
+        # The newest first: a reloaded configuration can make an equal roster.
+        self._rosters.insert(0, (roster, int(number)))
+        return int(number)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        rosters = self._rosters.copy()
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield self._connection
             self._connection.execute("COMMIT")
         except BaseException:
+            self._rosters = rosters
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             raise

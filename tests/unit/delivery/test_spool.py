@@ -312,6 +312,17 @@ def test_devices_are_found_again_in_another_order_and_number(path: Path) -> None
     buffer.close(DEADLINE_S)
 
 
+def test_batches_of_several_rosters_keep_theirs(path: Path) -> None:
+    """A reload makes another roster, and another transport for it."""
+    other = make_roster((1,))
+    buffer = opened(path, memory_bytes=1)
+    for batch in (numbered(0), replace(batch_of(1, other), number=ROWS)):
+        add(buffer, batch)
+        assert buffer.sync(DEADLINE_S)
+    assert [(batch.number, batch.roster) for batch in waiting(buffer)] == [(0, ROSTER), (5, other)]
+    buffer.close(DEADLINE_S)
+
+
 def test_readings_of_a_device_that_is_not_configured_are_an_error_that_names_it(
     path: Path,
 ) -> None:
