@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 SUPPLY := build/supply
 
 .PHONY: run setup test properties check lint types imports wheel-env wheel example release-check \
-	soak matrix bench-check performance chaos hold realism platforms docs mutants lock audit sbom clean
+	soak matrix bench-check performance chaos hold realism platforms home-assistant docs mutants lock audit sbom clean
 
 # Ctrl-C is how a run is meant to end, so its 130 counts as success. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
@@ -107,6 +107,14 @@ platforms: $(VENV)/dev.stamp
 	@build/clients/bin/python -m pip install -q azure-iot-device==2.14.0 awsiotsdk==1.31.0 \
 	  tb-mqtt-client==1.13.14 mmh3 'moto[iotdata]==5.2.5'
 	$(BIN)/python -m benchmarks.platform_clients build/clients/bin/python
+
+# The preset home-assistant in a real Home Assistant, half an hour. HASS_PYTHON is the Python for it.
+HASS_PYTHON ?= python3.13
+home-assistant: $(VENV)/dev.stamp
+	@test -d build/hass || $(HASS_PYTHON) -m venv build/hass
+	@build/hass/bin/python -m pip install -q homeassistant==2025.4.4 paho-mqtt==2.1.0 \
+	  home-assistant-frontend==20250411.0 pyserial==3.5 aiousbwatcher==1.1.1
+	$(BIN)/python benchmarks/home_assistant.py build/hass/bin
 
 # The documentation as a site in build/docs; a warning is an error.
 docs: $(VENV)/dev.stamp

@@ -5,11 +5,7 @@ and presses switches, compares Home Assistant's five-minute statistics of all en
 energy of the ledger, kills gridsim, and waits until all entities are unavailable. It runs in real
 time.
 
-Home Assistant is not a dependency. Install it with a Python that it supports, and name its folder:
-
-    python3.13 -m venv hass && hass/bin/pip install homeassistant paho-mqtt==2.1.0
-    hass/bin/pip install home-assistant-frontend==...  # the version in its frontend/manifest.json
-    python benchmarks/home_assistant.py hass/bin
+`make home-assistant` installs Home Assistant in a separate environment.
 """
 
 from __future__ import annotations
@@ -231,8 +227,8 @@ def compare(home: HomeAssistant, ledger: Path, first: float, windows: int) -> bo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bin", type=Path, help="the folder of Home Assistant's command hass")
-    parser.add_argument("--windows", type=int, default=4, help="of five minutes")
-    parser.add_argument("--port", type=int, default=8924, help="of Home Assistant")
+    parser.add_argument("--windows", type=int, default=4, help="number of five-minute windows")
+    parser.add_argument("--port", type=int, default=8924, help="port of Home Assistant")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as temporary,
