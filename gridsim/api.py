@@ -31,7 +31,7 @@ from gridsim.contracts.catalogue import (
     FaultEntry,
     SettingEntry,
 )
-from gridsim.contracts.codes import STATES, Codes
+from gridsim.contracts.codes import ALARMS, STATES, Codes
 from gridsim.contracts.der import Capability, Fleet, Orders, Stage, Telemetry
 from gridsim.contracts.device import (
     Device,
@@ -250,6 +250,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "MEASURANDS",
     "DER_REGISTERS",
     "SITE_REGISTERS",
+    "ALARMS",
     "STATES",
     "Codes",
     "codes_of",

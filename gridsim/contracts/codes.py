@@ -58,3 +58,33 @@ STATES: Final = Codes(
         109: "Faulted",
     }
 )
+"""The states of inverters and chargers."""
+
+ALARMS: Final = Codes(
+    # SunSpec model 701, Alrm; the first 16 are those of Evt1 in models 101 to 103.
+    dict(
+        enumerate(
+            (
+                "GROUND_FAULT",
+                "DC_OVER_VOLT",
+                "AC_DISCONNECT",
+                "DC_DISCONNECT",
+                "GRID_DISCONNECT",
+                "CABINET_OPEN",
+                "MANUAL_SHUTDOWN",
+                "OVER_TEMP",
+                "OVER_FREQUENCY",
+                "UNDER_FREQUENCY",
+                "AC_OVER_VOLT",
+                "AC_UNDER_VOLT",
+                "BLOWN_STRING_FUSE",
+                "UNDER_TEMP",
+                "MEMORY_LOSS",
+                "HW_TEST_FAILURE",
+                "MANUFACTURER_ALRM",
+            )
+        )
+    ),
+    of_bits=True,
+)
+"""The alarms of devices."""

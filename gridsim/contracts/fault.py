@@ -1,4 +1,4 @@
-"""Faults: deliberate errors in readings and messages; the physics is not affected."""
+"""Faults: deliberate errors in readings and messages, and devices that stop."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ REPORT_COLUMNS: Final = (
 
 
 class DeviceFault(Fault[S], ABC):
-    """The contract of a device fault: the device reports false values."""
+    """The contract of a device fault: the device reports false values, or stops."""
 
     is_ghost: ClassVar[bool] = False
     """True if its members do not exist: they report only while the fault affects them.
@@ -92,6 +92,20 @@ class DeviceFault(Fault[S], ABC):
     """The measurands that the fault may change; a run computes only those that something uses."""
     only_measurands: ClassVar[bool] = False
     """True if it changes nothing else: a run without these measurands refuses it."""
+
+    @classmethod
+    def stops(cls, settings: S) -> bool:
+        """Return true if an affected device stops: its true output is then zero.
+
+        The device has limits of zero, as after the command `disconnect`, so its type must follow
+        orders.
+        """
+        return False
+
+    @classmethod
+    def alarms(cls, settings: S) -> int:
+        """Return the alarms that an affected device notices: bits of `ALARMS`, 0 for none."""
+        return 0
 
     @abstractmethod
     def inject(self, tick: Tick, affected: AffectedReadings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gridsim.contracts.codes import STATES, Codes
+from gridsim.contracts.codes import ALARMS, STATES, Codes
 
 _KW = "kW"
 
@@ -31,7 +31,8 @@ def _register(*measurands: Measurand) -> Mapping[str, Measurand]:
     return {one.name: one for one in measurands}
 
 
-_CODES: Mapping[str, Codes] = {"state": STATES}
+STATE_COLUMN, ALARMS_COLUMN = "state", "alarms"
+_CODES: Mapping[str, Codes] = {STATE_COLUMN: STATES}
 SETPOINT, LOWER, UPPER = "setpoint_kw", "lower_limit_kw", "upper_limit_kw"
 """The measurands of the orders that a device of any type has in a tick."""
 METER = "meter_"
@@ -107,6 +108,13 @@ MEASURANDS: Mapping[str, Measurand] = _register(
         3,
         "frequency of the grid at the tick's start, the same for all sites of a synchronous area",
         of_site=True,
+    ),
+    Measurand(
+        ALARMS_COLUMN,
+        "1",
+        0,
+        "alarms of the DER, a bit mask: Alrm of SunSpec model 701; 0 without an alarm",
+        codes=ALARMS,
     ),
     *_electrical("", "the DER", of_site=False),
     *_electrical(METER, "the site's meter", of_site=True),

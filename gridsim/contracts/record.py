@@ -55,7 +55,8 @@ class RecordSettings(Settings):
 
     codes: CodeForm = Setting(
         "number",
-        description="values of the measurand state: its number, or text, which is its name",
+        description="values of the measurands state and alarms: their numbers, or text: "
+        "their names",
     )
 
     def chosen(self) -> list[str]:

@@ -10,10 +10,11 @@ from functools import partial
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.api import Acknowledgement, Floats, Instruction, State, Staying, Tick
 from gridsim.contracts.carrying import carried_array
-from gridsim.contracts.measurands import ELECTRICAL
+from gridsim.contracts.measurands import ALARMS_COLUMN, ELECTRICAL
 from gridsim.errors import PluginError
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.batch import BatchMaker
@@ -21,10 +22,11 @@ from gridsim.simulation.calling import PluginCalls
 from gridsim.simulation.commands import CommandBook
 from gridsim.simulation.demand_response.occurrence import Occurrence
 from gridsim.simulation.demand_response.settlement import reduction
-from gridsim.simulation.dispatch.orders import SiteOrders
+from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.fleets import RunningFleet
 from gridsim.simulation.instructed import INSTRUCTED, EventsAndFaults
 from gridsim.simulation.loads import SiteLoads
+from gridsim.simulation.measurands.conditions import DeviceFaultiness
 from gridsim.simulation.measurands.grid import Grid, reads_grid
 from gridsim.simulation.scenario import FleetSpec, Scenario
 from gridsim.simulation.site_fleets import FleetOutputs, SiteFleets
@@ -59,11 +61,13 @@ class SharedParts:
         self.maker = BatchMaker(scenario)
         self.feeds_back = reads_grid(scenario)
         """True if devices read the grid, so that its state changes their power."""
-        wanted = not ELECTRICAL.isdisjoint(scenario.measurands)
+        wanted = not (ELECTRICAL | {ALARMS_COLUMN}).isdisjoint(scenario.measurands)
         fused = not np.isnan(scenario.sites.main_fuse_a).all()
         self.grid = Grid(scenario) if self.feeds_back or wanted or fused else None
         self.has_fuses = fused
         """True if a site has a main fuse."""
+        self.faulty: DeviceFaultiness | None = None
+        """The effects of faults in this tick that devices notice; the run sets them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +77,8 @@ class Flow:
     fleets: FleetOutputs
     real: Floats
     """The output of every device, kW, zero for devices that do not exist."""
+    disconnected: NDArray[np.bool_] | None
+    """The devices that a command has disconnected, bool[n]; None: no device."""
 
 
 class Course:
@@ -196,8 +202,12 @@ class Course:
             of_events = demand_response.begin(tick.time_ms, baseline, adjust)
             sites = of_events if sites is None else sites.above(of_events)
         judge &= demand_response is not None and demand_response.requests_reduction
+        devices, faulty = self.commands.devices, self.shared.faulty
+        if faulty is not None and faulty.stopped is not None:
+            orders = DeviceOrders.none(len(faulty.stopped)) if devices is None else devices
+            devices = orders.without(faulty.stopped)
         fleets, able = self.fleets.step(
-            tick, meter, self.commands.devices, sites, self.commands.sites, judge=judge
+            tick, meter, devices, sites, self.commands.sites, judge=judge
         )
         real = fleets.power if faults is None else faults.real(fleets.power)
         if grid is not None:
@@ -209,7 +219,7 @@ class Course:
         if demand_response is not None:
             demand_response.add(tick.time_ms, baseline, meter, real, able)
         self.baselines.note(tick, meter, real)
-        return Flow(fleets, real)
+        return Flow(fleets, real, None if devices is None else devices.disconnected)
 
     def end_tick(self, tick: Tick) -> tuple[Acknowledgement, ...]:
         """End a tick; return the acknowledgements of commands, events and faults that ended by

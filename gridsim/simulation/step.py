@@ -19,6 +19,7 @@ from gridsim.simulation.faults import FaultTotals, Passed
 from gridsim.simulation.fleets import RunningFleet
 from gridsim.simulation.identity import check_identity, identity_of
 from gridsim.simulation.measurands import Measuring
+from gridsim.simulation.measurands.conditions import Conditions
 from gridsim.simulation.measurands.fuses import MainFuses
 from gridsim.simulation.scenario import FleetSpec, Scenario
 from gridsim.simulation.truth import tick_truth
@@ -43,6 +44,7 @@ class Simulation:
         self._shared = SharedParts(scenario)
         self._course = Course(self._shared, self._disabled)
         self._measuring = Measuring(scenario, self._shared.grid) if scenario.measurands else None
+        self._conditions = Conditions(scenario)
         grid = self._shared.grid
         self._fuses = MainFuses(scenario, grid) if grid and self._shared.has_fuses else None
         if scenario.rebound_ms is not None or counterfactual_sites(scenario).any():
@@ -173,6 +175,7 @@ class Simulation:
         baseline = course.baselines.at(tick)
         answers = course.decide(instructions, tick)
         demand_response = instructed.demand_response
+        shared.faulty = None if instructed.faults is None else instructed.faults.advance(tick)
         if truth is not None and demand_response is not None:
             truth.begin(tick, meter, baseline, demand_response, instructions, answers)
         writes = truth if truth is not None and truth.has_baselines else None
@@ -185,6 +188,7 @@ class Simulation:
             truth.add(time_ms, flow.real, demand_response)
         if self._measuring is not None:
             extra = {**extra, **self._measuring.take(time_ms, flow.fleets, flow.real, meter)}
+        extra = self._conditions.applied(extra, flow.disconnected, shared.faulty)
         if self._fuses is not None:
             self._fuses.check(time_ms, meter, flow.real, flow.fleets.reactive)
         faults = instructed.faults

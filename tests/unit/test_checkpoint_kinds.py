@@ -108,6 +108,7 @@ FAULTS = {
     "noise": WINDOW,
     "meter_class": WINDOW,
     "counter_reset": WINDOW + "site_registers = true",
+    "alarm": WINDOW,
     "counter_rollover": WINDOW + "capacity = 0.5\nsite_registers = true",
     "soc_jump": WINDOW,
     "clock_skew": WINDOW,

@@ -101,6 +101,8 @@ def bound_fault(
         _check(stanza, formats)
     if formats and issubclass(plugged.type, DeviceFault) and plugged.type.only_measurands:
         _check_measurands(stanza, scenario)
+    if issubclass(plugged.type, DeviceFault):
+        _check_stop(stanza, scenario, device)
     constant = None if lasts is None else Distribution("choice", (lasts,), (1.0,))
     return FaultSpec(
         id=stanza.id,
@@ -168,6 +170,25 @@ def _check_measurands(stanza: FaultStanza, scenario: Scenario) -> None:
             f"the fault {stanza.plugged.name!r} would change nothing: no output has any of "
             f"{', '.join(names)}; add one to 'extra_fields' of a format",
         )
+
+
+def _check_stop(stanza: FaultStanza, scenario: Scenario, device: NDArray[np.intp]) -> None:
+    """Add a finding if a fault stops devices whose type does not follow orders."""
+    path, plugged = (*stanza.core.path, "type"), stanza.plugged
+    try:
+        stops = plugged.type.stops(plugged.settings)
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        stanza.findings.add(path, f"the fault {plugged.name!r}: stops() failed: {described(error)}")
+        return
+    for fleet in scenario.fleets if stops else ():
+        if not fleet.type.obeys() and np.isin(fleet.device, device).any():
+            stanza.findings.add(
+                path,
+                f"the fault {plugged.name!r} cannot stop devices of the type {fleet.name!r}, which "
+                "follow no orders: set other 'ders', or stops = false",
+            )
 
 
 def _check(stanza: FaultStanza, formats: Formats) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -127,12 +128,13 @@ class Effects:
             if bound is not None:
                 np.fmax(low, -bound, out=low)
         opened = self._bound("connection", time_ms)
-        if opened is not None:
-            high[opened > 0.5] = 0.0
-            low[opened > 0.5] = 0.0
+        disconnected = None if opened is None else opened > 0.5
+        if disconnected is not None:
+            high[disconnected] = 0.0
+            low[disconnected] = 0.0
         for array in (setpoint, low, high):
             array.flags.writeable = False
-        return orders
+        return replace(orders, disconnected=disconnected)
 
     def _sites(self, time_ms: float) -> SiteOrders | None:
         if not any(level == "site" for level, _ in self._lines):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.api import Floats
 
@@ -19,6 +20,13 @@ class DeviceOrders:
     """The lowest output allowed, -inf where there is no limit."""
     max_kw: Floats
     """The highest output allowed, inf where there is no limit."""
+    disconnected: NDArray[np.bool_] | None = None
+    """True for devices that a command has disconnected, with limits of 0; None: no device is."""
+
+    def without(self, stopped: NDArray[np.bool_]) -> DeviceOrders:
+        """Return the orders with limits of 0 for devices that have stopped, bool[n]."""
+        low, high = np.where(stopped, 0.0, self.min_kw), np.where(stopped, 0.0, self.max_kw)
+        return replace(self, min_kw=low, max_kw=high)
 
     @classmethod
     def none(cls, n: int) -> DeviceOrders:

@@ -19,6 +19,7 @@ from gridsim.simulation.faults.readings import LabelledReadings
 from gridsim.simulation.faults.rows import MessageRows, fresh, in_order, joined, locked
 from gridsim.simulation.faults.running import Continued, RunningFaults
 from gridsim.simulation.faults.tally import FaultTotals, Passed
+from gridsim.simulation.measurands.conditions import DeviceFaultiness
 from gridsim.simulation.scenario import FaultSpec, Scenario
 
 _KEPT: Final = ("tally", "_readings", "_delay_line", "_left")
@@ -59,6 +60,8 @@ class FaultBook:
         self._readings = LabelledReadings(self.ghosts, scenario.roster.columns)
         self._delay_line = DelayLine(scenario.roster)
         self._left = left
+        self._ended: list[Episode] = []
+        """The episodes that ended at the start of the tick."""
 
     def inject(
         self,
@@ -108,6 +111,11 @@ class FaultBook:
         """Return `power`, float64[n] kW, with zero for devices that do not exist."""
         return np.where(self.ghosts, 0.0, power)
 
+    def advance(self, tick: Tick) -> DeviceFaultiness | None:
+        """Begin and end faults at a tick's start; return the effects that devices notice."""
+        self._ended += self.running.advance(tick.time_ms)
+        return self.running.devices.faultiness(tick.time_ms)
+
     def begin(
         self,
         tick: Tick,
@@ -117,12 +125,12 @@ class FaultBook:
         extra: Mapping[str, Floats],
         call: Call,
     ) -> FaultyReports:
-        """Begin and end faults, and return the reports of the devices in a tick.
+        """Return the reports of the devices in a tick, after `advance`.
 
         `power`, `soc` and `extra` have one value per device and `meter` has one per site, not
         rounded. A fault that fails changes nothing; see `RunningFaults.take_failures`.
         """
-        episodes = self.running.advance(tick.time_ms)
+        episodes, self._ended = self._ended, []
         truth = TrueValues(power, meter[self._project], soc, extra)
         report = self.running.devices.report(tick, truth, self._delay_line.stored, call)
         changed = self._readings.follow_connections(tick, report)

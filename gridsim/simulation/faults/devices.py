@@ -16,6 +16,7 @@ from gridsim.simulation.batch import read_only
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults.checks import Checked, title
 from gridsim.simulation.faults.fault_schedule import FaultSchedule, Rows
+from gridsim.simulation.measurands.conditions import DeviceFaultiness
 from gridsim.simulation.scenario import FaultSpec
 
 
@@ -55,6 +56,8 @@ class RunningDeviceFault:
     spec: FaultSpec
     schedule: FaultSchedule
     plugin: DeviceFault
+    stops: bool
+    alarms: int
 
 
 class DeviceFaults:
@@ -74,6 +77,20 @@ class DeviceFaults:
     def remove(self, schedule: FaultSchedule) -> None:
         """Remove the fault with this schedule, if there is one."""
         self._faults = [one for one in self._faults if one.schedule is not schedule]
+
+    def faultiness(self, time_ms: int) -> DeviceFaultiness | None:
+        """Return the effects that devices notice in a tick, or None."""
+        noticed = [one for one in self._faults if one.stops or one.alarms]
+        noticed = [one for one in noticed if len(one.schedule.affected(time_ms))]
+        if not noticed:
+            return None
+        alarms = np.zeros(len(self._ghosts), np.int64)
+        stopped = np.zeros(len(self._ghosts), np.bool_)
+        for fault in noticed:
+            device = fault.spec.device[fault.schedule.affected(time_ms)]
+            alarms[device] |= fault.alarms
+            stopped[device] |= fault.stops
+        return DeviceFaultiness(stopped if stopped.any() else None, alarms)
 
     def report(
         self, tick: Tick, truth: TrueValues, stored: NDArray[np.int64], call: Call
@@ -155,5 +172,6 @@ class DeviceFaults:
             report.extra[name][device] = values
         if fault.plugin.is_ghost:
             report.appears[device] = True
+        if fault.plugin.is_ghost or fault.stops:
             changed[:] = True
         report.faults[device[changed]] |= np.uint64(1) << np.uint64(fault.number)

@@ -271,7 +271,11 @@ class RunningFaults:
         self._count += 1
         self._running.append(RunningFault(fault, number, spec, schedule, plugin, injected))
         if isinstance(plugin, DeviceFault):
-            return RunningDeviceFault(number, spec, schedule, plugin)
+            settings = spec.members.settings[0]
+            stops, alarms = call(
+                title(spec.name), lambda: (plugin.stops(settings), plugin.alarms(settings))
+            )
+            return RunningDeviceFault(number, spec, schedule, plugin, bool(stops), int(alarms))
         place = np.full(len(self._project), -1, np.intp)
         place[spec.device] = np.arange(len(spec.device))
         return RunningMessageFault(fault, number, spec, schedule, plugin, place)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Iterator
 import numpy as np
 
 from gridsim.api import Floats
-from gridsim.contracts.measurands import LINES, METER
+from gridsim.contracts.measurands import ALARMS_COLUMN, LINES, METER
 from gridsim.simulation.batch import missing_column
+from gridsim.simulation.measurands.conditions import voltage_bits
 from gridsim.simulation.measurands.grid import Grid
 from gridsim.simulation.measurands.rounding import round_measurand
 from gridsim.simulation.scenario import Scenario
@@ -45,6 +46,8 @@ class Electrical:
         # Rounded once for the devices and the meter of each site.
         shown = wiring.only(round_measurand("voltage", volts.copy()))
         values = dict(self._of_devices(power, fed, volts, shown))
+        if ALARMS_COLUMN in self._wanted:
+            values[ALARMS_COLUMN] = self._alarms(shown)
         if self._of_meter:
             values |= self._of_sites(kw, kvar, volts, shown)
         return {name: column for name, column in values.items() if name in self._wanted}
@@ -110,6 +113,18 @@ class Electrical:
             yield METER + "power_factor", factor.take(project)
         if METER + "reactive_kvar" in wanted:
             yield METER + "reactive_kvar", of_all("reactive_kvar", kvar.sum(axis=0))
+
+    def _alarms(self, shown: Floats) -> Floats:
+        """Return the alarms of the devices by the voltages of their lines, float64[devices]."""
+        bits = voltage_bits(shown, self._wiring.nominal_v)
+        alarms = np.zeros(len(self._project))
+        if bits.any():
+            of_all = np.zeros(len(alarms), np.int64)
+            for line in range(len(bits)):
+                own = self._wiring.of_line(bits.astype(np.float64), line)
+                of_all |= np.nan_to_num(own).astype(np.int64)
+            alarms += of_all
+        return alarms
 
     def _with_lines(
         self, name: str, total: Callable[[], Floats], line: Callable[[int], Floats]

@@ -23,7 +23,7 @@ class Grid:
         self.feeder = Feeder(scenario, self.wiring)
         self._frequency = SiteFrequency(scenario.draws, sites)
         areas = [SYNCHRONOUS_AREAS[name] for name in sites.synchronous_area]
-        self._nominal_hz = np.array([area.nominal_hz for area in areas])
+        self.nominal_hz = np.array([area.nominal_hz for area in areas])
         # A kW that a site feeds is shared by its lines.
         slope = 1.0 / (sites.phases * self.wiring.nominal_v)
         self._pu_per_kw = self.feeder.volts_per_kw * slope
@@ -35,7 +35,7 @@ class Grid:
         if rise_pu is not None:
             voltage = voltage + rise_pu
         frequency = self._frequency.at(time_ms)
-        return GridSample(frequency, self._nominal_hz, voltage, self._pu_per_kw, self._pu_per_kvar)
+        return GridSample(frequency, self.nominal_hz, voltage, self._pu_per_kw, self._pu_per_kvar)
 
     def amperes(self, time_ms: int, meter: Floats, real: Floats, reactive: Floats | None) -> Floats:
         """Return the currents of the lines at the meters, float64[lines, sites], A."""

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.api import Floats, State, Staying, carry
-from gridsim.contracts.measurands import DER_REGISTERS, ELECTRICAL, FREQUENCY, SITE_REGISTERS
+from gridsim.contracts.measurands import (
+    ALARMS_COLUMN,
+    DER_REGISTERS,
+    ELECTRICAL,
+    FREQUENCY,
+    SITE_REGISTERS,
+)
+from gridsim.simulation.measurands.conditions import frequency_bits
 from gridsim.simulation.measurands.electrical import Electrical
 from gridsim.simulation.measurands.frequency import SiteFrequency
 from gridsim.simulation.measurands.grid import Grid
@@ -27,10 +35,13 @@ class Measuring:
         devices, sites = len(scenario.roster), len(scenario.sites)
         self._ders = self._registers(DER_REGISTERS, devices, scenario.tick_ms)
         self._sites = self._registers(SITE_REGISTERS, sites, scenario.tick_ms)
-        electrical = self._wanted & ELECTRICAL
+        electrical = self._wanted & (ELECTRICAL | {ALARMS_COLUMN})
         self._electrical = Electrical(scenario, electrical, grid) if grid and electrical else None
         self._frequency: SiteFrequency | None = None
-        if FREQUENCY in self._wanted:
+        self._nominal_hz = None
+        if grid is not None and ALARMS_COLUMN in self._wanted:
+            self._nominal_hz = grid.nominal_hz
+        if not self._wanted.isdisjoint((FREQUENCY, ALARMS_COLUMN)):
             self._frequency = SiteFrequency(scenario.draws, scenario.sites)
 
     def state(self) -> State:
@@ -60,11 +71,17 @@ class Measuring:
         """
         values: dict[str, Floats] = {}
         power = fleets.power
+        frequency_alarms: NDArray[np.int64] | None = None
         if self._frequency is not None:
             of_sites = round_measurand(FREQUENCY, self._frequency.at(time_ms))
-            values[FREQUENCY] = of_sites.take(self._project)
+            if FREQUENCY in self._wanted:
+                values[FREQUENCY] = of_sites.take(self._project)
+            if self._nominal_hz is not None:
+                frequency_alarms = frequency_bits(of_sites, self._nominal_hz)
         if self._electrical is not None:
             values |= self._electrical.take(time_ms, power, real, fleets.reactive, meter)
+        if ALARMS_COLUMN in values and frequency_alarms is not None and frequency_alarms.any():
+            values[ALARMS_COLUMN] += frequency_alarms.take(self._project)
         if self._ders is None and self._sites is None:
             return values
         exported = hundredths(power)

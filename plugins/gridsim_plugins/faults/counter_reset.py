@@ -55,6 +55,11 @@ class CounterReset(DeviceFault[CounterResetSettings]):
         )
         self._resets = {name: of_ders if name in DER_REGISTERS else of_sites for name in _REGISTERS}
 
+    @classmethod
+    def alarms(cls, settings: CounterResetSettings) -> int:
+        """Return MEMORY_LOSS: a meter that starts again notices it."""
+        return 1 << 14 if settings.der_registers else 0
+
     def inject(self, tick: Tick, affected: AffectedReadings) -> None:
         member = affected.member
         new = self._since[member] != affected.since_ms

@@ -69,8 +69,8 @@ def _codes(one: Filter, placeholder: Placeholder, info: FieldInfo) -> Codes:
     """Return the names of the values of a field. Raises TemplateError if they have none."""
     if info.codes is None:
         raise TemplateError(
-            f"the filter name is for state, and the values of {placeholder.expression!r} have no "
-            "names",
+            f"the filter name is for state and alarms, and the values of "
+            f"{placeholder.expression!r} have no names",
             one.offset,
         )
     return info.codes
