@@ -51,7 +51,7 @@ def write_preset(name: str, path: Path, *, force: bool) -> list[Path]:
     if kept and not force:
         raise UsageError(
             f"{kept[0]}: error: the file already exists and was not changed; name another folder, "
-            "or replace the files with --force"
+            f"or replace all files but {' and '.join(_OWN)} with --force"
         )
     for one, text in texts.items():
         if one not in kept or one.name not in _OWN:

@@ -80,6 +80,11 @@ def test_what_the_user_filled_in_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("MINE=1\n")
     with pytest.raises(UsageError, match="the file already exists and was not changed"):
         write_preset("thingsboard", tmp_path, force=False)
+    (tmp_path / "gridsim.toml").unlink()
+    with pytest.raises(
+        UsageError, match=r"\.env: error: the file .* but \.env and credentials.csv"
+    ):
+        write_preset("thingsboard", tmp_path, force=False)
     (tmp_path / "gridsim.toml").write_text("")
     write_preset("thingsboard", tmp_path, force=True)
     assert (tmp_path / ".env").read_text() == "MINE=1\n"
