@@ -227,12 +227,15 @@ def verify(
         for flag, value in (("--config", given.config), ("--run", run)):
             if value is not None and not subscribe:
                 raise UsageError(f"{flag}: error: needs --subscribe")
-        given = given.of_run(run)
-        listen = options_of(given.config or DEFAULT_CONFIG, given.plugins, given.overrides, run=run)
+        listen = None
+        if subscribe:
+            given = given.of_run(run)
+            config = given.config or DEFAULT_CONFIG
+            listen = options_of(config, given.plugins, given.overrides, run=run)
         options = VerifyOptions(
             ledger=ledger,
             files=tuple(files or ()),
-            subscribe=listen if subscribe else None,
+            subscribe=listen,
             quiet_s=seconds(quiet, "--quiet"),
             transport=transport,
             fields=tuple(field or ()),

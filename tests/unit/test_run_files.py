@@ -15,6 +15,7 @@ from gridsim.api import TransportError
 from gridsim.errors import UsageError
 from gridsim.running.runfile import RunFile, running
 from gridsim.running.runs import RunFinder, find_run, only_run
+from tests.fixtures import prepared
 
 ROOT = Path(__file__).parents[2]
 KEY = "radio: mast"
@@ -196,3 +197,17 @@ def test_a_run_leaves_word_while_it_is_up(tmp_path: Path) -> None:
         assert values["host"] == "127.0.0.1"
         assert isinstance(values["port"], int)
     assert running() == []
+
+
+def test_verify_asks_for_a_run_only_if_it_subscribes(tmp_path: Path) -> None:
+    runs = opened(tmp_path / "a.toml", port=1), opened(tmp_path / "b.toml", port=2)
+    (tmp_path / "readings.jsonl").touch()
+    words = ("verify", "none.sqlite")
+    of_file = prepared.gridsim(*words, "readings.jsonl", cwd=tmp_path)
+    assert of_file.returncode == 2
+    assert "none.sqlite" in of_file.stderr
+    subscribed = prepared.gridsim(*words, "--subscribe", cwd=tmp_path)
+    assert subscribed.returncode == 2
+    assert "2 runs are up on this machine" in subscribed.stderr
+    for run in runs:
+        run.close()
