@@ -217,7 +217,8 @@ class CheckpointFolder:
             names = os.listdir(self.path)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return [int(match[1]) for name in names if (match := pattern.fullmatch(name))]
+        found = ((pattern.fullmatch(name), name) for name in names)
+        return [int(match[1]) for match, name in found if match and (self.path / name).is_file()]
 
 
 def unusable_folder(path: Path) -> str | None:

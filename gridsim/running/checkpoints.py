@@ -46,6 +46,7 @@ class _Taken:
     tick: int
     state: State
     facts: RunFacts
+    keys: Mapping[str, str]
 
 
 class Checkpoints:
@@ -118,10 +119,9 @@ class Checkpoints:
             self.release()
             raise
 
-    def start(self, committed: Callable[[int, float], bool] | None) -> None:
-        """Start the writer. `committed` waits for the ledger to have all ticks before one."""
-        if committed is not None:
-            self._committed = committed
+    def start(self, committed: Callable[[int, float], bool]) -> None:
+        """Start the writer. `committed` waits for ledger and spools to have all before a tick."""
+        self._committed = committed
         self._due = self._monotonic() + self._plan.every_s
         self._thread.start()
 
@@ -197,7 +197,7 @@ class Checkpoints:
             self._journal.close()
         self._journal = journal
         self._busy.set()
-        self._requests.put(_Taken(next_tick, state, facts))
+        self._requests.put(_Taken(next_tick, state, facts, self.keys))
         return True
 
     # Called from any thread.
@@ -224,7 +224,7 @@ class Checkpoints:
             try:
                 # A checkpoint whose readings the ledger lacks could not be continued.
                 if self._committed(taken.tick, _LEDGER_S):
-                    data = checkpoint_bytes(taken.state, self.keys, taken.facts)
+                    data = checkpoint_bytes(taken.state, taken.keys, taken.facts)
                     self._folder.write(taken.tick, data)
                     self._recovered(taken.tick)
             except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from gridsim.contracts.part_status import CheckpointStatus, ResumeStatus
 from gridsim.contracts.results import TickResult
@@ -18,6 +19,9 @@ from gridsim.running.plan import Plan
 from gridsim.running.recovery import Recovery, SettledFrontier, schedule
 from gridsim.running.workers import Workers
 from gridsim.simulation.step import Simulation
+
+# How long a checkpoint that is being written may delay a reload.
+_WAIT_S: Final = 5.0
 
 
 class Life:
@@ -77,8 +81,7 @@ class Life:
             registry = self._plan.registry
             faults = {one.name: one.type for one in registry if one.kind == "fault"}
             self._plan.alterations.restore(self._kept.altering, faults)
-        ledger = None if self._workers is None else self._workers.ledger
-        self._checkpoints.start(None if ledger is None else ledger.wait_committed)
+        self._checkpoints.start(self._is_durable)
 
     def before_publish(self, result: TickResult) -> None:
         """Note a tick before its readings are handed over."""
@@ -126,6 +129,26 @@ class Life:
         """Return the status of the checkpoints, and that of the recovery."""
         recovery = self.recovery
         return self._checkpoints.status(), None if recovery is None else recovery.status()
+
+    def reloaded(self, plan: Plan, simulation: Simulation) -> None:
+        """Continue with another configuration, between two ticks: take a checkpoint of it."""
+        assert plan.checkpoint is not None
+        self._plan, self._simulation = plan, simulation
+        self._checkpoints.keys = plan.checkpoint.keys
+        self._checkpoints.wait(_WAIT_S)
+        self._checkpoints.take(simulation.next_tick)
+
+    def _is_durable(self, tick: int, timeout_s: float) -> bool:
+        """Wait until the ledger and the spools have what was recorded before a tick."""
+        workers = self._workers
+        if workers is None:
+            return True
+        ledger = workers.ledger
+        written = ledger is None or ledger.wait_committed(tick, timeout_s)
+        for runner in workers.runners:
+            if runner.buffer.keeps:
+                runner.buffer.sync(timeout_s)
+        return written
 
     def _take(self) -> tuple[State, RunFacts]:
         """Return the state between two ticks, and the facts beside it."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gridsim.config.configuration import Configuration
 from gridsim.config.tables.checkpoint import CheckpointSettings, checkpoint_keys
+from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.text.load import Document
-from gridsim.contracts.settings import in_folder
+from gridsim.contracts.settings import Settings, in_folder
 from gridsim.errors import UsageError
 from gridsim.execution.checkpoint import Checkpoint, CheckpointError, RunFacts, check_keys
 from gridsim.execution.folder import CheckpointFolder, Kept
@@ -21,12 +23,18 @@ def kept_run(document: Document) -> Kept | None:
 
     Raises UsageError if the configuration has no `[checkpoint]`, or if nothing can be read.
     """
-    path = _folder_of(document)
+    if "checkpoint" not in document.data:
+        raise UsageError(
+            "--resume: error: the configuration has no [checkpoint]: add the table, with the path "
+            "of a folder"
+        )
+    path = _path_in(document, "checkpoint", CheckpointSettings)
     if path is None:
         return None  # `resolve` reports the invalid table
     folder = CheckpointFolder(path)
     try:
-        return folder.read(_lacks_readings) if folder.has_run() else None
+        lacks = partial(_lacks_readings, _path_in(document, "ledger", LedgerSettings))
+        return folder.read(lacks) if folder.has_run() else None
     except OSError as error:
         raise CheckpointError(f"{path}: error: {error.strerror or error}") from error
 
@@ -73,25 +81,23 @@ def continued_ledger(path: Path, facts: RunFacts) -> Path:
     )
 
 
-def _lacks_readings(checkpoint: Checkpoint) -> str:
+def _lacks_readings(configured: Path | None, checkpoint: Checkpoint) -> str:
     """Return why the run's ledger does not fit a checkpoint; "" if it does."""
     facts = checkpoint.facts
-    if not facts.ledger:
+    if not facts.ledger or configured is None:
         return ""
-    return missing_readings(Path(facts.ledger), facts.run, checkpoint.tick, facts.readings)
+    for path in (configured, Path(facts.ledger)):
+        if run_of(path) == facts.run:
+            return missing_readings(path, facts.run, checkpoint.tick, facts.readings)
+    return ""
 
 
-def _folder_of(document: Document) -> Path | None:
-    """Return the folder of the checkpoints; None if its setting is invalid."""
-    table: Any = document.data.get("checkpoint")
-    if table is None:
-        raise UsageError(
-            "--resume: error: the configuration has no [checkpoint]: add the table, with the path "
-            "of a folder"
-        )
-    path = CheckpointSettings.model_fields["path"].default
-    if isinstance(table, dict):
-        path = table.get("path", path)
-    if not isinstance(table, dict) or not isinstance(path, str) or not path or "\0" in path:
+def _path_in(document: Document, name: str, settings: type[Settings]) -> Path | None:
+    """Return the path in a table before it is checked; None if it is not there, or invalid."""
+    table: Any = document.data.get(name)
+    if not isinstance(table, dict):
+        return None
+    path = table.get("path", settings.model_fields["path"].default)
+    if not isinstance(path, str) or not path or "\0" in path:
         return None
     return Path(in_folder(document.folder, path))
