@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
 from gridsim.cli import app
 from gridsim.cli.init import _PRESETS
+from gridsim.contracts.codes import STATES
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.step import Simulation
@@ -121,6 +123,26 @@ def test_a_preset_that_cannot_be_is_refused(
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"gridsim init: error: {says}\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_evcc_gets_a_letter_for_each_state_of_a_charger(tmp_path: Path) -> None:
+    write_preset("evcc", tmp_path, force=False)
+    [charger] = yaml.safe_load((tmp_path / "evcc.yaml").read_text())["chargers"]
+    expression = charger["status"]["jq"]
+    cases = re.findall(r'if (.*?) then "(\w)"', expression)
+    [other] = re.findall(r'else "(\w)" end$', expression)
+    letters = {
+        name: next(
+            (letter for condition, letter in cases if eval(condition.replace(".", str(state)))),
+            other,
+        )
+        for state, name in STATES.names.items()
+        if state > 100
+    }
+    assert letters == {
+        "Available": "A", "Preparing": "B", "Charging": "C", "SuspendedEVSE": "B",
+        "SuspendedEV": "B", "Finishing": "B", "Reserved": "A", "Unavailable": "A", "Faulted": "F",
+    }  # fmt: skip
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
