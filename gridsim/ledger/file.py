@@ -12,7 +12,9 @@ from urllib.parse import quote
 from gridsim.errors import GridsimError, UsageError
 from gridsim.ledger.schema import APPLICATION_ID, TABLES, VERSION, VIEWS
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
 
 HEADER_BYTES = 72
@@ -42,8 +44,12 @@ def create(path: Path, *, overwrite: bool) -> tuple[sqlite3.Connection, int]:
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | flags, 0o600)
-        _lock(descriptor)
-        _written_here.add(identity(os.fstat(descriptor)))
+        # Another run may have created the file, or removed it, since `_make_room`.
+        own = identity(os.fstat(descriptor))
+        if not _lock(descriptor) or identity(os.stat(path, follow_symlinks=False)) != own:
+            os.close(descriptor)
+            raise UsageError(f"[ledger] path: error: {_in_use(path)}")
+        _written_here.add(own)
         # Autocommit: the writer begins and ends its transactions itself, from its own thread.
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA page_size = 8192")
@@ -65,7 +71,7 @@ def reopen(path: Path, run: str) -> tuple[sqlite3.Connection, int]:
     """Return the ledger of a run that was killed, to continue it, and a descriptor of its file.
 
     Pass the descriptor to `release` after the connection is closed. Raises LedgerError if it is not
-    the ledger of this run, or if it is written by another.
+    the ledger of this run, UsageError if another run writes it.
     """
     try:
         flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -74,7 +80,7 @@ def reopen(path: Path, run: str) -> tuple[sqlite3.Connection, int]:
             if not is_header(os.read(descriptor, HEADER_BYTES)):
                 raise LedgerError(f"{path} is not a ledger, so the run cannot be resumed")
             if not _lock(descriptor):
-                raise LedgerError(f"another run is writing {path}, so it cannot be resumed")
+                raise UsageError(f"[ledger] path: error: {_in_use(path)}")
         except BaseException:
             os.close(descriptor)
             raise
@@ -159,7 +165,11 @@ def _taken(path: Path, *, overwrite: bool) -> str | None:
     """Return the reason why a file at the path must not be replaced, or None."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         return f"{path} is not a regular file; name another"
-    if not path.exists() or not path.stat().st_size:
+    if not path.exists():
+        return None
+    if _is_written(path):
+        return _in_use(path)
+    if not path.stat().st_size:
         return None
     if not is_ledger(path):
         return f"{path} exists and is not a ledger; name another file"
@@ -168,7 +178,11 @@ def _taken(path: Path, *, overwrite: bool) -> str | None:
             f"{path} holds the ledger of another run; move it away, name another file, or set "
             "overwrite = true"
         )
-    return f"another run is writing {path}; name another file" if _is_written(path) else None
+    return None
+
+
+def _in_use(path: Path) -> str:
+    return f"another run is writing {path}; name another file, or end that run"
 
 
 def _make_room(path: Path, *, overwrite: bool) -> None:
@@ -199,6 +213,14 @@ def _lock(descriptor: int) -> bool:
     SQLite's locks and its readers are not affected, because they use other kinds of locks.
     """
     if sys.platform == "win32":
+        # A byte of the page that SQLite leaves out for its locks, beside those that it uses.
+        os.lseek(descriptor, 0x4000_0400, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        except OSError:
+            return True
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

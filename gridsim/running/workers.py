@@ -77,15 +77,15 @@ class Workers:
             if plan.ledger is not None:
                 at = None if recovery is None else recovery.continuation()
                 self.ledger = plan.ledger.open(at)
+            plan.run_file.open(
+                plan.config,
+                rfc3339(time.time_ns() // 1_000_000),
+                "" if plan.ledger is None else str(plan.ledger.path.absolute()),
+                tuple(str(path.absolute()) for path in plan.plugins),
+            )
         except BaseException:
             _close_spools(buffers)
             raise
-        plan.run_file.open(
-            plan.config,
-            rfc3339(time.time_ns() // 1_000_000),
-            "" if plan.ledger is None else str(plan.ledger.path.absolute()),
-            tuple(str(path.absolute()) for path in plan.plugins),
-        )
         fates = self.ledger.fates if self.ledger is not None else ()
         observers = [
             *map(together, zip_longest(fates, frontiers)), *repeat(None, len(plan.transports))

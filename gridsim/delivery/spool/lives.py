@@ -73,6 +73,7 @@ class Lives:
             )
             raise UsageError(
                 f"{AT}{readings:,} readings of an earlier run wait in {self._store.path}, and a "
-                f"device of it is missing or different in this configuration: {error}. Run the earlier configuration until they are sent, name another file, "
-                "or delete this one and its readings"
+                f"device of it is missing or different in this configuration: {error}. Run the "
+                "earlier configuration until they are sent, name another file, or delete this one "
+                "and its readings"
             ) from error
