@@ -221,12 +221,13 @@ class Course:
         self.baselines.note(tick, meter, real)
         return Flow(fleets, real, None if devices is None else devices.disconnected)
 
-    def end_tick(self, tick: Tick) -> tuple[Acknowledgement, ...]:
+    def end_tick(self, tick: Tick, *, is_copy: bool = False) -> tuple[Acknowledgement, ...]:
         """End a tick; return the acknowledgements of commands, events and faults that ended by
-        themselves.
+        themselves. A copy shares the faults of the run, and leaves their endings to it.
         """
         self.next_tick += 1
-        return tuple(self.instructed.endings(tick)) if self.instructed.has_open else ()
+        instructed = self.instructed
+        return tuple(instructed.endings(tick, faults=not is_copy)) if instructed.has_open else ()
 
     def leave_out(self, fleet: FleetSpec | RunningFleet) -> None:
         """Leave out a fleet from the expectation and from commands."""

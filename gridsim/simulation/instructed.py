@@ -148,13 +148,16 @@ class EventsAndFaults:
             answers += [answer(instruction, "accepted", tick), *more]
         return answers
 
-    def endings(self, tick: Tick) -> Iterator[Acknowledgement]:
-        """Yield acknowledgements of calls and injections that ended by themselves in this tick."""
+    def endings(self, tick: Tick, *, faults: bool = True) -> Iterator[Acknowledgement]:
+        """Yield acknowledgements of calls that ended by themselves in this tick; with `faults`, of
+        injections, too.
+        """
         for change in self.demand_response.take_ended() if self.demand_response else ():
             entry = self._calls.pop(change.event.partition("#")[0], None)
             if entry is not None:
                 yield answer_to_call(entry[0], change, tick)
-        for fault, error in self.faults.running.take_ended() if self.faults else ():
+        running = self.faults.running if self.faults and faults else None
+        for fault, error in running.take_ended() if running else ():
             status: Status = "cancelled" if error else "completed"
             yield answer(self._injections.pop(fault)[0], status, tick, error)
 

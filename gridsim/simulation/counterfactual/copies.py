@@ -58,7 +58,7 @@ class CourseCopy:
         if demand_response is not None:
             demand_response.take_settlements()
             demand_response.take_changes()
-        course.end_tick(tick)
+        course.end_tick(tick, is_copy=True)
         return real
 
     def omit(self, event: str) -> None:
