@@ -122,7 +122,7 @@ def gridsim_register(register):
     register.der("odd_fleet", OddFleet)
     register.weather("odd", OddWeather)
     register.load("odd", OddLoad)
-    register.baseline("odd", OddBaseline)
+    register.baseline("odd_baseline", OddBaseline)
     register.fault("odd", OddFault)
     register.fault("odd_message", OddMessageFault)
     register.format("odd", OddFormat)

@@ -36,7 +36,7 @@ def broker(folder: Path, lines: str = "allow_anonymous true", options: str = "")
 
 
 def mqtt(port: int, *lines: str) -> str:
-    """Return the table of a transport to a broker on this machine."""
-    return "\n".join(
-        ["", "[[transports]]", 'type = "mqtt"', 'host = "127.0.0.1"', f"port = {port}", *lines, ""]
-    )
+    """Return the table of a transport to a broker on this machine, with the canary as password."""
+    head = ["", "[[transports]]", 'type = "mqtt"', 'host = "127.0.0.1"', f"port = {port}"]
+    login = ['username = "fleet"', 'password = "${MATRIX_PASSWORD}"']
+    return "\n".join([*head, *login, *lines, ""])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.fixtures import prepared
+from tests.fixtures.canary import CANARY
 
 WITNESS = Path(__file__).with_name("witness.py")
 DEADLINE_S = 90.0
@@ -57,8 +58,13 @@ class FleetRun:
         ledger: bool = True,
         env: Mapping[str, str] | None = None,
         own_interpreter: bool = False,
+        write: str | None = None,
     ) -> None:
-        """Start the process. `own_interpreter`: it is not forked, as a test of its start needs."""
+        """Start the process.
+
+        `own_interpreter`: it is not forked from a process that has imported gridsim. `write` is
+        the whole text of the configuration; it may have lone surrogates for bytes.
+        """
         self.folder = folder
         self.config = folder / "run.toml"
         self.ledger = folder / "ledger.sqlite" if ledger else None
@@ -66,11 +72,11 @@ class FleetRun:
         if ledger:
             text += '\n[ledger]\npath = "ledger.sqlite"\noverwrite = true\n'
             text += '\n[[views]]\ntype = "witness"\npath = "seen.json"\n'
-        self.config.write_text(text)
+        self.config.write_bytes((text if write is None else write).encode(errors="surrogateescape"))
         self._log = folder / "log"
         self._out = folder / "stdout"
         line = ["--config", str(self.config), "--plugin", str(WITNESS), *map(str, words)]
-        environment = dict(os.environ if env is None else env)
+        environment = {**(os.environ if env is None else env), "MATRIX_PASSWORD": CANARY}
         # The witness is a file, but it imports the built-in plugins as an installed one may.
         with self._log.open("wb") as log, self._out.open("wb") as out:
             self.process: subprocess.Popen[bytes] | prepared.Started

@@ -23,6 +23,11 @@ class Outcome:
         if not kept:
             self.failures.append(otherwise)
 
+    def hide(self, folder: str) -> None:
+        """Replace the name of the row's folder in all texts."""
+        self.facts = [fact.replace(folder, "...") for fact in self.facts]
+        self.failures = [failure.replace(folder, "...") for failure in self.failures]
+
     def extend(self, failures: list[str], where: str = "") -> None:
         """Add failures, each with the part of the row that they belong to."""
         self.failures += [f"{where}: {one}" if where else one for one in failures]

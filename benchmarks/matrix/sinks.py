@@ -23,22 +23,23 @@ class Received:
     def __init__(self) -> None:
         self.copies: Counter[tuple[str, str]] = Counter()
         self.torn = 0
-        """The number of messages that are not a whole reading."""
+        """The number of messages that are not whole readings."""
         self.order: list[tuple[str, str]] = []
         """The readings in the order of their arrival."""
 
     def take(self, payload: bytes | str, *, again: bool = False) -> None:
         """Count a message. `again`: the broker repeats it, so that a second copy is its own."""
         try:
-            record = json.loads(payload)
-            reading = record["der_id"], record["timestamp"]
+            message = json.loads(payload)
+            records = message if isinstance(message, list) else [message]
+            readings = [(record["der_id"], record["timestamp"]) for record in records]
         except (ValueError, KeyError, TypeError):
             self.torn += 1
             return
-        if again and reading in self.copies:
-            return
-        self.copies[reading] += 1
-        self.order.append(reading)
+        for reading in readings:
+            if not (again and reading in self.copies):
+                self.copies[reading] += 1
+                self.order.append(reading)
 
     def lines(self, lines: Iterable[str]) -> Received:
         """Count the lines of a text, and return itself."""

@@ -45,6 +45,7 @@ DerTypeName = Annotated[str, NameOf("der")]
 FOLDER = "folder"
 """The key of the configuration's folder in the context of a validation."""
 
+_PLACEHOLDER = re.compile(r"(?<!\{)(?:\{\{)*\{(?!\{)")
 _UPWARDS = re.compile(r"(?:\.{1,2}(?:/+|$))*")
 
 
@@ -54,7 +55,27 @@ def _located(path: str, info: ValidationInfo) -> str:
 
 def _located_template(path: str, info: ValidationInfo) -> str:
     folder = (info.context or {}).get(FOLDER, "")
+    if info.context is not None and not os.path.isabs(path):
+        _check_inside(folder, path)
     return in_folder(folder, path, lambda text: text.replace("{", "{{").replace("}", "}}"))
+
+
+def _check_inside(folder: str, path: str) -> None:
+    """Raise ValueError if the folder before the first placeholder of a relative path is elsewhere.
+
+    `..` at the beginning of the path is what the author wants; a link, or `..` after a name, may
+    lead to a place that the path does not show.
+    """
+    steps = _UPWARDS.match(path)
+    upwards = steps[0] if steps else ""
+    base = os.path.realpath(os.path.join(folder, upwards) or os.curdir)
+    literal = _PLACEHOLDER.split(path[len(upwards) :], maxsplit=1)[0]
+    literal = os.path.dirname(literal.replace("{{", "{").replace("}}", "}"))
+    real = os.path.realpath(os.path.join(base, literal))
+    if os.path.commonpath([base, real]) != base:
+        raise ValueError(
+            f"leads out of {base}, to {real}; if it is meant, write that folder as an absolute path"
+        )
 
 
 _LOCATED = AfterValidator(_located)
@@ -63,7 +84,10 @@ LocalPath = Annotated[str, Field(validate_default=True), _LOCATED]
 """A setting that is a path: in a configuration it is relative to the configuration's folder."""
 
 LocalPathTemplate = Annotated[str, Field(validate_default=True), _LOCATED_TEMPLATE]
-"""A `LocalPath` with placeholders in braces; the braces of the folder's own name are doubled."""
+"""A `LocalPath` with placeholders in braces; the braces of the folder's own name are doubled.
+
+In a configuration a relative path stays under its folder, or under the one that `..` at its
+beginning names: links and later `..` must not lead out of it."""
 
 
 def in_folder(folder: str, path: str, quoted: Callable[[str], str] = str) -> str:

@@ -134,6 +134,15 @@ class Intake(ConnectionWorker):
         since = self._buffer.oldest_at
         return 0.0 if since is None else max(self._time.monotonic() - since, 0.0)
 
+    def hanging_in(self, limit_s: float) -> str:
+        """Return the plugin's method that has made no progress for `limit_s` seconds, or "".
+
+        A format that hangs in the transport's `write` is named.
+        """
+        method = super().hanging_in(limit_s)
+        busy = self._format.busy_with if method and self._format is not None else ""
+        return f"{busy}: encode" if busy else method
+
     def set_pace(self, on_full: OnFull, wake_s: float) -> None:
         """Change the rule for a full queue, and the time by which batches are judged late."""
         with self._changed:
@@ -202,11 +211,12 @@ class Intake(ConnectionWorker):
 
     def _fail(self) -> None:
         """Fail a transport that makes no progress."""
-        call, limit_s = self._call, self._policy.stall_timeout_s
+        limit_s = self._policy.stall_timeout_s
+        method = self.hanging_in(0.0)
         if self.error is not None:
             reason = f"no progress for {limit_s:g} s ({self.error})"
         else:
-            where = f" in {call[0]}()" if call is not None else ""
+            where = f" in {method}()" if method else ""
             reason = f"no progress{where} for {limit_s:g} s"
         logger.error("transport {} failed: {}", self.name, reason)
         self._end("failed", reason)

@@ -62,6 +62,8 @@ class TimedFormat(FormatDecorator):
         """The trace of the messages; None: nothing is traced."""
         self.payloads = 0
         """The number of payloads so far; a batch that is written again counts again."""
+        self.busy_with = ""
+        """The format, while it encodes; for a watcher in another thread."""
         self._title = f"the format {name!r}"
 
     def encode(self, batch: Batch) -> Payloads:
@@ -110,9 +112,11 @@ class TimedFormat(FormatDecorator):
 
     def _measured(self, encode: Callable[[], T]) -> T:
         began = time.perf_counter()
+        self.busy_with = self._title
         try:
             return encode()
         except BaseException as error:
             raise failure(self._title, error, by=innermost(self._format).encode_parts) from error
         finally:
+            self.busy_with = ""
             self.seconds += time.perf_counter() - began

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from gridsim.api import LocalPath, LocalPathTemplate, Settings
 from gridsim.config.text.report import ConfigError
@@ -243,3 +245,36 @@ def test_braces_of_the_folder_are_not_placeholders() -> None:
     text = '{"plain": "x", "template": "{date}"}'
     made = Paths.model_validate_json(text, context={FOLDER: "a{b}"})
     assert (made.plain, made.template) == ("a{b}/x", "a{{b}}/{date}")
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_out"),
+    [
+        ("out/{date}.jsonl", False),
+        ("new/folder/x", False),
+        ("inner/x", False),  # a link that stays inside
+        ("a/../out/x", False),
+        ("../out/x", False),  # the author sees where it is
+        ("/tmp/x", False),
+        ("link/x", True),
+        ("link/{date}/x", True),
+        ("a/../../x", True),
+        ("../home/../../x", True),
+        ("..{date}/x", False),
+        ("{date}/link/x", False),  # found when the file is opened
+        ("a{{b}}/x", True),
+    ],
+)
+def test_a_template_stays_under_its_folder(tmp_path: Path, path: str, leads_out: bool) -> None:
+    class Paths(Settings):
+        template: LocalPathTemplate
+
+    home, far = tmp_path / "home", tmp_path / "far"
+    (home / "out").mkdir(parents=True)
+    far.mkdir()
+    (home / "link").symlink_to(far)
+    (home / "a{b}").symlink_to(far)
+    (home / "inner").symlink_to(home / "out")
+    refused = pytest.raises(ValidationError, match="leads out of ") if leads_out else nullcontext()
+    with refused:
+        Paths.model_validate({"template": path}, context={FOLDER: str(home)})

@@ -37,6 +37,21 @@ class Text(Format):
         return Payloads(bodies, starts)
 
 
+def test_a_format_is_named_while_it_encodes() -> None:
+    busy: list[str] = []
+
+    class Watched(Text):
+        def encode(self, batch: Batch) -> Payloads:
+            busy.append(named.busy_with)
+            return super().encode(batch)
+
+    named: TimedFormat = TimedFormat("slow", Watched(Text.Settings(), "project", ROSTER))
+    named.encode(make_batch(ROSTER))
+    list(named.encode_parts(make_batch(ROSTER)))
+    assert busy == ["the format 'slow'"] * 2
+    assert named.busy_with == ""
+
+
 class OwnParts(Text):
     """One that cuts its parts itself."""
 
