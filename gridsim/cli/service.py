@@ -44,6 +44,11 @@ class ServiceManager:
         self._due = self._monotonic() + self._every_s
         self._send("READY=1", f"STATUS={live_line(status)}")
 
+    def reloading(self) -> None:
+        """Report that the configuration is being reloaded; `ready` ends that."""
+        # Type=notify-reload of systemd needs the time, in microseconds of CLOCK_MONOTONIC.
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
     def report(self, status: Callable[[], RunStatus]) -> None:
         """Report the status if that is due. The watchdog is reset only while ticks go on."""
         now = self._monotonic()

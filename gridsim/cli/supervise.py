@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,11 +24,12 @@ from gridsim.running.plan import Plan
 from gridsim.running.run import Run
 from gridsim.running.runs import other_runs
 from gridsim.running.verdict import judge
-from gridsim.terminals import STOPS
+from gridsim.terminals import STOPS, ControllingTerminal
 from gridsim.text.commands import CommandLog
 from gridsim.text.events import change_lines
 from gridsim.text.overloads import overload_lines
 from gridsim.text.plan import plan_lines, transport_lines, transport_warnings, view_lines
+from gridsim.text.reload import reload_lines
 from gridsim.text.resumption import gap_lines, has_caught_up, resume_lines
 from gridsim.text.status import closing_lines, hanging_lines, live_line, spool_lines
 from gridsim.text.verdict import finding_line
@@ -52,11 +54,15 @@ class Ending:
 
 class _Signals:
     """The signal handlers. The first signal stops the run, and a second SIGINT or SIGTERM ends the
-    process. Ctrl-Z stops the process between two frames of the live view.
+    process. SIGHUP asks for a reload, except if the terminal has closed: that stops the run, too.
+    Ctrl-Z stops the process between two frames of the live view.
     """
 
     def __init__(self, run: Run) -> None:
         self.received: signal.Signals | None = None
+        self.asks_for_reload = False
+        """True after a SIGHUP, until the reload begins."""
+        self.terminal = ControllingTerminal()
         self._asked = False
         """True after a SIGINT or SIGTERM."""
         self._run = run
@@ -79,7 +85,11 @@ class _Signals:
     def _note(self, number: int, _: FrameType | None) -> None:
         # A closed terminal hangs up more than once: its shell and the kernel do, and a manager of
         # sessions sends a SIGTERM beside it. None of them may cut off the account.
-        if number != _HANGUP:
+        if number == _HANGUP:
+            if not self.terminal.has_closed():
+                self.asks_for_reload = True
+                return
+        else:
             if self._asked:
                 os._exit(128 + number)
             self._asked = True
@@ -126,7 +136,7 @@ def _supervise(run: Run, signals: _Signals, strict: bool, lines: bool) -> Ending
             for line in transport_warnings(run.plan):
                 logger.warning("{}", line)
             manager.ready(run.status())
-            _watch(run, manager, lines)
+            _watch(run, manager, signals, lines)
     finally:
         manager.stopping()
         run.stop()
@@ -137,10 +147,11 @@ def _supervise(run: Run, signals: _Signals, strict: bool, lines: bool) -> Ending
     return Ending(_exit_status(run, status, signals.received, strict), run.hung)
 
 
-def _watch(run: Run, manager: ServiceManager, lines: bool) -> None:
+def _watch(run: Run, manager: ServiceManager, signals: _Signals, lines: bool) -> None:
     """Wait until the run is over. Report its status to the service manager, and log it where the
-    live view does not show it.
+    live view does not show it. Reload the configuration when a signal asks for it.
     """
+    reloading: threading.Thread | None = None
     settings = run.plan.configuration.simulation
     every_s = settings.summary_every_s
     next_line = time.monotonic() + every_s
@@ -149,6 +160,12 @@ def _watch(run: Run, manager: ServiceManager, lines: bool) -> None:
     hanging: dict[str, str] = {}
     while not run.wait(_LOOK_S):
         manager.report(run.status)
+        signals.terminal.look()
+        if signals.asks_for_reload and (reloading is None or not reloading.is_alive()):
+            signals.asks_for_reload = False
+            # Beside this thread, which goes on to report and to log.
+            reloading = threading.Thread(target=_reload, args=(run, manager), daemon=True)
+            reloading.start()
         holding_up = run.holding_up()
         if holding_up and holding_up != logged:
             logger.warning("{} blocks the run", holding_up)
@@ -169,12 +186,27 @@ def _watch(run: Run, manager: ServiceManager, lines: bool) -> None:
                 logger.info("{}", live_line(status))
 
 
+def _reload(run: Run, manager: ServiceManager) -> None:
+    """Reload the configuration. If that is not possible, log the reason: the run goes on."""
+    manager.reloading()
+    try:
+        run.reload()
+    except GridsimError as error:
+        for line in str(error).splitlines():
+            logger.error("{}", line)
+        logger.error("the configuration was not reloaded: the run goes on unchanged")
+    finally:
+        manager.ready(run.status())
+
+
 def _is_shown(status: RunStatus) -> bool:
     """Return whether the live view is up."""
     return any(one.name == LIVE_VIEW and one.state == "up" for one in status.views)
 
 
 def _log_results(commands: CommandLog, timezone: str, result: TickResult) -> None:
+    if result.reload is not None:
+        _log(reload_lines(result.reload))
     _log(commands.lines(result.instructions, result.acknowledgements, time.monotonic()))
     for change in result.changes:
         _log(change_lines(change, timezone))

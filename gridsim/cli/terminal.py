@@ -48,5 +48,11 @@ def flush_all() -> None:
     """Flush both streams; each is None if it was closed when the process started."""
     for stream in (sys.__stdout__, sys.stderr):
         if stream is not None:
-            with suppress(OSError):
+            try:
                 stream.flush()
+            except OSError:
+                # A closed terminal. Python flushes again at its end, and would exit with 120.
+                with suppress(OSError, ValueError):
+                    nowhere = os.open(os.devnull, os.O_WRONLY)
+                    os.dup2(nowhere, stream.fileno())
+                    os.close(nowhere)

@@ -250,6 +250,10 @@ class Reloaded:
     """The ids of the devices that restarted, because their settings or places have changed."""
     projects_added: tuple[str, ...] = ()
     projects_removed: tuple[str, ...] = ()
+    started: tuple[str, ...] = ()
+    """The transports and sources that were started, each with its kind."""
+    ended: tuple[str, ...] = ()
+    """The transports and sources that were closed."""
     roster: Roster | None = None
     """The devices from that tick on."""
 

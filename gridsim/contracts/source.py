@@ -42,6 +42,15 @@ class Source(ABC, Generic[S]):
     def connect(self) -> None:
         """Open the connection."""
 
+    def change_roster(self, run: RunContext) -> None:
+        """Continue with the devices of `run`.
+
+        Called in the worker thread after a reload of the configuration, if the settings of the
+        source have stayed and the devices of the run have changed. A source that computes from the
+        roster in its constructor does so again.
+        """
+        self.run = run
+
     @abstractmethod
     def serve(self, inbox: Inbox, timeout_s: float) -> None:
         """Post what arrives, and return after about `timeout_s`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, Protocol
+from typing import ClassVar, Generic, Protocol, Self
 
 from gridsim.contracts.batch import Batch
 from gridsim.contracts.format import Format, Framing
@@ -103,6 +103,17 @@ class Transport(ABC, Generic[S]):
 
         Encode in parts (`batch.rows`) if the batch may be large.
         """
+
+    def take_over(self, older: Self) -> bool:
+        """Continue with the connection of `older`, and return whether that was possible.
+
+        Called instead of `connect` after a reload of the configuration, if the settings of the
+        transport have stayed and the devices of the run have changed: this object was made for the
+        new devices, and `older`, which is not used afterwards, for the old ones. All that `older`
+        has written is settled. If it returns False, as it does by default, `older` is closed and
+        this object connects.
+        """
+        return False
 
     def idle(self) -> None:
         """Keep the connection open; called a few times per second without a write."""

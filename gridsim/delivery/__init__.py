@@ -7,6 +7,7 @@ at all times: accepted = delivered + dropped + unconfirmed + pending.
 from gridsim.delivery.account import Counters, DeliveryPolicy, Fate, Observer
 from gridsim.delivery.alteration import Alteration, Alterations, AlteringFormat
 from gridsim.delivery.runner import Runner
+from gridsim.delivery.successor import Successor
 from gridsim.delivery.timing import TimedFormat, Timing
 from gridsim.delivery.trace import MessageTrace
 
@@ -20,6 +21,7 @@ __all__ = [
     "MessageTrace",
     "Observer",
     "Runner",
+    "Successor",
     "TimedFormat",
     "Timing",
 ]

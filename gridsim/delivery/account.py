@@ -112,7 +112,8 @@ class ReadingAccount:
     def __init__(self, observer: Observer | None, messages: BatchObserver | None = None) -> None:
         self.counters = Counters()
         self._observer = observer
-        self._messages = messages
+        self.messages = messages
+        """The receiver of fates with their batches; None: nothing is traced."""
         self._begun: Batch | None = None
         """The begun batch."""
         self._next = 0
@@ -164,5 +165,5 @@ class ReadingAccount:
         # A number below 0 is of an earlier run, whose readings this run's ledger does not have.
         if self._observer is not None and first >= 0:
             self._observer.settled(first, rows, fate, reason)
-        if self._messages is not None and batch is not None:
-            self._messages.settled(batch, first, rows, fate, reason)
+        if self.messages is not None and batch is not None:
+            self.messages.settled(batch, first, rows, fate, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -28,6 +29,7 @@ from gridsim.delivery.connection import (
 )
 from gridsim.delivery.queue_log import QueueLog
 from gridsim.delivery.sent import SentMessages
+from gridsim.delivery.successor import Successor
 from gridsim.delivery.timing import TimedFormat, Timing
 from gridsim.delivery.trace import MessageTrace
 
@@ -73,6 +75,7 @@ class Intake(ConnectionWorker):
         self._account = ReadingAccount(observer, sent)
         self._account.take_over(self._buffer.earlier)
         self._queue_log = QueueLog(name, self._log)
+        self._successors: deque[Successor] = deque()
         self._stopping = False
         self._abandoned = False
 
@@ -121,6 +124,11 @@ class Intake(ConnectionWorker):
                     pending, self._buffer.nbytes, self._buffer.limit_bytes, on_full
                 )
             self._changed.notify_all()
+
+    def succeed(self, successor: Successor) -> None:
+        """Use another transport object for the batches of other devices; see `Successor`."""
+        with self._changed:
+            self._successors.append(successor)
 
     def counters(self) -> Counters:
         """Return the counters now, consistent with each other."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from time import thread_time
 
-from gridsim.api import ReaderGone, TransportError
+from gridsim.api import Batch, ReaderGone, TransportError
 from gridsim.delivery.account import UNREADABLE
 from gridsim.delivery.buffer import QueuedBatch
 from gridsim.delivery.connection import ConnectionState
 from gridsim.delivery.intake import Intake
 from gridsim.delivery.receipt import CountingReceipt, Settled
+from gridsim.delivery.sent import SentMessages
 
 _IDLE_S = 0.2
 
@@ -54,6 +55,7 @@ class Runner(Intake):
         receipt = CountingReceipt(len(batch), self._settle, self.timing.far_end.append)
         began, computed = self._time.monotonic(), thread_time()
         try:
+            self._follow(batch)
             with self._calling("write"):
                 self.transport.write(batch, receipt)
             receipt.delivered(receipt.left)
@@ -63,6 +65,31 @@ class Runner(Intake):
             self.timing.computing += thread_time() - computed
             with self._changed:
                 self._finish(entry, receipt.left, now - entry.offered_at)
+
+    def _follow(self, batch: Batch) -> None:
+        """Replace the transport by the one that was made for the devices of a batch."""
+        while self._successors and self._successors[0].first <= batch.number:
+            successor = self._successors.popleft()
+            older, self.transport = self.transport, successor.transport
+            self._plugin = successor.transport
+            if successor.format is not None and self._format is not None:
+                successor.format.continue_timing(self._format)
+            self._format = successor.format
+            sent = None
+            if successor.trace is not None:
+                sent = SentMessages(successor.trace, self.name, successor.transport)
+            if successor.format is not None:
+                successor.format.sent = sent
+            with self._changed:
+                self._account.messages = sent
+            with self._calling("take_over"):
+                taken = successor.transport.take_over(older)
+            if not taken:
+                with self._calling("close"):
+                    older.close()
+                with self._calling("connect"):
+                    successor.transport.connect()
+                self._note_connection()
 
     def _finish(self, entry: QueuedBatch, left: int, seconds: float) -> None:
         """Commit the begun batch, or put its last `left` rows back. The lock is held."""

@@ -66,6 +66,10 @@ class TimedFormat(FormatDecorator):
         """The format, while it encodes; for a watcher in another thread."""
         self._title = f"the format {name!r}"
 
+    def continue_timing(self, older: TimedFormat) -> None:
+        """Count on from another format of the same transport."""
+        self.seconds, self.payloads = older.seconds, older.payloads
+
     def encode(self, batch: Batch) -> Payloads:
         payloads = self._measured(lambda: self._checked(batch, self._format.encode(batch)))
         if self.sent is not None:

@@ -24,15 +24,29 @@ class Board:
 
     def __init__(self, roster: Roster) -> None:
         self.episodes = 0
-        self._roster = roster
-        self._types, self._type = np.unique(np.array(roster.type), return_inverse=True)
-        self._output = np.zeros(len(roster))
-        self._load = np.zeros(len(roster.project_id))
+        self._set_roster(roster)
         self._batch: Batch | None = None
         """A batch of all devices whose values are not in `_output` and `_load` yet."""
         self._received = self._rejected = 0
         self._events: dict[str, _EventCount] = {}
         self._lock = threading.Lock()
+
+    def change_roster(self, roster: Roster) -> None:
+        """Continue with other devices; those with the same id keep their last values."""
+        with self._lock:
+            self._settle()
+            older, output, load = self._roster, self._output, self._load
+            self._set_roster(roster)
+            kw = dict(zip(older.der_id, output.tolist(), strict=True))
+            self._output[:] = [kw.get(id, 0.0) for id in roster.der_id]
+            kw = dict(zip(older.project_id, load.tolist(), strict=True))
+            self._load[:] = [kw.get(id, 0.0) for id in roster.project_id]
+
+    def _set_roster(self, roster: Roster) -> None:
+        self._roster = roster
+        self._types, self._type = np.unique(np.array(roster.type), return_inverse=True)
+        self._output = np.zeros(len(roster))
+        self._load = np.zeros(len(roster.project_id))
 
     def note(self, result: TickResult) -> None:
         """Add the result of a tick."""

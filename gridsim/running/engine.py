@@ -93,6 +93,8 @@ class Engine:
         self._punctual_from = 0
         """The first tick whose lateness counts."""
         self._step_began: float | None = None
+        self._busy: Simulation | None = None
+        """The simulation that is about to replace the present one."""
         self._moved: float | None = None
         """The time of the last tick, or of the pause or speed that was set after it."""
 
@@ -165,6 +167,29 @@ class Engine:
             self._anchor = None
             self._moved = self._monotonic()
 
+    def swap(
+        self, replace: Callable[[Simulation], tuple[Simulation, TickResult]], busy: Simulation
+    ) -> bool:
+        """Replace the simulation between two ticks, and emit the result of `replace`.
+
+        `busy` is the new simulation, whose plugins may be called meanwhile. Returns False if no
+        tick is to come. An exception of `replace` is raised, and the run goes on.
+        """
+        with self._between_ticks():
+            if self._ended():
+                return False
+            older = self.simulation
+            self._busy, self._step_began = busy, self._monotonic()
+            try:
+                self.simulation, result = replace(older)
+            finally:
+                self._step_began = self._busy = None
+            try:
+                self._emit(result)
+            except BaseException as error:
+                self.error = error
+            return True
+
     def wait_idle(self, timeout_s: float) -> bool:
         """Return whether the tick that is running, if any, ended in time."""
         idle = self._running.acquire(timeout=timeout_s)
@@ -197,7 +222,7 @@ class Engine:
         began = self._step_began
         if began is None or self._monotonic() - began < longer_than_s:
             return ""
-        return self.simulation.busy_with or "the simulation"
+        return (self._busy or self.simulation).busy_with or "the simulation"
 
     def run_due(self) -> None:
         """Run every tick that is due by the monotonic clock; none is skipped or repeated."""

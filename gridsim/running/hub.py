@@ -35,7 +35,7 @@ class Hub:
         sources: Sources,
         recovery: Recovery | None = None,
     ) -> None:
-        """Set the receivers besides the subscribers. Call it before the first tick.
+        """Set the receivers besides the subscribers. Call it between two ticks.
 
         In a resumed run `recovery` decides what transports and sources get.
         """

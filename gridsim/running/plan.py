@@ -29,6 +29,7 @@ from gridsim.running.inbox import RecordedInbox
 from gridsim.running.overridden import only_of_transports
 from gridsim.running.parts import PlannedSource, PlannedTransport, PlannedView, make_parts
 from gridsim.running.probes import Probes
+from gridsim.running.remake import refuse_fixed
 from gridsim.running.resume import checkpoint_plan, continued_ledger, kept_run
 from gridsim.running.runfile import RunFile
 from gridsim.running.runs import RunFinder
@@ -100,6 +101,8 @@ class Plan:
     views: tuple[PlannedView, ...] = ()
     registry: Registry = field(default_factory=Registry)
     """All plugins that the configuration can use."""
+    options: Options | None = None
+    """The options that it was made of; None: it cannot be made again."""
     not_set: Mapping[str, str] = field(default_factory=dict)
     """The settings of sources that `--set` gave to a transport only, by the transport's name."""
     checkpoint: CheckpointPlan | None = None
@@ -136,10 +139,12 @@ def find_plugins(config: Path | None, local: tuple[Path, ...]) -> Registry:
     return load_plugins((*of_config, *local)).registry
 
 
-def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
+def make_plan(
+    options: Options, *, files: CheckedFiles = "all", reloads: Plan | None = None
+) -> Plan:
     """Read and check everything. Raises UsageError with all errors.
 
-    `files` is as in `resolve`.
+    `files` is as in `resolve`. `reloads` is the plan of a run that goes on with the new one.
     """
     document = read(
         options.config,
@@ -150,12 +155,14 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
     if options.adapt is not None:
         document = options.adapt(document)
     document, host = load_plugins_of(document, options.plugins)
-    kept = kept_run(document) if options.resume else None
+    kept = kept_run(document) if options.resume and reloads is None else None
     now_ms = time.time_ns() // 1_000_000
     if kept is not None:
         # `start = "now"` means the start of the first life.
         now_ms = kept.checkpoint.facts.start_ms
         files = "inputs" if files == "all" else files
+    if reloads is not None:
+        now_ms = reloads.configuration.start_ms
     length_ms = None
     if options.duration is not None:
         length_ms = round(1000 * seconds(options.duration, "--duration"))
@@ -168,9 +175,11 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
         files=files,
         is_resumed=kept is not None,
     )
+    if reloads is not None:
+        refuse_fixed(document, reloads.configuration, configuration)
     ticks = _ticks(options.duration, configuration)
-    services = Services()
-    run_file = RunFile()
+    services = Services() if reloads is None else reloads.services
+    run_file = RunFile() if reloads is None else reloads.run_file
     run = RunContext(
         configuration.scenario.roster,
         configuration.start_ms,
@@ -181,7 +190,9 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
         ).announced,
         is_resumed=kept is not None,
     )
-    alterations = message_faults(configuration.scenario)
+    # After a reload, faults have other numbers than in the configuration.
+    faults = message_faults(configuration.scenario)
+    alterations = faults if reloads is None else reloads.alterations
     transports, sources, views = make_parts(document, configuration, run, alterations)
     probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
     about = about_run(configuration, fingerprint(document), host.registry)
@@ -210,6 +221,7 @@ def make_plan(options: Options, *, files: CheckedFiles = "all") -> Plan:
         not_set=only_of_transports(document, configuration),
         registry=host.registry,
         checkpoint=checkpoint,
+        options=options,
     )
 
 

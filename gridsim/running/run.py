@@ -6,14 +6,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Final, Literal
 
 from gridsim.api import Instruction
-from gridsim.contracts.results import TickResult
+from gridsim.contracts.results import Reloaded, TickResult
 from gridsim.contracts.speed import check_speed
 from gridsim.contracts.status import RunState, RunStatus
 from gridsim.delivery import Runner
+from gridsim.errors import GridsimError
 from gridsim.ledger import LedgerError
 from gridsim.running.board import Board
 from gridsim.running.driver import Driver
@@ -21,7 +23,9 @@ from gridsim.running.engine import Engine
 from gridsim.running.inbox import CommandInbox
 from gridsim.running.life import Life
 from gridsim.running.observe import observe
+from gridsim.running.parts import PlannedSource, PlannedTransport
 from gridsim.running.plan import Plan
+from gridsim.running.reloader import Reloader, remake_plan
 from gridsim.running.subscription import OnOverflow, Policy, Subscription
 from gridsim.running.viewing import Viewing
 from gridsim.running.views import ShownView
@@ -56,15 +60,15 @@ class Run:
         self.hung = False
         """True if a plugin's thread did not return at the end; only `os._exit` ends it."""
         self._manual = clock == "manual"
-        self._simulation = Simulation(configuration.scenario)
+        simulation = Simulation(configuration.scenario)
         self._board = Board(configuration.scenario.roster)
         self._life: Life | None = None
         self._inbox = CommandInbox() if plan.recorded is None else plan.recorded
         if plan.checkpoint is not None:
-            self._life = Life(plan, self._simulation, self._board)
+            self._life = Life(plan, simulation, self._board)
             self._inbox = self._life.inbox
         self._engine = Engine(
-            self._simulation,
+            simulation,
             self._publish,
             tick_s=configuration.tick_ms / 1000,
             speed=configuration.simulation.speed,
@@ -86,6 +90,17 @@ class Run:
             self._over,
         )
         self._steering = threading.RLock()
+        self._reloading = threading.Lock()
+        self._reloader = Reloader(
+            self._engine,
+            self._board,
+            self._workers,
+            self._viewing,
+            self._stopping,
+            self._over,
+            self._new_runner,
+            self._new_source,
+        )
         self._began = self._cpu = 0.0
         self._deadline: float | None = None
         """The monotonic time at which flushing ends; None: it ends when progress stops."""
@@ -267,7 +282,8 @@ class Run:
         limit_s = self.plan.configuration.simulation.hang_timeout_s
         workers = self._workers
         sources = workers.sources.workers
-        status = observe(self._engine, workers.runners, sources, self._board, limit_s)
+        runners = [*workers.runners, *workers.retired]
+        status = observe(self._engine, runners, sources, self._board, limit_s)
         elapsed_s, cpu_s = self._took or self._times()
         error = self.error
         settings = self.plan.configuration.simulation
@@ -341,8 +357,8 @@ class Run:
         if not self._manual:
             raise RuntimeError("copy_simulation needs the manual clock: Run(plan, clock='manual')")
         simulation = Simulation(self.plan.configuration.scenario)
-        if self._simulation.next_tick:
-            simulation.restore(self._simulation.state())
+        if self._engine.tick:
+            simulation.restore(self._engine.simulation.state())
         return simulation
 
     def pause(self) -> None:
@@ -380,7 +396,35 @@ class Run:
             if self._state == "running" and not (self._manual or self._engine.is_paused):
                 self._driver.go()
 
+    def reload(self, plan: Plan | None = None) -> Reloaded:
+        """Continue with a changed configuration from the next tick on; return what has changed.
+
+        Without a plan, the run's own configuration is read again. Devices that stay keep their
+        state, and transports that stay their connections. Ticks go on meanwhile. Raises
+        GridsimError, such as UsageError with all errors of the configuration, or PluginError; the
+        run then goes on unchanged. Raises RuntimeError in a subscriber.
+        """
+        self._workers.hub.refuse_subscribers("reload")
+        with self._reloading:
+            if self._state != "running":
+                raise GridsimError(f"a run that is {self._state} cannot be reloaded")
+            older = self.plan
+            new = remake_plan(older) if plan is None else plan
+            reloaded = self._reloader.reload(older, new, partial(setattr, self, "plan"))
+        speed = new.configuration.simulation.speed
+        if speed != older.configuration.simulation.speed:
+            self.set_speed(speed)
+        return reloaded
+
     # Internal.
+
+    def _new_runner(self, planned: PlannedTransport, index: int) -> Runner:
+        wake_s, trace = self._promised_wake_s(), self._viewing.trace
+        return planned.runner(wake_s, None, block=self._manual, trace=trace)
+
+    def _new_source(self, planned: PlannedSource) -> SourceWorker:
+        trace = self._viewing.trace
+        return SourceWorker(planned.name, planned.source, self._inbox, self._next, trace=trace)
 
     def _publish(self, result: TickResult) -> None:
         self._board.note(result)

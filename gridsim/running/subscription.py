@@ -206,7 +206,8 @@ def joined(older: TickResult, newer: TickResult) -> tuple[TickResult, int]:
         every = (*getattr(older, name), *getattr(newer, name))
         missed += max(len(every) - FACTS, 0)
         facts[name] = every[-FACTS:]
-    return replace(newer, **cast(dict[str, Any], facts)), missed
+    reload = newer.reload or older.reload
+    return replace(newer, reload=reload, **cast(dict[str, Any], facts)), missed
 
 
 def size_of(result: TickResult) -> int:

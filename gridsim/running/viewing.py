@@ -11,6 +11,7 @@ from gridsim.contracts.results import TickResult
 from gridsim.delivery import MessageTrace
 from gridsim.running.control import RunControl, ViewedRun
 from gridsim.running.monitor import Monitor
+from gridsim.running.plan import Plan
 from gridsim.running.views import ShownView, Views
 
 # How long views may take to close: after the last tick, and when a run is stopped early.
@@ -23,23 +24,37 @@ class Viewing:
 
     def __init__(self, run: ViewedRun, tick: Callable[[], int]) -> None:
         """Start nothing. `tick` returns the index of the next tick."""
-        plan = run.plan
+        self._run, self._tick = run, tick
         self.trace: MessageTrace | None = None
         """The messages of the watched devices, for delivery and the sources."""
         self.monitor: Monitor | None = None
         self._views: Views | None = None
-        if plan.views:
-            configuration = plan.configuration
-            self.trace = MessageTrace(configuration.scenario.roster)
-            self.monitor = Monitor(
-                configuration.scenario,
-                run.status,
-                timezone=configuration.timezone,
-                ledger=None if plan.ledger is None else plan.ledger.path,
-                trace=self.trace,
-            )
-            control = RunControl(run, self.monitor)
-            self._views = Views(plan.views, control, self.monitor, tick)
+        self._make(run.plan)
+
+    def change(self, plan: Plan) -> Views | None:
+        """Watch the devices of a new plan from now on; return the views until then.
+
+        Called between two ticks. Close the returned views, then call `start`.
+        """
+        older, self._views = self._views, None
+        self.trace = self.monitor = None
+        self._make(plan)
+        return older
+
+    def _make(self, plan: Plan) -> None:
+        if not plan.views:
+            return
+        configuration = plan.configuration
+        self.trace = MessageTrace(configuration.scenario.roster)
+        self.monitor = Monitor(
+            configuration.scenario,
+            self._run.status,
+            timezone=configuration.timezone,
+            ledger=None if plan.ledger is None else plan.ledger.path,
+            trace=self.trace,
+        )
+        control = RunControl(self._run, self.monitor)
+        self._views = Views(plan.views, control, self.monitor, self._tick)
 
     def start(self, stopping: threading.Event) -> None:
         """Start all views, and wait a while until they have started."""

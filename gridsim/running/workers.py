@@ -16,6 +16,7 @@ from gridsim.ledger import Ledger, LedgerError
 from gridsim.running.engine import Engine
 from gridsim.running.hub import Hub
 from gridsim.running.inbox import CommandInbox, RecordedInbox
+from gridsim.running.parts_reload import PartsReload
 from gridsim.running.plan import Plan
 from gridsim.running.recovery import Recovery, together
 from gridsim.sources import Sources, SourceWorker
@@ -49,6 +50,8 @@ class Workers:
         self.ledger_error: LedgerError | None = None
         """The error of the ledger when it was closed, or None."""
         self.runners: list[Runner] = []
+        self.retired: list[Runner] = []
+        """The runners that a reload has replaced: their accounts stay."""
         self.sources = Sources([])
         self._inbox = inbox
 
@@ -119,6 +122,13 @@ class Workers:
         wait_for_first_attempts(self.sources.workers, stopping, _SOURCE_STARTUP_S)
         return True
 
+    def change(self, reload: PartsReload) -> None:
+        """Use the transports and sources of a reload. Called between two ticks."""
+        self.runners = list(reload.runners)
+        self.retired += reload.retired
+        self.sources = Sources(reload.workers)
+        self.hub.connect(self.ledger, self.runners, self.sources)
+
     def confirm(self, timeout_s: float) -> bool:
         """Wait until no reading is on its way and the ledger is written; return whether so."""
         done = all([settled(runner, timeout_s) for runner in self.runners])  # noqa: C419
@@ -143,11 +153,12 @@ class Workers:
             engine.finish()
         ending = time.monotonic()
         self.sources.close()
-        for runner in self.runners:
+        runners = [*self.runners, *self.retired]
+        for runner in runners:
             runner.close()
         idle = idle or engine.wait_idle(_IDLE_S)
-        flush(self.runners, is_late)
-        for runner in self.runners:
+        flush(runners, is_late)
+        for runner in runners:
             runner.settle()
         left = ending + (_ACK_FLUSH_S if hurry else _ACK_LAST_S) - time.monotonic()
         idle = self.sources.wait(max(left, _ACK_LEAST_S)) and idle
@@ -157,7 +168,7 @@ class Workers:
                 self.ledger.close(complete=finished, timeout_s=_LEDGER_S)
             except LedgerError as error:
                 self.ledger_error = error
-        return idle and not any(runner.is_alive() for runner in self.runners)
+        return idle and not any(runner.is_alive() for runner in runners)
 
     def ledger_status(self) -> LedgerStatus | None:
         """Return the status of the ledger; None: the run has none."""

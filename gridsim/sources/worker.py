@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import islice
 
 from loguru import logger
 
-from gridsim.api import Acknowledgement, Inbox, Instruction, Source, Target, TransportError
-from gridsim.contracts.instructions import Unreadable, action_of
+from gridsim.api import (
+    Acknowledgement,
+    Inbox,
+    Instruction,
+    RunContext,
+    Source,
+    Target,
+    TransportError,
+)
+from gridsim.contracts.instructions import action_of
 from gridsim.delivery.connection import REAL_TIME, ConnectionWorker, Time
 from gridsim.delivery.trace import MessageTrace
-from gridsim.errors import described, is_interrupt, printable
-from gridsim.redaction import redacted
+from gridsim.errors import described, is_interrupt
+from gridsim.sources.checks import checked_instruction, known_refusals
 from gridsim.sources.counters import SourceCounters
 from gridsim.sources.exchange import Exchange
 
@@ -71,6 +79,8 @@ class SourceWorker(ConnectionWorker):
         self._refusals: Counter[Target] = Counter()
         """Refusals that wait to be handed over, by target."""
         self._counters = SourceCounters()
+        self._run: RunContext | None = None
+        """The run after a reload, until the source has it."""
         self._exchange = None if trace is None else Exchange(trace, name, source)
 
     # Called from the engine's thread and the main thread.
@@ -102,6 +112,12 @@ class SourceWorker(ConnectionWorker):
             if self._is_over():
                 self._release()
 
+    def change_roster(self, run: RunContext, trace: MessageTrace | None) -> None:
+        """Continue with the devices of `run`; `trace` gets the messages from then on."""
+        with self._changed:
+            self._run = run
+            self._exchange = None if trace is None else Exchange(trace, self.name, self.source)
+
     def close(self) -> None:
         """Ask the worker to hand over the acknowledgements that wait, and to close the source."""
         super().close()
@@ -116,7 +132,7 @@ class SourceWorker(ConnectionWorker):
 
     def post(self, instruction: Instruction) -> bool:
         """Post under the source's name; answer at once if there is no room."""
-        instruction = _checked(instruction)
+        instruction = checked_instruction(instruction)
         if self._exchange is not None:
             self._exchange.received(instruction)
         instruction = replace(instruction, source=self.name, received=None)
@@ -185,6 +201,7 @@ class SourceWorker(ConnectionWorker):
                 if closing:
                     self._hand_over_rest()
                     return
+                self._pass_on_roster()
                 with self._calling("serve"):
                     self.source.serve(self, _SERVE_S)
         except TransportError:
@@ -206,7 +223,8 @@ class SourceWorker(ConnectionWorker):
         if self._exchange is not None:
             self._exchange.handing_over(acknowledgements)
         with self._calling("acknowledge"):
-            refused = _known(self.source.acknowledge(acknowledgements), len(acknowledgements))
+            reasons = self.source.acknowledge(acknowledgements)
+            refused = known_refusals(reasons, len(acknowledgements))
         if self._exchange is not None:
             self._exchange.handed_over(acknowledgements, "delivered", refused)
         with self._changed:
@@ -219,6 +237,13 @@ class SourceWorker(ConnectionWorker):
                     _subtract(self._each, one.target)
             self._counters.acknowledged += len(acknowledgements) - len(refused)
             self._counters.undelivered += len(refused)
+
+    def _pass_on_roster(self) -> None:
+        with self._changed:
+            run, self._run = self._run, None
+        if run is not None:
+            with self._calling("change_roster"):
+                self.source.change_roster(run)
 
     # Called with the lock held.
 
@@ -246,39 +271,6 @@ class SourceWorker(ConnectionWorker):
         message = "source {}: acknowledgements not handed over, {:,} in total (source {})"
         total, state = self._counters.undelivered, self._state
         self._log.log("WARNING", message, self.name, total, state, cause=state)
-
-
-def _known(refused: Mapping[int, str] | None, number: int) -> Mapping[int, str]:
-    """Return the refusals. Raises TypeError if they are not those of `number` answers."""
-    if refused is None:
-        return {}
-    if not isinstance(refused, Mapping) or not all(
-        isinstance(place, int) and 0 <= place < number and isinstance(reason, str)
-        for place, reason in refused.items()
-    ):
-        raise TypeError(
-            f"acknowledge must return the reason for each refusal by its index, or None, "
-            f"not {printable(repr(refused))}"
-        )
-    return {place: printable(reason) for place, reason in refused.items()}
-
-
-def _checked(instruction: Instruction) -> Instruction:
-    """Return the instruction. Raises TypeError if the run could not read it."""
-    if not isinstance(instruction, Instruction):
-        raise TypeError(f"a source must post instructions, not {type(instruction).__name__}")
-    target = instruction.target
-    if not (
-        isinstance(target, Target)
-        and isinstance(target.project_id, str)
-        and isinstance(target.der_id, str | None)
-    ):
-        raise TypeError(
-            f"a source must post instructions to a Target of ids, not {printable(repr(target))}"
-        )
-    if isinstance(instruction, Unreadable):
-        return replace(instruction, reason=redacted(instruction.reason))
-    return instruction
 
 
 def _subtract(counts: Counter[Target], key: Target) -> None:

@@ -47,6 +47,7 @@ NOT_RUN = {
     r"gridsim --config X --resume": "needs a run that was killed: test_resume.py has many",
     r"docker .*": "needs Docker",
     r"/opt/gridsim/bin/pip .*|install -.*|systemctl .*|journalctl .*": "installs a service",
+    r"kill -HUP PID": "needs a run: test_runs.py sends it the signal",
     r"gridsim --config configs/dr-event.*": "7,200 ticks: test_settlement.py steps this file",
     r"gridsim --config configs/chaos.*": "1,200 ticks: tests/integration/test_chaos_run.py does",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import fcntl
+import json
 import os
 import pty
 import re
@@ -141,6 +142,19 @@ def test_the_terminal_is_left_as_it_was(
         assert re.search(r"\d+ ticks? and \d+ readings? in", closing)
         # The closing lines are below the last picture, which nothing draws over.
         assert "\x1b[?2026h" not in closing.partition("readings in")[2]
+
+
+def test_a_terminal_that_closes_ends_the_run(folder: Path) -> None:
+    """SIGHUP reloads the configuration otherwise."""
+    session = Session(folder)
+    session.wait_for("RUNNING")
+    session.process.send_signal(signal.SIGHUP)
+    session.wait_for("configuration reloaded")
+    os.close(session.ours)
+    os.close(session.theirs)
+    assert session.process.wait(DEADLINE_S) == 129
+    lines = (folder / "out.jsonl").read_text().splitlines()
+    assert len({json.loads(line)["timestamp"] for line in lines}) == len(lines) > 0
 
 
 def test_the_picture_begins_anew_below_what_the_shell_wrote_after_ctrl_z(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats, Members, Sites, Staying
+from gridsim.api import Fleet, Floats, Members, Sites, Staying
 from gridsim.simulation.scenario import EventSpec, FaultSpec, Scenario
 from gridsim.simulation.schedule import Schedule
 
@@ -63,7 +63,7 @@ class ScenarioChanges:
         fleets = {(spec.name, spec.stage): spec for spec in older.fleets}
         for spec in new.fleets:
             same = fleets.get((spec.name, spec.stage))
-            if same is None or same.type is not spec.type:
+            if same is None or not same_type(same.type, spec.type):
                 continue
             row_of = np.full(len(before) + 1, -1, np.intp)
             row_of[same.device] = np.arange(len(same.device))
@@ -88,6 +88,12 @@ class ScenarioChanges:
     def none(self) -> bool:
         """True if all projects and devices stay, in the same order."""
         return self.sites.all_alike and self.devices.all_alike
+
+
+def same_type(older: type[Fleet], new: type[Fleet]) -> bool:
+    """Return whether the code of a DER type has stayed; each registration wraps a `Device`."""
+    device = getattr(new, "device", None)
+    return older is new or (device is not None and getattr(older, "device", None) is device)
 
 
 def same_members(older: Members[Any], new: Members[Any], rows: NDArray[np.intp]) -> Mask:

@@ -43,6 +43,8 @@ def places_of(older: EventsAndFaults, scenario: Scenario, time_ms: int) -> Conti
     injections = {} if book is None else {id: one[2] for id, one in older._injections.items()}
     held = 0 if book is None else book._delay_line.faults
     taken = {one.number for one in injections.values()}
+    if book is not None:
+        taken.update(book.running._disabled.values())
     stay: dict[str, tuple[int, int]] = {}
     for spec in scenario.faults:
         same = before.get(spec.id)
@@ -105,6 +107,8 @@ def carry_faults(
     made.running._count = continued.count
     if book is None:
         return CarriedFaults(injected=injected, answers=tuple(answers))
+    # A fault that has failed is made again; readings may still have its number.
+    made.running._disabled = dict(book.running._disabled)
     after = {one.spec.id: one for one in made.running._running}
     episodes: list[Episode] = []
     leaves = devices.new_of_old < 0

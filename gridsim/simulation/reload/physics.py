@@ -13,7 +13,7 @@ from gridsim.simulation.baselines.consumption import ExpectedConsumption
 from gridsim.simulation.baselines.sites import Baselines
 from gridsim.simulation.fleets import RunningFleet
 from gridsim.simulation.loads import SiteLoads
-from gridsim.simulation.reload.compare import same_members
+from gridsim.simulation.reload.compare import same_members, same_type
 from gridsim.simulation.site_fleets import SiteFleets
 
 
@@ -62,7 +62,7 @@ def _carry_running(
     before = {(one.name, one.flexible): one for one in older}
     for fleet in new:
         same = before.get((fleet.name, fleet.flexible))
-        if same is not None and type(same.fleet) is type(fleet.fleet):
+        if same is not None and same_type(type(same.fleet), type(fleet.fleet)):
             staying = devices.within(fleet.device, same.device)
             _carry(fleet.title, fleet.fleet, same.fleet, staying)
 

@@ -192,6 +192,11 @@ class MqttCommands(Source[MqttCommandSettings]):
             # The access list permits only devices and projects.
             logger.warning("mqtt: {}; the other topics of commands work", error)
 
+    def change_roster(self, run: RunContext) -> None:
+        super().change_roster(run)
+        # The filters depend on the settings alone, so the subscriptions stay.
+        self._topics = command_topics(self.settings, run.roster)
+
     def serve(self, inbox: Inbox, timeout_s: float) -> None:
         assert self._dialogue is not None
         self._inbox = inbox

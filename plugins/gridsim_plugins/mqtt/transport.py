@@ -184,6 +184,22 @@ class Mqtt(Transport[MqttSettings]):
             raise
         self._connected_at = time.monotonic()
 
+    def take_over(self, older: Mqtt) -> bool:
+        """Continue on a shared connection; connections per device or project are made again."""
+        # Imported here, as in `_open`.
+        from gridsim_plugins.mqtt.publish.shared import SharedConnection
+
+        connection = older._connection
+        if not isinstance(connection, SharedConnection):
+            return False
+        connection.go_on(self._topics, self._frames, self._isolation, self._unanswered)
+        self._connection, older._connection = connection, None
+        self._address, self._client_id = older._address, older._client_id
+        self._connected_at, self._short_lived = older._connected_at, older._short_lived
+        self._warned = older._warned
+        connection.announce(self._announced.packets(0))
+        return True
+
     def write(self, batch: Batch, receipt: Receipt) -> None:
         assert self._connection is not None
         try:

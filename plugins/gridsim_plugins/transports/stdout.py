@@ -60,6 +60,10 @@ class Stdout(Transport[Settings]):
         except OSError as error:
             raise self._failure(error) from error
 
+    def take_over(self, older: Stdout) -> bool:
+        self._fd, self._torn, self._header_due = older._fd, older._torn, older._header_due
+        return True
+
     def write(self, batch: Batch, receipt: Receipt) -> None:
         if self._header_due:
             self._send([self.format.header], [0, 0], receipt)

@@ -148,28 +148,42 @@ def test_a_reader_that_leaves_ends_the_run_quietly(config: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
-@pytest.mark.parametrize(
-    ("numbers", "status"),
-    [
-        ((signal.SIGINT,), 130),
-        ((signal.SIGTERM,), 143),
-        # A closed terminal hangs up twice, and the session's manager terminates what it started.
-        ((signal.SIGHUP, signal.SIGHUP, signal.SIGTERM), 129),
-    ],
-)
-def test_a_signal_ends_it_cleanly(
-    config: Path, numbers: tuple[signal.Signals, ...], status: int
-) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_cleanly(config: Path, number: signal.Signals, status: int) -> None:
     pipe = subprocess.PIPE
     with prepared.start("--config", config, stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
-        for number in numbers:
-            process.send_signal(number)
+        process.send_signal(number)
         rest, log = process.communicate(DEADLINE_S)
         assert process.returncode == status
     lines = records(first + rest)
     assert f"{len(lines)} accepted = {len(lines)} delivered" in log
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a signal of POSIX")
+def test_sighup_reloads_the_configuration_and_a_bad_one_changes_nothing(config: Path) -> None:
+    text, pipe = config.read_text(), subprocess.PIPE
+    with prepared.start("--config", config, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        config.write_text(text.replace("HOME_BAT", "ANOTHER"))
+        process.send_signal(signal.SIGHUP)
+        while records(line := process.stdout.readline())[0]["der_id"] != "ANOTHER":
+            pass
+        config.write_text(text.replace("nameplate_capacity", "nameplate"))
+        process.send_signal(signal.SIGHUP)
+        log = ""
+        while "the run goes on unchanged" not in log:
+            log += process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        rest, more = process.communicate(DEADLINE_S)
+        assert process.returncode == 143
+    assert {one["der_id"] for one in records(line + rest)} == {"ANOTHER"}
+    assert "reload: 1 DER removed: HOME_BAT" in log
+    assert f"{config}:" in log.partition("'nameplate' is not a setting")[0].splitlines()[-1]
+    assert "0 dropped + 0 unconfirmed" in more
 
 
 def test_a_broker_that_is_not_there_ends_it_with_3(tmp_path: Path) -> None:

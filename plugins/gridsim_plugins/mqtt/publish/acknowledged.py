@@ -51,6 +51,17 @@ class PublishAcknowledged:
         self._final = PUBACK if qos == 1 else PUBCOMP
         self._window = PacketWindow(min(window, connection.receive_maximum or window))
 
+    def go_on(
+        self,
+        topics: Sequence[str],
+        frames: Frames,
+        isolation: Isolation,
+        unanswered: Unanswered,
+    ) -> None:
+        """Publish to other topics; the packet ids in use stay in use."""
+        self._topics, self._frames = topics, frames
+        self._isolation, self._unanswered = isolation, unanswered
+
     def write(self, parts: Iterator[Messages], account: MessageAccount) -> None:
         self._connection.touch()
         # Nothing is written for a batch that has only oversize messages.

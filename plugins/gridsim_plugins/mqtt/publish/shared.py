@@ -65,6 +65,20 @@ class SharedConnection:
         if packets:
             self._connection.send(packets)
 
+    def go_on(
+        self,
+        topics: Sequence[str],
+        frames: Frames,
+        isolation: Isolation,
+        unanswered: Unanswered,
+    ) -> None:
+        """Continue with the topics of other devices, when all messages are accounted for."""
+        publisher = self._publisher
+        if isinstance(publisher, PublishAcknowledged):
+            publisher.go_on(topics, frames, isolation, unanswered)
+        else:
+            publisher.go_on(frames, isolation)
+
     def write(self, format: Format, batch: Batch, account: MessageAccount) -> None:
         self._publisher.write(encoded(format, batch), account)
 

@@ -40,6 +40,10 @@ class PublishUnacknowledged:
         self._proof = False
         """True while a message is alone on a connection that has been quiet."""
 
+    def go_on(self, frames: Frames, isolation: Isolation) -> None:
+        """Publish to other topics."""
+        self._frames, self._isolation = frames, isolation
+
     def write(self, parts: Iterator[Messages], account: MessageAccount) -> None:
         connection = self._connection
         self._waiting.clear()

@@ -154,6 +154,11 @@ class File(Transport[FileTransportSettings]):
             for path in self._template.paths(self.run.start_ms // 86_400_000):
                 self._files.check_absent(path)
 
+    def take_over(self, older: File) -> bool:
+        self._files, self._has_written = older._files, older._has_written
+        self._files.go_on(self._template.resolve)
+        return True
+
     def write(self, batch: Batch, receipt: Receipt) -> None:
         for part, payloads in self.format.encode_parts(batch, _PART_ROWS):
             for path, bodies, period in self._by_file(part, payloads):

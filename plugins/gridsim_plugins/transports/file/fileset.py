@@ -67,6 +67,10 @@ class FileSet:
             "count as delivered were lost"
         )
 
+    def go_on(self, resolve: Callable[[str], str]) -> None:
+        """Use another function that finds the files of paths."""
+        self._resolve = resolve
+
     def append(self, path: str, bodies: Sequence[bytes], period: int | None) -> None:
         """Append a line per body; begin a new file if `period` is later than that of the file.
 

@@ -1,0 +1,145 @@
+"""The reload of a run's configuration while its ticks go on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gridsim.contracts.results import Reloaded, TickResult
+from gridsim.delivery import Runner
+from gridsim.errors import GridsimError, UsageError
+from gridsim.running.board import Board
+from gridsim.running.engine import Engine
+from gridsim.running.parts import PlannedSource, PlannedTransport, PlannedView
+from gridsim.running.parts_reload import PartsReload, PartsReloader
+from gridsim.running.plan import Plan, make_plan
+from gridsim.running.remake import has_other_devices, same_choice
+from gridsim.running.viewing import Viewing
+from gridsim.running.views import Views
+from gridsim.running.workers import Workers
+from gridsim.simulation.reload.swap import swap
+from gridsim.simulation.step import Simulation
+from gridsim.sources import SourceWorker
+
+_CLOSE_VIEWS_S: Final = 5.0
+
+
+def remake_plan(plan: Plan) -> Plan:
+    """Read the configuration of a run again, and check all of it. Raises UsageError."""
+    if plan.options is None or plan.recorded is not None:
+        raise UsageError("a run that repeats another one cannot be reloaded")
+    return make_plan(plan.options, files="inputs", reloads=plan)
+
+
+@dataclass(slots=True)
+class _Swapped:
+    """The parts of a swap that has been made."""
+
+    plan: Plan
+    reloaded: Reloaded
+    parts: PartsReload
+    views: Views | None
+    """The views until then, if others follow."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reloader:
+    """The parts of a run that a reload changes."""
+
+    engine: Engine
+    board: Board
+    workers: Workers
+    viewing: Viewing
+    stopping: threading.Event
+    over: threading.Event
+    new_runner: Callable[[PlannedTransport, int], Runner]
+    new_source: Callable[[PlannedSource], SourceWorker]
+
+    def reload(self, older: Plan, new: Plan, set_plan: Callable[[Plan], None]) -> Reloaded:
+        """Continue with another plan from the next tick on; `set_plan` is called just before.
+
+        The new simulation is made while ticks go on. Raises GridsimError; nothing has changed
+        then. Call it from one thread at a time.
+        """
+        if older.ledger is not None or older.checkpoint is not None:
+            raise UsageError(
+                "a run with a [ledger] or a [checkpoint] cannot be reloaded: restart the run"
+            )
+        simulation = Simulation(new.configuration.scenario)
+        views = _views(older, new)
+        other = has_other_devices(
+            older.configuration.scenario, new.configuration.scenario
+        ) or not _same_views(older, replace(new, views=views))
+        made: list[_Swapped] = []
+
+        def exchange(present: Simulation) -> tuple[Simulation, TickResult]:
+            result = swap(present, simulation, Reloaded(_digest(new)))
+            assert result.reload is not None
+            swapped = self._exchange(
+                older, replace(new, views=views), simulation, result.reload, other
+            )
+            made.append(swapped)
+            set_plan(swapped.plan)
+            return simulation, replace(result, reload=swapped.reloaded)
+
+        if not self.engine.swap(exchange, simulation):
+            raise GridsimError("the run is over")
+        swapped = made[0]
+        swapped.parts.finish(self.over.is_set)
+        if swapped.views is not None:
+            swapped.views.close(_CLOSE_VIEWS_S)
+        if swapped.views is not None or not older.views:
+            self.viewing.start(self.stopping)
+        return swapped.reloaded
+
+    def _exchange(
+        self, older: Plan, new: Plan, simulation: Simulation, reloaded: Reloaded, other: bool
+    ) -> _Swapped:
+        """Replace all parts but the simulation. Called between two ticks."""
+        views = None
+        if other:
+            self.board.change_roster(simulation.roster)
+            views = self.viewing.change(new)
+        reloader = PartsReloader(older, new, new_runner=self.new_runner, new_source=self.new_source)
+        parts = reloader.make(
+            self.workers.runners,
+            self.workers.sources.workers,
+            first=simulation.left,
+            trace=self.viewing.trace,
+            other_devices=other,
+        )
+        self.workers.change(parts)
+        plan = replace(
+            new,
+            transports=parts.transports,
+            ledger=older.ledger,
+            views=new.views if other else older.views,
+            ticks=older.ticks,
+        )
+        ended = parts.ended
+        for runner in parts.retired:
+            runner.name = f"{runner.name} until tick {reloaded.tick}"
+        reloaded = replace(reloaded, started=parts.started, ended=ended)
+        return _Swapped(plan, reloaded, parts, views)
+
+
+def _digest(plan: Plan) -> str:
+    return "" if plan.about is None else plan.about.configuration_hash
+
+
+def _views(older: Plan, new: Plan) -> tuple[PlannedView, ...]:
+    """Return the views of the new plan, without those that the command line has left out."""
+    configured = {one.name for one in older.configuration.views}
+    left_out = configured - {one.name for one in older.views}
+    return tuple(one for one in new.views if one.name not in left_out)
+
+
+def _same_views(older: Plan, new: Plan) -> bool:
+    before = {one.name: one for one in older.configuration.views}
+    after = {one.name: one for one in new.configuration.views}
+    names = [one.name for one in new.views]
+    return names == [one.name for one in older.views] and all(
+        same_choice(before[name], after[name]) for name in names
+    )
