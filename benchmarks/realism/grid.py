@@ -56,7 +56,8 @@ def run(plots: Path) -> Group:
     about = f"""The frequency of Continental Europe over {_HOURS // 24} days at 1 s. The voltages of
 {_HOMES} homes near Munich with solar, a car and a heat pump, on three lines each, in means of ten
 minutes of a week in June under the weather `synthetic`. Grid support beside
-[OpenDER](https://pypi.org/project/opender/), the model of EPRI, with its default curves."""
+[OpenDER](https://pypi.org/project/opender/), the model of EPRI, with its default curves and with
+others."""
     return Group("The grid", about, [*_frequency(), *_street(), *opender.checks()])
 
 

@@ -17,7 +17,11 @@ _RATED_KW = 100.0
 _HZ = 60.0
 # Until OpenDER has entered service, and until its output has settled.
 _SERVICE_S, _SETTLED_S = 400, 60
-_SOURCE = "OpenDER (EPRI) on its default curve"
+# Other curves than the default ones. The droop is 4 % of 60 Hz beyond 0.1 Hz.
+_VOLT_VAR = [[0.93, 0.3], [0.97, 0.1], [1.01, 0.0], [1.06, -0.4]]
+_VOLT_WATT = [[1.05, 1.0], [1.09, 0.3]]
+_FREQ_WATT = [[-1.3, 0.5], [-0.1, 0.0], [0.1, 0.0], [1.3, -0.5]]
+_SOURCE = "OpenDER (EPRI)"
 
 
 def checks() -> list[Check]:
@@ -41,6 +45,9 @@ def checks() -> list[Check]:
             [_HZ],
             _RATED_KW,
         ),
+        *_compared("volt-var, other points", {"volt_var": _VOLT_VAR}, volts, [_HZ], 60.0),
+        *_compared("volt-watt, other points", {"volt_watt": _VOLT_WATT}, volts, [_HZ], 95.0),
+        *_compared("freq-watt, other points", {"freq_watt": _FREQ_WATT}, [1.0], hertz, 60.0),
     ]
 
 
@@ -87,9 +94,18 @@ def _theirs(
     given = opender.DERCommonFileFormat(NP_P_MAX=watts, NP_VA_MAX=watts)
     category = settings.get("volt_var", "off")
     given.NP_NORMAL_OP_CAT = "CAT_A" if category == "category_a" else "CAT_B"
+    # The category sets its default curves.
+    for key, name in (("volt_var", "QV"), ("volt_watt", "PV")):
+        points = settings.get(key)
+        for place, (at, value) in enumerate(points if isinstance(points, list) else (), 1):
+            setattr(given, f"{name}_CURVE_V{place}", at)
+            setattr(given, f"{name}_CURVE_{'Q' if name == 'QV' else 'P'}{place}", value)
+    if isinstance(settings.get("freq_watt"), list):
+        given.PF_DBOF = given.PF_DBUF = 0.1
+        given.PF_KOF = given.PF_KUF = 0.04
     given.QV_MODE_ENABLE = category != "off"
     given.PV_MODE_ENABLE = settings.get("volt_watt", "off") != "off"
-    given.PF_MODE_ENABLE = settings.get("freq_watt", False)
+    given.PF_MODE_ENABLE = bool(settings.get("freq_watt", False))
     device = opender.DER_PV(given)
     for second in range(_SERVICE_S + _SETTLED_S):
         in_service = second < _SERVICE_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -10,6 +11,12 @@ from pydantic import Field
 from gridsim.contracts.members import Members
 from gridsim.contracts.settings import DerSettings, Unit
 from gridsim.contracts.state import Stateful
+from gridsim.contracts.support_points import (
+    FreqWattPoints,
+    Points,
+    VoltVarPoints,
+    VoltWattPoints,
+)
 from gridsim.contracts.tick import Tick
 from gridsim.helpers import support_curves
 from gridsim.helpers.randomness import Floats
@@ -18,26 +25,32 @@ Category = Literal["off", "category_a", "category_b"]
 # Of a change 90 % are reached after the open-loop response time.
 _TIME_CONSTANTS: Final = float(np.log(10.0))
 # The voltage is found to within 1e-7 of the nominal one.
+_FLAT: Final = tuple((at, 0.0) for at in (-2.0, -1.0, 1.0, 2.0))
 _LOWEST, _HIGHEST, _HALVINGS = 0.5, 1.5, 24
 
 
 class GridSupportSettings(DerSettings):
     """Settings of a DER type with grid support by the default curves of IEEE 1547-2018."""
 
-    volt_var: Category = Field(
+    volt_var: Category | VoltVarPoints = Field(
         "off",
         description="reactive power by the voltage, IEEE 1547-2018: category_a up to 25 % of the "
-        "apparent power from 90 to 110 % of the voltage, category_b up to 44 % from 92 to 108 %",
+        "apparent power from 90 to 110 % of the voltage, category_b up to 44 % from 92 to 108 %. "
+        "Or four points, the voltage as a share of the nominal one and the injected share of the "
+        "apparent power: [[0.92, 0.44], [0.98, 0.0], [1.02, 0.0], [1.08, -0.44]]",
     )
-    volt_watt: Category = Field(
+    volt_watt: Category | VoltWattPoints = Field(
         "off",
         description="limit of the active power by the voltage, IEEE 1547-2018: from 100 % at 106 % "
-        "of the voltage to 0 at 110 %, in both categories",
+        "of the voltage to 0 at 110 %, in both categories. Or two points, the voltage and the "
+        "share of the nameplate capacity: [[1.06, 1.0], [1.10, 0.0]]",
     )
-    freq_watt: bool = Field(
+    freq_watt: bool | FreqWattPoints = Field(
         False,
         description="true: active power by the frequency, IEEE 1547-2018: 5 % droop beyond a "
-        "deadband of 0.036 Hz",
+        "deadband of 0.036 Hz. Or four points, the difference from the nominal frequency in Hz and "
+        "the change as a share of the nameplate capacity: [[-0.5, 0.2], [-0.05, 0.0], [0.05, 0.0], "
+        "[0.5, -0.2]]",
     )
     apparent_power: Annotated[float | None, Unit("kVA")] = Field(
         None,
@@ -50,7 +63,7 @@ class GridSupportSettings(DerSettings):
     @property
     def supports_grid(self) -> bool:
         """True if any of the functions is on."""
-        return self.volt_var != "off" or self.volt_watt != "off" or self.freq_watt
+        return self.volt_var != "off" or self.volt_watt != "off" or bool(self.freq_watt)
 
 
 class GridSupport(Stateful):
@@ -71,13 +84,26 @@ class GridSupport(Stateful):
         self._rated = members.columns["nameplate_capacity"]
         apparent = members.columns["apparent_power"]
         self._apparent = np.where(np.isnan(apparent), self._rated, apparent)
-        curves = [support_curves.VOLT_VAR[one.volt_var] for one in members.settings]
-        values = [(one.v1, one.v2, one.v3, one.v4, one.share) for one in curves]
-        self._volt_var = np.array(values)[members.stanza].T
+        curves = [_volt_var(one.volt_var) for one in members.settings]
+
+        def points(given: Sequence[Points]) -> Floats:
+            """Return the points of each device, float64[points, 2, n]."""
+            return np.moveaxis(np.array(given, np.float64)[members.stanza], 0, -1)
+
+        self._volt_var = points([one.points for one in curves])
+        self._volt_watt = points(
+            [
+                support_curves.VOLT_WATT if isinstance(one.volt_watt, str) else one.volt_watt
+                for one in members.settings
+            ]
+        )
+        frequencies = [one.freq_watt for one in members.settings]
+        self._freq_watt = points([_FLAT if isinstance(one, bool) else one for one in frequencies])
         self._response_s = np.array([one.response_s for one in curves])[members.stanza]
         self._limits = members.choose(lambda one: float(one.volt_watt != "off"), float)
-        self._droops = members.choose(lambda one: float(one.freq_watt), float)
-        self._has_droop = bool(self._droops.any())
+        self._droops = members.choose(lambda one: float(one.freq_watt is True), float)
+        self._has_droop = any(frequencies)
+        self._has_points = any(not isinstance(one, bool) for one in frequencies)
         self._by_voltage = any(
             one.volt_var != "off" or one.volt_watt != "off" for one in members.settings
         )
@@ -108,6 +134,9 @@ class GridSupport(Stateful):
         grid, site = tick.grid, self._site
         if self._has_droop:
             target = support_curves.droop(grid.frequency_hz, grid.nominal_hz)[site] * self._droops
+            if self._has_points:
+                off_hz = (grid.frequency_hz - grid.nominal_hz)[site]
+                target += support_curves.along(off_hz, self._freq_watt)
             self._change += _share(tick.dt_s, support_curves.DROOP_RESPONSE_S) * (
                 target - self._change
             )
@@ -133,10 +162,10 @@ class GridSupport(Stateful):
         limits by volt-watt at voltages, float64[sites].
         """
         own = voltage[self._site]
-        target = support_curves.volt_var(own, *self._volt_var) * self._apparent
+        target = support_curves.along(own, self._volt_var) * self._apparent
         wanted = self._wanted + _share(dt_s, self._response_s) * (target - self._wanted)
         limit = self._limit + _share(dt_s, support_curves.VOLT_WATT_RESPONSE_S) * (
-            1.0 - self._limits * (1.0 - support_curves.volt_watt(own)) - self._limit
+            1.0 - self._limits * (1.0 - support_curves.along(own, self._volt_watt)) - self._limit
         )
         kw = np.maximum(np.minimum(power, limit * self._rated), min_kw)
         able = support_curves.reactive_capability(np.abs(kw) / self._rated) * self._apparent
@@ -149,6 +178,13 @@ class GridSupport(Stateful):
         active = np.bincount(self._site, kw, self._sites)
         rise: Floats = pu_per_kw * active + pu_per_kvar * np.bincount(self._site, kvar, self._sites)
         return rise
+
+
+def _volt_var(given: Category | Points) -> support_curves.VoltVar:
+    """Return the curve of a setting; own points have the response time of category B."""
+    if isinstance(given, str):
+        return support_curves.VOLT_VAR[given]
+    return support_curves.VoltVar(given, support_curves.VOLT_VAR["category_b"].response_s)
 
 
 def _share(dt_s: float, response_s: float | Floats) -> Any:

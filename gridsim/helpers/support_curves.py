@@ -15,28 +15,32 @@ from gridsim.helpers.randomness import Floats
 
 @dataclass(frozen=True, slots=True)
 class VoltVar:
-    """A volt-var curve: injection up to v1, none from v2 to v3, absorption from v4 on."""
+    """A volt-var curve: injection up to the first point, absorption from the last one on."""
 
-    v1: float
-    v2: float
-    v3: float
-    v4: float
-    share: float
-    """The reactive power at both ends, as a share of the rated apparent power."""
+    points: tuple[tuple[float, float], ...]
+    """Four points: the voltage, and the reactive power as a share of the rated apparent power."""
     response_s: float
     """The open-loop response time: 90 % of a change is reached after it."""
 
+    @classmethod
+    def symmetric(
+        cls, v1: float, v2: float, v3: float, v4: float, share: float, response_s: float
+    ) -> VoltVar:
+        """Return a curve with no reactive power from v2 to v3, and `share` at both ends."""
+        return cls(((v1, share), (v2, 0.0), (v3, 0.0), (v4, -share)), response_s)
+
 
 VOLT_VAR: Final = {
-    "off": VoltVar(0.9, 1.0, 1.0, 1.1, 0.0, 10.0),
-    "category_a": VoltVar(0.9, 1.0, 1.0, 1.1, 0.25, 10.0),
-    "category_b": VoltVar(0.92, 0.98, 1.02, 1.08, 0.44, 5.0),
+    "off": VoltVar.symmetric(0.9, 1.0, 1.0, 1.1, 0.0, 10.0),
+    "category_a": VoltVar.symmetric(0.9, 1.0, 1.0, 1.1, 0.25, 10.0),
+    "category_b": VoltVar.symmetric(0.92, 0.98, 1.02, 1.08, 0.44, 5.0),
 }
 """The default curves (table 8)."""
 _CAPABILITY: Final = 0.44
 _FULL_FROM, _NONE_BELOW = 0.2, 0.05
-VOLT_WATT: Final = (1.06, 1.10)
-"""The voltages between which the limit of the active power falls from 100 % to 0 (table 10).
+VOLT_WATT: Final = ((1.06, 1.0), (1.10, 0.0))
+"""Two points: the voltage, and the limit of the active power as a share of the rated power
+(table 10).
 
 The standard has the lesser of 20 % and the smallest output at the end, which is 0 here.
 """
@@ -48,14 +52,26 @@ DROOP_RESPONSE_S: Final = 5.0
 """The defaults of frequency-droop of all categories (table 24)."""
 
 
-def volt_var(
-    voltage: Floats, v1: Floats, v2: Floats, v3: Floats, v4: Floats, share: Floats
-) -> Floats:
-    """Return the reactive power as a share of the rated apparent power; positive: injection."""
-    low = np.clip((v2 - voltage) / (v2 - v1), 0.0, 1.0)
-    high = np.clip((voltage - v3) / (v4 - v3), 0.0, 1.0)
-    reactive: Floats = share * (low - high)
-    return reactive
+def along(at: Floats, points: Floats) -> Floats:
+    """Return the values of curves at `at`, float64[n]; constant beyond the ends.
+
+    `points` is float64[points, 2, n]: the places and the values of the points of each curve. The
+    value of the second point counts from the left, and the steps after it are added.
+    """
+    (first, before), (second, start), *rest = points
+    value: Floats = start + (before - start) * _part(second - at, second - first)
+    last, earlier = second, start
+    for place, new in rest:
+        value = value + (new - earlier) * _part(at - last, place - last)
+        last, earlier = place, new
+    return value
+
+
+def _part(distance: Floats, length: Floats) -> Floats:
+    """Return the part of a length that a distance is, from 0 to 1; 0 without a length."""
+    has = length > 0.0
+    part: Floats = np.where(has, np.clip(distance / np.where(has, length, 1.0), 0.0, 1.0), 0.0)
+    return part
 
 
 def reactive_capability(power: Floats) -> Floats:
@@ -66,13 +82,6 @@ def reactive_capability(power: Floats) -> Floats:
     """
     able = _CAPABILITY * np.minimum(power / _FULL_FROM, 1.0)
     return np.where(power < _NONE_BELOW, 0.0, able)
-
-
-def volt_watt(voltage: Floats) -> Floats:
-    """Return the limit of the active power as a share of the rated power."""
-    start, end = VOLT_WATT
-    limit: Floats = 1.0 - np.clip((voltage - start) / (end - start), 0.0, 1.0)
-    return limit
 
 
 def droop(frequency_hz: Floats, nominal_hz: Floats) -> Floats:

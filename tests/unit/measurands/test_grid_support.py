@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gridsim.api import Floats, GridSample, GridSupport, GridSupportSettings, Tick
+from gridsim.config.text.report import ConfigError
 from gridsim.running.plan import Options, make_plan
 from gridsim.simulation.scenario import Scenario
 from gridsim.simulation.step import Simulation
@@ -77,6 +78,61 @@ def test_freq_watt_has_a_deadband_and_a_droop(hz: float, change: float) -> None:
     kw, _ = applied(support({"freq_watt": True}), tick(np.ones(1), hz=hz), 6.0, 1)
     expected = min(6.0 + change if abs(change) < 1.0 else 6.0 - (2.0 - 0.036) / 2.5 * RATED, RATED)
     assert kw[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_volt_var_follows_other_points() -> None:
+    points = ((0.93, 0.3), (0.97, 0.1), (1.01, 0.0), (1.06, -0.4))
+    step = ((0.95, 0.2), (0.95, 0.2), (1.0, 0.0), (1.0, 0.0))
+    for curve, expected in (
+        (points, {0.8: 0.3, 0.93: 0.3, 0.95: 0.2, 0.97: 0.1, 0.99: 0.05, 1.035: -0.2, 1.2: -0.4}),
+        (step, {0.9: 0.2, 0.95: 0.2, 0.975: 0.1, 1.0: 0.0, 1.1: 0.0}),
+    ):
+        made = support(*({"volt_var": curve} for _ in expected))
+        _, kvar = applied(made, tick(np.array([*expected])), 5.0, len(expected))
+        np.testing.assert_allclose(kvar, [RATED * one for one in expected.values()], atol=1e-3)
+
+
+def test_volt_watt_and_freq_watt_follow_other_points() -> None:
+    volts = np.array([1.0, 1.05, 1.07, 1.09, 1.2])
+    made = support(*({"volt_watt": ((1.05, 0.9), (1.09, 0.3))} for _ in volts))
+    kw, _ = applied(made, tick(volts), RATED, len(volts))
+    np.testing.assert_allclose(kw, [9.0, 9.0, 6.0, 3.0, 3.0], atol=1e-3)
+    curve = ((-0.5, 0.2), (-0.1, 0.0), (0.2, 0.0), (0.5, -0.4))
+    for hz, change in ((49.0, 2), (49.7, 1), (49.9, 0), (50.2, 0), (50.35, -2), (51.0, -4)):
+        for given in ({"freq_watt": curve}, {"freq_watt": True}):
+            kw, _ = applied(support(given, {"freq_watt": False}), tick(np.ones(2), hz=hz), 5.0, 2)
+            assert kw[1] == 5.0
+            if given["freq_watt"] is not True:
+                assert kw[0] == pytest.approx(5.0 + change, abs=1e-6)
+
+
+FOUR = "[[0.92, 0.44], [0.98, 0.0], [1.02, 0.0], [1.08, -0.44]]"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (FOUR, "[[0.92, 0.44], [0.98, 0.0], [1.02, 0.0]]", "4 points, not 3"),
+        (FOUR, "[]", "4 points, not 0"),
+        ("0.44]", "0.45]", "values from -0.44 to 0.44, not 0.45"),
+        ("-0.44]", "-0.45]", "values from -0.44 to 0.44, not -0.45"),
+        ("1.08", "1.51", "points from 0.5 to 1.5 shares of the nominal voltage, not 1.51"),
+        ("[1.02, 0.0]", "[0.97, 0.0]", "in rising order, but 0.97 follows 0.98"),
+        ("[1.02, 0.0]", "[0.98, -0.1]", "in rising order, but 0.98 follows 0.98"),
+        ("[1.02, 0.0]", "[1.02, 0.1]", "values do not rise, but 0.1 follows 0"),
+        (FOUR, '"category_c"', "did you mean 'category_b'?"),
+        ("volt_var = " + FOUR, "volt_watt = [[1.06, 1.0], [1.1, 1.1]]", "values from 0 to 1"),
+        ("volt_var = " + FOUR, "volt_watt = " + FOUR, "2 points, not 4"),
+        ("volt_var = " + FOUR, "freq_watt = [[-11, 0], [0, 0], [0, 0], [1, 0]]", "from -10 to 10"),
+    ],
+)
+def test_wrong_points_are_refused(bench: Bench, old: str, new: str, message: str) -> None:
+    text = '[[transports]]\ntype = "stdout"\n[[projects]]\nid = "P"\n[[projects.ders]]\nid = "D"\n'
+    text += f'type = "solar"\nnameplate_capacity = 5.0\nvolt_var = {FOUR}\n'
+    assert bench.plan(text)[0].fleets[0].members.settings[0].supports_grid
+    with pytest.raises(ConfigError) as caught:
+        bench.plan(text.replace(old, new, 1))
+    assert message in str(caught.value)
 
 
 def test_reactive_power_comes_first_within_the_apparent_power() -> None:
