@@ -46,7 +46,8 @@ wheel-env: $(VENV)/run.stamp
 	rm -rf build/wheel && mkdir -p build/wheel
 	$(BIN)/python -m pip wheel -q --no-deps -w build/wheel . examples/gridsim-cold-store
 	$(PYTHON) -m venv build/wheel/env
-	build/wheel/env/bin/python -m pip install -q build/wheel/gridsim_der-*.whl pytest
+	wheel=$$(echo build/wheel/gridsim_der-*.whl) && \
+	  build/wheel/env/bin/python -m pip install -q "$$wheel[broker]" pytest
 
 # The tests of what packaging can break, on the built wheel. They need pytest alone.
 wheel: wheel-env
@@ -130,13 +131,14 @@ mutants: $(VENV)/dev.stamp
 	  $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(WORKERS),--workers $(WORKERS))
 
 # The versions and hashes of all dependencies, for CI and the container: for every platform, from
-# Python 3.11 on. UPGRADE=1 takes the newest versions.
+# Python 3.11 on. core.txt is without the embedded broker. UPGRADE=1 takes the newest versions.
 LOCK = $(SUPPLY)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
 
 lock: $(SUPPLY)/stamp
-	$(LOCK) -o requirements/run.txt
-	$(LOCK) --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) --extra broker -o requirements/run.txt
+	$(LOCK) -c requirements/run.txt -o requirements/core.txt
+	$(LOCK) --extra broker --group dev -c requirements/run.txt -o requirements/dev.txt
 
 # Known vulnerabilities of the locked versions. It asks the database of PyPI.
 audit: $(SUPPLY)/stamp
@@ -146,7 +148,7 @@ audit: $(SUPPLY)/stamp
 # The bill of materials (CycloneDX) of gridsim with its locked dependencies, without extras.
 sbom: $(SUPPLY)/stamp
 	$(PYTHON) -m venv --clear build/sbom
-	build/sbom/bin/python -m pip install -q --require-hashes -r requirements/run.txt
+	build/sbom/bin/python -m pip install -q --require-hashes -r requirements/core.txt
 	build/sbom/bin/python -m pip install -q --no-deps .
 	build/sbom/bin/python -m pip uninstall -q -y pip setuptools
 	$(SUPPLY)/bin/cyclonedx-py environment build/sbom --pyproject pyproject.toml \
@@ -168,7 +170,7 @@ $(VENV)/run.stamp: pyproject.toml requirements/run.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --upgrade pip
 	@$(if $(LOCKED),$(BIN)/python -m pip install -q --require-hashes -r requirements/run.txt)
-	@$(BIN)/python -m pip install -q $(if $(LOCKED),--no-deps) -e .
+	@$(BIN)/python -m pip install -q $(if $(LOCKED),--no-deps) -e '.[broker]'
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp pyproject.toml requirements/dev.txt

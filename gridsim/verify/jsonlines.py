@@ -101,7 +101,7 @@ class JsonParser:
                 if found is not None:
                     failures = 0
                     if not self._named:
-                        self._keep_names(msgspec.json.decode(part.split(b"\n", 1)[0]))
+                        self._keep_names_of(part.split(b"\n", 1)[0])
                     first += len(found)
                     yield found
                 elif failures < _FAILURES and len(part) > _PART_BYTES and 0 < middle < len(part):
@@ -215,7 +215,7 @@ class JsonParser:
                     records.append(self._record(der_id=der_id, timestamp=timestamp))
                 continue
             if not self._named:
-                self._keep_names(msgspec.json.decode(text))
+                self._keep_names_of(text)
             if isinstance(found, list):
                 records += found
                 of += [index] * len(found)
@@ -227,6 +227,14 @@ class JsonParser:
         lines = [places[index] for index in of]
         times = None if received_ms is None else [received_ms[index] for index in of]
         return self._columns.arrivals(chunk, lines, garbled, times)
+
+    def _keep_names_of(self, text: bytes) -> None:
+        """Note the names of the fields in a text.
+
+        The decoder of records reads past a field that is not theirs, also if it is not UTF-8.
+        """
+        with suppress(*_NOT_JSON):
+            self._keep_names(msgspec.json.decode(text))
 
     def _may_repeat(self, text: bytes, found: Any) -> bool:
         """Return whether a record may have a field more than once."""

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CORE = PROJECT["project"]["dependencies"]
+BROKER = PROJECT["project"]["optional-dependencies"]["broker"]
 EXTRAS = [one for extra in PROJECT["project"]["optional-dependencies"].values() for one in extra]
 # Licences that permit use in a closed product. MPL-2.0 and the GPL are not among them.
 PERMISSIVE = re.compile(
@@ -88,8 +89,9 @@ def test_what_is_permissive(licence: str, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("file", "requirements"),
     [
-        ("run.txt", CORE),
-        ("dev.txt", [*CORE, *PROJECT["dependency-groups"]["dev"]]),
+        ("core.txt", CORE),
+        ("run.txt", [*CORE, *BROKER]),
+        ("dev.txt", [*CORE, *BROKER, *PROJECT["dependency-groups"]["dev"]]),
     ],
 )
 def test_the_lock_file_has_what_the_project_needs(file: str, requirements: list[str]) -> None:
@@ -104,3 +106,9 @@ def test_the_lock_file_has_what_the_project_needs(file: str, requirements: list[
         hint = f"{one} is not in requirements/{file}: run `make lock`"
         assert versions, hint
         assert all(one.specifier.contains(version) for version in versions), hint
+
+
+def test_the_broker_that_pins_a_version_of_websockets_is_an_extra() -> None:
+    """So that gridsim can be installed beside programs that need another version."""
+    core = (ROOT / "requirements" / "core.txt").read_text()
+    assert not re.search(r"^(amqtt|websockets)==", core, re.MULTILINE)

@@ -174,3 +174,12 @@ def test_addresses_that_cannot_be_used(settings: dict[str, Any], message: str) -
         MqttSettings.model_validate(settings)
     assert message in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+def test_without_its_package_the_embedded_broker_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gridsim_plugins.mqtt.settings.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"^host: .* pip install 'gridsim-der\[broker\]'"):
+        check(MqttSettings())
+    check(MqttSettings(host="broker.example"))

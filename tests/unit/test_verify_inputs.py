@@ -196,6 +196,15 @@ def test_a_table_with_sep_and_other_letters_of_names(kept: Kept, tmp_path: Path)
         assert (report.outcome, list(report.not_compared)) == ("passed", [])
 
 
+@pytest.mark.parametrize("topic", [b"", TOPIC])
+def test_a_field_of_other_bytes_in_the_first_record_ends_no_comparison(
+    kept: Kept, tmp_path: Path, topic: bytes
+) -> None:
+    first = kept.lines[0].replace(b"{", b'{"no\xffte": 1, ', 1)
+    data = b"\n".join(topic + line for line in (first, *kept.lines[1:]))
+    assert judge(kept, tmp_path, data).expected == len(kept.lines)
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, model_validator
@@ -248,6 +249,11 @@ def check_connection(settings: ConnectionSettings) -> None:
     password = settings.password.get_secret_value()
     if password and not settings.username:
         raise ValueError("password: it needs a username")
+    if settings.embedded and find_spec("amqtt") is None:
+        raise ValueError(
+            "host: the embedded broker needs amqtt, which is not installed: pip install "
+            "'gridsim-der[broker]', or name another broker, for example by MQTT_HOST"
+        )
     if settings.embedded and settings.uses_tls:
         raise ValueError(
             "tls: the embedded broker does not support TLS; name a host, or leave tls out"
