@@ -70,8 +70,9 @@ example: wheel-env
 # What takes too long for each change, or needs a quiet machine: run before a release.
 release-check: check properties wheel example soak matrix bench-check chaos realism
 
+# Half an hour of 20,000 DERs with everything on; writes its section of docs/reliability.md.
 soak: $(VENV)/dev.stamp
-	$(BIN)/python benchmarks/soak.py
+	$(BIN)/python -m benchmarks.matrix soak
 
 # Every fault of docs/reliability.md, provoked on real brokers; writes that page, in less than an hour.
 # ROWS="plugins clock" runs some groups and replaces their sections; SHORT=1 takes a minute, and
