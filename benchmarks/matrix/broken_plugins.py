@@ -64,6 +64,16 @@ class OddMessageFault(MessageFault):
         BODY_message_fault
 
 
+class OddAlteration(MessageFault):
+    def inject(self, tick, effects):
+        effects.altered[:] = True
+
+    @classmethod
+    def alter(cls, settings, body, chance):
+        BODY_alter
+        return body
+
+
 class OddFormat(Format):
     def encode(self, batch):
         n = len(batch)
@@ -125,6 +135,7 @@ def gridsim_register(register):
     register.baseline("odd_baseline", OddBaseline)
     register.fault("odd", OddFault)
     register.fault("odd_message", OddMessageFault)
+    register.fault("odd_alteration", OddAlteration)
     register.format("odd", OddFormat)
     register.transport("odd", OddTransport)
     register.source("odd", OddSource)
@@ -182,6 +193,13 @@ BODIES = {
         "wrong length": "effects.copies = effects.copies[1:]",
         "wrong type": "effects.copies = 'two'",
         "nothing": "effects.altered = None",
+    },
+    "alter": {
+        "raises": _RAISES["raises"],
+        "exits": _RAISES["exits"],
+        "wrong length": "return b''",
+        "wrong type": "return 'warm'",
+        "nothing": "return None",
     },
     "format": {
         **_RAISES,

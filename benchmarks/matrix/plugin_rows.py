@@ -182,6 +182,14 @@ for _kind_of, _fault, _promise, _tables, _expected, _more in (
         {},
     ),
     (
+        "alter",
+        "a fault that alters messages fails in `alter`",
+        "it is disabled; messages are sent as they are",
+        '\n[[faults]]\ntype = "odd_alteration"\n' + _FILE,
+        lambda name: _DISABLED,
+        {},
+    ),
+    (
         "format",
         "a format fails",
         "its transport is disabled, the others miss no tick; exit 1",

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+from loguru import logger
 
 from gridsim.api import Batch, Format, MessageFault, Payloads, StateError
 from gridsim.contracts.results import InjectedFault
@@ -32,10 +33,21 @@ class Alterations:
     def __init__(self, faults: Iterable[tuple[int, Alteration]] = ()) -> None:
         self._faults = dict(faults)
         self._injected: dict[int, list[Any]] = {}
+        self._failed: dict[int, object] = {}
 
     def add(self, fault: int, alteration: Alteration) -> None:
         """Add a fault; other threads may look up faults meanwhile."""
         self._faults[fault] = alteration
+
+    def has_failed(self, fault: int) -> bool:
+        """Return True if a fault is disabled, because it could not alter a message."""
+        return fault in self._failed
+
+    def disable(self, fault: int, error: PluginError) -> None:
+        """Alter no further message by a fault, and log its error once. Any thread may call it."""
+        own = object()
+        if self._failed.setdefault(fault, own) is own:
+            logger.error("{}; it is disabled, and messages are sent as they are", error)
 
     def add_injected(self, injected: InjectedFault) -> None:
         """Add an injected fault, if it is a message fault."""
@@ -84,7 +96,8 @@ class AlteringFormat(FormatDecorator):
     """A format whose texts are then altered by faults, in the rows with such a label.
 
     A pure function of the rows, so that a message that is sent again is altered in the same
-    way. The first labelled row of a message decides which fault alters it.
+    way. The first labelled row of a message decides which fault alters it. A fault that fails is
+    disabled, and messages are sent as they are: a fault must not disable its transports.
     """
 
     def __init__(self, format: Format, faults: Alterations) -> None:
@@ -116,11 +129,14 @@ class AlteringFormat(FormatDecorator):
         for start, stop, row in zip(
             begin.tolist(), (last + 1).tolist(), rows[first].tolist(), strict=True
         ):
-            alteration = self._faults[int(labels.altered[row])]
+            fault = int(labels.altered[row])
             for place in range(start, stop):
-                if bodies[place]:
+                if bodies[place] and not self._faults.has_failed(fault):
                     chance = float(labels.chance[row])
-                    bodies[place] = _alter(alteration, bodies[place], chance)
+                    try:
+                        bodies[place] = _alter(self._faults[fault], bodies[place], chance)
+                    except PluginError as error:
+                        self._faults.disable(fault, error)
         return Payloads(bodies, payloads.starts)
 
 

@@ -99,7 +99,7 @@ def test_a_plugin_that_fails_ends_it_with_its_name(tmp_path: Path) -> None:
     assert [r["der_id"] for r in records(done.stdout)].count("HOME_BAT") == 5
 
 
-def test_a_format_or_a_fault_that_fails_is_named_with_its_transport(tmp_path: Path) -> None:
+def test_a_format_that_fails_disables_its_transport_and_a_fault_nothing(tmp_path: Path) -> None:
     (tmp_path / "odd.py").write_text("""
 from gridsim.api import Format, MessageFault, hookimpl
 
@@ -120,14 +120,17 @@ def gridsim_register(register):
     register.fault("numb", Numb)
 """)
     path = tmp_path / "odd.toml"
-    for more, reason in (
-        ('format = "torn"\n', "the format 'torn' failed: ValueError: torn"),
-        ('[[faults]]\ntype = "numb"\n', "the fault 'numb' failed: ValueError: numb"),
-    ):
-        path.write_text('[simulation]\nplugins = ["odd.py"]\n' + HOME + STDOUT + more)
-        done = gridsim("--config", path, "--speed", 0, "--duration", "5s")
-        assert done.returncode == 1
-        assert f"transport stdout disabled: {reason} (odd.py:" in done.stderr
+    head = '[simulation]\nplugins = ["odd.py"]\n' + HOME + STDOUT
+    path.write_text(head + 'format = "torn"\n')
+    done = gridsim("--config", path, "--speed", 0, "--duration", "5s")
+    assert done.returncode == 1
+    reason = "transport stdout disabled: the format 'torn' failed: ValueError: torn (odd.py:"
+    assert reason in done.stderr
+    path.write_text(head + '[[faults]]\ntype = "numb"\n')
+    done = gridsim("--config", path, "--speed", 0, "--duration", "5s")
+    assert done.returncode == 0
+    assert done.stderr.count("the fault 'numb' failed: ValueError: numb (odd.py:") == 1
+    assert len(records(done.stdout)) == 5
 
 
 def test_a_plugin_that_hangs_is_named_and_left_behind(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loguru import logger
 
 from gridsim.api import (
     AffectedReadings,
@@ -23,7 +24,6 @@ from gridsim.api import (
 from gridsim.contracts.batch import Labels
 from gridsim.contracts.results import InjectedFault
 from gridsim.delivery.alteration import Alteration, Alterations, AlteringFormat
-from gridsim.errors import PluginError
 from gridsim.testing import make_batch, make_roster
 from gridsim_plugins.formats.template import Template, TemplateSettings
 
@@ -139,9 +139,18 @@ def test_a_fault_that_returns_no_message_is_named(returned: Any, says: str) -> N
             return returned  # type: ignore[no-any-return]
 
     faults = Alterations([(0, Alteration("odd", Odd, Named()))])
-    with pytest.raises(PluginError) as caught:
-        AlteringFormat(Rows(None, "der", ROSTER), faults).encode(labelled([0] + [-1] * 4))
-    assert str(caught.value).startswith(f"the fault 'odd' failed: {says}")
+    lines: list[str] = []
+    handler = logger.add(lines.append, format="{level} {message}", level="WARNING")
+    try:
+        formats = [AlteringFormat(Rows(None, "der", ROSTER), faults) for _ in range(2)]
+        found = [format.encode(labelled([0, 0] + [-1] * 3)).bodies for format in formats]
+    finally:
+        logger.remove(handler)
+    # Its messages are sent as they are, and it is named once, whatever the number of transports.
+    plain = Rows(None, "der", ROSTER).encode(labelled([-1] * 5)).bodies
+    assert [list(bodies) for bodies in found] == [list(plain)] * 2
+    [line] = lines
+    assert line.startswith(f"ERROR the fault 'odd' failed: {says}")
 
 
 def test_each_message_of_a_reading_is_altered_and_none_that_is_not_there() -> None:

@@ -75,14 +75,6 @@ class Append(MessageFault):
         return body + settings + b"%.1f" % chance
 
 
-class Wrong(Append):
-    """Returns its mark instead of a text."""
-
-    @classmethod
-    def alter(cls, settings: bytes, body: bytes, chance: float) -> bytes:
-        return settings
-
-
 def timed(format: Format) -> Format:
     return TimedFormat("text", format)
 
@@ -177,14 +169,6 @@ def test_parts_are_altered_like_the_whole() -> None:
 def test_without_labels_nothing_is_altered() -> None:
     batch, plain = make_batch(ROSTER), Text(None, "project", ROSTER)
     assert altering(plain).encode(batch).bodies == plain.encode(batch).bodies
-
-
-@pytest.mark.parametrize("wrong", [b"", "text", None])
-def test_a_fault_that_makes_no_text_is_named(wrong: Any) -> None:
-    faults = Alterations([(3, Alteration("third", Wrong, wrong))])
-    format = AlteringFormat(Text(None, "project", ROSTER), faults)
-    with pytest.raises(PluginError, match=r"the fault 'third' failed: .* not "):
-        format.encode(labelled([3, -1, -1, -1, -1, -1]))
 
 
 def test_an_error_names_the_format_wherever_it_is_raised() -> None:
