@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 SUPPLY := build/supply
 
 .PHONY: run setup test properties check lint types imports wheel-env wheel example release-check \
-	soak matrix bench-check performance chaos hold realism platforms home-assistant docs mutants lock audit sbom clean
+	soak matrix registers bench-check performance chaos hold realism platforms home-assistant docs mutants lock audit sbom clean
 
 # Ctrl-C is how a run is meant to end, so its 130 counts as success. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
@@ -68,7 +68,7 @@ example: wheel-env
 	build/wheel/env/bin/gridsim --config build/wheel/ice_rink/ice_rink.toml --duration 2s --speed 0
 
 # What takes too long for each change, or needs a quiet machine: run before a release.
-release-check: check properties wheel example soak matrix bench-check chaos realism
+release-check: check properties wheel example soak matrix registers bench-check chaos realism
 
 # Half an hour of 20,000 DERs with everything on; writes its section of docs/reliability.md.
 soak: $(VENV)/dev.stamp
@@ -79,6 +79,10 @@ soak: $(VENV)/dev.stamp
 # writes nothing.
 matrix: $(VENV)/dev.stamp
 	@$(BIN)/python -m benchmarks.matrix $(ROWS) $(if $(SHORT),--short)
+
+# The energy registers of a simulated month, beside the integral of the ledger, by SQL.
+registers: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/registers.py
 
 # Fails if the QoS 0 path is under 70 % of a raw socket in the same run.
 bench-check: $(VENV)/dev.stamp
