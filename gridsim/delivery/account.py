@@ -95,6 +95,9 @@ class Observer(Protocol):
     def again(self, first: int, rows: int) -> None:
         """Note that the transport failed while sending these readings: they may arrive twice."""
 
+    def kept(self, first: int, rows: int) -> None:
+        """Note that the run ends and these readings wait in a spool for the next run."""
+
 
 class BatchObserver(Protocol):
     """The receiver of the fate of readings with the batch that has them."""
@@ -151,6 +154,18 @@ class ReadingAccount:
         """Note readings that will be sent again."""
         if self._observer is not None and first >= 0:
             self._observer.again(first, rows)
+
+    def keep(self, kept: Iterable[tuple[int, int]]) -> None:
+        """Note readings that a spool keeps for the next run: they stay pending."""
+        if self._observer is None:
+            return
+        for first, rows in kept:
+            if first >= 0:
+                self._observer.kept(first, rows)
+        begun = self._begun
+        if begun is not None and (rest := begun.number + len(begun) - self._next) > 0:
+            # It may be at the far end already.
+            self.again(self._next, rest)
 
     def _settle(self, batch: Batch | None, first: int, rows: int, fate: Fate, reason: str) -> None:
         """Move readings from pending to their fate."""

@@ -209,6 +209,7 @@ class Intake(ConnectionWorker):
         if keeps:
             with self._changed:
                 self._drop(lost, NOT_SENT)
+                self._account.keep(self._buffer.kept)
 
     # Called with the lock held.
 

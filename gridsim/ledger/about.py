@@ -42,6 +42,8 @@ class About:
     """The identity of each plugin that readings depend on, by kind and name."""
     timezone: str = "UTC"
     """The IANA name of the clock of `[site]`."""
+    earlier: int = 0
+    """The number of readings of earlier runs that this run sends from spools."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     """The run's id."""
 
@@ -61,6 +63,7 @@ def write_about(connection: sqlite3.Connection, about: About) -> None:
         "configuration": about.configuration_hash,
         "plugins": json.dumps(about.plugins),
         "caveats": json.dumps({b.name: b.type.caveat for b in scenario.baselines if b.type.caveat}),
+        "earlier": about.earlier,
         "ticks": 0,
         "complete": 0,
     }

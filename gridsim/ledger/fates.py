@@ -7,6 +7,9 @@ import time
 from dataclasses import dataclass, replace
 from typing import Literal
 
+KEPT = "kept in the spool"
+"""The reason of readings that are pending at the end of a run."""
+
 FateRow = tuple[int, int, int, str, str, int]
 RetryRow = tuple[int, int, int, int]
 
@@ -41,23 +44,15 @@ class Fates:
         fate: Literal["delivered", "unconfirmed", "dropped"],
         reason: str,
     ) -> None:
-        now = time.time_ns() // 1_000_000
-        with self._lock:
-            last = self._runs[-1] if self._runs else None
-            if (
-                last is not None
-                and first == last.first + last.rows
-                and (fate, reason) == (last.fate, last.reason)
-                and 0 <= now - last.wall_ms <= _TOGETHER_MS
-            ):
-                last.rows += rows
-            else:
-                self._runs.append(_Run(first, rows, fate, reason, now))
+        self._note(first, rows, fate, reason)
 
     def again(self, first: int, rows: int) -> None:
         now = time.time_ns() // 1_000_000
         with self._lock:
             self._retries.append((self._transport, first, rows, now))
+
+    def kept(self, first: int, rows: int) -> None:
+        self._note(first, rows, "pending", KEPT)
 
     def take(self, below: int) -> tuple[list[FateRow], list[RetryRow]]:
         """Remove and return the rows of readings whose number is less than `below`.
@@ -77,3 +72,17 @@ class Fates:
             self._retries = [retry for retry in self._retries if retry[1] + retry[2] > below]
         number = self._transport
         return [(number, r.first, r.rows, r.fate, r.reason, r.wall_ms) for r in written], retries
+
+    def _note(self, first: int, rows: int, fate: str, reason: str) -> None:
+        now = time.time_ns() // 1_000_000
+        with self._lock:
+            last = self._runs[-1] if self._runs else None
+            if (
+                last is not None
+                and first == last.first + last.rows
+                and (fate, reason) == (last.fate, last.reason)
+                and 0 <= now - last.wall_ms <= _TOGETHER_MS
+            ):
+                last.rows += rows
+            else:
+                self._runs.append(_Run(first, rows, fate, reason, now))

@@ -133,6 +133,8 @@ def read_accounts(reader: Reader, bins: Bins) -> list[TransportAccount]:
         for first, rows, fate, reason in reader.rows(
             f"SELECT first, rows, fate, reason FROM fates WHERE transport = {int(transport)}"
         ):
+            if fate == "pending":
+                continue
             totals[fate] += rows
             if fate == "dropped":
                 reasons[reason] += rows

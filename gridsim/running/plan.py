@@ -67,12 +67,14 @@ class LedgerPlan:
     overwrite: bool
     about: About
 
-    def open(self, continuation: Continuation | None = None) -> Ledger:
+    def open(self, continuation: Continuation | None = None, earlier: int = 0) -> Ledger:
         """Create its file, or continue that of a run that was killed.
 
-        Raises UsageError if a file is already there, or LedgerError.
+        `earlier`: the number of readings of earlier runs that wait in spools. Raises UsageError if
+        a file is already there, or LedgerError.
         """
-        return Ledger(self.path, self.about, overwrite=self.overwrite, continuation=continuation)
+        about = replace(self.about, earlier=earlier)
+        return Ledger(self.path, about, overwrite=self.overwrite, continuation=continuation)
 
 
 @dataclass(frozen=True, slots=True)

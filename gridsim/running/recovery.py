@@ -183,6 +183,9 @@ class SettledFrontier(Observer):
     def again(self, first: int, rows: int) -> None:
         """Do nothing: readings that are sent again are not settled."""
 
+    def kept(self, first: int, rows: int) -> None:
+        """Do nothing: readings in a spool are not settled."""
+
 
 def together(observers: Sequence[Observer | None]) -> Observer | None:
     """Return an observer that notifies all of them; None without any."""
@@ -205,3 +208,8 @@ class Observers:
         """Notify each of them."""
         for observer in self._observers:
             observer.again(first, rows)
+
+    def kept(self, first: int, rows: int) -> None:
+        """Notify each of them."""
+        for observer in self._observers:
+            observer.kept(first, rows)

@@ -79,7 +79,8 @@ class Workers:
                 recovery.use_spools(buffers)
             if plan.ledger is not None:
                 at = None if recovery is None else recovery.continuation()
-                self.ledger = plan.ledger.open(at)
+                earlier = sum(buffer.earlier for buffer in buffers if buffer is not None)
+                self.ledger = plan.ledger.open(at, earlier)
             plan.run_file.open(
                 plan.config,
                 rfc3339(time.time_ns() // 1_000_000),

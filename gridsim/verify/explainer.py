@@ -85,6 +85,9 @@ class Explainer:
         gone[torn] = False
         self._sent_rows("missing", "unconfirmed", gone & (sent.fate == UNCONFIRMED))
         pending = gone & (sent.fate == PENDING)
+        for index, reason in enumerate(sent.reasons):
+            self._sent_rows("missing", reason, pending & (sent.reason == index))
+        pending &= sent.reason < 0
         if self._reader.complete:
             self._sent_rows("missing", UNEXPLAINED, pending)
         else:
@@ -144,7 +147,12 @@ class Explainer:
         rows = np.flatnonzero((matching.how == UNKNOWN) & ~matching.damaged)
         late = self._after_the_end(rows)
         self._arrival_rows("unknown", "after the ledger's end", rows[late])
-        self._arrival_rows("unknown", UNEXPLAINED, rows[~late])
+        rows = rows[~late]
+        meta = self._reader.meta
+        before = np.flatnonzero(self._arrivals.time_ms[rows] < meta["start_ms"])
+        before = before[: meta.get("earlier", 0)]
+        self._arrival_rows("unknown", "of an earlier run, from the spool", rows[before])
+        self._arrival_rows("unknown", UNEXPLAINED, np.delete(rows, before))
 
     def _beyond(self, rows: NDArray[np.intp]) -> tuple[str, NDArray[np.intp]]:
         """Return the cause of readings after the ledger's end: a killed run may have sent more."""

@@ -20,7 +20,7 @@ DELIVERED: Final = 0
 UNCONFIRMED: Final = 1
 DROPPED: Final = 2
 PENDING: Final = 3
-FATES: Final = ("delivered", "unconfirmed", "dropped")
+FATES: Final = ("delivered", "unconfirmed", "dropped", "pending")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +174,10 @@ class _Outcomes:
         ]
         fates, reasons = _index("fate", FATES), _index("reason", self.reasons)
         runs = reader.matrix(f"SELECT first, rows, {fates}, {reasons} FROM fates {of}")
-        self._runs = runs[np.argsort(runs[:, 0], kind="stable")]
+        runs = runs[np.argsort(runs[:, 0], kind="stable")]
+        # What a spool kept may have been sent later in the run, after a reload or a resumption.
+        is_kept = runs[:, 2] == PENDING
+        self._kept, self._runs = runs[is_kept], runs[~is_kept]
         self._retries = reader.matrix(f"SELECT first, rows FROM retries {of}")
 
     def of(self, number: Ints) -> tuple[NDArray[np.int8], Small, NDArray[np.bool_]]:
@@ -183,8 +186,9 @@ class _Outcomes:
         reason = np.full(len(number), -1, np.int32)
         retried = np.zeros(len(number), np.bool_)
         if len(number):
-            at, runs = _covered(self._runs, int(number[0]), len(number))
-            fate[at], reason[at] = runs[:, 2], runs[:, 3]
+            for part in (self._kept, self._runs):
+                at, runs = _covered(part, int(number[0]), len(number))
+                fate[at], reason[at] = runs[:, 2], runs[:, 3]
             retried[_covered(self._retries, int(number[0]), len(number))[0]] = True
         return fate, reason, retried
 

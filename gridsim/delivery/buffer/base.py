@@ -135,6 +135,11 @@ class Buffer(ABC):
         """Wait until all changes so far outlive the process, and return whether they do."""
         return False
 
+    @property
+    def kept(self) -> list[tuple[int, int]]:
+        """The readings that wait for the next run after `close`: numbers of the first, and rows."""
+        return []
+
     def close(self, timeout_s: float) -> list[RemovedBatch]:
         """Release everything, and return the batches that do not outlive the process."""
         return []

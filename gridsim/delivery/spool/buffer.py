@@ -67,6 +67,7 @@ class SpoolBuffer(Buffer):
             self._queue.append(entry)
         waiting = self._queue.waiting
         self._next = waiting[-1].seq + 1 if waiting else 1
+        self._kept: list[tuple[int, int]] = []
         self._held = [(entry.rest.number, entry.rest.rows) for entry in waiting]
         self._writer = SpoolWriter(name, store, self, self._changed, memory_bytes)
         self._writer.start()
@@ -203,9 +204,14 @@ class SpoolBuffer(Buffer):
             self._closed = True
         self._writer.close(timeout_s)
         with self._changed:
-            begun, waiting = self._queue.begun, self._queue.waiting
-            left = [*waiting] if begun is None else [begun, *waiting]
+            left = self._queue.left
+            kept = [entry.rest for entry in left if self.keeps and entry.written]
+            self._kept = [(one.number, one.rows) for one in kept]
             return [entry.rest for entry in left if not (self.keeps and entry.written)]
+
+    @property
+    def kept(self) -> list[tuple[int, int]]:
+        return self._kept
 
     @property
     def nbytes(self) -> int:

@@ -61,6 +61,11 @@ class SpooledQueue:
         """The oldest batch, begun or waiting."""
         return self.begun or (self.waiting[0] if self.waiting else None)
 
+    @property
+    def left(self) -> list[SpooledBatch]:
+        """All batches, begun and waiting, the oldest first."""
+        return [*self.waiting] if self.begun is None else [self.begun, *self.waiting]
+
     def fits(self, charge: int, nbytes: int) -> bool:
         """Return whether a new batch is within both bounds; a batch alone always is."""
         if self.waiting and self.charged + charge > self._limit:

@@ -138,6 +138,9 @@ def test_fates_of_earlier_readings_do_not_reach_the_ledger_of_this_run(path: Pat
         def again(self, first: int, rows: int) -> None:
             seen.append((first, rows, "again"))
 
+        def kept(self, first: int, rows: int) -> None:
+            seen.append((first, rows, "kept"))
+
     runner = Runner("scripted", Scripted(), POLICY, observer=Noted(), buffer=opened(path))
     runner.start()
     runner.offer(numbered(0))

@@ -293,6 +293,9 @@ class Noted:
     def again(self, first: int, rows: int) -> None:
         raise AssertionError
 
+    def kept(self, first: int, rows: int) -> None:
+        raise AssertionError
+
 
 def test_a_gap_is_counted_and_in_the_ledger(killed: Lives) -> None:
     """Ticks 2 and 3 were handed on, the first of them settled; 4 and 5 were missed."""
