@@ -168,11 +168,13 @@ def disagreements(
         if fates.repeated:
             found.append(f"{name}: {fates.repeated} readings have two fates in the ledger")
         if name in received:
-            found += [f"{name}: {one}" for one in _far_end(fates, received[name], copies)]
+            found += [
+                f"{name}: {one}" for one in contradictions(fates, received[name], copies=copies)
+            ]
     return found
 
 
-def _far_end(fates: Fates, received: Received, copies: bool) -> list[str]:
+def contradictions(fates: Fates, received: Received, *, copies: bool) -> list[str]:
     """Return the contradictions between the fates and what arrived, by reading."""
     number = {reading: number for number, reading in fates.reading.items()}
     delivered = [n for n, (fate, _) in fates.fate.items() if fate == "delivered"]
