@@ -18,7 +18,7 @@ from benchmarks.matrix.sinks import Received
 from gridsim.ledger import query
 
 _LINE = re.compile(
-    r"(?P<name>[\w.-]+): (?P<accepted>[\d,]+) accepted = (?P<delivered>[\d,]+) delivered \+ "
+    r"INFO +(?P<name>[^:\n]+): (?P<accepted>[\d,]+) accepted = (?P<delivered>[\d,]+) delivered \+ "
     r"(?P<total>[\d,]+) dropped(?: \((?P<reasons>[^)]*)\))? \+ "
     r"(?P<unconfirmed>[\d,]+) unconfirmed \+ (?P<pending>[\d,]+) pending"
 )
@@ -145,6 +145,7 @@ def disagreements(
             found.append(f"{name}: the printed account does not add up: {account}")
         if account.pending:
             found.append(f"{name}: {account.pending} readings pending at the end")
+    found += _unnoticed(run, log)
     if run.ledger is None:
         return found
     if not run.seen.exists():
@@ -171,6 +172,23 @@ def disagreements(
             found += [
                 f"{name}: {one}" for one in contradictions(fates, received[name], copies=copies)
             ]
+    return found
+
+
+def _unnoticed(run: FleetRun, accounts: Mapping[str, Account]) -> list[str]:
+    """Return the losses of a run that ended with 0, but for those that its configuration intends.
+
+    With QoS 0 a reading may be lost with its connection.
+    """
+    if run.process.poll() != 0:
+        return []
+    text = run.config.read_text(errors="replace")
+    intended = {"device offline"} | ({"queue full"} if "on_full" in text else set())
+    found = []
+    for name, account in accounts.items():
+        lost = {reason: n for reason, n in account.dropped.items() if reason not in intended}
+        if lost or (account.unconfirmed and "qos = 0" not in text):
+            found.append(f"{name}: exit 0, although readings were lost: {account}")
     return found
 
 
