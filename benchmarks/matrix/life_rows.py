@@ -1,4 +1,4 @@
-"""Runs that are reloaded, and runs that are killed and resumed."""
+"""The reload of a run, and its resumption after a kill."""
 
 from __future__ import annotations
 

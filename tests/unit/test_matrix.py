@@ -18,12 +18,12 @@ if str(ROOT) not in sys.path:
     # At the end: what is installed goes first.
     sys.path.append(str(ROOT))
 
-from benchmarks.matrix import page
-from benchmarks.matrix.accounts import Account, contradictions, printed
-from benchmarks.matrix.logs import errors, late_ticks, repeated
-from benchmarks.matrix.row import Outcome, Row
-from benchmarks.matrix.sinks import Received
-from benchmarks.matrix.tap import Tap
+from benchmarks.matrix import page  # noqa: E402
+from benchmarks.matrix.accounts import Account, contradictions, printed  # noqa: E402
+from benchmarks.matrix.logs import errors, late_ticks, repeated  # noqa: E402
+from benchmarks.matrix.row import Outcome, Row  # noqa: E402
+from benchmarks.matrix.sinks import Received  # noqa: E402
+from benchmarks.matrix.tap import Tap  # noqa: E402
 
 
 def body(number: int) -> bytes:
