@@ -6,6 +6,7 @@
 from gridsim.ledger.about import About, TransportNote
 from gridsim.ledger.fates import Fates
 from gridsim.ledger.file import LedgerError
+from gridsim.ledger.places import check_reload
 from gridsim.ledger.query import LedgerQuery, query
 from gridsim.ledger.reader import NotALedger, Reader
 from gridsim.ledger.resuming import Continuation, missing_readings, run_of
@@ -24,6 +25,7 @@ __all__ = [
     "TransportNote",
     "Unsent",
     "Window",
+    "check_reload",
     "missing_readings",
     "query",
     "run_of",

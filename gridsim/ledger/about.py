@@ -51,7 +51,6 @@ class About:
 def write_about(connection: sqlite3.Connection, about: About) -> None:
     """Fill the tables that do not change during a run. A transaction must be open."""
     scenario = about.scenario
-    roster = scenario.roster
     meta = {
         "version": VERSION,
         "gridsim": __version__,
@@ -68,20 +67,15 @@ def write_about(connection: sqlite3.Connection, about: About) -> None:
         "complete": 0,
     }
     connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-    threshold = np.rint(scenario.contract_threshold * 100).astype(np.int64).tolist()
-    standalone = roster.is_standalone.astype(np.int64).tolist()
-    projects = zip(roster.project_id, standalone, threshold, strict=True)
     connection.executemany(
         "INSERT INTO projects VALUES (?, ?, ?, ?)",
-        ((index, *project) for index, project in enumerate(projects)),
+        ((index, *project) for index, project in enumerate(project_rows(scenario))),
     )
-    nameplate = np.rint(roster.nameplate_capacity * 100).astype(np.int64).tolist()
-    devices = zip(roster.der_id, roster.project.tolist(), roster.type, nameplate, strict=True)
     connection.executemany(
         "INSERT INTO devices VALUES (?, ?, ?, ?, ?)",
-        ((index, *device) for index, device in enumerate(devices)),
+        ((index, *device) for index, device in enumerate(device_rows(scenario))),
     )
-    connection.executemany("INSERT INTO baselines VALUES (?, ?)", _methods(scenario.baselines))
+    connection.executemany("INSERT INTO baselines VALUES (?, ?)", method_rows(scenario.baselines))
     connection.executemany(
         "INSERT INTO faults VALUES (?, ?, ?, ?, ?, 0, NULL)", _faults(scenario.faults)
     )
@@ -103,7 +97,22 @@ def kind_of(fault: type[Fault]) -> str:
     return "instrument" if is_instrument(fault) else "device"
 
 
-def _methods(specs: Sequence[BaselineSpec]) -> Iterator[tuple[int, str]]:
+def project_rows(scenario: Scenario) -> Iterator[tuple[str, int, int]]:
+    """Yield id, standalone and contract threshold of each project, in hundredths of a kW."""
+    roster = scenario.roster
+    threshold = np.rint(scenario.contract_threshold * 100).astype(np.int64).tolist()
+    standalone = roster.is_standalone.astype(np.int64).tolist()
+    return zip(roster.project_id, standalone, threshold, strict=True)
+
+
+def device_rows(scenario: Scenario) -> Iterator[tuple[str, int, str, int]]:
+    """Yield id, project as an index, type and nameplate capacity of each device."""
+    roster = scenario.roster
+    nameplate = np.rint(roster.nameplate_capacity * 100).astype(np.int64).tolist()
+    return zip(roster.der_id, roster.project.tolist(), roster.type, nameplate, strict=True)
+
+
+def method_rows(specs: Sequence[BaselineSpec]) -> Iterator[tuple[int, str]]:
     """Yield each project with the name of its baseline method."""
     for spec in specs:
         method = spec.name if spec.load is None else f"load {spec.load.name}"

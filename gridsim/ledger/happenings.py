@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
 
+from gridsim.api import Batch
 from gridsim.contracts.instruction_json import write_instruction
-from gridsim.contracts.results import InjectedFault, Settlement, TickResult
+from gridsim.contracts.results import InjectedFault, Reloaded, Settlement, TickResult
 from gridsim.ledger.about import kind_of
 from gridsim.ledger.insert import insert
+from gridsim.ledger.places import Places
 from gridsim.ledger.rows import unsent_row
 from gridsim.simulation.scenario import Scenario
 
@@ -16,12 +19,13 @@ from gridsim.simulation.scenario import Scenario
 class Happenings:
     """The writer of these facts, within the open transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, scenario: Scenario) -> None:
+    def __init__(self, connection: sqlite3.Connection, scenario: Scenario, places: Places) -> None:
         self._connection = connection
+        self._places = places
+        self._unsent: list[Batch] = []
+        """The readings of a reload that are never sent, until its tick is written."""
         self._start_ms, self._tick_ms = scenario.start_ms, scenario.tick_ms
-        roster = scenario.roster
-        self._project = {name: place for place, name in enumerate(roster.project_id)}
-        self._device = {name: place for place, name in enumerate(roster.der_id)}
+        self._project, self._device = places.project, places.device
         self._fault = {spec.id: number for number, spec in enumerate(scenario.faults)}
         self._settlements = 0
         self._measured = scenario.rebound_ms is not None
@@ -44,7 +48,13 @@ class Happenings:
     def write(self, result: TickResult, tick: int) -> None:
         connection = self._connection
         if result.unsent is not None:
-            row = unsent_row(result.unsent, tick, self._start_ms, self._tick_ms)
+            self._unsent.append(result.unsent)
+        if result.reload is not None:
+            self._note_reload(result.reload)
+        elif self._unsent:
+            unsent, self._unsent = self._unsent, []
+            number = self._places.of
+            row = unsent_row(unsent, tick, self._start_ms, self._tick_ms, number)
             insert(connection, "packed_unsent", [row])
         instructions = [
             (
@@ -101,6 +111,11 @@ class Happenings:
             "INSERT INTO unmeasured VALUES (?, ?)",
             [(one.event, one.reason) for one in result.unmeasured],
         )
+
+    def _note_reload(self, reload: Reloaded) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        row = (reload.tick, reload.time_ms, reload.digest, now_ms)
+        self._connection.execute("INSERT INTO reloads VALUES (NULL, ?, ?, ?, ?)", row)
 
     def _inject(self, injected: InjectedFault, tick: int) -> None:
         self._fault[injected.id] = injected.fault

@@ -148,6 +148,12 @@ class Reader:
         query = "SELECT name, type, format, format_settings, framing FROM transports"
         return [TransportNote(*row) for row in self.rows(f"{query} ORDER BY transport")]
 
+    def device(self, der_id: str) -> int | None:
+        """Return the number of a device; None if the ledger does not have it."""
+        quoted = der_id.replace("'", "''")
+        rows = self.rows(f"SELECT device FROM devices WHERE der_id = '{quoted}'")
+        return rows[0][0] if rows else None
+
     def faults(self) -> Sequence[FaultNote]:
         query = "SELECT id, type, of, number, since, until FROM faults ORDER BY fault"
         return [FaultNote(*row) for row in self.rows(query)]

@@ -100,8 +100,17 @@ def rewind(
     # Those that belong to settlements before the checkpoint are replaced by the same again.
     for table in ("violations", "true_reductions"):
         connection.execute(f"DELETE FROM {table} WHERE settlement > ?", (settlements,))
+    # A reload just before the checkpoint is part of it.
+    connection.execute(
+        "DELETE FROM reloads WHERE tick > ? OR (tick = ? AND configuration != ?)",
+        (at.tick, at.tick, about.configuration_hash),
+    )
+    reloaded = connection.execute("SELECT 1 FROM reloads WHERE tick = ?", (at.tick,)).fetchone()
     configured = len(about.scenario.faults)
-    connection.execute("DELETE FROM faults WHERE fault >= ? AND since >= ?", (configured, at.tick))
+    connection.execute(
+        "DELETE FROM faults WHERE fault >= ? AND since >= ?",
+        (configured, at.tick + (reloaded is not None)),
+    )
     connection.execute("UPDATE faults SET until = NULL WHERE until >= ?", (at.tick - 1,))
     [(readings,)] = connection.execute("SELECT ifnull(sum(rows), 0) FROM batches")
     if readings != at.readings:
@@ -175,7 +184,8 @@ def _gaps(known: Sequence[tuple[int, int]], end: int) -> Iterator[tuple[int, int
 def _connections(connection: sqlite3.Connection, about: About) -> Ints:
     """Return the start of each device's last connection, as the ledger has it."""
     scenario = about.scenario
-    since_ms = np.full(len(scenario.roster), NONE, np.int64)
+    [(devices,)] = connection.execute("SELECT count(*) FROM devices")
+    since_ms = np.full(devices, NONE, np.int64)
     for window in read_windows(connection, scenario.start_ms, scenario.tick_ms, _ROWS):
         at = np.flatnonzero(window.connects)
         since_ms[window.device[at]] = window.since_ms[at]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Batch, Floats, Labels
+from gridsim.api import Batch, Floats, Labels, Roster
 from gridsim.ledger.columns import NONE, Ints, Packed, pack, pack_places
 
 Row = tuple[Packed, ...]
+Numbering = Callable[[Roster, NDArray[np.intp]], Ints]
+"""A function that returns the ledger's numbers of devices, given by their indices in a roster."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,14 +38,16 @@ class Packing:
         self._starts: list[int] = (ends - rows).tolist()
         self._total = int(ends[-1])
 
-    def rows(self, start_ms: int, tick_ms: int, connected_ms: Ints) -> LedgerRows:
-        """Return the rows of the batches.
+    def rows(
+        self, start_ms: int, tick_ms: int, connected_ms: Ints, number: Numbering
+    ) -> LedgerRows:
+        """Return the rows of the batches; `number` returns the ledger's numbers of devices.
 
         `connected_ms`, int64[devices], has the start of each device's last connection and is
         updated.
         """
         batches, starts = self._batches, self._starts
-        tick, device = joined(batches, "tick"), joined(batches, "device")
+        tick, device = joined(batches, "tick"), numbered(batches, number)
         reported = _values(batches)
         shift_ms = joined(batches, "timestamp_ms") - (start_ms + tick * tick_ms)
         online = joined(batches, "is_online").astype(np.int64)
@@ -115,22 +119,31 @@ class Packing:
         )
 
 
-def unsent_row(batch: Batch, known: int, start_ms: int, tick_ms: int) -> Row:
-    """Return the row for the readings of a batch that were never sent, as known at a tick."""
-    labels = labels_of(batch)
-    output, meter, soc = _values([labels])
+def unsent_row(
+    batches: Sequence[Batch], known: int, start_ms: int, tick_ms: int, number: Numbering
+) -> Row:
+    """Return the row for the readings of batches that were never sent, as known at a tick."""
+    labels = [labels_of(batch) for batch in batches]
+    output, meter, soc = _values(labels)
+    tick = joined(batches, "tick")
     columns = (
-        batch.tick,
-        batch.device,
+        tick,
+        numbered(batches, number),
         output,
         meter,
-        scaled(batch.baseline, 100),
+        scaled(joined(batches, "baseline"), 100),
         soc,
-        batch.timestamp_ms - (start_ms + batch.tick * tick_ms),
-        labels.faults.view(np.int64),
-        labels.copy.astype(np.int64),
+        joined(batches, "timestamp_ms") - (start_ms + tick * tick_ms),
+        joined(labels, "faults").view(np.int64),
+        joined(labels, "copy").astype(np.int64),
     )
-    return (known, len(batch), *(pack(column, [0])[0] for column in columns))
+    return (known, len(tick), *(pack(column, [0])[0] for column in columns))
+
+
+def numbered(batches: Sequence[Batch], number: Numbering) -> Ints:
+    """Return the ledger's numbers of the devices of all batches."""
+    parts = [number(batch.roster, batch.device) for batch in batches]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def scaled(values: Floats, factor: int) -> Ints:

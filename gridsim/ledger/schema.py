@@ -86,6 +86,9 @@ CREATE TABLE offers (tick INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL);
 CREATE TABLE fates (
   transport INTEGER NOT NULL, first INTEGER NOT NULL, rows INTEGER NOT NULL,
   fate TEXT NOT NULL, reason TEXT NOT NULL, wall_ms INTEGER NOT NULL);
+CREATE TABLE reloads (
+  reload INTEGER PRIMARY KEY, tick INTEGER NOT NULL, time_ms INTEGER NOT NULL,
+  configuration TEXT NOT NULL, wall_ms INTEGER NOT NULL);
 CREATE TABLE resumptions (
   resumption INTEGER PRIMARY KEY, tick INTEGER NOT NULL, handed_on INTEGER NOT NULL,
   first_missing INTEGER, last_missing INTEGER, on_recovery TEXT NOT NULL,

@@ -20,6 +20,7 @@ from gridsim.ledger.fates import Fates
 from gridsim.ledger.file import LedgerError, create, failed, reopen
 from gridsim.ledger.happenings import Happenings
 from gridsim.ledger.insert import insert
+from gridsim.ledger.places import Places
 from gridsim.ledger.resuming import POSITIONS, Continuation, rewind
 from gridsim.ledger.rows import Packing
 from gridsim.ledger.watch import FileWatch, confirm
@@ -46,6 +47,8 @@ class _Pending:
     """The time at which the batch was offered."""
     queued_s: float
     """The same by the monotonic clock."""
+    about: About | None = None
+    """The description of the run from this result on, after a reload."""
 
 
 class Ledger:
@@ -76,7 +79,6 @@ class Ledger:
         self._scenario = about.scenario
         self._last_tick = -1
         """The index of the last result."""
-        self._connected_ms = np.full(len(about.scenario.roster), NONE, np.int64)
         self._run = about.run
         self.positions = dict.fromkeys(POSITIONS, 0)
         """The rows recorded so far in the tables that have no column with the tick."""
@@ -85,8 +87,9 @@ class Ledger:
         else:
             self._connection, descriptor = reopen(path, about.run)
         self._watch = FileWatch(path, descriptor)
-        self._happenings = Happenings(self._connection, self._scenario)
         self._tick = self._committed = 0
+        self._about: About | None = None
+        """The description of the run from the next result on, after a reload."""
         self._written = 0
         """The number of the first reading whose batch is not written."""
         try:
@@ -94,7 +97,10 @@ class Ledger:
                 self._connection.execute("BEGIN")
                 if continuation is None:
                     write_about(self._connection, about)
-                else:
+                self._places = Places(self._connection)
+                self._happenings = Happenings(self._connection, self._scenario, self._places)
+                self._connected_ms = np.full(len(self._places.device), NONE, np.int64)
+                if continuation is not None:
                     self._continue(about, continuation)
         except BaseException as error:
             self._close()
@@ -126,6 +132,10 @@ class Ledger:
 
     # Called from the engine's thread and the main thread.
 
+    def reload(self, about: About) -> None:
+        """Record another description of the run with the next result, that of its reload."""
+        self._about = about
+
     def record(self, result: TickResult) -> None:
         """Queue the result of a tick, before its batch is offered to transports.
 
@@ -138,14 +148,16 @@ class Ledger:
                 self._wait_for_room(rows)
             if self._error is None:
                 now_s = time.monotonic()
-                self._queue.append(_Pending(self._tick, result, time.time_ns() // 1_000_000, now_s))
+                about, self._about = self._about, None
+                now_ms = time.time_ns() // 1_000_000
+                self._queue.append(_Pending(self._tick, result, now_ms, now_s, about))
                 self._waiting += rows
                 self.positions["episodes"] += len(result.episodes)
                 self.positions["settlements"] += len(result.settlements)
                 self.positions["unmeasured"] += len(result.unmeasured)
                 if len(self._queue) == 1 or self._waiting >= _BATCH_ROWS:
                     self._changed.notify_all()
-        self._tick += 1
+        self._tick += result.reload is None
         self._raise()
 
     def sync(self, timeout_s: float) -> None:
@@ -227,7 +239,7 @@ class Ledger:
                 self._write(entries)
                 with self._changed:
                     self._answered = asked
-                    self._committed += len(entries)
+                    self._committed += sum(one.result.reload is None for one in entries)
                     del self._queue[: len(entries)]
                     self._waiting -= sum(len(entry.result.batch) for entry in entries)
                     self._changed.notify_all()
@@ -271,6 +283,9 @@ class Ledger:
             return
         with self._connection as connection:
             connection.execute("BEGIN")
+            for entry in entries:
+                if entry.about is not None:
+                    self._extend(entry.about)
             self._write_batches([entry for entry in entries if len(entry.result.batch)])
             for entry in entries:
                 self._happenings.write(entry.result, entry.tick)
@@ -279,13 +294,22 @@ class Ledger:
                 insert(connection, "fates", fates)
                 insert(connection, "retries", retries)
 
+    def _extend(self, about: About) -> None:
+        """Add the devices of a reload."""
+        self._places.add(about)
+        more = len(self._places.device) - len(self._connected_ms)
+        self._connected_ms = np.append(self._connected_ms, np.full(more, NONE, np.int64))
+
     def _write_batches(self, entries: Sequence[_Pending]) -> None:
         if not entries:
             return
         ticks = [entry.tick for entry in entries]
         batches = [entry.result.batch for entry in entries]
         rows = Packing(ticks, batches).rows(
-            self._scenario.start_ms, self._scenario.tick_ms, self._connected_ms
+            self._scenario.start_ms,
+            self._scenario.tick_ms,
+            self._connected_ms,
+            self._places.of,
         )
         sizes = [(tick, one.number, len(one)) for tick, one in zip(ticks, batches, strict=True)]
         for table, values in (

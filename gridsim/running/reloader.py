@@ -10,12 +10,14 @@ from typing import Final
 from gridsim.contracts.results import Reloaded, TickResult
 from gridsim.delivery import Runner
 from gridsim.errors import GridsimError, UsageError
+from gridsim.ledger import About
 from gridsim.running.board import Board
+from gridsim.running.checkpoints import CheckpointPlan
 from gridsim.running.engine import Engine
 from gridsim.running.parts import PlannedSource, PlannedTransport, PlannedView
 from gridsim.running.parts_reload import PartsReload, PartsReloader
 from gridsim.running.plan import Plan, make_plan
-from gridsim.running.remake import has_other_devices, same_choice
+from gridsim.running.remake import check_kept, has_other_devices, same_choice
 from gridsim.running.viewing import Viewing
 from gridsim.running.views import Views
 from gridsim.running.workers import Workers
@@ -24,6 +26,7 @@ from gridsim.simulation.step import Simulation
 from gridsim.sources import SourceWorker
 
 _CLOSE_VIEWS_S: Final = 5.0
+_LEDGER_S: Final = 10.0
 
 
 def remake_plan(plan: Plan) -> Plan:
@@ -57,16 +60,18 @@ class Reloader:
     new_runner: Callable[[PlannedTransport, int], Runner]
     new_source: Callable[[PlannedSource], SourceWorker]
 
-    def reload(self, older: Plan, new: Plan, set_plan: Callable[[Plan], None]) -> Reloaded:
+    def reload(
+        self, older: Plan, new: Plan, set_plan: Callable[[Plan, Simulation], None]
+    ) -> Reloaded:
         """Continue with another plan from the next tick on; `set_plan` is called just before.
 
         The new simulation is made while ticks go on. Raises GridsimError; nothing has changed
         then. Call it from one thread at a time.
         """
-        if older.ledger is not None or older.checkpoint is not None:
-            raise UsageError(
-                "a run with a [ledger] or a [checkpoint] cannot be reloaded: restart the run"
-            )
+        ledger = self.workers.ledger
+        if ledger is not None:
+            ledger.sync(_LEDGER_S)
+        check_kept(older, new)
         simulation = Simulation(new.configuration.scenario)
         views = _views(older, new)
         other = has_other_devices(
@@ -81,7 +86,9 @@ class Reloader:
                 older, replace(new, views=views), simulation, result.reload, other
             )
             made.append(swapped)
-            set_plan(swapped.plan)
+            if ledger is not None and new.about is not None:
+                ledger.reload(new.about)
+            set_plan(swapped.plan, simulation)
             return simulation, replace(result, reload=swapped.reloaded)
 
         if not self.engine.swap(exchange, simulation):
@@ -115,6 +122,8 @@ class Reloader:
             new,
             transports=parts.transports,
             ledger=older.ledger,
+            checkpoint=_checkpoint(older, new),
+            about=_about(older, new),
             views=new.views if other else older.views,
             ticks=older.ticks,
         )
@@ -123,6 +132,18 @@ class Reloader:
             runner.name = f"{runner.name} until tick {reloaded.tick}"
         reloaded = replace(reloaded, started=parts.started, ended=ended)
         return _Swapped(plan, reloaded, parts, views)
+
+
+def _checkpoint(older: Plan, new: Plan) -> CheckpointPlan | None:
+    if older.checkpoint is None or new.checkpoint is None:
+        return older.checkpoint
+    return replace(older.checkpoint, keys=new.checkpoint.keys)
+
+
+def _about(older: Plan, new: Plan) -> About | None:
+    if older.about is None or new.about is None:
+        return new.about
+    return replace(new.about, run=older.about.run)
 
 
 def _digest(plan: Plan) -> str:

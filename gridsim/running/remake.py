@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,8 +13,13 @@ from gridsim.config.tables.simulation import SimulationSettings
 from gridsim.config.text.document import Document
 from gridsim.config.text.report import ConfigError, Problem
 from gridsim.contracts.batch_serial import roster_fingerprint
+from gridsim.errors import UsageError
+from gridsim.ledger import check_reload
 from gridsim.simulation.reload.compare import ScenarioChanges
 from gridsim.simulation.scenario import Scenario
+
+if TYPE_CHECKING:
+    from gridsim.running.plan import Plan
 
 _FREE: Final = ("speed", "on_error", "measurands", "plugins", "scenarios")
 """The settings of `[simulation]` that a reload may change."""
@@ -35,6 +40,27 @@ def refuse_fixed(document: Document, older: Configuration, new: Configuration) -
         problems.append(document.problem(path, f"[checkpoint] {_RESTART}"))
     if problems:
         raise ConfigError(problems)
+
+
+def check_kept(older: Plan, new: Plan) -> None:
+    """Raise UsageError if what a run keeps on disk does not permit a change of the new plan."""
+    before = {one.name: one for one in older.configuration.transports}
+    after = {one.name: one for one in new.configuration.transports}
+    planned = {one.name: one for one in (*older.transports, *new.transports)}
+    differ = [
+        name
+        for name in planned
+        if name not in before or name not in after or not same_choice(before[name], after[name])
+    ]
+    for name in differ:
+        if planned[name].spool is not None:
+            raise UsageError(f"transport {name} has a spool, so that it {_RESTART}")
+    if older.checkpoint is not None and [*before] != [*after]:
+        raise UsageError(
+            "with [checkpoint], a reload cannot add or remove transports: restart the run"
+        )
+    if older.ledger is not None and new.about is not None:
+        check_reload(older.ledger.path, new.about)
 
 
 def has_other_devices(older: Scenario, new: Scenario) -> bool:

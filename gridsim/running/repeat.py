@@ -33,6 +33,12 @@ def make_repeat_plan(options: Options, ledger: Path) -> Plan:
     with Reader(ledger) as reader:
         meta = reader.meta
         _check(ledger, "gridsim", meta["gridsim"], __version__)
+        if reloads := reader.rows("SELECT tick FROM reloads ORDER BY tick"):
+            raise UsageError(
+                f"--repeat {ledger}: error: the configuration of the run was reloaded at tick "
+                f"{reloads[0][0]:,}, and the ledger does not have the configurations: such a run "
+                "cannot be repeated"
+            )
         flags = replace(
             flags,
             seed=meta["seed"],

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from types import TracebackType
 from typing import Final, Literal
 
@@ -410,7 +409,7 @@ class Run:
                 raise GridsimError(f"a run that is {self._state} cannot be reloaded")
             older = self.plan
             new = remake_plan(older) if plan is None else plan
-            reloaded = self._reloader.reload(older, new, partial(setattr, self, "plan"))
+            reloaded = self._reloader.reload(older, new, self._continue_with)
         speed = new.configuration.simulation.speed
         if speed != older.configuration.simulation.speed:
             self.set_speed(speed)
@@ -419,8 +418,19 @@ class Run:
     # Internal.
 
     def _new_runner(self, planned: PlannedTransport, index: int) -> Runner:
-        wake_s, trace = self._promised_wake_s(), self._viewing.trace
-        return planned.runner(wake_s, None, block=self._manual, trace=trace)
+        wake_s, trace, observers = (
+            self._promised_wake_s(),
+            self._viewing.trace,
+            self._workers.observers,
+        )
+        observer = observers[index] if index < len(observers) else None
+        return planned.runner(wake_s, observer, block=self._manual, trace=trace)
+
+    def _continue_with(self, plan: Plan, simulation: Simulation) -> None:
+        """Take over the plan of a reload. Called between two ticks."""
+        self.plan = plan
+        if self._life is not None:
+            self._life.reloaded(plan, simulation)
 
     def _new_source(self, planned: PlannedSource) -> SourceWorker:
         trace = self._viewing.trace

@@ -53,6 +53,9 @@ class Workers:
         self.retired: list[Runner] = []
         """The runners that a reload has replaced: their accounts stay."""
         self.sources = Sources([])
+        self.observers: list[Observer | None] = []
+        """The observer of each transport of the plan."""
+        self._recovery: Recovery | None = None
         self._inbox = inbox
 
     def open(
@@ -94,6 +97,7 @@ class Workers:
         observers = [
             *map(together, zip_longest(fates, frontiers)), *repeat(None, len(plan.transports))
         ]  # fmt: skip
+        self.observers, self._recovery = observers, recovery
         if recovery is not None:
             recovery.observers = observers
         self.runners = [
@@ -128,7 +132,7 @@ class Workers:
         self.runners = list(reload.runners)
         self.retired += reload.retired
         self.sources = Sources(reload.workers)
-        self.hub.connect(self.ledger, self.runners, self.sources)
+        self.hub.connect(self.ledger, self.runners, self.sources, self._recovery)
 
     def confirm(self, timeout_s: float) -> bool:
         """Wait until no reading is on its way and the ledger is written; return whether so."""

@@ -33,6 +33,7 @@ from gridsim.simulation.commands import CommandBook
 from gridsim.simulation.demand_response.events import DemandResponse
 from gridsim.simulation.demand_response.settlement import Hundredths
 from gridsim.simulation.faults import FaultBook
+from gridsim.simulation.faults.running import Continued
 from gridsim.simulation.instruction_data import as_data, from_data
 from gridsim.simulation.scenario import Scenario
 
@@ -101,6 +102,9 @@ class EventsAndFaults:
         """Continue from a checkpoint's state of the faults. Raises StateError."""
         if state["faults"] is None:
             return
+        if (continued := state["faults"]["continued"]) is not None:
+            # The run was reloaded, so that its faults have other places.
+            self.faults = FaultBook(self._scenario, call, continued=Continued.of(continued))
         with _restoring():
             for *data, fault, number in state["injections"]:
                 injection, time_ms = from_data(data)

@@ -156,7 +156,7 @@ class Monitor:
         if device is None:
             return view
         # The ledger is read without the lock, so that it delays no other view.
-        past = self._past(device, last)
+        past = self._past(der_id, last)
         with self._lock:
             self._watching.precede(device, past)
             return self._watching.watch(der_id)

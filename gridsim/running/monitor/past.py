@@ -23,7 +23,7 @@ class DevicePast:
     def __init__(self, ledger: Path | None) -> None:
         self._ledger = ledger
 
-    def __call__(self, device: int, last: int) -> Sequence[PastReading]:
+    def __call__(self, der_id: str, last: int) -> Sequence[PastReading]:
         """Return the readings up to the tick `last` that the ledger has by now."""
         if self._ledger is None or last < 0:
             return ()
@@ -33,6 +33,9 @@ class DevicePast:
                 with Reader(self._ledger) as reader:
                     [(written,)] = reader.rows("SELECT coalesce(max(tick), -1) FROM batches")
                     if written >= last or reader.complete or time.monotonic() >= until:
+                        device = reader.device(der_id)
+                        if device is None:
+                            return ()
                         return reader.past(device, last - POINTS + 1, last, _READ_S)
                 time.sleep(_LOOK_S)
         except NotALedger:

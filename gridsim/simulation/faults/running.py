@@ -57,6 +57,17 @@ class Continued:
     time_ms: int
     """The time from which new faults begin, UTC."""
 
+    def as_data(self) -> State:
+        """Return what a checkpoint keeps."""
+        places = {id: [*place] for id, place in self.places.items()}
+        return {"places": places, "count": self.count, "time_ms": self.time_ms}
+
+    @classmethod
+    def of(cls, data: State) -> Continued:
+        """Return the places of a checkpoint."""
+        places = {id: (fault, number) for id, (fault, number) in data["places"].items()}
+        return cls(places, data["count"], data["time_ms"])
+
 
 class RunningFaults:
     """The configured faults, and those that instructions inject; each has a bit in labels."""
@@ -70,6 +81,7 @@ class RunningFaults:
         """bool[n]: the devices that do not exist."""
         self._scenario = scenario
         self._project = scenario.roster.project
+        self._continued = continued
         self._running: list[RunningFault] = []
         self._count = 0
         """The number of faults so far, which is also the index of the next fault."""
@@ -109,6 +121,7 @@ class RunningFaults:
             "_count": self._count,
             "running": running,
             "disabled": [[*one] for one in self._disabled.items()],
+            "continued": None if self._continued is None else self._continued.as_data(),
         }
 
     def restore(self, state: State) -> None:
