@@ -30,19 +30,31 @@ def bit(name: str) -> int:
     return next(1 << number for number, one in ALARMS.names.items() if one == name)
 
 
-def voltage_bits(volts: Floats, nominal: Floats) -> Bits:
-    """Return the alarms of voltages, of any shape; none for NaN."""
-    over = (volts > MOST_PU * nominal) * bit("AC_OVER_VOLT")
-    under = (volts < LEAST_PU * nominal) * bit("AC_UNDER_VOLT")
-    return (over | under).astype(np.int64)
+class Limits:
+    """The limits of a value of the grid at each site, and the alarms beyond them."""
 
+    def __init__(self, low: Floats, high: Floats, under: str, over: str) -> None:
+        """Take the limits, float64[sites], and the names of their alarms."""
+        self._low, self._high = low, high
+        self._under, self._over = bit(under), bit(over)
 
-def frequency_bits(hertz: Floats, nominal: Floats) -> Bits:
-    """Return the alarms of frequencies, of any shape."""
-    low, high = (np.where(nominal < 55.0, _HZ[50.0][end], _HZ[60.0][end]) for end in (0, 1))
-    over, under = hertz > high, hertz < low
-    bits = over * bit("OVER_FREQUENCY") | under * bit("UNDER_FREQUENCY")
-    return bits.astype(np.int64)
+    @classmethod
+    def of_voltage(cls, nominal: Floats) -> Limits:
+        """Return the limits of voltages; `nominal` is float64[sites], V."""
+        return cls(LEAST_PU * nominal, MOST_PU * nominal, "AC_UNDER_VOLT", "AC_OVER_VOLT")
+
+    @classmethod
+    def of_frequency(cls, nominal: Floats) -> Limits:
+        """Return the limits of frequencies; `nominal` is float64[sites], Hz."""
+        low, high = (np.where(nominal < 55.0, _HZ[50.0][end], _HZ[60.0][end]) for end in (0, 1))
+        return cls(low, high, "UNDER_FREQUENCY", "OVER_FREQUENCY")
+
+    def alarms(self, values: Floats) -> Bits | None:
+        """Return the alarms of values, float64[..., sites], none for NaN; None: no alarm at all."""
+        under, over = values < self._low, values > self._high
+        if not (under.any() or over.any()):
+            return None
+        return (under * self._under | over * self._over).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,9 +12,9 @@ import numpy as np
 from gridsim.api import Floats
 from gridsim.contracts.measurands import ALARMS_COLUMN, LINES, METER
 from gridsim.simulation.batch import missing_column
-from gridsim.simulation.measurands.conditions import voltage_bits
+from gridsim.simulation.measurands.conditions import Limits
 from gridsim.simulation.measurands.grid import Grid
-from gridsim.simulation.measurands.rounding import round_measurand
+from gridsim.simulation.measurands.rounding import VALID, round_measurand
 from gridsim.simulation.scenario import Scenario
 
 
@@ -26,6 +26,7 @@ class Electrical:
         self._project = scenario.roster.project
         self._wiring, self._feeder = grid.wiring, grid.feeder
         self._of_meter = any(name.startswith(METER) for name in wanted)
+        self._limits = Limits.of_voltage(self._wiring.nominal_v)
         self._missing = missing_column(len(scenario.roster))
 
     def take(
@@ -94,31 +95,30 @@ class Electrical:
         amperes /= volts
 
         def of_all(name: str, values: Floats) -> Floats:
-            return round_measurand(name, values).take(project)
+            return round_measurand(name, values).take(project, mode=VALID)
 
         yield from self._with_lines(
             METER + "voltage",
             lambda: of_all("voltage", wiring.mean(volts)),
-            lambda line: shown[line].take(project),
+            lambda line: shown[line].take(project, mode=VALID),
         )
         total = amperes.sum(axis=0)
         each = amperes if wiring.lines == 1 else wiring.only(round_measurand("current", amperes))
         yield from self._with_lines(
             METER + "current",
             lambda: of_all("current", total),
-            lambda line: each[line].take(project),
+            lambda line: each[line].take(project, mode=VALID),
         )
         if METER + "power_factor" in wanted:
             factor = _power_factor(kw.sum(axis=0), size.sum(axis=0))
-            yield METER + "power_factor", factor.take(project)
+            yield METER + "power_factor", factor.take(project, mode=VALID)
         if METER + "reactive_kvar" in wanted:
             yield METER + "reactive_kvar", of_all("reactive_kvar", kvar.sum(axis=0))
 
     def _alarms(self, shown: Floats) -> Floats:
         """Return the alarms of the devices by the voltages of their lines, float64[devices]."""
-        bits = voltage_bits(shown, self._wiring.nominal_v)
-        alarms = np.zeros(len(self._project))
-        if bits.any():
+        alarms, bits = np.zeros(len(self._project)), self._limits.alarms(shown)
+        if bits is not None:
             of_all = np.zeros(len(alarms), np.int64)
             for line in range(len(bits)):
                 own = self._wiring.of_line(bits.astype(np.float64), line)

@@ -15,12 +15,12 @@ from gridsim.contracts.measurands import (
     FREQUENCY,
     SITE_REGISTERS,
 )
-from gridsim.simulation.measurands.conditions import frequency_bits
+from gridsim.simulation.measurands.conditions import Limits
 from gridsim.simulation.measurands.electrical import Electrical
 from gridsim.simulation.measurands.frequency import SiteFrequency
 from gridsim.simulation.measurands.grid import Grid
 from gridsim.simulation.measurands.registers import Registers, hundredths
-from gridsim.simulation.measurands.rounding import round_measurand
+from gridsim.simulation.measurands.rounding import VALID, round_measurand
 from gridsim.simulation.scenario import Scenario
 from gridsim.simulation.site_fleets import FleetOutputs
 
@@ -38,9 +38,9 @@ class Measuring:
         electrical = self._wanted & (ELECTRICAL | {ALARMS_COLUMN})
         self._electrical = Electrical(scenario, electrical, grid) if grid and electrical else None
         self._frequency: SiteFrequency | None = None
-        self._nominal_hz = None
+        self._limits: Limits | None = None
         if grid is not None and ALARMS_COLUMN in self._wanted:
-            self._nominal_hz = grid.nominal_hz
+            self._limits = Limits.of_frequency(grid.nominal_hz)
         if not self._wanted.isdisjoint((FREQUENCY, ALARMS_COLUMN)):
             self._frequency = SiteFrequency(scenario.draws, scenario.sites)
 
@@ -75,13 +75,13 @@ class Measuring:
         if self._frequency is not None:
             of_sites = round_measurand(FREQUENCY, self._frequency.at(time_ms))
             if FREQUENCY in self._wanted:
-                values[FREQUENCY] = of_sites.take(self._project)
-            if self._nominal_hz is not None:
-                frequency_alarms = frequency_bits(of_sites, self._nominal_hz)
+                values[FREQUENCY] = of_sites.take(self._project, mode=VALID)
+            if self._limits is not None:
+                frequency_alarms = self._limits.alarms(of_sites)
         if self._electrical is not None:
             values |= self._electrical.take(time_ms, power, real, fleets.reactive, meter)
-        if ALARMS_COLUMN in values and frequency_alarms is not None and frequency_alarms.any():
-            values[ALARMS_COLUMN] += frequency_alarms.take(self._project)
+        if ALARMS_COLUMN in values and frequency_alarms is not None:
+            values[ALARMS_COLUMN] += frequency_alarms.take(self._project, mode=VALID)
         if self._ders is None and self._sites is None:
             return values
         exported = hundredths(power)
@@ -99,7 +99,9 @@ class Measuring:
         for which, name in enumerate(names):
             if name in self._wanted:
                 column = registers.read(which)
-                into[name] = column if registers is self._ders else column.take(self._project)
+                into[name] = (
+                    column if registers is self._ders else column.take(self._project, mode=VALID)
+                )
 
     def _registers(self, names: tuple[str, str], n: int, tick_ms: int) -> Registers | None:
         return None if self._wanted.isdisjoint(names) else Registers(n, tick_ms)

@@ -14,6 +14,7 @@ from gridsim.api import Floats
 from gridsim.errors import PluginError, failure
 from gridsim.helpers.mains import large_load_voltage
 from gridsim.simulation.boundary import checked
+from gridsim.simulation.measurands.rounding import VALID
 from gridsim.simulation.scenario import FleetSpec, Scenario
 
 ONE_PHASE_KW: Final = 4.6
@@ -103,14 +104,16 @@ class Wiring:
         reactive.
         """
         lines, n = self.of_sites.shape
-        whole: Floats = np.bincount(self._every_site, fed.take(self._every), n).astype(np.float64)
+        whole: Floats = np.bincount(self._every_site, fed.take(self._every, mode=VALID), n).astype(
+            np.float64
+        )
         if lines == 1:
             return np.subtract(load, whole)[None, :]
         whole /= self._number
         net: Floats = self.load_share * load
         net -= whole if self._all else self._has * whole
         if len(self._some):
-            each = fed.take(self._some)
+            each = fed.take(self._some, mode=VALID)
             each /= self._some_phases
             net -= np.bincount(self._some_place, each, lines * n).reshape(lines, n)
         return net
@@ -130,7 +133,7 @@ class Wiring:
 
         `values` is float64[lines, sites].
         """
-        column: Floats = np.append(values[line], np.nan).take(self._at[line])
+        column: Floats = np.append(values[line], np.nan).take(self._at[line], mode=VALID)
         return column
 
     def of_devices(self, values: Floats) -> Floats:
@@ -142,7 +145,7 @@ class Wiring:
         parts = [*values, self.mean(values)] if lines > 1 else [*values]
         if self._any_two:
             parts += [(values[one] + values[(one + 1) % 3]) / 2.0 for one in range(3)]
-        column: Floats = np.concatenate(parts).take(self._block)
+        column: Floats = np.concatenate(parts).take(self._block, mode=VALID)
         return column
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gridsim.api import ALARMS, Instruction, Target, codes_of, read_instruction
 from gridsim.config.text.report import ConfigError
-from gridsim.simulation.measurands.conditions import bit, frequency_bits, voltage_bits
+from gridsim.simulation.measurands.conditions import Limits, bit
 from gridsim.simulation.step import Simulation
 from tests.fixtures.resumed import resumed
 from tests.fixtures.runs import Bench
@@ -66,12 +66,16 @@ def test_the_bits_are_those_of_sunspec() -> None:
 def test_limits_of_voltage_and_frequency() -> None:
     volts = np.array([202.3, 202.4, 230.0, 253.0, 253.1, np.nan])
     over, under = bit("AC_OVER_VOLT"), bit("AC_UNDER_VOLT")
-    assert voltage_bits(volts, np.full(6, 230.0)).tolist() == [under, 0, 0, 0, over, 0]
+    found = Limits.of_voltage(np.full(6, 230.0)).alarms(volts)
+    assert found is not None
+    assert found.tolist() == [under, 0, 0, 0, over, 0]
+    assert Limits.of_voltage(np.full(2, 230.0)).alarms(np.array([230.0, np.nan])) is None
     over, under = bit("OVER_FREQUENCY"), bit("UNDER_FREQUENCY")
-    for nominal, limits in ((50.0, (47.5, 51.5)), (60.0, (58.5, 61.2))):
-        low, high = limits
+    for nominal, (low, high) in ((50.0, (47.5, 51.5)), (60.0, (58.5, 61.2))):
         hertz = np.array([low - 0.001, low, nominal, high, high + 0.001])
-        assert frequency_bits(hertz, np.full(5, nominal)).tolist() == [under, 0, 0, 0, over]
+        found = Limits.of_frequency(np.full(5, nominal)).alarms(hertz)
+        assert found is not None
+        assert found.tolist() == [under, 0, 0, 0, over]
 
 
 def extras(simulation: Simulation, ticks: int, name: str) -> list[list[float]]:
