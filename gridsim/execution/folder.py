@@ -5,6 +5,7 @@
 000000000060.journal    the instructions since tick 60
 progress                how far the run has got
 altering                the injected faults that alter messages
+gaps                    the ticks that resumed lives have skipped
 ended                   instead of all these, once the run has ended
 lock                    locked as long as a run uses the folder
 """
@@ -20,8 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from gridsim.contracts.instructions import Instruction
-from gridsim.errors import UsageError
+from gridsim.errors import UsageError, printable
 from gridsim.execution.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -53,6 +56,8 @@ class Kept:
     progress: RunProgress
     altering: Sequence[Altering] = ()
     """The injected faults that alter messages."""
+    gaps: Sequence[tuple[int, int]] = ()
+    """The first and last tick of each gap that an earlier life began to skip."""
     warnings: tuple[str, ...] = ()
     """The damages that the reader has worked around."""
 
@@ -108,6 +113,7 @@ class CheckpointFolder:
                 entries = {tick: one for tick, one in entries.items() if tick < first}
                 entries.update(read_journal(self._journal(first)))
             altering = read_altering(self.path / "altering")
+            gaps = _read_gaps(self.path / "gaps")
             progress = read_progress(self.path / "progress", len(checkpoint.facts.transports))
         except OSError as error:
             raise CheckpointError(f"{self.path}: error: {error.strerror or error}") from error
@@ -122,7 +128,8 @@ class CheckpointFolder:
             progress = RunProgress(checkpoint.tick, readings=number, settled=[number] * count)
         since = {tick: one for tick, one in sorted(entries.items()) if tick >= checkpoint.tick}
         known = {one[0]: one for one in (*checkpoint.facts.altering, *altering)}
-        return Kept(checkpoint, since, progress, [*known.values()], tuple(warnings))
+        altering = [*known.values()]
+        return Kept(checkpoint, since, progress, altering, gaps, tuple(warnings))
 
     # Writing, in a run.
 
@@ -182,6 +189,11 @@ class CheckpointFolder:
         """Begin the file of the faults that alter messages. Raises OSError."""
         return AlteringFile(self.path / "altering", known)
 
+    def write_gaps(self, gaps: Sequence[tuple[int, int]]) -> None:
+        """Write the gaps of this life and of earlier ones. Raises OSError."""
+        with whole_file(self.path / "gaps") as path:
+            path.write_bytes(msgspec.json.encode(gaps))
+
     def progress(self, progress: RunProgress) -> ProgressFile:
         """Begin the progress file. Raises OSError."""
         return ProgressFile(self.path / "progress", progress)
@@ -203,6 +215,7 @@ class CheckpointFolder:
             *map(self._journal, self._ticks(_JOURNAL)),
             self.path / "progress",
             self.path / "altering",
+            self.path / "gaps",
         ):
             path.unlink(missing_ok=True)
 
@@ -219,6 +232,16 @@ class CheckpointFolder:
             return []
         found = ((pattern.fullmatch(name), name) for name in names)
         return [int(match[1]) for match, name in found if match and (self.path / name).is_file()]
+
+
+def _read_gaps(path: Path) -> list[tuple[int, int]]:
+    """Return the gaps in a file; none if there is no such file. Raises OSError."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[tuple[int, int]])
+    except FileNotFoundError:
+        return []
+    except ValueError as error:
+        raise CheckpointError(f"{path}: error: the file is damaged: {printable(error)}") from error
 
 
 def unusable_folder(path: Path) -> str | None:

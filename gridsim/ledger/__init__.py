@@ -9,11 +9,19 @@ from gridsim.ledger.file import LedgerError
 from gridsim.ledger.places import check_reload
 from gridsim.ledger.query import LedgerQuery, query
 from gridsim.ledger.reader import NotALedger, Reader
-from gridsim.ledger.resuming import Continuation, missing_readings, run_of
+from gridsim.ledger.resuming import (
+    KILLED,
+    Continuation,
+    Rewound,
+    is_unused,
+    missing_readings,
+    run_of,
+)
 from gridsim.ledger.windows import Unsent, Window
 from gridsim.ledger.writer import Ledger
 
 __all__ = [
+    "KILLED",
     "About",
     "Continuation",
     "Fates",
@@ -22,10 +30,12 @@ __all__ = [
     "LedgerQuery",
     "NotALedger",
     "Reader",
+    "Rewound",
     "TransportNote",
     "Unsent",
     "Window",
     "check_reload",
+    "is_unused",
     "missing_readings",
     "query",
     "run_of",

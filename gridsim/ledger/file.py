@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from loguru import logger
+
 from gridsim.errors import GridsimError, UsageError
 from gridsim.ledger.schema import APPLICATION_ID, TABLES, VERSION, VIEWS
 
@@ -96,6 +98,22 @@ def reopen(path: Path, run: str) -> tuple[sqlite3.Connection, int]:
         release(descriptor)
         raise LedgerError(f"the ledger {path} is of another run, so the run cannot be resumed")
     return connection, descriptor
+
+
+def seal(connection: sqlite3.Connection, path: Path, *, complete: bool, ticks: int) -> None:
+    """Note the end of the run in its ledger, and close it. Raises sqlite3.Error."""
+    with connection:
+        connection.execute("BEGIN")
+        update = "UPDATE meta SET value = ? WHERE key = ?"
+        connection.execute(update, (int(complete), "complete"))
+        connection.execute(update, (ticks, "ticks"))
+    # Merge the WAL into one file, which can be copied and read on a read-only disk. This fails
+    # while another process reads the ledger; the ledger is still valid.
+    try:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.OperationalError as error:
+        logger.debug("the ledger {} stays in two files: {}", path, error)
+    connection.close()
 
 
 def release(descriptor: int) -> None:

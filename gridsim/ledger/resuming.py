@@ -14,7 +14,7 @@ import numpy as np
 
 from gridsim.ledger.about import About
 from gridsim.ledger.columns import NONE, Ints
-from gridsim.ledger.file import LedgerError, read_only
+from gridsim.ledger.file import LedgerError, is_ledger, read_only
 from gridsim.ledger.insert import insert
 from gridsim.ledger.windows import read_windows
 from gridsim.version import __version__
@@ -61,6 +61,18 @@ class Continuation:
     """For each transport the readings that its spool keeps: the number of the first, and rows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rewound:
+    """The facts that a ledger has of the time before a checkpoint, and of lost fates after it."""
+
+    connected_ms: Ints
+    """The start of each device's last connection, int64[devices]."""
+    settlements: int
+    unknown: Sequence[Sequence[tuple[int, int]]]
+    """For each transport the ranges of numbers after the checkpoint that are not sent again, and
+    whose fate was not written before the kill."""
+
+
 def missing_readings(path: Path, run: str, tick: int, readings: int) -> str:
     """Return why a ledger does not fit a checkpoint; "" if it does, or if it cannot be read."""
     query = "SELECT value, (SELECT ifnull(sum(rows), 0) FROM batches WHERE tick < ?) FROM meta"
@@ -84,13 +96,22 @@ def run_of(path: Path) -> str:
     return "" if row is None else str(row[0])
 
 
-def rewind(
-    connection: sqlite3.Connection, path: Path, about: About, at: Continuation
-) -> tuple[Ints, int]:
+def is_unused(path: Path) -> bool:
+    """Return whether there is no ledger at a path, or one that a run has not begun to write."""
+    try:
+        return (
+            not path.exists() or not path.stat().st_size or (is_ledger(path) and not run_of(path))
+        )
+    except OSError:
+        return False
+
+
+def rewind(connection: sqlite3.Connection, path: Path, about: About, at: Continuation) -> Rewound:
     """Remove what was written after a checkpoint, and note the resumption. A transaction is open.
 
-    Returns the start of each device's last connection, int64[devices], and the number of
-    settlements. Raises LedgerError if the ledger lacks readings from before the checkpoint.
+    Readings from before the checkpoint without a fate, which no spool holds, were lost with the
+    run, or their fates were: they are unconfirmed. Raises LedgerError if the ledger lacks readings
+    from before the checkpoint.
     """
     for table, column in _BY_TICK.items():
         connection.execute(f"DELETE FROM {table} WHERE {column} >= ?", (at.tick,))
@@ -119,9 +140,17 @@ def rewind(
             "checkpoint: start a new run with another ledger"
         )
     now_ms = time.time_ns() // 1_000_000
+    unknown = []
     for transport, first in enumerate(at.sent_from):
         held = at.held[transport] if at.held else ()
-        _rewind_fates(connection, transport, first, held, now_ms)
+        gaps = _rewind_fates(connection, transport, first, held)
+        rows = [
+            (transport, start, min(end, at.readings) - start, "unconfirmed", KILLED, now_ms)
+            for start, end in gaps
+            if start < at.readings
+        ]
+        insert(connection, "fates", rows)
+        unknown.append([(max(start, at.readings), end) for start, end in gaps if end > at.readings])
         again = [*held, (first, at.handed - first)]
         retries = [(transport, start, rows, now_ms) for start, rows in again if rows > 0]
         insert(connection, "retries", retries)
@@ -139,20 +168,15 @@ def rewind(
         ),
     )
     connection.execute("UPDATE meta SET value = 0 WHERE key IN ('complete', 'ticks')")
-    return _connections(connection, about), settlements
+    return Rewound(_connections(connection, about), settlements, unknown)
 
 
 def _rewind_fates(
-    connection: sqlite3.Connection,
-    transport: int,
-    first: int,
-    held: Sequence[tuple[int, int]],
-    now_ms: int,
-) -> None:
+    connection: sqlite3.Connection, transport: int, first: int, held: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
     """Remove the fates of readings that are sent again, from the number `first` on.
 
-    Earlier readings without a fate, which no spool holds, were lost with the run, or their fates
-    were: they are unconfirmed.
+    Returns the ranges of earlier readings without a fate, which no spool holds.
     """
     connection.execute("DELETE FROM fates WHERE transport = ? AND first >= ?", (transport, first))
     connection.execute(
@@ -161,11 +185,7 @@ def _rewind_fates(
     )
     query = "SELECT first, rows FROM fates WHERE transport = ?"
     known = [*connection.execute(query, (transport,)), *held]
-    rows = [
-        (transport, start, end - start, "unconfirmed", KILLED, now_ms)
-        for start, end in _gaps(known, first)
-    ]
-    insert(connection, "fates", rows)
+    return list(_gaps(known, first))
 
 
 def _gaps(known: Sequence[tuple[int, int]], end: int) -> Iterator[tuple[int, int]]:

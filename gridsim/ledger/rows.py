@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from gridsim.api import Batch, Floats, Labels, Roster
 from gridsim.ledger.columns import NONE, Ints, Packed, pack, pack_places
+from gridsim.ledger.insert import insert
+from gridsim.simulation.scenario import Scenario
 
 Row = tuple[Packed, ...]
 Numbering = Callable[[Roster, NDArray[np.intp]], Ints]
@@ -117,6 +120,33 @@ class Packing:
                 strict=True,
             )
         )
+
+
+def insert_batches(
+    connection: sqlite3.Connection,
+    scenario: Scenario,
+    batches: Mapping[int, tuple[Batch, int]],
+    connected_ms: Ints,
+    number: Numbering,
+) -> None:
+    """Insert the batches of consecutive ticks, each with the time at which it was offered, UTC ms.
+
+    They are not empty; `connected_ms` and `number` as in `Packing.rows`. A transaction is open.
+    """
+    if not batches:
+        return
+    packing = Packing([*batches], [batch for batch, _ in batches.values()])
+    rows = packing.rows(scenario.start_ms, scenario.tick_ms, connected_ms, number)
+    sizes = [(tick, batch.number, len(batch)) for tick, (batch, _) in batches.items()]
+    for table, values in (
+        ("batches", sizes),
+        ("offers", [(tick, wall_ms) for tick, (_, wall_ms) in batches.items()]),
+        ("packed_readings", rows.readings),
+        ("packed_reported", rows.reported),
+        ("packed_labels", rows.labels),
+        ("packed_connections", rows.connections),
+    ):
+        insert(connection, table, values)
 
 
 def unsent_row(

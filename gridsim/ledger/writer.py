@@ -17,12 +17,12 @@ from gridsim.contracts.results import TickResult
 from gridsim.ledger.about import About, write_about
 from gridsim.ledger.columns import NONE
 from gridsim.ledger.fates import Fates
-from gridsim.ledger.file import LedgerError, create, failed, reopen
+from gridsim.ledger.file import LedgerError, create, failed, reopen, seal
 from gridsim.ledger.happenings import Happenings
 from gridsim.ledger.insert import insert
 from gridsim.ledger.places import Places
-from gridsim.ledger.resuming import POSITIONS, Continuation, rewind
-from gridsim.ledger.rows import Packing
+from gridsim.ledger.resuming import POSITIONS, Continuation, Rewound, rewind
+from gridsim.ledger.rows import insert_batches
 from gridsim.ledger.watch import FileWatch, confirm
 
 # The run waits while the oldest uncommitted result is older than this, so that a killed run loses
@@ -86,6 +86,8 @@ class Ledger:
             self._connection, descriptor = create(path, overwrite=overwrite)
         else:
             self._connection, descriptor = reopen(path, about.run)
+        self.rewound: Rewound | None = None
+        """The facts of a ledger that is continued; None: it is new."""
         self._watch = FileWatch(path, descriptor)
         self._tick = self._committed = 0
         self._about: About | None = None
@@ -123,8 +125,9 @@ class Ledger:
 
     def _continue(self, about: About, at: Continuation) -> None:
         """Continue after a checkpoint. A transaction is open."""
-        self._connected_ms, settlements = rewind(self._connection, self.path, about, at)
-        self._happenings.restore(settlements)
+        found = self.rewound = rewind(self._connection, self.path, about, at)
+        self._connected_ms = found.connected_ms
+        self._happenings.restore(found.settlements)
         self._tick = self._committed = at.tick
         self._last_tick = at.tick - 1
         self._written = at.readings
@@ -286,7 +289,8 @@ class Ledger:
             for entry in entries:
                 if entry.about is not None:
                     self._extend(entry.about)
-            self._write_batches([entry for entry in entries if len(entry.result.batch)])
+            batches = {e.tick: (e.result.batch, e.wall_ms) for e in entries if len(e.result.batch)}
+            insert_batches(connection, self._scenario, batches, self._connected_ms, self._places.of)
             for entry in entries:
                 self._happenings.write(entry.result, entry.tick)
                 self._last_tick = entry.result.tick
@@ -300,44 +304,10 @@ class Ledger:
         more = len(self._places.device) - len(self._connected_ms)
         self._connected_ms = np.append(self._connected_ms, np.full(more, NONE, np.int64))
 
-    def _write_batches(self, entries: Sequence[_Pending]) -> None:
-        if not entries:
-            return
-        ticks = [entry.tick for entry in entries]
-        batches = [entry.result.batch for entry in entries]
-        rows = Packing(ticks, batches).rows(
-            self._scenario.start_ms,
-            self._scenario.tick_ms,
-            self._connected_ms,
-            self._places.of,
-        )
-        sizes = [(tick, one.number, len(one)) for tick, one in zip(ticks, batches, strict=True)]
-        for table, values in (
-            ("batches", sizes),
-            ("offers", [(entry.tick, entry.wall_ms) for entry in entries]),
-            ("packed_readings", rows.readings),
-            ("packed_reported", rows.reported),
-            ("packed_labels", rows.labels),
-            ("packed_connections", rows.connections),
-        ):
-            insert(self._connection, table, values)
-
     def _finish(self) -> None:
-        connection = self._connection
         # The result of a run's end has the index of the tick that would have come next.
         ticks = self._last_tick + (not self._complete)
-        with connection:
-            connection.execute("BEGIN")
-            update = "UPDATE meta SET value = ? WHERE key = ?"
-            connection.execute(update, (int(self._complete), "complete"))
-            connection.execute(update, (ticks, "ticks"))
-        # Merge the WAL into one file, which can be copied and read on a read-only disk. This fails
-        # while another process reads the ledger; the ledger is still valid.
-        try:
-            connection.execute("PRAGMA journal_mode = DELETE")
-        except sqlite3.OperationalError as error:
-            logger.debug("the ledger {} stays in two files: {}", self.path, error)
-        connection.close()
+        seal(self._connection, self.path, complete=self._complete, ticks=ticks)
         confirm(self.path, self._run, self._written)
         self._watch.close()
 

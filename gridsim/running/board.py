@@ -12,7 +12,7 @@ from gridsim.api import Batch, Roster
 from gridsim.contracts.part_status import EventStatus, InstructionStatus
 from gridsim.contracts.results import EventTotals, Settlement, TickResult
 from gridsim.contracts.settlements import Settlements
-from gridsim.contracts.state import State, restore_attributes, state_of
+from gridsim.contracts.state import State, StateError, restore_attributes, state_of
 
 _COUNTS = ("episodes", "_received", "_rejected", "_events")
 
@@ -78,6 +78,12 @@ class Board:
         """Continue from the counts of a checkpoint. Raises StateError."""
         with self._lock:
             restore_attributes(self, state, _COUNTS)
+            counts = (self.episodes, self._received, self._rejected)
+            events = self._events.values() if isinstance(self._events, dict) else (None,)
+        if not all(isinstance(count, int) for count in counts) or not all(
+            isinstance(event, _EventCount) for event in events
+        ):
+            raise StateError("the counts of the run's status are not valid")
 
     def output_kw(self) -> dict[str, float]:
         """Return the sum of the last reported `current_output` of each reported type."""

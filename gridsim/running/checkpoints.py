@@ -85,10 +85,11 @@ class Checkpoints:
 
     # Called by the run, before its first tick and after its last.
 
-    def open(self, known: Callable[[], Entries]) -> None:
+    def open(self, known: Callable[[], Entries], gap: tuple[int, int] | None = None) -> None:
         """Open and lock the folder, and write the first checkpoint of a run that begins.
 
-        `known` returns the instructions that are known for ticks to come. Raises UsageError if the
+        `known` returns the instructions that are known for ticks to come; `gap` has the first and
+        last tick that a resumed run will skip. Raises UsageError if the
         folder cannot be used, and StateError, naming the plugin, if a state cannot be kept.
         """
         kept = self._plan.kept
@@ -109,6 +110,8 @@ class Checkpoints:
                 self._journal = self._folder.journal(tick, kept.journal)
                 self._progress = self._folder.progress(self._last)
                 self._folder.clear_after(tick)
+                gaps = [one for one in kept.gaps if one[1] >= tick]
+                self._folder.write_gaps(gaps if gap is None else [*gaps, gap])
                 self._altering = self._folder.altering(kept.altering)
         except OSError as error:
             self.release()

@@ -8,8 +8,8 @@ from typing import Final
 
 from gridsim.contracts.part_status import CheckpointStatus, ResumeStatus
 from gridsim.contracts.results import TickResult
-from gridsim.contracts.state import State
-from gridsim.execution.checkpoint import RunFacts
+from gridsim.contracts.state import State, StateError
+from gridsim.execution.checkpoint import CheckpointError, RunFacts
 from gridsim.execution.progress import RunProgress
 from gridsim.running.board import Board
 from gridsim.running.checkpoints import Checkpoints
@@ -31,7 +31,7 @@ class Life:
     """
 
     def __init__(self, plan: Plan, simulation: Simulation, board: Board) -> None:
-        """Restore the state of the checkpoint. Raises StateError."""
+        """Restore the state of the checkpoint. Raises CheckpointError if it does not fit."""
         assert plan.checkpoint is not None
         self._plan, self._own = plan, plan.checkpoint
         self._simulation, self._board = simulation, board
@@ -42,8 +42,12 @@ class Life:
             self.inbox = JournaledInbox()
         else:
             facts = kept.checkpoint.facts
-            simulation.restore(kept.checkpoint.state)
-            board.restore(facts.board)
+            try:
+                simulation.restore(kept.checkpoint.state)
+                board.restore(facts.board)
+            except StateError as error:
+                path = plan.checkpoint.path
+                raise CheckpointError(f"--resume: error: {path}: {error}") from error
             self.readings = facts.readings
             self.inbox = JournaledInbox(kept.checkpoint.tick, kept.journal)
         self.recovery: Recovery | None = None
@@ -72,7 +76,8 @@ class Life:
             settled = self.recovery.sent_from
         note = self._checkpoints.settle
         self.frontiers = [SettledFrontier(i, number, note) for i, number in enumerate(settled)]
-        self._checkpoints.open(self.inbox.known)
+        gap = None if self.recovery is None else self.recovery.missing
+        self._checkpoints.open(self.inbox.known, gap)
 
     def start(self) -> None:
         """Start to write checkpoints, after the workers have opened."""

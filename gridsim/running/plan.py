@@ -66,6 +66,8 @@ class LedgerPlan:
     path: Path
     overwrite: bool
     about: About
+    is_begun: bool = True
+    """False if a resumed run was killed before it had created its ledger."""
 
     def open(self, continuation: Continuation | None = None, earlier: int = 0) -> Ledger:
         """Create its file, or continue that of a run that was killed.
@@ -74,7 +76,8 @@ class LedgerPlan:
         a file is already there, or LedgerError.
         """
         about = replace(self.about, earlier=earlier)
-        return Ledger(self.path, about, overwrite=self.overwrite, continuation=continuation)
+        at = continuation if self.is_begun else None
+        return Ledger(self.path, about, overwrite=self.overwrite, continuation=at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +201,15 @@ def make_plan(
     transports, sources, views = make_parts(document, configuration, run, alterations)
     probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
     about = about_run(configuration, fingerprint(document), host.registry)
+    if kept is not None:
+        about = replace(about, run=kept.checkpoint.facts.run)
     checkpoint = checkpoint_plan(document, configuration, about, kept, resume=options.resume)
     ledger = None
     if (settings := configuration.ledger) is not None:
-        path = Path(settings.path)
+        path, begun = Path(settings.path), True
         if kept is not None:
-            about = replace(about, run=kept.checkpoint.facts.run)
-            path = continued_ledger(path, kept.checkpoint.facts)
-        ledger = LedgerPlan(path, settings.overwrite, about)
+            path, begun = continued_ledger(path, kept)
+        ledger = LedgerPlan(path, settings.overwrite or not begun, about, begun)
     return Plan(
         options.config,
         configuration,

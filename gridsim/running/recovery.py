@@ -14,7 +14,7 @@ from gridsim.contracts.results import TickResult
 from gridsim.delivery import Fate, Observer
 from gridsim.delivery.buffer import Buffer
 from gridsim.execution.folder import Kept
-from gridsim.ledger import Continuation
+from gridsim.ledger import KILLED, Continuation, Rewound
 
 SKIPPED: Final = "not sent: on_recovery = skip"
 """The reason of readings of the time in which the run was down."""
@@ -66,9 +66,12 @@ class Recovery:
         self._handed = progress.readings
         self._positions = kept.checkpoint.facts.positions
         self._skips = on_recovery == "skip"
+        self._gaps = kept.gaps if self._skips else ()
         self._on_recovery = on_recovery
         self.observers: Sequence[Observer | None] = ()
         """The observers of the transports; they get the readings that are skipped."""
+        self.rewound: Rewound | None = None
+        """The facts of the ledger that is continued; None: the run has none."""
         self._missing = self._again = 0
         self._done = present <= self.tick
         settled = [min(number, progress.readings) for number in progress.settled]
@@ -110,15 +113,43 @@ class Recovery:
     def batch_for(self, transport: int, result: TickResult) -> Batch:
         """Return the readings of a tick that a transport gets."""
         batch = result.batch
-        if not self._skips or result.tick >= self.present:
+        if result.tick >= self.present:
             return batch
         if self.is_again(result.tick):
+            self._settle_unknown(transport, result)
             known = self.sent_from[transport] - batch.number
-            return batch.rows(max(0, min(known, len(batch))))
+            batch = batch.rows(max(0, min(known, len(batch))))
+            return self._skipped(transport, batch) if self._was_skipped(result.tick) else batch
+        return self._skipped(transport, batch) if self._skips else batch
+
+    def _skipped(self, transport: int, batch: Batch) -> Batch:
+        """Settle readings that are not sent, and return none."""
         observer = self.observers[transport]
         if len(batch) and observer is not None:
             observer.settled(batch.number, len(batch), "dropped", SKIPPED)
         return batch.rows(len(batch))
+
+    def _was_skipped(self, tick: int) -> bool:
+        """Return whether an earlier life has skipped a tick."""
+        return any(first <= tick <= last for first, last in self._gaps)
+
+    def _settle_unknown(self, transport: int, result: TickResult) -> None:
+        """Settle readings that are not sent again, and whose fate was not written before the kill.
+
+        They were skipped if their tick was missed by an earlier life.
+        """
+        observer, rewound = self.observers[transport], self.rewound
+        if rewound is None or observer is None:
+            return
+        batch, skipped = result.batch, self._was_skipped(result.tick)
+        for start, end in rewound.unknown[transport]:
+            first, after = max(start, batch.number), min(end, batch.number + len(batch))
+            if first >= after:
+                continue
+            if skipped:
+                observer.settled(first, after - first, "dropped", SKIPPED)
+            else:
+                observer.settled(first, after - first, "unconfirmed", KILLED)
 
     def continuation(self) -> Continuation:
         """Return the point from which the ledger is continued."""

@@ -12,9 +12,9 @@ from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.text.load import Document
 from gridsim.contracts.settings import Settings, in_folder
 from gridsim.errors import UsageError
-from gridsim.execution.checkpoint import Checkpoint, CheckpointError, RunFacts, check_keys
+from gridsim.execution.checkpoint import Checkpoint, CheckpointError, check_keys
 from gridsim.execution.folder import CheckpointFolder, Kept
-from gridsim.ledger import About, missing_readings, run_of
+from gridsim.ledger import About, is_unused, missing_readings, run_of
 from gridsim.running.checkpoints import CheckpointPlan
 
 
@@ -66,15 +66,20 @@ def checkpoint_plan(
     return CheckpointPlan(path, settings.every_s, settings.on_recovery, keys, kept, why_new)
 
 
-def continued_ledger(path: Path, facts: RunFacts) -> Path:
-    """Return the ledger of the run: at its path in the configuration, or where it was.
+def continued_ledger(path: Path, kept: Kept) -> tuple[Path, bool]:
+    """Return the ledger of the run, and whether the killed run had created it.
 
-    The path may contain the id of a start, so that it differs now. Raises UsageError.
+    It is at its path in the configuration, or where it was: the path may contain the id of a start,
+    so that it differs now. Raises UsageError.
     """
+    facts = kept.checkpoint.facts
     there = Path(facts.ledger)
     for one in (path, there):
         if run_of(one) == facts.run:
-            return one
+            return one, True
+    if not kept.progress.tick and is_unused(path):
+        # Killed after the first checkpoint, before the first tick.
+        return path, False
     raise UsageError(
         f"--resume: error: the run's ledger {there} is not there any more; move it back, or delete "
         "the folder of the checkpoint to start a new run"

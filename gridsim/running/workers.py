@@ -84,6 +84,8 @@ class Workers:
                 at = None if recovery is None else recovery.continuation()
                 earlier = sum(buffer.earlier for buffer in buffers if buffer is not None)
                 self.ledger = plan.ledger.open(at, earlier)
+                if recovery is not None:
+                    recovery.rewound = self.ledger.rewound
             plan.run_file.open(
                 plan.config,
                 rfc3339(time.time_ns() // 1_000_000),

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+import itertools
+import shutil
+from pathlib import Path
+from typing import Any
 
-from tests.fixtures.lives import HEAD, Asked, Lives, digests
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fixtures.lives import HEAD, SMALL, Asked, Lives, digests
 
 TICKS = 24
+SMALL_TICKS = 10
+COUNTER = itertools.count()
 START = "2026-06-21T21:00:00Z"
 """In the evening of the site: the sun is up, and cars are plugged in."""
 CHECKPOINTS = (8, 16)
@@ -69,12 +78,43 @@ ASKED: Asked = {
 }  # fmt: skip
 
 
+def _command(tick: int) -> dict[str, Any]:
+    return {"id": f"c-{tick}", "command": "set_power", "value": 1 - tick / 4}
+
+
 @pytest.fixture(scope="module")
 def lives(tmp_path_factory: pytest.TempPathFactory) -> Lives:
     text = HEAD + FORMAT + HOMES
     lives = Lives(tmp_path_factory.mktemp("lives"), text.replace("now", START), ASKED)
     lives.live(TICKS, checkpoints=CHECKPOINTS, kills=KILLS)
     return lives
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Lives:
+    """A run with a checkpoint every three ticks, killed before each of its ticks."""
+    asked = {tick: ("HOME_B", _command(tick)) for tick in range(0, SMALL_TICKS, 2)}
+    small = Lives(tmp_path_factory.mktemp("small"), HEAD + SMALL.replace("BAT", "HOME_B"), asked)
+    every = range(SMALL_TICKS + 1)
+    small.live(SMALL_TICKS, checkpoints=every[3::3], kills=every)
+    return small
+
+
+@given(first=st.integers(0, SMALL_TICKS), second=st.integers(0, SMALL_TICKS), newest=st.booleans())
+@settings(max_examples=8)
+def test_any_two_kills_leave_no_trace(small: Lives, first: int, second: int, newest: bool) -> None:
+    """Also if the newest checkpoint is damaged; the second kill may come where the first did."""
+    folder = Path(shutil.copytree(small.killed(first), f"{small.first}-{next(COUNTER)}"))
+    states = sorted((folder / "ck").glob("*.state"))
+    if newest and len(states) > 1:
+        states[-1].write_bytes(states[-1].read_bytes()[:-1])
+    with small.resumed(folder) as run:
+        small.steps(run, first, max(run.status().tick, second))
+        run.confirm()
+        folder = Path(shutil.copytree(folder, f"{small.first}-{next(COUNTER)}"))
+    with small.resumed(folder) as run:
+        small.steps(run, max(first, second), SMALL_TICKS)
+    assert digests(folder) == digests(small.first)
 
 
 @pytest.mark.parametrize("tick", KILLS)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,13 +11,10 @@ import pytest
 from gridsim.api import StateError
 from gridsim.errors import UsageError
 from gridsim.execution.checkpoint import CheckpointError
-from gridsim.execution.folder import Kept
-from gridsim.execution.progress import RunProgress
+from gridsim.ledger.file import create, release
 from gridsim.running.plan import Options, make_plan
-from gridsim.running.recovery import SKIPPED, Recovery, ResumeSchedule, SettledFrontier, schedule
 from gridsim.running.repeat import make_repeat_plan
 from gridsim.running.run import Run
-from gridsim.simulation.step import Simulation
 from tests.fixtures.lives import HEAD, SMALL, Lives, digests, lines, query
 
 TICKS = 6
@@ -158,6 +153,28 @@ def test_the_ledger_is_found_where_it_was(killed: Lives, folder: Path) -> None:
     assert plan.ledger.path.name == "moved.sqlite"
 
 
+@pytest.mark.parametrize("left", [None, b"", "schema"])
+def test_a_run_that_was_killed_before_it_had_a_ledger_creates_it(
+    killed: Lives, tmp_path: Path, left: bytes | str | None
+) -> None:
+    lives = Lives(tmp_path, HEAD + SMALL)
+    plan = lives.plan(lives.first)
+    run = Run(plan, clock="manual")
+    assert run._life is not None
+    run._life.open(run._engine, run._workers, manual=True)
+    run._life._checkpoints.release()
+    ledger = lives.first / "ledger.sqlite"
+    if left == "schema":
+        connection, descriptor = create(ledger, overwrite=False)
+        connection.close()
+        release(descriptor)
+    elif left is not None:
+        ledger.touch()
+    with lives.resumed(lives.first) as again:
+        again.advance(2)
+    assert query(lives.first, "SELECT sum(rows) FROM fates") == [(2,)]
+
+
 def damage_newest(ck: Path) -> None:
     (ck / f"{3:012}.state").write_bytes(b"gridsim\0 torn")
 
@@ -244,81 +261,3 @@ def test_the_folder_is_checked_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "ck").touch()
     with pytest.raises(UsageError, match="ck is not a folder; name another"):
         make_plan(Options(config))
-
-
-def kept(tick: int, progress: RunProgress, readings: int = 0) -> Kept:
-    facts = SimpleNamespace(readings=readings, positions={})
-    checkpoint: Any = SimpleNamespace(tick=tick, facts=facts)
-    return Kept(checkpoint, {}, progress)
-
-
-@pytest.mark.parametrize(
-    ("due_s", "speed", "ticks", "expected"),
-    [
-        (0.0, 1.0, None, (21, 10.0)),
-        (-0.5, 1.0, None, (20, 9.5)),
-        (-1.5, 1.0, None, (20, None)),
-        (99.9, 1.0, None, (120, 109.9)),
-        (99.9, 1.0, 50, (50, 109.9)),
-        (99.9, 1.0, 5, (20, 109.9)),
-        (99.9, 2.0, None, (20, None)),
-        (99.9, 0.0, None, (20, None)),
-    ],
-)
-def test_a_resumed_run_is_where_it_would_be(
-    monkeypatch: pytest.MonkeyPatch,
-    due_s: float,
-    speed: float,
-    ticks: int | None,
-    expected: tuple[int, float | None],
-) -> None:
-    """`due_s` ago tick 20 was due; the checkpoint is of tick 10, ten seconds before."""
-    monkeypatch.setattr("gridsim.running.recovery.time", SimpleNamespace(time=lambda: 1e6))
-    progress = RunProgress(20, int(1e9 - 1000 * due_s), 1.0, 200, [200])
-    found = schedule(kept(10, progress), speed, 1.0, ticks)
-    assert found.present == expected[0]
-    assert found.behind_s == pytest.approx(expected[1])
-    assert schedule(kept(10, replace(progress, due_ms=0)), 1.0, 1.0, None) == ResumeSchedule(20)
-
-
-class Noted:
-    """The fates that an observer was given."""
-
-    def __init__(self) -> None:
-        self.settled_readings: list[tuple[Any, ...]] = []
-
-    def settled(self, *fate: Any) -> None:
-        self.settled_readings.append(fate)
-
-    def again(self, first: int, rows: int) -> None:
-        raise AssertionError
-
-    def kept(self, first: int, rows: int) -> None:
-        raise AssertionError
-
-
-def test_a_gap_is_counted_and_in_the_ledger(killed: Lives) -> None:
-    """Ticks 2 and 3 were handed on, the first of them settled; 4 and 5 were missed."""
-    plan = make_plan(Options(killed.first / "fleet.toml"), files="none")
-    simulation = Simulation(plan.configuration.scenario)
-    results = [simulation.advance() for _ in range(7)]
-    found = Recovery(kept(2, RunProgress(4, 1, 1.0, 4, [3]), 2), "skip", 6)
-    noted = Noted()
-    found.observers = [noted]
-    sent = [len(found.batch_for(0, one)) for one in results[2:]]
-    for one in results[2:6]:
-        found.note(one)
-    assert sent == [0, 1, 0, 0, 1]
-    assert noted.settled_readings == [(4, 1, "dropped", SKIPPED), (5, 1, "dropped", SKIPPED)]
-    status = found.status()
-    assert (found.missing, status.again, status.missed, status.caught_up) == ((4, 5), 2, 2, True)
-
-
-def test_the_frontier_waits_for_the_readings_between() -> None:
-    noted: list[tuple[int, int]] = []
-    frontier = SettledFrontier(1, 5, lambda transport, number: noted.append((transport, number)))
-    frontier.settled(9, 2, "dropped", "queue full")
-    frontier.settled(5, 1, "delivered", "")
-    frontier.settled(6, 3, "unconfirmed", "")
-    frontier.settled(3, 1, "delivered", "")
-    assert noted == [(1, 6), (1, 11), (1, 11)]
