@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.matrix import (
     clock_rows,
+    convention_rows,
     embedded_rows,
     file_rows,
     input_rows,
@@ -56,6 +57,7 @@ GROUPS: dict[str, Group] = {
     "plugins": plugin_rows.GROUP,
     "third_party": third_party.GROUP,
     "input": input_rows.GROUP,
+    "conventions": convention_rows.GROUP,
     "embedded": embedded_rows.GROUP,
     "soak": soak_row.GROUP,
 }

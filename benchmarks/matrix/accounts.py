@@ -110,9 +110,14 @@ class Fates:
         self.fate: dict[int, tuple[str, str]] = {}
         self.repeated = 0
         """The number of readings with two fates."""
+        self.example = ""
+        """The first of them, and its fates."""
         for first, rows, fate, reason in fates:
             for number in range(first, first + rows):
-                self.repeated += number in self.fate
+                if number in self.fate:
+                    self.repeated += 1
+                    both = f"reading {number}: {self.fate[number]}, {(fate, reason)}"
+                    self.example = self.example or both
                 self.fate[number] = fate, reason
         self.again = {number for first, rows in retries for number in range(first, first + rows)}
         with query(path, _READINGS) as found:
@@ -167,7 +172,7 @@ def disagreements(
         if fates.account() != account:
             found.append(f"{name}: the ledger has {fates.account()}, printed was {account}")
         if fates.repeated:
-            found.append(f"{name}: {fates.repeated} readings have two fates in the ledger")
+            found.append(f"{name}: {fates.repeated} with two fates in the ledger: {fates.example}")
         if name in received:
             found += [
                 f"{name}: {one}" for one in contradictions(fates, received[name], copies=copies)

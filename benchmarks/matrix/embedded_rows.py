@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from tests.fixtures.ports import free_port
 GROUP = Group("Embedded broker")
 
 
-def _listening(port: int) -> list[str]:
+def listening(port: int) -> list[str]:
     """Return the addresses that listen at a port, as the kernel has them."""
     found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -28,8 +27,9 @@ def _listening(port: int) -> list[str]:
 
 
 def _children(pid: int) -> list[int]:
-    out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
-    return [int(word) for word in out.stdout.split()]
+    # A file for each thread.
+    files = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(word) for file in files for word in file.read_text().split()]
 
 
 @GROUP.row(
@@ -45,7 +45,7 @@ def embedded(scene: Scene, outcome: Outcome) -> None:
             since = len(far.received.copies)
             time.sleep(1.5)
             received = len(far.received.copies) - since
-        addresses = _listening(port)
+        addresses = listening(port)
         run.process.terminate()
         status = run.wait()
     outcome.note(
@@ -62,9 +62,9 @@ def embedded(scene: Scene, outcome: Outcome) -> None:
         run.process.kill()
         run.process.wait()
         deadline = time.monotonic() + 10
-        while _listening(port) and time.monotonic() < deadline:
+        while listening(port) and time.monotonic() < deadline:
             time.sleep(0.05)
-    left = _listening(port)
+    left = listening(port)
     outcome.note(
         f"kill -9 of the run: {len(children)} child processes, the port is "
         + ("still open" if left else "closed")

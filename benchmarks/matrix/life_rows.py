@@ -133,7 +133,8 @@ def _series(scene: Scene, outcome: Outcome, on_recovery: str, kills: int) -> Non
     outcome.check(status == 143, f"{on_recovery}: exit {status}: {errors(run.log)[:2]}")
     outcome.check(not refused, f"{on_recovery}: {refused} lives ended by themselves")
     outcome.check(account.balanced and not account.pending, f"{on_recovery}: does not add up")
-    outcome.check(not fates.repeated, f"{on_recovery}: {fates.repeated} readings with two fates")
+    twice = f"{on_recovery}: {fates.repeated} readings with two fates: {fates.example}"
+    outcome.check(not fates.repeated, twice)
     outcome.check(sound == "ok", f"{on_recovery}: the ledger is corrupt")
     if on_recovery == "republish":
         outcome.check(not account.dropped, "republish: readings dropped")
