@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import subprocess
+import time
 
 from benchmarks.matrix.accounts import disagreements, printed
 from benchmarks.matrix.broker import broker, find, mqtt
 from benchmarks.matrix.fleet import FleetRun, fleet
 from benchmarks.matrix.logs import errors
 from benchmarks.matrix.row import Group, Outcome, Scene
-from benchmarks.matrix.sinks import Server, Subscriber
+from benchmarks.matrix.sinks import Subscriber
 from tests.integration.certificates import Authority, Certificate
+from tests.integration.proxy import FaultProxy
 
-GROUP = Group("Refusals")
+GROUP = Group("Refusals and losses")
 
 
 def _refused(scene: Scene, outcome: Outcome, port: int, says: str, *lines: str) -> None:
@@ -114,15 +116,37 @@ def _oversize(scene: Scene, outcome: Outcome, port: int, protocol: str, qos: int
     outcome.extend(disagreements(run, {"mqtt": received}), where)
 
 
-_WEBHOOK = """
-[[transports]]
-type = "webhook"
-url = "http://127.0.0.1:{port}/"
-{lines}
-"""
-_PLUGIN = "plugins = ['{path}']"
+_LOST = {
+    "queue full, `on_full` not in the file": (("queue_mb = 0.05",), 1, True),
+    "queue full, `on_full` in the file": (("queue_mb = 0.05", 'on_full = "drop_oldest"'), 0, True),
+    "connection reset, QoS 0": ((), 0, False),
+    "connection reset, QoS 0, `--strict`": ((), 4, False),
+}
 
 
-def webhook(server: Server, *lines: str) -> str:
-    """Return the table of the transport of `examples/webhook` to a server of the matrix."""
-    return _WEBHOOK.format(port=server.port, lines="\n".join(lines))
+@GROUP.row(
+    "readings lost: a full queue, a lost connection at QoS 0",
+    "the run never ends with 0, unless the file sets `on_full`; QoS 0 warns, and with `--strict` "
+    "ends with 4",
+)
+def lost(scene: Scene, outcome: Outcome) -> None:
+    for number, (name, (lines, expected, stalls)) in enumerate(_LOST.items()):
+        part = scene.part(f"case-{number}")
+        words = ("--strict",) if "strict" in name else ()
+        with broker(part.folder) as mosquitto, FaultProxy(mosquitto.ports["only"]) as proxy:
+            table = mqtt(proxy.port, f"qos = {int(stalls)}", *lines)
+            text = fleet(table, count=100)
+            with FleetRun(part.folder, text, "--duration", "5s", *words) as run:
+                run.wait_for("watch it")
+                time.sleep(0.5)
+                proxy.stall()
+                time.sleep(2.5)
+                proxy.reset()
+                proxy.recover()
+                status = run.wait()
+        account = printed(run.log)["mqtt"]
+        outcome.note(f"{name}: exit {status}, {account}")
+        outcome.check(status == expected, f"{name}: exit {status}, not {expected}")
+        nothing = account.delivered == account.accepted
+        outcome.check(not nothing, f"{name}: nothing was lost, so it proves nothing")
+        outcome.extend(disagreements(run, {}), name)

@@ -147,42 +147,6 @@ def _half_open(scene: Scene, outcome: Outcome, qos: int) -> None:
     outcome.extend(disagreements(run, {"mqtt": received}), f"QoS {qos}")
 
 
-_LOST = {
-    "queue full, `on_full` not in the file": (("queue_mb = 0.05",), 1, True),
-    "queue full, `on_full` in the file": (("queue_mb = 0.05", 'on_full = "drop_oldest"'), 0, True),
-    "connection reset, QoS 0": ((), 0, False),
-    "connection reset, QoS 0, `--strict`": ((), 4, False),
-}
-
-
-@GROUP.row(
-    "readings lost: a full queue, a lost connection at QoS 0",
-    "the run never ends with 0, unless the file sets `on_full`; QoS 0 warns, and with `--strict` "
-    "ends with 4",
-)
-def lost(scene: Scene, outcome: Outcome) -> None:
-    for number, (name, (lines, expected, stalls)) in enumerate(_LOST.items()):
-        part = scene.part(f"case-{number}")
-        words = ("--strict",) if "strict" in name else ()
-        with broker(part.folder) as mosquitto, FaultProxy(mosquitto.ports["only"]) as proxy:
-            table = mqtt(proxy.port, f"qos = {int(stalls)}", *lines)
-            text = fleet(table, count=100)
-            with FleetRun(part.folder, text, "--duration", "5s", *words) as run:
-                run.wait_for("watch it")
-                time.sleep(0.5)
-                proxy.stall()
-                time.sleep(2.5)
-                proxy.reset()
-                proxy.recover()
-                status = run.wait()
-        account = printed(run.log)["mqtt"]
-        outcome.note(f"{name}: exit {status}, {account}")
-        outcome.check(status == expected, f"{name}: exit {status}, not {expected}")
-        nothing = account.delivered == account.accepted
-        outcome.check(not nothing, f"{name}: nothing was lost, so it proves nothing")
-        outcome.extend(disagreements(run, {}), name)
-
-
 @GROUP.row(
     "slow broker: 20 ms for each 1,447 bytes, and messages sliced",
     "bounded, no frame torn, drops counted as `queue full`",
