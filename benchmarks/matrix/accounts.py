@@ -62,8 +62,11 @@ def printed(log: str) -> dict[str, Account]:
         for part in filter(None, (match["reasons"] or "").split(", ")):
             count, _, reason = part.partition(" ")
             dropped[reason] = _number(count)
-        numbers = (match[name] for name in ("accepted", "delivered", "unconfirmed", "pending"))
-        found[match["name"]] = Account(*map(_number, numbers), dropped)
+        numbers = {
+            name: _number(match[name])
+            for name in ("accepted", "delivered", "unconfirmed", "pending")
+        }
+        found[match["name"]] = Account(**numbers, dropped=dropped)
     return found
 
 

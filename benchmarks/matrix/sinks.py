@@ -27,7 +27,7 @@ class Received:
         self.order: list[tuple[str, str]] = []
         """The readings in the order of their arrival."""
 
-    def take(self, payload: bytes | str, *, again: bool = False) -> None:
+    def take(self, payload: bytes | bytearray | str, *, again: bool = False) -> None:
         """Count a message. `again`: the broker repeats it, so that a second copy is its own."""
         try:
             message = json.loads(payload)
@@ -65,7 +65,7 @@ class Subscriber:
         self._marks: set[str] = set()
         self._subscribed = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=False)
-        self._client.reconnect_delay_set(0.05, 0.05)
+        self._client.reconnect_delay_set(0.05, 0.05)  # type: ignore[arg-type]
         self._client.on_connect = lambda client, *_: client.subscribe(
             [(topic, 1), ("matrix/mark", 1)]
         )
