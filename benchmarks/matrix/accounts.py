@@ -18,7 +18,8 @@ from benchmarks.matrix.sinks import Received
 from gridsim.ledger import query
 
 _LINE = re.compile(
-    r"INFO +(?P<name>[^:\n]+): (?P<accepted>[\d,]+) accepted = (?P<delivered>[\d,]+) delivered \+ "
+    r"INFO +(?P<name>[^:\n]+): (?P<accepted>[\d,]+) accepted(?: \([^)]*\))? = "
+    r"(?P<delivered>[\d,]+) delivered \+ "
     r"(?P<total>[\d,]+) dropped(?: \((?P<reasons>[^)]*)\))? \+ "
     r"(?P<unconfirmed>[\d,]+) unconfirmed \+ (?P<pending>[\d,]+) pending"
 )

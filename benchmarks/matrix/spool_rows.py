@@ -8,8 +8,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.matrix.accounts import disagreements, printed
 from benchmarks.matrix.broker import broker, mqtt
+from benchmarks.matrix.file_rows import can_mount, fill, small_disk
 from benchmarks.matrix.fleet import FleetRun, fleet
+from benchmarks.matrix.logs import errors
 from benchmarks.matrix.row import Group, Outcome, Scene
 from benchmarks.matrix.sinks import Subscriber
 from gridsim.delivery.spool import SpoolAccount, read_account
@@ -117,3 +120,85 @@ def killed(scene: Scene, outcome: Outcome) -> None:
     # A tick of all devices is sent at once. A batch that is being sent at a kill is sent again by
     # the next run, and can be killed once more.
     outcome.check(series.doubled <= series.kills * _DEVICES, "more doubled than were being sent")
+
+
+@GROUP.row(
+    "disk full under the spool, and free again",
+    "named once; readings wait in memory and are sent; the file is whole, and written again",
+)
+def full(scene: Scene, outcome: Outcome) -> None:
+    if not can_mount(scene):
+        outcome.note("not run: it needs root to mount a small disk")
+        return
+    mosquitto = broker(scene.folder)
+    with small_disk(scene.folder) as disk, mosquitto, Subscriber(mosquitto.ports["only"]) as far:
+        spool = f'spool = {{ path = "{disk}/spool.sqlite" }}'
+        text = fleet(mqtt(mosquitto.ports["only"], "qos = 1", spool), count=50)
+        with FleetRun(scene.folder, text) as run:
+            run.wait_for("watch it")
+            fill(disk / "filler")
+            run.wait_for("cannot be written")
+            time.sleep(2)
+            (disk / "filler").unlink()
+            run.wait_for("is written again")
+            time.sleep(0.5)
+            run.process.terminate()
+            status = run.wait()
+        received = far.settled()
+        account = read_account(disk / "spool.sqlite")
+    named = [line for line in errors(run.log) if "cannot be written" in line]
+    outcome.note(f"{named[0] if named else 'not named'}; {printed(run.log)['mqtt']}; exit {status}")
+    outcome.check(len(named) == 1, f"named {len(named)} times")
+    outcome.check(account.accepted == account.delivered, f"the file has {account}")
+    outcome.extend(disagreements(run, {"mqtt": received}))
+
+
+@GROUP.row(
+    "file of the spool deleted under the run",
+    "named once; the rest of the run does without it; nothing lost",
+)
+def deleted(scene: Scene, outcome: Outcome) -> None:
+    mosquitto = broker(scene.folder)
+    with mosquitto, Subscriber(mosquitto.ports["only"]) as far:
+        with FleetRun(scene.folder, fleet(mqtt(mosquitto.ports["only"], *_SPOOL))) as run:
+            run.wait_for("watch it")
+            time.sleep(0.5)
+            (scene.folder / "spool.sqlite").unlink()
+            run.wait_for("was deleted")
+            time.sleep(1)
+            run.process.terminate()
+            status = run.wait()
+        received = far.settled()
+    named = errors(run.log)
+    outcome.note(f"{named}; {printed(run.log)['mqtt']}; exit {status}")
+    outcome.check(len(named) == 1, f"{len(named)} errors")
+    outcome.extend(disagreements(run, {"mqtt": received}))
+
+
+@GROUP.row(
+    "second run with the same spool or ledger; the first is then killed",
+    "exit 2 and the name of the file, the first run is undisturbed; no lock is left",
+)
+def second(scene: Scene, outcome: Outcome) -> None:
+    mosquitto = broker(scene.folder)
+    table = mqtt(mosquitto.ports["only"], *_SPOOL)
+    with mosquitto, FleetRun(scene.folder, fleet(table)) as first:
+        first.wait_for("watch it")
+        for name, ledger in (("spool", False), ("ledger", True)):
+            part = scene.part(name)
+            text = fleet(table.replace("spool.sqlite", str(scene.folder / "spool.sqlite")))
+            if ledger:
+                text = fleet(mqtt(mosquitto.ports["only"]))
+                text += f'\n[ledger]\npath = "{first.ledger}"\noverwrite = true\n'
+            with FleetRun(part.folder, text, ledger=False) as other:
+                status = other.wait()
+            named = f"{name}.sqlite" in other.log and "another run" in other.log
+            outcome.note(f"{name}: exit {status}")
+            outcome.check(status == 2 and named, f"{name}: {other.log[-300:]}")
+        outcome.check(first.process.poll() is None, "the first run ended")
+        first.process.kill()
+        first.process.wait()
+        with FleetRun(scene.folder, fleet(table), "--duration", "1s") as third:
+            status = third.wait()
+    outcome.note(f"after the kill: exit {status}")
+    outcome.check(status == 0, f"the third run: {third.log[-300:]}")
