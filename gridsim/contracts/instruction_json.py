@@ -33,6 +33,8 @@ MAX_BYTES: Final = 8192
 _EXAMPLE = '{"id": "c-1", "command": "set_power", "value": -3.0}'
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+# Python's own numbers may also have other digits and underscores.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
 _KEYS = (
@@ -81,11 +83,9 @@ def read_value(
     try:
         if action in ("connect", "disconnect"):
             return Command(target, id, _switched(action, text), received=received)
-        try:
-            value = float(text)
-        except ValueError:
-            raise Refused("the value must be a number, such as -3.0") from None
-        return Command(target, id, action, value, received=received)
+        if _NUMBER.fullmatch(text) is None:
+            raise Refused("the value must be a number, such as -3.0")
+        return Command(target, id, action, float(text), received=received)
     except Refused as refusal:
         return Unreadable(target, id, text, str(refusal), action, received=received)
 

@@ -179,6 +179,7 @@ def test_an_acknowledgement_as_json() -> None:
     [
         ("set_power", b"-3.5", ("set_power", -3.5, "kW")),
         ("set_power", b" 0 ", ("set_power", 0.0, "kW")),
+        ("set_power", b"+.5e1", ("set_power", 5.0, "kW")),
         ("limit_power", b"50", ("limit_power", 50.0, "%")),
         ("target_soc", b"80.0", ("target_soc", 80.0, "%")),
         ("connect", b"ON", ("connect", None, None)),
@@ -205,7 +206,9 @@ def test_a_plain_value_is_a_command(
         ("set_power", b"", "the value must be a number, such as -3.0"),
         ("set_power", b"ON", "the value must be a number, such as -3.0"),
         ("set_power", b"\xff", "the value must be a number, such as -3.0"),
-        ("set_power", b"nan", "'value' must be"),
+        ("set_power", b"nan", "the value must be a number, such as -3.0"),
+        ("set_power", b"1_0", "the value must be a number, such as -3.0"),
+        ("set_power", "\u0663".encode(), "the value must be a number, such as -3.0"),
         ("set_power", b"1e999", "'value' must be"),
         ("connect", b"2", "the value must be ON or OFF"),
         ("connect", b"", "the value must be ON or OFF"),
