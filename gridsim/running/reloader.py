@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
 
 from gridsim.contracts.results import Reloaded, TickResult
-from gridsim.delivery import Runner
 from gridsim.errors import GridsimError, UsageError
 from gridsim.ledger import About
 from gridsim.running.board import Board
 from gridsim.running.checkpoints import CheckpointPlan
 from gridsim.running.engine import Engine
-from gridsim.running.parts import PlannedSource, PlannedTransport, PlannedView
+from gridsim.running.parts import PlannedView
 from gridsim.running.parts_reload import PartsReload, PartsReloader
 from gridsim.running.plan import Plan, make_plan
 from gridsim.running.remake import check_kept, has_other_devices, same_choice
@@ -23,7 +22,6 @@ from gridsim.running.views import Views
 from gridsim.running.workers import Workers
 from gridsim.simulation.reload.swap import swap
 from gridsim.simulation.step import Simulation
-from gridsim.sources import SourceWorker
 
 _CLOSE_VIEWS_S: Final = 5.0
 _LEDGER_S: Final = 10.0
@@ -47,6 +45,18 @@ class _Swapped:
     """The views until then, if others follow."""
 
 
+class ReloadedRun(Protocol):
+    """The part of a run that its reload uses."""
+
+    plan: Plan
+
+    def set_speed(self, speed: float) -> None:
+        """Set the speed from the next tick on."""
+
+    def continue_with(self, plan: Plan, simulation: Simulation) -> None:
+        """Take over the plan of a reload."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reloader:
     """The parts of a run that a reload changes."""
@@ -57,17 +67,28 @@ class Reloader:
     viewing: Viewing
     stopping: threading.Event
     over: threading.Event
-    new_runner: Callable[[PlannedTransport, int], Runner]
-    new_source: Callable[[PlannedSource], SourceWorker]
+    wake_s: Callable[[], float]
+    """Returns the real time between wake-ups that delivery must keep; 0: no rate."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def reload(
-        self, older: Plan, new: Plan, set_plan: Callable[[Plan, Simulation], None]
-    ) -> Reloaded:
-        """Continue with another plan from the next tick on; `set_plan` is called just before.
+    def reload(self, run: ReloadedRun, plan: Plan | None) -> Reloaded:
+        """Continue with another plan from the next tick on; None: that of the same options.
 
         The new simulation is made while ticks go on. Raises GridsimError; nothing has changed
-        then. Call it from one thread at a time.
+        then.
         """
+        with self.lock:
+            older = run.plan
+            new = remake_plan(older) if plan is None else plan
+            reloaded = self._swap(older, new, run.continue_with)
+        speed = new.configuration.simulation.speed
+        if speed != older.configuration.simulation.speed:
+            run.set_speed(speed)
+        return reloaded
+
+    def _swap(
+        self, older: Plan, new: Plan, set_plan: Callable[[Plan, Simulation], None]
+    ) -> Reloaded:
         ledger = self.workers.ledger
         if ledger is not None:
             ledger.sync(_LEDGER_S)
@@ -109,12 +130,18 @@ class Reloader:
         if other:
             self.board.change_roster(simulation.roster)
             views = self.viewing.change(new)
-        reloader = PartsReloader(older, new, new_runner=self.new_runner, new_source=self.new_source)
+        wake_s, trace, workers = self.wake_s(), self.viewing.trace, self.workers
+        reloader = PartsReloader(
+            older,
+            new,
+            new_runner=lambda one, index: workers.new_runner(one, index, wake_s, trace),
+            new_source=lambda one: workers.new_source(one, trace),
+        )
         parts = reloader.make(
             self.workers.runners,
             self.workers.sources.workers,
             first=simulation.left,
-            trace=self.viewing.trace,
+            trace=trace,
             other_devices=other,
         )
         self.workers.change(parts)

@@ -22,9 +22,8 @@ from gridsim.running.engine import Engine
 from gridsim.running.inbox import CommandInbox
 from gridsim.running.life import Life
 from gridsim.running.observe import observe
-from gridsim.running.parts import PlannedSource, PlannedTransport
 from gridsim.running.plan import Plan
-from gridsim.running.reloader import Reloader, remake_plan
+from gridsim.running.reloader import Reloader
 from gridsim.running.subscription import OnOverflow, Policy, Subscription
 from gridsim.running.viewing import Viewing
 from gridsim.running.views import ShownView
@@ -89,7 +88,6 @@ class Run:
             self._over,
         )
         self._steering = threading.RLock()
-        self._reloading = threading.Lock()
         self._reloader = Reloader(
             self._engine,
             self._board,
@@ -97,8 +95,7 @@ class Run:
             self._viewing,
             self._stopping,
             self._over,
-            self._new_runner,
-            self._new_source,
+            self._promised_wake_s,
         )
         self._began = self._cpu = 0.0
         self._deadline: float | None = None
@@ -404,37 +401,17 @@ class Run:
         run then goes on unchanged. Raises RuntimeError in a subscriber.
         """
         self._workers.hub.refuse_subscribers("reload")
-        with self._reloading:
-            if self._state != "running":
-                raise GridsimError(f"a run that is {self._state} cannot be reloaded")
-            older = self.plan
-            new = remake_plan(older) if plan is None else plan
-            reloaded = self._reloader.reload(older, new, self._continue_with)
-        speed = new.configuration.simulation.speed
-        if speed != older.configuration.simulation.speed:
-            self.set_speed(speed)
-        return reloaded
+        if self._state != "running":
+            raise GridsimError(f"a run that is {self._state} cannot be reloaded")
+        return self._reloader.reload(self, plan)
 
     # Internal.
 
-    def _new_runner(self, planned: PlannedTransport, index: int) -> Runner:
-        wake_s, trace, observers = (
-            self._promised_wake_s(),
-            self._viewing.trace,
-            self._workers.observers,
-        )
-        observer = observers[index] if index < len(observers) else None
-        return planned.runner(wake_s, observer, block=self._manual, trace=trace)
-
-    def _continue_with(self, plan: Plan, simulation: Simulation) -> None:
-        """Take over the plan of a reload. Called between two ticks."""
+    def continue_with(self, plan: Plan, simulation: Simulation) -> None:
+        """Take over the plan of a reload. Called by the reloader, between two ticks."""
         self.plan = plan
         if self._life is not None:
             self._life.reloaded(plan, simulation)
-
-    def _new_source(self, planned: PlannedSource) -> SourceWorker:
-        trace = self._viewing.trace
-        return SourceWorker(planned.name, planned.source, self._inbox, self._next, trace=trace)
 
     def _publish(self, result: TickResult) -> None:
         self._board.note(result)

@@ -16,6 +16,7 @@ from gridsim.ledger import Ledger, LedgerError
 from gridsim.running.engine import Engine
 from gridsim.running.hub import Hub
 from gridsim.running.inbox import CommandInbox, RecordedInbox
+from gridsim.running.parts import PlannedSource, PlannedTransport
 from gridsim.running.parts_reload import PartsReload
 from gridsim.running.plan import Plan
 from gridsim.running.recovery import Recovery, together
@@ -56,6 +57,8 @@ class Workers:
         self.observers: list[Observer | None] = []
         """The observer of each transport of the plan."""
         self._recovery: Recovery | None = None
+        self._block = False
+        self._next_tick: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self._inbox = inbox
 
     def open(
@@ -76,6 +79,7 @@ class Workers:
         ledger. With `recovery` the run is a resumed one. Raises UsageError or LedgerError if the
         ledger cannot be created or continued, or a spool cannot be used.
         """
+        self._block, self._next_tick = block, next_tick
         buffers = _open_spools(plan, continues=recovery is not None)
         try:
             if recovery is not None:
@@ -106,11 +110,7 @@ class Workers:
             one.runner(wake_s, observer, block=block, trace=trace, buffer=buffer)
             for one, observer, buffer in zip(plan.transports, observers, buffers, strict=False)
         ]
-        workers = [
-            SourceWorker(one.name, one.source, self._inbox, next_tick, trace=trace)
-            for one in plan.sources
-        ]
-        self.sources = Sources(workers)
+        self.sources = Sources([self.new_source(one, trace) for one in plan.sources])
         # Subscriptions made before this stay.
         self.hub.connect(self.ledger, self.runners, self.sources, recovery)
 
@@ -128,6 +128,18 @@ class Workers:
         self.sources.start()
         wait_for_first_attempts(self.sources.workers, stopping, _SOURCE_STARTUP_S)
         return True
+
+    def new_source(self, planned: PlannedSource, trace: MessageTrace | None) -> SourceWorker:
+        """Return a worker for a source, not started."""
+        name, source = planned.name, planned.source
+        return SourceWorker(name, source, self._inbox, self._next_tick, trace=trace)
+
+    def new_runner(
+        self, planned: PlannedTransport, index: int, wake_s: float, trace: MessageTrace | None
+    ) -> Runner:
+        """Return a runner for a transport that a reload adds at an index, not started."""
+        observer = self.observers[index] if index < len(self.observers) else None
+        return planned.runner(wake_s, observer, block=self._block, trace=trace)
 
     def change(self, reload: PartsReload) -> None:
         """Use the transports and sources of a reload. Called between two ticks."""
