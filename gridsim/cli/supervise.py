@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from types import FrameType
-from typing import Any
 
 from loguru import logger
 
 from gridsim.cli.service import ServiceManager
+from gridsim.cli.signals import RunSignals
 from gridsim.cli.ui import LIVE_VIEW
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.status import RunStatus
@@ -24,7 +22,6 @@ from gridsim.running.plan import Plan
 from gridsim.running.run import Run
 from gridsim.running.runs import other_runs
 from gridsim.running.verdict import judge
-from gridsim.terminals import STOPS, ControllingTerminal
 from gridsim.text.commands import CommandLog
 from gridsim.text.events import change_lines
 from gridsim.text.overloads import overload_lines
@@ -35,12 +32,6 @@ from gridsim.text.status import closing_lines, hanging_lines, live_line, spool_l
 from gridsim.text.verdict import finding_line
 
 _LOOK_S = 0.2
-# The signal of a closed terminal; Windows has none.
-_HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
-# The time that transports get after a signal to send what is queued, seconds.
-_FLUSH_S = {signal.SIGINT: 1.7, signal.SIGTERM: 4.7}
-if _HANGUP is not None:
-    _FLUSH_S[_HANGUP] = 4.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,52 +41,6 @@ class Ending:
     status: int
     hung: bool
     """True if a plugin's thread is still busy: only `os._exit` ends the process."""
-
-
-class _Signals:
-    """The signal handlers. The first signal stops the run, and a second SIGINT or SIGTERM ends the
-    process. SIGHUP asks for a reload, except if the terminal has closed: that stops the run, too.
-    Ctrl-Z stops the process between two frames of the live view.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self.received: signal.Signals | None = None
-        self.asks_for_reload = False
-        """True after a SIGHUP, until the reload begins."""
-        self.terminal = ControllingTerminal()
-        self._asked = False
-        """True after a SIGINT or SIGTERM."""
-        self._run = run
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> _Signals:
-        for number in _FLUSH_S:
-            # `nohup` starts a run that outlives its terminal.
-            if number == _HANGUP and signal.getsignal(number) == signal.SIG_IGN:
-                continue
-            self._before[number] = signal.signal(number, self._note)
-        if hasattr(signal, "SIGTSTP") and signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
-            self._before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, STOPS.stop)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, _: FrameType | None) -> None:
-        # A closed terminal hangs up more than once: its shell and the kernel do, and a manager of
-        # sessions sends a SIGTERM beside it. None of them may cut off the account.
-        if number == _HANGUP:
-            if not self.terminal.has_closed():
-                self.asks_for_reload = True
-                return
-        else:
-            if self._asked:
-                os._exit(128 + number)
-            self._asked = True
-        if self.received is None:
-            self.received = signal.Signals(number)
-            self._run.request_stop(_FLUSH_S[self.received])
 
 
 def supervise(plan: Plan, *, strict: bool = False, lines: bool = True) -> Ending:
@@ -108,13 +53,13 @@ def supervise(plan: Plan, *, strict: bool = False, lines: bool = True) -> Ending
     # Made before the handler is installed, so that Ctrl-C interrupts a plugin that hangs here.
     run = Run(plan)
     try:
-        with _Signals(run) as signals:
+        with RunSignals(run) as signals:
             return _supervise(run, signals, strict, lines)
     finally:
         plan.close()
 
 
-def _supervise(run: Run, signals: _Signals, strict: bool, lines: bool) -> Ending:
+def _supervise(run: Run, signals: RunSignals, strict: bool, lines: bool) -> Ending:
     _log(plan_lines(run.plan))
     if run.plan.checkpoint is not None and run.plan.checkpoint.kept is not None:
         for warning in run.plan.checkpoint.kept.warnings:
@@ -147,7 +92,7 @@ def _supervise(run: Run, signals: _Signals, strict: bool, lines: bool) -> Ending
     return Ending(_exit_status(run, status, signals.received, strict), run.hung)
 
 
-def _watch(run: Run, manager: ServiceManager, signals: _Signals, lines: bool) -> None:
+def _watch(run: Run, manager: ServiceManager, signals: RunSignals, lines: bool) -> None:
     """Wait until the run is over. Report its status to the service manager, and log it where the
     live view does not show it. Reload the configuration when a signal asks for it.
     """

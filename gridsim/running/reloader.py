@@ -68,7 +68,7 @@ class Reloader:
     stopping: threading.Event
     over: threading.Event
     wake_s: Callable[[], float]
-    """Returns the real time between wake-ups that delivery must keep; 0: no rate."""
+    """The function that returns the real time between wake-ups that delivery must keep."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def reload(self, run: ReloadedRun, plan: Plan | None) -> Reloaded:

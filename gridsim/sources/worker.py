@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -21,7 +22,7 @@ from gridsim.api import (
 from gridsim.contracts.instructions import action_of
 from gridsim.delivery.connection import REAL_TIME, ConnectionWorker, Time
 from gridsim.delivery.trace import MessageTrace
-from gridsim.errors import described, is_interrupt
+from gridsim.errors import described
 from gridsim.sources.checks import checked_instruction, known_refusals
 from gridsim.sources.counters import SourceCounters
 from gridsim.sources.exchange import Exchange
@@ -33,6 +34,8 @@ MAX_UNANSWERED_EACH = 1_000
 """The largest number of these to one target, so that a flood to it leaves room for the others."""
 TOO_MANY_EACH = "too many commands to this target are waiting: send fewer, or later"
 
+# The longest wait for `hurry`.
+_HURRY_S = 0.2
 # Longest time that one `serve` call may delay an acknowledgement.
 _SERVE_S = 0.02
 # The most acknowledgements that one `acknowledge` call may hand over; then the source serves again.
@@ -121,11 +124,15 @@ class SourceWorker(ConnectionWorker):
     def close(self) -> None:
         """Ask the worker to hand over the acknowledgements that wait, and to close the source."""
         super().close()
+        hurrying = threading.Thread(target=self._hurry, name=f"hurry {self.name}", daemon=True)
+        hurrying.start()
+        # It only sets a flag, but a plugin that hangs must not delay the end of the run.
+        hurrying.join(_HURRY_S)
+
+    def _hurry(self) -> None:
         try:
             self.source.hurry()
         except BaseException as error:
-            if is_interrupt(error):
-                raise
             logger.error("source {}: hurry: {}", self.name, described(error))
 
     # Called by the source, from the worker's thread.

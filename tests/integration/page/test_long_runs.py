@@ -97,6 +97,18 @@ def test_a_run_that_ends_says_so(visit: Visit, tmp_path: Path) -> None:
         expect(page.locator("#form .trouble")).to_contain_text("Start another one")
 
 
+def test_a_page_shows_the_devices_of_a_reload(visit: Visit, tmp_path: Path) -> None:
+    text = LARGE.replace("20000", "1").replace("tick_s = 3600", "tick_s = 1")
+    with make_run(tmp_path, text) as run:
+        page, where = visit(address(run)), address(run)
+        expect(page.locator("#fleet-count")).to_have_text("5 devices in 1 project")
+        (tmp_path / "fleet.toml").write_text(text.replace("count = 1", "count = 2"))
+        run.reload()
+        assert address(run) == where
+        expect(page.locator("#fleet-count")).to_have_text("10 devices in 2 projects")
+        expect(page.locator("#state")).to_have_text("running")
+
+
 def test_a_fleet_of_100_000_devices(visit: Visit, tmp_path: Path) -> None:
     with make_run(tmp_path, LARGE) as run:
         page = visit(address(run))

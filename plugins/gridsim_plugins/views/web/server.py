@@ -43,13 +43,17 @@ class WebServer:
     `start`, `show` and `close` are called from the views' thread.
     """
 
-    def __init__(self, settings: WebSettings, control: Control) -> None:
+    def __init__(
+        self, settings: WebSettings, control: Control, before: tuple[int, str] = (0, "")
+    ) -> None:
+        """Listen to nothing yet. `before`: the port and token of a server that this one follows."""
         self._settings = settings
+        self._before, token = before
         self._control = control
         self._socket: socket.socket | None = None
         self._token = settings.token.get_secret_value()
         if not self._token and not settings.is_loopback:
-            self._token = secrets.token_urlsafe(24)
+            self._token = token or secrets.token_urlsafe(24)
         self._port = 0
         self._rates = DeliveryRates()
         self._stream = Stream(control.roster, self._rates)
@@ -68,9 +72,19 @@ class WebServer:
             host = "::1"
         return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
 
+    @property
+    def port(self) -> int:
+        """The port at which it listens; 0 before `start`."""
+        return self._port
+
+    @property
+    def token(self) -> str:
+        """The token that other machines need; "" without one."""
+        return self._token
+
     def start(self) -> None:
         """Listen, and answer from now on. Raises OSError if no port is free."""
-        self._socket = _listening(self._settings.host, self._settings.port)
+        self._socket = _listening(self._settings.host, self._before or self._settings.port)
         self._port = self._socket.getsockname()[1]
         self._api = Api(self._control, self.url, self._stream, self._rates)
         address = Address(

@@ -58,12 +58,22 @@ export function stream(tell) {
 		silent = setTimeout(check, 10000);
 		for (const name of ["frame", "status", "entries", "end"]) {
 			source.addEventListener(name, (event) => {
-				if (name === "end") { ended = true; source.close(); clearTimeout(silent); } else alive();
-				tell[name](JSON.parse(event.data));
+				const data = JSON.parse(event.data);
+				if (name === "end") {
+					source.close();
+					clearTimeout(silent);
+					// The run goes on after a reload of its configuration, with other devices.
+					if (data.state === "running" || data.state === "paused") { setTimeout(again, 1000); return; }
+					ended = true;
+				} else alive();
+				tell[name](data);
 			});
 		}
 		source.onerror = dead;
 	}
+	const again = async () => {
+		try { await get("/status", {}, AbortSignal.timeout(2000)); location.reload(); } catch { if (!down) { down = true; tell.lost(); } setTimeout(again, 300); }
+	};
 	open();
 	addEventListener("pagehide", () => source?.close());
 }
