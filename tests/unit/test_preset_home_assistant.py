@@ -38,6 +38,8 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         [config, *_] = write_preset("home-assistant", folder, force=False)
+        with config.open("a") as file:
+            file.write('[weather]\ntype = "clear"\n')
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("MQTT_HOST", "broker.example")
             plan = make_plan(Options(config), files="none")
