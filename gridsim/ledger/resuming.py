@@ -174,18 +174,34 @@ def rewind(connection: sqlite3.Connection, path: Path, about: About, at: Continu
 def _rewind_fates(
     connection: sqlite3.Connection, transport: int, first: int, held: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """Remove the fates of readings that are sent again, from the number `first` on.
+    """Remove the fates of readings that are sent again: from the number `first` on, and `held`.
 
-    Returns the ranges of earlier readings without a fate, which no spool holds.
+    A spool may hold readings whose fate it has not noted yet. Returns the ranges of earlier readings
+    without a fate, which no spool holds.
     """
-    connection.execute("DELETE FROM fates WHERE transport = ? AND first >= ?", (transport, first))
-    connection.execute(
-        "UPDATE fates SET rows = ? - first WHERE transport = ? AND first + rows > ?",
-        (first, transport, first),
-    )
+    for start, end in (*((one, one + rows) for one, rows in held), (first, None)):
+        _forget(connection, transport, start, end)
     query = "SELECT first, rows FROM fates WHERE transport = ?"
     known = [*connection.execute(query, (transport,)), *held]
     return list(_gaps(known, first))
+
+
+def _forget(connection: sqlite3.Connection, transport: int, start: int, end: int | None) -> None:
+    """Remove the fates of the readings from `start` to before `end`; None: of all later ones."""
+    where = "WHERE transport = ? AND first + rows > ?"
+    values = [transport, start]
+    if end is not None:
+        where += " AND first < ?"
+        values.append(end)
+    query = f"SELECT first, rows, fate, reason, wall_ms FROM fates {where}"
+    kept = []
+    for first, rows, *fate in connection.execute(query, values).fetchall():
+        if first < start:
+            kept.append((transport, first, start - first, *fate))
+        if end is not None and first + rows > end:
+            kept.append((transport, end, first + rows - end, *fate))
+    connection.execute(f"DELETE FROM fates {where}", values)
+    insert(connection, "fates", kept)
 
 
 def _gaps(known: Sequence[tuple[int, int]], end: int) -> Iterator[tuple[int, int]]:

@@ -92,7 +92,7 @@ class Recovery:
             if buffer is None or accepted is None:
                 continue
             self.sent_from[transport] = max(accepted, self.first)
-            self._held[transport] = [one for one in buffer.held if one[0] >= 0]
+            self._held[transport] = _joined([one for one in buffer.held if one[0] >= 0])
             self._lost[transport] = 0
 
     @property
@@ -216,6 +216,17 @@ class SettledFrontier(Observer):
 
     def kept(self, first: int, rows: int) -> None:
         """Do nothing: readings in a spool are not settled."""
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return ranges, each (first, rows), with those that follow one another as one."""
+    joined: list[tuple[int, int]] = []
+    for first, rows in sorted(ranges):
+        if joined and first == sum(joined[-1]):
+            joined[-1] = joined[-1][0], joined[-1][1] + rows
+        else:
+            joined.append((first, rows))
+    return joined
 
 
 def together(observers: Sequence[Observer | None]) -> Observer | None:
