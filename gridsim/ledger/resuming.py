@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -42,21 +42,21 @@ _ROWS: Final = 500_000
 class Continuation:
     """The point from which a run that was killed goes on."""
 
-    tick: int
+    tick: int = 0
     """The first tick that is stepped again."""
-    readings: int
+    readings: int = 0
     """The number of readings before it."""
-    positions: Mapping[str, int]
+    positions: Mapping[str, int] = field(default_factory=dict)
     """The number of rows before it, for each of `POSITIONS`."""
-    handed_on: int
+    handed_on: int = 0
     """The first tick that was not handed to the transports."""
-    handed: int
+    handed: int = 0
     """The number of the first reading of that tick."""
-    sent_from: Sequence[int]
+    sent_from: Sequence[int] = ()
     """The number of the first reading that is sent, or sent again, for each transport."""
-    missing: tuple[int, int] | None
+    missing: tuple[int, int] | None = None
     """The first and the last tick that are never sent; None if there is none."""
-    on_recovery: str
+    on_recovery: str = ""
     held: Sequence[Sequence[tuple[int, int]]] = ()
     """For each transport the readings that its spool keeps: the number of the first, and rows."""
 
@@ -176,8 +176,8 @@ def _rewind_fates(
 ) -> list[tuple[int, int]]:
     """Remove the fates of readings that are sent again: from the number `first` on, and `held`.
 
-    A spool may hold readings whose fate it has not noted yet. Returns the ranges of earlier readings
-    without a fate, which no spool holds.
+    A spool may hold readings whose fate it has not noted yet. Returns the ranges of earlier
+    readings without a fate, which no spool holds.
     """
     for start, end in (*((one, one + rows) for one, rows in held), (first, None)):
         _forget(connection, transport, start, end)

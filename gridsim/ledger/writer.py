@@ -77,10 +77,9 @@ class Ledger:
         self.fates = tuple(Fates(index) for index in range(len(about.transports)))
         """The observers of the transports, in the order of the configuration."""
         self._scenario = about.scenario
-        self._last_tick = -1
-        """The index of the last result."""
         self._run = about.run
-        self.positions = dict.fromkeys(POSITIONS, 0)
+        at = Continuation() if continuation is None else continuation
+        self.positions = dict.fromkeys(POSITIONS, 0) | dict(at.positions)
         """The rows recorded so far in the tables that have no column with the tick."""
         if continuation is None:
             self._connection, descriptor = create(path, overwrite=overwrite)
@@ -89,10 +88,12 @@ class Ledger:
         self.rewound: Rewound | None = None
         """The facts of a ledger that is continued; None: it is new."""
         self._watch = FileWatch(path, descriptor)
-        self._tick = self._committed = 0
+        self._tick = self._committed = at.tick
+        self._last_tick = at.tick - 1
+        """The index of the last result."""
         self._about: About | None = None
         """The description of the run from the next result on, after a reload."""
-        self._written = 0
+        self._written = at.readings
         """The number of the first reading whose batch is not written."""
         try:
             with self._connection:
@@ -103,7 +104,9 @@ class Ledger:
                 self._happenings = Happenings(self._connection, self._scenario, self._places)
                 self._connected_ms = np.full(len(self._places.device), NONE, np.int64)
                 if continuation is not None:
-                    self._continue(about, continuation)
+                    self.rewound = rewind(self._connection, path, about, at)
+                    self._connected_ms = self.rewound.connected_ms
+                    self._happenings.restore(self.rewound.settlements)
         except BaseException as error:
             self._close()
             if isinstance(error, sqlite3.Error):
@@ -122,16 +125,6 @@ class Ledger:
         self._next_warning = 0.0
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
-
-    def _continue(self, about: About, at: Continuation) -> None:
-        """Continue after a checkpoint. A transaction is open."""
-        found = self.rewound = rewind(self._connection, self.path, about, at)
-        self._connected_ms = found.connected_ms
-        self._happenings.restore(found.settlements)
-        self._tick = self._committed = at.tick
-        self._last_tick = at.tick - 1
-        self._written = at.readings
-        self.positions |= at.positions
 
     # Called from the engine's thread and the main thread.
 

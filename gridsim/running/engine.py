@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from gridsim.contracts.results import TickResult
 from gridsim.running.inbox import CommandInbox
+from gridsim.running.punctuality import Anchor, Punctuality
 from gridsim.simulation.step import Simulation
 
 # A wake-up that is early by at most this duration runs its tick now, not at the next wake-up.
@@ -19,27 +18,6 @@ _EARLY_S = 0.002
 SHORTEST_WAKE_S = 0.05
 # How often a free run checks whether a pending change has been made.
 _YIELD_S = 0.0005
-
-
-@dataclass(slots=True)
-class Punctuality:
-    """The punctuality of the ticks. Lateness is real seconds behind the schedule."""
-
-    late_ticks: int = 0
-    """Ticks that started later than the wake-up at which they were due."""
-    worst_s: float = 0.0
-    stepping_s: float = 0.0
-    """The real time spent in the models."""
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
-    """The latenesses of the last ticks."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Anchor:
-    """A tick and the monotonic time at which it is due; later ticks are due relative to it."""
-
-    tick: int
-    at_s: float
 
 
 class Engine:
@@ -89,7 +67,7 @@ class Engine:
         self._running = threading.Lock()
         self._callers = 0
         """The number of threads that wait to make a change between two ticks."""
-        self._anchor: _Anchor | None = None
+        self._anchor: Anchor | None = None
         self._punctual_from = 0
         """The first tick whose lateness counts."""
         self._step_began: float | None = None
@@ -134,7 +112,7 @@ class Engine:
         """
         self._punctual_from = present
         if behind_s is not None:
-            self._anchor = _Anchor(self.tick, self._monotonic() - behind_s)
+            self._anchor = Anchor(self.tick, self._monotonic() - behind_s)
 
     def due_in_s(self) -> float | None:
         """Return in how many seconds the next tick is due; None without a schedule."""
@@ -231,7 +209,7 @@ class Engine:
         with self._running:
             while not (self._ended() or self._paused or self._callers) and self._speed:
                 if self._anchor is None:
-                    self._anchor = _Anchor(self.tick, self._monotonic())
+                    self._anchor = Anchor(self.tick, self._monotonic())
                 lateness = self._monotonic() - self._due_s(self._anchor)
                 if lateness < -_EARLY_S:
                     return
@@ -287,7 +265,7 @@ class Engine:
         finally:
             self._callers -= 1
 
-    def _due_s(self, anchor: _Anchor) -> float:
+    def _due_s(self, anchor: Anchor) -> float:
         return anchor.at_s + (self.tick - anchor.tick) * self.interval_s
 
     def _ended(self) -> bool:

@@ -1,20 +1,23 @@
-"""One life of a run that keeps checkpoints: what it restores, writes, and sends again."""
+"""One life of a run: what it restores from a checkpoint, writes to others, and sends again."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
-from gridsim.contracts.part_status import CheckpointStatus, ResumeStatus
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.state import State, StateError
+from gridsim.contracts.status import RunStatus
 from gridsim.execution.checkpoint import CheckpointError, RunFacts
+from gridsim.execution.folder import Kept
 from gridsim.execution.progress import RunProgress
 from gridsim.running.board import Board
 from gridsim.running.checkpoints import Checkpoints
 from gridsim.running.engine import Engine
-from gridsim.running.inbox import JournaledInbox
+from gridsim.running.inbox import CommandInbox, JournaledInbox
 from gridsim.running.plan import Plan
 from gridsim.running.recovery import Recovery, SettledFrontier, schedule
 from gridsim.running.workers import Workers
@@ -27,39 +30,35 @@ _WAIT_S: Final = 5.0
 class Life:
     """The checkpoints of a run, and its recovery if it was resumed.
 
-    A run without `[checkpoint]` has none. The methods do nothing at the run's end.
+    In a run without `[checkpoint]` the methods do nothing.
     """
 
     def __init__(self, plan: Plan, simulation: Simulation, board: Board) -> None:
         """Restore the state of the checkpoint. Raises CheckpointError if it does not fit."""
-        assert plan.checkpoint is not None
         self._plan, self._own = plan, plan.checkpoint
         self._simulation, self._board = simulation, board
-        self._kept = kept = plan.checkpoint.kept
+        self._kept = kept = None if plan.checkpoint is None else plan.checkpoint.kept
         self.readings = 0
         """The number of readings so far."""
-        if kept is None:
-            self.inbox = JournaledInbox()
-        else:
-            facts = kept.checkpoint.facts
-            try:
-                simulation.restore(kept.checkpoint.state)
-                board.restore(facts.board)
-            except StateError as error:
-                path = plan.checkpoint.path
-                raise CheckpointError(f"--resume: error: {path}: {error}") from error
-            self.readings = facts.readings
-            self.inbox = JournaledInbox(kept.checkpoint.tick, kept.journal)
+        self.inbox = CommandInbox() if plan.recorded is None else plan.recorded
         self.recovery: Recovery | None = None
         self.frontiers: Sequence[SettledFrontier] = ()
-        self._checkpoints = Checkpoints(plan.checkpoint, self._take)
-        self.inbox.note = self._checkpoints.note
+        self._checkpoints: Checkpoints | None = None
+        if plan.checkpoint is not None:
+            self._checkpoints = Checkpoints(plan.checkpoint, self._take)
+            self._journaled = self.inbox = JournaledInbox()
+            if kept is not None:
+                self._restore(kept, plan.checkpoint.path)
+                self._journaled = self.inbox = JournaledInbox(kept.checkpoint.tick, kept.journal)
+            self._journaled.note = self._checkpoints.note
         self._workers: Workers | None = None
         self._engine: Engine | None = None
 
     def open(self, engine: Engine, workers: Workers, *, manual: bool) -> None:
         """Open the folder, before the workers open. Raises UsageError or StateError."""
         self._engine, self._workers = engine, workers
+        if self._own is None or self._checkpoints is None:
+            return
         settled = [0] * len(self._plan.transports)
         if self._kept is not None:
             configuration = self._plan.configuration
@@ -70,17 +69,19 @@ class Life:
                 self._plan.ticks,
             )
             self.recovery = Recovery(self._kept, self._own.on_recovery, now.present)
-            self.inbox.live_from = now.present
+            self._journaled.live_from = now.present
             engine.catch_up(now.behind_s, now.present)
             engine.readings = self.readings
             settled = self.recovery.sent_from
         note = self._checkpoints.settle
         self.frontiers = [SettledFrontier(i, number, note) for i, number in enumerate(settled)]
         gap = None if self.recovery is None else self.recovery.missing
-        self._checkpoints.open(self.inbox.known, gap)
+        self._checkpoints.open(self._journaled.known, gap)
 
     def start(self) -> None:
         """Start to write checkpoints, after the workers have opened."""
+        if self._checkpoints is None:
+            return
         if self._kept is not None:
             # After the spools, which compare the configured faults.
             registry = self._plan.registry
@@ -90,7 +91,7 @@ class Life:
 
     def before_publish(self, result: TickResult) -> None:
         """Note a tick before its readings are handed over."""
-        if result.tick < self._simulation.next_tick:
+        if self._checkpoints is not None and result.tick < self._simulation.next_tick:
             self.readings = result.batch.number + len(result.batch)
             if self.recovery is not None:
                 self.recovery.note(result)
@@ -102,13 +103,13 @@ class Life:
 
     def after_publish(self, result: TickResult) -> None:
         """Take a checkpoint if one is due."""
-        if result.tick < self._simulation.next_tick:
+        if self._checkpoints is not None and result.tick < self._simulation.next_tick:
             self._checkpoints.after_tick(self._simulation.next_tick)
 
     def mark(self) -> None:
         """Note the present progress."""
         engine = self._engine
-        if engine is None:
+        if engine is None or self._checkpoints is None:
             return
         due_s = engine.due_in_s()
         due_ms = 0 if due_s is None else round(1000 * (time.time() + due_s))
@@ -119,29 +120,52 @@ class Life:
         recovery, tick = self.recovery, self._simulation.next_tick
         return recovery is not None and recovery.is_again(tick)
 
-    def close(self, *, ended: bool) -> None:
-        """Stop writing. With `ended` the run cannot be resumed."""
-        self._checkpoints.close(ended=ended and not self.is_again())
+    def close(self, *, failed: bool) -> None:
+        """Stop writing. A run that has failed can be resumed, unless it failed before its first
+        tick; one that has ended cannot.
+        """
+        engine, workers = self._engine, self._workers
+        if self._checkpoints is None or engine is None or workers is None:
+            return
+        states = [runner.state for runner in workers.runners]
+        failed |= bool(states) and all(state == "failed" for state in states)
+        began = engine.tick > engine.first_tick or self._kept is not None
+        self._checkpoints.close(ended=not (failed and began) and not self.is_again())
 
     def checkpoint(self, timeout_s: float) -> bool:
         """Write a checkpoint now, and return whether it is on the disk. No tick may be running."""
+        if self._checkpoints is None:
+            return False
         self._checkpoints.wait(timeout_s)
         taken = self._checkpoints.take(self._simulation.next_tick)
         done = taken and self._checkpoints.wait(timeout_s)
         return done and self._checkpoints.status().tick == self._simulation.next_tick
 
-    def status(self) -> tuple[CheckpointStatus, ResumeStatus | None]:
-        """Return the status of the checkpoints, and that of the recovery."""
-        recovery = self.recovery
-        return self._checkpoints.status(), None if recovery is None else recovery.status()
+    def status(self, status: RunStatus) -> RunStatus:
+        """Return the run's status with that of the checkpoints and the recovery."""
+        if self._checkpoints is None:
+            return status
+        resumed = None if self.recovery is None else self.recovery.status()
+        return replace(status, checkpoint=self._checkpoints.status(), resumed=resumed)
 
     def reloaded(self, plan: Plan, simulation: Simulation) -> None:
         """Continue with another configuration, between two ticks: take a checkpoint of it."""
-        assert plan.checkpoint is not None
         self._plan, self._simulation = plan, simulation
+        if plan.checkpoint is None or self._checkpoints is None:
+            return
         self._checkpoints.keys = plan.checkpoint.keys
         self._checkpoints.wait(_WAIT_S)
         self._checkpoints.take(simulation.next_tick)
+
+    def _restore(self, kept: Kept, path: Path) -> None:
+        """Restore the state of a checkpoint. Raises CheckpointError if it does not fit."""
+        facts = kept.checkpoint.facts
+        try:
+            self._simulation.restore(kept.checkpoint.state)
+            self._board.restore(facts.board)
+        except StateError as error:
+            raise CheckpointError(f"--resume: error: {path}: {error}") from error
+        self.readings = facts.readings
 
     def _is_durable(self, tick: int, timeout_s: float) -> bool:
         """Wait until the ledger and the spools have what was recorded before a tick."""

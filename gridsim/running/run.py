@@ -19,7 +19,6 @@ from gridsim.ledger import LedgerError
 from gridsim.running.board import Board
 from gridsim.running.driver import Driver
 from gridsim.running.engine import Engine
-from gridsim.running.inbox import CommandInbox
 from gridsim.running.life import Life
 from gridsim.running.observe import observe
 from gridsim.running.plan import Plan
@@ -60,11 +59,8 @@ class Run:
         self._manual = clock == "manual"
         simulation = Simulation(configuration.scenario)
         self._board = Board(configuration.scenario.roster)
-        self._life: Life | None = None
-        self._inbox = CommandInbox() if plan.recorded is None else plan.recorded
-        if plan.checkpoint is not None:
-            self._life = Life(plan, simulation, self._board)
-            self._inbox = self._life.inbox
+        self._life = Life(plan, simulation, self._board)
+        self._inbox = self._life.inbox
         self._engine = Engine(
             simulation,
             self._publish,
@@ -138,20 +134,17 @@ class Run:
         if self._state != "new":
             raise RuntimeError("a run starts once; make a new Run")
         self._state = "starting"
-        life = self._life
-        if life is not None:
-            life.open(self._engine, self._workers, manual=self._manual)
+        self._life.open(self._engine, self._workers, manual=self._manual)
         self._workers.open(
             self.plan,
             self._next,
             self._promised_wake_s(),
             block=self._manual,
             trace=self._viewing.trace,
-            recovery=None if life is None else life.recovery,
-            frontiers=() if life is None else life.frontiers,
+            recovery=self._life.recovery,
+            frontiers=self._life.frontiers,
         )
-        if life is not None:
-            life.start()
+        self._life.start()
         if not self._workers.connect(self._stopping):
             self._over.set()
             return
@@ -204,7 +197,7 @@ class Run:
         try:
             if self._workers.runners:
                 hurry = self._deadline is not None
-                again = self._life is not None and self._life.is_again()
+                again = self._life.is_again()
                 self.hung = not self._workers.close(
                     self._engine, self._is_late, hurry=hurry, again=again
                 )
@@ -213,8 +206,7 @@ class Run:
             self._took = self._times()
             self._state = "ended"
             self.hung = not self._viewing.close(hurry=self._deadline is not None) or self.hung
-            if self._life is not None:
-                self._life.close(ended=self._is_complete())
+            self._life.close(failed=self.error is not None or self.ledger_error is not None)
             self.plan.run_file.close()
             self.plan.close()
             self._watcher.join()
@@ -286,9 +278,8 @@ class Run:
         state = self._state
         if state == "running" and self._engine.is_paused:
             state = "paused"
-        checkpoint, resumed = (None, None) if self._life is None else self._life.status()
         return replace(
-            status,
+            self._life.status(status),
             state=state,
             ticks=self.plan.ticks,
             seed=settings.seed,
@@ -299,8 +290,6 @@ class Run:
             error="" if error is None else str(error) or type(error).__name__,
             timezone=self.plan.configuration.timezone,
             views=self._viewing.status(limit_s),
-            checkpoint=checkpoint,
-            resumed=resumed,
             ticking=state in ("running", "paused")
             and not self._over.is_set()
             and (status.ticking or self._manual),
@@ -342,7 +331,7 @@ class Run:
         """
         if not (self._manual or self._engine.is_paused):
             raise RuntimeError("save_checkpoint needs the manual clock, or a run that is paused")
-        return self._life is not None and self._life.checkpoint(timeout_s)
+        return self._life.checkpoint(timeout_s)
 
     def copy_simulation(self) -> Simulation:
         """Return a separate simulation that continues from the present tick. Needs the manual
@@ -362,8 +351,7 @@ class Run:
         self._workers.hub.refuse_blocking_subscribers("pause")
         with self._steering:
             self._engine.pause()
-            if self._life is not None:
-                self._life.mark()
+            self._life.mark()
             self._driver.settle()
 
     def resume(self) -> None:
@@ -410,19 +398,16 @@ class Run:
     def continue_with(self, plan: Plan, simulation: Simulation) -> None:
         """Take over the plan of a reload. Called by the reloader, between two ticks."""
         self.plan = plan
-        if self._life is not None:
-            self._life.reloaded(plan, simulation)
+        self._life.reloaded(plan, simulation)
 
     def _publish(self, result: TickResult) -> None:
         self._board.note(result)
         for injected in result.injected:
             self.plan.alterations.add_injected(injected)
-        if self._life is not None:
-            self._life.before_publish(result)
+        self._life.before_publish(result)
         self._workers.hub.publish(result)
         self._viewing.note(result)
-        if self._life is not None:
-            self._life.after_publish(result)
+        self._life.after_publish(result)
 
     def _promised_wake_s(self) -> float:
         """Return the real time between wake-ups that delivery must keep; 0: no rate."""
@@ -433,18 +418,6 @@ class Run:
         index = self._engine.tick
         configuration = self.plan.configuration
         return index, configuration.start_ms + index * configuration.tick_ms
-
-    def _is_complete(self) -> bool:
-        """Return whether the run has ended, so that there is nothing to resume.
-
-        A run that failed can be resumed, unless it failed before its first tick.
-        """
-        began = self._engine.tick > self._engine.first_tick
-        if not began and self.plan.checkpoint is not None and self.plan.checkpoint.kept is None:
-            return True
-        failed = self.error is not None or self.ledger_error is not None
-        states = [runner.state for runner in self._workers.runners]
-        return not failed and not (states and all(state == "failed" for state in states))
 
     def _is_late(self) -> bool:
         """Return whether the time for flushing is over."""

@@ -160,8 +160,8 @@ def test_a_run_that_was_killed_before_it_had_a_ledger_creates_it(
     lives = Lives(tmp_path, HEAD + SMALL)
     plan = lives.plan(lives.first)
     run = Run(plan, clock="manual")
-    assert run._life is not None
     run._life.open(run._engine, run._workers, manual=True)
+    assert run._life._checkpoints is not None
     run._life._checkpoints.release()
     ledger = lives.first / "ledger.sqlite"
     if left == "schema":
