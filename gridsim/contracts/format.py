@@ -84,6 +84,8 @@ class Format(ABC, Generic[S]):
             count = len(self.measurands)
             return np.arange(rows * count + 1) // count
         size = self.batch_size if self.framing == "batch" else 1
+        if size == 1:
+            return np.arange(rows + 1)
         return np.append(np.arange(0, rows, size), rows)
 
     def cuts(self, batch: Batch) -> NDArray[np.intp] | None:

@@ -161,6 +161,9 @@ class _Net:
         self._outputs = np.zeros(len(roster), np.int64)
         self._sums = np.zeros(len(roster.project_id), np.int64)
         self._batch: Batch | None = None
+        self._device: NDArray[np.intp] | None = None
+        self._passes: list[tuple[int, int]] = []
+        """The passes of the last batch; without late readings all batches have the same devices."""
         self._values: Floats = np.empty(0)
 
     def of(self, batch: Batch) -> Floats:
@@ -170,7 +173,9 @@ class _Net:
         load = np.rint(batch.power_meter_measurement * 100)
         outputs = np.rint(batch.current_output * 100).astype(np.int64)
         values = np.empty(len(batch))
-        for first, end in _passes(batch.device):
+        if batch.device is not self._device:
+            self._device, self._passes = batch.device, _passes(batch.device)
+        for first, end in self._passes:
             device, sites, new = batch.device[first:end], project[first:end], outputs[first:end]
             np.add.at(self._sums, sites, new - self._outputs[device])
             self._outputs[device] = new

@@ -78,9 +78,9 @@ class FixedDecimals(Affixed):
 
     def _look_up(self, index: NDArray[np.intp]) -> list[bytes]:
         assert self._texts is not None
-        unknown = ~self._known[index]
-        if unknown.any():
-            new = np.unique(index[unknown])
+        known = self._known[index]
+        if not known.all():
+            new = np.unique(index[~known])
             numbers = ((new - _CACHED) / self._scale).tolist()
             self._texts[new] = [self._template % number for number in numbers]
             self._known[new] = True

@@ -69,6 +69,9 @@ class Value:
     def numbers(self, batch: Batch) -> Floats:
         """Return the numbers of an expression, one for each row."""
         get = self.fields.getter(batch)
+        if self.expression.name is not None:
+            column = get(self.expression.name)
+            return column if column.dtype == np.float64 else column.astype(np.float64)
         with np.errstate(all="ignore"):
             values = self.expression.evaluate(get)
         return np.broadcast_to(np.asarray(values, np.float64), len(batch))
