@@ -70,6 +70,13 @@ class Control(Protocol):
     def set_speed(self, speed: float) -> None:
         """Change the speed. Raises ValueError if it is neither 0 nor in 0.001 to 1,000,000."""
 
+    def reload(self) -> None:
+        """Read the configuration again, and continue with it from the next tick on.
+
+        Returns when that is done; the views start again afterwards if the devices have changed.
+        Raises ValueError with all errors; nothing has changed then.
+        """
+
     def watch(self, der_id: str) -> DeviceView:
         """Return a device's own view, and keep recording it for the next 30 s.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from gridsim.api import (
     Snapshot,
     Span,
 )
+from gridsim.errors import GridsimError
 from gridsim.running.catalogue import make_catalogue
 from gridsim.running.monitor import Monitor
 from gridsim.running.plan import Plan
@@ -44,6 +46,9 @@ class ViewedRun(Protocol):
 
     def set_speed(self, speed: float) -> None:
         """Set the speed from the next tick on."""
+
+    def reload(self, *, on_swapped: Callable[[], object]) -> object:
+        """Reload the configuration; `on_swapped` is called once the simulation is replaced."""
 
 
 class RunControl:
@@ -105,6 +110,25 @@ class RunControl:
     def set_speed(self, speed: float) -> None:
         """Change the speed. Raises ValueError for a speed that the run refuses."""
         self._run.set_speed(speed)
+
+    def reload(self) -> None:
+        """Reload the configuration. Raises ValueError with the reason if that is not possible."""
+        # The views are closed by the reload, so that their thread must not wait for all of it.
+        swapped = threading.Event()
+        errors: list[GridsimError] = []
+
+        def work() -> None:
+            try:
+                self._run.reload(on_swapped=swapped.set)
+            except GridsimError as error:
+                errors.append(error)
+            finally:
+                swapped.set()
+
+        threading.Thread(target=work, name="reload", daemon=True).start()
+        swapped.wait()
+        if errors:
+            raise ValueError(str(errors[0]))
 
     def watch(self, der_id: str) -> DeviceView:
         """Return the view of one device, and keep recording the device for the next 30 s."""

@@ -71,7 +71,9 @@ class Reloader:
     """The function that returns the real time between wake-ups that delivery must keep."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def reload(self, run: ReloadedRun, plan: Plan | None) -> Reloaded:
+    def reload(
+        self, run: ReloadedRun, plan: Plan | None, on_swapped: Callable[[], object] | None = None
+    ) -> Reloaded:
         """Continue with another plan from the next tick on; None: that of the same options.
 
         The new simulation is made while ticks go on. Raises GridsimError; nothing has changed
@@ -80,14 +82,18 @@ class Reloader:
         with self.lock:
             older = run.plan
             new = remake_plan(older) if plan is None else plan
-            reloaded = self._swap(older, new, run.continue_with)
+            reloaded = self._swap(older, new, run.continue_with, on_swapped)
         speed = new.configuration.simulation.speed
         if speed != older.configuration.simulation.speed:
             run.set_speed(speed)
         return reloaded
 
     def _swap(
-        self, older: Plan, new: Plan, set_plan: Callable[[Plan, Simulation], None]
+        self,
+        older: Plan,
+        new: Plan,
+        set_plan: Callable[[Plan, Simulation], None],
+        on_swapped: Callable[[], object] | None,
     ) -> Reloaded:
         ledger = self.workers.ledger
         if ledger is not None:
@@ -114,6 +120,8 @@ class Reloader:
 
         if not self.engine.swap(exchange, simulation):
             raise GridsimError("the run is over")
+        if on_swapped is not None:
+            on_swapped()
         swapped = made[0]
         swapped.parts.finish(self.over.is_set)
         if swapped.views is not None:

@@ -380,18 +380,23 @@ class Run:
             if self._state == "running" and not (self._manual or self._engine.is_paused):
                 self._driver.go()
 
-    def reload(self, plan: Plan | None = None) -> Reloaded:
+    def reload(
+        self, plan: Plan | None = None, *, on_swapped: Callable[[], object] | None = None
+    ) -> Reloaded:
         """Continue with a changed configuration from the next tick on; return what has changed.
 
         Without a plan, the run's own configuration is read again. Devices that stay keep their
         state, and transports that stay their connections. Ticks go on meanwhile. Raises
         GridsimError, such as UsageError with all errors of the configuration, or PluginError; the
         run then goes on unchanged. Raises RuntimeError in a subscriber.
+
+        `on_swapped` is called when the run has its new configuration. Transports and sources that
+        end are closed, and new ones and views are started, after that.
         """
         self._workers.hub.refuse_subscribers("reload")
         if self._state != "running":
             raise GridsimError(f"a run that is {self._state} cannot be reloaded")
-        return self._reloader.reload(self, plan)
+        return self._reloader.reload(self, plan, on_swapped)
 
     # Internal.
 

@@ -92,6 +92,7 @@ class RecordingControl:
         self.newest = make_snapshot(self.roster)
         self.instructions: list[Instruction] = []
         self.speed = 1.0
+        self.reloads = 0
         self.paused = False
 
     def catalogue(self) -> Catalogue:
@@ -133,6 +134,9 @@ class RecordingControl:
     def set_speed(self, speed: float) -> None:
         check_speed(speed)
         self.speed = speed
+
+    def reload(self) -> None:
+        self.reloads += 1
 
     def watch(self, der_id: str) -> DeviceView:
         device = list(self.roster.der_id).index(der_id) if der_id in self.roster.der_id else None

@@ -266,3 +266,35 @@ def test_what_is_refused_is_logged_once_in_ten_seconds(log: list[str]) -> None:
     refusals.log()
     refusals.log()
     assert log[2:] == ["web: requests refused: 1 too many"]
+
+
+def test_a_request_reloads_the_configuration_and_the_server_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    text = HEAD + HOMES + '[[views]]\ntype = "web"\nport = 0\n'
+    path.write_text(text)
+
+    def ask(action: str) -> tuple[int, bytes]:
+        body = json.dumps({"action": action}).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{url}/api/v1/control", body, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    with Run(make_plan(Options(config=path)), clock="manual") as run:
+        url = run.status().views[0].where
+        path.write_text(text.replace("nameplate_capacity", "nameplate"))
+        status, said = ask("reload")
+        assert (status, b"config.toml:" in said) == (422, True)
+        path.write_text(text.replace("HOME_", "OTHER_"))
+        assert ask("reload")[0] == 200
+        assert run.status().projects
+        run.advance(1)
+        deadline = time.monotonic() + DEADLINE_S
+        while run.status().views[0].state != "up" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert run.status().views[0].where == url
+        assert b"OTHER_1" in get(f"{url}/api/v1/projects")

@@ -115,6 +115,16 @@ def test_the_pace_is_changed(app: Starlette, control: SteppedControl) -> None:
     assert change(action="stop").status == 400
 
 
+def test_the_configuration_is_reloaded(app: Starlette, control: SteppedControl) -> None:
+    assert ask(app, f"{V1}/control", {"action": "reload"}).status == 200
+    control.reload_error = "home.toml:3:1: error: no"
+    refused = ask(app, f"{V1}/control", {"action": "reload"})
+    assert (refused.status, refused.json["error"]) == (422, control.reload_error)
+    assert control.reloads == 1
+    answer = ask(app, f"{V1}/equivalents", {"action": "reload"}).json
+    assert answer["send"].startswith("kill -HUP ")
+
+
 EQUIVALENTS = [
     (
         {"target": "HOME_1_BAT", "command": "set_power", "value": -3, "duration_s": 600},

@@ -178,7 +178,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         f"{V1}/control",
         "POST",
-        "Pause, resume, or change the speed",
+        "Pause, resume, change the speed, or reload the configuration",
         "control",
         models.ControlAnswer,
         body=models.ControlBody,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -37,7 +38,10 @@ def of_instruction(
 
 
 def of_control(body: ControlBody, url: str) -> Equivalents:
-    """Return the equivalents of a pause, a resume or a change of speed."""
+    """Return the equivalents of a pause, a resume, a reload or a change of speed."""
+    if body.action == "reload":
+        send, curl = f"kill -HUP {os.getpid()}", _curl(url, "control", {"action": "reload"})
+        return Equivalents(send, None, None, curl, "on the machine of the run")
     if body.action != "speed" or body.speed is None:
         request = {"action": body.action}
         note = "a pause is not part of a configuration"

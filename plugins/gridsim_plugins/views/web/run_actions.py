@@ -14,7 +14,7 @@ from gridsim_plugins.views.web.tables import numbers
 
 
 class PaceControl:
-    """The pausing, resuming and speed of a run. One change is made at a time."""
+    """The pausing, resuming, speed and reload of a run. One change is made at a time."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
@@ -33,12 +33,14 @@ class PaceControl:
         if state in ("stopping", "ended"):
             raise Failed(409, f"the run is {state}: it cannot be changed")
         if not self._lock.acquire(blocking=False):
-            raise Failed(409, "another change of the pace has not taken effect yet: try again")
+            raise Failed(409, "another change of the run has not taken effect yet: try again")
         try:
             if body.action == "pause":
                 control.pause()
             elif body.action == "resume":
                 control.resume()
+            elif body.action == "reload":
+                control.reload()
             elif body.speed is not None:
                 control.set_speed(body.speed)
         except ValueError as error:

@@ -69,8 +69,8 @@ class PostQuery(Query, frozen=True):
 
 
 class ControlBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """A change of the run's pace."""
+    """A change of the run's pace, or of its configuration."""
 
-    action: Literal["pause", "resume", "speed"]
+    action: Literal["pause", "resume", "speed", "reload"]
     speed: Annotated[float, Meta(ge=0, le=1e6)] | None = None
     """For `speed`: 0 is as fast as possible."""
