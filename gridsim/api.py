@@ -112,6 +112,12 @@ from gridsim.contracts.probe import (
     WireMessage,
 )
 from gridsim.contracts.record import FIELDS, RecordField, RecordSettings, choose_fields
+from gridsim.contracts.record_columns import (
+    ColumnKind,
+    ColumnSettings,
+    RecordColumn,
+    record_columns,
+)
 from gridsim.contracts.rows import RowEncoder, RowLayout
 from gridsim.contracts.run_context import (
     Announcement,
@@ -246,6 +252,10 @@ __all__ = [  # noqa: RUF022 - in groups
     "Labels",
     "RecordField",
     "RecordSettings",
+    "ColumnKind",
+    "ColumnSettings",
+    "RecordColumn",
+    "record_columns",
     "Measurand",
     "MEASURANDS",
     "DER_REGISTERS",

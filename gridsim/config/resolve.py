@@ -191,8 +191,8 @@ def _wanted(
     simulation: SimulationSettings, transports: Sequence[TransportChoice]
 ) -> tuple[str, ...]:
     """Return the names of the columns that parts of the run use."""
-    of_formats = (name for one in transports for name in one.format_type.wants(one.format_settings))
-    return (*simulation.measurands, *of_formats)
+    of_transports = (name for one in transports for name in one.wanted)
+    return (*simulation.measurands, *of_transports)
 
 
 def _duration_ms(findings: Findings, simulation: SimulationSettings) -> int | None:

@@ -143,6 +143,8 @@ def _plugin(entry: RegisteredPlugin, defs: Schema) -> Schema:
         if (added := TABLES.get(kind.table)) is not None:
             core = model_schema(kind.name, added.settings, added.spread, defs)
         _add_plugins(core, kind.table)
+    if getattr(entry.type, "writes_columns", False):
+        del core["properties"]["format"]
     named = {"type": {"const": entry.name}}
     required = set(core["required"]) | set(own["required"]) | {"type"}
     if kind.default_type == entry.name:

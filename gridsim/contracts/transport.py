@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import ClassVar, Generic, Protocol, Self
 
 from gridsim.contracts.batch import Batch
@@ -51,8 +52,19 @@ class Transport(ABC, Generic[S]):
     framings: ClassVar[tuple[Framing, ...]] = ("der", "project")
     has_connection: ClassVar[bool] = True
     """False for a target that is only opened and written to, such as a file; for the log."""
+    writes_columns: ClassVar[bool] = False
+    """True if it writes the columns of the batch, and has no format. Declare the columns in
+    `wants`."""
     uses_stdout: ClassVar[bool] = False
     """True if it writes to standard output, so that no picture is drawn on the same terminal."""
+
+    @classmethod
+    def wants(cls, settings: S) -> Collection[str]:
+        """Return the names of the columns that the transport itself writes with these settings.
+
+        The simulation computes the measurands among them. Other names have no effect.
+        """
+        return ()
 
     def __init__(self, settings: S, format: Format, run: RunContext) -> None:
         """Open nothing; raise ValueError if the settings do not fit the run."""

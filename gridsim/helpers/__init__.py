@@ -1,6 +1,6 @@
 """Numeric helpers for models: sun, sky, climate, heat, curtailment, time windows, tables of text,
-mains supply, synchronous areas, grid support, public holidays, and the colours of DER types in
-pictures.
+mains supply, synchronous areas, grid support, public holidays, the colours of DER types in
+pictures, and the addresses of this machine.
 
 They are public: plugins import them from here. They are less stable than `gridsim.api`: a
 minor version may change them; CHANGELOG.md lists each change.
@@ -22,6 +22,7 @@ from gridsim.helpers import (
     weibull,
     windows,
 )
+from gridsim.helpers.addresses import is_loopback
 from gridsim.helpers.curtailment import Curtailment
 from gridsim.helpers.minutely import Minutely, Staggered
 from gridsim.helpers.tables import Table, read_table
@@ -35,6 +36,7 @@ __all__ = [
     "climate",
     "colours",
     "holidays",
+    "is_loopback",
     "mains",
     "read_table",
     "sun",

@@ -187,3 +187,10 @@ def test_the_schema_admits_the_shipped_faults_and_no_misspelt_ones() -> None:
     assert list(validator.iter_errors(faults)) == []
     assert list(validator.iter_errors([{**faults[0], "der": ["X"]}]))
     assert list(validator.iter_errors([{"type": "offline", "readings": "late"}]))
+
+
+def test_a_fault_of_texts_is_refused_beside_a_transport_of_columns(tmp_path: Path) -> None:
+    columns = '[[transports]]\ntype = "postgres"\ndatabase = "x"\n'
+    assert scenario_of(tmp_path, columns + fault('type = "drop"')).faults
+    text = report(tmp_path, columns + fault('type = "truncate"'))
+    assert "'truncate' alters the text of messages, and a transport writes columns" in text

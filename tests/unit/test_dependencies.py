@@ -23,6 +23,8 @@ PERMISSIVE = re.compile(
 )
 EXCEPTIONS = {
     "certifi": "MPL-2.0: a list of certificates, used unchanged",
+    "psycopg": "LGPL-3.0: of the extra postgres, imported unchanged",
+    "psycopg-binary": "LGPL-3.0: of the extra postgres, imported unchanged",
 }
 
 

@@ -34,6 +34,8 @@ from gridsim.simulation.schedule import Schedule
 
 Formats = Sequence[tuple[str, Sequence[str]]]
 """Each transport's format, and the names of the fields that it writes as JSON."""
+_COLUMNS = ""
+"""The name of the format of a transport that writes columns."""
 
 
 def bind_faults(
@@ -136,8 +138,13 @@ def _devices(
 
 
 def formats_of(transports: Sequence[TransportChoice], roster: Roster) -> Formats:
-    """Return the formats of a run, as message faults check them."""
-    return [(one.format_name, _json_fields(one, roster)) for one in transports]
+    """Return the formats of a run, as message faults check them; a transport that writes columns
+    has none.
+    """
+    return [
+        (_COLUMNS, ()) if one.type.writes_columns else (one.format_name, _json_fields(one, roster))
+        for one in transports
+    ]
 
 
 def _device_keys(scenario: Scenario) -> Keys:
@@ -197,7 +204,10 @@ def _check(stanza: FaultStanza, formats: Formats) -> None:
     fault: type[MessageFault] = stanza.plugged.type
     try:
         for name, json_fields in formats:
-            fault.check(stanza.plugged.settings, name, json_fields)
+            if name != _COLUMNS:
+                fault.check(stanza.plugged.settings, name, json_fields)
+            elif fault.alter.__func__ is not MessageFault.alter.__func__:  # type: ignore[attr-defined]
+                raise ValueError("alters the text of messages, and a transport writes columns")
     except ValueError as error:
         stanza.findings.add(path, f"the fault {stanza.plugged.name!r} {printable(error)}")
     except BaseException as error:

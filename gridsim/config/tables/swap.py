@@ -66,6 +66,8 @@ def _without_old_keys(
     }
     if kept.get("framing") not in (None, *entry.type.framings):
         del kept["framing"]
+    if entry.type.writes_columns:
+        kept.pop("format", None)
     if dropped := sorted(table.keys() - kept.keys()):
         logger.info(
             "transports.{} is of the type {} now: left out {}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -99,6 +99,13 @@ class TransportChoice:
     delivery: DeliverySettings
     key_path: KeyPath
 
+    @property
+    def wanted(self) -> Collection[str]:
+        """The names of the columns that are written."""
+        if self.type.writes_columns:
+            return self.type.wants(self.settings)
+        return self.format_type.wants(self.format_settings)
+
 
 def read_transports(
     findings: Findings,
@@ -158,6 +165,10 @@ def read_transport(
             (*path, "on_full"),
             "'on_full' must not be block in real time (speed 1 or less): the simulation would wait "
             "for the transport and fall behind",
+        )
+    if plugged is not None and plugged.type.writes_columns and "format" in table:
+        findings.add(
+            at, f"the {plugged.name} transport writes columns and has no format; leave it out"
         )
     if plugged is None or outlet is None or format is None:
         return None

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from loguru import logger
 
 from gridsim.api import keep_secret
+from gridsim.helpers import is_loopback
 from gridsim.helpers.tables import Table, column_of, read_table
 from gridsim_plugins.mqtt.certificates import certificate_problems
 from gridsim_plugins.mqtt.topics import check_text
-from gridsim_plugins.mqtt.url import is_loopback
 
 if TYPE_CHECKING:
     from gridsim_plugins.mqtt.settings import ConnectionSettings

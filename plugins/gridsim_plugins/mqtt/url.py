@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -85,16 +84,6 @@ def _put_path(own: dict[str, Any], parts: SplitResult, scheme: _Scheme, name: st
         raise ValueError(f"host: a {name}:// address ends after the port: remove the path")
     if scheme.transport == "websockets" and path:
         _put(own, "websocket_path", path, f"{name}:// address")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host, which is not a URL, is this machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _put(

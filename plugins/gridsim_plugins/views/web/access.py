@@ -15,9 +15,9 @@ from starlette.requests import cookie_parser
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gridsim.helpers import is_loopback
 from gridsim_plugins.views.web.answers import failed
 from gridsim_plugins.views.web.overload import RefusalLog
-from gridsim_plugins.views.web.settings import is_loopback
 
 HEADERS: Mapping[str, str] = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "

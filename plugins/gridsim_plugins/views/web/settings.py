@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from pydantic import Field, SecretStr, field_validator
 
 from gridsim.api import Settings
+from gridsim.helpers import is_loopback
 
 _SHORTEST_TOKEN = 16
 
@@ -49,13 +48,3 @@ class WebSettings(Settings):
     def is_loopback(self) -> bool:
         """Return whether only programs on this machine reach the address."""
         return is_loopback(self.host)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host means only this machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
