@@ -29,6 +29,7 @@ _READINGS = (
     "key = 'start_ms') + tick * (SELECT value FROM meta WHERE key = 'tick_ms') AS time "
     "FROM readings JOIN devices USING (device))"
 )
+NO_STATUS = "the run wrote no last status"
 
 
 @dataclass(slots=True)
@@ -158,7 +159,7 @@ def disagreements(
     if run.ledger is None:
         return found
     if not run.seen.exists():
-        found.append("the run wrote no last status")
+        found.append(NO_STATUS)
     else:
         seen = json.loads(run.seen.read_text())
         found += [f"at a moment of the run: {one}" for one in seen["broken"][:3]]

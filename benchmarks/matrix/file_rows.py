@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from benchmarks.matrix.accounts import disagreements, printed
@@ -113,6 +114,63 @@ def full_to_the_end(scene: Scene, outcome: Outcome) -> None:
     out = Received().lines(run.stdout.splitlines())
     outcome.check(len(out.copies) == 800, "stdout lost readings")
     outcome.extend(disagreements(run, {"file": received, "stdout": out}))
+
+
+@GROUP.row(
+    "ledger deleted during a run",
+    "the run ends with exit 1 and names it",
+    short=False,
+)
+def deleted_ledger(scene: Scene, outcome: Outcome) -> None:
+    with FleetRun(scene.folder, fleet(_STDOUT)) as run:
+        run.wait_for("ledger: ")
+        time.sleep(1)
+        assert run.ledger is not None
+        run.ledger.unlink()
+        status = run.wait()
+    found = errors(run.log)
+    outcome.note(f"exit {status}: {'; '.join(found)}")
+    outcome.check(status == 1, f"exit {status}")
+    outcome.check(any("ledger" in one for one in found), "the ledger is not named")
+    account = printed(run.log)["stdout"]
+    out = Received().lines(run.stdout.splitlines())
+    outcome.check(account.delivered == len(out.copies), "stdout has other readings")
+
+
+@GROUP.row(
+    "disk full under the checkpoints; their folder deleted",
+    "named, and once; a deleted folder is made again with the next checkpoint; the run goes on",
+    short=False,
+)
+def checkpoints(scene: Scene, outcome: Outcome) -> None:
+    for how in ("full", "deleted"):
+        part = scene.part(how)
+        if how == "full" and not can_mount(part):
+            outcome.note("full: not run, it needs root to mount a small disk")
+            continue
+        with small_disk(part.folder, 512) if how == "full" else nullcontext(part.folder) as place:
+            more = f'[checkpoint]\npath = "{place / "ck"}"\nevery_s = 1\n'
+            text = fleet(_STDOUT, count=20, more=more)
+            with FleetRun(part.folder, text) as run:
+                run.wait_for("ledger: ")
+                time.sleep(2.2)
+                if how == "full":
+                    fill(place / "filler")
+                else:
+                    shutil.rmtree(place / "ck")
+                time.sleep(4)
+                again = how == "deleted" and any((place / "ck").glob("*.state"))
+                run.process.terminate()
+                status = run.wait()
+        loud = [line for line in run.log.splitlines() if " INFO " not in line]
+        named = [line for line in loud if "checkpoint" in line]
+        outcome.note(f"{how}: exit {status}, named {len(named)} times: {named[:1]}")
+        outcome.check(status == 143, f"{how}: exit {status}")
+        # A folder that is made again before a checkpoint misses it loses nothing.
+        outcome.check(len(named) == 1 or (again and not named), f"{how}: {named}")
+        outcome.check(again == (how == "deleted"), f"{how}: no checkpoint in a new folder")
+        out = Received().lines(run.stdout.splitlines())
+        outcome.extend(disagreements(run, {"stdout": out}), how)
 
 
 @GROUP.row(
