@@ -19,6 +19,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from benchmarks.matrix import (
+    chaos_row,
     clock_rows,
     convention_rows,
     embedded_rows,
@@ -59,6 +60,7 @@ GROUPS: dict[str, Group] = {
     "input": input_rows.GROUP,
     "conventions": convention_rows.GROUP,
     "embedded": embedded_rows.GROUP,
+    "chaos": chaos_row.GROUP,
     "soak": soak_row.GROUP,
 }
 
