@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copyreg
 from abc import ABC, ABCMeta, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -57,6 +57,8 @@ class DeviceTick:
         """
         self.max_kw = inf if max_kw is None else float(max_kw[row])
         """The upper limit of the output; inf without a limit."""
+        self.wanted = members.wanted
+        """The measurands of `Device.measurands` that the run wants."""
         self._members = members
         self._row = row
         self._local_ms = local_ms
@@ -112,6 +114,11 @@ class Device(Stateful, ABC, Generic[D]):
     reported_type: ClassVar[str] = ""
     """The value of the field `type` of the record; empty: the registered name."""
     columns: ClassVar[Mapping[str, str]] = {}
+    measurands: ClassVar[Collection[str]] = ()
+    """The measurands that `step` may report in `extra`; see `Fleet.measurands`.
+
+    Those that the run does not want are ignored: `tick.wanted` has the others.
+    """
     consumes: ClassVar[bool] = False
     """True if the device consumes; see `Fleet.consumes`."""
     power_factor: ClassVar[float] = 1.0
@@ -173,7 +180,8 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
         power = np.empty(len(members))
         soc = np.full(len(members), np.nan)
         reactive = np.full(len(members), np.nan)
-        extra = {name: np.full(len(members), np.nan) for name in self.columns}
+        names = [*self.columns, *members.wanted]
+        extra = {name: np.full(len(members), np.nan) for name in names}
         for row, device in enumerate(self.devices):
             site = members.site[row]
             now = DeviceTick(tick, members, row, int(local[site]), orders)
@@ -189,10 +197,12 @@ class DeviceFleet(Fleet, metaclass=_MadeClass):
                 if result.reactive_kvar is not None:
                     reactive[row] = self._number("reactive_kvar", result.reactive_kvar, row)
                 for name, value in result.extra.items():
+                    if name in self.measurands and name not in extra:
+                        continue
                     if name not in extra:
                         raise PluginError(
-                            f"{self._label()} reports {name!r}: declare it in `columns`"
-                            f"{place_of(device.step)}"
+                            f"{self._label()} reports {name!r}: declare it in `columns` or "
+                            f"`measurands`{place_of(device.step)}"
                         )
                     extra[name][row] = self._number(name, value, row)
             else:
@@ -257,6 +267,7 @@ def fleet_of(device: type[Device], name: str) -> type[DeviceFleet]:
         "Settings": device.Settings,
         "reported_type": device.reported_type or name,
         "columns": device.columns,
+        "measurands": device.measurands,
         "consumes": device.consumes,
         "power_factor": device.power_factor,
         "takes_commands": device.takes_commands,

@@ -66,6 +66,7 @@ def _of_types() -> Iterator[Measurand]:
         ("connected_since", "s", 0, "arrival of the car, seconds since 1970-01-01 UTC"),
         ("state", "1", 0, "operating state of an inverter, 1 to 8, or a charger, from 101"),
         ("energy_available_kwh", "kWh", 3, "energy that a battery, or a charger's car, stores"),
+        ("dc_power_kw", "kW", 2, "power from modules or cells to the inverter; negative: charging"),
         ("cell_temperature_c", "degC", 1, "temperature of solar cells: the mean of an array"),
         (SETPOINT, "kW", 2, "setpoint in force, by a command or an event; missing without one"),
         (LOWER, "kW", 2, "lower limit of the output in force; missing without one"),

@@ -16,6 +16,7 @@ from gridsim.testing import make_members, make_tick, make_weather
 from gridsim_plugins.ders.battery import Battery
 from gridsim_plugins.ders.ev_charger import EvCharger
 from gridsim_plugins.ders.solar import Solar
+from gridsim_plugins.ders.solar.physics import ac_power
 from tests.fixtures.runs import Bench
 
 # Noon in Moncton, four hours after the start.
@@ -116,6 +117,40 @@ def test_an_array_sleeps_follows_the_sun_or_is_throttled() -> None:
     # In the dark it is that of the air; in the sun the cells are about 25 K warmer.
     assert cells[0] == cells[4] == 20.0
     assert 35.0 < cells[1] < 60.0
+
+
+def test_the_dc_power_of_an_array_is_that_of_its_output() -> None:
+    rated, efficiency = np.array([5.0]), np.array([0.96])
+    array = fleet(Solar, nameplate_capacity=5.0, dc_ac_ratio=1.4, inverter_efficiency=96.0)
+    at, low = NOON_S // 600, []
+    cases = ((0.0, np.inf), (4.0, np.inf), (300.0, np.inf), (300.0, 0.5), (300.0, 0.0))
+    for index, (ghi, most) in enumerate((*cases, (1100.0, np.inf), (0.0, 0.0))):
+        told = stepped(array, at + index, most=most, ghi=ghi)
+        dc, ac = told.extra["dc_power_kw"], told.current_output
+        # The AC power is that of this DC power, also below a limit and at the rating.
+        np.testing.assert_allclose(ac_power(dc, rated, efficiency), ac, atol=1e-9)
+        assert dc[0] >= ac[0]
+        low.append(float(dc[0]))
+    # In the dark there is none; at dawn, and with a limit of 0, there is the inverter's own.
+    assert low[0] == low[-1] == 0.0
+    assert 0.0 < low[1] < 0.05
+    assert 0.0 < low[4] < 0.05
+    assert low[5] == pytest.approx(5.0 / 0.96, rel=0.02)
+
+
+def test_the_dc_power_of_a_battery_is_that_of_its_cells() -> None:
+    settings = {"nameplate_capacity": 5.0, "energy_capacity_kwh": 10.0, "cell_efficiency": 100.0}
+    battery = fleet(Battery, initial_soc=50.0, **settings)
+    for index, (setpoint, sign) in enumerate(((-3.0, -1), (3.0, 1), (0.0, 0), (-3.0, -1))):
+        told = stepped(battery, index, setpoint)
+        dc, ac = told.extra["dc_power_kw"][0], told.current_output[0]
+        assert np.sign(dc) == sign
+        # Charging loses on the way to the cells, discharging on the way from them.
+        assert dc > ac if sign else dc == 0.0
+        before = told.extra["energy_available_kwh"][0]
+        after = stepped(battery, index, 0.0).extra["energy_available_kwh"][0]
+        if sign:
+            assert after - before == pytest.approx(-dc * 600 / 3600, rel=1e-6)
 
 
 def test_orders_in_force_are_those_of_commands(bench: Bench) -> None:

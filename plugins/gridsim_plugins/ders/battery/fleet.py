@@ -58,7 +58,7 @@ class Battery(Fleet[BatterySettings]):
     stores = True
     kept = ("_soc", "_cycles", "_energy", "_health_percent", "_response", "_support")
     columns = {"state_of_health": "%"}  # noqa: RUF012 - the contract's ClassVar
-    measurands = ("state", "energy_available_kwh")
+    measurands = ("state", "dc_power_kw", "energy_available_kwh")
 
     @classmethod
     def stage(cls, settings: BatterySettings) -> Stage:
@@ -167,6 +167,8 @@ class Battery(Fleet[BatterySettings]):
         extra = {"state_of_health": self._health_percent}
         if "energy_available_kwh" in self.members.wanted:
             extra["energy_available_kwh"] = before * self._energy
+        if "dc_power_kw" in self.members.wanted:
+            extra["dc_power_kw"] = give - charge
         if "state" in self.members.wanted:
             extra["state"] = np.where(power != 0.0, _RUNNING, _STANDBY)
         telemetry = Telemetry(output, before * 100.0, extra, reactive)

@@ -44,7 +44,7 @@ class Solar(Curtailable[SolarSettings]):
 
     Settings = SolarSettings
     reported_type = "solar"
-    measurands = ("state", "cell_temperature_c")
+    measurands = ("state", "dc_power_kw", "cell_temperature_c")
     kept = ("_curtailment", "_snow", "_dirt", "_support")
 
     def __init__(self, members: Members[SolarSettings]) -> None:
@@ -53,6 +53,8 @@ class Solar(Curtailable[SolarSettings]):
         self._support = GridSupport.of(members)
         self._cell: Floats | None = None
         """The temperature of the cells of each plane in the latest tick; None in the dark."""
+        self._dc = np.zeros(len(members))
+        """The DC power of each array in the latest tick without a limit, kW."""
         self._device, self._site = planes.device, members.site[planes.device]
         self._single = len(planes) == len(members)
         self._lights: list[PlaneLight] = lights_of(members, planes)
@@ -128,6 +130,10 @@ class Solar(Curtailable[SolarSettings]):
             reduced = power < available * (1.0 - 1e-9)
             awake = np.where(reduced, _THROTTLED, _MPPT)
             columns["state"] = np.where(available > 0.0, awake, _SLEEPING)
+        if "dc_power_kw" in wanted:
+            # Below a limit, or its rating, the inverter takes what its output needs.
+            need = physics.dc_for_ac(power, self._rated_ac, self._efficiency)
+            columns["dc_power_kw"] = np.minimum(need, self._dc)
         if "cell_temperature_c" in wanted:
             cell, n = self._cell, len(self.members)
             if cell is None:  # in the dark
@@ -142,6 +148,7 @@ class Solar(Curtailable[SolarSettings]):
         sky = tick.weather
         self._cell = None
         if self._snow is None and self._dirt is None and not sky.ghi.any():
+            self._dc = np.zeros(len(self.members))
             return np.zeros(len(self.members))
         plane, usable = np.empty(len(self._site)), np.empty(len(self._site))
         for light in self._lights:
@@ -152,6 +159,7 @@ class Solar(Curtailable[SolarSettings]):
         dc = physics.dc_power(usable, cell, self._rated_dc, self._coefficient)
         if not self._single:
             dc = np.bincount(self._device, dc, len(self.members)).astype(np.float64, copy=False)
+        self._dc = dc
         return physics.ac_power(dc, self._rated_ac, self._efficiency)
 
     def _through_deposits(self, tick: Tick, usable: Floats, plane: Floats, air: Floats) -> Floats:

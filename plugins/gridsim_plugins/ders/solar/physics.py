@@ -97,6 +97,19 @@ def dc_power(plane: Floats, cell_c: Floats, rated: Floats, coefficient: Floats) 
     return power
 
 
+def dc_for_ac(ac: Floats, rated_ac: Floats, efficiency: Floats) -> Floats:
+    """Return the DC power for an AC power of at most `rated_ac`: the inverse of `ac_power`.
+
+    For an AC power of zero it is the inverter's consumption.
+    """
+    rated_dc = rated_ac / efficiency
+    need = ac * _REFERENCE_EFFICIENCY / (efficiency * rated_dc) + 0.0059
+    # The smaller root of 0.0162 x^2 - 0.9858 x + need = 0, in the form that avoids cancellation.
+    root = np.sqrt(0.9858**2 - 4.0 * 0.0162 * need)
+    load: Floats = 2.0 * need / (0.9858 + root)
+    return load * rated_dc
+
+
 def ac_power(dc: Floats, rated_ac: Floats, efficiency: Floats) -> Floats:
     """Return the AC power of an inverter that clips at `rated_ac`; `efficiency` is a fraction.
 
