@@ -28,7 +28,7 @@ from gridsim.text.overloads import overload_lines
 from gridsim.text.plan import plan_lines, transport_lines, transport_warnings, view_lines
 from gridsim.text.reload import reload_lines
 from gridsim.text.resumption import gap_lines, has_caught_up, resume_lines
-from gridsim.text.status import closing_lines, hanging_lines, live_line, spool_lines
+from gridsim.text.status import closing_lines, earlier_lines, hanging_lines, live_line
 from gridsim.text.verdict import finding_line
 
 _LOOK_S = 0.2
@@ -75,7 +75,7 @@ def _supervise(run: Run, signals: RunSignals, strict: bool, lines: bool) -> Endi
         started = run.status().state == "running"
         if started:
             _log(transport_lines(run.plan))
-            _log(spool_lines(run.status()))
+            _log(earlier_lines(run.status()))
             _log(view_lines(run.status()))
             _log(resume_lines(run.status()))
             for line in transport_warnings(run.plan):

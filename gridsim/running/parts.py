@@ -221,6 +221,6 @@ def _policy(choice: TransportChoice, speed: float) -> DeliveryPolicy:
         queue_bytes=int(delivery.queue_mb * 1e6),
         on_full=delivery.on_full or default_on_full(speed),
         stall_timeout_s=delivery.stall_timeout_s,
-        give_up_at_start=delivery.startup == "fail",
+        give_up_at_start=delivery.gives_up_at_start,
         on_full_set=delivery.on_full is not None,
     )

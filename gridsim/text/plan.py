@@ -48,6 +48,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield from shortfall_lines(plan)
     for transport in plan.transports:
         yield f"{transport.name}: {_description(transport.transport.describe)}"
+        if (spool := transport.spool) is not None:
+            yield f"spool: {spool.path}, up to {spool.limit_bytes / 1e6:.4g} MB"
     for source in plan.sources:
         yield f"commands by {source.name}: {_description(source.source.describe)}"
     if plan.ledger is not None:

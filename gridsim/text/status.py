@@ -134,7 +134,7 @@ def account_line(transport: TransportStatus) -> str:
     )
 
 
-def spool_lines(status: RunStatus) -> Iterator[str]:
+def earlier_lines(status: RunStatus) -> Iterator[str]:
     """Yield a line for each transport whose spool has readings of earlier runs."""
     for transport in status.transports:
         if transport.earlier:

@@ -179,7 +179,7 @@ def test_transports_are_labelled_and_complete(tmp_path: Path) -> None:
     assert first.format_settings.missing_soc == "zero"
     assert (first.framing, second.framing) == ("der", "project")
     assert (first.delivery.on_full, third.delivery.on_full) == (None, "block")
-    assert (first.delivery.startup, third.delivery.startup) == ("fail", "retry")
+    assert (first.delivery.startup, third.delivery.startup) == (None, "retry")
     assert third.key_path == ("transports", 2)
 
 

@@ -46,9 +46,10 @@ class SpoolSettings(Settings):
 class DeliverySettings(Settings):
     """The settings of `[[transports]]` for every transport."""
 
-    startup: Literal["fail", "retry"] = Field(
-        "fail",
-        description="reaction to a failed first connection: fail ends the run, retry keeps trying",
+    startup: Literal["fail", "retry"] | None = Field(
+        None,
+        description="reaction to a failed first connection: fail ends the run, retry keeps trying; "
+        "without it, retry with a spool, otherwise fail",
     )
     on_full: OnFull | None = Field(
         None,
@@ -71,6 +72,11 @@ class DeliverySettings(Settings):
         None,
         description="a queue on disk, which the next run continues to send: path, max_mb",
     )
+
+    @property
+    def gives_up_at_start(self) -> bool:
+        """True if a failed first connection ends the run."""
+        return self.startup == "fail" or (self.startup is None and self.spool is None)
 
 
 class TransportTableSettings(DeliverySettings):

@@ -14,7 +14,8 @@ from gridsim.ledger import Reader
 from gridsim.running.plan import Options, Plan, make_plan
 from gridsim.running.run import Run
 from gridsim.running.verdict import judge
-from gridsim.text.status import closing_lines, spool_lines
+from gridsim.text.plan import plan_lines
+from gridsim.text.status import closing_lines, earlier_lines
 from tests.fixtures.ledgers import Kept
 from tests.fixtures.ports import free_port
 
@@ -48,12 +49,15 @@ def planned(folder: Path, start: str, transport: str, ledger: str) -> Plan:
 
 
 def down() -> str:
-    """The table of a transport to a broker that is down."""
-    return f'type = "mqtt"\nhost = "127.0.0.1"\nport = {free_port()}\nstartup = "retry"'
+    """The table of a transport to a broker that is down; with a spool it retries by default."""
+    return f'type = "mqtt"\nhost = "127.0.0.1"\nport = {free_port()}'
 
 
 def test_readings_that_a_run_could_not_send_are_sent_by_the_next(tmp_path: Path) -> None:
-    with Run(planned(tmp_path, FIRST, down(), "a.sqlite"), clock="manual") as first:
+    plan = planned(tmp_path, FIRST, down(), "a.sqlite")
+    (head,) = (line for line in plan_lines(plan) if line.startswith("spool"))
+    assert head.endswith("readings.sqlite, up to 256 MB")
+    with Run(plan, clock="manual") as first:
         first.advance(4)
         with pytest.raises(UsageError, match=r"another run uses .*readings\.sqlite"):
             Run(planned(tmp_path, FIRST, down(), "b.sqlite"), clock="manual").start()
@@ -68,7 +72,7 @@ def test_readings_that_a_run_could_not_send_are_sent_by_the_next(tmp_path: Path)
     assert judge(status, interrupted=True).exit_status == 0
 
     with Run(planned(tmp_path, SECOND, FILE, "b.sqlite"), clock="manual") as second:
-        assert list(spool_lines(second.status())) == [
+        assert list(earlier_lines(second.status())) == [
             f"file: 12 readings of earlier runs in {one.spool} to send first"
         ]
         second.advance(2)
