@@ -261,3 +261,24 @@ def test_the_folder_is_checked_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "ck").touch()
     with pytest.raises(UsageError, match="ck is not a folder; name another"):
         make_plan(Options(config))
+
+
+def test_a_run_is_resumed_with_the_configuration_of_its_reload(tmp_path: Path) -> None:
+    lives = Lives(tmp_path, HEAD + SMALL)
+    more = HEAD + SMALL + SMALL.replace("HOME", "SHOP").replace("BAT", "SHOP_B")
+
+    def reload(run: Run) -> None:
+        (lives.first / "fleet.toml").write_text(more)
+        run.reload()
+        run.advance(1)
+        run.confirm()
+        assert run._life._checkpoints is not None
+        assert run._life._checkpoints.wait(10)
+
+    lives.live(TICKS, kills=(2,), before_kill=reload)
+    with lives.resumed(lives.killed(2)) as run:
+        resumed = run.status().resumed
+        assert resumed is not None
+        assert (resumed.tick, resumed.handed_on) == (2, 3)
+        run.advance(TICKS + 1 - 2)
+    assert digests(lives.killed(2)) == digests(lives.first)
