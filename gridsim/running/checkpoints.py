@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import threading
 import time
@@ -16,7 +17,7 @@ from loguru import logger
 from gridsim.api import Instruction
 from gridsim.contracts.part_status import CheckpointStatus
 from gridsim.contracts.state import State, StateError
-from gridsim.errors import UsageError
+from gridsim.errors import GridsimError, UsageError
 from gridsim.execution.checkpoint import RunFacts, checkpoint_bytes
 from gridsim.execution.folder import CheckpointFolder, Kept
 from gridsim.execution.journal import Altering, AlteringFile, Entries, Journal
@@ -24,6 +25,8 @@ from gridsim.execution.progress import ProgressFile, RunProgress
 
 _LEDGER_S: Final = 30.0
 _CLOSE_S: Final = 5.0
+# Errors of a disk that may be gone at the next start.
+_PASSING: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,8 @@ class Checkpoints:
         """Open and lock the folder, and write the first checkpoint of a run that begins.
 
         `known` returns the instructions that are known for ticks to come; `gap` has the first and
-        last tick that a resumed run will skip. Raises UsageError if the
-        folder cannot be used, and StateError, naming the plugin, if a state cannot be kept.
+        last tick that a resumed run will skip. Raises GridsimError if the disk is full, UsageError
+        if the folder cannot be used, and StateError, naming the plugin, if a state cannot be kept.
         """
         kept = self._plan.kept
         self._known = known
@@ -115,9 +118,9 @@ class Checkpoints:
                 self._altering = self._folder.altering(kept.altering)
         except OSError as error:
             self.release()
-            raise UsageError(
-                f"[checkpoint] path: error: {self._plan.path}: {error.strerror or error}"
-            ) from error
+            text = f"[checkpoint] path: error: {self._plan.path}: {error.strerror or error}"
+            # A service should be started again when there is space.
+            raise (GridsimError if error.errno in _PASSING else UsageError)(text) from error
         except BaseException:
             self.release()
             raise
