@@ -44,7 +44,7 @@ def swap(older: Simulation, new: Simulation, reloaded: Reloaded) -> TickResult:
         projects_removed=changes.projects_removed,
     )
     if not older.next_tick:
-        return _result(new, reloaded)
+        return _result(new, reloaded, **_faults_before_the_start(older, new, changes))
     # Before anything is changed: it fails if a plugin's state cannot be kept.
     state = older.state()
     if _is_same(older.scenario, new.scenario, changes):
@@ -52,6 +52,30 @@ def swap(older: Simulation, new: Simulation, reloaded: Reloaded) -> TickResult:
         return _result(new, reloaded)
     tick = new.course.begin_at(older.next_tick)
     return _carry(older, new, changes, reloaded, tick)
+
+
+def _faults_before_the_start(
+    older: Simulation, new: Simulation, changes: ScenarioChanges
+) -> dict[str, Any]:
+    """Give the faults of the new scenario their places, which are those of the whole run."""
+    course, before = new.course, older.course
+    tick = Tick(
+        0,
+        new.start_ms,
+        new.tick_ms / 1000,
+        course.shared.weather.at(new.start_ms, course.shared.call),
+    )
+    continued = places_of(before.instructed, new.scenario, tick.time_ms)
+    carried = carry_faults(
+        course.instructed,
+        before.instructed,
+        continued,
+        changes.devices,
+        changes.known,
+        tick,
+        course.shared.call,
+    )
+    return {"injected": carried.injected}
 
 
 def _carry(

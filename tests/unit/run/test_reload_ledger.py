@@ -95,6 +95,21 @@ def test_the_ledger_describes_a_run_whose_devices_change(
     assert report.passed, report
 
 
+def test_a_fault_of_a_reload_before_the_first_tick_is_in_the_ledger(
+    make: Make, edit: Edit, tmp_path: Path
+) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with make(more=LEDGER + FAULTS) as run:
+        edit(CONFIG + LEDGER + SPIKE + "duration_s = 1\nafter_s = 0\n")
+        run.reload()
+        run.advance(3)
+    faults = query(path, "SELECT fault, id, since FROM faults")
+    assert faults == [(0, "offline", 0), (1, "delay", 0), (2, "new", 0)]
+    assert query(path, "SELECT DISTINCT fault FROM episodes") == [(2,)]
+    report = verify(VerifyOptions(ledger=path, files=(str(tmp_path / "out.jsonl"),)), print)
+    assert report.passed, report
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
