@@ -78,7 +78,7 @@ def resume_series(
     series = ResumeSeries()
     with mosquitto, Subscriber(port, topic="projects/+/ders/+") as far:
         sender = Client(CallbackAPIVersion.VERSION2, client_id="commands")
-        sender.reconnect_delay_set(0.05, 0.05)
+        sender.reconnect_delay_set(1, 1)
         sender.connect("127.0.0.1", port)
         sender.loop_start()
         for life in range(count):
@@ -138,7 +138,7 @@ def _age_s(folder: Path) -> float:
     """Return the time since the start of the run, seconds."""
     with closing(sqlite3.connect(folder / "ledger.sqlite")) as found:
         [(start_ms,)] = found.execute("SELECT value FROM meta WHERE key = 'start_ms'")
-    return time.time() - start_ms / 1000
+    return time.time() - float(start_ms) / 1000
 
 
 def _repeated(folder: Path) -> list[str]:

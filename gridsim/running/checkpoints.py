@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,10 @@ from gridsim.execution.folder import CheckpointFolder, Kept
 from gridsim.execution.journal import Altering, AlteringFile, Entries, Journal
 from gridsim.execution.progress import ProgressFile, RunProgress
 
+# How long a checkpoint waits until its readings are settled: they cannot be made again after it.
+_SETTLED_S: Final = 600.0
 _LEDGER_S: Final = 30.0
+_LOOK_S: Final = 0.02
 _CLOSE_S: Final = 5.0
 # Errors of a disk that may be gone at the next start.
 _PASSING: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EIO)
@@ -50,6 +53,7 @@ class _Taken:
     state: State
     facts: RunFacts
     keys: Mapping[str, str]
+    at_once: bool
 
 
 class Checkpoints:
@@ -81,7 +85,10 @@ class Checkpoints:
         self._error = ""
         self._due = 0.0
         self._known: Callable[[], Entries] = dict
+        self._settled: dict[int, int] = {}
+        """The number of the first reading that is not settled, by transport."""
         self._committed: Callable[[int, float], bool] = lambda _tick, _limit_s: True
+        self._is_settled: Callable[[int], bool] = lambda _number: True
         self._requests: queue.SimpleQueue[_Taken | None] = queue.SimpleQueue()
         self._busy = threading.Event()
         self._thread = threading.Thread(target=self._work, name="checkpoint", daemon=True)
@@ -105,11 +112,13 @@ class Checkpoints:
                 self._last = RunProgress(settled=[0] * len(facts.transports))
                 self._journal = self._folder.journal(0, {})
                 self._progress = self._folder.progress(self._last)
+                self._settled = dict(enumerate(self._last.settled))
                 self._folder.write(0, checkpoint_bytes(state, self.keys, facts))
                 self._altering = self._folder.altering([])
             else:
                 self._written = tick = kept.checkpoint.tick
                 self._last = kept.progress
+                self._settled = dict(enumerate(self._last.settled))
                 self._journal = self._folder.journal(tick, kept.journal)
                 self._progress = self._folder.progress(self._last)
                 self._folder.clear_after(tick)
@@ -125,9 +134,13 @@ class Checkpoints:
             self.release()
             raise
 
-    def start(self, committed: Callable[[int, float], bool]) -> None:
-        """Start the writer. `committed` waits for ledger and spools to have all before a tick."""
-        self._committed = committed
+    def start(
+        self, committed: Callable[[int, float], bool], is_settled: Callable[[int], bool]
+    ) -> None:
+        """Start the writer. `committed` waits until ledger and spools have all before a tick;
+        `is_settled` returns whether no transport has an unsettled reading below a number.
+        """
+        self._committed, self._is_settled = committed, is_settled
         self._due = self._monotonic() + self._plan.every_s
         self._thread.start()
 
@@ -189,8 +202,11 @@ class Checkpoints:
         if self._monotonic() >= self._due and not self._busy.is_set():
             self.take(next_tick)
 
-    def take(self, next_tick: int) -> bool:
-        """Take a checkpoint between two ticks, and let the writer write it; return whether so."""
+    def take(self, next_tick: int, *, at_once: bool = False) -> bool:
+        """Take a checkpoint between two ticks, and let the writer write it; return whether so.
+
+        `at_once`: it does not wait until its readings are settled. It replaces one that waits.
+        """
         self._due = self._monotonic() + self._plan.every_s
         try:
             state, facts = self._take()
@@ -203,13 +219,14 @@ class Checkpoints:
             self._journal.close()
         self._journal = journal
         self._busy.set()
-        self._requests.put(_Taken(next_tick, state, facts, self.keys))
+        self._requests.put(_Taken(next_tick, state, facts, self.keys, at_once))
         return True
 
     # Called from any thread.
 
     def settle(self, transport: int, number: int) -> None:
         """Note the first reading of a transport that is not settled."""
+        self._settled[transport] = number
         try:
             if self._progress is not None:
                 self._progress.settle(transport, number)
@@ -227,16 +244,29 @@ class Checkpoints:
 
     def _work(self) -> None:
         while (taken := self._requests.get()) is not None:
+            self._busy.set()
             try:
                 # A checkpoint whose readings the ledger lacks could not be continued.
-                if self._committed(taken.tick, _LEDGER_S):
+                if self._wait_settled(taken) and self._committed(taken.tick, _LEDGER_S):
                     data = checkpoint_bytes(taken.state, taken.keys, taken.facts)
                     self._folder.write(taken.tick, data)
                     self._recovered(taken.tick)
             except Exception as error:
                 self._failed(error)
             finally:
-                self._busy.clear()
+                if self._requests.empty():
+                    self._busy.clear()
+
+    def _wait_settled(self, taken: _Taken) -> bool:
+        """Wait until the readings of a checkpoint are settled; False if another one replaces it."""
+        deadline = self._monotonic() + _SETTLED_S
+        while not (taken.at_once or self._is_settled(taken.facts.readings)):
+            if not self._requests.empty():
+                return False
+            if self._monotonic() > deadline:
+                break
+            time.sleep(_LOOK_S)
+        return True
 
     def _mend_folder(self) -> None:
         """Create the folder again if it was deleted. Raises OSError or UsageError."""
@@ -247,7 +277,9 @@ class Checkpoints:
                 one.close()
         self._folder.open(resumed=True)
         self._altering = self._folder.altering(self._known_altering)
-        self._progress = self._folder.progress(self._last)
+        settled = [number for _, number in sorted(self._settled.items())]
+        self._progress = self._folder.progress(replace(self._last, settled=settled))
+        logger.warning("{} was deleted, and is created again", self._plan.path)
 
     def _failed(self, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.state import State, StateError
@@ -22,9 +21,6 @@ from gridsim.running.plan import Plan
 from gridsim.running.recovery import Recovery, SettledFrontier, schedule
 from gridsim.running.workers import Workers
 from gridsim.simulation.step import Simulation
-
-# How long a checkpoint that is being written may delay a reload.
-_WAIT_S: Final = 5.0
 
 
 class Life:
@@ -87,7 +83,7 @@ class Life:
             registry = self._plan.registry
             faults = {one.name: one.type for one in registry if one.kind == "fault"}
             self._plan.alterations.restore(self._kept.altering, faults)
-        self._checkpoints.start(self._is_durable)
+        self._checkpoints.start(self._is_durable, self._is_settled)
 
     def before_publish(self, result: TickResult) -> None:
         """Note a tick before its readings are handed over."""
@@ -154,8 +150,7 @@ class Life:
         if plan.checkpoint is None or self._checkpoints is None:
             return
         self._checkpoints.keys = plan.checkpoint.keys
-        self._checkpoints.wait(_WAIT_S)
-        self._checkpoints.take(simulation.next_tick)
+        self._checkpoints.take(simulation.next_tick, at_once=True)
 
     def _restore(self, kept: Kept, path: Path) -> None:
         """Restore the state of a checkpoint. Raises CheckpointError if it does not fit."""
@@ -178,6 +173,14 @@ class Life:
             if runner.buffer.keeps:
                 runner.buffer.sync(timeout_s)
         return written
+
+    def _is_settled(self, number: int) -> bool:
+        """Return whether the readings below a number are settled, or in a spool."""
+        runners = [] if self._workers is None else self._workers.runners
+        return all(
+            frontier.number >= number or runner.buffer.keeps
+            for frontier, runner in zip(self.frontiers, runners, strict=False)
+        )
 
     def _take(self) -> tuple[State, RunFacts]:
         """Return the state between two ticks, and the facts beside it."""

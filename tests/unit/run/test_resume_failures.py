@@ -76,6 +76,36 @@ def test_a_folder_that_cannot_be_created_ends_the_run_before_it_begins(lives: Li
     run.stop()
 
 
+def test_a_checkpoint_waits_for_the_transports(tmp_path: Path) -> None:
+    """Readings that wait in memory at a kill are made again from the checkpoint before them."""
+    lives = Lives(tmp_path, HEAD + SMALL)
+    out = lives.first / "out.jsonl"
+    with Run(lives.plan(lives.first), clock="manual") as run:
+        run.advance(2)
+        run.confirm()
+        out.rename(lives.first / "kept.jsonl")
+        out.mkdir()
+        run.advance(1)
+        assert not run.save_checkpoint(timeout_s=0.1)
+        run.advance(1)
+        # The newer one replaces the one that waits.
+        assert not run.save_checkpoint(timeout_s=0.1)
+        run._workers.ledger.sync(10)  # type: ignore[union-attr]
+        shutil.copytree(lives.first, lives.killed(4))
+        out.rmdir()
+        (lives.first / "kept.jsonl").rename(out)
+    killed = lives.killed(4)
+    (killed / "out.jsonl").rmdir()
+    (killed / "kept.jsonl").rename(killed / "out.jsonl")
+    run = lives.resume(4, 4)
+    resumed = run.status().resumed
+    assert resumed is not None
+    assert (resumed.tick, resumed.lost) == (0, 0)
+    # The first life ended in time for two of them.
+    assert lines(killed)[:2] == lines(lives.first)
+    assert len(set(lines(killed))) == len(lines(killed)) == 4
+
+
 def test_what_a_spool_has_accepted_is_neither_lost_nor_sent_twice(tmp_path: Path) -> None:
     """Killed with nothing sent, and resumed: the far end gets every reading once, in order."""
     lives = Lives(tmp_path, SPOOL)
