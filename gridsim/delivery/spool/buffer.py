@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -11,11 +10,10 @@ from typing import Final
 from loguru import logger
 
 from gridsim.api import Batch, Roster
-from gridsim.contracts.tree_serial import SerialError
 from gridsim.delivery.account import UNREADABLE, Fate, RemovedBatch
 from gridsim.delivery.buffer.base import Buffer, QueuedBatch
 from gridsim.delivery.spool.changes import Changes
-from gridsim.delivery.spool.file import charge
+from gridsim.delivery.spool.file import UNREADABLE_ERRORS, charge
 from gridsim.delivery.spool.lives import Lives
 from gridsim.delivery.spool.queue import SpooledBatch, SpooledQueue
 from gridsim.delivery.spool.store import SpoolStore
@@ -133,7 +131,7 @@ class SpoolBuffer(Buffer):
         while (entry := self._written_head()) is not None and entry.batch is None:
             try:
                 batch = self._lives.load(entry)
-            except (SerialError, sqlite3.Error) as error:
+            except UNREADABLE_ERRORS as error:
                 message = "the spool {}: {:,} readings cannot be read: {}"
                 logger.error(message, self.path, entry.rest.rows, error)
                 with self._changed:

@@ -44,6 +44,10 @@ _BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LOG_BYTES: Final = 8_000_000
 
 
+UNREADABLE_ERRORS: Final = (sqlite3.Error, SerialError, ValueError, TypeError)
+"""The errors of a file that is damaged or hostile."""
+
+
 class SpoolError(GridsimError):
     """The file of a spool is gone or damaged, so it cannot be used any more in this run."""
 
@@ -81,7 +85,7 @@ def usable(path: Path) -> Iterator[None]:
     """Turn an error of SQLite or of the system into a UsageError about the file."""
     try:
         yield
-    except (OSError, sqlite3.Error, SerialError) as error:
+    except (OSError, *UNREADABLE_ERRORS) as error:
         raise UsageError(f"{AT}{_why(path, error)}") from error
 
 
@@ -110,7 +114,7 @@ def read_account(path: Path) -> SpoolAccount:
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as connection:
             return account_of(connection)
-    except sqlite3.Error as error:
+    except UNREADABLE_ERRORS as error:
         raise UsageError(_why(path, error)) from error
 
 
@@ -188,7 +192,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _why(path: Path, error: Exception) -> str:
     """Return what is wrong with a spool, and what to do about it."""
-    if isinstance(error, SerialError):
+    if isinstance(error, SerialError | ValueError | TypeError):
         return f"{path} is damaged: {error}; move it away: the readings in it cannot be sent"
     if isinstance(error, OSError):
         return f"{path} cannot be created: {error.strerror or error}"

@@ -26,6 +26,8 @@ class Lives:
         self._known_faults = known_faults
         with usable(store.path):
             self._stored = store.waiting()
+            if any(not 0 <= one.done < one.rows or one.charge < 0 for one in self._stored):
+                raise SerialError("its numbers contradict each other")
             kinds = sorted({(one.life, one.roster) for one in self._stored})
             self._earlier = {
                 (life, number): self._converter(life, number)

@@ -13,7 +13,7 @@ from typing import Final
 
 from gridsim.api import Batch, Roster
 from gridsim.contracts.batch_serial import batch_from_state, batch_state, roster_fingerprint
-from gridsim.contracts.tree_serial import tree_from_bytes, tree_to_bytes
+from gridsim.contracts.tree_serial import SerialError, tree_from_bytes, tree_to_bytes
 from gridsim.delivery.spool.changes import Changes
 from gridsim.delivery.spool.file import SpoolAccount, SpoolError, account_of, open_spool, usable
 from gridsim.delivery.spool.rosters import roster_from_bytes, roster_to_bytes
@@ -70,12 +70,14 @@ class SpoolStore:
             raise
 
     def waiting(self) -> list[StoredBatch]:
-        """Return the batches in the file, the oldest first."""
+        """Return the batches in the file, the oldest first. Raises SerialError or sqlite3.Error."""
         with self._lock:
             found = self._connection.execute(
                 "SELECT seq, life, roster, number, rows, ifnull(done, 0), charge "
                 "FROM batches LEFT JOIN progress USING (seq) ORDER BY seq"
             ).fetchall()
+        if not all(type(value) is int for row in found for value in row):
+            raise SerialError("a number in it is not one")
         return [StoredBatch(*row) for row in found]
 
     def roster(self, number: int) -> Roster:
@@ -185,6 +187,12 @@ class SpoolStore:
                     "RETURNING life",
                     (self.faults,),
                 ).fetchone()[0]
+            # The process was killed before it removed a batch that was settled.
+            connection.execute(
+                "DELETE FROM batches WHERE seq IN "
+                "(SELECT seq FROM batches JOIN progress USING (seq) WHERE done >= rows)"
+            )
+            connection.execute("DELETE FROM progress WHERE seq NOT IN (SELECT seq FROM batches)")
             connection.execute(
                 "DELETE FROM lives WHERE life < ? AND life NOT IN (SELECT life FROM batches)",
                 (life,),

@@ -8,9 +8,8 @@ from typing import Final, Protocol
 
 from loguru import logger
 
-from gridsim.contracts.tree_serial import SerialError
 from gridsim.delivery.spool.changes import Changes
-from gridsim.delivery.spool.file import SpoolError
+from gridsim.delivery.spool.file import UNREADABLE_ERRORS, SpoolError
 from gridsim.delivery.spool.store import SpoolStore
 
 # Readings that are settled while their batch is being sent are written this often.
@@ -91,7 +90,7 @@ class SpoolWriter:
                 self._store.check()
                 if changes:
                     self._store.write(changes)
-            except (sqlite3.Error, OSError, SpoolError, SerialError) as error:
+            except (OSError, SpoolError, *UNREADABLE_ERRORS) as error:
                 self._failed(changes, error)
                 pause_s = min(max(2 * pause_s, _RETRY_S[0]), _RETRY_S[1])
             else:
@@ -123,7 +122,8 @@ class SpoolWriter:
     def _failed(self, changes: Changes, error: Exception) -> None:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         gone = isinstance(error, SpoolError)
-        is_final = gone or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        damaged = not isinstance(error, OSError | sqlite3.OperationalError)
+        is_final = gone or damaged or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
         reason = str(error) if gone else f"cannot be written: {error}"
         with self._changed:
             self._queue.return_changes(changes)

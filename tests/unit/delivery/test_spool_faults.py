@@ -44,8 +44,9 @@ def test_a_process_that_is_killed_at_any_byte_leaves_a_whole_spool(
         assert buffer.sync(DEADLINE_S)
     buffer.prepare()
     assert buffer.begin() is not None
-    buffer.settle(2, "delivered", "")
-    assert buffer.sync(DEADLINE_S)
+    for rows in (2, ROWS - 2):
+        buffer.settle(rows, "delivered", "")
+        assert buffer.sync(DEADLINE_S)
     # The files as a killed process leaves them, cut at many places.
     log = path.with_name(path.name + "-wal").read_bytes()
     seen = set()
@@ -60,7 +61,7 @@ def test_a_process_that_is_killed_at_any_byte_leaves_a_whole_spool(
         again.close(DEADLINE_S)
         assert rows == account.pending
         seen.add((account.accepted, account.delivered, rows))
-    assert seen == {(0, 0, 0), (5, 0, 5), (10, 0, 10), (15, 0, 15), (15, 2, 13)}
+    assert seen == {(0, 0, 0), (5, 0, 5), (10, 0, 10), (15, 0, 15), (15, 2, 13), (15, 5, 10)}
     buffer.close(DEADLINE_S)
 
 
@@ -128,6 +129,23 @@ def test_a_damaged_file_is_refused(path: Path) -> None:
     whole = bytearray(path.read_bytes())
     whole[4096:] = os.urandom(len(whole) - 4096)
     path.write_bytes(whole)
+    with pytest.raises(UsageError, match="is damaged"):
+        opened(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE batches SET charge = -1",
+        "UPDATE batches SET rows = x'00'",
+        "UPDATE batches SET roster = 99",
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(path: Path, change: str) -> None:
+    buffer = opened(path)
+    add(buffer, numbered(0))
+    buffer.close(DEADLINE_S)
+    changed(path, f"UPDATE batches SET {change}")
     with pytest.raises(UsageError, match="is damaged"):
         opened(path)
 
