@@ -6,8 +6,9 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from glob import glob
 from itertools import pairwise
@@ -22,17 +23,20 @@ _LIBRARY = next(iter(glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), "")
 _STDOUT = '\n[[transports]]\ntype = "stdout"\n'
 _TICKS = 16
 _TICK_S = 0.5
+_TURNS = 4
 ALLOWED_S = 0.1
 
 JUMPS = {"+1 h": "+3600", "-1 h": "-3600", "-5 s": "-5", "+1000 days": "+86400000"}
 EDGES = {
-    "clocks forward": datetime(2027, 3, 14, 6, 59, 57, tzinfo=UTC),
-    "clocks back": datetime(2027, 11, 7, 5, 59, 57, tzinfo=UTC),
+    "clocks forward": datetime(2027, 3, 14, 7, 0, 0, tzinfo=UTC),
+    "clocks back": datetime(2027, 11, 7, 6, 0, 0, tzinfo=UTC),
 }
-"""Three seconds before daylight saving begins and ends in New York."""
+"""The beginning and the end of daylight saving in New York."""
 
 
-def _run(scene: Scene, before: str, after: str, zone: str = "") -> tuple[FleetRun, list[float]]:
+def _run(
+    scene: Scene, before: str, after: str, zone: str = "", ticks: int = _TICKS
+) -> tuple[FleetRun, list[float]]:
     """Run under a fake clock whose offset changes in the middle; return the arrival times."""
     offset = scene.folder / "offset"
     offset.write_text(before)
@@ -45,7 +49,7 @@ def _run(scene: Scene, before: str, after: str, zone: str = "") -> tuple[FleetRu
         **({"TZ": zone} if zone else {}),
     }
     text = fleet(_STDOUT, count=1, tick_s=_TICK_S)
-    words = ("--duration", f"{_TICKS * _TICK_S}s")
+    words = ("--duration", f"{ticks * _TICK_S}s")
     with FleetRun(scene.folder, text, *words, env=env, own_interpreter=True) as run:
         run.wait_for("ledger: ")
         arrivals = list[float]()
@@ -54,7 +58,7 @@ def _run(scene: Scene, before: str, after: str, zone: str = "") -> tuple[FleetRu
             lines = run.stdout.count("\n")
             now = time.monotonic()
             arrivals += [now] * (lines - len(arrivals))
-            if not jumped and lines >= _TICKS // 2:
+            if not jumped and lines >= ticks // 2:
                 offset.write_text(after)
                 jumped = True
             time.sleep(0.005)
@@ -68,27 +72,56 @@ def _longest(arrivals: Sequence[float]) -> float:
     return max((b - a for a, b in pairwise(arrivals)), default=99.0)
 
 
-def _judge(
-    name: str, run: FleetRun, arrivals: Sequence[float], calm: Sequence[float], outcome: Outcome
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A run under a fake clock, and the longest gap of it and of an undisturbed run before it."""
+
+    run: FleetRun
+    longest: float
+    calm: float
+
+    @property
+    def excess(self) -> float:
+        return self.longest - self.calm
+
+
+def _judge(name: str, turns: list[_Turn], outcome: Outcome, ticks: int = _TICKS) -> None:
+    """Judge the last of the turns, whose longest gap is the least above the undisturbed one."""
+    turn = turns[-1]
+    run = turn.run
     stamps = [json.loads(line)["timestamp"] for line in run.stdout.splitlines()]
     times = [datetime.fromisoformat(stamp).timestamp() for stamp in stamps]
     steps = {round(b - a, 3) for a, b in pairwise(times)}
-    excess = _longest(arrivals) - _longest(calm)
     outcome.note(
-        f"{name}: longest gap {_longest(arrivals):.2f} s, undisturbed {_longest(calm):.2f} s, "
-        f"{len(stamps)} of {_TICKS} ticks"
+        f"{name}: longest gap {turn.longest:.2f} s, undisturbed {turn.calm:.2f} s, "
+        f"{len(stamps)} of {ticks} ticks" + (f", turn {len(turns)}" if len(turns) > 1 else "")
     )
     outcome.check(run.process.wait() == 0, f"{name}: exit {run.process.wait()}")
-    outcome.check(len(stamps) == _TICKS, f"{name}: {len(stamps)} ticks")
+    outcome.check(len(stamps) == ticks, f"{name}: {len(stamps)} ticks")
     outcome.check(steps == {_TICK_S}, f"{name}: steps of {sorted(steps)} s in the stamps")
-    outcome.check(excess <= ALLOWED_S, f"{name}: {excess:.2f} s above the undisturbed run")
+    outcome.check(
+        turn.excess <= ALLOWED_S, f"{name}: {turn.excess:.2f} s above the undisturbed run"
+    )
     received = Received().lines(run.stdout.splitlines())
     outcome.extend(disagreements(run, {"stdout": received}), name)
     assert run.ledger is not None
     with closing(sqlite3.connect(run.ledger)) as connection:
-        ticks = connection.execute("SELECT tick FROM batches ORDER BY tick").fetchall()
-    outcome.check([t for (t,) in ticks] == list(range(_TICKS)), f"{name}: ticks of the ledger")
+        found = connection.execute("SELECT tick FROM batches ORDER BY tick").fetchall()
+    outcome.check([t for (t,) in found] == list(range(ticks)), f"{name}: ticks of the ledger")
+
+
+def _turns(disturbed: Callable[[int], tuple[_Turn, bool]]) -> list[_Turn]:
+    """Take turns until one is as promised.
+
+    A busy machine delays a tick now and then; a clock that stops ticks does so in every turn.
+    """
+    turns = []
+    for number in range(_TURNS):
+        turn, usable = disturbed(number)
+        turns.append(turn)
+        if usable and turn.excess <= ALLOWED_S:
+            break
+    return turns
 
 
 @GROUP.row(
@@ -103,10 +136,16 @@ def jumps(scene: Scene, outcome: Outcome) -> None:
         return
     for name, after in JUMPS.items():
         part = scene.part(name.replace(" ", ""))
-        _, calm = _run(part.part("calm"), "+0", "+0")
-        run, arrivals = _run(part.part("jump"), "+0", after)
-        _judge(name, run, arrivals, calm, outcome)
-        outcome.check("wall clock jumped" in run.log, f"{name}: the jump is not logged")
+
+        def turn(number: int, part: Scene = part, after: str = after) -> tuple[_Turn, bool]:
+            _, calm = _run(part.part(f"calm-{number}"), "+0", "+0")
+            run, arrivals = _run(part.part(f"jump-{number}"), "+0", after)
+            return _Turn(run, _longest(arrivals), _longest(calm)), True
+
+        turns = _turns(turn)
+        _judge(name, turns, outcome)
+        logged = all("wall clock jumped" in one.run.log for one in turns)
+        outcome.check(logged, f"{name}: the jump is not logged")
 
 
 @GROUP.row(
@@ -120,9 +159,25 @@ def edges(scene: Scene, outcome: Outcome) -> None:
         return
     for name, edge in EDGES.items():
         part = scene.part(name.replace(" ", "-"))
-        _, calm = _run(part.part("calm"), "+0", "+0", "America/New_York")
-        shift = f"+{edge.timestamp() - time.time():.0f}"
-        run, arrivals = _run(part.part("edge"), shift, shift, "America/New_York")
-        _judge(name, run, arrivals, calm, outcome)
-        crossed = [json.loads(line)["timestamp"] for line in run.stdout.splitlines()]
+        begins, ticks = edge.timestamp(), 2 * _TICKS
+
+        def turn(
+            number: int, part: Scene = part, begins: float = begins, ticks: int = ticks
+        ) -> tuple[_Turn, bool]:
+            zone = "America/New_York"
+            _, calm = _run(part.part(f"calm-{number}"), "+0", "+0", zone, ticks)
+            # The start takes longer on a busy machine: further from the edge in each turn.
+            shift = f"+{begins - 6 - 6 * number - time.time():.0f}"
+            run, arrivals = _run(part.part(f"edge-{number}"), shift, shift, zone, ticks)
+            first, *_, last = (
+                datetime.fromisoformat(json.loads(line)["timestamp"]).timestamp()
+                for line in run.stdout.splitlines()
+            )
+            return _Turn(run, _longest(arrivals), _longest(calm)), first < begins < last
+
+        turns = _turns(turn)
+        _judge(name, turns, outcome, ticks)
+        crossed = [json.loads(line)["timestamp"] for line in turns[-1].run.stdout.splitlines()]
         outcome.note(f"from {crossed[0]} to {crossed[-1]}")
+        edge_text = edge.isoformat().replace("+00:00", ".000Z")
+        outcome.check(crossed[0] < edge_text < crossed[-1], f"{name}: the edge was not crossed")
