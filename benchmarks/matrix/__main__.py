@@ -41,7 +41,7 @@ from benchmarks.matrix.row import Group, Outcome, Row, Scene
 from tests.fixtures import prepared
 from tests.fixtures.canary import assert_no_canary
 
-_AT_ONCE = 6
+_AT_ONCE = 8
 _SEARCHED = 1_000_000
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
