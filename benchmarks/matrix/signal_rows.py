@@ -25,7 +25,7 @@ OUT_S = 5.0
 _FILE = '\n[[transports]]\ntype = "file"\npath = "out.jsonl"\n'
 _HANGS = "tick.index > 3 and time.sleep(3600)"
 _ATTEMPTS = 3
-"""How often a run is made that took too long: a fault delays all of them, a busy machine one."""
+"""The number of runs before one counts as too late: a fault delays all, a busy machine one."""
 _SLACK_S = 0.4
 """The time that a busy machine may take to notice the end of a process."""
 _ODD = '\n[[projects]]\nid = "O"\n[[projects.ders]]\nid = "O_X"\ntype = "odd"\n'

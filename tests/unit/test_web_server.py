@@ -250,6 +250,15 @@ def test_a_full_server_is_logged(
     assert log == ["web: requests refused: 1 without room (503)"]
 
 
+def test_the_health_of_a_run_without_ticks_is_not_a_refusal(
+    server: WebServer, control: SteppedControl, log: list[str]
+) -> None:
+    control.ticking = False
+    with pytest.raises(urllib.error.HTTPError, match="503"):
+        get(f"{server.url}/healthz")
+    assert log == []
+
+
 def test_half_of_the_file_descriptors_are_left_to_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     for soft, most in ((256, 128), (1024, 512), (1999, 999), (65_536, 1000), (-1, 1000)):
         monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))

@@ -120,7 +120,8 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if message["status"] == 503:
+                # The health of a run that has no ticks is not a refusal.
+                if message["status"] == 503 and scope["path"] not in _OPEN:
                     self._refusals.note("without room (503)")
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
