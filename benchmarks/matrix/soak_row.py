@@ -24,6 +24,7 @@ from tests.fixtures.ports import free_port
 
 GROUP = Group("Soak")
 MINUTES = 30
+DERS = 20_000
 _WARM_S = 300.0
 """The first part of the run, whose growth of memory does not count: buffers and caches fill."""
 _SAMPLE_S = 10.0
@@ -51,9 +52,10 @@ probability = 0.01
 
 
 def _text(port: int, page: int) -> str:
-    """Return the configuration: the fleet of 10,000 twice, with faults, page and spool."""
+    """Return the configuration: the fleet of 10,000 scaled, with faults, page and spool."""
     text = _CONFIG.read_text().partition("[[transports]]")[0]
-    text = text.replace("count = 4000", "count = 8000").replace("count = 1000", "count = 2000")
+    text = text.replace("count = 4000", f"count = {DERS * 2 // 5}")
+    text = text.replace("count = 1000", f"count = {DERS // 10}")
     text += _FAULTS + f'\n[[views]]\ntype = "web"\nport = {page}\n'
     return text + mqtt(port, "qos = 1", 'spool = { path = "spool.sqlite" }')
 
@@ -99,7 +101,7 @@ def _ledger_fates(path: Path) -> tuple[Counter[str], int, int]:
 
 
 @GROUP.row(
-    f"{MINUTES} minutes of 20,000 DERs at 1 Hz with faults, ledger, spool, page and metrics; the "
+    f"{MINUTES} minutes of {DERS:,} DERs at 1 Hz with faults, ledger, spool, page and metrics; the "
     "broker restarts every 5 minutes",
     "memory grows by less than 1 MB in ten minutes; no reading lost; all accounts equal; what was "
     "delivered is at the far end",
@@ -130,8 +132,9 @@ def soak(scene: Scene, outcome: Outcome) -> None:
     fates, left, again = _ledger_fates(run.ledger)
     slope = _slope(at[:-1], size[:-1])
     lag = re.search(r"tick lag (.*?);", run.log)
+    course = ", ".join(f"{size[len(size) * part // 7]:.0f}" for part in range(7))
     outcome.note(
-        f"memory {size[0]:.0f} MB at first, {max(size):.0f} MB at most, {slope:+.2f} MB in ten "
+        f"memory in seven moments {course} MB, {max(size):.0f} MB at most, {slope:+.2f} MB in ten "
         f"minutes; tick lag {lag[1] if lag else '?'}; {late_ticks(run.log):,} late ticks; "
         f"{account}; {received:,} messages at the far end; {again:,} sent again; exit {status}"
     )
