@@ -133,14 +133,7 @@ def test_a_damaged_file_is_refused(path: Path) -> None:
         opened(path)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE batches SET charge = -1",
-        "UPDATE batches SET rows = x'00'",
-        "UPDATE batches SET roster = 99",
-    ],
-)
+@pytest.mark.parametrize("change", ["charge = -1", "rows = x'00'", "roster = 99"])
 def test_a_file_that_contradicts_itself_is_refused(path: Path, change: str) -> None:
     buffer = opened(path)
     add(buffer, numbered(0))
