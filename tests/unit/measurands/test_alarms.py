@@ -197,3 +197,43 @@ def test_a_device_that_follows_no_orders_cannot_be_stopped(bench: Bench, tmp_pat
         bench.plan(text + every)
     bench.plan(text + FAULT)
     assert bench.plan(text + every + "stops = false")[0].faults
+
+
+EVENT = """
+[[events]]
+id = "E"
+after_s = 120
+duration_s = 240
+target_kw = 1.0
+"""
+
+
+def test_a_stop_also_holds_in_the_counterfactual(bench: Bench) -> None:
+    """The baseline in an event is the consumption of a run with the fault and without the event."""
+    home = SITE.replace('id = "P"', 'id = "P"\nbaseline = "counterfactual"').replace(
+        'measurands = ["alarms", "state", "voltage", "energy_export_kwh"]', ""
+    )
+    battery = '[[projects.ders]]\nid = "BAT"\ntype = "battery"\nnameplate_capacity = 5.0\n'
+    battery += "energy_capacity_kwh = 10.0\n"
+    fault = FAULT.replace("after_s = 120", "after_s = 180")
+    acted, plain = (
+        Simulation(bench.plan(home + battery + more)[0]) for more in (EVENT + fault, fault)
+    )
+    nets, stops = [], []
+    for _ in range(6):
+        batch, without = acted.step(), plain.step()
+        net = without.power_meter_measurement[0] - without.current_output.sum()
+        nets.append((float(batch.baseline[0]), float(net)))
+        stops.append(bool(batch.current_output[0] == 0.0))
+    assert stops == [3 <= tick < 5 for tick in range(6)]
+    for baseline, net in nets[2:]:
+        assert baseline == pytest.approx(net, abs=0.02)
+
+
+def test_an_injected_fault_stops_its_device_at_once(bench: Bench) -> None:
+    simulation = Simulation(bench.plan(SITE)[0])
+    told = {"id": "1", "command": "inject_fault", "fault": "f", "type": "alarm", "duration_s": 60}
+    [instruction] = [read_instruction(json.dumps(told).encode(), Target("P", "PV"))]
+    rows = [simulation.advance([instruction] if tick == 1 else ()).batch for tick in range(3)]
+    assert [row.current_output[0] == 0.0 for row in rows] == [False, True, False]
+    assert [row.extra["alarms"][0] for row in rows] == [0.0, GROUND, 0.0]
