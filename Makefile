@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 SUPPLY := build/supply
 
 .PHONY: run setup test properties check lint types imports wheel-env wheel example release-check \
-	soak matrix registers bench-check performance hold realism platforms home-assistant docs mutants lock audit sbom clean
+	soak matrix fuzz registers bench-check performance hold realism platforms home-assistant docs mutants lock audit sbom clean
 
 # Ctrl-C is how a run is meant to end, so its 130 counts as success. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
@@ -68,7 +68,7 @@ example: wheel-env
 	build/wheel/env/bin/gridsim --config build/wheel/ice_rink/ice_rink.toml --duration 2s --speed 0
 
 # What takes too long for each change, or needs a quiet machine: run before a release.
-release-check: check properties wheel example soak matrix registers bench-check realism
+release-check: check properties wheel example soak matrix fuzz registers bench-check realism
 
 # Half an hour of 20,000 DERs with everything on; writes its section of docs/reliability.md.
 soak: $(VENV)/dev.stamp
@@ -91,6 +91,10 @@ bench-check: $(VENV)/dev.stamp
 # Runs every benchmark and writes docs/performance.md; half an hour on a quiet machine.
 performance: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/performance.py
+
+# Hostile configurations, instructions, templates, exports and checkpoints; writes docs/fuzzing.md.
+fuzz: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks.fuzz --cases $(or $(CASES),200000)
 
 hold: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/hold.py

@@ -18,7 +18,7 @@ _COLUMN = 27
 _EMBEDDED_PER_S = 5000
 _MQTT_KEYS = (
     ("username", "${MQTT_USERNAME:-}", "from the environment or the file .env; empty: none"),
-    ("password", "${MQTT_PASSWORD:-}", "a secret is taken from a placeholder only"),
+    ("password", "${MQTT_PASSWORD:-}", "a placeholder; or name a file by password_file"),
 )
 
 

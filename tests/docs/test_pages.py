@@ -26,6 +26,7 @@ GENERATED = {
     "python-reference.md",
     "realism.md",
     "reliability.md",
+    "fuzzing.md",
 }
 """Pages that scripts write, from what other tests check."""
 

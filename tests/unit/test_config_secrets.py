@@ -14,6 +14,7 @@ def test_a_literal_is_refused_and_masked_wherever_its_line_is_shown(tmp_path: Pa
     )
     found = report(tmp_path, text)
     assert "'pin' is a secret" in found
+    assert "or name a file by 'pin_file'" in found
     assert "'retries' must be at most 9" in found
     assert "hunter2" not in found
 

@@ -63,6 +63,7 @@ ROSTER = replace(
         ("der", '"{^seq.real}"', "an expression has fields"),
         ("der", '"{seq ** 2}"', "an expression has fields"),
         ("der", '"{seq +}"', "is not an expression"),
+        ("der", '"{2max(net, seq)}"', "is not an expression"),
         ("der", '"{seq / ^0}"', "this divides by zero"),
         ("der", '"{1 / ^-0.0}"', "this divides by zero"),
         ("der", '"{seq * 2 / (^3 - 3) + 1}"', "this divides by zero"),

@@ -24,6 +24,7 @@ from gridsim.config.text.document import At, Document, Finding
 from gridsim.config.text.locate import KeyPath
 from gridsim.config.text.masking import SECRET_NAME
 from gridsim.contracts.hints import nearest
+from gridsim.contracts.secret_keys import file_keys
 from gridsim.contracts.settings import FOLDER
 from gridsim.redaction import keep_secret, redacted
 
@@ -123,7 +124,8 @@ def validate(
             findings.add(
                 secret,
                 f"{secret[-1]!r} is a secret and must not be written here: write a placeholder "
-                'such as "${NAME}", and set the variable in the environment or in .env',
+                'such as "${NAME}", and set the variable in the environment or in .env'
+                f"{_or_file(model, secret[len(path) :])}",
             )
     own, in_files = with_secrets(model, table, path, document, findings.add)
     secrets += [(at, _value_at(own, at[len(path) :])) for at in in_files]
@@ -157,6 +159,12 @@ def validate(
             _keep((name,), value)
     usable = {name: value for name, value in found.items() if value is not None}
     return Validated(settings, usable, path)
+
+
+def _or_file(model: type[Settings], key: KeyPath) -> str:
+    """Return the end of a sentence that names the key for the secret's file, if there is one."""
+    names = file_keys(model)
+    return next((f", or name a file by {file!r}" for file in names if (names[file],) == key), "")
 
 
 def _shows(message: str, secret: Any) -> bool:

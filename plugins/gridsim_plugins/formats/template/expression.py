@@ -6,6 +6,7 @@ The text is parsed by Python's own parser, and only the parts of an allow-list a
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,10 @@ def parse_expression(text: str, offset: int) -> Expression:
     if len(text) > _LONGEST:
         raise TemplateError(f"the expression is longer than {_LONGEST:,} characters", offset)
     try:
-        tree = ast.parse(text, mode="eval").body
+        with warnings.catch_warnings():
+            # Python prints a warning about a text such as 2max(a, b).
+            warnings.simplefilter("error", SyntaxWarning)
+            tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
         column = max((error.offset or 1) - 1, 0)
         raise TemplateError(
