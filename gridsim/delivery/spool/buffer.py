@@ -127,11 +127,13 @@ class SpoolBuffer(Buffer):
         return dropped
 
     def prepare(self) -> list[RemovedBatch]:
-        removed = []
+        removed: list[RemovedBatch] = []
         while (entry := self._written_head()) is not None and entry.batch is None:
             try:
                 batch = self._lives.load(entry)
             except UNREADABLE_ERRORS as error:
+                if self._closed:
+                    return removed
                 message = "the spool {}: {:,} readings cannot be read: {}"
                 logger.error(message, self.path, entry.rest.rows, error)
                 with self._changed:
@@ -260,12 +262,12 @@ class SpoolBuffer(Buffer):
         """
         with self._changed:
             waiting = self._queue.waiting
-            head = waiting[0] if waiting else None
+            head = waiting[0] if waiting and not self._closed else None
             if head is not None and not self._slow:
                 self._slow = not self._changed.wait_for(
                     lambda: head.written or head.removed or self._writer.trouble, _WRITE_S
                 )
-            return waiting[0] if waiting else None
+            return waiting[0] if waiting and not self._closed else None
 
     def _drop(self, entry: SpooledBatch, reason: str) -> RemovedBatch:
         """Remove a waiting batch. The lock is held."""

@@ -97,6 +97,9 @@ class SpoolWriter:
                 pause_s = 0.0
                 self._succeeded(changes)
             if last or self.lost is not None:
+                # What was written before can still be read, even from a file that was deleted.
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closing)
                 self._store.close()
                 return
 

@@ -223,6 +223,35 @@ def test_a_deleted_file_is_named_once_and_its_readings_are_sent_from_memory(
     assert counters.delivered == 3 * ROWS
 
 
+def test_what_was_written_to_a_deleted_file_is_still_sent(path: Path) -> None:
+    buffer = opened(path, memory_bytes=1)
+    for tick in range(3):
+        add(buffer, numbered(tick))
+        assert buffer.sync(DEADLINE_S)
+    path.unlink()
+    add(buffer, numbered(3))
+    assert not buffer.sync(DEADLINE_S)
+    assert not buffer.keeps
+    assert [batch.number for batch in waiting(buffer)] == [0, 5, 10, 15]
+    buffer.close(DEADLINE_S)
+
+
+def test_a_transport_that_returns_after_the_end_drops_nothing(path: Path) -> None:
+    buffer = opened(path, memory_bytes=1)
+    for tick in range(2):
+        add(buffer, numbered(tick))
+        assert buffer.sync(DEADLINE_S)
+    buffer.prepare()
+    assert buffer.begin() is not None
+    assert buffer.close(DEADLINE_S) == []
+    assert buffer.kept == [(0, ROWS), (ROWS, ROWS)]
+    buffer.commit()
+    assert buffer.prepare() == []
+    assert buffer.begin() is None
+    account = read_account(path)
+    assert (account.pending, account.dropped) == (2 * ROWS, {})
+
+
 def test_what_waits_in_memory_at_the_end_is_dropped_and_counted(path: Path, live: Lives) -> None:
     runner, _ = live(Scripted(lose))
     path.unlink()
