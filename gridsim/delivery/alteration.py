@@ -56,6 +56,14 @@ class Alterations:
             settings = injected.settings.model_dump_json()
             self._injected[injected.fault] = [injected.fault, injected.name, settings]
 
+    def keep_configured(self) -> None:
+        """Keep the configured faults like injected ones: after a reload, their indices no longer
+        follow from the configuration.
+        """
+        for fault, own in self._faults.items():
+            text = own.settings.model_dump_json()
+            self._injected.setdefault(fault, [fault, own.name, text])
+
     def injected(self) -> list[list[Any]]:
         """Return the injected message faults as data: index, name, and settings as JSON."""
         return [list(one) for one in self._injected.values()]

@@ -113,6 +113,10 @@ class Reloader:
                 older, replace(new, views=views), simulation, result.reload, other
             )
             made.append(swapped)
+            # Before the checkpoint that is taken now.
+            new.alterations.keep_configured()
+            for injected in result.injected:
+                new.alterations.add_injected(injected)
             if ledger is not None and new.about is not None:
                 ledger.reload(new.about)
             set_plan(swapped.plan, simulation)

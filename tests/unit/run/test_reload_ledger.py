@@ -37,6 +37,8 @@ delay_s = 3
 probability = 0.6
 """
 SPIKE = '[[faults]]\nid = "new"\ntype = "sign_flip"\nders = ["GEN", "PV"]\n'
+CUT = '[[faults]]\ntype = "truncate"\nprobability = 0.4\n'
+CASE = '[[faults]]\ntype = "malformed"\nprobability = 0.4\n'
 FIRST = """
 [[projects]]
 id = "FIRST"
@@ -141,10 +143,10 @@ def test_a_run_that_was_reloaded_is_not_repeated(make: Make, tmp_path: Path) -> 
 def test_a_checkpoint_after_a_reload_is_that_of_the_new_configuration(
     make: Make, edit: Edit, tmp_path: Path
 ) -> None:
-    """The new fault comes first, but the others keep their numbers."""
+    """The new faults come first, but the others keep their numbers."""
     kept, copied = tmp_path / "ck", tmp_path / "copied"
-    changed = CONFIG + SPIKE + FAULTS + CHECKPOINT
-    with make(more=FAULTS + CHECKPOINT) as run:
+    changed = CONFIG + SPIKE + CASE + FAULTS + CUT + CHECKPOINT
+    with make(more=CUT + FAULTS + CHECKPOINT) as run:
         run.advance(4)
         edit(changed)
         run.reload()
@@ -154,7 +156,7 @@ def test_a_checkpoint_after_a_reload_is_that_of_the_new_configuration(
         told = [one.batch for one in _results(run, 2)]
     shutil.rmtree(kept)
     copied.rename(kept)
-    edit(CONFIG + FAULTS + CHECKPOINT)
+    edit(CONFIG + CUT + FAULTS + CHECKPOINT)
     options = Options(tmp_path / "config.toml", flags=Flags(speed=0.0), resume=True)
     with pytest.raises(UsageError, match="faults"):
         make_plan(options)
@@ -164,6 +166,10 @@ def test_a_checkpoint_after_a_reload_is_that_of_the_new_configuration(
         again = [one.batch for one in _results(run, 2)]
     for one, other in zip(again, told, strict=True):
         assert_same_batch(one, other)
+    # Their messages are altered by the same faults.
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    count = sum(map(len, told))
+    assert lines[-count:] == lines[-2 * count : -count]
 
 
 def _results(run: Run, ticks: int) -> list[TickResult]:
