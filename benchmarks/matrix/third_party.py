@@ -12,6 +12,7 @@ from benchmarks.matrix.fleet import FleetRun, fleet
 from benchmarks.matrix.logs import errors, late_ticks, repeated
 from benchmarks.matrix.row import Group, Outcome, Scene
 from benchmarks.matrix.sinks import Server, of_file
+from gridsim.delivery.spool import read_account
 
 GROUP = Group("A transport of a third party (examples/webhook)")
 _PLUGIN = Path(__file__).parents[2] / "examples" / "webhook" / "webhook.py"
@@ -116,3 +117,29 @@ def down(scene: Scene, outcome: Outcome) -> None:
         outcome.note(f"{startup}: exit {status}, {file} readings in the file, {errors(run.log)}")
         outcome.check(status == expected, f"{startup}: exit {status}")
         outcome.check(file == (160 if startup == "retry" else 0), f"{startup}: {file} readings")
+
+
+@GROUP.row(
+    "kill -9 while the server is unavailable, with a spool",
+    "the next run sends what the file has, and then its own; the account over both adds up",
+)
+def spooled(scene: Scene, outcome: Outcome) -> None:
+    spool = f'spool = {{ path = "{scene.folder}/spool.sqlite" }}'
+    with Server() as server:
+        server.answer = 503
+        first, second = scene.part("first"), scene.part("second")
+        with _start(first, server, spool, duration="") as run:
+            run.wait_for("retrying")
+            time.sleep(1)
+            run.process.kill()
+            run.process.wait()
+        kept = read_account(scene.folder / "spool.sqlite")
+        server.answer = 200
+        with _start(second, server, spool, duration="1s") as run:
+            status = run.wait()
+        account = read_account(scene.folder / "spool.sqlite")
+    outcome.note(f"{kept.pending} readings kept; {printed(run.log)['webhook']}; exit {status}")
+    outcome.check(kept.pending > 0, "nothing was kept")
+    outcome.check(status == 0, f"exit {status}")
+    outcome.check(account.pending == 0, "readings still wait")
+    outcome.check(len(server.received.copies) == account.accepted, "the far end has others")
