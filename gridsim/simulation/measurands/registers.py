@@ -16,7 +16,8 @@ Ints = NDArray[np.int64]
 _PER_WH: Final = 360_000
 # A tick adds at most 1e11 hundredths of a kW, so this number of ticks cannot overflow.
 _CARRY_TICKS: Final = 10_000_000
-_EXACT: Final = 1 << 62
+# Whole numbers up to this one, and their quotients rounded down, are exact as floats.
+_EXACT: Final = 1 << 50
 
 
 class Registers(Stateful):
@@ -54,14 +55,16 @@ class Registers(Stateful):
         """Return the registers, float64[n], kWh, rounded to 1 Wh; 0 is import and 1 export."""
         sums = self._sums[which]
         # Half a Wh is rounded up: adding to a register then never lowers its reading.
-        if not self._wh[which].any() and 2 * self._block_wh * int(sums.max(initial=0)) < _EXACT:
-            # The same in one division, which is much faster.
-            twice = 2 * self._block
-            wh = 2 * self._block_wh * sums
+        twice, most = 2 * self._block, 2 * self._block_wh * int(sums.max(initial=0))
+        if most + twice < _EXACT and not self._wh[which].any():
+            # The same in one division of floats, which is much faster: below 2**50 the quotient is
+            # at least 1 / `twice` away from the next whole number, more than it is rounded by.
+            wh = sums * (2.0 * self._block_wh)
             wh += self._block
-            wh //= twice
-            kwh: Floats = wh / 1000.0
-            return kwh
+            wh /= twice
+            np.floor(wh, out=wh)
+            wh /= 1000.0
+            return wh
         blocks, rest = np.divmod(sums, self._block)
         part = (2 * rest * self._block_wh + self._block) // (2 * self._block)
         carried: Floats = (self._wh[which] + blocks * self._block_wh + part) / 1000.0

@@ -170,6 +170,22 @@ def test_a_register_counts_exactly_over_its_life(tick_ms: int) -> None:
     assert (again.read(1) == registers.read(1)).all()
 
 
+@pytest.mark.parametrize("tick_ms", [1, 1000, 7_001, 60_000, 3_600_000])
+def test_a_reading_is_exact_up_to_the_limit_of_floats_and_beyond(tick_ms: int) -> None:
+    registers = Registers(3, tick_ms)
+    # Just below, at and above a half of a Wh, for small sums, and on both sides of 2**50.
+    limit = (1 << 50) * 360_000 // (2 * tick_ms * 180_000)
+    for size in (0, 1, 1000, limit // 2, limit - 1000, limit + 1000, 4 * limit):
+        wh = size * tick_ms // 360_000
+        near = -(-(2 * wh + 1) * 180_000 // tick_ms)
+        sums = [max(near + step, 0) for step in (-1, 0, 1)]
+        state = registers.state()
+        state["_sums"][1], state["_ticks"] = sums, 1
+        registers.restore(state)
+        expected = [rounded_wh(value, tick_ms) / 1000.0 for value in sums]
+        assert registers.read(1).tolist() == expected
+
+
 def rows_of(batches: list[Batch], name: str, device: int) -> list[int]:
     return wh(np.concatenate([one.extra[name][one.device == device] for one in batches]))
 

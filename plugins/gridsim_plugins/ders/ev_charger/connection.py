@@ -54,6 +54,8 @@ class Connectors:
 
     def offers(self, orders: Orders) -> NDArray[np.bool_]:
         """Return whether each charger offers power to a car under these orders, bool[n]."""
+        if orders.min_kw is None and np.isnan(orders.setpoint_kw).all():
+            return np.ones(len(self.limit), np.bool_)
         every = np.arange(len(self.limit))
         power = self.throttled(every, orders.setpoint_kw)
         if orders.min_kw is not None:

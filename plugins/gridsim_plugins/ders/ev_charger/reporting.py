@@ -109,7 +109,8 @@ class SessionReport(Stateful):
         """
         here, full = ~np.isnan(charge.soc), charge.soc >= charge.target
         state = np.where(here, SUSPENDED_BY_CHARGER, AVAILABLE)
-        state[full & connectors.offers(orders)] = SUSPENDED_BY_CAR
+        if full.any():
+            state[full & connectors.offers(orders)] = SUSPENDED_BY_CAR
         state[full & connectors.dc] = FINISHING
         state[charge.power_kw != 0.0] = CHARGING
         free = np.flatnonzero(~here)
