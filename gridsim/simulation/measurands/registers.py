@@ -59,7 +59,7 @@ class Registers(Stateful):
         if most + twice < _EXACT and not self._wh[which].any():
             # The same in one division of floats, which is much faster: below 2**50 the quotient is
             # at least 1 / `twice` away from the next whole number, more than it is rounded by.
-            wh = sums * (2.0 * self._block_wh)
+            wh: Floats = sums * (2.0 * self._block_wh)
             wh += self._block
             wh /= twice
             np.floor(wh, out=wh)
