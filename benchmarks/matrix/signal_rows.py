@@ -153,7 +153,7 @@ def _one(scene: Scene, situation: str, wait_s: float) -> Ended:
 @GROUP.row(
     "SIGTERM at random moments: healthy, stalled broker, killed broker, hung DER type, hung "
     "transport",
-    "all out within 5 s with 143; accounts exact",
+    "all out within 5 s with 143 (0.4 s more are allowed on a busy machine); accounts exact",
 )
 def series(scene: Scene, outcome: Outcome) -> None:
     rng = random.Random(7)
