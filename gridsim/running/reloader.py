@@ -20,7 +20,7 @@ from gridsim.running.remake import check_kept, has_other_devices, same_choice
 from gridsim.running.viewing import Viewing
 from gridsim.running.views import Views
 from gridsim.running.workers import Workers
-from gridsim.simulation.reload.swap import swap
+from gridsim.simulation.reload.swap import prepare, swap
 from gridsim.simulation.step import Simulation
 
 _CLOSE_VIEWS_S: Final = 5.0
@@ -100,6 +100,7 @@ class Reloader:
             ledger.sync(_LEDGER_S)
         check_kept(older, new)
         simulation = Simulation(new.configuration.scenario)
+        prepare(older.configuration.scenario, simulation, self.engine.tick)
         views = _views(older, new)
         other = has_other_devices(
             older.configuration.scenario, new.configuration.scenario

@@ -102,6 +102,8 @@ class Course:
         """The rise of the voltage in the last tick per site, if devices read the grid."""
         self._flowed: tuple[Floats, Floats, Floats] | None = None
         """The last tick's baseline and gross load per site and output per device, kW."""
+        self._begun: Tick | None = None
+        """The tick before which the course has begun, in the midst of a run."""
         faults = self.instructed.faults
         ghosts = None if faults is None else faults.ghosts
         if ghosts is not None:
@@ -138,6 +140,8 @@ class Course:
 
         Returns that tick, with the weather before it. Raises PluginError.
         """
+        if self._begun is not None and self.next_tick == next_tick:
+            return self._begun
         shared, scenario = self.shared, self.shared.scenario
         time_ms = scenario.start_ms + (next_tick - 1) * scenario.tick_ms
         weather = shared.weather.at(time_ms, shared.call)
@@ -156,7 +160,8 @@ class Course:
         self.commands.observe(real, fleets.soc, meter)
         self.baselines.note(tick, meter, real)
         self.next_tick = next_tick
-        return replace(tick, index=next_tick, time_ms=time_ms + scenario.tick_ms, grid=None)
+        self._begun = replace(tick, index=next_tick, time_ms=time_ms + scenario.tick_ms, grid=None)
+        return self._begun
 
     def carry_over(self, older: Course, devices: Staying, sites: Staying) -> None:
         """Copy what the last tick left, apart from what the parts keep themselves."""

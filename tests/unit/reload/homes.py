@@ -8,7 +8,7 @@ from typing import Any
 
 from gridsim.api import Instruction, Target, read_instruction
 from gridsim.contracts.results import Reloaded, TickResult
-from gridsim.simulation.reload.swap import swap
+from gridsim.simulation.reload.swap import prepare, swap
 from gridsim.simulation.scenario import Scenario
 from gridsim.simulation.step import Simulation
 from tests.fixtures.runs import ARRAY, BATTERY, HEAD
@@ -115,6 +115,8 @@ def course(scenario: Scenario, after: Scenario | None = None) -> list[TickResult
     for tick in range(TICKS):
         if tick == AT and after is not None:
             new = Simulation(after)
+            # Two ticks earlier, as if the run had gone on meanwhile.
+            prepare(scenario, new, AT - 2)
             results.append(swap(simulation, new, Reloaded("digest")))
             simulation = new
         results.append(simulation.advance(asked(tick)))
