@@ -91,6 +91,10 @@ class Engine:
         return self._speed
 
     @property
+    def is_stopping(self) -> bool:
+        return self._stopping
+
+    @property
     def is_paused(self) -> bool:
         return self._paused
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.state import State, StateError
@@ -21,6 +22,8 @@ from gridsim.running.plan import Plan
 from gridsim.running.recovery import Recovery, SettledFrontier, schedule
 from gridsim.running.workers import Workers
 from gridsim.simulation.step import Simulation
+
+_LOOK_S: Final = 0.01
 
 
 class Life:
@@ -96,6 +99,7 @@ class Life:
                 if altering is not None:
                     self._checkpoints.alter(altering)
             self.mark()
+            self._wait_for_room(result)
 
     def after_publish(self, result: TickResult) -> None:
         """Take a checkpoint if one is due."""
@@ -151,6 +155,23 @@ class Life:
             return
         self._checkpoints.keys = plan.checkpoint.keys
         self._checkpoints.take(simulation.next_tick, at_once=True)
+
+    def _wait_for_room(self, result: TickResult) -> None:
+        """Wait until transports that work have room, while the run catches up.
+
+        It steps faster than real time then, and a full queue would drop readings.
+        """
+        recovery, engine, workers = self.recovery, self._engine, self._workers
+        if recovery is None or engine is None or workers is None:
+            return
+        if result.tick >= recovery.present:
+            return
+        nbytes = result.batch.nbytes
+        for runner in workers.runners:
+            while not (runner.buffer.has_room_for(nbytes) or engine.is_stopping):
+                if runner.state != "up" or runner.is_stalled():
+                    break
+                time.sleep(_LOOK_S)
 
     def _restore(self, kept: Kept, path: Path) -> None:
         """Restore the state of a checkpoint. Raises CheckpointError if it does not fit."""

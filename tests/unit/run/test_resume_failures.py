@@ -106,6 +106,22 @@ def test_a_checkpoint_waits_for_the_transports(tmp_path: Path) -> None:
     assert len(set(lines(killed))) == len(lines(killed)) == 4
 
 
+def test_catching_up_does_not_fill_the_queue(tmp_path: Path) -> None:
+    """The ticks come as fast as they can be stepped, and the queue has room for one batch."""
+    queue = 'on_full = "drop_oldest"\nqueue_mb = 0.0001\n'
+    lives = Lives(tmp_path, HEAD.replace("now", "2026-06-21") + queue + SMALL)
+    with Run(lives.plan(lives.first), clock="manual") as run:
+        for _ in range(40):
+            run.advance(1)
+            run.confirm()
+        shutil.copytree(lives.first, lives.killed(40))
+    republish = 'checkpoint.on_recovery="republish"'
+    with lives.resumed(lives.killed(40), republish) as run:
+        run.advance(40)
+    (transport,) = run.status().transports
+    assert (transport.delivered, dict(transport.dropped)) == (40, {})
+
+
 def test_what_a_spool_has_accepted_is_neither_lost_nor_sent_twice(tmp_path: Path) -> None:
     """Killed with nothing sent, and resumed: the far end gets every reading once, in order."""
     lives = Lives(tmp_path, SPOOL)
