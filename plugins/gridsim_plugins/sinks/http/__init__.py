@@ -1,0 +1,1 @@
+"""Transports that post readings to a server: `http`, and `influx` for InfluxDB."""
