@@ -24,13 +24,13 @@ from gridsim.helpers.randomness import Floats
 Category = Literal["off", "category_a", "category_b"]
 # Of a change 90 % are reached after the open-loop response time.
 _TIME_CONSTANTS: Final = float(np.log(10.0))
-# The voltage is found to within 1e-7 of the nominal one.
 _FLAT: Final = tuple((at, 0.0) for at in (-2.0, -1.0, 1.0, 2.0))
+# The voltage is found to within 1e-7 of the nominal one.
 _LOWEST, _HIGHEST, _HALVINGS = 0.5, 1.5, 24
 
 
 class GridSupportSettings(DerSettings):
-    """Settings of a DER type with grid support by the default curves of IEEE 1547-2018."""
+    """Settings of a DER type with grid support by the curves of IEEE 1547-2018, or by own ones."""
 
     volt_var: Category | VoltVarPoints = Field(
         "off",

@@ -20,7 +20,10 @@ _MOST_VAR = 0.44
 def _curve(
     count: int, low: float, high: float, least: float, most: float, unit: str
 ) -> Callable[[Points], Points]:
-    """Return the check of a curve that never rises; its first values may be `least` to `most`."""
+    """Return the check of a curve of `count` points that never rises.
+
+    Its places, in `unit`, are from `low` to `high`, and its values from `least` to `most`.
+    """
 
     def check(points: Points) -> Points:
         if len(points) != count:

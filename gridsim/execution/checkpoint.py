@@ -124,8 +124,8 @@ def check_keys(checkpoint: Checkpoint, ours: Mapping[str, str]) -> None:
         named = ", ".join(keys[:_NAMED])
         more = f" and {len(keys) - _NAMED:,} more" if len(keys) > _NAMED else ""
         raise CheckpointError(
-            f"the checkpoint is of another configuration: {named}{more} differ; continue with the "
-            "configuration that it was written with, or start a new run"
+            f"the checkpoint is of another configuration, which differs in {named}{more}; "
+            "continue with the configuration that it was written with, or start a new run"
         )
 
 

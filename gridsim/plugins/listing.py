@@ -21,6 +21,7 @@ from gridsim.plugins.registry import RegisteredPlugin, Registry
 
 _NARROWEST = 40
 """The smallest width of the last column; with less room it is printed below the others."""
+_LONGEST_TYPE = 100
 _INDENT = " " * 4
 _MEASURANDS = "measurands"
 """The name under which `details` lists all measurands."""
@@ -144,9 +145,19 @@ def _table_details(
 def _table(model: type[BaseModel], nothing: str, width: int | None) -> Iterator[str]:
     rows = list(setting_rows(model))
     if rows:
-        yield from _columns([("SETTING", "TYPE", "DEFAULT", "UNIT", "DESCRIPTION"), *rows], width)
+        head = ("SETTING", "TYPE", "DEFAULT", "UNIT", "DESCRIPTION")
+        yield from _columns([head, *map(_with_short_type, rows)], width)
     else:
         yield nothing
+
+
+def _with_short_type(row: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a row whose description has the choices, if they are too long for a column."""
+    name, kind, default, unit, description = row
+    if len(kind) <= _LONGEST_TYPE:
+        return row
+    start, choices = ("list of ", kind[8:]) if kind.startswith("list of ") else ("", kind)
+    return name, f"{start}str", default, unit, f"{description}; one of {choices}"
 
 
 def setting_rows(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, ...]]:

@@ -30,7 +30,7 @@ from gridsim.running.overridden import only_of_transports
 from gridsim.running.parts import PlannedSource, PlannedTransport, PlannedView, make_parts
 from gridsim.running.probes import Probes
 from gridsim.running.remake import refuse_fixed
-from gridsim.running.resume import checkpoint_plan, continued_ledger, kept_run
+from gridsim.running.resume import check_duration, checkpoint_plan, continued_ledger, kept_run
 from gridsim.running.runfile import RunFile
 from gridsim.running.runs import RunFinder
 from gridsim.simulation.scenario import Scenario
@@ -183,6 +183,8 @@ def make_plan(
     if reloads is not None:
         refuse_fixed(document, reloads.configuration, configuration)
     ticks = _ticks(options.duration, configuration)
+    if kept is not None:
+        check_duration(kept, ticks)
     services = Services() if reloads is None else reloads.services
     run_file = RunFile() if reloads is None else reloads.run_file
     run = RunContext(

@@ -68,7 +68,6 @@ def has_other_devices(older: Scenario, new: Scenario) -> bool:
     return not (
         ScenarioChanges.between(older, new).none
         and roster_fingerprint(older.roster) == roster_fingerprint(new.roster)
-        and older.roster.attributes == new.roster.attributes
         and np.array_equal(older.contract_threshold, new.contract_threshold)
         and np.array_equal(older.report_every_ticks, new.report_every_ticks)
         and older.report_on_change.keys() == new.report_on_change.keys()

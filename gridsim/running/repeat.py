@@ -25,7 +25,10 @@ def make_repeat_plan(options: Options, ledger: Path) -> Plan:
     message names the different configuration, version or plugin.
     """
     if options.resume:
-        raise UsageError("--resume: error: a run that is repeated keeps no checkpoint")
+        raise UsageError(
+            "--resume: error: --repeat starts at the first tick and keeps no checkpoint; leave out "
+            "one of the two"
+        )
     flags = options.flags
     for name in ("duration", "seed", "start"):
         if getattr(options if name == "duration" else flags, name) is not None:

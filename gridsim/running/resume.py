@@ -66,6 +66,17 @@ def checkpoint_plan(
     return CheckpointPlan(path, settings.every_s, settings.on_recovery, keys, kept, why_new)
 
 
+def check_duration(kept: Kept, ticks: int | None) -> None:
+    """Raise UsageError if the run to continue is beyond the end of the present duration."""
+    tick = kept.checkpoint.tick
+    if ticks is not None and tick > ticks:
+        raise UsageError(
+            f"--resume: error: the checkpoint is of tick {tick:,}, and with this duration the run "
+            f"ends at tick {ticks:,}; choose a longer duration, or delete the folder of the "
+            "checkpoint to start a new run"
+        )
+
+
 def continued_ledger(path: Path, kept: Kept) -> tuple[Path, bool]:
     """Return the ledger of the run, and whether the killed run had created it.
 

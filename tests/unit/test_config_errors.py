@@ -95,7 +95,7 @@ c.toml:16:8: error: 'port' must be a whole number or 'auto'
         (with_radio("queue_mb = 0"), "'queue_mb' must be greater than 0"),
         (with_radio("will = { qos = 0 }"), "9:8: error: 'topic' is missing"),
         (with_radio("will = { topic = 'a', qso = 0 }"), "did you mean 'qos'?"),
-        (with_radio("bands = [1, 0]"), "9:13: error: must be greater than 0"),
+        (with_radio("bands = [1, 0]"), "9:13: error: 'bands.1' must be greater than 0"),
         (with_radio("framing = 'project'"), "the radio transport supports only the framing der"),
         (with_radio("format = 'jsn'"), "9:10: error: there is no format 'jsn'"),
         (with_radio("format = 3"), "must be a table: such as { type"),

@@ -72,6 +72,7 @@ ROSTER = replace(
         ("der", '"{seq + ^1e308 * 10}"', "this number is larger"),
         ("der", '"{' + "-" * 201 + "^-" + "-" * 98 + 'seq}"', "the expression nests deeper"),
         ("der", '"{current_output | ^name}"', "'current_output' have no names"),
+        ("der", '"{state | name | ^round}"', "the filter round is for a number"),
         ("der", '"{state + 0 | ^name}"', "'state + 0' have no names"),
         ("der", '"{state | ^name(1)}"', "name takes no argument"),
         ("der", '^"{current_soc | else(omit)}"', "a message cannot be left out"),

@@ -1,4 +1,4 @@
-"""The path of a file that the core writes."""
+"""The path of a file or folder that the core writes."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ def _without_nul(value: str) -> str:
 
 
 OutputPath = Annotated[LocalPath, AfterValidator(_without_nul)]
-"""A setting that is the path of a file to write, relative to the configuration's folder."""
+"""A setting that is a path to write to, relative to the configuration's folder."""

@@ -134,6 +134,9 @@ def validate(
     found = _distributions(findings, model, own, path, spread)
     settings, errors = _model(model, own, path, document)
     for at, details in errors.items():
+        if len(at) > len(path) and any(at == one[: len(at)] != one for one in errors):
+            # Another member of a union accepts the value up to the place of that error.
+            continue
         if any(at[: len(path) + 1] == (*path, name) for name, value in found.items() if not value):
             continue
         first = details[0]
@@ -150,7 +153,9 @@ def validate(
         if any(_shows(message, value) for value in hidden):
             message = "is not valid"
         at = in_files.get(at, at)
-        name = f"{at[-1]!r} " if len(at) > len(path) and isinstance(at[-1], str) else ""
+        # An item of an array has its dotted place.
+        key = at[-1] if isinstance(at[-1], str) else ".".join(map(str, at[len(path) :]))
+        name = f"{key!r} " if len(at) > len(path) else ""
         findings.add(at, f"{name}{message}", suggestion=suggestion)
     if settings is None or len(findings) > before:
         return None

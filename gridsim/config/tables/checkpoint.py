@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from gridsim.api import LocalPath, Settings, Unit
+from gridsim.api import Settings, Unit
+from gridsim.config.settings.paths import OutputPath
 from gridsim.config.settings.validation import Findings, validate
 from gridsim.config.tables.ledger import truth_tables
 from gridsim.config.text.document import Document
@@ -27,7 +28,7 @@ _OF_SIMULATION: Final = ("seed", "tick_s", "start", "on_error", "measurands")
 class CheckpointSettings(Settings):
     """The settings of `[checkpoint]`."""
 
-    path: LocalPath = Field(
+    path: OutputPath = Field(
         "out/checkpoint",
         min_length=1,
         description="the folder with the checkpoints, relative to the folder of the "
@@ -45,13 +46,6 @@ class CheckpointSettings(Settings):
         "time in which the run was down, are not sent; republish: all readings since the "
         "checkpoint are sent, some of them a second time",
     )
-
-    @field_validator("path")
-    @classmethod
-    def _no_nul(cls, value: str) -> str:
-        if "\0" in value:
-            raise ValueError("must not contain a NUL character")
-        return value
 
 
 def read_checkpoint_table(findings: Findings, data: Mapping[str, Any]) -> CheckpointSettings | None:

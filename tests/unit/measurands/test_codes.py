@@ -50,6 +50,7 @@ def test_a_format_writes_states_as_numbers_or_names(
     ("template", "texts"),
     [
         ('["{state}"]', ["[4]", "[103]", "[null]", "[55]"]),
+        ('["{state | name | lower}"]', ['["mppt"]', '["charging"]', "[null]", '["55"]']),
         ('["{state | name}"]', ['["MPPT"]', '["Charging"]', "[null]", '["55"]']),
         (
             '["{state | name | else(none)}", 1]',

@@ -120,6 +120,8 @@ FOUR = "[[0.92, 0.44], [0.98, 0.0], [1.02, 0.0], [1.08, -0.44]]"
         ("[1.02, 0.0]", "[0.97, 0.0]", "in rising order, but 0.97 follows 0.98"),
         ("[1.02, 0.0]", "[0.98, -0.1]", "in rising order, but 0.98 follows 0.98"),
         ("[1.02, 0.0]", "[1.02, 0.1]", "values do not rise, but 0.1 follows 0"),
+        ("0.44]", "nan]", "'volt_var.0.1' must be a finite number"),
+        ("[0.98, 0.0]", "[0.98]", "'volt_var.1.1' is missing"),
         (FOUR, '"category_c"', "did you mean 'category_b'?"),
         ("volt_var = " + FOUR, "volt_watt = [[1.06, 1.0], [1.1, 1.1]]", "values from 0 to 1"),
         ("volt_var = " + FOUR, "volt_watt = " + FOUR, "2 points, not 4"),
@@ -133,6 +135,7 @@ def test_wrong_points_are_refused(bench: Bench, old: str, new: str, message: str
     with pytest.raises(ConfigError) as caught:
         bench.plan(text.replace(old, new, 1))
     assert message in str(caught.value)
+    assert str(caught.value).count("error:") == 1
 
 
 def test_reactive_power_comes_first_within_the_apparent_power() -> None:

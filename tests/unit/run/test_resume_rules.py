@@ -127,9 +127,17 @@ def test_two_runs_do_not_share_a_folder(killed: Lives, folder: Path) -> None:
 def test_another_configuration_is_refused_with_its_keys(
     killed: Lives, folder: Path, override: str, key: str
 ) -> None:
-    with pytest.raises(CheckpointError, match=f"another configuration: (.*, )?{key}") as caught:
+    with pytest.raises(
+        CheckpointError, match=f"another configuration, which differs in (.*, )?{key}"
+    ) as caught:
         killed.plan(folder, override, resume=True)
     assert caught.value.exit_status == 2
+
+
+def test_a_duration_before_the_checkpoint_is_refused(killed: Lives, folder: Path) -> None:
+    assert killed.plan(folder, "simulation.duration_s=180", resume=True).ticks == 3
+    with pytest.raises(UsageError, match="is of tick 3, and with this duration the run ends at ti"):
+        killed.plan(folder, "simulation.duration_s=120", resume=True)
 
 
 def test_where_readings_go_and_how_fast_may_change(killed: Lives, folder: Path) -> None:
@@ -239,7 +247,7 @@ def test_resume_needs_the_table(killed: Lives, folder: Path) -> None:
     (folder / "fleet.toml").write_text(text)
     with pytest.raises(UsageError, match=r"--resume: error: the configuration has no \[checkp"):
         killed.plan(folder, resume=True)
-    with pytest.raises(UsageError, match="--resume: error: a run that is repeated"):
+    with pytest.raises(UsageError, match="--resume: error: --repeat starts at the first tick"):
         make_repeat_plan(Options(folder / "fleet.toml", resume=True), folder / "ledger.sqlite")
 
 

@@ -46,7 +46,7 @@ def read_style(placeholder: Placeholder, info: FieldInfo, style: Style) -> Style
         if one.name not in _FILTERS:
             raise unknown("filter", one.name, _FILTERS, one.offset)
         kinds, apply = _FILTERS[one.name]
-        if one.name == "else" and kind == "text" and not info.may_miss:
+        if one.name == "else" and info.kind == "text" and not info.may_miss:
             raise TemplateError(f"{placeholder.expression!r} is never missing", one.offset)
         if kind not in kinds:
             allowed = " or ".join(_WORDS[name] for name in kinds)
@@ -62,6 +62,7 @@ def read_style(placeholder: Placeholder, info: FieldInfo, style: Style) -> Style
         style = apply(one, style)
         if one.name == "name":
             style = replace(style, codes=_codes(one, placeholder, info))
+            kind = "text"
     return style
 
 

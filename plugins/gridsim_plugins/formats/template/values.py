@@ -135,7 +135,8 @@ def piece_of(value: Value, place: PlaceholderPlace) -> Affixed | SlowValue:
             codes = style.codes
 
             def texts(numbers: Floats) -> dict[float, bytes]:
-                return {one: quoted(text, place) for one, text in codes.texts(numbers).items()}
+                names = codes.texts(numbers)
+                return {one: quoted(_cased(text, style), place) for one, text in names.items()}
 
             return NamedValues(value.numbers, texts, missing)
         if style.digits is None:
@@ -218,11 +219,7 @@ def _writer(value: Value, place: PlaceholderPlace) -> Callable[[Any], bytes]:
     """Return the function that writes one text, time, true or false."""
     style = value.style
     if value.kind == "text":
-        if style.case == "upper":
-            return lambda text: quoted(text.upper(), place)
-        if style.case == "lower":
-            return lambda text: quoted(text.lower(), place)
-        return lambda text: quoted(text, place)
+        return lambda text: quoted(_cased(text, style), place)
     if value.kind == "truth":
         true, false = (_word(word, style, place) for word in style.choice or ("true", "false"))
         return lambda truth: true if truth else false
@@ -241,6 +238,12 @@ def _writer(value: Value, place: PlaceholderPlace) -> Callable[[Any], bytes]:
             )
         case _:
             return lambda time_ms: quoted(_stamp(time_ms, style.digits or 0, None), place)
+
+
+def _cased(text: str, style: Style) -> str:
+    if style.case is None:
+        return text
+    return text.upper() if style.case == "upper" else text.lower()
 
 
 def _word(word: str, style: Style, place: PlaceholderPlace) -> bytes:
