@@ -7,11 +7,9 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from loguru import logger
 
 from gridsim.contracts.results import TickResult
 from gridsim.ledger.about import About, write_about
@@ -20,6 +18,7 @@ from gridsim.ledger.fates import Fates
 from gridsim.ledger.file import LedgerError, create, failed, reopen, seal
 from gridsim.ledger.happenings import Happenings
 from gridsim.ledger.insert import insert
+from gridsim.ledger.pending import PendingResult, SlownessLog
 from gridsim.ledger.places import Places
 from gridsim.ledger.resuming import POSITIONS, Continuation, Rewound, rewind
 from gridsim.ledger.rows import insert_batches
@@ -34,21 +33,6 @@ _QUEUE = 200_000
 _BATCH_ROWS, _BATCH_S = 20_000, 0.1
 # Without results, outcomes are written and the file is checked after this time.
 _IDLE_S = 0.25
-_WARN_EVERY_S = 10.0
-# Shorter waits give no warning, because a run at speed 0 has many of them.
-_LONG_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    tick: int
-    result: TickResult
-    wall_ms: int
-    """The time at which the batch was offered."""
-    queued_s: float
-    """The same by the monotonic clock."""
-    about: About | None = None
-    """The description of the run from this result on, after a reload."""
 
 
 class Ledger:
@@ -112,7 +96,7 @@ class Ledger:
             if isinstance(error, sqlite3.Error):
                 raise failed(path, error) from error
             raise
-        self._queue: list[_Pending] = []
+        self._queue: list[PendingResult] = []
         """The results that are not committed; the writer removes them after the commit."""
         self._waiting = 0
         self._changed = threading.Condition()
@@ -122,7 +106,7 @@ class Ledger:
         """The number of the last `sync` that began, and of the last that is done."""
         self._error: LedgerError | None = None
         self._raised = False
-        self._next_warning = 0.0
+        self._slowness = SlownessLog(path)
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._thread.start()
 
@@ -146,7 +130,7 @@ class Ledger:
                 now_s = time.monotonic()
                 about, self._about = self._about, None
                 now_ms = time.time_ns() // 1_000_000
-                self._queue.append(_Pending(self._tick, result, now_ms, now_s, about))
+                self._queue.append(PendingResult(self._tick, result, now_ms, now_s, about))
                 self._waiting += rows
                 self.positions["episodes"] += len(result.episodes)
                 self.positions["settlements"] += len(result.settlements)
@@ -217,13 +201,7 @@ class Ledger:
         self._changed.wait_for(lambda: self._has_room(rows))
         now = time.monotonic()
         self.waited_s += now - began
-        if now - began >= _LONG_S and now >= self._next_warning:
-            self._next_warning = now + _WARN_EVERY_S
-            logger.warning(
-                "the ledger {} is slower than the run, which waits for it: {:.1f} s so far",
-                self.path,
-                self.waited_s,
-            )
+        self._slowness.note(now - began, self.waited_s)
 
     # Called from the writer's thread.
 
@@ -250,7 +228,7 @@ class Ledger:
             # `record` and `close` raise it in the run's threads.
             self._fail(LedgerError(f"the ledger {self.path} failed: {error!r}"))
 
-    def _take(self) -> tuple[list[_Pending], int, bool]:
+    def _take(self) -> tuple[list[PendingResult], int, bool]:
         """Return the queued results, the number of the last `sync`, and whether these are the last.
 
         The results stay in the queue.
@@ -270,7 +248,7 @@ class Ledger:
         """Return whether to write at once, without waiting for more."""
         return self._closing or self._asked > self._answered
 
-    def _write(self, entries: Sequence[_Pending]) -> None:
+    def _write(self, entries: Sequence[PendingResult]) -> None:
         # A transport may have settled readings whose batch waits for the next transaction.
         written = max((e.result.batch.number + len(e.result.batch) for e in entries), default=0)
         self._written = max(self._written, written)
