@@ -26,7 +26,8 @@ After each fault that a run survives, four accounts must agree: the closing line
 the metrics, and the sums of the outcomes in the ledger. And they must be true at the far end: a
 client that counts must have each reading that was called delivered, no reading that was called
 dropped (unless it had been sent before), and none twice (unless it was sent again after a failure).
-`make matrix ROWS="plugins clock"` runs some of the groups and replaces their sections.
+`make matrix ROWS="plugins clock"` runs some of the groups and replaces their sections; `make soak`
+writes its own. No file of a row may have a part of the password of its connections.
 """
 HEAD = ("fault", "promised", "seen", "verdict")
 
@@ -51,10 +52,12 @@ class Ran:
 def section(title: str, rows: Sequence[Ran]) -> str:
     """Return the section of a group."""
     here = machine()
+    load = os.getloadavg()[2]
     about = (
         f"*{datetime.now(UTC):%Y-%m-%d}, gridsim {gridsim.__version__}, Mosquitto "
         f"{version()}, Python {here.python}, {here.os}, kernel {platform.release()}, "
-        f"{here.cpu}, {os.cpu_count()} cores, {sum(ran.seconds for ran in rows):.0f} s.*"
+        f"{here.cpu}, {os.cpu_count()} cores, load {load:.0f} by all programs, "
+        f"{sum(ran.seconds for ran in rows):.0f} s.*"
     )
     lines = ["| " + " | ".join(HEAD) + " |", "|" + " --- |" * len(HEAD)]
     for ran in rows:
