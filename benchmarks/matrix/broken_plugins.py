@@ -168,7 +168,7 @@ BODIES = {
         "wrong type": "return 'warm'",
         "nothing": "return None",
     },
-    "fleet": _TELEMETRY,
+    "fleet": _TELEMETRY | {"beyond its bounds": "return Telemetry(np.full(n, 50.0))"},
     "stop": _TELEMETRY,
     "weather": {
         name: body.replace("return ", "return WeatherSample(*[") + "] * 5)"

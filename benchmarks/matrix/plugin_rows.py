@@ -132,7 +132,8 @@ for _kind_of, _fault, _promise, _tables, _expected, _more in (
     (
         "fleet",
         'a DER type fails (contract for a fleet), `on_error = "skip_fleet"`',
-        "its devices are disabled, the others miss no tick; a hang ends the run with exit 1",
+        "its devices are disabled, the others miss no tick; a value beyond the bounds of a DER "
+        "is clipped; a hang ends the run with exit 1",
         _ODD_DER.replace('"odd"', '"odd_fleet"') + _FILE,
         _hangs(_DISABLED),
         {"simulation": 'on_error = "skip_fleet"\n'},
