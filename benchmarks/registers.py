@@ -1,7 +1,7 @@
 """The energy registers of a simulated month, beside the ledger of the run.
 
 python benchmarks/registers.py
-python benchmarks/registers.py --days 3 --tick 60
+python benchmarks/registers.py --tick 60
 
 Steps homes with all DER types, with outages, faults and a checkpoint that is resumed in the middle,
 and writes a ledger. Then compares the registers in each reading with the integral of the true power
@@ -158,7 +158,7 @@ def main() -> int:
     """Print the number of compared registers; return 1 if one differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--days", type=float, default=31.0, help="days to simulate")
-    parser.add_argument("--tick", type=int, default=60, help="seconds of a tick")
+    parser.add_argument("--tick", type=int, default=300, help="seconds of a tick")
     parser.add_argument("--homes", type=int, default=3, help="homes, with a DER of each type")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
