@@ -96,6 +96,10 @@ def test_a_secret_and_its_file_exclude_each_other(tmp_path: Path) -> None:
 def test_a_placeholder_and_a_flag_may_name_the_file(tmp_path: Path) -> None:
     (tmp_path / "pin").write_text(SECRET)
     assert _pin(tmp_path, "pin_file = '${PIN_FILE:-}'", PIN_FILE=str(tmp_path / "pin")) == SECRET
+    for text in ("hunter2", "hunter2" * 50, "pin/hunter2"):
+        wrong = report(tmp_path, with_radio("pin_file = '${KEY}'"), environment={"KEY": text})
+        assert "'pin_file' names the file of a variable, which does not exist" in wrong
+        assert "hunter2" not in wrong
     flag = "transports.0.pin_file=pin"
     settings = configure(tmp_path, with_radio(""), overrides=[flag]).transports[0].settings
     assert settings.pin.get_secret_value() == SECRET

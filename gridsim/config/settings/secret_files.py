@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from gridsim.contracts.secret_keys import counterpart, file_keys
 from gridsim.contracts.settings import in_folder
 
 _MAX_BYTES: Final = 65_536
+# Errors of a path at which there cannot be a file.
+_ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 class AddFinding(Protocol):
@@ -64,13 +67,21 @@ def with_secrets(
         own[name] = ""
         try:
             own[name] = _read(given, document.folder)
+        except FileNotFoundError as error:
+            # A variable that holds no path may hold the secret itself.
+            is_filled = document.filled.get((*at, key))
+            shown = "the file of a variable" if is_filled else error.filename
+            add((*at, key), f"{key!r} names {shown}, which does not exist")
         except ValueError as error:
             add((*at, key), f"{key!r} {error}")
     return copy, read
 
 
 def _read(given: Any, folder: str) -> str:
-    """Return the secret in a file. Raises ValueError, which completes a sentence about the key."""
+    """Return the secret in a file.
+
+    Raises FileNotFoundError, and ValueError, which completes a sentence about the key.
+    """
     if not isinstance(given, str):
         raise ValueError("must be the path of a file")
     if "\0" in given:
@@ -84,11 +95,11 @@ def _read(given: Any, folder: str) -> str:
             if not stat.S_ISREG(status.st_mode):
                 raise ValueError(f"names {path}, which is {_kind(status.st_mode)}, not a file")
             raw = file.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise ValueError(f"names {path}, which does not exist") from None
     except IsADirectoryError:
         raise ValueError(f"names {path}, which is a folder, not a file") from None
     except OSError as error:
+        if error.errno in _ABSENT:
+            raise FileNotFoundError(error.errno, error.strerror, str(path)) from None
         raise ValueError(f"names {path}, which cannot be read: {error.strerror}") from None
     if len(raw) > _MAX_BYTES:
         raise ValueError(f"names {path}, which is larger than {_MAX_BYTES:,} bytes")
