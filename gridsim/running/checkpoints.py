@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from loguru import logger
@@ -19,9 +18,10 @@ from gridsim.contracts.part_status import CheckpointStatus
 from gridsim.contracts.state import State, StateError
 from gridsim.errors import GridsimError, UsageError
 from gridsim.execution.checkpoint import RunFacts, checkpoint_bytes
-from gridsim.execution.folder import CheckpointFolder, Kept
+from gridsim.execution.folder import CheckpointFolder
 from gridsim.execution.journal import Altering, AlteringFile, Entries, Journal
 from gridsim.execution.progress import ProgressFile, RunProgress
+from gridsim.running.checkpoint_plan import CheckpointPlan
 
 # How long a checkpoint waits until its readings are settled: they cannot be made again after it.
 _SETTLED_S: Final = 600.0
@@ -30,21 +30,6 @@ _LOOK_S: Final = 0.02
 _CLOSE_S: Final = 5.0
 # Errors of a disk that may be gone at the next start.
 _PASSING: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EIO)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointPlan:
-    """The checkpoints that a run will write, and the one that it continues."""
-
-    path: Path
-    every_s: float
-    on_recovery: str
-    keys: Mapping[str, str]
-    """A digest of each key that the simulation depends on."""
-    kept: Kept | None = None
-    """The files of an earlier life of the run; None: the run begins."""
-    why_new: str = ""
-    """With `--resume`, why a new run begins; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +221,9 @@ class Checkpoints:
     def wait(self, timeout_s: float) -> bool:
         """Wait until the writer has nothing to do, and return whether that is so."""
         deadline = time.monotonic() + timeout_s
-        while self._busy.is_set() and time.monotonic() < deadline:
+        while (is_busy := self._busy.is_set()) and time.monotonic() < deadline:
             time.sleep(0.002)
-        return not self._busy.is_set()
+        return not is_busy
 
     # Internal.
 
@@ -246,11 +231,15 @@ class Checkpoints:
         while (taken := self._requests.get()) is not None:
             self._busy.set()
             try:
+                if not self._wait_settled(taken):
+                    continue
                 # A checkpoint whose readings the ledger lacks could not be continued.
-                if self._wait_settled(taken) and self._committed(taken.tick, _LEDGER_S):
+                if self._committed(taken.tick, _LEDGER_S):
                     data = checkpoint_bytes(taken.state, taken.keys, taken.facts)
                     self._folder.write(taken.tick, data)
                     self._recovered(taken.tick)
+                elif self._requests.empty():
+                    self._failed(GridsimError("the ledger has not written the readings before it"))
             except Exception as error:
                 self._failed(error)
             finally:

@@ -23,7 +23,7 @@ from gridsim.plugins.host import PluginHost
 from gridsim.plugins.registry import Registry
 from gridsim.plugins.services import Services
 from gridsim.running.about import about_run
-from gridsim.running.checkpoints import CheckpointPlan
+from gridsim.running.checkpoint_plan import CheckpointPlan
 from gridsim.running.durations import seconds
 from gridsim.running.inbox import RecordedInbox
 from gridsim.running.overridden import only_of_transports

@@ -11,7 +11,7 @@ from gridsim.contracts.results import Reloaded, TickResult
 from gridsim.errors import GridsimError, UsageError
 from gridsim.ledger import About
 from gridsim.running.board import Board
-from gridsim.running.checkpoints import CheckpointPlan
+from gridsim.running.checkpoint_plan import CheckpointPlan
 from gridsim.running.engine import Engine
 from gridsim.running.parts import PlannedView
 from gridsim.running.parts_reload import PartsReload, PartsReloader

@@ -15,7 +15,7 @@ from gridsim.errors import UsageError
 from gridsim.execution.checkpoint import Checkpoint, CheckpointError, check_keys
 from gridsim.execution.folder import CheckpointFolder, Kept
 from gridsim.ledger import About, is_unused, missing_readings, run_of
-from gridsim.running.checkpoints import CheckpointPlan
+from gridsim.running.checkpoint_plan import CheckpointPlan
 
 
 def kept_run(document: Document) -> Kept | None:

@@ -154,3 +154,15 @@ def test_what_a_spool_has_accepted_is_neither_lost_nor_sent_twice(tmp_path: Path
     assert len(sent) == TICKS
     assert query(killed, "SELECT sum(rows) FROM fates WHERE fate = 'delivered'") == [(TICKS,)]
     assert run.status().resumed.lost == 0  # type: ignore[union-attr]
+
+
+def test_a_ledger_that_is_behind_is_named(lives: Lives, logged: list[str]) -> None:
+    with Run(lives.plan(lives.first), clock="manual") as run:
+        assert run._life._checkpoints is not None
+        run._life._checkpoints._committed = lambda tick, timeout_s: False
+        run.advance(1)
+        assert not run.save_checkpoint()
+        status = run.status().checkpoint
+        assert status is not None
+        assert status.error == "the ledger has not written the readings before it"
+    assert len(logged) == 1
