@@ -199,7 +199,12 @@ class CheckpointFolder:
         return ProgressFile(self.path / "progress", progress)
 
     def end(self) -> None:
-        """Remove all files, and note that the run has ended. Raises OSError."""
+        """Remove all files, and note that the run has ended. Raises OSError.
+
+        Without the lock the files are those of another run, and stay.
+        """
+        if self._lock < 0:
+            return
         (self.path / "ended").touch(0o600)
         self._remove_files()
 

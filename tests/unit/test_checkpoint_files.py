@@ -79,6 +79,10 @@ def test_an_ended_run_leaves_a_note(tmp_path: Path) -> None:
     made = folder(tmp_path / "ck", 0)
     assert made.has_run()
     made.end()
+    assert made.has_run(), "without the lock the files are those of another run"
+    made.open(resumed=True)
+    made.end()
+    made.close()
     assert not made.has_run()
     assert made.has_ended()
     # A kill may come between the note and the removal of the files.

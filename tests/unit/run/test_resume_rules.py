@@ -11,6 +11,7 @@ import pytest
 from gridsim.api import StateError
 from gridsim.errors import UsageError
 from gridsim.execution.checkpoint import CheckpointError
+from gridsim.execution.folder import CheckpointFolder
 from gridsim.ledger.file import create, release
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.repeat import make_repeat_plan
@@ -106,9 +107,15 @@ def test_a_new_run_does_not_replace_the_checkpoint_of_a_killed_one(
 
 
 def test_two_runs_do_not_share_a_folder(killed: Lives, folder: Path) -> None:
+    # Nothing was handed on after the checkpoint: the refused run then has nothing to do again.
+    (folder / "ck" / "progress").unlink()
     plan = killed.plan(folder, resume=True)
-    with killed.resumed(folder), pytest.raises(UsageError, match="another run writes its check"):
-        Run(plan, clock="manual").start()
+    with killed.resumed(folder):
+        refused = Run(plan, clock="manual")
+        with pytest.raises(UsageError, match="another run writes its check"):
+            refused.start()
+        refused.stop()
+        assert CheckpointFolder(folder / "ck").has_run()
 
 
 @pytest.mark.parametrize(
