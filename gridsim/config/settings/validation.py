@@ -18,19 +18,17 @@ from gridsim.api import Settings
 from gridsim.config.settings import distributions
 from gridsim.config.settings.distributions import Bounds, Distribution
 from gridsim.config.settings.fields import field_names, secret_values, secrets_in
+from gridsim.config.settings.hiding import hide, shows_part
 from gridsim.config.settings.secret_files import with_secrets
 from gridsim.config.settings.wording import worded
 from gridsim.config.text.document import At, Document, Finding
 from gridsim.config.text.locate import KeyPath
-from gridsim.config.text.masking import SECRET_NAME
 from gridsim.contracts.hints import nearest
 from gridsim.contracts.secret_keys import file_keys
 from gridsim.contracts.settings import FOLDER
-from gridsim.redaction import keep_secret, redacted
+from gridsim.redaction import redacted
 
 M = TypeVar("M", bound=Settings)
-
-_PLAIN_WORD = re.compile(SECRET_NAME.pattern, re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ def validate(
     own, in_files = with_secrets(model, table, path, document, findings.add)
     secrets += [(at, _value_at(own, at[len(path) :])) for at in in_files]
     for secret, value in secrets:
-        _keep(secret, value)
+        hide(secret, value)
     found = _distributions(findings, model, own, path, spread)
     settings, errors = _model(model, own, path, document)
     for at, details in errors.items():
@@ -150,7 +148,7 @@ def validate(
         if at == path and colon and key in own and not hidden:
             # A check of several settings names the wrong one first.
             at, message = (*path, key), rest
-        if any(_shows(message, value) for value in hidden):
+        if any(shows_part(message, value) for value in hidden):
             message = "is not valid"
         at = in_files.get(at, at)
         # An item of an array has its dotted place.
@@ -161,7 +159,7 @@ def validate(
         return None
     for name in model.model_fields:
         for value in secrets_in(getattr(settings, name)):
-            _keep((name,), value)
+            hide((name,), value)
     usable = {name: value for name, value in found.items() if value is not None}
     return Validated(settings, usable, path)
 
@@ -170,20 +168,6 @@ def _or_file(model: type[Settings], key: KeyPath) -> str:
     """Return the end of a sentence that names the key for the secret's file, if there is one."""
     names = file_keys(model)
     return next((f", or name a file by {file!r}" for file in names if (names[file],) == key), "")
-
-
-def _shows(message: str, secret: Any) -> bool:
-    """Return whether a message may show a part of a secret."""
-    text = str(secret)
-    return any(text[at : at + 3] in message for at in range(max(1, len(text) - 2)) if text)
-
-
-def _keep(path: KeyPath, value: Any) -> None:
-    """Mask a secret in all texts, except one such as "password", which would hide an ordinary
-    word.
-    """
-    if isinstance(value, str) and not _PLAIN_WORD.fullmatch(value) and value not in path:
-        keep_secret(value)
 
 
 def _model(
