@@ -33,7 +33,7 @@ from gridsim.simulation.commands import CommandBook
 from gridsim.simulation.demand_response.events import DemandResponse
 from gridsim.simulation.demand_response.settlement import Hundredths
 from gridsim.simulation.faults import FaultBook
-from gridsim.simulation.faults.running import Continued
+from gridsim.simulation.faults.running_fault import Continued
 from gridsim.simulation.instruction_data import as_data, from_data
 from gridsim.simulation.scenario import Scenario
 

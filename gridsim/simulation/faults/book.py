@@ -17,7 +17,8 @@ from gridsim.simulation.faults.delay_line import DelayLine
 from gridsim.simulation.faults.devices import DeviceReports, TrueValues
 from gridsim.simulation.faults.readings import LabelledReadings
 from gridsim.simulation.faults.rows import MessageRows, fresh, in_order, joined, locked
-from gridsim.simulation.faults.running import Continued, RunningFaults
+from gridsim.simulation.faults.running import RunningFaults
+from gridsim.simulation.faults.running_fault import Continued
 from gridsim.simulation.faults.tally import FaultTotals, Passed
 from gridsim.simulation.measurands.conditions import DeviceFaultiness
 from gridsim.simulation.scenario import FaultSpec, Scenario

@@ -16,7 +16,8 @@ from gridsim.simulation.batch import missing_column
 from gridsim.simulation.calling import Call
 from gridsim.simulation.faults import FaultBook
 from gridsim.simulation.faults.rows import Held, MessageRows
-from gridsim.simulation.faults.running import MOST, Continued, RunningFault
+from gridsim.simulation.faults.running import MOST
+from gridsim.simulation.faults.running_fault import Continued, RunningFault
 from gridsim.simulation.instructed import EventsAndFaults
 from gridsim.simulation.reload.compare import same_fault
 from gridsim.simulation.scenario import FaultSpec, Scenario
