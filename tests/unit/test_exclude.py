@@ -176,7 +176,7 @@ def test_a_command_to_an_excluded_type_is_excluded_too() -> None:
         (["household"], "there are: battery, ev_charger, generator"),
         (["ev_charger", ""], "exclude[1]: error: there is no DER type ''"),
         ("ev_charger", "'exclude' must be an array"),
-        ([1], "exclude[0]: error: must be a string"),
+        ([1], "exclude[0]: error: 'exclude.0' must be a string"),
     ],
 )
 def test_a_name_that_is_no_type_is_an_error_at_its_place(exclude: Any, message: str) -> None:
