@@ -269,7 +269,7 @@ def gridsim_register(register):
     text += '[[projects]]\nid = "T"\n[[projects.ders]]\nid = "T"\ntype = "torn"\n'
     text += "nameplate_capacity = 1.0\n"
     sim = gridsim.simulate(text, plugins=[plugin])
-    with pytest.warns(UserWarning, match="1 DER of the type torn disabled: .*torn") as caught:
+    with pytest.warns(UserWarning, match=r"1 DER disabled \(torn\): .*torn") as caught:
         readings = sim.run("2m")
     assert caught[0].filename == __file__
     assert "T" not in readings.columns["der_id"].tolist()
