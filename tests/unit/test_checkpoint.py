@@ -97,7 +97,7 @@ def test_a_checkpoint_of_another_configuration_is_refused_with_its_keys(data: by
     with pytest.raises(CheckpointError) as caught:
         check_keys(checkpoint, {"weather.type": "y", **many})
     named = "projects.0.0, projects.0.1, projects.0.2, projects.0.3, projects.0.4, projects.0.5"
-    assert f"{named}, projects.0.6, projects.0.7 and 3 more differ" in str(caught.value)
+    assert f"{named}, projects.0.6, projects.0.7 and 3 more; " in str(caught.value)
 
 
 def test_a_state_is_for_its_own_scenario(scenario: Scenario, data: bytes) -> None:
