@@ -6,6 +6,8 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
+from loguru import logger
+
 import gridsim
 from gridsim.errors import GridsimError
 
@@ -217,8 +219,13 @@ def write(folder: Path, kind: str, code: str, slot: str, text: str) -> Path:
 
 
 def said(config: Path) -> str:
-    """Run three ticks by the manual clock; return the errors of the run and of its parts."""
+    """Run three ticks by the manual clock; return the errors of the run and of its parts, and what
+    it logged as an error.
+    """
     errors: list[Any] = []
+    handler = logger.add(
+        lambda line: errors.append(line.strip()), level="ERROR", format="{message}"
+    )
     try:
         with gridsim.run(config, clock="manual") as run:
             if run.status().state == "running":
@@ -230,6 +237,9 @@ def said(config: Path) -> str:
         errors.append(status.error)
         errors += [f"{one.name}: {one.error}" for one in status.transports if one.error]
         errors += [f"{one.name}: {one.error}" for one in status.sources if one.error]
+        errors += [one.reason for one in status.failures]
     except GridsimError as error:
         errors.append(error)
+    finally:
+        logger.remove(handler)
     return "\n".join(str(error) for error in errors if error)
