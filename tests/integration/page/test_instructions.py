@@ -93,7 +93,7 @@ def test_a_fault_of_a_plugin_is_offered_with_its_settings(visit: Visit, run: Run
     page = visit(address(run))
     page.locator("[data-tab=fault]").click()
     kind = page.locator("[name=type]")
-    expect(kind.locator("option")).to_have_count(24)
+    expect(kind.locator("option")).to_have_count(25)
     kind.select_option("hum")
     keys = page.locator("#form ul.note")
     expect(keys).to_contain_text("A meter that hums.")
