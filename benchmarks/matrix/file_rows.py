@@ -200,21 +200,21 @@ def full_ledger(scene: Scene, outcome: Outcome) -> None:
 
 @GROUP.row(
     "file deleted, or renamed, under the file transport",
-    "deleted: named, exit 1; renamed: a new file, nothing lost",
+    "deleted: named with the bytes that were lost, which the account still calls delivered; the next "
+    "readings are in a new file; exit 1. Renamed: a new file, nothing lost",
 )
 def deleted(scene: Scene, outcome: Outcome) -> None:
     for how in ("deleted", "renamed"):
         part = scene.part(how)
         path = part.folder / "out.jsonl"
-        with FleetRun(part.folder, fleet(_FILE.format(path="out.jsonl", lines=""))) as run:
+        text = fleet(_FILE.format(path="out.jsonl", lines=""))
+        with FleetRun(part.folder, text, "--duration", "4s") as run:
             run.wait_for("watch it")
             time.sleep(1)
             if how == "deleted":
                 path.unlink()
             else:
                 path.rename(part.folder / "old.jsonl")
-            time.sleep(1)
-            run.process.terminate()
             status = run.wait()
         received = of_file(path)
         if how == "renamed":
@@ -224,6 +224,8 @@ def deleted(scene: Scene, outcome: Outcome) -> None:
             outcome.check(not errors(run.log), f"{how}: {errors(run.log)}")
         else:
             outcome.check(any("deleted" in one for one in errors(run.log)), "not named")
+            outcome.check(bool(of_file(path).order), "no new file")
+        outcome.check(status == (how == "deleted"), f"{how}: exit {status}")
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
         outcome.check(mode == 0o600, f"{how}: mode {mode:o}")
         outcome.note(f"{how}: exit {status}; {printed(run.log)['file']}; {errors(run.log)[:1]}")
