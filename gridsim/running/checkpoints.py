@@ -76,6 +76,7 @@ class Checkpoints:
         self._is_settled: Callable[[int], bool] = lambda _number: True
         self._requests: queue.SimpleQueue[_Taken | None] = queue.SimpleQueue()
         self._busy = threading.Event()
+        self._is_closing = False
         self._thread = threading.Thread(target=self._work, name="checkpoint", daemon=True)
 
     # Called by the run, before its first tick and after its last.
@@ -131,6 +132,7 @@ class Checkpoints:
 
     def close(self, *, ended: bool) -> None:
         """Stop writing. With `ended` the run cannot be resumed, and its files are removed."""
+        self._is_closing = True
         if self._thread.is_alive():
             self._requests.put(None)
             self._thread.join(_CLOSE_S)
@@ -238,7 +240,7 @@ class Checkpoints:
                     data = checkpoint_bytes(taken.state, taken.keys, taken.facts)
                     self._folder.write(taken.tick, data)
                     self._recovered(taken.tick)
-                elif self._requests.empty():
+                elif not self._is_closing:
                     self._failed(GridsimError("the ledger has not written the readings before it"))
             except Exception as error:
                 self._failed(error)

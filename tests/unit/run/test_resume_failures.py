@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,10 +160,26 @@ def test_what_a_spool_has_accepted_is_neither_lost_nor_sent_twice(tmp_path: Path
 def test_a_ledger_that_is_behind_is_named(lives: Lives, logged: list[str]) -> None:
     with Run(lives.plan(lives.first), clock="manual") as run:
         assert run._life._checkpoints is not None
-        run._life._checkpoints._committed = lambda tick, timeout_s: False
+        asked, queued, over = threading.Event(), threading.Event(), threading.Event()
+        asked_for: list[int] = []
+
+        def committed(tick: int, limit_s: float) -> bool:
+            if asked_for:
+                asked.set()
+                over.wait(30)
+            asked_for.append(tick)
+            queued.wait(30)
+            return False
+
+        run._life._checkpoints._committed = committed
         run.advance(1)
-        assert not run.save_checkpoint()
+        # The second one waits when the first is given up.
+        assert run._life._checkpoints.take(1)
+        assert run._life._checkpoints.take(1)
+        queued.set()
+        assert asked.wait(30)
         status = run.status().checkpoint
         assert status is not None
         assert status.error == "the ledger has not written the readings before it"
+        over.set()
     assert len(logged) == 1
