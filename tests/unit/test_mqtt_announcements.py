@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gridsim.testing import make_roster
-from gridsim_plugins.mqtt.announcements import Announcements
+from gridsim_plugins.mqtt.announcements import Announcements, without_devices
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 ROSTER = make_roster([2, 1])
@@ -130,3 +130,14 @@ def test_an_id_with_a_wildcard_is_no_topic() -> None:
     settings = MqttSettings.model_validate({"announce": [{"topic": "t/{der_id}", "payload": ""}]})
     with pytest.raises(ValueError, match=r"announce.0.topic: 't/a\+' contains the wildcard"):
         Announcements(settings, roster)
+
+
+def test_an_announcement_for_types_that_no_der_has_is_named() -> None:
+    own = ROSTER.type[0]
+    made = [{"topic": "{der_id}", "payload": "", "types": types} for types in ([], [own, "x"])]
+    made.append({"topic": "{der_id}", "payload": "", "types": ["batery", "solar1"]})
+    settings = MqttSettings.model_validate({"announce": made})
+    assert list(without_devices(settings, ROSTER)) == [
+        "announce.2 announces nothing: no DER reports the type 'batery' or 'solar1'; there are: "
+        + ", ".join(sorted(set(ROSTER.type)))
+    ]

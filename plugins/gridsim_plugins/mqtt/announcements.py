@@ -76,6 +76,17 @@ class Announcements:
                 return [index]
 
 
+def without_devices(settings: MqttSettings, roster: Roster) -> Iterator[str]:
+    """Yield a text for each announcement whose types no DER of the run has."""
+    reported = sorted(set(roster.type))
+    for number, one in enumerate(settings.announce):
+        if one.types and not {*one.types} & {*reported}:
+            yield (
+                f"announce.{number} announces nothing: no DER reports the type "
+                f"{' or '.join(map(repr, one.types))}; there are: {', '.join(reported)}"
+            )
+
+
 class _Announced:
     """One announcement."""
 

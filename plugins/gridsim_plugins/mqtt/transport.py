@@ -22,7 +22,7 @@ from gridsim.api import (
     TransportError,
     hookimpl,
 )
-from gridsim_plugins.mqtt.announcements import Announcements
+from gridsim_plugins.mqtt.announcements import Announcements, without_devices
 from gridsim_plugins.mqtt.credentials import warn_if_readable
 from gridsim_plugins.mqtt.embedded import MESSAGES_PER_S, describe_embedded, embedded_address
 from gridsim_plugins.mqtt.probe import MqttProbe
@@ -173,9 +173,12 @@ class Mqtt(Transport[MqttSettings]):
         settings = self.settings
         if settings.embedded:
             self._address = embedded_address(self.run, settings.port, subscription(self._template))
-        if settings.tls_insecure and not self._warned:
+        if not self._warned:
             self._warned = True
-            logger.warning("mqtt: tls_insecure is set: the broker's certificate is not checked")
+            if settings.tls_insecure:
+                logger.warning("mqtt: tls_insecure is set: the broker's certificate is not checked")
+            for text in without_devices(settings, self.run.roster):
+                logger.warning("mqtt: {}", text)
         try:
             self._connection = self._open()
         except TransportError:
