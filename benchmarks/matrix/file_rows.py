@@ -200,8 +200,8 @@ def full_ledger(scene: Scene, outcome: Outcome) -> None:
 
 @GROUP.row(
     "file deleted, or renamed, under the file transport",
-    "deleted: named with the bytes that were lost, which the account still calls delivered; the next "
-    "readings are in a new file; exit 1. Renamed: a new file, nothing lost",
+    "deleted: named with the bytes that were lost, which the account still calls delivered; the "
+    "next readings are in a new file; exit 1. Renamed: a new file, nothing lost",
 )
 def deleted(scene: Scene, outcome: Outcome) -> None:
     for how in ("deleted", "renamed"):
