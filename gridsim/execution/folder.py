@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ from gridsim.execution.journal import (
     read_journal,
 )
 from gridsim.execution.progress import ProgressFile, RunProgress, read_progress
+from gridsim.filelock import lock_file
 from gridsim.wholefile import whole_file
 
 _STATE: Final = re.compile(r"(\d{12})\.state")
@@ -141,7 +141,7 @@ class CheckpointFolder:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
         descriptor = os.open(self.path / "lock", flags, 0o600)
-        if not _lock(descriptor):
+        if not lock_file(descriptor):
             os.close(descriptor)
             raise UsageError(
                 f"[checkpoint] path: error: another run writes its checkpoints to {self.path}: "
@@ -276,19 +276,3 @@ def _synchronise(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    """Return whether an open file could be locked against other runs."""
-    if sys.platform == "win32":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        # The file system has no such locks.
-        return True
-    return True

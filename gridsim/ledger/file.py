@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -12,12 +11,8 @@ from urllib.parse import quote
 from loguru import logger
 
 from gridsim.errors import GridsimError, UsageError
+from gridsim.filelock import lock_file
 from gridsim.ledger.schema import APPLICATION_ID, TABLES, VERSION, VIEWS
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 HEADER_BYTES = 72
 _HEADER = b"SQLite format 3\0"
@@ -48,7 +43,7 @@ def create(path: Path, *, overwrite: bool) -> tuple[sqlite3.Connection, int]:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | flags, 0o600)
         # Another run may have created the file, or removed it, since `_make_room`.
         own = identity(os.fstat(descriptor))
-        if not _lock(descriptor) or identity(os.stat(path, follow_symlinks=False)) != own:
+        if not lock_file(descriptor) or identity(os.stat(path, follow_symlinks=False)) != own:
             os.close(descriptor)
             raise UsageError(f"[ledger] path: error: {_in_use(path)}")
         _written_here.add(own)
@@ -81,7 +76,7 @@ def reopen(path: Path, run: str) -> tuple[sqlite3.Connection, int]:
         try:
             if not is_header(os.read(descriptor, HEADER_BYTES)):
                 raise LedgerError(f"{path} is not a ledger, so the run cannot be resumed")
-            if not _lock(descriptor):
+            if not lock_file(descriptor):
                 raise UsageError(f"[ledger] path: error: {_in_use(path)}")
         except BaseException:
             os.close(descriptor)
@@ -220,34 +215,9 @@ def _is_written(path: Path) -> bool:
         return True
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        return not _lock(descriptor)
+        return not lock_file(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    """Return whether a ledger could be locked against other runs.
-
-    SQLite's locks and its readers are not affected, because they use other kinds of locks.
-    """
-    if sys.platform == "win32":
-        # A byte of the page that SQLite leaves out for its locks, beside those that it uses.
-        os.lseek(descriptor, 0x4000_0400, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return False
-        except OSError:
-            return True
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        # The file system has no such locks.
-        return True
-    return True
 
 
 def _why(error: Exception) -> str:
