@@ -42,8 +42,10 @@ from gridsim.execution.progress import ProgressFile, RunProgress, read_progress
 from gridsim.filelock import lock_file
 from gridsim.wholefile import whole_file
 
-_STATE: Final = re.compile(r"(\d{12})\.state")
+STATE: Final = re.compile(r"(\d{12})\.state")
 _JOURNAL: Final = re.compile(r"(\d{12})\.journal")
+COPIED: Final = re.compile(r"\d{12}\.(state|journal)|progress|altering|gaps")
+"""The names of the files with which another folder continues the run."""
 _KEPT: Final = 2
 
 
@@ -73,7 +75,7 @@ class CheckpointFolder:
 
     def has_run(self) -> bool:
         """Return whether there is a checkpoint of a run that has not ended. Raises OSError."""
-        return bool(self._ticks(_STATE)) and not self.has_ended()
+        return bool(self._ticks(STATE)) and not self.has_ended()
 
     def has_ended(self) -> bool:
         """Return whether the last run in this folder has ended."""
@@ -86,7 +88,7 @@ class CheckpointFolder:
         none is whole, if the newest whole one is of another version, or if the journal is damaged.
         """
         warnings: list[str] = []
-        for tick in sorted(self._ticks(_STATE), reverse=True):
+        for tick in sorted(self._ticks(STATE), reverse=True):
             path = self._state(tick)
             try:
                 checkpoint = read_checkpoint(path.read_bytes())
@@ -165,7 +167,7 @@ class CheckpointFolder:
             path.chmod(0o600)
         self._state(tick).chmod(0o600)
         _synchronise(self.path)
-        states = sorted(self._ticks(_STATE))
+        states = sorted(self._ticks(STATE))
         for old in states[:-_KEPT]:
             self._state(old).unlink(missing_ok=True)
         for old in self._ticks(_JOURNAL):
@@ -174,7 +176,7 @@ class CheckpointFolder:
 
     def clear_after(self, tick: int) -> None:
         """Remove the checkpoints and journals after a tick, which an earlier life wrote."""
-        for later in self._ticks(_STATE):
+        for later in self._ticks(STATE):
             if later > tick:
                 self._state(later).unlink(missing_ok=True)
         for later in self._ticks(_JOURNAL):
@@ -216,7 +218,7 @@ class CheckpointFolder:
 
     def _remove_files(self) -> None:
         for path in (
-            *map(self._state, self._ticks(_STATE)),
+            *map(self._state, self._ticks(STATE)),
             *map(self._journal, self._ticks(_JOURNAL)),
             self.path / "progress",
             self.path / "altering",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gridsim.execution.folder import Kept
 
@@ -22,3 +23,7 @@ class CheckpointPlan:
     """The files of an earlier life of the run; None: the run begins."""
     why_new: str = ""
     """With `--resume`, why a new run begins; else empty."""
+    url: str = ""
+    """The place of a copy of the folder; "" without one."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The options of fsspec for the URL."""

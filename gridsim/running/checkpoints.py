@@ -18,6 +18,7 @@ from gridsim.contracts.part_status import CheckpointStatus
 from gridsim.contracts.state import State, StateError
 from gridsim.errors import GridsimError, UsageError
 from gridsim.execution.checkpoint import RunFacts, checkpoint_bytes
+from gridsim.execution.copies import CheckpointCopy
 from gridsim.execution.folder import CheckpointFolder
 from gridsim.execution.journal import Altering, AlteringFile, Entries, Journal
 from gridsim.execution.progress import ProgressFile, RunProgress
@@ -61,6 +62,7 @@ class Checkpoints:
         self._take = take
         self._monotonic = monotonic
         self._folder = CheckpointFolder(plan.path)
+        self._copy = CheckpointCopy(plan.url, plan.options)
         self._journal: Journal | None = None
         self._progress: ProgressFile | None = None
         self._altering: AlteringFile | None = None
@@ -111,6 +113,7 @@ class Checkpoints:
                 gaps = [one for one in kept.gaps if one[1] >= tick]
                 self._folder.write_gaps(gaps if gap is None else [*gaps, gap])
                 self._altering = self._folder.altering(kept.altering)
+            self._copy.open(self._plan.path, resumed=kept is not None)
         except OSError as error:
             self.release()
             text = f"[checkpoint] path: error: {self._plan.path}: {error.strerror or error}"
@@ -136,6 +139,7 @@ class Checkpoints:
         if self._thread.is_alive():
             self._requests.put(None)
             self._thread.join(_CLOSE_S)
+        self._copy.close(ended=ended)
         if ended:
             try:
                 self._folder.end()
@@ -161,6 +165,7 @@ class Checkpoints:
         try:
             if self._journal is not None:
                 self._journal.append(tick, instructions)
+            self._copy.nudge()
         except OSError as error:
             self._failed(error)
 
@@ -170,6 +175,7 @@ class Checkpoints:
         try:
             if self._altering is not None:
                 self._altering.add(altering)
+            self._copy.nudge()
         except OSError as error:
             self._failed(error)
 
@@ -240,6 +246,7 @@ class Checkpoints:
                     data = checkpoint_bytes(taken.state, taken.keys, taken.facts)
                     self._folder.write(taken.tick, data)
                     self._recovered(taken.tick)
+                    self._copy.nudge()
                 elif not self._is_closing:
                     self._failed(GridsimError("the ledger has not written the readings before it"))
             except Exception as error:

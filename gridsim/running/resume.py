@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from gridsim.config.text.load import Document
 from gridsim.contracts.settings import Settings, in_folder
 from gridsim.errors import UsageError
 from gridsim.execution.checkpoint import Checkpoint, CheckpointError, check_keys
+from gridsim.execution.copies import CheckpointCopy
 from gridsim.execution.folder import CheckpointFolder, Kept
 from gridsim.ledger import About, is_unused, missing_readings, run_of
 from gridsim.running.checkpoint_plan import CheckpointPlan
@@ -32,6 +34,9 @@ def kept_run(document: Document) -> Kept | None:
     if path is None:
         return None  # `resolve` reports the invalid table
     folder = CheckpointFolder(path)
+    settings = _copy_settings(document)
+    if settings is not None:
+        CheckpointCopy(*settings).fetch(path)
     try:
         lacks = partial(_lacks_readings, _path_in(document, "ledger", LedgerSettings))
         return folder.read(lacks) if folder.has_run() else None
@@ -63,7 +68,16 @@ def checkpoint_plan(
     if resume and kept is None:
         ended = CheckpointFolder(path).has_ended()
         why_new = "the last run has ended" if ended else "there is no checkpoint yet"
-    return CheckpointPlan(path, settings.every_s, settings.on_recovery, keys, kept, why_new)
+    return CheckpointPlan(
+        path,
+        settings.every_s,
+        settings.on_recovery,
+        keys,
+        kept,
+        why_new,
+        settings.url,
+        settings.storage_options,
+    )
 
 
 def check_duration(kept: Kept, ticks: int | None) -> None:
@@ -106,6 +120,16 @@ def _lacks_readings(configured: Path | None, checkpoint: Checkpoint) -> str:
         if run_of(path) == facts.run:
             return missing_readings(path, facts.run, checkpoint.tick, facts.readings)
     return ""
+
+
+def _copy_settings(document: Document) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the URL of the copy and its options before they are checked; None without them."""
+    table: Any = document.data.get("checkpoint")
+    match table:
+        case {"url": str(url)} if "://" in url:
+            options = table.get("storage_options", {})
+            return (url, options) if isinstance(options, Mapping) else None
+    return None
 
 
 def _path_in(document: Document, name: str, settings: type[Settings]) -> Path | None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gridsim.api import Settings, Unit
 from gridsim.config.settings.paths import OutputPath
@@ -34,6 +34,16 @@ class CheckpointSettings(Settings):
         description="the folder with the checkpoints, relative to the folder of the "
         "configuration; `--resume` continues from there",
     )
+    url: str = Field(
+        "",
+        description="place of a copy of the checkpoints, as fsspec names it, such as "
+        "s3://bucket/run, from which `--resume` continues on another machine; credentials come "
+        "from the environment",
+    )
+    storage_options: dict[str, str | int | bool] = Field(
+        {},
+        description="further options of fsspec for the url, such as endpoint_url; no secrets",
+    )
     every_s: Annotated[float, Unit("s")] = Field(
         60.0,
         ge=1.0,
@@ -46,6 +56,15 @@ class CheckpointSettings(Settings):
         "time in which the run was down, are not sent; republish: all readings since the "
         "checkpoint are sent, some of them a second time",
     )
+
+    @field_validator("url")
+    @classmethod
+    def _with_scheme(cls, value: str) -> str:
+        if value and "://" not in value:
+            raise ValueError('must begin with a scheme, such as "s3://"; a folder is the path')
+        if "@" in value.partition("://")[2].partition("/")[0]:
+            raise ValueError("must not have credentials: they come from the environment")
+        return value.rstrip("/")
 
 
 def read_checkpoint_table(findings: Findings, data: Mapping[str, Any]) -> CheckpointSettings | None:
