@@ -58,12 +58,14 @@ class FleetRun:
         ledger: bool = True,
         env: Mapping[str, str] | None = None,
         own_interpreter: bool = False,
+        user: int | None = None,
         write: str | None = None,
     ) -> None:
         """Start the process.
 
-        `own_interpreter`: it is not forked from a process that has imported gridsim. `write` is
-        the whole text of the configuration; it may have lone surrogates for bytes.
+        `own_interpreter`: it is not forked from a process that has imported gridsim. `user`: it
+        runs as this user and group, in an interpreter of its own; needs the rights of root.
+        `write` is the whole text of the configuration; it may have lone surrogates for bytes.
         """
         self.folder = folder
         self.config = folder / "run.toml"
@@ -80,8 +82,8 @@ class FleetRun:
         # The witness is a file, but it imports the built-in plugins as an installed one may.
         with self._log.open("wb") as log, self._out.open("wb") as out:
             self.process: subprocess.Popen[bytes] | prepared.Started
-            if own_interpreter:
-                command = [sys.executable, "-m", "gridsim", *line]
+            if own_interpreter or user is not None:
+                command = [*_as_user(user), sys.executable, "-m", "gridsim", *line]
                 self.process = subprocess.Popen(
                     command, stdout=out, stderr=log, cwd=folder, env=environment
                 )
@@ -132,6 +134,13 @@ class FleetRun:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024 / 1e6
         return 0.0
+
+
+def _as_user(user: int | None) -> list[str]:
+    """Return the start of a command line that runs the rest as a user; None: as this one."""
+    if user is None:
+        return []
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
 
 
 def _prepared(
