@@ -15,7 +15,7 @@ from gridsim.cli.web import NoWeb, Web, WebChoice, WebCommand
 _TEXT = """\
 A summer noon at a site in New Brunswick, one minute per second, for two minutes; Ctrl-C ends it.
   12:00  the event "noon" asks six homes to reduce their consumption for half an hour, 15 s from
-         now: their batteries discharge (battery_storage rises), and the log has the result
+         now: their batteries charge less (battery_storage rises), and the log has the result
   12:40  HOME_3_BAT loses its connection; ten minutes later it sends the stored readings at once
   12:45  HOME_5_PV reports its power with the wrong sign, until 13:00
 To look at it, in a second terminal:
