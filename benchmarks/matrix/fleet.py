@@ -64,7 +64,7 @@ class FleetRun:
         """Start the process.
 
         `own_interpreter`: it is not forked from a process that has imported gridsim. `user`: it
-        runs as this user and group, in an interpreter of its own; needs the rights of root.
+        runs as this user and group, not forked either; needs the rights of root.
         `write` is the whole text of the configuration; it may have lone surrogates for bytes.
         """
         self.folder = folder
