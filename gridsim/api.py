@@ -127,6 +127,7 @@ from gridsim.contracts.run_context import (
     ServiceT,
 )
 from gridsim.contracts.settings import (
+    ClientName,
     DerSettings,
     DerTypeName,
     LocalPath,
@@ -136,6 +137,7 @@ from gridsim.contracts.settings import (
     Unit,
     numeric_fields,
 )
+from gridsim.contracts.shard import Shard
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.snapshot import (
     CALLED,
@@ -173,6 +175,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "Register",
     "hookimpl",
     # Settings
+    "ClientName",
     "DerSettings",
     "DerTypeName",
     "LocalPath",
@@ -189,6 +192,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "Members",
     "Announcement",
     "RunContext",
+    "Shard",
     "Service",
     "ServiceProvider",
     "ServiceT",

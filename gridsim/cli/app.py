@@ -102,6 +102,15 @@ def run(
             rich_help_panel=RUN,
         ),
     ] = False,
+    shard: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="INDEX/COUNT",
+            help="Run one of COUNT parts of the projects, numbered from 0, such as 0/4; other "
+            "processes run the others.",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
     strict: Annotated[
         bool,
         typer.Option(
@@ -158,6 +167,7 @@ def run(
             views={**choice.views, **page.views},
             without_views=page.without,
             resume=resume,
+            shard=shard,
         )
         if repeat is None:
             plan = make_plan(options)

@@ -117,10 +117,17 @@ def options_of(
     views: Mapping[str, Mapping[str, Any]] | None = None,
     without_views: tuple[str, ...] = (),
     resume: bool = False,
+    shard: str | None = None,
 ) -> Options:
     from gridsim.config.resolve import Flags
+    from gridsim.contracts.shard import Shard
+    from gridsim.errors import UsageError, printable
     from gridsim.running.plan import DEFAULT_CONFIG, Options
 
+    try:
+        part = None if shard is None else Shard.parse(shard)
+    except ValueError as error:
+        raise UsageError(f"--shard: error: {printable(str(shard))}: {error}") from None
     return Options(
         config=config or DEFAULT_CONFIG,
         duration=duration,
@@ -136,6 +143,7 @@ def options_of(
         overrides=tuple(overrides or ()),
         run=run,
         resume=resume,
+        shard=part,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from gridsim.contracts.batch import Roster
+from gridsim.contracts.shard import WHOLE, Shard
 
 
 class Service(Protocol):
@@ -67,3 +68,5 @@ class RunContext:
     """
     is_resumed: bool = False
     """True if the run continues one that was killed: the files of that run are its own."""
+    shard: Shard = WHOLE
+    """The part of the run that this process simulates; the roster has the devices of this part."""

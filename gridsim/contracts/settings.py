@@ -19,6 +19,8 @@ from pydantic import (
 from pydantic_core import CoreSchema
 from typing_extensions import TypeVar
 
+from gridsim.contracts.shard import shard_of
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -50,11 +52,12 @@ _UPWARDS = re.compile(r"(?:\.{1,2}(?:/+|$))*")
 
 
 def _located(path: str, info: ValidationInfo) -> str:
-    return in_folder((info.context or {}).get(FOLDER, ""), path)
+    return in_folder((info.context or {}).get(FOLDER, ""), shard_of(info).fill(path))
 
 
 def _located_template(path: str, info: ValidationInfo) -> str:
     folder = (info.context or {}).get(FOLDER, "")
+    path = shard_of(info).fill(path)
     if info.context is not None and not os.path.isabs(path):
         _check_inside(folder, path)
     return in_folder(folder, path, lambda text: text.replace("{", "{{").replace("}", "}}"))
@@ -78,16 +81,30 @@ def _check_inside(folder: str, path: str) -> None:
         )
 
 
+def _own_name(name: str, info: ValidationInfo) -> str:
+    shard = shard_of(info)
+    filled = shard.fill(name)
+    return filled if not name or shard.has_own(filled) else f"{filled}-{shard.name}"
+
+
 _LOCATED = AfterValidator(_located)
 _LOCATED_TEMPLATE = AfterValidator(_located_template)
 LocalPath = Annotated[str, Field(validate_default=True), _LOCATED]
-"""A setting that is a path: in a configuration it is relative to the configuration's folder."""
+"""A setting that is a path: in a configuration it is relative to the configuration's folder.
+
+The placeholder `{shard}` is the number of a shard of the run, such as `0-of-4`."""
 
 LocalPathTemplate = Annotated[str, Field(validate_default=True), _LOCATED_TEMPLATE]
 """A `LocalPath` with placeholders in braces; the braces of the folder's own name are doubled.
 
 In a configuration a relative path stays under its folder, or under the one that `..` at its
-beginning names: links and later `..` must not lead out of it."""
+beginning names: links and later `..` must not lead out of it. `{shard}` is filled already."""
+
+ClientName = Annotated[str, Field(validate_default=True), AfterValidator(_own_name)]
+"""A setting that names a client of a server, with placeholders in braces.
+
+The shards of a run get different names: each its `{shard}`, which is added at the end unless the
+name has it, `{project_id}` or `{der_id}`."""
 
 
 def in_folder(folder: str, path: str, quoted: Callable[[str], str] = str) -> str:
@@ -145,7 +162,8 @@ class Settings(BaseModel):
     def claims(self) -> Iterator[tuple[str, str]]:
         """Yield the key and a text for each resource that no other transport or source may share.
 
-        For example ("path", "the file out/a.jsonl"). Equal texts are an error of the configuration.
+        For example ("path", "the file out/a.jsonl"). Equal texts are an error of the configuration,
+        and so is a text that the shards of a run share.
         """
         yield from ()
 

@@ -136,6 +136,7 @@ def make_parts(
         except ValueError as error:
             problems.append(document.problem(source.key_path, str(error)))
     problems += _shared(document, configuration)
+    problems += _of_all_shards(document, configuration)
     for view in configuration.views:
         try:
             views.append(_planned_view(view, run))
@@ -149,16 +150,37 @@ def make_parts(
 def _shared(document: Document, configuration: Configuration) -> Iterator[Problem]:
     """Yield a problem for each transport or source that needs a resource of another one."""
     owners: dict[str, str] = {}
-    choices: list[tuple[str, TransportChoice | SourceChoice]] = [
-        *((f"transport {one.name}", one) for one in configuration.transports),
-        *((f"source {one.name}", one) for one in configuration.sources),
-    ]
-    for name, choice in choices:
+    for name, choice in _named(configuration):
         for key, claim in _claims(choice):
             owner = owners.setdefault(claim, name)
             if owner != name:
                 text = f"{key}: {claim} is already used by {owner}; choose another"
                 yield document.problem(choice.key_path, text)
+
+
+def _of_all_shards(document: Document, configuration: Configuration) -> Iterator[Problem]:
+    """Yield a problem for each file or name that all shards of the run would use."""
+    shard = document.shard
+    claims = [
+        ((*choice.key_path, *key.split(".")), claim)
+        for _, choice in _named(configuration)
+        for key, claim in _claims(choice)
+    ]
+    if configuration.checkpoint is not None:
+        claims.append((("checkpoint", "path"), f"the folder {configuration.checkpoint.path}"))
+    for path, claim in claims:
+        if not shard.has_own(claim):
+            yield document.problem(
+                path,
+                f"{path[-1]!r}: all {shard.count} shards would use {claim}; add {{shard}} to the "
+                "setting, so that each has its own",
+            )
+
+
+def _named(configuration: Configuration) -> Iterator[tuple[str, TransportChoice | SourceChoice]]:
+    """Yield the transports and sources with their names for messages."""
+    yield from ((f"transport {one.name}", one) for one in configuration.transports)
+    yield from ((f"source {one.name}", one) for one in configuration.sources)
 
 
 def _claims(choice: TransportChoice | SourceChoice) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from gridsim.api import MessageFault, RunContext
 from gridsim.config.configuration import Configuration
 from gridsim.config.files import CheckedFiles
@@ -16,6 +18,7 @@ from gridsim.config.tables.simulation import duration_ms
 from gridsim.config.text.document import Finding
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Content, Document, read
+from gridsim.contracts.shard import WHOLE, Shard, projects_of
 from gridsim.delivery import Alteration, Alterations
 from gridsim.errors import UsageError
 from gridsim.ledger import About, Continuation, Ledger
@@ -57,6 +60,8 @@ class Options:
     """A function that changes the configuration after it was read."""
     resume: bool = False
     """True: continue the run of the checkpoint, if there is one."""
+    shard: Shard | None = None
+    """The part of the run that this process simulates; None: all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +164,7 @@ def make_plan(
     )
     if options.adapt is not None:
         document = options.adapt(document)
+    document = replace(document, shard=options.shard or WHOLE)
     document, host = load_plugins_of(document, options.plugins)
     kept = kept_run(document) if options.resume and reloads is None else None
     now_ms = time.time_ns() // 1_000_000
@@ -180,6 +186,7 @@ def make_plan(
         files=files,
         is_resumed=kept is not None,
     )
+    configuration = replace(configuration, scenario=_of_shard(configuration, document.shard))
     if reloads is not None:
         refuse_fixed(document, reloads.configuration, configuration)
     ticks = _ticks(options.duration, configuration)
@@ -196,6 +203,7 @@ def make_plan(
             options.config, options.run, is_default=options.config == DEFAULT_CONFIG
         ).announced,
         is_resumed=kept is not None,
+        shard=document.shard,
     )
     # After a reload, faults have other numbers than in the configuration.
     faults = message_faults(configuration.scenario)
@@ -246,6 +254,19 @@ def load_plugins_of(document: Document, local: tuple[Path, ...]) -> tuple[Docume
         except UsageError as error:
             findings.append(Finding(at, str(error)))
     return replace(document, findings=tuple(findings)), host
+
+
+def _of_shard(configuration: Configuration, shard: Shard) -> Scenario:
+    """Return the scenario of a shard's projects. Raises UsageError if there are too few."""
+    scenario = configuration.scenario
+    if shard.is_whole:
+        return scenario
+    roster = scenario.roster
+    devices = np.bincount(roster.project, minlength=len(roster.project_id))
+    try:
+        return scenario.subset(projects_of(shard, devices.tolist()))
+    except ValueError as error:
+        raise UsageError(f"--shard: error: {error}") from None
 
 
 def message_faults(scenario: Scenario) -> Alterations:

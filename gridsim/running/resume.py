@@ -7,11 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from gridsim.config.configuration import Configuration
 from gridsim.config.tables.checkpoint import CheckpointSettings, checkpoint_keys
 from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.text.load import Document
-from gridsim.contracts.settings import Settings, in_folder
+from gridsim.contracts.settings import FOLDER, Settings
+from gridsim.contracts.shard import SHARD
 from gridsim.errors import UsageError
 from gridsim.execution.checkpoint import Checkpoint, CheckpointError, check_keys
 from gridsim.execution.copies import CheckpointCopy
@@ -137,7 +140,10 @@ def _path_in(document: Document, name: str, settings: type[Settings]) -> Path | 
     table: Any = document.data.get(name)
     if not isinstance(table, dict):
         return None
-    path = table.get("path", settings.model_fields["path"].default)
-    if not isinstance(path, str) or not path or "\0" in path:
+    own = {"path": table["path"]} if "path" in table else {}
+    context = {FOLDER: document.folder, SHARD: document.shard}
+    try:
+        path = settings.model_validate(own, context=context).path  # type: ignore[attr-defined]
+    except ValidationError:
         return None
-    return Path(in_folder(document.folder, path))
+    return Path(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from gridsim.api import Batch, TransportError
+from gridsim.api import Batch, Shard, TransportError
 from gridsim.testing import (
     PlainFormat,
     RecordingReceipt,
@@ -59,7 +60,8 @@ def test_columns_have_types_units_and_nulls(tmp_path: Path) -> None:
     batch = make_batch(make_roster((2, 1), COLUMNS))
     batch.extra["session_id"].flags.writeable = True
     batch.extra["session_id"][1] = np.nan
-    transport = made(tmp_path, batch, shard=3)
+    transport = made(tmp_path, batch)
+    transport.run = replace(transport.run, shard=Shard(3, 4))
     transport.connect()
     assert write(transport, batch) == 3
     assert files(tmp_path) == [], "a file appears when it is whole"

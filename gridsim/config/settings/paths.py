@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo
 
 from gridsim.api import LocalPath
+from gridsim.contracts.shard import shard_of
 
 
 def _without_nul(value: str) -> str:
@@ -17,3 +19,16 @@ def _without_nul(value: str) -> str:
 
 OutputPath = Annotated[LocalPath, AfterValidator(_without_nul)]
 """A setting that is a path to write to, relative to the configuration's folder."""
+
+
+def _part(value: str, info: ValidationInfo) -> str:
+    shard = shard_of(info)
+    if not value or shard.has_own(value):
+        return value
+    path = PurePath(value)
+    return str(path.with_name(f"{path.stem}-shard-{shard.name}{path.suffix}"))
+
+
+PartPath = Annotated[OutputPath, AfterValidator(_part)]
+"""An `OutputPath` with a file per shard of a run, such as `run-shard-0-of-4.sqlite`, unless the
+path has the placeholder `{shard}`."""

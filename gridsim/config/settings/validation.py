@@ -26,6 +26,7 @@ from gridsim.config.text.locate import KeyPath
 from gridsim.contracts.hints import nearest
 from gridsim.contracts.secret_keys import file_keys
 from gridsim.contracts.settings import FOLDER
+from gridsim.contracts.shard import SHARD
 from gridsim.redaction import redacted
 
 M = TypeVar("M", bound=Settings)
@@ -182,7 +183,7 @@ def _model(
     for attempt in range(2):
         try:
             text = json.dumps(table, default=_text)
-            context = {FOLDER: document.folder}
+            context = {FOLDER: document.folder, SHARD: document.shard}
             return model.model_validate_json(text, strict=True, context=context), {}
         except ValidationError as error:
             errors = {}

@@ -90,6 +90,7 @@ def checkpoint_keys(
         f"simulation.{name}": getattr(configuration.simulation, name) for name in _OF_SIMULATION
     }
     scenario = configuration.scenario
+    values["--shard"] = document.shard.name
     values["ledger"] = configuration.ledger is not None
     values["ledger.rebound_s"] = scenario.rebound_ms
     for number, one in enumerate(configuration.transports):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from gridsim.api import Settings, Unit
-from gridsim.config.settings.paths import OutputPath
+from gridsim.config.settings.paths import PartPath
 from gridsim.config.settings.validation import Findings, validate
 from gridsim.config.text.document import Document
 from gridsim.config.text.locate import KeyPath
@@ -22,11 +22,11 @@ TRUTH: Final = ("site", "weather", "projects", "events", "faults")
 class LedgerSettings(Settings):
     """The settings of `[ledger]`."""
 
-    path: OutputPath = Field(
+    path: PartPath = Field(
         "out/ledger.sqlite",
         min_length=1,
         description="the file with the truth about the run, relative to the folder of the "
-        "configuration",
+        "configuration; may contain {shard}, see --shard",
     )
     overwrite: bool = Field(
         False,

@@ -20,6 +20,7 @@ from gridsim.config.text.masking import (
     mask_flag,
 )
 from gridsim.config.text.report import Problem
+from gridsim.contracts.shard import WHOLE, Shard
 from gridsim.redaction import MASK
 
 At = Literal["value", "key"]
@@ -63,6 +64,8 @@ class Document:
     """The configuration that names this file of events and faults; None: this is the one."""
     given: Mapping[str, Any] | None = None
     """The tables that a program gave, before overrides; None: the configuration is a text."""
+    shard: Shard = WHOLE
+    """The part of the run that is configured: it fills `{shard}` in paths."""
     is_message: bool = False
     """True for an instruction, whose sender must not make the run read the files of secrets."""
 

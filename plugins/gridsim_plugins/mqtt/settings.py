@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, model_validator
 
-from gridsim.api import LocalPath, RunPeriod, Settings, Unit
+from gridsim.api import ClientName, LocalPath, RunPeriod, Settings, Unit
 from gridsim_plugins.mqtt.certificates import certificate_problems
 from gridsim_plugins.mqtt.credentials import check_password_way, credentials_problems
 from gridsim_plugins.mqtt.fixed_messages import Announcement, Qos, Will
@@ -81,7 +81,11 @@ class ConnectionSettings(Settings):
     websocket_path: str = Field(
         "/mqtt", pattern=r"^/[\x21-\x7e]*$", description="path of the broker's WebSocket endpoint"
     )
-    client_id: str = Field("", max_length=65_535, description="empty: gridsim- and a random suffix")
+    client_id: ClientName = Field(
+        "",
+        max_length=65_535,
+        description="empty: gridsim- and a random suffix; each shard of a run gets its own",
+    )
     allow_dollar_topics: bool = Field(
         False,
         description="allow topics that begin with $, such as $aws/things/{der_id}/shadow/update; "
@@ -174,7 +178,7 @@ class MqttSettings(ConnectionSettings):
         max_length=1000,
         description="the payload of status_topic while it is offline, also by the last will",
     )
-    client_id: str = Field(
+    client_id: ClientName = Field(
         "",
         max_length=65_535,
         description="empty: gridsim- and a random suffix. With connections der a template with "

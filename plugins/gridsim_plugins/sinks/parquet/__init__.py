@@ -125,8 +125,8 @@ class Parquet(Transport[ParquetSettings]):
             self._count += 1
             name = f"{self._name}-{self._count:05}"
             parts = [f"date={utc_date(key * self._period_ms)}"]
-            if self.settings.shard is not None:
-                parts.append(f"shard={self.settings.shard}")
+            if not self.run.shard.is_whole:
+                parts.append(f"shard={self.run.shard.index}")
             target = "/".join([*parts, f"{name}.parquet"])
             one = JournalFile(self.settings.journal, name, target, self._columns.schema)
             self._open[key] = one

@@ -37,7 +37,7 @@ class ParquetSettings(ColumnSettings):
         "out/journal",
         min_length=1,
         description="local folder of the readings that are not yet in a Parquet file; one run at a "
-        "time can use it",
+        "time can use it; may contain {shard} (the number of a shard, such as 0-of-4)",
     )
     rows_per_file: int = Field(
         1_000_000, ge=1, le=100_000_000, description="number of rows after which a file is written"
@@ -47,11 +47,6 @@ class ParquetSettings(ColumnSettings):
         ge=1,
         description="simulated time per file, a divisor of 86400; unset: a day, because each file "
         "has one date",
-    )
-    shard: int | None = Field(
-        None,
-        ge=0,
-        description="number for the partition shard, where several runs write into one place",
     )
     compression: Literal["zstd", "snappy", "gzip", "none"] = Field(
         "zstd", description="compression of the files"

@@ -42,7 +42,7 @@ class FileTransportSettings(Settings):
         "out/{date}.jsonl",
         description="file to write to, relative to the folder of the configuration; may contain "
         "{date} (the simulated UTC date of the readings), {start} (the start of the simulation), "
-        "{project_id}, {der_id} and {type}",
+        "{project_id}, {der_id}, {type} and {shard} (the number of a shard, such as 0-of-4)",
     )
     rotate_mb: Annotated[float | None, Unit("MB")] = Field(
         None,
