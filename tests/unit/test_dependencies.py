@@ -19,7 +19,8 @@ BROKER = PROJECT["project"]["optional-dependencies"]["broker"]
 EXTRAS = [one for extra in PROJECT["project"]["optional-dependencies"].values() for one in extra]
 # Licences that permit use in a closed product. MPL-2.0 and the GPL are not among them.
 PERMISSIVE = re.compile(
-    r"(0BSD|Apache|BSD|CC0|HPND|ISC|MIT|MIT-0|MIT-CMU|PSF|Python Software Foundation|Zlib)\b"
+    r"(0BSD|3-Clause BSD|Apache|BSD|CC0|HPND|ISC|MIT|MIT-0|MIT-CMU|PSF|Python Software Foundation|"
+    r"Zlib)\b"
 )
 EXCEPTIONS = {
     "certifi": "MPL-2.0: a list of certificates, used unchanged",
