@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,20 @@ class _ToLog(logging.Handler):
         if record.exc_info and record.exc_info[1]:
             text += f": {described(record.exc_info[1])}"
         logger.log("ERROR" if record.levelno > logging.WARNING else "WARNING", "{}", text)
+
+
+def configure_lines(take: Callable[[str, str], None], level: str) -> None:
+    """Call `take` with the level and the text of each log line, instead of printing it."""
+    for package in _PACKAGES:
+        logger.enable(package)
+    logger.remove()
+
+    def sink(message: Message) -> None:
+        take(message.record["level"].name, redacted(message.record["message"]))
+
+    logger.add(sink, level=level, diagnose=False, backtrace=False)
+    logging.lastResort = _ToLog(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
 
 
 def print_error(error: BaseException) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 
 from gridsim.contracts.results import TickResult
 from gridsim.running.inbox import CommandInbox
+from gridsim.running.permission import Permission
 from gridsim.running.punctuality import Anchor, Punctuality
 from gridsim.simulation.step import Simulation
 
@@ -75,6 +77,7 @@ class Engine:
         """The simulation that is about to replace the present one."""
         self._moved: float | None = None
         """The time of the last tick, or of the pause or speed that was set after it."""
+        self.permission = Permission()
 
     @property
     def tick(self) -> int:
@@ -125,9 +128,24 @@ class Engine:
             return None
         return self._due_s(anchor) - self._monotonic()
 
+    def follow(self, tick: int, at_s: float, speed: float) -> None:
+        """Run at a speed from now on, so that `tick` is due at the monotonic time `at_s`.
+
+        It is the schedule of all shards of a run. Ends a pause. Ticks that are due already are
+        caught up, and not counted as late.
+        """
+        with self._between_ticks():
+            now = self._monotonic()
+            self._speed, self._paused, self._moved = speed, False, now
+            self._anchor = Anchor(tick, at_s) if speed else None
+            self._punctual_from = self.tick
+            if speed:
+                self._punctual_from = tick + math.ceil((now - at_s) / self.interval_s)
+
     def stop(self) -> None:
         """Start no more ticks; the tick that is running ends."""
         self._stopping = True
+        self.permission.wake()
 
     def pause(self) -> None:
         """Pause until `resume`: return when no tick is running."""
@@ -217,6 +235,8 @@ class Engine:
                 lateness = self._monotonic() - self._due_s(self._anchor)
                 if lateness < -_EARLY_S:
                     return
+                if not self._is_allowed():
+                    continue
                 if self.tick >= self._punctual_from:
                     self._note(max(lateness, 0.0))
                 self._tick()
@@ -233,7 +253,8 @@ class Engine:
                 if self._ended() or self._paused or self._speed:
                     ended = self._ended()
                     break
-                self._tick()
+                if self._is_allowed():
+                    self._tick()
         if ended:
             self.finished.set()
 
@@ -263,11 +284,16 @@ class Engine:
     def _between_ticks(self) -> Iterator[None]:
         """Hold the lock that a tick needs; the loops release it between ticks for a caller."""
         self._callers += 1
+        self.permission.wake()
         try:
             with self._running:
                 yield
         finally:
             self._callers -= 1
+
+    def _is_allowed(self) -> bool:
+        """Wait a while for the permission to run the next tick; return whether it may run."""
+        return self.permission.wait(self.tick, lambda: self._callers or self._stopping)
 
     def _due_s(self, anchor: Anchor) -> float:
         return anchor.at_s + (self.tick - anchor.tick) * self.interval_s

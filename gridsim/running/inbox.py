@@ -121,4 +121,45 @@ class JournaledInbox(CommandInbox):
         return (*recorded, *live)
 
 
+class StampedInbox(JournaledInbox):
+    """The instructions of a shard, each for the tick that the driver of the shards has chosen.
+
+    What an earlier life noted for a tick is all that the driver sent for it.
+    """
+
+    def __init__(self, tick: int = 0, recorded: Mapping[int, Sequence[Instruction]] = {}) -> None:
+        super().__init__(tick, recorded)
+        self._stamped: dict[int, dict[int, Instruction]] = {}
+
+    def post(self, instruction: Instruction) -> bool:
+        """Return False, because an instruction comes from the driver, with its tick."""
+        return False
+
+    def post_at(self, tick: int, number: int, instruction: Instruction) -> None:
+        """Add an instruction for a tick; one that has been sent again changes nothing.
+
+        `number` counts the instructions of the run, and gives their order.
+        """
+        with self._lock:
+            if tick >= self._tick:
+                self._stamped.setdefault(tick, {})[number] = instruction
+
+    def __len__(self) -> int:
+        """Return the number of instructions for the ticks to come."""
+        return sum(map(len, tuple(self._stamped.values())))
+
+    def drain(self) -> tuple[Instruction, ...]:
+        """Return the instructions of the next tick."""
+        with self._lock:
+            tick = self._tick
+            self._tick += 1
+            stamped = self._stamped.pop(tick, {})
+        recorded = tuple(self._recorded.pop(tick, ()))
+        if recorded or not stamped:
+            return recorded
+        given = tuple(stamped[number] for number in sorted(stamped))
+        self.note(tick, given)
+        return given
+
+
 def _note_nothing(tick: int, instructions: Sequence[Instruction]) -> None: ...

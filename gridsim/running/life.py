@@ -17,7 +17,7 @@ from gridsim.execution.progress import RunProgress
 from gridsim.running.board import Board
 from gridsim.running.checkpoints import Checkpoints
 from gridsim.running.engine import Engine
-from gridsim.running.inbox import CommandInbox, JournaledInbox
+from gridsim.running.inbox import CommandInbox, JournaledInbox, StampedInbox
 from gridsim.running.plan import Plan
 from gridsim.running.recovery import Recovery, SettledFrontier, schedule
 from gridsim.running.workers import Workers
@@ -32,23 +32,31 @@ class Life:
     In a run without `[checkpoint]` the methods do nothing.
     """
 
-    def __init__(self, plan: Plan, simulation: Simulation, board: Board) -> None:
-        """Restore the state of the checkpoint. Raises CheckpointError if it does not fit."""
+    def __init__(
+        self, plan: Plan, simulation: Simulation, board: Board, *, driven: bool = False
+    ) -> None:
+        """Restore the state of the checkpoint. Raises CheckpointError if it does not fit.
+
+        `driven`: the instructions come from the driver of the run's shards.
+        """
         self._plan, self._own = plan, plan.checkpoint
         self._simulation, self._board = simulation, board
         self._kept = kept = None if plan.checkpoint is None else plan.checkpoint.kept
         self.readings = 0
         """The number of readings so far."""
-        self.inbox = CommandInbox() if plan.recorded is None else plan.recorded
+        kind = StampedInbox if driven else JournaledInbox
+        self.inbox: CommandInbox = StampedInbox() if driven else CommandInbox()
+        if plan.recorded is not None:
+            self.inbox = plan.recorded
         self.recovery: Recovery | None = None
         self.frontiers: Sequence[SettledFrontier] = ()
         self._checkpoints: Checkpoints | None = None
         if plan.checkpoint is not None:
             self._checkpoints = Checkpoints(plan.checkpoint, self._take)
-            self._journaled = self.inbox = JournaledInbox()
+            self._journaled = self.inbox = kind()
             if kept is not None:
                 self._restore(kept, plan.checkpoint.path)
-                self._journaled = self.inbox = JournaledInbox(kept.checkpoint.tick, kept.journal)
+                self._journaled = self.inbox = kind(kept.checkpoint.tick, kept.journal)
             self._journaled.note = self._checkpoints.note
         self._workers: Workers | None = None
         self._engine: Engine | None = None

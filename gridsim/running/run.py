@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from gridsim.api import Instruction
 from gridsim.contracts.results import Reloaded, TickResult
@@ -49,6 +49,11 @@ class Run:
     the clock `manual` ticks run only in `advance`.
     """
 
+    is_driven: ClassVar[bool] = False
+    """True for a shard, whose ticks and instructions come from the driver of all shards."""
+    is_monitored: bool = False
+    """True if views elsewhere show the run."""
+
     def __init__(self, plan: Plan, *, clock: ClockKind = "real") -> None:
         """Make the simulation; connect to nothing yet. Raises PluginError, and StateError if the
         checkpoint of a resumed run does not fit."""
@@ -59,7 +64,7 @@ class Run:
         self._manual = clock == "manual"
         simulation = Simulation(configuration.scenario)
         self._board = Board(configuration.scenario.roster)
-        self._life = Life(plan, simulation, self._board)
+        self._life = Life(plan, simulation, self._board, driven=self.is_driven)
         self._inbox = self._life.inbox
         self._engine = Engine(
             simulation,
@@ -72,7 +77,7 @@ class Run:
         self._driver = Driver(self._engine)
         self._state: RunState = "new"
         self._workers = Workers(self._inbox)
-        self._viewing = Viewing(self, lambda: self._engine.tick)
+        self._viewing = Viewing(self, lambda: self._engine.tick, monitored=self.is_monitored)
         self._stopping = threading.Event()
         self._over = threading.Event()
         """Set when no more ticks will run, for any reason."""
@@ -152,7 +157,7 @@ class Run:
         self._began, self._cpu = time.monotonic(), time.process_time()
         self._state = "running"
         self._watcher.start()
-        if not self._manual:
+        if not (self._manual or self.is_driven):
             self._driver.go()
 
     def request_stop(self, flush_s: float = FLUSH_S) -> None:

@@ -22,9 +22,12 @@ _HURRY_S: Final = 0.8
 class Viewing:
     """The views of a run and their monitor; without a view in the plan it does nothing."""
 
-    def __init__(self, run: ViewedRun, tick: Callable[[], int]) -> None:
-        """Start nothing. `tick` returns the index of the next tick."""
-        self._run, self._tick = run, tick
+    def __init__(self, run: ViewedRun, tick: Callable[[], int], *, monitored: bool = False) -> None:
+        """Start nothing. `tick` returns the index of the next tick.
+
+        `monitored`: views in another process show the run, so that it needs a monitor.
+        """
+        self._run, self._tick, self._monitored = run, tick, monitored
         self.trace: MessageTrace | None = None
         """The messages of the watched devices, for delivery and the sources."""
         self.monitor: Monitor | None = None
@@ -42,7 +45,7 @@ class Viewing:
         return older
 
     def _make(self, plan: Plan) -> None:
-        if not plan.views:
+        if not (plan.views or self._monitored):
             return
         configuration = plan.configuration
         self.trace = MessageTrace(configuration.scenario.roster)
@@ -53,6 +56,8 @@ class Viewing:
             ledger=None if plan.ledger is None else plan.ledger.path,
             trace=self.trace,
         )
+        if not plan.views:
+            return
         control = RunControl(self._run, self.monitor)
         self._views = Views(plan.views, control, self.monitor, self._tick)
 

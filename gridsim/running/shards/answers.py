@@ -1,0 +1,115 @@
+"""The acknowledgements of several shards, joined to those of a run in one process."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gridsim.api import Acknowledgement, Command, Instruction, Unreadable
+from gridsim.running.shards.messages import ShardFacts
+
+_DECISIONS = ("accepted", "rejected")
+
+
+@dataclass(slots=True)
+class _Asked:
+    """An instruction, and what the shards have answered so far."""
+
+    number: int
+    tick: int
+    is_command: bool
+    waits_for: set[int]
+    """The shards whose decision is not known."""
+    decisions: dict[int, Acknowledgement] = field(default_factory=dict)
+    open: set[int] = field(default_factory=set)
+    """The shards that have accepted it, and in which it is not over."""
+
+
+class JoinedAnswers:
+    """The one decision and the one end of each instruction, of those of all its shards.
+
+    It is accepted if a shard accepts it, and over when it is over in all of these shards.
+    """
+
+    def __init__(self) -> None:
+        self._asked: defaultdict[object, list[_Asked]] = defaultdict(list)
+
+    def expect(
+        self, number: int, tick: int, instruction: Instruction, shards: Sequence[int]
+    ) -> None:
+        """Wait for the answers of these shards to the instruction with this number."""
+        is_command = isinstance(instruction, Command | Unreadable)
+        self._asked[_key(instruction)].append(_Asked(number, tick, is_command, set(shards)))
+
+    def forget(self, shard: int) -> None:
+        """Wait for this shard no more."""
+        for every in self._asked.values():
+            for one in every:
+                one.waits_for.discard(shard)
+                one.open.discard(shard)
+
+    def joined(self, facts: Sequence[tuple[int, ShardFacts]]) -> tuple[Acknowledgement, ...]:
+        """Return the acknowledgements of a tick, from those of each shard."""
+        answering = [(shard, one.acknowledgements) for shard, one in facts if one.acknowledgements]
+        found: list[tuple[tuple[int, int], Acknowledgement]] = []
+        for shard, answers in answering:
+            for answer in answers:
+                entry = self._take(shard, answer)
+                if entry is not None:
+                    found.append(entry)
+        if len(answering) > 1:
+            # The order of one simulation: decisions on commands, then what ends them, and then the
+            # same for events and faults.
+            found.sort(key=lambda entry: entry[0])
+        return tuple(answer for _, answer in found)
+
+    def _take(
+        self, shard: int, answer: Acknowledgement
+    ) -> tuple[tuple[int, int], Acknowledgement] | None:
+        key = _key(answer)
+        every = self._asked.get(key, ())
+        if answer.status in _DECISIONS:
+            for one in every:
+                if shard in one.waits_for:
+                    one.waits_for.discard(shard)
+                    one.decisions[shard] = answer
+                    if answer.status == "accepted":
+                        one.open.add(shard)
+                    if one.waits_for:
+                        return None
+                    decision = _decision(one.decisions)
+                    if decision.status == "rejected":
+                        self._drop(key, one)
+                    return (0 if one.is_command else 2, one.number), decision
+        for one in every:
+            if shard in one.open:
+                one.open.discard(shard)
+                if one.open or one.waits_for:
+                    return None
+                self._drop(key, one)
+                return (1 if one.is_command else 3, one.number), answer
+        # It is from before a checkpoint, or of an instruction to a shard alone.
+        return (4, 0), answer
+
+    def _drop(self, key: object, one: _Asked) -> None:
+        every = self._asked[key]
+        every.remove(one)
+        if not every:
+            del self._asked[key]
+
+
+def _decision(decisions: dict[int, Acknowledgement]) -> Acknowledgement:
+    """Return the decision for the run: that of a shard that accepts, else of the one that says
+    most.
+    """
+    ordered = [answer for _, answer in sorted(decisions.items())]
+    for answer in ordered:
+        if answer.status == "accepted":
+            return answer
+    # A shard without the event or the fault knows only that.
+    return min(ordered, key=lambda answer: answer.reason.startswith("there is no "))
+
+
+def _key(one: Instruction | Acknowledgement) -> object:
+    return one.source, one.target, one.id
