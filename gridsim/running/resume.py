@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gridsim.config.configuration import Configuration
-from gridsim.config.tables.checkpoint import CheckpointSettings, checkpoint_keys
+from gridsim.config.tables.checkpoint import CheckpointSettings, checkpoint_keys, url_of_shard
 from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.text.load import Document
 from gridsim.contracts.settings import FOLDER, Settings
@@ -131,7 +131,8 @@ def _copy_settings(document: Document) -> tuple[str, Mapping[str, Any]] | None:
     match table:
         case {"url": str(url)} if "://" in url:
             options = table.get("storage_options", {})
-            return (url, options) if isinstance(options, Mapping) else None
+            place = url_of_shard(url, document.shard)
+            return (place, options) if isinstance(options, Mapping) else None
     return None
 
 

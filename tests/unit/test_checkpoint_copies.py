@@ -9,6 +9,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from gridsim.config.tables.checkpoint import url_of_shard
+from gridsim.contracts.shard import WHOLE, Shard
 from gridsim.errors import UsageError
 from gridsim.execution.checkpoint import CheckpointError, RunFacts, checkpoint_bytes
 from gridsim.execution.copies import CheckpointCopy
@@ -115,6 +117,19 @@ def test_a_new_run_does_not_replace_one_that_was_killed(tmp_path: Path) -> None:
     copied(folder(tmp_path / "one", 1)).close(ended=False)
     with pytest.raises(UsageError, match="continue it with --resume, or delete it"):
         copied(folder(tmp_path / "two", 0))
+
+
+@pytest.mark.parametrize(
+    ("url", "shard", "place"),
+    [
+        ("s3://bucket/run/", WHOLE, "s3://bucket/run"),
+        ("s3://bucket/run", Shard(1, 4), "s3://bucket/run/1-of-4"),
+        ("s3://bucket/{shard}/run", Shard(1, 4), "s3://bucket/1-of-4/run"),
+        ("", Shard(1, 4), ""),
+    ],
+)
+def test_each_shard_has_its_place(url: str, shard: Shard, place: str) -> None:
+    assert url_of_shard(url, shard) == place
 
 
 def test_a_url_that_cannot_be_used_is_named(tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from gridsim.api import Settings, Unit
 from gridsim.config.settings.paths import OutputPath
 from gridsim.config.settings.validation import Findings, validate
 from gridsim.config.tables.ledger import truth_tables
 from gridsim.config.text.document import Document
+from gridsim.contracts.shard import Shard, shard_of
 
 if TYPE_CHECKING:
     from gridsim.config.configuration import Configuration
@@ -37,8 +38,8 @@ class CheckpointSettings(Settings):
     url: str = Field(
         "",
         description="place of a copy of the checkpoints, as fsspec names it, such as "
-        "s3://bucket/run, from which `--resume` continues on another machine; credentials come "
-        "from the environment",
+        "s3://bucket/run, from which `--resume` continues on another machine; each shard has a "
+        "folder there; credentials come from the environment",
     )
     storage_options: dict[str, str | int | bool] = Field(
         {},
@@ -59,12 +60,18 @@ class CheckpointSettings(Settings):
 
     @field_validator("url")
     @classmethod
-    def _with_scheme(cls, value: str) -> str:
+    def _with_scheme(cls, value: str, info: ValidationInfo) -> str:
         if value and "://" not in value:
             raise ValueError('must begin with a scheme, such as "s3://"; a folder is the path')
         if "@" in value.partition("://")[2].partition("/")[0]:
             raise ValueError("must not have credentials: they come from the environment")
-        return value.rstrip("/")
+        return url_of_shard(value, shard_of(info))
+
+
+def url_of_shard(url: str, shard: Shard) -> str:
+    """Return the place of a shard's copy: a folder below a URL without the placeholder."""
+    filled = shard.fill(url).rstrip("/")
+    return filled if not filled or shard.has_own(filled) else f"{filled}/{shard.name}"
 
 
 def read_checkpoint_table(findings: Findings, data: Mapping[str, Any]) -> CheckpointSettings | None:
