@@ -66,6 +66,14 @@ def run(
             rich_help_panel=TIME,
         ),
     ] = None,
+    epoch: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="TIME",
+            help='Real time at which the first tick is due; "start": the simulated start.',
+            rich_help_panel=TIME,
+        ),
+    ] = None,
     transport: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -163,6 +171,7 @@ def run(
             speed=speed,
             seed=seed,
             start=start,
+            epoch=epoch,
             transport=transport,
             views={**choice.views, **page.views},
             without_views=page.without,

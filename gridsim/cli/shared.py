@@ -118,6 +118,7 @@ def options_of(
     without_views: tuple[str, ...] = (),
     resume: bool = False,
     shard: str | None = None,
+    epoch: str | None = None,
 ) -> Options:
     from gridsim.config.resolve import Flags
     from gridsim.contracts.shard import Shard
@@ -135,6 +136,7 @@ def options_of(
             seed=seed,
             speed=speed,
             start=start,
+            epoch=epoch,
             transport=transport,
             views=views or {},
             without_views=without_views,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gridsim.config.tables.checkpoint import CheckpointSettings
+from gridsim.config.tables.execution import ExecutionSettings
 from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.tables.simulation import SimulationSettings
 from gridsim.config.tables.sources import SourceChoice
@@ -31,3 +32,6 @@ class Configuration:
     """The problems of files that the configuration names: a run with them is refused."""
     views: tuple[ViewChoice, ...] = ()
     checkpoint: CheckpointSettings | None = None
+    execution: ExecutionSettings = field(default_factory=ExecutionSettings)
+    epoch_ms: int | None = None
+    """The real time at which the first tick is due, UTC; None: when the run has connected."""

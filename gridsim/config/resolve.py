@@ -16,6 +16,7 @@ from gridsim.config.tables.checkpoint import read_checkpoint_table
 from gridsim.config.tables.core import OF_SCENARIOS, TOP_LEVEL
 from gridsim.config.tables.defaults import check_defaults, with_defaults
 from gridsim.config.tables.events import bind_events, read_events
+from gridsim.config.tables.execution import read_execution
 from gridsim.config.tables.fault_binding import bind_faults
 from gridsim.config.tables.faults import metered, read_faults
 from gridsim.config.tables.ledger import read_ledger
@@ -38,6 +39,15 @@ _AROUND = ("transports", "sources", "views", "defaults")
 """The tables that the simulation does not depend on."""
 
 
+_FLAGS = (
+    ("simulation", "seed"),
+    ("simulation", "speed"),
+    ("simulation", "start"),
+    ("execution", "epoch"),
+)
+"""The keys that an option of the same name overrides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Flags:
     """The options of the command line that override the file."""
@@ -45,6 +55,7 @@ class Flags:
     seed: int | None = None
     speed: float | None = None
     start: str | None = None
+    epoch: str | None = None
     transport: str | None = None
     """The type of the only transport."""
     views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -76,11 +87,11 @@ def resolve(
     result holds them, so that they are reported together with those of transports. `is_resumed`:
     the run continues an earlier one, whose files are its own.
     """
-    for name in ("seed", "speed", "start"):
+    for table, name in _FLAGS:
         if (value := getattr(flags, name)) is not None:
             if isinstance(value, str) and not is_utf8(value):
                 raise UsageError(f"--{name}: error: is not UTF-8")
-            document = document.overlaid(("simulation", name), value, f"--{name}")
+            document = document.overlaid((table, name), value, f"--{name}")
     if flags.transport is not None and not is_utf8(flags.transport):
         raise UsageError("--transport: error: is not UTF-8")
     if simulation_only:
@@ -118,12 +129,18 @@ def resolve(
         faults = metered(findings, registry, site.settings.meter_class, faults)
     ledger = read_ledger(findings, data)
     checkpoint = read_checkpoint_table(findings, data)
-    start = 0
+    execution = read_execution(findings, data)
+    start, epoch = 0, None
     if simulation is not None and site is not None:
         try:
             start = start_ms(simulation.start, now_ms, site.settings.timezone)
         except ValueError as error:
             findings.add(("simulation", "start"), f"'start' {error}")
+        try:
+            if execution is not None:
+                epoch = execution.epoch_ms(start, site.settings.timezone)
+        except ValueError as error:
+            findings.add(("execution", "epoch"), f"'epoch' {error}")
     period = None
     if simulation is not None and site is not None and tick_ms is not None:
         if length_ms is None:
@@ -137,6 +154,8 @@ def resolve(
         wrong_files = check_files(findings, data, *written, period)
     _refuse(sheets, wrong_files)
     if simulation is None or site is None or weather is None or tick_ms is None:
+        raise AssertionError("a table was refused without a finding")
+    if execution is None:
         raise AssertionError("a table was refused without a finding")
     scenario = expand(
         findings,
@@ -169,6 +188,8 @@ def resolve(
         tuple(document.report_of(wrong_files)),
         views,
         checkpoint,
+        execution,
+        epoch,
     )
 
 

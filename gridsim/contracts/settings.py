@@ -167,6 +167,14 @@ class Settings(BaseModel):
         """
         yield from ()
 
+    def only_here(self) -> Iterator[tuple[str, str]]:
+        """Yield the key and a text for each thing that other machines cannot reach.
+
+        For example ("host", "the embedded broker serves this machine only"). It is an error of the
+        configuration if shards of the run are on other machines.
+        """
+        yield from ()
+
     def file_problems(self, period: RunPeriod | None) -> Iterator[tuple[str, str]]:
         """Yield a setting and a problem for each file that a run could not use.
 

@@ -213,7 +213,8 @@ class Engine:
 
     def is_ticking(self, within_s: float) -> bool:
         """Return whether a tick ended in the last `within_s` seconds, or none was meant to."""
-        if self._paused:
+        due_in_s = self.due_in_s()
+        if self._paused or (self._moved is None and due_in_s is not None and due_in_s > 0):
             return True
         return self._moved is not None and self._monotonic() - self._moved < within_s
 

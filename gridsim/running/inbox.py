@@ -24,11 +24,14 @@ class CommandInbox:
     beyond the limit (see SourceWorker).
     """
 
-    def __init__(self, limit: int = 2 * MAX_UNANSWERED) -> None:
-        """Make an empty inbox for up to `limit` instructions.
+    def __init__(self, limit: int = 2 * MAX_UNANSWERED, *, tick: int = 0) -> None:
+        """Make an empty inbox for up to `limit` instructions; `tick` is that of the first `drain`.
 
         There is room for one source with twice its limit: see SourceWorker.
         """
+        self.live_from = tick
+        """The first tick in which instructions take effect; those before catch up."""
+        self._tick = tick
         self._limit = limit
         self._waiting: deque[Instruction] = deque()
         self._lock = threading.Condition()
@@ -55,8 +58,10 @@ class CommandInbox:
         return len(self._waiting)
 
     def drain(self) -> tuple[Instruction, ...]:
-        """Remove all waiting instructions and return them in the order of posting."""
-        if not self._waiting:
+        """Remove the instructions of the next tick and return them in the order of posting."""
+        tick = self._tick
+        self._tick += 1
+        if tick < self.live_from or not self._waiting:
             return ()
         with self._lock:
             drained = tuple(self._waiting)
@@ -71,7 +76,6 @@ class RecordedInbox(CommandInbox):
         """Keep the instructions by tick; the first call of `drain` belongs to tick 0."""
         super().__init__()
         self._recorded = dict(instructions)
-        self._tick = 0
 
     def post(self, instruction: Instruction) -> bool:
         """Return False, because a repeated run accepts no instructions."""
@@ -96,12 +100,9 @@ class JournaledInbox(CommandInbox):
 
     def __init__(self, tick: int = 0, recorded: Mapping[int, Sequence[Instruction]] = {}) -> None:
         """Begin with the tick of the first `drain`, and what is known of it and of later ticks."""
-        super().__init__()
-        self.live_from = tick
-        """The first tick in which new instructions take effect."""
+        super().__init__(tick=tick)
         self.note: Callable[[int, Sequence[Instruction]], None] = _note_nothing
         """The function that notes the new instructions of a tick."""
-        self._tick = tick
         self._recorded = dict(recorded)
 
     def known(self) -> Mapping[int, Sequence[Instruction]]:
@@ -111,10 +112,7 @@ class JournaledInbox(CommandInbox):
     def drain(self) -> tuple[Instruction, ...]:
         """Return the instructions of the next tick."""
         tick = self._tick
-        self._tick += 1
         recorded = tuple(self._recorded.pop(tick, ()))
-        if tick < self.live_from:
-            return recorded
         live = super().drain()
         if live:
             self.note(tick, live)

@@ -19,7 +19,13 @@ from gridsim.running.checkpoints import Checkpoints
 from gridsim.running.engine import Engine
 from gridsim.running.inbox import CommandInbox, JournaledInbox, StampedInbox
 from gridsim.running.plan import Plan
-from gridsim.running.recovery import Recovery, SettledFrontier, schedule
+from gridsim.running.recovery import (
+    Recovery,
+    ResumeSchedule,
+    SettledFrontier,
+    schedule,
+    schedule_from,
+)
 from gridsim.running.workers import Workers
 from gridsim.simulation.step import Simulation
 
@@ -29,7 +35,7 @@ _LOOK_S: Final = 0.01
 class Life:
     """The checkpoints of a run, and its recovery if it was resumed.
 
-    In a run without `[checkpoint]` the methods do nothing.
+    In a run without `[checkpoint]` most of the methods do nothing.
     """
 
     def __init__(
@@ -48,6 +54,9 @@ class Life:
         self.inbox: CommandInbox = StampedInbox() if driven else CommandInbox()
         if plan.recorded is not None:
             self.inbox = plan.recorded
+        self._driven = driven
+        self._present = 0
+        """The first tick that is due after the start; earlier ones are caught up."""
         self.recovery: Recovery | None = None
         self.frontiers: Sequence[SettledFrontier] = ()
         self._checkpoints: Checkpoints | None = None
@@ -64,20 +73,15 @@ class Life:
     def open(self, engine: Engine, workers: Workers, *, manual: bool) -> None:
         """Open the folder, before the workers open. Raises UsageError or StateError."""
         self._engine, self._workers = engine, workers
+        now = self._schedule(0.0 if manual else engine.speed)
+        if now is not None:
+            self._present = self.inbox.live_from = now.present
+            engine.catch_up(now.behind_s, now.present)
         if self._own is None or self._checkpoints is None:
             return
         settled = [0] * len(self._plan.transports)
-        if self._kept is not None:
-            configuration = self._plan.configuration
-            now = schedule(
-                self._kept,
-                0.0 if manual else engine.speed,
-                configuration.tick_ms / 1000,
-                self._plan.ticks,
-            )
+        if self._kept is not None and now is not None:
             self.recovery = Recovery(self._kept, self._own.on_recovery, now.present)
-            self._journaled.live_from = now.present
-            engine.catch_up(now.behind_s, now.present)
             engine.readings = self.readings
             settled = self.recovery.sent_from
         note = self._checkpoints.settle
@@ -98,6 +102,8 @@ class Life:
 
     def before_publish(self, result: TickResult) -> None:
         """Note a tick before its readings are handed over."""
+        if result.tick < self._present:
+            self._wait_for_room(result)
         if self._checkpoints is not None and result.tick < self._simulation.next_tick:
             self.readings = result.batch.number + len(result.batch)
             if self.recovery is not None:
@@ -107,7 +113,6 @@ class Life:
                 if altering is not None:
                     self._checkpoints.alter(altering)
             self.mark()
-            self._wait_for_room(result)
 
     def after_publish(self, result: TickResult) -> None:
         """Take a checkpoint if one is due."""
@@ -169,10 +174,8 @@ class Life:
 
         It steps faster than real time then, and a full queue would drop readings.
         """
-        recovery, engine, workers = self.recovery, self._engine, self._workers
-        if recovery is None or engine is None or workers is None:
-            return
-        if result.tick >= recovery.present:
+        engine, workers = self._engine, self._workers
+        if engine is None or workers is None:
             return
         nbytes = result.batch.nbytes
         for runner in workers.runners:
@@ -180,6 +183,23 @@ class Life:
                 if runner.state != "up" or runner.is_stalled():
                     break
                 time.sleep(_LOOK_S)
+
+    def _schedule(self, speed: float) -> ResumeSchedule | None:
+        """Return the place of the run in real time; None: its first tick is due now."""
+        plan, now = self._plan, None
+        configuration = plan.configuration
+        # A driver gives its shards the schedule itself.
+        epoch_ms = None if self._driven else configuration.epoch_ms
+        tick_s = configuration.tick_ms / 1000
+        if self._kept is not None:
+            now = schedule(self._kept, speed, tick_s, plan.ticks)
+        if (now is None or now.behind_s is None) and epoch_ms is not None and speed:
+            first = self._simulation.next_tick
+            earlier = 0 if now is None else now.present
+            since_s = time.time() - epoch_ms / 1000
+            now = schedule_from(since_s, tick_s / speed, first, plan.ticks)
+            return replace(now, present=max(now.present, earlier))
+        return now
 
     def _restore(self, kept: Kept, path: Path) -> None:
         """Restore the state of a checkpoint. Raises CheckpointError if it does not fit."""

@@ -14,6 +14,7 @@ from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.tables.transports import TransportChoice
 from gridsim.config.tables.views import ViewChoice
 from gridsim.config.text.load import Document
+from gridsim.config.text.locate import KeyPath
 from gridsim.config.text.report import ConfigError, Problem
 from gridsim.delivery import (
     Alterations,
@@ -28,6 +29,7 @@ from gridsim.delivery.account import OnFull, default_on_full
 from gridsim.delivery.buffer import Buffer
 from gridsim.delivery.spool import SpoolBuffer, SpoolStore
 from gridsim.errors import GridsimError, failure, printable
+from gridsim.running.sharding import beyond_reach, shared_by_shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,17 @@ class PlannedView:
 
 
 def make_parts(
-    document: Document, configuration: Configuration, run: RunContext, alterations: Alterations
+    document: Document,
+    configuration: Configuration,
+    run: RunContext,
+    alterations: Alterations,
+    *,
+    shares_machine: bool = False,
 ) -> tuple[tuple[PlannedTransport, ...], tuple[PlannedSource, ...], tuple[PlannedView, ...]]:
-    """Make the transports, sources and views. Raises ConfigError with all errors."""
+    """Make the transports, sources and views. Raises ConfigError with all errors.
+
+    With `shares_machine` all shards of the run are on this machine.
+    """
     transports, sources, views = [], [], []
     problems = list(configuration.file_problems)
     for choice in configuration.transports:
@@ -136,7 +146,11 @@ def make_parts(
         except ValueError as error:
             problems.append(document.problem(source.key_path, str(error)))
     problems += _shared(document, configuration)
-    problems += _of_all_shards(document, configuration)
+    choices = [choice for _, choice in _named(configuration)]
+    claims = ((_at(one, key), claim) for one in choices for key, claim in _claims(one))
+    problems += shared_by_shards(document, configuration, claims)
+    needs = ((_at(one, key), need) for one in choices for key, need in one.settings.only_here())
+    problems += beyond_reach(document, needs, shares_machine=shares_machine)
     for view in configuration.views:
         try:
             views.append(_planned_view(view, run))
@@ -158,29 +172,14 @@ def _shared(document: Document, configuration: Configuration) -> Iterator[Proble
                 yield document.problem(choice.key_path, text)
 
 
-def _of_all_shards(document: Document, configuration: Configuration) -> Iterator[Problem]:
-    """Yield a problem for each file or name that all shards of the run would use."""
-    shard = document.shard
-    claims = [
-        ((*choice.key_path, *key.split(".")), claim)
-        for _, choice in _named(configuration)
-        for key, claim in _claims(choice)
-    ]
-    if configuration.checkpoint is not None:
-        claims.append((("checkpoint", "path"), f"the folder {configuration.checkpoint.path}"))
-    for path, claim in claims:
-        if not shard.has_own(claim):
-            yield document.problem(
-                path,
-                f"{path[-1]!r}: all {shard.count} shards would use {claim}; add {{shard}} to the "
-                "setting, so that each has its own",
-            )
-
-
 def _named(configuration: Configuration) -> Iterator[tuple[str, TransportChoice | SourceChoice]]:
     """Yield the transports and sources with their names for messages."""
     yield from ((f"transport {one.name}", one) for one in configuration.transports)
     yield from ((f"source {one.name}", one) for one in configuration.sources)
+
+
+def _at(choice: TransportChoice | SourceChoice, key: str) -> KeyPath:
+    return (*choice.key_path, *key.split("."))
 
 
 def _claims(choice: TransportChoice | SourceChoice) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from gridsim.api import MessageFault, RunContext
 from gridsim.config.configuration import Configuration
 from gridsim.config.files import CheckedFiles
@@ -18,7 +16,7 @@ from gridsim.config.tables.simulation import duration_ms
 from gridsim.config.text.document import Finding
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Content, Document, read
-from gridsim.contracts.shard import WHOLE, Shard, projects_of
+from gridsim.contracts.shard import WHOLE, Shard
 from gridsim.delivery import Alteration, Alterations
 from gridsim.errors import UsageError
 from gridsim.ledger import About, Continuation, Ledger
@@ -36,6 +34,7 @@ from gridsim.running.remake import refuse_fixed
 from gridsim.running.resume import check_duration, checkpoint_plan, continued_ledger, kept_run
 from gridsim.running.runfile import RunFile
 from gridsim.running.runs import RunFinder
+from gridsim.running.sharding import scenario_of
 from gridsim.simulation.scenario import Scenario
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "default.toml"
@@ -62,6 +61,8 @@ class Options:
     """True: continue the run of the checkpoint, if there is one."""
     shard: Shard | None = None
     """The part of the run that this process simulates; None: all of it."""
+    shares_machine: bool = False
+    """True: all shards of the run are on this machine, and can use what only it offers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def make_plan(
         files=files,
         is_resumed=kept is not None,
     )
-    configuration = replace(configuration, scenario=_of_shard(configuration, document.shard))
+    configuration = replace(configuration, scenario=scenario_of(document.shard, configuration))
     if reloads is not None:
         refuse_fixed(document, reloads.configuration, configuration)
     ticks = _ticks(options.duration, configuration)
@@ -208,7 +209,9 @@ def make_plan(
     # After a reload, faults have other numbers than in the configuration.
     faults = message_faults(configuration.scenario)
     alterations = faults if reloads is None else reloads.alterations
-    transports, sources, views = make_parts(document, configuration, run, alterations)
+    transports, sources, views = make_parts(
+        document, configuration, run, alterations, shares_machine=options.shares_machine
+    )
     probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
     about = about_run(configuration, fingerprint(document), host.registry)
     if kept is not None:
@@ -254,19 +257,6 @@ def load_plugins_of(document: Document, local: tuple[Path, ...]) -> tuple[Docume
         except UsageError as error:
             findings.append(Finding(at, str(error)))
     return replace(document, findings=tuple(findings)), host
-
-
-def _of_shard(configuration: Configuration, shard: Shard) -> Scenario:
-    """Return the scenario of a shard's projects. Raises UsageError if there are too few."""
-    scenario = configuration.scenario
-    if shard.is_whole:
-        return scenario
-    roster = scenario.roster
-    devices = np.bincount(roster.project, minlength=len(roster.project_id))
-    try:
-        return scenario.subset(projects_of(shard, devices.tolist()))
-    except ValueError as error:
-        raise UsageError(f"--shard: error: {error}") from None
 
 
 def message_faults(scenario: Scenario) -> Alterations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,12 +23,12 @@ SKIPPED: Final = "not sent: on_recovery = skip"
 
 @dataclass(frozen=True, slots=True)
 class ResumeSchedule:
-    """The place of a resumed run in real time."""
+    """The place in real time of a run that was resumed, or that starts after its epoch."""
 
     present: int
     """The first tick that is due after the start; earlier ones are caught up."""
     behind_s: float | None = None
-    """The seconds since the checkpoint's tick was due; None: it is due now."""
+    """The seconds since the first tick was due, negative before that; None: it is due now."""
 
 
 def schedule(kept: Kept, speed: float, tick_s: float, ticks: int | None) -> ResumeSchedule:
@@ -48,6 +49,20 @@ def schedule(kept: Kept, speed: float, tick_s: float, ticks: int | None) -> Resu
         present = max(progress.tick, min(present, ticks))
     again_s = (progress.tick - kept.checkpoint.tick) * interval_s
     return ResumeSchedule(present, late_s + again_s)
+
+
+def schedule_from(
+    since_s: float, interval_s: float, tick: int, ticks: int | None
+) -> ResumeSchedule:
+    """Return the place in real time of a run whose tick 0 was due `since_s` seconds ago.
+
+    `interval_s` is the real time between ticks, above 0, `tick` the first tick of this process, and
+    `ticks` the index at which the run ends.
+    """
+    present = max(tick, math.floor(since_s / interval_s) + 1)
+    if ticks is not None:
+        present = min(present, max(tick, ticks))
+    return ResumeSchedule(present, since_s - tick * interval_s)
 
 
 class Recovery:

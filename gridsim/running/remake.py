@@ -38,6 +38,9 @@ def refuse_fixed(document: Document, older: Configuration, new: Configuration) -
     if older.checkpoint != new.checkpoint:
         path = ("checkpoint",) if "checkpoint" in document.data else ()
         problems.append(document.problem(path, f"[checkpoint] {_RESTART}"))
+    if older.execution != new.execution:
+        path = ("execution",) if "execution" in document.data else ()
+        problems.append(document.problem(path, f"[execution] {_RESTART}"))
     if problems:
         raise ConfigError(problems)
 

@@ -14,7 +14,7 @@ from gridsim.contracts.results import Reloaded, TickResult
 from gridsim.contracts.speed import check_speed
 from gridsim.contracts.status import RunState, RunStatus
 from gridsim.delivery import Runner
-from gridsim.errors import GridsimError
+from gridsim.errors import GridsimError, UsageError
 from gridsim.ledger import LedgerError
 from gridsim.running.board import Board
 from gridsim.running.driver import Driver
@@ -55,9 +55,12 @@ class Run:
     """True if views elsewhere show the run."""
 
     def __init__(self, plan: Plan, *, clock: ClockKind = "real") -> None:
-        """Make the simulation; connect to nothing yet. Raises PluginError, and StateError if the
-        checkpoint of a resumed run does not fit."""
+        """Make the simulation; connect to nothing yet. Raises PluginError, StateError if the
+        checkpoint of a resumed run does not fit, and UsageError for an engine that is not local."""
         configuration = plan.configuration
+        engine, options = configuration.execution.engine, plan.options
+        if engine != "local" and (options is None or options.shard is None):
+            raise UsageError(f"[execution] engine: error: {engine!r} is not available here")
         self.plan = plan
         self.hung = False
         """True if a plugin's thread did not return at the end; only `os._exit` ends it."""

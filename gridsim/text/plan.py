@@ -30,6 +30,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     simulation = configuration.simulation
     yield f"gridsim {__version__}, {plan.config}"
     yield f"{counted(len(roster.project_id), 'project')}, {counted(len(roster), 'DER')}: {kinds}"
+    if (shard := plan.options and plan.options.shard) and not shard.is_whole:
+        yield f"shard {shard.name}: a part of the projects, which other processes complete"
     start = datetime.fromtimestamp(configuration.start_ms / 1000, UTC)
     each = f"{simulation.tick_s:g} s"
     length = (
@@ -41,6 +43,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         f"from {start:%Y-%m-%dT%H:%M:%SZ}, {length}, "
         f"{_speed(simulation.speed)}, seed {simulation.seed}"
     )
+    if configuration.epoch_ms is not None and simulation.speed:
+        epoch = datetime.fromtimestamp(configuration.epoch_ms / 1000, UTC)
+        yield f"the first tick is due at {epoch:%Y-%m-%dT%H:%M:%SZ} in real time"
     at_site = site_time(configuration.start_ms, configuration.timezone)
     yield f"the site's clock: {at_site}, {configuration.timezone}"
     yield from caveat_lines(plan)

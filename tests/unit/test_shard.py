@@ -195,7 +195,10 @@ def test_shards_must_not_share_files(tmp_path: Path) -> None:
     assert str(error.value).count("add {shard} to the setting") == 4
 
 
+STDOUT = "[[transports]]\ntype = 'stdout'"
+
+
 def test_a_run_with_fewer_projects_than_shards_is_refused(tmp_path: Path) -> None:
-    assert len(planned(Shard(4, 5), "", tmp_path).configuration.scenario.roster) == 1
+    assert len(planned(Shard(4, 5), STDOUT, tmp_path).configuration.scenario.roster) == 1
     with pytest.raises(UsageError, match="--shard: error: 6 shards need at least 6 projects"):
-        planned(Shard(0, 6), "", tmp_path)
+        planned(Shard(0, 6), STDOUT, tmp_path)

@@ -10,6 +10,7 @@ from gridsim.api import Settings
 from gridsim.config.tables import events, faults, stanzas
 from gridsim.config.tables.checkpoint import CheckpointSettings
 from gridsim.config.tables.defaults import TABLE as DEFAULTS
+from gridsim.config.tables.execution import ExecutionSettings
 from gridsim.config.tables.ledger import LedgerSettings
 from gridsim.config.tables.projects import DerTableSettings, ProjectSettings
 from gridsim.config.tables.simulation import SimulationSettings
@@ -55,6 +56,9 @@ TABLES: Final[Mapping[str, CoreTable]] = {
     "ledger": CoreTable(LedgerSettings, "the file with the true values of the run"),
     "checkpoint": CoreTable(
         CheckpointSettings, "the checkpoints from which a run that was killed is continued"
+    ),
+    "execution": CoreTable(
+        ExecutionSettings, "the processes and machines that simulate the run, and their clock"
     ),
 }
 """The settings by the dotted path of their table.

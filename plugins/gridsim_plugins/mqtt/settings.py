@@ -126,6 +126,11 @@ class ConnectionSettings(Settings):
             where = "the embedded broker" if self.embedded else f"{self.host}:{self.port}"
             yield "client_id", f"the client id {self.client_id!r} at {where}"
 
+    def only_here(self) -> Iterator[tuple[str, str]]:
+        """Yield the host if the run starts its own broker."""
+        if self.embedded:
+            yield "host", "the embedded broker serves this machine only, so name another"
+
     @property
     def uses_tls(self) -> bool:
         if self.tls == "auto":
