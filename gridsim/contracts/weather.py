@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, Generic, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gridsim.contracts.settings import S, Settings
 from gridsim.contracts.sites import Sites
 from gridsim.helpers.randomness import Draws, Floats
@@ -14,7 +17,10 @@ from gridsim.helpers.randomness import Draws, Floats
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeatherSample:
-    """The weather at one instant: float64[n], one value per site."""
+    """The weather at one instant: float64[n], one value per site.
+
+    The weather at the k times of a block is float64[k, n].
+    """
 
     ghi: Floats
     """The global horizontal irradiance, W/m2."""
@@ -56,8 +62,9 @@ They exceed all values measured on Earth, and values in a wrong unit exceed them
 class Weather(ABC, Generic[S]):
     """The contract of a weather plugin: a pure function of (seed, place, time).
 
-    One object per simulation, called once per tick in the simulation's thread. A checkpoint
-    does not contain it: a new object gives the same values.
+    One object per simulation, called in the simulation's thread: `at` once per tick, or `block`
+    once for several ticks if the plugin defines it and the fleet is small. A checkpoint does not
+    contain it: a new object gives the same values.
     """
 
     Settings: ClassVar[type[Settings]] = Settings
@@ -70,3 +77,18 @@ class Weather(ABC, Generic[S]):
     @abstractmethod
     def at(self, time_ms: int) -> WeatherSample:
         """Return the weather at every site at UTC `time_ms`, within `WEATHER_LIMITS`."""
+
+    def block(self, times_ms: NDArray[np.int64]) -> WeatherSample:
+        """Return the weather at the k UTC times of consecutive ticks, each field float64[k, n].
+
+        Define it, beside `at`, if many times at once cost less than one at a time. Row i must equal
+        `at(times_ms[i])` to the last bit: a run may use either. If it fails, gridsim asks again for
+        one tick at a time, so that an error belongs to its own tick.
+        """
+        samples = [self.at(one) for one in times_ms.tolist()]
+        columns = {name: [getattr(one, name) for one in samples] for name in WEATHER_LIMITS}
+        rain = columns.pop("rain_mm_h")
+        return WeatherSample(
+            **{name: np.stack(values) for name, values in columns.items()},
+            rain_mm_h=None if rain[0] is None else np.stack(rain),
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.helpers import climate, sun
 from gridsim.helpers.randomness import Floats
@@ -43,7 +44,7 @@ def air_mass(cos_zenith: Floats) -> Floats:
     return mass
 
 
-def turbidity(latitude: Floats, year: float) -> Floats:
+def turbidity(latitude: Floats, year: Floats | float) -> Floats:
     """Return the expected Linke turbidity: 3 on average, higher in summer than in winter.
 
     A fit to the world-wide monthly means of Remund et al. (2003), accurate to about 0.7.
@@ -91,11 +92,35 @@ def place_light(
     Refraction is the increase of the cosine of the zenith angle; see `lift` and `transmittances`.
     `up` are the vertical vectors, float64[3, n]; `linke` None stands for the expected turbidity.
     """
+    year = climate.year_fraction(time_ms)
+    return _light(sun.sun_vector(time_ms), year, up, latitude, altitude, linke)
+
+
+def place_lights(
+    times_ms: NDArray[np.int64],
+    up: Floats,
+    latitude: Floats,
+    altitude: Floats,
+    linke: float | None,
+) -> tuple[Floats, Floats, Floats]:
+    """Return the result of `place_light` at k times, each float64[k, n]."""
+    year = climate.year_fraction(times_ms)[:, None]
+    return _light(sun.sun_path(times_ms.tolist()), year, up, latitude, altitude, linke)
+
+
+def _light(
+    position: sun.SunVector | sun.SunPath,
+    year: Floats | float,
+    up: Floats,
+    latitude: Floats,
+    altitude: Floats,
+    linke: float | None,
+) -> tuple[Floats, Floats, Floats]:
     pressure = pressure_ratio(altitude)
-    height = sun.cos_zenith(sun.sun_vector(time_ms), up)
+    height = sun.cos_zenith(position, up)
     raised = lift(height, pressure)
     apparent = height + raised
     mass = air_mass(apparent) * pressure
-    expected = turbidity(latitude, climate.year_fraction(time_ms)) if linke is None else linke
+    expected = turbidity(latitude, year) if linke is None else linke
     whole, direct = transmittances(apparent, mass, expected, altitude)
     return raised, whole, direct

@@ -122,9 +122,9 @@ def land_height(latitude: Floats, longitude: Floats) -> Floats:
 def harmonics(coefficients: Floats, time_ms: Times) -> Floats:
     """Return the sum of harmonics of the year (mean, cosine, sine, ...) at UTC `time_ms`."""
     angle = 2.0 * np.pi * year_fraction(time_ms)
-    total: Floats = coefficients[0].copy()
+    total: Floats = coefficients[0]
     for order in range(1, len(coefficients) // 2 + 1):
-        total += coefficients[2 * order - 1] * np.cos(order * angle)
+        total = total + coefficients[2 * order - 1] * np.cos(order * angle)
         total += coefficients[2 * order] * np.sin(order * angle)
     return total
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import atan2, cos, radians, sin
 
@@ -25,6 +26,25 @@ class SunVector:
     y: float
     z: float
     distance_au: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SunPath:
+    """The sun at k times: the components of `SunVector` as float64[k, 1], for k rows of places."""
+
+    x: Floats
+    y: Floats
+    z: Floats
+    extraterrestrial: Floats
+    """The irradiance above the atmosphere, on a plane normal to the sun, W/m2, float64[k, 1]."""
+
+
+def sun_path(times_ms: Iterable[int]) -> SunPath:
+    """Return the sun at UTC `times_ms`: the same numbers as those of `sun_vector`."""
+    found = [sun_vector(int(time_ms)) for time_ms in times_ms]
+    rows = [(one.x, one.y, one.z, extraterrestrial(one)) for one in found]
+    x, y, z, above = np.array(rows, np.float64).reshape(-1, 4).T[:, :, None]
+    return SunPath(x, y, z, above)
 
 
 def sun_vector(time_ms: int) -> SunVector:
@@ -79,14 +99,20 @@ def panel_normal(latitude: Floats, longitude: Floats, tilt: Floats, azimuth: Flo
     return normal
 
 
-def cos_angle(sun: SunVector, vectors: Floats) -> Floats:
-    """Return the cosine of the angle between the sun's centre and each of `vectors`, float64[n]."""
+def cos_angle(sun: SunVector | SunPath, vectors: Floats) -> Floats:
+    """Return the cosine of the angle between the sun's centre and each of `vectors`, float64[n].
+
+    At k times it is float64[k, n].
+    """
     cosine: Floats = sun.x * vectors[0] + sun.y * vectors[1] + sun.z * vectors[2]
     return cosine
 
 
-def cos_zenith(sun: SunVector, up: Floats) -> Floats:
-    """Return the cosine of the sun's zenith angle, float64[n]; parallax but no refraction."""
+def cos_zenith(sun: SunVector | SunPath, up: Floats) -> Floats:
+    """Return the cosine of the sun's zenith angle; parallax but no refraction.
+
+    It is float64[n], and float64[k, n] at k times.
+    """
     cosine = cos_angle(sun, up)
     sine = np.sqrt(np.maximum(0.0, 1.0 - cosine * cosine))
     # The observer is one radius off the centre: the zenith angle grows by R sin z.

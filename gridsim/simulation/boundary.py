@@ -67,7 +67,7 @@ def checked(
             f"{plugin} returned {name} of shape {array.shape} for {len(ids)} {each}s: it must be "
             f"an array with one value for each{place_of(by)}"
         )
-    if _all_within(array, least, most):
+    if all_within(array, least, most):
         return array
     bad = outside(array, gaps=gaps)
     if bad.any():
@@ -103,7 +103,7 @@ def first_wrong(values: Any, ids: Sequence[str]) -> str:
     return shown(values)
 
 
-def _all_within(array: Floats, least: float, most: float) -> bool:
+def all_within(array: Floats, least: float, most: float) -> bool:
     """Return true if all values are certainly finite and within the limits.
 
     In every tick this sees tens of arrays, so it takes as few passes as possible.
@@ -113,7 +113,9 @@ def _all_within(array: Floats, least: float, most: float) -> bool:
     if not array.size:
         return True
     # The comparison of a NaN is false.
-    return bool(np.minimum.reduce(array) >= least and np.maximum.reduce(array) <= most)
+    return bool(
+        np.minimum.reduce(array, axis=None) >= least and np.maximum.reduce(array, axis=None) <= most
+    )
 
 
 def _numbers(plugin: str, name: str, values: Any, ids: Sequence[str], by: object) -> Floats:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
+
+import numpy as np
 
 from gridsim.api import WEATHER_LIMITS, Weather, WeatherSample
 from gridsim.errors import PluginError, place_of
 from gridsim.simulation.batch import read_only
-from gridsim.simulation.boundary import checked, shown
+from gridsim.simulation.blocks import BlockLengths, has_block
+from gridsim.simulation.boundary import all_within, checked, shown
 from gridsim.simulation.calling import Call
 from gridsim.simulation.scenario import Scenario
+
+_RAIN = "rain_mm_h"
 
 
 class SiteWeather:
@@ -20,35 +26,103 @@ class SiteWeather:
         spec = scenario.weather
         self._name = f"the weather {spec.name!r}"
         self._ids = scenario.sites.ids
+        self._start_ms, self._tick_ms = scenario.start_ms, scenario.tick_ms
         make = partial(spec.type, spec.settings, scenario.sites, scenario.draws)
         self._weather: Weather = call(self._name, make)
+        blocks = has_block(spec.type, Weather, "at")
+        self._lengths = BlockLengths(len(self._ids), blocks=blocks)
+        self._first = 0
+        """The tick of the first sample of the block."""
+        self._samples: list[WeatherSample] = []
 
     def at(self, time_ms: int, call: Call) -> WeatherSample:
         """Return the weather, checked and read-only: every plugin gets the same arrays."""
-        return call(self._name, partial(self._sample, time_ms))
+        tick, rest = divmod(time_ms - self._start_ms, self._tick_ms)
+        if self._lengths.most == 1 or rest:
+            return call(self._name, partial(self._sample, time_ms))
+        if not 0 <= tick - self._first < len(self._samples):
+            self._look_ahead(tick, call)
+        return self._samples[tick - self._first]
+
+    def _look_ahead(self, tick: int, call: Call) -> None:
+        """Compute the block of ticks that begins at `tick`."""
+        self._samples = []
+        length = self._lengths.begin(tick)
+        if length > 1:
+            try:
+                self._first, self._samples = tick, self._block(tick, length, call)
+                return
+            except PluginError:
+                # The error belongs to one of the ticks: each is computed when it comes.
+                self._lengths.fail(tick, length)
+                length = self._lengths.begin(tick)
+        self._first, self._samples = tick, self._block(tick, length, call)
+
+    def _block(self, tick: int, length: int, call: Call) -> list[WeatherSample]:
+        return call(self._name, partial(self._checked_block, tick, length))
+
+    def _checked_block(self, tick: int, length: int) -> list[WeatherSample]:
+        times = self._start_ms + np.arange(tick, tick + length, dtype=np.int64) * self._tick_ms
+        method = self._weather.block
+        block = self._right_type(method(times), method)
+        columns = {}
+        for field, limit in WEATHER_LIMITS.items():
+            values = getattr(block, field)
+            if values is None and field == _RAIN:
+                continue
+            if not (
+                type(values) is np.ndarray
+                and values.dtype == np.float64
+                and values.shape == (length, len(self._ids))
+                and all_within(values, limit.least, limit.most)
+            ):
+                # Find the error, if it is one.
+                rows = [
+                    self._column(field, one, method) for one in self._rows(field, values, length)
+                ]
+                values = np.stack(rows)
+            columns[field] = read_only(values.view())
+        return [
+            WeatherSample(**{name: values[row] for name, values in columns.items()})
+            for row in range(length)
+        ]
+
+    def _rows(self, field: str, values: Any, length: int) -> Any:
+        if np.ndim(values) and len(values) == length:
+            return values
+        raise PluginError(
+            f"{self._name} returned {field} for a block of {length} ticks as {shown(values)}: it "
+            f"must be an array with a row for each tick{place_of(self._weather.block)}"
+        )
 
     def _sample(self, time_ms: int) -> WeatherSample:
-        name = self._name
-        sample = self._weather.at(time_ms)
-        if not isinstance(sample, WeatherSample):
-            raise PluginError(
-                f"{name} returned {shown(sample)} instead of a WeatherSample"
-                f"{place_of(self._weather.at)}"
-            )
-        rain = sample.rain_mm_h
+        method = self._weather.at
+        sample = self._right_type(method(time_ms), method)
         columns = (
-            checked(
-                name,
-                field,
-                getattr(sample, field),
-                self._ids,
-                each="site",
-                least=one.least,
-                most=one.most,
-                unit=one.unit,
-                by=self._weather.at,
-            )
-            for field, one in WEATHER_LIMITS.items()
-            if field != "rain_mm_h" or rain is not None
+            self._column(field, getattr(sample, field), method)
+            for field in WEATHER_LIMITS
+            if field != _RAIN or sample.rain_mm_h is not None
         )
         return WeatherSample(*(read_only(column.view()) for column in columns))
+
+    def _right_type(self, sample: object, method: object) -> WeatherSample:
+        if not isinstance(sample, WeatherSample):
+            raise PluginError(
+                f"{self._name} returned {shown(sample)} instead of a WeatherSample"
+                f"{place_of(method)}"
+            )
+        return sample
+
+    def _column(self, field: str, values: Any, method: object) -> Any:
+        limit = WEATHER_LIMITS[field]
+        return checked(
+            self._name,
+            field,
+            values,
+            self._ids,
+            each="site",
+            least=limit.least,
+            most=limit.most,
+            unit=limit.unit,
+            by=method,
+        )

@@ -13,6 +13,17 @@ from gridsim.helpers import sun
 from gridsim.testing.builders import START_MS, make_sites
 from gridsim.testing.settings import assert_described
 
+BLOCK_LENGTHS = (1, 2, 5, 1, 16, 3)
+"""The lengths of the consecutive blocks of a contract test."""
+
+# The first time and the length of the ticks of blocks: through midnight in seconds, from night to
+# day in minutes, and through a month's end in quarters of an hour.
+_BLOCKS = (
+    (START_MS + 43_190_000, 1000),
+    (START_MS + 83 * 86_400_000 - 2_700_000, 60_000),
+    (START_MS + 30 * 86_400_000 + 36_000_000, 900_000),
+)
+
 
 class WeatherContract:
     """The requirements on every weather plugin. Inherit the class and set `weather`:
@@ -65,6 +76,20 @@ class WeatherContract:
                 for time_ms in self._times():
                     _assert_same_sky(part.at(time_ms), whole.at(time_ms), rows)
 
+    def test_a_block_has_the_values_of_its_ticks(self) -> None:
+        sites = self._sites()
+        for first, step_ms in _BLOCKS:
+            for single, several in zip(self._made(sites), self._made(sites), strict=True):
+                time_ms = first
+                for length in BLOCK_LENGTHS:
+                    times = time_ms + step_ms * np.arange(length, dtype=np.int64)
+                    block = several.block(times)
+                    for row, one in enumerate(times.tolist()):
+                        _assert_same_sky(_row_of(block, row), single.at(one))
+                    time_ms = int(times[-1]) + step_ms
+                # A block may be left before its end.
+                _assert_same_sky(several.at(first + step_ms), single.at(first + step_ms))
+
     def _sites(self) -> Sites:
         """Return sites from the Arctic to the southern hemisphere, two of them at one place."""
         base = make_sites(6)
@@ -84,6 +109,15 @@ class WeatherContract:
     def _made(self, sites: Sites) -> list[Weather]:
         validated = (self.weather.Settings.model_validate(given) for given in self.settings)
         return [self.weather(settings, sites, Draws(42)) for settings in validated]
+
+
+def _row_of(block: WeatherSample, row: int) -> WeatherSample:
+    """Return the weather at one time of a block."""
+    columns: dict[str, Any] = {}
+    for name in WEATHER_LIMITS:
+        values = getattr(block, name)
+        columns[name] = None if values is None else values[row]
+    return WeatherSample(**columns)
 
 
 def _assert_same_sky(

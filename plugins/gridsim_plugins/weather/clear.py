@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from gridsim.api import (
@@ -54,16 +55,26 @@ class Clear(Weather[ClearSettings]):
             sites.latitude, sites.longitude, sites.altitude, settings.mean_temperature
         )
         self._wind = np.full(len(sites), settings.wind)
-        self._slow = Minutely(self._slowly)
+        self._slow = Minutely(self._slowly, self._slowly_at)
 
     def at(self, time_ms: int) -> WeatherSample:
         position = sun.sun_vector(time_ms)
-        lift, whole, direct, temperature = self._slow.at(time_ms)
+        return self._sky(position, sun.extraterrestrial(position), self._slow.at(time_ms))
+
+    def block(self, times_ms: NDArray[np.int64]) -> WeatherSample:
+        path = sun.sun_path(times_ms.tolist())
+        slow = self._slow.block(times_ms).transpose(1, 0, 2)
+        return self._sky(path, path.extraterrestrial, slow)
+
+    def _sky(
+        self, position: sun.SunVector | sun.SunPath, above: Floats | float, slow: Floats
+    ) -> WeatherSample:
+        lift, whole, direct, temperature = slow
         height = np.maximum(sun.cos_zenith(position, self._up) + lift, 0.0)
-        above = sun.extraterrestrial(position)
         ghi = above * height * whole
         dni = np.where(height > 0.0, above * direct, 0.0)
-        return WeatherSample(ghi, dni, ghi - dni * height, temperature, self._wind)
+        wind = np.broadcast_to(self._wind, height.shape)
+        return WeatherSample(ghi, dni, ghi - dni * height, temperature, wind)
 
     def _slowly(self, time_ms: int) -> Floats:
         """Return refraction, the two transmittances, and the temperature, float64[4, n]."""
@@ -73,6 +84,16 @@ class Clear(Weather[ClearSettings]):
         )
         temperature = self._normals.day_mean_c(time_ms) + self._normals.course_k(time_ms)
         return np.stack((*light, temperature))
+
+    def _slowly_at(self, times_ms: NDArray[np.int64]) -> Floats:
+        """Return the same at k times, float64[k, 4, n]."""
+        sites = self.sites
+        light = clearsky.place_lights(
+            times_ms, self._up, sites.latitude, sites.altitude, self.settings.turbidity
+        )
+        column = times_ms[:, None]
+        temperature = self._normals.day_mean_c(column) + self._normals.course_k(column)
+        return np.stack((*light, temperature), axis=1)
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from loguru import logger
+from numpy.typing import NDArray
 
 from gridsim.api import Draws, Floats, Register, Sites, Weather, WeatherSample, hookimpl
 from gridsim.helpers import clearsky, sun
@@ -40,27 +41,52 @@ class FileWeather(Weather[WeatherFileSettings]):
 
     def at(self, time_ms: int) -> WeatherSample:
         """Return the weather; raise ValueError at a time outside the file."""
-        self._series.require(time_ms)
         position = sun.sun_vector(time_ms)
-        height = np.maximum(sun.cos_zenith(position, self._up), 0.0)
         above = sun.extraterrestrial(position)
-        day = self._day_of(time_ms)
-        bright, diffuse = day.light(time_ms)
+        return self._sky(position, above, *self._at_station(time_ms, above))
+
+    def block(self, times_ms: NDArray[np.int64]) -> WeatherSample:
+        times = times_ms.tolist()
+        path = sun.sun_path(times)
+        above = path.extraterrestrial
+        rows = [self._at_station(*one) for one in zip(times, above[:, 0].tolist(), strict=True)]
+        return self._sky(path, above, *np.array(rows).T[:, :, None])
+
+    def _at_station(self, time_ms: int, above: float) -> tuple[float, float, float, float]:
+        """Return global and diffuse irradiance over the cosine of the zenith angle, W/m2, the
+        temperature, and the wind. Raises ValueError at a time outside the file.
+        """
+        self._series.require(time_ms)
+        bright, diffuse = self._day_of(time_ms).light(time_ms)
         bright = min(bright, _BRIGHTEST * above)
         if diffuse is None:
             diffuse = bright * float(clearsky.diffuse_share(np.array(bright / above)))
-        ghi = bright * height
-        # The direct irradiance of the file is limited by the extraterrestrial irradiance.
-        beam = np.minimum(
-            (ghi - min(diffuse, bright) * height) / np.maximum(height, _LOW_SUN), above
-        )
-        n = len(self.sites)
         temperature, wind = (
             self._between(values, time_ms)
             for values in (self._series.temperature_c, self._series.wind_m_s)
         )
+        return bright, min(diffuse, bright), temperature, wind
+
+    def _sky(
+        self,
+        position: sun.SunVector | sun.SunPath,
+        above: Floats | float,
+        bright: Floats | float,
+        diffuse: Floats | float,
+        temperature: Floats | float,
+        wind: Floats | float,
+    ) -> WeatherSample:
+        """Return the weather at the sites; numbers at one time, or columns float64[k, 1]."""
+        height = np.maximum(sun.cos_zenith(position, self._up), 0.0)
+        ghi = bright * height
+        # The direct irradiance of the file is limited by the extraterrestrial irradiance.
+        beam = np.minimum((ghi - diffuse * height) / np.maximum(height, _LOW_SUN), above)
         return WeatherSample(
-            ghi, beam, ghi - beam * height, np.full(n, temperature), np.full(n, wind)
+            ghi,
+            beam,
+            ghi - beam * height,
+            np.broadcast_to(np.asarray(temperature), height.shape),
+            np.broadcast_to(np.asarray(wind), height.shape),
         )
 
     def _between(self, values: Floats, time_ms: int) -> float:

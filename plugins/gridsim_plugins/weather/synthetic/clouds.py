@@ -37,19 +37,19 @@ class CloudField:
         return np.interp(1.0 - cover, np.linspace(0.0, 1.0, len(self.quantiles)), self.quantiles)
 
     def at(self, x_m: Floats, y_m: Floats) -> Floats:
-        """Return the four quantities at places in m, interpolated, float64[4, n]."""
+        """Return the four quantities at places in m, interpolated, [4, ...] for arrays [...]."""
         x, y = x_m / self.spacing_m, y_m / self.spacing_m
         left, low = np.floor(x), np.floor(y)
         wrap = self.size - 1
         column, row = left.astype(np.int64), low.astype(np.int64)
         column_1, row_1 = (column + 1) & wrap, ((row + 1) & wrap) * self.size
         column, row = column & wrap, (row & wrap) * self.size
-        right, up = (x - left)[:, None], (y - low)[:, None]
+        right, up = (x - left)[..., None], (y - low)[..., None]
         at, left_part, low_part = self.points.take, 1.0 - right, 1.0 - up
         below = at(row + column, axis=0) * left_part + at(row + column_1, axis=0) * right
         above = at(row_1 + column, axis=0) * left_part + at(row_1 + column_1, axis=0) * right
         here: Floats = below * low_part + above * up
-        return here.T
+        return np.moveaxis(here, -1, 0)
 
 
 def make_field(generator: np.random.Generator, size: int, spacing_m: float) -> CloudField:

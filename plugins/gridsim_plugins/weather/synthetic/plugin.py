@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -148,22 +149,59 @@ class Synthetic(Weather[SyntheticSettings]):
         )
         # Made now, because it takes a part of a second and would delay the first tick.
         self._clouds = _field(draws.seed, settings.field_points, settings.field_spacing)
-        self._light = Minutely(self._clear_light)
+        self._light = Minutely(self._clear_light, self._clear_lights)
         self._slow = Staggered(self._slowly, self._marks(), _SLOW_MS)
 
     def at(self, time_ms: int) -> WeatherSample:
         position = sun.sun_vector(time_ms)
-        temperature, wind, rain, threshold, thick, clear, lit = self._slow.at(time_ms)
-        lift, whole, direct = self._light.at(time_ms)
+        temperature, wind, rain, *cloud = self._slow.at(time_ms)
+        lift, *light = self._light.at(time_ms)
         height = np.maximum(sun.cos_zenith(position, self._up) + lift, 0.0)
         if not height.any():
             dark = np.zeros_like(height)
             return self._sky(dark, dark, dark, temperature, wind, rain)
-        above = sun.extraterrestrial(position)
         east, north = self._drift.at(time_ms)
-        near, near_spread, wide, wide_spread = self._clouds.at(
-            self._east - east, self._north - north
+        above = sun.extraterrestrial(position)
+        parts = self._under_clouds(
+            height, above, light, cloud, self._east - east, self._north - north
         )
+        return self._sky(*parts, temperature, wind, rain)
+
+    def block(self, times_ms: NDArray[np.int64]) -> WeatherSample:
+        path = sun.sun_path(times_ms.tolist())
+        temperature, wind, rain, *cloud = self._slow.block(times_ms)
+        lift, *light = self._light.block(times_ms).transpose(1, 0, 2)
+        height = np.maximum(sun.cos_zenith(path, self._up) + lift, 0.0)
+        parts = np.zeros((3, *height.shape))
+        lit = np.flatnonzero(height.any(axis=1))
+        if len(lit):
+            east, north = self._drift.path(times_ms[lit])
+            parts[:, lit] = self._under_clouds(
+                height[lit],
+                path.extraterrestrial[lit],
+                [one[lit] for one in light],
+                [one[lit] for one in cloud],
+                self._east - east[:, None],
+                self._north - north[:, None],
+            )
+        return self._sky(*parts, temperature, wind, rain)
+
+    def _under_clouds(
+        self,
+        height: Floats,
+        above: Floats | float,
+        light: Sequence[Floats],
+        cloud: Sequence[Floats],
+        east: Floats,
+        north: Floats,
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return the three irradiances; arrays of one shape, [n], or [k, n] at k times.
+
+        `light` are the clear-sky transmittances and `cloud` the last four of `_slowly`; `east` and
+        `north` are the places in the moving field of clouds, m.
+        """
+        (whole, direct), (threshold, thick, clear, lit) = light, cloud
+        near, near_spread, wide, wide_spread = self._clouds.at(east, north)
         index, free = clear_sky_index(
             shares(near, near_spread, threshold),
             shares(wide, wide_spread, threshold),
@@ -174,13 +212,13 @@ class Synthetic(Weather[SyntheticSettings]):
         )
         ghi = above * height * whole * index
         dni = np.where(height > 0.0, above * direct * free, 0.0)
-        return self._sky(ghi, dni, ghi - dni * height, temperature, wind, rain)
+        return ghi, dni, ghi - dni * height
 
     def _sky(self, *columns: Floats) -> WeatherSample:
         """Return the weather at the sites, taken from the weather at the places."""
         if self._place is None:
             return WeatherSample(*columns)
-        return WeatherSample(*(column[self._place] for column in columns))
+        return WeatherSample(*(column[..., self._place] for column in columns))
 
     def _marks(self) -> NDArray[np.int64]:
         """Return the offset of each place in `_SLOW_MS`, drawn by its coordinates, int64[n]."""
@@ -200,6 +238,13 @@ class Synthetic(Weather[SyntheticSettings]):
                 time_ms, self._up, self._latitude, self._altitude, self.settings.turbidity
             )
         )
+
+    def _clear_lights(self, times_ms: NDArray[np.int64]) -> Floats:
+        """Return the same at k times, float64[k, 3, n]."""
+        lights = clearsky.place_lights(
+            times_ms, self._up, self._latitude, self._altitude, self.settings.turbidity
+        )
+        return np.stack(lights, axis=1)
 
     def _slowly(self, rows: NDArray[np.intp], time_ms: NDArray[np.int64]) -> Floats:
         """Return the slow quantities of k places at a time each, float64[7, k].

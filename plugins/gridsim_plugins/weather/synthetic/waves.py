@@ -81,10 +81,15 @@ class WaveDrift:
 
     def at(self, time_ms: int) -> tuple[float, float]:
         """Return the distance east and north since 1970, m, at UTC `time_ms`."""
-        seconds = time_ms / 1000.0
+        east, north = self.path(np.array([time_ms]))
+        return float(east[0]), float(north[0])
+
+    def path(self, times_ms: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Return the distances east and north at k times, float64[k] each."""
+        seconds = times_ms / 1000.0
         east, north = self.steady[0] * seconds, self.steady[1] * seconds
         for rate, speed, phase, heading in self.swings:
-            distance = speed / rate * float(np.sin(rate * seconds + phase))
+            distance = speed / rate * np.sin(rate * seconds + phase)
             east += distance * float(np.cos(heading))
             north += distance * float(np.sin(heading))
         return east, north
