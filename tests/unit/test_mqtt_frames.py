@@ -28,7 +28,7 @@ def pack(
     bodies = [body for _, body in messages]
     sizes = np.array([len(body) for body in bodies], np.intp)
     ids = np.arange(65_534, 65_534 + len(messages)).astype(np.uint16) if qos else None
-    return frames.pack(topic, bodies, sizes, ids), frames.sizes(topic, sizes).tolist()
+    return bytes(frames.pack(topic, bodies, sizes, ids)), frames.sizes(topic, sizes).tolist()
 
 
 def decode(stream: bytes, *, v5: bool) -> list[tuple[int, int, str, int, bytes, bytes]]:

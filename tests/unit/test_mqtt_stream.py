@@ -71,6 +71,12 @@ def test_any_split_of_the_stream_gives_the_same_answers(
     assert [found for i in range(len(whole)) for found in answers(parser, whole[i : i + 1])] == sent
 
 
+def test_equal_answers_are_one_group() -> None:
+    stream = b"".join(encode(PUBACK, None, 0, mid) for mid in range(1, 1001))
+    [group] = AnswerParser().feed(stream)
+    assert group.ids.tolist() == list(range(1, 1001))
+
+
 def test_nothing_counts_after_the_farewell() -> None:
     stream = b"\x40\x02\x00\x01\xe0\x01\x8b\x40\x02\x00\x02"
     assert answers(AnswerParser(), stream) == [(PUBACK, 0, 1), (DISCONNECT, 0x8B, 0)]
@@ -118,6 +124,8 @@ def test_only_what_is_complete_from_the_start_is_settled() -> None:
     assert (window.settled, window.refused) == (1, {0: "no"})
     window.finish(array(0, 9, 1, 3))
     assert window.settled == 1, "strangers and repetitions change nothing"
+    window.finish(array(3), "no")
+    assert window.refused == {0: "no"}, "the first answer counts"
     window.finish(array(2))
     assert (window.settled, window.room) == (4, 10)
 

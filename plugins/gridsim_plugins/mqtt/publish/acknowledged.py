@@ -23,6 +23,13 @@ from gridsim_plugins.mqtt.session.connection import Connection
 from gridsim_plugins.mqtt.session.frames import Frames, pubrels
 from gridsim_plugins.mqtt.session.reasons import REFUSAL, reason_name
 
+_GATHER_S = 0.001
+"""How long answers gather before they are read: reading a few takes as long as reading many."""
+_MANY = 256
+"""The number of messages in flight from which on answers gather: a fast broker answers about as
+many in that time.
+"""
+
 
 class PublishAcknowledged:
     """A publisher with QoS 1 or 2; messages are accounted for in the order of sending.
@@ -154,7 +161,8 @@ class PublishAcknowledged:
         overdue = connection.overdue()
         known = unanswered.known and unanswered.among(flight.sent()[0]).all()
         if not overdue and not known:
-            connection.wait()
+            many = window.sent - window.settled >= _MANY
+            connection.wait(_GATHER_S if many else 0.0)
             self._collect(flight)
             return
         _, _, before = flight.sent()
@@ -205,20 +213,26 @@ class PublishAcknowledged:
         connection = self._connection
         answers, connection.answers = connection.answers, []
         received: list[NDArray[np.uint16]] = []
+        accepted: list[NDArray[np.uint16]] = []
         for run in answers:
             if run.reason >= REFUSAL:
+                self._finish_ids(accepted)
                 name = reason_name(run.kind, run.reason)
                 # In MQTT 5 a PUBREC can be a refusal too; it then ends the exchange (4.3.3).
                 refusal = "" if run.kind == PUBCOMP else f"refused by broker: {name}"
-                self._finish_ids(run.ids, refusal)
+                self._finish_ids([run.ids], refusal)
+                accepted = []
             elif run.kind == PUBREC:
                 received.append(run.ids)
             elif run.kind == self._final:
-                self._finish_ids(run.ids)
+                accepted.append(run.ids)
+        self._finish_ids(accepted)
         flight.account_for()
         if received and release:
             connection.send(pubrels(np.concatenate(received)))
 
-    def _finish_ids(self, ids: NDArray[np.uint16], refusal: str = "") -> None:
-        self._unanswered.note_answers(len(ids))
-        self._window.finish(ids, refusal)
+    def _finish_ids(self, groups: list[NDArray[np.uint16]], refusal: str = "") -> None:
+        if groups:
+            ids = np.concatenate(groups)
+            self._unanswered.note_answers(len(ids))
+            self._window.finish(ids, refusal)

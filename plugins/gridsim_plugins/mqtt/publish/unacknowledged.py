@@ -132,7 +132,7 @@ class PublishUnacknowledged:
 
 @dataclass(slots=True, eq=False)
 class _Block:
-    data: bytes
+    data: bytes | bytearray
     ping: int
     """The number, on this connection, of the ping that ends the block."""
     messages: Messages

@@ -53,10 +53,13 @@ class PacketWindow:
         self.finish((numbers % PACKET_IDS + 1).astype(np.uint16), reason)
 
     def finish(self, ids: NDArray[np.uint16], refusal: str = "") -> None:
-        """Mark messages as done, by packet id; ids that are not in flight are ignored."""
+        """Mark messages as done, by packet id.
+
+        Ids that are not in flight are ignored, as are those of messages that are done.
+        """
         places = ids.astype(np.int64) - 1
         numbers = self.settled + (places - self.settled) % PACKET_IDS
-        known = (places >= 0) & (numbers < self.sent)
+        known = (places >= 0) & (numbers < self.sent) & ~self._done[places]
         if refusal:
             self.refused.update((number, refusal) for number in numbers[known].tolist())
         self._done[places[known]] = True

@@ -104,13 +104,15 @@ class Connection:
         """Return whether `wait` would raise because an answer is due for too long."""
         return time.monotonic() >= self._progress_at + self._answer_timeout_s
 
-    def wait(self) -> None:
-        """Wait for an answer and read it."""
+    def wait(self, gather_s: float = 0.0) -> None:
+        """Wait for an answer and read it, with those that arrive in the `gather_s` after it."""
         set_quickack(self._sock)
         self._select(_READ, "no answer")
+        if gather_s:
+            time.sleep(gather_s)
         self.poll()
 
-    def send(self, block: bytes) -> None:
+    def send(self, block: bytes | bytearray) -> None:
         """Write whole packets; if this raises, `sent` is the number of bytes written.
 
         Answers are read meanwhile, because a broker may stop reading until its answers are read.

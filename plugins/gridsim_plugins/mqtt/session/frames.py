@@ -15,6 +15,7 @@ DISCONNECT = b"\xe0\x00"
 _PUBLISH = 0x30
 _RETAIN = 0x01
 _PUBREL = 0x6202
+_ID_BYTES = 2
 
 
 class Frames:
@@ -29,24 +30,17 @@ class Frames:
         """
         names = [string(topic) for topic in topics]
         each = list(properties) * (len(names) if len(properties) == 1 else 1)
-        before = [len(name) + len(own) for name, own in zip(names, each, strict=True)]
-        self._before_body = np.array(before, np.intp) + (2 if qos else 0)
-        # After the topic: the packet id at QoS 1 and 2, and the properties of MQTT 5.
-        self._after_id = b""
-        self._properties: list[bytes] = []
-        if not qos:
-            names = [name + own for name, own in zip(names, each, strict=True)]
-        elif len(properties) == 1:
-            self._after_id = properties[0]
-        else:
-            self._properties = each
+        self._properties_size = np.array([len(own) for own in each], np.intp)
+        # At QoS 1 and 2 the packet id stands between topic and properties; `pack` writes it there.
+        space = bytes(_ID_BYTES if qos else 0)
+        names = [name + space + own for name, own in zip(names, each, strict=True)]
+        self._before_body = np.array([len(name) for name in names], np.intp)
         self._names = names
         self._headers = _Headers(_PUBLISH | qos << 1 | (_RETAIN if retain else 0))
 
     def sizes(self, topic: NDArray[np.intp], body_sizes: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the size of each packet, bytes, including its headers."""
-        rest = self._before_body[topic] + body_sizes
-        return rest + 2 + (rest > 127) + (rest > 16_383) + (rest > 2_097_151)
+        return _packet_sizes(self._before_body[topic] + body_sizes)
 
     def pack(
         self,
@@ -56,35 +50,29 @@ class Frames:
         ids: NDArray[np.uint16] | None = None,
         *,
         trailer: bytes = b"",
-    ) -> bytes:
+    ) -> bytes | bytearray:
         """Return the packets in one block that ends with `trailer`.
 
         `ids` are the packet ids at QoS 1 and 2.
         """
-        count = len(bodies)
         rest = self._before_body[topic] + body_sizes
         columns: list[Iterable[bytes]] = [
             map(self._headers.__getitem__, rest.tolist()),
             map(self._names.__getitem__, topic.tolist()),
             bodies,
         ]
-        if ids is not None:
-            columns.insert(2, self._id_pieces(ids))
-            if self._properties:
-                columns.insert(3, map(self._properties.__getitem__, topic.tolist()))
         # Filling by strides is faster than zip and chain.
-        pieces = [trailer] * (len(columns) * count + 1)
+        pieces = [trailer] * (len(columns) * len(bodies) + 1)
         for place, column in enumerate(columns):
             pieces[place : -1 : len(columns)] = column
-        return b"".join(pieces)
-
-    def _id_pieces(self, ids: NDArray[np.uint16]) -> list[bytes]:
-        step = 2 + len(self._after_id)
-        raw = np.empty((len(ids), step), np.uint8)
-        raw[:, 2:] = np.frombuffer(self._after_id, np.uint8)
-        raw[:, 0], raw[:, 1] = ids >> 8, ids & 255
-        flat = raw.tobytes()
-        return [flat[at : at + step] for at in range(0, len(flat), step)]
+        if ids is None:
+            return b"".join(pieces)
+        block = bytearray().join(pieces)
+        after_id = self._properties_size[topic] + body_sizes
+        at = np.cumsum(_packet_sizes(rest)) - after_id - _ID_BYTES
+        raw = np.frombuffer(block, np.uint8)
+        raw[at], raw[at + 1] = ids >> 8, ids & 255
+        return block
 
 
 class _Headers(dict[int, bytes]):
@@ -97,6 +85,11 @@ class _Headers(dict[int, bytes]):
     def __missing__(self, remaining: int) -> bytes:
         made = self[remaining] = bytes([self._first]) + length(remaining)
         return made
+
+
+def _packet_sizes(remaining: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the sizes of packets by their remaining lengths."""
+    return remaining + 2 + (remaining > 127) + (remaining > 16_383) + (remaining > 2_097_151)
 
 
 def length(remaining: int) -> bytes:
@@ -122,7 +115,7 @@ def pubrels(ids: NDArray[np.uint16]) -> bytes:
     return packets.tobytes()
 
 
-def whole_packets(stream: bytes, size: int) -> int:
+def whole_packets(stream: bytes | bytearray, size: int) -> int:
     """Return the number of packets that end within the first `size` bytes of a stream."""
     count = at = 0
     while True:
