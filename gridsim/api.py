@@ -50,7 +50,7 @@ from gridsim.contracts.fault import (
     MessageEffects,
     MessageFault,
 )
-from gridsim.contracts.format import Format, Framing, Payloads
+from gridsim.contracts.format import PART_ROWS, Format, Framing, Payloads
 from gridsim.contracts.grid import GridSample
 from gridsim.contracts.grid_support import GridSupport, GridSupportSettings
 from gridsim.contracts.instruction_json import (
@@ -274,6 +274,7 @@ __all__ = [  # noqa: RUF022 - in groups
     # Formats
     "Format",
     "Framing",
+    "PART_ROWS",
     "Payloads",
     "Period",
     "TextError",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Literal
+from typing import ClassVar, Final, Generic, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,11 @@ from gridsim.contracts.settings import S, Settings
 Framing = Literal["der", "project", "measurand", "batch"]
 """The content of a message: one reading; the readings of a project at one time; one value of one
 reading; or consecutive readings of a batch.
+"""
+
+PART_ROWS: Final = 4096
+"""The number of rows of a batch that are encoded at once. Their texts fit into the cache of a
+processor core, so that a reading takes less time than in larger parts.
 """
 
 
@@ -102,7 +107,7 @@ class Format(ABC, Generic[S]):
         """
         return ""
 
-    def encode_parts(self, batch: Batch, rows: int = 16_384) -> Iterator[tuple[Batch, Payloads]]:
+    def encode_parts(self, batch: Batch, rows: int = PART_ROWS) -> Iterator[tuple[Batch, Payloads]]:
         """Encode a batch that may be large, and yield parts of about `rows` rows.
 
         Each part has whole payloads and comes with its rows. This bounds the memory, and a

@@ -6,17 +6,18 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridsim.api import Framing, Settings
+from gridsim.api import PART_ROWS, Framing, Settings
 from gridsim.testing import PlainFormat, RecordingReceipt, make_batch, make_roster
 from gridsim_plugins.formats.template import Template, TemplateSettings
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
-    PART_ROWS,
+    FIRST_ROWS,
     UNCONFIRMED,
     MessageAccount,
     Messages,
     all_messages,
     encoded,
+    gathered,
 )
 
 FRAMINGS: list[Framing] = ["der", "project"]
@@ -39,9 +40,23 @@ def test_parts_together_are_the_whole(ders: list[int], framing: Framing) -> None
     ids = roster.der_id if framing == "der" else roster.project_id
     topics = [ids[topic] for part in parts for topic in part.topic]
     assert topics == list(ids), "each body goes to its own device or project"
-    first, most = PART_ROWS
     full = [int(part.rows.sum()) for part in parts[:-1]]
-    assert all(rows >= min(first << i, most) for i, rows in enumerate(full))
+    assert all(rows >= min(FIRST_ROWS << i, PART_ROWS) for i, rows in enumerate(full))
+
+
+def test_parts_are_joined_up_to_a_number_of_readings() -> None:
+    roster = make_roster([1, 2, 3, 1, 1])
+    plain = PlainFormat(Settings(), "project", roster)
+    batch = make_batch(roster)
+    parts = list(all_messages(plain, plain.encode_parts(batch, 1)))
+    joined = list(gathered(iter(parts), 4))
+    assert [one.rows.tolist() for one in joined] == [[1, 2, 3], [1, 1]]
+    assert [one.topic.tolist() for one in joined] == [[0, 1, 2], [3, 4]]
+    assert [one.sizes.tolist() for one in joined] == [
+        [len(body) for body in one.bodies] for one in joined
+    ]
+    assert [body for one in joined for body in one.bodies] == list(plain.encode(batch).bodies)
+    assert list(gathered(iter([]), 4)) == []
 
 
 class Noting(RecordingReceipt):

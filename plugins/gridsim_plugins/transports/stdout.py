@@ -30,9 +30,6 @@ from gridsim.api import (
 # A pipe without a reader; on Windows the error is EINVAL.
 _GONE = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
 
-# The rows and lines of this many readings stay in the CPU cache between steps.
-_PART_ROWS = 4096
-
 
 class Stdout(Transport[Settings]):
     """A transport that bypasses the buffers of Python: delivered data has left the process."""
@@ -68,7 +65,7 @@ class Stdout(Transport[Settings]):
         if self._header_due:
             self._send([self.format.header], [0, 0], receipt)
             self._header_due = False
-        for _, payloads in self.format.encode_parts(batch, _PART_ROWS):
+        for _, payloads in self.format.encode_parts(batch):
             self._send(payloads.bodies, payloads.starts, receipt)
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim_plugins.mqtt.publish.flight import Flight, NotedOutcome
+from gridsim_plugins.mqtt.publish.gathering import gather_s
 from gridsim_plugins.mqtt.publish.isolation import QUIET_S, REFUSED, Isolation, MessageSpan
 from gridsim_plugins.mqtt.publish.messages import (
     DELIVERED,
@@ -22,13 +23,6 @@ from gridsim_plugins.mqtt.session.answers import PUBACK, PUBCOMP, PUBREC
 from gridsim_plugins.mqtt.session.connection import Connection
 from gridsim_plugins.mqtt.session.frames import Frames, pubrels
 from gridsim_plugins.mqtt.session.reasons import REFUSAL, reason_name
-
-_GATHER_S = 0.001
-"""How long answers gather before they are read: reading a few takes as long as reading many."""
-_MANY = 256
-"""The number of messages in flight from which on answers gather: a fast broker answers about as
-many in that time.
-"""
 
 
 class PublishAcknowledged:
@@ -161,8 +155,7 @@ class PublishAcknowledged:
         overdue = connection.overdue()
         known = unanswered.known and unanswered.among(flight.sent()[0]).all()
         if not overdue and not known:
-            many = window.sent - window.settled >= _MANY
-            connection.wait(_GATHER_S if many else 0.0)
+            connection.wait(gather_s(window.sent - window.settled))
             self._collect(flight)
             return
         _, _, before = flight.sent()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Batch, Format, Payloads, Receipt
+from gridsim.api import PART_ROWS, Batch, Format, Payloads, Receipt
 
-PART_ROWS = (512, 4096)
-"""The number of rows of a batch's first part, and the largest number of a later part.
+FIRST_ROWS = 512
+"""The number of rows of a batch's first part: it is small, so that the broker receives bytes early.
 
-The first part is small, so that the broker receives bytes early.
+Each part is twice as large as the one before, up to PART_ROWS.
 """
 
 DELIVERED = "delivered"
@@ -100,6 +101,31 @@ def encoded(format: Format, batch: Batch) -> Iterator[Messages]:
     return all_messages(format, ((part, format.encode(part)) for part in parts))
 
 
+def gathered(parts: Iterable[Messages], most: int) -> Iterator[Messages]:
+    """Join consecutive messages until they have `most` readings or more."""
+    kept: list[Messages] = []
+    rows = 0
+    for part in parts:
+        kept.append(part)
+        rows += int(part.rows.sum())
+        if rows >= most:
+            yield _joined(kept)
+            kept, rows = [], 0
+    if kept:
+        yield _joined(kept)
+
+
+def _joined(parts: Sequence[Messages]) -> Messages:
+    if len(parts) == 1:
+        return parts[0]
+    return Messages(
+        np.concatenate([part.topic for part in parts]),
+        list(chain.from_iterable(part.bodies for part in parts)),
+        np.concatenate([part.sizes for part in parts]),
+        np.concatenate([part.rows for part in parts]),
+    )
+
+
 def all_messages(format: Format, parts: Iterable[tuple[Batch, Payloads]]) -> Iterator[Messages]:
     """Yield the messages of parts of a batch that have been encoded.
 
@@ -140,11 +166,11 @@ def _cuts(format: Format, batch: Batch) -> Iterator[tuple[int, int]]:
     # A project's readings of one time are one message: cut only between these groups.
     groups = format.cuts(batch)
     start = 0
-    rows, most = PART_ROWS
+    rows = FIRST_ROWS
     while start < len(batch):
         stop = min(start + rows, len(batch))
         if groups is not None:
             stop = int(groups[np.searchsorted(groups, stop)])
         yield start, stop
         start = stop
-        rows = min(2 * rows, most)
+        rows = min(2 * rows, PART_ROWS)

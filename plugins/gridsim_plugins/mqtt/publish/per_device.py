@@ -19,6 +19,7 @@ from gridsim_plugins.mqtt.publish.messages import (
     MessageAccount,
     Messages,
     all_messages,
+    gathered,
 )
 from gridsim_plugins.mqtt.publish.scatter import Scatter
 from gridsim_plugins.mqtt.publish.unanswered import Unanswered
@@ -31,7 +32,8 @@ from gridsim_plugins.mqtt.session.link import Link, LinkState
 from gridsim_plugins.mqtt.session.reasons import REFUSAL, reason_name
 from gridsim_plugins.mqtt.settings import MqttSettings
 
-_PART_ROWS = 65_536
+_ROWS_AT_ONCE = 65_536
+"""The number of readings that are sent before all their answers are awaited."""
 _READ_EVERY = 256
 """The number of connections that are written to before answers are read."""
 
@@ -79,7 +81,8 @@ class PerDeviceConnections:
     def write(self, format: Format, batch: Batch, account: MessageAccount) -> None:
         self._follow_online(batch)
         per_device = {"der": 1, "measurand": len(format.measurands)}.get(format.framing, 0)
-        for messages in all_messages(format, format.encode_parts(batch, _PART_ROWS)):
+        parts = all_messages(format, format.encode_parts(batch))
+        for messages in gathered(parts, _ROWS_AT_ONCE):
             link = messages.topic
             if per_device:
                 link = self._of_device[link // per_device]

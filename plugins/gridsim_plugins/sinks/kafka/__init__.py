@@ -24,7 +24,6 @@ from gridsim_plugins.sinks.kafka.settings import KafkaSettings
 if TYPE_CHECKING:
     from confluent_kafka import Producer
 
-_PART_ROWS = 4096
 _POLL_S = 0.2
 
 
@@ -60,7 +59,7 @@ class Kafka(Transport[KafkaSettings]):
             raise TransportError(_text(error)) from error
 
     def write(self, batch: Batch, receipt: Receipt) -> None:
-        for part, payloads in self.format.encode_parts(batch, _PART_ROWS):
+        for part, payloads in self.format.encode_parts(batch):
             starts = payloads.starts.tolist()
             outcomes = Outcomes(starts, receipt)
             projects = part.roster.project[part.device].tolist()

@@ -31,9 +31,6 @@ from gridsim_plugins.transports.file.appendfile import OnExisting
 from gridsim_plugins.transports.file.fileset import FileOptions, FileSet
 from gridsim_plugins.transports.file.paths import PathTemplate, not_regular, unusable
 
-# The rows and lines of this many readings stay in the CPU cache between steps.
-_PART_ROWS = 4096
-
 
 class FileTransportSettings(Settings):
     """Settings of the transport `file`."""
@@ -160,7 +157,7 @@ class File(Transport[FileTransportSettings]):
         return True
 
     def write(self, batch: Batch, receipt: Receipt) -> None:
-        for part, payloads in self.format.encode_parts(batch, _PART_ROWS):
+        for part, payloads in self.format.encode_parts(batch):
             for path, bodies, period in self._by_file(part, payloads):
                 try:
                     self._files.append(path, bodies, period)
