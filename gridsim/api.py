@@ -92,6 +92,7 @@ from gridsim.contracts.measurands import (
 from gridsim.contracts.members import Members
 from gridsim.contracts.message import MessageAddress
 from gridsim.contracts.part_status import (
+    BackfillStatus,
     EventStatus,
     FaultStatus,
     InstructionStatus,
@@ -342,6 +343,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "TracedMessage",
     "View",
     # The status of a run
+    "BackfillStatus",
     "EventStatus",
     "FaultStatus",
     "InstructionStatus",

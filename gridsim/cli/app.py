@@ -74,6 +74,15 @@ def run(
             rich_help_panel=TIME,
         ),
     ] = None,
+    until: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="TIME",
+            help='Simulated end, instead of --duration; "now": run as fast as possible until the '
+            "present, then at the speed.",
+            rich_help_panel=TIME,
+        ),
+    ] = None,
     transport: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -172,6 +181,7 @@ def run(
             seed=seed,
             start=start,
             epoch=epoch,
+            until=until,
             transport=transport,
             views={**choice.views, **page.views},
             without_views=page.without,

@@ -22,6 +22,7 @@ from gridsim.running.plan import Plan
 from gridsim.running.run import Run
 from gridsim.running.runs import other_runs
 from gridsim.running.verdict import judge
+from gridsim.text.backfill import backfill_end_lines
 from gridsim.text.commands import CommandLog
 from gridsim.text.events import change_lines
 from gridsim.text.overloads import overload_lines
@@ -102,6 +103,7 @@ def _watch(run: Run, manager: ServiceManager, signals: RunSignals, lines: bool) 
     next_line = time.monotonic() + every_s
     logged = ""
     caught_up = run.status().resumed is None
+    backfilling = run.status().is_backfilling
     hanging: dict[str, str] = {}
     while not run.wait(_LOOK_S):
         manager.report(run.status)
@@ -119,6 +121,9 @@ def _watch(run: Run, manager: ServiceManager, signals: RunSignals, lines: bool) 
             status = run.status()
             _log(gap_lines(status))
             caught_up = has_caught_up(status.resumed)
+        if backfilling and not (status := run.status()).is_backfilling:
+            backfilling = False
+            _log(backfill_end_lines(status))
         hung_before, hanging = hanging, run.hanging()
         for line in hanging_lines(hung_before, hanging, settings.hang_timeout_s):
             logger.warning("{}", line)

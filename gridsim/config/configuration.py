@@ -22,6 +22,8 @@ class Configuration:
     simulation: SimulationSettings
     start_ms: int
     tick_ms: int
+    length_ms: int | None
+    """The simulated time from the start to the end of the run; None: it has no end."""
     scenario: Scenario
     transports: tuple[TransportChoice, ...]
     sources: tuple[SourceChoice, ...] = ()

@@ -20,8 +20,9 @@ from gridsim.config.tables.execution import read_execution
 from gridsim.config.tables.fault_binding import bind_faults
 from gridsim.config.tables.faults import metered, read_faults
 from gridsim.config.tables.ledger import read_ledger
+from gridsim.config.tables.length import read_length, with_one_end
 from gridsim.config.tables.plugged import choose
-from gridsim.config.tables.simulation import SimulationSettings, duration_ms, start_ms
+from gridsim.config.tables.simulation import SimulationSettings, goes_live, start_ms
 from gridsim.config.tables.site import SiteSettings
 from gridsim.config.tables.sources import read_sources
 from gridsim.config.tables.stanzas import PLACE, read_projects
@@ -43,6 +44,7 @@ _FLAGS = (
     ("simulation", "seed"),
     ("simulation", "speed"),
     ("simulation", "start"),
+    ("simulation", "until"),
     ("execution", "epoch"),
 )
 """The keys that an option of the same name overrides."""
@@ -56,6 +58,7 @@ class Flags:
     speed: float | None = None
     start: str | None = None
     epoch: str | None = None
+    until: str | None = None
     transport: str | None = None
     """The type of the only transport."""
     views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -73,6 +76,7 @@ def resolve(
     now_ms: int,
     flags: Flags,
     length_ms: int | None = None,
+    present_ms: int | None = None,
     files: CheckedFiles = "all",
     simulation_only: bool = False,
     is_resumed: bool = False,
@@ -81,17 +85,19 @@ def resolve(
 
     With `simulation_only` it has no transports, sources and views, and their tables are not read.
 
-    `now_ms` is the current time, UTC, for `start = "now"`. `length_ms` is the duration of the run;
-    None: that of the document. `files` are the files that are checked: all that a run uses, those
-    that it reads (without the ledger that it writes), or none. If only files have problems, the
-    result holds them, so that they are reported together with those of transports. `is_resumed`:
-    the run continues an earlier one, whose files are its own.
+    `now_ms` is the current time, UTC, for `start = "now"`, and `present_ms` that for
+    `until = "now"`, if it differs. `length_ms` is the duration of the run; None: that of the
+    document. `files` are the files that are checked: all that a run uses, those that it reads
+    (without the ledger that it writes), or none. If only files have problems, the result holds
+    them, so that they are reported together with those of transports. `is_resumed`: the run
+    continues an earlier one, whose files are its own.
     """
     for table, name in _FLAGS:
         if (value := getattr(flags, name)) is not None:
             if isinstance(value, str) and not is_utf8(value):
                 raise UsageError(f"--{name}: error: is not UTF-8")
             document = document.overlaid((table, name), value, f"--{name}")
+    document = with_one_end(document, flags.until, length_ms)
     if flags.transport is not None and not is_utf8(flags.transport):
         raise UsageError("--transport: error: is not UTF-8")
     if simulation_only:
@@ -141,10 +147,14 @@ def resolve(
                 epoch = execution.epoch_ms(start, site.settings.timezone)
         except ValueError as error:
             findings.add(("execution", "epoch"), f"'epoch' {error}")
+    if simulation is not None and goes_live(simulation) and epoch not in (None, start):
+        findings.add(("execution", "epoch"), "'epoch' must be \"start\" if 'until' is \"now\"")
     period = None
     if simulation is not None and site is not None and tick_ms is not None:
-        if length_ms is None:
-            length_ms = _duration_ms(findings, simulation)
+        now = now_ms if present_ms is None else present_ms
+        length_ms = read_length(
+            findings, simulation, start, now, site.settings.timezone, length_ms, is_resumed
+        )
         last = None if length_ms is None else start + max(0, length_ms - tick_ms)
         period = RunPeriod(start, last, site.settings.timezone, is_resumed)
     wrong_files = Findings(document)
@@ -180,6 +190,7 @@ def resolve(
         simulation,
         start,
         tick_ms,
+        length_ms,
         scenario,
         transports,
         sources,
@@ -214,14 +225,6 @@ def _wanted(
     """Return the names of the columns that parts of the run use."""
     of_transports = (name for one in transports for name in one.wanted)
     return (*simulation.measurands, *of_transports)
-
-
-def _duration_ms(findings: Findings, simulation: SimulationSettings) -> int | None:
-    try:
-        return duration_ms(simulation)
-    except ValueError as error:
-        findings.add(("simulation", "duration_s"), f"'duration_s' {error}")
-        return None
 
 
 def _site(findings: Findings, data: Mapping[str, Any]) -> Validated[SiteSettings] | None:

@@ -92,6 +92,24 @@ class TransportStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class BackfillStatus:
+    """The backfill of a run: its ticks before the present, run as fast as possible."""
+
+    first: int
+    """The first tick of it."""
+    due: int
+    """The number of ticks that are due by the wall clock now; once it has ended, `ended_at`."""
+    ended_at: int | None = None
+    """The first tick after it; None while it goes on."""
+    speed: float = 0.0
+    """The simulated time per real time: the mean of the last 30 s, or of all once it has ended."""
+    left_s: float | None = None
+    """The estimated real time until it ends; None if it does not come nearer to the present."""
+    took_s: float = 0.0
+    """The real time since it began, or that it took."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceStatus:
     """One source of instructions."""
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from gridsim.contracts.latency import LatencySketch
 from gridsim.contracts.part_status import (
+    BackfillStatus,
     CheckpointStatus,
     EventStatus,
     FaultStatus,
@@ -99,11 +100,18 @@ class RunStatus:
     """None: the run keeps none."""
     resumed: ResumeStatus | None = None
     """None: the run was not resumed."""
+    backfill: BackfillStatus | None = None
+    """None: the run began at the present, or does not go on live."""
 
     @property
     def time_ms(self) -> int:
         """The simulated time of the next tick, UTC."""
         return self.start_ms + self.tick * self.tick_ms
+
+    @property
+    def is_backfilling(self) -> bool:
+        """True while the run makes up for the time before the present."""
+        return self.backfill is not None and self.backfill.ended_at is None
 
     @property
     def net_kw(self) -> float:
@@ -158,6 +166,7 @@ class RunStatus:
             clipped=dict(Counter(self.clipped) + Counter(other.clipped)),
             fuse_overloads=dict(Counter(self.fuse_overloads) + Counter(other.fuse_overloads)),
             error=self.error or other.error,
+            backfill=_longer(self.backfill, other.backfill),
         )
 
 
@@ -175,6 +184,12 @@ def _both(one: FaultStatus | None, other: FaultStatus | None) -> FaultStatus | N
     if one is None or other is None:
         return one or other
     return _added(one, other)
+
+
+def _longer(one: BackfillStatus | None, other: BackfillStatus | None) -> BackfillStatus | None:
+    """Return the backfill that goes on, or that ended later."""
+    both = [part for part in (one, other) if part is not None]
+    return max(both, key=lambda part: (part.ended_at is None, part.took_s), default=None)
 
 
 def _merged(one: tuple[M, ...], other: tuple[M, ...], key: str) -> tuple[M, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,13 +10,9 @@ from contextlib import contextmanager
 from gridsim.contracts.results import TickResult
 from gridsim.running.inbox import CommandInbox
 from gridsim.running.permission import Permission
-from gridsim.running.punctuality import Anchor, Punctuality
+from gridsim.running.schedule import Punctuality, TickSchedule
 from gridsim.simulation.step import Simulation
 
-# A wake-up that is early by at most this duration runs its tick now, not at the next wake-up.
-_EARLY_S = 0.002
-# The shortest time between wake-ups, at any speed.
-SHORTEST_WAKE_S = 0.05
 # How often a free run checks whether a pending change has been made.
 _YIELD_S = 0.0005
 
@@ -51,15 +46,13 @@ class Engine:
         Instructions queued in `inbox` before a tick starts take effect in that tick.
         """
         self.simulation = simulation
-        self.pace = Punctuality()
+        self.schedule = TickSchedule(tick_s, speed, monotonic)
         self.readings = 0
         """The number of readings that left the simulation."""
         self.finished = threading.Event()
         """Set after the last tick, after `stop`, or when `error` is set."""
         self.error: BaseException | None = None
         self.first_tick = simulation.next_tick
-        self._tick_s = tick_s
-        self._speed = speed
         self._emit = emit
         self._ticks = ticks
         self._inbox = inbox
@@ -69,9 +62,6 @@ class Engine:
         self._running = threading.Lock()
         self._callers = 0
         """The number of threads that wait to make a change between two ticks."""
-        self._anchor: Anchor | None = None
-        self._punctual_from = 0
-        """The first tick whose lateness counts."""
         self._step_began: float | None = None
         self._busy: Simulation | None = None
         """The simulation that is about to replace the present one."""
@@ -91,7 +81,7 @@ class Engine:
 
     @property
     def speed(self) -> float:
-        return self._speed
+        return self.schedule.speed
 
     @property
     def is_stopping(self) -> bool:
@@ -102,14 +92,19 @@ class Engine:
         return self._paused
 
     @property
+    def pace(self) -> Punctuality:
+        """The punctuality of the ticks."""
+        return self.schedule.pace
+
+    @property
     def interval_s(self) -> float:
         """Real seconds from tick to tick; 0 at speed 0."""
-        return self._tick_s / self._speed if self._speed else 0.0
+        return self.schedule.interval_s
 
     @property
     def wake_s(self) -> float:
         """Real seconds from wake-up to wake-up."""
-        return max(self.interval_s, SHORTEST_WAKE_S)
+        return self.schedule.wake_s
 
     def catch_up(self, behind_s: float | None, present: int) -> None:
         """Begin with a tick that was due `behind_s` seconds ago; None: it is due now.
@@ -117,30 +112,21 @@ class Engine:
         The ticks before `present` are caught up, and not counted as late. Call it before the first
         tick.
         """
-        self._punctual_from = present
-        if behind_s is not None:
-            self._anchor = Anchor(self.tick, self._monotonic() - behind_s)
+        self.schedule.catch_up(self.tick, behind_s, present)
 
     def due_in_s(self) -> float | None:
         """Return in how many seconds the next tick is due; None without a schedule."""
-        anchor = self._anchor
-        if anchor is None or not self.interval_s:
-            return None
-        return self._due_s(anchor) - self._monotonic()
+        return self.schedule.due_in_s(self.tick)
 
     def follow(self, tick: int, at_s: float, speed: float) -> None:
         """Run at a speed from now on, so that `tick` is due at the monotonic time `at_s`.
 
         It is the schedule of all shards of a run. Ends a pause. Ticks that are due already are
-        caught up, and not counted as late.
+        caught up, and not counted as late. A backfill goes on, unless the speed changes.
         """
         with self._between_ticks():
-            now = self._monotonic()
-            self._speed, self._paused, self._moved = speed, False, now
-            self._anchor = Anchor(tick, at_s) if speed else None
-            self._punctual_from = self.tick
-            if speed:
-                self._punctual_from = tick + math.ceil((now - at_s) / self.interval_s)
+            self._paused, self._moved = False, self._monotonic()
+            self.schedule.follow(tick, at_s, speed, self.tick)
 
     def stop(self) -> None:
         """Start no more ticks; the tick that is running ends."""
@@ -151,20 +137,21 @@ class Engine:
         """Pause until `resume`: return when no tick is running."""
         with self._between_ticks():
             self._paused = True
-            self._anchor = None
+            self.schedule.restart()
 
     def resume(self) -> None:
         """Resume with the next tick due now, so that the pause does not count as lateness."""
         with self._between_ticks():
             self._paused = False
-            self._anchor = None
+            self.schedule.restart()
             self._moved = self._monotonic()
 
     def set_speed(self, speed: float) -> None:
-        """Change the speed from the next tick on, which is due now."""
+        """Change the speed from the next tick on, which is due now. It ends the backfill."""
         with self._between_ticks():
-            self._speed = speed
-            self._anchor = None
+            self.schedule.end_backfill(self.tick)
+            self.schedule.speed = speed
+            self.schedule.restart()
             self._moved = self._monotonic()
 
     def swap(
@@ -199,17 +186,12 @@ class Engine:
 
     def until_next_wake(self) -> float:
         """Return the real seconds until the clock should call `run_due` again."""
-        anchor = self._anchor
-        if anchor is None:
-            return self.wake_s
-        return self.wake_s - (self._monotonic() - anchor.at_s) % self.wake_s
+        return self.schedule.until_next_wake()
 
     def behind_s(self) -> float:
         """Return how long ago the next tick was due, in real seconds; 0 if it is not due yet."""
-        anchor = self._anchor
-        if anchor is None or not self.interval_s or self._ended():
-            return 0.0
-        return max(self._monotonic() - self._due_s(anchor), 0.0)
+        due_in_s = self.due_in_s()
+        return 0.0 if due_in_s is None or self._ended() else max(-due_in_s, 0.0)
 
     def is_ticking(self, within_s: float) -> bool:
         """Return whether a tick ended in the last `within_s` seconds, or none was meant to."""
@@ -230,16 +212,12 @@ class Engine:
         if self.finished.is_set():
             return
         with self._running:
-            while not (self._ended() or self._paused or self._callers) and self._speed:
-                if self._anchor is None:
-                    self._anchor = Anchor(self.tick, self._monotonic())
-                lateness = self._monotonic() - self._due_s(self._anchor)
-                if lateness < -_EARLY_S:
+            while not (self._ended() or self._paused or self._callers) and self.speed:
+                if not self.schedule.is_due(self.tick):
                     return
                 if not self._is_allowed():
                     continue
-                if self.tick >= self._punctual_from:
-                    self._note(max(lateness, 0.0))
+                self.schedule.note(self.tick)
                 self._tick()
             ended = self._ended()
         if ended:
@@ -251,7 +229,7 @@ class Engine:
             while self._callers:
                 time.sleep(_YIELD_S)
             with self._running:
-                if self._ended() or self._paused or self._speed:
+                if self._ended() or self._paused or self.speed:
                     ended = self._ended()
                     break
                 if self._is_allowed():
@@ -296,23 +274,15 @@ class Engine:
         """Wait a while for the permission to run the next tick; return whether it may run."""
         return self.permission.wait(self.tick, lambda: self._callers or self._stopping)
 
-    def _due_s(self, anchor: Anchor) -> float:
-        return anchor.at_s + (self.tick - anchor.tick) * self.interval_s
-
     def _ended(self) -> bool:
         done = self._ticks is not None and self.tick >= self._ticks
         return done or self._stopping or self.error is not None
-
-    def _note(self, lateness: float) -> None:
-        self.pace.recent.append(lateness)
-        self.pace.worst_s = max(self.pace.worst_s, lateness)
-        self.pace.late_ticks += lateness > self.wake_s
 
     def _tick(self) -> None:
         try:
             self._step_began = self._monotonic()
             result = self.simulation.advance(self._inbox.drain() if self._inbox is not None else ())
-            self.pace.stepping_s += self._monotonic() - self._step_began
+            self.schedule.pace.stepping_s += self._monotonic() - self._step_began
             self._step_began = None
             self.readings += len(result.batch)
             self._emit(result)

@@ -52,7 +52,9 @@ def shortfall_lines(status: RunStatus) -> Iterator[str]:
 
 
 def _ticks_held(status: RunStatus) -> bool:
-    return status.late_ticks <= _MAY_BE_LATE * status.tick
+    backfill = status.backfill
+    first = 0 if backfill is None else backfill.ended_at or 0
+    return status.late_ticks <= _MAY_BE_LATE * (status.tick - first)
 
 
 def _delivery_held(transport: TransportStatus) -> bool:

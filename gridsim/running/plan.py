@@ -12,7 +12,7 @@ from gridsim.config.configuration import Configuration
 from gridsim.config.files import CheckedFiles
 from gridsim.config.resolve import Flags, resolve
 from gridsim.config.tables.ledger import fingerprint
-from gridsim.config.tables.simulation import duration_ms
+from gridsim.config.tables.simulation import goes_live
 from gridsim.config.text.document import Finding
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Content, Document, read
@@ -119,6 +119,11 @@ class Plan:
     checkpoint: CheckpointPlan | None = None
     """The checkpoints that the run writes; None: it writes none."""
 
+    @property
+    def goes_live(self) -> bool:
+        """True if the run continues at its speed once it has come to the present."""
+        return self.recorded is None and goes_live(self.configuration.simulation)
+
     def check_real_time(self) -> None:
         """Raise ValueError if a transport would make a run in real time wait."""
         for transport in self.transports:
@@ -168,7 +173,7 @@ def make_plan(
     document = replace(document, shard=options.shard or WHOLE)
     document, host = load_plugins_of(document, options.plugins)
     kept = kept_run(document) if options.resume and reloads is None else None
-    now_ms = time.time_ns() // 1_000_000
+    present_ms = now_ms = time.time_ns() // 1_000_000
     if kept is not None:
         # `start = "now"` means the start of the first life.
         now_ms = kept.checkpoint.facts.start_ms
@@ -184,6 +189,7 @@ def make_plan(
         now_ms=now_ms,
         flags=options.flags,
         length_ms=length_ms,
+        present_ms=present_ms,
         files=files,
         is_resumed=kept is not None,
     )
@@ -271,7 +277,7 @@ def message_faults(scenario: Scenario) -> Alterations:
 def _ticks(duration: str | None, configuration: Configuration) -> int | None:
     tick_ms = configuration.tick_ms
     if duration is None:
-        length_ms = duration_ms(configuration.simulation)
+        length_ms = configuration.length_ms
         return None if length_ms is None else length_ms // tick_ms
     milliseconds = 1000 * seconds(duration, "--duration")
     ticks = round(milliseconds / tick_ms)

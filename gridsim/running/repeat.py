@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gridsim.api import Instruction, Target, rfc3339
+from gridsim.config.text.document import Document
 from gridsim.contracts.instruction_json import restore_instruction
 from gridsim.errors import UsageError
 from gridsim.ledger import About, Reader
@@ -30,7 +31,7 @@ def make_repeat_plan(options: Options, ledger: Path) -> Plan:
             "one of the two"
         )
     flags = options.flags
-    for name in ("duration", "seed", "start"):
+    for name in ("duration", "seed", "start", "until"):
         if getattr(options if name == "duration" else flags, name) is not None:
             raise UsageError(f"--{name}: error: --repeat takes it from the ledger: leave it out")
     with Reader(ledger) as reader:
@@ -49,7 +50,7 @@ def make_repeat_plan(options: Options, ledger: Path) -> Plan:
             speed=0.0 if flags.speed is None else flags.speed,
         )
         # The ledger that the configuration names may be the one that is repeated.
-        plan = make_plan(replace(options, flags=flags), files="inputs")
+        plan = make_plan(replace(options, flags=flags, adapt=_endless), files="inputs")
         assert plan.about is not None
         _check_configuration(ledger, meta, plan.about)
         faults = {f"fault {fault.type}" for fault in reader.faults()}
@@ -63,6 +64,13 @@ def make_repeat_plan(options: Options, ledger: Path) -> Plan:
         # The configuration names the ledger that is repeated; do not overwrite it.
         own = None
     return replace(plan, ticks=ticks, sources=(), ledger=own, recorded=recorded, checkpoint=None)
+
+
+def _endless(document: Document) -> Document:
+    """Return the document without the end of the run, which the ledger has."""
+    table = document.data.get("simulation")
+    has_until = isinstance(table, dict) and "until" in table
+    return document.without([("simulation", "until")]) if has_until else document
 
 
 def _instructions(reader: Reader) -> Mapping[int, list[Instruction]]:

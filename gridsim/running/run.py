@@ -16,6 +16,7 @@ from gridsim.contracts.status import RunState, RunStatus
 from gridsim.delivery import Runner
 from gridsim.errors import GridsimError, UsageError
 from gridsim.ledger import LedgerError
+from gridsim.running.backfill import Backfill, Settling
 from gridsim.running.board import Board
 from gridsim.running.driver import Driver
 from gridsim.running.engine import Engine
@@ -77,6 +78,11 @@ class Run:
             ticks=plan.ticks,
             inbox=self._inbox,
         )
+        self._backfill = self._engine.schedule.backfill = Backfill.of(plan, manual=self._manual)
+        if self._backfill is not None:
+            self._backfill.sent, self._backfill.ended = self._is_sent, self._go_live
+        self._settling: Settling | None = None
+        """The readings of the backfill that are not settled, once it has come to the present."""
         self._driver = Driver(self._engine)
         self._state: RunState = "new"
         self._workers = Workers(self._inbox)
@@ -147,7 +153,7 @@ class Run:
             self.plan,
             self._next,
             self._promised_wake_s(),
-            block=self._manual,
+            block=self._manual or self._backfill is not None,
             trace=self._viewing.trace,
             recovery=self._life.recovery,
             frontiers=self._life.frontiers,
@@ -291,7 +297,7 @@ class Run:
             state=state,
             ticks=self.plan.ticks,
             seed=settings.seed,
-            speed=self._engine.speed,
+            backfill=None if self._backfill is None else self._backfill.status(status.tick),
             elapsed_s=elapsed_s,
             cpu_s=cpu_s,
             ledger=workers.ledger_status(),
@@ -374,7 +380,8 @@ class Run:
 
         0 is as fast as possible. The default rule for full queues changes with it: `drop_oldest` in
         real time (speed 1 or less), otherwise `block`. Raises ValueError for a speed outside the
-        bounds of the configuration, or in real time if a transport's `on_full` is "block".
+        bounds of the configuration, or in real time if a transport's `on_full` is "block". A
+        backfill ends: the run continues at its next tick.
         """
         check_speed(speed)
         self._workers.hub.refuse_blocking_subscribers("set_speed")
@@ -382,9 +389,7 @@ class Run:
             if 0 < speed <= 1 and not self._manual:
                 self.plan.check_real_time()
             self._engine.set_speed(speed)
-            wake_s = self._promised_wake_s()
-            for transport, runner in zip(self.plan.transports, self._workers.runners, strict=False):
-                runner.set_pace(transport.on_full_at(speed, self._manual), wake_s)
+            self._set_paces()
             if self._state == "running" and not (self._manual or self._engine.is_paused):
                 self._driver.go()
 
@@ -422,9 +427,30 @@ class Run:
         self._viewing.note(result)
         self._life.after_publish(result)
 
+    def _is_sent(self) -> bool:
+        """Return whether the transports have settled the readings of the backfill."""
+        if self._settling is None:
+            self._settling = Settling(self._workers.runners)
+        return self._settling.is_done()
+
+    def _go_live(self) -> None:
+        """Continue in real time after the backfill. Called in the engine's thread."""
+        self._set_paces()
+        for runner in self._workers.runners:
+            runner.timing.settled.clear()
+        self._life.mark()
+
+    def _set_paces(self) -> None:
+        """Give the transports the rules of the engine's present speed, or of the backfill."""
+        is_past = self._engine.schedule.backfill is not None
+        self._workers.block = self._manual or is_past
+        speed, wake_s = 0.0 if is_past else self._engine.speed, self._promised_wake_s()
+        for transport, runner in zip(self.plan.transports, self._workers.runners, strict=False):
+            runner.set_pace(transport.on_full_at(speed, self._manual), wake_s)
+
     def _promised_wake_s(self) -> float:
         """Return the real time between wake-ups that delivery must keep; 0: no rate."""
-        return self._engine.wake_s if self._engine.interval_s and not self._manual else 0.0
+        return 0.0 if self._manual else self._engine.schedule.promised_wake_s
 
     def _next(self) -> tuple[int, int]:
         """Return the next tick and its simulated time, UTC ms. May be called from any thread."""

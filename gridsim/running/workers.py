@@ -57,7 +57,8 @@ class Workers:
         self.observers: list[Observer | None] = []
         """The observer of each transport of the plan."""
         self._recovery: Recovery | None = None
-        self._block = False
+        self.block = False
+        """True if a full queue makes the run wait, unless the configuration sets `on_full`."""
         self._next_tick: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self._inbox = inbox
 
@@ -79,7 +80,7 @@ class Workers:
         ledger. With `recovery` the run is a resumed one. Raises UsageError or LedgerError if the
         ledger cannot be created or continued, or a spool cannot be used.
         """
-        self._block, self._next_tick = block, next_tick
+        self.block, self._next_tick = block, next_tick
         buffers = _open_spools(plan, continues=recovery is not None)
         try:
             if recovery is not None:
@@ -139,7 +140,7 @@ class Workers:
     ) -> Runner:
         """Return a runner for a transport that a reload adds at an index, not started."""
         observer = self.observers[index] if index < len(self.observers) else None
-        return planned.runner(wake_s, observer, block=self._block, trace=trace)
+        return planned.runner(wake_s, observer, block=self.block, trace=trace)
 
     def change(self, reload: PartsReload) -> None:
         """Use the transports and sources of a reload. Called between two ticks."""

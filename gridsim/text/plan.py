@@ -34,6 +34,11 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"shard {shard.name}: a part of the projects, which other processes complete"
     start = datetime.fromtimestamp(configuration.start_ms / 1000, UTC)
     each = f"{simulation.tick_s:g} s"
+    if plan.goes_live:
+        yield (
+            "backfill: the ticks before the present run as fast as possible, and none of their "
+            "readings is dropped because a transport is slow"
+        )
     length = (
         f"a tick every {each} until Ctrl-C"
         if plan.ticks is None

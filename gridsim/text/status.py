@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from gridsim.contracts.part_status import EventStatus, SourceStatus, TransportStatus
 from gridsim.contracts.status import RunStatus
 from gridsim.running.pace import behind_now, is_held, shortfall_lines
+from gridsim.text.backfill import backfill_end_lines, backfill_text
 from gridsim.text.events import totals_text
 from gridsim.text.resumption import gap_lines
 from gridsim.text.words import counted, site_time
@@ -38,6 +39,8 @@ def live_line(status: RunStatus) -> str:
     if status.wake_s:
         parts.append(f"lag {status.lag.quantile(0.5) * 1000:.1f} ms")
     parts.append(", ".join(f"{kind} {kw:+,.2f} kW" for kind, kw in status.output_kw.items()))
+    if backfill := backfill_text(status):
+        parts.insert(2, backfill)
     behind = behind_now(status)
     if behind:
         parts.insert(2, f"BEHIND: {behind}")
@@ -81,6 +84,7 @@ def closing_lines(status: RunStatus) -> Iterator[str]:
             f"the run ended at tick {status.tick:,} of {status.ticks:,}, "
             "because every transport had failed"
         )
+    yield from backfill_end_lines(status)
     for failure in status.failures:
         yield (f"{failure.fleet}: {failure.effect} at tick {failure.tick}: {failure.reason}")
     for column, values in status.clipped.items():

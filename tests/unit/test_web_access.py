@@ -78,7 +78,10 @@ def test_health_is_503_while_no_ticks_go_on(public: Starlette, control: SteppedC
     control.ticking = False
     health = ask(public, "/healthz")
     control.ticking = True
-    assert (health.status, health.json) == (503, {"state": "running", "ticking": False})
+    assert (health.status, health.json) == (
+        503,
+        {"state": "running", "ticking": False, "backfilling": False},
+    )
     assert ask(public, "/healthz").status == 200
 
 
@@ -136,7 +139,11 @@ def test_nothing_but_health_is_answered_without_the_token(public: Starlette) -> 
             answer = ask(public, path, None if method == "GET" else {}, method=method)
             assert answer.status == 401, path
             assert TOKEN.encode() not in answer.body
-    assert ask(public, "/healthz").json == {"state": "running", "ticking": True}
+    assert ask(public, "/healthz").json == {
+        "state": "running",
+        "ticking": True,
+        "backfilling": False,
+    }
 
 
 @pytest.mark.parametrize(

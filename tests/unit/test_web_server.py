@@ -127,7 +127,11 @@ def test_a_taken_port_leads_to_the_next(control: SteppedControl) -> None:
         taken = urlsplit(second.url).port
         assert taken is not None
         assert port < taken <= port + 20
-        assert json.loads(get(f"{second.url}/healthz")) == {"state": "running", "ticking": True}
+        assert json.loads(get(f"{second.url}/healthz")) == {
+            "state": "running",
+            "ticking": True,
+            "backfilling": False,
+        }
     finally:
         first.close()
         second.close()

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
-from gridsim.api import MEASURANDS, Settings, Unit
+from gridsim.api import MEASURANDS, Settings, Unit, rfc3339
 from gridsim.contracts.hints import choose_from
 from gridsim.contracts.speed import MAX_SPEED, MIN_SPEED
 from gridsim.simulation.scenario import OnError
@@ -51,6 +51,12 @@ class SimulationSettings(Settings):
         le=_LONGEST_S,
         description="simulated time to run, in whole ticks; unset: the run has no end. --duration "
         "replaces it",
+    )
+    until: str | None = Field(
+        None,
+        description='"now": ticks before the present run as fast as possible, the others at the '
+        "speed; at speed 0 the run ends there. A time or a date, written as in start: the end of "
+        "the run, instead of duration_s",
     )
     plugins: list[str] = Field(
         default_factory=list,
@@ -103,15 +109,21 @@ class SimulationSettings(Settings):
             raise ValueError(f"must be 0 or at least {MIN_SPEED:g}")
         return value
 
-    @field_validator("start")
+    @field_validator("start", "until")
     @classmethod
-    def _known_time(cls, value: str) -> str:
-        start_ms(value, 0)
+    def _known_time(cls, value: str | None) -> str | None:
+        if value is not None:
+            start_ms(value, 0)
         return value
 
 
+def goes_live(settings: SimulationSettings) -> bool:
+    """Return whether the run continues at its speed once it has come to the present."""
+    return settings.until == "now" and settings.speed > 0
+
+
 def duration_ms(settings: SimulationSettings) -> int | None:
-    """Return the length of the run, None if it has no end. Raises ValueError."""
+    """Return the length that `duration_s` gives the run, None if it is unset. Raises ValueError."""
     if settings.duration_s is None:
         return None
     tick_ms = round(settings.tick_s * 1000)
@@ -121,8 +133,35 @@ def duration_ms(settings: SimulationSettings) -> int | None:
     return length_ms
 
 
+def length_until_ms(
+    settings: SimulationSettings, begin_ms: int, now_ms: int, timezone: str
+) -> int | None:
+    """Return the length of the ticks before `until`, ms; None if it does not end the run.
+
+    `begin_ms` is the start of the run, and `now_ms` the present, both UTC. Raises ValueError.
+    """
+    if settings.until is None or goes_live(settings):
+        return None
+    end_ms = start_ms(settings.until, now_ms, timezone)
+    if end_ms <= begin_ms:
+        raise ValueError(f"is not after the start of the run, {rfc3339(begin_ms)}")
+    tick_ms = round(settings.tick_s * 1000)
+    return -(-(end_ms - begin_ms) // tick_ms) * tick_ms
+
+
+def check_live(begin_ms: int, now_ms: int, length_ms: int | None) -> None:
+    """Raise ValueError if a run that goes on live does not begin before now, or ends before it."""
+    if begin_ms > now_ms:
+        raise ValueError(f'is "now", and the run would start after it, at {rfc3339(begin_ms)}')
+    if length_ms is not None and begin_ms + length_ms <= now_ms:
+        raise ValueError(
+            f'is "now", and the run would end before it, at {rfc3339(begin_ms + length_ms)}: the '
+            "duration counts from the start"
+        )
+
+
 def start_ms(start: str, now_ms: int, timezone: str = "UTC") -> int:
-    """Parse `simulation.start` to ms since 1970, UTC. Raises ValueError.
+    """Parse `simulation.start` or `until` to ms since 1970, UTC. Raises ValueError.
 
     A date without a time means the first moment of the day in `timezone`, an IANA name.
     """

@@ -69,9 +69,7 @@ class DrivenRun(Run):
             # The wall clock is common to all shards, also on other machines.
             at_s = time.monotonic() + schedule.at_s - time.time()
             self._engine.follow(schedule.tick, at_s, schedule.speed)
-            wake_s = self._promised_wake_s()
-            for transport, runner in zip(self.plan.transports, self._workers.runners, strict=False):
-                runner.set_pace(transport.on_full_at(schedule.speed), wake_s)
+            self._set_paces()
             if self._state == "running":
                 self._driver.go()
 

@@ -57,7 +57,7 @@ class Api:
 
     def health(self, request: Request, query: models.Query) -> Response:
         status = self._control.status()
-        health = models.Health(status.state, status.ticking)
+        health = models.Health(status.state, status.ticking, status.is_backfilling)
         return answer(health, 200 if status.ticking else 503)
 
     def metrics(self, request: Request, query: models.Query) -> Response:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gridsim.api import (
+    BackfillStatus,
     Entry,
     EventStatus,
     FaultStatus,
@@ -20,6 +21,7 @@ from gridsim.api import (
 from gridsim.version import __version__
 from gridsim_plugins.views.web.models import (
     AccountItem,
+    BackfillItem,
     EntriesAnswer,
     EntryItem,
     EventItem,
@@ -122,6 +124,7 @@ def status_of(
         ledger=None
         if ledger is None
         else LedgerItem(ledger.path, round(ledger.waited_s, 3), ledger.error),
+        backfill=_backfill(status.backfill),
     )
 
 
@@ -207,6 +210,20 @@ def _frame(snapshot: Snapshot, status: RunStatus, rates: DeliveryRates) -> dict[
         "running_events": list(snapshot.running_events),
         "entries": entries[-1].number + 1 if entries else 0,
     }
+
+
+def _backfill(backfill: BackfillStatus | None) -> BackfillItem | None:
+    if backfill is None:
+        return None
+    left_s = backfill.left_s
+    return BackfillItem(
+        backfill.first,
+        backfill.due,
+        backfill.ended_at,
+        round(backfill.speed, 1),
+        None if left_s is None else round(left_s, 1),
+        round(backfill.took_s, 1),
+    )
 
 
 def _transport(transport: TransportStatus, rates: DeliveryRates) -> TransportItem:

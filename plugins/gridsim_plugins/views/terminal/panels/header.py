@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
+from gridsim.api import RunStatus
 from gridsim_plugins.views.terminal import words
 from gridsim_plugins.views.terminal.scene import Scene, end_of, spaced
 from gridsim_plugins.views.terminal.theme import BAD, QUIET, STRONG
@@ -23,7 +24,7 @@ def header(scene: Scene, width: int) -> list[Text]:
     first.append(f" {status.state.upper():<8} ", f"{BAD if bad else STRONG} reverse")
     first.append("  ")
     first.append(clock(scene), STRONG)
-    first.append(f"{_GAP}{words.speed(status.speed)}")
+    first.append(f"{_GAP}{_speed(status)}")
     second = Text(_GAP.join(_counts(scene)), no_wrap=True)
     seed = Text(f"seed {status.seed}", QUIET, no_wrap=True)
     if width >= _WIDE:
@@ -31,7 +32,7 @@ def header(scene: Scene, width: int) -> list[Text]:
         lines = [spaced(Text.assemble(first, _GAP, second), right, width)]
     else:
         lines = [spaced(first, _lag(scene), width), spaced(second, seed, width)]
-    if status.ticks is not None:
+    if status.ticks is not None or status.is_backfilling:
         lines.append(progress(scene, width))
     lines += [end_of(Text(f"! {words.clean(text)}", BAD), width) for text in _alerts(scene)]
     return lines
@@ -43,11 +44,12 @@ def clock(scene: Scene) -> str:
 
 
 def progress(scene: Scene, width: int) -> Text:
-    """Return the bar of a run that has an end, with the time left."""
+    """Return the bar of a backfill, or of a run that has an end, with the time left."""
     status, glyphs = scene.status, scene.glyphs
-    total = max(status.ticks or 0, 1)
-    part = min(status.tick / total, 1.0)
-    left_s = scene.rates.left_s()
+    first, end, left_s = 0, status.ticks or 0, scene.rates.left_s()
+    if status.is_backfilling and status.backfill is not None:
+        first, end, left_s = status.backfill.first, status.backfill.due, status.backfill.left_s
+    part = min((status.tick - first) / max(end - first, 1), 1.0)
     if status.state == "ended":
         left = f"in {words.duration(status.elapsed_s)}"
     else:
@@ -61,6 +63,12 @@ def progress(scene: Scene, width: int) -> Text:
     line.append(glyphs.rest * (size - done), QUIET)
     line.append(text)
     return line
+
+
+def _speed(status: RunStatus) -> str:
+    if status.is_backfilling and status.backfill is not None:
+        return f"backfill, {status.backfill.speed:,.0f}x"
+    return words.speed(status.speed)
 
 
 def _counts(scene: Scene) -> Iterator[str]:

@@ -46,6 +46,7 @@ from gridsim_plugins.views.web.models.queries import (
 from gridsim_plugins.views.web.models.run import (
     AccountItem,
     ActiveFault,
+    BackfillItem,
     EntriesAnswer,
     EntryItem,
     EventItem,
@@ -68,6 +69,7 @@ __all__ = [
     "AccountItem",
     "AcknowledgementItem",
     "ActiveFault",
+    "BackfillItem",
     "CatalogueAnswer",
     "CommandType",
     "ControlAnswer",

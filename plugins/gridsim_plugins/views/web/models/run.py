@@ -14,6 +14,21 @@ class Health(Struct, frozen=True):
     state: RunState
     ticking: bool
     """True also in a run that is paused."""
+    backfilling: bool
+    """True while the run makes up for the time before the present."""
+
+
+class BackfillItem(Struct, frozen=True):
+    """The backfill of a run: its ticks before the present, run as fast as possible."""
+
+    first: Count
+    due: Count
+    """The number of ticks that are due by the wall clock."""
+    ended_at: int | None
+    """The first tick after it."""
+    speed: float
+    left_s: float | None
+    took_s: float
 
 
 class TransportItem(Struct, frozen=True):
@@ -135,6 +150,7 @@ class StatusAnswer(Frame, frozen=True):
     sources: list[SourceItem]
     failures: list[FailureItem]
     ledger: LedgerItem | None
+    backfill: BackfillItem | None
 
 
 class HistoryAnswer(Struct, frozen=True):

@@ -74,7 +74,15 @@ function status(now) {
 	say($("watch-label"), watch ? "Watch it" : "Readings go to");
 	say($("watch-line"), watch?.hint ?? (now.transports.map(({ target }) => target).join(", ") || "nowhere"));
 	$("copy-watch").hidden = !watch;
-	if (now.ticks) {
+	const past = now.backfill?.ended_at === null ? now.backfill : null;
+	if (past) {
+		const done = Math.min((now.tick + 1 - past.first) / Math.max(past.due - past.first, 1), 1);
+		$("progress-line").hidden = false;
+		$("progress").value = done;
+		say($("left"), done === 1 ? "backfill: at the present, waiting until its readings are sent"
+			: `backfill ${number(100 * done, 1)} %, ${speed(past.speed)}${past.left_s === null ? "" : `, ${seconds(past.left_s)} left`}`);
+	} else if (!now.ticks) $("progress-line").hidden = true;
+	if (now.ticks && !past) {
 		$("progress-line").hidden = false;
 		// The index of the newest tick, from 0 on.
 		const done = now.tick + 1, left = done ? (now.elapsed_s / done) * (now.ticks - done) : null;
