@@ -1,4 +1,4 @@
-"""Commands that read a ledger: SQL over its whole content, and its readings as a file."""
+"""Commands for ledgers: SQL over one, its readings as a file, and those of shards as one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from gridsim.cli.app import app
 from gridsim.cli.help import LEDGER, GroupedCommand
-from gridsim.cli.shared import report_errors
+from gridsim.cli.shared import configure_logs, report_errors
 from gridsim.cli.terminal import print_out
 
 LedgerFile = Annotated[Path, typer.Argument(help="The ledger of a run.", metavar="LEDGER")]
@@ -85,3 +85,34 @@ def export(
         with Reader(ledger) as reader:
             written = run_export(reader, to, quote_formulas=quote_formulas)
         print_out(f"{to}: {written:,} readings")
+
+
+@app.command(cls=GroupedCommand, rich_help_panel=LEDGER)
+def merge(
+    ledgers: Annotated[
+        list[Path],
+        typer.Argument(metavar="LEDGER...", help="The ledgers of all shards of one run."),
+    ],
+    to: Annotated[Path, typer.Option("--to", "-o", metavar="FILE", help="The new ledger.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the ledger if it exists.")
+    ] = False,
+) -> None:
+    """Merge the ledgers of the shards of a run into one.
+
+    It is the ledger that the run would have written without shards; query, export, report and
+    verify read it. For example: gridsim merge shard-*.sqlite -o run.sqlite
+    """
+    configure_logs("warning", False)
+    with report_errors():
+        from loguru import logger
+
+        from gridsim.ledger import merge_ledgers
+
+        merged = merge_ledgers(ledgers, to, overwrite=force, way="use --force")
+        for doubt in merged.doubts:
+            logger.warning("{} is incomplete: {}", to, doubt)
+        print_out(
+            f"{to}: {merged.shards:,} shards, {merged.projects:,} projects, "
+            f"{merged.devices:,} devices, {merged.readings:,} readings"
+        )

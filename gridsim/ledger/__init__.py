@@ -6,6 +6,7 @@
 from gridsim.ledger.about import About, TransportNote
 from gridsim.ledger.fates import Fates
 from gridsim.ledger.file import LedgerError
+from gridsim.ledger.merging import MergedLedger, merge_ledgers
 from gridsim.ledger.places import check_reload
 from gridsim.ledger.query import LedgerQuery, query
 from gridsim.ledger.reader import NotALedger, Reader
@@ -28,6 +29,7 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "LedgerQuery",
+    "MergedLedger",
     "NotALedger",
     "Reader",
     "Rewound",
@@ -36,6 +38,7 @@ __all__ = [
     "Window",
     "check_reload",
     "is_unused",
+    "merge_ledgers",
     "missing_readings",
     "query",
     "run_of",

@@ -12,6 +12,7 @@ import numpy as np
 
 from gridsim.api import DeviceFault, Fault
 from gridsim.contracts.fault import is_instrument
+from gridsim.contracts.shard import Shard
 from gridsim.ledger.schema import VERSION
 from gridsim.simulation.scenario import BaselineSpec, FaultSpec, Scenario
 from gridsim.version import __version__
@@ -46,6 +47,10 @@ class About:
     """The number of readings of earlier runs that this run sends from spools."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
     """The run's id."""
+    shard: Shard | None = None
+    """The part of the run that the ledger has; None: the run is not divided."""
+    events: Sequence[str] = ()
+    """The ids of all configured events of a run that is divided, in their order."""
 
 
 def write_about(connection: sqlite3.Connection, about: About) -> None:
@@ -66,6 +71,15 @@ def write_about(connection: sqlite3.Connection, about: About) -> None:
         "ticks": 0,
         "complete": 0,
     }
+    if about.shard is not None:
+        # The projects and devices that a reload adds later get the next numbers.
+        meta |= {
+            "shard": about.shard.index,
+            "shards": about.shard.count,
+            "projects": len(scenario.roster.project_id),
+            "devices": len(scenario.roster),
+            "events": json.dumps(list(about.events)),
+        }
     connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
     connection.executemany(
         "INSERT INTO projects VALUES (?, ?, ?, ?)",

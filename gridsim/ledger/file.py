@@ -23,6 +23,7 @@ _written_here: set[tuple[int, int]] = set()
 Opening and closing such a file a second time would release SQLite's locks on it.
 """
 _COMPANIONS = ("-wal", "-shm", "-journal")
+_WAY = "set overwrite = true"
 
 
 class LedgerError(GridsimError):
@@ -156,10 +157,13 @@ def is_ledger(path: Path) -> bool:
         return False
 
 
-def unusable(path: Path, *, overwrite: bool) -> str | None:
-    """Return the reason why a ledger cannot be created at a path, or None. Writes nothing."""
+def unusable(path: Path, *, overwrite: bool, way: str = _WAY) -> str | None:
+    """Return the reason why a ledger cannot be created at a path, or None. Writes nothing.
+
+    `way` is the way to replace the ledger of another run, for the text.
+    """
     try:
-        problem = _taken(path, overwrite=overwrite)
+        problem = _taken(path, overwrite=overwrite, way=way)
     except OSError as error:
         problem = f"{path} cannot be created: {_why(error)}"
     if problem is not None:
@@ -174,23 +178,20 @@ def unusable(path: Path, *, overwrite: bool) -> str | None:
     return None
 
 
-def _taken(path: Path, *, overwrite: bool) -> str | None:
+def _taken(path: Path, *, overwrite: bool, way: str = _WAY) -> str | None:
     """Return the reason why a file at the path must not be replaced, or None."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         return f"{path} is not a regular file; name another"
     if not path.exists():
         return None
-    if _is_written(path):
+    if is_written(path):
         return _in_use(path)
     if not path.stat().st_size:
         return None
     if not is_ledger(path):
         return f"{path} exists and is not a ledger; name another file"
     if not overwrite:
-        return (
-            f"{path} holds the ledger of another run; move it away, name another file, or set "
-            "overwrite = true"
-        )
+        return f"{path} holds the ledger of another run; move it away, name another file, or {way}"
     return None
 
 
@@ -209,7 +210,7 @@ def _make_room(path: Path, *, overwrite: bool) -> None:
         raise LedgerError(f"the ledger {path} cannot be created: {_why(error)}") from error
 
 
-def _is_written(path: Path) -> bool:
+def is_written(path: Path) -> bool:
     """Return whether a run still writes the ledger at `path`."""
     if identity(path.stat()) in _written_here:
         return True

@@ -102,6 +102,13 @@ class Reader:
         with self._reading(), closing(self._connection.execute(query)) as cursor:
             return cursor.fetchall()
 
+    def each(self, query: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query, a few at a time."""
+        with self._reading():
+            # Not `yield from`, which closes the cursor after the connection if it is left early.
+            for row in self._connection.execute(query, values):  # noqa: UP028
+                yield row
+
     def matrices(self, query: str) -> Iterator[Ints]:
         """Yield the rows of a query of integers, int64[n, columns] each; NULL is NONE."""
         with self._reading(), closing(self._connection.execute(query)) as cursor:

@@ -104,22 +104,34 @@ class Packing:
     def _some(self, which: NDArray[np.bool_], *columns: Ints) -> Sequence[Row]:
         """Return the rows of a sparse table: tick, number of rows, places in the batch, columns."""
         at = np.flatnonzero(which)
-        if not len(at):
-            return []
-        firsts = np.searchsorted(at, (*self._starts, self._total))
-        counts = np.diff(firsts)
-        there = np.flatnonzero(counts).tolist()
-        starts: list[int] = firsts[there].tolist()
-        places = at - np.repeat(self._starts, counts)
-        return list(
-            zip(
-                (self._ticks[i] for i in there),
-                counts[there].tolist(),
-                pack_places(places, starts),
-                *(pack(column[at], starts) for column in columns),
-                strict=True,
-            )
+        bounds = (*self._starts, self._total)
+        return sparse_rows(self._ticks, bounds, at, [column[at] for column in columns])
+
+
+def sparse_rows(
+    ticks: Sequence[int], bounds: Sequence[int], at: Ints, columns: Sequence[Ints]
+) -> Sequence[Row]:
+    """Return the rows of a sparse table: tick, number of rows, places in the batch, columns.
+
+    Batch i has the readings from `bounds[i]` to before `bounds[i + 1]`; `at`, ascending, has the
+    readings that the columns describe.
+    """
+    if not len(at):
+        return []
+    firsts = np.searchsorted(at, bounds)
+    counts = np.diff(firsts)
+    there = np.flatnonzero(counts).tolist()
+    starts: list[int] = firsts[there].tolist()
+    places = at - np.repeat(bounds[:-1], counts)
+    return list(
+        zip(
+            (ticks[i] for i in there),
+            counts[there].tolist(),
+            pack_places(places, starts),
+            *(pack(column, starts) for column in columns),
+            strict=True,
         )
+    )
 
 
 def insert_batches(

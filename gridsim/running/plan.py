@@ -193,6 +193,7 @@ def make_plan(
         files=files,
         is_resumed=kept is not None,
     )
+    events = [spec.id for spec in configuration.scenario.events]
     configuration = replace(configuration, scenario=scenario_of(document.shard, configuration))
     if reloads is not None:
         refuse_fixed(document, reloads.configuration, configuration)
@@ -220,6 +221,8 @@ def make_plan(
     )
     probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
     about = about_run(configuration, fingerprint(document), host.registry)
+    if options.shard is not None:
+        about = replace(about, shard=options.shard, events=events)
     if kept is not None:
         about = replace(about, run=kept.checkpoint.facts.run)
     checkpoint = checkpoint_plan(document, configuration, about, kept, resume=options.resume)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gridsim.api import Acknowledgement, CallEvent, Instruction, Status, Tick
 from gridsim.contracts.instructions import action_of
-from gridsim.contracts.results import EventChange
+from gridsim.contracts.results import EventChange, EventTotals
 
 
 def answer(
@@ -25,15 +25,19 @@ def answer(
 
 def answer_to_call(call: CallEvent, change: EventChange, tick: Tick) -> Acknowledgement:
     """Return the final acknowledgement of a call, which depends on how its event ended."""
-    totals = change.totals
     if change.kind == "cancelled":
         return answer(call, "cancelled", tick, "by its cancel_after_s")
+    status, reason = end_of_call(change.totals)
+    return answer(call, status, tick, reason)
+
+
+def end_of_call(totals: EventTotals) -> tuple[Status, str]:
+    """Return the status of a called event that has ended on all its projects, and the reason."""
     if totals.took_part and totals.superseded == totals.took_part:
-        return answer(call, "superseded", tick, "by a later event")
+        return "superseded", "by a later event"
     parts = [
         f"{count} {ending}"
         for count, ending in ((totals.superseded, "superseded"), (totals.cancelled, "cancelled"))
         if count
     ]
-    reason = f"{', '.join(parts)} of {totals.took_part} projects" if parts else ""
-    return answer(call, "completed", tick, reason)
+    return "completed", f"{', '.join(parts)} of {totals.took_part} projects" if parts else ""
