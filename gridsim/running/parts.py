@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gridsim.api import RunContext, Source, TextError, Transport, View
+from gridsim.api import RunContext, Source, Target, TextError, Transport, View
 from gridsim.config.configuration import Configuration
 from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.tables.transports import TransportChoice
@@ -29,7 +29,8 @@ from gridsim.delivery.account import OnFull, default_on_full
 from gridsim.delivery.buffer import Buffer
 from gridsim.delivery.spool import SpoolBuffer, SpoolStore
 from gridsim.errors import GridsimError, failure, printable
-from gridsim.running.sharding import beyond_reach, shared_by_shards
+from gridsim.running.sharding import Division, beyond_reach, shared_by_shards
+from gridsim.sources import is_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ class PlannedSource:
 
     name: str
     source: Source
+    is_for: Callable[[Target], bool] = is_own
+    """The function that returns whether this shard of the run answers for a target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +123,14 @@ def make_parts(
     configuration: Configuration,
     run: RunContext,
     alterations: Alterations,
+    division: Division,
     *,
     shares_machine: bool = False,
 ) -> tuple[tuple[PlannedTransport, ...], tuple[PlannedSource, ...], tuple[PlannedView, ...]]:
     """Make the transports, sources and views. Raises ConfigError with all errors.
 
-    With `shares_machine` all shards of the run are on this machine.
+    Sources ignore what other shards of the `division` answer. With `shares_machine` all shards of
+    the run are on this machine.
     """
     transports, sources, views = [], [], []
     problems = list(configuration.file_problems)
@@ -142,7 +147,7 @@ def make_parts(
             problems.append(document.problem(choice.key_path, str(error)))
     for source in configuration.sources:
         try:
-            sources.append(_planned_source(source, run))
+            sources.append(_planned_source(source, run, division))
         except ValueError as error:
             problems.append(document.problem(source.key_path, str(error)))
     problems += _shared(document, configuration)
@@ -188,9 +193,9 @@ def _claims(choice: TransportChoice | SourceChoice) -> Iterator[tuple[str, str]]
         yield "spool.path", f"the file {choice.delivery.spool.path}"
 
 
-def _planned_source(choice: SourceChoice, run: RunContext) -> PlannedSource:
+def _planned_source(choice: SourceChoice, run: RunContext, division: Division) -> PlannedSource:
     with _made(f"the source {choice.name!r}"):
-        return PlannedSource(choice.name, choice.type(choice.settings, run))
+        return PlannedSource(choice.name, choice.type(choice.settings, run), division.is_for)
 
 
 def _planned_view(choice: ViewChoice, run: RunContext) -> PlannedView:

@@ -34,7 +34,7 @@ from gridsim.running.remake import refuse_fixed
 from gridsim.running.resume import check_duration, checkpoint_plan, continued_ledger, kept_run
 from gridsim.running.runfile import RunFile
 from gridsim.running.runs import RunFinder
-from gridsim.running.sharding import scenario_of
+from gridsim.running.sharding import Division
 from gridsim.simulation.scenario import Scenario
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "default.toml"
@@ -116,6 +116,8 @@ class Plan:
     """The options that it was made of; None: it cannot be made again."""
     not_set: Mapping[str, str] = field(default_factory=dict)
     """The settings of sources that `--set` gave to a transport only, by the transport's name."""
+    division: str = ""
+    """The digest of how the projects are divided into shards; "" for a run without shards."""
     checkpoint: CheckpointPlan | None = None
     """The checkpoints that the run writes; None: it writes none."""
 
@@ -194,8 +196,10 @@ def make_plan(
         is_resumed=kept is not None,
     )
     events = [spec.id for spec in configuration.scenario.events]
-    configuration = replace(configuration, scenario=scenario_of(document.shard, configuration))
+    division = Division(document.shard, configuration.scenario, answers=bool(configuration.sources))
+    configuration = replace(configuration, scenario=division.scenario)
     if reloads is not None:
+        division.check_kept(reloads.division)
         refuse_fixed(document, reloads.configuration, configuration)
     ticks = _ticks(options.duration, configuration)
     if kept is not None:
@@ -217,7 +221,12 @@ def make_plan(
     faults = message_faults(configuration.scenario)
     alterations = faults if reloads is None else reloads.alterations
     transports, sources, views = make_parts(
-        document, configuration, run, alterations, shares_machine=options.shares_machine
+        document,
+        configuration,
+        run,
+        alterations,
+        division,
+        shares_machine=options.shares_machine,
     )
     probes = Probes({e.name: e.type for e in host.registry if e.kind == "probe"}, run)
     about = about_run(configuration, fingerprint(document), host.registry)
@@ -250,6 +259,7 @@ def make_plan(
         registry=host.registry,
         checkpoint=checkpoint,
         options=options,
+        division=division.fingerprint,
     )
 
 

@@ -133,7 +133,9 @@ class Workers:
     def new_source(self, planned: PlannedSource, trace: MessageTrace | None) -> SourceWorker:
         """Return a worker for a source, not started."""
         name, source = planned.name, planned.source
-        return SourceWorker(name, source, self._inbox, self._next_tick, trace=trace)
+        return SourceWorker(
+            name, source, self._inbox, self._next_tick, is_for=planned.is_for, trace=trace
+        )
 
     def new_runner(
         self, planned: PlannedTransport, index: int, wake_s: float, trace: MessageTrace | None

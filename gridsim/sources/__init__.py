@@ -2,6 +2,6 @@
 
 from gridsim.sources.counters import SourceCounters
 from gridsim.sources.group import Sources
-from gridsim.sources.worker import MAX_UNANSWERED, SourceWorker
+from gridsim.sources.worker import MAX_UNANSWERED, SourceWorker, is_own
 
-__all__ = ["MAX_UNANSWERED", "SourceCounters", "SourceWorker", "Sources"]
+__all__ = ["MAX_UNANSWERED", "SourceCounters", "SourceWorker", "Sources", "is_own"]

@@ -47,6 +47,11 @@ _LAST_S = 0.3
 _LASTING_S = 10.0
 
 
+def is_own(target: Target) -> bool:
+    """Return true: a run that is not divided answers for every target."""
+    return True
+
+
 class SourceWorker(ConnectionWorker):
     """The thread that serves one source.
 
@@ -62,17 +67,20 @@ class SourceWorker(ConnectionWorker):
         inbox: Inbox,
         now: Callable[[], tuple[int, int]],
         *,
+        is_for: Callable[[Target], bool] = is_own,
         limit: int = MAX_UNANSWERED,
         limit_each: int = MAX_UNANSWERED_EACH,
         trace: MessageTrace | None = None,
         time: Time = REAL_TIME,
     ) -> None:
         """Start nothing yet. `now` returns the next tick and its time, UTC ms; any thread may
-        call it. `trace` gets the messages of the devices that are watched."""
+        call it. Instructions for which `is_for` is false are ignored: another shard of the run
+        answers them. `trace` gets the messages of the devices that are watched."""
         super().__init__("source", name, source, time)
         self.source = source
         self._inbox = inbox
         self._now = now
+        self._is_for = is_for
         self._limit, self._limit_each = limit, limit_each
         self._acknowledgements: deque[Acknowledgement] = deque()
         self._unanswered = 0
@@ -140,6 +148,8 @@ class SourceWorker(ConnectionWorker):
     def post(self, instruction: Instruction) -> bool:
         """Post under the source's name; answer at once if there is no room."""
         instruction = checked_instruction(instruction)
+        if not self._is_for(instruction.target):
+            return True
         if self._exchange is not None:
             self._exchange.received(instruction)
         instruction = replace(instruction, source=self.name, received=None)

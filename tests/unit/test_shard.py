@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gridsim.api import Shard
+from gridsim.api import Shard, Target
 from gridsim.config.text.report import ConfigError
+from gridsim.contracts.instructions import FLEET
 from gridsim.contracts.shard import WHOLE, projects_of
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options, Plan, make_plan
+from gridsim.running.sharding import Division
 
 HOMES = """
 [simulation]
@@ -193,6 +196,36 @@ def test_shards_must_not_share_files(tmp_path: Path) -> None:
     assert keys == ["'path'", "'path'", "'path'", "'journal'"]
     assert str(error.value).count("all 2 shards would use") == 4
     assert str(error.value).count("add {shard} to the setting") == 4
+
+
+@pytest.mark.parametrize(
+    ("target", "answering"),
+    [
+        (Target("HOME_1"), [0]),
+        (Target("HOME_2", "HOME_2_PV"), [0]),
+        (Target("HOME_5", "HOME_5_PV"), [2]),
+        # A topic without the project, in a shard that does not know the DER.
+        (Target("", "HOME_3_PV"), [1]),
+        (Target("HOME_3", "GHOST"), [1]),
+        (Target("GHOST"), [0]),
+        (Target("", "GHOST"), [0]),
+        (FLEET, [0, 1, 2]),
+    ],
+)
+def test_one_shard_answers_each_instruction(target: Target, answering: list[int]) -> None:
+    scenario = make_plan(Options(content=HOMES)).configuration.scenario
+    divisions = [Division(Shard(index, 3), scenario) for index in range(3)]
+    assert [place for place, one in enumerate(divisions) if one.is_for(target)] == answering
+    assert Division(WHOLE, scenario).is_for(target)
+
+
+def test_a_reload_must_not_move_projects_to_other_shards(tmp_path: Path) -> None:
+    plan = planned(Shard(0, 2), STDOUT, tmp_path)
+    assert plan.options is not None
+    make_plan(plan.options, reloads=plan)
+    changed = replace(plan.options, content=(HOMES + STDOUT).replace("count = 5", "count = 6"))
+    with pytest.raises(UsageError, match="cannot add or remove projects"):
+        make_plan(changed, reloads=plan)
 
 
 STDOUT = "[[transports]]\ntype = 'stdout'"

@@ -13,6 +13,7 @@ from loguru import logger
 from gridsim.api import (
     Acknowledgement,
     Inbox,
+    Target,
     TransportError,
 )
 from gridsim.running.inbox import CommandInbox
@@ -28,6 +29,16 @@ def test_requests_come_in_with_the_name_of_their_source() -> None:
     with served(wire, inbox):
         until(lambda: not wire.incoming)
     assert inbox.drain() == tuple(replace(off(id), source="wire") for id in ("one", "two"))
+
+
+def test_instructions_that_another_shard_answers_are_ignored() -> None:
+    wire, inbox = Wire(), CommandInbox()
+    worker = SourceWorker("wire", wire, inbox, lambda: (0, START_MS), is_for=lambda one: one != DER)
+    other = replace(off("two"), target=Target("PRJ_9"))
+    assert worker.post(off("one"))
+    assert worker.post(other)
+    assert [one.id for one in inbox.drain()] == ["two"]
+    assert worker.counters() == SourceCounters(posted=1, unanswered=1)
 
 
 def test_a_source_gets_its_own_acknowledgements_only() -> None:
