@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from gridsim.contracts.batch import Roster
@@ -70,3 +70,6 @@ class RunContext:
     """True if the run continues one that was killed: the files of that run are its own."""
     shard: Shard = WHOLE
     """The part of the run that this process simulates; the roster has the devices of this part."""
+    given: Mapping[str, Announcement] = field(default_factory=dict)
+    """What the driver of the shards has announced on this machine, by key, before the transports of
+    this shard connect: see `Transport.share`. Empty in a run of one process."""

@@ -105,6 +105,14 @@ class Transport(ABC, Generic[S]):
         """
         return ""
 
+    def share(self) -> None:
+        """Start what all shards of a run on one machine share, such as a broker of the run's own.
+
+        Called in the process that drives the shards, where the transport does not connect, before
+        the first shard connects and then about once a second. What it announces there, the shards
+        find in `RunContext.given`. Raises TransportError.
+        """
+
     @abstractmethod
     def connect(self) -> None:
         """Connect to the target."""

@@ -23,7 +23,7 @@ from gridsim.api import (
 )
 from gridsim.errors import GridsimError
 from gridsim.running.catalogue import make_catalogue
-from gridsim.running.monitor import Monitor
+from gridsim.running.monitor.answers import Answers
 from gridsim.running.plan import Plan
 
 
@@ -51,10 +51,32 @@ class ViewedRun(Protocol):
         """Reload the configuration; `on_swapped` is called once the simulation is replaced."""
 
 
+class ViewedMonitor(Protocol):
+    """What the views of a run read."""
+
+    roster: Roster
+    answers: Answers
+
+    def snapshot(self, *, fresh: bool = False) -> Snapshot:
+        """Return the newest snapshot."""
+
+    def history(self, span: Span) -> History:
+        """Return the fleet's past."""
+
+    def project_history(self, projects: NDArray[np.intp]) -> Floats:
+        """Return the reduction of some projects."""
+
+    def watch(self, der_id: str) -> DeviceView:
+        """Return the view of one device."""
+
+    def close(self) -> None:
+        """Take no more results, because no view is left."""
+
+
 class RunControl:
     """The `Control` of a run."""
 
-    def __init__(self, run: ViewedRun, monitor: Monitor) -> None:
+    def __init__(self, run: ViewedRun, monitor: ViewedMonitor) -> None:
         self._run = run
         self._monitor = monitor
         self._catalogue: Catalogue | None = None

@@ -77,6 +77,11 @@ class Hub:
         subscription.start()
         return subscription
 
+    @property
+    def has_queues(self) -> bool:
+        """True if a subscriber gets every result."""
+        return any(not one.is_latest for one in self._subscriptions)
+
     def close(self, is_late: Callable[[], bool]) -> bool:
         """Wait until subscribers have taken all queued results; return whether all of them ended.
 

@@ -52,7 +52,7 @@ def observe(
         events=board.events(),
         faults=_faults(engine, board.episodes),
         transports=tuple(_transport(runner, hang_timeout_s) for runner in runners),
-        sources=tuple(_source(source, hang_timeout_s) for source in sources),
+        sources=tuple(source_status(source, hang_timeout_s) for source in sources),
         failures=tuple(simulation.failures),
         clipped=simulation.clipped,
         fuse_overloads=simulation.fuse_overloads,
@@ -74,7 +74,8 @@ def _faults(engine: Engine, episodes: int) -> FaultStatus | None:
     )
 
 
-def _source(worker: SourceWorker, hang_timeout_s: float) -> SourceStatus:
+def source_status(worker: SourceWorker, hang_timeout_s: float) -> SourceStatus:
+    """Return the status of a source; it hangs after `hang_timeout_s`."""
     counters = worker.counters()
     return SourceStatus(
         name=worker.name,

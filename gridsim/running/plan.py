@@ -16,6 +16,7 @@ from gridsim.config.tables.simulation import goes_live
 from gridsim.config.text.document import Finding
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Content, Document, read
+from gridsim.contracts.run_context import Announcement
 from gridsim.contracts.shard import WHOLE, Shard
 from gridsim.delivery import Alteration, Alterations
 from gridsim.errors import UsageError
@@ -120,6 +121,8 @@ class Plan:
     """The digest of how the projects are divided into shards; "" for a run without shards."""
     checkpoint: CheckpointPlan | None = None
     """The checkpoints that the run writes; None: it writes none."""
+    given: dict[str, Announcement] = field(default_factory=dict)
+    """What the driver of the run's shards has announced; filled before the transports connect."""
 
     @property
     def goes_live(self) -> bool:
@@ -206,6 +209,7 @@ def make_plan(
         check_duration(kept, ticks)
     services = Services() if reloads is None else reloads.services
     run_file = RunFile() if reloads is None else reloads.run_file
+    given: dict[str, Announcement] = {}
     run = RunContext(
         configuration.scenario.roster,
         configuration.start_ms,
@@ -216,6 +220,7 @@ def make_plan(
         ).announced,
         is_resumed=kept is not None,
         shard=document.shard,
+        given=given,
     )
     # After a reload, faults have other numbers than in the configuration.
     faults = message_faults(configuration.scenario)
@@ -260,6 +265,7 @@ def make_plan(
         checkpoint=checkpoint,
         options=options,
         division=division.fingerprint,
+        given=given,
     )
 
 

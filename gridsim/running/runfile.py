@@ -68,6 +68,12 @@ class RunFile:
             if self._path is not None:
                 self._write()
 
+    @property
+    def announced(self) -> dict[str, Values]:
+        """The values that plugins have announced so far, by key."""
+        with self._lock:
+            return dict(self._announced)
+
     def open(self, config: Path, started: str, ledger: str, plugins: tuple[str, ...]) -> None:
         """Write the file, and hold its lock."""
         with self._lock:
@@ -123,6 +129,13 @@ class RunFile:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+class HiddenRunFile(RunFile):
+    """The runtime file of a shard, which no other process finds: the driver has one for all."""
+
+    def open(self, config: Path, started: str, ledger: str, plugins: tuple[str, ...]) -> None:
+        """Write nothing."""
 
 
 def running() -> list[RunRecord]:

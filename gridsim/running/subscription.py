@@ -137,6 +137,11 @@ class Subscription:
         return True
 
     @property
+    def is_latest(self) -> bool:
+        """True if the consumer gets the newest result only."""
+        return self._latest
+
+    @property
     def blocks(self) -> bool:
         """True if the run waits for room in the queue."""
         return not self._latest and self._on_full == "block"

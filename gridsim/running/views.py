@@ -12,7 +12,8 @@ from loguru import logger
 
 from gridsim.api import Control, View, ViewStatus
 from gridsim.errors import described, printable
-from gridsim.running.monitor.monitor import MIN_INTERVAL_S, Monitor
+from gridsim.running.control import ViewedMonitor
+from gridsim.running.monitor.monitor import MIN_INTERVAL_S
 from gridsim.running.parts import PlannedView
 
 # How long the first tick waits for views to start.
@@ -32,7 +33,7 @@ class Views:
         self,
         planned: Sequence[PlannedView],
         control: Control,
-        monitor: Monitor,
+        monitor: ViewedMonitor,
         tick: Callable[[], int],
     ) -> None:
         """Start nothing. `tick` returns the index of the next tick."""

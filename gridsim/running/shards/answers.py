@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from gridsim.api import Acknowledgement, Command, Instruction, Unreadable
 from gridsim.running.shards.messages import ShardFacts
@@ -17,7 +19,7 @@ class _Asked:
     """An instruction, and what the shards have answered so far."""
 
     number: int
-    tick: int
+    instruction: Instruction
     is_command: bool
     waits_for: set[int]
     """The shards whose decision is not known."""
@@ -33,31 +35,33 @@ class JoinedAnswers:
     """
 
     def __init__(self) -> None:
+        # Sources post while results are handed on.
+        self._lock = threading.Lock()
         self._asked: defaultdict[object, list[_Asked]] = defaultdict(list)
 
-    def expect(
-        self, number: int, tick: int, instruction: Instruction, shards: Sequence[int]
-    ) -> None:
+    def expect(self, number: int, instruction: Instruction, shards: Sequence[int]) -> None:
         """Wait for the answers of these shards to the instruction with this number."""
         is_command = isinstance(instruction, Command | Unreadable)
-        self._asked[_key(instruction)].append(_Asked(number, tick, is_command, set(shards)))
+        with self._lock:
+            self._asked[_key(instruction)].append(
+                _Asked(number, instruction, is_command, set(shards))
+            )
 
     def forget(self, shard: int) -> None:
         """Wait for this shard no more."""
-        for every in self._asked.values():
-            for one in every:
+        with self._lock:
+            for one in chain.from_iterable(self._asked.values()):
                 one.waits_for.discard(shard)
                 one.open.discard(shard)
 
     def joined(self, facts: Sequence[tuple[int, ShardFacts]]) -> tuple[Acknowledgement, ...]:
         """Return the acknowledgements of a tick, from those of each shard."""
         answering = [(shard, one.acknowledgements) for shard, one in facts if one.acknowledgements]
-        found: list[tuple[tuple[int, int], Acknowledgement]] = []
-        for shard, answers in answering:
-            for answer in answers:
-                entry = self._take(shard, answer)
-                if entry is not None:
-                    found.append(entry)
+        if not answering:
+            return ()
+        with self._lock:
+            every = (self._take(shard, one) for shard, answers in answering for one in answers)
+            found = [entry for entry in every if entry is not None]
         if len(answering) > 1:
             # The order of one simulation: decisions on commands, then what ends them, and then the
             # same for events and faults.

@@ -12,8 +12,6 @@ import sys
 import threading
 from typing import Any, BinaryIO
 
-from gridsim.errors import GridsimError
-
 
 def main() -> None:
     """Answer calls until the driver closes the pipe."""
@@ -22,29 +20,19 @@ def main() -> None:
         # They go to the whole group. The driver decides what happens.
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        # The driver has blocked them until here.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    from gridsim.running.shards.calls import answered, written
     from gridsim.running.shards.host import HostedRun
 
     host = HostedRun(pickle.load(calls))
     requests = _Requests(calls)
     while (request := requests.take()) is not None:
-        method, arguments = request
-        answer: tuple[bool, Any]
+        answer = written(answered(host, *request))
         try:
-            answer = True, getattr(host, method)(*arguments)
-        except (GridsimError, KeyError, ValueError, RuntimeError) as error:
-            answer = False, error
-        except Exception as error:
-            from gridsim.errors import described
-
-            answer = False, GridsimError(described(error))
-        try:
-            written = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
-        except Exception as error:
-            answer = False, GridsimError(f"{type(answer[1]).__name__}: {answer[1]}: {error}")
-            written = pickle.dumps(answer)
-        try:
-            answers.write(len(written).to_bytes(8, "big"))
-            answers.write(written)
+            answers.write(len(answer).to_bytes(8, "big"))
+            answers.write(answer)
             answers.flush()
         except OSError:
             break

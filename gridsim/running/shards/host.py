@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from gridsim import logs
 from gridsim.contracts.results import TickResult
+from gridsim.contracts.run_context import Announcement
 from gridsim.errors import GridsimError
 from gridsim.ledger import LedgerError
 from gridsim.running.inbox import StampedInbox
 from gridsim.running.plan import Plan, make_plan
 from gridsim.running.run import FLUSH_S, Run
+from gridsim.running.runfile import HiddenRunFile
 from gridsim.running.shards.facts import FactMaker
 from gridsim.running.shards.messages import (
     LogLine,
@@ -81,6 +83,12 @@ class DrivenRun(Run):
             inbox.post_at(tick, number, instruction)
         self._engine.permission.allow(until)
 
+    def finish(self, tick: int) -> None:
+        """Run the ticks below `tick` now, whatever the schedule says, and no more after them."""
+        self._engine.run(max(tick - self._engine.tick, 0))
+        self._engine.stop()
+        self._engine.run(0)
+
     def ask(self, question: Question, arguments: Sequence[Any]) -> Any:
         """Return what the monitor answers."""
         monitor = self._viewing.monitor
@@ -111,16 +119,24 @@ class HostedRun:
         self._status: tuple[float, ShardReport] | None = None
         self._ended = False
 
-    def start(self) -> ShardReport:
-        """Make the plan, and connect its transports."""
+    def prepare(self) -> None:
+        """Make the plan of the shard."""
+        if self._run is not None:
+            return
         logs.configure_lines(self._take_line, self._spec.log_level)
         plan = make_plan(self._spec.options)
         # They are the driver's.
-        plan = replace(plan, sources=(), views=())
+        plan = replace(plan, sources=(), views=(), run_file=HiddenRunFile())
         run = DrivenRun(plan, self._note, monitored=self._spec.is_monitored)
-        self._run, self._done = run, run.tick
-        self._facts.simulation = run.simulation
-        run.start()
+        self._done, self._facts.simulation = run.tick, run.simulation
+        self._run = run
+
+    def start(self, announced: Mapping[str, Announcement]) -> ShardReport:
+        """Connect the transports."""
+        run = self._started
+        run.plan.given.update(announced)
+        if run.status().state == "new":
+            run.start()
         return self._report(run.tick, fresh=True)
 
     def follow(self, schedule: Schedule) -> None:
@@ -152,6 +168,11 @@ class HostedRun:
         """Stop ticks after the present one, and return the index of the next."""
         self._started.pause()
         return self._started.tick
+
+    def finish(self, tick: int, since: int) -> ShardReport:
+        """Run the ticks below `tick` at once, and no more after them."""
+        self._started.finish(tick)
+        return self._report(since, fresh=True)
 
     def ask(self, question: Question, arguments: Sequence[Any]) -> Any:
         """Return what the shard's monitor answers."""
@@ -187,7 +208,7 @@ class HostedRun:
     @property
     def _started(self) -> DrivenRun:
         if self._run is None:
-            raise GridsimError("this shard has not started")
+            raise GridsimError("this shard is not prepared")
         return self._run
 
     def _note(self, result: TickResult) -> None:

@@ -51,7 +51,7 @@ class Joiner:
     @property
     def tick(self) -> int:
         """The index of the first tick that a shard has not done yet."""
-        return min(self._done.values(), default=self._next)
+        return min(list(self._done.values()), default=self._next)
 
     def take(self, shard: int, facts: Iterable[ShardFacts], done: int) -> None:
         """Take the facts of a shard, whose ticks below `done` are done."""

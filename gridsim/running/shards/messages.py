@@ -43,8 +43,6 @@ class ShardSpec:
     """True if the driver has views."""
     log_level: str = "INFO"
     """The lowest level of the log lines that reach the driver."""
-    announced: Mapping[str, Announcement] = field(default_factory=dict)
-    """What the driver's transports have announced, such as the address of an embedded broker."""
     life: int = 0
     """The number of times that the shard was made again."""
 
@@ -131,17 +129,29 @@ class ShardLostError(GridsimError):
     """A shard does not answer any more: its process was killed, for example."""
 
 
+class ShardRefusedError(GridsimError):
+    """An error in a shard, with its text and exit status."""
+
+    def __init__(self, text: str, exit_status: int) -> None:
+        super().__init__(text)
+        self.exit_status = exit_status
+
+
 class ShardHost(Protocol):
     """A shard, as the driver sees it. One thread calls it, and each call returns.
 
-    Each method raises `ShardLostError` if the shard does not answer any more, and GridsimError if
-    the shard refuses the call.
+    Each method raises `ShardLostError` if the shard does not answer any more, and
+    ShardRefusedError if the shard refuses the call.
     """
 
-    def start(self) -> ShardReport:
-        """Make the plan of the shard, and connect its transports. No tick runs yet.
+    def prepare(self) -> None:
+        """Make the plan of the shard. Raises ShardRefusedError if it cannot be used."""
 
-        Raises GridsimError, with the text and exit status of the shard's error.
+    def start(self, announced: Mapping[str, Announcement]) -> ShardReport:
+        """Connect the transports. No tick runs yet.
+
+        `announced` is what the driver's transports have announced, such as the address of an
+        embedded broker. Raises ShardRefusedError.
         """
 
     def follow(self, schedule: Schedule) -> None:
@@ -164,6 +174,12 @@ class ShardHost(Protocol):
 
     def pause(self) -> int:
         """Stop ticks after the present one, and return the index of the next."""
+
+    def finish(self, tick: int, since: int) -> ShardReport:
+        """Run the ticks below `tick` at once in a pause, and report. No tick runs after that.
+
+        All shards of a run that is stopped early end with the same tick.
+        """
 
     def ask(self, question: Question, arguments: Sequence[Any]) -> Any:
         """Return what the shard's monitor answers: a `Snapshot`, `History`, array or `DeviceView`.

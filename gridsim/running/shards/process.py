@@ -3,82 +3,44 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+from gridsim.running.shards.calls import CallAnswer, CalledHost
 from gridsim.running.shards.messages import (
-    Question,
-    Schedule,
     ShardLostError,
-    ShardReport,
     ShardSpec,
-    StampedInstruction,
 )
 
 _CLOSE_S: Final = 1.0
 
 
-class ProcessHost:
+class ProcessHost(CalledHost):
     """The `ShardHost` of a child process; calls go through a pipe, one at a time."""
 
     def __init__(self, spec: ShardSpec) -> None:
         """Start the process, which makes the shard when `start` is called. Raises OSError."""
         self._name = spec.name
         self._lock = threading.Lock()
-        self._child = subprocess.Popen(
-            # -P: a file of the working folder must not shadow a module.
-            [sys.executable, "-P", "-m", "gridsim.running.shards.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        with _without_signals():
+            self._child = subprocess.Popen(
+                # -P: a file of the working folder must not shadow a module.
+                [sys.executable, "-P", "-m", "gridsim.running.shards.child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
         self._send(spec)
 
     @property
     def pid(self) -> int:
         """The process id of the child."""
         return self._child.pid
-
-    def start(self) -> ShardReport:
-        """Make the plan of the shard, and connect its transports."""
-        return self._call("start")  # type: ignore[no-any-return]
-
-    def follow(self, schedule: Schedule) -> None:
-        """Run the ticks that are allowed by this schedule from now on."""
-        self._call("follow", schedule)
-
-    def advance(
-        self,
-        until: int,
-        instructions: Sequence[StampedInstruction],
-        since: int,
-        wait_s: float,
-    ) -> ShardReport:
-        """Allow the ticks below `until`, and report what is new."""
-        return self._call("advance", until, instructions, since, wait_s)  # type: ignore[no-any-return]
-
-    def pause(self) -> int:
-        """Stop ticks after the present one, and return the index of the next."""
-        return self._call("pause")  # type: ignore[no-any-return]
-
-    def ask(self, question: Question, arguments: Sequence[Any]) -> Any:
-        """Return what the shard's monitor answers."""
-        return self._call("ask", question, arguments)
-
-    def confirm(self, timeout_s: float) -> bool:
-        """Wait until no reading is on its way, and return whether that is so."""
-        return self._call("confirm", timeout_s)  # type: ignore[no-any-return]
-
-    def save_checkpoint(self, timeout_s: float) -> bool:
-        """Write a checkpoint now, in a pause, and return whether it is on the disk."""
-        return self._call("save_checkpoint", timeout_s)  # type: ignore[no-any-return]
-
-    def stop(self, flush_s: float | None, since: int) -> ShardReport:
-        """End the shard, and report once more."""
-        return self._call("stop", flush_s, since)  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Close the pipe, and kill a process that does not end."""
@@ -104,10 +66,8 @@ class ProcessHost:
     def _call(self, method: str, *arguments: Any) -> Any:
         with self._lock:
             self._send((method, arguments))
-            done, answer = pickle.loads(self._receive())
-        if done:
-            return answer
-        raise answer
+            answer: CallAnswer = pickle.loads(self._receive())
+        return answer.taken()
 
     def _send(self, message: object) -> None:
         assert self._child.stdin is not None
@@ -142,3 +102,28 @@ class ProcessHost:
         else:
             how = f"its process {self.pid} ended with status {status}"
         return ShardLostError(f"{self._name}: {how}")
+
+
+@contextmanager
+def _without_signals() -> Iterator[None]:
+    """Block the signals that end a run, until the child ignores them: it inherits the mask."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    ending = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class ProcessHosts:
+    """The maker of the shards of one run as child processes on this machine."""
+
+    def make(self, spec: ShardSpec) -> ProcessHost:
+        """Start the process of a shard."""
+        return ProcessHost(spec)
+
+    def close(self) -> None:
+        """Do nothing: each process ends with its host."""

@@ -169,10 +169,14 @@ class Mqtt(Transport[MqttSettings]):
             f"about {MESSAGES_PER_S:,}: use another broker, for example Mosquitto"
         )
 
+    def share(self) -> None:
+        if self.settings.embedded:
+            template = subscription(self._template)
+            self._address = embedded_address(self.run, self.settings.port, template)
+
     def connect(self) -> None:
         settings = self.settings
-        if settings.embedded:
-            self._address = embedded_address(self.run, settings.port, subscription(self._template))
+        self.share()
         if not self._warned:
             self._warned = True
             if settings.tls_insecure:

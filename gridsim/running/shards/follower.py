@@ -1,0 +1,230 @@
+"""The thread of the driver that calls one shard."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
+
+from loguru import logger
+
+from gridsim.errors import GridsimError
+from gridsim.running.shards.grants import Grants
+from gridsim.running.shards.messages import (
+    Schedule,
+    ShardHost,
+    ShardLostError,
+    ShardReport,
+    ShardSpec,
+)
+
+_POLL_S: Final = 0.1
+_TRIES: Final = 3
+"""The times that a shard is made again without a tick in between."""
+T = TypeVar("T")
+
+
+class ShardHosts(Protocol):
+    """The maker of the shards of a run: child processes, or actors of a cluster."""
+
+    def make(self, spec: ShardSpec) -> ShardHost:
+        """Return a shard that is not prepared yet; one with `life` above 0 replaces a lost one."""
+
+    def close(self) -> None:
+        """Release what all shards share, after each was closed."""
+
+
+class Follower:
+    """One shard and its thread in the driver. All calls of the shard are made by the thread.
+
+    A shard that is lost is made again from its checkpoint if the run keeps any.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        spec: ShardSpec,
+        hosts: ShardHosts,
+        grants: Grants,
+        take: Callable[[Follower, ShardReport], None],
+        slowest: Callable[[], int],
+        *,
+        again: bool,
+    ) -> None:
+        """Start nothing yet. `take` gets the reports; `again`: a lost shard is made again."""
+        self.index = index
+        self.name = spec.name
+        self.report: ShardReport | None = None
+        """The newest report."""
+        self.since = 0
+        """The first tick whose facts are not known."""
+        self.lost: ShardLostError | None = None
+        """The reason why the shard is lost for good."""
+        self.error: GridsimError | None = None
+        """The reason why the shard could not be prepared or started."""
+        self.ended = threading.Event()
+        """Set when the thread makes no more calls."""
+        self._spec, self._hosts, self._grants = spec, hosts, grants
+        self._take, self._slowest, self._again = take, slowest, again
+        self._host: ShardHost | None = None
+        self._calls: deque[tuple[Callable[[ShardHost], Any], Future[Any]]] = deque()
+        self._wake = threading.Event()
+        self._sent = 0
+        """The number of the next instruction that the shard does not have."""
+        self._running = False
+        self._tries = 0
+        self._thread = threading.Thread(target=self._work, name=spec.name, daemon=True)
+
+    # Called by the run.
+
+    def begin(self) -> None:
+        """Start the thread, which makes the shard."""
+        self._thread.start()
+
+    def call(self, method: Callable[[ShardHost], T]) -> Future[T]:
+        """Have the thread call the shard soon."""
+        future: Future[T] = Future()
+        if self.ended.is_set():
+            future.set_exception(self.lost or GridsimError(f"{self.name} has ended"))
+            return future
+        self._calls.append((method, future))
+        self._wake.set()
+        with self._grants.changed:
+            self._grants.changed.notify_all()
+        return future
+
+    def run(self) -> None:
+        """Advance the shard between calls from now on."""
+        self._running = True
+        self._wake.set()
+
+    def end(self) -> None:
+        """Make no more calls after those that wait, and close the shard."""
+        self.call(_nothing)
+        self._running = False
+        self._closing = True
+        self._wake.set()
+
+    _closing = False
+
+    def join(self, timeout_s: float) -> bool:
+        """Return whether the thread ended in time."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    # Called in the thread.
+
+    def _work(self) -> None:
+        try:
+            self._host = self._hosts.make(self._spec)
+            self._host.prepare()
+            self._serve()
+        except ShardLostError as error:
+            self.lost = error
+        except GridsimError as error:
+            self.error = error
+        except Exception as error:
+            self.error = GridsimError(f"{self.name}: {error}")
+        finally:
+            if self._host is not None:
+                self._host.close()
+            self.ended.set()
+            self._fail_calls()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                while self._calls:
+                    self._make_call()
+                if self._closing:
+                    return
+                if self._running and self._advance():
+                    continue
+            except ShardLostError as error:
+                self._replace(error)
+                continue
+            if not self._calls:
+                self._wake.wait(_POLL_S)
+                self._wake.clear()
+
+    def _make_call(self) -> None:
+        assert self._host is not None
+        method, future = self._calls.popleft()
+        try:
+            future.set_result(method(self._host))
+        except ShardLostError as error:
+            future.set_exception(error)
+            raise
+        except BaseException as error:
+            future.set_exception(error)
+
+    def _advance(self) -> bool:
+        """Advance once; return whether to go on at once."""
+        assert self._host is not None
+        if self.report is not None and self.report.is_over:
+            return False
+        until, instructions = self._grants.allowed(self.index, self._slowest(), self._sent)
+        report = self._host.advance(until, instructions, self.since, _POLL_S)
+        if instructions:
+            self._sent = instructions[-1].number + 1
+        self.note(report)
+        if report.tick >= until and not self._calls:
+            self._grants.wait(until, _POLL_S)
+        return True
+
+    def note(self, report: ShardReport) -> None:
+        """Take a report. Called in the thread, or when it makes no other call."""
+        for line in report.logs:
+            logger.log(line.level, "{}: {}", self.name, line.text)
+        if report.tick > self.since:
+            self._tries = 0
+        self.report = report
+        self._take(self, report)
+        self.since = max(self.since, report.tick)
+
+    def _replace(self, error: ShardLostError) -> None:
+        """Make the shard again from its checkpoint. Raises the error if that is not possible."""
+        schedule = self._grants.schedule
+        if not self._again or self._closing or not self._running or self._tries >= _TRIES:
+            raise error
+        self._tries += 1
+        logger.warning("{}: it is made again from its checkpoint", error)
+        if self._host is not None:
+            self._host.close()
+        options = replace(self._spec.options, resume=True)
+        self._spec = replace(self._spec, options=options, life=self._spec.life + 1)
+        self._host = self._hosts.make(self._spec)
+        self._host.prepare()
+        report = self._host.start(self._announced())
+        self._sent = 0
+        if schedule is not None:
+            self._host.follow(schedule)
+        logger.info("{}: it continues from tick {:,}", self.name, report.tick)
+
+    def _fail_calls(self) -> None:
+        while self._calls:
+            _, future = self._calls.popleft()
+            future.set_exception(self.lost or self.error or GridsimError(f"{self.name} has ended"))
+
+    announced: Callable[[], Any] = dict
+    """The function that returns what the driver has announced."""
+
+    def _announced(self) -> Any:
+        return self.announced()
+
+
+def followed(schedule: Schedule) -> Callable[[ShardHost], None]:
+    """Return the call that makes a shard follow a schedule."""
+    return partial(_follow, schedule)
+
+
+def _follow(schedule: Schedule, host: ShardHost) -> None:
+    host.follow(schedule)
+
+
+def _nothing(host: ShardHost) -> None: ...
