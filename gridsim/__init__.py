@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from gridsim.contracts.status import RunStatus
     from gridsim.errors import GridsimError, PluginError, UsageError
     from gridsim.running.run import ClockKind, Run
+    from gridsim.running.shards.sharded import ShardedRun
     from gridsim.running.subscription import Subscription
     from gridsim.simulator.readings import Readings
     from gridsim.simulator.sent import SentInstruction
@@ -181,7 +182,7 @@ def run(
     clock: ClockKind = "real",
     overrides: Sequence[str] = (),
     plugins: Sequence[str | PathLike[str]] = (),
-) -> Run:
+) -> Run | ShardedRun:
     """Return a run of a configuration, checked and not yet started.
 
     Use it in a `with` statement, which starts and stops it, or call `start` and `stop`. `config`
@@ -189,7 +190,8 @@ def run(
     arguments are those of the command line: `duration` such as "10s" or "1h", `speed`
     (1 is real time, 0 is as fast as possible), `seed`, `start`, `overrides` such as
     "transports.0.qos=1" (`--set`), and `plugins` (`--plugin`). With `clock="manual"` ticks run
-    only in `Run.advance`. Logs are disabled: `loguru.logger.enable("gridsim")` and
+    only in `Run.advance`. With an engine of `[execution]` other than "local" it is a `ShardedRun`,
+    which is used in the same way. Logs are disabled: `loguru.logger.enable("gridsim")` and
     `enable("gridsim_plugins")` after this show them. Raises `gridsim.errors.UsageError` with the
     text that the command line prints if the configuration cannot be used.
     """
@@ -198,7 +200,7 @@ def run(
     from gridsim.config.resolve import Flags
     from gridsim.logs import disable_once
     from gridsim.running.plan import Options, make_plan
-    from gridsim.running.run import Run
+    from gridsim.running.shards.opening import run_of
     from gridsim.simulator.opening import source_of
 
     disable_once()
@@ -211,4 +213,4 @@ def run(
         plugins=tuple(Path(plugin) for plugin in plugins),
         overrides=tuple(overrides),
     )
-    return Run(make_plan(options), clock=clock)
+    return run_of(make_plan(options), clock=clock)

@@ -9,7 +9,7 @@ import time
 from types import FrameType
 from typing import Any, Final
 
-from gridsim.running.run import Run
+from gridsim.running.shards.opening import AnyRun
 from gridsim.terminals import STOPS, ControllingTerminal
 
 # The signal of a closed terminal; Windows has none.
@@ -32,7 +32,7 @@ class RunSignals:
     its account if the run has not ended a second after the time to flush.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: AnyRun) -> None:
         self.received: signal.Signals | None = None
         self.asks_for_reload = False
         """True after a SIGHUP, until the reload begins."""

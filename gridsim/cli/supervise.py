@@ -19,8 +19,8 @@ from gridsim.contracts.status import RunStatus
 from gridsim.errors import GridsimError
 from gridsim.ledger import LedgerError
 from gridsim.running.plan import Plan
-from gridsim.running.run import Run
 from gridsim.running.runs import other_runs
+from gridsim.running.shards.opening import AnyRun, run_of
 from gridsim.running.verdict import judge
 from gridsim.text.backfill import backfill_end_lines
 from gridsim.text.commands import CommandLog
@@ -52,7 +52,7 @@ def supervise(plan: Plan, *, strict: bool = False, lines: bool = True) -> Ending
     without progress lines; the live view also replaces them.
     """
     # Made before the handler is installed, so that Ctrl-C interrupts a plugin that hangs here.
-    run = Run(plan)
+    run = run_of(plan)
     try:
         with RunSignals(run) as signals:
             return _supervise(run, signals, strict, lines)
@@ -60,7 +60,7 @@ def supervise(plan: Plan, *, strict: bool = False, lines: bool = True) -> Ending
         plan.close()
 
 
-def _supervise(run: Run, signals: RunSignals, strict: bool, lines: bool) -> Ending:
+def _supervise(run: AnyRun, signals: RunSignals, strict: bool, lines: bool) -> Ending:
     _log(plan_lines(run.plan))
     if run.plan.checkpoint is not None and run.plan.checkpoint.kept is not None:
         for warning in run.plan.checkpoint.kept.warnings:
@@ -69,7 +69,7 @@ def _supervise(run: Run, signals: RunSignals, strict: bool, lines: bool) -> Endi
         logger.info("other runs on this machine: {}", up)
     commands = CommandLog()
     timezone = run.plan.configuration.timezone
-    run.subscribe(partial(_log_results, commands, timezone), "latest")
+    run.subscribe(partial(_log_results, commands, timezone), "latest", readings=False)
     manager = ServiceManager()
     try:
         run.start()
@@ -93,7 +93,7 @@ def _supervise(run: Run, signals: RunSignals, strict: bool, lines: bool) -> Endi
     return Ending(_exit_status(run, status, signals.received, strict), run.hung)
 
 
-def _watch(run: Run, manager: ServiceManager, signals: RunSignals, lines: bool) -> None:
+def _watch(run: AnyRun, manager: ServiceManager, signals: RunSignals, lines: bool) -> None:
     """Wait until the run is over. Report its status to the service manager, and log it where the
     live view does not show it. Reload the configuration when a signal asks for it.
     """
@@ -136,7 +136,7 @@ def _watch(run: Run, manager: ServiceManager, signals: RunSignals, lines: bool) 
                 logger.info("{}", live_line(status))
 
 
-def _reload(run: Run, manager: ServiceManager) -> None:
+def _reload(run: AnyRun, manager: ServiceManager) -> None:
     """Reload the configuration. If that is not possible, log the reason: the run goes on."""
     manager.reloading()
     try:
@@ -171,7 +171,9 @@ def _log_results(commands: CommandLog, timezone: str, result: TickResult) -> Non
         logger.warning("{}", line)
 
 
-def _exit_status(run: Run, status: RunStatus, received: signal.Signals | None, strict: bool) -> int:
+def _exit_status(
+    run: AnyRun, status: RunStatus, received: signal.Signals | None, strict: bool
+) -> int:
     number = 0
     if run.error is not None:
         logger.error("{}", status.error)

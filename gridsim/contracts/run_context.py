@@ -71,5 +71,5 @@ class RunContext:
     shard: Shard = WHOLE
     """The part of the run that this process simulates; the roster has the devices of this part."""
     given: Mapping[str, Announcement] = field(default_factory=dict)
-    """What the driver of the shards has announced on this machine, by key, before the transports of
-    this shard connect: see `Transport.share`. Empty in a run of one process."""
+    """The values that the driver of the shards has announced on this machine, by key, before the
+    transports of this shard connect: see `Transport.share`. Empty in a run of one process."""

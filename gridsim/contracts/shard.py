@@ -70,6 +70,19 @@ WHOLE: Final = Shard(0, 1)
 """The only shard of a run that is not divided."""
 
 
+class EveryShard(Shard):
+    """All shards together, as the process that drives them names their files: with a `*`."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        return "*"
+
+
+EVERY: Final = EveryShard(0, 1)
+
+
 def shard_of(info: ValidationInfo) -> Shard:
     """Return the shard for which a configuration is validated."""
     shard = (info.context or {}).get(SHARD)

@@ -155,7 +155,7 @@ class RunStatus:
             holding_up=self.holding_up or other.holding_up,
             ticking=self.ticking and other.ticking,
             output_kw=_summed(self.output_kw, other.output_kw),
-            load_kw=self.load_kw + other.load_kw,
+            load_kw=_kw(self.load_kw + other.load_kw),
             instructions=_added(self.instructions, other.instructions),
             events=_merged(self.events, other.events, "id"),
             faults=_both(self.faults, other.faults),
@@ -171,7 +171,13 @@ class RunStatus:
 
 
 def _summed(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
-    return {kind: one.get(kind, 0.0) + other.get(kind, 0.0) for kind in sorted({*one, *other})}
+    kinds = sorted({*one, *other})
+    return {kind: _kw(one.get(kind, 0.0) + other.get(kind, 0.0)) for kind in kinds}
+
+
+def _kw(power: float) -> float:
+    """Return a sum of hundredths of a kW without the error of the addition."""
+    return round(power, 2) + 0.0
 
 
 def _added(one: C, other: C) -> C:

@@ -89,14 +89,16 @@ class Board:
         """Return the sum of the last reported `current_output` of each reported type."""
         with self._lock:
             self._settle()
-            sums = np.bincount(self._type, self._output, len(self._types))
+            # In hundredths, whose sum does not depend on the order: shards give the same.
+            hundredths = np.bincount(self._type, np.rint(self._output * 100.0), len(self._types))
+        sums = hundredths / 100.0
         return dict(zip(self._types.tolist(), sums.tolist(), strict=True))
 
     def load_kw(self) -> float:
         """Return the sum of the last reported gross loads."""
         with self._lock:
             self._settle()
-            return float(self._load.sum())
+            return float(np.rint(self._load * 100.0).sum()) / 100.0
 
     def instructions(self, waiting: int) -> InstructionStatus:
         return InstructionStatus(waiting, self._received, self._rejected)

@@ -52,7 +52,7 @@ class ViewedRun(Protocol):
 
 
 class ViewedMonitor(Protocol):
-    """What the views of a run read."""
+    """The part of a monitor that views read."""
 
     roster: Roster
     answers: Answers

@@ -17,7 +17,7 @@ from gridsim.config.text.document import Finding
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Content, Document, read
 from gridsim.contracts.run_context import Announcement
-from gridsim.contracts.shard import WHOLE, Shard
+from gridsim.contracts.shard import EVERY, WHOLE, Shard
 from gridsim.delivery import Alteration, Alterations
 from gridsim.errors import UsageError
 from gridsim.ledger import About, Continuation, Ledger
@@ -122,7 +122,7 @@ class Plan:
     checkpoint: CheckpointPlan | None = None
     """The checkpoints that the run writes; None: it writes none."""
     given: dict[str, Announcement] = field(default_factory=dict)
-    """What the driver of the run's shards has announced; filled before the transports connect."""
+    """The values that the driver of the run's shards has announced; filled before the transports connect."""
 
     @property
     def goes_live(self) -> bool:
@@ -175,7 +175,7 @@ def make_plan(
     )
     if options.adapt is not None:
         document = options.adapt(document)
-    document = replace(document, shard=options.shard or WHOLE)
+    document = replace(document, shard=options.shard or (EVERY if _is_divided(document) else WHOLE))
     document, host = load_plugins_of(document, options.plugins)
     kept = kept_run(document) if options.resume and reloads is None else None
     present_ms = now_ms = time.time_ns() // 1_000_000
@@ -267,6 +267,12 @@ def make_plan(
         division=division.fingerprint,
         given=given,
     )
+
+
+def _is_divided(document: Document) -> bool:
+    """Return whether the run gets shards, in a document that is not checked yet."""
+    execution = document.data.get("execution")
+    return isinstance(execution, dict) and execution.get("engine", "local") != "local"
 
 
 def load_plugins_of(document: Document, local: tuple[Path, ...]) -> tuple[Document, PluginHost]:

@@ -247,8 +247,12 @@ class Run:
         *,
         queue_mb: float = 64.0,
         on_full: OnOverflow = "drop_oldest",
+        readings: bool = True,
     ) -> Subscription:
         """Call `consumer` with each result from now on, on its own thread.
+
+        With `readings` false the consumer uses the other facts alone: such a subscription is also
+        possible in a run with shards, whose readings do not come to this process.
 
         With `queue` results wait in a queue of up to `queue_mb`, and `on_full` is the rule for
         a full queue. `block` makes the run wait, so it needs speed 0 or the manual clock. With

@@ -32,6 +32,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield f"{counted(len(roster.project_id), 'project')}, {counted(len(roster), 'DER')}: {kinds}"
     if (shard := plan.options and plan.options.shard) and not shard.is_whole:
         yield f"shard {shard.name}: a part of the projects, which other processes complete"
+    elif (execution := configuration.execution).engine != "local":
+        yield f"shards: {execution.shards}, engine {execution.engine}, sync {execution.sync}"
     start = datetime.fromtimestamp(configuration.start_ms / 1000, UTC)
     each = f"{simulation.tick_s:g} s"
     if plan.goes_live:

@@ -104,8 +104,8 @@ class JoinedAnswers:
 
 
 def _decision(decisions: dict[int, Acknowledgement]) -> Acknowledgement:
-    """Return the decision for the run: that of a shard that accepts, else of the one that says
-    most.
+    """Return the decision for the run: that of a shard that accepts, else the one with the
+    most exact reason.
     """
     ordered = [answer for _, answer in sorted(decisions.items())]
     for answer in ordered:

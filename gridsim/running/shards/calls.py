@@ -11,10 +11,10 @@ from gridsim.contracts.run_context import Announcement
 from gridsim.errors import GridsimError, described
 from gridsim.running.shards.messages import (
     Question,
-    Schedule,
     ShardHost,
     ShardRefusedError,
     ShardReport,
+    ShardSchedule,
     StampedInstruction,
 )
 
@@ -78,7 +78,7 @@ class CalledHost(ABC):
         """Connect the transports."""
         return self._call("start", announced)  # type: ignore[no-any-return]
 
-    def follow(self, schedule: Schedule) -> None:
+    def follow(self, schedule: ShardSchedule) -> None:
         """Run the ticks that are allowed by this schedule from now on."""
         self._call("follow", schedule)
 

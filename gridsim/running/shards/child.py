@@ -36,12 +36,12 @@ def main() -> None:
             answers.flush()
         except OSError:
             break
-    # A thread of a plugin may be busy, and nobody reads what it would still say.
+    # A thread of a plugin may be busy, and its output is read no more.
     os._exit(0)
 
 
 class _Requests:
-    """The calls, read on a thread of its own: the end of the pipe ends the process at once, also
+    """The calls, read on a separate thread: the end of the pipe ends the process at once, also
     while a call is answered.
     """
 
@@ -63,7 +63,7 @@ class _Requests:
             try:
                 request = pickle.load(self._calls)
             except (EOFError, OSError, pickle.UnpicklingError):
-                # The driver was killed: nobody would count what is still sent.
+                # The driver was killed: what is still sent would not be counted.
                 os._exit(1)
             with self._changed:
                 self._waiting.append(request)

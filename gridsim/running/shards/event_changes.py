@@ -32,7 +32,7 @@ _COLUMNS = (
 
 @dataclass(slots=True)
 class _Occurrence:
-    """An occurrence of an event, with what its shards have told."""
+    """An occurrence of an event, with the changes in its shards."""
 
     parts: dict[int, EventChange] = field(default_factory=dict)
     """The newest change of each shard with projects in it."""
@@ -59,7 +59,7 @@ class JoinedEvents:
         """Return the changes of a tick, after its settlements."""
         new: set[str] = set()
         for shard, one in facts:
-            # A shard that continues from a checkpoint tells again what is known.
+            # A shard that continues from a checkpoint sends again what is known.
             for change in (*one.upcoming, *one.changes):
                 if change.event not in self._open:
                     self._open[change.event] = _Occurrence()
@@ -88,7 +88,7 @@ class JoinedEvents:
         return tuple(told)
 
     def _joined(self, shard: int, change: EventChange) -> EventChange | None:
-        """Return the change for the whole run; None if another shard has told it, or will."""
+        """Return the change for the whole run; None if it is not a change of the whole run."""
         occurrence = self._open[change.event]
         occurrence.parts[shard] = change
         if change.kind == "begins":

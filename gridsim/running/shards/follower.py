@@ -15,10 +15,10 @@ from loguru import logger
 from gridsim.errors import GridsimError
 from gridsim.running.shards.grants import Grants
 from gridsim.running.shards.messages import (
-    Schedule,
     ShardHost,
     ShardLostError,
     ShardReport,
+    ShardSchedule,
     ShardSpec,
 )
 
@@ -86,7 +86,7 @@ class Follower:
         self._thread.start()
 
     def call(self, method: Callable[[ShardHost], T]) -> Future[T]:
-        """Have the thread call the shard soon."""
+        """Queue a call of the shard, and return its future answer."""
         future: Future[T] = Future()
         if self.ended.is_set():
             future.set_exception(self.lost or GridsimError(f"{self.name} has ended"))
@@ -218,12 +218,12 @@ class Follower:
         return self.announced()
 
 
-def followed(schedule: Schedule) -> Callable[[ShardHost], None]:
+def followed(schedule: ShardSchedule) -> Callable[[ShardHost], None]:
     """Return the call that makes a shard follow a schedule."""
     return partial(_follow, schedule)
 
 
-def _follow(schedule: Schedule, host: ShardHost) -> None:
+def _follow(schedule: ShardSchedule, host: ShardHost) -> None:
     host.follow(schedule)
 
 

@@ -1,4 +1,4 @@
-"""How far the shards of a run may go, and the instructions that they get on the way."""
+"""The ticks that the shards of a run may run, and the instructions that they get with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
 from gridsim.api import Instruction
-from gridsim.running.shards.messages import Schedule, StampedInstruction
+from gridsim.running.shards.messages import ShardSchedule, StampedInstruction
 
 Sync = Literal["clock", "lockstep"]
 
@@ -41,12 +41,14 @@ class Grants:
         first: int = 0,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`route` returns the instruction of each shard, and `expect` is called with the number of
+        """Allow nothing yet.
+
+        `route` returns the instruction of each shard, and `expect` is called with the number of
         each instruction and its shards, before a shard gets it. `first` is the first tick.
         """
         self.changed = threading.Condition()
         """Notified when more is allowed."""
-        self.schedule: Schedule | None = None
+        self.schedule: ShardSchedule | None = None
         """The present schedule; None: no tick may run now."""
         self.limit: int | None = ticks
         """The tick at which the run ends; None: it has no end."""

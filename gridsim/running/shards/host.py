@@ -22,9 +22,9 @@ from gridsim.running.shards.facts import FactMaker
 from gridsim.running.shards.messages import (
     LogLine,
     Question,
-    Schedule,
     ShardFacts,
     ShardReport,
+    ShardSchedule,
     ShardSpec,
     StampedInstruction,
 )
@@ -44,7 +44,7 @@ class DrivenRun(Run):
     is_driven: ClassVar[bool] = True
 
     def __init__(self, plan: Plan, note: Callable[[TickResult], None], *, monitored: bool) -> None:
-        """`note` is called with each result, in the engine's thread."""
+        """Make the simulation. `note` is called with each result, in the engine's thread."""
         self.is_monitored = monitored
         self._noted = note
         super().__init__(plan)
@@ -65,7 +65,7 @@ class DrivenRun(Run):
         """The simulation, which the engine's thread steps."""
         return self._engine.simulation
 
-    def follow(self, schedule: Schedule) -> None:
+    def follow(self, schedule: ShardSchedule) -> None:
         """Run the allowed ticks by a schedule from now on."""
         with self._steering:
             # The wall clock is common to all shards, also on other machines.
@@ -84,7 +84,7 @@ class DrivenRun(Run):
         self._engine.permission.allow(until)
 
     def finish(self, tick: int) -> None:
-        """Run the ticks below `tick` now, whatever the schedule says, and no more after them."""
+        """Run the ticks below `tick` now, without the schedule, and no more after them."""
         self._engine.run(max(tick - self._engine.tick, 0))
         self._engine.stop()
         self._engine.run(0)
@@ -139,7 +139,7 @@ class HostedRun:
             run.start()
         return self._report(run.tick, fresh=True)
 
-    def follow(self, schedule: Schedule) -> None:
+    def follow(self, schedule: ShardSchedule) -> None:
         """Run the allowed ticks by a schedule from now on."""
         self._started.follow(schedule)
 

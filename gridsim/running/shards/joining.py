@@ -32,7 +32,7 @@ class Joiner:
     """
 
     def __init__(self, scenario: Scenario, first_projects: Sequence[int], tick: int = 0) -> None:
-        """`first_projects` has the index of the first project of each shard."""
+        """Begin at a tick. `first_projects` has the index of the first project of each shard."""
         self._roster = scenario.roster
         self._first = first_projects
         self.answers = JoinedAnswers()
@@ -87,9 +87,10 @@ class Joiner:
 
     def rest(self) -> Iterator[TickResult]:
         """Yield what the shards have reported at their end, after the last tick."""
-        for tick in sorted(self._waiting):
+        last = max(self._done.values(), default=self._next)
+        for tick in sorted({*self._waiting, last}):
             yield self._result(tick, ())
-        self._next = max(self._done.values(), default=self._next)
+        self._next = last
 
     def _result(self, tick: int, instructions: Sequence[Instruction]) -> TickResult:
         by_shard = self._waiting.pop(tick, {})

@@ -1,7 +1,7 @@
-"""What the driver of a run and its shards say to each other: plain data that can be pickled.
+"""The messages between the driver of a run and its shards: plain data that can be pickled.
 
-Every call may be repeated after a failure: ticks, numbers of instructions and `since` say what is
-meant, and what was done before is not done again.
+Every call may be repeated after a failure: it names ticks and numbers of instructions, and what was
+done before is not done again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gridsim.errors import GridsimError
 from gridsim.running.plan import Options
 
 Question = Literal["snapshot", "history", "project_history", "watch"]
-"""What views ask a shard; the names are those of the methods of its monitor."""
+"""The questions of views to a shard; the names are those of the methods of its monitor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class ShardSpec:
     """The name of the shard, for messages."""
     is_monitored: bool = False
     """True if the driver has views."""
-    log_level: str = "INFO"
+    log_level: str = "DEBUG"
     """The lowest level of the log lines that reach the driver."""
     life: int = 0
     """The number of times that the shard was made again."""
 
 
-class Schedule(NamedTuple):
+class ShardSchedule(NamedTuple):
     """The times at which the ticks of all shards are due."""
 
     tick: int
@@ -68,7 +68,7 @@ class StampedInstruction(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShardFacts:
-    """What a tick of a shard has shown besides readings; most ticks have none of it.
+    """The facts of one tick of a shard besides its readings; most ticks have none.
 
     The fields are those of `TickResult`, without what depends on the number of devices.
     """
@@ -100,7 +100,7 @@ class LogLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShardReport:
-    """What a shard tells the driver."""
+    """The progress, the status and the new facts of a shard."""
 
     life: int
     """The number of times that the shard was made again."""
@@ -154,7 +154,7 @@ class ShardHost(Protocol):
         embedded broker. Raises ShardRefusedError.
         """
 
-    def follow(self, schedule: Schedule) -> None:
+    def follow(self, schedule: ShardSchedule) -> None:
         """Run the ticks that are allowed by this schedule from now on; it also ends a pause."""
 
     def advance(

@@ -26,7 +26,7 @@ class Router:
     """
 
     def __init__(self, scenario: Scenario, first_projects: Sequence[int]) -> None:
-        """`first_projects` has the index of the first project of each shard."""
+        """Keep the bounds: `first_projects` has the index of the first project of each shard."""
         self._scenario = scenario
         self._first = np.array(first_projects)
         self._projects: dict[str, int] | None = None

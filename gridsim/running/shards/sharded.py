@@ -26,7 +26,7 @@ from gridsim.running.run import FLUSH_S
 from gridsim.running.shards.follower import Follower, ShardHosts, followed
 from gridsim.running.shards.grants import Grants, Sync
 from gridsim.running.shards.joining import Joiner
-from gridsim.running.shards.messages import Schedule, ShardReport, ShardSpec
+from gridsim.running.shards.messages import ShardReport, ShardSchedule, ShardSpec
 from gridsim.running.shards.routing import Router
 from gridsim.running.shards.sources import DrivenSources
 from gridsim.running.shards.statuses import merged
@@ -36,9 +36,9 @@ from gridsim.running.subscription import OnOverflow, Policy, Subscription
 _LOOK_S: Final = 0.2
 _SHARE_S: Final = 1.0
 _BEGIN_S: Final = 0.05
-"""The time from the decision to begin to the first tick, in which all shards hear of it."""
+"""The time from the decision to begin to the first tick, in which all shards get it."""
 _FINISH_S: Final = 1.0
-"""How long shards may take to end with the same tick when the run is stopped early."""
+"""The time that shards may take to end with the same tick when the run is stopped early."""
 _ANSWER_S: Final = 0.5
 _LAST_S: Final = 1.0
 
@@ -58,15 +58,22 @@ class ShardedRun:
         bounds: Sequence[int],
         sync: Sync = "clock",
         *,
-        log_level: str = "INFO",
+        shares_machine: bool = True,
     ) -> None:
         """Start nothing yet. `bounds` has the index of the first project of each shard.
+
+        `shares_machine`: all shards are on this machine.
 
         Raises UsageError if the options of the plan cannot be given to shards.
         """
         options = plan.options
         if options is None or options.adapt is not None:
             raise UsageError("a run with shards needs a configuration that can be read again")
+        if options.resume:
+            raise UsageError(
+                '--resume: error: needs one process: set execution.engine to "local", or resume '
+                "each shard by --shard"
+            )
         if plan.recorded is not None:
             raise UsageError('--repeat: error: needs one process: set execution.engine to "local"')
         configuration = plan.configuration
@@ -90,7 +97,8 @@ class ShardedRun:
         self._speed = configuration.simulation.speed
         self._paused = False
         start = rfc3339(configuration.start_ms)
-        own = replace(options, flags=replace(options.flags, start=start, speed=self._speed))
+        flags = replace(options.flags, start=start, speed=self._speed)
+        own = replace(options, flags=flags, shares_machine=shares_machine)
         count = len(bounds)
         self.shards = [
             Follower(
@@ -99,7 +107,6 @@ class ShardedRun:
                     replace(own, shard=Shard(index, count)),
                     name=f"shard {index}-of-{count}",
                     is_monitored=bool(plan.views),
-                    log_level=log_level,
                 ),
                 hosts,
                 self._grants,
@@ -175,7 +182,7 @@ class ShardedRun:
         self._began, self._cpu = time.monotonic(), time.process_time()
         self._state = "running"
         self._watcher.start()
-        self._follow(self._joiner.tick)
+        self._follow(self._joiner.tick, first=True)
         for shard in self.shards:
             shard.run()
 
@@ -385,11 +392,20 @@ class ShardedRun:
         return all(self._all(lambda host: host.confirm(timeout_s)))
 
     def reload(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: a run with shards is not reloaded."""
-        raise GridsimError(
-            "a run with shards cannot be reloaded: stop it and start it again, or set "
-            'execution.engine to "local"'
-        )
+        """Raise GridsimError: a run with shards is not reloaded."""
+        raise _needs_one_process("reload")
+
+    def advance(self, *_: Any, **__: Any) -> NoReturn:
+        """Raise GridsimError: the ticks of a run with shards run by themselves."""
+        raise _needs_one_process("advance")
+
+    def save_checkpoint(self, *_: Any, **__: Any) -> NoReturn:
+        """Raise GridsimError: each shard writes its checkpoints by itself."""
+        raise _needs_one_process("save_checkpoint")
+
+    def copy_simulation(self, *_: Any, **__: Any) -> NoReturn:
+        """Raise GridsimError: the simulation is in other processes."""
+        raise _needs_one_process("copy_simulation")
 
     def ask(self, shard: int, question: Any, *arguments: Any) -> Future[Any]:
         """Ask a shard's monitor."""
@@ -403,9 +419,11 @@ class ShardedRun:
             self._grants.schedule = None
         return max((at for at in self._all(lambda host: host.pause()) if at is not None), default=0)
 
-    def _follow(self, tick: int) -> None:
-        """Begin or resume, with a tick that is due now."""
-        schedule = Schedule(tick, time.time() + _BEGIN_S, self._speed)
+    def _follow(self, tick: int, *, first: bool = False) -> None:
+        """Begin or resume, with a tick that is due now, or at the run's epoch at the beginning."""
+        epoch_ms = self.plan.configuration.epoch_ms if first else None
+        at_s = time.time() + _BEGIN_S if epoch_ms is None else epoch_ms / 1000
+        schedule = ShardSchedule(tick, at_s, self._speed)
         self._all(followed(schedule))
         with self._grants.changed:
             self._grants.schedule = schedule
@@ -460,7 +478,7 @@ class ShardedRun:
         self._viewing.note(result)
 
     def _lose(self, shard: Follower) -> None:
-        """Go on to the end without a shard that is lost."""
+        """End the run without a shard that is lost."""
         with self._lock:
             self._joiner.forget(shard.index)
             if self.error is None and shard.lost is not None:
@@ -509,3 +527,10 @@ def _stopped(flush_s: float | None, shard: Follower) -> Callable[[Any], ShardRep
 
 def _finished(tick: int, shard: Follower) -> Callable[[Any], ShardReport]:
     return lambda host: host.finish(tick, shard.since)
+
+
+def _needs_one_process(method: str) -> GridsimError:
+    return GridsimError(
+        f"{method} needs a run in one process, and this one has shards: stop it, and start it "
+        'again with engine = "local" in [execution]'
+    )

@@ -34,7 +34,7 @@ from gridsim.running.views import Views
 _CLOSE_S: Final = 5.0
 _HURRY_S: Final = 0.8
 _WAIT_S: Final = 5.0
-"""How long a view waits for a shard, before it shows what it had."""
+"""The time that a view waits for a shard, before it shows what it had."""
 P = TypeVar("P", SiteStates, DeviceStates)
 
 
@@ -55,7 +55,7 @@ class ShardedMonitor:
     """
 
     def __init__(self, run: ShardedRunViewed, bounds: Sequence[int]) -> None:
-        """`bounds` has the index of the first project of each shard."""
+        """Keep the bounds: `bounds` has the index of the first project of each shard."""
         configuration = run.plan.configuration
         self.roster: Roster = configuration.scenario.roster
         self.answers = Answers()

@@ -228,6 +228,7 @@ def said(config: Path) -> str:
     )
     try:
         with gridsim.run(config, clock="manual") as run:
+            assert isinstance(run, gridsim.Run)
             if run.status().state == "running":
                 run.advance(3)
             # Sources act on their own thread; a source that fails has its state at once.

@@ -1,0 +1,53 @@
+"""The run of a plan, in the processes that `[execution]` asks for."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from gridsim.contracts.shard import Shard, projects_of
+from gridsim.errors import UsageError
+from gridsim.running.plan import Plan
+from gridsim.running.run import ClockKind, Run
+from gridsim.running.shards.follower import ShardHosts
+from gridsim.running.shards.process import ProcessHosts
+from gridsim.running.shards.sharded import ShardedRun
+
+AnyRun = Run | ShardedRun
+"""A run in one process, or one with shards."""
+
+
+def run_of(plan: Plan, *, clock: ClockKind = "real") -> AnyRun:
+    """Return the run of a plan. Raises UsageError, PluginError and StateError."""
+    engine, options = plan.configuration.execution.engine, plan.options
+    if engine == "local" or (options is not None and options.shard is not None):
+        return Run(plan, clock=clock)
+    if clock == "manual":
+        raise UsageError(
+            f"[execution] engine: error: {engine!r} has its own clock, but the ticks of this run "
+            'are advanced by hand: set engine = "local", which gives the same readings'
+        )
+    bounds = shard_bounds(plan)
+    hosts: ShardHosts = ProcessHosts()
+    return ShardedRun(plan, hosts, bounds, plan.configuration.execution.sync)
+
+
+def shard_bounds(plan: Plan) -> list[int]:
+    """Return the index of the first project of each shard. Raises UsageError."""
+    roster = plan.configuration.scenario.roster
+    projects = len(roster.project_id)
+    wanted = plan.configuration.execution.shards
+    count = min(usable_cores(), projects) if wanted == "auto" else wanted
+    devices = np.bincount(roster.project, minlength=projects).tolist()
+    try:
+        return [projects_of(Shard(index, count), devices).start for index in range(count)]
+    except ValueError as error:
+        raise UsageError(f"[execution] shards: error: {error}") from None
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
