@@ -122,7 +122,7 @@ class Plan:
     checkpoint: CheckpointPlan | None = None
     """The checkpoints that the run writes; None: it writes none."""
     given: dict[str, Announcement] = field(default_factory=dict)
-    """The values that the driver of the run's shards has announced; filled before the transports connect."""
+    """The values that the driver of the run's shards has announced, for transports that connect."""
 
     @property
     def goes_live(self) -> bool:

@@ -38,6 +38,7 @@ class Grants:
         expect: Callable[[int, Instruction, Sequence[int]], object],
         *,
         tick_s: float,
+        backfills_from_ms: int | None = None,
         first: int = 0,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -45,6 +46,7 @@ class Grants:
 
         `route` returns the instruction of each shard, and `expect` is called with the number of
         each instruction and its shards, before a shard gets it. `first` is the first tick.
+        `backfills_from_ms` is the simulated start of a run that goes on live at the present.
         """
         self.changed = threading.Condition()
         """Notified when more is allowed."""
@@ -55,6 +57,7 @@ class Grants:
         self._sync = sync
         self._route, self._expect = route, expect
         self._tick_s = tick_s
+        self._present_ms = backfills_from_ms
         self._wall = wall
         self._until = first
         self._first = first
@@ -116,6 +119,10 @@ class Grants:
                 until = schedule.tick + math.floor(due) + 1
             else:
                 until = slowest + self._ahead(slowest)
+            if self._present_ms is not None:
+                # The shards run freely up to the present, and then each goes on live.
+                due = (1000 * (self._wall() + AHEAD_S) - self._present_ms) / (1000 * self._tick_s)
+                until = min(slowest + self._ahead(slowest), math.floor(due) + 1)
             if self.limit is not None:
                 until = min(until, self.limit)
             if until > self._until:

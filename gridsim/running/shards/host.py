@@ -102,7 +102,7 @@ class DrivenRun(Run):
 
 
 class HostedRun:
-    """The `ShardHost` in the shard's own process. One thread calls it, apart from `stop_soon`."""
+    """The `ShardHost` in the shard's own process. One thread calls it."""
 
     def __init__(self, spec: ShardSpec) -> None:
         """Make nothing yet."""
@@ -127,6 +127,10 @@ class HostedRun:
         plan = make_plan(self._spec.options)
         # They are the driver's.
         plan = replace(plan, sources=(), views=(), run_file=HiddenRunFile())
+        if self._spec.run and plan.about is not None:
+            about = replace(plan.about, run=self._spec.run)
+            ledger = None if plan.ledger is None else replace(plan.ledger, about=about)
+            plan = replace(plan, about=about, ledger=ledger)
         run = DrivenRun(plan, self._note, monitored=self._spec.is_monitored)
         self._done, self._facts.simulation = run.tick, run.simulation
         self._run = run

@@ -103,15 +103,16 @@ class Joiner:
                 self._faults[shard] = dict(one.running_faults)
         for injected in chain.from_iterable(one.injected for _, one in facts):
             self._order.setdefault(injected.id, len(self._order))
+        changes = self._events.joined(facts, settlements)
         return TickResult(
             tick,
             self._nothing,
             instructions=tuple(instructions),
-            acknowledgements=self.answers.joined(facts),
+            acknowledgements=self.answers.joined(facts, changes),
             settlements=settlements,
             episodes=self._episodes(facts),
             injected=_injected(facts),
-            changes=self._events.joined(facts, settlements),
+            changes=changes,
             failures=_failures(facts),
             true_reductions=tuple(chain.from_iterable(one.true_reductions for _, one in facts)),
             unmeasured=_first_of((one.event, one) for _, f in facts for one in f.unmeasured),

@@ -39,6 +39,8 @@ class ShardSpec:
     """The options of the run, with the shard, and with the start as a time."""
     name: str = "the shard"
     """The name of the shard, for messages."""
+    run: str = ""
+    """The identity of the run in its ledgers, which all its shards have."""
     is_monitored: bool = False
     """True if the driver has views."""
     log_level: str = "DEBUG"

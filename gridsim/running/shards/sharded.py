@@ -26,6 +26,7 @@ from gridsim.running.run import FLUSH_S
 from gridsim.running.shards.follower import Follower, ShardHosts, followed
 from gridsim.running.shards.grants import Grants, Sync
 from gridsim.running.shards.joining import Joiner
+from gridsim.running.shards.ledgers import join_ledgers
 from gridsim.running.shards.messages import ShardReport, ShardSchedule, ShardSpec
 from gridsim.running.shards.routing import Router
 from gridsim.running.shards.sources import DrivenSources
@@ -93,6 +94,7 @@ class ShardedRun:
             router.routed,
             self._joiner.answers.expect,
             tick_s=configuration.tick_ms / 1000,
+            backfills_from_ms=configuration.start_ms if plan.goes_live else None,
         )
         self._speed = configuration.simulation.speed
         self._paused = False
@@ -106,6 +108,7 @@ class ShardedRun:
                 ShardSpec(
                     replace(own, shard=Shard(index, count)),
                     name=f"shard {index}-of-{count}",
+                    run="" if plan.about is None else plan.about.run,
                     is_monitored=bool(plan.views),
                 ),
                 hosts,
@@ -262,6 +265,12 @@ class ShardedRun:
             one.end()
         for one in alive:
             self.hung |= not one.join(2 * _LAST_S)
+        if self.ledger_error is None:
+            statuses = [one.report.status for one in self.shards if one.report is not None]
+            try:
+                join_ledgers(self.plan, statuses, hurry=hurry)
+            except GridsimError as error:
+                self.ledger_error = LedgerError(str(error))
 
     def _finish(self, shards: Sequence[Follower]) -> None:
         """Make all shards end with the same tick: the furthest that one of them has reached."""
