@@ -27,7 +27,7 @@ from digests import CASES, ENVIRONMENT, ROOT, SEED, Case, _inline, _outputs, _st
 
 from gridsim.api import MEASURANDS as MEASURED
 
-# Everything that the core can compute of a site, of which much depends on its other devices.
+# All measurands: many depend on the other devices of the site.
 MEASURANDS = Case(
     "configs/neighbourhood.toml",
     "3h",

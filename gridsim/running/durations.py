@@ -30,6 +30,23 @@ def seconds(text: str, flag: str) -> float:
     return result
 
 
+def ticks_of(duration: str | None, tick_ms: int, length_ms: int | None) -> int | None:
+    """Return the number of ticks of `--duration`; without it, that of the configuration.
+
+    `length_ms` is the configuration's duration; None: the run has no end. Raises UsageError.
+    """
+    if duration is None:
+        return None if length_ms is None else length_ms // tick_ms
+    milliseconds = 1000 * seconds(duration, "--duration")
+    ticks = round(milliseconds / tick_ms)
+    tick = f"ticks of {tick_ms / 1000:g} s"
+    if milliseconds < tick_ms - 0.5:
+        raise UsageError(f"--duration: error: {duration} is too short: the run has {tick}")
+    if abs(ticks * tick_ms - milliseconds) > 0.5:
+        raise UsageError(f"--duration: error: {duration} is not a whole number of {tick}")
+    return ticks
+
+
 def _parse(text: str) -> float:
     if re.fullmatch(_NUMBER, text):
         return float(text)

@@ -29,7 +29,7 @@ from gridsim.delivery.account import OnFull, default_on_full
 from gridsim.delivery.buffer import Buffer
 from gridsim.delivery.spool import SpoolBuffer, SpoolStore
 from gridsim.errors import GridsimError, failure, printable
-from gridsim.running.sharding import Division, beyond_reach, shared_by_shards
+from gridsim.running.sharding import ShardDivision, beyond_reach, shared_by_shards
 from gridsim.sources import is_own
 
 
@@ -123,7 +123,7 @@ def make_parts(
     configuration: Configuration,
     run: RunContext,
     alterations: Alterations,
-    division: Division,
+    division: ShardDivision,
     *,
     shares_machine: bool = False,
 ) -> tuple[tuple[PlannedTransport, ...], tuple[PlannedSource, ...], tuple[PlannedView, ...]]:
@@ -193,7 +193,9 @@ def _claims(choice: TransportChoice | SourceChoice) -> Iterator[tuple[str, str]]
         yield "spool.path", f"the file {choice.delivery.spool.path}"
 
 
-def _planned_source(choice: SourceChoice, run: RunContext, division: Division) -> PlannedSource:
+def _planned_source(
+    choice: SourceChoice, run: RunContext, division: ShardDivision
+) -> PlannedSource:
     with _made(f"the source {choice.name!r}"):
         return PlannedSource(choice.name, choice.type(choice.settings, run), division.is_for)
 

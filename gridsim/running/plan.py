@@ -26,7 +26,7 @@ from gridsim.plugins.registry import Registry
 from gridsim.plugins.services import Services
 from gridsim.running.about import about_run
 from gridsim.running.checkpoint_plan import CheckpointPlan
-from gridsim.running.durations import seconds
+from gridsim.running.durations import seconds, ticks_of
 from gridsim.running.inbox import RecordedInbox
 from gridsim.running.overridden import only_of_transports
 from gridsim.running.parts import PlannedSource, PlannedTransport, PlannedView, make_parts
@@ -35,7 +35,7 @@ from gridsim.running.remake import refuse_fixed
 from gridsim.running.resume import check_duration, checkpoint_plan, continued_ledger, kept_run
 from gridsim.running.runfile import RunFile
 from gridsim.running.runs import RunFinder
-from gridsim.running.sharding import Division
+from gridsim.running.sharding import ShardDivision
 from gridsim.simulation.scenario import Scenario
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "default.toml"
@@ -199,12 +199,14 @@ def make_plan(
         is_resumed=kept is not None,
     )
     events = [spec.id for spec in configuration.scenario.events]
-    division = Division(document.shard, configuration.scenario, answers=bool(configuration.sources))
+    division = ShardDivision(
+        document.shard, configuration.scenario, answers=bool(configuration.sources)
+    )
     configuration = replace(configuration, scenario=division.scenario)
     if reloads is not None:
         division.check_kept(reloads.division)
         refuse_fixed(document, reloads.configuration, configuration)
-    ticks = _ticks(options.duration, configuration)
+    ticks = ticks_of(options.duration, configuration.tick_ms, configuration.length_ms)
     if kept is not None:
         check_duration(kept, ticks)
     services = Services() if reloads is None else reloads.services
@@ -297,18 +299,3 @@ def message_faults(scenario: Scenario) -> Alterations:
         for fault, spec in enumerate(scenario.faults)
         if issubclass(spec.type, MessageFault)
     )
-
-
-def _ticks(duration: str | None, configuration: Configuration) -> int | None:
-    tick_ms = configuration.tick_ms
-    if duration is None:
-        length_ms = configuration.length_ms
-        return None if length_ms is None else length_ms // tick_ms
-    milliseconds = 1000 * seconds(duration, "--duration")
-    ticks = round(milliseconds / tick_ms)
-    tick = f"ticks of {tick_ms / 1000:g} s"
-    if milliseconds < tick_ms - 0.5:
-        raise UsageError(f"--duration: error: {duration} is too short: the run has {tick}")
-    if abs(ticks * tick_ms - milliseconds) > 0.5:
-        raise UsageError(f"--duration: error: {duration} is not a whole number of {tick}")
-    return ticks

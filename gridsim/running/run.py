@@ -23,6 +23,7 @@ from gridsim.running.engine import Engine
 from gridsim.running.life import Life
 from gridsim.running.observe import observe
 from gridsim.running.plan import Plan
+from gridsim.running.rate_check import Expectation, check_rate
 from gridsim.running.reloader import Reloader
 from gridsim.running.subscription import OnOverflow, Policy, Subscription
 from gridsim.running.viewing import Viewing
@@ -63,6 +64,8 @@ class Run:
         if engine != "local" and (options is None or options.shard is None):
             raise UsageError(f"[execution] engine: error: {engine!r} is not available here")
         self.plan = plan
+        self.expected: Expectation | None = None
+        """The expected time of a tick, measured before the first one; None: it is not known."""
         self.hung = False
         """True if a plugin's thread did not return at the end; only `os._exit` ends it."""
         self._manual = clock == "manual"
@@ -143,11 +146,13 @@ class Run:
 
         Returns when each has connected or failed once. A transport that never connects does
         not raise: `status` has its error. If its `startup` is "fail", no tick runs. Raises
-        UsageError or LedgerError if the ledger cannot be created.
+        UsageError or LedgerError if the ledger cannot be created, and NotHeldError if the run would
+        not hold its rate and must not begin then.
         """
         if self._state != "new":
             raise RuntimeError("a run starts once; make a new Run")
         self._state = "starting"
+        self.expected = None if self._manual else check_rate(self.plan, self._engine.speed)
         self._life.open(self._engine, self._workers, manual=self._manual)
         self._workers.open(
             self.plan,

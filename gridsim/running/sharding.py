@@ -19,11 +19,11 @@ from gridsim.errors import UsageError
 from gridsim.simulation.scenario import Scenario
 
 
-class Division:
+class ShardDivision:
     """The division of a run's projects into shards, as one of the shards needs it."""
 
     def __init__(self, shard: Shard, scenario: Scenario, *, answers: bool = True) -> None:
-        """Divide the projects of the whole run. Raises UsageError if there are too few.
+        """Find the projects of the shard. Raises UsageError if there are too few in all.
 
         With `answers` the shard takes instructions, so that it needs to know who answers them.
         """

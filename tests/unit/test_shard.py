@@ -13,7 +13,7 @@ from gridsim.contracts.instructions import FLEET
 from gridsim.contracts.shard import WHOLE, projects_of
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options, Plan, make_plan
-from gridsim.running.sharding import Division
+from gridsim.running.sharding import ShardDivision
 
 HOMES = """
 [simulation]
@@ -214,9 +214,9 @@ def test_shards_must_not_share_files(tmp_path: Path) -> None:
 )
 def test_one_shard_answers_each_instruction(target: Target, answering: list[int]) -> None:
     scenario = make_plan(Options(content=HOMES)).configuration.scenario
-    divisions = [Division(Shard(index, 3), scenario) for index in range(3)]
+    divisions = [ShardDivision(Shard(index, 3), scenario) for index in range(3)]
     assert [place for place, one in enumerate(divisions) if one.is_for(target)] == answering
-    assert Division(WHOLE, scenario).is_for(target)
+    assert ShardDivision(WHOLE, scenario).is_for(target)
 
 
 def test_a_reload_must_not_move_projects_to_other_shards(tmp_path: Path) -> None:

@@ -36,6 +36,12 @@ class ExecutionSettings(Settings):
         description="address of the Ray cluster with engine ray; empty: one on this machine, for "
         "this run",
     )
+    on_too_slow: Literal["stop", "warn"] | None = Field(
+        None,
+        description="rule for a rate that some ticks before the first one show not to be held. "
+        "stop: end with status 4; warn: run all the same; without it, stop in a run of several "
+        "shards, otherwise warn",
+    )
     epoch: str = Field(
         "",
         description="real time at which the first tick is due, such as 2026-07-01T12:00:00Z, for "
