@@ -79,8 +79,6 @@ def _supervise(run: AnyRun, signals: RunSignals, strict: bool, lines: bool) -> E
             _log(earlier_lines(run.status()))
             _log(view_lines(run.status()))
             _log(resume_lines(run.status()))
-            if run.expected is not None and run.expected.tick_s > run.expected.interval_s:
-                logger.warning("the rate will not be held: {}", run.expected.line)
             for line in transport_warnings(run.plan):
                 logger.warning("{}", line)
             manager.ready(run.status())

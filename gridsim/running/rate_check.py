@@ -10,6 +10,7 @@ from statistics import median
 from typing import Final
 
 import numpy as np
+from loguru import logger
 
 from gridsim.config.configuration import Configuration
 from gridsim.contracts.shard import WHOLE
@@ -20,6 +21,8 @@ from gridsim.simulation.step import Simulation
 _SAMPLE: Final = 20_000
 """The largest number of devices that are measured."""
 _TICKS: Final = 12
+_REPEATS: Final = 2
+"""The number of measurements that may follow one that is too slow; the best counts."""
 _STEPPING_S: Final = 0.5
 """The time after which no more ticks are measured."""
 _PATIENCE_S: Final = 10.0
@@ -52,8 +55,8 @@ class Expectation:
         """The reason why the rate will not be held."""
         some = "" if self.measured == self.devices else f" ({self.measured:,} were measured)"
         return (
-            f"a tick of {self.devices:,} DERs takes {_time(self.tick_s)}{some}, of which models "
-            f"{_time(self.models_s)} and encoding {_time(self.encoding_s)}, and one is due every "
+            f"a tick of {self.devices:,} DERs takes {_time(self.tick_s)}{some}: models "
+            f"{_time(self.models_s)}, encoding {_time(self.encoding_s)}; one is due every "
             f"{_time(self.interval_s)}"
         )
 
@@ -87,8 +90,16 @@ def expectation(plan: Plan, speed: float) -> Expectation | None:
 
 
 def check_rate(plan: Plan, speed: float) -> Expectation | None:
-    """Return the expected time of a tick. Raises NotHeldError if the run must not begin."""
+    """Return the expected time of a tick; warn if it is too long. Raises NotHeldError if the run
+    must not begin.
+    """
     expected = expectation(plan, speed)
+    for _ in range(_REPEATS):
+        if expected is None or expected.tick_s <= expected.interval_s:
+            return expected
+        # Other processes may be starting on this machine.
+        again = expectation(plan, speed)
+        expected = again and min(again, expected, key=lambda one: one.tick_s)
     if expected is None or expected.tick_s <= expected.interval_s:
         return expected
     shard = (plan.options and plan.options.shard) or WHOLE
@@ -98,6 +109,7 @@ def check_rate(plan: Plan, speed: float) -> Expectation | None:
             f"shard {shard.name} will not hold its rate: {expected.line}. Use more shards or a "
             'lower speed, or set on_too_slow = "warn" in [execution] to run all the same'
         )
+    logger.warning("the rate will not be held: {}", expected.line)
     return expected
 
 
