@@ -28,6 +28,7 @@ _TOTALS: Final = """
 SELECT event, sum(ending <> 'opted out'), sum(ending = 'superseded'), sum(ending = 'cancelled')
 FROM settlements GROUP BY event
 """
+_NONE: Final = "there is no "
 _DECISIONS: Final = ("accepted", "rejected")
 
 
@@ -101,8 +102,7 @@ def _joined(connection: sqlite3.Connection, parts: Sequence[ShardLedger]) -> dic
     accepted: dict[tuple[str, str], set[int]] = {}
     for step, answers in given.items():
         if step.decided >= 0:
-            taken = [answer for _, answer in answers if answer.status == "accepted"]
-            joined[step] = taken[0] if taken else answers[0][1]
+            joined[step] = _decision([answer for _, answer in answers])
             own = accepted.setdefault((step.command_id, step.source), set())
             own.update(place for place, answer in answers if answer.status == "accepted")
     for step, answers in given.items():
@@ -111,6 +111,12 @@ def _joined(connection: sqlite3.Connection, parts: Sequence[ShardLedger]) -> dic
         }:
             joined[step] = _end([answer for _, answer in answers], totals.get(step.command_id))
     return joined
+
+
+def _decision(answers: Sequence[_Answer]) -> _Answer:
+    """Return the decision for the run: that of a shard that accepts; else the least general."""
+    # A shard without the event or the fault knows only that.
+    return min(answers, key=lambda one: (one.status != "accepted", one.reason.startswith(_NONE)))
 
 
 def _end(answers: Sequence[_Answer], totals: EventTotals | None) -> _Answer:

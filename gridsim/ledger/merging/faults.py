@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from gridsim.errors import UsageError
-from gridsim.ledger.columns import NONE, Ints
+from gridsim.ledger.columns import NONE, Ints, unpack
 from gridsim.ledger.merging.parts import ShardLedger
 from gridsim.ledger.merging.woven import woven
 
@@ -59,6 +60,7 @@ def merge_faults(
     if all(one == rows[0] for one in rows):
         same = FaultNumbers(True, np.arange(len(rows[0])), ())
         return rows[0], [same] * len(parts)
+    last = [_last_ticks(part, own) for part, own in zip(parts, rows, strict=True)]
     merged: list[FaultRow] = []
     index: list[dict[int, int]] = [{} for _ in parts]
     ends: list[int] = []
@@ -68,7 +70,7 @@ def merge_faults(
     for group in sorted(groups, key=lambda group: group[0][1][5]):
         _, (_, id, type, of, number, since, _) = group[0]
         fault = len(merged)
-        until = max(_FOREVER if row[6] is None else row[6] for _, row in group)
+        until = max(last[place][row[0]] for place, row in group)
         if since or any(number == row[4] for row in merged):
             number = _free(merged, ends, since)
         merged.append((fault, id, type, of, number, since, None))
@@ -101,6 +103,49 @@ def _free(merged: list[FaultRow], ends: Sequence[int], since: int) -> int:
         if row[4] == number and row[6] is None:
             merged[place] = (*row[:6], since - 1)
     return number
+
+
+def _last_ticks(part: ShardLedger, faults: Sequence[FaultRow]) -> dict[int, int]:
+    """Return the last tick in which each fault of a shard uses its number."""
+    last = {row[0]: _FOREVER if row[6] is None else row[6] for row in faults}
+    ends = _ends(part)
+    injected = [row for row in faults if (row[1], row[5]) in ends]
+    if not injected:
+        return last
+    for row in injected:
+        last[row[0]] = min(last[row[0]], ends[row[1], row[5]])
+    # Readings that were held back leave with the label of a fault that has ended.
+    for query in (
+        "SELECT batch, rows, faults FROM packed_labels",
+        "SELECT known, rows, faults FROM packed_unsent WHERE rows > 0",
+    ):
+        for tick, count, packed in part.reader.each(query):
+            mask = int(np.bitwise_or.reduce(unpack([packed], [count])))
+            for fault, _, _, _, number, since, until in injected:
+                if mask >> number & 1 and since <= tick <= (tick if until is None else until):
+                    last[fault] = max(last[fault], tick)
+    return last
+
+
+def _ends(part: ShardLedger) -> dict[tuple[str, int], int]:
+    """Return the tick in which each injected fault has ended, by its id and first tick."""
+    injected: dict[tuple[str, str], tuple[str, int]] = {}
+    query = "SELECT tick, instruction, source FROM instructions ORDER BY tick, sequence"
+    for tick, text, source in part.reader.each(query):
+        table = json.loads(text)
+        if table["command"] == "inject_fault" and "unreadable" not in table:
+            own = table.get("fault") or table.get("type", "")
+            injected.setdefault((table["id"], source), (own, tick))
+    query = (
+        "SELECT command_id, source, tick FROM acknowledgements WHERE status = 'completed' "
+        # A fault that has failed keeps its number.
+        "OR (status = 'cancelled' AND reason LIKE 'by %')"
+    )
+    return {
+        injected[id, source]: tick
+        for id, source, tick in part.reader.each(query)
+        if (id, source) in injected
+    }
 
 
 def _row(row: tuple[Any, ...]) -> FaultRow:

@@ -15,13 +15,18 @@ from gridsim.errors import UsageError
 from gridsim.ledger.file import LedgerError, create, failed, release, unusable
 from gridsim.ledger.insert import insert
 from gridsim.ledger.merging.dialogue import merge_acknowledgements, merge_instructions
-from gridsim.ledger.merging.facts import merge_episodes, merge_settlements, merge_unmeasured
+from gridsim.ledger.merging.facts import merge_episodes, merge_unmeasured
 from gridsim.ledger.merging.faults import merge_faults
 from gridsim.ledger.merging.outcomes import MergedOutcomes
-from gridsim.ledger.merging.parts import ShardLedger, joined_meta, open_parts, uneven_ticks
+from gridsim.ledger.merging.parts import (
+    ShardLedger,
+    blocks,
+    joined_meta,
+    open_parts,
+    uneven_ticks,
+)
 from gridsim.ledger.merging.readings import ROWS, merge_readings, merge_unsent
-
-_BLOCK = 10_000
+from gridsim.ledger.merging.settlements import merge_settlements
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +156,8 @@ def _copy_run(connection: sqlite3.Connection, parts: Sequence[ShardLedger]) -> N
 
 
 def _copy(connection: sqlite3.Connection, table: str, rows: Iterator[tuple[Any, ...]]) -> None:
-    block: list[tuple[Any, ...]] = []
-    for row in rows:
-        block.append(row)
-        if len(block) == _BLOCK:
-            insert(connection, table, block)
-            block = []
-    insert(connection, table, block)
+    for block in blocks(rows):
+        insert(connection, table, block)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -16,7 +17,7 @@ import numpy as np
 from gridsim.errors import UsageError
 from gridsim.ledger.columns import Ints
 from gridsim.ledger.file import is_written
-from gridsim.ledger.reader import Reader
+from gridsim.ledger.reader import NotALedger, Reader
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ _OF_SHARD: Final = ("shard", "shards", "projects", "devices", "events")
 _UNION: Final = ("plugins", "caveats")
 """The keys of `meta` with an entry for each plugin that a shard uses."""
 _NAMED: Final = 5
+_BLOCK: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,6 +215,24 @@ def merged_by(
     return heapq.merge(
         *(_keyed(place, entries) for place, entries in enumerate(each)), key=itemgetter(0, 1)
     )
+
+
+def tick_at(part: ShardLedger, time_ms: int) -> int:
+    """Return the index of the first tick that is not before a time."""
+    meta = part.reader.meta
+    return -(-(time_ms - int(meta["start_ms"])) // int(meta["tick_ms"]))
+
+
+def blocks(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the rows in blocks, which are inserted with few statements."""
+    entries = iter(rows)
+    while block := list(islice(entries, _BLOCK)):
+        yield block
+
+
+def damaged(part: ShardLedger, why: str) -> NotALedger:
+    """Return the error for a ledger whose tables do not fit together."""
+    return NotALedger(f"{part.reader.path}: error: the ledger is damaged: {why}")
 
 
 def _placed(place: int, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:

@@ -15,8 +15,7 @@ from gridsim.ledger.columns import Ints, pack, pack_places
 from gridsim.ledger.insert import insert
 from gridsim.ledger.merging.columns import QUERY, ShardColumns, Sparse, unsent_columns
 from gridsim.ledger.merging.faults import FaultNumbers
-from gridsim.ledger.merging.parts import ShardLedger, by_tick
-from gridsim.ledger.reader import NotALedger
+from gridsim.ledger.merging.parts import ShardLedger, by_tick, damaged
 from gridsim.ledger.rows import sparse_rows
 
 ROWS: Final = 300_000
@@ -62,9 +61,9 @@ def merge_readings(
             try:
                 one = ShardColumns.of(place, batches, part, faults[place])
             except (ValueError, IndexError, TypeError) as error:
-                raise _damaged(part, f"tick {batches[0][0]:,}: {error}") from error
+                raise damaged(part, f"tick {batches[0][0]:,}: {error}") from error
             if one.first != numbers[place]:
-                raise _damaged(part, f"the reading {numbers[place]:,} is missing")
+                raise damaged(part, f"the reading {numbers[place]:,} is missing")
             numbers[place] += len(one.tick)
             columns.append(one)
         number = first + _write(connection, columns, first)
@@ -77,7 +76,7 @@ def merge_readings(
     for part, found in zip(parts, numbers, strict=True):
         [(total,)] = part.reader.rows("SELECT ifnull(sum(rows), 0) FROM batches")
         if found != total:
-            raise _damaged(part, f"the reading {found:,} is missing")
+            raise damaged(part, f"the reading {found:,} is missing")
 
 
 def merge_unsent(
@@ -95,10 +94,6 @@ def merge_unsent(
         order = np.argsort(columns[0], kind="stable")
         packed = (pack(column[order], [0])[0] for column in columns)
         insert(connection, "packed_unsent", [(known, len(order), *packed)])
-
-
-def _damaged(part: ShardLedger, why: str) -> NotALedger:
-    return NotALedger(f"{part.reader.path}: error: the ledger is damaged: {why}")
 
 
 def _windows(parts: Sequence[ShardLedger], rows: int) -> Iterator[list[list[tuple[Any, ...]]]]:
