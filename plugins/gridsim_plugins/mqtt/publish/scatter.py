@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -18,14 +18,11 @@ from gridsim_plugins.mqtt.publish.messages import (
     Messages,
 )
 from gridsim_plugins.mqtt.publish.window import PACKET_IDS
-from gridsim_plugins.mqtt.session.frames import Frames
+from gridsim_plugins.mqtt.session.frames import PINGREQ, Frames
 from gridsim_plugins.mqtt.session.link import Link
 
-OPEN, GONE, LOST = 0, 2, 3
-"""Outcomes by number: none yet (0), sent before its connection failed (2), never sent (3).
-
-The number of delivered is 1.
-"""
+OPEN, _DELIVERED, GONE, LOST = 0, 1, 2, 3
+"""Outcomes by number: none yet, delivered, sent before its connection failed, never sent."""
 
 _OUTCOMES = ["", DELIVERED, UNCONFIRMED, NOT_CONNECTED, DEVICE_OFFLINE, OVERSIZE]
 
@@ -49,50 +46,88 @@ class Scatter:
         `link` is each message's connection, `next_id` each connection's next packet id.
         `isolation` has the messages that are dropped, and the suspects.
         """
-        self._order = np.argsort(link, kind="stable")
+        count = len(messages)
+        self._order: NDArray[np.intp] | None = None
+        bodies = messages.bodies
+        if (np.diff(link) < 0).any():
+            self._order = np.argsort(link, kind="stable")
+            link = link[self._order]
+            bodies = [bodies[i] for i in self._order.tolist()]
+        topic, sizes = self._sorted(messages.topic), self._sorted(messages.sizes)
         self._rows = messages.rows
-        self.outcome = np.zeros(len(messages), np.int16)
+        self.outcome = np.zeros(count, np.int16)
         self._names = list(_OUTCOMES)
-        self.open = len(messages)
-        sorted_link = link[self._order]
-        topic, sizes = messages.topic[self._order], messages.sizes[self._order]
+        self.open = count
         packets = frames.sizes(topic, sizes)
         left_out = packets > max_packet
         self._refused = self._suspects = None
+        self.is_ordinary = isolation is None or isolation.is_idle
+        """True if every message is sent, none of them alone."""
         if isolation is not None and not isolation.is_idle:
             self._refused = isolation.drops(topic, packets)
             self._suspects = isolation.suspicious(topic, packets)
             left_out |= self._refused
         self._topic, self._packets = topic, packets
-        over = np.flatnonzero(left_out)
-        bodies = [messages.bodies[i] for i in self._order.tolist()]
-        starts = np.flatnonzero(np.diff(sorted_link, prepend=-1))
-        self._starts = starts
-        self._links = sorted_link[starts]
-        ids = None
-        if qos:
-            rank = np.arange(len(link)) - np.repeat(starts, np.diff(starts, append=len(link)))
-            ids = ((next_id[sorted_link] - 1 + rank) % PACKET_IDS + 1).astype(np.uint16)
-        if len(over):
+        self._over = np.flatnonzero(left_out)
+        if len(self._over):
+            self.is_ordinary = False
             # A message that is left out keeps its place and packet id, but its body is empty.
-            for i in over.tolist():
+            bodies = list(bodies)
+            for i in self._over.tolist():
                 bodies[i] = b""
             sizes = np.where(left_out, 0, sizes)
-        self.data = memoryview(frames.pack(topic, bodies, sizes, ids))
-        self.ends = np.concatenate(([0], np.cumsum(frames.sizes(topic, sizes))))
-        self._over = over
+            packets = frames.sizes(topic, sizes)
+        self._starts = np.flatnonzero(np.diff(link, prepend=-1))
+        """The first message of each connection that has any."""
+        self._stops = np.append(self._starts[1:], count)
+        self.links = link[self._starts]
+        """The connections that have messages."""
+        self.first_ids = next_id[self.links]
+        """The packet id of the first message of each of these connections."""
+        ids = pings = None
+        space = np.zeros(count, np.intp)
+        if qos:
+            rank = np.arange(count) - np.repeat(self._starts, self._stops - self._starts)
+            ids = (next_id[link] - 1 + rank) % PACKET_IDS + 1
+        elif self.is_ordinary:
+            pings = [b""] * count
+            for i in (self._stops - 1).tolist():
+                pings[i] = PINGREQ
+            space[self._stops - 1] = len(PINGREQ)
+        data = frames.pack(topic, bodies, sizes, ids, after=pings)
+        self.data = memoryview(data)
+        stops = np.cumsum(packets + space)
+        self._ends = stops - space
+        """The end of each packet in the data."""
+        self._begins = self._ends - packets
+
+    def next_ids(self) -> NDArray[np.intp]:
+        """Return the packet ids after those of the messages, for each of `links`."""
+        counts = self._stops - self._starts
+        following: NDArray[np.intp] = (self.first_ids - 1 + counts) % PACKET_IDS + 1
+        return following
 
     def shares(self) -> Iterator[tuple[int, int, int]]:
         """Yield (connection, first message, end) for each connection."""
-        stops = [*self._starts[1:].tolist(), len(self.outcome)]
-        yield from zip(self._links.tolist(), self._starts.tolist(), stops, strict=True)
+        yield from zip(
+            self.links.tolist(), self._starts.tolist(), self._stops.tolist(), strict=True
+        )
+
+    def blocks(self) -> Iterator[memoryview]:
+        """Yield the packets of each connection; at QoS 0 a ping follows. They must be ordinary."""
+        starts = self._begins[self._starts].tolist()
+        for start, stop in pairwise([*starts, len(self.data)]):
+            yield self.data[start:stop]
 
     def block(self, first: int, end: int) -> bytes:
-        """Return the packets of the messages `first` to before `end`, without those left out."""
-        over = [i for i in self._over.tolist() if first <= i < end] if len(self._over) else []
+        """Return the packets of the messages `first` to before `end`, without those left out.
+
+        They are messages of one connection.
+        """
         pieces: list[memoryview] = []
-        for stop in (*over, end):
-            pieces.append(self.data[self.ends[first] : self.ends[stop]])
+        for stop in (*self.left_out(first, end), end):
+            if stop > first:
+                pieces.append(self.data[self._begins[first] : self._ends[stop - 1]])
             first = stop + 1
         return b"".join(pieces)
 
@@ -128,14 +163,60 @@ class Scatter:
         self.open -= count
         return count
 
+    def deliver(self, links: Sequence[Link]) -> list[Link]:
+        """Settle the messages of connections as delivered whose pings are all answered.
+
+        Return those connections of which not all messages are under way.
+        """
+        firsts: list[int] = []
+        counts: list[int] = []
+        others: list[Link] = []
+        for link in links:
+            if link.open and not link.pings:
+                count = link.end - link.first
+                if count != link.open or link.given != link.end:
+                    others.append(link)
+                    continue
+                firsts.append(link.first)
+                counts.append(count)
+                link.open = 0
+        if firsts:
+            first, count_of = np.array(firsts), np.array(counts)
+            before = np.cumsum(count_of) - count_of
+            places = np.repeat(first - before, count_of) + np.arange(int(count_of.sum()))
+            self.outcome[places] = _DELIVERED
+            self.open -= len(places)
+        return others
+
+    def confirm(self, links: Sequence[Link], counts: Sequence[int], ids: NDArray[np.int64]) -> None:
+        """Settle messages as delivered, by packet id: `counts[i]` ids are of the connection i.
+
+        Ids that are not under way are ignored.
+        """
+        owner = np.repeat(np.arange(len(links)), counts)
+        first = np.array([link.first for link in links])[owner]
+        first_id = np.array([link.first_id for link in links])[owner]
+        given = np.array([link.given if link.open else 0 for link in links])[owner]
+        places = first + (ids - first_id) % PACKET_IDS
+        known = np.flatnonzero((ids > 0) & (places < given))
+        known = known[self.outcome[places[known]] == OPEN]
+        places, unique = np.unique(places[known], return_index=True)
+        self.outcome[places] = _DELIVERED
+        self.open -= len(places)
+        settled = np.bincount(owner[known[unique]], minlength=len(links)).tolist()
+        for link, count in zip(links, settled, strict=True):
+            link.open -= count
+
     def report(self, account: MessageAccount, *, resend: bool) -> None:
         """Report the outcomes in the order of the messages, up to the first without one.
 
         With `resend`, stop also at the first message that may not have reached the broker, so
         that it is sent again.
         """
-        by_message = np.empty_like(self.outcome)
-        by_message[self._order] = self.outcome
+        by_message = self.outcome
+        if self._order is not None:
+            by_message = np.empty_like(self.outcome)
+            by_message[self._order] = self.outcome
         stop = (by_message == OPEN) | (resend & ((by_message == GONE) | (by_message == LOST)))
         places = np.flatnonzero(stop)
         settled = by_message[: places[0]] if len(places) else by_message
@@ -148,12 +229,15 @@ class Scatter:
         """Set the outcomes of a failed connection's messages."""
         sent = link.given
         if not qos and link.out and link.given > link.first:
-            # `link.out` is the end of the block that was not sent, including the 2-byte ping.
-            handed = int(self.ends[link.given]) + 2 - len(link.out)
-            sent = int(np.searchsorted(self.ends, handed, side="right")) - 1
+            # `link.out` is the end of the block that was not sent, including the ping.
+            handed = int(self._ends[link.given - 1]) + len(PINGREQ) - len(link.out)
+            sent = int(np.searchsorted(self._ends, handed, side="right"))
             sent = min(max(sent, link.first), link.given)
         link.open -= self.settle(link.first, sent, UNCONFIRMED)
         link.open -= self.settle(sent, link.end, NOT_CONNECTED)
+
+    def _sorted(self, column: NDArray[np.intp]) -> NDArray[np.intp]:
+        return column if self._order is None else column[self._order]
 
     def _number(self, outcome: str) -> int:
         if outcome not in self._names:

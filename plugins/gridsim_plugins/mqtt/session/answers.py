@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim_plugins.mqtt.session.reasons import REFUSAL
+
 PUBACK, PUBREC, PUBCOMP, PINGRESP, DISCONNECT = 0x40, 0x50, 0x70, 0xD0, 0xE0
+PINGRESP_PACKET = b"\xd0\x00"
 
 _WITH_ID = (PUBACK, PUBREC, PUBCOMP)
 _NO_IDS = np.empty(0, np.uint16)
 _LONGEST = 1 << 20
+_PUBACK_SIZES = (4, 5)
+"""The size of a PUBACK without and with a reason code."""
 
 
 class ProtocolError(ValueError):
@@ -32,7 +37,7 @@ class AnswerGroup(NamedTuple):
     """The packet ids, uint16[count]; empty for kinds without packet ids."""
 
 
-_ONE_PING = AnswerGroup(PINGRESP, 0, 1, _NO_IDS)
+ONE_PING = AnswerGroup(PINGRESP, 0, 1, _NO_IDS)
 
 
 class AnswerParser:
@@ -43,12 +48,17 @@ class AnswerParser:
     def __init__(self) -> None:
         self._rest = b""
 
+    @property
+    def is_within_packet(self) -> bool:
+        """True if the last bytes do not end a packet."""
+        return bool(self._rest)
+
     def feed(self, data: bytes) -> list[AnswerGroup]:
         """Add bytes and return the packets that are now complete. Raises ProtocolError."""
         if self._rest:
             data, self._rest = self._rest + data, b""
-        elif data == b"\xd0\x00":
-            return [_ONE_PING]
+        elif data == PINGRESP_PACKET:
+            return [ONE_PING]
         runs: list[AnswerGroup] = []
         # Most answers are of equal length, and then one look at the rows finds them all.
         at, look = 0, len(data)
@@ -76,6 +86,24 @@ class AnswerParser:
                 return runs
         self._rest = data[at:]
         return runs
+
+
+def accepted_ids(pieces: Sequence[bytes]) -> tuple[NDArray[np.int64], list[int]] | None:
+    """Return the packet ids of the PUBACKs in many pieces, and their number in each piece.
+
+    Return None unless all pieces are whole PUBACKs of one length that refuse nothing.
+    """
+    size = 2 + pieces[0][1]
+    joined = b"".join(pieces)
+    counts = [len(piece) // size for piece in pieces]
+    if size not in _PUBACK_SIZES or sum(counts) * size != len(joined):
+        return None
+    rows = np.frombuffer(joined, np.uint8).reshape(-1, size)
+    if (rows[:, 0] != PUBACK).any() or (rows[:, 1] != size - 2).any():
+        return None
+    if size > _PUBACK_SIZES[0] and (rows[:, 4] >= REFUSAL).any():
+        return None
+    return rows[:, 2].astype(np.int64) << 8 | rows[:, 3], counts
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import selectors
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from gridsim.api import TransportError
 from gridsim_plugins.mqtt.session import errors
-from gridsim_plugins.mqtt.session.answers import DISCONNECT as SERVER_DISCONNECT
-from gridsim_plugins.mqtt.session.answers import PINGRESP, AnswerGroup, ProtocolError
+from gridsim_plugins.mqtt.session.answer_reader import AnswerReader
+from gridsim_plugins.mqtt.session.answers import (
+    ProtocolError,
+)
 from gridsim_plugins.mqtt.session.connect import connack
 from gridsim_plugins.mqtt.session.frames import PINGREQ
 from gridsim_plugins.mqtt.session.identities import Identities
+from gridsim_plugins.mqtt.session.keepalive import KeepaliveWheel
 from gridsim_plugins.mqtt.session.limits import allow_descriptors, exhausted
 from gridsim_plugins.mqtt.session.link import READ, WRITE, Link, LinkState
 from gridsim_plugins.mqtt.session.opening import (
@@ -24,17 +26,18 @@ from gridsim_plugins.mqtt.session.opening import (
     pending_error,
 )
 from gridsim_plugins.mqtt.session.owner_packets import OwnerPackets
-from gridsim_plugins.mqtt.session.reasons import ABOUT_CONNECTION, reason_name
+from gridsim_plugins.mqtt.session.sockets import transmit
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 _AT_ONCE = 64
 """The largest number of connections that are opened at once: brokers queue about a hundred."""
 _FEW = 3
 """The consecutive failures, with no connection up, after which the transport gives up."""
-_SCAN_EVERY_S = 1.0
+_EARLY_S = 0.5
+"""The time before the end of the keepalive from which on a ping is sent."""
 
 
-class Clients:
+class Clients(AnswerReader):
     """The connections of all owners; opened by `open`, used and closed once.
 
     `open`, `turn` and `keep_alive` raise TransportError if no connection is left, or if the
@@ -50,20 +53,14 @@ class Clients:
         wanted: list[bool],
     ) -> None:
         """Schedule the connections of the owners that are online, by the flags `wanted`."""
+        self._dialler = Dialler(settings, host, port, identities.certificate)
+        super().__init__(self._dialler.where, uses_tls=settings.uses_tls)
         self.limits = BrokerLimits(settings.keepalive_s)
         self.up = 0
         """The number of connections that are up."""
-        self.lost: Callable[[Link], None] = lambda link: None
-        """Called when a connection fails."""
-        self.connected: Callable[[Link], None] = lambda link: None
-        """Called when a connection is up."""
-        self.answered: Callable[[Link, AnswerGroup], None] = lambda link, run: None
-        """Called for each PUBACK, PUBREC, PUBCOMP and PINGRESP."""
         self._settings = settings
         self._v5 = settings.protocol == "5"
         self._packets = OwnerPackets(settings, identities)
-        self._dialler = Dialler(settings, host, port, identities.certificate)
-        self._where = self._dialler.where
         self._identities = identities
         self._selector = selectors.DefaultSelector()
         self.links = [Link(index) for index in range(len(identities))]
@@ -72,8 +69,8 @@ class Clients:
         self._failed_in_a_row = self._silent_in_a_row = 0
         self._cause = ""
         self._log = FailureLog(len(identities))
-        self._scan_at = 0.0
         now = time.monotonic()
+        self._keepalives = KeepaliveWheel(now)
         for link in self.links:
             if wanted[link.index]:
                 self._schedule.add(link, now)
@@ -100,12 +97,11 @@ class Clients:
             link = self._schedule.pop()
             if link is not None:
                 self._start(link, now)
-        for key, mask in self._selector.select(timeout_s):
-            self._serve(key.data, mask)
+        self._serve_all(self._selector.select(timeout_s))
         now = time.monotonic()
         for index in [i for i in self._opening if self.links[i].due <= now]:
             within = f"within {self._dialler.timeout_s:g} s"
-            self.fail(self.links[index], f"{self._where} does not answer {within}")
+            self.fail(self.links[index], f"{self.where} does not answer {within}")
 
     def keep_alive(self) -> None:
         """Send a ping on idle connections.
@@ -114,25 +110,31 @@ class Clients:
         """
         self.turn(0)
         now = time.monotonic()
-        if now < self._scan_at:
-            return
-        self._scan_at = now + _SCAN_EVERY_S
-        for link in self.links:
-            if (
-                link.state is LinkState.UP
-                and now - link.wrote >= self.limits.keepalive_s - _SCAN_EVERY_S / 2
-            ):
+        for link in self._keepalives.due(now):
+            if now >= self._idle_at(link):
                 if link.pings:
                     self.fail(link, "no answer to a ping")
-                else:
-                    link.pings += 1
-                    self.send(link, PINGREQ)
+                    continue
+                link.pings += 1
+                self.send(link, PINGREQ, now)
+            if link.state is LinkState.UP:
+                self._keepalives.add(link, self._idle_at(link))
 
-    def send(self, link: Link, block: bytes) -> None:
+    def send(self, link: Link, block: bytes | memoryview, now: float) -> None:
         """Append whole packets to the connection's output, and write as much as is possible."""
-        link.out += block
-        link.wrote = time.monotonic()
-        self._flush(link)
+        link.wrote = now
+        if link.out:
+            link.out += block
+            self._flush(link)
+            return
+        try:
+            taken = transmit(link.sock, block)
+        except OSError as error:
+            self._give_up(link, error)
+            return
+        if taken < len(block):
+            link.out = bytes(block[taken:])
+            self._flush(link)
 
     def go_online(self, link: Link) -> None:
         """Connect a link whose owner is online."""
@@ -233,20 +235,10 @@ class Clients:
             if link.state is LinkState.CONNECT_SENT and ended:
                 uses_tls = self._dialler.uses_tls
                 # The last will of each of these connections is retained.
-                error = errors.no_connack(self._where, uses_tls=uses_tls, retained_will=True)
+                error = errors.no_connack(self.where, uses_tls=uses_tls, retained_will=True)
                 self.fail(link, str(error))
                 return
-        for run in link.answers(data) if data and link.state is LinkState.UP else ():
-            if run.kind == SERVER_DISCONNECT:
-                name = reason_name(SERVER_DISCONNECT, run.reason)
-                cause = f"the broker at {self._where} closed the connection: {name}"
-                self.fail(link, cause, closed=run.reason not in ABOUT_CONNECTION)
-                return
-            if run.kind == PINGRESP:
-                link.pings = max(link.pings - run.packets, 0)
-            self.answered(link, run)
-        if ended and link.sock is not None:
-            self.fail(link, f"the broker at {self._where} closed the connection", closed=True)
+        self.take(link, data, ended=ended)
 
     def _read_connack(self, link: Link, data: bytes) -> bytes:
         """Read the CONNACK if it is complete, and return the bytes after it."""
@@ -256,19 +248,24 @@ class Clients:
             return b""
         code, properties, rest, number = answer
         if code.is_failure:
-            refusal = errors.refused(code.value, self._where, self._settings.protocol, number)
+            refusal = errors.refused(code.value, self.where, self._settings.protocol, number)
             self.fail(link, str(refusal), permanent=refusal.permanent)
             return b""
-        self.limits.apply(properties, self._settings.qos, self._where)
+        self.limits.apply(properties, self._settings.qos, self.where)
         link.connack, link.failures = b"", 0
         link.state, link.up_since = LinkState.UP, time.monotonic()
         self._opening.discard(link.index)
+        self._keepalives.add(link, link.up_since + self.limits.keepalive_s - _EARLY_S)
         self.up += 1
         self._failed_in_a_row = self._silent_in_a_row = 0
-        self.send(link, self._packets.online(link.index))
+        self.send(link, self._packets.online(link.index), link.up_since)
         if link.state is LinkState.UP:
             self.connected(link)
         return rest
+
+    def _idle_at(self, link: Link) -> float:
+        """Return the time at which a connection needs a ping if nothing is sent before."""
+        return link.wrote + self.limits.keepalive_s - _EARLY_S
 
     def _flush(self, link: Link) -> None:
         try:
@@ -285,7 +282,7 @@ class Clients:
 
     def _give_up(self, link: Link, error: Exception) -> None:
         if link.state is LinkState.UP or not isinstance(error, OSError):
-            cause = f"the connection to {self._where} is lost: {errors.cause_of_end(error)}"
+            cause = f"the connection to {self.where} is lost: {errors.cause_of_end(error)}"
             self.fail(link, cause, closed=isinstance(error, OSError))
             return
         reason = self._dialler.explain(link, error)

@@ -47,13 +47,14 @@ class Frames:
         topic: NDArray[np.intp],
         bodies: Sequence[bytes],
         body_sizes: NDArray[np.intp],
-        ids: NDArray[np.uint16] | None = None,
+        ids: NDArray[np.integer] | None = None,
         *,
         trailer: bytes = b"",
+        after: Iterable[bytes] | None = None,
     ) -> bytes | bytearray:
         """Return the packets in one block that ends with `trailer`.
 
-        `ids` are the packet ids at QoS 1 and 2.
+        `ids` are the packet ids at QoS 1 and 2. At QoS 0, `after` are the bytes after each packet.
         """
         rest = self._before_body[topic] + body_sizes
         columns: list[Iterable[bytes]] = [
@@ -61,6 +62,8 @@ class Frames:
             map(self._names.__getitem__, topic.tolist()),
             bodies,
         ]
+        if after is not None:
+            columns.append(after)
         # Filling by strides is faster than zip and chain.
         pieces = [trailer] * (len(columns) * len(bodies) + 1)
         for place, column in enumerate(columns):

@@ -39,6 +39,7 @@ class Link:
     state: LinkState = LinkState.OFF
     sock: Any = None
     parser: AnswerParser | None = None
+    """The parser of an answer of which a part has been received; None: there is no such answer."""
     connack: bytes = b""
     """The bytes received of the CONNACK."""
     out: bytes = b""
@@ -56,7 +57,6 @@ class Link:
     """True if the last ping asks whether the broker still answers."""
     given_up: int = 0
     """The number of messages that were given up, because the broker does not answer them."""
-    next_id: int = 1
     first: int = 0
     given: int = 0
     end: int = 0
@@ -137,7 +137,10 @@ class Link:
     def answers(self, data: bytes) -> list[AnswerGroup]:
         if self.parser is None:
             self.parser = AnswerParser()
-        return self.parser.feed(data)
+        found = self.parser.feed(data)
+        if not self.parser.is_within_packet:
+            self.parser = None
+        return found
 
     def drop(self) -> None:
         """Close the socket without a DISCONNECT."""
@@ -146,4 +149,3 @@ class Link:
         self.sock, self.parser, self.out, self.connack = None, None, b"", b""
         self.events = self.pings = self.given_up = 0
         self.overdue = False
-        self.next_id = 1

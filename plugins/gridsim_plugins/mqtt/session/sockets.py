@@ -16,7 +16,7 @@ class SocketLike(Protocol):
     """The methods of a socket that paho and this module use."""
 
     def recv(self, size: int, /) -> bytes: ...
-    def send(self, data: memoryview, /) -> int: ...
+    def send(self, data: bytes | memoryview, /) -> int: ...
     def fileno(self) -> int: ...
     def close(self) -> None: ...
 
@@ -45,7 +45,7 @@ def receive(sock: SocketLike) -> tuple[bytes, bool]:
     return b"".join(pieces), ended
 
 
-def transmit(sock: SocketLike, data: memoryview) -> int:
+def transmit(sock: SocketLike, data: bytes | memoryview) -> int:
     """Write to a socket and return the number of bytes accepted, which may be 0. Raises OSError."""
     try:
         return sock.send(data)
