@@ -166,7 +166,7 @@ class Scatter:
     def deliver(self, links: Sequence[Link]) -> list[Link]:
         """Settle the messages of connections as delivered whose pings are all answered.
 
-        Return those connections of which not all messages are under way.
+        Return the connections that still have messages to send, or had some left out.
         """
         firsts: list[int] = []
         counts: list[int] = []

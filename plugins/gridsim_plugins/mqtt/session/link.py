@@ -39,7 +39,7 @@ class Link:
     state: LinkState = LinkState.OFF
     sock: Any = None
     parser: AnswerParser | None = None
-    """The parser of an answer of which a part has been received; None: there is no such answer."""
+    """The parser of an answer that has been received in part; None: there is no such answer."""
     connack: bytes = b""
     """The bytes received of the CONNACK."""
     out: bytes = b""
