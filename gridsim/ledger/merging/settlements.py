@@ -37,7 +37,7 @@ class _Ended:
 
     event: str
     ending: str
-    """That of the projects that took part; "opted out" if none did."""
+    """The ending of the projects that took part; "opted out" if none did."""
     announced: Rank
     by: Rank
     """The event that superseded it, if one did."""
@@ -142,7 +142,7 @@ def _renumbered(part: ShardLedger, query: str, numbers: Sequence[int]) -> Iterat
 
 
 def _fill_endings(lists: Sequence[Sequence[_Ended]]) -> None:
-    """Let projects that opted out end as those of other shards do that took part.
+    """Set the ending of projects that opted out to that of other shards, whose projects took part.
 
     They follow no event, so that none supersedes them.
     """
