@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -10,6 +11,9 @@ from typing import Literal
 from gridsim.contracts.latency import LatencySketch
 
 _NO_LATENCIES = LatencySketch()
+_STATES = ("closed", "up", "connecting", "reader gone", "failed")
+"""The states of transports; several shards have the last one of these."""
+_SHARD = re.compile(r"\d+-of-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,14 @@ class TransportStatus:
         return sum(self.dropped.values())
 
     def merge(self, other: TransportStatus) -> TransportStatus:
-        """Merge the status of two transports of the same name."""
+        """Merge the status of a transport in two shards, which have other readings.
+
+        The state is the worse one, and the late batches are those of the shard with more of them.
+        """
+        late = max((self, other), key=lambda one: one.late_batches / max(one.batches, 1))
         return replace(
             self,
-            state=self.state if self.state == other.state else f"{self.state}, {other.state}",
+            state=max(self.state, other.state, key=_place_of_state),
             error=self.error or other.error,
             ever_connected=self.ever_connected and other.ever_connected,
             accepted=self.accepted + other.accepted,
@@ -78,8 +86,8 @@ class TransportStatus:
             earlier=self.earlier + other.earlier,
             reconnects=self.reconnects + other.reconnects,
             behind_s=max(self.behind_s, other.behind_s),
-            batches=self.batches + other.batches,
-            late_batches=self.late_batches + other.late_batches,
+            batches=late.batches,
+            late_batches=late.late_batches,
             settled=self.settled + other.settled,
             far_end=self.far_end + other.far_end,
             encoding_s=self.encoding_s + other.encoding_s,
@@ -88,6 +96,9 @@ class TransportStatus:
             at_most_once=self.at_most_once and other.at_most_once,
             on_full_set=self.on_full_set and other.on_full_set,
             hanging=self.hanging or other.hanging,
+            spool=_common(self.spool, other.spool),
+            target=_common(self.target, other.target),
+            hint=self.hint if self.hint == other.hint else "",
         )
 
 
@@ -218,6 +229,11 @@ class LedgerStatus:
     error: str = ""
     """The reason why the ledger is incomplete; else empty."""
 
+    def merge(self, other: LedgerStatus) -> LedgerStatus:
+        """Return the status of the ledgers of two shards."""
+        waited_s = max(self.waited_s, other.waited_s)
+        return LedgerStatus(_common(self.path, other.path), waited_s, self.error or other.error)
+
 
 @dataclass(frozen=True, slots=True)
 class ResumeStatus:
@@ -241,6 +257,19 @@ class ResumeStatus:
     caught_up: bool = False
     """True once the missed ticks have been stepped."""
 
+    def merge(self, other: ResumeStatus) -> ResumeStatus:
+        """Add the readings of another shard that was resumed."""
+        return ResumeStatus(
+            tick=min(self.tick, other.tick),
+            handed_on=min(self.handed_on, other.handed_on),
+            present=max(self.present, other.present),
+            on_recovery=self.on_recovery,
+            again=self.again + other.again,
+            missed=self.missed + other.missed,
+            lost=self.lost + other.lost,
+            caught_up=self.caught_up and other.caught_up,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CheckpointStatus:
@@ -251,3 +280,20 @@ class CheckpointStatus:
     """The tick of the newest checkpoint."""
     error: str = ""
     """The reason why the last one could not be written; else empty."""
+
+    def merge(self, other: CheckpointStatus) -> CheckpointStatus:
+        """Return the status of the checkpoints of two shards; the tick is that of the older."""
+        tick = min(self.tick, other.tick)
+        return CheckpointStatus(_common(self.path, other.path), tick, self.error or other.error)
+
+
+def _place_of_state(state: str) -> int:
+    return _STATES.index(state) if state in _STATES else len(_STATES)
+
+
+def _common(one: str, other: str) -> str:
+    """Return the text of two shards, with `{shard}` in the place of their names."""
+    if one == other:
+        return one
+    names = [_SHARD.sub("{shard}", text) for text in (one, other)]
+    return names[0] if names[0] == names[1] else ", ".join(filter(None, (one, other)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
@@ -31,6 +31,7 @@ _NO_INSTRUCTIONS = InstructionStatus()
 
 C = TypeVar("C", InstructionStatus, FaultStatus)
 M = TypeVar("M", TransportStatus, EventStatus)
+P = TypeVar("P", LedgerStatus, CheckpointStatus, ResumeStatus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,11 @@ class RunStatus:
         return record
 
     def merge(self, other: RunStatus) -> RunStatus:
-        """Merge the status of two shards: add counts, take the larger delay.
+        """Merge the status of two shards, which have other projects of the same run.
+
+        Counts are added, and of delays and late ticks the larger is taken. An instruction to the
+        whole fleet counts once for each shard, and an occurrence of an event that only the other
+        shard has settled is not in `times`: the driver of the shards knows both.
 
         Raises ValueError if the two are not shards of the same run.
         """
@@ -148,9 +153,10 @@ class RunStatus:
             elapsed_s=max(self.elapsed_s, other.elapsed_s),
             cpu_s=self.cpu_s + other.cpu_s,
             stepping_s=self.stepping_s + other.stepping_s,
-            late_ticks=self.late_ticks + other.late_ticks,
+            late_ticks=max(self.late_ticks, other.late_ticks),
             worst_lag_s=max(self.worst_lag_s, other.worst_lag_s),
             behind_s=max(self.behind_s, other.behind_s),
+            wake_s=max(self.wake_s, other.wake_s),
             lag=self.lag + other.lag,
             holding_up=self.holding_up or other.holding_up,
             ticking=self.ticking and other.ticking,
@@ -162,10 +168,13 @@ class RunStatus:
             transports=_merged(self.transports, other.transports, "name"),
             sources=(*self.sources, *other.sources),
             views=(*self.views, *other.views),
-            failures=(*self.failures, *other.failures),
+            failures=_failures((*self.failures, *other.failures)),
             clipped=dict(Counter(self.clipped) + Counter(other.clipped)),
             fuse_overloads=dict(Counter(self.fuse_overloads) + Counter(other.fuse_overloads)),
             error=self.error or other.error,
+            ledger=_either(self.ledger, other.ledger),
+            checkpoint=_either(self.checkpoint, other.checkpoint),
+            resumed=_either(self.resumed, other.resumed),
             backfill=_longer(self.backfill, other.backfill),
         )
 
@@ -196,6 +205,22 @@ def _longer(one: BackfillStatus | None, other: BackfillStatus | None) -> Backfil
     """Return the backfill that goes on, or that ended later."""
     both = [part for part in (one, other) if part is not None]
     return max(both, key=lambda part: (part.ended_at is None, part.took_s), default=None)
+
+
+def _either(one: P | None, other: P | None) -> P | None:
+    if one is None or other is None:
+        return one or other
+    return one.merge(other)
+
+
+def _failures(every: Iterable[FleetFailure]) -> tuple[FleetFailure, ...]:
+    """Return the failures; those of a plugin in the same tick of several shards are one."""
+    sums: dict[tuple[str, str, int], FleetFailure] = {}
+    for one in every:
+        key = one.fleet, one.fault, one.tick
+        before = sums.get(key)
+        sums[key] = one if before is None else replace(before, devices=before.devices + one.devices)
+    return tuple(sums.values())
 
 
 def _merged(one: tuple[M, ...], other: tuple[M, ...], key: str) -> tuple[M, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -12,12 +13,18 @@ from hypothesis import strategies as st
 
 from gridsim.contracts.latency import LatencySketch
 from gridsim.contracts.part_status import (
+    CheckpointStatus,
     EventStatus,
     FaultStatus,
     InstructionStatus,
+    LedgerStatus,
+    ResumeStatus,
     TransportStatus,
 )
+from gridsim.contracts.results import FleetFailure
 from gridsim.contracts.status import RunStatus
+from gridsim.running.pace import is_held
+from gridsim.running.verdict import judge
 
 SECONDS = st.lists(st.floats(0.0, 1e5, allow_nan=False), max_size=200)
 
@@ -105,12 +112,55 @@ def test_shards_add_up() -> None:
     assert cap == EventStatus("cap")
     assert both.faults == FaultStatus(readings=50, affected=5)
     mqtt, file = both.transports
-    assert (mqtt.state, mqtt.error) == ("up, connecting", "refused")
+    assert (mqtt.state, mqtt.error) == ("connecting", "refused")
     assert (mqtt.accepted, mqtt.delivered, mqtt.pending) == (90, 48, 40)
     assert mqtt.dropped == {"queue full": 2}
     assert mqtt.accepted == mqtt.delivered + mqtt.dropped_total + mqtt.unconfirmed + mqtt.pending
     assert file.delivered == 40
     assert len(both.lag) == 2
+
+
+def test_a_rate_that_one_of_many_shards_misses_is_not_held() -> None:
+    fine = TransportStatus("mqtt", "closed", batches=1000, ever_connected=True)
+    late = replace(fine, late_batches=30)
+    shards = [shard(wake_s=1.0, transports=(one,)) for one in (fine, late, fine, fine)]
+    assert not is_held(reduce(RunStatus.merge, shards))
+    assert is_held(reduce(RunStatus.merge, (shards[0], *shards[2:])))
+    # The same tick is late in each of them.
+    ticks = [shard(tick=1000, wake_s=1.0, late_ticks=9) for _ in range(4)]
+    assert is_held(reduce(RunStatus.merge, ticks))
+    assert not is_held(
+        reduce(RunStatus.merge, (*ticks, shard(tick=1000, wake_s=1.0, late_ticks=11)))
+    )
+
+
+def test_a_transport_that_failed_in_one_shard_has_failed() -> None:
+    closed = TransportStatus("mqtt", "closed", ever_connected=True, accepted=5, delivered=5)
+    failed = replace(closed, state="failed", error="the disk is full")
+    for shards in ((closed, failed, closed), (failed, closed, closed)):
+        merged = reduce(RunStatus.merge, (shard(transports=(one,)) for one in shards))
+        [finding] = judge(merged).findings
+        assert (finding.kind, finding.error) == ("failed", "the disk is full")
+
+
+def test_the_parts_of_shards_merge() -> None:
+    one, other = (
+        shard(
+            ledger=LedgerStatus(f"out/l-shard-{index}-of-2.sqlite", waited_s=index),
+            checkpoint=CheckpointStatus(f"kept/{index}-of-2", tick=10 + index),
+            transports=(TransportStatus("file", "up", target=f"f-{index}-of-2.jsonl"),),
+            failures=(FleetFailure("battery", 3, 5, "it broke"),),
+            resumed=ResumeStatus(4, 5, 9, "skip", lost=2, caught_up=True) if index else None,
+        )
+        for index in (0, 1)
+    )
+    both = one.merge(other)
+    assert both.ledger == LedgerStatus("out/l-shard-{shard}.sqlite", waited_s=1)
+    assert both.checkpoint == CheckpointStatus("kept/{shard}", tick=10)
+    assert both.transports[0].target == "f-{shard}.jsonl"
+    assert both.failures == (FleetFailure("battery", 6, 5, "it broke"),)
+    assert both.resumed == other.resumed
+    assert other.merge(other).resumed == ResumeStatus(4, 5, 9, "skip", lost=4, caught_up=True)
 
 
 @pytest.mark.parametrize("name", ["start_ms", "tick_ms", "seed", "ticks"])
