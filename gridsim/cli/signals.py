@@ -6,9 +6,11 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
+from gridsim.cli.terminal import flush_all
 from gridsim.running.shards.opening import AnyRun
 from gridsim.terminals import STOPS, ControllingTerminal
 
@@ -20,7 +22,9 @@ if _HANGUP is not None:
     _FLUSH_S[_HANGUP] = 4.7
 # A run that flushed to the end of its time closes its ledger and its views in less than this.
 _LATE_S: Final = 1.0
-_LOOK_S: Final = 0.2
+# A main thread that has not begun to end the run by then is blocked by a plugin.
+_BLOCKED_S: Final = 0.5
+_LOOK_S: Final = 0.1
 
 
 class RunSignals:
@@ -28,18 +32,25 @@ class RunSignals:
     process. SIGHUP asks for a reload, except if the terminal has closed: that stops the run, too.
     Ctrl-Z stops the process between two frames of the live view.
 
-    A plugin may hang in a call of the main thread, which then never ends. The process ends without
-    its account if the run has not ended a second after the time to flush.
+    A plugin may hang in a call of the main thread, which then never ends the run: another thread
+    does. The process ends without its account if the run has not ended a second after the time to
+    flush.
     """
 
     def __init__(self, run: AnyRun) -> None:
         self.received: signal.Signals | None = None
+        self.end: Callable[[], int] | None = None
+        """Ends the run instead of a blocked main thread, and returns the exit status."""
         self.asks_for_reload = False
         """True after a SIGHUP, until the reload begins."""
         self.terminal = ControllingTerminal()
         self._asked = False
         """True after a SIGINT or SIGTERM."""
         self._run = run
+        self._ending = threading.Lock()
+        """Held by the thread that ends the run."""
+        self._blocked_at: float | None = None
+        """The monotonic time at which another thread ends the run."""
         self._before: dict[signal.Signals, Any] = {}
         self._leave_at: float | None = None
         """The monotonic time at which the process ends in any case."""
@@ -61,6 +72,10 @@ class RunSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def claim_end(self) -> None:
+        """Take over the end of the run. Does not return if another thread is ending it."""
+        self._ending.acquire()
+
     def _note(self, number: int, _: FrameType | None) -> None:
         # A closed terminal hangs up more than once: its shell and the kernel do, and a manager of
         # sessions sends a SIGTERM beside it. None of them may cut off the account.
@@ -74,12 +89,27 @@ class RunSignals:
             self._asked = True
         if self.received is None:
             self.received = signal.Signals(number)
-            self._leave_at = time.monotonic() + _FLUSH_S[self.received] + _LATE_S
+            now = time.monotonic()
+            self._blocked_at = now + _BLOCKED_S
+            self._leave_at = now + _FLUSH_S[self.received] + _LATE_S
             self._run.request_stop(_FLUSH_S[self.received])
 
     def _watch(self) -> None:
         # It looks, because a signal handler must not take a lock that its thread may hold.
         while not self._done.wait(_LOOK_S):
+            if self._blocked_at is not None and time.monotonic() >= self._blocked_at:
+                self._blocked_at = None
+                # Its thread may wait for a lock of the main thread, as that of a log line.
+                threading.Thread(target=self._end_instead, name="ending", daemon=True).start()
             if self._leave_at is not None and time.monotonic() >= self._leave_at:
                 # The lock of a log line may be held, too.
                 os._exit(128 + (self.received or 0))
+
+    def _end_instead(self) -> None:
+        """End the run and the process, unless the main thread starts or ends the run."""
+        if self.end is None or self._run.status().state != "running":
+            return
+        if self._ending.acquire(blocking=False):
+            status = self.end()
+            flush_all()
+            os._exit(status)

@@ -71,11 +71,11 @@ def _supervise(run: AnyRun, signals: RunSignals, strict: bool, lines: bool) -> E
     timezone = run.plan.configuration.timezone
     run.subscribe(partial(_log_results, commands, timezone), "latest", readings=False)
     manager = ServiceManager()
+    signals.end = partial(_end, run, commands, signals, strict)
     try:
         run.start()
-        started = run.status().state == "running"
-        if started:
-            _log(transport_lines(run.plan))
+        if run.status().state == "running":
+            _log(transport_lines(run.status()))
             _log(earlier_lines(run.status()))
             _log(view_lines(run.status()))
             _log(resume_lines(run.status()))
@@ -85,12 +85,19 @@ def _supervise(run: AnyRun, signals: RunSignals, strict: bool, lines: bool) -> E
             _watch(run, manager, signals, lines)
     finally:
         manager.stopping()
+        signals.claim_end()
         run.stop()
+    return Ending(_end(run, commands, signals, strict), run.hung)
+
+
+def _end(run: AnyRun, commands: CommandLog, signals: RunSignals, strict: bool) -> int:
+    """Stop the run if that was not done, log its account, and return the exit status."""
+    run.stop()
     status = run.status()
-    if started:
+    if status.elapsed_s:
         _log(commands.rest())
         _log(closing_lines(status))
-    return Ending(_exit_status(run, status, signals.received, strict), run.hung)
+    return _exit_status(run, status, signals.received, strict)
 
 
 def _watch(run: AnyRun, manager: ServiceManager, signals: RunSignals, lines: bool) -> None:

@@ -64,6 +64,8 @@ class Intake(ConnectionWorker):
         words = CONNECTION_WORDS if transport.has_connection else _WITHOUT_CONNECTION
         super().__init__("transport", name, transport, time, words)
         self.transport = transport
+        self.target = self.hint = ""
+        """What the transport says of itself: see `Transport.describe` and `hint`."""
         self.timing = Timing()
         self._policy = policy
         self._wake_s = wake_s

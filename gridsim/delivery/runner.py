@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import thread_time
 
 from gridsim.api import Batch, ReaderGone, TransportError
@@ -11,6 +12,7 @@ from gridsim.delivery.connection import ConnectionState
 from gridsim.delivery.intake import Intake
 from gridsim.delivery.receipt import CountingReceipt, Settled
 from gridsim.delivery.sent import SentMessages
+from gridsim.errors import printable
 
 _IDLE_S = 0.2
 
@@ -19,6 +21,22 @@ class Runner(Intake):
     """The carrier of batches to one transport, on its own worker thread."""
 
     # Called from the worker's thread.
+
+    def _attempt(self) -> bool:
+        self._describe()
+        return super()._attempt()
+
+    def _note_connection(self) -> None:
+        # An embedded broker has its port now.
+        self._describe()
+        super()._note_connection()
+
+    def _describe(self) -> None:
+        """Keep what the transport says of itself, so that a status calls no plugin."""
+        with self._calling("describe"):
+            self.target = _said(self.transport.describe)
+        with self._calling("hint"):
+            self.hint = _said(self.transport.hint)
 
     def _serve(self) -> None:
         """Write batches until the runner is closed or has failed."""
@@ -90,6 +108,8 @@ class Runner(Intake):
                 with self._calling("connect"):
                     successor.transport.connect()
                 self._note_connection()
+            else:
+                self._describe()
 
     def _finish(self, entry: QueuedBatch, left: int, seconds: float) -> None:
         """Commit the begun batch, or put its last `left` rows back. The lock is held."""
@@ -148,3 +168,12 @@ class Runner(Intake):
                 self._changed.notify_all()
             if settled.reason:
                 self._log_drop(settled.reason)
+
+
+def _said(text: Callable[[], str]) -> str:
+    """Return a plugin's text; empty if the plugin fails, because a status needs no text."""
+    try:
+        said = text()
+    except BaseException:
+        return ""
+    return printable(said) if isinstance(said, str) else ""

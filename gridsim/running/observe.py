@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from gridsim.contracts.latency import LatencySketch
 from gridsim.contracts.part_status import FaultStatus, SourceStatus, TransportStatus
 from gridsim.contracts.status import RunStatus
 from gridsim.delivery import Runner
-from gridsim.errors import is_interrupt, printable
 from gridsim.running.board import Board
 from gridsim.running.engine import Engine
 from gridsim.sources import SourceWorker
@@ -120,17 +119,6 @@ def _transport(runner: Runner, hang_timeout_s: float) -> TransportStatus:
         at_most_once=runner.transport.at_most_once,
         on_full_set=runner.on_full_set,
         hanging=runner.hanging_in(hang_timeout_s),
-        target=_text(runner.transport.describe),
-        hint=_text(runner.transport.hint),
+        target=runner.target,
+        hint=runner.hint,
     )
-
-
-def _text(describe: Callable[[], str]) -> str:
-    """Return a plugin's text; empty if the plugin fails, so that the status can still be read."""
-    try:
-        said = describe()
-    except BaseException as error:
-        if is_interrupt(error):
-            raise
-        return ""
-    return printable(said) if isinstance(said, str) else ""

@@ -94,12 +94,11 @@ def example_lines(plan: Plan) -> Iterator[str]:
             yield f"{transport.name}: a message, with typical values: {example}"
 
 
-def transport_lines(plan: Plan) -> Iterator[str]:
+def transport_lines(status: RunStatus) -> Iterator[str]:
     """Yield the hints of the transports once they are connected."""
-    for transport in plan.transports:
-        hint = _description(transport.transport.hint)
-        if hint:
-            yield f"watch it: {hint}"
+    for transport in status.transports:
+        if transport.hint:
+            yield f"watch it: {transport.hint}"
 
 
 def view_lines(status: RunStatus) -> Iterator[str]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.integration.commands import HOME, ODD, PLUGIN, STDOUT, gridsim, records
+from tests.fixtures import prepared
+from tests.integration.commands import DEADLINE_S, HOME, ODD, PLUGIN, STDOUT, gridsim, records
 
 TRANSPORT = """
 from gridsim.api import Transport, hookimpl
@@ -143,3 +148,44 @@ def test_a_plugin_that_hangs_is_named_and_left_behind(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "the DER type 'odd' has not returned for 4 s" in done.stderr
     assert len(records(done.stdout)) == 2
+
+
+BLOCKING = """
+import sys, threading
+from gridsim.api import Transport, hookimpl
+
+class Pipe(Transport):
+    def describe(self):
+        return "a pipe"
+
+    def warning(self, readings_per_s):
+        print("blocks", file=sys.stderr, flush=True)
+        threading.Event().wait()
+
+    def connect(self): ...
+
+    def write(self, batch, receipt):
+        receipt.delivered(len(batch))
+
+    def close(self): ...
+
+@hookimpl
+def gridsim_register(register):
+    register.transport("pipe", Pipe)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_a_plugin_that_blocks_the_main_thread_costs_no_account(tmp_path: Path) -> None:
+    (tmp_path / "pipe.py").write_text(BLOCKING)
+    path = tmp_path / "pipe.toml"
+    path.write_text(HOME + '[[transports]]\ntype = "pipe"\n')
+    options = ("--config", path, "--plugin", tmp_path / "pipe.py")
+    with prepared.start(*options, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        while process.stderr.readline() != "blocks\n":
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=DEADLINE_S)
+        assert process.returncode == 143
+    assert re.search(r"pipe: (\d+) accepted = \1 delivered \+ 0 dropped", log)
