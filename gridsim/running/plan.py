@@ -37,6 +37,7 @@ from gridsim.running.runfile import RunFile
 from gridsim.running.runs import RunFinder
 from gridsim.running.sharding import ShardDivision
 from gridsim.simulation.scenario import Scenario
+from gridsim.simulation.step import Simulation
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "default.toml"
 DEMO_CONFIG = DEFAULT_CONFIG.with_name("demo.toml")
@@ -113,6 +114,9 @@ class Plan:
     views: tuple[PlannedView, ...] = ()
     registry: Registry = field(default_factory=Registry)
     """All plugins that the configuration can use."""
+    simulation: Callable[[], Simulation] | None = None
+    """The function that makes what is stepped, such as the playback of a recording; None: the
+    simulation of the scenario."""
     options: Options | None = None
     """The options that it was made of; None: it cannot be made again."""
     not_set: Mapping[str, str] = field(default_factory=dict)

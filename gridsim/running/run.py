@@ -69,7 +69,8 @@ class Run:
         self.hung = False
         """True if a plugin's thread did not return at the end; only `os._exit` ends it."""
         self._manual = clock == "manual"
-        simulation = Simulation(configuration.scenario)
+        make = plan.simulation or (lambda: Simulation(configuration.scenario))
+        simulation = make()
         self._board = Board(configuration.scenario.roster)
         self._life = Life(plan, simulation, self._board, driven=self.is_driven)
         self._inbox = self._life.inbox

@@ -46,6 +46,7 @@ NOT_RUN = {
     r"gridsim plot home\.toml .*": "8,640 ticks and more: test_plot.py draws such pictures",
     r"gridsim --config X --resume": "needs a run that was killed: test_resume.py has many",
     r"gridsim --config X --start .*": "years of ticks: test_backfill.py has less",
+    r"gridsim play readings\.jsonl --config X .*": "X is the reader's: tests/unit/play has many",
     r"docker .*": "needs Docker",
     r"/opt/gridsim/bin/pip .*|install -.*|systemctl .*|journalctl .*": "installs a service",
     r"kill -HUP PID": "needs a run: test_runs.py sends it the signal",

@@ -46,6 +46,8 @@ def test_a_dry_run_connects_nothing(tmp_path: Path) -> None:
         ("--config", "nowhere.toml"),
         ("--colour",),
         ("plugins", "batery"),
+        ("--until", "yesterday"),
+        ("play", "nowhere.jsonl"),
     ],
 )
 def test_a_bad_command_line_is_refused_by_name(words: Sequence[str], tmp_path: Path) -> None:
