@@ -65,7 +65,7 @@ class Intake(ConnectionWorker):
         super().__init__("transport", name, transport, time, words)
         self.transport = transport
         self.target = self.hint = ""
-        """What the transport says of itself: see `Transport.describe` and `hint`."""
+        """The texts of `Transport.describe` and `hint`, from the last connection."""
         self.timing = Timing()
         self._policy = policy
         self._wake_s = wake_s

@@ -32,7 +32,7 @@ class Runner(Intake):
         super()._note_connection()
 
     def _describe(self) -> None:
-        """Keep what the transport says of itself, so that a status calls no plugin."""
+        """Keep the texts of the transport, so that a status calls no plugin."""
         with self._calling("describe"):
             self.target = _said(self.transport.describe)
         with self._calling("hint"):
