@@ -162,7 +162,7 @@ from gridsim.contracts.status import RunState, RunStatus
 from gridsim.contracts.table_settings import TableSettings, UnitName, check_zone
 from gridsim.contracts.targets import find_target
 from gridsim.contracts.text_error import TextError
-from gridsim.contracts.tick import Tick
+from gridsim.contracts.tick import Tick, TickBlock
 from gridsim.contracts.transport import DEVICE_OFFLINE, NOT_CONNECTED, Receipt, Transport
 from gridsim.contracts.view import Control, Span, View
 from gridsim.contracts.weather import WEATHER_LIMITS, Weather, WeatherLimit, WeatherSample
@@ -199,6 +199,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "ServiceT",
     "Sites",
     "Tick",
+    "TickBlock",
     # State, for checkpoints
     "State",
     "StateError",

@@ -35,6 +35,18 @@ class WeatherSample:
     rain_mm_h: Floats | None = None
     """The rain, and snow as water, mm/h; None: the weather does not know it."""
 
+    def rows(self, place: int | slice) -> WeatherSample:
+        """Return the weather of one tick, or of some, of a block."""
+        rain = self.rain_mm_h
+        return WeatherSample(
+            self.ghi[place],
+            self.dni[place],
+            self.dhi[place],
+            self.temperature_c[place],
+            self.wind_m_s[place],
+            None if rain is None else rain[place],
+        )
+
 
 class WeatherLimit(NamedTuple):
     """The limits of a weather value; a value beyond them ends the run."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from gridsim.helpers.randomness import Floats
 
 MINUTE_MS = 60_000
+_MOST_AHEAD, _CELLS_AHEAD = 32, 16_384
 Rows = NDArray[np.intp]
 Times = NDArray[np.int64]
 
@@ -26,11 +27,15 @@ class Minutely:
     ) -> None:
         """Take a function of UTC ms that returns an array of a fixed shape.
 
-        `many` is the same function of int64[k] times, with k rows: `block` then calls it once
-        instead of the function for each minute.
+        `many` is the same function of int64[k] times, with k rows. `block` then calls it once
+        instead of the function for each minute. So does `at`, for up to 32 minutes ahead, and for
+        fewer of a large array.
         """
         self._function = function
         self._many = many
+        self._ahead: Floats | None = None
+        """The values at the minutes from `_ahead_from` on."""
+        self._ahead_from = 0
         self._minute: int | None = None
         self._from: Floats
         self._to: Floats
@@ -78,9 +83,27 @@ class Minutely:
         start = minute * MINUTE_MS
         follows = self._minute is not None and minute == self._minute + 1
         self._from = self._to if follows else self._function(start)
-        self._to = self._function(start + MINUTE_MS)
+        self._to = self._value(minute + 1, follows=follows)
         self._rise = self._to - self._from
         self._minute = minute
+
+    def _value(self, minute: int, *, follows: bool) -> Floats:
+        """Return the value at a minute; compute more minutes if it `follows` the one before."""
+        held = 0 if self._ahead is None else len(self._ahead)
+        place = minute - self._ahead_from
+        if self._ahead is not None and 0 <= place < held:
+            known: Floats = self._ahead[place]
+            return known
+        self._ahead = None
+        if self._many is None or not follows:
+            return self._function(minute * MINUTE_MS)
+        length = min(2 * max(held, 1), _MOST_AHEAD, max(1, _CELLS_AHEAD // max(self._to.size, 1)))
+        if length == 1:
+            return self._function(minute * MINUTE_MS)
+        ahead = self._many((minute + np.arange(length)) * MINUTE_MS)
+        self._ahead, self._ahead_from = ahead, minute
+        value: Floats = ahead[0]
+        return value
 
 
 class Staggered:

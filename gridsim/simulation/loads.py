@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from gridsim.api import Floats, Load, State, Tick
-from gridsim.simulation.boundary import checked
+from gridsim.api import Floats, Load, State, Tick, TickBlock
+from gridsim.contracts.blocks import has_block
+from gridsim.errors import PluginError, place_of
+from gridsim.simulation.batch import read_only
+from gridsim.simulation.blocks import LookAhead
+from gridsim.simulation.boundary import LARGEST, all_within, checked, shown
 from gridsim.simulation.calling import Call, named
 from gridsim.simulation.scenario import LoadSpec
 
-_Get: TypeAlias = Callable[[Load], tuple[Floats, object]]
+_Get: TypeAlias = Callable[[Load], tuple[Any, object]]
 """A function that calls a method of a load, and returns its result and the method."""
 
 
@@ -27,6 +31,10 @@ class SiteLoads:
         self._loads: list[Load] = [
             call(f"the load {spec.name!r}", partial(spec.type, spec.members)) for spec in specs
         ]
+        self._single = [load for load in self._loads if not has_block(type(load), Load, "at")]
+        """The loads that compute one tick at a time."""
+        blocks = len(self._single) < len(self._loads)
+        self._ahead: LookAhead[Floats] = LookAhead(sites, blocks=blocks)
 
     def state(self) -> State:
         """Return what a checkpoint keeps. Raises StateError."""
@@ -37,26 +45,75 @@ class SiteLoads:
         """Continue from a checkpoint's state."""
         for load, one in zip(self._loads, state["loads"], strict=True):
             load.restore(one)
+        self._ahead.forget()
 
-    def at(self, tick: Tick, call: Call) -> Floats:
-        """Return the gross load over the tick: float64[sites], kW, 0 for sites without a load."""
-        return self._per_site("load", lambda load: (load.at(tick), load.at), call)
+    def at(self, tick: Tick, call: Call, block: TickBlock | None = None) -> Floats:
+        """Return the gross load over the tick: float64[sites], kW, 0 for sites without a load.
+
+        `block` are the ticks from `tick` on whose weather is known.
+        """
+
+        def get(load: Load) -> tuple[Any, object]:
+            return load.at(tick), load.at
+
+        if block is None or self._ahead.most == 1:
+            return self._per_site("load", get, call, np.zeros(self._sites), self._loads)
+        make = partial(self._make, block, call)
+        known = self._ahead.at(tick.index, make, limit=len(block))
+        if not self._single:
+            return known
+        return self._per_site("load", get, call, known.copy(), self._single)
 
     def expected(self, time_ms: int, call: Call) -> Floats:
         """Return the expected gross load at UTC `time_ms`, in the same form."""
-        return self._per_site(
-            "expectation", lambda load: (load.expected(time_ms), load.expected), call
-        )
 
-    def _per_site(self, value: str, get: _Get, call: Call) -> Floats:
-        result = np.zeros(self._sites)
+        def get(load: Load) -> tuple[Any, object]:
+            return load.expected(time_ms), load.expected
+
+        return self._per_site("expectation", get, call, np.zeros(self._sites), self._loads)
+
+    def _per_site(
+        self, value: str, get: _Get, call: Call, result: Floats, loads: Sequence[Load]
+    ) -> Floats:
+        """Write the values of some loads to `result`, and return it."""
         for load, spec in zip(self._loads, self._specs, strict=True):
-            name = f"the load {spec.name!r}"
-            ids = spec.members.ids
-            result[spec.members.site] = call(name, partial(_checked, name, value, get, load, ids))
+            if load in loads:
+                name = f"the load {spec.name!r}"
+                ids = spec.members.ids
+                do = partial(_checked, name, value, get, load, ids)
+                result[spec.members.site] = call(name, do)
         return result
+
+    def _make(self, block: TickBlock, call: Call, tick: int, length: int) -> list[Floats]:
+        """Return the gross load of the sites whose loads have blocks, for ticks of `block`."""
+        ticks = block if length == len(block) else block.part(0, length)
+        result = np.zeros((length, self._sites))
+        for load, spec in zip(self._loads, self._specs, strict=True):
+            if load not in self._single:
+                name = f"the load {spec.name!r}"
+                do = partial(_checked_block, name, load, ticks, spec.members.ids)
+                result[:, spec.members.site] = call(name, do)
+        return list(read_only(result))
 
 
 def _checked(name: str, value: str, get: _Get, load: Load, ids: Sequence[str]) -> Floats:
     values, method = get(load)
     return checked(name, value, values, ids, each="site", least=0.0, by=method)
+
+
+def _checked_block(name: str, load: Load, ticks: TickBlock, ids: Sequence[str]) -> Floats:
+    values: Any = load.block(ticks)
+    shape = len(ticks), len(ids)
+    if type(values) is np.ndarray and values.dtype == np.float64 and values.shape == shape:
+        if all_within(values, 0.0, LARGEST):
+            return values
+    elif not np.ndim(values) or len(values) != len(ticks):
+        raise PluginError(
+            f"{name} returned the load of a block of {len(ticks)} ticks as {shown(values)}: it "
+            f"must be an array with a row for each tick{place_of(load.block)}"
+        )
+    # Find the error, if it is one.
+    rows = [
+        checked(name, "load", row, ids, each="site", least=0.0, by=load.block) for row in values
+    ]
+    return np.stack(rows)

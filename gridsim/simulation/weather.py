@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from gridsim.api import WEATHER_LIMITS, Weather, WeatherSample
+from gridsim.api import WEATHER_LIMITS, TickBlock, Weather, WeatherSample
+from gridsim.contracts.blocks import has_block
 from gridsim.errors import PluginError, place_of
 from gridsim.simulation.batch import read_only
-from gridsim.simulation.blocks import BlockLengths, has_block
+from gridsim.simulation.blocks import LookAhead
 from gridsim.simulation.boundary import all_within, checked, shown
 from gridsim.simulation.calling import Call
 from gridsim.simulation.scenario import Scenario
@@ -30,38 +31,29 @@ class SiteWeather:
         make = partial(spec.type, spec.settings, scenario.sites, scenario.draws)
         self._weather: Weather = call(self._name, make)
         blocks = has_block(spec.type, Weather, "at")
-        self._lengths = BlockLengths(len(self._ids), blocks=blocks)
-        self._first = 0
-        """The tick of the first sample of the block."""
-        self._samples: list[WeatherSample] = []
+        self._ahead: LookAhead[WeatherSample] = LookAhead(len(self._ids), blocks=blocks)
+        self._block: TickBlock | None = None
 
     def at(self, time_ms: int, call: Call) -> WeatherSample:
         """Return the weather, checked and read-only: every plugin gets the same arrays."""
         tick, rest = divmod(time_ms - self._start_ms, self._tick_ms)
-        if self._lengths.most == 1 or rest:
+        if self._ahead.most == 1 or rest:
+            self._block = None
             return call(self._name, partial(self._sample, time_ms))
-        if not 0 <= tick - self._first < len(self._samples):
-            self._look_ahead(tick, call)
-        return self._samples[tick - self._first]
 
-    def _look_ahead(self, tick: int, call: Call) -> None:
-        """Compute the block of ticks that begins at `tick`."""
-        self._samples = []
-        length = self._lengths.begin(tick)
-        if length > 1:
-            try:
-                self._first, self._samples = tick, self._block(tick, length, call)
-                return
-            except PluginError:
-                # The error belongs to one of the ticks: each is computed when it comes.
-                self._lengths.fail(tick, length)
-                length = self._lengths.begin(tick)
-        self._first, self._samples = tick, self._block(tick, length, call)
+        def make(first: int, length: int) -> list[WeatherSample]:
+            return call(self._name, partial(self._make, first, length))
 
-    def _block(self, tick: int, length: int, call: Call) -> list[WeatherSample]:
-        return call(self._name, partial(self._checked_block, tick, length))
+        return self._ahead.at(tick, make)
 
-    def _checked_block(self, tick: int, length: int) -> list[WeatherSample]:
+    def block(self, tick: int) -> TickBlock | None:
+        """Return the ticks from `tick` on whose weather is known; None without blocks."""
+        block = self._block
+        if block is None or not 0 <= tick - block.index < len(block):
+            return None
+        return block if block.index == tick else block.part(tick - block.index, len(block))
+
+    def _make(self, tick: int, length: int) -> list[WeatherSample]:
         times = self._start_ms + np.arange(tick, tick + length, dtype=np.int64) * self._tick_ms
         method = self._weather.block
         block = self._right_type(method(times), method)
@@ -82,10 +74,9 @@ class SiteWeather:
                 ]
                 values = np.stack(rows)
             columns[field] = read_only(values.view())
-        return [
-            WeatherSample(**{name: values[row] for name, values in columns.items()})
-            for row in range(length)
-        ]
+        weather = WeatherSample(**columns)
+        self._block = TickBlock(tick, times, self._tick_ms / 1000, weather)
+        return [weather.rows(row) for row in range(length)]
 
     def _rows(self, field: str, values: Any, length: int) -> Any:
         if np.ndim(values) and len(values) == length:

@@ -11,6 +11,7 @@ pytest collects the inherited tests. The built-in plugins pass the same tests.
 
 from gridsim.testing.baselines import BaselineContract
 from gridsim.testing.builders import (
+    BLOCK_LENGTHS,
     START_MS,
     make_batch,
     make_members,
@@ -18,6 +19,7 @@ from gridsim.testing.builders import (
     make_run,
     make_sites,
     make_tick,
+    make_tick_block,
     make_weather,
     some_of,
 )
@@ -42,6 +44,7 @@ from gridsim.testing.views import RecordingControl, ViewContract, make_snapshot
 from gridsim.testing.weather import WeatherContract
 
 __all__ = [
+    "BLOCK_LENGTHS",
     "REFUSED_DER",
     "START_MS",
     "BaselineContract",
@@ -68,6 +71,7 @@ __all__ = [
     "make_sites",
     "make_snapshot",
     "make_tick",
+    "make_tick_block",
     "make_weather",
     "some_of",
 ]

@@ -19,6 +19,7 @@ from gridsim.api import (
     Settings,
     Sites,
     Tick,
+    TickBlock,
     WeatherSample,
     identities,
     numeric_fields,
@@ -103,6 +104,27 @@ def make_tick(
     """Return tick `index` of a simulation that starts at `start_ms`."""
     at = start_ms + index * round(tick_s * 1000)
     return Tick(index, at, tick_s, weather if weather is not None else make_weather())
+
+
+BLOCK_LENGTHS = (1, 2, 5, 1, 16, 3)
+"""The lengths of the consecutive blocks of ticks in contract tests."""
+
+
+def make_tick_block(
+    index: int = 0,
+    length: int = 8,
+    *,
+    sites: int = 1,
+    start_ms: int = START_MS,
+    tick_s: float = 1.0,
+) -> TickBlock:
+    """Return `length` ticks from tick `index` on; sun, temperature and wind differ by tick."""
+    step_ms = round(tick_s * 1000)
+    ticks = np.arange(index, index + length, dtype=np.int64)
+    light = np.repeat(np.maximum(900.0 * np.sin(0.7 * ticks), 0.0)[:, None], sites, axis=1)
+    warm = np.repeat((10.0 + ticks % 7)[:, None], sites, axis=1)
+    weather = WeatherSample(light, 0.75 * light, 0.25 * light, warm, 0.5 * warm)
+    return TickBlock(index, start_ms + ticks * step_ms, tick_s, weather)
 
 
 def make_roster(ders: Sequence[int] = (2, 1), columns: Mapping[str, str] | None = None) -> Roster:

@@ -8,9 +8,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gridsim.api import Floats, Load, Members, Tick
-from gridsim.testing.builders import make_members, make_sites, make_tick, make_weather, some_of
+from gridsim.contracts.blocks import has_block
+from gridsim.testing.builders import (
+    BLOCK_LENGTHS,
+    make_members,
+    make_sites,
+    make_tick,
+    make_tick_block,
+    make_weather,
+    some_of,
+)
 from gridsim.testing.settings import assert_described
-from gridsim.testing.states import resume
+from gridsim.testing.states import resume, state_bytes
 
 
 class LoadContract:
@@ -60,6 +69,23 @@ class LoadContract:
         resume(again, load)
         for tick in ticks[half:]:
             np.testing.assert_array_equal(load.at(tick), again.at(tick))
+
+    def test_a_block_has_the_values_of_its_ticks(self) -> None:
+        if not has_block(self.load, Load, "at"):
+            return
+        for index, tick_s in ((3, 1.0), (1_400, 60.0), (40, 900.0)):
+            single, several = self.load(self._members()), self.load(self._members())
+            before, first = state_bytes(several), index
+            for length in BLOCK_LENGTHS:
+                sites = len(single.members)
+                block = make_tick_block(first, length, sites=sites, tick_s=tick_s)
+                values = several.block(block)
+                ticks = block.ticks()
+                np.testing.assert_array_equal(values, np.stack([single.at(one) for one in ticks]))
+                first += length
+            assert state_bytes(several) == before, "a block changed the state"
+            # A block may be left before its end.
+            np.testing.assert_array_equal(several.at(ticks[0]), values[0])
 
     def _members(self) -> Members[Any]:
         entries = list(self.settings) * 3

@@ -10,11 +10,8 @@ import numpy as np
 
 from gridsim.api import WEATHER_LIMITS, Draws, Sites, Weather, WeatherSample
 from gridsim.helpers import sun
-from gridsim.testing.builders import START_MS, make_sites
+from gridsim.testing.builders import BLOCK_LENGTHS, START_MS, make_sites
 from gridsim.testing.settings import assert_described
-
-BLOCK_LENGTHS = (1, 2, 5, 1, 16, 3)
-"""The lengths of the consecutive blocks of a contract test."""
 
 # The first time and the length of the ticks of blocks: through midnight in seconds, from night to
 # day in minutes, and through a month's end in quarters of an hour.
@@ -85,7 +82,7 @@ class WeatherContract:
                     times = time_ms + step_ms * np.arange(length, dtype=np.int64)
                     block = several.block(times)
                     for row, one in enumerate(times.tolist()):
-                        _assert_same_sky(_row_of(block, row), single.at(one))
+                        _assert_same_sky(block.rows(row), single.at(one))
                     time_ms = int(times[-1]) + step_ms
                 # A block may be left before its end.
                 _assert_same_sky(several.at(first + step_ms), single.at(first + step_ms))
@@ -109,15 +106,6 @@ class WeatherContract:
     def _made(self, sites: Sites) -> list[Weather]:
         validated = (self.weather.Settings.model_validate(given) for given in self.settings)
         return [self.weather(settings, sites, Draws(42)) for settings in validated]
-
-
-def _row_of(block: WeatherSample, row: int) -> WeatherSample:
-    """Return the weather at one time of a block."""
-    columns: dict[str, Any] = {}
-    for name in WEATHER_LIMITS:
-        values = getattr(block, name)
-        columns[name] = None if values is None else values[row]
-    return WeatherSample(**columns)
 
 
 def _assert_same_sky(

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from gridsim.api import Settings, Weather, WeatherSample
 from gridsim.config.resolve import Flags
+from gridsim.contracts.blocks import has_block
 from gridsim.errors import PluginError
 from gridsim.running.plan import Options, make_plan
-from gridsim.simulation.blocks import BlockLengths, has_block
+from gridsim.simulation.blocks import LookAhead
 from gridsim.simulation.calling import PluginCalls
 from gridsim.simulation.scenario import Scenario
 from gridsim.simulation.weather import SiteWeather
@@ -145,7 +146,6 @@ def test_a_subclass_with_another_at_is_asked_tick_by_tick(scenario: Scenario) ->
 
 
 def test_a_large_fleet_has_no_blocks() -> None:
-    assert [BlockLengths(rows, blocks=True).most for rows in (0, 1, 256, 257, 8192, 8193)] == [
-        *(64, 64, 64, 63, 2, 1)
-    ]
-    assert BlockLengths(1, blocks=False).most == 1
+    rows = (0, 1, 256, 257, 8192, 8193)
+    assert [LookAhead(one).most for one in rows] == [64, 64, 64, 63, 2, 1]
+    assert LookAhead(1, blocks=False).most == 1

@@ -45,6 +45,7 @@ def carry_loads(new: SiteLoads, older: SiteLoads, sites: Staying) -> None:
             if before.name == spec.name and type(same) is type(load):
                 staying = _of_sites(spec.members, before.members, sites)
                 _carry(f"the load {spec.name!r}", load, same, staying)
+    new._ahead.forget()
 
 
 def _carry_consumption(

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
-from gridsim.api import Floats, Load, Members, Register, Settings, Tick, Unit, hookimpl
+from gridsim.api import (
+    Floats,
+    Load,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    TickBlock,
+    Unit,
+    hookimpl,
+)
 
 
 class ConstantSettings(Settings):
@@ -27,6 +38,9 @@ class ConstantLoad(Load[ConstantSettings]):
 
     def at(self, tick: Tick) -> Floats:
         return self._kw.copy()
+
+    def block(self, ticks: TickBlock) -> Floats:
+        return np.tile(self._kw, (len(ticks), 1))
 
     def expected(self, time_ms: int) -> Floats:
         return self._kw.copy()

@@ -58,7 +58,10 @@ class Fluctuation:
     def until(
         self, time_ms: int | NDArray[np.int64], home: NDArray[np.int32] | None = None
     ) -> NDArray[np.int64]:
-        """Return the integral up to UTC `time_ms` of one watt's fluctuation; [n], or of `home`."""
+        """Return the integral up to UTC `time_ms` of one watt's fluctuation; [n], or of `home`.
+
+        For times int64[k, 1] it is int64[k, n].
+        """
         offset = self._offset_s if home is None else self._offset_s[home]
         second, part = divmod(time_ms, 1000)
         place = offset + second

@@ -8,7 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from gridsim.api import Floats, Load, Members, Register, Settings, Tick, Unit, hookimpl
+from gridsim.api import (
+    Floats,
+    Load,
+    Members,
+    Register,
+    Settings,
+    Tick,
+    TickBlock,
+    Unit,
+    hookimpl,
+)
 from gridsim.helpers import Minutely
 from gridsim.helpers.holidays import Holidays
 from gridsim_plugins.loads.household.cold import Compressors
@@ -75,7 +85,7 @@ class Household(Load[HouseholdSettings]):
         annual_kwh = members.columns["annual_kwh"] * np.exp(spread * deviate - 0.5 * spread**2)
         self._mean_kw = annual_kwh / _HOURS_PER_YEAR
         self._southern = members.sites.latitude[members.site] < 0.0
-        self._slow = Minutely(self._expected_at)
+        self._slow = Minutely(self._expected_at, self._expected_at_many)
         self._alike = _alike(members)
         switching = members.choose(lambda settings: settings.appliances, np.bool_)
         self._smooth = not bool(switching.all())
@@ -99,6 +109,14 @@ class Household(Load[HouseholdSettings]):
             load[rows] = block.mean_kw(tick.time_ms, end_ms)
         return load
 
+    def block(self, ticks: TickBlock) -> Floats:
+        times, n = ticks.times_ms, len(self.members)
+        load = self._slow.block(times) if self._smooth else np.empty((len(ticks), n))
+        tick_ms = round(ticks.dt_s * 1000.0)
+        for rows, block in self._blocks:
+            load[:, rows] = block.means_kw(int(times[0]), tick_ms, len(ticks))
+        return load
+
     def expected(self, time_ms: int) -> Floats:
         return self._slow.at(time_ms).copy()
 
@@ -106,6 +124,16 @@ class Household(Load[HouseholdSettings]):
         local, power = self._local(time_ms), np.empty(len(self.members))
         for alike, rows in self._alike:
             power[rows] = relative_power(local[rows], self._southern[rows], *alike)
+        return self._mean_kw * power
+
+    def _expected_at_many(self, times_ms: NDArray[np.int64]) -> Floats:
+        """Return the same at k times, float64[k, n]."""
+        local = np.stack([self._local(one) for one in times_ms.tolist()])
+        power = np.empty(local.shape)
+        for alike, rows in self._alike:
+            southern = np.tile(self._southern[rows], len(local))
+            relative = relative_power(local[:, rows].reshape(-1), southern, *alike)
+            power[:, rows] = relative.reshape(len(local), -1)
         return self._mean_kw * power
 
     def _local(self, time_ms: int) -> NDArray[np.int64]:
@@ -157,6 +185,12 @@ class _Block:
     def mean_kw(self, start_ms: int, end_ms: int) -> Floats:
         """Return the mean load over [start_ms, end_ms), float64[n], kW."""
         load: Floats = (self._standby_w + self._timeline.mean_w(start_ms, end_ms)) * self._scale
+        return load
+
+    def means_kw(self, start_ms: int, tick_ms: int, count: int) -> Floats:
+        """Return the mean load over each of `count` ticks from `start_ms` on, [count, n], kW."""
+        means = self._timeline.means_w(start_ms, tick_ms, count)
+        load: Floats = (self._standby_w + means) * self._scale
         return load
 
 

@@ -131,6 +131,44 @@ class Timeline:
         self._until_edge = self._fluctuation.until(self._edges.time_ms, self._edges.home)
         self._next, self._done = None, 0
 
+    def means_w(self, start_ms: int, tick_ms: int, count: int) -> Floats:
+        """Return the mean power over each of `count` consecutive ticks, float64[count, n], W.
+
+        Powers and energies are integers, so that they do not depend on the order of the sums.
+        """
+        self._go_to(start_ms)
+        fluctuation, n = self._fluctuation, len(self._level)
+        ends = start_ms + tick_ms * np.arange(count + 1, dtype=np.int64)
+        until = fluctuation.until(ends[:, None])
+        # The steps, by tick and home; those within a tick count in full from the next one on.
+        steps, energy, fluctuating = np.zeros((3, count + 1, n), np.int64)
+        end_ms = int(ends[-1])
+        while True:
+            reached = int(np.searchsorted(self._edges.time_ms, end_ms))
+            if reached > self._done:
+                new = slice(self._done, reached)
+                home, step = self._edges.home[new], self._edges.step_mw[new].astype(np.int64)
+                at_ms = self._edges.time_ms[new]
+                tick = (at_ms - start_ms) // tick_ms
+                np.add.at(steps, (tick + 1, home), step)
+                np.add.at(energy, (tick, home), step * (ends[tick + 1] - at_ms))
+                left = until[tick + 1, home] - self._until_edge[new]
+                np.add.at(fluctuating, (tick, home), step * left)
+                self._done = reached
+            if self._until >= end_ms:
+                break
+            self._turn()
+        level = np.cumsum(steps, axis=0) + self._level
+        self._now, self._level, self._reached = end_ms, level[-1].copy(), (end_ms, until[-1])
+        if self._next is None and end_ms >= self._until - self._early_ms:
+            self._next = self._look_ahead()
+        grown = until[1:] - until[:-1]
+        grown *= level[:-1] + fluctuation.standby
+        grown += fluctuating[:-1]
+        steady = level[:-1] + energy[:-1] / tick_ms
+        means: Floats = (steady + fluctuation.mean_mw(grown, tick_ms)) * 1e-3
+        return means
+
     def _look_ahead(self) -> tuple[Edges, Edges]:
         """Return the edges of the next slots by time, and those that come after the slots."""
         start, end = self._until, self._until + self._ahead_ms

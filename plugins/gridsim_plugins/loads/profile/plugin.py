@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from loguru import logger
 
-from gridsim.api import Floats, Load, Members, Register, Tick, hookimpl
+from gridsim.api import Floats, Load, Members, Register, Tick, TickBlock, hookimpl
 from gridsim_plugins.loads.profile.reading import read_profile
 from gridsim_plugins.loads.profile.series import PowerSeries
 from gridsim_plugins.loads.profile.settings import ProfileSettings
@@ -31,6 +31,17 @@ class ProfileLoad(Load[ProfileSettings]):
 
     def at(self, tick: Tick) -> Floats:
         return self.expected(tick.time_ms)
+
+    def block(self, ticks: TickBlock) -> Floats:
+        members, times = self.members, ticks.times_ms
+        result = np.empty((len(ticks), len(members)))
+        local = np.stack([members.sites.local_ms(one) for one in times.tolist()])[:, members.site]
+        for series, rows in self._parts:
+            shape = len(ticks), len(rows)
+            when = local[:, rows] if series.local else np.broadcast_to(times[:, None], shape)
+            power = series.power(when.reshape(-1)).reshape(shape)
+            result[:, rows] = power * members.columns["scale"][rows]
+        return result
 
     def expected(self, time_ms: int) -> Floats:
         members, result = self.members, np.empty(len(self.members))
