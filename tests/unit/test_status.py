@@ -127,7 +127,7 @@ def test_a_rate_that_one_of_many_shards_misses_is_not_held() -> None:
     assert not is_held(reduce(RunStatus.merge, shards))
     assert is_held(reduce(RunStatus.merge, (shards[0], *shards[2:])))
     # The same tick is late in each of them.
-    ticks = [shard(tick=1000, wake_s=1.0, late_ticks=9) for _ in range(4)]
+    ticks = [shard(tick=1000, wake_s=1.0, late_ticks=9, transports=()) for _ in range(4)]
     assert is_held(reduce(RunStatus.merge, ticks))
     assert not is_held(
         reduce(RunStatus.merge, (*ticks, shard(tick=1000, wake_s=1.0, late_ticks=11)))
