@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +15,8 @@ from typing import Any
 import pytest
 
 from gridsim.errors import UsageError
-from gridsim.ledger import Reader, merge_ledgers
+from gridsim.filelock import lock_file
+from gridsim.ledger import LedgerError, Reader, merge_ledgers
 from gridsim.ledger.schema import TRUTH
 from tests.fixtures.shards import copies, mixed_run
 
@@ -126,6 +129,32 @@ def test_it_replaces_only_a_ledger_and_only_if_asked(tmp_path: Path) -> None:
     assert path.read_text() == "notes"
     with pytest.raises(UsageError, match="it is one of the ledgers to merge"):
         merge_ledgers(parts, parts[0], overwrite=True)
+
+
+def test_a_ledger_that_a_run_still_writes_is_refused(tmp_path: Path) -> None:
+    parts = copies(mixed_run(), tmp_path)
+    descriptor = os.open(parts[1], os.O_RDWR)
+    try:
+        assert lock_file(descriptor)
+        with pytest.raises(UsageError, match="a run is still writing it"):
+            merge_ledgers(parts, tmp_path / "run.sqlite")
+    finally:
+        os.close(descriptor)
+    merge_ledgers(parts, tmp_path / "run.sqlite")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit of a file's size")
+def test_nothing_is_left_on_a_full_disk(tmp_path: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(LedgerError, match=r"run\.sqlite cannot be created"):
+            merge_ledgers(mixed_run().parts, tmp_path / "run.sqlite")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def _change(ledger: Path, statement: str) -> None:

@@ -167,7 +167,10 @@ def _new_ledger(path: Path) -> Iterator[sqlite3.Connection]:
     After an error it is removed, and `path` stays as it was.
     """
     new = path.with_name(f".gridsim-{uuid.uuid4().hex[:12]}{path.suffix}")
-    connection, descriptor = create(new, overwrite=False)
+    try:
+        connection, descriptor = create(new, overwrite=False)
+    except LedgerError as error:
+        raise LedgerError(str(error).replace(str(new), str(path))) from error
     try:
         try:
             with closing(connection):

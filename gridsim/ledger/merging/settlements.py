@@ -57,7 +57,7 @@ class _Part:
 
     def __init__(self, part: ShardLedger) -> None:
         self._part = part
-        ids = json.loads(part.reader.meta["events"])
+        ids = json.loads(part.reader.meta.get("events", "[]"))
         self._place = {id: index for index, id in enumerate(ids)}
         # A superseded project follows another event from that moment on.
         superseded = part.reader.rows(
