@@ -22,6 +22,7 @@ from gridsim.config.text.document import Document
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import read
 from gridsim.config.text.report import ConfigError
+from gridsim.contracts.shard import WHOLE
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.speed import check_speed
 from gridsim.delivery import Alterations
@@ -38,6 +39,7 @@ from gridsim.running.parts import make_parts
 from gridsim.running.plan import DEFAULT_CONFIG, Plan, load_plugins_of
 from gridsim.running.probes import Probes
 from gridsim.running.runfile import RunFile
+from gridsim.running.sharding import ShardDivision
 from gridsim.simulation.scenario import Scenario, WeatherSpec
 from gridsim.text.progress import Progress
 from gridsim.verify.fields import parse_names
@@ -103,8 +105,9 @@ def make_play_plan(options: PlayOptions, progress: Progress | None = None) -> Pl
     configuration = _configuration(survey, course, choices, options.speed)
     services, run_file = Services(), RunFile()
     run = RunContext(survey.roster, course.start_ms, services.get, run_file.announce)
-    transports, _, _ = make_parts(document, configuration, run, Alterations())
     scenario = configuration.scenario
+    whole = ShardDivision(WHOLE, scenario)
+    transports, _, _ = make_parts(document, configuration, run, Alterations(), whole)
     plan = Plan(
         options.config,
         configuration,
