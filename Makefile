@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 SUPPLY := build/supply
 
 .PHONY: run setup test properties check lint types imports wheel-env wheel example release-check \
-	soak matrix fuzz registers bench-check performance hold realism platforms home-assistant docs mutants lock audit sbom clean
+	soak matrix fuzz registers bench-check performance hold realism platforms home-assistant kubernetes shards docs mutants lock audit sbom clean
 
 # Ctrl-C is how a run is meant to end, so its 130 counts as success. With job control the run has
 # the terminal to itself: make would otherwise take the same Ctrl-C for its own.
@@ -121,6 +121,18 @@ home-assistant: $(VENV)/dev.stamp
 	@build/hass/bin/python -m pip install -q homeassistant==2025.4.4 paho-mqtt==2.1.0 \
 	  home-assistant-frontend==20250411.0 pyserial==3.5 aiousbwatcher==1.1.1
 	$(BIN)/python benchmarks/home_assistant.py build/hass/bin
+
+# The manifests of examples/kubernetes against the schemas, and the Job's command lines as processes
+# on a Mosquitto. CRD is a file of the custom resource definition of RayJob, see KubeRay.
+kubernetes: $(VENV)/dev.stamp
+	@test -d build/kubernetes || $(PYTHON) -m venv build/kubernetes
+	@build/kubernetes/bin/python -m pip install -q kubernetes-validate==1.37.0 pyyaml==6.0.3
+	build/kubernetes/bin/python benchmarks/manifests.py $(if $(CRD),--crd $(CRD))
+	$(BIN)/python benchmarks/indexed_job.py
+
+# The shipped configurations as one run and in shards: the bytes of every device, the settled events.
+shards: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/shards.py
 
 # The documentation as a site in build/docs; a warning is an error.
 docs: $(VENV)/dev.stamp

@@ -89,6 +89,12 @@ class Life:
         gap = None if self.recovery is None else self.recovery.missing
         self._checkpoints.open(self._journaled.known, gap)
 
+    def begin(self, engine: Engine) -> None:
+        """Note which ticks are due by now, when the transports have connected: they catch up."""
+        if self._kept is None and (now := self._schedule(engine.speed)) is not None:
+            self._present = self.inbox.live_from = now.present
+            engine.catch_up(now.behind_s, now.present)
+
     def start(self) -> None:
         """Start to write checkpoints, after the workers have opened."""
         if self._checkpoints is None:

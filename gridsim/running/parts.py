@@ -123,14 +123,14 @@ def make_parts(
     configuration: Configuration,
     run: RunContext,
     alterations: Alterations,
-    division: ShardDivision,
+    division: ShardDivision | None = None,
     *,
     shares_machine: bool = False,
 ) -> tuple[tuple[PlannedTransport, ...], tuple[PlannedSource, ...], tuple[PlannedView, ...]]:
     """Make the transports, sources and views. Raises ConfigError with all errors.
 
-    Sources ignore what other shards of the `division` answer. With `shares_machine` all shards of
-    the run are on this machine.
+    Sources ignore what other shards of the `division` answer; None: there are none. With
+    `shares_machine` all shards of the run are on this machine.
     """
     transports, sources, views = [], [], []
     problems = list(configuration.file_problems)
@@ -194,10 +194,11 @@ def _claims(choice: TransportChoice | SourceChoice) -> Iterator[tuple[str, str]]
 
 
 def _planned_source(
-    choice: SourceChoice, run: RunContext, division: ShardDivision
+    choice: SourceChoice, run: RunContext, division: ShardDivision | None
 ) -> PlannedSource:
     with _made(f"the source {choice.name!r}"):
-        return PlannedSource(choice.name, choice.type(choice.settings, run), division.is_for)
+        is_for = is_own if division is None else division.is_for
+        return PlannedSource(choice.name, choice.type(choice.settings, run), is_for)
 
 
 def _planned_view(choice: ViewChoice, run: RunContext) -> PlannedView:

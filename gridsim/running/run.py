@@ -173,6 +173,7 @@ class Run:
         self._state = "running"
         self._watcher.start()
         if not (self._manual or self.is_driven):
+            self._life.begin(self._engine)
             self._driver.go()
 
     def request_stop(self, flush_s: float = FLUSH_S) -> None:
