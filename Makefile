@@ -10,7 +10,7 @@ LOCKED ?=
 BIN := $(VENV)/bin
 SUPPLY := build/supply
 
-.PHONY: run setup test properties check lint types imports wheel-env wheel example release-check \
+.PHONY: run setup test test-ray properties check lint types imports wheel-env wheel example release-check \
 	soak matrix fuzz registers bench-check performance hold realism platforms home-assistant kubernetes shards docs mutants lock audit sbom clean
 
 # Ctrl-C is how a run is meant to end, so its 130 counts as success. With job control the run has
@@ -24,6 +24,14 @@ setup: $(VENV)/dev.stamp
 # The whole suite, once, on the checkout; `make wheel` has the tests of packaging.
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest $(PYTEST)
+
+# The engine ray, on clusters of this machine; CI does not install its 260 MB. The environment is for
+# this alone.
+test-ray:
+	@test -x build/ray/bin/python || $(PYTHON) -m venv build/ray
+	@build/ray/bin/python -m pip install -q --upgrade 'pip>=25.1'
+	@build/ray/bin/python -m pip install -q -e '.[broker,ray]' --group dev
+	build/ray/bin/python -m pytest tests/ray
 
 # The tests of hypothesis, with 1,000 random examples each where a test sets no number.
 properties: $(VENV)/dev.stamp
@@ -68,7 +76,7 @@ example: wheel-env
 	build/wheel/env/bin/gridsim --config build/wheel/ice_rink/ice_rink.toml --duration 2s --speed 0
 
 # What takes too long for each change, or needs a quiet machine: run before a release.
-release-check: check properties wheel example soak matrix fuzz registers bench-check realism
+release-check: check properties test-ray wheel example soak matrix fuzz registers bench-check realism
 
 # Half an hour of 20,000 DERs with everything on; writes its section of docs/reliability.md.
 soak: $(VENV)/dev.stamp

@@ -205,6 +205,16 @@ class Follower:
         if schedule is not None:
             self._host.follow(schedule)
         logger.info("{}: it continues from tick {:,}", self.name, report.tick)
+        resumed = report.status.resumed
+        if resumed is None or resumed.on_recovery != "skip":
+            return
+        if resumed.handed_on < resumed.present:
+            logger.warning(
+                "{}: readings of ticks {:,} to {:,} are not sent: on_recovery = skip",
+                self.name,
+                resumed.handed_on,
+                resumed.present - 1,
+            )
 
     def _fail_calls(self) -> None:
         while self._calls:

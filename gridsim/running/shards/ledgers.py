@@ -26,6 +26,9 @@ def join_ledgers(plan: Plan, statuses: Sequence[RunStatus], *, hurry: bool) -> N
         return
     parts = [Path(one.ledger.path) for one in statuses if one.ledger is not None]
     path = plan.ledger.path
+    if parts == [path]:
+        # The only shard has the whole ledger.
+        return
     command = f"gridsim merge {shlex.join(map(str, parts))} -o {shlex.quote(str(path))}"
     size = sum(part.stat().st_size for part in parts if part.exists())
     if hurry and size > _QUICK_BYTES:

@@ -28,17 +28,33 @@ def run_of(plan: Plan, *, clock: ClockKind = "real") -> AnyRun:
             f"[execution] engine: error: {engine!r} has its own clock, but the ticks of this run "
             'are advanced by hand: set engine = "local", which gives the same readings'
         )
-    bounds = shard_bounds(plan)
-    hosts: ShardHosts = ProcessHosts()
-    return ShardedRun(plan, hosts, bounds, plan.configuration.execution.sync)
+    bounds, hosts = _shards_of(plan)
+    execution = plan.configuration.execution
+    return ShardedRun(
+        plan, hosts, bounds, execution.sync, shares_machine=engine != "ray" or not execution.address
+    )
 
 
-def shard_bounds(plan: Plan) -> list[int]:
+def _shards_of(plan: Plan) -> tuple[list[int], ShardHosts]:
+    """Return the index of the first project of each shard, and what makes the shards."""
+    execution = plan.configuration.execution
+    if execution.engine == "processes":
+        return shard_bounds(plan, usable_cores()), ProcessHosts()
+    from gridsim.running.shards.ray_hosts import RayHosts
+
+    if execution.address and execution.shards == "auto":
+        hosts = RayHosts(execution.address, 0)
+        return shard_bounds(plan, hosts.cores()), hosts
+    bounds = shard_bounds(plan, usable_cores())
+    return bounds, RayHosts(execution.address, len(bounds))
+
+
+def shard_bounds(plan: Plan, cores: int) -> list[int]:
     """Return the index of the first project of each shard. Raises UsageError."""
     roster = plan.configuration.scenario.roster
     projects = len(roster.project_id)
     wanted = plan.configuration.execution.shards
-    count = min(usable_cores(), projects) if wanted == "auto" else wanted
+    count = min(cores, projects) if wanted == "auto" else wanted
     devices = np.bincount(roster.project, minlength=projects).tolist()
     try:
         return [projects_of(Shard(index, count), devices).start for index in range(count)]
