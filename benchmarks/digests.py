@@ -121,7 +121,7 @@ def run(case: Case, root: Path, python: Path) -> Digests:
             [
                 *(str(python), "-m", "gridsim", "--config", str(root / case.config)),
                 *("--speed", "0", "--seed", str(SEED), "--duration", case.duration),
-                *_start(case, root),
+                *start_options(case, root),
                 *("--set", f"transports=[{transports}]", "--set", "sources=[]"),
                 *(word.format(root=root) for word in case.options),
             ],
@@ -151,7 +151,7 @@ def _outputs(case: Case, root: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def _start(case: Case, root: Path) -> list[str]:
+def start_options(case: Case, root: Path) -> list[str]:
     """Return the option for the start, if the configuration does not have one."""
     own = _read(case, root).get("simulation", {}).get("start", "now")
     return ["--start", START] if own == "now" else []

@@ -18,9 +18,9 @@ _QUICK_BYTES: Final = 10_000_000
 
 
 def join_ledgers(plan: Plan, statuses: Sequence[RunStatus], *, hurry: bool) -> None:
-    """Merge the parts of the ledger, and remove them; without a ledger do nothing.
+    """Merge the parts of the ledger, and remove them if none lacks anything.
 
-    In a hurry large parts stay as they are. Raises UsageError or LedgerError, and the parts stay.
+    Without a ledger it does nothing. In a hurry large parts stay as they are. Raises UsageError or LedgerError, and the parts stay.
     """
     if plan.ledger is None:
         return
@@ -41,5 +41,9 @@ def join_ledgers(plan: Plan, statuses: Sequence[RunStatus], *, hurry: bool) -> N
         raise
     for doubt in merged.doubts:
         logger.warning("{}: {}", path, doubt)
+    if not merged.complete:
+        logger.warning("the ledgers of the shards stay beside it: {}", shlex.join(map(str, parts)))
+        return
     for part in parts:
-        part.unlink(missing_ok=True)
+        for name in (part.name, f"{part.name}-wal", f"{part.name}-shm"):
+            part.with_name(name).unlink(missing_ok=True)

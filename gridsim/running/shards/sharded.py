@@ -70,6 +70,12 @@ class ShardedRun:
         options = plan.options
         if options is None or options.adapt is not None:
             raise UsageError("a run with shards needs a configuration that can be read again")
+        for one in plan.transports:
+            if one.transport.uses_stdout:
+                raise UsageError(
+                    f"transport {one.name}: error: the shards of a run cannot share standard "
+                    'output: use another transport, or set execution.engine to "local"'
+                )
         if options.resume:
             raise UsageError(
                 '--resume: error: needs one process: set execution.engine to "local", or resume '
