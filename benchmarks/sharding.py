@@ -6,7 +6,7 @@ python benchmarks/sharding.py speed --turns 3 --seconds 20
 
 `same` runs every shipped configuration in one process and with shards, at speed 0 with a fixed seed
 and start, and compares the bytes of every device and the ledgers. `speed` compares two shards with
-one process in readings per second, into the null device and into files, turn by turn, and prints the
+one process in readings per second, into the null device and into files, in turns, and prints the
 ratio of each turn. Fails if something differs.
 """
 

@@ -10,6 +10,7 @@ from gridsim.delivery.runner import Runner
 from gridsim.delivery.successor import Successor
 from gridsim.delivery.timing import TimedFormat, Timing
 from gridsim.delivery.trace import MessageTrace
+from gridsim.delivery.turn import Turn
 
 __all__ = [
     "Alteration",
@@ -24,4 +25,5 @@ __all__ = [
     "Successor",
     "TimedFormat",
     "Timing",
+    "Turn",
 ]

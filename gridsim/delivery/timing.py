@@ -14,6 +14,7 @@ from gridsim.api import Batch, Format, Payloads
 from gridsim.delivery.decorator import FormatDecorator, encoded_parts, innermost
 from gridsim.delivery.payload_check import checked_payloads
 from gridsim.delivery.sent import SentMessages
+from gridsim.delivery.turn import Turn
 from gridsim.errors import PluginError, failure, place_of
 
 T = TypeVar("T")
@@ -64,6 +65,8 @@ class TimedFormat(FormatDecorator):
         """The number of payloads so far; a batch that is written again counts again."""
         self.busy_with = ""
         """The format, while it encodes; for a watcher in another thread."""
+        self.turn = Turn(0)
+        """The turn of the run's threads."""
         self._title = f"the format {name!r}"
 
     def continue_timing(self, older: TimedFormat) -> None:
@@ -118,7 +121,9 @@ class TimedFormat(FormatDecorator):
         began = time.perf_counter()
         self.busy_with = self._title
         try:
-            return encode()
+            with self.turn.taken():
+                began = time.perf_counter()
+                return encode()
         except BaseException as error:
             raise failure(self._title, error, by=innermost(self._format).encode_parts) from error
         finally:

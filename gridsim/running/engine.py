@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gridsim.contracts.results import TickResult
+from gridsim.delivery import Turn
 from gridsim.running.inbox import CommandInbox
 from gridsim.running.permission import Permission
 from gridsim.running.schedule import Punctuality, TickSchedule
@@ -47,6 +48,8 @@ class Engine:
         """
         self.simulation = simulation
         self.schedule = TickSchedule(tick_s, speed, monotonic)
+        self.turn = Turn(len(simulation.roster))
+        """The turn in which this engine steps, and transports encode."""
         self.readings = 0
         """The number of readings that left the simulation."""
         self.finished = threading.Event()
@@ -281,8 +284,11 @@ class Engine:
     def _tick(self) -> None:
         try:
             self._step_began = self._monotonic()
-            result = self.simulation.advance(self._inbox.drain() if self._inbox is not None else ())
-            self.schedule.pace.stepping_s += self._monotonic() - self._step_began
+            with self.turn.taken():
+                began = self._monotonic()
+                given = () if self._inbox is None else self._inbox.drain()
+                result = self.simulation.advance(given)
+            self.schedule.pace.stepping_s += self._monotonic() - began
             self._step_began = None
             self.readings += len(result.batch)
             self._emit(result)

@@ -87,6 +87,7 @@ class Run:
             self._backfill.sent, self._backfill.ended = self._is_sent, self._go_live
         self._settling: Settling | None = None
         """The readings of the backfill that are not settled, once it has come to the present."""
+        self._take_turns()
         self._driver = Driver(self._engine)
         self._state: RunState = "new"
         self._workers = Workers(self._inbox)
@@ -427,7 +428,13 @@ class Run:
     def continue_with(self, plan: Plan, simulation: Simulation) -> None:
         """Take over the plan of a reload. Called by the reloader, between two ticks."""
         self.plan = plan
+        self._take_turns()
         self._life.reloaded(plan, simulation)
+
+    def _take_turns(self) -> None:
+        """Let the transports encode in turn with the models."""
+        for transport in self.plan.transports:
+            transport.format.turn = self._engine.turn
 
     def _publish(self, result: TickResult) -> None:
         self._board.note(result)
