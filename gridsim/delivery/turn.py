@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 MOST_DEVICES: Final = 30_000
-"""The largest fleet whose threads take turns. With larger arrays, two threads at once are faster."""
+"""The largest fleet whose threads take turns. With larger arrays two threads at once are faster."""
 # A plugin that hangs in its turn must not stop the others.
 _WAIT_S: Final = 0.05
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from loguru import logger
 
+from gridsim.contracts.run_context import Announcement
 from gridsim.errors import GridsimError
 from gridsim.running.shards.grants import Grants
 from gridsim.running.shards.messages import (
@@ -52,10 +53,16 @@ class Follower:
         grants: Grants,
         take: Callable[[Follower, ShardReport], None],
         slowest: Callable[[], int],
+        announced: Callable[[], Mapping[str, Announcement]],
         *,
         again: bool,
     ) -> None:
-        """Start nothing yet. `take` gets the reports; `again`: a lost shard is made again."""
+        """Start nothing yet.
+
+        `take` gets the reports, `slowest` returns the next tick of the slowest shard, and
+        `announced` what the driver's transports have announced.
+        `again`: a lost shard is made again.
+        """
         self.index = index
         self.name = spec.name
         self.report: ShardReport | None = None
@@ -69,13 +76,14 @@ class Follower:
         self.ended = threading.Event()
         """Set when the thread makes no more calls."""
         self._spec, self._hosts, self._grants = spec, hosts, grants
-        self._take, self._slowest, self._again = take, slowest, again
+        self._take, self._slowest, self._announced = take, slowest, announced
+        self._again = again
         self._host: ShardHost | None = None
         self._calls: deque[tuple[Callable[[ShardHost], Any], Future[Any]]] = deque()
         self._wake = threading.Event()
         self._sent = 0
         """The number of the next instruction that the shard does not have."""
-        self._running = False
+        self._running = self._closing = False
         self._tries = 0
         self._thread = threading.Thread(target=self._work, name=spec.name, daemon=True)
 
@@ -108,8 +116,6 @@ class Follower:
         self._running = False
         self._closing = True
         self._wake.set()
-
-    _closing = False
 
     def join(self, timeout_s: float) -> bool:
         """Return whether the thread ended in time."""
@@ -220,12 +226,6 @@ class Follower:
         while self._calls:
             _, future = self._calls.popleft()
             future.set_exception(self.lost or self.error or GridsimError(f"{self.name} has ended"))
-
-    announced: Callable[[], Any] = dict
-    """The function that returns what the driver has announced."""
-
-    def _announced(self) -> Any:
-        return self.announced()
 
 
 def followed(schedule: ShardSchedule) -> Callable[[ShardHost], None]:

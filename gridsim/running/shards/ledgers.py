@@ -20,7 +20,8 @@ _QUICK_BYTES: Final = 10_000_000
 def join_ledgers(plan: Plan, statuses: Sequence[RunStatus], *, hurry: bool) -> None:
     """Merge the parts of the ledger, and remove them if none lacks anything.
 
-    Without a ledger it does nothing. In a hurry large parts stay as they are. Raises UsageError or LedgerError, and the parts stay.
+    Without a ledger it does nothing. In a hurry large parts stay as they are. Raises UsageError or
+    LedgerError, and the parts stay.
     """
     if plan.ledger is None:
         return

@@ -121,12 +121,11 @@ class ShardedRun:
                 self._grants,
                 self._take,
                 lambda: self._joiner.tick,
+                lambda: plan.run_file.announced,
                 again=plan.checkpoint is not None,
             )
             for index in range(count)
         ]
-        for one in self.shards:
-            one.announced = lambda: plan.run_file.announced
         self._sources = DrivenSources(plan, self)
         self._viewing = ShardedViewing(self, bounds)
         self._state: RunState = "new"
@@ -496,8 +495,9 @@ class ShardedRun:
         """End the run without a shard that is lost."""
         with self._lock:
             self._joiner.forget(shard.index)
-            if self.error is None and shard.lost is not None:
-                self.error = GridsimError(f"{shard.lost}; its account is not known")
+            if self.error is None:
+                why = shard.lost or shard.error or f"{shard.name} has ended"
+                self.error = GridsimError(f"{why}; its account is not known")
         self._over.set()
 
     def _watch(self) -> None:
@@ -505,7 +505,7 @@ class ShardedRun:
         shared = time.monotonic()
         while not self._over.wait(_LOOK_S):
             for one in self.shards:
-                if one.ended.is_set() and one.lost is not None:
+                if one.ended.is_set() and (one.lost or one.error) is not None:
                     self._lose(one)
             reports = [one.report for one in self.shards if one.report is not None]
             over = [one for one in reports if one.is_over]
