@@ -185,6 +185,9 @@ class Scenario:
     """The smallest change that a device reports, by column: float64[devices], in its unit; NaN
     for devices that do not compare the column."""
 
+    is_part: bool = False
+    """True if the run has other projects, too: this is the scenario of a shard."""
+
     @property
     def shortest_report_ticks(self) -> NDArray[np.int64]:
         """The shortest time between two readings of each device, int64[devices]."""
@@ -204,6 +207,7 @@ class Scenario:
         keep = _Subset(sites, self)
         return replace(
             self,
+            is_part=self.is_part or len(sites) < len(self.sites),
             roster=self.roster.some(sites),
             sites=keep.sites,
             contract_threshold=self.contract_threshold[sites],

@@ -232,7 +232,8 @@ def _projects(
         return taking
     able = [names[place] for place in taking.tolist()]
     what = "project, apart from standalone ones,"
-    return taking[matching(findings, event.settings.projects, able, path, what)]
+    patterns = event.settings.projects
+    return taking[matching(findings, patterns, able, path, what, is_part=scenario.is_part)]
 
 
 def _sampler(event: Validated[Event], name: str) -> Sampler | None:

@@ -69,7 +69,7 @@ def bound_fault(
     begin_ms = scenario.start_ms if injected_ms is None else injected_ms
     findings, core, plugged = stanza.findings, stanza.core, stanza.plugged
     settings = core.settings
-    device = _devices(findings, settings, scenario.roster, core.path)
+    device = _devices(findings, settings, scenario, core.path)
     site = scenario.roster.project[device]
     ids = [scenario.roster.der_id[row] for row in device.tolist()]
     # The random draws depend on these.
@@ -121,16 +121,18 @@ def bound_fault(
 
 
 def _devices(
-    findings: Findings, settings: FaultSettings, roster: Roster, path: KeyPath
+    findings: Findings, settings: FaultSettings, scenario: Scenario, path: KeyPath
 ) -> NDArray[np.intp]:
-    before = len(findings)
+    before, roster, is_part = len(findings), scenario.roster, scenario.is_part
     chosen = np.ones(len(roster), np.bool_)
     if settings.ders != EVERY:
-        rows = matching(findings, settings.ders, roster.der_id, (*path, "ders"), "DER")
+        at = (*path, "ders")
+        rows = matching(findings, settings.ders, roster.der_id, at, "DER", is_part=is_part)
         chosen = np.isin(np.arange(len(roster)), rows)
     if settings.projects != EVERY:
         at = (*path, "projects")
-        sites = matching(findings, settings.projects, roster.project_id, at, "project")
+        ids = roster.project_id
+        sites = matching(findings, settings.projects, ids, at, "project", is_part=is_part)
         chosen &= np.isin(roster.project, sites)
     if len(findings) == before and not chosen.any():
         findings.add((*path, "ders"), "none of these DERs is in one of these projects")

@@ -113,16 +113,27 @@ def schedule_of(
 
 
 def matching(
-    findings: Findings, patterns: Sequence[str], names: Sequence[str], path: KeyPath, what: str
+    findings: Findings,
+    patterns: Sequence[str],
+    names: Sequence[str],
+    path: KeyPath,
+    what: str,
+    *,
+    is_part: bool = False,
 ) -> NDArray[np.intp]:
     """Return the indices of the names that match one of the shell patterns, ascending.
 
-    A pattern that matches nothing is a finding.
+    A pattern that matches nothing is a finding, unless the names are part of those of the run and
+    another pattern matches some of them.
     """
     found = np.zeros(len(names), np.bool_)
+    missing = []
     for index, pattern in enumerate(patterns):
         hits = np.fromiter((fnmatchcase(name, pattern) for name in names), np.bool_, len(names))
         if not hits.any():
-            findings.add((*path, index), f"there is no {what} that matches {pattern!r}")
+            missing.append((index, pattern))
         found |= hits
+    if not (is_part and found.any()):
+        for index, pattern in missing:
+            findings.add((*path, index), f"there is no {what} that matches {pattern!r}")
     return np.flatnonzero(found)
