@@ -106,6 +106,24 @@ def test_many_homes_draw_the_standard_profile_hour_by_hour() -> None:
     assert np.abs(hourly - 1.0).max() < 0.10
 
 
+def test_homes_keep_no_more_edges_of_the_past_than_edges_to_come() -> None:
+    """Twenty hours of homes are several megabytes in a large fleet: what is over is forgotten."""
+    load = homes(200)
+    [(_, block)] = load._blocks
+    timeline, past, most = block._timeline, 0, 0
+    for i in range(80):
+        tick = make_tick(i, start_ms=NEW_YEAR_MS, tick_s=900.0)
+        load.at(tick)
+        edges = timeline._edges
+        over = int(np.searchsorted(edges.time_ms, tick.time_ms + 900_000))
+        assert 2 * over <= len(edges)
+        assert len(timeline._until_edge) == len(edges)
+        assert timeline._next is None or not len(timeline._later)
+        past, most = past + over, max(most, len(edges))
+    assert past
+    assert most
+
+
 def test_homes_of_two_profiles_keep_their_own_mean() -> None:
     """From 02 to 04 h in January, H25 has 120.3 / 78.1 of the power of H0."""
     names = ["H0", "H25"] * 600

@@ -29,6 +29,10 @@ class Edges:
         """Return some of the edges, by index or mask."""
         return Edges(self.time_ms[rows], self.home[rows], self.step_mw[rows])
 
+    def since(self, row: int) -> Edges:
+        """Return a copy of the edges from this index on, which does not keep the others alive."""
+        return Edges(self.time_ms[row:].copy(), self.home[row:].copy(), self.step_mw[row:].copy())
+
 
 def joined(parts: Sequence[Edges]) -> Edges:
     """Return all edges of the parts."""

@@ -118,10 +118,21 @@ class Timeline:
                     np.add.at(moment.energy, home, step * (time_ms - at_ms))
                     np.add.at(moment.fluctuating, home, step * left)
                 self._done = reached
+                self._forget_done()
             if self._until >= time_ms:
                 break
             self._turn()
         self._now = time_ms
+
+    def _forget_done(self) -> None:
+        """Forget the edges of the past as soon as they are the larger part.
+
+        Many homes have several megabytes of edges for a quarter of an hour.
+        """
+        if 2 * self._done > len(self._edges):
+            self._edges = self._edges.since(self._done)
+            self._until_edge = self._until_edge[self._done :].copy()
+            self._done = 0
 
     def _turn(self) -> None:
         """Take the edges of the next slots."""
@@ -178,6 +189,7 @@ class Timeline:
             parts.append(self._compressors.between(self._cycles_until, until))
             self._cycles_until = until
         known = joined(parts)
+        self._later = joined([])
         before = known.time_ms < end
         soon = np.flatnonzero(before)
         order = soon[np.argsort(known.time_ms[soon])]
