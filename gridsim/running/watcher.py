@@ -8,13 +8,17 @@ from typing import Final
 from gridsim.errors import GridsimError
 from gridsim.running.driver import Driver
 from gridsim.running.engine import Engine
+from gridsim.running.memory import FreedMemory
 from gridsim.running.workers import Workers, has_no_receiver
 
 _LOOK_S: Final = 0.2
 
 
 class Watcher:
-    """A thread that ends a run when its ticks are done, a plugin hangs, or all transports fail."""
+    """A thread that ends a run when its ticks are done, a plugin hangs, or all transports fail.
+
+    It also returns the memory that the run has freed.
+    """
 
     def __init__(
         self,
@@ -45,11 +49,13 @@ class Watcher:
 
     def _watch(self) -> None:
         engine, limit_s = self._engine, self._hang_timeout_s
+        freed = FreedMemory()
         while not engine.finished.wait(_LOOK_S) and not self._over.is_set():
             if has_no_receiver(self._workers.runners):
                 break
             if self._driver is not None:
                 self._driver.watch()
+            freed.look()
             if stuck := engine.stuck_in(limit_s):
                 self.error = GridsimError(f"{stuck} has not returned for {limit_s:g} s")
                 break
