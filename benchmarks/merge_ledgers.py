@@ -72,7 +72,7 @@ def record(options: argparse.Namespace, path: Path, shard: Shard | None) -> int:
 
 
 def merge(parts: list[Path], path: Path, readings: int) -> None:
-    """Merge in a process of its own, and print the cost."""
+    """Merge in a new process, and print the cost."""
     code = "import sys; from gridsim.__main__ import main; sys.exit(main())"
     began = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
