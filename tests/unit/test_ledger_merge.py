@@ -131,6 +131,15 @@ def test_it_replaces_only_a_ledger_and_only_if_asked(tmp_path: Path) -> None:
         merge_ledgers(parts, parts[0], overwrite=True)
 
 
+def test_each_reload_is_there_once(tmp_path: Path) -> None:
+    parts = copies(mixed_run(), tmp_path)
+    for place, part in enumerate(parts):
+        _change(part, f"INSERT INTO reloads VALUES (1, 9, 90, 'x', {100 + place})")
+    _change(parts[1], "INSERT INTO reloads VALUES (2, 7, 70, 'y', 99)")
+    merge_ledgers(parts, tmp_path / "run.sqlite")
+    assert table(tmp_path / "run.sqlite", "reloads") == [(1, 7, 70, "y", 99), (2, 9, 90, "x", 102)]
+
+
 def test_a_ledger_that_a_run_still_writes_is_refused(tmp_path: Path) -> None:
     parts = copies(mixed_run(), tmp_path)
     descriptor = os.open(parts[1], os.O_RDWR)

@@ -140,9 +140,14 @@ def _copy_run(connection: sqlite3.Connection, parts: Sequence[ShardLedger]) -> N
     reader = parts[0].reader
     query = "SELECT transport, name, type, format, format_settings, framing FROM transports"
     insert(connection, "transports", reader.rows(f"{query} ORDER BY transport"))
-    query = "SELECT reload, tick, time_ms, configuration, wall_ms FROM reloads ORDER BY reload"
-    every = zip(*(part.reader.rows(query) for part in parts), strict=True)
-    insert(connection, "reloads", [(*same[0][:4], max(row[4] for row in same)) for same in every])
+    # Shards without a driver may reload at different ticks.
+    query = "SELECT tick, time_ms, configuration, wall_ms FROM reloads ORDER BY reload"
+    reloads: dict[tuple[Any, ...], int] = {}
+    for part in parts:
+        for *reload, wall_ms in part.reader.rows(query):
+            reloads[tuple(reload)] = max(wall_ms, reloads.get(tuple(reload), wall_ms))
+    rows = sorted(reloads.items(), key=lambda entry: entry[0][0])
+    insert(connection, "reloads", [(None, *reload, wall_ms) for reload, wall_ms in rows])
     query = (
         "SELECT wall_ms, tick, handed_on, first_missing, last_missing, on_recovery, gridsim "
         "FROM resumptions ORDER BY resumption"

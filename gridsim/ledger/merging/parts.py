@@ -32,11 +32,6 @@ _SAME: Final = {
     "events": "events",
 }
 """The keys of `meta` that all shards have in common, with their names in errors."""
-_TABLES: Final = {
-    "transports": "SELECT name, type, format, format_settings, framing FROM transports "
-    "ORDER BY transport",
-    "reloads": "SELECT tick, configuration FROM reloads ORDER BY reload",
-}
 _OF_SHARD: Final = ("shard", "shards", "projects", "devices", "events")
 """The keys of `meta` that only the ledger of a shard has."""
 _UNION: Final = ("plugins", "caveats")
@@ -163,12 +158,11 @@ def _check_same(one: Reader, other: Reader) -> None:
                 f"{other.path}: error: it is not a shard of the same run as {one.path}: their "
                 f"{name} differ"
             )
-    for table, query in _TABLES.items():
-        if one.rows(query) != other.rows(query):
-            raise UsageError(
-                f"{other.path}: error: it is not a shard of the same run as {one.path}: their "
-                f"{table} differ"
-            )
+    if one.transports() != other.transports():
+        raise UsageError(
+            f"{other.path}: error: it is not a shard of the same run as {one.path}: their "
+            "transports differ"
+        )
 
 
 def _numbered(readers: Sequence[Reader]) -> list[ShardLedger]:
