@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from loguru import logger
+
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.state import State, StateError
 from gridsim.contracts.status import RunStatus
@@ -94,6 +96,10 @@ class Life:
         if self._kept is None and (now := self._schedule(engine.speed)) is not None:
             self._present = self.inbox.live_from = now.present
             engine.catch_up(now.behind_s, now.present)
+            if due := now.present - self._simulation.next_tick:
+                logger.info(
+                    "the first tick was due {:.1f} s ago: {:,} ticks catch up", now.behind_s, due
+                )
 
     def start(self) -> None:
         """Start to write checkpoints, after the workers have opened."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gridsim.api import RunContext, Source, Target, TextError, Transport, View
+from gridsim.api import MessageFault, RunContext, Source, Target, TextError, Transport, View
 from gridsim.config.configuration import Configuration
 from gridsim.config.tables.sources import SourceChoice
 from gridsim.config.tables.transports import TransportChoice
@@ -17,6 +17,7 @@ from gridsim.config.text.load import Document
 from gridsim.config.text.locate import KeyPath
 from gridsim.config.text.report import ConfigError, Problem
 from gridsim.delivery import (
+    Alteration,
     Alterations,
     AlteringFormat,
     DeliveryPolicy,
@@ -30,6 +31,7 @@ from gridsim.delivery.buffer import Buffer
 from gridsim.delivery.spool import SpoolBuffer, SpoolStore
 from gridsim.errors import GridsimError, failure, printable
 from gridsim.running.sharding import ShardDivision, beyond_reach, shared_by_shards
+from gridsim.simulation.scenario import Scenario
 from gridsim.sources import is_own
 
 
@@ -225,6 +227,15 @@ def _planned_transport(
         None
         if spool is None
         else SpoolPlan(Path(spool.path), int(spool.max_mb * 1e6), alterations),
+    )
+
+
+def message_faults(scenario: Scenario) -> Alterations:
+    """Return the configured faults that alter messages."""
+    return Alterations(
+        (fault, Alteration(spec.name, spec.type, spec.members.settings[0]))
+        for fault, spec in enumerate(scenario.faults)
+        if issubclass(spec.type, MessageFault)
     )
 
 

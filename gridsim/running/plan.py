@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gridsim.api import MessageFault, RunContext
+from gridsim.api import RunContext
 from gridsim.config.configuration import Configuration
 from gridsim.config.files import CheckedFiles
 from gridsim.config.resolve import Flags, resolve
@@ -18,7 +18,7 @@ from gridsim.config.text.environment import gather
 from gridsim.config.text.load import Content, Document, read
 from gridsim.contracts.run_context import Announcement
 from gridsim.contracts.shard import EVERY, WHOLE, Shard
-from gridsim.delivery import Alteration, Alterations
+from gridsim.delivery import Alterations
 from gridsim.errors import UsageError
 from gridsim.ledger import About, Continuation, Ledger
 from gridsim.plugins.host import PluginHost
@@ -29,14 +29,19 @@ from gridsim.running.checkpoint_plan import CheckpointPlan
 from gridsim.running.durations import seconds, ticks_of
 from gridsim.running.inbox import RecordedInbox
 from gridsim.running.overridden import only_of_transports
-from gridsim.running.parts import PlannedSource, PlannedTransport, PlannedView, make_parts
+from gridsim.running.parts import (
+    PlannedSource,
+    PlannedTransport,
+    PlannedView,
+    make_parts,
+    message_faults,
+)
 from gridsim.running.probes import Probes
 from gridsim.running.remake import refuse_fixed
 from gridsim.running.resume import check_duration, checkpoint_plan, continued_ledger, kept_run
 from gridsim.running.runfile import RunFile
 from gridsim.running.runs import RunFinder
 from gridsim.running.sharding import ShardDivision
-from gridsim.simulation.scenario import Scenario
 from gridsim.simulation.step import Simulation
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "default.toml"
@@ -216,21 +221,19 @@ def make_plan(
     services = Services() if reloads is None else reloads.services
     run_file = RunFile() if reloads is None else reloads.run_file
     given: dict[str, Announcement] = {}
+    is_default = options.config == DEFAULT_CONFIG
     run = RunContext(
         configuration.scenario.roster,
         configuration.start_ms,
         services.get,
         run_file.announce,
-        RunFinder(
-            options.config, options.run, is_default=options.config == DEFAULT_CONFIG
-        ).announced,
+        RunFinder(options.config, options.run, is_default=is_default).announced,
         is_resumed=kept is not None,
         shard=document.shard,
         given=given,
     )
     # After a reload, faults have other numbers than in the configuration.
-    faults = message_faults(configuration.scenario)
-    alterations = faults if reloads is None else reloads.alterations
+    alterations = reloads.alterations if reloads else message_faults(configuration.scenario)
     transports, sources, views = make_parts(
         document,
         configuration,
@@ -294,12 +297,3 @@ def load_plugins_of(document: Document, local: tuple[Path, ...]) -> tuple[Docume
         except UsageError as error:
             findings.append(Finding(at, str(error)))
     return replace(document, findings=tuple(findings)), host
-
-
-def message_faults(scenario: Scenario) -> Alterations:
-    """Return the configured faults that alter messages."""
-    return Alterations(
-        (fault, Alteration(spec.name, spec.type, spec.members.settings[0]))
-        for fault, spec in enumerate(scenario.faults)
-        if issubclass(spec.type, MessageFault)
-    )

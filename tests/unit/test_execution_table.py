@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from gridsim.config.text.report import ConfigError
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.recovery import schedule_from
 from gridsim.running.run import Run
+from gridsim.running.shards.opening import cpu_limit, usable_cores
 
 NOON_MS = 1_782_907_200_000
 
@@ -90,6 +92,20 @@ def test_the_epoch_is_the_real_time_of_the_first_tick(epoch: str, expected: int 
     assert plan.configuration.epoch_ms == expected
     flagged = make_plan(Options(content=HOMES, flags=Flags(epoch=epoch or None)))
     assert flagged.configuration.epoch_ms == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [("max 100000\n", None), ("150000 100000\n", 1.5), ("1000 0", None), ("", None), (None, None)],
+)
+def test_a_container_may_have_a_limit_of_processor_time(
+    text: str | None, cores: float | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "cpu.max"
+    if text is not None:
+        path.write_text(text)
+    assert cpu_limit(path) == cores
+    assert usable_cores() >= 1
 
 
 @pytest.mark.parametrize(

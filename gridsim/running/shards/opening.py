@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -63,7 +65,21 @@ def shard_bounds(plan: Plan, cores: int) -> list[int]:
 
 
 def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
+    """Return the number of cores that this process may use, also in a container with a limit."""
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    limit = cpu_limit()
+    return cores if limit is None else max(1, min(cores, math.ceil(limit)))
+
+
+def cpu_limit(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
+    """Return the limit of processor time of the control group, in cores; None without one.
+
+    The file of cgroup v2 has the time and the period in which it may be used, in us.
+    """
+    try:
+        quota, period = path.read_text().split()
+        return int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
