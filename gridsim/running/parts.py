@@ -131,7 +131,7 @@ def make_parts(
 ) -> tuple[tuple[PlannedTransport, ...], tuple[PlannedSource, ...], tuple[PlannedView, ...]]:
     """Make the transports, sources and views. Raises ConfigError with all errors.
 
-    Sources ignore what other shards of the `division` answer; None: there are none. With
+    Sources ignore what other shards of the `division` answer, if there are any. With
     `shares_machine` all shards of the run are on this machine.
     """
     transports, sources, views = [], [], []
