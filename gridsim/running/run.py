@@ -432,7 +432,7 @@ class Run:
         self._life.reloaded(plan, simulation)
 
     def _take_turns(self) -> None:
-        """Let the transports encode in turn with the models."""
+        """Make the transports encode in turn with the models."""
         for transport in self.plan.transports:
             transport.format.turn = self._engine.turn
 

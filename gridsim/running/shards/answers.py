@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -14,7 +14,7 @@ from gridsim.running.shards.messages import ShardFacts
 from gridsim.simulation.answers import end_of_call
 
 _DECISIONS = ("accepted", "rejected")
-_Entry = tuple[tuple[int, int], Acknowledgement, Instruction | None]
+_Entry = tuple[tuple[int, int, int], Acknowledgement, Instruction | None]
 """The place of an acknowledgement in its tick; the acknowledgement; what it ends."""
 
 
@@ -30,6 +30,8 @@ class _Asked:
     decisions: dict[int, Acknowledgement] = field(default_factory=dict)
     open: set[int] = field(default_factory=set)
     """The shards that have accepted it, and in which it is not over."""
+    end: Acknowledgement | None = None
+    """The end in the last shard so far."""
 
 
 class JoinedAnswers:
@@ -69,40 +71,69 @@ class JoinedAnswers:
         if not answering:
             return ()
         with self._lock:
-            every = (self._take(shard, one) for shard, answers in answering for one in answers)
-            found = [entry for entry in every if entry is not None]
+            found = [entry for shard, answers in answering for entry in self._some(shard, answers)]
         ends = {change.event.partition("#")[0]: change for change in changes}
         if len(answering) > 1:
-            # The order of one simulation: decisions on commands, then what ends them, and then the
-            # same for events and faults.
+            # The order of one simulation: decisions on commands, ends of commands, decisions on
+            # events and faults with what they end, and then other ends of events and faults.
             found.sort(key=lambda entry: entry[0])
         return tuple(_with_end(answer, call, ends) for _, answer, call in found)
 
-    def _take(self, shard: int, answer: Acknowledgement) -> _Entry | None:
+    def _some(self, shard: int, answers: Sequence[Acknowledgement]) -> Iterator[_Entry]:
+        """Yield the answers of the run that those of a shard complete."""
+        number, decided = 0, None
+        for answer in answers:
+            if answer.status in _DECISIONS:
+                number, decided = self._number(shard, answer), answer
+            for place, given, instruction in self._take(shard, answer):
+                if decided is not None and place[0] == 3:
+                    # What an instruction ends is answered beside it.
+                    if given.id == decided.id:
+                        place = (2, number, 1)
+                    elif given.reason == f"by {decided.id}":
+                        place = (2, number, 2)
+                yield place, given, instruction
+
+    def _number(self, shard: int, answer: Acknowledgement) -> int:
+        """Return the number of the instruction that a shard decides on."""
+        every = self._asked.get(_key(answer), ())
+        return next((one.number for one in every if shard in one.waits_for), 0)
+
+    def _take(self, shard: int, answer: Acknowledgement) -> Iterator[_Entry]:
         key = _key(answer)
-        every = self._asked.get(key, ())
+        every = self._asked.get(key, [])
         if answer.status in _DECISIONS:
-            for one in every:
-                if shard in one.waits_for:
-                    one.waits_for.discard(shard)
-                    one.decisions[shard] = answer
-                    if answer.status == "accepted":
-                        one.open.add(shard)
-                    if one.waits_for:
-                        return None
-                    decision = _decision(one.decisions)
-                    if decision.status == "rejected":
-                        self._drop(key, one)
-                    return (0 if one.is_command else 2, one.number), decision, None
-        for one in every:
-            if shard in one.open:
-                one.open.discard(shard)
-                if one.open or one.waits_for:
-                    return None
-                self._drop(key, one)
-                return (1 if one.is_command else 3, one.number), answer, one.instruction
-        # It is from before a checkpoint, or of an instruction to a shard alone.
-        return (4, 0), answer, None
+            one = next((one for one in every if shard in one.waits_for), None)
+            if one is not None:
+                one.waits_for.discard(shard)
+                one.decisions[shard] = answer
+                if answer.status == "accepted":
+                    one.open.add(shard)
+                yield from self._decided(key, one)
+                return
+        one = next((one for one in every if shard in one.open), None)
+        if one is None:
+            # It is from before a checkpoint, or of an instruction to a shard alone.
+            yield (4, 0, 0), answer, None
+            return
+        one.open.discard(shard)
+        one.end = answer
+        yield from self._ended(key, one)
+
+    def _decided(self, key: object, one: _Asked) -> Iterator[_Entry]:
+        if one.waits_for:
+            return
+        decision = _decision(one.decisions)
+        yield (0 if one.is_command else 2, one.number, 0), decision, None
+        if decision.status == "rejected":
+            self._drop(key, one)
+        else:
+            yield from self._ended(key, one)
+
+    def _ended(self, key: object, one: _Asked) -> Iterator[_Entry]:
+        if one.end is not None and not (one.open or one.waits_for):
+            self._drop(key, one)
+            yield (1 if one.is_command else 3, one.number, 0), one.end, one.instruction
 
     def _drop(self, key: object, one: _Asked) -> None:
         every = self._asked[key]

@@ -70,22 +70,16 @@ class JoinedEvents:
             for part in settlements.parts:
                 if (known := self._open.get(part.event)) is not None:
                     known.totals = known.totals.plus(part.totals)
-        told: list[EventChange] = []
-        last: dict[tuple[str, str], int] = {}
+        # In the order in which one simulation has them, also where the last shard decides.
+        told: dict[tuple[str, str], EventChange | None] = {}
         for shard, one in facts:
             for change in one.changes:
                 joined = self._joined(shard, change)
-                if joined is None:
-                    continue
                 key = change.event, change.kind
-                if key in last:
-                    told[last[key]] = joined
-                else:
-                    last[key] = len(told)
-                    told.append(joined)
+                told[key] = joined or told.get(key)
         for event in [event for event, one in self._open.items() if _is_over(one)]:
             del self._open[event]
-        return tuple(told)
+        return tuple(change for change in told.values() if change is not None)
 
     def _joined(self, shard: int, change: EventChange) -> EventChange | None:
         """Return the change for the whole run; None if it is not a change of the whole run."""

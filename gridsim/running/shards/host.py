@@ -104,9 +104,9 @@ class DrivenRun(Run):
 class HostedRun:
     """The `ShardHost` in the shard's own process. One thread calls it."""
 
-    def __init__(self, spec: ShardSpec) -> None:
-        """Make nothing yet."""
-        self._spec = spec
+    def __init__(self, spec: ShardSpec, *, takes_logs: bool = True) -> None:
+        """Make nothing yet. With `takes_logs` the logs of this process go to the driver."""
+        self._spec, self._takes_logs = spec, takes_logs
         self._run: DrivenRun | None = None
         self._facts = FactMaker()
         self._kept: deque[ShardFacts] = deque()
@@ -123,7 +123,8 @@ class HostedRun:
         """Make the plan of the shard."""
         if self._run is not None:
             return
-        logs.configure_lines(self._take_line, self._spec.log_level)
+        if self._takes_logs:
+            logs.configure_lines(self._take_line, self._spec.log_level)
         plan = make_plan(self._spec.options)
         # They are the driver's.
         plan = replace(plan, sources=(), views=(), run_file=HiddenRunFile())
