@@ -128,6 +128,13 @@ def sections(*, quick: bool, plot: Path) -> list[Section]:
             ("qos1.py", *(("--messages", "10000", "--rounds", "1") if quick else ())),
         ),
         Section(
+            "The processor time of a message",
+            "QoS 1, and a connection for each DER, beside QoS 0 on one connection, and all of them "
+            "beside the commit before both were halved, in the same run. On a busy machine the "
+            "ratios count.",
+            ("publish_cost.py", *_small_publishing(quick), "--against", "05edd9f"),
+        ),
+        Section(
             "One message per project",
             'The same at QoS 0 with `framing = "project"`: a message holds a project\'s DERs.',
             (*bench, "--set", "transports.0.framing=project"),
@@ -211,6 +218,11 @@ def sections(*, quick: bool, plot: Path) -> list[Section]:
             ),
         ),
     ]
+
+
+def _small_publishing(quick: bool) -> tuple[str, ...]:
+    small = ("--ders", "1000", "--connections", "100", "--ticks", "1", "--rounds", "1")
+    return small if quick else ()
 
 
 def _small_day(quick: bool) -> tuple[str, ...]:

@@ -1,21 +1,25 @@
 """The processor time of a published message: QoS 0, QoS 1, and a connection for each DER.
 
 python benchmarks/publish_cost.py
+python benchmarks/publish_cost.py --against 05edd9f
 python benchmarks/publish_cost.py --against ../gridsim-before
 
 Every way publishes the same records to the benchmark's own Mosquitto, encoding included, in turns.
-`--against` is another checkout, whose process takes turns with this one's. The time is that of the
-publishing process, user and system, without the broker's. Each figure is the median of the rounds,
-and each ratio the median of the rounds' ratios.
+`--against` is a commit or another checkout, whose process takes turns with this one's. The time is
+that of the publishing process, user and system, without the broker's. Each figure is the median of
+the rounds, and each ratio the median of the rounds' ratios.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import resource
 import subprocess
 import sys
+import tarfile
+import tempfile
 from pathlib import Path
 from statistics import median
 
@@ -100,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout")
+    parser.add_argument("--against", metavar="COMMIT_OR_DIR", help="what to compare with")
     parser.add_argument("--ders", type=int, default=10_000, help="on one connection")
     parser.add_argument("--connections", type=int, default=4_000)
     parser.add_argument("--ticks", type=int, default=5, help="per round")
@@ -109,10 +113,10 @@ def main() -> None:
     # The broker, too, needs a descriptor for each connection; it inherits this.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    checkouts = {"here": ROOT}
-    if options.against is not None:
-        checkouts["there"] = options.against.resolve()
-    with mosquitto() as port:
+    with tempfile.TemporaryDirectory() as folder, mosquitto() as port:
+        checkouts = {"here": ROOT}
+        if options.against:
+            checkouts[Path(options.against).name] = _checkout(options.against, Path(folder))
         workers = {
             name: Worker(path, port, options.ders, options.connections)
             for name, path in checkouts.items()
@@ -122,16 +126,27 @@ def main() -> None:
             worker.close()
     print(f"Mosquitto {version()}, no subscriber, {options.rounds} rounds of {options.ticks} ticks")
     print(f"{options.ders:,} DERs on one connection, {options.connections:,} with their own")
-    print("processor time of a message, us")
-    head = "".join(f"{name:>10}" for name in workers)
-    print(f"{'':28}{head}{'here / there':>14}" if options.against else f"{'':28}{head}")
+    print(f"{'processor time, us':28}" + "".join(f"{name:>10}" for name in workers), end="")
+    print("     ratio" if options.against else "")
     for label, kind, qos in WAYS:
         each = [times[name, kind, qos] for name in workers]
         line = "".join(f"{median(one):>10.2f}" for one in each)
-        print(f"{label:28}{line}" + (f"{_ratio(*each):>14.2f}" if options.against else ""))
-    for name in workers:
-        ratio = _ratio(times[name, "shared", 1], times[name, "shared", 0])
-        print(f"QoS 1 to QoS 0 on one connection, {name}: {ratio:.2f}")
+        print(f"{label:28}{line}" + (f"{_ratio(*each):>10.2f}" if options.against else ""))
+    ratios = [_ratio(times[name, "shared", 1], times[name, "shared", 0]) for name in workers]
+    line = "".join(f"{ratio:>10.2f}" for ratio in ratios)
+    print(f"{'QoS 1 to 0, one connection':28}{line}")
+
+
+def _checkout(against: str, folder: Path) -> Path:
+    """Return the checkout to compare with; the files of a commit are put into `folder`."""
+    if Path(against).is_dir():
+        return Path(against).resolve()
+    found = subprocess.run(["git", "archive", against], cwd=ROOT, stdout=subprocess.PIPE)
+    if found.returncode:
+        sys.exit(f"{against} is neither a folder nor a commit")
+    with tarfile.open(fileobj=io.BytesIO(found.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
 
 
 Times = dict[tuple[str, str, int], list[float]]
