@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, starmap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,16 +108,13 @@ class Scatter:
         return following
 
     def shares(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (connection, first message, end) for each connection."""
-        yield from zip(
-            self.links.tolist(), self._starts.tolist(), self._stops.tolist(), strict=True
-        )
+        """Return (connection, first message, end) of each connection."""
+        return zip(self.links.tolist(), self._starts.tolist(), self._stops.tolist(), strict=True)
 
     def blocks(self) -> Iterator[memoryview]:
-        """Yield the packets of each connection; at QoS 0 a ping follows. They must be ordinary."""
-        starts = self._begins[self._starts].tolist()
-        for start, stop in pairwise([*starts, len(self.data)]):
-            yield self.data[start:stop]
+        """Return the packets of each connection; at QoS 0 a ping follows. They must be ordinary."""
+        bounds = [*self._begins[self._starts].tolist(), len(self.data)]
+        return map(self.data.__getitem__, starmap(slice, pairwise(bounds)))
 
     def block(self, first: int, end: int) -> bytes:
         """Return the packets of the messages `first` to before `end`, without those left out.
@@ -173,17 +170,17 @@ class Scatter:
         others: list[Link] = []
         for link in links:
             if link.open and not link.pings:
-                count = link.end - link.first
-                if count != link.open or link.given != link.end:
+                first, count = link.first, link.open
+                if first + count != link.end or link.given != link.end:
                     others.append(link)
                     continue
-                firsts.append(link.first)
+                firsts.append(first)
                 counts.append(count)
                 link.open = 0
         if firsts:
-            first, count_of = np.array(firsts), np.array(counts)
-            before = np.cumsum(count_of) - count_of
-            places = np.repeat(first - before, count_of) + np.arange(int(count_of.sum()))
+            sizes = np.array(counts)
+            before = np.cumsum(sizes) - sizes
+            places = np.repeat(np.array(firsts) - before, sizes) + np.arange(int(sizes.sum()))
             self.outcome[places] = _DELIVERED
             self.open -= len(places)
         return others

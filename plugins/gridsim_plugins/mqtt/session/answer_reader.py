@@ -93,7 +93,8 @@ class AnswerReader(ABC):
                     self._give_up(link, failure)
                     continue
                 if data == PINGRESP_PACKET:
-                    link.pings = max(link.pings - 1, 0)
+                    if link.pings:
+                        link.pings -= 1
                     pinged.append(link)
                 elif data and data[0] == PUBACK:
                     acknowledged.append((link, data))

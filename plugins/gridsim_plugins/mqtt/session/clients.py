@@ -26,7 +26,7 @@ from gridsim_plugins.mqtt.session.opening import (
     pending_error,
 )
 from gridsim_plugins.mqtt.session.owner_packets import OwnerPackets
-from gridsim_plugins.mqtt.session.sockets import transmit
+from gridsim_plugins.mqtt.session.sockets import MUST_WAIT
 from gridsim_plugins.mqtt.settings import MqttSettings
 
 _AT_ONCE = 64
@@ -128,7 +128,9 @@ class Clients(AnswerReader):
             self._flush(link)
             return
         try:
-            taken = transmit(link.sock, block)
+            taken = link.sock.send(block)
+        except MUST_WAIT:
+            taken = 0
         except OSError as error:
             self._give_up(link, error)
             return

@@ -9,7 +9,7 @@ from typing import Protocol
 
 _READ = 1 << 16
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
-_MUST_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+MUST_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class SocketLike(Protocol):
@@ -36,7 +36,7 @@ def receive(sock: SocketLike) -> tuple[bytes, bool]:
             # There may be more bytes; the selector reports them, but for plain sockets only.
             if len(data) < _READ and type(sock) is socket.socket:
                 break
-    except _MUST_WAIT:
+    except MUST_WAIT:
         pass
     except OSError as error:
         if not pieces and not isinstance(error, ssl.SSLEOFError):
@@ -49,7 +49,7 @@ def transmit(sock: SocketLike, data: bytes | memoryview) -> int:
     """Write to a socket and return the number of bytes accepted, which may be 0. Raises OSError."""
     try:
         return sock.send(data)
-    except _MUST_WAIT:
+    except MUST_WAIT:
         return 0
 
 
