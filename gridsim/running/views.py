@@ -26,6 +26,8 @@ _IDLE_S = 1.0
 class Views:
     """The views of a run. A view that raises is disabled, and the others go on.
 
+    If a snapshot cannot be made, that is logged once, and the views keep the one before.
+
     `start`, `close` and `status` are called by the run.
     """
 
@@ -41,6 +43,8 @@ class Views:
         self._control = control
         self._monitor = monitor
         self._tick = tick
+        self._trouble = ""
+        """The reason why there was no snapshot the last time."""
         self._started = threading.Event()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name="views", daemon=True)
@@ -96,10 +100,17 @@ class Views:
         up = [view for view in self._shown if view.state == "up"]
         if not up:
             self._monitor.close()
-        else:
+            return
+        try:
             snapshot = self._monitor.snapshot(fresh=True)
-            for view in up:
-                view.attempt("show", partial(view.view.show, snapshot))
+        except Exception as error:
+            before, self._trouble = self._trouble, described(error)
+            if self._trouble != before:
+                logger.error("there is no new snapshot for views: {}", self._trouble)
+            return
+        self._trouble = ""
+        for view in up:
+            view.attempt("show", partial(view.view.show, snapshot))
 
 
 class ShownView:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gridsim.api import Command, Control, Target
+from gridsim.api import Command, Control, RunStatus, Target
 from gridsim.config.text.report import ConfigError
 from gridsim.running.monitor import Monitor
 from gridsim.running.plan import Options, make_plan
@@ -29,8 +29,6 @@ import threading
 from gridsim.api import Settings, View, hookimpl
 from pydantic import Field
 
-OPENED = []
-
 
 class Kept(View):
     """Keeps snapshots. For tests."""
@@ -47,7 +45,6 @@ class Kept(View):
         self.snapshots, self.calls = [], []
         self.changed = threading.Condition()
         self.release = threading.Event()
-        OPENED.append(self)
 
     def describe(self):
         return f"kept as {self.settings.title}"
@@ -169,6 +166,29 @@ def test_a_view_that_raises_is_disabled_and_the_others_go_on(make: Make, method:
         assert first.error.startswith(f"{method}: RuntimeError: no {method}")
     assert run.error is None
     assert not run.hung
+
+
+def test_views_go_on_after_a_snapshot_that_cannot_be_made(
+    make: Make, log_lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with make("") as run:
+        view, monitor = view_of(run), run._viewing.monitor
+        assert isinstance(monitor, Monitor)
+        asked = threading.Semaphore(0)
+
+        def fails() -> RunStatus:
+            asked.release()
+            raise RuntimeError("no status")
+
+        monkeypatch.setattr(monitor, "_status", fails)
+        for _ in range(2):
+            run.advance(1)
+            assert asked.acquire(timeout=DEADLINE_S)
+        monkeypatch.undo()
+        run.advance(1)
+        wait_until(view, lambda: any(s.tick == 2 for s in view.snapshots))
+    [error] = [line for line in log_lines if line.startswith("ERROR")]
+    assert error.startswith("ERROR there is no new snapshot for views: RuntimeError: no status")
 
 
 @pytest.mark.parametrize("method", ["show", "close"])
