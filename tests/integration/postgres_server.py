@@ -84,6 +84,9 @@ class PostgresServer:
             self._process.wait(DEADLINE_S)
             self._process = None
 
+    def crash(self) -> None:
+        self.stop(signal.SIGQUIT)
+
     def run(self, query: str) -> list[tuple[object, ...]]:
         """Run a query as the owner, and return its rows."""
         with psycopg.connect(

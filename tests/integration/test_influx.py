@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from gridsim.api import Batch, TransportError
-from gridsim.delivery import DeliveryPolicy, Runner
 from gridsim.testing import (
     PlainFormat,
     RecordingReceipt,
@@ -28,9 +27,12 @@ from gridsim.testing import (
 )
 from gridsim_plugins.sinks.http.influx import Influx
 from tests.fixtures.http_receiver import HttpReceiver
+from tests.fixtures.outages import deliver_through_outage, run_through_outage
 from tests.fixtures.ports import free_port
 
 DEADLINE_S = 60.0
+CONFIGS = Path(__file__).parents[2] / "configs"
+POINTS = "SELECT count(current_output) FROM readings"
 CONFIG = """
 reporting-disabled = true
 bind-address = "127.0.0.1:{rpc}"
@@ -157,28 +159,26 @@ def test_a_database_that_is_missing_is_a_permanent_error(server: InfluxServer) -
     assert found.value.permanent
 
 
-def test_the_server_is_killed_and_comes_back_in_a_run(server: InfluxServer) -> None:
-    batch = make_batch(make_roster([2] * 200))
-    policy = DeliveryPolicy(
-        queue_bytes=64_000_000, on_full="drop_newest", stall_timeout_s=60, give_up_at_start=True
-    )
-    runner = Runner("influx", made(server, batch, rows_per_request=150), policy)
-    runner.start()
-    for part in range(15):
-        if part == 5:
-            assert runner.wait_settled(DEADLINE_S)
-            server.kill()
-        if part == 10:
-            with runner._changed:
-                assert runner._changed.wait_for(lambda: runner.error is not None, DEADLINE_S)
-            server.start()
-        runner.offer(make_batch(batch.roster, start_ms=1_800_000_000_000 + part * 1000))
-    assert runner.wait_settled(DEADLINE_S)
-    runner.close()
-    assert runner.wait(DEADLINE_S)
-    counters = runner.counters()
+def test_the_server_is_killed_and_comes_back(server: InfluxServer) -> None:
+    roster = make_roster([2] * 200)
+    transport = made(server, make_batch(roster), rows_per_request=150)
+    counters = deliver_through_outage(transport, roster, kill=server.kill, start=server.start)
     assert (counters.accepted, counters.delivered, counters.reconnects) == (6000, 6000, 1)
-    assert server.run("SELECT count(current_output) FROM readings")[0]["count"] == 6000
+    assert server.run(POINTS)[0]["count"] == 6000
+
+
+def test_the_server_is_killed_and_comes_back_in_a_run(
+    server: InfluxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFLUX_URL", f"http://127.0.0.1:{server.port}")
+    status = run_through_outage(
+        CONFIGS / "influx.toml",
+        'transports.0.database="fleet"',
+        kill=server.kill,
+        start=server.start,
+    )
+    assert (status.accepted, status.delivered, status.reconnects) == (300, 300, 1)
+    assert server.run(POINTS)[0]["count"] == 300
 
 
 def test_version_2_gets_bucket_organization_and_token() -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from gridsim.delivery import DeliveryPolicy, Runner
-from gridsim.testing import PlainFormat, make_batch, make_roster, make_run
+from gridsim.testing import PlainFormat, make_roster, make_run
 from gridsim_plugins.sinks.parquet import Parquet
 from gridsim_plugins.sinks.parquet.settings import ParquetSettings
+from tests.fixtures.outages import deliver_through_outage
 from tests.fixtures.ports import free_port
 
 DEADLINE_S = 60.0
@@ -53,7 +53,7 @@ class S3:
             self._process.wait(DEADLINE_S)
 
 
-def test_the_storage_is_killed_and_comes_back_in_a_run(tmp_path: Path) -> None:
+def test_the_storage_is_killed_and_comes_back(tmp_path: Path) -> None:
     s3fs = pytest.importorskip("s3fs")
     pytest.importorskip("moto.server")
     options: dict[str, Any] = {"endpoint_url": server.url} if (server := S3()) else {}
@@ -71,32 +71,22 @@ def test_the_storage_is_killed_and_comes_back_in_a_run(tmp_path: Path) -> None:
     transport = Parquet(
         ParquetSettings.model_validate(settings), PlainFormat(ParquetSettings(), "der", roster), run
     )
-    policy = DeliveryPolicy(
-        queue_bytes=64_000_000, on_full="drop_newest", stall_timeout_s=60, give_up_at_start=True
-    )
-    runner = Runner("parquet", transport, policy)
     server.start()
+    before = 0
+
+    def kill() -> None:
+        # moto keeps its objects in memory: read them before it is killed.
+        nonlocal before
+        before = count(files)
+        server.kill()
+
     try:
         files = s3fs.S3FileSystem(key="test", secret="secret-key", endpoint_url=server.url)
-        runner.start()
-        before = 0
-        for part in range(30):
-            if part == 12:
-                assert runner.wait_settled(DEADLINE_S)
-                # moto keeps its objects in memory: read them before it is killed.
-                before = count(files)
-                assert before == 10_000
-                server.kill()
-            if part == 18:
-                # The third file has failed, and the readings of the others wait.
-                assert not runner.wait_settled(0.0)
-                server.start()
-            runner.offer(make_batch(roster, start_ms=1_800_000_000_000 + part * 1000))
-        assert runner.wait_settled(DEADLINE_S)
-        runner.close()
-        assert runner.wait(DEADLINE_S)
-        counters = runner.counters()
+        counters = deliver_through_outage(
+            transport, roster, kill=kill, start=server.start, batches=30, down=(12, 18)
+        )
         assert (counters.accepted, counters.delivered) == (30_000, 30_000)
+        assert before == 10_000
         assert before + count(files) == 30_000
         assert [path.name for path in (tmp_path / "journal").iterdir()] == ["lock"]
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 
 from gridsim.api import Batch, TransportError
-from gridsim.delivery import DeliveryPolicy, Runner
 from gridsim.testing import (
     REFUSED_DER,
     PlainFormat,
@@ -24,13 +22,15 @@ from gridsim.testing import (
     make_run,
 )
 from gridsim_plugins.sinks.postgres import Postgres
+from tests.fixtures.outages import deliver_through_outage, run_through_outage
 from tests.integration.postgres_server import (
-    DEADLINE_S,
     PASSWORD,
     PostgresServer,
     postgres_commands,
 )
 
+CONFIGS = Path(__file__).parents[2] / "configs"
+KEYS = "SELECT count(DISTINCT (der_id, timestamp)), count(*) FROM readings"
 COLUMNS = {"session_id": "1", "energy_import_kwh": "kWh", "heat": "kW"}
 
 
@@ -208,31 +208,33 @@ def test_a_commit_without_an_answer_is_neither_lost_nor_repeated(
     ]
 
 
-def test_the_server_is_killed_and_comes_back_in_a_run(server: PostgresServer) -> None:
-    batch = make_batch(make_roster([2] * 500), ticks=1)
-    policy = DeliveryPolicy(
-        queue_bytes=64_000_000, on_full="drop_newest", stall_timeout_s=60, give_up_at_start=True
+def test_the_server_is_killed_and_comes_back(server: PostgresServer) -> None:
+    roster = make_roster([2] * 200)
+    counters = deliver_through_outage(
+        made(server, make_batch(roster)), roster, kill=server.crash, start=server.start
     )
-    runner = Runner("postgres", made(server, batch), policy)
-    runner.start()
-    total = 0
-    for part in range(30):
-        if part == 10:
-            assert runner.wait_settled(DEADLINE_S)
-            server.stop(signal.SIGQUIT)
-        if part == 20:
-            server.start()
-        runner.offer(make_batch(batch.roster, start_ms=1_800_000_000_000 + part * 1000))
-        total += len(batch)
-    assert runner.wait_settled(DEADLINE_S)
-    runner.close()
-    assert runner.wait(DEADLINE_S)
-    counters = runner.counters()
-    assert (counters.accepted, counters.delivered) == (total, total)
-    assert counters.reconnects == 1
-    assert server.run("SELECT count(DISTINCT (der_id, timestamp)), count(*) FROM readings") == [
-        (total, total)
-    ]
+    assert (counters.accepted, counters.delivered, counters.reconnects) == (6000, 6000, 1)
+    assert server.run(KEYS) == [(6000, 6000)]
+
+
+def test_the_server_is_killed_and_comes_back_in_a_run(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("HOST", "127.0.0.1"),
+        ("PORT", str(server.port)),
+        ("USER", "owner"),
+        ("PASSWORD", PASSWORD),
+    ):
+        monkeypatch.setenv(f"POSTGRES_{name}", value)
+    status = run_through_outage(
+        CONFIGS / "postgres.toml",
+        'transports.0.database="postgres"',
+        kill=server.crash,
+        start=server.start,
+    )
+    assert (status.accepted, status.delivered, status.reconnects) == (300, 300, 1)
+    assert server.run(KEYS) == [(300, 300)]
 
 
 class TestContract(TransportContract):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gridsim.api import Batch, Framing, TransportError
-from gridsim.delivery import DeliveryPolicy, Runner
 from gridsim.testing import (
     REFUSED_DER,
     PlainFormat,
@@ -24,8 +22,7 @@ from gridsim.testing import (
 from gridsim_plugins.formats.json import Json
 from gridsim_plugins.sinks.http.post import Http
 from tests.fixtures.http_receiver import HttpReceiver
-
-DEADLINE_S = 30.0
+from tests.fixtures.outages import deliver_through_outage
 
 
 @pytest.fixture
@@ -40,11 +37,6 @@ def made(receiver: HttpReceiver, batch: Batch, framing: Framing = "der", **setti
     run = make_run(batch.roster)
     own = Http.Settings.model_validate({"url": receiver.url} | settings)
     return Http(own, Json(Json.Settings(), framing, run.roster), run)
-
-
-def wait_for_loss(runner: Runner) -> None:
-    with runner._changed:
-        assert runner._changed.wait_for(lambda: runner.error is not None, DEADLINE_S)
 
 
 def write(transport: Http, batch: Batch) -> RecordingReceipt:
@@ -135,26 +127,10 @@ def test_it_waits_as_long_as_the_server_asks(receiver: HttpReceiver) -> None:
         transport.connect()
 
 
-def test_the_server_is_killed_and_comes_back_in_a_run(receiver: HttpReceiver) -> None:
-    batch = make_batch(make_roster([2] * 100))
-    policy = DeliveryPolicy(
-        queue_bytes=64_000_000, on_full="drop_newest", stall_timeout_s=60, give_up_at_start=True
-    )
-    runner = Runner("http", made(receiver, batch, rows_per_request=70), policy)
-    runner.start()
-    for part in range(15):
-        if part == 5:
-            assert runner.wait_settled(DEADLINE_S)
-            receiver.kill()
-        if part == 10:
-            wait_for_loss(runner)
-            receiver.start()
-        later = make_batch(batch.roster, start_ms=1_800_000_000_000 + part * 1000)
-        runner.offer(replace(later, number=part * len(later)))
-    assert runner.wait_settled(DEADLINE_S)
-    runner.close()
-    assert runner.wait(DEADLINE_S)
-    counters = runner.counters()
+def test_the_server_is_killed_and_comes_back(receiver: HttpReceiver) -> None:
+    roster = make_roster([2] * 100)
+    transport = made(receiver, make_batch(roster), rows_per_request=70)
+    counters = deliver_through_outage(transport, roster, kill=receiver.kill, start=receiver.start)
     assert (counters.accepted, counters.delivered, counters.reconnects) == (3000, 3000, 1)
     keys = {(row["der_id"], row["timestamp"]) for row in receiver.messages}
     assert (len(keys), len(receiver.messages)) == (3000, 3000)

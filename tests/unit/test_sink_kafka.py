@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from gridsim.api import Batch, Framing, Roster, TransportError
-from gridsim.delivery import DeliveryPolicy, Runner
 from gridsim.testing import (
     PlainFormat,
     RecordingReceipt,
@@ -24,9 +23,8 @@ from gridsim_plugins.sinks.kafka.settings import KafkaSettings
 
 pytest.importorskip("confluent_kafka")
 from tests.fixtures.kafka_mock import KafkaMock
+from tests.fixtures.outages import deliver_through_outage
 from tests.fixtures.ports import free_port
-
-DEADLINE_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -86,27 +84,12 @@ def test_a_broker_that_does_not_answer_is_an_error() -> None:
     transport.close()
 
 
-def test_the_broker_is_stopped_and_comes_back_in_a_run(mock: KafkaMock, topic: str) -> None:
+def test_the_broker_is_stopped_and_comes_back(mock: KafkaMock, topic: str) -> None:
     roster = make_roster([2] * 100)
-    policy = DeliveryPolicy(
-        queue_bytes=64_000_000, on_full="drop_newest", stall_timeout_s=60, give_up_at_start=True
-    )
     transport = made(mock.address, roster, topic=topic)
-    runner = Runner("kafka", transport, policy)
-    runner.start()
-    for part in range(15):
-        if part == 5:
-            assert runner.wait_settled(DEADLINE_S)
-            mock.stop()
-        if part == 10:
-            assert not runner.wait_settled(0.3)
-            mock.start()
-        later = make_batch(roster, start_ms=1_800_000_000_000 + part * 1000)
-        runner.offer(replace(later, number=part * len(later)))
-    assert runner.wait_settled(DEADLINE_S)
-    runner.close()
-    assert runner.wait(DEADLINE_S)
-    counters = runner.counters()
+    counters = deliver_through_outage(
+        transport, roster, kill=mock.stop, start=mock.start, fails=False
+    )
     assert (counters.accepted, counters.delivered) == (3000, 3000)
     values = [one.value() for one in mock.messages(topic)]
     assert (len(set(values)), len(values)) == (3000, 3000)
