@@ -23,7 +23,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from digests import CASES, ENVIRONMENT, ROOT, SEED, Case, _inline, _outputs, _start
+from digests import CASES, ENVIRONMENT, ROOT, SEED, Case, _inline, _outputs, start_options
 
 from gridsim.api import MEASURANDS as MEASURED
 
@@ -53,12 +53,13 @@ def main() -> None:
     options = parser.parse_args()
     failed = False
     for case in (*CASES, MEASURANDS):
-        if options.only not in case.config:
+        name = f"{case.config}, all measurands" if case is MEASURANDS else case.config
+        if options.only not in name:
             continue
         whole, projects = run(case, 1)
         for count in dict.fromkeys(min(int(n), projects) for n in options.counts.split(",")):
             if count == 1:
-                print(f"{case.config}: one project, so no shards")
+                print(f"{name}: one project, so no shards")
                 continue
             parts, _ = run(case, count)
             different = sorted(
@@ -68,7 +69,7 @@ def main() -> None:
             files = sum(isinstance(one, str) for one in whole.values())
             rows = ", ".join(f"{len(whole[name])} {name}" for name in ("settled", "episodes"))
             verdict = f"DIFFERS in {', '.join(different[:5])}" if different else "the same"
-            print(f"{case.config}: {count} shards, {files:,} files, {rows}: {verdict}", flush=True)
+            print(f"{name}: {count} shards, {files:,} files, {rows}: {verdict}", flush=True)
     if failed:
         sys.exit("what is marked DIFFERS is not the same in shards")
 
@@ -88,7 +89,7 @@ def run(case: Case, count: int) -> tuple[Result, int]:
                 [
                     *(sys.executable, "-m", "gridsim", "--config", str(ROOT / case.config)),
                     *("--speed", "0", "--seed", str(SEED), "--duration", case.duration, "--no-web"),
-                    *_start(case, ROOT),
+                    *start_options(case, ROOT),
                     *("--set", f"transports=[{', '.join(map(_inline, transports))}]"),
                     *("--set", "sources=[]", "--set", f'ledger.path="{folder}/{{shard}}.sqlite"'),
                     *(word.format(root=ROOT) for word in case.options),

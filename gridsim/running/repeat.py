@@ -12,6 +12,7 @@ from typing import Any
 from gridsim.api import Instruction, Target, rfc3339
 from gridsim.config.text.document import Document
 from gridsim.contracts.instruction_json import restore_instruction
+from gridsim.contracts.shard import Shard
 from gridsim.errors import UsageError
 from gridsim.ledger import About, Reader
 from gridsim.running.inbox import RecordedInbox
@@ -31,8 +32,8 @@ def make_repeat_plan(options: Options, ledger: Path) -> Plan:
             "one of the two"
         )
     flags = options.flags
-    for name in ("duration", "seed", "start", "until"):
-        if getattr(options if name == "duration" else flags, name) is not None:
+    for name in ("duration", "shard", "seed", "start", "until", "epoch"):
+        if getattr(options if name in ("duration", "shard") else flags, name) is not None:
             raise UsageError(f"--{name}: error: --repeat takes it from the ledger: leave it out")
     with Reader(ledger) as reader:
         meta = reader.meta
@@ -48,9 +49,12 @@ def make_repeat_plan(options: Options, ledger: Path) -> Plan:
             seed=meta["seed"],
             start=rfc3339(meta["start_ms"]),
             speed=0.0 if flags.speed is None else flags.speed,
+            # The real time of that run is over.
+            epoch="",
         )
+        shard = Shard(meta["shard"], meta["shards"]) if "shards" in meta else None
         # The ledger that the configuration names may be the one that is repeated.
-        plan = make_plan(replace(options, flags=flags, adapt=_endless), files="inputs")
+        plan = make_plan(replace(options, flags=flags, shard=shard, adapt=_endless), files="inputs")
         assert plan.about is not None
         _check_configuration(ledger, meta, plan.about)
         faults = {f"fault {fault.type}" for fault in reader.faults()}

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from gridsim.api import Shard, Target
+from gridsim.config.resolve import Flags
 from gridsim.config.text.report import ConfigError
 from gridsim.contracts.instructions import FLEET
 from gridsim.contracts.shard import WHOLE, projects_of
 from gridsim.errors import UsageError
 from gridsim.running.plan import Options, Plan, make_plan
+from gridsim.running.repeat import make_repeat_plan
+from gridsim.running.run import Run
 from gridsim.running.sharding import ShardDivision
 
 HOMES = """
@@ -229,6 +232,20 @@ def test_a_reload_must_not_move_projects_to_other_shards(tmp_path: Path) -> None
 
 
 STDOUT = "[[transports]]\ntype = 'stdout'"
+
+
+def test_a_repeat_is_of_the_shard_of_its_ledger(tmp_path: Path) -> None:
+    content = f"{HOMES}[ledger]\n{STDOUT}"
+    flags = Flags(speed=0.0)
+    options = Options(tmp_path / "x.toml", "3s", flags, content=content, shard=Shard(1, 3))
+    with Run(make_plan(options)) as run:
+        assert run.wait(20)
+    ledger = tmp_path / "out" / "ledger-shard-1-of-3.sqlite"
+    again = make_repeat_plan(replace(options, duration=None, shard=None), ledger)
+    assert again.configuration.scenario.roster.project_id == ["HOME_3"]
+    assert again.ticks == 3
+    with pytest.raises(UsageError, match="--shard: error: --repeat takes it from the ledger"):
+        make_repeat_plan(replace(options, duration=None), ledger)
 
 
 def test_a_run_with_fewer_projects_than_shards_is_refused(tmp_path: Path) -> None:
