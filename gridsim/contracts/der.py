@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gridsim.contracts.members import Members
 from gridsim.contracts.settings import D, DerSettings
 from gridsim.contracts.state import Stateful
-from gridsim.contracts.tick import Tick
+from gridsim.contracts.tick import Tick, TickBlock
 from gridsim.helpers.randomness import Floats
 
 Stage = Literal["free", "flexible"]
@@ -85,14 +85,26 @@ class Telemetry:
     None, or NaN for a device: the device draws it by the `power_factor` of the type.
     """
 
+    def rows(self, place: int | slice) -> Telemetry:
+        """Return the telemetry of one tick, or of some, of a block."""
+        soc, reactive = self.current_soc, self.reactive_kvar
+        return Telemetry(
+            self.current_output[place],
+            None if soc is None else soc[place],
+            {name: column[place] for name, column in self.extra.items()},
+            None if reactive is None else reactive[place],
+        )
+
 
 class Fleet(Stateful, ABC, Generic[D]):
     """The contract of a DER type: all its devices in one simulation.
 
     The simulation makes one object per type and stage, then calls `capability` (stage
     `flexible` only) and `step` once per tick, in this order, from one thread. In a tick without
-    commands and events it does not call the `capability` of a type that `consumes`. A checkpoint
-    has the attributes of the object except for those in `derived`; see `Stateful`.
+    commands and events it does not call the `capability` of a type that `consumes`. It calls
+    `block` instead of `step`, for several ticks, if the type defines it, no device has orders, and
+    the fleet is small. A checkpoint has the attributes of the object except for those in
+    `derived`; see `Stateful`.
     """
 
     Settings: ClassVar[type[DerSettings]] = DerSettings
@@ -182,3 +194,15 @@ class Fleet(Stateful, ABC, Generic[D]):
     @abstractmethod
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
         """Advance every device by one tick."""
+
+    def block(self, ticks: TickBlock) -> Telemetry | None:
+        """Return the telemetry of k consecutive ticks without orders, float64[k, n] each.
+
+        Define it, beside `step`, if devices at the stage `free` without orders depend on their
+        members, the time and the weather alone, and if many ticks at once cost less than one at a
+        time. It must not change the state that a checkpoint keeps, because the block is given up at
+        the first tick with orders. Row i must equal the telemetry of `step` without orders to the
+        last bit: a run may use either. None: the devices must step, for example because a limit
+        still moves back to its rating.
+        """
+        return None

@@ -35,7 +35,7 @@ class WeatherSample:
     rain_mm_h: Floats | None = None
     """The rain, and snow as water, mm/h; None: the weather does not know it."""
 
-    def rows(self, place: int | slice) -> WeatherSample:
+    def rows(self, place: int | slice | NDArray[np.intp]) -> WeatherSample:
         """Return the weather of one tick, or of some, of a block."""
         rain = self.rain_mm_h
         return WeatherSample(

@@ -19,6 +19,11 @@ class Curtailment:
         self._limit = rated.copy()
         self._limited = False
 
+    @property
+    def is_limited(self) -> bool:
+        """True if a limit is below its rating, so that it moves even without orders."""
+        return self._limited
+
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
         return {"limit": self._limit.copy(), "limited": self._limited}

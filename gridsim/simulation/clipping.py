@@ -53,6 +53,12 @@ class Clipping:
         """Return whether `soc` would return the values unchanged."""
         return self._fits(values) and not np.count_nonzero(np.abs(values - 50.0) > _SOC_ALLOWED)
 
+    def holds(self, power: Floats, soc: Floats | None) -> bool:
+        """Return whether the values of several ticks, float64[k, n], are within the bounds."""
+        if np.count_nonzero(np.abs(power) <= self._allowed_kw) != power.size:
+            return False
+        return soc is None or not np.count_nonzero(np.abs(soc - 50.0) > _SOC_ALLOWED)
+
     def _all(self, mask: NDArray[np.bool_]) -> bool:
         return bool(np.count_nonzero(mask) == len(self._rated_kw))
 

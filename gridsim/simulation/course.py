@@ -212,7 +212,14 @@ class Course:
             orders = DeviceOrders.none(len(faulty.stopped)) if devices is None else devices
             devices = orders.without(faulty.stopped)
         fleets, able = self.fleets.step(
-            tick, meter, devices, sites, self.commands.sites, judge=judge
+            tick,
+            meter,
+            devices,
+            sites,
+            self.commands.sites,
+            judge=judge,
+            # Devices that read the grid depend on the tick before.
+            weather=self.shared.weather if grid is None else None,
         )
         real = fleets.power if faults is None else faults.real(fleets.power)
         if grid is not None:

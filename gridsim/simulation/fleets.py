@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Capability, Fleet, Floats, Orders, State, Telemetry, Tick
+from gridsim.contracts.blocks import has_block
 from gridsim.contracts.device import DeviceFleet
 from gridsim.contracts.results import Clipped
 from gridsim.errors import PluginError, failure, place_of
-from gridsim.simulation.boundary import checked, shown
+from gridsim.simulation.blocks import LookAhead
+from gridsim.simulation.boundary import checked, outside, shown
 from gridsim.simulation.calling import named
 from gridsim.simulation.clipping import Clipping
 from gridsim.simulation.scenario import FleetSpec
+from gridsim.simulation.weather import SiteWeather
 
 _CAPABILITY: Final = ("min_kw", "max_kw", "preferred_kw")
 
@@ -42,6 +46,8 @@ class RunningFleet:
         self.keys = spec.members.keys
         self.rated = spec.members.columns["nameplate_capacity"]
         self.flexible = spec.stage == "flexible"
+        blocks = not self.flexible and has_block(spec.type, Fleet, "step")
+        self._ahead: LookAhead[Telemetry | None] = LookAhead(len(self.device), blocks=blocks)
         own = None if ghosts is None else ghosts[spec.device]
         self._ghosts = own if own is not None and own.any() else None
         try:
@@ -65,6 +71,49 @@ class RunningFleet:
     def restore(self, state: State) -> None:
         """Continue from a checkpoint's state."""
         self.fleet.restore(state)
+        self._ahead.forget()
+
+    def ahead(self, tick: int, weather: SiteWeather) -> Telemetry | None:
+        """Return the telemetry of a tick without orders from a block; None: the fleet must step.
+
+        `weather` knows the ticks to come. Raises PluginError.
+        """
+        known = weather.known_from(tick)
+        if self._ahead.most == 1 or not known:
+            return None
+        return self._ahead.at(tick, partial(self._make, weather), limit=known)
+
+    def _make(self, weather: SiteWeather, tick: int, length: int) -> Sequence[Telemetry | None]:
+        """Return the telemetry of each tick of a block; None where the fleet must step instead.
+
+        It steps if a value is beyond its bounds, because such values are clipped and counted in
+        their own tick.
+        """
+        try:
+            found = self.fleet.block(weather.block(tick, length))
+            if found is not None:
+                self._check_type(self.fleet.block, found, Telemetry)
+            if found is None or not self._holds(found, (length, len(self.device))):
+                return [None] * length
+            return [found.rows(row) for row in range(length)]
+        except BaseException as error:
+            raise self._failed(f"at tick {tick}", error) from error
+
+    def _holds(self, block: Telemetry, shape: tuple[int, int]) -> bool:
+        """Return true if a block has the right shape, and no value is beyond its bounds."""
+        if not isinstance(block.extra, Mapping) or not self._columns.issuperset(block.extra):
+            return False
+        further = [block.reactive_kvar, *block.extra.values()]
+        for column in (block.current_output, block.current_soc, *further):
+            if column is not None and (
+                type(column) is not np.ndarray
+                or column.dtype != np.float64
+                or column.shape != shape
+            ):
+                return False
+        return self.clipping.holds(block.current_output, block.current_soc) and not any(
+            column is not None and outside(column, gaps=True).any() for column in further
+        )
 
     def capability(self, tick: Tick) -> Capability:
         try:
@@ -83,6 +132,8 @@ class RunningFleet:
             raise self._failed(f"at tick {tick.index}", error) from error
 
     def step(self, tick: Tick, orders: Orders) -> Telemetry:
+        # Orders may change what the fleet does in the ticks to come.
+        self._ahead.forget()
         try:
             telemetry = self.fleet.step(tick, self._without_ghosts(orders))
             self._check_type(self.fleet.step, telemetry, Telemetry)

@@ -16,6 +16,7 @@ from gridsim.simulation.blocks import LookAhead
 from gridsim.simulation.boundary import LARGEST, all_within, checked, shown
 from gridsim.simulation.calling import Call, named
 from gridsim.simulation.scenario import LoadSpec
+from gridsim.simulation.weather import SiteWeather
 
 _Get: TypeAlias = Callable[[Load], tuple[Any, object]]
 """A function that calls a method of a load, and returns its result and the method."""
@@ -47,22 +48,22 @@ class SiteLoads:
             load.restore(one)
         self._ahead.forget()
 
-    def at(self, tick: Tick, call: Call, block: TickBlock | None = None) -> Floats:
+    def at(self, tick: Tick, call: Call, weather: SiteWeather | None = None) -> Floats:
         """Return the gross load over the tick: float64[sites], kW, 0 for sites without a load.
 
-        `block` are the ticks from `tick` on whose weather is known.
+        `weather` knows the ticks to come, for loads that compute several at once.
         """
 
         def get(load: Load) -> tuple[Any, object]:
             return load.at(tick), load.at
 
-        if block is None or self._ahead.most == 1:
+        known = 0 if weather is None else weather.known_from(tick.index)
+        if weather is None or not known or self._ahead.most == 1:
             return self._per_site("load", get, call, np.zeros(self._sites), self._loads)
-        make = partial(self._make, block, call)
-        known = self._ahead.at(tick.index, make, limit=len(block))
+        found = self._ahead.at(tick.index, partial(self._make, weather, call), limit=known)
         if not self._single:
-            return known
-        return self._per_site("load", get, call, known.copy(), self._single)
+            return found
+        return self._per_site("load", get, call, found.copy(), self._single)
 
     def expected(self, time_ms: int, call: Call) -> Floats:
         """Return the expected gross load at UTC `time_ms`, in the same form."""
@@ -84,9 +85,9 @@ class SiteLoads:
                 result[spec.members.site] = call(name, do)
         return result
 
-    def _make(self, block: TickBlock, call: Call, tick: int, length: int) -> list[Floats]:
-        """Return the gross load of the sites whose loads have blocks, for ticks of `block`."""
-        ticks = block if length == len(block) else block.part(0, length)
+    def _make(self, weather: SiteWeather, call: Call, tick: int, length: int) -> list[Floats]:
+        """Return the gross load of the sites whose loads have blocks, for some ticks."""
+        ticks = weather.block(tick, length)
         result = np.zeros((length, self._sites))
         for load, spec in zip(self._loads, self._specs, strict=True):
             if load not in self._single:

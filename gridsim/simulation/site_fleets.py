@@ -22,6 +22,7 @@ from gridsim.simulation.dispatch.dispatch import dispatch, no_orders, orders_for
 from gridsim.simulation.dispatch.orders import DeviceOrders, SiteOrders
 from gridsim.simulation.fleets import RunningFleet
 from gridsim.simulation.scenario import FleetSpec, Scenario
+from gridsim.simulation.weather import SiteWeather
 
 T = TypeVar("T")
 
@@ -115,11 +116,13 @@ class SiteFleets:
         commanded: SiteOrders | None,
         *,
         judge: bool,
+        weather: SiteWeather | None = None,
     ) -> tuple[FleetOutputs, Ability | None]:
         """Step all fleets; `meter` is per site, kW.
 
         `commanded` are the orders of sites that come from commands. With `judge` also return what
-        the sites are able to do in an event.
+        the sites are able to do in an event. `weather` knows the ticks to come, for fleets without
+        orders that compute several at once.
         """
         n = len(self._scenario.roster)
         power, soc = np.zeros(n), np.full(n, np.nan)
@@ -132,8 +135,13 @@ class SiteFleets:
         if sites is not None and not np.isnan(sites.net_kw).all():
             reported = np.rint(meter * 100.0) / 100.0
 
-        def step(fleet: RunningFleet, orders: Orders) -> None:
-            telemetry = fleet.step(tick, orders)
+        def step(fleet: RunningFleet, orders: Orders | None) -> None:
+            telemetry = None
+            if orders is None:
+                telemetry = fleet.ahead(tick.index, weather) if weather is not None else None
+                orders = no_orders(len(fleet.device))
+            if telemetry is None:
+                telemetry = fleet.step(tick, orders)
             power[fleet.device] = telemetry.current_output
             if telemetry.current_soc is not None:
                 soc[fleet.device] = telemetry.current_soc
@@ -157,7 +165,8 @@ class SiteFleets:
                 np.subtract(reported, shown, out=reported)
 
         for fleet in [fleet for fleet in self.running if not fleet.flexible]:
-            self._guard(fleet, partial(step, fleet, orders_for(fleet, devices)))
+            orders = None if devices is None else orders_for(fleet, devices)
+            self._guard(fleet, partial(step, fleet, orders))
         able = []
         flexible = [fleet for fleet in self.running if fleet.flexible]
         if devices is None and sites is None and not judge:

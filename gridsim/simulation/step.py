@@ -171,7 +171,7 @@ class Simulation:
         time_ms = self.start_ms + self.next_tick * self.tick_ms
         weather = shared.weather.at(time_ms, shared.call)
         tick = Tick(self.next_tick, time_ms, self.tick_ms / 1000, weather)
-        meter = shared.loads.at(tick, shared.call, shared.weather.block(tick.index))
+        meter = shared.loads.at(tick, shared.call, shared.weather)
         baseline = course.baselines.at(tick)
         answers = course.decide(instructions, tick)
         demand_response = instructed.demand_response

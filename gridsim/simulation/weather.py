@@ -46,12 +46,18 @@ class SiteWeather:
 
         return self._ahead.at(tick, make)
 
-    def block(self, tick: int) -> TickBlock | None:
-        """Return the ticks from `tick` on whose weather is known; None without blocks."""
+    def known_from(self, tick: int) -> int:
+        """Return the number of ticks from `tick` on whose weather is known; 0 without blocks."""
         block = self._block
-        if block is None or not 0 <= tick - block.index < len(block):
-            return None
-        return block if block.index == tick else block.part(tick - block.index, len(block))
+        if block is None or tick < block.index:
+            return 0
+        return max(block.index + len(block) - tick, 0)
+
+    def block(self, tick: int, length: int) -> TickBlock:
+        """Return `length` ticks from `tick` on, whose weather is known."""
+        assert self._block is not None
+        first = tick - self._block.index
+        return self._block.part(first, first + length)
 
     def _make(self, tick: int, length: int) -> list[WeatherSample]:
         times = self._start_ms + np.arange(tick, tick + length, dtype=np.int64) * self._tick_ms

@@ -11,9 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Device, Fleet, Floats, Members, Orders, Telemetry, fleet_of
-from gridsim.testing.builders import make_members, make_tick, make_weather, some_of
+from gridsim.contracts.blocks import has_block
+from gridsim.testing.builders import (
+    BLOCK_LENGTHS,
+    make_members,
+    make_tick,
+    make_tick_block,
+    make_weather,
+    some_of,
+)
 from gridsim.testing.settings import assert_described
-from gridsim.testing.states import resume
+from gridsim.testing.states import resume, state_bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +113,32 @@ class FleetContract:
         limited = self._run(self._fleet()(members), range(self.ticks), limits)
         for whole, part in zip(_undisturbed(type(self)), limited, strict=True):
             _assert_same_telemetry(whole, part)
+
+    def test_a_block_has_the_telemetry_of_its_ticks(self) -> None:
+        if not has_block(self._fleet(), Fleet, "step"):
+            return
+        for first, tick_s in ((3, 1.0), (1_400, 60.0), (40, self.tick_s)):
+            members = replace(self._members(), tick_ms=round(tick_s * 1000))
+            single, several = self._fleet()(members), self._fleet()(members)
+            n = len(members)
+            free = Orders(np.full(n, np.nan), np.zeros(n))
+            zero = Orders(np.zeros(n), np.zeros(n))
+            for number, length in enumerate(BLOCK_LENGTHS):
+                block = make_tick_block(first, length, sites=len(members.sites), tick_s=tick_s)
+                before = state_bytes(several)
+                reports = several.block(block)
+                assert state_bytes(several) == before, "a block changed the state"
+                for row, tick in enumerate(block.ticks()):
+                    # A setpoint ends a block; afterwards limits may move for some ticks.
+                    orders = zero if (number, row) == (2, 3) else free
+                    whole = single.step(tick, orders)
+                    if reports is None or orders is zero:
+                        reports = None
+                        _assert_same_telemetry(whole, several.step(tick, orders))
+                    else:
+                        _assert_same_telemetry(whole, reports.rows(row))
+                first += length
+            assert state_bytes(single) == state_bytes(several)
 
     def _fleet(self) -> type[Fleet]:
         """Return the fleet, made from a device if necessary."""

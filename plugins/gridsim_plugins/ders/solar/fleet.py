@@ -14,9 +14,11 @@ from gridsim.api import (
     Staying,
     Telemetry,
     Tick,
+    TickBlock,
     carry,
     carry_attributes,
 )
+from gridsim.helpers import sun
 from gridsim_plugins.ders.solar import deposits, physics
 from gridsim_plugins.ders.solar.light import PlaneLight, lights_of
 from gridsim_plugins.ders.solar.planes import module_factor, planes_of
@@ -122,6 +124,34 @@ class Solar(Curtailable[SolarSettings]):
         extra = self._measured(tick, power) if self.members.wanted else {}
         return Telemetry(power, extra=extra, reactive_kvar=reactive)
 
+    def block(self, ticks: TickBlock) -> Telemetry | None:
+        if (
+            self._curtailment.is_limited
+            or self._support is not None
+            or self._squares is not None
+            or self.members.wanted
+        ):
+            return None
+        n = len(self.members)
+        power = np.zeros((len(ticks), n))
+        lit = np.flatnonzero(ticks.weather.ghi.any(axis=1))
+        if not len(lit):
+            return Telemetry(power)
+        # The lit ticks are often all of a block, or consecutive: a slice is then no copy.
+        some = slice(int(lit[0]), int(lit[-1]) + 1) if lit[-1] - lit[0] + 1 == len(lit) else lit
+        sky, path = ticks.weather.rows(some), sun.sun_path(ticks.times_ms[some].tolist())
+        plane, usable = np.empty((2, len(lit), len(self._site)))
+        for light in self._lights:
+            on_plane, used = light.at(sky, path, path.extraterrestrial)
+            plane[:, light.rows], usable[:, light.rows] = on_plane, used
+        air, wind = sky.temperature_c[:, self._site], sky.wind_m_s[:, self._site]
+        cell = physics.cell_temperature(plane, air, wind)
+        dc = physics.dc_power(usable, cell, self._rated_dc, self._coefficient)
+        if not self._single:
+            dc = np.stack([np.bincount(self._device, row, n) for row in dc])
+        power[some] = physics.ac_power(dc, self._rated_ac, self._efficiency)
+        return Telemetry(power)
+
     def _measured(self, tick: Tick, power: Floats) -> dict[str, Floats]:
         """Return the measurands that the run wants, float64[n]."""
         available, wanted = self.available_in(tick), self.members.wanted
@@ -151,8 +181,10 @@ class Solar(Curtailable[SolarSettings]):
             self._dc = np.zeros(len(self.members))
             return np.zeros(len(self.members))
         plane, usable = np.empty(len(self._site)), np.empty(len(self._site))
+        position = sun.sun_vector(tick.time_ms)
+        above = sun.extraterrestrial(position)
         for light in self._lights:
-            plane[light.rows], usable[light.rows] = light.at(tick)
+            plane[light.rows], usable[light.rows] = light.at(sky, position, above)
         air, wind = sky.temperature_c[self._site], sky.wind_m_s[self._site]
         usable = self._through_deposits(tick, usable, plane, air)
         cell = self._cell = physics.cell_temperature(plane, air, wind)

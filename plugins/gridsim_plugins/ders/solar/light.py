@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Floats, Members, Tick
+from gridsim.api import Floats, Members, WeatherSample
 from gridsim.helpers import sun
 from gridsim_plugins.ders.solar import horizon, physics, sky
 from gridsim_plugins.ders.solar.planes import Planes
@@ -19,7 +19,7 @@ from gridsim_plugins.ders.solar.settings import SolarSettings
 _BLOCK = 8192
 
 Diffuse: TypeAlias = Callable[
-    [Floats, Floats, float, Floats, Floats, Floats, Floats], tuple[Floats, Floats]
+    [Floats, Floats, Floats | float, Floats, Floats, Floats, Floats], tuple[Floats, Floats]
 ]
 Modifier: TypeAlias = Callable[[Floats], Floats]
 
@@ -54,10 +54,16 @@ class PlaneLight:
     """The share of the light of the ground that enters the glass."""
     horizon: _Horizon | None
 
-    def at(self, tick: Tick) -> tuple[Floats, Floats]:
-        """Return the irradiance on the planes, and the part that reaches the cells, W/m2."""
-        weather, site, position = tick.weather, self.site, sun.sun_vector(tick.time_ms)
-        dni, dhi, ghi = weather.dni[site], weather.dhi[site], weather.ghi[site]
+    def at(
+        self, weather: WeatherSample, position: sun.SunVector | sun.SunPath, above: Floats | float
+    ) -> tuple[Floats, Floats]:
+        """Return the irradiance on the planes, and the part that reaches the cells, W/m2.
+
+        `above` is the irradiance above the atmosphere. The weather at k times, with the path of the
+        sun, gives float64[k, n].
+        """
+        site = self.site
+        dni, dhi, ghi = weather.dni[..., site], weather.dhi[..., site], weather.ghi[..., site]
         height = np.maximum(sun.cos_angle(position, self.up), 0.0)
         incidence = np.minimum(np.maximum(sun.cos_angle(position, self.normal), 0.0), 1.0)
         beam = dni * incidence
@@ -67,7 +73,6 @@ class PlaneLight:
             east = sun.cos_angle(position, self.horizon.east)
             visible = horizon.hides(self.horizon.sines, north, east, height)
             beam, around = beam * visible, incidence * visible
-        above = sun.extraterrestrial(position)
         circumsolar, dome = self.diffuse(
             dni, dhi, above, height, around, self.cos_tilt, self.sin_tilt
         )

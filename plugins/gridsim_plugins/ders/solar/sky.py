@@ -68,7 +68,7 @@ def _looked_up(table: Floats, at: Floats) -> list[Floats]:
 def perez(
     dni: Floats,
     dhi: Floats,
-    above: float,
+    above: Floats | float,
     height: Floats,
     incidence: Floats,
     cos_tilt: Floats,
@@ -97,7 +97,7 @@ def perez(
 def hay_davies(
     dni: Floats,
     dhi: Floats,
-    above: float,
+    above: Floats | float,
     height: Floats,
     incidence: Floats,
     cos_tilt: Floats,
@@ -115,7 +115,7 @@ def hay_davies(
 def isotropic(
     dni: Floats,
     dhi: Floats,
-    above: float,
+    above: Floats | float,
     height: Floats,
     incidence: Floats,
     cos_tilt: Floats,
