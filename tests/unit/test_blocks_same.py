@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +103,7 @@ def scenario(tmp_path: Path) -> Callable[[str, float], Scenario]:
 
 
 @pytest.fixture
-def single(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bool], None]]:
+def single(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     def single(on: bool) -> None:
         monkeypatch.setattr(blocks, "_CELLS", 0 if on else 16_384)
 
@@ -120,17 +120,15 @@ def instructions(seed: int) -> dict[int, list[Instruction]]:
     }
     for number in range(7):
         name = f"c{number}"
-        one: Instruction = chance.choice(
-            [
-                Command(array, name, "limit_power", 5.0, "%", duration_s=chance.choice([1, 300])),
-                Command(Target("HOME_2", "HOME_2_BAT"), name, "set_power", 2.0),
-                Command(Target("SHOP", "SHOP_PV"), name, "disconnect", duration_s=120.0),
-                Command(Target("HOME_3"), name, "limit_export", 0.5, duration_s=600.0),
-                InjectFault(array, name, "", {"type": "sign_flip", "duration_s": 200}),
-                ClearFault(array, name, "sign_flip"),
-            ]
-        )
-        by_tick.setdefault(chance.randrange(TICKS), []).append(one)
+        kinds: list[Instruction] = [
+            Command(array, name, "limit_power", 5.0, "%", duration_s=chance.choice([1, 300])),
+            Command(Target("HOME_2", "HOME_2_BAT"), name, "set_power", 2.0),
+            Command(Target("SHOP", "SHOP_PV"), name, "disconnect", duration_s=120.0),
+            Command(Target("HOME_3"), name, "limit_export", 0.5, duration_s=600.0),
+            InjectFault(array, name, "", {"type": "sign_flip", "duration_s": 200}),
+            ClearFault(array, name, "sign_flip"),
+        ]
+        by_tick.setdefault(chance.randrange(TICKS), []).append(chance.choice(kinds))
     return by_tick
 
 
