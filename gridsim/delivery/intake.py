@@ -69,6 +69,8 @@ class Intake(ConnectionWorker):
         self.timing = Timing()
         self._policy = policy
         self._wake_s = wake_s
+        self._timed_from = 0
+        """The number of the first reading whose duration is noted."""
         self._format = format
         self._buffer = MemoryBuffer(policy.queue_bytes) if buffer is None else buffer
         sent = None if trace is None else SentMessages(trace, name, transport)
@@ -153,11 +155,18 @@ class Intake(ConnectionWorker):
         busy = self._format.busy_with if method and self._format is not None else ""
         return f"{busy}: encode" if busy else method
 
-    def set_pace(self, on_full: OnFull, wake_s: float) -> None:
-        """Change the rule for a full queue, and the time by which batches are judged late."""
+    def set_pace(self, on_full: OnFull, wake_s: float, *, timed_from: int | None = None) -> None:
+        """Change the rule for a full queue, and the time by which batches are judged late.
+
+        With `timed_from`, the durations so far are forgotten, and those of batches whose first
+        reading has a lower number are not noted.
+        """
         with self._changed:
             self._policy = replace(self._policy, on_full=on_full)
             self._wake_s = wake_s
+            if timed_from is not None:
+                self._timed_from = timed_from
+                self.timing.settled.clear()
             self._changed.notify_all()
 
     def stop_waiting(self) -> None:

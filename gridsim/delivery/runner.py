@@ -120,7 +120,7 @@ class Runner(Intake):
             return
         if not left:
             self._buffer.commit()
-            if entry.batch.number >= 0:
+            if entry.batch.number >= self._timed_from:
                 self.timing.settled.append(seconds)
                 self.timing.late_batches += 0 < self._wake_s < seconds
             return

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _RATE_EVERY_S: Final = 1.0
 _RATE_SAMPLES: Final = 31
+_SHORT_S: Final = 1.0
+_MOST_ROUNDS: Final = 20
 _OVER: Final = ("failed", "closed", "reader gone")
 
 
@@ -93,17 +95,38 @@ class Backfill:
 
 
 class Settling:
-    """The readings that the transports of a run had accepted at one moment, until all of them are
-    settled.
+    """The settling of what the transports have got, before the rules of real time hold.
+
+    While it lasts, further ticks become due. So it has rounds, each for what was accepted when it
+    began, until one is short: a transport that keeps up makes them shorter and shorter.
     """
 
-    def __init__(self, runners: Sequence[Runner]) -> None:
-        self._waiting = [(runner, runner.counters().accepted) for runner in runners]
+    def __init__(
+        self,
+        runners: Callable[[], Sequence[Runner]],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin the first round. `runners` returns the transports of the run."""
+        self._runners, self._monotonic = runners, monotonic
+        self._rounds = 0
+        self._began = 0.0
+        self._waiting: list[tuple[Runner, int]] = []
+        self._begin()
 
     def is_done(self) -> bool:
-        """Return whether they are settled, apart from those in a spool that has room."""
+        """Return whether little is left to settle, apart from a spool that has room."""
         self._waiting = [(one, number) for one, number in self._waiting if _waits(one, number)]
-        return not self._waiting
+        if self._waiting:
+            return False
+        if self._monotonic() - self._began < _SHORT_S or self._rounds == _MOST_ROUNDS:
+            return True
+        self._begin()
+        return False
+
+    def _begin(self) -> None:
+        self._rounds += 1
+        self._began = self._monotonic()
+        self._waiting = [(one, one.counters().accepted) for one in self._runners()]
 
 
 def _waits(runner: Runner, number: int) -> bool:

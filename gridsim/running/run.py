@@ -86,7 +86,7 @@ class Run:
         if self._backfill is not None:
             self._backfill.sent, self._backfill.ended = self._is_sent, self._go_live
         self._settling: Settling | None = None
-        """The readings of the backfill that are not settled, once it has come to the present."""
+        """The settling of the backfill, once it has come to the present."""
         self._take_turns()
         self._driver = Driver(self._engine)
         self._state: RunState = "new"
@@ -448,23 +448,22 @@ class Run:
     def _is_sent(self) -> bool:
         """Return whether the transports have settled the readings of the backfill."""
         if self._settling is None:
-            self._settling = Settling(self._workers.runners)
+            self._settling = Settling(lambda: self._workers.runners)
         return self._settling.is_done()
 
     def _go_live(self) -> None:
         """Continue in real time after the backfill. Called in the engine's thread."""
-        self._set_paces()
-        for runner in self._workers.runners:
-            runner.timing.settled.clear()
+        self._set_paces(timed_from=self._engine.simulation.left)
         self._life.mark()
 
-    def _set_paces(self) -> None:
+    def _set_paces(self, timed_from: int | None = None) -> None:
         """Give the transports the rules of the engine's present speed, or of the backfill."""
         is_past = self._engine.schedule.backfill is not None
         self._workers.block = self._manual or is_past
         speed, wake_s = 0.0 if is_past else self._engine.speed, self._promised_wake_s()
         for transport, runner in zip(self.plan.transports, self._workers.runners, strict=False):
-            runner.set_pace(transport.on_full_at(speed, self._manual), wake_s)
+            on_full = transport.on_full_at(speed, self._manual)
+            runner.set_pace(on_full, wake_s, timed_from=timed_from)
 
     def _promised_wake_s(self) -> float:
         """Return the real time between wake-ups that delivery must keep; 0: no rate."""

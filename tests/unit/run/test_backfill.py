@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from gridsim.text.backfill import backfill_end_lines, backfill_text
 from gridsim.text.status import live_line
 from tests.fixtures.lives import HEAD, SMALL, Lives
 from tests.unit.delivery.conftest import started
-from tests.unit.delivery.scripted import DEADLINE_S, Scripted, batch_of, stall
+from tests.unit.delivery.scripted import DEADLINE_S, Scripted, batch_of, finish, stall
+from tests.unit.engine.fleets import Hand
 from tests.unit.run.homes import on_full
 
 __all__ = ["started"]
@@ -126,15 +128,49 @@ def test_it_waits_for_what_the_transports_had_at_the_present(started: Any) -> No
     runner: Runner
     transport: Scripted
     runner, transport = started(Scripted(stall))
+    hand = Hand()
     runner.offer(batch_of(0))
-    settling = Settling([runner])
+    settling = Settling(lambda: [runner], hand)
     assert transport.entered.wait(DEADLINE_S)
     assert not settling.is_done()
+    hand.now += 5.0
     transport.release.set()
     assert runner.wait_settled(DEADLINE_S)
-    # Later readings are not waited for.
+    # Much has become due meanwhile: a second round is for that.
     transport.release.clear()
     runner.offer(batch_of(1))
+    assert not settling.is_done()
+    assert not settling.is_done()
+    hand.now += 0.5
+    transport.release.set()
+    assert runner.wait_settled(DEADLINE_S)
+    transport.release.clear()
+    runner.offer(batch_of(2))
     assert settling.is_done()
-    assert not Settling([runner]).is_done()
-    assert Settling([]).is_done()
+    assert Settling(list).is_done()
+
+
+def test_a_transport_that_is_never_fast_does_not_hold_it_back_for_ever() -> None:
+    hand = Hand()
+    settling = Settling(list, hand)
+    for _ in range(19):
+        hand.now += 1.0
+        assert not settling.is_done()
+    hand.now += 1.0
+    assert settling.is_done()
+
+
+def test_durations_of_the_backfill_are_not_those_of_the_live_part(started: Any) -> None:
+    runner: Runner
+    runner, transport = started(Scripted(stall))
+    runner.offer(replace(batch_of(0), number=0))
+    assert transport.entered.wait(DEADLINE_S)
+    runner.set_pace("drop_oldest", 1e-9, timed_from=5)
+    transport.release.set()
+    assert runner.wait_settled(DEADLINE_S)
+    assert (runner.timing.late_batches, len(runner.timing.settled)) == (0, 0)
+    runner.offer(replace(batch_of(1), number=5))
+    assert runner.wait_settled(DEADLINE_S)
+    counters = finish(runner)
+    assert counters.delivered == 10
+    assert (runner.timing.late_batches, len(runner.timing.settled)) == (1, 1)
