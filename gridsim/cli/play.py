@@ -99,6 +99,7 @@ def play(
         from gridsim.play import PlayOptions, make_play_plan
         from gridsim.play.plan import course_lines
         from gridsim.running.plan import DEFAULT_CONFIG
+        from gridsim.text.words import counted
 
         given = given_to(context, config, plugin, set_)
         options = PlayOptions(
@@ -120,8 +121,8 @@ def play(
         survey = played.survey
         if survey.unreadable:
             logger.warning(
-                "{:,} records cannot be read and are not played; the first: {}",
-                survey.unreadable,
+                "left out, because it cannot be read: {}; the first one, in {}",
+                counted(survey.unreadable, "record"),
                 survey.first_unreadable,
             )
         ending = supervise(played.plan, strict=strict)

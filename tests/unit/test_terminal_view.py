@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from rich.text import Text
 
-from gridsim.api import Floats, Roster, SourceStatus, TransportStatus
+from gridsim.api import BackfillStatus, Floats, Roster, SourceStatus, TransportStatus
 from gridsim.contracts.results import FleetFailure
 from gridsim_plugins.views.terminal.layout import compose
 from gridsim_plugins.views.terminal.picture import Scenes
@@ -96,6 +96,17 @@ def test_a_picture_of_80_columns(homes: Roster) -> None:
         "Events, faults, commands ──────────────────────────────────────────────────────",
         "12:00:01  event    noon begins: 2 projects",
     ]
+
+
+def test_a_backfill_has_a_bar_and_its_speed(homes: Roster) -> None:
+    past = BackfillStatus(first=0, due=3600, speed=8300.4, left_s=62.0, took_s=9.0)
+    lines = text(picture(homes, changes={"backfill": past, "speed": 0.0, "wake_s": 0.0}))
+    assert lines[0].startswith(" RUNNING    2026-07-14 12:00:00-03:00   backfill, 8,300x")
+    assert lines[2].endswith("  2.5 %   1 min 02 s left")
+    over = BackfillStatus(0, 60, 60, 8300.4)
+    lines = text(picture(homes, changes={"backfill": over}))
+    assert "backfill" not in lines[0]
+    assert lines[2].startswith("Power, kW")
 
 
 def test_a_narrow_picture_leaves_out_the_contract_and_the_delays(homes: Roster) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from gridsim.api import Entry, OpenFault
+from gridsim.api import BackfillStatus, Entry, OpenFault
 from gridsim.running.monitor.answers import Answers
 from gridsim_plugins.views.web.endpoints import ENDPOINTS
 from gridsim_plugins.views.web.fleet import output_bytes, soc_bytes
+from gridsim_plugins.views.web.models import BackfillItem
 from gridsim_plugins.views.web.openapi import description
+from gridsim_plugins.views.web.status import DeliveryRates, status_of
 from tests.fixtures.asgi import ask
 from tests.fixtures.controls import SteppedControl
 from tests.unit.web_api.api import V1
@@ -40,6 +43,15 @@ def test_the_status_has_the_numbers_of_the_run(app: Starlette, control: SteppedC
     assert status["net_kw"] == round(snapshot.net_kw, 3)
     assert (status["devices"], status["projects"], status["online"]) == (6, 3, 6)
     assert status["types"] == ["battery_storage", "solar"]
+
+
+def test_the_status_has_the_backfill(control: SteppedControl) -> None:
+    control.advance(1)
+    past = BackfillStatus(first=0, due=1000, speed=812.36, left_s=1.26, took_s=2.0)
+    status = replace(control.status(), backfill=past)
+    found = status_of(control.snapshot(), status, control.roster, DeliveryRates(), 0)
+    assert found.backfill == BackfillItem(0, 1000, None, 812.4, 1.3, 2.0)
+    assert (status.is_backfilling, control.status().is_backfilling) == (True, False)
 
 
 def test_projects_are_filtered_sorted_and_paged(app: Starlette, control: SteppedControl) -> None:
