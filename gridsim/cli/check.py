@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Optional
 
 import typer
@@ -15,7 +11,7 @@ import typer
 from gridsim.cli.app import app
 from gridsim.cli.help import LEDGER, GroupedCommand
 from gridsim.cli.progress import reporter
-from gridsim.cli.shared import Plugins, configure_logs, report_errors
+from gridsim.cli.shared import Plugins, configure_logs, report_errors, terminating
 from gridsim.cli.terminal import print_out
 
 
@@ -72,7 +68,7 @@ def check(
         if junit is not None:
             check_junit(junit)
         options = CheckOptions(system, tuple(only or ()), keep, tuple(plugin or ()))
-        with _terminating(), reporter() as progress:
+        with terminating(), reporter() as progress:
             card = run_check(options, progress, progress.say)
         print_out("\n".join(card_lines(card)))
         status = card.exit_status
@@ -85,21 +81,3 @@ def check(
                 status = status or error.exit_status
         if status:
             raise typer.Exit(status)
-
-
-@contextmanager
-def _terminating() -> Iterator[None]:
-    """End as after Ctrl-C when the process is terminated or its terminal is closed, so that no
-    command keeps running.
-    """
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = [(number, signal.signal(number, stop)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)

@@ -11,7 +11,7 @@ import typer
 
 from gridsim.cli.app import app
 from gridsim.cli.help import LEDGER, GroupedCommand
-from gridsim.cli.shared import configure_logs, report_errors
+from gridsim.cli.shared import configure_logs, report_errors, terminating
 from gridsim.cli.terminal import print_out
 
 LedgerFile = Annotated[Path, typer.Argument(help="The ledger of a run.", metavar="LEDGER")]
@@ -109,7 +109,8 @@ def merge(
 
         from gridsim.ledger import merge_ledgers
 
-        merged = merge_ledgers(ledgers, to, overwrite=force, way="use --force")
+        with terminating():
+            merged = merge_ledgers(ledgers, to, overwrite=force, way="use --force")
         for doubt in merged.doubts:
             logger.warning("{} is incomplete: {}", to, doubt)
         print_out(

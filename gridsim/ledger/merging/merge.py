@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -174,9 +175,6 @@ def _new_ledger(path: Path) -> Iterator[sqlite3.Connection]:
     new = path.with_name(f".gridsim-{uuid.uuid4().hex[:12]}{path.suffix}")
     try:
         connection, descriptor = create(new, overwrite=False)
-    except LedgerError as error:
-        raise LedgerError(str(error).replace(str(new), str(path))) from error
-    try:
         try:
             with closing(connection):
                 # A file that an error leaves behind is removed, so it needs no journal.
@@ -193,9 +191,12 @@ def _new_ledger(path: Path) -> Iterator[sqlite3.Connection]:
         raise failed(path, error) from error
     except OSError as error:
         raise LedgerError(f"the ledger {path} cannot be written: {error.strerror}") from error
+    except LedgerError as error:
+        raise LedgerError(str(error).replace(str(new), str(path))) from error
     finally:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
+        for left in path.parent.glob(f"{escape(new.name)}*"):
+            with suppress(OSError):
+                left.unlink()
 
 
 def _is_same(path: Path, part: Path) -> bool:
