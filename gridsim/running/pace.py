@@ -35,7 +35,7 @@ def shortfall_lines(status: RunStatus) -> Iterator[str]:
     """Yield lines that say by how much the rate was missed, and where the time was spent."""
     if not _ticks_held(status):
         yield (
-            f"the rate was not held: {status.late_ticks:,} of {status.tick:,} ticks were late, "
+            f"the rate was not held: {status.late_ticks:,} of {_rated(status):,} ticks were late, "
             f"the worst by {status.worst_lag_s:.1f} s"
         )
     for transport in status.transports:
@@ -52,9 +52,13 @@ def shortfall_lines(status: RunStatus) -> Iterator[str]:
 
 
 def _ticks_held(status: RunStatus) -> bool:
+    return status.late_ticks <= _MAY_BE_LATE * _rated(status)
+
+
+def _rated(status: RunStatus) -> int:
+    """Return the number of ticks that had a rate to hold: those after the backfill."""
     backfill = status.backfill
-    first = 0 if backfill is None else backfill.ended_at or 0
-    return status.late_ticks <= _MAY_BE_LATE * (status.tick - first)
+    return status.tick - (0 if backfill is None else backfill.ended_at or 0)
 
 
 def _delivery_held(transport: TransportStatus) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gridsim.contracts.latency import LatencySketch
 from gridsim.contracts.part_status import (
+    BackfillStatus,
     CheckpointStatus,
     EventStatus,
     FaultStatus,
@@ -159,6 +160,27 @@ def test_the_parts_of_shards_merge() -> None:
     assert both.failures == (FleetFailure("battery", 6, 5, "it broke"),)
     assert both.resumed == other.resumed
     assert other.merge(other).resumed == ResumeStatus(4, 5, 9, "skip", lost=4, caught_up=True)
+
+
+def test_the_backfill_of_shards_is_that_of_the_last_one() -> None:
+    over, short = BackfillStatus(0, 90, ended_at=90, took_s=9.0), BackfillStatus(0, 80, ended_at=80)
+    going = BackfillStatus(0, 100, took_s=3.0)
+    for parts, expected in (
+        ((over, going, short), going),
+        ((short, over, None), over),
+        ((None, None), None),
+    ):
+        merged = reduce(RunStatus.merge, (shard(backfill=part) for part in parts))
+        assert merged.backfill == expected
+        assert merged.is_backfilling == (expected is going)
+
+
+def test_ticks_of_the_backfill_do_not_excuse_late_ones() -> None:
+    past = BackfillStatus(0, 1_000_000, ended_at=1_000_000)
+    late = shard(tick=1_000_100, wake_s=1.0, late_ticks=2, transports=())
+    assert is_held(late)
+    assert not is_held(replace(late, backfill=past))
+    assert is_held(replace(late, backfill=past, late_ticks=1))
 
 
 @pytest.mark.parametrize("name", ["start_ms", "tick_ms", "seed", "ticks"])

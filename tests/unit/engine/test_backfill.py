@@ -134,6 +134,23 @@ def test_another_speed_ends_it_where_it_is() -> None:
     assert run.due_in_s() == pytest.approx(0.5)
 
 
+def test_the_schedule_of_all_shards_does_not_end_it_at_the_same_speed() -> None:
+    hand, out = Hand(), list[Batch]()
+    run = backfill(hand, out, behind_s=3.5)
+    run.follow(0, hand.now, 1.0)
+    run.run_due()
+    assert len(out) == 4
+    assert run.due_in_s() == pytest.approx(0.5)
+    late = backfill(hand, out := [], behind_s=1000.0)
+    part = late.schedule.backfill
+    assert part is not None
+    late.follow(0, hand.now - 2.0, 4.0)
+    assert part.ended_at == 0
+    late.run_due()
+    assert len(out) == 9
+    assert late.pace.late_ticks == 0
+
+
 def test_a_pause_does_not() -> None:
     hand, out = Hand(), list[Batch]()
     run = backfill(hand, out, behind_s=2.0)
