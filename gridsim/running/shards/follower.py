@@ -32,6 +32,12 @@ T = TypeVar("T")
 class ShardHosts(Protocol):
     """The maker of the shards of a run: child processes, or actors of a cluster."""
 
+    def open(self) -> None:
+        """Start or reach what all shards share. Called once, in the thread that starts the run.
+
+        Raises GridsimError.
+        """
+
     def make(self, spec: ShardSpec) -> ShardHost:
         """Return a shard that is not prepared yet; one with `life` above 0 replaces a lost one."""
 

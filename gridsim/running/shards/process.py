@@ -121,6 +121,9 @@ def _without_signals() -> Iterator[None]:
 class ProcessHosts:
     """The maker of the shards of one run as child processes on this machine."""
 
+    def open(self) -> None:
+        """Do nothing: processes share nothing."""
+
     def make(self, spec: ShardSpec) -> ProcessHost:
         """Start the process of a shard."""
         return ProcessHost(spec)

@@ -88,7 +88,6 @@ class RayHosts:
         Raises ShardLostError if the actor cannot be placed, and UsageError if its node has another
         version of gridsim.
         """
-        self.open()
         actor = self._actors.get(spec.name)
         if actor is None:
             actor = self._actors[spec.name] = self._new_actor()
@@ -143,6 +142,7 @@ class RayHosts:
     def _start(self) -> None:
         # The paths of sockets must be short.
         root = "/tmp" if os.path.isdir("/tmp") else None
+        # Others may write to a folder that Ray uses, but cannot enter the one around it.
         self._folder = tempfile.mkdtemp(prefix="gridsim-ray-", dir=root)
         self._ray.init(
             address="local",
@@ -151,7 +151,7 @@ class RayHosts:
             object_store_memory=_OBJECT_STORE,
             include_dashboard=False,
             _node_ip_address="127.0.0.1",
-            _temp_dir=self._folder,
+            _temp_dir=os.path.join(self._folder, "r"),
             **_QUIET,
         )
 

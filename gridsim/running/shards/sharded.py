@@ -161,6 +161,7 @@ class ShardedRun:
         if self._state != "new":
             raise RuntimeError("a run starts once; make a new ShardedRun")
         self._state = "starting"
+        self._hosts.open()
         for one in self.shards:
             one.begin()
         # None connects before all have read the configuration.

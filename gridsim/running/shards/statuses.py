@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
-from gridsim.contracts.part_status import CheckpointStatus, LedgerStatus
+from gridsim.contracts.part_status import CheckpointStatus, LedgerStatus, ResumeStatus
 from gridsim.contracts.status import RunStatus
 from gridsim.running.board import Board
 from gridsim.running.plan import Plan
@@ -51,7 +51,23 @@ def merged(plan: Plan, reports: Sequence[ShardReport], board: Board, waiting: in
         timezone=plan.configuration.timezone,
         ledger=ledger,
         checkpoint=checkpoint,
-        resumed=next((one.resumed for one in statuses if one.resumed is not None), None),
+        resumed=_resumed([one.resumed for one in statuses if one.resumed is not None]),
+    )
+
+
+def _resumed(parts: Sequence[ResumeStatus]) -> ResumeStatus | None:
+    """Return what shards that were made again have in common: all their readings and ticks."""
+    if not parts:
+        return None
+    return replace(
+        parts[0],
+        tick=min(one.tick for one in parts),
+        handed_on=min(one.handed_on for one in parts),
+        present=max(one.present for one in parts),
+        again=sum(one.again for one in parts),
+        missed=sum(one.missed for one in parts),
+        lost=sum(one.lost for one in parts),
+        caught_up=all(one.caught_up for one in parts),
     )
 
 
