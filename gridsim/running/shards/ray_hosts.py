@@ -200,15 +200,17 @@ class RayHost(CalledHost):
             self._ray.get(self._actor.call.remote("close", ()), timeout=_STOP_S)
 
     def _call(self, method: str, *arguments: Any) -> Any:
+        where = f"its process {self.place.pid} on {self.place.host}"
         try:
             size, data = self._ray.get(self._actor.call.remote(method, arguments))
             while len(data) < size:
                 data += self._ray.get(self._actor.rest.remote(len(data)))
-        except self._ray.exceptions.RayError as error:
+        except self._ray.exceptions.ActorUnavailableError as error:
             raise ShardLostError(
-                f"{self._name}: its process {self.place.pid} on {self.place.host} is lost: "
-                f"{reason_of(error)}"
+                f"{self._name}: {where} was killed, or cannot be reached"
             ) from error
+        except self._ray.exceptions.RayError as error:
+            raise ShardLostError(f"{self._name}: {where} is lost: {reason_of(error)}") from error
         answer: CallAnswer = pickle.loads(data)
         return answer.taken()
 
