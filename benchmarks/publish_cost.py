@@ -104,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--against", metavar="COMMIT_OR_DIR", help="the commit or checkout to compare with")
+    parser.add_argument("--against", metavar="COMMIT_OR_DIR", help="a commit or checkout")
     parser.add_argument("--ders", type=int, default=10_000, help="on one connection")
     parser.add_argument("--connections", type=int, default=4_000)
     parser.add_argument("--ticks", type=int, default=5, help="per round")

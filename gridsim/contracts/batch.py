@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,6 +204,43 @@ class Batch:
         inner = np.flatnonzero(change) + 1
         ends = [len(self)] if len(self) else []
         return np.concatenate(([0], inner, ends)).astype(np.intp)
+
+
+def can_join(batch: Batch, following: Batch) -> bool:
+    """Return whether `following` has the readings after those of `batch`, in the same columns."""
+    return (
+        following.roster is batch.roster
+        and following.number == batch.number + len(batch)
+        and following.extra.keys() == batch.extra.keys()
+        and (following.labels is None) == (batch.labels is None)
+    )
+
+
+def join(batches: Sequence[Batch]) -> Batch:
+    """Return the rows of one or more batches in one; each can join the one before it."""
+    first, *others = batches
+    if not others:
+        return first
+    columns: dict[str, Any] = {
+        name: _concatenated([getattr(one, name) for one in batches]) for name in COLUMNS
+    }
+    labels = None
+    if first.labels is not None:
+        each = [one.labels for one in batches if one.labels is not None]
+        names = [f.name for f in fields(Labels)]
+        labels = Labels(*(_concatenated([getattr(one, name) for one in each]) for name in names))
+    return replace(
+        first,
+        **columns,
+        extra={name: _concatenated([one.extra[name] for one in batches]) for name in first.extra},
+        labels=labels,
+    )
+
+
+def _concatenated(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    whole = np.concatenate(columns)
+    whole.flags.writeable = False
+    return whole
 
 
 _NOT_COLUMNS = ("roster", "extra", "number", "labels")

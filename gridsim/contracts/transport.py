@@ -55,6 +55,9 @@ class Transport(ABC, Generic[S]):
     writes_columns: ClassVar[bool] = False
     """True if it writes the columns of the batch, and has no format. Declare the columns in
     `wants`."""
+    rows_at_once: ClassVar[int] = 0
+    """The largest number of rows for which batches that wait are joined in one `write`; 0: each
+    batch is written by itself. Batches that wait in a spool are not joined."""
     uses_stdout: ClassVar[bool] = False
     """True if it writes to standard output, so that no picture is drawn on the same terminal."""
 

@@ -72,7 +72,9 @@ class Intake(ConnectionWorker):
         self._timed_from = 0
         """The number of the first reading whose duration is noted."""
         self._format = format
-        self._buffer = MemoryBuffer(policy.queue_bytes) if buffer is None else buffer
+        if buffer is None:
+            buffer = MemoryBuffer(policy.queue_bytes, transport.rows_at_once)
+        self._buffer = buffer
         sent = None if trace is None else SentMessages(trace, name, transport)
         if format is not None:
             format.sent = sent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
+from gridsim.contracts.batch import can_join, join
 from gridsim.delivery.account import RemovedBatch
 from gridsim.delivery.buffer.base import Buffer, QueuedBatch
 
@@ -12,8 +13,10 @@ from gridsim.delivery.buffer.base import Buffer, QueuedBatch
 class MemoryBuffer(Buffer):
     """A buffer whose batches are lost with the process."""
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, rows_at_once: int = 0) -> None:
+        """Make an empty buffer; batches of up to `rows_at_once` rows in all are begun as one."""
         self._limit = limit_bytes
+        self._rows_at_once = rows_at_once
         self._bytes = 0
         self._waiting: deque[QueuedBatch] = deque()
         self._begun: QueuedBatch | None = None
@@ -35,7 +38,7 @@ class MemoryBuffer(Buffer):
             if self._begun is not None:
                 raise RuntimeError("a batch is begun: commit it or put it back first")
             if self._waiting:
-                self._begun = self._take()
+                self._begun = self._take_joined()
             return self._begun
 
     def commit(self) -> None:
@@ -85,6 +88,21 @@ class MemoryBuffer(Buffer):
         entry = self._waiting.popleft()
         self._bytes -= entry.nbytes
         return entry
+
+    def _take_joined(self) -> QueuedBatch:
+        entries = [self._take()]
+        rows = len(entries[0].batch)
+        while self._waiting:
+            following = self._waiting[0].batch
+            rows += len(following)
+            if rows > self._rows_at_once or not can_join(entries[-1].batch, following):
+                break
+            entries.append(self._take())
+        first = entries[0]
+        if len(entries) == 1:
+            return first
+        batch = join([entry.batch for entry in entries])
+        return QueuedBatch(batch, first.offered_at, sum(entry.nbytes for entry in entries))
 
     def _end(self) -> None:
         if self._begun is None:

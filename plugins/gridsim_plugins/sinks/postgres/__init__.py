@@ -44,6 +44,7 @@ class Postgres(Transport[PostgresSettings]):
     Settings = PostgresSettings
     framings = ("der",)
     writes_columns = True
+    rows_at_once = _PART_ROWS
 
     def __init__(self, settings: PostgresSettings, format: Format, run: RunContext) -> None:
         super().__init__(settings, format, run)
