@@ -215,9 +215,9 @@ def test_the_server_is_killed_and_comes_back(server: PostgresServer) -> None:
     )
     assert (counters.accepted, counters.delivered, counters.reconnects) == (6000, 6000, 1)
     assert server.run(KEYS) == [(6000, 6000)]
-    # The five ticks of the outage were joined.
+    # At least the five ticks of the outage were joined.
     [[transactions]] = server.run("SELECT count(DISTINCT xmin::text) FROM readings")
-    assert 3 <= int(str(transactions)) <= 11
+    assert 2 <= int(str(transactions)) <= 11
 
 
 def test_the_server_is_killed_and_comes_back_in_a_run(
