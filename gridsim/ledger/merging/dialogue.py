@@ -9,6 +9,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from gridsim.contracts.results import EventTotals
 from gridsim.ledger.insert import insert
 from gridsim.ledger.merging.parts import ShardLedger, by_tick
@@ -29,6 +31,7 @@ SELECT event, sum(ending <> 'opted out'), sum(ending = 'superseded'), sum(ending
 FROM settlements GROUP BY event
 """
 _NONE: Final = "there is no "
+_LATER: Final = {"call_event": 2, "cancel_event": 2, "inject_fault": 2, "clear_fault": 2}
 _DECISIONS: Final = ("accepted", "rejected")
 
 
@@ -57,10 +60,11 @@ class _Step(NamedTuple):
 def merge_instructions(connection: sqlite3.Connection, parts: Sequence[ShardLedger]) -> None:
     """Write the instructions of all shards, once if several shards have received them."""
     for tick, lists in _ticks(parts, _INSTRUCTIONS):
-        rows = [
-            (tick, sequence, *group[0][1][1:])
-            for sequence, group in enumerate(woven(lists, lambda row: row))
-        ]
+        rows = []
+        for sequence, group in enumerate(woven(lists, _instruction)):
+            _, project_id, der_id, _, source = group[0][1]
+            text = _text([row[3] for _, row in group])
+            rows.append((tick, sequence, project_id, der_id, text, source))
         insert(connection, "instructions", rows)
 
 
@@ -71,10 +75,11 @@ def merge_acknowledgements(connection: sqlite3.Connection, parts: Sequence[Shard
     ends when it has ended in every shard that accepted it.
     """
     joined = _joined(connection, parts)
+    given = _Given(connection)
     for tick, lists in _ticks(parts, _ACKNOWLEDGEMENTS):
         answers = [[_Answer(*row) for row in rows] for rows in lists]
         rows = []
-        for group in woven(answers, lambda answer: _step(answer) or answer):
+        for group in woven(answers, lambda one: _step(one) or one, given.rank):
             answer: _Answer | None = group[0][1]
             step = None if answer is None else _step(answer)
             if step is not None:
@@ -84,6 +89,31 @@ def merge_acknowledgements(connection: sqlite3.Connection, parts: Sequence[Shard
                 if step is not None:
                     del joined[step]
         insert(connection, "acknowledgements", rows)
+
+
+def _instruction(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the identity of an instruction; one to the whole fleet has it in every shard."""
+    _, project_id, der_id, text, source = row
+    if project_id:
+        return row
+    table = json.loads(text)
+    return der_id, source, table["id"], table["command"], table.get("unreadable")
+
+
+def _text(texts: Sequence[str]) -> str:
+    """Return the instruction of the run, given what each shard received.
+
+    A shard receives only those patterns of a list that match in it.
+    """
+    if len(set(texts)) == 1:
+        return texts[0]
+    tables = [json.loads(text) for text in texts]
+    joined = tables[0]
+    for name, value in joined.items():
+        if isinstance(value, list):
+            lists = [table.get(name, []) for table in tables]
+            joined[name] = [group[0][1] for group in woven(lists, str)]
+    return msgspec.json.encode(joined).decode()
 
 
 def _joined(connection: sqlite3.Connection, parts: Sequence[ShardLedger]) -> dict[_Step, _Answer]:
@@ -149,6 +179,31 @@ def _totals(
             own = EventTotals(took_part, superseded=superseded, cancelled=cancelled)
             found[id] = found.get(id, EventTotals()).plus(own)
     return found
+
+
+class _Given:
+    """The instructions of the merged ledger, in their order."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        query = (
+            "SELECT json_extract(instruction, '$.id'), source, project_id, der_id, "
+            "json_extract(instruction, '$.command') FROM instructions ORDER BY tick, sequence"
+        )
+        self._known: dict[tuple[Any, ...], tuple[int, str]] = {
+            tuple(key): (number, str(command))
+            for number, (*key, command) in enumerate(connection.execute(query))
+        }
+
+    def rank(self, answer: _Answer) -> tuple[int, int]:
+        """Return the place of an answer among those of a tick.
+
+        Commands are decided first, then those end that are over; then it is the turn of events and
+        faults.
+        """
+        key = answer.command_id, answer.source, answer.project_id, answer.der_id
+        number, command = self._known.get(key, (len(self._known), ""))
+        phase = _LATER.get(command, 0)
+        return phase + (answer.status not in _DECISIONS), number
 
 
 def _step(answer: _Answer) -> _Step | None:
