@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from dataclasses import dataclass
 
 from gridsim.bench.product import connected
 from gridsim.bench.sample import Sample, Stopwatch
 from gridsim.bench.target import BenchTarget
+from gridsim.contracts.latency import RecentDurations
 from gridsim.delivery import Runner
 from gridsim.delivery.timing import percentiles
 from gridsim.running.board import Board
@@ -120,6 +120,6 @@ def _watch(
     return watch.read(), False
 
 
-def _lag(seconds: deque[float], warm_up: int = 1) -> Lag:
-    p50, p99 = percentiles(deque(list(seconds)[warm_up:]))
+def _lag(seconds: RecentDurations, warm_up: int = 1) -> Lag:
+    p50, p99 = percentiles(seconds.values()[warm_up:])
     return Lag(p50 * 1000, p99 * 1000)

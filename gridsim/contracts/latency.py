@@ -1,18 +1,53 @@
-"""A summary of durations that gives quantiles and merges exactly."""
+"""The latest durations, and a summary of durations that gives quantiles and merges exactly."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 _GROWTH = 1.02
 """The ratio of a bucket's upper bound to its lower one."""
 _LEAST_S = 1e-6
 """Shorter durations count as zero."""
+_RECENT = 10_000
+
+
+class RecentDurations:
+    """The last 10,000 durations, in seconds, in memory of a fixed size.
+
+    An object for each would be small and stay for hours, each in the middle of memory that is
+    otherwise free: the process could not return that memory.
+    """
+
+    def __init__(self) -> None:
+        self._kept = np.zeros(_RECENT)
+        self._count = 0
+
+    def append(self, seconds: float) -> None:
+        """Add a duration, in place of the oldest if there are as many as are kept."""
+        self._kept[self._count % _RECENT] = seconds
+        self._count += 1
+
+    def clear(self) -> None:
+        """Forget all durations."""
+        self._count = 0
+
+    def values(self) -> NDArray[np.float64]:
+        """Return a copy of the durations, float64[n], the oldest first."""
+        if (count := self._count) <= _RECENT:
+            return self._kept[:count].copy()
+        return np.roll(self._kept, -(count % _RECENT))
+
+    def __len__(self) -> int:
+        return min(self._count, _RECENT)
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self.values().tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +63,12 @@ class LatencySketch:
     """The counts by bucket: bucket i holds durations up to 1.02^i microseconds; 0 holds zeros."""
 
     @classmethod
-    def of(cls, seconds: Iterable[float]) -> LatencySketch:
+    def of(cls, seconds: RecentDurations | Iterable[float]) -> LatencySketch:
         """Return the sketch of some durations in seconds."""
-        values = np.fromiter(seconds, np.float64)
+        if isinstance(seconds, RecentDurations):
+            values = seconds.values()
+        else:
+            values = np.fromiter(seconds, np.float64)
         scaled = np.maximum(values / _LEAST_S, 1.0)
         index = np.ceil(np.log(scaled) / math.log(_GROWTH)).astype(np.int64)
         found, counts = np.unique(index, return_counts=True)

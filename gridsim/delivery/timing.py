@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.api import Batch, Format, Payloads
+from gridsim.contracts.latency import RecentDurations
 from gridsim.delivery.decorator import FormatDecorator, encoded_parts, innermost
 from gridsim.delivery.payload_check import checked_payloads
 from gridsim.delivery.sent import SentMessages
@@ -18,10 +19,6 @@ from gridsim.delivery.turn import Turn
 from gridsim.errors import PluginError, failure, place_of
 
 T = TypeVar("T")
-
-
-def _recent() -> deque[float]:
-    return deque(maxlen=10_000)
 
 
 @dataclass(slots=True)
@@ -34,9 +31,9 @@ class Timing:
     """The part of `writing` spent on a processor."""
     late_batches: int = 0
     """Batches that were not settled before the next wake-up."""
-    settled: deque[float] = field(default_factory=_recent)
+    settled: RecentDurations = field(default_factory=RecentDurations)
     """From a batch's offer to the confirmation of all of it."""
-    far_end: deque[float] = field(default_factory=_recent)
+    far_end: RecentDurations = field(default_factory=RecentDurations)
     """From a write to the answer of the far end, if the transport measures it."""
 
     @property
@@ -45,11 +42,11 @@ class Timing:
         return max(self.writing - self.computing, 0.0)
 
 
-def percentiles(seconds: deque[float]) -> tuple[float, float]:
-    """Return the median and the 99th percentile; zeros if there are no values."""
-    if not seconds:
+def percentiles(seconds: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the median and the 99th percentile of durations, float64[n]; zeros without any."""
+    if not len(seconds):
         return 0.0, 0.0
-    p50, p99 = np.percentile(list(seconds), (50, 99))
+    p50, p99 = np.percentile(seconds, (50, 99))
     return float(p50), float(p99)
 
 

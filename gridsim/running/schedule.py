@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from gridsim.contracts.latency import RecentDurations
 
 if TYPE_CHECKING:
     from gridsim.running.backfill import Backfill
@@ -27,7 +28,7 @@ class Punctuality:
     worst_s: float = 0.0
     stepping_s: float = 0.0
     """The real time spent in the models."""
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=10_000))
+    recent: RecentDurations = field(default_factory=RecentDurations)
     """The latenesses of the last ticks."""
 
     def note(self, lateness_s: float, wake_s: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -232,6 +231,6 @@ def test_a_lag_is_a_time_that_has_passed() -> None:
 
 
 def test_the_median_and_the_99th_percentile() -> None:
-    assert percentiles(deque()) == (0.0, 0.0)
-    assert percentiles(deque([3.0])) == (3.0, 3.0)
-    assert percentiles(deque(float(n) for n in range(101))) == (50.0, 99.0)
+    assert percentiles(np.empty(0)) == (0.0, 0.0)
+    assert percentiles(np.array([3.0])) == (3.0, 3.0)
+    assert percentiles(np.arange(101.0)) == (50.0, 99.0)

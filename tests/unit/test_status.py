@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from functools import reduce
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridsim.contracts.latency import LatencySketch
+from gridsim.contracts.latency import LatencySketch, RecentDurations
 from gridsim.contracts.part_status import (
     BackfillStatus,
     CheckpointStatus,
@@ -38,6 +39,29 @@ def test_the_quantiles_of_nothing_are_zero() -> None:
 @pytest.mark.parametrize("seconds", [0.0, 1e-9, 1e-6])
 def test_what_is_below_a_microsecond_is_zero(seconds: float) -> None:
     assert LatencySketch.of([seconds]).quantile(0.5) == 0.0
+
+
+@pytest.mark.parametrize("count", [0, 1, 9_999, 10_000, 10_001, 25_000])
+def test_the_last_10000_durations_are_kept(count: int) -> None:
+    recent = RecentDurations()
+    for number in range(count):
+        recent.append(float(number))
+    last = [float(number) for number in range(max(count - 10_000, 0), count)]
+    assert [*recent] == recent.values().tolist() == last
+    assert len(recent) == len(last)
+    assert LatencySketch.of(recent) == LatencySketch.of(last)
+    recent.clear()
+    recent.append(3.0)
+    assert [*recent] == [3.0]
+
+
+def test_a_duration_that_is_kept_is_no_object() -> None:
+    """A run of weeks has no more objects of them than one of a second."""
+    recent = RecentDurations()
+    before = sys.getallocatedblocks()
+    for number in range(20_000):
+        recent.append(number + 0.5)
+    assert sys.getallocatedblocks() - before < 100
 
 
 @pytest.mark.parametrize("share", [-0.01, 1.01])
