@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from gridsim.cli.app import app, leave
-from gridsim.cli.help import DATA, RUNNING, TIME, GroupedCommand
+from gridsim.cli.help import DATA, LEDGER, TIME, GroupedCommand
 from gridsim.cli.progress import reporter
 from gridsim.cli.shared import (
     Config,
@@ -19,7 +19,7 @@ from gridsim.cli.shared import (
 )
 
 
-@app.command(cls=GroupedCommand, rich_help_panel=RUNNING)
+@app.command(cls=GroupedCommand, rich_help_panel=LEDGER)
 def play(
     context: typer.Context,
     recording: Annotated[
