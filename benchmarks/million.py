@@ -66,7 +66,7 @@ class Measured(NamedTuple):
     begin: float
     """The time from the command to the first tick, seconds."""
     lines: list[str]
-    """What the run printed of its rate."""
+    """The lines that the run printed about its rate."""
 
 
 def main() -> None:
@@ -76,8 +76,8 @@ def main() -> None:
     parser.add_argument("--engine", default="processes", choices=("local", "processes", "ray"))
     parser.add_argument("--shards", type=int, default=2)
     parser.add_argument("--ders", type=int, default=1_000_000)
-    parser.add_argument("--ticks", type=int, default=20, help="of the run at speed 0")
-    parser.add_argument("--seconds", type=int, default=60, help="of the run in real time")
+    parser.add_argument("--ticks", type=int, default=20, help="ticks at speed 0")
+    parser.add_argument("--seconds", type=int, default=60, help="duration in real time")
     options = parser.parse_args()
     print(f"{options.engine}, {options.shards} shards, {options.ders:,} DERs, null device")
     small = measure(options, max(options.ders // 100, 2 * options.shards), options.ticks, 0)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from gridsim.contracts.shard import Shard
 from gridsim.errors import UsageError
@@ -15,6 +18,7 @@ from gridsim.running.shards.portable import portable
 from gridsim.running.shards.ray_hosts import RayHosts, check_reachable, reason_of
 from tests.fixtures.ports import free_port
 
+ROOT = Path(__file__).parents[2]
 FLEET = """
 [weather]
 type = "clear"
@@ -72,6 +76,26 @@ def test_a_shard_needs_no_file_and_no_environment(
     assert plan.configuration.simulation.seed == 7
     path = plan.configuration.transports[0].settings.model_dump()["path"]
     assert path == str(tmp_path / "here/readings/1-of-2.jsonl")
+
+
+def test_the_job_for_kuberay_has_a_configuration_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yaml: Any = pytest.importorskip("yaml")
+    text = (ROOT / "examples/kubernetes/rayjob.yaml").read_text()
+    config_map, job = yaml.safe_load_all(text)
+    for name in ("MQTT_USERNAME", "MQTT_PASSWORD"):
+        monkeypatch.setenv(name, "x")
+    fleet = config_map["data"]["fleet.toml"].replace("count = 100000", "count = 9")
+    configuration = make_plan(Options(tmp_path / "x.toml", content=fleet)).configuration
+    execution = configuration.execution
+    assert (execution.engine, execution.address) == ("ray", "auto")
+    cluster = job["spec"]["rayClusterSpec"]
+    workers = cluster["workerGroupSpecs"][0]
+    assert execution.shards == workers["replicas"] * int(workers["rayStartParams"]["num-cpus"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (ray,) = [one for one in project["optional-dependencies"]["ray"] if one.startswith("ray")]
+    assert Requirement(ray).specifier.contains(cluster["rayVersion"])
 
 
 def test_the_reason_in_an_error_of_ray_is_one_line() -> None:
