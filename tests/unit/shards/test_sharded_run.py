@@ -90,6 +90,8 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
 class HostsHere:
     """Shards in this process, which need no start of a process."""
 
+    def open(self) -> None: ...
+
     def make(self, spec: ShardSpec) -> ShardHost:
         return HostedRun(spec, takes_logs=False)
 
