@@ -55,9 +55,10 @@ class Transport(ABC, Generic[S]):
     writes_columns: ClassVar[bool] = False
     """True if it writes the columns of the batch, and has no format. Declare the columns in
     `wants`."""
-    rows_at_once: ClassVar[int] = 0
-    """The largest number of rows for which batches that wait are joined in one `write`; 0: each
-    batch is written by itself. Batches that wait in a spool are not joined."""
+    rows_at_once: int = 0
+    """The largest number of rows for which batches that wait at speed 0 are joined in one `write`;
+    0: each batch is written by itself. Batches that wait in a spool are not joined. With framing
+    `project` or `batch`, the messages of joined batches may differ from those of each by itself."""
     uses_stdout: ClassVar[bool] = False
     """True if it writes to standard output, so that no picture is drawn on the same terminal."""
 

@@ -72,9 +72,8 @@ class Intake(ConnectionWorker):
         self._timed_from = 0
         """The number of the first reading whose duration is noted."""
         self._format = format
-        if buffer is None:
-            buffer = MemoryBuffer(policy.queue_bytes, transport.rows_at_once)
-        self._buffer = buffer
+        self._buffer = MemoryBuffer(policy.queue_bytes) if buffer is None else buffer
+        self._choose_joining()
         sent = None if trace is None else SentMessages(trace, name, transport)
         if format is not None:
             format.sent = sent
@@ -166,10 +165,16 @@ class Intake(ConnectionWorker):
         with self._changed:
             self._policy = replace(self._policy, on_full=on_full)
             self._wake_s = wake_s
+            self._choose_joining()
             if timed_from is not None:
                 self._timed_from = timed_from
                 self.timing.settled.clear()
             self._changed.notify_all()
+
+    def _choose_joining(self) -> None:
+        """Join batches that wait while no rate is promised; else each of them may be late."""
+        if isinstance(self._buffer, MemoryBuffer):
+            self._buffer.rows_at_once = 0 if self._wake_s else self.transport.rows_at_once
 
     def stop_waiting(self) -> None:
         """Make a waiting `offer` return at once, and let no later one wait.

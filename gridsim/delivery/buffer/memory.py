@@ -14,9 +14,9 @@ class MemoryBuffer(Buffer):
     """A buffer whose batches are lost with the process."""
 
     def __init__(self, limit_bytes: int, rows_at_once: int = 0) -> None:
-        """Make an empty buffer; batches of up to `rows_at_once` rows in all are begun as one."""
         self._limit = limit_bytes
-        self._rows_at_once = rows_at_once
+        self.rows_at_once = rows_at_once
+        """Batches that wait are begun as one, up to this number of rows in all."""
         self._bytes = 0
         self._waiting: deque[QueuedBatch] = deque()
         self._begun: QueuedBatch | None = None
@@ -95,7 +95,7 @@ class MemoryBuffer(Buffer):
         while self._waiting:
             following = self._waiting[0].batch
             rows += len(following)
-            if rows > self._rows_at_once or not can_join(entries[-1].batch, following):
+            if rows > self.rows_at_once or not can_join(entries[-1].batch, following):
                 break
             entries.append(self._take())
         first = entries[0]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from gridsim.api import Batch, Labels
+from gridsim.api import PART_ROWS, Batch, Labels
 from gridsim.contracts.batch import COLUMNS, can_join, join
+from gridsim.delivery import Runner
 from gridsim.delivery.buffer import MemoryBuffer, QueuedBatch
-from gridsim.testing import make_batch, make_roster
+from gridsim.testing import PlainFormat, make_batch, make_roster, make_run
+from gridsim_plugins.transports.file import File
+from tests.unit.delivery.scripted import POLICY, Scripted
 
 ROSTER = make_roster([4])
 WHOLE = make_batch(ROSTER)
@@ -87,6 +92,40 @@ def test_batches_are_joined_up_to_a_number_of_rows(
     rows_at_once: int, wanted: list[tuple[int, int]]
 ) -> None:
     assert begun(filled(rows_at_once, part(0, 1), part(1, 3), part(3, 4))) == wanted
+
+
+@pytest.mark.parametrize(
+    ("changed", "rows"),
+    [
+        ({}, PART_ROWS),
+        ({"rotate_mb": 1}, 0),
+        ({"gzip": True}, 0),
+        ({"framing": "project"}, 0),
+    ],
+)
+def test_batches_are_joined_for_a_file_where_the_bytes_stay_the_same(
+    tmp_path: Path, changed: dict[str, Any], rows: int
+) -> None:
+    given = {"path": str(tmp_path / "x"), **changed}
+    framing = given.pop("framing", "der")
+    settings = File.Settings.model_validate(given)
+    file = File(settings, PlainFormat(settings, framing, ROSTER), make_run(ROSTER))
+    assert file.rows_at_once == rows
+
+
+class Joining(Scripted):
+    rows_at_once = 100
+
+
+def test_a_run_that_promises_a_rate_joins_nothing() -> None:
+    runner = Runner("x", Joining(), POLICY)
+    buffer = runner._buffer
+    assert isinstance(buffer, MemoryBuffer)
+    assert buffer.rows_at_once == 100
+    runner.set_pace("drop_oldest", 1.0)
+    assert buffer.rows_at_once == 0
+    runner.set_pace("block", 0.0)
+    assert buffer.rows_at_once == 100
 
 
 def test_the_rest_of_joined_batches_is_begun_again_with_what_waits() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from gridsim.api import (
+    PART_ROWS,
     Batch,
     Format,
     LocalPathTemplate,
@@ -124,6 +125,9 @@ class File(Transport[FileTransportSettings]):
         self._files = FileSet(options, self._template.resolve)
         self._path = path
         self._has_written = False
+        # The bytes are the same however batches are joined, but not where such a file ends.
+        if format.framing == "der" and limit is None and not settings.gzip:
+            self.rows_at_once = PART_ROWS
 
     def describe(self) -> str:
         return f"file {self._path}"
