@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -36,11 +37,6 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"shards: {execution.shards}, engine {execution.engine}, sync {execution.sync}"
     start = datetime.fromtimestamp(configuration.start_ms / 1000, UTC)
     each = f"{simulation.tick_s:g} s"
-    if plan.goes_live:
-        yield (
-            "backfill: the ticks before the present run as fast as possible, and none of their "
-            "readings is dropped because a transport is slow"
-        )
     length = (
         f"a tick every {each} until Ctrl-C"
         if plan.ticks is None
@@ -50,6 +46,14 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         f"from {start:%Y-%m-%dT%H:%M:%SZ}, {length}, "
         f"{_speed(simulation.speed)}, seed {simulation.seed}"
     )
+    if plan.goes_live:
+        past_s = max(time.time() - configuration.start_ms / 1000, 0.0)
+        ticks = int(past_s / simulation.tick_s) + 1
+        yield (
+            f"backfill to now: {counted(ticks, 'tick')}, up to "
+            f"{_per_simulated_second(plan) * ticks * simulation.tick_s:,.0f} readings, as fast as "
+            "possible; a slow transport makes the run wait"
+        )
     if configuration.epoch_ms is not None and simulation.speed:
         epoch = datetime.fromtimestamp(configuration.epoch_ms / 1000, UTC)
         yield f"the first tick is due at {epoch:%Y-%m-%dT%H:%M:%SZ} in real time"
@@ -110,7 +114,8 @@ def view_lines(status: RunStatus) -> Iterator[str]:
 
 def transport_warnings(plan: Plan) -> Iterator[str]:
     """Yield the warnings of the transports once they are connected."""
-    rate = _readings_per_second(plan)
+    speed = plan.configuration.simulation.speed
+    rate = _per_simulated_second(plan) * (np.inf if plan.goes_live or not speed else speed)
     warnings = [
         _description(partial(transport.transport.warning, rate)) for transport in plan.transports
     ]
@@ -139,11 +144,11 @@ def _some(words: Iterable[str]) -> str:
     return ", ".join(every[:_NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
-def _readings_per_second(plan: Plan) -> float:
+def _per_simulated_second(plan: Plan) -> float:
+    """Return the largest number of readings in a second of simulated time."""
     configuration = plan.configuration
-    speed = configuration.simulation.speed or np.inf
     interval = configuration.scenario.shortest_report_ticks * configuration.tick_ms / 1000
-    return float((speed / interval).sum())
+    return float((1.0 / interval).sum())
 
 
 def _speed(speed: float) -> str:

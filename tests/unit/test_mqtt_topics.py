@@ -161,7 +161,7 @@ def test_a_filter_has_a_wildcard_for_each_varying_level(template: str, pattern: 
             "der",
             "embedded",
             float("inf"),
-            "at speed 0 the embedded broker, with about 5,000 messages/s,",
+            "the embedded broker, with about 5,000 messages/s, limits",
         ),
         # Two projects of three DERs.
         ("project", "embedded", 7500.0, ""),

@@ -161,8 +161,8 @@ class Mqtt(Transport[MqttSettings]):
             return ""
         if math.isinf(rate):
             return (
-                f"at speed 0 the embedded broker, with about {MESSAGES_PER_S:,} messages/s, limits "
-                "the speed of this run; another broker, for example Mosquitto, is faster"
+                f"the embedded broker, with about {MESSAGES_PER_S:,} messages/s, limits the speed "
+                "of a run as fast as possible; another broker, for example Mosquitto, is faster"
             )
         return (
             f"this run sends up to {rate:,.0f} messages/s, more than the embedded broker handles, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from dataclasses import replace
@@ -18,6 +19,7 @@ from gridsim.running.backfill import Settling
 from gridsim.running.plan import Options, Plan, make_plan
 from gridsim.running.run import Run
 from gridsim.text.backfill import backfill_end_lines, backfill_text
+from gridsim.text.plan import plan_lines
 from gridsim.text.status import live_line
 from tests.fixtures.lives import HEAD, SMALL, Lives
 from tests.unit.delivery.conftest import started
@@ -77,6 +79,11 @@ def test_the_bytes_are_those_of_a_run_as_fast_as_possible(tmp_path: Path) -> Non
 def test_a_status_says_how_far_it_is(tmp_path: Path) -> None:
     run = Run(plan(tmp_path, HEAD + SMALL, start=ago(6e6), until="now", speed=1.0))
     assert on_full(run) == []
+    lines = "\n".join(plan_lines(run.plan))
+    found = re.search(r"backfill to now: ([0-9,]+) ticks, up to ([0-9,]+) readings", lines)
+    assert found is not None
+    ticks, readings = (int(number.replace(",", "")) for number in found.groups())
+    assert ticks == readings == pytest.approx(1e5, abs=2)
     with run:
         status = run.status()
         assert status.is_backfilling
