@@ -193,6 +193,22 @@ class Batch:
         labels = None if self.labels is None else self.labels.rows(part)
         return replace(self, **columns, extra=extra, number=self.number + start, labels=labels)
 
+    def followed_by(self, others: Sequence[Batch]) -> Batch:
+        """Return the rows of this batch and of others of the same type in one."""
+        batches = (self, *others)
+        columns: dict[str, Any] = {
+            name: _concatenated([getattr(one, name) for one in batches]) for name in COLUMNS
+        }
+        labels = None
+        if self.labels is not None:
+            each = [one.labels for one in batches if one.labels is not None]
+            names = [f.name for f in fields(Labels)]
+            labels = Labels(
+                *(_concatenated([getattr(one, name) for one in each]) for name in names)
+            )
+        extra = {name: _concatenated([one.extra[name] for one in batches]) for name in self.extra}
+        return replace(self, **columns, extra=extra, labels=labels)
+
     def groups(self) -> NDArray[np.intp]:
         """Return the start of each group of rows, and the end of the last: intp[groups + 1].
 
@@ -210,6 +226,7 @@ def can_join(batch: Batch, following: Batch) -> bool:
     """Return whether `following` has the readings after those of `batch`, in the same columns."""
     return (
         following.roster is batch.roster
+        and type(following) is type(batch)
         and following.number == batch.number + len(batch)
         and following.extra.keys() == batch.extra.keys()
         and (following.labels is None) == (batch.labels is None)
@@ -218,23 +235,7 @@ def can_join(batch: Batch, following: Batch) -> bool:
 
 def join(batches: Sequence[Batch]) -> Batch:
     """Return the rows of one or more batches in one; each can join the one before it."""
-    first, *others = batches
-    if not others:
-        return first
-    columns: dict[str, Any] = {
-        name: _concatenated([getattr(one, name) for one in batches]) for name in COLUMNS
-    }
-    labels = None
-    if first.labels is not None:
-        each = [one.labels for one in batches if one.labels is not None]
-        names = [f.name for f in fields(Labels)]
-        labels = Labels(*(_concatenated([getattr(one, name) for one in each]) for name in names))
-    return replace(
-        first,
-        **columns,
-        extra={name: _concatenated([one.extra[name] for one in batches]) for name in first.extra},
-        labels=labels,
-    )
+    return batches[0] if len(batches) == 1 else batches[0].followed_by(batches[1:])
 
 
 def _concatenated(columns: Sequence[NDArray[Any]]) -> NDArray[Any]:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.api import Batch, Format, Framing, Payloads, Roster, Settings
-from gridsim.contracts.batch import COLUMNS
 from gridsim.errors import UsageError
 from gridsim.helpers.tables import NO_TIME
 from gridsim.play.records import RecordPart, RecordReader
@@ -50,6 +49,13 @@ class RecordedBatch(Batch):
         assert isinstance(part, RecordedBatch)
         return replace(part, texts=self.texts[start:stop])
 
+    def followed_by(self, others: Sequence[Batch]) -> RecordedBatch:
+        """Return the rows of this batch and of others, with their texts, in one."""
+        whole = Batch.followed_by(self, others)
+        assert isinstance(whole, RecordedBatch)
+        texts = [text for one in (self, *others) for text in getattr(one, "texts", ())]
+        return replace(whole, texts=texts)
+
 
 def batch_of(part: RecordPart, roster: Roster, index: dict[str, int]) -> RecordedBatch:
     """Return the batch of records; `index` has the place of each der_id in the roster.
@@ -78,18 +84,6 @@ def _numbers(values: Sequence[Any] | None, n: int) -> NDArray[np.float64]:
     if values is None:
         return np.full(n, np.nan)
     return np.array([value if type(value) in (int, float) else np.nan for value in values])
-
-
-def joined(batches: Sequence[Batch]) -> Batch:
-    """Return several batches, at least one, as one."""
-    if len(batches) == 1:
-        return batches[0]
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(batch, name) for batch in batches]) for name in COLUMNS
-    }
-    if isinstance(batches[0], RecordedBatch):
-        columns["texts"] = [text for one in batches for text in getattr(one, "texts", ())]
-    return replace(batches[0], **columns)
 
 
 class RecordedJson(Format[Settings]):

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from gridsim.api import Batch, Instruction
+from gridsim.contracts.batch import join
 from gridsim.contracts.results import TickResult
-from gridsim.play.batches import joined
 from gridsim.play.recording import Recording
 from gridsim.simulation.scenario import Scenario
 from gridsim.simulation.step import Simulation
@@ -110,7 +110,7 @@ class Playback(Simulation):
                 self._rest = ticks[due:], batch.rows(due)
                 break
             self._rest = None
-        batch = joined(batches) if batches else self._empty()
+        batch = join(batches) if batches else self._empty()
         tick = np.full(len(batch), self._tick)
         result = TickResult(self._tick, replace(batch, tick=tick, number=self._number))
         self._number += len(batch)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from gridsim.api import Batch
+from gridsim.contracts.batch import join
 from gridsim.errors import UsageError
 from gridsim.play import PlayOptions, make_play_plan
-from gridsim.play.batches import joined
 from gridsim.play.plan import PlayPlan, course_lines
 from gridsim.play.playback import Playback
 from gridsim.play.survey import RecordingSurvey
@@ -285,7 +285,7 @@ def test_a_part_is_read_when_it_is_due(tmp_path: Path, monkeypatch: pytest.Monke
     make = made.plan.simulation
     assert make is not None
     whole = [make().advance().batch, *(playback.advance().batch for playback in [make()])]
-    endless = Endless(made.survey, joined([*whole] * 10))
+    endless = Endless(made.survey, join([*whole] * 10))
     playback = Playback(made.plan.configuration.scenario, endless, made.course)
     rows = [len(playback.advance().batch) for _ in range(210)]
     assert set(rows) == {1}
