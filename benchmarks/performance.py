@@ -201,6 +201,13 @@ def sections(*, quick: bool, plot: Path) -> list[Section]:
             ("day.py", *(("--hours", "0.1") if quick else ())),
         ),
         Section(
+            "Small fleets through time",
+            "Long runs of homes with a battery, a solar array, a car and a household, from a span "
+            "of each, beside the commit before blocks of ticks, in turns. On a busy machine the "
+            "ratios count.",
+            ("small_fleets.py", "--part", "0.05" if quick else "0.4", "--against", "05edd9f"),
+        ),
+        Section(
             "A day in a DataFrame",
             "100 homes of two DERs at 60 s: `gridsim.simulate` and `to_pandas`, beside a run that "
             "writes a file which pandas reads; and `copy()` of a simulator. The peak is of the "

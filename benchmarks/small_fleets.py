@@ -130,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--against", metavar="COMMIT_OR_DIR", help="what to compare with")
+    parser.add_argument("--against", metavar="COMMIT_OR_DIR", help="the other side")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--part", type=float, default=1.0, help="part of the spans to measure")
     options = parser.parse_args()

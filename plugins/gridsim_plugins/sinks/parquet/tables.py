@@ -38,6 +38,13 @@ class ArrowColumns:
             for one in columns
             if one.kind == "text"
         }
+        absent = {
+            one.name: np.array([text is None for text in one.texts], np.bool_)
+            for one in columns
+            if one.kind == "text"
+        }
+        self._absent = {name: mask for name, mask in absent.items() if mask.any()}
+        """The texts that a device does not have, for the columns with such devices."""
 
     def table(self, batch: Batch) -> pyarrow.Table:
         """Return the rows of a batch."""
@@ -51,8 +58,9 @@ class ArrowColumns:
 
         values = column.values(batch)
         if column.kind == "text":
-            absent = np.array([text is None for text in column.texts], np.bool_)
-            rows = pyarrow.array(values.astype(np.int32), mask=absent[values])
+            absent = self._absent.get(column.name)
+            mask = None if absent is None else absent[values]
+            rows = pyarrow.array(values.astype(np.int32), mask=mask)
             return pyarrow.DictionaryArray.from_arrays(rows, self._texts[column.name])
         if column.kind == "time":
             return pyarrow.array(values).cast(pyarrow.timestamp("ms", tz="UTC"))
