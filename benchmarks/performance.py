@@ -130,7 +130,7 @@ def sections(*, quick: bool, plot: Path) -> list[Section]:
         Section(
             "The processor time of a message",
             "QoS 1, and a connection for each DER, beside QoS 0 on one connection, and all of them "
-            "beside the commit before both were halved, in the same run. On a busy machine the "
+            "beside the commit before both became cheaper, in the same run. On a busy machine the "
             "ratios count.",
             ("publish_cost.py", *_small_publishing(quick), "--against", "05edd9f"),
         ),
