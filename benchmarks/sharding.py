@@ -17,12 +17,14 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -142,6 +144,9 @@ def speed(options: argparse.Namespace) -> None:
         flush=True,
     )
     for into in ("the null device", "files"):
+        free_gb = shutil.disk_usage(tempfile.gettempdir()).free / 1e9
+        if into == "files" and free_gb < options.seconds:
+            sys.exit(f"files need up to 1 GB a second, and {free_gb:.0f} GB are free")
         ratios = []
         for turn in range(options.turns):
             local = rate(options, into, ("--set", 'execution.engine="local"'))
@@ -179,11 +184,15 @@ def rate(options: argparse.Namespace, into: str, execution: tuple[str, ...]) -> 
                 env={**os.environ, **ENVIRONMENT},
                 stderr=file,
             )
+            # A busy machine must not let it go on and fill the disk.
+            killer = threading.Timer(2 * options.seconds + 60, child.kill)
+            killer.start()
             while "watch it" not in log.read_text() and child.poll() is None:
                 time.sleep(0.1)
             time.sleep(options.seconds)
             child.send_signal(signal.SIGTERM)
             child.wait()
+            killer.cancel()
         found = LINE.search(log.read_text())
         if found is None:
             sys.exit(f"the run has no account:\n{log.read_text()}")
