@@ -175,7 +175,16 @@ def rate(options: argparse.Namespace, into: str, execution: tuple[str, ...]) -> 
             child = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "gridsim", "--config", str(ROOT / options.config)),
-                    *("--speed", "0", "--start", "2026-07-01T12:00:00Z", "--ui", "plain"),
+                    *(
+                        "--speed",
+                        "0",
+                        "--start",
+                        "2026-07-01T12:00:00Z",
+                        "--ui",
+                        "plain",
+                        "--set",
+                        "simulation.summary_every_s=1",
+                    ),
                     *("--plugin", str(Path(__file__).with_name("null_device.py"))),
                     *("--set", f"transports=[{transport}]"),
                     *("--set", "sources=[]", "--set", "views=[]", *execution),
@@ -187,7 +196,7 @@ def rate(options: argparse.Namespace, into: str, execution: tuple[str, ...]) -> 
             # A busy machine must not let it go on and fill the disk.
             killer = threading.Timer(2 * options.seconds + 60, child.kill)
             killer.start()
-            while "watch it" not in log.read_text() and child.poll() is None:
+            while " tick " not in log.read_text() and child.poll() is None:
                 time.sleep(0.1)
             time.sleep(options.seconds)
             child.send_signal(signal.SIGTERM)
