@@ -205,7 +205,7 @@ def sections(*, quick: bool, plot: Path) -> list[Section]:
             "Long runs of homes with a battery, a solar array, a car and a household, from a span "
             "of each, beside the commit before blocks of ticks, in turns. On a busy machine the "
             "ratios count.",
-            ("small_fleets.py", "--part", "0.05" if quick else "0.4", "--against", "05edd9f"),
+            ("small_fleets.py", "--part", "0.05" if quick else "0.25", "--against", "05edd9f"),
         ),
         Section(
             "A day in a DataFrame",
