@@ -32,6 +32,7 @@ start = "2026-07-01T15:00:00Z"
 [[transports]]
 type = "null_device"
 framing = "project"
+queue_mb = 1000
 [[projects]]
 id = "H_{n:07}"
 count = COUNT
@@ -132,7 +133,7 @@ def measure(options: argparse.Namespace, ders: int, ticks: int, speed: int) -> M
         run.wait()
         memory.stop()
     found = LINE.search("\n".join(output))
-    if found is None:
+    if found is None or run.returncode:
         sys.exit("\n".join(output))
     numbers = [float(text.replace(",", "")) for text in found.groups()]
     seconds = numbers[2]
