@@ -95,7 +95,7 @@ class Webhook(Transport[WebhookSettings]):
 
     def write(self, batch: Batch, receipt: Receipt) -> None:
         # A part has whole payloads; what is confirmed is not sent again after a failure.
-        for _, payloads in self.format.encode_parts(batch, 4096):
+        for _, payloads in self.format.encode_parts(batch):
             self.post(payloads.bodies, payloads.starts.tolist(), receipt)
 
     def post(self, bodies: Sequence[bytes], starts: Sequence[int], receipt: Receipt) -> None:

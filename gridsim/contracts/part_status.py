@@ -98,7 +98,8 @@ class TransportStatus:
             hanging=self.hanging or other.hanging,
             spool=_common(self.spool, other.spool),
             target=_common(self.target, other.target),
-            hint=self.hint if self.hint == other.hint else "",
+            # A pattern of the shell: the files of all shards.
+            hint=_common(self.hint, other.hint).replace("{shard}", "*"),
         )
 
 

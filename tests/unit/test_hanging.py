@@ -106,10 +106,17 @@ class Stuck:
 
     at_most_once = False
     has_connection = True
+    rows_at_once = 0
 
     def __init__(self) -> None:
         self.receipt: Receipt | None = None
         self.release = threading.Event()
+
+    def describe(self) -> str:
+        return ""
+
+    def hint(self) -> str:
+        return ""
 
     def connect(self) -> None:
         pass

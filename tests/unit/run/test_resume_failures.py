@@ -160,7 +160,7 @@ def test_what_a_spool_has_accepted_is_neither_lost_nor_sent_twice(tmp_path: Path
 def test_a_ledger_that_is_behind_is_named(lives: Lives, logged: list[str]) -> None:
     with Run(lives.plan(lives.first), clock="manual") as run:
         assert run._life._checkpoints is not None
-        asked, queued, over = threading.Event(), threading.Event(), threading.Event()
+        began, asked, queued, over = (threading.Event() for _ in range(4))
         asked_for: list[int] = []
 
         def committed(tick: int, limit_s: float) -> bool:
@@ -168,13 +168,15 @@ def test_a_ledger_that_is_behind_is_named(lives: Lives, logged: list[str]) -> No
                 asked.set()
                 over.wait(30)
             asked_for.append(tick)
+            began.set()
             queued.wait(30)
             return False
 
         run._life._checkpoints._committed = committed
         run.advance(1)
-        # The second one waits when the first is given up.
+        # The second one waits when the first is given up. Before that, it would replace it.
         assert run._life._checkpoints.take(1)
+        assert began.wait(30)
         assert run._life._checkpoints.take(1)
         queued.set()
         assert asked.wait(30)
