@@ -95,8 +95,8 @@ def test_a_table_stands_in_a_table_that_there_is() -> None:
 
 def test_top_level_tables() -> None:
     assert sorted(TOP_LEVEL) == [
-        "checkpoint", "defaults", "events", "execution", "faults", "ledger", "projects", "simulation", "site",
-        "sources", "transports", "views", "weather",
+        "checkpoint", "defaults", "events", "execution", "faults", "ledger", "projects",
+        "simulation", "site", "sources", "transports", "views", "weather",
     ]  # fmt: skip
 
 
