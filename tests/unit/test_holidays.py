@@ -140,7 +140,7 @@ def test_the_appliances_know_the_holiday() -> None:
 
 def test_a_workplace_is_nearly_empty() -> None:
     chargers = members(EvCharger, 400, nameplate_capacity=7.2, sessions="workplace")
-    schedule = DrawnSchedule("workplace", chargers, np.full(400, 0.934))
+    schedule = DrawnSchedule("workplace", chargers, np.full(400, 0.934), np.arange(400))
     noon = number(date(2026, 12, 25)) * _DAY_MS + 12 * _HOUR_MS
     here = schedule.at(np.arange(400), noon).here
     assert here[::2].mean() < 0.12

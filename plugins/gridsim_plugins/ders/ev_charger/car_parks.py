@@ -29,7 +29,7 @@ from gridsim_plugins.ders.ev_charger.sessions import (
     whole_minutes,
 )
 
-_MAX_VISITS = 4
+MAX_VISITS = 4
 _LOOK_BACK_DAYS = 2
 _SLOTS_PER_DAY = 8
 _LONGEST_STAY_H = 40.0
@@ -179,7 +179,7 @@ def _sessions(
     before = np.arange(_LOOK_BACK_DAYS, 0, -1)
     every = np.concatenate((days[:, :1] - before, days), axis=1)
     visits = _visits(kind, draws, keys, every, scale, is_weekend(every))
-    shape = (len(keys), every.shape[1], _MAX_VISITS)
+    shape = (len(keys), every.shape[1], MAX_VISITS)
     arrival, departure, energy, takes_place, car = (
         np.stack(part, axis=-1).reshape(shape) for part in zip(*visits, strict=True)
     )
@@ -187,7 +187,7 @@ def _sessions(
     end = np.where(takes_place, departure, np.iinfo(np.int64).min).max(axis=2)
     for back in range(1, _LOOK_BACK_DAYS + 1):
         takes_place[:, back:] &= arrival[:, back:] >= end[:, :-back, None]
-    flat = (len(keys), days.shape[1] * _MAX_VISITS)
+    flat = (len(keys), days.shape[1] * MAX_VISITS)
     arrival, departure, energy, takes_place, car = (
         part[:, _LOOK_BACK_DAYS:].reshape(flat)
         for part in (arrival, departure, energy, takes_place, car)
@@ -210,7 +210,7 @@ def _visits(
     visits = []
     row, column = np.nonzero(np.ones(days.shape, np.bool_))
     left_h = np.zeros(len(row))
-    for visit in range(_MAX_VISITS):
+    for visit in range(MAX_VISITS):
         own, on_weekend = keys[row], weekend[row, column]
         slot = days[row, column] * _SLOTS_PER_DAY + visit
         u = draws.uniform4("ev_charger/visit", own, slot)

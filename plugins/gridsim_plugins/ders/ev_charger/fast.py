@@ -25,7 +25,7 @@ from gridsim_plugins.ders.ev_charger.sessions import (
 FAST_PER_DAY = 1.6
 """The mean number of sessions per charger and day of the week."""
 _LOOK_BACK_DAYS = 1
-_HOURS = 24
+HOURS = 24
 # fmt: off
 _ARRIVALS = np.array([
     .6, .4, .3, .3, .4, .9, 1.8, 3.0, 4.2, 5.2, 6.0, 6.7,
@@ -54,23 +54,23 @@ def fast_sessions(
     """
     before = np.arange(_LOOK_BACK_DAYS, 0, -1)
     every = np.concatenate((days[:, :1] - before, days), axis=1)
-    hour = (every[:, :, None] * _HOURS + np.arange(_HOURS)).reshape(len(keys), -1)
+    hour = (every[:, :, None] * HOURS + np.arange(HOURS)).reshape(len(keys), -1)
     u = draws.uniform4("ev_charger/fast", keys[:, None], hour)
     v = draws.uniform4("ev_charger/fast_size", keys[:, None], hour)
-    of_week = np.where(weekend(hour // _HOURS), _WEEKEND, _WEEKDAY)
-    rate = per_day[:, None] * of_week * _ARRIVALS[hour % _HOURS]
+    of_week = np.where(weekend(hour // HOURS), _WEEKEND, _WEEKDAY)
+    rate = per_day[:, None] * of_week * _ARRIVALS[hour % HOURS]
     drawn = u[0] < 1.0 - np.exp(-rate * (1.0 + _IN_USE * rate))
     radius, turn = np.sqrt(-2.0 * np.log(v[0])), 2.0 * np.pi * v[1]
     one, other = radius * np.cos(turn), radius * np.sin(turn)
     both = _CORRELATION * one + np.sqrt(1.0 - _CORRELATION**2) * other
     energy = np.exp(_ENERGY_MU + _ENERGY_SIGMA * one)
     stay_h = np.clip(np.exp(_STAY_MU + _STAY_SIGMA * both), 0.1, _LONGEST_STAY_H)
-    arrival = hour * (DAY_MS // _HOURS) + whole_minutes(u[1])
+    arrival = hour * (DAY_MS // HOURS) + whole_minutes(u[1])
     departure = arrival + whole_minutes(stay_h)
     end = np.where(drawn, departure, np.iinfo(np.int64).min)
     latest = np.maximum.accumulate(end, axis=1)
     drawn[:, 1:] &= arrival[:, 1:] > latest[:, :-1]
-    here = slice(_LOOK_BACK_DAYS * _HOURS, None)
+    here = slice(_LOOK_BACK_DAYS * HOURS, None)
     return Sessions(
         arrival[:, here], departure[:, here], energy[:, here], drawn[:, here], hour[:, here]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,25 +11,30 @@ from numpy.typing import NDArray
 
 from gridsim.api import Floats, Members
 from gridsim_plugins.ders.ev_charger.car_parks import (
+    MAX_VISITS,
     PUBLIC_PER_DAY,
     WORKPLACE_PER_DAY,
     public_sessions,
     workplace_sessions,
 )
-from gridsim_plugins.ders.ev_charger.fast import FAST_PER_DAY, fast_sessions
+from gridsim_plugins.ders.ev_charger.fast import FAST_PER_DAY, HOURS, fast_sessions
 from gridsim_plugins.ders.ev_charger.home import LOOK_BACK_DAYS, home_sessions
 from gridsim_plugins.ders.ev_charger.recorded import Recorded, read_sessions
-from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, Planner, SessionKind
+from gridsim_plugins.ders.ev_charger.sessions import DAY_MS, Planner, SessionKind, Sessions
 
 _SATURDAY = 5
+# The largest number of possible sessions that a fleet draws at once: some megabytes, and a few tens
+# of milliseconds once a day.
+_MOST_DRAWN = 65_536
 NEVER = np.iinfo(np.int64).max
 LONG_AGO = np.iinfo(np.int64).min
-# The days to look back for a car that is still there, and the planner of each kind.
-_KINDS: dict[SessionKind, tuple[int, Planner]] = {
-    "home": (LOOK_BACK_DAYS, home_sessions),
-    "workplace": (2, workplace_sessions),
-    "public": (2, public_sessions),
-    "fast": (1, fast_sessions),
+# The days to look back for a car that is still there, the possible sessions of a day, and the
+# planner of each kind.
+_KINDS: dict[SessionKind, tuple[int, int, Planner]] = {
+    "home": (LOOK_BACK_DAYS, 1, home_sessions),
+    "workplace": (2, MAX_VISITS, workplace_sessions),
+    "public": (2, MAX_VISITS, public_sessions),
+    "fast": (1, HOURS, fast_sessions),
 }
 USUAL_PER_DAY: dict[SessionKind, float] = {
     "workplace": WORKPLACE_PER_DAY,
@@ -73,35 +78,35 @@ class CarSchedule(Protocol):
 
 
 class DrawnSchedule:
-    """The sessions of one kind, drawn for each charger."""
+    """The sessions of one kind, drawn for each charger.
 
-    def __init__(self, kind: SessionKind, members: Members[Any], per_day: Floats) -> None:
-        self._members, self._per_day = members, per_day
-        self._look_back, self._plan = _KINDS[kind]
+    A small fleet draws the days of all its chargers at once, and looks the sessions up.
+    """
+
+    def __init__(
+        self, kind: SessionKind, members: Members[Any], per_day: Floats, rows: NDArray[np.intp]
+    ) -> None:
+        """Take the chargers `rows` of the members; `per_day` is of all members."""
+        self._members, self._per_day, self._rows = members, per_day, rows
+        self._look_back, self._places, self._plan = _KINDS[kind]
         self._offsets: dict[int, NDArray[np.int64]] = {}
+        self._place = np.full(len(members), -1, np.intp)
+        self._place[rows] = np.arange(len(rows))
+        self._days = range(0)
+        """The days of `_drawn`."""
+        self._drawn: Sessions | None = None
+        """The sessions of `rows` on `_days`, in UTC."""
 
     def at(self, which: NDArray[np.intp], time_ms: int) -> PresentCars:
-        members = self._members
-        local = members.sites.local_ms(time_ms)[members.site[which]] // DAY_MS
-        days = np.arange(int(local.min()) - self._look_back, int(local.max()) + 2)
-        grid = np.broadcast_to(days, (len(which), len(days)))
-        site = members.site[which][:, None]
-
-        def is_weekend(days: NDArray[np.int64]) -> NDArray[np.bool_]:
-            return members.sites.weekday(days, site) >= _SATURDAY
-
-        per_day = self._per_day[which]
-        found = self._plan(members.draws, members.keys[which], grid, per_day, is_weekend)
-        places = found.arrival_ms.shape[1] // len(days)
-        offset = np.stack([self._offset(int(day))[which] for day in days], axis=1)
-        ahead = np.repeat(offset, places, axis=1)
-        arrival, departure = found.arrival_ms - ahead, found.departure_ms - ahead
+        days = self._days_of(which, time_ms)
+        found = self._sessions(which, days, time_ms)
+        arrival, departure = found.arrival_ms, found.departure_ms
         present = found.takes_place & (arrival <= time_ms) & (time_ms < departure)
         here: NDArray[np.bool_] = np.logical_or.reduce(present, axis=1)
         row, place = np.arange(len(which)), present.argmax(axis=1)
         coming = np.where(found.takes_place & (arrival > time_ms), arrival, NEVER).min(axis=1)
         # Without a session in these days, check again when they are over.
-        horizon = days[-1] * DAY_MS - offset[:, -1]
+        horizon = days[-1] * DAY_MS - self._offset(days[-1])[which]
         following = np.where(here, departure[row, place], np.minimum(coming, horizon))
         return PresentCars(
             here,
@@ -112,6 +117,41 @@ class DrawnSchedule:
             following,
             np.where(found.takes_place & (departure <= time_ms), departure, LONG_AGO).max(axis=1),
             coming,
+        )
+
+    def _days_of(self, which: NDArray[np.intp], time_ms: int) -> range:
+        """Return the local days whose sessions matter at a time for the chargers `which`."""
+        members = self._members
+        local = members.sites.local_ms(time_ms)[members.site[which]] // DAY_MS
+        return range(int(local.min()) - self._look_back, int(local.max()) + 2)
+
+    def _sessions(self, which: NDArray[np.intp], days: range, time_ms: int) -> Sessions:
+        """Return the sessions of the chargers `which` on these days, in UTC."""
+        if len(self._rows) * len(days) * self._places > _MOST_DRAWN:
+            return self._in_utc(which, days)
+        if self._drawn is None or days[0] not in self._days or days[-1] not in self._days:
+            # The days of the chargers in all time zones.
+            self._days = self._days_of(self._rows, time_ms)
+            self._drawn = self._in_utc(self._rows, self._days)
+        first = (days[0] - self._days[0]) * self._places
+        some = slice(first, first + len(days) * self._places)
+        return self._drawn.some(self._place[which], some)
+
+    def _in_utc(self, which: NDArray[np.intp], days: range) -> Sessions:
+        """Draw the sessions of the chargers `which` on these days, in UTC."""
+        members = self._members
+        grid = np.broadcast_to(np.arange(days.start, days.stop), (len(which), len(days)))
+        site = members.site[which][:, None]
+
+        def is_weekend(days: NDArray[np.int64]) -> NDArray[np.bool_]:
+            return members.sites.weekday(days, site) >= _SATURDAY
+
+        per_day = self._per_day[which]
+        found = self._plan(members.draws, members.keys[which], grid, per_day, is_weekend)
+        offset = np.stack([self._offset(day)[which] for day in days], axis=1)
+        ahead = np.repeat(offset, self._places, axis=1)
+        return replace(
+            found, arrival_ms=found.arrival_ms - ahead, departure_ms=found.departure_ms - ahead
         )
 
     def _offset(self, day: int) -> NDArray[np.int64]:

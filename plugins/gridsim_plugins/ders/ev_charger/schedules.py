@@ -46,7 +46,7 @@ class Schedules:
                 self.energy_factor[usually] = energy_factor(usual)[usually]
             per_day = np.minimum(np.where(np.isnan(given), usual, given), most)
             self._of[own] = len(self._schedules)
-            self._schedules.append(DrawnSchedule(kind, members, per_day))
+            self._schedules.append(DrawnSchedule(kind, members, per_day, np.flatnonzero(own)))
         for path in sorted(set(files.tolist()) - {""}):
             own = files == path
             self._of[own] = len(self._schedules)

@@ -32,6 +32,16 @@ class Sessions:
     car: NDArray[np.int64]
     """The number of the car among those of the charger; 0 at a home, which has one car."""
 
+    def some(self, rows: NDArray[np.intp], columns: slice) -> Sessions:
+        """Return the sessions of the devices `rows` in these columns."""
+        return Sessions(
+            self.arrival_ms[rows, columns],
+            self.departure_ms[rows, columns],
+            self.energy_kwh[rows, columns],
+            self.takes_place[rows, columns],
+            self.car[rows, columns],
+        )
+
 
 IsWeekend = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 """A function that returns true for the local days of k devices, int64[k, m], that are weekends or
