@@ -257,6 +257,11 @@ class ResumeStatus:
     known yet; counted for each transport."""
     caught_up: bool = False
     """True once the missed ticks have been stepped."""
+    replaced: int = 0
+    """The number of times that the driver of shards has made a lost shard again."""
+    earlier: int = 0
+    """The readings that lost shards had delivered at least, by their last reports; counted for each
+    transport. They are not in the counts of the transports."""
 
     def merge(self, other: ResumeStatus) -> ResumeStatus:
         """Add the readings of another shard that was resumed."""
@@ -269,6 +274,8 @@ class ResumeStatus:
             missed=self.missed + other.missed,
             lost=self.lost + other.lost,
             caught_up=self.caught_up and other.caught_up,
+            replaced=self.replaced + other.replaced,
+            earlier=self.earlier + other.earlier,
         )
 
 

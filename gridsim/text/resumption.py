@@ -31,9 +31,18 @@ def resume_lines(status: RunStatus) -> Iterator[str]:
 
 
 def gap_lines(status: RunStatus) -> Iterator[str]:
-    """Yield the gap in what a resumed run has sent, once it has caught up."""
+    """Yield the gap in what a resumed run has sent, once it has caught up, and what its counts lack
+    if shards of it were lost.
+    """
     resumed = status.resumed
-    if resumed is None or not resumed.caught_up:
+    if resumed is None:
+        return
+    if resumed.replaced:
+        yield (
+            f"lost shards were made again {counted(resumed.replaced, 'time')}: the account lacks "
+            f"what they had sent before, at least {counted(resumed.earlier, 'delivered reading')}"
+        )
+    if not resumed.caught_up:
         return
     missed = _ticks(status, resumed.handed_on, resumed.present)
     if resumed.on_recovery == "skip" and resumed.missed:

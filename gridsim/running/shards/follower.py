@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 from loguru import logger
 
 from gridsim.contracts.run_context import Announcement
-from gridsim.errors import GridsimError
+from gridsim.errors import GridsimError, described
 from gridsim.running.shards.grants import Grants
 from gridsim.running.shards.messages import (
     ShardHost,
@@ -79,6 +80,9 @@ class Follower:
         """The reason why the shard is lost for good."""
         self.error: GridsimError | None = None
         """The reason why the shard could not be prepared or started."""
+        self.earlier = 0
+        """The readings that lives of the shard that were lost had delivered at least, by their last
+        reports, counted for each transport."""
         self.ended = threading.Event()
         """Set when the thread makes no more calls."""
         self._spec, self._hosts, self._grants = spec, hosts, grants
@@ -89,7 +93,7 @@ class Follower:
         self._wake = threading.Event()
         self._sent = 0
         """The number of the next instruction that the shard does not have."""
-        self._running = self._closing = False
+        self._running = self._ending = self._closing = False
         self._tries = 0
         self._thread = threading.Thread(target=self._work, name=spec.name, daemon=True)
 
@@ -106,6 +110,8 @@ class Follower:
             future.set_exception(self.lost or GridsimError(f"{self.name} has ended"))
             return future
         self._calls.append((method, future))
+        if self.ended.is_set():
+            self._fail_calls()
         self._wake.set()
         with self._grants.changed:
             self._grants.changed.notify_all()
@@ -115,6 +121,10 @@ class Follower:
         """Advance the shard between calls from now on."""
         self._running = True
         self._wake.set()
+
+    def replace_no_more(self) -> None:
+        """Do not make the shard again from now on, because the run ends."""
+        self._ending = True
 
     def end(self) -> None:
         """Make no more calls after those that wait, and close the shard."""
@@ -139,9 +149,12 @@ class Follower:
         except ShardLostError as error:
             self.lost = error
         except GridsimError as error:
-            self.error = error
+            if self._running:
+                self.lost = ShardLostError(f"{self.name}: {error}")
+            else:
+                self.error = error
         except Exception as error:
-            self.error = GridsimError(f"{self.name}: {error}")
+            self.error = GridsimError(f"{self.name}: {described(error)}")
         finally:
             if self._host is not None:
                 self._host.close()
@@ -169,8 +182,9 @@ class Follower:
         method, future = self._calls.popleft()
         try:
             future.set_result(method(self._host))
-        except ShardLostError as error:
-            future.set_exception(error)
+        except ShardLostError:
+            # The shard gets it when it was made again; else the call fails once that is known.
+            self._calls.appendleft((method, future))
             raise
         except BaseException as error:
             future.set_exception(error)
@@ -200,12 +214,24 @@ class Follower:
         self.since = max(self.since, report.tick)
 
     def _replace(self, error: ShardLostError) -> None:
-        """Make the shard again from its checkpoint. Raises the error if that is not possible."""
-        schedule = self._grants.schedule
-        if not self._again or self._closing or not self._running or self._tries >= _TRIES:
-            raise error
-        self._tries += 1
-        logger.warning("{}: it is made again from its checkpoint", error)
+        """Make the shard again from its checkpoint. Raises ShardLostError if that is not possible.
+
+        A loss on the way counts as one more try.
+        """
+        while self._again and self._running and not self._ending and self._tries < _TRIES:
+            self._tries += 1
+            logger.warning("{}: it is made again from its checkpoint", error)
+            try:
+                self._make_again()
+            except ShardLostError as again:
+                error = again
+            except GridsimError as refused:
+                raise ShardLostError(f"{error}; it cannot be made again: {refused}") from None
+            else:
+                return
+        raise error
+
+    def _make_again(self) -> None:
         if self._host is not None:
             self._host.close()
         options = replace(self._spec.options, resume=True)
@@ -214,9 +240,12 @@ class Follower:
         self._host.prepare()
         report = self._host.start(self._announced())
         self._sent = 0
-        if schedule is not None:
+        if (schedule := self._grants.schedule) is not None:
             self._host.follow(schedule)
         logger.info("{}: it continues from tick {:,}", self.name, report.tick)
+        if self.report is not None:
+            self.earlier += sum(one.delivered for one in self.report.status.transports)
+        self.note(report)
         resumed = report.status.resumed
         if resumed is None or resumed.on_recovery != "skip":
             return
@@ -229,9 +258,13 @@ class Follower:
             )
 
     def _fail_calls(self) -> None:
-        while self._calls:
-            _, future = self._calls.popleft()
-            future.set_exception(self.lost or self.error or GridsimError(f"{self.name} has ended"))
+        # Other threads may queue calls, and call this, meanwhile.
+        with suppress(IndexError):
+            while True:
+                _, future = self._calls.popleft()
+                future.set_exception(
+                    self.lost or self.error or GridsimError(f"{self.name} has ended")
+                )
 
 
 def followed(schedule: ShardSchedule) -> Callable[[ShardHost], None]:

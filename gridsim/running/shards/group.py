@@ -6,13 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import Any, Final
 
-from gridsim.api import Instruction, rfc3339
+from gridsim.api import Instruction
 from gridsim.contracts.results import TickResult
 from gridsim.contracts.run_context import Announcement
-from gridsim.contracts.shard import Shard
 from gridsim.contracts.status import RunStatus
 from gridsim.errors import GridsimError
 from gridsim.ledger import LedgerError
@@ -23,7 +21,7 @@ from gridsim.running.shards.follower import Follower, ShardHosts, followed
 from gridsim.running.shards.grants import Grants, Sync
 from gridsim.running.shards.joining import Joiner
 from gridsim.running.shards.ledgers import join_ledgers
-from gridsim.running.shards.messages import ShardReport, ShardSchedule, ShardSpec
+from gridsim.running.shards.messages import ShardReport, ShardSchedule, shard_specs
 from gridsim.running.shards.routing import Router
 from gridsim.running.shards.statuses import merged
 
@@ -54,8 +52,7 @@ class ShardGroup:
         `hand_on` gets the results of the run in order, without those of ticks that have no facts
         unless `wants_every` returns true.
         """
-        configuration, options = plan.configuration, plan.options
-        assert options is not None
+        configuration = plan.configuration
         self.error: GridsimError | None = None
         """The error that ended the run early, or None."""
         self.ledger_error: LedgerError | None = None
@@ -69,22 +66,10 @@ class ShardGroup:
             tick_s=configuration.tick_ms / 1000,
             backfills_from_ms=configuration.start_ms if plan.goes_live else None,
         )
-        flags = replace(
-            options.flags,
-            start=rfc3339(configuration.start_ms),
-            speed=configuration.simulation.speed,
-        )
-        own = replace(options, flags=flags, shares_machine=shares_machine)
-        count = len(bounds)
         self.shards = [
             Follower(
                 index,
-                ShardSpec(
-                    replace(own, shard=Shard(index, count)),
-                    name=f"shard {index}-of-{count}",
-                    run="" if plan.about is None else plan.about.run,
-                    is_monitored=bool(plan.views),
-                ),
+                spec,
                 hosts,
                 self._grants,
                 self._take,
@@ -92,7 +77,9 @@ class ShardGroup:
                 lambda: plan.run_file.announced,
                 again=plan.checkpoint is not None,
             )
-            for index in range(count)
+            for index, spec in enumerate(
+                shard_specs(plan, len(bounds), shares_machine=shares_machine)
+            )
         ]
         self._lock = threading.RLock()
         """Held while reports are joined and results are handed on."""
@@ -167,6 +154,8 @@ class ShardGroup:
         """Make all shards end with the same tick: the furthest that one of them has reached."""
         with self._grants.changed:
             self._grants.schedule = None
+        for one in self.shards:
+            one.replace_no_more()
         deadline = time.monotonic() + _FINISH_S
         shards = self._started()
         pauses = [(one, one.call(lambda host: host.pause())) for one in shards]
@@ -186,6 +175,8 @@ class ShardGroup:
         """Stop all shards, which send what is queued; return whether their threads returned."""
         with self._grants.changed:
             self._grants.schedule = None
+        for one in self.shards:
+            one.replace_no_more()
         returned, stops = True, []
         for one in self._started():
             left = None if self._deadline is None else max(self._deadline - time.monotonic(), 0.1)
@@ -230,10 +221,10 @@ class ShardGroup:
     def status(self, board: Board) -> RunStatus:
         """Return the newest status of the shards, merged; `board` has what is joined over them."""
         with self._lock:
-            reports = [
-                one.report for one in self.shards if one.report is not None and one.lost is None
-            ]
-            return merged(self._plan, reports, board, self._grants.waiting(self.tick))
+            shards = [one for one in self.shards if one.lost is None]
+            reports = [one.report for one in shards if one.report is not None]
+            earlier = sum(one.earlier for one in shards)
+            return merged(self._plan, reports, board, self._grants.waiting(self.tick), earlier)
 
     def all(self, method: Callable[[Any], Any]) -> list[Any]:
         """Call every shard, and return the answers; None for one that is lost."""

@@ -7,7 +7,7 @@ done before is not done again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 from gridsim.contracts.instructions import Acknowledgement, Instruction
@@ -23,9 +23,11 @@ from gridsim.contracts.results import (
 )
 from gridsim.contracts.run_context import Announcement
 from gridsim.contracts.settlements import SettlementColumns
+from gridsim.contracts.shard import Shard
 from gridsim.contracts.status import RunStatus
 from gridsim.errors import GridsimError
-from gridsim.running.plan import Options
+from gridsim.helpers.timestamps import rfc3339
+from gridsim.running.plan import Options, Plan
 
 Question = Literal["snapshot", "history", "project_history", "watch"]
 """The questions of views to a shard; the names are those of the methods of its monitor."""
@@ -47,6 +49,27 @@ class ShardSpec:
     """The lowest level of the log lines that reach the driver."""
     life: int = 0
     """The number of times that the shard was made again."""
+
+
+def shard_specs(plan: Plan, count: int, *, shares_machine: bool) -> list[ShardSpec]:
+    """Return what makes each shard of a run, with the start and the speed of the run."""
+    configuration, options = plan.configuration, plan.options
+    assert options is not None
+    flags = replace(
+        options.flags,
+        start=rfc3339(configuration.start_ms),
+        speed=configuration.simulation.speed,
+    )
+    own = replace(options, flags=flags, shares_machine=shares_machine)
+    return [
+        ShardSpec(
+            replace(own, shard=Shard(index, count)),
+            name=f"shard {index}-of-{count}",
+            run="" if plan.about is None else plan.about.run,
+            is_monitored=bool(plan.views),
+        )
+        for index in range(count)
+    ]
 
 
 class ShardSchedule(NamedTuple):

@@ -13,11 +13,14 @@ from gridsim.running.plan import Plan
 from gridsim.running.shards.messages import ShardReport
 
 
-def merged(plan: Plan, reports: Sequence[ShardReport], board: Board, waiting: int) -> RunStatus:
+def merged(
+    plan: Plan, reports: Sequence[ShardReport], board: Board, waiting: int, earlier: int
+) -> RunStatus:
     """Return the status of a run from the newest report of each shard.
 
-    `board` has the events and the instructions, which are joined over shards, and `waiting` is the
-    number of instructions that wait for their tick.
+    `board` has the events and the instructions, which are joined over shards, `waiting` is the
+    number of instructions that wait for their tick, and `earlier` that of the readings that lost
+    lives of the shards had delivered at least.
     """
     statuses = [report.status for report in reports]
     if not statuses:
@@ -51,11 +54,15 @@ def merged(plan: Plan, reports: Sequence[ShardReport], board: Board, waiting: in
         timezone=plan.configuration.timezone,
         ledger=ledger,
         checkpoint=checkpoint,
-        resumed=_resumed([one.resumed for one in statuses if one.resumed is not None]),
+        resumed=_resumed(
+            [one.resumed for one in statuses if one.resumed is not None],
+            sum(report.life for report in reports),
+            earlier,
+        ),
     )
 
 
-def _resumed(parts: Sequence[ResumeStatus]) -> ResumeStatus | None:
+def _resumed(parts: Sequence[ResumeStatus], replaced: int, earlier: int) -> ResumeStatus | None:
     """Return what shards that were made again have in common: all their readings and ticks."""
     if not parts:
         return None
@@ -68,6 +75,8 @@ def _resumed(parts: Sequence[ResumeStatus]) -> ResumeStatus | None:
         missed=sum(one.missed for one in parts),
         lost=sum(one.lost for one in parts),
         caught_up=all(one.caught_up for one in parts),
+        replaced=replaced,
+        earlier=earlier,
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,14 +22,22 @@ from gridsim.api import (
 )
 from gridsim.contracts.instructions import FLEET
 from gridsim.contracts.results import TickResult
+from gridsim.contracts.run_context import Announcement
 from gridsim.errors import GridsimError, UsageError
 from gridsim.running.plan import Options, Plan, make_plan
 from gridsim.running.shards.host import HostedRun
-from gridsim.running.shards.messages import ShardHost, ShardSpec
+from gridsim.running.shards.messages import (
+    ShardHost,
+    ShardLostError,
+    ShardReport,
+    ShardSpec,
+    StampedInstruction,
+)
 from gridsim.running.shards.opening import run_of, shard_bounds
 from gridsim.running.shards.process import ProcessHost
 from gridsim.running.shards.sharded import ShardedRun
 from gridsim.simulation.step import Simulation
+from gridsim.text.resumption import gap_lines
 
 CONFIG = """
 [simulation]
@@ -172,6 +181,107 @@ def test_a_process_that_is_killed_ends_the_run_by_name(tmp_path: Path) -> None:
     assert transport.accepted == transport.delivered > 0
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+class LosableRun(HostedRun):
+    """A shard in this process that can be lost like a process that is killed."""
+
+    is_lost = False
+    is_doomed = False
+    """True: it is lost while it starts."""
+
+    def start(self, announced: Mapping[str, Announcement]) -> ShardReport:
+        self.is_lost |= self.is_doomed
+        self._check_alive()
+        return super().start(announced)
+
+    def advance(
+        self, until: int, instructions: Sequence[StampedInstruction], since: int, wait_s: float
+    ) -> ShardReport:
+        self._check_alive()
+        return super().advance(until, instructions, since, wait_s)
+
+    def _check_alive(self) -> None:
+        if not self.is_lost:
+            return
+        if not self._ended:
+            # A killed process releases its files, and leaves the checkpoint as it is.
+            folder = self._spec.options.config.parent / "1-of-3"
+            kept = {path: path.read_bytes() for path in folder.iterdir()}
+            super().close()
+            (folder / "ended").unlink(missing_ok=True)
+            for path, data in kept.items():
+                path.write_bytes(data)
+        raise ShardLostError("shard 1-of-3: gone")
+
+
+class LosableHosts(HostsHere):
+    """Shards of which one, after it was lost, is lost `doomed` times more while it starts."""
+
+    def __init__(self, doomed: int) -> None:
+        self.lives: list[LosableRun] = []
+        self._doomed = doomed
+
+    def make(self, spec: ShardSpec) -> ShardHost:
+        if "1-of" not in spec.name:
+            return super().make(spec)
+        host = LosableRun(spec, takes_logs=False)
+        host.is_doomed = 0 < len(self.lives) <= self._doomed
+        self.lives.append(host)
+        return host
+
+
+def lost_shard(folder: Path, doomed: int, *, spoil: Callable[[], object] = lambda: None) -> Any:
+    """Return a run that has ended, whose shard 1 was lost, and the lives of this shard."""
+    plan = plan_in(
+        folder,
+        "simulation.speed=50",
+        "simulation.duration_s=100",
+        f'checkpoint={{path="{folder}/{{shard}}", every_s=1}}',
+    )
+    hosts = LosableHosts(doomed)
+    run = ShardedRun(plan, hosts, shard_bounds(plan, 3))
+    with run:
+        deadline = time.monotonic() + 60.0
+        while not (report := run.shards[1].report) or not report.status.transports[0].delivered:
+            assert time.monotonic() < deadline
+            assert not run.wait(0.02)
+        spoil()
+        hosts.lives[0].is_lost = True
+        assert run.wait(30.0)
+    return run, hosts.lives
+
+
+def test_a_shard_is_made_again_up_to_three_times(tmp_path: Path) -> None:
+    run, lives = lost_shard(tmp_path, 2)
+    assert run.error is None
+    assert len(lives) == 4
+    status = run.status()
+    assert status.tick == 100
+    [transport] = status.transports
+    resumed = status.resumed
+    assert resumed.replaced == 3
+    assert 0 < resumed.earlier <= status.readings - transport.delivered
+    assert f"at least {resumed.earlier} delivered readings" in "".join(gap_lines(status))
+
+
+def test_a_shard_that_is_lost_three_times_on_the_way_ends_the_run(tmp_path: Path) -> None:
+    run, lives = lost_shard(tmp_path, 3)
+    assert len(lives) == 4
+    assert "shard 1-of-3: gone; its account is not known" in str(run.error)
+    [transport] = run.status().transports
+    assert transport.accepted == transport.delivered > 0
+
+
+def test_a_shard_whose_checkpoint_is_damaged_ends_the_run_by_name(tmp_path: Path) -> None:
+    def spoil() -> None:
+        for path in (tmp_path / "1-of-3").iterdir():
+            path.write_bytes(b"damaged")
+
+    run, _ = lost_shard(tmp_path, 0, spoil=spoil)
+    assert "shard 1-of-3: gone; it cannot be made again: " in str(run.error)
+    assert run.error.exit_status == 1
+    assert run.status().transports[0].delivered > 0
 
 
 def test_what_needs_one_process_is_refused(tmp_path: Path) -> None:
