@@ -132,6 +132,8 @@ def options_of(
         part = None if shard is None else Shard.parse(shard)
     except ValueError as error:
         raise UsageError(f"--shard: error: {printable(str(shard))}: {error}") from None
+    if epoch == "":
+        raise UsageError('--epoch: error: must be "start" or a time such as 2026-07-01T12:00:00Z')
     return Options(
         config=config or DEFAULT_CONFIG,
         duration=duration,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -21,7 +22,7 @@ from gridsim.config.tables.transports import TransportChoice, read_transports
 from gridsim.config.text.document import Document
 from gridsim.config.text.environment import gather
 from gridsim.config.text.load import read
-from gridsim.config.text.report import ConfigError
+from gridsim.config.text.report import ConfigError, Problem
 from gridsim.contracts.shard import WHOLE
 from gridsim.contracts.sites import Sites
 from gridsim.contracts.speed import check_speed
@@ -96,6 +97,8 @@ def make_play_plan(options: PlayOptions, progress: Progress | None = None) -> Pl
     )
     document, host = load_plugins_of(document, options.plugins)
     document, choices, notes = _transports(document, host.registry, options)
+    if problems := list(_into_itself(document, choices, options.path)):
+        raise ConfigError(problems)
     recording = _opened(options.path, names, TimeReader(zone), progress or Progress())
     survey = recording.survey
     course = _course(survey, options)
@@ -155,6 +158,19 @@ def _transports(
         replace(one, delivery=one.delivery.model_copy(update={"spool": None})) for one in choices
     )
     return document, without, notes
+
+
+def _into_itself(
+    document: Document, choices: Sequence[TransportChoice], path: str
+) -> Iterator[Problem]:
+    """Yield a problem for each transport that would write to the recording."""
+    for one in choices:
+        for key, claim in one.settings.claims():
+            written = claim.removeprefix("the file ")
+            if written != claim and os.path.exists(written) and os.path.samefile(written, path):
+                yield document.problem(
+                    (*one.key_path, key), f"{key!r}: {path} is the recording; write to another file"
+                )
 
 
 def _as_recorded(

@@ -173,7 +173,12 @@ class RecordReader:
         delimiter = max(_DELIMITERS, key=top.count)
         self.header[:], self.delimiter[:] = [top], [delimiter]
         split = delimiter.decode()
-        header = next(csv.reader([top.decode(errors="replace")], delimiter=split))
+        try:
+            header = _cells(top, split)
+        except csv.Error as error:
+            raise UsageError(
+                f"{self.path}: error: is neither JSON Lines nor CSV with a header: {error}"
+            ) from error
         places = {
             name: header.index(self.name(name)) for name in FIELDS if self.name(name) in header
         }
@@ -188,7 +193,11 @@ class RecordReader:
         for number, text in rows:
             if not text.strip():
                 continue
-            row = next(csv.reader([text.decode(errors="replace")], delimiter=split))
+            try:
+                row = _cells(text, split)
+            except csv.Error as error:
+                self.unreadable.add(number, f"is not a row of CSV: {error}")
+                continue
             if len(row) != len(header):
                 self.unreadable.add(
                     number, f"has {len(row):,} fields, and the header {len(header):,}"
@@ -220,6 +229,11 @@ class _Message(msgspec.Struct):
     """A message in a capture as JSON (mosquitto_sub -F %J)."""
 
     payload: msgspec.Raw
+
+
+def _cells(row: bytes, delimiter: str) -> list[str]:
+    """Return the cells of a row. Raises csv.Error."""
+    return next(csv.reader([row.decode(errors="replace")], delimiter=delimiter))
 
 
 def _number(text: str, comma: bool) -> float | None:

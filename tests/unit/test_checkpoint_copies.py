@@ -140,3 +140,19 @@ def test_a_url_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert CheckpointCopy(URL, {}).fetch(tmp_path / "ck") == "copied"
     with pytest.raises(CheckpointError, match="no checkpoint can be read"):
         CheckpointFolder(tmp_path / "ck").read()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("bucket/ck", "must begin with a scheme"),
+        ("s3://", "must name a place after the scheme"),
+        ("file:///", "must name a place after the scheme"),
+        ("://bucket", "must name a place after the scheme"),
+        ("s3://key:secret@bucket", "must not have credentials"),
+    ],
+)
+def test_a_url_names_a_scheme_and_a_place(tmp_path: Path, url: str, said: str) -> None:
+    lives = Lives(tmp_path, HEAD + SMALL)
+    with pytest.raises(UsageError, match=said):
+        lives.plan(lives.first, f'checkpoint.url="{url}"')

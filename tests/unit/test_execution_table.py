@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from gridsim.api import Command, Shard, Target
+from gridsim.cli.shared import options_of
 from gridsim.config.resolve import Flags
 from gridsim.config.text.report import ConfigError
+from gridsim.errors import UsageError
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.recovery import schedule_from
 from gridsim.running.run import Run
@@ -71,7 +73,8 @@ def test_shards_on_other_machines_do_not_reach_the_embedded_broker() -> None:
         ("shards = 0", "'shards' must be 'auto' or at least 1"),
         ("shards = 100_001", "'shards' must be 'auto' or at most 100000"),
         ("shards = 'all'", "'shards' must be 'auto' or a whole number"),
-        ("epoch = 'now'", "'epoch' must be \"start\" or a time"),
+        ("epoch = 'now'", "'epoch' must be \"start\", a time such as"),
+        ("epoch = 'noon'", "'epoch' must be \"start\", a time such as"),
         ("epoch = '2026-07-01T12:00:00'", "'epoch' has no offset from UTC"),
         ("workers = 2", "'workers' is not a setting of [execution]"),
     ],
@@ -150,3 +153,9 @@ def test_a_run_waits_for_its_epoch() -> None:
     with Run(make_plan(Options(content=HOMES + tables))) as run:
         status = run.status()
         assert (status.tick, status.behind_s, status.ticking) == (0, 0.0, True)
+
+
+def test_an_epoch_of_the_command_line_is_not_empty() -> None:
+    with pytest.raises(UsageError, match='--epoch: error: must be "start" or a time'):
+        options_of(None, None, None, epoch="")
+    assert options_of(None, None, None).flags.epoch is None

@@ -164,6 +164,7 @@ def test_any_file_system_of_fsspec(tmp_path: Path) -> None:
     [
         ({"url": "nowhere://x"}, "nowhere"),
         ({"url": "bucket/x"}, "must begin with a scheme"),
+        ({"url": "s3://"}, "must name a place after the scheme"),
         ({"url": "ftp://me:secret@host/x"}, "use access_key and secret_key"),
         ({"file_s": 7}, "must divide 86400"),
     ],

@@ -63,6 +63,8 @@ class CheckpointSettings(Settings):
     def _with_scheme(cls, value: str, info: ValidationInfo) -> str:
         if value and "://" not in value:
             raise ValueError('must begin with a scheme, such as "s3://"; a folder is the path')
+        if value and not all(part.strip("/") for part in value.split("://", 1)):
+            raise ValueError('must name a place after the scheme, such as "s3://bucket/run"')
         if "@" in value.partition("://")[2].partition("/")[0]:
             raise ValueError("must not have credentials: they come from the environment")
         return url_of_shard(value, shard_of(info))

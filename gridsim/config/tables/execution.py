@@ -67,9 +67,7 @@ class ExecutionSettings(Settings):
 def _epoch_ms(epoch: str, start: int, timezone: str = "UTC") -> int | None:
     if not epoch:
         return None
-    if epoch == "now":
-        raise ValueError('must be "start" or a time such as 2026-07-01T12:00:00Z')
-    return start if epoch == "start" else start_ms(epoch, 0, timezone)
+    return start_ms(epoch, start, timezone, word="start")
 
 
 def read_execution(findings: Findings, data: Mapping[str, Any]) -> ExecutionSettings | None:

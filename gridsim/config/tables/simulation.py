@@ -160,17 +160,19 @@ def check_live(begin_ms: int, now_ms: int, length_ms: int | None) -> None:
         )
 
 
-def start_ms(start: str, now_ms: int, timezone: str = "UTC") -> int:
+def start_ms(start: str, now_ms: int, timezone: str = "UTC", word: str = "now") -> int:
     """Parse `simulation.start` or `until` to ms since 1970, UTC. Raises ValueError.
 
-    A date without a time means the first moment of the day in `timezone`, an IANA name.
+    A date without a time means the first moment of the day in `timezone`, an IANA name. `word`
+    stands for `now_ms`.
     """
-    if start == "now":
+    if start == word:
         return now_ms
     match = _TIME.fullmatch(start)
     if match is None and not _DATE.fullmatch(start):
         raise ValueError(
-            'must be "now", a time such as 2026-07-01T00:00:00-03:00, or a date such as 2026-07-01'
+            f'must be "{word}", a time such as 2026-07-01T00:00:00-03:00, or a date such as '
+            "2026-07-01"
         )
     if match is not None and match[3] is None:
         raise ValueError(

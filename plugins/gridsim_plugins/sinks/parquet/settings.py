@@ -64,6 +64,8 @@ class ParquetSettings(ColumnSettings):
     def _with_scheme(cls, value: str) -> str:
         if value and "://" not in value:
             raise ValueError('must begin with a scheme, such as "s3://"; a folder is the path')
+        if value and not all(part.strip("/") for part in value.split("://", 1)):
+            raise ValueError('must name a place after the scheme, such as "s3://bucket/run"')
         if "@" in value.partition("://")[2].partition("/")[0]:
             raise ValueError("must not have credentials: use access_key and secret_key")
         return value.rstrip("/")
