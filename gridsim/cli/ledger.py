@@ -101,7 +101,7 @@ def merge(
     """Merge the ledgers of the shards of a run into one.
 
     It is the ledger that the run would have written without shards; query, export, report and
-    verify read it. For example: gridsim merge shard-*.sqlite -o run.sqlite
+    verify read it. For example: gridsim merge ledger-shard-*.sqlite -o run.sqlite
     """
     configure_logs("warning", False)
     with report_errors():
@@ -115,5 +115,5 @@ def merge(
             logger.warning("{} is incomplete: {}", to, doubt)
         print_out(
             f"{to}: {merged.shards:,} shards, {merged.projects:,} projects, "
-            f"{merged.devices:,} devices, {merged.readings:,} readings"
+            f"{merged.devices:,} DERs, {merged.readings:,} readings"
         )
