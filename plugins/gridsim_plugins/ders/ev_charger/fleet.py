@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.api import Capability, Floats, Managed, Members, Orders, Telemetry, Tick
+from gridsim.api import Capability, Floats, Managed, Members, Orders, State, Telemetry, Tick
 from gridsim_plugins.ders.ev_charger.cars import drawn_cars
 from gridsim_plugins.ders.ev_charger.connection import Connectors, connection
 from gridsim_plugins.ders.ev_charger.physics import charged, hours_from_empty, least_soc
+from gridsim_plugins.ders.ev_charger.present import Possible, Present
 from gridsim_plugins.ders.ev_charger.ramp import hours_at_full, waves_of
 from gridsim_plugins.ders.ev_charger.reporting import MEASURANDS, Charge, SessionReport
 from gridsim_plugins.ders.ev_charger.schedule import PresentCars
@@ -22,23 +21,6 @@ from gridsim_plugins.ders.ev_charger.support import CarSupport
 _MIN_ARRIVAL_SOC = 0.05
 _HOUR_MS = 3_600_000
 _FAST_TARGET = 0.8
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Possible:
-    """The possible charging and discharging of a managed fleet in a tick, float64[cars]."""
-
-    tick: int
-    car: NDArray[np.intp]
-    """The devices with a car."""
-    full_power: Floats
-    """The state of charge after the tick at full power."""
-    charge_kw: Floats
-    discharge_kw: Floats
-    must: NDArray[np.bool_]
-    """True where the car has to charge now to leave with its minimum state of charge."""
-    preferred: Floats
-    """The state of charge after the tick without a setpoint."""
 
 
 class EvCharger(Managed[EvChargerSettings]):
@@ -96,21 +78,26 @@ class EvCharger(Managed[EvChargerSettings]):
         self._min_leaving = column["min_soc_at_departure"] / 100.0
         self._steady = self._smart | (self._mean_below == 0.0)
         self._support = CarSupport.of(members)
-        self._possible: _Possible | None = None
+        self._present: Present | None = None
+        self._possible: Possible | None = None
         self._report = SessionReport(members)
 
     @classmethod
     def phases(cls, members: Members[EvChargerSettings]) -> Floats:
         return connection(members)[1]
 
+    def restore(self, state: State) -> None:
+        super().restore(state)
+        self._present = self._possible = None
+
     def capability(self, tick: Tick) -> Capability:
         """Return the power of charging and discharging at full power; zero without a car."""
         possible = self._possible_in(tick)
-        car, n = possible.car, len(self.members)
+        car, n = possible.present.car, len(self.members)
         min_kw, max_kw, preferred_kw = np.zeros(n), np.zeros(n), np.zeros(n)
         min_kw[car] -= possible.charge_kw
         max_kw[car] = possible.discharge_kw
-        power = (possible.preferred - self._soc[car]) / (self._speed[car] * (tick.dt_s / 3600.0))
+        power = (possible.preferred - possible.soc) / (self._speed[car] * (tick.dt_s / 3600.0))
         preferred_kw[car] -= np.minimum(power, possible.charge_kw)
         return Capability(min_kw, max_kw, preferred_kw)
 
@@ -147,18 +134,17 @@ class EvCharger(Managed[EvChargerSettings]):
 
     def _step_managed(self, tick: Tick, orders: Orders) -> tuple[Floats, Floats]:
         """Return the power and the state of charge before the tick, 0 to 1, float64[n]."""
-        possible = self._possible_in(tick)
-        car, hours = possible.car, tick.dt_s / 3600.0
+        possible, hours = self._possible_in(tick), tick.dt_s / 3600.0
+        present, soc = possible.present, possible.soc
+        car, limit, speed, target = present.car, present.limit, present.speed, present.target
         power, before = np.zeros(len(self.members)), self._soc.copy()
-        soc, limit, speed = before[car], self._limit[car], self._speed[car]
         setpoint = orders.setpoint_kw[car]
         controlled = ~np.isnan(setpoint) & ~possible.must
-        after = possible.preferred
-        out = np.zeros(len(car))
+        after, out = possible.preferred, None
         if controlled.any():
             pilot = np.minimum(self._connectors.throttled(car, setpoint), limit)
             partly = np.minimum(
-                self._connectors.charged(car, soc, self._target[car], pilot * speed, hours),
+                self._connectors.charged(car, soc, target, pilot * speed, hours),
                 possible.full_power,
             )
             is_full = (setpoint < 0.0) & (-setpoint >= possible.charge_kw * (1.0 - 1e-12))
@@ -166,88 +152,101 @@ class EvCharger(Managed[EvChargerSettings]):
             discharges = controlled & (setpoint > 0.0)
             out = np.where(discharges, np.minimum(setpoint, possible.discharge_kw), 0.0)
             after = np.where(controlled, charging, after)
-        if orders.max_kw is not None:
+        if out is not None and orders.max_kw is not None:
             out = np.minimum(out, np.maximum(orders.max_kw[car], 0.0))
         if orders.min_kw is not None:
             over = after - soc > (0.0 - orders.min_kw[car]) * (1.0 + 1e-12) * speed * hours
             pilot = np.minimum(self._connectors.max_pilot(car, orders.min_kw), limit)
-            bound = self._connectors.charged(car, soc, self._target[car], pilot * speed, hours)
+            bound = self._connectors.charged(car, soc, target, pilot * speed, hours)
             after = np.where(over, bound, after)
         # Cap at the limit: rounding of the quotient could exceed it in the last bit.
         drawn = np.minimum((after - soc) / (speed * hours), limit)
-        net = np.where(out > 0.0, out, 0.0 - drawn)
+        net = 0.0 - drawn
+        if out is not None:
+            net = np.where(out > 0.0, out, net)
         if self._support is not None:
             # A car that has to charge now does so.
             most = np.where(possible.must, np.minimum(net, 0.0), possible.discharge_kw)
             alone, net = net, self._support.apply(tick, orders, car, net, possible.charge_kw, most)
             moved = net != alone
-            out = np.where(moved, np.maximum(net, 0.0), out)
+            out = np.where(moved, np.maximum(net, 0.0), 0.0 if out is None else out)
             after = np.where(moved, soc - np.minimum(net, 0.0) * speed * hours, after)
         power[car] = net
-        taken = out * hours / (self._efficiency[car] * self._capacity[car])
-        self._soc[car] = np.where(out > 0.0, soc - taken, after)
+        if out is not None:
+            taken = out * hours / (self._efficiency[car] * self._capacity[car])
+            after = np.where(out > 0.0, soc - taken, after)
+        self._soc[car] = after
         return power, before
 
-    def _possible_in(self, tick: Tick) -> _Possible:
+    def _possible_in(self, tick: Tick) -> Possible:
         if self._possible is not None and self._possible.tick == tick.index:
             return self._possible
         self._advance_sessions(tick.time_ms)
-        car, hours = np.flatnonzero(~np.isnan(self._soc)), tick.dt_s / 3600.0
-        soc, limit, speed = self._soc[car], self._limit[car], self._speed[car]
-        rate = limit * speed
-        full_power, open_ = soc.copy(), np.flatnonzero(soc < self._target[car])
-        some = car[open_]
+        if self._present is None:
+            columns = (self._limit, self._speed, self._target, self._steady, self._smart, self._v2g)
+            self._present = Present.of(self._soc, *columns)
+        present = self._present
+        car, hours, limit, speed = present.car, tick.dt_s / 3600.0, present.limit, present.speed
+        rate, target, soc = present.rate, present.target, self._soc[present.car]
+        full_power, open_ = soc.copy(), np.flatnonzero(soc < target)
         full_power[open_] = self._connectors.charged(
-            some, soc[open_], self._target[some], rate[open_], hours
+            car[open_], soc[open_], target[open_], rate[open_], hours
         )
         charge_kw = np.minimum((full_power - soc) / (speed * hours), limit)
         must = np.zeros(len(car), np.bool_)
         discharge_kw = np.zeros(len(car))
-        if self._v2g[car].any():
+        if present.has_v2g:
             left_h = (self._next[car] - tick.time_ms) / _HOUR_MS
-            leaving, v2g = np.minimum(self._min_leaving[car], self._target[car]), self._v2g[car]
+            leaving, v2g = np.minimum(self._min_leaving[car], target), self._v2g[car]
             need_h = hours_from_empty(leaving, rate) - hours_from_empty(soc, rate)
             # Start a tick early, because charging can start at a tick only.
             must = v2g & (soc < leaving) & (need_h >= left_h - hours - 1e-9)
             floor = np.maximum(self._min_soc[car], least_soc(leaving, rate, left_h - 2.0 * hours))
             spare = (soc - floor) * self._capacity[car] * self._efficiency[car] / hours
             discharge_kw = np.where(v2g, np.clip(spare, 0.0, limit), 0.0)
-        preferred = self._preferred(tick, car, full_power, must)
-        self._possible = _Possible(
-            tick.index, car, full_power, charge_kw, discharge_kw, must, preferred
+            open_ = open_[~must[open_]]
+        preferred = self._preferred(tick, present, soc, open_, full_power, must)
+        self._possible = Possible(
+            tick.index, present, soc, full_power, charge_kw, discharge_kw, must, preferred
         )
         return self._possible
 
     def _preferred(
-        self, tick: Tick, cars: NDArray[np.intp], full_power: Floats, must: NDArray[np.bool_]
+        self,
+        tick: Tick,
+        present: Present,
+        soc: Floats,
+        open_: NDArray[np.intp],
+        full_power: Floats,
+        must: NDArray[np.bool_],
     ) -> Floats:
-        """Return the states of charge after the tick without a setpoint, float64[cars]."""
-        preferred = full_power.copy()
-        free = np.flatnonzero(~self._steady[cars] & ~must & (self._soc[cars] < self._target[cars]))
+        """Return the states of charge after the tick without a setpoint; `open_` may charge."""
+        preferred, cars = full_power.copy(), present.car
+        free = open_ if present.free is None else open_[present.free[open_]]
         if len(free):
-            car = cars[free]
-            rate, worth = self._limit[car] * self._speed[car], self._free_hours(car, tick)
-            after = self._connectors.charged(car, self._soc[car], self._target[car], rate, worth)
+            car, worth = cars[free], self._free_hours(cars[free], tick)
+            after = self._connectors.charged(
+                car, soc[free], present.target[free], present.rate[free], worth
+            )
             preferred[free] = np.minimum(after, full_power[free])
-        rows = np.flatnonzero(self._smart[cars] & ~must)
+        rows = present.smart[~must[present.smart]]
         if not len(rows):
             return preferred
         car, dt_ms = cars[rows], round(tick.dt_s * 1000)
         start = self.members.sites.local_ms(tick.time_ms)[self.members.site[car]]
         cheap_h = self._cheap.between(self.members.stanza[car], start, start + dt_ms)
-        rate, goal = self._limit[car] * self._speed[car], self._target[car]
+        rate, goal = present.rate[rows], present.target[rows]
         left_h = (self._next[car] - (tick.time_ms + dt_ms)) / _HOUR_MS
         late = np.minimum(least_soc(goal, rate, left_h), full_power[rows])
-        preferred[rows] = np.maximum(charged(self._soc[car], goal, rate, cheap_h), late)
+        preferred[rows] = np.maximum(charged(soc[rows], goal, rate, cheap_h), late)
         return preferred
 
     def _advance_sessions(self, time_ms: int) -> None:
+        """Begin and end sessions that are due; set the time of the next change."""
         due = np.flatnonzero(self._next <= time_ms)
-        if len(due):
-            self._begin_or_end(due, time_ms)
-
-    def _begin_or_end(self, due: NDArray[np.intp], time_ms: int) -> None:
-        """Start or end the sessions of the devices `due`; set the time of the next change."""
+        if not len(due):
+            return
+        self._present = None
         for rows, plugged in self._schedules.at(due, time_ms):
             self._plug(rows, plugged, time_ms)
         charging = np.zeros(len(self.members), np.bool_)

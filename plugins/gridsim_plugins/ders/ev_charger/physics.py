@@ -35,6 +35,9 @@ def charged(soc: Floats, target: Floats, rate: Floats, hours: Floats | float) ->
     constant_h = np.clip((taper_from - soc) / safe, 0.0, hours)
     first = soc + rate * constant_h
     left = hours - constant_h
+    if not np.any(left):
+        # Mostly, no car tapers: the terms below are zero.
+        return np.minimum(first, np.maximum(target, soc))
     # Exponential approach to the last percent, unless the power is already lower than at its end.
     room = np.maximum(1.0 - first, _LAST)
     taper_h = np.where(rate > _LAST_PER_H, np.minimum(left, _TAPER_H * np.log(room / _LAST)), 0.0)

@@ -16,6 +16,8 @@ RAMP_S = 10.0
 # The fluctuation is a sum of sines: their shares of the amplitude and their periods, s.
 _SHARES = (0.5, 0.3, 0.2)
 _PERIODS_S = (7.3, 37.0, 310.0)
+_TURNS = np.array([[2.0 * np.pi / period_s] for period_s in _PERIODS_S])
+_SWINGS = 2.0 * np.array(_SHARES)[:, None] / _TURNS
 
 
 def waves_of(draws: Draws, keys: Keys, session: Keys) -> Floats:
@@ -32,11 +34,9 @@ def hours_at_full(since_s: Floats, dt_s: Floats | float, mean: Floats, waves: Fl
     """
     start, end = np.maximum(since_s - RAMP_S, 0.0), np.maximum(since_s + dt_s - RAMP_S, 0.0)
     length, middle = end - start, 0.5 * (start + end)
-    below = length.copy()
-    for share, period_s, phase in zip(_SHARES, _PERIODS_S, waves, strict=True):
-        turn = 2.0 * np.pi / period_s
-        swing = (2.0 * share / turn) * np.sin(0.5 * turn * length)
-        below += swing * np.sin(turn * middle + phase)
+    swing = _SWINGS * np.sin(0.5 * _TURNS * length)
+    one, two, three = swing * np.sin(_TURNS * middle + waves)
+    below = length + one + two + three
     risen = length
     if (since_s < RAMP_S).any():
         risen = risen + _in_ramp(since_s + dt_s) - _in_ramp(since_s)
