@@ -178,7 +178,7 @@ class BatchMaker(Stateful):
 
 def rounded(values: Floats, digits: int) -> Floats:
     """Return the values rounded to `digits` decimals, with 0.0 for -0.0."""
-    result: Floats = np.round(values, digits)
+    result: Floats = values.round(digits)
     result += 0.0
     return result
 
