@@ -195,8 +195,10 @@ def run(
 
             plan = make_repeat_plan(options, repeat)
         if dry_run:
+            from gridsim.running.shards.opening import check_shards
             from gridsim.text.plan import plan_lines
 
+            check_shards(plan)
             print_out("\n".join(plan_lines(plan)))
             raise typer.Exit
         from gridsim.cli.supervise import supervise

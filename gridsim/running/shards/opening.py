@@ -14,7 +14,7 @@ from gridsim.running.plan import Plan
 from gridsim.running.run import ClockKind, Run
 from gridsim.running.shards.follower import ShardHosts
 from gridsim.running.shards.process import ProcessHosts
-from gridsim.running.shards.sharded import ShardedRun
+from gridsim.running.shards.sharded import ShardedRun, check_one_process
 
 AnyRun = Run | ShardedRun
 """A run in one process, or one with shards."""
@@ -35,6 +35,22 @@ def run_of(plan: Plan, *, clock: ClockKind = "real") -> AnyRun:
     return ShardedRun(
         plan, hosts, bounds, execution.sync, shares_machine=engine != "ray" or not execution.address
     )
+
+
+def check_shards(plan: Plan) -> None:
+    """Raise UsageError if the processes that `[execution]` asks for cannot run a plan.
+
+    It starts nothing, and connects to nothing.
+    """
+    execution, options = plan.configuration.execution, plan.options
+    if execution.engine == "local" or (options is not None and options.shard is not None):
+        return
+    check_one_process(plan)
+    shard_bounds(plan, 1)
+    if execution.engine == "ray":
+        from gridsim.running.shards.ray_hosts import RayHosts
+
+        RayHosts(execution.address, 0)
 
 
 def _shards_of(plan: Plan) -> tuple[list[int], ShardHosts]:

@@ -62,7 +62,7 @@ class ShardedRun:
 
         Raises UsageError if the options of the plan cannot be given to shards.
         """
-        _check(plan)
+        check_one_process(plan)
         self.plan = plan
         self.hung = False
         """True if a plugin's thread did not return at the end; only `os._exit` ends it."""
@@ -370,8 +370,10 @@ def _needs_one_process(method: str) -> GridsimError:
     )
 
 
-def _check(plan: Plan) -> None:
+def check_one_process(plan: Plan) -> None:
     """Raise UsageError if a plan needs one process."""
+    if plan.recorded is not None:
+        raise UsageError('--repeat: error: needs one process: set execution.engine to "local"')
     options = plan.options
     if options is None or options.adapt is not None:
         raise UsageError("a run with shards needs a configuration that can be read again")
@@ -386,5 +388,3 @@ def _check(plan: Plan) -> None:
             '--resume: error: needs one process: set execution.engine to "local", or resume each '
             "shard by --shard"
         )
-    if plan.recorded is not None:
-        raise UsageError('--repeat: error: needs one process: set execution.engine to "local"')
