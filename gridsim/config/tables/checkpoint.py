@@ -23,7 +23,7 @@ OnRecovery = Literal["skip", "republish"]
 
 # More keys than these are compared by project, event or fault.
 _MAX_KEYS: Final = 5_000
-_OF_SIMULATION: Final = ("seed", "tick_s", "start", "on_error", "measurands")
+_OF_SIMULATION: Final = ("seed", "tick_s", "on_error", "measurands")
 
 
 class CheckpointSettings(Settings):
@@ -98,6 +98,8 @@ def checkpoint_keys(
     values: dict[str, Any] = {
         f"simulation.{name}": getattr(configuration.simulation, name) for name in _OF_SIMULATION
     }
+    # The time, because the driver of shards gives them a `start` of "now" as one.
+    values["simulation.start"] = configuration.start_ms
     scenario = configuration.scenario
     values["--shard"] = document.shard.name
     values["ledger"] = configuration.ledger is not None

@@ -45,8 +45,7 @@ def check_shards(plan: Plan) -> None:
     execution, options = plan.configuration.execution, plan.options
     if execution.engine == "local" or (options is not None and options.shard is not None):
         return
-    check_one_process(plan)
-    shard_bounds(plan, 1)
+    check_one_process(plan, len(shard_bounds(plan, usable_cores())))
     if execution.engine == "ray":
         from gridsim.running.shards.ray_hosts import RayHosts
 

@@ -62,7 +62,7 @@ class ShardedRun:
 
         Raises UsageError if the options of the plan cannot be given to shards.
         """
-        check_one_process(plan)
+        check_one_process(plan, len(bounds))
         self.plan = plan
         self.hung = False
         """True if a plugin's thread did not return at the end; only `os._exit` ends it."""
@@ -370,8 +370,8 @@ def _needs_one_process(method: str) -> GridsimError:
     )
 
 
-def check_one_process(plan: Plan) -> None:
-    """Raise UsageError if a plan needs one process."""
+def check_one_process(plan: Plan, shards: int) -> None:
+    """Raise UsageError if a plan needs one process. `shards` is the number of its shards."""
     if plan.recorded is not None:
         raise UsageError('--repeat: error: needs one process: set execution.engine to "local"')
     options = plan.options
@@ -385,6 +385,7 @@ def check_one_process(plan: Plan) -> None:
             )
     if options.resume:
         raise UsageError(
-            '--resume: error: needs one process: set execution.engine to "local", or resume each '
-            "shard by --shard"
+            "--resume: error: the driver of shards does not resume a run: resume each shard by "
+            f"itself, all at the same time, with --resume --shard 0/{shards} to --resume --shard "
+            f"{shards - 1}/{shards}, and join their ledgers with `gridsim merge`"
         )

@@ -107,8 +107,9 @@ class HostsHere:
     def close(self) -> None: ...
 
 
-def plan_in(folder: Path, *overrides: str) -> Plan:
-    return make_plan(Options(config=folder / "fleet.toml", content=CONFIG, overrides=overrides))
+def plan_in(folder: Path, *overrides: str, resume: bool = False) -> Plan:
+    path = folder / "fleet.toml"
+    return make_plan(Options(path, content=CONFIG, overrides=overrides, resume=resume))
 
 
 def sharded(plan: Plan) -> ShardedRun:
@@ -231,7 +232,7 @@ class LosableHosts(HostsHere):
         return host
 
 
-def lost_shard(folder: Path, doomed: int, *, spoil: Callable[[], object] = lambda: None) -> Any:
+def lost_shard(folder: Path, doomed: int, spoil: Callable[[], object] = lambda: None) -> Any:
     """Return a run that has ended, whose shard 1 was lost, and the lives of this shard."""
     plan = plan_in(
         folder,
@@ -257,10 +258,8 @@ def test_a_shard_is_made_again_up_to_three_times(tmp_path: Path) -> None:
     assert run.error is None
     assert len(lives) == 4
     status = run.status()
-    assert status.tick == 100
-    [transport] = status.transports
-    resumed = status.resumed
-    assert resumed.replaced == 3
+    resumed, [transport] = status.resumed, status.transports
+    assert (status.tick, resumed.replaced) == (100, 3)
     assert 0 < resumed.earlier <= status.readings - transport.delivered
     assert f"at least {resumed.earlier} delivered readings" in "".join(gap_lines(status))
 
@@ -278,14 +277,14 @@ def test_a_shard_whose_checkpoint_is_damaged_ends_the_run_by_name(tmp_path: Path
         for path in (tmp_path / "1-of-3").iterdir():
             path.write_bytes(b"damaged")
 
-    run, _ = lost_shard(tmp_path, 0, spoil=spoil)
+    run, _ = lost_shard(tmp_path, 0, spoil)
     assert "shard 1-of-3: gone; it cannot be made again: " in str(run.error)
     assert run.error.exit_status == 1
     assert run.status().transports[0].delivered > 0
 
 
 def test_what_needs_one_process_is_refused(tmp_path: Path) -> None:
-    run = sharded(plan_in(tmp_path))
+    run, checkpoint = sharded(plan_in(tmp_path)), 'checkpoint={path="{shard}"}'
     for method in (run.reload, run.advance, run.save_checkpoint, run.copy_simulation):
         with pytest.raises(GridsimError, match="one process"):
             method()
@@ -295,5 +294,7 @@ def test_what_needs_one_process_is_refused(tmp_path: Path) -> None:
         run_of(plan_in(tmp_path), clock="manual")
     with pytest.raises(UsageError, match="standard output"):
         sharded(plan_in(tmp_path, 'transports=[{type="stdout"}]'))
+    with pytest.raises(UsageError, match="--resume --shard 0/3 to --resume --shard 2/3, and"):
+        sharded(plan_in(tmp_path, checkpoint, resume=True))
     with pytest.raises(UsageError, match="at least 6 projects"):
         run_of(plan_in(tmp_path, "execution.shards=6"))
