@@ -200,7 +200,7 @@ class Follower:
             self._sent = instructions[-1].number + 1
         self.note(report)
         if report.tick >= until and not self._calls:
-            self._grants.wait(until, _POLL_S)
+            self._grants.wait(until, self._slowest(), _POLL_S)
         return True
 
     def note(self, report: ShardReport) -> None:

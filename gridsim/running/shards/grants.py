@@ -148,10 +148,14 @@ class Grants:
             if self._stamped:
                 self._stamped = [one for one in self._stamped if one[1].tick >= ticks[one[0]]]
 
-    def wait(self, until: int, timeout_s: float) -> None:
-        """Wait until more than the ticks below `until` is allowed."""
+    def wait(self, until: int, slowest: int, timeout_s: float) -> bool:
+        """Wait until more than the ticks below `until` is allowed, and return whether so.
+
+        `slowest` is as in `allow`: the last shard of a tick allows the others the next one.
+        """
         with self.changed:
-            self.changed.wait_for(lambda: self._until > until, timeout_s)
+            self.allow(slowest)
+            return self.changed.wait_for(lambda: self._until > until, timeout_s)
 
     def _ahead(self, slowest: int) -> int:
         """Return how many ticks a shard may be ahead at speed 0."""

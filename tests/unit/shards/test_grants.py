@@ -50,6 +50,14 @@ def test_lockstep_allows_the_next_tick_of_the_slowest() -> None:
     assert [grants.allow(slowest) for slowest in (0, 0, 1, 2)] == [1, 1, 2, 3]
 
 
+def test_the_last_shard_of_a_tick_in_lockstep_does_not_wait() -> None:
+    grants, _ = made("lockstep", 0.0)
+    assert grants.allow(0) == 1
+    assert not grants.wait(1, 0, 0.0)
+    assert grants.wait(1, 1, 0.0)
+    assert grants.until == 2
+
+
 def test_no_shard_runs_far_ahead_at_speed_0() -> None:
     grants, wall = made("clock", 0.0)
     first = grants.allow(0)
