@@ -49,7 +49,7 @@ def test_what_shards_cannot_do_is_refused_before_the_run(tmp_path: Path) -> None
             check_shards(make_plan(options(tmp_path, override)))
         check_shards(make_plan(options(tmp_path, override, 'execution.engine="local"')))
     resumed = replace(options(tmp_path, 'checkpoint.path="ck-{shard}"'), resume=True)
-    with pytest.raises(UsageError, match="--resume: error: needs one process"):
+    with pytest.raises(UsageError, match="--resume --shard 0/2 to --resume --shard 1/2,"):
         check_shards(make_plan(resumed))
     check_shards(make_plan(replace(options(tmp_path, "execution.shards=9"), shard=Shard(1, 2))))
 

@@ -107,9 +107,8 @@ class HostsHere:
     def close(self) -> None: ...
 
 
-def plan_in(folder: Path, *overrides: str, resume: bool = False) -> Plan:
-    path = folder / "fleet.toml"
-    return make_plan(Options(path, content=CONFIG, overrides=overrides, resume=resume))
+def plan_in(folder: Path, *overrides: str) -> Plan:
+    return make_plan(Options(config=folder / "fleet.toml", content=CONFIG, overrides=overrides))
 
 
 def sharded(plan: Plan) -> ShardedRun:
@@ -284,7 +283,7 @@ def test_a_shard_whose_checkpoint_is_damaged_ends_the_run_by_name(tmp_path: Path
 
 
 def test_what_needs_one_process_is_refused(tmp_path: Path) -> None:
-    run, checkpoint = sharded(plan_in(tmp_path)), 'checkpoint={path="{shard}"}'
+    run = sharded(plan_in(tmp_path))
     for method in (run.reload, run.advance, run.save_checkpoint, run.copy_simulation):
         with pytest.raises(GridsimError, match="one process"):
             method()
@@ -294,7 +293,5 @@ def test_what_needs_one_process_is_refused(tmp_path: Path) -> None:
         run_of(plan_in(tmp_path), clock="manual")
     with pytest.raises(UsageError, match="standard output"):
         sharded(plan_in(tmp_path, 'transports=[{type="stdout"}]'))
-    with pytest.raises(UsageError, match="--resume --shard 0/3 to --resume --shard 2/3, and"):
-        sharded(plan_in(tmp_path, checkpoint, resume=True))
     with pytest.raises(UsageError, match="at least 6 projects"):
         run_of(plan_in(tmp_path, "execution.shards=6"))
