@@ -177,7 +177,8 @@ class RecordReader:
             header = _cells(top, split)
         except csv.Error as error:
             raise UsageError(
-                f"{self.path}: error: is neither JSON Lines nor CSV with a header: {error}"
+                f"{self.path}: error: is neither JSON Lines nor CSV with a header: "
+                f"{_csv_reason(error)}"
             ) from error
         places = {
             name: header.index(self.name(name)) for name in FIELDS if self.name(name) in header
@@ -196,7 +197,7 @@ class RecordReader:
             try:
                 row = _cells(text, split)
             except csv.Error as error:
-                self.unreadable.add(number, f"is not a row of CSV: {error}")
+                self.unreadable.add(number, f"is not a row of CSV: {_csv_reason(error)}")
                 continue
             if len(row) != len(header):
                 self.unreadable.add(
@@ -262,6 +263,11 @@ _CELLS: Final[Mapping[str, Callable[[str, bool], Any]]] = {
 def _reason(error: Exception) -> str:
     text = str(error) or type(error).__name__
     return f"is not a JSON record: {text[:1].lower()}{text[1:]}"
+
+
+def _csv_reason(error: csv.Error) -> str:
+    """Return the reason without the advice that the module has for programmers."""
+    return str(error).partition(" - ")[0]
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -35,6 +35,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"shard {shard.name}: a part of the projects, which other processes complete"
     elif (execution := configuration.execution).engine != "local":
         yield f"shards: {execution.shards}, engine {execution.engine}, sync {execution.sync}"
+    elif execution.shards != "auto":
+        yield f'no shards: {execution.shards} need engine = "processes" or "ray" in [execution]'
     start = datetime.fromtimestamp(configuration.start_ms / 1000, UTC)
     each = f"{simulation.tick_s:g} s"
     length = (

@@ -12,6 +12,7 @@ from gridsim.errors import UsageError
 from gridsim.running.inbox import RecordedInbox
 from gridsim.running.plan import Options, make_plan
 from gridsim.running.shards.opening import check_shards
+from gridsim.text.plan import plan_lines
 
 CONFIG = """
 [simulation]
@@ -52,6 +53,22 @@ def test_what_shards_cannot_do_is_refused_before_the_run(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="--resume --shard 0/2 to --resume --shard 1/2,"):
         check_shards(make_plan(resumed))
     check_shards(make_plan(replace(options(tmp_path, "execution.shards=9"), shard=Shard(1, 2))))
+
+
+def test_the_plan_says_whether_there_are_shards(tmp_path: Path) -> None:
+    several, local = (
+        "shards: 2, engine processes",
+        'no shards: 2 need engine = "processes" or "ray"',
+    )
+    for engine, shards, said in (
+        ("processes", "2", several),
+        ("local", "2", local),
+        ("local", '"auto"', ""),
+    ):
+        overrides = f"execution.shards={shards}", f'execution.engine="{engine}"'
+        text = "\n".join(plan_lines(make_plan(options(tmp_path, *overrides))))
+        assert said in text
+        assert ("shards" in text) is bool(said)
 
 
 def test_a_repeat_with_shards_is_refused_by_name(tmp_path: Path) -> None:
