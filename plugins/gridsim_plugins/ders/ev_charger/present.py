@@ -12,7 +12,7 @@ from gridsim.api import Floats
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Present:
-    """What stays the same until a car comes or goes, [cars]."""
+    """The values that stay the same until a car comes or goes, [cars]."""
 
     car: NDArray[np.intp]
     """The devices with a car."""
@@ -38,7 +38,7 @@ class Present:
         smart: NDArray[np.bool_],
         v2g: NDArray[np.bool_],
     ) -> Present:
-        """Return the cars of n chargers, of which each argument is a column, [n].
+        """Return the cars of n chargers; each argument is a column, [n].
 
         The state of charge, `soc`, is NaN without a car.
         """
