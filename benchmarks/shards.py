@@ -2,11 +2,13 @@
 
 python benchmarks/shards.py
 python benchmarks/shards.py --only chaos --counts 2,4
+python benchmarks/shards.py --engine ray --counts 1,2,4,7
 
 Runs each configuration at speed 0 as one run, and again as 2, 4 and 7 shards (at most one a
-project), each by `--shard`. Every device, and with framing project every project, writes its own
-file, and the digests of all files must be equal; so must the readings of each tick, the settled
-events and the episodes of the faults in the ledgers. Fails if anything differs.
+project), each by `--shard`, or all by the driver of an engine. Every device, and with framing
+project every project, writes its own file, and the digests of all files must be equal; so must the
+readings of each tick, the settled events and the episodes of the faults in the ledgers, and in the
+ledger of an engine the violations and the true reductions. Fails if anything differs.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ Result = dict[str, Any]
 
 _SETTLED = "SELECT * FROM settled ORDER BY start, project_id, event"
 _SUMS = "SELECT tick, sum(rows) FROM batches GROUP BY tick ORDER BY tick"
+_TABLES = ("violations", "true_reductions", "unmeasured")
+"""Tables whose rows have numbers of projects, which are those of one run once they are merged."""
 _EPISODES = """SELECT f.id, d.der_id, e.start_ms, e.end_ms
 FROM episodes e JOIN faults f USING (fault) JOIN devices d USING (device) ORDER BY 1, 2, 3"""
 
@@ -49,6 +53,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", default="", help="a part of the configurations' names")
+    parser.add_argument(
+        "--engine", default="", choices=("", "processes", "ray"), help="without it: by --shard"
+    )
+    parser.add_argument("--sync", default="clock")
     parser.add_argument("--counts", default="2,4,7", help="numbers of shards")
     options = parser.parse_args()
     failed = False
@@ -58,23 +66,23 @@ def main() -> None:
             continue
         whole, projects = run(case, 1)
         for count in dict.fromkeys(min(int(n), projects) for n in options.counts.split(",")):
-            if count == 1:
+            if count == 1 and not options.engine:
                 print(f"{name}: one project, so no shards")
                 continue
-            parts, _ = run(case, count)
-            different = sorted(
-                n for n in whole.keys() | parts.keys() if whole.get(n) != parts.get(n)
-            )
+            parts, _ = run(case, count, options.engine, options.sync)
+            names = parts.keys() | (whole.keys() - {*_TABLES})
+            different = sorted(n for n in names if whole.get(n) != parts.get(n))
             failed |= bool(different)
             files = sum(isinstance(one, str) for one in whole.values())
             rows = ", ".join(f"{len(whole[name])} {name}" for name in ("settled", "episodes"))
             verdict = f"DIFFERS in {', '.join(different[:5])}" if different else "the same"
-            print(f"{name}: {count} shards, {files:,} files, {rows}: {verdict}", flush=True)
+            how = f"{count} shards by {options.engine or '--shard'}"
+            print(f"{name}: {how}, {files:,} files, {rows}: {verdict}", flush=True)
     if failed:
         sys.exit("what is marked DIFFERS is not the same in shards")
 
 
-def run(case: Case, count: int) -> tuple[Result, int]:
+def run(case: Case, count: int, engine: str = "", sync: str = "") -> tuple[Result, int]:
     """Run a configuration in shards; return its result, and the number of its projects."""
     outputs = _outputs(case, ROOT)
     with tempfile.TemporaryDirectory() as folder:
@@ -84,16 +92,22 @@ def run(case: Case, count: int) -> tuple[Result, int]:
             if owner is not None:
                 path = f"{folder}/{number}/{owner}"
                 transports.append({"type": "file", "path": path, **output})
-        for index in range(count):
+        ledger, ledgers = "{shard}", [Path(folder, f"{n}-of-{count}.sqlite") for n in range(count)]
+        processes = [("--shard", f"{index}/{count}") for index in range(count)]
+        if engine:
+            ledger, ledgers = "run", [Path(folder, "run.sqlite")]
+            execution = f'execution={{engine="{engine}", shards={count}, sync="{sync}"}}'
+            processes = [("--set", execution)]
+        for number, words in enumerate(processes):
             done = subprocess.run(
                 [
                     *(sys.executable, "-m", "gridsim", "--config", str(ROOT / case.config)),
                     *("--speed", "0", "--seed", str(SEED), "--duration", case.duration, "--no-web"),
                     *start_options(case, ROOT),
                     *("--set", f"transports=[{', '.join(map(_inline, transports))}]"),
-                    *("--set", "sources=[]", "--set", f'ledger.path="{folder}/{{shard}}.sqlite"'),
+                    *("--set", "sources=[]", "--set", f'ledger.path="{folder}/{ledger}.sqlite"'),
                     *(word.format(root=ROOT) for word in case.options),
-                    *("--shard", f"{index}/{count}"),
+                    *words,
                 ],
                 cwd=ROOT,
                 env={**os.environ, **ENVIRONMENT},
@@ -101,12 +115,13 @@ def run(case: Case, count: int) -> tuple[Result, int]:
                 text=True,
             )
             if done.returncode:
-                sys.exit(f"{case.config}, shard {index} of {count} failed:\n{done.stderr}")
+                sys.exit(f"{case.config}, process {number} failed:\n{done.stderr}")
         result: Result = dict(_digests(Path(folder)))
-        ledgers = [Path(folder, f"{index}-of-{count}.sqlite") for index in range(count)]
         result["settled"] = _joined(ledgers, _SETTLED, 1)
         result["episodes"] = _joined(ledgers, _EPISODES, 1)
         result["readings by tick"] = _summed(ledgers)
+        if len(ledgers) == 1:
+            result |= {name: _joined(ledgers, f"SELECT * FROM {name}", 1) for name in _TABLES}
         ids = _joined(ledgers, "SELECT project_id FROM projects ORDER BY project", 0)
         return result, len(ids)
 
