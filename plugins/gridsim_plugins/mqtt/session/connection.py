@@ -66,7 +66,8 @@ class Connection:
         self._parser = AnswerParser()
         self._progress_at = self._wrote = time.monotonic()
         self._incomplete = False
-        self._lost: TransportError | None = None
+        self._lost: str | None = None
+        """The cause of the end. An error that is kept would keep all messages of its frames."""
         self._selector = selectors.DefaultSelector()
         self._events = _READ
         self._selector.register(self._sock, _READ)
@@ -79,7 +80,7 @@ class Connection:
         """Read the answers that have arrived, without waiting."""
         self._read()
         if self._lost is not None:
-            raise self._lost
+            raise self._connection_lost(self._lost)
 
     def stay_quiet(self, for_s: float) -> None:
         """Send nothing for a while, and then a ping; return when it is answered."""
@@ -187,20 +188,20 @@ class Connection:
             runs = self._parser.feed(data) if data else []
         except (OSError, ProtocolError) as error:
             self.closed_by_broker = self.closed_on_message = isinstance(error, OSError)
-            self._lost = self._connection_lost(errors.cause_of_end(error))
+            self._lost = errors.cause_of_end(error)
             return
         if data:
             self._progress_at = time.monotonic()
         if ended:
             self.closed_by_broker = self.closed_on_message = True
-            self._lost = self._connection_lost("the broker closed the connection")
+            self._lost = "the broker closed the connection"
         for run in runs:
             if run.kind == PINGRESP:
                 self.pings_answered += run.packets
             elif run.kind == SERVER_DISCONNECT:
                 self.closed_by_broker = True
                 self.closed_on_message = run.reason not in ABOUT_CONNECTION
-                self._lost = self._connection_lost(self._disconnect_cause(run.reason))
+                self._lost = self._disconnect_cause(run.reason)
             else:
                 self.answers.append(run)
 
@@ -209,8 +210,8 @@ class Connection:
         self._read()
         if self._lost is None:
             self.closed_by_broker = self.closed_on_message = True
-            self._lost = self._connection_lost(errors.cause_of_end(error))
-        return self._lost
+            self._lost = errors.cause_of_end(error)
+        return self._connection_lost(self._lost)
 
     def _disconnect_cause(self, reason: int) -> str:
         if reason == errors.TAKEN_OVER:
