@@ -212,14 +212,20 @@ class Mqtt(Transport[MqttSettings]):
         try:
             self._connection.write(self.format, batch, MessageAccount(receipt))
         except TransportError as error:
-            raise self._explained(error) from error
+            if (likely := self._likely(error)) is None:
+                # Not from itself: an error in a circle keeps its frames, and all their messages.
+                raise
+            raise likely from error
 
     def idle(self) -> None:
         assert self._connection is not None
         try:
             self._connection.keep_alive()
         except TransportError as error:
-            raise self._explained(error) from error
+            if (likely := self._likely(error)) is None:
+                # Not from itself: an error in a circle keeps its frames, and all their messages.
+                raise
+            raise likely from error
 
     def close(self) -> None:
         way, self._connection = self._connection, None
@@ -255,16 +261,16 @@ class Mqtt(Transport[MqttSettings]):
             self.answer_timeout_s,
         )
 
-    def _explained(self, error: TransportError) -> TransportError:
-        """Add a likely cause to an error if the broker repeatedly closes new connections."""
+    def _likely(self, error: TransportError) -> TransportError | None:
+        """Return an error with a likely cause if the broker repeatedly closes new connections."""
         assert self._connection is not None
         lived = time.monotonic() - self._connected_at
         if not (self._connection.closed_by_broker and lived < _SHORT_S):
             self._short_lived = 0
-            return error
+            return None
         self._short_lived += 1
         if self._short_lived < _SUSPICIOUS:
-            return error
+            return None
         if self.settings.client_id:
             likely = f"perhaps another client uses the client id {self._client_id!r}"
         else:
