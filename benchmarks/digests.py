@@ -64,6 +64,10 @@ CASES = (
     Case("configs/dr-event.toml", "2h"),
     # All faults, through the hour that daylight saving repeats. Some change JSON only.
     Case("configs/chaos.toml", "2h", outputs=OUTPUTS[:2]),
+    *(
+        Case(f"configs/{name}.toml", "1h", COARSE)
+        for name in ("http", "influx", "kafka", "parquet", "postgres")
+    ),
     Case("examples/electric-heater.toml", "6h", COARSE),
     Case(
         "examples/gridsim-cold-store/cold-store.toml",
