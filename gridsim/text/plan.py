@@ -44,10 +44,10 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         if plan.ticks is None
         else f"{counted(plan.ticks, 'tick')} of {each}"
     )
-    yield (
-        f"from {start:%Y-%m-%dT%H:%M:%SZ}, {length}, "
-        f"{_speed(simulation.speed)}, seed {simulation.seed}"
-    )
+    # A playback draws no random numbers, and no clock of a site decides what is in it.
+    is_played = plan.simulation is not None
+    seed = "" if is_played else f", seed {simulation.seed}"
+    yield f"from {start:%Y-%m-%dT%H:%M:%SZ}, {length}, {_speed(simulation.speed)}{seed}"
     if plan.goes_live:
         past_s = max(time.time() - configuration.start_ms / 1000, 0.0)
         ticks = int(past_s / simulation.tick_s) + 1
@@ -59,8 +59,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     if configuration.epoch_ms is not None and simulation.speed:
         epoch = datetime.fromtimestamp(configuration.epoch_ms / 1000, UTC)
         yield f"the first tick is due at {epoch:%Y-%m-%dT%H:%M:%SZ} in real time"
-    at_site = site_time(configuration.start_ms, configuration.timezone)
-    yield f"the site's clock: {at_site}, {configuration.timezone}"
+    if not is_played:
+        at_site = site_time(configuration.start_ms, configuration.timezone)
+        yield f"the site's clock: {at_site}, {configuration.timezone}"
     yield from caveat_lines(plan)
     yield from _occurring(configuration.scenario)
     yield from shortfall_lines(plan)
