@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from types import TracebackType
 from typing import ClassVar, Final, Literal
 
 from gridsim.api import Instruction
@@ -21,6 +20,7 @@ from gridsim.running.board import Board
 from gridsim.running.driver import Driver
 from gridsim.running.engine import Engine
 from gridsim.running.life import Life
+from gridsim.running.managed import ManagedRun
 from gridsim.running.observe import observe
 from gridsim.running.plan import Plan
 from gridsim.running.rate_check import Expectation, check_rate
@@ -39,7 +39,7 @@ FLUSH_S: Final = 4.7
 """The default time that `stop` gives transports to send what is queued, seconds."""
 
 
-class Run:
+class Run(ManagedRun):
     """One run of a plan. It owns all its threads, prints nothing and handles no signal.
 
         with Run(plan) as run:
@@ -127,19 +127,6 @@ class Run:
     def ledger_error(self) -> LedgerError | None:
         """The error of the ledger when it was closed, or None."""
         return self._workers.ledger_error
-
-    def __enter__(self) -> Run:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # Lifecycle.
 

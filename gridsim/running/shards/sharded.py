@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Final, NoReturn
 
 from loguru import logger
@@ -20,6 +19,7 @@ from gridsim.errors import GridsimError, UsageError
 from gridsim.ledger import LedgerError
 from gridsim.running.board import Board
 from gridsim.running.hub import Hub
+from gridsim.running.managed import ManagedRun
 from gridsim.running.plan import Plan
 from gridsim.running.run import FLUSH_S
 from gridsim.running.shards.follower import Follower, ShardHosts
@@ -39,7 +39,7 @@ _ANSWER_S: Final = 0.5
 _LAST_S: Final = 1.0
 
 
-class ShardedRun:
+class ShardedRun(ManagedRun):
     """A run whose projects are simulated by several shards. The use is that of `Run`.
 
     It owns the sources, the views and the times; each shard has its transports, its part of the
@@ -103,19 +103,6 @@ class ShardedRun:
     def shards(self) -> Sequence[Follower]:
         """The shards, in the order of their projects."""
         return self._group.shards
-
-    def __enter__(self) -> ShardedRun:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # Lifecycle.
 
